@@ -1,0 +1,37 @@
+//! The published form of version 1: fixtures are read and written back byte for byte, and the JSON
+//! Schema in `schema/` is the one the types generate.
+
+use contract_connections_v1::{Connection, ConnectionKey, FrameFormat};
+
+const CONNECTION: &str = include_str!("../fixtures/connection.json");
+const STREAM_IMAGE: &str = include_str!("../fixtures/stream-image.json");
+
+#[test]
+fn fixtures_round_trip() {
+    let row: Connection = serde_json::from_str(CONNECTION).unwrap();
+    assert_eq!(serde_json::to_string(&row).unwrap(), CONNECTION.trim_end());
+    let key: ConnectionKey = serde_json::from_str(STREAM_IMAGE).unwrap();
+    assert_eq!(serde_json::to_string(&key).unwrap(), STREAM_IMAGE.trim_end());
+    assert_eq!(ConnectionKey::from(&row), key);
+    assert!(row.acknowledges);
+    assert_eq!(row.format, FrameFormat::Batch);
+}
+
+#[test]
+fn an_unknown_format_is_refused_by_name() {
+    assert_eq!(FrameFormat::from_query("raw"), Ok(FrameFormat::Raw));
+    let message = FrameFormat::from_query("xml").unwrap_err().to_string();
+    assert_eq!(message, r#"format "xml" is unknown; known are "single", "batch" and "raw""#);
+}
+
+#[test]
+fn schemas_are_current() {
+    contract_schema::assert_current(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/schema/connection.json"),
+        &contract_schema::schema_for!(Connection),
+    );
+    contract_schema::assert_current(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/schema/stream-image.json"),
+        &contract_schema::schema_for!(ConnectionKey),
+    );
+}

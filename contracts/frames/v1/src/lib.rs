@@ -1,0 +1,18 @@
+//! Version 1 of the WebSocket frames, both directions. All are JSON text frames.
+//!
+//! To the client go [`ServerFrame`]s; a connection that asked for the `raw` format gets bare payloads
+//! instead. From the client come [`ClientFrame`]s, told apart by `action`.
+
+mod client;
+mod limits;
+mod server;
+
+pub use client::{ACTIONS, ClientFrame, InvalidFrame, MAX_ACK_SEQUENCES};
+pub use limits::{FrameTooLarge, MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, require_fits};
+pub use server::{
+    Delivery, ErrorCode, InvalidServerFrame, ServerFrame, encode_batch, encode_single, item_len,
+};
+
+/// The WebSocket subprotocol, and the value of the `protocol` query parameter, by which a client asks for
+/// this version's batched frames.
+pub const SUBPROTOCOL: &str = "tidings.v1";

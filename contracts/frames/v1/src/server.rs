@@ -1,0 +1,240 @@
+//! Frames to the client.
+
+use std::io;
+
+use contract_notifications_v1::{Notification, NotificationId, Payload, Sequence, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One notification as a client sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivery {
+    /// The producer's idempotency key.
+    pub id: NotificationId,
+    /// Its place in the user's order.
+    pub sequence: Sequence,
+    /// When the producer sent it.
+    pub sent_at: Timestamp,
+    /// Any JSON value, byte for byte as the producer wrote it.
+    pub payload: Payload,
+    /// Whether it was held before.
+    pub replayed: bool,
+    /// The producer's word for what sort of notification it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Box<str>>,
+    /// The producer's word for where it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Box<str>>,
+}
+
+/// What went wrong with a client's frame, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorCode {
+    /// Not JSON, or a field of the wrong type.
+    BadRequest,
+    /// An `action` this gateway does not have.
+    UnknownAction,
+    /// An action this connection may not use.
+    Forbidden,
+    /// The gateway's own trouble; trying again may help.
+    Internal,
+}
+
+/// A frame to the client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum ServerFrame {
+    /// One notification.
+    Notification(Delivery),
+    /// Several, in order.
+    Notifications {
+        /// At least one.
+        items: Vec<Delivery>,
+    },
+    /// The answer to a frame that was refused.
+    Error {
+        /// For programs.
+        code: ErrorCode,
+        /// For people.
+        message: String,
+        /// Names the request in the gateway's log.
+        request_id: String,
+    },
+    /// The answer to `ping`.
+    Pong,
+    /// The answer to `ack`: these rows are cleared.
+    AckOk {
+        /// How many sequences the acknowledgement named.
+        acknowledged: usize,
+    },
+}
+
+/// A frame from a server that this version does not know.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidServerFrame {
+    /// Not JSON of the expected shape.
+    #[error("not a valid frame")]
+    Json(#[from] serde_json::Error),
+    /// A `type` this version does not have.
+    #[error("frame type {0:?} is unknown")]
+    UnknownType(String),
+}
+
+impl ServerFrame {
+    /// The frame's text.
+    pub fn to_json(&self) -> String {
+        // Strings, numbers and checked JSON text: nothing here can fail to serialize.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads a frame, as a client does.
+    ///
+    /// # Errors
+    /// [`InvalidServerFrame`]; a client should pass over types it does not know.
+    pub fn from_json(text: &str) -> Result<Self, InvalidServerFrame> {
+        // Not a derived tagged enum, which would buffer the value and lose the payload's bytes.
+        #[derive(Deserialize)]
+        struct Head {
+            r#type: String,
+        }
+        #[derive(Deserialize)]
+        struct Items {
+            items: Vec<Delivery>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Error {
+            code: ErrorCode,
+            message: String,
+            request_id: String,
+        }
+        #[derive(Deserialize)]
+        struct AckOk {
+            acknowledged: usize,
+        }
+        let head: Head = serde_json::from_str(text)?;
+        Ok(match head.r#type.as_str() {
+            "notification" => Self::Notification(serde_json::from_str(text)?),
+            "notifications" => Self::Notifications { items: serde_json::from_str::<Items>(text)?.items },
+            "error" => {
+                let Error { code, message, request_id } = serde_json::from_str(text)?;
+                Self::Error { code, message, request_id }
+            }
+            "pong" => Self::Pong,
+            "ack-ok" => Self::AckOk { acknowledged: serde_json::from_str::<AckOk>(text)?.acknowledged },
+            _ => return Err(InvalidServerFrame::UnknownType(head.r#type.chars().take(64).collect())),
+        })
+    }
+}
+
+/// A [`Delivery`] without its own copy of anything.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Item<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'static str>,
+    id: &'a NotificationId,
+    sequence: Sequence,
+    sent_at: Timestamp,
+    payload: &'a Payload,
+    replayed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
+}
+
+fn write_item(
+    into: impl io::Write,
+    r#type: Option<&'static str>,
+    notification: &Notification,
+    sequence: Sequence,
+    replayed: bool,
+) {
+    let Notification { id, sent_at, payload, kind, source, .. } = notification;
+    let (kind, source) = (kind.as_deref(), source.as_deref());
+    let item = Item { r#type, id, sequence, sent_at: *sent_at, payload, replayed, kind, source };
+    // Neither the value nor a buffer in memory can fail.
+    let _ = serde_json::to_writer(into, &item);
+}
+
+/// Appends the `notification` frame of one notification to `into`.
+pub fn encode_single(into: &mut Vec<u8>, notification: &Notification, sequence: Sequence, replayed: bool) {
+    write_item(into, Some("notification"), notification, sequence, replayed);
+}
+
+/// Appends the `notifications` frame of several to `into`, in the order given.
+pub fn encode_batch<'a>(
+    into: &mut Vec<u8>,
+    items: impl IntoIterator<Item = (&'a Notification, Sequence, bool)>,
+) {
+    into.extend_from_slice(br#"{"type":"notifications","items":["#);
+    for (index, (notification, sequence, replayed)) in items.into_iter().enumerate() {
+        if index > 0 {
+            into.push(b',');
+        }
+        write_item(&mut *into, None, notification, sequence, replayed);
+    }
+    into.extend_from_slice(b"]}");
+}
+
+/// The most bytes a notification takes in a frame, envelope included: a frame of its own is no longer, and
+/// a frame of several is no longer than the sum over them.
+pub fn item_len(notification: &Notification, sequence: Sequence) -> usize {
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    write_item(&mut count, Some("notification"), notification, sequence, false);
+    count.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract_notifications_v1::NotificationRequest;
+
+    fn notification(body: &str) -> Notification {
+        NotificationRequest::from_json(body)
+            .unwrap()
+            .complete(|| NotificationId::new("n").unwrap(), Timestamp::from_millis(1))
+    }
+
+    #[test]
+    fn encoders_write_what_the_types_read() {
+        let a = notification(r#"{"userId":"u","payload":{"x": 1.0},"kind":"k\"","source":"s"}"#);
+        let b = notification(r#"{"userId":"u","payload":null}"#);
+        let mut single = Vec::new();
+        encode_single(&mut single, &a, Sequence::new(1), true);
+        let ServerFrame::Notification(delivery) =
+            ServerFrame::from_json(std::str::from_utf8(&single).unwrap()).unwrap()
+        else {
+            panic!("not a notification")
+        };
+        assert_eq!(delivery.payload.get(), r#"{"x": 1.0}"#);
+        assert_eq!(delivery.kind.as_deref(), Some("k\""));
+        assert!(delivery.replayed);
+
+        let mut batch = Vec::new();
+        encode_batch(&mut batch, [(&a, Sequence::new(1), true), (&b, Sequence::new(2), false)]);
+        let ServerFrame::Notifications { items } =
+            ServerFrame::from_json(std::str::from_utf8(&batch).unwrap()).unwrap()
+        else {
+            panic!("not notifications")
+        };
+        assert_eq!(items[0], delivery);
+        assert_eq!((items[1].sequence, items[1].replayed), (Sequence::new(2), false));
+        // What is counted is never less than what is written.
+        let counted = item_len(&a, Sequence::new(1)) + item_len(&b, Sequence::new(2));
+        assert!(counted >= batch.len() && item_len(&a, Sequence::MAX) >= single.len(), "{counted}");
+    }
+}

@@ -1,0 +1,62 @@
+//! The published form of version 1: fixtures are read and written back byte for byte, and the JSON
+//! Schema in `schema/` is the one the types generate.
+
+use contract_frames_v1::{ClientFrame, MAX_MESSAGE_BYTES, ServerFrame, item_len, require_fits};
+use contract_notifications_v1::{NotificationId, NotificationRequest, Sequence, Timestamp};
+
+const SERVER_FRAMES: &str = include_str!("../fixtures/server-frames.ndjson");
+const CLIENT_FRAMES: &str = include_str!("../fixtures/client-frames.ndjson");
+
+#[test]
+fn fixtures_round_trip() {
+    for line in SERVER_FRAMES.lines() {
+        assert_eq!(ServerFrame::from_json(line).unwrap().to_json(), line);
+    }
+    for line in CLIENT_FRAMES.lines() {
+        assert_eq!(ClientFrame::from_json(line).unwrap().to_json(), line);
+    }
+}
+
+#[test]
+fn every_refusal_names_what_is_wrong() {
+    let many = format!(r#"{{"action":"ack","sequences":[{}"1"]}}"#, r#""1","#.repeat(1_000));
+    for (text, expected) in [
+        ("", "not a JSON object"),
+        ("7", "not a JSON object"),
+        ("{}", r#"action "" is unknown; actions are ping, ack"#),
+        (r#"{"action":"jump"}"#, r#"action "jump" is unknown; actions are ping, ack"#),
+        (r#"{"action":"ack"}"#, r#"the "ack" frame is not of the expected form"#),
+        (r#"{"action":"ack","sequences":["x"]}"#, r#""x" is not a sequence"#),
+        (&many, "the ack names 1001 sequences; allowed are at most 1000"),
+    ] {
+        let message = ClientFrame::from_json(text).unwrap_err().to_string();
+        assert!(message.contains(expected), "{text}: {message}");
+    }
+    assert_eq!(ClientFrame::from_json(r#"{"action":"ping","colour":"red"}"#).unwrap(), ClientFrame::Ping);
+}
+
+#[test]
+fn the_size_limit_counts_the_envelope() {
+    let notification = |payload_bytes: usize| {
+        let body = format!(r#"{{"userId":"u","payload":"{}"}}"#, "x".repeat(payload_bytes - 2));
+        NotificationRequest::from_json(&body)
+            .unwrap()
+            .complete(|| NotificationId::new("n").unwrap(), Timestamp::from_millis(1))
+    };
+    let envelope = item_len(&notification(100), Sequence::MAX) - 100;
+    assert!(require_fits(&notification(MAX_MESSAGE_BYTES - envelope)).is_ok());
+    let message = require_fits(&notification(MAX_MESSAGE_BYTES - envelope + 1)).unwrap_err().to_string();
+    assert!(message.contains("131073 bytes") && message.contains("131072"), "{message}");
+}
+
+#[test]
+fn schemas_are_current() {
+    contract_schema::assert_current(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/schema/server-frame.json"),
+        &contract_schema::schema_for!(ServerFrame),
+    );
+    contract_schema::assert_current(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/schema/client-frame.json"),
+        &contract_schema::schema_for!(ClientFrame),
+    );
+}

@@ -1,0 +1,44 @@
+//! The published form of version 1: fixtures are read and written back byte for byte, and the JSON
+//! Schema in `schema/` is the one the types generate.
+
+use std::collections::BTreeMap;
+
+use contract_identity_v1::{ConnectClaims, Principal, TokenRow};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+const CLAIMS: &str = include_str!("../fixtures/connect-claims.json");
+const TOKEN_ROW: &str = include_str!("../fixtures/token-row.json");
+const PRINCIPAL: &str = include_str!("../fixtures/principal.json");
+
+#[test]
+fn fixtures_round_trip() {
+    fn assert_round_trip<T: Serialize + DeserializeOwned>(fixture: &str) {
+        let value: T = serde_json::from_str(fixture).unwrap();
+        assert_eq!(serde_json::to_string(&value).unwrap(), fixture.trim_end());
+    }
+
+    assert_round_trip::<ConnectClaims>(CLAIMS);
+    assert_round_trip::<TokenRow>(TOKEN_ROW);
+    assert_round_trip::<Principal>(PRINCIPAL);
+}
+
+#[test]
+fn a_principal_travels_in_an_authorizer_context() {
+    let principal: Principal = serde_json::from_str(PRINCIPAL).unwrap();
+    assert_eq!(Principal::from_context(&principal.to_context()).unwrap(), principal);
+    let message = Principal::from_context(&BTreeMap::new()).unwrap_err().to_string();
+    assert_eq!(message, r#"the authorizer context has no "principal""#);
+}
+
+#[test]
+fn schemas_are_current() {
+    for (name, schema) in [
+        ("connect-claims", contract_schema::schema_for!(ConnectClaims)),
+        ("token-row", contract_schema::schema_for!(TokenRow)),
+        ("principal", contract_schema::schema_for!(Principal)),
+    ] {
+        let path = format!("{}/schema/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        contract_schema::assert_current(path, &schema);
+    }
+}

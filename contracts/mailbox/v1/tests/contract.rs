@@ -1,0 +1,33 @@
+//! The published form of version 1: fixtures are read and written back byte for byte, and the JSON
+//! Schema in `schema/` is the one the types generate.
+
+use contract_mailbox_v1::HeldNotification;
+
+const HELD: &str = include_str!("../fixtures/held-notification.json");
+
+#[test]
+fn fixture_round_trips_also_through_a_notification() {
+    let row: HeldNotification = serde_json::from_str(HELD).unwrap();
+    assert_eq!(serde_json::to_string(&row).unwrap(), HELD.trim_end());
+    let notification = row.clone().into_notification().unwrap();
+    assert_eq!(notification.payload.get(), r#"{"orderId":1042,"weight":1.50e0}"#);
+    assert_eq!(HeldNotification::new(notification, row.sequence, row.pushed_to.clone()), row);
+}
+
+#[test]
+fn a_payload_that_is_not_json_is_an_error() {
+    let mut row: HeldNotification = serde_json::from_str(HELD).unwrap();
+    row.payload = "{".to_owned();
+    assert_eq!(
+        row.into_notification().unwrap_err().to_string(),
+        "the payload of a held notification is not JSON"
+    );
+}
+
+#[test]
+fn schema_is_current() {
+    contract_schema::assert_current(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/schema/held-notification.json"),
+        &contract_schema::schema_for!(HeldNotification),
+    );
+}

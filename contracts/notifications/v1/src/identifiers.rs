@@ -1,0 +1,227 @@
+//! Identifiers: who a notification is for, which notification it is, and where it stands in order.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::{InvalidIdentifier, InvalidSequence, excerpt};
+
+/// Longest message group ID and deduplication ID of SQS, in characters
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>).
+const MAX_CHARACTERS: usize = 128;
+
+/// The rule both SQS identifiers share: 1 to 128 letters, digits and punctuation of ASCII.
+fn check_sqs_identifier(what: &'static str, text: &str) -> Result<(), InvalidIdentifier> {
+    if text.is_empty() {
+        return Err(InvalidIdentifier::Empty { what });
+    }
+    // The common case needs one pass over the bytes; only a refusal looks at characters.
+    if text.len() <= MAX_CHARACTERS && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    if let Some((position, character)) = text.chars().enumerate().find(|(_, c)| !c.is_ascii_graphic()) {
+        return Err(InvalidIdentifier::IllegalCharacter { what, character, position });
+    }
+    Err(InvalidIdentifier::TooLong { what, length: text.chars().count() })
+}
+
+macro_rules! sqs_identifier {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks and takes an identifier.
+            ///
+            /// # Errors
+            /// [`InvalidIdentifier`] saying which rule the text breaks.
+            pub fn new(text: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, InvalidIdentifier> {
+                check_sqs_identifier($what, text.as_ref())?;
+                Ok(Self(text.into()))
+            }
+
+            /// The identifier as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidIdentifier;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::new(text)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = Cow::<'de, str>::deserialize(deserializer)?;
+                Self::new(text).map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": MAX_CHARACTERS,
+                    "pattern": "^[!-~]+$",
+                })
+            }
+        }
+    };
+}
+
+sqs_identifier!(
+    /// Who a notification is for: 1 to 128 characters legal as an SQS message group ID.
+    UserId,
+    "user id"
+);
+
+sqs_identifier!(
+    /// The producer's idempotency key: 1 to 128 characters legal as an SQS deduplication ID.
+    NotificationId,
+    "notification id"
+);
+
+/// Where a notification stands in its user's order: the SQS `SequenceNumber` of its first acceptance.
+///
+/// SQS documents 128 bits, so on the wire it is a string of 39 decimal digits, padded with zeros, whose
+/// order as text is its order as a number
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Sequence(u128);
+
+impl Sequence {
+    /// Digits of the padded form; `u128::MAX` has 39.
+    pub const DIGITS: usize = 39;
+    /// Before every sequence a queue gives.
+    pub const ZERO: Self = Self(0);
+    /// After every sequence a queue gives.
+    pub const MAX: Self = Self(u128::MAX);
+
+    /// Wraps a number.
+    pub const fn new(number: u128) -> Self {
+        Self(number)
+    }
+
+    /// The number itself.
+    pub const fn number(self) -> u128 {
+        self.0
+    }
+}
+
+impl FromStr for Sequence {
+    type Err = InvalidSequence;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits =
+            (1..=Self::DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        match text.parse() {
+            Ok(number) if digits => Ok(Self(number)),
+            _ => Err(InvalidSequence { found: excerpt(text) }),
+        }
+    }
+}
+
+impl fmt::Display for Sequence {
+    /// The padded form.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:0width$}", self.0, width = Self::DIGITS)
+    }
+}
+
+impl Serialize for Sequence {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sequence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Sequence {
+    fn schema_name() -> Cow<'static, str> {
+        "Sequence".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9]{39}$" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_printable_ascii_character_is_legal() {
+        let all: String = (0x21_u8..=0x7e).map(char::from).collect();
+        assert_eq!(UserId::new(all.as_str()).unwrap().as_str(), all);
+    }
+
+    #[test]
+    fn refusals_name_the_rule() {
+        assert_eq!(UserId::new("").unwrap_err(), InvalidIdentifier::Empty { what: "user id" });
+        assert_eq!(
+            NotificationId::new("x".repeat(129)).unwrap_err(),
+            InvalidIdentifier::TooLong { what: "notification id", length: 129 }
+        );
+        assert_eq!(
+            UserId::new("jo é").unwrap_err(),
+            InvalidIdentifier::IllegalCharacter { what: "user id", character: ' ', position: 2 }
+        );
+        let message = UserId::new("a\u{0}").unwrap_err().to_string();
+        assert!(message.contains("position 1") && message.contains("allowed"), "{message}");
+    }
+
+    #[test]
+    fn sequence_refuses_signs_blanks_and_overflow() {
+        for text in ["", "+1", "-1", " 1", "1 ", "0x1", &"9".repeat(39), &"0".repeat(40)] {
+            assert!(text.parse::<Sequence>().is_err(), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sequence_text_round_trips_and_keeps_order(a: u128, b: u128) {
+            let (a, b) = (Sequence::new(a), Sequence::new(b));
+            prop_assert_eq!(a.to_string().parse::<Sequence>().unwrap(), a);
+            prop_assert_eq!(a.to_string().cmp(&b.to_string()), a.cmp(&b));
+        }
+    }
+}

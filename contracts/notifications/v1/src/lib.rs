@@ -1,0 +1,28 @@
+//! Version 1 of the notifications queue's contract: what a producer sends ([`NotificationRequest`]),
+//! and the two kinds of entry the queue carries ([`Notification`] and [`Replay`], as a [`QueueEntry`]).
+//!
+//! The queue is FIFO with one message group per user; the [`Sequence`] the queue gives a notification
+//! when it first accepts it is the order in which that user sees notifications.
+//!
+//! Rules of every version 1 contract: time is integer milliseconds since the epoch, unknown fields are
+//! ignored, an unknown `version` is refused, field names are camelCase.
+
+mod entry;
+mod error;
+mod identifiers;
+mod payload;
+mod timestamp;
+mod version;
+
+pub use entry::{Notification, NotificationRequest, QueueEntry, Replay, WhenOffline};
+pub use error::{InvalidIdentifier, InvalidNotification, InvalidSequence, UnknownVersion};
+pub use identifiers::{NotificationId, Sequence, UserId};
+pub use payload::Payload;
+pub use timestamp::Timestamp;
+pub use version::Version1;
+
+/// The version this crate describes, as it stands in the `version` field.
+pub const VERSION: u32 = 1;
+
+/// Longest `kind` and `source` of a notification, in bytes.
+pub const MAX_LABEL_BYTES: usize = 256;

@@ -1,0 +1,102 @@
+//! The published form of version 1: fixtures are read and written back byte for byte, and the JSON
+//! Schema in `schema/` is the one the types generate.
+
+use contract_notifications_v1::{
+    InvalidNotification, Notification, NotificationId, NotificationRequest, Payload, QueueEntry, Replay,
+    Sequence, Timestamp, UserId, WhenOffline,
+};
+
+const NOTIFICATION: &str = include_str!("../fixtures/notification.json");
+const MINIMAL: &str = include_str!("../fixtures/notification-minimal.json");
+const REPLAY: &str = include_str!("../fixtures/replay.json");
+const SOURCE_SYSTEM_BODY: &str = include_str!("../fixtures/source-system-body.json");
+
+fn id(text: &str) -> NotificationId {
+    NotificationId::new(text).unwrap()
+}
+
+fn read(body: &str) -> Result<QueueEntry, InvalidNotification> {
+    QueueEntry::from_json(body, || id("queue-id"), Timestamp::from_millis(7))
+}
+
+#[test]
+fn fixtures_round_trip() {
+    for fixture in [NOTIFICATION, MINIMAL, REPLAY] {
+        assert_eq!(read(fixture).unwrap().to_json(), fixture.trim_end());
+    }
+}
+
+#[test]
+fn notification_fixture_means_this() {
+    let expected = Notification {
+        id: id("order-1042"),
+        user_id: UserId::new("alice").unwrap(),
+        payload: Payload::from_json(r#"{"orderId":1042,"state":"shipped","weight":1.50e0}"#).unwrap(),
+        sent_at: Timestamp::from_millis(1_767_225_600_000),
+        expires_at: Some(Timestamp::from_millis(1_767_312_000_000)),
+        when_offline: WhenOffline::Hold,
+        kind: Some("order.shipped".into()),
+        source: Some("warehouse".into()),
+    };
+    assert_eq!(read(NOTIFICATION).unwrap(), QueueEntry::Notification(expected));
+}
+
+#[test]
+fn replay_fixture_means_this() {
+    let sequence = Sequence::new(18_870_468_484_902_911_999);
+    let expected = Replay { user_id: UserId::new("alice").unwrap(), sequence };
+    assert_eq!(read(REPLAY).unwrap(), QueueEntry::Replay(expected));
+}
+
+#[test]
+fn the_source_systems_body_is_a_request_and_an_entry() {
+    let request = NotificationRequest::from_json(SOURCE_SYSTEM_BODY).unwrap();
+    assert_eq!(request.payload.get(), "\"Serverless is cool!\"");
+    let notification = request.complete(|| id("queue-id"), Timestamp::from_millis(7));
+    assert_eq!(notification.when_offline, WhenOffline::Hold);
+    assert_eq!(read(SOURCE_SYSTEM_BODY).unwrap(), QueueEntry::Notification(notification));
+}
+
+#[test]
+fn unknown_fields_are_ignored_and_unknown_versions_refused() {
+    assert!(read(r#"{"userId":"a","payload":1,"colour":"red"}"#).is_ok());
+    let error = read(r#"{"version":2,"userId":"a","payload":1}"#).unwrap_err();
+    assert_eq!(error.to_string(), "version 2 is unknown; known is version 1");
+}
+
+#[test]
+fn every_refusal_names_what_is_wrong() {
+    let long = "x".repeat(257);
+    for (body, expected) in [
+        ("", "not a valid JSON notification"),
+        ("[]", "not a valid JSON notification"),
+        (r#"{"payload":1}"#, r#"the field "userId" is missing"#),
+        (r#"{"userId":"a"}"#, r#"the field "payload" is missing"#),
+        (r#"{"userId":"a","payload":1,"message":2}"#, r#"both "payload" and "message" are given"#),
+        (r#"{"userId":"a b","payload":1}"#, "user id has the character ' ' at position 1"),
+        (r#"{"userId":"a","payload":1,"id":""}"#, "notification id is empty"),
+        (r#"{"type":"other","userId":"a","payload":1}"#, r#"type "other" is unknown"#),
+        (r#"{"type":"replay","userId":"a"}"#, r#"the field "sequence" is missing"#),
+        (r#"{"type":"replay","userId":"a","sequence":"-1"}"#, "is not a sequence"),
+        (r#"{"userId":"a","payload":1,"whenOffline":"later"}"#, "not a valid JSON notification"),
+        (
+            &format!(r#"{{"userId":"a","payload":1,"kind":"{long}"}}"#),
+            r#""kind" has 257 bytes; allowed are at most 256"#,
+        ),
+    ] {
+        let message = read(body).unwrap_err().to_string();
+        assert!(message.contains(expected), "{body}: {message}");
+    }
+}
+
+#[test]
+fn schemas_are_current() {
+    contract_schema::assert_current(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/schema/queue-entry.json"),
+        &contract_schema::schema_for!(QueueEntry),
+    );
+    contract_schema::assert_current(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/schema/notification-request.json"),
+        &contract_schema::schema_for!(NotificationRequest),
+    );
+}
