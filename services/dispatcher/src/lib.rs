@@ -1,1 +1,10 @@
-//! dispatcher
+//! The dispatcher: takes the entries of the notifications queue, pushes them to the user's open
+//! connections, or holds them in the user's mailbox, in the user's order.
+//!
+//! [`core`] decides, [`ports`] is what it needs of the world, [`Dispatcher`] drives the one with the other.
+
+pub mod core;
+pub mod ports;
+mod service;
+
+pub use service::{Dispatcher, Settings};

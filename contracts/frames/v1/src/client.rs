@@ -90,6 +90,10 @@ impl ClientFrame {
         struct Ack {
             sequences: Vec<String>,
         }
+        // A derived struct would be read from an array of its fields too.
+        if text.trim_start().starts_with('[') {
+            return Err(InvalidFrame::Json(serde::de::Error::custom("an array, not an object")));
+        }
         let head: Head = serde_json::from_str(text).map_err(InvalidFrame::Json)?;
         match head.action.as_str() {
             "ping" => Ok(Self::Ping),
@@ -106,6 +110,18 @@ impl ClientFrame {
                 Ok(Self::Ack { sequences })
             }
             other => Err(InvalidFrame::UnknownAction { found: other.chars().take(64).collect() }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_no_frame() {
+        for text in ["[]", r#"["ping"]"#, r#" ["ack", ["1"]]"#] {
+            assert!(matches!(ClientFrame::from_json(text), Err(InvalidFrame::Json(_))), "{text}");
         }
     }
 }

@@ -140,6 +140,13 @@ impl Sequence {
     }
 }
 
+impl From<Sequence> for NotificationId {
+    /// The id of a notification that has no other: its padded sequence, which is legal and unique.
+    fn from(sequence: Sequence) -> Self {
+        Self(sequence.to_string().into())
+    }
+}
+
 impl FromStr for Sequence {
     type Err = InvalidSequence;
 

@@ -27,6 +27,11 @@ impl RetryPolicy {
         bounds.next_backoff().unwrap_or(self.max)
     }
 
+    /// The delay after `attempt` failures (the first is 0), jittered by the thread's random numbers.
+    pub fn delay(&self, attempt: u32) -> Duration {
+        self.bound(attempt).mul_f64(rand::random::<f64>())
+    }
+
     /// A fresh series of delays, jittered by the thread's random numbers.
     pub fn start(&self) -> Delays<impl FnMut(Duration) -> Duration + Send + use<>> {
         self.start_with(|bound| bound.mul_f64(rand::random::<f64>()))

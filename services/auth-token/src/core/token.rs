@@ -1,0 +1,56 @@
+//! The form of a token: base64url without padding, and its hash.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+/// Longest credential that is looked at, in bytes. The issuer makes no longer token.
+pub const MAX_CREDENTIAL_BYTES: usize = 4 * 1024;
+
+/// The key of a token's row: its SHA-256 in lower-case hex.
+pub fn token_hash(token: &str) -> String {
+    Sha256::digest(token.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a string can't fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// The token that carries `ciphertext`.
+pub(crate) fn encode(ciphertext: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(ciphertext)
+}
+
+/// The ciphertext that `token` carries, if it has the form of a token. There is exactly one token of each
+/// ciphertext: padding and stray trailing bits are refused.
+pub(crate) fn decode(token: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(token).ok().filter(|ciphertext| !ciphertext.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_hash_is_sha_256_in_hex() {
+        assert_eq!(token_hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_undoes_encoding(ciphertext in prop::collection::vec(any::<u8>(), 1..300)) {
+            prop_assert_eq!(decode(&encode(&ciphertext)), Some(ciphertext));
+        }
+
+        #[test]
+        fn a_ciphertext_has_one_token(text in "[A-Za-z0-9_=+/-]{0,12}") {
+            if let Some(ciphertext) = decode(&text) {
+                prop_assert_eq!(encode(&ciphertext), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The connect token, from its issue to its single use.
+
+#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
+
+mod support;
+
+use std::sync::Barrier;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use auth_token::{
+    Authorizer, AuthorizerConfig, Handshake, IssueError, IssuedToken, Issuer, IssuerConfig, Methods, Reason,
+    Refusal, Subject, token_hash,
+};
+use auth_token::{InvalidClaims, MAX_CREDENTIAL_BYTES};
+use contract_identity_v1::{Method, Principal, TOKEN_LIFETIME};
+use contract_notifications_v1::UserId;
+use proptest::prelude::*;
+use support::{TestCipher, TestClock, TestStore};
+
+#[derive(Default, Clone)]
+struct World {
+    cipher: TestCipher,
+    store: TestStore,
+    clock: TestClock,
+}
+
+impl World {
+    async fn issue(&self, issuer: &str, audience: &str) -> IssuedToken {
+        self.issue_to(issuer, audience, "Jo").await.unwrap()
+    }
+
+    async fn issue_to(&self, issuer: &str, audience: &str, name: &str) -> Result<IssuedToken, IssueError> {
+        let config = IssuerConfig::new(issuer, audience);
+        let issuer = Issuer::new(self.cipher.clone(), self.store.clone(), self.clock.clone(), config);
+        let user_id = UserId::new("jo").unwrap();
+        issuer.issue(Subject { user_id, username: name.to_owned(), hubs: vec!["h".to_owned()] }).await
+    }
+
+    fn authorizer(&self) -> Authorizer<TestCipher, TestStore, TestClock> {
+        let config = AuthorizerConfig {
+            methods: Methods { open: true, ..Methods::default() },
+            ..AuthorizerConfig::new("issuer", "gateway")
+        };
+        Authorizer::new(self.cipher.clone(), self.store.clone(), self.clock.clone(), config)
+    }
+
+    async fn present(&self, token: &str) -> Result<Principal, Refusal> {
+        self.authorizer().authorize(&by_query("token", token)).await
+    }
+}
+
+fn by_query(name: &str, value: &str) -> Handshake {
+    Handshake::new(vec![(name.to_owned(), value.to_owned())], Vec::new())
+}
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(test)
+}
+
+#[tokio::test]
+async fn a_token_connects_its_subject_once() {
+    let world = World::default();
+    let IssuedToken { token, expires_at } = world.issue("issuer", "gateway").await;
+    assert_eq!(u128::from(expires_at.millis()), TOKEN_LIFETIME.as_millis());
+    let principal = world.present(&token).await.unwrap();
+    assert_eq!(principal.user_id.as_str(), "jo");
+    assert_eq!(principal.username.as_deref(), Some("Jo"));
+    assert_eq!(principal.method, Method::Token);
+    assert_eq!(principal.hubs, ["h"]);
+    assert_eq!(principal.expires_at, None);
+    let second = world.present(&token).await.unwrap_err();
+    assert_eq!(second.status().code(), 403);
+    assert!(matches!(second.reason(), Reason::UnknownToken));
+}
+
+#[tokio::test]
+async fn a_token_may_travel_as_a_subprotocol() {
+    let world = World::default();
+    let token = world.issue("issuer", "gateway").await.token;
+    let headers = vec![("Sec-WebSocket-Protocol".to_owned(), format!("tidings.v1, token.{token}"))];
+    assert!(world.authorizer().authorize(&Handshake::new(Vec::new(), headers)).await.is_ok());
+}
+
+/// 1,000 uses of one token, on 8 threads, all of which look before any takes on its own thread.
+#[test]
+fn of_a_thousand_concurrent_uses_exactly_one_wins() {
+    const THREADS: usize = 8;
+    let world = World::default();
+    let token = run(world.issue("issuer", "gateway")).token;
+    let barrier = Barrier::new(THREADS);
+    let wins: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| {
+                scope.spawn(|| {
+                    barrier.wait();
+                    run(async {
+                        let tasks: Vec<_> = (0..1_000 / THREADS)
+                            .map(|_| {
+                                let (world, token) = (world.clone(), token.clone());
+                                tokio::spawn(async move { world.present(&token).await })
+                            })
+                            .collect();
+                        let mut wins = 0;
+                        for task in tasks {
+                            match task.await.unwrap() {
+                                Ok(_) => wins += 1,
+                                Err(refusal) => assert_eq!(refusal.status().code(), 403),
+                            }
+                        }
+                        wins
+                    })
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(wins, 1);
+    assert_eq!(world.store.takes.load(Ordering::SeqCst), 1_000);
+    assert_eq!(world.cipher.decryptions.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_token_ends_with_its_lifetime() {
+    let world = World::default();
+    let (early, late) = (world.issue("issuer", "gateway").await, world.issue("issuer", "gateway").await);
+    world.clock.advance(TOKEN_LIFETIME.saturating_sub(Duration::from_millis(1)));
+    assert!(world.present(&early.token).await.is_ok());
+    world.clock.advance(Duration::from_millis(1));
+    let refusal = world.present(&late.token).await.unwrap_err();
+    assert_eq!(refusal.status().code(), 403);
+    assert!(matches!(refusal.reason(), Reason::Claims(InvalidClaims::Expired { by_millis: 0 })));
+}
+
+#[tokio::test]
+async fn another_issuers_or_audiences_token_is_refused() {
+    let world = World::default();
+    for (issuer, audience) in [("issuer", "other"), ("other", "gateway")] {
+        let token = world.issue(issuer, audience).await.token;
+        let refusal = world.present(&token).await.unwrap_err();
+        assert_eq!(refusal.status().code(), 403);
+        // The context alone, which the cipher enforces, tells them apart.
+        assert!(matches!(refusal.reason(), Reason::Undecryptable));
+    }
+}
+
+/// Even where a cipher would not enforce the context, the claims are checked.
+#[tokio::test]
+async fn claims_of_another_audience_under_our_context_are_refused() {
+    use auth_token::ports::{EncryptionContext, TokenCipher as _, TokenStore as _};
+    use base64::Engine as _;
+    use contract_identity_v1::TokenRow;
+    use contract_notifications_v1::Version1;
+
+    let world = World::default();
+    let claims =
+        br#"{"version":1,"iss":"issuer","aud":"x","sub":"u","username":"","iat":0,"exp":9,"jti":""}"#;
+    let context = EncryptionContext::connect("issuer", "gateway");
+    let ciphertext = world.cipher.encrypt(claims, &context).await.unwrap();
+    let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(ciphertext);
+    let row = TokenRow { version: Version1, token_hash: token_hash(&token), ttl: 1 };
+    world.store.put(row).await.unwrap();
+    let refusal = world.present(&token).await.unwrap_err();
+    assert!(matches!(refusal.reason(), Reason::Claims(InvalidClaims::Audience)), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn a_ciphertext_of_another_purpose_is_refused() {
+    use auth_token::ports::{EncryptionContext, TokenCipher as _, TokenStore as _};
+    use base64::Engine as _;
+    use contract_identity_v1::TokenRow;
+    use contract_notifications_v1::Version1;
+
+    let world = World::default();
+    let context = [("purpose", "backup"), ("iss", "issuer"), ("aud", "gateway")].into_iter().collect();
+    assert_ne!(context, EncryptionContext::connect("issuer", "gateway"));
+    let ciphertext = world.cipher.encrypt(b"{}", &context).await.unwrap();
+    let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(ciphertext);
+    world.store.put(TokenRow { version: Version1, token_hash: token_hash(&token), ttl: 1 }).await.unwrap();
+    let refusal = world.present(&token).await.unwrap_err();
+    assert!(matches!(refusal.reason(), Reason::Undecryptable), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn an_oversized_credential_is_refused_before_any_work() {
+    let world = World::default();
+    let refusal = world.present(&"A".repeat(MAX_CREDENTIAL_BYTES + 1)).await.unwrap_err();
+    assert_eq!(refusal.status().code(), 403);
+    assert_eq!(world.store.takes.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn the_largest_token_issued_is_accepted_and_a_larger_one_not_issued() {
+    let world = World::default();
+    let token = world.issue_to("issuer", "gateway", &"n".repeat(1_800)).await.unwrap().token;
+    assert!(token.len() <= MAX_CREDENTIAL_BYTES);
+    assert!(world.present(&token).await.is_ok());
+    let refused = world.issue_to("issuer", "gateway", &"n".repeat(2_048)).await;
+    assert!(matches!(refused, Err(IssueError::TooLarge { .. })));
+    assert!(world.store.rows.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_leaked_table_or_log_leaks_no_token() {
+    let world = World::default();
+    let issued = world.issue("issuer", "gateway").await;
+    let rows = format!("{:?}", world.store.rows.lock().unwrap());
+    assert!(!rows.contains(&issued.token) && rows.contains(&token_hash(&issued.token)), "{rows}");
+    // The hash itself opens nothing.
+    assert_eq!(world.present(&token_hash(&issued.token)).await.unwrap_err().status().code(), 403);
+    assert!(!format!("{issued:?}").contains(&issued.token));
+    world.store.down.store(true, Ordering::SeqCst);
+    let refusal = world.present(&issued.token).await.unwrap_err();
+    assert!(!format!("{refusal:?} {refusal}").contains(&issued.token));
+}
+
+#[tokio::test]
+async fn our_fault_is_500() {
+    let world = World::default();
+    let token = world.issue("issuer", "gateway").await.token;
+    world.store.down.store(true, Ordering::SeqCst);
+    assert_eq!(world.present(&token).await.unwrap_err().status().code(), 500);
+    world.store.down.store(false, Ordering::SeqCst);
+    world.cipher.down.store(true, Ordering::SeqCst);
+    let refusal = world.present(&token).await.unwrap_err();
+    assert_eq!((refusal.status().code(), refusal.message()), (500, "Internal Server Error"));
+}
+
+#[tokio::test]
+async fn no_credential_is_401_and_an_illegal_client_id_403() {
+    let authorizer = World::default().authorizer();
+    assert_eq!(authorizer.authorize(&Handshake::default()).await.unwrap_err().status().code(), 401);
+    let principal = authorizer.authorize(&by_query("client_id", "jo")).await.unwrap();
+    assert_eq!((principal.user_id.as_str(), principal.method), ("jo", Method::Open));
+    let illegal = authorizer.authorize(&by_query("client_id", "j o")).await.unwrap_err();
+    assert_eq!(illegal.status().code(), 403);
+}
+
+proptest! {
+    /// Whatever is done to a token, it is no token any more, and the true one stays good.
+    #[test]
+    fn an_altered_token_is_refused(cut in 0_usize..300, with in "[A-Za-z0-9_.=-]{0,3}") {
+        let world = World::default();
+        run(async {
+            let token = world.issue("issuer", "gateway").await.token;
+            let altered = format!("{}{with}", &token[..cut.min(token.len())]);
+            prop_assume!(altered != token);
+            let refusal = world.present(&altered).await.unwrap_err();
+            prop_assert_eq!(refusal.status().code(), if altered.is_empty() { 401 } else { 403 });
+            prop_assert!(world.present(&token).await.is_ok());
+            Ok(())
+        })?;
+    }
+}

@@ -1,0 +1,102 @@
+//! Fakes of the ports, in memory.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use auth_token::ports::{DecryptError, EncryptionContext, TokenCipher, TokenStore};
+use contract_identity_v1::TokenRow;
+use contract_notifications_v1::Timestamp;
+use sha2::{Digest as _, Sha256};
+use shared_ports::{Clock, PortError};
+
+/// A clock that a test sets.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TestClock(Arc<AtomicU64>);
+
+impl TestClock {
+    pub(crate) fn advance(&self, by: Duration) {
+        self.0.fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.advance(duration);
+    }
+}
+
+/// A cipher of the same manners as KMS: random-looking, authenticated, bound to its context. Not secret.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TestCipher {
+    next_nonce: Arc<AtomicU64>,
+    pub(crate) decryptions: Arc<AtomicUsize>,
+    pub(crate) down: Arc<AtomicBool>,
+}
+
+const NONCE: usize = 8;
+const TAG: usize = 32;
+
+fn tag(nonce: &[u8], text: &[u8], context: &EncryptionContext) -> Vec<u8> {
+    let mut hash = Sha256::new_with_prefix(nonce);
+    for (key, value) in context.iter() {
+        hash.update(format!("{}:{key}{}:{value}", key.len(), value.len()));
+    }
+    hash.update(text);
+    hash.finalize().to_vec()
+}
+
+fn mask(nonce: &[u8], text: &[u8]) -> Vec<u8> {
+    text.iter().zip(Sha256::digest(nonce).iter().cycle()).map(|(a, b)| a ^ b).collect()
+}
+
+impl TokenCipher for TestCipher {
+    async fn encrypt(&self, plaintext: &[u8], context: &EncryptionContext) -> Result<Vec<u8>, PortError> {
+        let nonce = self.next_nonce.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+        Ok([nonce.as_slice(), &mask(&nonce, plaintext), &tag(&nonce, plaintext, context)].concat())
+    }
+
+    async fn decrypt(&self, ciphertext: &[u8], context: &EncryptionContext) -> Result<Vec<u8>, DecryptError> {
+        self.decryptions.fetch_add(1, Ordering::SeqCst);
+        if self.down.load(Ordering::SeqCst) {
+            return Err(PortError::retryable("decrypting", "down").into());
+        }
+        if ciphertext.len() < NONCE + TAG {
+            return Err(DecryptError::Refused);
+        }
+        let (nonce, rest) = ciphertext.split_at(NONCE);
+        let (masked, found) = rest.split_at(rest.len() - TAG);
+        let plaintext = mask(nonce, masked);
+        if found == tag(nonce, &plaintext, context) { Ok(plaintext) } else { Err(DecryptError::Refused) }
+    }
+}
+
+/// A table of tokens.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TestStore {
+    pub(crate) rows: Arc<Mutex<HashMap<String, TokenRow>>>,
+    pub(crate) takes: Arc<AtomicUsize>,
+    pub(crate) down: Arc<AtomicBool>,
+}
+
+impl TokenStore for TestStore {
+    async fn put(&self, row: TokenRow) -> Result<(), PortError> {
+        self.rows.lock().unwrap().insert(row.token_hash.clone(), row);
+        Ok(())
+    }
+
+    async fn take(&self, token_hash: &str) -> Result<Option<TokenRow>, PortError> {
+        self.takes.fetch_add(1, Ordering::SeqCst);
+        // Lets every other use in flight come this far.
+        tokio::task::yield_now().await;
+        if self.down.load(Ordering::SeqCst) {
+            return Err(PortError::retryable("taking a token", "down"));
+        }
+        Ok(self.rows.lock().unwrap().remove(token_hash))
+    }
+}

@@ -1,0 +1,167 @@
+//! From what a queue delivered to runs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use contract_frames_v1::{FrameTooLarge, item_len, require_fits};
+use contract_notifications_v1::{
+    InvalidNotification, Notification, NotificationId, QueueEntry, Replay, Sequence, Timestamp, UserId,
+};
+
+use super::run::{Entry, Item};
+
+/// An entry as the queue delivered it.
+#[derive(Debug, Clone)]
+pub struct Received<'a> {
+    /// The message group: whose entry it is.
+    pub group: &'a str,
+    /// The body, untrusted.
+    pub body: &'a str,
+    /// The queue's sequence number.
+    pub sequence: Sequence,
+    /// The queue's deduplication ID; stands in for an id the producer left out.
+    pub deduplication_id: &'a str,
+    /// When the queue accepted it; stands in for a send time the producer left out.
+    pub sent_at: Timestamp,
+    /// How often it was received, this time included.
+    pub receive_count: u32,
+}
+
+/// Why an entry can never succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum Poison {
+    /// The body is no queue entry.
+    #[error(transparent)]
+    Invalid(#[from] InvalidNotification),
+    /// No frame can carry it.
+    #[error(transparent)]
+    TooLarge(#[from] FrameTooLarge),
+    /// The body names another user than the message group does, so its order would not be kept.
+    #[error("the entry is for user {user_id:?} and in message group {group:?}; they must be the same")]
+    OtherGroup {
+        /// Whom the body names.
+        user_id: UserId,
+        /// The message group.
+        group: String,
+    },
+}
+
+/// The consecutive entries of one user in a received batch.
+#[derive(Debug, Clone)]
+pub struct UserRun {
+    /// Whose.
+    pub user: UserId,
+    /// Their places in the batch, in order.
+    pub indexes: Vec<usize>,
+    /// The entries, in the same order.
+    pub entries: Vec<Entry<Arc<Notification>>>,
+}
+
+/// Reads one entry.
+///
+/// # Errors
+/// [`Poison`]: it must go to the dead-letter queue and must not hold up anybody.
+pub fn read(received: &Received<'_>) -> Result<(UserId, Entry<Arc<Notification>>), Poison> {
+    let id = || {
+        NotificationId::new(received.deduplication_id)
+            .unwrap_or_else(|_| NotificationId::from(received.sequence))
+    };
+    let entry = QueueEntry::from_json(received.body, id, received.sent_at)?;
+    let user = entry.user_id().clone();
+    if user.as_str() != received.group {
+        return Err(Poison::OtherGroup { user_id: user, group: received.group.chars().take(128).collect() });
+    }
+    let entry = match entry {
+        QueueEntry::Replay(Replay { sequence, .. }) => Entry::Replay(sequence),
+        QueueEntry::Notification(notification) => {
+            require_fits(&notification)?;
+            let item = item(Arc::new(notification), received.sequence);
+            Entry::Notification { item, redelivered: received.receive_count > 1 }
+        }
+    };
+    Ok((user, entry))
+}
+
+/// What decisions need to know of a notification.
+pub fn item(notification: Arc<Notification>, sequence: Sequence) -> Item<Arc<Notification>> {
+    Item {
+        sequence,
+        expires_at: notification.expires_at,
+        when_offline: notification.when_offline,
+        len: item_len(&notification, sequence),
+        body: notification,
+    }
+}
+
+/// Groups a batch into one run per user, in the order in which the users first appear, and sorts out what
+/// can never succeed (by its place in the batch).
+pub fn group(batch: &[Received<'_>]) -> (Vec<UserRun>, Vec<(usize, Poison)>) {
+    let mut runs: Vec<UserRun> = Vec::new();
+    let mut poison = Vec::new();
+    let mut run_of: HashMap<UserId, usize> = HashMap::new();
+    for (index, received) in batch.iter().enumerate() {
+        match read(received) {
+            Err(reason) => poison.push((index, reason)),
+            Ok((user, entry)) => {
+                let run = *run_of.entry(user).or_insert_with_key(|user| {
+                    runs.push(UserRun { user: user.clone(), indexes: Vec::new(), entries: Vec::new() });
+                    runs.len() - 1
+                });
+                runs[run].indexes.push(index);
+                runs[run].entries.push(entry);
+            }
+        }
+    }
+    (runs, poison)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received<'a>(group: &'a str, body: &'a str, sequence: u128) -> Received<'a> {
+        Received {
+            group,
+            body,
+            sequence: Sequence::new(sequence),
+            deduplication_id: "dedup",
+            sent_at: Timestamp::from_millis(5),
+            receive_count: 1,
+        }
+    }
+
+    #[test]
+    fn users_are_kept_apart_and_in_order_and_poison_blocks_nobody() {
+        let replay = r#"{"type":"replay","userId":"a","sequence":"1"}"#;
+        let (runs, poison) = group(&[
+            received("a", r#"{"userId":"a","message":1}"#, 10),
+            received("b", r#"{"userId":"b","message":2}"#, 11),
+            received("a", "nonsense", 12),
+            received("a", replay, 13),
+            received("a", r#"{"userId":"b","message":3}"#, 14),
+        ]);
+        let shape: Vec<_> = runs.iter().map(|run| (run.user.as_str(), run.indexes.clone())).collect();
+        assert_eq!(shape, [("a", vec![0, 3]), ("b", vec![1])]);
+        assert_eq!(runs[0].entries[1], Entry::Replay(Sequence::new(1)));
+        let reasons: Vec<_> = poison.iter().map(|(index, reason)| (*index, reason.to_string())).collect();
+        assert_eq!(reasons[0], (2, "not a valid JSON notification".to_owned()));
+        assert_eq!(reasons[1].0, 4);
+        assert!(reasons[1].1.contains("must be the same"), "{}", reasons[1].1);
+    }
+
+    #[test]
+    fn what_the_producer_left_out_comes_from_the_queue() {
+        let (_, entry) = read(&received("a", r#"{"userId":"a","message":1}"#, 10)).unwrap();
+        let Entry::Notification { item, redelivered: false } = entry else { panic!("{entry:?}") };
+        assert_eq!(item.body.id.as_str(), "dedup");
+        assert_eq!(item.body.sent_at.millis(), 5);
+        assert_eq!(item.sequence, Sequence::new(10));
+    }
+
+    #[test]
+    fn what_no_frame_can_carry_is_poison() {
+        let body = format!(r#"{{"userId":"a","message":"{}"}}"#, "x".repeat(131_072));
+        let poison = read(&received("a", &body, 10)).unwrap_err().to_string();
+        assert!(poison.contains("allowed are 131072"), "{poison}");
+    }
+}

@@ -1,0 +1,17 @@
+//! One run: the consecutive entries of one user, decided by a state machine.
+//!
+//! Commands go out, events come in, one at a time; there is no clock and no IO, and the machine is
+//! `Clone + Eq + Hash`, so a model checker can explore it. The rules R1 to R6 are those of
+//! docs/ARCHITECTURE.md; each is named where it is obeyed.
+
+mod state;
+mod types;
+
+pub use state::Run;
+pub use types::{
+    Command, Entry, Event, Frame, FrameItem, Held, Item, Limits, Live, Outcome, PushOrder, PushReport,
+    Refusal, Report, Stats,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,468 @@
+//! The state machine of a run.
+
+use std::collections::BTreeSet;
+
+use contract_connections_v1::ConnectionId;
+use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
+
+use super::types::{
+    Command, Entry, Event, Frame, FrameItem, Held, Item, Limits, Live, Outcome, PushOrder, PushReport,
+    Refusal, Report, Stats,
+};
+use crate::core::frames;
+
+/// A run in progress.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Run<B> {
+    limits: Limits,
+    /// The last sequence each entry stands for, in the run's order.
+    bounds: Vec<Sequence>,
+    /// The highest of them: no row beyond it is this run's business.
+    up_to: Sequence,
+    /// New notifications that are neither delivered nor in the mailbox yet, in order.
+    fresh: Vec<Row<B>>,
+    /// Connections listed last that are not known to be gone.
+    live: Vec<Live>,
+    /// Those of them that are being served: at first all, after another look those that appeared.
+    serving: Vec<Live>,
+    /// Every connection this run has listed.
+    listed: BTreeSet<ConnectionId>,
+    /// The last held row read.
+    cursor: Option<Sequence>,
+    /// Whether there may be held rows behind `cursor`.
+    more: bool,
+    /// How many held rows this run may still push.
+    drain: usize,
+    /// The rows being pushed, in order.
+    rows: Vec<Row<B>>,
+    /// How far the push to each connection has come.
+    pushes: Vec<PushState>,
+    /// Failed attempts to push since the last that got somewhere.
+    attempt: u32,
+    /// Rows to be deleted at the next opportunity.
+    deletes: Vec<Sequence>,
+    /// Marks to be made at the next opportunity.
+    marks: Vec<(Sequence, BTreeSet<ConnectionId>)>,
+    /// Whether the mailbox was written since the connections were listed (R2, R6).
+    look_again: bool,
+    /// The first row that could not be delivered in time.
+    undelivered: Option<Sequence>,
+    /// What the next event answers.
+    step: Step,
+    stats: Stats,
+}
+
+/// The command an event answers, and so what comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Step {
+    List,
+    Read,
+    WriteAhead,
+    Push,
+    Wait,
+    Forget,
+    Delete,
+    Mark,
+    Hold,
+    Defer,
+    Enqueue,
+    Finished,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Row<B> {
+    item: Item<B>,
+    /// Came from the mailbox, not from the queue.
+    replayed: bool,
+    /// Is in the mailbox.
+    stored: bool,
+    /// An earlier run of it may have put it into the mailbox.
+    redelivered: bool,
+    /// Connections it was pushed to by earlier runs.
+    pushed_to: BTreeSet<ConnectionId>,
+    /// Connections that accepted it in this run.
+    accepted_by: BTreeSet<ConnectionId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct PushState {
+    connection: Live,
+    /// Indexes into `rows`, frame by frame.
+    frames: Vec<Vec<usize>>,
+    /// Frames accepted.
+    accepted: usize,
+    gone: bool,
+}
+
+impl PushState {
+    fn is_pending(&self) -> bool {
+        !self.gone && self.accepted < self.frames.len()
+    }
+
+    /// Rows of frames not accepted.
+    fn remaining(&self) -> impl Iterator<Item = usize> + '_ {
+        self.frames[self.accepted..].iter().flatten().copied()
+    }
+}
+
+impl<B: Clone> Run<B> {
+    /// Begins a run over the consecutive entries of one user, in the queue's order.
+    pub fn start(limits: Limits, entries: Vec<Entry<B>>) -> (Self, Command<B>) {
+        let replays = entries.iter().any(|entry| matches!(entry, Entry::Replay(_)));
+        let mut bounds = Vec::with_capacity(entries.len());
+        let mut fresh = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match entry {
+                Entry::Replay(sequence) => bounds.push(sequence),
+                Entry::Notification { item, redelivered } => {
+                    bounds.push(item.sequence);
+                    fresh.push(Row {
+                        item,
+                        replayed: false,
+                        stored: false,
+                        redelivered,
+                        pushed_to: BTreeSet::new(),
+                        accepted_by: BTreeSet::new(),
+                    });
+                }
+            }
+        }
+        let run = Self {
+            limits,
+            up_to: bounds.iter().copied().max().unwrap_or(Sequence::ZERO),
+            bounds,
+            fresh,
+            live: Vec::new(),
+            serving: Vec::new(),
+            listed: BTreeSet::new(),
+            cursor: None,
+            more: false,
+            drain: if replays { limits.replay_drain } else { limits.inline_drain },
+            rows: Vec::new(),
+            pushes: Vec::new(),
+            attempt: 0,
+            deletes: Vec::new(),
+            marks: Vec::new(),
+            look_again: false,
+            undelivered: None,
+            step: Step::List,
+            stats: Stats::default(),
+        };
+        (run, Command::ListConnections)
+    }
+
+    /// Takes the answer to the last command and gives the next one. After [`Command::Finish`] there is
+    /// none. An event that does not answer the last command fails the run, as [`Event::Failed`] does.
+    pub fn on(&mut self, event: Event<B>, now: Timestamp) -> Command<B> {
+        match (self.step, event) {
+            (Step::List, Event::Listed(connections)) => self.listed(&connections, now),
+            (Step::Read, Event::Page { rows, more }) => self.page(rows, more, now),
+            (Step::WriteAhead, Event::Done) => {
+                self.look_again = true;
+                self.push()
+            }
+            (Step::Push, Event::Pushed(reports)) => self.pushed(&reports, now),
+            (Step::Wait, Event::Waited) => self.push_pending(),
+            (Step::Wait, Event::OutOfTime) => self.out_of_time(),
+            // A row that stays behind is found gone again by the next push: not worth failing for.
+            (Step::Forget, Event::Done | Event::Failed) => self.settle(),
+            (Step::Delete, Event::Done) => self.mark(),
+            (Step::Mark, Event::Done) => {
+                self.look_again = true;
+                self.go_on()
+            }
+            (Step::Hold, Event::Done) => {
+                self.look_again = true;
+                self.conclude()
+            }
+            (Step::Defer, Event::Done) => self.enqueue(),
+            (Step::Enqueue, Event::Done) => self.finish(),
+            _ => self.fail(),
+        }
+    }
+
+    fn command(&mut self, step: Step, command: Command<B>) -> Command<B> {
+        self.step = step;
+        command
+    }
+
+    fn listed(&mut self, connections: &[Live], now: Timestamp) -> Command<B> {
+        self.look_again = false;
+        self.let_go(|row| expired(&row.item, now), |stats| &mut stats.expired);
+        // R6: those listed before have been served.
+        let appeared = |connection: &&Live| !self.listed.contains(&connection.id);
+        self.serving = connections.iter().filter(appeared).cloned().collect();
+        self.live.retain(|old| connections.iter().any(|new| new.id == old.id));
+        self.live.extend(self.serving.iter().cloned());
+        self.listed.extend(self.serving.iter().map(|connection| connection.id.clone()));
+        if self.serving.is_empty() { self.conclude() } else { self.read(None) }
+    }
+
+    /// R1: what is held comes before what is new.
+    fn read(&mut self, after: Option<Sequence>) -> Command<B> {
+        self.cursor = after;
+        let due_for = self.serving.iter().map(|c| c.id.clone()).collect();
+        let limit = self.limits.page.min(self.drain + 1);
+        self.command(Step::Read, Command::ReadPage { after, up_to: self.up_to, due_for, limit })
+    }
+
+    fn page(&mut self, held: Vec<Held<B>>, more: bool, now: Timestamp) -> Command<B> {
+        self.cursor = held.last().map(|row| row.item.sequence).or(self.cursor);
+        self.more = more;
+        self.rows.clear();
+        for Held { item, pushed_to } in held {
+            if let Some(row) = self.fresh.iter_mut().find(|row| row.item.sequence == item.sequence) {
+                row.stored = true;
+            } else if expired(&item, now) {
+                self.stats.expired += 1;
+                self.deletes.push(item.sequence);
+            } else {
+                self.rows.push(Row {
+                    item,
+                    replayed: true,
+                    stored: true,
+                    redelivered: false,
+                    pushed_to,
+                    accepted_by: BTreeSet::new(),
+                });
+            }
+        }
+        if self.rows.len() > self.drain {
+            return self.defer(now);
+        }
+        self.drain -= self.rows.len();
+        if !self.more {
+            self.rows.append(&mut self.fresh);
+        }
+        self.write_ahead()
+    }
+
+    /// R4: with a client that acknowledges, a new notification is in the mailbox before it is pushed.
+    fn write_ahead(&mut self) -> Command<B> {
+        if !self.acknowledged() {
+            return self.push();
+        }
+        let pushed_to: BTreeSet<_> = self.serving.iter().map(|c| c.id.clone()).collect();
+        let mut puts = Vec::new();
+        for row in self.rows.iter_mut().filter(|row| !row.replayed && holds(&row.item)) {
+            row.stored = true;
+            puts.push(Held { item: row.item.clone(), pushed_to: pushed_to.clone() });
+        }
+        if puts.is_empty() { self.push() } else { self.command(Step::WriteAhead, Command::Put(puts)) }
+    }
+
+    fn push(&mut self) -> Command<B> {
+        self.attempt = 0;
+        self.pushes.clear();
+        for connection in &self.serving {
+            // R5: a row is due on every connection it was not pushed to.
+            let due = self.rows.iter().enumerate().filter(|(_, row)| !row.pushed_to.contains(&connection.id));
+            let lens = due.map(|(index, row)| (index, row.item.len));
+            let frames = frames::split(connection.format, lens, self.limits.batch_bytes);
+            self.pushes.push(PushState { connection: connection.clone(), frames, accepted: 0, gone: false });
+        }
+        self.push_pending()
+    }
+
+    fn push_pending(&mut self) -> Command<B> {
+        let orders: Vec<_> = self
+            .pushes
+            .iter()
+            .filter(|push| push.is_pending())
+            .map(|push| PushOrder {
+                connection: push.connection.id.clone(),
+                format: push.connection.format,
+                frames: push.frames[push.accepted..].iter().map(|rows| self.frame(rows)).collect(),
+            })
+            .collect();
+        if orders.is_empty() { self.settle() } else { self.command(Step::Push, Command::Push(orders)) }
+    }
+
+    fn frame(&self, rows: &[usize]) -> Frame<B> {
+        let item = |&index: &usize| {
+            let row = &self.rows[index];
+            FrameItem { item: row.item.clone(), replayed: row.replayed }
+        };
+        Frame { items: rows.iter().map(item).collect() }
+    }
+
+    fn pushed(&mut self, reports: &[PushReport], now: Timestamp) -> Command<B> {
+        let mut progress = false;
+        let pending = self.pushes.iter_mut().filter(|push| push.is_pending());
+        for (push, report) in pending.zip(reports) {
+            let accepted = report.accepted.min(push.frames.len() - push.accepted);
+            for &index in push.frames[push.accepted..push.accepted + accepted].iter().flatten() {
+                self.rows[index].accepted_by.insert(push.connection.id.clone());
+            }
+            push.accepted += accepted;
+            progress |= accepted > 0;
+            // R3: within the grace period, 410 says that the connection is not yet open.
+            let grace_over = now >= push.connection.connected_at.plus(self.limits.grace);
+            push.gone = push.is_pending() && report.refusal == Some(Refusal::Gone) && grace_over;
+        }
+        if self.pushes.iter().any(PushState::is_pending) {
+            let attempt = if progress { 0 } else { self.attempt };
+            self.attempt = attempt + 1;
+            return self.command(Step::Wait, Command::Wait { attempt });
+        }
+        self.forget()
+    }
+
+    fn out_of_time(&mut self) -> Command<B> {
+        let pending = self.pushes.iter().filter(|push| push.is_pending());
+        let first = pending.flat_map(PushState::remaining).min();
+        self.undelivered = first.map(|index| self.rows[index].item.sequence);
+        self.forget()
+    }
+
+    fn forget(&mut self) -> Command<B> {
+        let gone: Vec<_> = self.pushes.iter().filter(|p| p.gone).map(|p| p.connection.clone()).collect();
+        if gone.is_empty() {
+            return self.settle();
+        }
+        self.stats.gone += gone.len();
+        let still_there = |connection: &Live| !gone.iter().any(|other| other.id == connection.id);
+        self.live.retain(still_there);
+        self.serving.retain(still_there);
+        self.command(Step::Forget, Command::Forget(gone))
+    }
+
+    /// Decides what becomes of the rows pushed.
+    fn settle(&mut self) -> Command<B> {
+        let acknowledged = self.acknowledged();
+        let owed: BTreeSet<usize> =
+            self.pushes.iter().filter(|p| p.is_pending()).flat_map(PushState::remaining).collect();
+        let by_push_mode = |row: &Row<B>| {
+            let push_mode = self.pushes.iter().filter(|push| !push.connection.acknowledges);
+            push_mode.into_iter().any(|push| row.accepted_by.contains(&push.connection.id))
+        };
+        let mut fresh = Vec::new();
+        for (index, row) in std::mem::take(&mut self.rows).into_iter().enumerate() {
+            let accepted = !row.accepted_by.is_empty();
+            if accepted {
+                let counter = if row.replayed { &mut self.stats.replayed } else { &mut self.stats.delivered };
+                *counter += 1;
+            }
+            if acknowledged && row.replayed && accepted {
+                self.marks.push((row.item.sequence, row.accepted_by));
+            } else if owed.contains(&index) {
+                // The run fails from this row on; it stays where it is.
+            } else if accepted && !acknowledged && by_push_mode(&row) {
+                if row.stored || row.redelivered {
+                    self.deletes.push(row.item.sequence);
+                }
+            } else if !accepted && !row.stored {
+                fresh.push(row);
+            } else if !accepted && !row.replayed {
+                self.stats.held += 1;
+            }
+        }
+        self.fresh.append(&mut fresh);
+        self.delete()
+    }
+
+    fn delete(&mut self) -> Command<B> {
+        if self.deletes.is_empty() {
+            return self.mark();
+        }
+        let deletes = std::mem::take(&mut self.deletes);
+        self.command(Step::Delete, Command::Delete(deletes))
+    }
+
+    /// R4: held rows are marked after they were pushed.
+    fn mark(&mut self) -> Command<B> {
+        if self.marks.is_empty() {
+            return self.go_on();
+        }
+        let marks = std::mem::take(&mut self.marks);
+        self.command(Step::Mark, Command::Mark(marks))
+    }
+
+    fn go_on(&mut self) -> Command<B> {
+        if self.undelivered.is_some() {
+            self.finish()
+        } else if self.more && !self.serving.is_empty() {
+            self.read(self.cursor)
+        } else {
+            self.conclude()
+        }
+    }
+
+    /// Nothing is left to push: holds what nobody took, and looks for new connections after a write.
+    fn conclude(&mut self) -> Command<B> {
+        self.let_go(|row| !holds(&row.item), |stats| &mut stats.dropped);
+        if !self.fresh.is_empty() {
+            let rows = std::mem::take(&mut self.fresh);
+            self.stats.held += rows.len();
+            // R2: put, then look again.
+            return self.command(Step::Hold, Command::Put(rows.into_iter().map(Row::into_held).collect()));
+        }
+        if self.look_again {
+            return self.command(Step::List, Command::ListConnections);
+        }
+        self.finish()
+    }
+
+    /// R1: too much is held to be pushed first, so the new ones go behind it.
+    fn defer(&mut self, now: Timestamp) -> Command<B> {
+        self.rows.clear();
+        // Left for the run of the replay entry.
+        self.stats.expired -= std::mem::take(&mut self.deletes).len();
+        let latest = now.plus(self.limits.drop_hold);
+        let rows: Vec<_> = std::mem::take(&mut self.fresh)
+            .into_iter()
+            .map(|mut row| {
+                if !holds(&row.item) {
+                    row.item.expires_at = Some(row.item.expires_at.map_or(latest, |at| at.min(latest)));
+                }
+                row.into_held()
+            })
+            .collect();
+        self.stats.deferred += rows.len();
+        if rows.is_empty() { self.enqueue() } else { self.command(Step::Defer, Command::Put(rows)) }
+    }
+
+    fn enqueue(&mut self) -> Command<B> {
+        self.command(Step::Enqueue, Command::EnqueueReplay(self.up_to))
+    }
+
+    fn finish(&mut self) -> Command<B> {
+        let first = self.undelivered;
+        let failed = |bound: &Sequence| first.is_some_and(|first| *bound >= first);
+        let done = self.bounds.iter().take_while(|bound| !failed(bound)).count();
+        let outcome = |index| if index < done { Outcome::Done } else { Outcome::Retry };
+        let outcomes = (0..self.bounds.len()).map(outcome).collect();
+        self.command(Step::Finished, Command::Finish(Report { outcomes, stats: self.stats }))
+    }
+
+    fn fail(&mut self) -> Command<B> {
+        self.undelivered = Some(Sequence::ZERO);
+        self.finish()
+    }
+
+    /// Whether a connected client acknowledges, so that rows leave the mailbox only then.
+    fn acknowledged(&self) -> bool {
+        self.live.iter().any(|connection| connection.acknowledges)
+    }
+
+    /// Forgets new notifications that match, and counts them.
+    fn let_go(&mut self, matches: impl Fn(&Row<B>) -> bool, counter: impl Fn(&mut Stats) -> &mut usize) {
+        let before = self.fresh.len();
+        self.fresh.retain(|row| !matches(row));
+        *counter(&mut self.stats) += before - self.fresh.len();
+    }
+}
+
+impl<B> Row<B> {
+    fn into_held(self) -> Held<B> {
+        Held { item: self.item, pushed_to: BTreeSet::new() }
+    }
+}
+
+fn expired<B>(item: &Item<B>, now: Timestamp) -> bool {
+    item.expires_at.is_some_and(|at| at <= now)
+}
+
+fn holds<B>(item: &Item<B>) -> bool {
+    item.when_offline == WhenOffline::Hold
+}

@@ -1,0 +1,29 @@
+//! When a failed entry is tried again.
+
+use std::time::Duration;
+
+use shared_retry::RetryPolicy;
+
+/// Delays before a failed entry is received again: 1 s, 2 s, 4 s … 5 min. The queue's own visibility
+/// timeout, six times the function's, would be minutes from the first failure on.
+pub const REDELIVERY: RetryPolicy =
+    RetryPolicy { initial: Duration::from_secs(1), max: Duration::from_mins(5) };
+
+/// How long an entry that was received `receive_count` times (the first is 1) stays invisible after it
+/// failed.
+pub fn after_failure(receive_count: u32) -> Duration {
+    REDELIVERY.bound(receive_count.saturating_sub(1).min(32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn visibility_grows_with_the_receive_count() {
+        let seconds: Vec<_> = (1..=11).map(|count| after_failure(count).as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+        assert_eq!(after_failure(0).as_secs(), 1);
+        assert_eq!(after_failure(u32::MAX).as_secs(), 300);
+    }
+}

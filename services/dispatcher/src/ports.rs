@@ -1,0 +1,122 @@
+//! What the dispatcher needs of the world. Adapters give it: embedded storage and sockets in one process,
+//! DynamoDB, SQS and API Gateway on AWS.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use contract_connections_v1::{Connection, ConnectionId};
+use contract_notifications_v1::{Notification, Replay, Sequence, Timestamp, UserId};
+use shared_ports::PortError;
+
+/// The Connections table, as the dispatcher uses it.
+pub trait Connections: Send + Sync {
+    /// Every open connection of the user, strongly consistently: a row whose insertion has returned is in
+    /// the list (rule R2 depends on it).
+    fn list(&self, user: &UserId) -> impl Future<Output = Result<Vec<Connection>, PortError>> + Send;
+
+    /// Deletes the row of a connection that is gone, if it still is the row inserted at `connected_at`.
+    fn forget(
+        &self,
+        user: &UserId,
+        connection: &ConnectionId,
+        connected_at: Timestamp,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// A row of a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailboxRow {
+    /// Its place in the user's order.
+    pub sequence: Sequence,
+    /// What is held.
+    pub notification: Arc<Notification>,
+    /// The connections it was pushed to, or was about to be.
+    pub pushed_to: BTreeSet<ConnectionId>,
+}
+
+/// Which rows of a mailbox are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageQuery {
+    /// Only rows after this one.
+    pub after: Option<Sequence>,
+    /// Only rows up to and including this one.
+    pub up_to: Sequence,
+    /// Only rows that at least one of these connections is not in the `pushed_to` of. Never empty.
+    pub due_for: Vec<ConnectionId>,
+    /// At most this many rows; at least 1.
+    pub limit: usize,
+}
+
+/// Some rows of a mailbox, in ascending order of sequence.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    /// The rows.
+    pub rows: Vec<MailboxRow>,
+    /// Whether there may be further rows that match; never with no rows at all.
+    pub more: bool,
+}
+
+/// The users' mailboxes, as the dispatcher uses them.
+pub trait Mailbox: Send + Sync {
+    /// Reads rows, strongly consistently.
+    fn page(&self, user: &UserId, query: PageQuery) -> impl Future<Output = Result<Page, PortError>> + Send;
+
+    /// Writes rows, whether or not they are there. When it fails, some may have been written.
+    fn put(&self, user: &UserId, rows: Vec<MailboxRow>)
+    -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Deletes rows; those not there are no error. When it fails, some may have been deleted.
+    fn delete(
+        &self,
+        user: &UserId,
+        sequences: &[Sequence],
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Adds connections to the `pushed_to` of rows, of each row only if it is still there: a row the
+    /// client acknowledged in the meantime must not come back.
+    fn mark(
+        &self,
+        user: &UserId,
+        marks: &[(Sequence, BTreeSet<ConnectionId>)],
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Why a frame was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    /// The connection does not exist: 410 of API Gateway.
+    #[error("the connection does not exist")]
+    Gone,
+    /// Throttled, timed out, unreachable: trying again later may succeed.
+    #[error("the push is not possible at the moment")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// How far a push of several frames came.
+#[derive(Debug)]
+pub struct Pushed {
+    /// How many frames, from the first on, were accepted.
+    pub accepted: usize,
+    /// Why the next one was not, if one was left.
+    pub error: Option<PushError>,
+}
+
+/// The way to the clients.
+pub trait Push: Send + Sync {
+    /// Sends text frames to one connection, in order, until one is refused. A frame is accepted or not as
+    /// a whole.
+    fn push(
+        &self,
+        user: &UserId,
+        connection: &ConnectionId,
+        frames: Vec<Bytes>,
+    ) -> impl Future<Output = Pushed> + Send;
+}
+
+/// The notifications queue, as the dispatcher uses it.
+pub trait ReplayQueue: Send + Sync {
+    /// Puts a replay entry behind all that is queued for its user.
+    fn enqueue(&self, replay: Replay) -> impl Future<Output = Result<(), PortError>> + Send;
+}

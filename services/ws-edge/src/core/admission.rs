@@ -1,0 +1,214 @@
+//! How a connection is admitted.
+
+use contract_connections_v1::{Connection, ConnectionId, FrameFormat, UnknownFormat};
+use contract_frames_v1::SUBPROTOCOL;
+use contract_identity_v1::Principal;
+use contract_notifications_v1::{Timestamp, Version1};
+
+use crate::EdgeConfig;
+
+/// A handshake whose principal is known. No `Debug`: query and subprotocols may carry the credential.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConnectRequest {
+    /// The new connection.
+    pub connection_id: ConnectionId,
+    /// The query's parameters, percent-decoded. Of several with one name the last counts, as in API
+    /// Gateway. Those the edge does not know are ignored:
+    ///
+    /// - `format`: `single` (default), `batch` or `raw`;
+    /// - `protocol`: `tidings.v1`, for clients that can't offer a subprotocol;
+    /// - `acknowledge`: `true` or `1`, `false` (default) or `0`.
+    pub query: Vec<(String, String)>,
+    /// The subprotocols the client offers.
+    pub subprotocols: Vec<String>,
+}
+
+/// An admitted connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// Its row.
+    pub row: Connection,
+    /// The subprotocol to answer the handshake with, if the client offers one that is known.
+    pub subprotocol: Option<&'static str>,
+}
+
+/// Why a handshake is refused with 400. The text is for the client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectRefusal {
+    /// No such format.
+    #[error(transparent)]
+    Format(#[from] UnknownFormat),
+    /// No such protocol.
+    #[error("protocol {found:?} is unknown; known is {SUBPROTOCOL:?}")]
+    Protocol {
+        /// What was asked for, cut to 64 characters.
+        found: String,
+    },
+    /// Neither yes nor no.
+    #[error("acknowledge is {found:?}; allowed are \"true\", \"1\", \"false\" and \"0\"")]
+    Acknowledge {
+        /// What was asked for, cut to 64 characters.
+        found: String,
+    },
+    /// Raw frames carry no sequence that could be acknowledged.
+    #[error(
+        "a connection of format \"raw\" can't acknowledge: its frames have no sequence; leave out \
+         acknowledge, or ask for format \"single\" or \"batch\""
+    )]
+    AcknowledgeRaw,
+}
+
+/// Decides a handshake at `now`.
+///
+/// A client that speaks `tidings.v1` gets batched frames, unless `format` asks for others: offering the
+/// subprotocol may only serve to carry the token.
+///
+/// # Errors
+/// [`ConnectRefusal`] naming what is wrong and what is allowed.
+pub fn admit(
+    principal: &Principal,
+    request: ConnectRequest,
+    now: Timestamp,
+    config: &EdgeConfig,
+) -> Result<Admission, ConnectRefusal> {
+    let ConnectRequest { connection_id, query, subprotocols } = request;
+    let parameter =
+        |name: &str| query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let subprotocol = subprotocols.iter().any(|offer| offer == SUBPROTOCOL).then_some(SUBPROTOCOL);
+    let batches = match parameter("protocol") {
+        None => subprotocol.is_some(),
+        Some(SUBPROTOCOL) => true,
+        Some(other) => return Err(ConnectRefusal::Protocol { found: excerpt(other) }),
+    };
+    let format = match parameter("format") {
+        Some(value) => FrameFormat::from_query(value)?,
+        None if batches => FrameFormat::Batch,
+        None => FrameFormat::Single,
+    };
+    let acknowledges = match parameter("acknowledge") {
+        None | Some("false" | "0") => false,
+        Some("true" | "1") => true,
+        Some(other) => return Err(ConnectRefusal::Acknowledge { found: excerpt(other) }),
+    };
+    if acknowledges && format == FrameFormat::Raw {
+        return Err(ConnectRefusal::AcknowledgeRaw);
+    }
+    let row = Connection {
+        version: Version1,
+        user_id: principal.user_id.clone(),
+        connection_id,
+        connected_at: now,
+        acknowledges,
+        format,
+        expires_at: principal.expires_at,
+        ttl: now.plus(config.row_lifetime).ttl_seconds(),
+    };
+    Ok(Admission { row, subprotocol })
+}
+
+/// Cuts untrusted text before it goes into a message.
+fn excerpt(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use contract_identity_v1::Method;
+    use contract_notifications_v1::UserId;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn principal() -> Principal {
+        Principal {
+            version: Version1,
+            user_id: UserId::new("jo").unwrap(),
+            username: None,
+            method: Method::Token,
+            hubs: Vec::new(),
+            expires_at: Some(Timestamp::from_millis(9)),
+        }
+    }
+
+    fn connect(query: &[(&str, &str)], subprotocols: &[&str]) -> Result<Admission, ConnectRefusal> {
+        let request = ConnectRequest {
+            connection_id: ConnectionId::new("c"),
+            query: query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            subprotocols: subprotocols.iter().map(|offer| (*offer).to_owned()).collect(),
+        };
+        admit(&principal(), request, Timestamp::from_millis(1_500), &EdgeConfig::default())
+    }
+
+    #[test]
+    fn a_plain_connection_gets_single_frames_and_does_not_acknowledge() {
+        let Admission { row, subprotocol } = connect(&[("x", "y")], &["chat"]).unwrap();
+        assert_eq!(subprotocol, None);
+        let expected = Connection {
+            version: Version1,
+            user_id: UserId::new("jo").unwrap(),
+            connection_id: ConnectionId::new("c"),
+            connected_at: Timestamp::from_millis(1_500),
+            acknowledges: false,
+            format: FrameFormat::Single,
+            expires_at: Some(Timestamp::from_millis(9)),
+            // Rounded up, 2 h 10 min later.
+            ttl: 2 + 7_800,
+        };
+        assert_eq!(row, expected);
+    }
+
+    #[test]
+    fn the_protocol_is_offered_or_asked_for() {
+        let offered = connect(&[], &["token.x", "tidings.v1"]).unwrap();
+        assert_eq!((offered.row.format, offered.subprotocol), (FrameFormat::Batch, Some("tidings.v1")));
+        let asked = connect(&[("protocol", "tidings.v1")], &[]).unwrap();
+        assert_eq!((asked.row.format, asked.subprotocol), (FrameFormat::Batch, None));
+        let raw = connect(&[("format", "raw")], &["tidings.v1", "token.x"]).unwrap();
+        assert_eq!((raw.row.format, raw.subprotocol), (FrameFormat::Raw, Some("tidings.v1")));
+        let refusal = connect(&[("protocol", "tidings.v2")], &[]).unwrap_err();
+        assert_eq!(refusal.to_string(), r#"protocol "tidings.v2" is unknown; known is "tidings.v1""#);
+    }
+
+    #[test]
+    fn acknowledgement_is_asked_for_and_never_of_raw_frames() {
+        for (value, expected) in [("true", true), ("1", true), ("false", false), ("0", false)] {
+            assert_eq!(connect(&[("acknowledge", value)], &[]).unwrap().row.acknowledges, expected);
+        }
+        for value in ["", "yes", "TRUE"] {
+            let refusal = connect(&[("acknowledge", value)], &[]).unwrap_err();
+            assert_eq!(refusal, ConnectRefusal::Acknowledge { found: value.to_owned() });
+        }
+        let raw = connect(&[("format", "raw"), ("acknowledge", "1")], &[]);
+        assert_eq!(raw.unwrap_err(), ConnectRefusal::AcknowledgeRaw);
+        assert!(connect(&[("format", "raw"), ("acknowledge", "0")], &[]).is_ok());
+    }
+
+    #[test]
+    fn an_unknown_format_is_refused_by_name() {
+        let text = connect(&[("format", "xml")], &[]).unwrap_err().to_string();
+        assert!(text.contains("xml") && text.contains("raw"), "{text}");
+    }
+
+    #[test]
+    fn the_last_of_several_counts() {
+        let row = connect(&[("format", "raw"), ("format", "batch")], &[]).unwrap().row;
+        assert_eq!(row.format, FrameFormat::Batch);
+    }
+
+    proptest! {
+        #[test]
+        fn no_raw_connection_acknowledges(
+            query in prop::collection::vec(
+                (
+                    prop::sample::select(vec!["format", "acknowledge", "protocol", "x"]),
+                    prop::sample::select(vec!["raw", "single", "batch", "1", "0", "tidings.v1"]),
+                ),
+                0..5,
+            ),
+        ) {
+            if let Ok(Admission { row, .. }) = connect(&query, &[]) {
+                prop_assert!(!(row.acknowledges && row.format == FrameFormat::Raw));
+            }
+        }
+    }
+}
