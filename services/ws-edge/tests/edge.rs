@@ -24,10 +24,10 @@ struct World {
 
 impl World {
     fn up(&self) -> Result<(), PortError> {
-        match self.down.load(Ordering::SeqCst) {
-            false => Ok(()),
-            true => Err(PortError::retryable("writing", "down")),
+        if self.down.load(Ordering::SeqCst) {
+            return Err(PortError::retryable("writing", "down"));
         }
+        Ok(())
     }
 }
 
@@ -49,7 +49,9 @@ impl Mailbox for &World {
     async fn acknowledge(&self, user: &UserId, sequences: &[Sequence]) -> Result<(), PortError> {
         self.up()?;
         let mut held = self.held.lock().unwrap();
-        sequences.iter().for_each(|sequence| _ = held.remove(&(user.clone(), *sequence)));
+        for sequence in sequences {
+            held.remove(&(user.clone(), *sequence));
+        }
         Ok(())
     }
 }

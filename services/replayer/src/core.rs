@@ -1,0 +1,4 @@
+//! The decisions, without IO.
+
+pub(crate) mod limits;
+pub(crate) mod machine;

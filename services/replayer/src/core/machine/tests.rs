@@ -1,0 +1,193 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn keys(numbers: impl IntoIterator<Item = u128>) -> Vec<Sequence> {
+    numbers.into_iter().map(Sequence::new).collect()
+}
+
+/// What goes wrong with one command, in the order of a script; nothing once the script has ended.
+#[derive(Debug, Clone)]
+enum Trouble {
+    None,
+    Whole,
+    /// Which entries fail, one bit each.
+    Entries(u16),
+    /// An event that answers nothing.
+    Stray,
+    /// A page without keys that promises more.
+    EmptyPage,
+}
+
+fn troubles() -> impl Strategy<Value = Vec<Trouble>> {
+    let one = prop_oneof![
+        3 => Just(Trouble::None),
+        1 => Just(Trouble::Whole),
+        2 => any::<u16>().prop_map(Trouble::Entries),
+        1 => Just(Trouble::Stray),
+        1 => Just(Trouble::EmptyPage),
+    ];
+    prop::collection::vec(one, 0..60)
+}
+
+#[derive(Default)]
+struct Log {
+    /// Every batch sent.
+    batches: Vec<Vec<Sequence>>,
+    /// The entries that were accepted.
+    accepted: Vec<Sequence>,
+    /// The entries that were refused by the batch before, of which the next one must consist.
+    refused: Option<Vec<Sequence>>,
+    /// Failures since the last page or batch that succeeded.
+    attempt: u32,
+}
+
+/// Drives a machine over a mailbox through a script of troubles, at most `steps` commands.
+fn drive(
+    machine: &mut Machine,
+    mailbox: &[Sequence],
+    script: Vec<Trouble>,
+    steps: usize,
+) -> Result<(Log, Option<Result<usize, Unfinished>>), TestCaseError> {
+    let mut script = script.into_iter();
+    let mut log = Log::default();
+    for _ in 0..steps {
+        let trouble = script.next().unwrap_or(Trouble::None);
+        let command = machine.command();
+        let event = match (&command, trouble) {
+            (Command::Finish(outcome), _) => return Ok((log, Some(*outcome))),
+            (Command::Wait { attempt }, Trouble::Stray) => {
+                machine.handle(Event::Sent { failed: vec![0] });
+                prop_assert_eq!(&machine.command(), &command);
+                prop_assert_eq!(*attempt, log.attempt);
+                continue;
+            }
+            (_, Trouble::Stray) => {
+                machine.handle(Event::Waited);
+                prop_assert_eq!(&machine.command(), &command);
+                continue;
+            }
+            (Command::Wait { attempt }, _) => {
+                prop_assert_eq!(*attempt, log.attempt);
+                log.attempt += 1;
+                Event::Waited
+            }
+            (Command::ReadKeys { .. } | Command::Send(_), Trouble::Whole) => {
+                if let Command::Send(batch) = &command {
+                    log.batches.push(batch.clone());
+                    log.refused = Some(batch.clone());
+                }
+                Event::Failed { retryable: true }
+            }
+            (Command::ReadKeys { .. }, Trouble::EmptyPage) => {
+                Event::KeysRead { sequences: Vec::new(), more: true }
+            }
+            (Command::ReadKeys { after, limit }, _) => {
+                let rest: Vec<_> = mailbox.iter().copied().filter(|key| Some(*key) > *after).collect();
+                let more = rest.len() > *limit;
+                log.attempt = 0;
+                Event::KeysRead { sequences: rest.into_iter().take(*limit).collect(), more }
+            }
+            (Command::Send(batch), trouble) => {
+                if let Some(refused) = log.refused.take() {
+                    prop_assert_eq!(batch, &refused, "refused entries are sent again, and alone");
+                }
+                log.batches.push(batch.clone());
+                let bits = if let Trouble::Entries(bits) = trouble { bits } else { 0 };
+                let failed: Vec<_> = (0..batch.len()).filter(|position| bits >> position & 1 == 1).collect();
+                let (refused, accepted): (Vec<_>, Vec<_>) =
+                    batch.iter().enumerate().partition(|(position, _)| failed.contains(position));
+                log.accepted.extend(accepted.into_iter().map(|(_, key)| *key));
+                if refused.is_empty() {
+                    log.attempt = 0;
+                } else {
+                    log.refused = Some(refused.into_iter().map(|(_, key)| *key).collect());
+                }
+                Event::Sent { failed }
+            }
+        };
+        machine.handle(event);
+    }
+    Ok((log, None))
+}
+
+proptest! {
+    #[test]
+    fn every_key_is_requeued_once_in_order_whatever_fails(
+        mailbox in prop::collection::btree_set(0_u128..1_000, 0..60),
+        page_size in 0_usize..20,
+        batch_len in 0_usize..12,
+        script in troubles(),
+    ) {
+        let mailbox = keys(mailbox);
+        let mut machine = Machine::new(page_size, batch_len);
+        // Each key needs at most a read and a send of its own once nothing fails any more.
+        let steps = 2 * script.len() + 2 * mailbox.len() + 4;
+        let (log, outcome) = drive(&mut machine, &mailbox, script, steps)?;
+        prop_assert_eq!(outcome, Some(Ok(mailbox.len())));
+        let mut accepted = log.accepted;
+        accepted.sort();
+        prop_assert_eq!(&accepted, &mailbox);
+        prop_assert!(log.batches.iter().all(|batch| (1..=batch_len.max(1)).contains(&batch.len())));
+        let mut first_sent: Vec<Sequence> = Vec::new();
+        for key in log.batches.into_iter().flatten() {
+            if !first_sent.contains(&key) {
+                first_sent.push(key);
+            }
+        }
+        prop_assert_eq!(first_sent, mailbox);
+    }
+
+    #[test]
+    fn when_time_is_up_it_ends_at_once_and_says_how_far_it_came(
+        mailbox in prop::collection::btree_set(0_u128..1_000, 0..60),
+        script in troubles(),
+        steps in 0_usize..40,
+    ) {
+        let mut machine = Machine::new(7, 3);
+        let (log, outcome) = drive(&mut machine, &keys(mailbox), script, steps)?;
+        let ended = machine.command();
+        machine.handle(Event::OutOfTime);
+        match outcome {
+            Some(_) => prop_assert_eq!(machine.command(), ended),
+            None => if let Command::Finish(outcome) = machine.command() {
+                let requeued = match outcome {
+                    Ok(requeued) | Err(Unfinished { requeued, cause: Cause::OutOfTime }) => requeued,
+                    Err(other) => panic!("{other:?}"),
+                };
+                prop_assert_eq!(requeued, log.accepted.len());
+            } else {
+                panic!("not finished")
+            },
+        }
+    }
+}
+
+#[test]
+fn an_empty_mailbox_is_done_after_one_read() {
+    let mut machine = Machine::new(1_000, 10);
+    assert_eq!(machine.command(), Command::ReadKeys { after: None, limit: 1_000 });
+    machine.handle(Event::KeysRead { sequences: Vec::new(), more: false });
+    assert_eq!(machine.command(), Command::Finish(Ok(0)));
+}
+
+#[test]
+fn a_refusal_for_good_is_not_retried() {
+    let mut machine = Machine::new(1_000, 2);
+    machine.handle(Event::KeysRead { sequences: keys(1..=3), more: false });
+    machine.handle(Event::Sent { failed: Vec::new() });
+    machine.handle(Event::Failed { retryable: false });
+    let unfinished = Unfinished { requeued: 2, cause: Cause::Refused };
+    assert_eq!(machine.command(), Command::Finish(Err(unfinished)));
+}
+
+#[test]
+fn a_page_that_repeats_keys_or_is_out_of_order_is_put_right() {
+    let mut machine = Machine::new(2, 10);
+    machine.handle(Event::KeysRead { sequences: keys([5, 3, 5]), more: true });
+    assert_eq!(machine.command(), Command::Send(keys([3, 5])));
+    machine.handle(Event::Sent { failed: vec![99] });
+    assert_eq!(machine.command(), Command::ReadKeys { after: Some(Sequence::new(5)), limit: 2 });
+    machine.handle(Event::KeysRead { sequences: keys([3, 5]), more: true });
+    assert_eq!(machine.command(), Command::Wait { attempt: 0 });
+}

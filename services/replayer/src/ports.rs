@@ -1,0 +1,78 @@
+//! What the replayer needs of the world. Adapters give it: DynamoDB and SQS on AWS, embedded storage in one
+//! process.
+
+use std::future::Future;
+use std::time::Duration;
+
+use contract_notifications_v1::{Replay, Sequence, UserId};
+use shared_ports::PortError;
+use shared_retry::RetryPolicy;
+use uuid::Uuid;
+
+/// Some keys of a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyPage {
+    /// The keys, ascending.
+    pub sequences: Vec<Sequence>,
+    /// Whether there may be further ones. A page without keys must not say so: nothing could be asked for
+    /// after it.
+    pub more: bool,
+}
+
+/// The users' mailboxes, as the replayer reads them.
+pub trait MailboxKeys: Send + Sync {
+    /// The first keys after `after`, about `limit` of them.
+    ///
+    /// Strongly consistent: a row whose insertion has returned is in the page. The dispatcher stores a row
+    /// and then looks for connections; were this read older, neither might see the other (rule R2). Only
+    /// keys are read, not what is held.
+    fn keys(
+        &self,
+        user: &UserId,
+        after: Option<Sequence>,
+        limit: usize,
+    ) -> impl Future<Output = Result<KeyPage, PortError>> + Send;
+}
+
+/// An entry for the notifications queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplayEntry {
+    /// What it says; its user is the message group.
+    pub replay: Replay,
+    /// The body, a queue entry as JSON.
+    pub body: String,
+    /// The deduplication ID: random, so that no earlier replay of the same row suppresses this one, and
+    /// the same whenever this replay sends the entry again, so that an answer lost on the way makes no
+    /// second entry.
+    pub deduplication_id: Uuid,
+}
+
+/// The notifications queue, as the replayer fills it.
+pub trait ReplayQueue: Send + Sync {
+    /// Sends entries of one user, in order, in one request, and returns the positions of those that were
+    /// not accepted. An error means that possibly none was.
+    fn send(&self, batch: &[ReplayEntry]) -> impl Future<Output = Result<Vec<usize>, PortError>> + Send;
+}
+
+/// Where chance comes from, so that a simulation can decide it.
+pub trait Chance: Send + Sync {
+    /// A random deduplication ID.
+    fn deduplication_id(&self) -> Uuid;
+
+    /// The delay after `attempt` failures (the first is 0).
+    fn delay(&self, policy: &RetryPolicy, attempt: u32) -> Duration;
+}
+
+/// The thread's random numbers: UUIDv4 and full jitter.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ThreadChance;
+
+impl Chance for ThreadChance {
+    fn deduplication_id(&self) -> Uuid {
+        Uuid::new_v4()
+    }
+
+    fn delay(&self, policy: &RetryPolicy, attempt: u32) -> Duration {
+        policy.delay(attempt)
+    }
+}

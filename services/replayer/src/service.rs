@@ -1,0 +1,230 @@
+//! The replayer over its ports.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+
+use contract_connections_v1::ConnectionKey;
+use contract_notifications_v1::{Replay, Sequence, Timestamp, UserId};
+use futures_util::StreamExt as _;
+use futures_util::future::{Either, select};
+use futures_util::stream::FuturesUnordered;
+use metrics::counter;
+use shared_ports::{Clock, PortError};
+use shared_retry::RetryPolicy;
+
+use crate::core::limits::{Limits, batch_len, body};
+use crate::core::machine::{Cause, Command, Event, Machine, Unfinished};
+use crate::ports::{Chance, KeyPage, MailboxKeys, ReplayEntry, ReplayQueue, ThreadChance};
+
+/// How replays are done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ReplayerConfig {
+    /// How much is read and sent at once.
+    pub limits: Limits,
+    /// How delays grow while a port fails.
+    pub retry: RetryPolicy,
+    /// How many users' mailboxes are replayed at a time: one user's trouble delays no other. Zero counts
+    /// as one.
+    pub concurrent_users: usize,
+}
+
+impl Default for ReplayerConfig {
+    fn default() -> Self {
+        let retry = RetryPolicy {
+            initial: std::time::Duration::from_millis(50),
+            max: std::time::Duration::from_secs(2),
+        };
+        Self { limits: Limits::default(), retry, concurrent_users: 16 }
+    }
+}
+
+/// A mailbox all of whose rows are requeued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Requeued {
+    /// How many entries were sent.
+    pub count: usize,
+}
+
+/// A replay that could not send every entry. To do it all again does no harm.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayFailed {
+    /// The deadline came first.
+    #[error("time was up after {requeued} entries of the mailbox were requeued")]
+    OutOfTime {
+        /// How many entries were sent.
+        requeued: usize,
+        /// The last trouble, if a port reported any.
+        #[source]
+        last: Option<PortError>,
+    },
+    /// A port refused for good.
+    #[error("the replay was refused after {requeued} entries of the mailbox were requeued")]
+    Refused {
+        /// How many entries were sent.
+        requeued: usize,
+        /// The refusal.
+        #[source]
+        cause: Option<PortError>,
+    },
+}
+
+/// Requeues what is held for users who came back.
+///
+/// Counts `tidings_replays_requeued_total` (entries), `tidings_replay_retries_total` (waits after a
+/// failure) and `tidings_replays_failed_total` (mailboxes).
+#[derive(Debug)]
+pub struct Replayer<M, Q, K, R = ThreadChance> {
+    mailbox: M,
+    queue: Q,
+    clock: K,
+    chance: R,
+    config: ReplayerConfig,
+}
+
+impl<M: MailboxKeys, Q: ReplayQueue, K: Clock> Replayer<M, Q, K> {
+    /// A replayer over its ports, with the thread's random numbers.
+    pub const fn new(mailbox: M, queue: Q, clock: K, config: ReplayerConfig) -> Self {
+        Self::with_chance(mailbox, queue, clock, ThreadChance, config)
+    }
+}
+
+impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: Chance> Replayer<M, Q, K, R> {
+    /// A replayer over its ports, whose random numbers `chance` decides.
+    pub const fn with_chance(mailbox: M, queue: Q, clock: K, chance: R, config: ReplayerConfig) -> Self {
+        Self { mailbox, queue, clock, chance, config }
+    }
+
+    /// Puts a replay entry on the queue for every row of the user's mailbox. Is over by `deadline`.
+    ///
+    /// # Errors
+    /// [`ReplayFailed`] when not every entry could be sent.
+    pub async fn replay(&self, user: &UserId, deadline: Timestamp) -> Result<Requeued, ReplayFailed> {
+        let mut run = Run { replayer: self, user, deadline, entries: Vec::new(), last: None };
+        let mut machine = Machine::new(self.config.limits.page_size, batch_len(&self.config.limits, user));
+        let outcome = loop {
+            match machine.command() {
+                Command::Finish(outcome) => break outcome,
+                command => machine.handle(run.perform(command).await),
+            }
+        };
+        let requeued = match outcome {
+            Ok(requeued) | Err(Unfinished { requeued, .. }) => requeued,
+        };
+        counter!("tidings_replays_requeued_total").increment(u64::try_from(requeued).unwrap_or(u64::MAX));
+        match outcome {
+            Ok(count) => Ok(Requeued { count }),
+            Err(Unfinished { cause, .. }) => {
+                counter!("tidings_replays_failed_total").increment(1);
+                Err(match cause {
+                    Cause::OutOfTime => ReplayFailed::OutOfTime { requeued, last: run.last },
+                    Cause::Refused => ReplayFailed::Refused { requeued, cause: run.last },
+                })
+            }
+        }
+    }
+
+    /// Replays the mailboxes of the users in a batch of stream records, each user's once, and returns the
+    /// positions of the records that failed, ascending. Is over by `deadline`.
+    pub async fn replay_batch(&self, records: &[ConnectionKey], deadline: Timestamp) -> Vec<usize> {
+        let mut users: BTreeMap<&UserId, Vec<usize>> = BTreeMap::new();
+        for (position, record) in records.iter().enumerate() {
+            users.entry(&record.user_id).or_default().push(position);
+        }
+        let mut failed = Vec::new();
+        let mut waiting = users.into_iter();
+        let mut running = FuturesUnordered::new();
+        loop {
+            let free = self.config.concurrent_users.max(1) - running.len();
+            for (user, positions) in waiting.by_ref().take(free) {
+                running.push(async move { (user, positions, self.replay(user, deadline).await) });
+            }
+            let Some((user, positions, outcome)) = running.next().await else { break };
+            match outcome {
+                Ok(Requeued { count }) => tracing::debug!(%user, count, "mailbox requeued"),
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(%user, error, "a mailbox could not be requeued");
+                    failed.extend(positions);
+                }
+            }
+        }
+        failed.sort_unstable();
+        failed
+    }
+}
+
+/// One replay in progress.
+struct Run<'a, M, Q, K, R> {
+    replayer: &'a Replayer<M, Q, K, R>,
+    user: &'a UserId,
+    deadline: Timestamp,
+    /// The entries of the present batch, so that one that is sent again keeps its deduplication ID.
+    entries: Vec<ReplayEntry>,
+    /// The last trouble a port reported.
+    last: Option<PortError>,
+}
+
+impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: Chance> Run<'_, M, Q, K, R> {
+    /// Carries out a command and says what came of it.
+    async fn perform(&mut self, command: Command) -> Event {
+        let replayer = self.replayer;
+        match command {
+            Command::ReadKeys { after, limit } => {
+                match self.in_time(replayer.mailbox.keys(self.user, after, limit)).await {
+                    Some(Ok(KeyPage { sequences, more })) => Event::KeysRead { sequences, more },
+                    Some(Err(error)) => self.failed(error),
+                    None => Event::OutOfTime,
+                }
+            }
+            Command::Send(batch) => {
+                self.entries = batch.into_iter().map(|sequence| self.entry(sequence)).collect();
+                match self.in_time(replayer.queue.send(&self.entries)).await {
+                    Some(Ok(failed)) => Event::Sent { failed },
+                    Some(Err(error)) => self.failed(error),
+                    None => Event::OutOfTime,
+                }
+            }
+            Command::Wait { attempt } => {
+                counter!("tidings_replay_retries_total").increment(1);
+                let delay = replayer.chance.delay(&replayer.config.retry, attempt);
+                if replayer.clock.now().plus(delay) >= self.deadline {
+                    return Event::OutOfTime;
+                }
+                replayer.clock.sleep(delay).await;
+                Event::Waited
+            }
+            // Not performed but returned; nothing would come of it.
+            Command::Finish(_) => Event::Waited,
+        }
+    }
+
+    /// The entry of a row: the one already tried, or a new one.
+    fn entry(&self, sequence: Sequence) -> ReplayEntry {
+        let tried = self.entries.iter().find(|entry| entry.replay.sequence == sequence);
+        tried.cloned().unwrap_or_else(|| ReplayEntry {
+            replay: Replay { user_id: self.user.clone(), sequence },
+            body: body(self.user, sequence),
+            deduplication_id: self.replayer.chance.deduplication_id(),
+        })
+    }
+
+    fn failed(&mut self, error: PortError) -> Event {
+        let retryable = error.is_retryable();
+        self.last = Some(error);
+        Event::Failed { retryable }
+    }
+
+    /// What `call` gives before the deadline.
+    async fn in_time<T>(&self, call: impl Future<Output = T> + Send) -> Option<T> {
+        let clock = &self.replayer.clock;
+        let left = self.deadline.since(clock.now());
+        if left.is_zero() {
+            return None;
+        }
+        match select(pin!(call), pin!(clock.sleep(left))).await {
+            Either::Left((result, _)) => Some(result),
+            Either::Right(_) => None,
+        }
+    }
+}
