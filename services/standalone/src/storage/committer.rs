@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use contract_notifications_v1::Timestamp;
-use fjall::PersistMode;
+use fjall::{PersistMode, Slice};
 use metrics::{counter, histogram};
 use shared_ports::Clock;
 use tokio::sync::oneshot;
 
 use super::Accepted;
-use super::codec::{Seq, row_key, sequence, set_seq};
+use super::codec::{Seq, row_key_into, sequence};
 use super::core::{Core, lock};
 use super::dedup::{self, Dedup};
 use super::engine::{Engine, Head, HeadError, free_bytes};
@@ -57,6 +57,8 @@ pub(super) struct Committer<K> {
     broken: Option<Instant>,
     pause: Duration,
     unsynced_since: Option<Instant>,
+    /// The key being written.
+    key: Vec<u8>,
 }
 
 /// Leaves nobody waiting for a thread that is gone.
@@ -81,6 +83,7 @@ impl<K: Clock> Committer<K> {
             broken: None,
             pause: FIRST_PAUSE,
             unsynced_since: None,
+            key: Vec::new(),
         }
     }
 
@@ -176,7 +179,8 @@ impl<K: Clock> Committer<K> {
         }
         for Deletes { user, seqs, dead } in &self.backlog {
             for seq in seqs.iter() {
-                batch.remove(&engine.rows, row_key(user, *seq));
+                row_key_into(&mut self.key, user, *seq);
+                batch.remove(&engine.rows, Slice::new(&self.key));
             }
             if let Some((seq, value)) = dead {
                 batch.insert(&engine.dead, seq.to_be_bytes(), value.as_slice());
@@ -234,7 +238,7 @@ impl<K: Clock> Committer<K> {
         commit: &mut Commit,
         item: Prepared,
     ) -> Accepted {
-        let Prepared { mut key, value, notification, fingerprint, redriven } = item;
+        let Prepared { value, notification, fingerprint, redriven } = item;
         if let Some(seq) = fingerprint.and_then(|fingerprint| self.dedup.get(&fingerprint)) {
             return Accepted { sequence: sequence(seq), duplicate: true };
         }
@@ -247,9 +251,9 @@ impl<K: Clock> Committer<K> {
             batch.remove(&engine.dead, dead.to_be_bytes());
             commit.redriven.push(dead);
         }
-        set_seq(&mut key, seq);
+        row_key_into(&mut self.key, &notification.user_id, seq);
         let bytes = value.len() + QUEUED_BYTES;
-        batch.insert(&engine.rows, key, value);
+        batch.insert(&engine.rows, Slice::new(&self.key), value);
         commit.queued.push(Queued::new(seq, notification, bytes));
         Accepted { sequence: sequence(seq), duplicate: false }
     }

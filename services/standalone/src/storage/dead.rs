@@ -141,7 +141,7 @@ impl<K: Clock + 'static> Store<K> {
             match self.read_dead_letter(number)?.and_then(|letter| letter.notification) {
                 None => redriven.skipped.push(*id),
                 Some(notification) => {
-                    let mut item = prepare(notification, false);
+                    let mut item = prepare(&mut Vec::new(), notification, false);
                     item.redriven = Some(number);
                     items.push((*id, item));
                 }

@@ -32,6 +32,7 @@ use std::thread::JoinHandle;
 use contract_connections_v1::ConnectionKey;
 use contract_notifications_v1::{Notification, Sequence};
 use dispatcher::core::run::Outcome;
+use fjall::Slice;
 use shared_ports::Clock;
 use tokio::sync::oneshot;
 
@@ -165,7 +166,9 @@ impl<K: Clock + 'static> Store<K> {
     /// # Errors
     /// [`AcceptError`]; then none was accepted, as far as the store knows.
     pub async fn accept(&self, submissions: Vec<Submission>) -> Result<Vec<Accepted>, AcceptError> {
-        let prepare = |Submission { notification, deduplicate }| prepare(notification, deduplicate);
+        let mut scratch = Vec::new();
+        let prepare =
+            |Submission { notification, deduplicate }| prepare(&mut scratch, notification, deduplicate);
         self.accept_prepared(submissions.into_iter().map(prepare).collect()).await
     }
 
@@ -173,7 +176,7 @@ impl<K: Clock + 'static> Store<K> {
         if items.is_empty() {
             return Ok(Vec::new());
         }
-        let bytes = items.iter().map(|item| item.value.len() + item.key.len()).sum();
+        let bytes = items.iter().map(|item| item.value.len()).sum();
         let most = waiting_permits(self.core().settings.waiting_bytes);
         let permits = u32::try_from(waiting_permits(bytes).min(most)).unwrap_or(u32::MAX);
         let room = self.core().waiting.acquire_many(permits);
@@ -264,10 +267,10 @@ impl<K: Clock + 'static> Store<K> {
 }
 
 /// What can be done about a notification before it is the committer's turn.
-fn prepare(notification: Notification, deduplicate: bool) -> Prepared {
+fn prepare(scratch: &mut Vec<u8>, notification: Notification, deduplicate: bool) -> Prepared {
+    codec::encode_into(scratch, &notification);
     Prepared {
-        key: codec::row_key(&notification.user_id, 0),
-        value: codec::encode(&notification).into(),
+        value: Slice::new(scratch),
         fingerprint: deduplicate.then(|| dedup::fingerprint(&notification)),
         notification: Arc::new(notification),
         redriven: None,

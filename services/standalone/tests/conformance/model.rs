@@ -281,7 +281,9 @@ impl World {
         }
         store.put(id, rows).await.unwrap();
         ws_edge::ports::Mailbox::acknowledge(store, id, &chosen(acks)).await.unwrap();
-        chosen(acks).into_iter().for_each(|sequence| mailbox.remove(sequence, true));
+        for sequence in chosen(acks) {
+            mailbox.remove(sequence, true);
+        }
         if paged {
             Self::page(store, id, mailbox, None, Sequence::MAX, 3, 3).await;
         }
