@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use contract_notifications_v1::Timestamp;
 use fjall::{PersistMode, Slice};
-use metrics::{counter, histogram};
+use metrics::{counter, gauge, histogram};
 use shared_ports::Clock;
 use tokio::sync::oneshot;
 
@@ -94,7 +94,9 @@ impl<K: Clock> Committer<K> {
         loop {
             let work = core.inbox.take(core.settings.commit_entries, self.patience());
             let over = work.closing && work.is_empty();
+            *lock(&core.writing_since) = Some(Instant::now());
             self.cycle(work);
+            *lock(&core.writing_since) = None;
             if over {
                 break;
             }
@@ -275,6 +277,8 @@ impl<K: Clock> Committer<K> {
             self.core.dead_letters.fetch_sub(commit.redriven.len(), Ordering::Relaxed);
         }
         self.core.publish(commit.queued, commit.next);
+        gauge!("tidings_queued_users").set(self.core.ready_users() as f64);
+        gauge!("tidings_dead_letters").set(self.core.dead_letters.load(Ordering::Relaxed) as f64);
     }
 
     fn now_if_buffered(&self) -> Option<Instant> {
@@ -331,6 +335,7 @@ impl<K: Clock> Committer<K> {
         let error: &dyn std::error::Error = error;
         tracing::error!(error, pause = ?self.pause, "the store can't write and will be reopened");
         counter!("tidings_store_failures_total").increment(1);
+        self.core.failures.fetch_add(1, Ordering::Relaxed);
         self.core.healthy.store(false, Ordering::Release);
         self.broken = Some(Instant::now() + self.pause);
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);

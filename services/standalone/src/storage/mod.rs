@@ -28,6 +28,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use contract_connections_v1::ConnectionKey;
 use contract_notifications_v1::{Notification, Sequence};
@@ -48,6 +49,9 @@ use self::core::{Core, lock, waiting_permits};
 use self::dedup::Dedup;
 use self::engine::{Engine, HeadError, free_bytes};
 use self::inbox::{Accept, Change, Prepared, Write};
+
+/// A commit that takes so long is not to be expected to end.
+const STALLED: Duration = Duration::from_secs(10);
 
 /// A notification to be accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +84,8 @@ pub struct StoreStats {
     pub queued_bytes: usize,
     /// Dead letters.
     pub dead_letters: usize,
+    /// How often the engine refused to write and had to be reopened.
+    pub failures: u64,
 }
 
 /// The store. Cloning gives another handle; the last one closes it.
@@ -242,9 +248,16 @@ impl<K: Clock + 'static> Store<K> {
         Table::new(self.clone(), name)
     }
 
+    /// How long the present commit has been under way. The engine may wait without end for a flush or a
+    /// compaction that can't succeed: only a restart of the process helps then.
+    pub fn stalled_for(&self) -> Duration {
+        lock(&self.core().writing_since).map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
     /// Whether notifications are accepted: the engine writes, and the disk has room.
     pub fn is_ready(&self) -> bool {
-        self.core().healthy.load(Ordering::Acquire)
+        self.stalled_for() < STALLED
+            && self.core().healthy.load(Ordering::Acquire)
             && free_bytes(&self.core().directory) >= self.core().settings.reserve_bytes
     }
 
@@ -257,6 +270,7 @@ impl<K: Clock + 'static> Store<K> {
             runs_in_flight: core.in_flight.load(Ordering::Relaxed),
             queued_bytes: core.hot_bytes.load(Ordering::Relaxed),
             dead_letters: core.dead_letters.load(Ordering::Relaxed),
+            failures: core.failures.load(Ordering::Relaxed),
         }
     }
 

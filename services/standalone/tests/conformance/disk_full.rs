@@ -82,6 +82,7 @@ async fn a_full_disk_loses_nothing_and_is_recovered_from() {
     };
     assert!(matches!(error, AcceptError::DiskFull | AcceptError::Unavailable), "{error}");
     assert!(!store.is_ready());
+    assert!(store.stats().failures > 0, "the engine itself was to meet the full disk");
     // Deliveries go on.
     let run = store.receive().await;
     assert_eq!(payloads(&run), (0..10).collect::<Vec<_>>());

@@ -138,6 +138,29 @@ async fn what_was_not_to_be_held_does_not_outlive_the_process() {
 }
 
 #[tokio::test]
+async fn an_unreadable_row_becomes_a_dead_letter_and_blocks_nobody() {
+    let (dir, store, clock) = store();
+    let a = user("a");
+    let accepted = accept(&store, &a, 0..3).await;
+    drop(store);
+    {
+        let database = fjall::Database::builder(dir.path()).open().unwrap();
+        let rows = database.keyspace("notifications", fjall::KeyspaceCreateOptions::default).unwrap();
+        let key = rows.prefix("a\0").nth(1).unwrap().key().unwrap();
+        rows.insert(key, b"\xff\x00nonsense").unwrap();
+    }
+    let store = open(dir.path(), &clock);
+    assert_eq!(mailbox(&store, &a).await, [0, 2]);
+    let page = store.dead_letters(None, 10).await.unwrap();
+    let [letter] = page.letters.as_slice() else { panic!("{page:?}") };
+    assert_eq!((letter.id, &letter.user_id, &letter.notification), (accepted[1].sequence, &a, &None));
+    assert_eq!(letter.reason, "the stored value has format 255, which is unknown");
+    assert_eq!(&letter.body[..], b"\xff\x00nonsense");
+    assert_eq!(store.redrive(&[letter.id]).await.unwrap().skipped, [letter.id]);
+    assert_eq!(mailbox(&store, &a).await, [0, 2]);
+}
+
+#[tokio::test]
 async fn tables_are_durable_and_apart() {
     let (dir, store, clock) = store();
     let (users, keys) = (store.table("users"), store.table("user"));
