@@ -14,9 +14,10 @@ use super::Accepted;
 use super::codec::{Seq, row_key_into, sequence};
 use super::core::{Core, lock};
 use super::dedup::{self, Dedup};
-use super::engine::{Engine, Head, HeadError, free_bytes};
+use super::engine::{self, Engine, Head, HeadError, free_bytes};
 use super::error::AcceptError;
 use super::inbox::{Accept, Change, Deletes, Prepared, Space, Work, Write};
+use super::mark;
 use super::queue::QUEUED_BYTES;
 use super::settings::Durability;
 use super::user::Queued;
@@ -59,6 +60,8 @@ pub(super) struct Committer<K> {
     unsynced_since: Option<Instant>,
     /// The key being written.
     key: Vec<u8>,
+    /// When a durable commit was last noted.
+    marked_at: Option<Instant>,
 }
 
 /// Leaves nobody waiting for a thread that is gone.
@@ -84,6 +87,7 @@ impl<K: Clock> Committer<K> {
             pause: FIRST_PAUSE,
             unsynced_since: None,
             key: Vec::new(),
+            marked_at: None,
         }
     }
 
@@ -101,9 +105,13 @@ impl<K: Clock> Committer<K> {
                 break;
             }
         }
-        if let Some(Err(error)) = core.engine.get().map(|engine| engine.sync()) {
-            let error: &dyn std::error::Error = &error;
-            tracing::error!(error, "the store could not be synced before it was closed");
+        match core.engine.get().map(|engine| engine.sync()) {
+            Some(Ok(())) if self.broken.is_none() => self.mark(),
+            Some(Err(error)) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "the store could not be synced before it was closed");
+            }
+            _ => {}
         }
         drop(abandon);
         if !core.engine.close(READERS) {
@@ -141,6 +149,10 @@ impl<K: Clock> Committer<K> {
             self.write(write);
         }
         self.sync_if_due();
+        let due = self.marked_at.is_none_or(|at| at.elapsed() >= SYNC_EVERY);
+        if due && self.broken.is_none() && self.core.settings.durability == Durability::Synced {
+            self.mark();
+        }
     }
 
     /// Why nothing is accepted at the moment.
@@ -325,9 +337,20 @@ impl<K: Clock> Committer<K> {
     fn sync_if_due(&mut self) {
         if self.unsynced_since.is_some_and(|since| since.elapsed() >= SYNC_EVERY) {
             self.unsynced_since = None;
-            if let Some(Err(error)) = self.core.engine.get().map(|engine| engine.sync()) {
-                self.breaks(&error);
+            match self.core.engine.get().map(|engine| engine.sync()) {
+                Some(Ok(())) => self.mark(),
+                Some(Err(error)) => self.breaks(&error),
+                None => {}
             }
+        }
+    }
+
+    /// Notes that all commits so far are durable.
+    fn mark(&mut self) {
+        self.marked_at = Some(Instant::now());
+        if let Err(error) = mark::write(&self.core.directory, self.head.commit) {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "the mark beside the store could not be written");
         }
     }
 
@@ -371,7 +394,7 @@ impl<K: Clock> Committer<K> {
 
     /// Opens the engine, settles what became of the commit that failed, and tries to write.
     fn reopen(&mut self) -> fjall::Result<Engine> {
-        let engine = Engine::open(&self.core.directory, &self.core.settings)?;
+        let engine = Engine::open(&engine::directory(&self.core.directory), &self.core.settings)?;
         if let Some(commit) = &self.uncertain {
             let head = engine.head().map_err(|error| match error {
                 HeadError::Engine(error) => error,
@@ -413,20 +436,5 @@ fn answer(to: Answer, accepted: Result<Vec<Accepted>, AcceptError>) {
 fn refuse_writes(writes: impl IntoIterator<Item = Write>, error: AcceptError) {
     for Write { answer, .. } in writes {
         _ = answer.send(Err(error));
-    }
-}
-
-/// Removes ids from the set of those being worked on when it goes.
-pub(super) struct Claim<'a> {
-    pub(super) set: &'a std::sync::Mutex<std::collections::HashSet<Seq>>,
-    pub(super) seqs: Vec<Seq>,
-}
-
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        let mut set = lock(self.set);
-        for seq in &self.seqs {
-            set.remove(seq);
-        }
     }
 }

@@ -19,6 +19,7 @@ mod engine;
 mod error;
 mod inbox;
 mod mailbox;
+mod mark;
 mod queue;
 mod settings;
 mod table;
@@ -144,11 +145,14 @@ impl<K: Clock + 'static> Store<K> {
             fjall::Error::Locked => OpenError::InUse { directory: path() },
             source => OpenError::Engine { directory: path(), source },
         };
-        let engine = Engine::open(directory, &settings).map_err(engine_error)?;
+        let engine = Engine::open(&engine::directory(directory), &settings).map_err(engine_error)?;
         let head = engine.head().map_err(|error| match error {
             HeadError::Engine(source) => OpenError::Engine { directory: path(), source },
             HeadError::Format(found) => OpenError::Format { directory: path(), found },
         })?;
+        if let Some(expected) = mark::read(directory).filter(|mark| *mark > head.commit) {
+            return Err(OpenError::Behind { directory: path(), found: head.commit, expected });
+        }
         let mut dedup = Dedup::new(settings.dedup_window, settings.dedup_entries);
         let stale = load(&engine, &mut dedup, &clock, &settings).map_err(engine_error)?;
         let dead_letters = engine.dead.len().map_err(engine_error)?;

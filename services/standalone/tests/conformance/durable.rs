@@ -144,7 +144,7 @@ async fn an_unreadable_row_becomes_a_dead_letter_and_blocks_nobody() {
     let accepted = accept(&store, &a, 0..3).await;
     drop(store);
     {
-        let database = fjall::Database::builder(dir.path()).open().unwrap();
+        let database = fjall::Database::builder(dir.path().join("engine")).open().unwrap();
         let rows = database.keyspace("notifications", fjall::KeyspaceCreateOptions::default).unwrap();
         let key = rows.prefix("a\0").nth(1).unwrap().key().unwrap();
         rows.insert(key, b"\xff\x00nonsense").unwrap();
@@ -158,6 +158,20 @@ async fn an_unreadable_row_becomes_a_dead_letter_and_blocks_nobody() {
     assert_eq!(&letter.body[..], b"\xff\x00nonsense");
     assert_eq!(store.redrive(&[letter.id]).await.unwrap().skipped, [letter.id]);
     assert_eq!(mailbox(&store, &a).await, [0, 2]);
+}
+
+#[tokio::test]
+async fn a_store_that_lost_commits_is_not_opened() {
+    let (dir, store, clock) = store();
+    accept(&store, &user("a"), 0..3).await;
+    drop(store);
+    let mark = dir.path().join("mark");
+    assert_eq!(std::fs::read_to_string(&mark).unwrap(), "1");
+    std::fs::write(&mark, "2").unwrap();
+    let error = Store::open(dir.path(), settings(), clock.clone()).unwrap_err();
+    assert!(matches!(error, OpenError::Behind { found: 1, expected: 2, .. }), "{error}");
+    std::fs::remove_file(&mark).unwrap();
+    assert_eq!(mailbox(&open(dir.path(), &clock), &user("a")).await, [0, 1, 2]);
 }
 
 #[tokio::test]

@@ -339,7 +339,7 @@ fn still_queued(mailbox: &Mailbox, queued: &[Sequence], outcomes: &[Outcome], re
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn the_store_does_as_the_model(steps in prop::collection::vec(step(), 1..80)) {
