@@ -1,0 +1,14 @@
+//! Who may do what: the server's own secrets, made at its first start, and everything checked with them.
+//!
+//! | Module | Who proves what by it |
+//! |---|---|
+//! | [`credentials`] | where the secrets lie: two files in the data directory |
+//! | [`secrets`] | a producer: the API key |
+//! | [`cipher`], [`tokens`] | a handshake: the ports under the single-use connect token |
+//!
+//! No secret is ever in a `Debug` or in an error.
+
+pub mod cipher;
+pub mod credentials;
+pub mod secrets;
+pub mod tokens;
