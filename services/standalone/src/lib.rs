@@ -1,1 +1,3 @@
 //! Tidings in one process.
+
+pub mod client;
