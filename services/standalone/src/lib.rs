@@ -1,3 +1,4 @@
 //! Tidings in one process.
 
+pub mod client;
 pub mod identity;
