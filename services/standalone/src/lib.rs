@@ -1,1 +1,5 @@
 //! Tidings in one process.
+
+pub mod connections;
+pub mod intake;
+pub mod server;
