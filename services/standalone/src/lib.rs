@@ -3,3 +3,6 @@
 pub mod client;
 pub mod identity;
 pub mod storage;
+pub mod connections;
+pub mod intake;
+pub mod server;
