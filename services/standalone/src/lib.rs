@@ -1,3 +1,5 @@
 //! Tidings in one process.
 
+pub mod client;
 pub mod identity;
+pub mod storage;
