@@ -5,6 +5,7 @@
 //! however many log in, delivery has a core left.
 
 mod hasher;
+mod table;
 
 use std::collections::HashSet;
 use std::fmt;

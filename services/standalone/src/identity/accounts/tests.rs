@@ -185,3 +185,22 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn accounts_survive_a_restart_of_the_store() {
+    use crate::storage::{StorageSettings, Store};
+    let data = tempfile::tempdir().unwrap();
+    let open = || Store::open(data.path(), StorageSettings::default(), shared_ports::SystemClock).unwrap();
+    let store = open();
+    let accounts = Accounts::new(store.table("users"));
+    accounts.add(&user("zoe"), password("correct horse"), NOW).await.unwrap();
+    accounts.add(&user("ada"), password("battery staple"), NOW).await.unwrap();
+    accounts.remove(&user("ada")).await.unwrap();
+    store.close();
+    drop((accounts, store));
+
+    let accounts = Accounts::new(open().table("users"));
+    accounts.verify("zoe", password("correct horse")).await.unwrap();
+    let zoe = Account { user_id: user("zoe"), created_at: NOW };
+    assert_eq!(accounts.list().await.unwrap(), [zoe]);
+}
