@@ -6,3 +6,4 @@ pub mod storage;
 pub mod connections;
 pub mod intake;
 pub mod server;
+pub mod workers;
