@@ -1,5 +1,6 @@
 //! Tidings in one process.
 
+pub mod config;
 pub mod connections;
 pub mod intake;
 pub mod server;

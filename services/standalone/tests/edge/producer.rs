@@ -1,5 +1,6 @@
 //! The producer API: each bad input its own test.
 
+use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
@@ -173,8 +174,10 @@ async fn an_array_that_is_not_closed_is_refused_whole() {
 #[tokio::test]
 async fn lines_are_taken_one_by_one_in_order() {
     let server = start().await;
-    let lines: String =
-        (0..2_500).map(|n| format!("{{\"id\":\"{n}\",\"userId\":\"jo\",\"message\":{n}}}\r\n\n")).collect();
+    let mut lines = String::new();
+    for n in 0..2_500 {
+        write!(lines, "{{\"id\":\"{n}\",\"userId\":\"jo\",\"message\":{n}}}\r\n\n").unwrap();
+    }
     let answer = server.send("POST", PATH, &["content-type: application/x-ndjson"], lines.as_bytes()).await;
     let json = answer.json();
     assert_eq!((&json["accepted"], &json["refused"]), (&json!(2_500), &json!(0)));
