@@ -1,6 +1,9 @@
 //! Tidings in one process.
 
 pub mod config;
+pub mod client;
+pub mod identity;
+pub mod storage;
 pub mod connections;
 pub mod intake;
 pub mod server;

@@ -1,0 +1,4 @@
+//! The `tidings` program, built with the end-to-end suites so that they can start it, kill it and start it
+//! again.
+
+fn main() {}
