@@ -1,5 +1,6 @@
 //! Tidings in one process.
 
+pub mod config;
 pub mod client;
 pub mod identity;
 pub mod storage;
