@@ -1,3 +1,5 @@
 //! Tidings in one process.
 
+pub mod bench;
+pub mod cli;
 pub mod client;
