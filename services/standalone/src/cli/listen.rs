@@ -30,7 +30,7 @@ pub(super) struct Listen {
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
     /// Read the password from the first line of standard input instead of asking for it
-    #[arg(long, requires = "username")]
+    #[arg(long, requires = "username", conflicts_with_all = ["user", "jwt"])]
     password_stdin: bool,
     /// End after so many notifications
     #[arg(long, short = 'n', value_name = "N")]

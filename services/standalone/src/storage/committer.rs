@@ -1,0 +1,423 @@
+//! The thread that writes: everything that waits goes into one commit.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use contract_notifications_v1::Timestamp;
+use fjall::PersistMode;
+use metrics::{counter, histogram};
+use shared_ports::Clock;
+use tokio::sync::oneshot;
+
+use super::Accepted;
+use super::codec::{Seq, row_key, sequence, set_seq};
+use super::core::{Core, lock};
+use super::dedup::{self, Dedup};
+use super::engine::{Engine, Head, HeadError, free_bytes};
+use super::error::AcceptError;
+use super::inbox::{Accept, Change, Deletes, Prepared, Space, Work, Write};
+use super::queue::QUEUED_BYTES;
+use super::settings::Durability;
+use super::user::Queued;
+
+/// How long the thread sleeps when there is nothing to do.
+const IDLE: Duration = Duration::from_mins(1);
+/// How long buffered writes stay unsynced at most.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// Pauses between attempts to reopen the engine.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long readers may keep an engine that is to be reopened.
+const READERS: Duration = Duration::from_secs(5);
+
+type Answer = oneshot::Sender<Result<Vec<Accepted>, AcceptError>>;
+
+/// A commit in the making.
+struct Commit {
+    ids: dedup::Accepted,
+    queued: Vec<Queued>,
+    redriven: Vec<Seq>,
+    number: u64,
+    next: Seq,
+}
+
+/// The writing thread's state.
+pub(super) struct Committer<K> {
+    core: Arc<Core<K>>,
+    dedup: Dedup,
+    head: Head,
+    /// Records of ids to be removed.
+    stale: Vec<[u8; 16]>,
+    /// Deletions that are not on disk yet.
+    backlog: Vec<Deletes>,
+    /// A commit that failed, and of which reopening shows whether it was made.
+    uncertain: Option<Commit>,
+    /// The engine refuses to write; not before this time it is reopened.
+    broken: Option<Instant>,
+    pause: Duration,
+    unsynced_since: Option<Instant>,
+}
+
+/// Leaves nobody waiting for a thread that is gone.
+struct Abandon<K>(Arc<Core<K>>);
+
+impl<K> Drop for Abandon<K> {
+    fn drop(&mut self) {
+        self.0.healthy.store(false, Ordering::Release);
+        self.0.inbox.abandon();
+    }
+}
+
+impl<K: Clock> Committer<K> {
+    pub(super) fn new(core: Arc<Core<K>>, dedup: Dedup, head: Head, stale: Vec<[u8; 16]>) -> Self {
+        Self {
+            core,
+            dedup,
+            head,
+            stale,
+            backlog: Vec::new(),
+            uncertain: None,
+            broken: None,
+            pause: FIRST_PAUSE,
+            unsynced_since: None,
+        }
+    }
+
+    /// Works until the inbox is closed and empty; then closes the engine.
+    pub(super) fn run(mut self) {
+        let core = Arc::clone(&self.core);
+        let abandon = Abandon(Arc::clone(&core));
+        loop {
+            let work = core.inbox.take(core.settings.commit_entries, self.patience());
+            let over = work.closing && work.is_empty();
+            self.cycle(work);
+            if over {
+                break;
+            }
+        }
+        if let Some(Err(error)) = core.engine.get().map(|engine| engine.sync()) {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "the store could not be synced before it was closed");
+        }
+        drop(abandon);
+        if !core.engine.close(READERS) {
+            tracing::warn!("the store is being read while it is closed");
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        if self.broken.is_some() {
+            return self.pause;
+        }
+        self.unsynced_since.map_or(IDLE, |since| SYNC_EVERY.saturating_sub(since.elapsed()))
+    }
+
+    fn cycle(&mut self, work: Work) {
+        let Work { accepts, deletes, writes, closing: _ } = work;
+        self.backlog.extend(deletes);
+        if !self.recover() {
+            let error = self.refusal();
+            for accept in accepts {
+                answer(accept.answer, Err(error));
+            }
+            refuse_writes(writes, error);
+            return;
+        }
+        if !accepts.is_empty() || !self.backlog.is_empty() {
+            self.commit(accepts);
+        }
+        let mut writes = writes;
+        while let Some(write) = writes.pop_front() {
+            if self.broken.is_some() {
+                refuse_writes([write], AcceptError::Unavailable);
+                continue;
+            }
+            self.write(write);
+        }
+        self.sync_if_due();
+    }
+
+    /// Why nothing is accepted at the moment.
+    fn refusal(&self) -> AcceptError {
+        if self.has_room() { AcceptError::Unavailable } else { AcceptError::DiskFull }
+    }
+
+    fn has_room(&self) -> bool {
+        free_bytes(&self.core.directory) >= self.core.settings.reserve_bytes.max(1)
+    }
+
+    fn mode(&self) -> PersistMode {
+        match self.core.settings.durability {
+            Durability::Synced => PersistMode::SyncData,
+            Durability::Buffered => PersistMode::Buffer,
+        }
+    }
+
+    /// Writes notifications and deletions, queues the former and answers their producers.
+    fn commit(&mut self, mut accepts: Vec<Accept>) {
+        let Some(engine) = self.core.engine.get() else { return };
+        if !accepts.is_empty() && !self.has_room() {
+            for accept in accepts.drain(..) {
+                answer(accept.answer, Err(AcceptError::DiskFull));
+            }
+        }
+        let start = Instant::now();
+        let now = self.core.clock.now();
+        self.stale.extend(self.dedup.prune(now));
+        let count: usize = accepts.iter().map(|accept| accept.items.len()).sum();
+        let mode = if accepts.is_empty() { PersistMode::Buffer } else { self.mode() };
+        let mut batch = engine.batch(count + self.backlog.len() + self.stale.len() + 2, mode);
+        let mut commit = self.begin(now, count);
+        let mut answers = Vec::with_capacity(accepts.len());
+        for Accept { items, answer } in accepts {
+            let accepted = items.into_iter().map(|item| self.add(&engine, &mut batch, &mut commit, item));
+            answers.push((answer, accepted.collect::<Vec<_>>()));
+        }
+        for Deletes { user, seqs, dead } in &self.backlog {
+            for seq in seqs.iter() {
+                batch.remove(&engine.rows, row_key(user, *seq));
+            }
+            if let Some((seq, value)) = dead {
+                batch.insert(&engine.dead, seq.to_be_bytes(), value.as_slice());
+            }
+        }
+        for key in &self.stale {
+            batch.remove(&engine.dedup, *key);
+        }
+        if !commit.ids.is_empty() {
+            batch.insert(&engine.dedup, commit.ids.key(), commit.ids.value());
+        }
+        if !commit.queued.is_empty() {
+            self.head = Head { commit: commit.number, next: commit.next };
+            engine.set_head(&mut batch, self.head);
+        }
+        let result = batch.commit();
+        drop(engine);
+        match result {
+            Ok(()) => {
+                self.stale.clear();
+                self.done(commit);
+                self.core.deleted(&std::mem::take(&mut self.backlog));
+                for (to, accepted) in answers {
+                    answer(to, Ok(accepted));
+                }
+                histogram!("tidings_commit_seconds").record(start.elapsed().as_secs_f64());
+            }
+            Err(error) => {
+                self.uncertain = (!commit.queued.is_empty()).then_some(commit);
+                self.breaks(&error);
+                let refusal = self.refusal();
+                for (to, _) in answers {
+                    answer(to, Err(refusal));
+                }
+            }
+        }
+    }
+
+    fn begin(&self, now: Timestamp, count: usize) -> Commit {
+        let number = self.head.commit + 1;
+        Commit {
+            ids: dedup::Accepted::new(now, number),
+            queued: Vec::with_capacity(count),
+            redriven: Vec::new(),
+            number,
+            next: self.head.next,
+        }
+    }
+
+    /// Adds a notification to the commit, unless its id was accepted before.
+    fn add(
+        &mut self,
+        engine: &Engine,
+        batch: &mut fjall::OwnedWriteBatch,
+        commit: &mut Commit,
+        item: Prepared,
+    ) -> Accepted {
+        let Prepared { mut key, value, notification, fingerprint, redriven } = item;
+        if let Some(seq) = fingerprint.and_then(|fingerprint| self.dedup.get(&fingerprint)) {
+            return Accepted { sequence: sequence(seq), duplicate: true };
+        }
+        let seq = commit.next;
+        commit.next += 1;
+        if let Some(fingerprint) = fingerprint {
+            self.dedup.insert(&mut commit.ids, fingerprint, seq);
+        }
+        if let Some(dead) = redriven {
+            batch.remove(&engine.dead, dead.to_be_bytes());
+            commit.redriven.push(dead);
+        }
+        set_seq(&mut key, seq);
+        let bytes = value.len() + QUEUED_BYTES;
+        batch.insert(&engine.rows, key, value);
+        commit.queued.push(Queued::new(seq, notification, bytes));
+        Accepted { sequence: sequence(seq), duplicate: false }
+    }
+
+    /// A commit is on disk.
+    #[expect(clippy::cast_precision_loss, reason = "a metric")]
+    fn done(&mut self, commit: Commit) {
+        self.pause = FIRST_PAUSE;
+        if commit.queued.is_empty() {
+            return;
+        }
+        self.unsynced_since = self.unsynced_since.or_else(|| self.now_if_buffered());
+        counter!("tidings_accepted_total").increment(commit.queued.len() as u64);
+        histogram!("tidings_commit_notifications").record(commit.queued.len() as f64);
+        if !commit.ids.is_empty() {
+            self.dedup.keep(commit.ids);
+        }
+        if !commit.redriven.is_empty() {
+            self.core.dead_letters.fetch_sub(commit.redriven.len(), Ordering::Relaxed);
+        }
+        self.core.publish(commit.queued, commit.next);
+    }
+
+    fn now_if_buffered(&self) -> Option<Instant> {
+        (self.core.settings.durability == Durability::Buffered).then(Instant::now)
+    }
+
+    /// Makes changes from outside, durably.
+    fn write(&mut self, write: Write) {
+        let Write { changes, highest, answer } = write;
+        let Some(engine) = self.core.engine.get() else { return };
+        let mut batch = engine.batch(changes.len() + 1, self.mode());
+        for Change { space, key, value } in changes {
+            let keyspace = match space {
+                Space::Rows => &engine.rows,
+                Space::Dead => &engine.dead,
+                Space::Tables => &engine.tables,
+            };
+            match value {
+                Some(value) => batch.insert(keyspace, key, value),
+                None => batch.remove(keyspace, key),
+            }
+        }
+        if let Some(highest) = highest.filter(|highest| *highest >= self.head.next) {
+            // Rows from outside: their sequences are not given again.
+            self.head = Head { commit: self.head.commit + 1, next: highest + 1 };
+            engine.set_head(&mut batch, self.head);
+        }
+        let result = batch.commit();
+        drop(engine);
+        match result {
+            Ok(()) => {
+                self.unsynced_since = self.unsynced_since.or_else(|| self.now_if_buffered());
+                self.core.published.fetch_max(self.head.next, Ordering::AcqRel);
+                // One that stopped waiting is no reason to stop.
+                _ = answer.send(Ok(()));
+            }
+            Err(error) => {
+                self.breaks(&error);
+                _ = answer.send(Err(self.refusal()));
+            }
+        }
+    }
+
+    fn sync_if_due(&mut self) {
+        if self.unsynced_since.is_some_and(|since| since.elapsed() >= SYNC_EVERY) {
+            self.unsynced_since = None;
+            if let Some(Err(error)) = self.core.engine.get().map(|engine| engine.sync()) {
+                self.breaks(&error);
+            }
+        }
+    }
+
+    fn breaks(&mut self, error: &fjall::Error) {
+        let error: &dyn std::error::Error = error;
+        tracing::error!(error, pause = ?self.pause, "the store can't write and will be reopened");
+        counter!("tidings_store_failures_total").increment(1);
+        self.core.healthy.store(false, Ordering::Release);
+        self.broken = Some(Instant::now() + self.pause);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+
+    /// Reopens the engine if that is necessary and due; false when it can't be written.
+    fn recover(&mut self) -> bool {
+        let Some(not_before) = self.broken else { return true };
+        // While the disk is full, reads go on with the old handle; reopening would only fail.
+        if Instant::now() < not_before || !self.has_room() {
+            return false;
+        }
+        self.broken = Some(Instant::now() + self.pause);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        if !self.core.engine.close(READERS) {
+            return false;
+        }
+        match self.reopen() {
+            Ok(engine) => {
+                tracing::info!("the store was reopened");
+                self.core.engine.set(engine);
+                self.broken = None;
+                self.core.healthy.store(true, Ordering::Release);
+                true
+            }
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, pause = ?self.pause, "the store could not be reopened");
+                false
+            }
+        }
+    }
+
+    /// Opens the engine, settles what became of the commit that failed, and tries to write.
+    fn reopen(&mut self) -> fjall::Result<Engine> {
+        let engine = Engine::open(&self.core.directory, &self.core.settings)?;
+        if let Some(commit) = &self.uncertain {
+            let head = engine.head().map_err(|error| match error {
+                HeadError::Engine(error) => error,
+                HeadError::Format(_) => fjall::Error::Unrecoverable,
+            })?;
+            let made = head.commit >= commit.number;
+            if let Some(commit) = self.uncertain.take() {
+                if made {
+                    // It is on disk: it counts as accepted, and its producer's next attempt as duplicate.
+                    self.done(commit);
+                } else {
+                    self.dedup.undo(&commit.ids);
+                }
+            }
+        }
+        let mut probe = engine.batch(1, PersistMode::SyncData);
+        engine.set_head(&mut probe, self.head);
+        probe.commit()?;
+        Ok(engine)
+    }
+}
+
+impl Queued {
+    /// A notification that was not received yet.
+    pub(super) fn new(
+        seq: Seq,
+        notification: Arc<contract_notifications_v1::Notification>,
+        bytes: usize,
+    ) -> Self {
+        Self { seq, notification, bytes, receives: 0, held: false, acknowledged: false }
+    }
+}
+
+fn answer(to: Answer, accepted: Result<Vec<Accepted>, AcceptError>) {
+    // One that stopped waiting is no reason to stop.
+    _ = to.send(accepted);
+}
+
+fn refuse_writes(writes: impl IntoIterator<Item = Write>, error: AcceptError) {
+    for Write { answer, .. } in writes {
+        _ = answer.send(Err(error));
+    }
+}
+
+/// Removes ids from the set of those being worked on when it goes.
+pub(super) struct Claim<'a> {
+    pub(super) set: &'a std::sync::Mutex<std::collections::HashSet<Seq>>,
+    pub(super) seqs: Vec<Seq>,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let mut set = lock(self.set);
+        for seq in &self.seqs {
+            set.remove(seq);
+        }
+    }
+}

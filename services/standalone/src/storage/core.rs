@@ -1,0 +1,235 @@
+//! What the parts of the store share.
+
+use std::cmp::Reverse;
+use std::collections::hash_map::{HashMap, RandomState};
+use std::collections::{BinaryHeap, VecDeque};
+use std::hash::BuildHasher as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use contract_notifications_v1::{Timestamp, UserId};
+use tokio::sync::{Notify, Semaphore};
+
+use super::codec::Seq;
+use super::engine::{Engine, EngineCell};
+use super::error::StoreError;
+use super::inbox::{Deletes, Inbox};
+use super::settings::StorageSettings;
+use super::user::{Queued, User};
+
+/// Users are spread over this many locks.
+const SHARDS: usize = 64;
+
+type Shard = Mutex<HashMap<UserId, User, RandomState>>;
+
+/// A lock whose holder may have panicked: every critical section leaves what it guards whole.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the parts of the store share.
+pub(super) struct Core<K> {
+    pub(super) directory: PathBuf,
+    pub(super) settings: StorageSettings,
+    pub(super) clock: K,
+    pub(super) engine: EngineCell,
+    pub(super) inbox: Inbox,
+    /// Room for notifications that wait for their commit, in KiB.
+    pub(super) waiting: Semaphore,
+    hasher: RandomState,
+    shards: Vec<Shard>,
+    ready: Mutex<VecDeque<UserId>>,
+    /// Users that wait after a failure, and until when.
+    timers: Mutex<BinaryHeap<Reverse<(Timestamp, UserId)>>>,
+    pub(super) woken: Notify,
+    /// The first sequence that is not yet in the queue: a row from here on must not be read, because it
+    /// would pass for a held one.
+    pub(super) published: AtomicU64,
+    /// The first sequence of this process.
+    pub(super) first_own: Seq,
+    /// Bytes of queued notifications in memory.
+    pub(super) hot_bytes: AtomicUsize,
+    pub(super) runs: AtomicU64,
+    pub(super) in_flight: AtomicUsize,
+    pub(super) dead_letters: AtomicUsize,
+    /// Whether the last attempt to write succeeded.
+    pub(super) healthy: AtomicBool,
+    /// Dead letters that are being redriven.
+    pub(super) redriving: Mutex<std::collections::HashSet<Seq>>,
+}
+
+impl<K> Core<K> {
+    pub(super) fn new(
+        directory: PathBuf,
+        settings: StorageSettings,
+        clock: K,
+        first_own: Seq,
+        dead_letters: usize,
+    ) -> Self {
+        let hasher = RandomState::new();
+        Self {
+            directory,
+            waiting: Semaphore::new(waiting_permits(settings.waiting_bytes)),
+            settings,
+            clock,
+            engine: EngineCell::default(),
+            inbox: Inbox::default(),
+            shards: (0..SHARDS).map(|_| Mutex::new(HashMap::with_hasher(hasher.clone()))).collect(),
+            hasher,
+            ready: Mutex::default(),
+            timers: Mutex::default(),
+            woken: Notify::new(),
+            published: AtomicU64::new(first_own),
+            first_own,
+            hot_bytes: AtomicUsize::new(0),
+            runs: AtomicU64::new(0),
+            in_flight: AtomicUsize::new(0),
+            dead_letters: AtomicUsize::new(dead_letters),
+            healthy: AtomicBool::new(true),
+            redriving: Mutex::default(),
+        }
+    }
+
+    /// The engine, for reading.
+    pub(super) fn reader(&self) -> Result<Arc<Engine>, StoreError> {
+        self.engine.get().ok_or(StoreError::Reopening)
+    }
+
+    /// The lock under which the user is.
+    pub(super) fn shard(&self, user: &UserId) -> MutexGuard<'_, HashMap<UserId, User>> {
+        let hash = self.hasher.hash_one(user);
+        // The upper bits: the maps use the lower ones.
+        let at = usize::try_from(hash >> 58).unwrap_or(0);
+        lock(&self.shards[at % SHARDS])
+    }
+
+    /// Works on what is in memory about a user, who is forgotten afterwards if there is nothing.
+    pub(super) fn with_user<T>(&self, user: &UserId, work: impl FnOnce(&mut User) -> T) -> T {
+        let mut shard = self.shard(user);
+        if let Some(state) = shard.get_mut(user) {
+            let result = work(state);
+            if state.is_idle() {
+                shard.remove(user);
+            }
+            return result;
+        }
+        let mut state = User::default();
+        let result = work(&mut state);
+        if !state.is_idle() {
+            shard.insert(user.clone(), state);
+        }
+        result
+    }
+
+    /// Works on what is in memory about a user, then makes the user ready if there is something to receive.
+    pub(super) fn with_user_woken<T>(&self, user: &UserId, work: impl FnOnce(&mut User) -> T) -> T {
+        let (result, wake) = self.with_user(user, |state| (work(state), state.wake()));
+        if wake {
+            self.make_ready([user.clone()]);
+        }
+        result
+    }
+
+    /// Puts users on the list of those that are ready.
+    pub(super) fn make_ready(&self, users: impl IntoIterator<Item = UserId>) {
+        lock(&self.ready).extend(users);
+        self.woken.notify_one();
+    }
+
+    /// The next ready user. Whoever takes one lets the next receiver look as well.
+    pub(super) fn next_ready(&self) -> Option<UserId> {
+        let mut ready = lock(&self.ready);
+        let user = ready.pop_front();
+        if !ready.is_empty() {
+            self.woken.notify_one();
+        }
+        user
+    }
+
+    /// Makes the user wait until `until`.
+    pub(super) fn wait_until(&self, until: Timestamp, user: UserId) {
+        lock(&self.timers).push(Reverse((until, user)));
+        self.woken.notify_one();
+    }
+
+    /// Wakes the users whose time has come, and says when the next one's comes.
+    pub(super) fn expire_timers(&self, now: Timestamp) -> Option<Timestamp> {
+        loop {
+            let user = {
+                let mut timers = lock(&self.timers);
+                match timers.peek() {
+                    Some(Reverse((at, _))) if *at > now => return Some(*at),
+                    Some(_) => timers.pop().map(|Reverse((_, user))| user)?,
+                    None => return None,
+                }
+            };
+            self.with_user_woken(&user, |state| state.waiting = false);
+        }
+    }
+
+    /// Queues notifications that are on disk, in ascending order of sequence; `next` is the sequence after
+    /// them.
+    pub(super) fn publish(&self, queued: impl IntoIterator<Item = Queued>, next: Seq) {
+        let mut woken = Vec::new();
+        for entry in queued {
+            let user = entry.notification.user_id.clone();
+            let room = self.hot_bytes.load(Ordering::Relaxed) < self.settings.hot_bytes;
+            let mut shard = self.shard(&user);
+            let state = match shard.get_mut(&user) {
+                Some(state) => state,
+                None => shard.entry(user.clone()).or_default(),
+            };
+            let bytes = state.publish(entry, room, self.settings.hot_entries);
+            let wake = state.wake();
+            drop(shard);
+            self.hot_bytes.fetch_add(bytes, Ordering::Relaxed);
+            if wake {
+                woken.push(user);
+            }
+        }
+        self.published.fetch_max(next, Ordering::AcqRel);
+        if !woken.is_empty() {
+            self.make_ready(woken);
+        }
+    }
+
+    /// Deletes rows on disk soon. To be called with the user's lock held and `state` under it, so that the
+    /// committer gets a user's deletions in the order in which they are noted.
+    pub(super) fn delete_later(
+        &self,
+        user: &UserId,
+        state: &mut User,
+        seqs: Vec<Seq>,
+        dead: Option<(Seq, Vec<u8>)>,
+    ) {
+        if seqs.is_empty() {
+            return;
+        }
+        let seqs: Arc<[Seq]> = seqs.into();
+        state.deleting.push_back(Arc::clone(&seqs));
+        self.inbox.delete(Deletes { user: user.clone(), seqs, dead });
+    }
+
+    /// Deletions that are on disk now.
+    pub(super) fn deleted(&self, deletes: &[Deletes]) {
+        for Deletes { user, .. } in deletes {
+            self.with_user(user, |state| _ = state.deleting.pop_front());
+        }
+    }
+
+    /// How many users are ready.
+    pub(super) fn ready_users(&self) -> usize {
+        lock(&self.ready).len()
+    }
+
+    /// How many users something is in memory about.
+    pub(super) fn users(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
+    }
+}
+
+/// Room for `bytes`, in KiB.
+pub(super) fn waiting_permits(bytes: usize) -> usize {
+    bytes.div_ceil(1024).clamp(1, Semaphore::MAX_PERMITS)
+}

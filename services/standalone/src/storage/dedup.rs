@@ -1,0 +1,147 @@
+//! Which ids were accepted lately.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use contract_notifications_v1::{Notification, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use super::codec::Seq;
+
+/// What an id of a user is remembered as: 128 bits of a cryptographic hash, so that nobody can make two
+/// notifications that pass for one.
+pub(super) type Fingerprint = [u64; 2];
+
+const ENTRY_BYTES: usize = 24;
+
+pub(super) fn fingerprint(notification: &Notification) -> Fingerprint {
+    let mut hash = Sha256::new();
+    hash.update(notification.user_id.as_str());
+    hash.update([0]);
+    hash.update(notification.id.as_str());
+    let hash = hash.finalize();
+    let word = |at: usize| hash[at..].first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    [word(0), word(8)]
+}
+
+/// The ids of one commit.
+pub(super) struct Accepted {
+    /// When, and the number of the commit: the record's key.
+    at: Timestamp,
+    commit: u64,
+    entries: Vec<(Fingerprint, Seq)>,
+}
+
+impl Accepted {
+    pub(super) const fn new(at: Timestamp, commit: u64) -> Self {
+        Self { at, commit, entries: Vec::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn is_older(&self, now: Timestamp, window: Duration) -> bool {
+        now.since(self.at) >= window
+    }
+
+    pub(super) fn key(&self) -> [u8; 16] {
+        (u128::from(self.at.millis()) << 64 | u128::from(self.commit)).to_be_bytes()
+    }
+
+    pub(super) fn value(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.entries.len() * ENTRY_BYTES);
+        for ([a, b], seq) in &self.entries {
+            for number in [a, b, seq] {
+                bytes.extend_from_slice(&number.to_be_bytes());
+            }
+        }
+        bytes
+    }
+
+    /// Reads a record back; what is not one gives nothing.
+    pub(super) fn read(key: &[u8], value: &[u8]) -> Option<Self> {
+        let key = u128::from_be_bytes(*key.first_chunk()?);
+        let at = Timestamp::from_millis(u64::try_from(key >> 64).ok()?);
+        let commit = u64::try_from(key & u128::from(u64::MAX)).ok()?;
+        let number = |bytes: &[u8]| bytes.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        let entry = |bytes: &[u8]| ([number(bytes), number(&bytes[8..])], number(&bytes[16..]));
+        Some(Self { at, commit, entries: value.chunks_exact(ENTRY_BYTES).map(entry).collect() })
+    }
+}
+
+/// The ids accepted within the window, the latest `limit` of them.
+pub(super) struct Dedup {
+    window: Duration,
+    limit: usize,
+    known: HashMap<Fingerprint, Seq>,
+    /// The commits, oldest first.
+    commits: VecDeque<Accepted>,
+    /// Ids in `commits`.
+    remembered: usize,
+}
+
+impl Dedup {
+    pub(super) fn new(window: Duration, limit: usize) -> Self {
+        Self { window, limit, known: HashMap::new(), commits: VecDeque::new(), remembered: 0 }
+    }
+
+    /// The sequence the id was accepted as, within the window or earlier in the present commit.
+    pub(super) fn get(&self, fingerprint: &Fingerprint) -> Option<Seq> {
+        self.known.get(fingerprint).copied()
+    }
+
+    /// Remembers an id as part of `commit`.
+    pub(super) fn insert(&mut self, commit: &mut Accepted, fingerprint: Fingerprint, seq: Seq) {
+        self.known.insert(fingerprint, seq);
+        commit.entries.push((fingerprint, seq));
+    }
+
+    /// Keeps a commit read back from disk.
+    pub(super) fn load(&mut self, commit: Accepted) {
+        self.known.extend(commit.entries.iter().copied());
+        self.keep(commit);
+    }
+
+    /// Keeps a commit that was made.
+    pub(super) fn keep(&mut self, commit: Accepted) {
+        self.remembered += commit.entries.len();
+        self.commits.push_back(commit);
+    }
+
+    /// Forgets the ids of a commit that was not made.
+    pub(super) fn undo(&mut self, commit: &Accepted) {
+        self.forget(&commit.entries);
+    }
+
+    /// Forgets what is older than the window or too much, and gives the keys of those records.
+    pub(super) fn prune(&mut self, now: Timestamp) -> Vec<[u8; 16]> {
+        let mut keys = Vec::new();
+        while let Some(oldest) = self.commits.front() {
+            let old = oldest.is_older(now, self.window);
+            if !old && self.remembered <= self.limit {
+                break;
+            }
+            let Some(oldest) = self.commits.pop_front() else { break };
+            if !old {
+                let count = u64::try_from(oldest.entries.len()).unwrap_or(u64::MAX);
+                metrics::counter!("tidings_deduplication_forgotten_total").increment(count);
+            }
+            keys.push(oldest.key());
+            self.remembered -= oldest.entries.len();
+            self.forget(&oldest.entries);
+        }
+        if self.known.is_empty() {
+            self.known = HashMap::new();
+        }
+        keys
+    }
+
+    fn forget(&mut self, entries: &[(Fingerprint, Seq)]) {
+        for (fingerprint, seq) in entries {
+            if self.known.get(fingerprint) == Some(seq) {
+                self.known.remove(fingerprint);
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What waits for the committer.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use contract_notifications_v1::{Notification, UserId};
+use fjall::Slice;
+use tokio::sync::oneshot;
+
+use super::Accepted;
+use super::codec::Seq;
+use super::core::lock;
+use super::dedup::Fingerprint;
+use super::error::AcceptError;
+
+/// A notification to be accepted, ready to be written.
+pub(super) struct Prepared {
+    /// The row's key, without its sequence.
+    pub(super) key: Vec<u8>,
+    pub(super) value: Slice,
+    pub(super) notification: Arc<Notification>,
+    /// What its id is remembered as, if it is to be deduplicated.
+    pub(super) fingerprint: Option<Fingerprint>,
+    /// The dead letter it replaces.
+    pub(super) redriven: Option<Seq>,
+}
+
+/// Notifications of one producer.
+pub(super) struct Accept {
+    pub(super) items: Vec<Prepared>,
+    pub(super) answer: oneshot::Sender<Result<Vec<Accepted>, AcceptError>>,
+}
+
+/// Rows of one user to be deleted, and perhaps the dead letter one of them becomes.
+pub(super) struct Deletes {
+    pub(super) user: UserId,
+    pub(super) seqs: Arc<[Seq]>,
+    pub(super) dead: Option<(Seq, Vec<u8>)>,
+}
+
+/// A keyspace that is written from outside the committer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Space {
+    Rows,
+    Dead,
+    Tables,
+}
+
+/// One key to be written, or removed when there is no value.
+pub(super) struct Change {
+    pub(super) space: Space,
+    pub(super) key: Vec<u8>,
+    pub(super) value: Option<Vec<u8>>,
+}
+
+/// Changes to be made together. No two have the same key.
+pub(super) struct Write {
+    pub(super) changes: Vec<Change>,
+    /// The highest sequence among them, if they are rows.
+    pub(super) highest: Option<Seq>,
+    pub(super) answer: oneshot::Sender<Result<(), AcceptError>>,
+}
+
+/// What the committer does next.
+#[derive(Default)]
+pub(super) struct Work {
+    pub(super) accepts: Vec<Accept>,
+    pub(super) deletes: Vec<Deletes>,
+    pub(super) writes: VecDeque<Write>,
+    pub(super) closing: bool,
+}
+
+impl Work {
+    pub(super) fn is_empty(&self) -> bool {
+        self.accepts.is_empty() && self.deletes.is_empty() && self.writes.is_empty()
+    }
+}
+
+#[derive(Default)]
+struct Waiting {
+    accepts: VecDeque<Accept>,
+    deletes: VecDeque<Deletes>,
+    /// When the first of `deletes` came.
+    deletes_since: Option<Instant>,
+    writes: VecDeque<Write>,
+    closing: bool,
+}
+
+/// What waits for the committer.
+#[derive(Default)]
+pub(super) struct Inbox {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+}
+
+/// How long deletions wait for others, and for accepts to go with: a crash in this time repeats them.
+const DELETE_DELAY: Duration = Duration::from_millis(10);
+
+impl Inbox {
+    /// False when the store is being closed.
+    pub(super) fn accept(&self, accept: Accept) -> bool {
+        self.push(|waiting| waiting.accepts.push_back(accept))
+    }
+
+    /// False when the store is being closed.
+    pub(super) fn write(&self, write: Write) -> bool {
+        self.push(|waiting| waiting.writes.push_back(write))
+    }
+
+    fn push(&self, push: impl FnOnce(&mut Waiting)) -> bool {
+        let mut waiting = lock(&self.waiting);
+        if waiting.closing {
+            return false;
+        }
+        push(&mut waiting);
+        drop(waiting);
+        self.arrived.notify_one();
+        true
+    }
+
+    pub(super) fn delete(&self, deletes: Deletes) {
+        let mut waiting = lock(&self.waiting);
+        waiting.deletes.push_back(deletes);
+        // One that waits for work must learn of the first; the others it finds when their time has come.
+        if waiting.deletes_since.is_none() {
+            waiting.deletes_since = Some(Instant::now());
+            drop(waiting);
+            self.arrived.notify_one();
+        }
+    }
+
+    pub(super) fn close(&self) {
+        lock(&self.waiting).closing = true;
+        self.arrived.notify_one();
+    }
+
+    /// Closes the inbox for want of a committer: whoever waits gets no answer any more.
+    pub(super) fn abandon(&self) {
+        *lock(&self.waiting) = Waiting { closing: true, ..Waiting::default() };
+    }
+
+    /// Waits for work, at most for `patience`, and takes about `entries` notifications and as many
+    /// deletions of it.
+    pub(super) fn take(&self, entries: usize, patience: Duration) -> Work {
+        let start = Instant::now();
+        let mut waiting = lock(&self.waiting);
+        loop {
+            let due = waiting.deletes_since.map(|since| DELETE_DELAY.saturating_sub(since.elapsed()));
+            let now = waiting.closing
+                || !waiting.accepts.is_empty()
+                || !waiting.writes.is_empty()
+                || due.is_some_and(|due| due.is_zero());
+            let left = patience.saturating_sub(start.elapsed());
+            if now || left.is_zero() {
+                break;
+            }
+            let timeout = due.map_or(left, |due| due.min(left));
+            waiting = self.arrived.wait_timeout(waiting, timeout).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        waiting.take(entries)
+    }
+}
+
+impl Waiting {
+    fn take(&mut self, entries: usize) -> Work {
+        let accepts = take_about(&mut self.accepts, entries, |accept| accept.items.len());
+        let deletes = take_about(&mut self.deletes, entries, |deletes| deletes.seqs.len());
+        self.deletes_since = (!self.deletes.is_empty()).then(Instant::now);
+        // A write comes after the deletions that were there before it.
+        let writes = if self.deletes.is_empty() { std::mem::take(&mut self.writes) } else { VecDeque::new() };
+        Work { accepts, deletes, writes, closing: self.closing }
+    }
+}
+
+/// The first of `queue` that together have about `count` elements, at least one of them.
+fn take_about<T>(queue: &mut VecDeque<T>, count: usize, len: impl Fn(&T) -> usize) -> Vec<T> {
+    let (mut taken, mut sum) = (0, 0);
+    for element in &*queue {
+        sum += len(element);
+        taken += 1;
+        if sum >= count {
+            break;
+        }
+    }
+    queue.drain(..taken).collect()
+}

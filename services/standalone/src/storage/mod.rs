@@ -1,0 +1,294 @@
+//! Everything durable: the notifications from acceptance to delivery, dead letters, and small tables, on
+//! one embedded engine (docs/adr/0004-storage-engine.md).
+//!
+//! A notification is one row on disk: inserted when it is accepted, deleted when it is delivered,
+//! acknowledged, expired, let go or a dead letter, and not written in between. Whether it is an entry of
+//! the queue or a row of its user's mailbox is known in memory only (`user.rs`); after a restart every row
+//! is in the mailbox, for no connection survives a restart, and the user who comes back gets it replayed.
+//!
+//! One thread writes (`committer.rs`): whatever waits goes into one commit and one sync. Reads go to the
+//! engine at once, on the caller's thread; they are short, and what an active user's mailbox holds is known
+//! in memory.
+
+mod codec;
+mod committer;
+mod core;
+mod dead;
+mod dedup;
+mod engine;
+mod error;
+mod inbox;
+mod mailbox;
+mod queue;
+mod settings;
+mod table;
+mod user;
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use contract_connections_v1::ConnectionKey;
+use contract_notifications_v1::{Notification, Sequence};
+use dispatcher::core::run::Outcome;
+use shared_ports::Clock;
+use tokio::sync::oneshot;
+
+pub use dead::{DeadLetter, DeadLetterPage, Redriven};
+pub use error::{AcceptError, OpenError, StoreError};
+pub use queue::Received;
+pub use settings::{Durability, StorageSettings};
+pub use table::{Table, TableRow};
+
+use self::codec::Seq;
+use self::committer::Committer;
+use self::core::{Core, lock, waiting_permits};
+use self::dedup::Dedup;
+use self::engine::{Engine, HeadError, free_bytes};
+use self::inbox::{Accept, Change, Prepared, Write};
+
+/// A notification to be accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// The notification.
+    pub notification: Notification,
+    /// Whether a second acceptance of its id is no new one: so if the producer chose the id.
+    pub deduplicate: bool,
+}
+
+/// What a notification was accepted as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its place in the user's order.
+    pub sequence: Sequence,
+    /// Whether its id was accepted before; then `sequence` is that of then.
+    pub duplicate: bool,
+}
+
+/// Numbers about the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoreStats {
+    /// Users whose entries can be received now.
+    pub ready_users: usize,
+    /// Users something is in memory about.
+    pub users_in_memory: usize,
+    /// Runs handed out and not settled.
+    pub runs_in_flight: usize,
+    /// Bytes of queued notifications in memory.
+    pub queued_bytes: usize,
+    /// Dead letters.
+    pub dead_letters: usize,
+}
+
+/// The store. Cloning gives another handle; the last one closes it.
+pub struct Store<K: Clock + 'static> {
+    handle: Arc<Handle<K>>,
+}
+
+/// The mailboxes' keys as the replayer of this process needs them: only a mailbox's highest, because here
+/// one replay entry stands for all rows up to it.
+#[derive(Debug, Clone)]
+pub struct LastKey<K: Clock + 'static>(pub Store<K>);
+
+struct Handle<K: Clock + 'static> {
+    core: Arc<Core<K>>,
+    committer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl<K: Clock + 'static> Handle<K> {
+    fn close(&self) {
+        self.core.inbox.close();
+        let thread = lock(&self.committer).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the committer panicked");
+        }
+    }
+}
+
+impl<K: Clock + 'static> Drop for Handle<K> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl<K: Clock + 'static> Clone for Store<K> {
+    fn clone(&self) -> Self {
+        Self { handle: Arc::clone(&self.handle) }
+    }
+}
+
+impl<K: Clock + 'static> std::fmt::Debug for Store<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("directory", &self.core().directory).finish_non_exhaustive()
+    }
+}
+
+impl<K: Clock + 'static> Store<K> {
+    /// Opens or creates the store in `directory`, for this process alone.
+    ///
+    /// # Errors
+    /// [`OpenError`] saying who or what is in the way.
+    pub fn open(directory: &Path, settings: StorageSettings, clock: K) -> Result<Self, OpenError> {
+        let path = || directory.to_owned();
+        std::fs::create_dir_all(directory)
+            .map_err(|source| OpenError::Directory { directory: path(), source })?;
+        let engine_error = |source| match source {
+            fjall::Error::Locked => OpenError::InUse { directory: path() },
+            source => OpenError::Engine { directory: path(), source },
+        };
+        let engine = Engine::open(directory, &settings).map_err(engine_error)?;
+        let head = engine.head().map_err(|error| match error {
+            HeadError::Engine(source) => OpenError::Engine { directory: path(), source },
+            HeadError::Format(found) => OpenError::Format { directory: path(), found },
+        })?;
+        let mut dedup = Dedup::new(settings.dedup_window, settings.dedup_entries);
+        let stale = load(&engine, &mut dedup, &clock, &settings).map_err(engine_error)?;
+        let dead_letters = engine.dead.len().map_err(engine_error)?;
+        let core = Arc::new(Core::new(path(), settings, clock, head.next, dead_letters));
+        core.engine.set(engine);
+        let committer = Committer::new(Arc::clone(&core), dedup, head, stale);
+        let thread = std::thread::Builder::new()
+            .name("tidings-commit".to_owned())
+            .spawn(move || committer.run())
+            .map_err(OpenError::Thread)?;
+        Ok(Self { handle: Arc::new(Handle { core, committer: Mutex::new(Some(thread)) }) })
+    }
+
+    fn core(&self) -> &Arc<Core<K>> {
+        &self.handle.core
+    }
+
+    /// Accepts notifications, all or none of them. When this returns they are as durable as the settings
+    /// say, and queued.
+    ///
+    /// # Errors
+    /// [`AcceptError`]; then none was accepted, as far as the store knows.
+    pub async fn accept(&self, submissions: Vec<Submission>) -> Result<Vec<Accepted>, AcceptError> {
+        let prepare = |Submission { notification, deduplicate }| prepare(notification, deduplicate);
+        self.accept_prepared(submissions.into_iter().map(prepare).collect()).await
+    }
+
+    async fn accept_prepared(&self, items: Vec<Prepared>) -> Result<Vec<Accepted>, AcceptError> {
+        if items.is_empty() {
+            return Ok(Vec::new());
+        }
+        let bytes = items.iter().map(|item| item.value.len() + item.key.len()).sum();
+        let most = waiting_permits(self.core().settings.waiting_bytes);
+        let permits = u32::try_from(waiting_permits(bytes).min(most)).unwrap_or(u32::MAX);
+        let room = self.core().waiting.acquire_many(permits);
+        let _room = room.await.map_err(|_| AcceptError::ShuttingDown)?;
+        let (answer, accepted) = oneshot::channel();
+        if !self.core().inbox.accept(Accept { items, answer }) {
+            return Err(AcceptError::ShuttingDown);
+        }
+        let accepted = accepted.await.map_err(|_| AcceptError::Unavailable)??;
+        let duplicates = accepted.iter().filter(|accepted| accepted.duplicate).count();
+        if duplicates > 0 {
+            metrics::counter!("tidings_duplicates_total").increment(duplicates as u64);
+        }
+        Ok(accepted)
+    }
+
+    /// Makes changes together; they are as durable as the settings say when this returns.
+    async fn write(&self, changes: Vec<Change>, highest: Option<Seq>) -> Result<(), AcceptError> {
+        let (answer, done) = oneshot::channel();
+        if !self.core().inbox.write(Write { changes, highest, answer }) {
+            return Err(AcceptError::ShuttingDown);
+        }
+        done.await.map_err(|_| AcceptError::Unavailable)?
+    }
+
+    /// Waits until every deletion so far is written.
+    ///
+    /// # Errors
+    /// [`AcceptError`] when the store can't be written.
+    pub async fn flush(&self) -> Result<(), AcceptError> {
+        self.write(Vec::new(), None).await
+    }
+
+    /// The entries of the next ready user; waits until there are some. May be cancelled.
+    pub async fn receive(&self) -> Received<K> {
+        self.core().receive().await
+    }
+
+    /// The entries of the next ready user, if there is one now.
+    pub fn try_receive(&self) -> Option<Received<K>> {
+        self.core().try_receive().ok()
+    }
+
+    /// Says what became of received entries, in their order.
+    pub fn settle(&self, received: Received<K>, outcomes: &[Outcome]) {
+        received.settle(outcomes);
+    }
+
+    /// Forgets what was pushed to a connection that is closed for good.
+    pub fn connection_closed(&self, key: &ConnectionKey) {
+        self.core().with_user(&key.user_id, |state| {
+            for pushed_to in state.rows.values_mut() {
+                pushed_to.retain(|id| *id != key.connection_id);
+            }
+            if state.rows.values().all(Vec::is_empty) {
+                state.know_nothing();
+            }
+        });
+    }
+
+    /// A small durable table.
+    pub fn table(&self, name: &str) -> Table<K> {
+        Table::new(self.clone(), name)
+    }
+
+    /// Whether notifications are accepted: the engine writes, and the disk has room.
+    pub fn is_ready(&self) -> bool {
+        self.core().healthy.load(Ordering::Acquire)
+            && free_bytes(&self.core().directory) >= self.core().settings.reserve_bytes
+    }
+
+    /// Numbers about the store.
+    pub fn stats(&self) -> StoreStats {
+        let core = self.core();
+        StoreStats {
+            ready_users: core.ready_users(),
+            users_in_memory: core.users(),
+            runs_in_flight: core.in_flight.load(Ordering::Relaxed),
+            queued_bytes: core.hot_bytes.load(Ordering::Relaxed),
+            dead_letters: core.dead_letters.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Accepts nothing more, writes what waits, and closes the engine; blocks until that is done.
+    pub fn close(&self) {
+        self.handle.close();
+    }
+}
+
+/// What can be done about a notification before it is the committer's turn.
+fn prepare(notification: Notification, deduplicate: bool) -> Prepared {
+    Prepared {
+        key: codec::row_key(&notification.user_id, 0),
+        value: codec::encode(&notification).into(),
+        fingerprint: deduplicate.then(|| dedup::fingerprint(&notification)),
+        notification: Arc::new(notification),
+        redriven: None,
+    }
+}
+
+/// Reads the ids accepted within the window, and gives the keys of the records that are older.
+fn load<K: Clock>(
+    engine: &Engine,
+    dedup: &mut Dedup,
+    clock: &K,
+    settings: &StorageSettings,
+) -> fjall::Result<Vec<[u8; 16]>> {
+    let now = clock.now();
+    let mut stale = Vec::new();
+    for guard in engine.dedup.iter() {
+        let (key, value) = guard.into_inner()?;
+        match dedup::Accepted::read(&key, &value) {
+            Some(commit) if !commit.is_older(now, settings.dedup_window) => dedup.load(commit),
+            _ => stale.extend(key.first_chunk().copied()),
+        }
+    }
+    Ok(stale)
+}

@@ -1,0 +1,201 @@
+//! Handing out runs and taking them back.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use contract_notifications_v1::{Notification, UserId, WhenOffline};
+use dispatcher::core::run::{Entry, Outcome};
+use dispatcher::core::visibility;
+use futures_util::future::{Either, select};
+use shared_ports::Clock;
+use std::pin::pin;
+
+use super::codec::{Seq, decode, sequence};
+use super::core::Core;
+use super::dead;
+use super::error::StoreError;
+use super::user::{Queued, RunLimits, Settled, Start};
+
+/// Memory a queued notification takes besides its bytes on disk.
+pub(super) const QUEUED_BYTES: usize = 256;
+
+/// The next entries of one user, who gets no others until this is settled. When it is dropped instead, they
+/// are received again after their visibility.
+pub struct Received<K: Clock> {
+    core: Arc<Core<K>>,
+    user: UserId,
+    entries: Vec<Entry<Arc<Notification>>>,
+    run: u64,
+    settled: bool,
+}
+
+impl<K: Clock> Received<K> {
+    /// Whose entries.
+    pub const fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// The entries, in order.
+    pub fn entries(&self) -> &[Entry<Arc<Notification>>] {
+        &self.entries
+    }
+
+    /// Takes the entries out, for the dispatcher.
+    pub fn take_entries(&mut self) -> Vec<Entry<Arc<Notification>>> {
+        std::mem::take(&mut self.entries)
+    }
+
+    /// Says what became of the entries, in their order; those without an outcome are tried again.
+    pub fn settle(mut self, outcomes: &[Outcome]) {
+        self.settle_as(outcomes);
+    }
+
+    fn settle_as(&mut self, outcomes: &[Outcome]) {
+        if !std::mem::replace(&mut self.settled, true) {
+            self.core.settle(&self.user, self.run, outcomes);
+        }
+    }
+}
+
+impl<K: Clock> Drop for Received<K> {
+    fn drop(&mut self) {
+        self.settle_as(&[]);
+    }
+}
+
+impl<K: Clock> std::fmt::Debug for Received<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("Received");
+        debug.field("user", &self.user).field("entries", &self.entries.len()).finish_non_exhaustive()
+    }
+}
+
+impl<K: Clock> Core<K> {
+    /// The next run; waits until there is one.
+    pub(super) async fn receive(self: &Arc<Self>) -> Received<K> {
+        loop {
+            let timer = match self.try_receive() {
+                Ok(received) => return received,
+                Err(timer) => timer,
+            };
+            let woken = pin!(self.woken.notified());
+            match timer {
+                None => woken.await,
+                Some(delay) => match select(woken, pin!(self.clock.sleep(delay))).await {
+                    Either::Left(_) | Either::Right(_) => {}
+                },
+            }
+        }
+    }
+
+    /// The next run, or how long the next user that waits has still to wait.
+    pub(super) fn try_receive(self: &Arc<Self>) -> Result<Received<K>, Option<Duration>> {
+        loop {
+            let now = self.clock.now();
+            let next = self.expire_timers(now);
+            let Some(user) = self.next_ready() else {
+                return Err(next.map(|at| at.since(now)));
+            };
+            if let Some(received) = self.start(user) {
+                return Ok(received);
+            }
+        }
+    }
+
+    fn start(self: &Arc<Self>, user: UserId) -> Option<Received<K>> {
+        let limits = RunLimits { entries: self.settings.run_entries, bytes: self.settings.run_bytes };
+        let run = self.runs.fetch_add(1, Ordering::Relaxed);
+        loop {
+            match self.with_user(&user, |state| state.start(run, limits)) {
+                Start::Nothing => return None,
+                Start::Cold(first, last) => {
+                    if let Err(error) = self.warm(&user, first, last) {
+                        let error: &dyn std::error::Error = &error;
+                        tracing::warn!(error, "queued notifications can't be read and are tried again");
+                        self.with_user(&user, |state| (state.ready, state.waiting) = (false, true));
+                        self.wait_until(self.clock.now().plus(visibility::after_failure(1)), user);
+                        return None;
+                    }
+                }
+                Start::Run(entries) => {
+                    self.in_flight.fetch_add(1, Ordering::Relaxed);
+                    return Some(Received { core: Arc::clone(self), user, entries, run, settled: false });
+                }
+            }
+        }
+    }
+
+    /// Reads queued notifications back from disk.
+    fn warm(&self, user: &UserId, first: Seq, last: Seq) -> Result<(), StoreError> {
+        let engine = self.reader()?;
+        let (mut rows, mut bad, mut bytes, mut read_to) = (Vec::new(), Vec::new(), 0, last);
+        for row in engine.scan(user, first, last) {
+            let (seq, value) = row?;
+            match decode(user, &value) {
+                Ok(notification) => {
+                    let size = value.len() + QUEUED_BYTES;
+                    bytes += size;
+                    rows.push(Queued::new(seq, Arc::new(notification), size));
+                }
+                Err(reason) => {
+                    bad.push((seq, dead::encode(self.clock.now(), &reason.to_string(), user, &value)));
+                }
+            }
+            if rows.len() >= self.settings.run_entries || bytes >= self.settings.run_bytes {
+                read_to = seq;
+                break;
+            }
+        }
+        drop(engine);
+        let hot = self.with_user(user, |state| {
+            self.bury(user, state, bad);
+            state.warm(rows, read_to)
+        });
+        self.hot_bytes.fetch_add(hot, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Makes dead letters of rows.
+    pub(super) fn bury(&self, user: &UserId, state: &mut super::user::User, bad: Vec<(Seq, Vec<u8>)>) {
+        for (seq, value) in bad {
+            tracing::warn!(%user, sequence = %sequence(seq), "a notification became a dead letter");
+            metrics::counter!("tidings_dead_letters_total").increment(1);
+            self.dead_letters.fetch_add(1, Ordering::Relaxed);
+            self.delete_later(user, state, vec![seq], Some((seq, value)));
+        }
+    }
+
+    /// Whether a row's notification was not to be held, and is left from an earlier process: no connection
+    /// of that time is there any more.
+    pub(super) fn is_leftover(&self, seq: Seq, notification: &Notification) -> bool {
+        seq < self.first_own && notification.when_offline == WhenOffline::Drop
+    }
+
+    fn settle(&self, user: &UserId, run: u64, outcomes: &[Outcome]) {
+        let (wake, failed, freed) = self.with_user(user, |state| {
+            let Settled { deletes, dead, freed, failed } =
+                state.settle(run, outcomes, self.settings.max_receive_count);
+            let buried = dead.map(|queued| {
+                let reason = format!("received {} times", queued.receives);
+                let value = super::codec::encode(&queued.notification);
+                (queued.seq, dead::encode(self.clock.now(), &reason, user, &value))
+            });
+            let dead_seq = buried.as_ref().map(|(seq, _)| *seq);
+            let rest = deletes.into_iter().filter(|seq| Some(*seq) != dead_seq).collect();
+            self.delete_later(user, state, rest, None);
+            self.bury(user, state, buried.into_iter().collect());
+            let failed = failed.filter(|_| state.has_work());
+            state.waiting |= failed.is_some();
+            (state.wake(), failed, freed)
+        });
+        self.hot_bytes.fetch_sub(freed, Ordering::Relaxed);
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if let Some(receives) = failed {
+            self.wait_until(self.clock.now().plus(visibility::after_failure(receives)), user.clone());
+        }
+        if wake {
+            self.make_ready([user.clone()]);
+        }
+    }
+}
