@@ -24,7 +24,6 @@ mod tokens;
 use std::time::Duration;
 
 pub use report::{Latency, Report, Row};
-pub use server::{OwnServer, OwnServerSettings};
 
 use contract_connections_v1::FrameFormat;
 

@@ -99,7 +99,12 @@ impl<'a> Producer<'a> {
         producers: u32,
         began: Instant,
     ) -> anyhow::Result<Self> {
-        let kind = if load.batch <= 1 { "application/json" } else { "application/x-ndjson" };
+        // An answer for each notification would cost the generator more than it tells.
+        let (path, kind) = if load.batch <= 1 {
+            ("/v1/notifications", "application/json")
+        } else {
+            ("/v1/notifications?ack=summary", "application/x-ndjson")
+        };
         let users: Vec<_> = (index..load.users)
             .step_by(producers as usize)
             .map(|user| (user, Template::new(run, user, load.payload_bytes, load.ids)))
@@ -110,7 +115,7 @@ impl<'a> Producer<'a> {
         let offset = interval.unwrap_or_default().mul_f64(f64::from(index) / f64::from(producers));
         Ok(Self {
             load,
-            poster: Poster::connect(target, "/v1/notifications", kind)?,
+            poster: Poster::connect(target, path, kind)?,
             total: load.duration.is_none().then(|| users.len() as u64 * u64::from(load.messages)),
             sent: empty(load.users),
             numbers: vec![0; users.len()],

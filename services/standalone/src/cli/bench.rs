@@ -9,7 +9,8 @@ use contract_connections_v1::FrameFormat;
 
 use super::output::columns;
 use super::{Exit, Globals, Output, Tone};
-use crate::bench::{self, Load, Mode, OwnServer, OwnServerSettings, Report, Target};
+use crate::bench::{self, Load, Mode, Report, Target};
+use crate::own_server::{OwnServer, OwnServerSettings};
 
 /// Measure a server's speed: of a new one in a temporary directory, or of the one --url names.
 /// Exits with 1 when anything was lost, repeated or out of order.
@@ -97,7 +98,11 @@ impl Bench {
         let load = options.load(mode);
         let own = if globals.url.is_none() { Some(options.start_server()?) } else { None };
         let target = match &own {
-            Some(server) => server.target(),
+            Some(server) => Target {
+                url: server.url().to_owned(),
+                api_key: server.api_key().to_owned(),
+                pid: Some(server.pid()),
+            },
             None => Target {
                 url: globals.url().to_owned(),
                 api_key: globals.api_key().context("an API key is needed; see --api-key")?,
@@ -137,7 +142,7 @@ impl Options {
 
     fn start_server(&self) -> anyhow::Result<OwnServer> {
         let settings = OwnServerSettings { durability: self.durability.clone(), config: self.config.clone() };
-        OwnServer::start(&settings)
+        OwnServer::start(settings)
     }
 }
 

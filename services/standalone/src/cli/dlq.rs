@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::output::{columns, time_of_day};
+use super::output::{columns, date_and_time};
 use super::{Exit, Globals, Output, Tone, secret};
 use crate::client::{ClientError, DeadLetter, Gateway};
 
@@ -108,7 +108,7 @@ async fn list(gateway: &Gateway, limit: usize, output: &mut Output) -> anyhow::R
     } else {
         let mut rows = vec![["ID", "SINCE (UTC)", "USER", "REASON"].map(str::to_owned).to_vec()];
         rows.extend(letters.into_iter().map(|letter| {
-            let since = letter.at.map(|at| time_of_day(at.millis())).unwrap_or_default();
+            let since = letter.since.map(|since| date_and_time(since.millis())).unwrap_or_default();
             vec![letter.id, since, letter.user_id.unwrap_or_default(), letter.reason]
         }));
         output.line(columns(&rows))?;

@@ -166,6 +166,21 @@ pub(crate) fn time_of_day(millis: u64) -> String {
     format!("{:02}:{:02}:{:02}.{millis:03}", seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60)
 }
 
+/// A moment, UTC, to the second.
+pub(crate) fn date_and_time(millis: u64) -> String {
+    // Howard Hinnant's days-to-civil, for days after 1970: years start in March, so that the leap day is last.
+    let days = millis / 86_400_000 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = era * 400 + year + u64::from(month <= 2);
+    let time = time_of_day(millis);
+    format!("{year:04}-{month:02}-{day:02} {}", time.split('.').next().unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,7 +198,10 @@ mod tests {
     }
 
     #[test]
-    fn the_time_of_day_is_in_utc() {
+    fn times_are_in_utc() {
+        assert_eq!(date_and_time(0), "1970-01-01 00:00:00");
+        assert_eq!(date_and_time(951_782_400_000), "2000-02-29 00:00:00");
+        assert_eq!(date_and_time(1_767_225_599_999), "2025-12-31 23:59:59");
         assert_eq!(time_of_day(1_767_225_600_000 + 3_723_004), "01:02:03.004");
     }
 }

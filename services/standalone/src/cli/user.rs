@@ -1,6 +1,7 @@
 //! `tidings user`
 
 use clap::{Args, Subcommand};
+use contract_notifications_v1::UserId;
 
 use super::output::columns;
 use super::{Exit, Globals, Output, Tone, secret};
@@ -10,7 +11,13 @@ use super::{Exit, Globals, Output, Tone, secret};
 #[derive(Debug, Subcommand)]
 pub(super) enum User {
     /// Add a user
-    Add(Named),
+    Add {
+        #[command(flatten)]
+        named: Named,
+        /// Whom notifications are addressed to [default: the name]
+        #[arg(long)]
+        user_id: Option<UserId>,
+    },
     /// Log a user in and get a JSON Web Token
     Login(Named),
     /// List all users
@@ -29,10 +36,10 @@ pub(super) struct Named {
 impl User {
     pub(super) async fn run(self, globals: &Globals, output: &mut Output) -> anyhow::Result<Exit> {
         match self {
-            Self::Add(Named { username, password_stdin }) => {
+            Self::Add { named: Named { username, password_stdin }, user_id } => {
                 let gateway = globals.gateway()?;
                 let password = secret::read_password(password_stdin, true)?;
-                let user = gateway.add_user(&username, &password).await?;
+                let user = gateway.add_user_as(&username, &password, user_id.as_ref()).await?;
                 output.result(&user, |output| {
                     let id = user.user_id.as_deref().unwrap_or(&user.username);
                     format!("{}  {}  user id {id}", output.paint(Tone::Good, "added"), user.username)
