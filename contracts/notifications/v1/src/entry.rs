@@ -100,7 +100,7 @@ impl NotificationRequest {
     /// # Errors
     /// [`InvalidNotification`] naming what is wrong and what is allowed.
     pub fn from_json(body: &str) -> Result<Self, InvalidNotification> {
-        let wire: Wire<'_> = serde_json::from_str(body)?;
+        let wire = Wire::from_json(body)?;
         wire.require_version()?;
         wire.into_request()
     }
@@ -141,7 +141,7 @@ impl QueueEntry {
         id: impl FnOnce() -> NotificationId,
         sent_at: Timestamp,
     ) -> Result<Self, InvalidNotification> {
-        let wire: Wire<'_> = serde_json::from_str(body)?;
+        let wire = Wire::from_json(body)?;
         wire.require_version()?;
         match wire.entry_type.as_ref().map(|text| text.0.as_ref()) {
             None | Some("notification") => Ok(Self::Notification(wire.into_request()?.complete(id, sent_at))),
@@ -216,7 +216,15 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-impl Wire<'_> {
+impl<'a> Wire<'a> {
+    fn from_json(body: &'a str) -> Result<Self, serde_json::Error> {
+        // A derived struct would be read from an array of its fields too.
+        if body.trim_ascii_start().starts_with('[') {
+            return Err(serde::de::Error::custom("an array, not an object"));
+        }
+        serde_json::from_str(body)
+    }
+
     fn require_version(&self) -> Result<(), InvalidNotification> {
         Ok(Version1::try_from(self.version.unwrap_or(VERSION)).map(drop)?)
     }

@@ -70,6 +70,7 @@ fn every_refusal_names_what_is_wrong() {
     let long = "x".repeat(257);
     for (body, expected) in [
         ("", "not a valid JSON notification"),
+        (r#"[1,"notification",null,"a",1]"#, "not a valid JSON notification"),
         ("[]", "not a valid JSON notification"),
         (r#"{"payload":1}"#, r#"the field "userId" is missing"#),
         (r#"{"userId":"a"}"#, r#"the field "payload" is missing"#),

@@ -45,8 +45,10 @@ pub struct Run<B> {
     marks: Vec<(Sequence, BTreeSet<ConnectionId>)>,
     /// Whether the mailbox was written since the connections were listed (R2, R6).
     look_again: bool,
-    /// The first row that could not be delivered in time.
-    undelivered: Option<Sequence>,
+    /// Whether every new notification is delivered, in the mailbox, or let go.
+    settled: bool,
+    /// The first entry to be redelivered.
+    retry_from: Option<usize>,
     /// What the next event answers.
     step: Step,
     stats: Stats,
@@ -144,7 +146,8 @@ impl<B: Clone> Run<B> {
             deletes: Vec::new(),
             marks: Vec::new(),
             look_again: false,
-            undelivered: None,
+            settled: false,
+            retry_from: None,
             step: Step::List,
             stats: Stats::default(),
         };
@@ -175,7 +178,10 @@ impl<B: Clone> Run<B> {
                 self.look_again = true;
                 self.conclude()
             }
-            (Step::Defer, Event::Done) => self.enqueue(),
+            (Step::Defer, Event::Done) => {
+                self.settled = true;
+                self.enqueue()
+            }
             (Step::Enqueue, Event::Done) => self.finish(),
             _ => self.fail(),
         }
@@ -311,7 +317,8 @@ impl<B: Clone> Run<B> {
     fn out_of_time(&mut self) -> Command<B> {
         let pending = self.pushes.iter().filter(|push| push.is_pending());
         let first = pending.flat_map(PushState::remaining).min();
-        self.undelivered = first.map(|index| self.rows[index].item.sequence);
+        let undelivered = first.map_or(Sequence::ZERO, |index| self.rows[index].item.sequence);
+        self.retry_from = self.bounds.iter().position(|bound| *bound >= undelivered);
         self.forget()
     }
 
@@ -379,7 +386,7 @@ impl<B: Clone> Run<B> {
     }
 
     fn go_on(&mut self) -> Command<B> {
-        if self.undelivered.is_some() {
+        if self.retry_from.is_some() {
             self.finish()
         } else if self.more && !self.serving.is_empty() {
             self.read(self.cursor)
@@ -397,6 +404,7 @@ impl<B: Clone> Run<B> {
             // R2: put, then look again.
             return self.command(Step::Hold, Command::Put(rows.into_iter().map(Row::into_held).collect()));
         }
+        self.settled = true;
         if self.look_again {
             return self.command(Step::List, Command::ListConnections);
         }
@@ -427,16 +435,17 @@ impl<B: Clone> Run<B> {
     }
 
     fn finish(&mut self) -> Command<B> {
-        let first = self.undelivered;
-        let failed = |bound: &Sequence| first.is_some_and(|first| *bound >= first);
-        let done = self.bounds.iter().take_while(|bound| !failed(bound)).count();
+        let done = self.retry_from.unwrap_or(self.bounds.len());
         let outcome = |index| if index < done { Outcome::Done } else { Outcome::Retry };
         let outcomes = (0..self.bounds.len()).map(outcome).collect();
         self.command(Step::Finished, Command::Finish(Report { outcomes, stats: self.stats }))
     }
 
+    /// Has the run done again: all of it, or, when only held rows are left to be looked after, from the
+    /// first entry that stands for all of them.
     fn fail(&mut self) -> Command<B> {
-        self.undelivered = Some(Sequence::ZERO);
+        let covers_all = self.bounds.iter().position(|bound| *bound == self.up_to);
+        self.retry_from = if self.settled { covers_all } else { Some(0) };
         self.finish()
     }
 

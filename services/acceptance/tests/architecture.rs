@@ -1,0 +1,127 @@
+//! The rules by which the workspace hangs together, checked over `cargo metadata`.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+
+/// The services: they know each other only through contract crates.
+const SERVICES: [&str; 4] = ["auth-token", "dispatcher", "replayer", "ws-edge"];
+
+/// The only crates that may see several services: they put them together.
+const COMPOSITIONS: [&str; 4] = ["acceptance", "model", "shared-conformance", "tidings"];
+
+fn metadata() -> Metadata {
+    MetadataCommand::new().exec().expect("cargo metadata runs in the workspace")
+}
+
+fn members(metadata: &Metadata) -> BTreeMap<&str, &Package> {
+    metadata.workspace_packages().into_iter().map(|package| (package.name.as_str(), package)).collect()
+}
+
+/// The workspace members a package depends on, other than for its tests.
+fn internal<'a>(package: &'a Package, members: &BTreeMap<&str, &Package>) -> BTreeSet<&'a str> {
+    let normal =
+        package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development);
+    normal.map(|dependency| dependency.name.as_str()).filter(|name| members.contains_key(name)).collect()
+}
+
+/// All packages a member's normal build needs, itself included.
+fn closure(metadata: &Metadata, root: &str) -> BTreeSet<String> {
+    let resolve = metadata.resolve.as_ref().unwrap();
+    let name_of = |id: &cargo_metadata::PackageId| {
+        metadata.packages.iter().find(|package| package.id == *id).unwrap().name.to_string()
+    };
+    let nodes: BTreeMap<_, _> = resolve.nodes.iter().map(|node| (node.id.clone(), node)).collect();
+    let mut todo = vec![metadata.packages.iter().find(|p| p.name.as_str() == root).unwrap().id.clone()];
+    let mut found = BTreeSet::new();
+    while let Some(id) = todo.pop() {
+        if found.insert(name_of(&id)) {
+            let normal = nodes[&id].deps.iter().filter(|dependency| {
+                dependency.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development)
+            });
+            todo.extend(normal.map(|dependency| dependency.pkg.clone()));
+        }
+    }
+    found
+}
+
+#[test]
+fn services_depend_on_contracts_and_shared_crates_alone() {
+    let metadata = metadata();
+    let members = members(&metadata);
+    for service in SERVICES {
+        for dependency in internal(members[service], &members) {
+            let allowed = dependency.starts_with("contract-") || dependency.starts_with("shared-");
+            assert!(allowed, "{service} depends on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn only_compositions_see_services() {
+    let metadata = metadata();
+    let members = members(&metadata);
+    for (name, package) in &members {
+        let services: Vec<_> =
+            internal(package, &members).into_iter().filter(|d| SERVICES.contains(d)).collect();
+        let own = services.iter().all(|service| *name == format!("{service}-lambda"));
+        assert!(own || COMPOSITIONS.contains(name), "{name} depends on {services:?}");
+    }
+}
+
+#[test]
+fn contracts_depend_on_contracts_alone_and_carry_no_runtime() {
+    let metadata = metadata();
+    let members = members(&metadata);
+    let contracts: Vec<_> = members.keys().filter(|name| name.starts_with("contract-")).collect();
+    assert!(contracts.len() >= 5, "{contracts:?}");
+    for contract in contracts {
+        for dependency in internal(members[*contract], &members) {
+            assert!(dependency.starts_with("contract-"), "{contract} depends on {dependency}");
+        }
+        for package in closure(&metadata, contract) {
+            let runtime = package == "tokio" || package.starts_with("aws-");
+            assert!(!runtime, "{contract} needs {package}");
+        }
+    }
+}
+
+#[test]
+fn shared_crates_know_no_service() {
+    let metadata = metadata();
+    let members = members(&metadata);
+    for (name, package) in members.iter().filter(|(name, _)| name.starts_with("shared-")) {
+        if COMPOSITIONS.contains(name) {
+            continue;
+        }
+        for dependency in internal(package, &members) {
+            let allowed = dependency.starts_with("contract-") || dependency.starts_with("shared-");
+            assert!(allowed, "{name} depends on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn the_standalone_server_compiles_no_aws_crate() {
+    let needs: Vec<_> =
+        closure(&metadata(), "tidings").into_iter().filter(|name| name.starts_with("aws-")).collect();
+    assert!(needs.is_empty(), "tidings needs {needs:?}");
+}
+
+#[test]
+fn package_names_mirror_paths() {
+    let metadata = metadata();
+    for package in metadata.workspace_packages() {
+        let folder = package.manifest_path.parent().unwrap();
+        let path = folder.strip_prefix(&metadata.workspace_root).unwrap().as_str();
+        let expected = match path {
+            "services/standalone" => "tidings".to_owned(),
+            _ => match path.strip_prefix("contracts/") {
+                Some(contract) => format!("contract-{}", contract.replace('/', "-")),
+                None => path.trim_start_matches("services/").replace('/', "-"),
+            },
+        };
+        assert_eq!(package.name.as_str(), expected, "the package in {path}");
+    }
+}

@@ -1,0 +1,199 @@
+//! A real server process, and users whose story is written down and checked.
+#![allow(dead_code, unreachable_pub, reason = "every suite uses its part")]
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use contract_frames_v1::Delivery;
+use contract_notifications_v1::{
+    Notification, NotificationId, NotificationRequest, Sequence, Timestamp, UserId,
+};
+use tidings::client::{ApiKeyCredentials, Event, Gateway, Listener, ListenerConfig};
+
+/// How long anything may take before a test gives up. No test is right or wrong by it.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server process on a data directory, killed when dropped.
+pub struct Server {
+    process: Child,
+    pub url: String,
+    pub data_dir: PathBuf,
+}
+
+impl Server {
+    /// Starts a server and waits until it answers.
+    pub async fn start(data_dir: &Path) -> Self {
+        Self::start_with(data_dir, &[]).await
+    }
+
+    /// Starts a server with settings from the environment.
+    pub async fn start_with(data_dir: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_acceptance"))
+            .args(["--json", "serve", "--listen", "127.0.0.1:0"])
+            .env("TIDINGS_DATA_DIR", data_dir)
+            .env("TIDINGS_LOG__LEVEL", "warn")
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server program starts");
+        let output = process.stdout.take().expect("its output is piped");
+        // The first line says where it listens; it is written when the server answers.
+        let line = tokio::task::spawn_blocking(move || {
+            let mut line = String::new();
+            std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut line).map(|_| line)
+        });
+        let line = tokio::time::timeout(PATIENCE, line).await.expect("the server is ready in time");
+        let line = line.unwrap().expect("the server says where it listens");
+        let ready: serde_json::Value =
+            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        let url = ready["url"].as_str().expect("the ready line has the url").to_owned();
+        Self { process, url, data_dir: data_dir.to_owned() }
+    }
+
+    /// The server's HTTP side, with its API key.
+    pub fn gateway(&self) -> Gateway {
+        let key = std::fs::read_to_string(self.data_dir.join("api-key")).expect("the server made an API key");
+        Gateway::new(&self.url).unwrap().with_api_key(key.trim())
+    }
+
+    /// A listener of a user, with single-use tokens.
+    pub fn listen(&self, user: &UserId, config: ListenerConfig) -> Listener {
+        let gateway = self.gateway();
+        Listener::start(gateway.web_socket_url(), ApiKeyCredentials::new(gateway, user.clone()), config)
+    }
+
+    /// Ends the process at once, as a crash does (SIGKILL).
+    pub fn kill(mut self) {
+        self.process.kill().expect("the server is there to be killed");
+        self.process.wait().expect("the server is gone");
+    }
+
+    /// Asks the process to end (SIGTERM) and gives whether it did so successfully.
+    pub fn terminate(mut self) -> bool {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.process.wait().unwrap().success()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+pub fn user(name: &str) -> UserId {
+    UserId::new(name).unwrap()
+}
+
+/// A notification with an id of its own.
+pub fn notification(user: &UserId, payload: &serde_json::Value) -> Notification {
+    let body = serde_json::json!({ "userId": user, "payload": payload }).to_string();
+    let id = || NotificationId::new(uuid::Uuid::now_v7().to_string()).unwrap();
+    NotificationRequest::from_json(&body).unwrap().complete(id, now())
+}
+
+pub fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap())
+}
+
+/// Waits for the next notification of a listener, over as many connections as it takes.
+pub async fn next(listener: &mut Listener) -> Delivery {
+    let wait = async {
+        loop {
+            match listener.next().await.expect("the listener goes on").expect("the listener is let in") {
+                Event::Notification(received) => return received.delivery,
+                Event::Refused { code, message, .. } => panic!("{code:?}: {message}"),
+                Event::Connected | Event::Disconnected { .. } | Event::Raw(_) => {}
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("a notification arrives in time")
+}
+
+/// Waits until a listener is connected.
+pub async fn connected(listener: &mut Listener) {
+    let wait = async {
+        loop {
+            match listener.next().await.expect("the listener goes on").expect("the listener is let in") {
+                Event::Connected => return,
+                Event::Disconnected { .. } => {}
+                other => panic!("{other:?} came before the connection"),
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("the connection is there in time");
+}
+
+/// What was accepted, and what each user saw, across everything that happened.
+#[derive(Default)]
+pub struct Story {
+    accepted: BTreeMap<UserId, BTreeMap<Sequence, (NotificationId, String)>>,
+    seen: HashMap<UserId, Vec<(Delivery, Instant)>>,
+    /// When the server was killed, or a connection cut.
+    faults: Vec<Instant>,
+}
+
+impl Story {
+    pub fn accepted(&mut self, notification: &Notification, sequence: Sequence) {
+        let rows = self.accepted.entry(notification.user_id.clone()).or_default();
+        let row = (notification.id.clone(), notification.payload.get().to_owned());
+        let earlier = rows.insert(sequence, row);
+        assert!(earlier.is_none(), "sequence {sequence} was given twice");
+    }
+
+    pub fn seen(&mut self, user: &UserId, delivery: Delivery) {
+        self.seen.entry(user.clone()).or_default().push((delivery, Instant::now()));
+    }
+
+    pub fn fault(&mut self) {
+        self.faults.push(Instant::now());
+    }
+
+    /// Accepted notifications of a user that did not arrive yet.
+    pub fn missing(&self, user: &UserId) -> usize {
+        let seen = self.seen.get(user).map_or(&[][..], Vec::as_slice);
+        let arrived: std::collections::BTreeSet<_> = seen.iter().map(|(d, _)| d.sequence).collect();
+        self.accepted.get(user).map_or(0, |rows| rows.keys().filter(|s| !arrived.contains(s)).count())
+    }
+
+    pub fn count(&self) -> usize {
+        self.accepted.values().map(BTreeMap::len).sum()
+    }
+
+    /// Checks the promises over the whole story; gives how many duplicates there were.
+    pub fn check(&self) -> usize {
+        let mut duplicates = 0;
+        for (user, rows) in &self.accepted {
+            assert_eq!(self.missing(user), 0, "{user} did not get everything");
+            let mut first: HashMap<Sequence, Instant> = HashMap::new();
+            let mut highest = Sequence::ZERO;
+            for (delivery, at) in self.seen.get(user).into_iter().flatten() {
+                if let Some((id, payload)) = rows.get(&delivery.sequence) {
+                    assert_eq!((&delivery.id, delivery.payload.get()), (id, payload.as_str()), "{user}");
+                }
+                if let Some(earlier) = first.insert(delivery.sequence, *at) {
+                    duplicates += 1;
+                    let in_flight = |fault: &Instant| {
+                        earlier <= *fault + Duration::from_secs(1)
+                            && fault.duration_since(earlier) < Duration::from_secs(5)
+                    };
+                    assert!(self.faults.iter().any(in_flight), "{user} got {} twice", delivery.sequence);
+                } else {
+                    assert!(delivery.sequence > highest, "{user} got {} late", delivery.sequence);
+                    highest = delivery.sequence;
+                }
+            }
+        }
+        duplicates
+    }
+}

@@ -1,0 +1,352 @@
+//! A gateway's HTTP interface.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract_notifications_v1::{Timestamp, UserId};
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Method, RequestBuilder, Response, Url};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use shared_retry::RetryPolicy;
+
+use super::error::{ClientError, Problem};
+
+/// How often a request is tried.
+const ATTEMPTS: u32 = 6;
+/// How delays between tries grow.
+const RETRY: RetryPolicy = RetryPolicy { initial: Duration::from_millis(100), max: Duration::from_secs(5) };
+/// The longest a gateway may ask to be left alone; an outage longer than that is the caller's decision.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// A single-use credential for one WebSocket handshake.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectToken {
+    /// The token.
+    pub token: String,
+    /// When it expires, if the gateway says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+impl fmt::Debug for ConnectToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectToken").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// What a successful login gives.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Login {
+    /// A JSON Web Token that proves who the user is.
+    pub id_token: String,
+    /// When it expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// A user the gateway knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// The name to log in with.
+    pub username: String,
+    /// Whom notifications are addressed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// When the user was added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NameAndPassword<'a> {
+    username: &'a str,
+    password: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<&'a UserId>,
+}
+
+/// A gateway as producers and operators see it. Clones share their connections.
+#[derive(Clone)]
+pub struct Gateway {
+    http: reqwest::Client,
+    base: Url,
+    api_key: Option<Arc<str>>,
+    attempts: u32,
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("base", &self.base.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// The gateway at `base`, for example `http://127.0.0.1:8080` or `https://example.com/production`.
+    ///
+    /// # Errors
+    /// [`ClientError::Address`] when that is no HTTP address.
+    pub fn new(base: &str) -> Result<Self, ClientError> {
+        super::install_tls_provider();
+        let wrong = || ClientError::Address { found: base.to_owned() };
+        let mut url = Url::parse(base.trim_end_matches('/')).map_err(|_| wrong())?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(wrong());
+        }
+        url.set_query(None);
+        url.set_fragment(None);
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .tcp_nodelay(true)
+            .user_agent(concat!("tidings/", env!("CARGO_PKG_VERSION")));
+        if is_loopback(&url) {
+            // A proxy can't reach this machine's own addresses.
+            builder = builder.no_proxy();
+        }
+        let http = builder
+            .build()
+            .map_err(|source| ClientError::Unreachable { url: url.to_string(), source: source.into() })?;
+        Ok(Self { http, base: url, api_key: None, attempts: ATTEMPTS })
+    }
+
+    /// The same gateway, spoken to with an API key.
+    #[must_use]
+    pub fn with_api_key(mut self, api_key: impl Into<Arc<str>>) -> Self {
+        self.api_key = Some(api_key.into());
+        self
+    }
+
+    /// The same gateway, each request tried at most so often; at least once.
+    #[must_use]
+    pub const fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = if attempts == 0 { 1 } else { attempts };
+        self
+    }
+
+    /// The gateway's address.
+    pub fn base(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
+    /// Where its WebSocket is.
+    pub fn web_socket_url(&self) -> String {
+        let url = format!("{}/ws", self.base());
+        // The scheme was checked to be http or https.
+        url.replacen("http", "ws", 1)
+    }
+
+    /// A connect token for any user, by the API key.
+    pub async fn token(&self, user: &UserId) -> Result<ConnectToken, ClientError> {
+        let body = serde_json::json!({ "userId": user });
+        self.json("the token request", |http| http.post("/v1/token").json(&body)).await
+    }
+
+    /// A connect token for the user whom a JSON Web Token proves.
+    pub async fn token_by_jwt(&self, jwt: &str) -> Result<ConnectToken, ClientError> {
+        self.json("the token request", |http| http.anonymous(Method::POST, "/v1/token").bearer_auth(jwt))
+            .await
+    }
+
+    /// Logs a user in.
+    pub async fn login(&self, username: &str, password: &str) -> Result<Login, ClientError> {
+        let body = NameAndPassword { username, password, user_id: None };
+        self.json("the login", |http| http.anonymous(Method::POST, "/v1/login").json(&body)).await
+    }
+
+    /// Adds a user, whose user id is the name.
+    pub async fn add_user(&self, username: &str, password: &str) -> Result<User, ClientError> {
+        self.add_user_as(username, password, None).await
+    }
+
+    /// Adds a user, with a user id of its own if wanted.
+    pub async fn add_user_as(
+        &self,
+        username: &str,
+        password: &str,
+        user_id: Option<&UserId>,
+    ) -> Result<User, ClientError> {
+        let body = NameAndPassword { username, password, user_id };
+        self.json("the new user", |http| http.post("/v1/users").json(&body)).await
+    }
+
+    /// All users.
+    pub async fn users(&self) -> Result<Vec<User>, ClientError> {
+        #[derive(Deserialize)]
+        struct Users {
+            items: Vec<User>,
+        }
+        let users: Users = self.json("the list of users", |http| http.get("/v1/users")).await?;
+        Ok(users.items)
+    }
+
+    /// Whether the gateway is ready. Asks once.
+    pub async fn ready(&self) -> Result<(), ClientError> {
+        self.once(&|http: &Self| http.anonymous(Method::GET, "/readyz")).await.map(drop)
+    }
+
+    pub(super) fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    pub(super) fn post(&self, path: &str) -> RequestBuilder {
+        self.request(Method::POST, path)
+    }
+
+    pub(super) fn delete(&self, path: &str) -> RequestBuilder {
+        self.request(Method::DELETE, path)
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.anonymous(method, path);
+        match &self.api_key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
+    }
+
+    fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base()))
+    }
+
+    /// Sends a request until it is answered for good, and reads the answer.
+    pub(super) async fn json<T: DeserializeOwned>(
+        &self,
+        what: &'static str,
+        request: impl Fn(&Self) -> RequestBuilder,
+    ) -> Result<T, ClientError> {
+        let body = self.retried(request).await?;
+        serde_json::from_slice(&body).map_err(|source| ClientError::Answer { what, source: source.into() })
+    }
+
+    /// Sends a request until it is answered for good.
+    pub(super) async fn retried(
+        &self,
+        request: impl Fn(&Self) -> RequestBuilder,
+    ) -> Result<Vec<u8>, ClientError> {
+        let mut retries = self.retries();
+        loop {
+            let error = match self.once(&request).await {
+                Ok(body) => return Ok(body),
+                Err(error) => error,
+            };
+            if !retries.wait(&error).await {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Sends a request once.
+    pub(super) async fn once(
+        &self,
+        request: &impl Fn(&Self) -> RequestBuilder,
+    ) -> Result<Vec<u8>, ClientError> {
+        let unreachable = |source: reqwest::Error| ClientError::Unreachable {
+            url: self.base().to_owned(),
+            // The address is said already, and its query could carry a credential.
+            source: source.without_url().into(),
+        };
+        let response = request(self).send().await.map_err(unreachable)?;
+        let status = response.status();
+        let retry_after = retry_after(&response);
+        let body = response.bytes().await.map_err(unreachable)?;
+        if status.is_success() {
+            return Ok(body.into());
+        }
+        Err(ClientError::of_answer(Problem::from_body(status.as_u16(), &body), retry_after))
+    }
+
+    pub(super) const fn retries(&self) -> Retries {
+        Retries { attempt: 0, attempts: self.attempts }
+    }
+}
+
+/// Counts the tries of one request.
+pub(super) struct Retries {
+    attempt: u32,
+    attempts: u32,
+}
+
+impl Retries {
+    /// Waits before the next try; gives false when there is to be none.
+    pub(super) async fn wait(&mut self, error: &ClientError) -> bool {
+        if !error.is_retryable() {
+            return false;
+        }
+        self.wait_at_least(error.retry_after()).await
+    }
+
+    /// Waits before the next try; gives false when there is to be none.
+    pub(super) async fn wait_at_least(&mut self, least: Option<Duration>) -> bool {
+        if self.attempt + 1 >= self.attempts {
+            return false;
+        }
+        let least = least.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+        tokio::time::sleep(least + RETRY.delay(self.attempt)).await;
+        self.attempt += 1;
+        true
+    }
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback()),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_checked() {
+        for wrong in ["", "8080", "ftp://x", "localhost:8080", "http://"] {
+            assert!(matches!(Gateway::new(wrong), Err(ClientError::Address { .. })), "{wrong}");
+        }
+        let plain = Gateway::new("http://127.0.0.1:8080/").unwrap();
+        assert_eq!(plain.base(), "http://127.0.0.1:8080");
+        assert_eq!(plain.web_socket_url(), "ws://127.0.0.1:8080/ws");
+        let staged = Gateway::new("https://http.example/production").unwrap();
+        assert_eq!(staged.web_socket_url(), "wss://http.example/production/ws");
+    }
+
+    #[test]
+    fn debug_hides_secrets() {
+        let gateway = Gateway::new("http://127.0.0.1:1").unwrap().with_api_key("secret-key");
+        let token = ConnectToken { token: "secret-token".into(), expires_at: None };
+        let login = Login { id_token: "secret-jwt".into(), expires_at: None };
+        assert!(!format!("{gateway:?}{token:?}{login:?}").contains("secret"));
+    }
+
+    #[test]
+    fn loopback_is_recognised() {
+        for (url, expected) in
+            [("http://localhost:1", true), ("http://[::1]:1", true), ("http://10.0.0.1", false)]
+        {
+            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The task behind a listener: connects, reads, acknowledges, and connects again.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use contract_connections_v1::FrameFormat;
+use contract_frames_v1::{Delivery, ServerFrame};
+use contract_notifications_v1::Sequence;
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::acks::AckBatch;
+use super::connector::{Connector, Socket};
+use super::credentials::Credentials;
+use super::error::ClientError;
+use super::intake::{Intake, Verdict};
+use super::listener::{Disconnect, Event, ListenerConfig, Received};
+
+/// How long closing may take: acknowledgements, the close frame, and the answer to it.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What the task hands to the listener.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// For the application.
+    Event(Event),
+    /// A delivery the application was given before.
+    Duplicate(Sequence),
+    /// It is over.
+    Failed(ClientError),
+}
+
+/// How a connection ended.
+enum End {
+    /// The application wants no more.
+    Closing,
+    /// It broke.
+    Lost(Disconnect),
+}
+
+/// What happens next on a connection.
+enum Step<'a> {
+    Close,
+    Taken(Sequence),
+    AcksDue,
+    /// There is room for an item, unless the application wants no more.
+    Room(Option<mpsc::Permit<'a, Item>>),
+    Message(Option<Result<Message, Error>>),
+    PingDue,
+}
+
+/// The task's state, which outlives connections.
+pub(super) struct Driver<C> {
+    pub(super) connector: Connector<C>,
+    pub(super) config: ListenerConfig,
+    pub(super) intake: Intake,
+    pub(super) acks: AckBatch,
+    pub(super) items: mpsc::Sender<Item>,
+    pub(super) taken: mpsc::UnboundedReceiver<Sequence>,
+    pub(super) close: oneshot::Receiver<()>,
+}
+
+impl<C: Credentials> Driver<C> {
+    pub(super) async fn run(mut self) {
+        let mut failures = 0_u32;
+        let mut ever_connected = false;
+        loop {
+            let connected = tokio::select! {
+                _ = &mut self.close => return,
+                connected = self.connector.connect() => connected,
+            };
+            let why = match connected {
+                Ok(mut socket) => {
+                    ever_connected = true;
+                    failures = 0;
+                    match self.session(&mut socket).await {
+                        End::Closing => return,
+                        End::Lost(why) => why,
+                    }
+                }
+                Err(error) => {
+                    failures += 1;
+                    let hopeless = !ever_connected && failures >= self.config.first_attempts;
+                    if hopeless || !error.is_retryable() {
+                        let _ = self.items.send(Item::Failed(error)).await;
+                        return;
+                    }
+                    Disconnect::Handshake(error)
+                }
+            };
+            let retry_in = self.config.retry.delay(failures);
+            let event = Item::Event(Event::Disconnected { why, retry_in });
+            if self.items.send(event).await.is_err() {
+                return;
+            }
+            tokio::select! {
+                _ = &mut self.close => return,
+                () = sleep(retry_in) => {}
+            }
+        }
+    }
+
+    async fn session(&mut self, socket: &mut Socket) -> End {
+        let patience = self.config.ping_interval * 2;
+        let items = self.items.clone();
+        let mut queue = VecDeque::from([Item::Event(Event::Connected)]);
+        let mut heard = Instant::now();
+        let mut ping_at = heard + self.config.ping_interval;
+        loop {
+            let due = self.acks.due();
+            let step = tokio::select! {
+                _ = &mut self.close => Step::Close,
+                Some(sequence) = self.taken.recv() => Step::Taken(sequence),
+                () = sleep_until(due.unwrap_or(ping_at)), if due.is_some() => Step::AcksDue,
+                permit = items.reserve(), if !queue.is_empty() => Step::Room(permit.ok()),
+                message = socket.next(), if queue.is_empty() => Step::Message(message),
+                () = sleep_until(ping_at) => Step::PingDue,
+            };
+            let done = match step {
+                Step::Close => {
+                    let _ = timeout(CLOSE_TIMEOUT, self.finish(socket)).await;
+                    return End::Closing;
+                }
+                Step::Taken(sequence) => {
+                    self.acks.push(sequence, Instant::now());
+                    Ok(())
+                }
+                Step::AcksDue => self.flush_acks(socket).await,
+                Step::Room(permit) => {
+                    match (permit, queue.pop_front()) {
+                        (Some(permit), Some(item)) => permit.send(item),
+                        // The application wants no more; it says so by `close` or by dropping all.
+                        _ => queue.clear(),
+                    }
+                    // The time the application took is not the gateway's silence.
+                    heard = Instant::now();
+                    Ok(())
+                }
+                Step::Message(message) => {
+                    heard = Instant::now();
+                    self.message(message, &mut queue)
+                }
+                Step::PingDue if queue.is_empty() && heard.elapsed() >= patience => {
+                    Err(Disconnect::Silent(patience))
+                }
+                Step::PingDue => {
+                    ping_at = Instant::now() + self.config.ping_interval;
+                    write(socket, Message::Ping(bytes::Bytes::new()), patience).await
+                }
+            };
+            if let Err(why) = done {
+                return self.lost(queue, why).await;
+            }
+        }
+    }
+
+    /// Hands over what arrived before the connection was lost.
+    async fn lost(&mut self, queue: VecDeque<Item>, why: Disconnect) -> End {
+        for item in queue {
+            if self.items.send(item).await.is_err() {
+                break;
+            }
+        }
+        End::Lost(why)
+    }
+
+    fn message(
+        &mut self,
+        message: Option<Result<Message, Error>>,
+        queue: &mut VecDeque<Item>,
+    ) -> Result<(), Disconnect> {
+        match message {
+            None => Err(Disconnect::Closed { code: None, reason: String::new() }),
+            Some(Err(error)) => Err(Disconnect::Broken(Box::new(error))),
+            Some(Ok(Message::Close(frame))) => {
+                let code = frame.as_ref().map(|frame| frame.code.into());
+                let reason = frame.map(|frame| frame.reason.as_str().to_owned()).unwrap_or_default();
+                Err(Disconnect::Closed { code, reason })
+            }
+            Some(Ok(Message::Text(text))) => {
+                if self.config.format == Some(FrameFormat::Raw) {
+                    queue.push_back(Item::Event(Event::Raw(text.as_str().to_owned())));
+                } else {
+                    self.frame(&text, queue);
+                }
+                Ok(())
+            }
+            Some(Ok(_)) => Ok(()),
+        }
+    }
+
+    fn frame(&mut self, text: &str, queue: &mut VecDeque<Item>) {
+        match ServerFrame::from_json(text) {
+            Ok(ServerFrame::Notification(delivery)) => queue.push_back(self.delivery(delivery)),
+            Ok(ServerFrame::Notifications { items }) => {
+                queue.extend(items.into_iter().map(|delivery| self.delivery(delivery)));
+            }
+            Ok(ServerFrame::Error { code, message, request_id }) => {
+                queue.push_back(Item::Event(Event::Refused { code, message, request_id }));
+            }
+            Ok(ServerFrame::Pong | ServerFrame::AckOk { .. }) => {}
+            // A newer gateway may say more than this version understands.
+            Err(error) => tracing::debug!(%error, "frame passed over"),
+        }
+    }
+
+    fn delivery(&mut self, delivery: Delivery) -> Item {
+        match self.intake.judge(&delivery) {
+            Verdict::New { out_of_order } => {
+                Item::Event(Event::Notification(Received { delivery, out_of_order }))
+            }
+            Verdict::Duplicate => Item::Duplicate(delivery.sequence),
+        }
+    }
+
+    async fn flush_acks(&mut self, socket: &mut Socket) -> Result<(), Disconnect> {
+        while let Some(frame) = self.acks.frame() {
+            let message = Message::text(frame.to_json());
+            write(socket, message, self.config.ping_interval * 2).await?;
+            self.acks.sent();
+        }
+        Ok(())
+    }
+
+    /// Acknowledges what was taken, says goodbye, and waits until the gateway has read it all.
+    async fn finish(&mut self, socket: &mut Socket) -> Result<(), Disconnect> {
+        while let Ok(sequence) = self.taken.try_recv() {
+            self.acks.push(sequence, Instant::now());
+        }
+        self.flush_acks(socket).await?;
+        socket.close(None).await.map_err(|error| Disconnect::Broken(Box::new(error)))?;
+        while let Some(Ok(_)) = socket.next().await {}
+        Ok(())
+    }
+}
+
+async fn write(socket: &mut Socket, message: Message, patience: Duration) -> Result<(), Disconnect> {
+    match timeout(patience, socket.send(message)).await {
+        Ok(sent) => sent.map_err(|error| Disconnect::Broken(Box::new(error))),
+        Err(_) => Err(Disconnect::Silent(patience)),
+    }
+}

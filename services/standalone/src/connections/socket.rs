@@ -1,0 +1,359 @@
+//! The task of one socket: reads the client's messages and writes what waits in its outbox.
+//!
+//! Reading is tungstenite's; what it answers by itself (pongs, the close frame) it writes into a buffer of
+//! ours. So every byte to the socket goes one way, a buffer is only there while something is written, and
+//! an idle connection has none but the reader's.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::io::{self, Read, Write};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use contract_connections_v1::ConnectionId;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use super::Registry;
+use super::entry::{Entry, Peer};
+use super::outbox::End;
+
+/// The reader's buffer: clients send little.
+const READ_BUFFER: usize = 1024;
+
+/// How many bytes are put together for one write.
+const WRITE_CHUNK: usize = 64 * 1024;
+
+/// How many bytes of answers may wait before the client is not read any more.
+const MAX_CONTROL: usize = 1024;
+
+/// A message from a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientMessage {
+    /// A text message.
+    Text(Utf8Bytes),
+    /// A binary message; no action has one.
+    Binary,
+}
+
+/// Answers one connection's messages.
+pub trait Session: Send {
+    /// Acts on a message; the answer, if there is one, goes back as a text message. Messages are answered
+    /// one after the other, and pushes go on meanwhile.
+    fn message(&self, message: ClientMessage) -> Pin<Box<dyn Future<Output = Option<String>> + Send>>;
+}
+
+/// A connection whose row is there and whose handshake is being answered. Dropping it ends the connection.
+#[derive(Debug)]
+pub struct Attachment {
+    registry: Registry,
+    entry: Arc<Entry>,
+    counted: bool,
+}
+
+impl Registry {
+    /// Takes charge of the socket that is to open for a row just inserted; `None` when the row is gone.
+    pub fn attach(&self, id: &ConnectionId) -> Option<Attachment> {
+        let entry = self.0.table.by_id(id)?;
+        Some(Attachment { registry: self.clone(), entry, counted: false })
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        self.registry.retire(&self.entry, End::Drop);
+        if self.counted {
+            self.registry.0.sockets.fetch_sub(1, Ordering::Relaxed);
+            self.registry.0.socket_closed.notify_waiters();
+        }
+    }
+}
+
+impl Attachment {
+    /// Runs the socket until it is closed. `read_ahead` is what was read of it beyond the handshake.
+    pub async fn run<S: Session>(
+        mut self,
+        socket: impl AsyncRead + AsyncWrite + Unpin + Send,
+        read_ahead: Bytes,
+        peer: Peer,
+        session: S,
+    ) {
+        let limits = self.registry.limits();
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(limits.max_message_bytes))
+            .max_frame_size(Some(limits.max_frame_bytes));
+        self.registry.0.sockets.fetch_add(1, Ordering::Relaxed);
+        self.counted = true;
+        let now = self.registry.now();
+        self.entry.heard(now);
+        let _ = self.entry.peer.set(Box::new(peer));
+        let context = WebSocketContext::from_partially_read(read_ahead.into(), Role::Server, Some(config));
+        let mut driver = Driver {
+            attachment: &self,
+            socket,
+            session,
+            context,
+            control: Vec::new(),
+            rest: Vec::new(),
+            unflushed: false,
+            answering: None,
+            phase: Phase::Open,
+        };
+        poll_fn(|cx| driver.poll(cx)).await;
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Our close frame is written; the client's is awaited.
+    Closing,
+    /// The last frame is being written; then the socket is closed.
+    Finishing,
+    /// As [`Phase::Finishing`], but what the client still sends is read and thrown away, because closing
+    /// a socket with unread bytes would take our close frame from the client.
+    Discarding,
+}
+
+struct Driver<'a, T, S> {
+    attachment: &'a Attachment,
+    socket: T,
+    session: S,
+    context: WebSocketContext,
+    /// What tungstenite has written: pongs and the close frame.
+    control: Vec<u8>,
+    /// What the socket has not taken of the last write.
+    rest: Vec<u8>,
+    unflushed: bool,
+    answering: Option<Pin<Box<dyn Future<Output = Option<String>> + Send>>>,
+    phase: Phase,
+}
+
+thread_local! {
+    /// Where frames are put together.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let entry = &*self.attachment.entry;
+        match entry.outbox.watch(cx.waker()) {
+            Some(End::Drop) => return Poll::Ready(()),
+            Some(End::Close(code, reason)) if self.phase == Phase::Open => self.close(code, reason),
+            None | Some(End::Close(..)) => {}
+        }
+        loop {
+            let writing = self.poll_write(cx);
+            if matches!(writing, Poll::Ready(Err(_))) {
+                return Poll::Ready(());
+            }
+            if let Some(answer) = &mut self.answering
+                && let Poll::Ready(answer) = answer.as_mut().poll(cx)
+            {
+                self.answering = None;
+                if let Some(text) = answer {
+                    let now = self.attachment.registry.now();
+                    entry.outbox.send(text.into(), now);
+                    continue;
+                }
+            }
+            match self.phase {
+                Phase::Finishing | Phase::Discarding if writing.is_pending() => return Poll::Pending,
+                Phase::Finishing => return Pin::new(&mut self.socket).poll_shutdown(cx).map(drop),
+                Phase::Discarding => {
+                    if let Poll::Ready(Err(_)) = Pin::new(&mut self.socket).poll_shutdown(cx) {
+                        return Poll::Ready(());
+                    }
+                    return self.poll_discard(cx);
+                }
+                Phase::Open | Phase::Closing => {}
+            }
+            let room = self.attachment.registry.limits().buffer_bytes;
+            let full =
+                self.control.len() > MAX_CONTROL || (writing.is_pending() && entry.outbox.is_over(room));
+            if self.answering.is_some() || full {
+                return Poll::Pending;
+            }
+            ready!(self.poll_read(cx));
+        }
+    }
+
+    /// Reads one message and begins to act on it.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { attachment, socket, session, context, control, .. } = self;
+        let now = attachment.registry.now();
+        let message = match context.read(&mut Io { socket, control, cx }) {
+            Ok(message) => message,
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+            Err(error) => {
+                self.fail(&error);
+                return Poll::Ready(());
+            }
+        };
+        attachment.entry.heard(now);
+        match message {
+            Message::Text(text) => {
+                attachment.entry.active(now);
+                self.answering = Some(session.message(ClientMessage::Text(text)));
+            }
+            Message::Binary(_) => {
+                attachment.entry.active(now);
+                self.answering = Some(session.message(ClientMessage::Binary));
+            }
+            // Pings are answered, and close frames too: the next read tells.
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
+        }
+        Poll::Ready(())
+    }
+
+    /// Reading came to its end.
+    fn fail(&mut self, error: &Error) {
+        let (code, reason) = match error {
+            Error::Capacity(CapacityError::MessageTooLong { .. }) => {
+                (CloseCode::Size, "the message is too large")
+            }
+            Error::Utf8(_) => (CloseCode::Invalid, "the text is not UTF-8"),
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+            | Error::ConnectionClosed
+            | Error::AlreadyClosed
+            | Error::Io(_) => {
+                self.phase = Phase::Finishing;
+                let end = End::Close(CloseCode::Normal, "closed by the client");
+                self.attachment.registry.retire(&self.attachment.entry, end);
+                return;
+            }
+            _ => (CloseCode::Protocol, "the WebSocket protocol is violated"),
+        };
+        tracing::debug!(
+            connection = %self.attachment.entry.row.connection_id,
+            code = u16::from(code),
+            reason,
+            "closing"
+        );
+        if self.phase == Phase::Open {
+            self.close(code, reason);
+        }
+        self.phase = Phase::Discarding;
+        self.attachment.registry.retire(&self.attachment.entry, End::Close(code, reason));
+    }
+
+    /// Puts our close frame behind what is being written.
+    fn close(&mut self, code: CloseCode, reason: &'static str) {
+        self.phase = Phase::Closing;
+        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+        // It goes into our own buffer, which takes every write.
+        let _ = self.context.close(&mut Control(&mut self.control), Some(frame));
+    }
+
+    /// Writes what waits; ready when nothing is left.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            while !self.rest.is_empty() {
+                let written = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.rest))?;
+                self.rest.drain(..written);
+            }
+            if self.unflushed {
+                self.rest = Vec::new();
+                ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
+                self.unflushed = false;
+                self.attachment.entry.outbox.wrote(self.attachment.registry.now());
+            }
+            let wrote = SCRATCH.with_borrow_mut(|scratch| self.write_some(scratch, cx))?;
+            if !wrote {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Puts frames together in `scratch` and begins to write them; `false` when there are none.
+    fn write_some(&mut self, scratch: &mut Vec<u8>, cx: &mut Context<'_>) -> io::Result<bool> {
+        scratch.clear();
+        if self.phase == Phase::Open {
+            let max_frame = self.attachment.registry.limits().max_frame_bytes;
+            self.attachment.entry.outbox.take(scratch, WRITE_CHUNK, max_frame);
+        }
+        if !self.control.is_empty() {
+            scratch.append(&mut self.control);
+            self.control = Vec::new();
+        }
+        if scratch.is_empty() {
+            return Ok(false);
+        }
+        self.unflushed = true;
+        let written = match Pin::new(&mut self.socket).poll_write(cx, scratch) {
+            Poll::Ready(written) => written?,
+            Poll::Pending => 0,
+        };
+        self.rest.extend_from_slice(&scratch[written..]);
+        if scratch.capacity() > 4 * WRITE_CHUNK {
+            *scratch = Vec::new();
+        }
+        Ok(true)
+    }
+
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut bytes = [0; 1024];
+        loop {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+/// The socket as tungstenite sees it: reads come from the socket, writes go into a buffer of ours.
+struct Io<'a, 'b, T> {
+    socket: &'a mut T,
+    control: &'a mut Vec<u8>,
+    cx: &'a mut Context<'b>,
+}
+
+impl<T: AsyncRead + Unpin> Read for Io<'_, '_, T> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut buffer = ReadBuf::new(into);
+        match Pin::new(&mut *self.socket).poll_read(self.cx, &mut buffer) {
+            Poll::Ready(Ok(())) => Ok(buffer.filled().len()),
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl<T> Write for Io<'_, '_, T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.control.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Only a place to write to.
+struct Control<'a>(&'a mut Vec<u8>);
+
+impl Read for Control<'_> {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+impl Write for Control<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

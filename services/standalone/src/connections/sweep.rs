@@ -1,0 +1,95 @@
+//! The limits of time, kept for all connections by one task.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use contract_notifications_v1::Timestamp;
+use futures_util::future::{Either, select};
+use shared_ports::Clock;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use super::entry::Entry;
+use super::outbox::End;
+use super::{Limits, Registry, lock};
+
+/// How often connections are looked at, and so how exact their times are.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Sweeps once a second until `shutdown` is complete.
+pub async fn run_sweeper(registry: Registry, clock: impl Clock, shutdown: impl Future<Output = ()>) {
+    let mut shutdown = pin!(shutdown);
+    loop {
+        registry.sweep(clock.now());
+        if let Either::Right(_) = select(pin!(clock.sleep(INTERVAL)), &mut shutdown).await {
+            return;
+        }
+    }
+}
+
+/// What a sweep finds to do about a connection.
+enum Due {
+    Ping,
+    End(End, &'static str),
+}
+
+impl Registry {
+    /// Keeps the limits of time as they are at `now`: pings silent clients, closes connections that are
+    /// gone, stuck, idle or too old.
+    pub fn sweep(&self, now: Timestamp) {
+        self.0.now.fetch_max(now.millis(), Ordering::Relaxed);
+        let mut ending = Vec::new();
+        self.0.table.for_each(|entry| match due(entry, &self.0.limits, now) {
+            None => {}
+            Some(Due::Ping) => {
+                entry.pinged.store(now.millis(), Ordering::Relaxed);
+                entry.outbox.ping();
+            }
+            Some(Due::End(end, why)) => ending.push((entry.clone(), end, why)),
+        });
+        for (entry, end, why) in ending {
+            metrics::counter!("tidings_connections_ended_total", "reason" => why).increment(1);
+            tracing::debug!(connection = %entry.row.connection_id, reason = why, "connection ended");
+            self.retire(&entry, end);
+        }
+        lock(&self.0.closing).retain(|(since, entry)| {
+            // Nobody else holds the entry of a socket that is closed.
+            let open = Arc::strong_count(entry) > 1;
+            let late = now.since(*since) >= self.0.limits.close_timeout;
+            if open && late {
+                entry.outbox.end(End::Drop);
+            }
+            open && !late
+        });
+    }
+}
+
+fn due(entry: &Entry, limits: &Limits, now: Timestamp) -> Option<Due> {
+    let since_connect = now.since(entry.row.connected_at);
+    if !entry.is_open() {
+        let late = since_connect >= limits.handshake_timeout;
+        return late.then_some(Due::End(End::Drop, "handshake-unanswered"));
+    }
+    if entry.outbox.owing_since().is_some_and(|since| now.since(since) >= limits.write_timeout) {
+        return Some(Due::End(End::Drop, "stuck"));
+    }
+    let over = |limit: Option<Duration>, time| limit.is_some_and(|limit| time >= limit);
+    if limits.close_when_expired && entry.row.expires_at.is_some_and(|expires_at| expires_at <= now) {
+        let end = End::Close(CloseCode::Policy, "the credential has expired");
+        return Some(Due::End(end, "expired"));
+    }
+    if over(limits.max_age, since_connect) {
+        return Some(Due::End(End::Close(CloseCode::Away, "the connection is too old"), "too-old"));
+    }
+    if over(limits.idle_timeout, now.since(entry.active_at())) {
+        return Some(Due::End(End::Close(CloseCode::Away, "the connection was idle"), "idle"));
+    }
+    let interval = limits.keepalive?;
+    match entry.pinged.load(Ordering::Relaxed) {
+        0 => (now.since(entry.heard_at()) >= interval).then_some(Due::Ping),
+        at if now.since(Timestamp::from_millis(at)) >= interval => Some(Due::End(End::Drop, "silent")),
+        _ => None,
+    }
+}

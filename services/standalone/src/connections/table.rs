@@ -1,0 +1,106 @@
+//! The rows of the open connections, by user and by id.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::sync::{Arc, Mutex};
+
+use contract_connections_v1::{Connection, ConnectionId};
+use contract_notifications_v1::UserId;
+
+use super::entry::Entry;
+use super::lock;
+
+/// Locks of the table; a power of two well above the cores of any machine.
+const SHARDS: usize = 64;
+
+type Shard<K, V> = Mutex<HashMap<K, V>>;
+
+/// The table. Each lock is held for a few assignments only.
+#[derive(Debug)]
+pub(super) struct Table {
+    users: Box<[Shard<UserId, Vec<Arc<Entry>>>]>,
+    ids: Box<[Shard<ConnectionId, Arc<Entry>>]>,
+    hasher: RandomState,
+}
+
+impl Table {
+    pub(super) fn new() -> Self {
+        Self {
+            users: (0..SHARDS).map(|_| Shard::default()).collect(),
+            ids: (0..SHARDS).map(|_| Shard::default()).collect(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    fn shard<'a, K: Hash, V>(&self, shards: &'a [Shard<K, V>], key: &K) -> &'a Shard<K, V> {
+        let hash = self.hasher.hash_one(key);
+        // The low bits: a remainder fits.
+        #[expect(clippy::cast_possible_truncation, reason = "a remainder of SHARDS")]
+        let index = (hash % SHARDS as u64) as usize;
+        &shards[index]
+    }
+
+    /// Inserts a row; gives the one that had its id.
+    pub(super) fn insert(&self, entry: &Arc<Entry>) -> Option<Arc<Entry>> {
+        let id = &entry.row.connection_id;
+        let earlier = lock(self.shard(&self.ids, id)).insert(id.clone(), entry.clone());
+        if let Some(earlier) = &earlier {
+            self.remove_from_user(earlier);
+        }
+        let user = &entry.row.user_id;
+        lock(self.shard(&self.users, user)).entry(user.clone()).or_default().push(entry.clone());
+        earlier
+    }
+
+    /// Removes a row; one that is not there is no error.
+    pub(super) fn remove(&self, entry: &Arc<Entry>) {
+        self.remove_from_user(entry);
+        let id = &entry.row.connection_id;
+        let mut ids = lock(self.shard(&self.ids, id));
+        if ids.get(id).is_some_and(|known| Arc::ptr_eq(known, entry)) {
+            ids.remove(id);
+        }
+    }
+
+    fn remove_from_user(&self, entry: &Arc<Entry>) {
+        let user = &entry.row.user_id;
+        let mut users = lock(self.shard(&self.users, user));
+        if let Some(entries) = users.get_mut(user) {
+            entries.retain(|known| !Arc::ptr_eq(known, entry));
+            if entries.is_empty() {
+                users.remove(user);
+            }
+        }
+    }
+
+    pub(super) fn by_id(&self, id: &ConnectionId) -> Option<Arc<Entry>> {
+        lock(self.shard(&self.ids, id)).get(id).cloned()
+    }
+
+    pub(super) fn get(&self, user: &UserId, id: &ConnectionId) -> Option<Arc<Entry>> {
+        let users = lock(self.shard(&self.users, user));
+        users.get(user)?.iter().find(|entry| entry.row.connection_id == *id).cloned()
+    }
+
+    /// The rows of a user.
+    pub(super) fn of(&self, user: &UserId) -> Vec<Connection> {
+        let users = lock(self.shard(&self.users, user));
+        users
+            .get(user)
+            .map(|entries| entries.iter().map(|entry| entry.row.clone()).collect())
+            .unwrap_or_default()
+    }
+
+    /// Calls `visit` for every connection. It runs under a lock and must not come back to the table.
+    pub(super) fn for_each(&self, mut visit: impl FnMut(&Arc<Entry>)) {
+        for shard in &self.ids {
+            lock(shard).values().for_each(&mut visit);
+        }
+    }
+
+    pub(super) fn entries(&self) -> Vec<Arc<Entry>> {
+        let mut entries = Vec::new();
+        self.for_each(|entry| entries.push(entry.clone()));
+        entries
+    }
+}

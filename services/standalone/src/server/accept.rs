@@ -1,0 +1,142 @@
+//! Accepts connections and serves HTTP on them.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, HeaderValue, Request};
+use axum::response::Response;
+use futures_util::future::{Either, join, select};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::problem::Problem;
+use super::request::{Remote, RequestId, request_id};
+use super::stream::Stream;
+use super::{App, Services};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+pub(super) async fn run<S: Services>(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    app: Arc<App<S>>,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let router = super::router::router(app.clone());
+    let room = Arc::new(Semaphore::new(app.settings.max_http_connections));
+    let (finish, _) = watch::channel(());
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(app.settings.header_timeout);
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let (socket, address) = match select(pin!(listener.accept()), &mut shutdown).await {
+            Either::Right(_) => break,
+            Either::Left((Ok(accepted), _)) => accepted,
+            Either::Left((Err(error), _)) => {
+                after_failed_accept(&error).await;
+                continue;
+            }
+        };
+        let Ok(place) = room.clone().try_acquire_owned() else {
+            metrics::counter!("tidings_http_connections_refused_total").increment(1);
+            continue;
+        };
+        // Frames are put together before they are written; the system must not wait for more.
+        let _ = socket.set_nodelay(true);
+        let remote = address.ip().to_canonical();
+        let service = Requests { router: TowerToHyperService::new(router.clone()), remote };
+        let (http, mut finishing, tls) = (http.clone(), finish.subscribe(), tls.clone());
+        let header_timeout = app.settings.header_timeout;
+        tokio::spawn(async move {
+            let Some(stream) = secure(socket, tls, header_timeout).await else { return };
+            let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+            let served = match select(connection.as_mut(), pin!(finishing.changed())).await {
+                Either::Left((served, _)) => served,
+                Either::Right(_) => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = served {
+                tracing::debug!(error = &error as &dyn std::error::Error, "an HTTP connection failed");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    tracing::info!(sockets = app.registry.open_sockets(), "closing connections");
+    let _ = finish.send(());
+    let closed = join(app.registry.close_all(), finish.closed());
+    if timeout(app.settings.shutdown_timeout, closed).await.is_err() {
+        tracing::warn!(sockets = app.registry.open_sockets(), "some connections did not close in time");
+    }
+}
+
+/// What is wrong with one connection passes; a lack of file descriptors needs a moment.
+async fn after_failed_accept(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        tracing::warn!(error = error as &dyn std::error::Error, "can't accept connections");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn secure(socket: TcpStream, tls: Option<TlsAcceptor>, limit: Duration) -> Option<Stream> {
+    let Some(tls) = tls else { return Some(Stream::Plain(socket)) };
+    match timeout(limit, tls.accept(socket)).await {
+        Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream))),
+        Ok(Err(error)) => {
+            tracing::debug!(error = &error as &dyn std::error::Error, "a TLS handshake failed");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// Gives each request its id, and writes problems.
+struct Requests {
+    router: TowerToHyperService<Router>,
+    remote: IpAddr,
+}
+
+impl Service<Request<Incoming>> for Requests {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        let id: Arc<str> = request_id().into();
+        request.extensions_mut().insert(RequestId(id.clone()));
+        request.extensions_mut().insert(Remote(self.remote));
+        let answer = self.router.call(request);
+        Box::pin(async move {
+            let mut response = answer.await?;
+            if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+                let mut headers = std::mem::take(response.headers_mut());
+                headers.remove(CONTENT_TYPE);
+                headers.remove(axum::http::header::CONTENT_LENGTH);
+                response = problem.render(&id);
+                response.headers_mut().extend(headers);
+            }
+            // A UUID is always a legal value.
+            if let Ok(value) = HeaderValue::from_str(&id) {
+                response.headers_mut().insert(REQUEST_ID, value);
+            }
+            Ok(response)
+        })
+    }
+}

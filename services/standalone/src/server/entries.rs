@@ -1,0 +1,199 @@
+//! Producers' bodies: what they hold, and the answer written entry by entry.
+
+use std::error::Error;
+use std::io::Write as _;
+
+use axum::http::StatusCode;
+use contract_frames_v1::require_fits;
+use contract_notifications_v1::{NotificationId, NotificationRequest, Sequence, Timestamp};
+use serde_json::value::RawValue;
+
+use super::problem::Problem;
+use super::request::uuid_v7;
+use crate::storage::{AcceptError, Accepted, Submission};
+
+/// Most entries in one body. An entry takes two bytes and its refusal hundreds.
+pub(super) const MAX_ENTRIES: usize = 100_000;
+
+/// Reads one notification. One without an id gets one, and is not looked for among earlier ones.
+pub(super) fn submission(json: &str, now: Timestamp) -> Result<Submission, Problem> {
+    let request = NotificationRequest::from_json(json).map_err(|error| {
+        let detail = match error.source() {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        };
+        Problem::bad_request(detail)
+    })?;
+    let deduplicate = request.id.is_some();
+    // A UUID is always a legal id.
+    let new_id = || NotificationId::new(uuid_v7(now)).unwrap_or_else(|_| Sequence::ZERO.into());
+    let notification = request.complete(new_id, now);
+    require_fits(&notification).map_err(|error| Problem::too_large(error.to_string()))?;
+    Ok(Submission { notification, deduplicate })
+}
+
+/// The entries of a body of many.
+pub(super) enum Entries<'a> {
+    Array(std::vec::IntoIter<&'a RawValue>),
+    Lines(std::str::Lines<'a>),
+}
+
+impl<'a> Entries<'a> {
+    pub(super) fn array(body: &'a str) -> Result<Self, Problem> {
+        let entries: Vec<&RawValue> = serde_json::from_str(body)
+            .map_err(|error| Problem::bad_request(format!("the body is not a JSON array: {error}")))?;
+        Ok(Self::Array(entries.into_iter()))
+    }
+
+    pub(super) fn lines(body: &'a str) -> Self {
+        Self::Lines(body.lines())
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        match self {
+            Self::Array(entries) => entries.next().map(RawValue::get),
+            Self::Lines(lines) => lines.find(|line| !line.trim().is_empty()),
+        }
+    }
+}
+
+/// What became of one entry.
+pub(super) enum Slot {
+    Submitted(NotificationId),
+    Refused(Problem),
+}
+
+/// The answer to a body of many, as it grows.
+pub(super) struct Answer<'a> {
+    body: Vec<u8>,
+    summary: bool,
+    request_id: &'a str,
+    first: bool,
+    /// Entries answered so far.
+    index: usize,
+    pub(super) accepted: usize,
+    duplicates: usize,
+    pub(super) refused: usize,
+}
+
+impl<'a> Answer<'a> {
+    /// With `summary` only what was refused is listed, each with its place.
+    pub(super) fn new(summary: bool, request_id: &'a str) -> Self {
+        let body = if summary { br#"{"errors":["#.to_vec() } else { br#"{"results":["#.to_vec() };
+        Self { body, summary, request_id, first: true, index: 0, accepted: 0, duplicates: 0, refused: 0 }
+    }
+
+    /// Adds the results of some entries: `accepted` has one for each that was submitted.
+    pub(super) fn add(&mut self, slots: Vec<Slot>, accepted: &Result<Vec<Accepted>, AcceptError>) {
+        let (mut accepted, failure) = match accepted {
+            Ok(accepted) => (accepted.iter(), None),
+            Err(error) => ([].iter(), Some(not_accepted(*error))),
+        };
+        for slot in slots {
+            match (slot, &failure) {
+                (Slot::Refused(problem), _) => self.refuse(&problem),
+                (Slot::Submitted(_), Some(problem)) => self.refuse(problem),
+                (Slot::Submitted(id), None) => match accepted.next() {
+                    Some(accepted) => self.accept(&id, accepted),
+                    None => self.refuse(&Problem::unavailable("the entry was not answered; send it again")),
+                },
+            }
+            self.index += 1;
+        }
+    }
+
+    fn separate(&mut self) {
+        if !std::mem::take(&mut self.first) {
+            self.body.push(b',');
+        }
+    }
+
+    fn accept(&mut self, id: &NotificationId, accepted: &Accepted) {
+        self.accepted += 1;
+        self.duplicates += usize::from(accepted.duplicate);
+        if !self.summary {
+            self.separate();
+            write_accepted(&mut self.body, id, accepted);
+        }
+    }
+
+    fn refuse(&mut self, problem: &Problem) {
+        self.refused += 1;
+        self.separate();
+        if self.summary {
+            let _ = write!(self.body, r#"{{"index":{},"error":"#, self.index);
+        } else {
+            self.body.extend_from_slice(br#"{"error":"#);
+        }
+        problem.write(&mut self.body, self.request_id);
+        self.body.push(b'}');
+    }
+
+    pub(super) fn finish(self) -> Vec<u8> {
+        let Self { mut body, accepted, duplicates, refused, .. } = self;
+        let counts =
+            format_args!(r#"],"accepted":{accepted},"duplicates":{duplicates},"refused":{refused}}}"#);
+        let _ = write!(body, "{counts}");
+        body
+    }
+}
+
+/// Appends `{"id":…,"sequence":…,"duplicate":…}`.
+pub(super) fn write_accepted(into: &mut Vec<u8>, id: &NotificationId, accepted: &Accepted) {
+    into.extend_from_slice(br#"{"id":"#);
+    // Neither the value nor a buffer in memory can fail.
+    let _ = serde_json::to_writer(&mut *into, id);
+    into.extend_from_slice(br#","sequence":""#);
+    write_sequence(into, accepted.sequence);
+    into.extend_from_slice(br#"","duplicate":"#);
+    into.extend_from_slice(if accepted.duplicate { b"true}" } else { b"false}" });
+}
+
+/// The padded sequence. Formatting 128 bits is slow, and those of one server fit into 64.
+fn write_sequence(into: &mut Vec<u8>, sequence: Sequence) {
+    let Ok(mut number) = u64::try_from(sequence.number()) else {
+        let _ = write!(into, "{sequence}");
+        return;
+    };
+    let mut digits = [b'0'; Sequence::DIGITS];
+    for digit in digits.iter_mut().rev() {
+        if number == 0 {
+            break;
+        }
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    into.extend_from_slice(&digits);
+}
+
+/// Why a store did not accept, for the producer.
+pub(super) fn not_accepted(error: AcceptError) -> Problem {
+    match error {
+        AcceptError::DiskFull => {
+            let detail = "the disk is full; nothing can be accepted until there is room again";
+            Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", detail)
+        }
+        AcceptError::Unavailable => {
+            Problem::unavailable("the store can't write at the moment; send it again")
+        }
+        AcceptError::ShuttingDown => Problem::unavailable("the server is shutting down; send it again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_are_written_as_they_display() {
+        for number in [0, 1, 10, 12_345, u128::from(u64::MAX), u128::from(u64::MAX) + 1, u128::MAX] {
+            let mut text = Vec::new();
+            write_sequence(&mut text, Sequence::new(number));
+            assert_eq!(String::from_utf8(text).unwrap(), Sequence::new(number).to_string());
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The HTTP surface: WebSockets, the producer API, the management API of API Gateway, tokens and users,
+//! dead letters, health and metrics, all on one port.
+//!
+//! What it needs of the rest of the process it asks of [`Services`]; sockets belong to the
+//! [`Registry`] once their handshake is answered.
+
+mod accept;
+mod accounts;
+mod auth;
+mod dead_letters;
+mod entries;
+mod health;
+mod management;
+mod problem;
+mod produce;
+mod rate;
+mod request;
+mod router;
+mod services;
+mod stream;
+mod tls;
+mod upgrade;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::connections::Registry;
+pub use health::prometheus;
+use rate::Rate;
+pub use services::{AddUserError, AuthError, DeadLetter, Login, NewUser, Services, Which};
+pub use tls::{TlsError, TlsFiles, TlsKeys};
+
+/// How the server serves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Whether producers and operators have to prove who they are.
+    pub authenticate: bool,
+    /// How long a client may take to send a request's head, or to complete a TLS handshake.
+    pub header_timeout: Duration,
+    /// How long a client may take to send a request's body.
+    pub body_timeout: Duration,
+    /// Most connections that are not WebSockets (yet); further ones are closed at once.
+    pub max_http_connections: usize,
+    /// Most WebSocket handshakes a second; `None`: no limit.
+    pub connects_per_second: Option<u32>,
+    /// Largest body of one notification.
+    pub max_body_bytes: usize,
+    /// Largest body of many.
+    pub max_bulk_body_bytes: usize,
+    /// How long a shutdown waits for requests in flight and for clients to close.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            authenticate: true,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            max_http_connections: 20_000,
+            connects_per_second: None,
+            max_body_bytes: 256 * 1024,
+            max_bulk_body_bytes: 32 * 1024 * 1024,
+            shutdown_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What every request handler sees.
+struct App<S> {
+    services: Arc<S>,
+    registry: Registry,
+    settings: Settings,
+    connect_rate: Rate,
+    metrics: Option<PrometheusHandle>,
+}
+
+/// A server that listens and does not answer yet.
+pub struct Server<S> {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    app: Arc<App<S>>,
+}
+
+/// The address can't be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("can't listen on {address}")]
+pub struct BindError {
+    /// Which address.
+    pub address: SocketAddr,
+    /// What the system says.
+    #[source]
+    pub source: io::Error,
+}
+
+impl<S: Services> Server<S> {
+    /// Begins to listen. Connections wait until [`Server::run`].
+    ///
+    /// # Errors
+    /// [`BindError`] when the address can't be listened on.
+    pub async fn bind(
+        settings: Settings,
+        tls: Option<TlsKeys>,
+        services: Arc<S>,
+        registry: Registry,
+        metrics: Option<PrometheusHandle>,
+    ) -> Result<Self, BindError> {
+        let address = settings.listen;
+        let listener = TcpListener::bind(address).await.map_err(|source| BindError { address, source })?;
+        let connect_rate = Rate::new(settings.connects_per_second);
+        let app = Arc::new(App { services, registry, settings, connect_rate, metrics });
+        Ok(Self { listener, tls: tls.map(TlsKeys::into_acceptor), app })
+    }
+
+    /// The address it listens on.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Answers until `shutdown` is complete. Then requests in flight are finished and WebSockets closed
+    /// with 1001, for as long as the settings allow.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+        let Self { listener, tls, app } = self;
+        accept::run(listener, tls, app, shutdown).await;
+    }
+}

@@ -1,0 +1,143 @@
+//! The producer API.
+
+use std::mem;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, Request, State};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+
+use super::entries::{Answer, Entries, MAX_ENTRIES, Slot, not_accepted, submission, write_accepted};
+use super::problem::Problem;
+use super::request::RequestId;
+use super::{App, Services};
+
+/// How many entries are submitted at once: one write of the store serves them all.
+const CHUNK: usize = 1_000;
+
+/// Accepts one notification, or many: an array, or lines of JSON.
+pub(super) async fn notifications<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    require_plain(request.headers())?;
+    let lines = is_ndjson(request.headers());
+    let (parts, body) = app.admit(request, app.settings.max_bulk_body_bytes).await?;
+    let text = text(&body)?;
+    if lines {
+        return many(&app, &parts, Entries::lines(text)).await;
+    }
+    if text.trim_start().starts_with('[') {
+        return many(&app, &parts, Entries::array(text)?).await;
+    }
+    one(&app, text).await
+}
+
+/// Accepts one notification, as the source systems' clients send it.
+pub(super) async fn message<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    require_plain(request.headers())?;
+    let (_, body) = app.admit(request, app.settings.max_body_bytes).await?;
+    one(&app, text(&body)?).await
+}
+
+async fn one<S: Services>(app: &App<S>, body: &str) -> Result<Response, Problem> {
+    let limit = app.settings.max_body_bytes;
+    if body.len() > limit {
+        return Err(Problem::too_large(format!("the body is too large; allowed are at most {limit} bytes")));
+    }
+    let submission = submission(body, app.services.now())?;
+    let id = submission.notification.id.clone();
+    let accepted = app.services.accept(vec![submission]).await.map_err(not_accepted)?;
+    let accepted = accepted.first().ok_or_else(|| Problem::unavailable("the store did not answer"))?;
+    let mut answer = Vec::with_capacity(160);
+    write_accepted(&mut answer, &id, accepted);
+    Ok(json(StatusCode::ACCEPTED, answer))
+}
+
+async fn many<S: Services>(app: &App<S>, parts: &Parts, entries: Entries<'_>) -> Result<Response, Problem> {
+    let summary = match query(parts, "ack")?.as_deref() {
+        None | Some("each") => false,
+        Some("summary") => true,
+        Some(_) => return Err(Problem::bad_request("ack is unknown; allowed are \"each\" and \"summary\"")),
+    };
+    let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let mut answer = Answer::new(summary, &request_id);
+    let (mut slots, mut submissions) = (Vec::with_capacity(64), Vec::with_capacity(64));
+    let mut failed = None;
+    let mut entries = entries.enumerate().peekable();
+    while let Some((index, entry)) = entries.next() {
+        if index == MAX_ENTRIES {
+            let detail = format!("there are more than {MAX_ENTRIES} entries; those before it were taken");
+            slots.push(Slot::Refused(Problem::too_large(detail)));
+        } else {
+            match submission(entry, app.services.now()) {
+                Ok(submission) => {
+                    slots.push(Slot::Submitted(submission.notification.id.clone()));
+                    submissions.push(submission);
+                }
+                Err(problem) => slots.push(Slot::Refused(problem)),
+            }
+        }
+        let last = index == MAX_ENTRIES || entries.peek().is_none();
+        if slots.len() == CHUNK || last {
+            let accepted = app.services.accept(mem::take(&mut submissions)).await;
+            failed = failed.or(accepted.as_ref().err().copied());
+            answer.add(mem::take(&mut slots), &accepted);
+        }
+        if last {
+            break;
+        }
+    }
+    match failed {
+        // Nothing came through: the whole request is to be sent again.
+        Some(error) if answer.accepted == 0 => Err(not_accepted(error)),
+        _ => Ok(json(StatusCode::OK, answer.finish())),
+    }
+}
+
+fn json(status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn text(body: &Bytes) -> Result<&str, Problem> {
+    std::str::from_utf8(body).map_err(|error| {
+        Problem::bad_request(format!("the body is not UTF-8: byte {} is wrong", error.valid_up_to()))
+    })
+}
+
+/// The last value of a query parameter.
+fn query(parts: &Parts, name: &str) -> Result<Option<String>, Problem> {
+    if parts.uri.query().is_none() {
+        return Ok(None);
+    }
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+        .map_err(|_| Problem::bad_request("the query is not valid: it must be name=value&name=value"))?;
+    Ok(pairs.into_iter().rev().find(|(key, _)| key == name).map(|(_, value)| value))
+}
+
+fn is_ndjson(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    ["application/x-ndjson", "application/ndjson", "application/jsonl"]
+        .iter()
+        .any(|known| essence.eq_ignore_ascii_case(known))
+}
+
+fn require_plain(headers: &HeaderMap) -> Result<(), Problem> {
+    match headers.get(CONTENT_ENCODING) {
+        Some(encoding) if encoding != "identity" => {
+            let detail = "the body is encoded; send it without Content-Encoding";
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,51 @@
+//! Which path is answered by what.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+
+use super::problem::Problem;
+use super::{App, Services, accounts, dead_letters, health, management, produce, upgrade};
+
+pub(super) fn router<S: Services>(app: Arc<App<S>>) -> Router {
+    let connection = || get(management::get::<S>).post(management::post::<S>).delete(management::delete::<S>);
+    Router::new()
+        .route("/ws", get(upgrade::websocket::<S>))
+        .route("/{stage}", get(upgrade::stage::<S>))
+        .route("/v1/notifications", post(produce::notifications::<S>))
+        .route("/message", post(produce::message::<S>))
+        .route("/@connections/{id}", connection())
+        .route("/{stage}/@connections/{id}", connection())
+        // Some clients encode the sign.
+        .route("/%40connections/{id}", connection())
+        .route("/{stage}/%40connections/{id}", connection())
+        .route("/v1/token", post(accounts::token::<S>))
+        .route("/v1/login", post(accounts::login::<S>))
+        .route("/v1/users", get(accounts::users::<S>).post(accounts::add_user::<S>))
+        .route("/.well-known/jwks.json", get(accounts::jwks::<S>))
+        .route("/v1/dead-letters", get(dead_letters::list::<S>).delete(dead_letters::purge_all::<S>))
+        .route("/v1/dead-letters/redrive", post(dead_letters::redrive_all::<S>))
+        .route("/v1/dead-letters/{id}", get(dead_letters::get::<S>).delete(dead_letters::purge::<S>))
+        .route("/v1/dead-letters/{id}/redrive", post(dead_letters::redrive::<S>))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz::<S>))
+        .route("/metrics", get(health::metrics::<S>))
+        .fallback(async |request: Request| unknown_route(request.uri().path()))
+        .method_not_allowed_fallback(async |request: Request| {
+            let detail = format!("{} is not possible here; the header Allow says what is", request.method());
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+        })
+        .with_state(app)
+}
+
+pub(super) fn unknown_route(path: &str) -> Problem {
+    let path: String = path.chars().take(128).collect();
+    let detail = format!(
+        "there is nothing at {path:?}; there are /ws, /v1/notifications, /v1/token, /v1/login, /v1/users, \
+         /v1/dead-letters, /message, /@connections/{{id}}, /.well-known/jwks.json, /healthz, /readyz and /metrics"
+    );
+    Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
+}

@@ -1,0 +1,188 @@
+//! The WebSocket handshake.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use auth_token::Handshake;
+use axum::extract::{Query, Request, State};
+use axum::http::header::{
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    UPGRADE, USER_AGENT,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use contract_connections_v1::{ConnectionId, ConnectionKey};
+use contract_identity_v1::Principal;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use ws_edge::{Admission, ConnectError, ConnectRequest, Inbound, MessageRequest};
+
+use super::App;
+use super::problem::Problem;
+use super::request::{Remote, request_id};
+use super::services::Services;
+use super::stream::Stream;
+use crate::connections::{Attachment, ClientMessage, Peer, Session};
+
+/// Answers `GET /ws`.
+pub(super) async fn websocket<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let headers = request.headers();
+    if !contains_token(headers, &UPGRADE, "websocket") {
+        let detail = "this is a WebSocket endpoint; connect to it with a WebSocket client";
+        return Err(Problem::new(StatusCode::UPGRADE_REQUIRED, "upgrade-required", detail)
+            .with_header(UPGRADE, HeaderValue::from_static("websocket"))
+            .with_header(CONNECTION, HeaderValue::from_static("upgrade")));
+    }
+    upgrade(app, request).await
+}
+
+/// Answers `GET /{stage}`, as an endpoint of API Gateway is called.
+pub(super) async fn stage<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    if contains_token(request.headers(), &UPGRADE, "websocket") {
+        return upgrade(app, request).await;
+    }
+    Err(super::router::unknown_route(request.uri().path()))
+}
+
+async fn upgrade<S: Services>(app: Arc<App<S>>, mut request: Request) -> Result<Response, Problem> {
+    let accept = accept_key(request.headers())?;
+    let Some(on_upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
+        return Err(Problem::bad_request("this connection can't be upgraded; use HTTP/1.1"));
+    };
+    if !app.connect_rate.take() {
+        let detail = format!("more than {} connections a second; try again later", app.connect_rate.limit());
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", detail));
+    }
+    let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(request.uri())
+        .map_err(|_| Problem::bad_request("the query is not valid: it must be name=value&name=value"))?;
+    let headers = request
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let handshake = Handshake::new(query, headers);
+    let principal = app.services.authorize(&handshake).await.map_err(|refusal| {
+        let status = refusal.status().code();
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Problem::new(status, "handshake-refused", refusal.message())
+    })?;
+    let Handshake { query, subprotocols, .. } = handshake;
+    let connect = ConnectRequest { connection_id: new_connection_id(), query, subprotocols };
+    let Admission { row, subprotocol } =
+        app.services.connect(&principal, connect).await.map_err(|error| match error {
+            ConnectError::Refused(refusal) => Problem::bad_request(refusal.to_string()),
+            ConnectError::Unavailable(error) => Problem::internal("storing a connection", &error),
+        })?;
+    let remote = request.extensions().get::<Remote>().copied().unwrap_or_default();
+    let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
+    let peer = Peer { ip: remote.0, user_agent: user_agent.unwrap_or_default().chars().take(256).collect() };
+    if let Some(attachment) = app.registry.attach(&row.connection_id) {
+        let key = ConnectionKey::from(&row);
+        tokio::spawn(serve(app, Box::new(principal), key, attachment, peer, on_upgrade));
+    }
+    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+    let headers = response.headers_mut();
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    if let Some(subprotocol) = subprotocol {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+    }
+    Ok(response)
+}
+
+/// Waits for the socket, runs it, and forgets the connection.
+async fn serve<S: Services>(
+    app: Arc<App<S>>,
+    principal: Box<Principal>,
+    key: ConnectionKey,
+    attachment: Attachment,
+    peer: Peer,
+    on_upgrade: OnUpgrade,
+) {
+    let upgraded = on_upgrade.await.map(Upgraded::downcast::<TokioIo<Stream>>);
+    let Ok(Ok(parts)) = upgraded else {
+        // The client went away before it was answered.
+        drop(attachment);
+        return forget(&*app.services, &key).await;
+    };
+    let session = Frames { app: app.clone(), principal: principal.into(), id: key.connection_id.clone() };
+    let socket = attachment.run(parts.io.into_inner(), parts.read_buf, peer, session);
+    // A task of its own: this one is as large as the handshake it waited for.
+    tokio::spawn(async move {
+        socket.await;
+        forget(&*app.services, &key).await;
+    });
+}
+
+async fn forget(services: &impl Services, key: &ConnectionKey) {
+    if let Err(error) = services.disconnect(key).await {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(connection = %key.connection_id, error, "a closed connection could not be forgotten");
+    }
+}
+
+/// Answers one connection's frames.
+struct Frames<S> {
+    app: Arc<App<S>>,
+    principal: Arc<Principal>,
+    id: ConnectionId,
+}
+
+impl<S: Services> Session for Frames<S> {
+    fn message(&self, message: ClientMessage) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> {
+        let (app, principal, id) = (self.app.clone(), self.principal.clone(), self.id.clone());
+        Box::pin(async move {
+            let frame = match &message {
+                ClientMessage::Text(text) => Inbound::Text(text.as_str()),
+                ClientMessage::Binary => Inbound::Binary,
+            };
+            let request_id = request_id();
+            let request = MessageRequest { connection_id: &id, request_id: &request_id, frame };
+            app.services.message(&principal, request).await.map(|frame| frame.to_json())
+        })
+    }
+}
+
+/// Checks the handshake's headers (RFC 6455, section 4.2.1); gives the answer to its key.
+fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
+    if !contains_token(headers, &CONNECTION, "upgrade") {
+        return Err(Problem::bad_request("the header Connection must be \"Upgrade\""));
+    }
+    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        let detail = "the header Sec-WebSocket-Version must be \"13\"";
+        return Err(Problem::new(StatusCode::UPGRADE_REQUIRED, "upgrade-required", detail)
+            .with_header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")));
+    }
+    let key = headers.get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
+    if STANDARD.decode(key).map_or(0, |key| key.len()) != 16 {
+        return Err(Problem::bad_request("the header Sec-WebSocket-Key must be 16 bytes in base64"));
+    }
+    // Base64 is always a legal value.
+    Ok(HeaderValue::try_from(derive_accept_key(key)).unwrap_or(HeaderValue::from_static("")))
+}
+
+/// Whether a header that is a list has a token, in any case.
+fn contains_token(headers: &HeaderMap, name: &axum::http::HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .any(|item| item.trim().eq_ignore_ascii_case(token))
+}
+
+/// Of the form of API Gateway's: base64, and safe in a path.
+fn new_connection_id() -> ConnectionId {
+    ConnectionId::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 15]>()))
+}

@@ -1,0 +1,9 @@
+//! Connections and the HTTP surface over real sockets, with everything behind them faked.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
+
+mod lifecycle;
+mod management;
+mod producer;
+mod registry;
+mod support;
+mod websocket;
