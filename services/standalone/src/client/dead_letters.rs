@@ -22,8 +22,8 @@ pub struct DeadLetter {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     /// When it was put aside.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Timestamp>,
+    #[serde(default, alias = "at", skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// Whatever else the gateway says of it, such as the entry itself.
     #[serde(flatten)]
     pub more: serde_json::Map<String, Value>,

@@ -75,6 +75,8 @@ pub struct User {
 struct NameAndPassword<'a> {
     username: &'a str,
     password: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<&'a UserId>,
 }
 
 /// A gateway as producers and operators see it. Clones share their connections.
@@ -161,13 +163,23 @@ impl Gateway {
 
     /// Logs a user in.
     pub async fn login(&self, username: &str, password: &str) -> Result<Login, ClientError> {
-        let body = NameAndPassword { username, password };
+        let body = NameAndPassword { username, password, user_id: None };
         self.json("the login", |http| http.anonymous(Method::POST, "/v1/login").json(&body)).await
     }
 
-    /// Adds a user.
+    /// Adds a user, whose user id is the name.
     pub async fn add_user(&self, username: &str, password: &str) -> Result<User, ClientError> {
-        let body = NameAndPassword { username, password };
+        self.add_user_as(username, password, None).await
+    }
+
+    /// Adds a user, with a user id of its own if wanted.
+    pub async fn add_user_as(
+        &self,
+        username: &str,
+        password: &str,
+        user_id: Option<&UserId>,
+    ) -> Result<User, ClientError> {
+        let body = NameAndPassword { username, password, user_id };
         self.json("the new user", |http| http.post("/v1/users").json(&body)).await
     }
 

@@ -1,0 +1,24 @@
+//! Handshakes.
+
+use super::message::Run;
+use super::report::{Latency, Meter, Report, per_second};
+use super::sockets::Sockets;
+use super::{Load, Target};
+
+pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> {
+    let run = Run::new();
+    let load = Load { users: load.connections, ..load.clone() };
+    let meter = Meter::start(target.pid);
+    let mut sockets = Sockets::new(&run, &load);
+    let (handshakes, took) = sockets.open(target, &run, &load).await?;
+    let mut report = Report {
+        mode: "connect",
+        connections: load.connections,
+        connections_lost: Some(sockets.tally.borrow().lost),
+        connects_per_second: per_second(load.connections.into(), took),
+        handshake_micros: Latency::of(&handshakes),
+        ..Report::default()
+    };
+    meter.stop(None, &mut report);
+    Ok(report)
+}

@@ -1,0 +1,50 @@
+//! Connect tokens in bulk.
+
+use std::thread;
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+
+use super::Target;
+use super::http::Poster;
+
+/// Connections that ask for tokens.
+const THREADS: usize = 4;
+
+#[derive(Deserialize)]
+struct Token {
+    token: String,
+}
+
+/// A token for each user, in their order.
+pub(super) async fn fetch(target: &Target, users: Vec<String>) -> anyhow::Result<Vec<String>> {
+    let target = target.clone();
+    tokio::task::spawn_blocking(move || fetch_blocking(&target, &users)).await?
+}
+
+fn fetch_blocking(target: &Target, users: &[String]) -> anyhow::Result<Vec<String>> {
+    let share = users.len().div_ceil(THREADS).max(1);
+    thread::scope(|scope| {
+        let threads: Vec<_> =
+            users.chunks(share).map(|users| scope.spawn(move || fetch_some(target, users))).collect();
+        let mut tokens = Vec::with_capacity(users.len());
+        for thread in threads {
+            tokens.extend(thread.join().map_err(|_| anyhow::anyhow!("a thread asking for tokens died"))??);
+        }
+        Ok(tokens)
+    })
+}
+
+fn fetch_some(target: &Target, users: &[String]) -> anyhow::Result<Vec<String>> {
+    let mut poster = Poster::connect(target, "/v1/token", "application/json")?;
+    let mut tokens = Vec::with_capacity(users.len());
+    for user in users {
+        let (status, body) = poster.post(format!(r#"{{"userId":"{user}"}}"#).as_bytes())?;
+        if !(200..300).contains(&status) {
+            bail!("no token: status {status}: {}", String::from_utf8_lossy(body));
+        }
+        let token: Token = serde_json::from_slice(body).context("the token is not understood")?;
+        tokens.push(token.token);
+    }
+    Ok(tokens)
+}

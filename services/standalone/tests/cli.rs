@@ -1,0 +1,225 @@
+//! The program as people and scripts run it, against a gateway of canned answers.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
+
+use std::path::Path;
+use std::process::Stdio;
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs the program; nothing of this process's environment reaches it.
+async fn tidings(arguments: &[&str], url: &str, stdin: &str) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tidings"))
+        .args(arguments)
+        .env_clear()
+        .env("TIDINGS_URL", url)
+        .env("TIDINGS_API_KEY", "key")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that does not read its input may be gone already.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes()).await;
+    let output = child.wait_with_output().await.unwrap();
+    Ran {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn problem(status: StatusCode, detail: &str) -> (StatusCode, String) {
+    (status, json!({ "status": status.as_u16(), "title": "No", "detail": detail }).to_string())
+}
+
+/// Refuses notifications for the user "bad" and answers "busy" for the user "busy".
+async fn notifications(headers: HeaderMap, body: String) -> (StatusCode, String) {
+    if headers["authorization"] != "Bearer key" {
+        return problem(StatusCode::UNAUTHORIZED, "wrong key");
+    }
+    let result = |line: &str| {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        match entry["userId"].as_str().unwrap() {
+            "bad" => json!({ "error": { "status": 400, "detail": "no such user" } }),
+            "again" => json!({ "id": entry["id"], "sequence": "7", "duplicate": true }),
+            _ => json!({ "id": entry["id"], "sequence": "7", "duplicate": false }),
+        }
+    };
+    if headers["content-type"] == "application/json" {
+        let answer = result(&body);
+        return match answer.get("error") {
+            Some(error) => (StatusCode::BAD_REQUEST, error.to_string()),
+            None => (StatusCode::ACCEPTED, answer.to_string()),
+        };
+    }
+    let results: Vec<_> = body.lines().map(result).collect();
+    (StatusCode::OK, json!({ "results": results }).to_string())
+}
+
+async fn token(headers: HeaderMap, body: String) -> (StatusCode, String) {
+    match headers["authorization"].to_str().unwrap() {
+        "Bearer key" if body.contains("jo") => (StatusCode::OK, json!({ "token": "t-key" }).to_string()),
+        "Bearer a.b.c" => (StatusCode::OK, json!({ "token": "t-jwt", "expiresAt": 5 }).to_string()),
+        _ => problem(StatusCode::FORBIDDEN, "not yours"),
+    }
+}
+
+async fn gateway() -> String {
+    let letters = json!({ "items": [
+        { "id": "1", "userId": "jo", "reason": "unreadable", "since": 951_782_400_000_u64 }
+    ] });
+    let router = Router::new()
+        .route("/v1/notifications", post(notifications))
+        .route("/v1/token", post(token))
+        .route(
+            "/v1/login",
+            post(|body: String| async move {
+                if body.contains("right") {
+                    (StatusCode::OK, json!({ "idToken": "a.b.c" }).to_string())
+                } else {
+                    problem(StatusCode::UNAUTHORIZED, "wrong password")
+                }
+            }),
+        )
+        .route("/v1/users", post(|body: String| async move { (StatusCode::CREATED, body) }))
+        .route(
+            "/v1/dead-letters",
+            get(move || async move { letters.to_string() })
+                .delete(|| async { json!({ "purged": 3 }).to_string() }),
+        )
+        .route(
+            "/v1/dead-letters/{id}/redrive",
+            post(|path: axum::extract::Path<String>| async move {
+                if path.0 == "1" {
+                    (StatusCode::OK, json!({ "redriven": 1 }).to_string())
+                } else {
+                    problem(StatusCode::NOT_FOUND, "there is none")
+                }
+            }),
+        );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+/// An address nobody listens on.
+async fn nobody() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+#[tokio::test]
+async fn one_notification_is_sent() {
+    let url = gateway().await;
+    let ran = tidings(&["send", "jo", "hello", "--text", "--id", "i"], &url, "").await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "accepted  i  sequence 7\n"), "{}", ran.stderr);
+    let ran = tidings(&["--json", "send", "again", "{}", "--id", "i"], &url, "").await;
+    let answer: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&answer["id"], &answer["duplicate"]), (&json!("i"), &json!(true)));
+    let ran = tidings(&["send", "jo", "hello"], &url, "").await;
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.starts_with("error: the payload is not JSON; plain text needs --text: "));
+    let ran = tidings(&["send", "bad", "{}"], &url, "").await;
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, "error: refused: no such user\n"));
+}
+
+#[tokio::test]
+async fn a_files_refused_lines_are_named() {
+    let url = gateway().await;
+    let file = "{\"userId\":\"jo\",\"message\":1}\n{\"userId\":\"bad\",\"payload\":1}\n{\"userId\":\"jo\"}\n\
+                {\"userId\":\"again\",\"payload\":null}\n";
+    let ran = tidings(&["send", "--file", "-"], &url, file).await;
+    let expected = "refused  line 3  the field \"payload\" is missing\nrefused  line 2  no such user\n\
+                    accepted 1  duplicate 1  refused 2\n";
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, expected), "{}", ran.stderr);
+    let ran = tidings(&["send", "--file", "-", "--json"], &url, file).await;
+    let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((lines[0]["line"].as_u64(), lines[1]["line"].as_u64()), (Some(3), Some(2)));
+    assert_eq!(lines[2], json!({ "accepted": 1, "duplicates": 1, "refused": 2, "unknown": 0 }));
+    let ran = tidings(&["send", "-f", "-"], &url, "{\"userId\":\"jo\",\"message\":1}").await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "accepted 1  duplicate 0  refused 0\n"));
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_answered_for_names_the_line() {
+    let url = nobody().await;
+    let ran = tidings(&["send", "-f", "-"], &url, "\n{\"userId\":\"jo\",\"message\":1}").await;
+    assert_eq!(ran.code, 69, "{}", ran.stderr);
+    assert!(ran.stderr.contains("stopped at line 2") && ran.stderr.contains("does not answer"));
+}
+
+#[tokio::test]
+async fn exit_codes_say_what_went_wrong() {
+    let (url, nobody) = (gateway().await, nobody().await);
+    for (arguments, url, code) in [
+        (&["token", "jo"][..], &url, 0),
+        (&["token", "else"], &url, 77),
+        (&["--api-key", "wrong", "send", "jo", "{}"], &url, 77),
+        (&["token", "jo"], &nobody, 69),
+        (&["listen", "else"], &url, 77),
+        (&["token", "j o"], &url, 2),
+        (&["nonsense"], &url, 2),
+        (&["token", "jo", "--url", "ftp://x"], &url, 2),
+        (&["--help"], &url, 0),
+    ] {
+        let ran = tidings(arguments, url, "").await;
+        assert_eq!(ran.code, code, "{arguments:?}: {}", ran.stderr);
+    }
+}
+
+#[tokio::test]
+async fn tokens_are_had_by_key_file_and_by_jwt() {
+    let url = gateway().await;
+    assert_eq!(tidings(&["token", "jo"], &url, "").await.stdout, "t-key\n");
+    assert_eq!(tidings(&["token", "--jwt", "a.b.c"], &url, "").await.stdout, "t-jwt\n");
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("api-key"), "key\n").unwrap();
+    let key_from = |path: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
+        command.args(["--url", &url, "token", "jo", "--data-dir"]).arg(path).env_clear();
+        command
+    };
+    let output = key_from(directory.path()).output().await.unwrap();
+    assert_eq!(output.stdout, b"t-key\n");
+    assert_ne!(key_from(Path::new("/nowhere")).output().await.unwrap().status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn users_are_added_and_log_in() {
+    let url = gateway().await;
+    let ran = tidings(&["user", "add", "jo", "--password-stdin", "--user-id", "u1"], &url, "right\n").await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "added  jo  user id u1\n"), "{}", ran.stderr);
+    let ran = tidings(&["user", "login", "jo", "--password-stdin"], &url, "right\n").await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "a.b.c\n"));
+    let ran = tidings(&["user", "login", "jo", "--password-stdin"], &url, "wrong\n").await;
+    assert_eq!((ran.code, ran.stderr.as_str()), (77, "error: not authorised: wrong password\n"));
+    let ran = tidings(&["user", "login", "jo"], &url, "right\n").await;
+    assert!(ran.code == 1 && ran.stderr.contains("--password-stdin"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_redriven_and_purged() {
+    let url = gateway().await;
+    let ran = tidings(&["dlq", "list"], &url, "").await;
+    let expected = "ID  SINCE (UTC)          USER  REASON\n1   2000-02-29 00:00:00  jo    unreadable\n";
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, expected), "{}", ran.stderr);
+    let ran = tidings(&["dlq", "redrive", "1", "2"], &url, "").await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, "redriven  1\nrefused  2  there is none\n"));
+    let ran = tidings(&["dlq", "purge", "--all"], &url, "").await;
+    assert!(ran.code == 1 && ran.stderr.contains("--yes"), "{}", ran.stderr);
+    let ran = tidings(&["dlq", "purge", "--all", "--yes"], &url, "").await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "purged  3\n"));
+    assert_eq!(tidings(&["dlq", "redrive"], &url, "").await.code, 2);
+}
