@@ -142,7 +142,7 @@ pub fn run_with<A: Into<OsString> + Clone>(
 fn run(cli: Cli, output: &mut Output) -> anyhow::Result<Exit> {
     let Cli { globals, command } = cli;
     match command.unwrap_or_else(|| Command::Serve(serve::Serve::default())) {
-        Command::Serve(command) => command.run(&globals),
+        Command::Serve(command) => command.run(&globals, output),
         Command::Bench(command) => command.run(&globals, output),
         Command::Config(command) => command.run(&globals, output),
         Command::Demo(command) => wait(command.run(output)),

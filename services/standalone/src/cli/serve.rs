@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Exit, Globals, host};
+use super::{Exit, Globals, Output, host};
 
 /// Run the server. Every setting can stand in the configuration file, see `tidings config default`.
 #[derive(Debug, Default, Args)]
@@ -31,8 +31,8 @@ pub(super) struct Settings {
 }
 
 impl Serve {
-    pub(super) fn run(self, globals: &Globals) -> anyhow::Result<Exit> {
-        host::serve(&self.settings, globals.data_dir.as_deref())?;
+    pub(super) fn run(self, globals: &Globals, output: &mut Output) -> anyhow::Result<Exit> {
+        host::serve(&self.settings, globals.data_dir.as_deref(), output)?;
         Ok(Exit::Ok)
     }
 }
