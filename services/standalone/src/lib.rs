@@ -1,5 +1,6 @@
 //! Tidings in one process.
 
+pub mod config;
 pub mod bench;
 pub mod cli;
 pub mod client;
@@ -9,4 +10,5 @@ pub mod identity;
 pub mod intake;
 mod own_server;
 pub mod server;
+pub mod workers;
 pub mod storage;

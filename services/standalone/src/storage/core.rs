@@ -137,14 +137,16 @@ impl<K> Core<K> {
         self.woken.notify_one();
     }
 
-    /// The next ready user. Whoever takes one lets the next receiver look as well.
+    /// The next ready user, counted as in flight. Whoever takes one lets the next receiver look as well.
     pub(super) fn next_ready(&self) -> Option<UserId> {
         let mut ready = lock(&self.ready);
-        let user = ready.pop_front();
+        let user = ready.pop_front()?;
+        // With the lock held, so that the user is always seen in the list or in flight.
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
         if !ready.is_empty() {
             self.woken.notify_one();
         }
-        user
+        Some(user)
     }
 
     /// Makes the user wait until `until`.

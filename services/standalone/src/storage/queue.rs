@@ -100,6 +100,7 @@ impl<K: Clock> Core<K> {
             if let Some(received) = self.start(user) {
                 return Ok(received);
             }
+            self.in_flight.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
@@ -119,7 +120,6 @@ impl<K: Clock> Core<K> {
                     }
                 }
                 Start::Run(entries) => {
-                    self.in_flight.fetch_add(1, Ordering::Relaxed);
                     return Some(Received { core: Arc::clone(self), user, entries, run, settled: false });
                 }
             }
@@ -190,12 +190,12 @@ impl<K: Clock> Core<K> {
             (state.wake(), failed, freed)
         });
         self.hot_bytes.fetch_sub(freed, Ordering::Relaxed);
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
         if let Some(receives) = failed {
             self.wait_until(self.clock.now().plus(visibility::after_failure(receives)), user.clone());
         }
         if wake {
             self.make_ready([user.clone()]);
         }
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

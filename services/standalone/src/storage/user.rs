@@ -315,6 +315,7 @@ impl User {
         let Some(queued) = self.queued(seq) else { return false };
         let fresh = !std::mem::replace(&mut queued.held, true);
         queued.notification = Arc::clone(notification);
+        queued.acknowledged = false;
         self.held += usize::from(fresh);
         self.rows.remove(&seq);
         if !pushed_to.is_empty() {

@@ -1,6 +1,5 @@
 //! Connections and the HTTP surface over real sockets, with everything behind them faked.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
-#![allow(dead_code)]
 
 mod lifecycle;
 mod management;

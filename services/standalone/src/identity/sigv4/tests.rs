@@ -147,6 +147,26 @@ fn what_botocore_signs_is_accepted() {
 }
 
 #[test]
+fn a_request_as_the_http_library_has_it_is_verified_as_well() {
+    use axum::http::{HeaderName, HeaderValue, Request as HttpRequest};
+    let botocore = Botocore::load();
+    for case in &botocore.cases {
+        let mut builder = HttpRequest::builder()
+            .method(case.method.as_str())
+            .uri(format!("http://example{}?{}", case.path, case.query).trim_end_matches('?'));
+        for (name, value) in &case.headers {
+            let name: HeaderName = name.parse().unwrap();
+            builder = builder.header(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        let (head, ()) = builder.body(()).unwrap().into_parts();
+        let parts = RequestParts::new(&head.method, &head.uri, &head.headers);
+        let now = Timestamp::from_millis(botocore.signed_at * 1000);
+        let verdict = verify(&botocore.key(), &parts, &sha256(case.body.as_bytes()), now);
+        assert_eq!(verdict.as_ref(), Ok(botocore.key().id()), "{}", case.name);
+    }
+}
+
+#[test]
 fn what_was_tampered_with_is_refused() {
     let botocore = Botocore::load();
     let (key, now) = (botocore.key(), botocore.signed_at);

@@ -1,0 +1,103 @@
+//! The configuration: one file, overridden by the environment.
+//!
+//! `default.toml` has every key with its default and says what it does; it is what a key is compared
+//! with, so that a wrong one is named together with the one that was meant.
+
+mod error;
+mod sections;
+mod span;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use error::{ConfigError, Origin};
+pub use sections::{
+    ConnectionsConfig, DispatcherConfig, Durability, HandshakeConfig, LogConfig, LogFormat, ServerConfig,
+    StoreConfig, TokensConfig,
+};
+pub use span::{InvalidSpan, OptionalSpan, Span};
+
+/// Every key with its default, and what it does.
+pub const DEFAULT: &str = include_str!("default.toml");
+
+/// The whole configuration. See `default.toml` for what each key does.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where everything durable is.
+    pub data_dir: PathBuf,
+    /// The HTTP surface.
+    pub server: ServerConfig,
+    /// How handshakes are decided.
+    pub handshake: HandshakeConfig,
+    /// Connect tokens.
+    pub tokens: TokensConfig,
+    /// The limits of connections.
+    pub connections: ConnectionsConfig,
+    /// The limits of runs.
+    pub dispatcher: DispatcherConfig,
+    /// The store.
+    pub store: StoreConfig,
+    /// Logs.
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// Reads `file`, if one is given, and what `environment` overrides of it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the file or the key.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let text = match file {
+            None => None,
+            Some(path) => Some(
+                std::fs::read_to_string(path)
+                    .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?,
+            ),
+        };
+        Self::from_text(text.as_deref().unwrap_or_default(), environment)
+    }
+
+    /// What the text of a file and the environment say.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key.
+    pub fn from_text(
+        file: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut table = table::defaults()?;
+        let overrides = file.parse().map_err(|source| ConfigError::Syntax(Box::new(source)))?;
+        table::merge_file(&mut table, overrides)?;
+        table::merge_environment(&mut table, environment)?;
+        let config: Self = table.try_into().map_err(|source| ConfigError::Value(Box::new(source)))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Checks what no single value's form can tell. Called by the constructors; call it again after a
+    /// flag has changed a value.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] naming the key and what is allowed.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if self.data_dir.as_os_str().is_empty() {
+            return Err(ConfigError::invalid("data_dir", "it is empty; give a directory"));
+        }
+        self.server.validate()?;
+        self.handshake.validate()?;
+        self.tokens.validate()?;
+        self.connections.validate()?;
+        self.dispatcher.validate()?;
+        self.store.validate()?;
+        self.log.validate()
+    }
+}
+
+#[cfg(test)]
+mod tests;

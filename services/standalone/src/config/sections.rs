@@ -1,0 +1,378 @@
+//! The sections of the configuration, what is allowed in them, and what they mean to the parts of the
+//! server.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use auth_token::{AuthorizerConfig, IssuerConfig, Methods};
+use contract_frames_v1::MAX_MESSAGE_BYTES;
+use dispatcher::core::run;
+use serde::Deserialize;
+use shared_telemetry::Format;
+use ws_edge::EdgeConfig;
+
+use super::{Config, ConfigError, OptionalSpan, Span};
+use crate::connections::Limits;
+use crate::server::{Settings, TlsFiles};
+
+/// The HTTP surface.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml says what each key does")]
+pub struct ServerConfig {
+    pub listen: SocketAddr,
+    pub tls_certificate: PathBuf,
+    pub tls_key: PathBuf,
+    pub authenticate: bool,
+    pub header_timeout: Span,
+    pub body_timeout: Span,
+    pub max_http_connections: usize,
+    pub max_body_bytes: usize,
+    pub max_bulk_body_bytes: usize,
+    pub shutdown_timeout: Span,
+}
+
+/// How handshakes are decided.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml says what each key does")]
+pub struct HandshakeConfig {
+    pub token: bool,
+    pub open: bool,
+}
+
+/// Connect tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml says what each key does")]
+pub struct TokensConfig {
+    pub issuer: String,
+    pub audience: String,
+    pub lifetime: Span,
+}
+
+/// The limits of connections.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml says what each key does")]
+pub struct ConnectionsConfig {
+    pub like_aws: bool,
+    pub max_message_bytes: usize,
+    pub keepalive: OptionalSpan,
+    pub idle_timeout: OptionalSpan,
+    pub max_age: OptionalSpan,
+    pub close_when_expired: bool,
+    pub buffer_bytes: usize,
+    pub write_timeout: Span,
+    pub connects_per_second: u32,
+}
+
+/// The limits of runs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml says what each key does")]
+pub struct DispatcherConfig {
+    pub inline_drain: usize,
+    pub replay_drain: usize,
+    pub page: usize,
+    pub grace: Span,
+    pub run_budget: Span,
+}
+
+/// When an accepted notification is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// When it is on disk.
+    Synced,
+    /// When the operating system has it.
+    Buffered,
+}
+
+/// The store.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml says what each key does")]
+pub struct StoreConfig {
+    pub durability: Durability,
+    pub reserve_bytes: u64,
+    pub cache_bytes: u64,
+    pub dedup_window: Span,
+    pub max_receive_count: u32,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Logs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml says what each key does")]
+pub struct LogConfig {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+fn at_least<T: Copy + PartialOrd + std::fmt::Debug>(
+    key: &'static str,
+    value: T,
+    least: T,
+) -> Result<(), ConfigError> {
+    if value < least {
+        return Err(ConfigError::invalid(key, format!("it is {value:?}; allowed are at least {least:?}")));
+    }
+    Ok(())
+}
+
+fn at_most<T: Copy + PartialOrd + std::fmt::Debug>(
+    key: &'static str,
+    value: T,
+    most: T,
+) -> Result<(), ConfigError> {
+    if value > most {
+        return Err(ConfigError::invalid(key, format!("it is {value:?}; allowed are at most {most:?}")));
+    }
+    Ok(())
+}
+
+fn optional_at_least(key: &'static str, value: OptionalSpan, least: Duration) -> Result<(), ConfigError> {
+    value.0.map_or(Ok(()), |value| at_least(key, value, least))
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+impl ServerConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        match (self.tls_certificate.as_os_str().is_empty(), self.tls_key.as_os_str().is_empty()) {
+            (true, false) => {
+                return Err(ConfigError::invalid(
+                    "server.tls_certificate",
+                    "it is empty, and server.tls_key is not; give both or none",
+                ));
+            }
+            (false, true) => {
+                return Err(ConfigError::invalid(
+                    "server.tls_key",
+                    "it is empty, and server.tls_certificate is not; give both or none",
+                ));
+            }
+            _ => {}
+        }
+        at_least("server.header_timeout", self.header_timeout.0, Duration::from_millis(100))?;
+        at_least("server.body_timeout", self.body_timeout.0, Duration::from_millis(100))?;
+        at_least("server.max_http_connections", self.max_http_connections, 1)?;
+        at_least("server.max_body_bytes", self.max_body_bytes, 1_024)?;
+        at_least("server.max_bulk_body_bytes", self.max_bulk_body_bytes, self.max_body_bytes)
+    }
+
+    /// The certificate's files, if there is to be TLS.
+    pub fn tls(&self) -> Option<TlsFiles> {
+        let Self { tls_certificate: certificate, tls_key: key, .. } = self;
+        (!key.as_os_str().is_empty()).then(|| TlsFiles { certificate: certificate.clone(), key: key.clone() })
+    }
+}
+
+impl HandshakeConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        if !self.token && !self.open {
+            let problem =
+                "no method is on, so nobody could connect; switch on handshake.token or handshake.open";
+            return Err(ConfigError::invalid("handshake.token", problem));
+        }
+        Ok(())
+    }
+}
+
+impl TokensConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        for (key, value) in [("tokens.issuer", &self.issuer), ("tokens.audience", &self.audience)] {
+            if value.is_empty() || value.len() > 256 {
+                return Err(ConfigError::invalid(key, "it must have 1 to 256 characters"));
+            }
+        }
+        at_least("tokens.lifetime", self.lifetime.0, SECOND)?;
+        at_most("tokens.lifetime", self.lifetime.0, Duration::from_hours(1))
+    }
+
+    /// How tokens are issued.
+    pub fn issuer(&self) -> IssuerConfig {
+        IssuerConfig { lifetime: self.lifetime.0, ..IssuerConfig::new(&self.issuer, &self.audience) }
+    }
+}
+
+impl ConnectionsConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        at_least("connections.max_message_bytes", self.max_message_bytes, 1_024)?;
+        at_most("connections.max_message_bytes", self.max_message_bytes, MAX_MESSAGE_BYTES)?;
+        optional_at_least("connections.keepalive", self.keepalive, SECOND)?;
+        optional_at_least("connections.idle_timeout", self.idle_timeout, SECOND)?;
+        optional_at_least("connections.max_age", self.max_age, SECOND)?;
+        at_least("connections.buffer_bytes", self.buffer_bytes, 1_024)?;
+        at_least("connections.write_timeout", self.write_timeout.0, SECOND)
+    }
+
+    /// The limits each connection has.
+    pub fn limits(&self) -> Limits {
+        let limits = Limits {
+            buffer_bytes: self.buffer_bytes,
+            write_timeout: self.write_timeout.0,
+            keepalive: self.keepalive.0,
+            idle_timeout: self.idle_timeout.0,
+            max_age: self.max_age.0,
+            close_when_expired: self.close_when_expired,
+            max_message_bytes: self.max_message_bytes,
+            max_frame_bytes: MAX_MESSAGE_BYTES,
+            ..Limits::default()
+        };
+        if self.like_aws { limits.like_aws() } else { limits }
+    }
+}
+
+impl DispatcherConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        at_least("dispatcher.replay_drain", self.replay_drain, 1)?;
+        at_least("dispatcher.page", self.page, 1)?;
+        at_most("dispatcher.page", self.page, 10_000)?;
+        at_most("dispatcher.grace", self.grace.0, Duration::from_mins(1))?;
+        at_least("dispatcher.run_budget", self.run_budget.0, Duration::from_millis(100))
+    }
+
+    /// How the dispatcher works.
+    pub fn settings(&self) -> dispatcher::Settings {
+        let limits = run::Limits {
+            inline_drain: self.inline_drain,
+            replay_drain: self.replay_drain,
+            page: self.page,
+            grace: self.grace.0,
+            ..run::Limits::default()
+        };
+        dispatcher::Settings { limits, ..dispatcher::Settings::default() }
+    }
+}
+
+impl StoreConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        at_least("store.cache_bytes", self.cache_bytes, 1024 * 1024)?;
+        at_most("store.dedup_window", self.dedup_window.0, Duration::from_hours(24))?;
+        at_least("store.max_receive_count", self.max_receive_count, 1)
+    }
+}
+
+impl LogConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        shared_telemetry::parse_filter(&self.level).map(drop).map_err(|_| {
+            let problem = format!(
+                "{:?} is no level; allowed are error, warn, info, debug, trace and off, or levels by module: \
+                 \"info,tidings=debug\"",
+                self.level
+            );
+            ConfigError::invalid("log.level", problem)
+        })
+    }
+
+    /// How log lines look.
+    pub const fn format(&self) -> Format {
+        match self.format {
+            LogFormat::Human => Format::Human,
+            LogFormat::Json => Format::Json,
+        }
+    }
+}
+
+impl Config {
+    /// How the server serves.
+    pub fn server(&self) -> Settings {
+        let ServerConfig { listen, authenticate, max_http_connections, .. } = self.server;
+        let configured =
+            (self.connections.connects_per_second > 0).then_some(self.connections.connects_per_second);
+        Settings {
+            listen,
+            authenticate,
+            header_timeout: self.server.header_timeout.0,
+            body_timeout: self.server.body_timeout.0,
+            max_http_connections,
+            connects_per_second: if self.connections.like_aws { Some(500) } else { configured },
+            max_body_bytes: self.server.max_body_bytes,
+            max_bulk_body_bytes: self.server.max_bulk_body_bytes,
+            shutdown_timeout: self.server.shutdown_timeout.0,
+        }
+    }
+
+    /// How handshakes are decided.
+    pub fn authorizer(&self) -> AuthorizerConfig {
+        let methods = Methods { token: self.handshake.token, open: self.handshake.open };
+        AuthorizerConfig { methods, ..AuthorizerConfig::new(&self.tokens.issuer, &self.tokens.audience) }
+    }
+
+    /// The edge's limits.
+    pub fn edge(&self) -> EdgeConfig {
+        EdgeConfig { max_message_bytes: self.connections.limits().max_message_bytes, ..EdgeConfig::default() }
+    }
+}
+
+impl Default for Config {
+    /// As in `default.toml`.
+    fn default() -> Self {
+        let off = OptionalSpan(None);
+        let Settings { listen, authenticate, header_timeout, body_timeout, max_http_connections, .. } =
+            Settings::default();
+        let Settings { max_body_bytes, max_bulk_body_bytes, shutdown_timeout, .. } = Settings::default();
+        let Limits { buffer_bytes, write_timeout, keepalive, max_message_bytes, .. } = Limits::default();
+        let run::Limits { inline_drain, replay_drain, page, .. } = run::Limits::default();
+        Self {
+            data_dir: "tidings-data".into(),
+            server: ServerConfig {
+                listen,
+                tls_certificate: PathBuf::new(),
+                tls_key: PathBuf::new(),
+                authenticate,
+                header_timeout: Span(header_timeout),
+                body_timeout: Span(body_timeout),
+                max_http_connections,
+                max_body_bytes,
+                max_bulk_body_bytes,
+                shutdown_timeout: Span(shutdown_timeout),
+            },
+            handshake: HandshakeConfig { token: true, open: false },
+            tokens: TokensConfig {
+                issuer: "tidings".to_owned(),
+                audience: "tidings".to_owned(),
+                lifetime: Span(contract_identity_v1::TOKEN_LIFETIME),
+            },
+            connections: ConnectionsConfig {
+                like_aws: false,
+                max_message_bytes,
+                keepalive: OptionalSpan(keepalive),
+                idle_timeout: off,
+                max_age: off,
+                close_when_expired: false,
+                buffer_bytes,
+                write_timeout: Span(write_timeout),
+                connects_per_second: 0,
+            },
+            dispatcher: DispatcherConfig {
+                inline_drain,
+                replay_drain,
+                page,
+                grace: Span(Duration::ZERO),
+                run_budget: Span(Duration::from_secs(10)),
+            },
+            store: StoreConfig {
+                durability: Durability::Synced,
+                reserve_bytes: 512 * 1024 * 1024,
+                cache_bytes: 64 * 1024 * 1024,
+                dedup_window: Span(Duration::from_mins(5)),
+                max_receive_count: 100,
+            },
+            log: LogConfig { format: LogFormat::Human, level: "info".to_owned() },
+        }
+    }
+}

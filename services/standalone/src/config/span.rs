@@ -1,0 +1,100 @@
+//! Durations as people write them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// A duration, written `250ms`, `30s`, `10m` or `2h`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Span(pub Duration);
+
+/// A [`Span`], or `off`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct OptionalSpan(pub Option<Duration>);
+
+/// Text that is no duration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{found:?} is not a duration; write a number and a unit: 250ms, 30s, 10m, 2h{}", if *optional { ", or off" } else { "" })]
+pub struct InvalidSpan {
+    found: String,
+    optional: bool,
+}
+
+impl FromStr for Span {
+    type Err = InvalidSpan;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || InvalidSpan { found: text.chars().take(64).collect(), optional: false };
+        let split = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(invalid)?;
+        let (number, unit) = text.split_at(split);
+        let number: u32 = number.parse().map_err(|_| invalid())?;
+        let one = match unit.trim_start() {
+            "ms" => Duration::from_millis(1),
+            "s" => Duration::from_secs(1),
+            "m" => Duration::from_mins(1),
+            "h" => Duration::from_hours(1),
+            _ => return Err(invalid()),
+        };
+        Ok(Self(one * number))
+    }
+}
+
+impl FromStr for OptionalSpan {
+    type Err = InvalidSpan;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        let span: Span = text.parse().map_err(|error| InvalidSpan { optional: true, ..error })?;
+        Ok(Self(Some(span.0)))
+    }
+}
+
+macro_rules! by_text {
+    ($name:ident) => {
+        impl TryFrom<String> for $name {
+            type Error = InvalidSpan;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+by_text!(Span);
+by_text!(OptionalSpan);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_known() {
+        let spans =
+            ["250ms", "30s", "10m", "2 h", "0s"].map(|text| text.parse::<Span>().unwrap().0.as_millis());
+        assert_eq!(spans, [250, 30_000, 600_000, 7_200_000, 0]);
+        assert_eq!("off".parse(), Ok(OptionalSpan(None)));
+        assert_eq!("1s".parse(), Ok(OptionalSpan(Some(Duration::from_secs(1)))));
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused() {
+        for text in ["", "30", "s", "-1s", "1.5s", "1d", "off", "99999999999s"] {
+            let error = text.parse::<Span>().unwrap_err().to_string();
+            assert!(error.contains("250ms") && !error.contains("or off"), "{error}");
+        }
+        assert!("never".parse::<OptionalSpan>().unwrap_err().to_string().contains("or off"));
+    }
+}

@@ -1,0 +1,241 @@
+//! The four services over their embedded adapters, as the server sees them.
+
+use std::sync::Arc;
+
+use auth_token::{Authorizer, AuthorizerConfig, Handshake, IssueError, IssuedToken, Issuer, IssuerConfig, Refusal, Subject};
+use axum::http::request::Parts;
+use contract_connections_v1::ConnectionKey;
+use contract_frames_v1::ServerFrame;
+use contract_identity_v1::Principal;
+use contract_notifications_v1::Sequence;
+use sha2::{Digest as _, Sha256};
+use shared_ports::{Clock, PortError, SystemClock};
+use ws_edge::{Admission, ConnectError, ConnectRequest, Edge, EdgeConfig, MessageRequest};
+
+use crate::connections::Registry;
+use crate::identity::accounts::{Account, AccountError, Accounts, LoginError, Password};
+use crate::identity::cipher::LocalCipher;
+use crate::identity::credentials::Credentials;
+use crate::identity::jwt::{JwtIssueError, JwtIssuer, JwtSubject};
+use crate::identity::sigv4::{self, RequestParts};
+use crate::identity::tokens::{DEFAULT_CAPACITY, MemoryTokens};
+use crate::server::{AddUserError, AuthError, DeadLetter, Login, NewUser, Services, Which};
+use crate::storage::{self, AcceptError, Accepted, Store, StoreError, Submission, Table};
+
+/// Dead letters read at once when all are redriven or purged.
+const DEAD_LETTERS_AT_ONCE: usize = 500;
+
+/// What the runtime is made with.
+pub struct RuntimeConfig {
+    /// The edge's limits.
+    pub edge: EdgeConfig,
+    /// How handshakes are decided; its issuer and audience are also those of the tokens issued.
+    pub authorizer: AuthorizerConfig,
+    /// How long a connect token is good for.
+    pub token_lifetime: std::time::Duration,
+}
+
+/// The services of this process.
+pub struct Runtime {
+    clock: SystemClock,
+    store: Store<SystemClock>,
+    edge: Edge<Registry, Store<SystemClock>, SystemClock>,
+    issuer: Issuer<LocalCipher, MemoryTokens<SystemClock>, SystemClock>,
+    authorizer: Authorizer<LocalCipher, MemoryTokens<SystemClock>, SystemClock>,
+    accounts: Accounts<Table<SystemClock>>,
+    jwt: JwtIssuer,
+    credentials: Credentials,
+}
+
+impl Runtime {
+    /// Puts the services together.
+    ///
+    /// # Errors
+    /// [`JwtIssueError`] when the stored signing key is none.
+    pub fn new(
+        config: RuntimeConfig,
+        store: Store<SystemClock>,
+        registry: Registry,
+        credentials: Credentials,
+    ) -> Result<Self, JwtIssueError> {
+        let RuntimeConfig { edge, authorizer, token_lifetime } = config;
+        let clock = SystemClock;
+        let (issuer, audience) = (authorizer.issuer.clone(), authorizer.audience.clone());
+        let tokens = MemoryTokens::new(DEFAULT_CAPACITY, clock);
+        let cipher = || LocalCipher::new(&credentials.cipher_key);
+        let jwt = JwtIssuer::new(&credentials.signing_seed, issuer.clone(), audience.clone())?;
+        let issuer_config = IssuerConfig { issuer, audience, lifetime: token_lifetime };
+        Ok(Self {
+            clock,
+            edge: Edge::new(registry, store.clone(), clock, edge),
+            issuer: Issuer::new(cipher(), tokens.clone(), clock, issuer_config),
+            authorizer: Authorizer::new(cipher(), tokens, clock, authorizer),
+            accounts: Accounts::new(store.table("users")),
+            jwt,
+            credentials,
+            store,
+        })
+    }
+
+    /// Does something with every dead letter, page by page.
+    async fn with_all_dead_letters<F>(&self, mut act: impl FnMut(Vec<Sequence>) -> F) -> Result<usize, PortError>
+    where
+        F: Future<Output = Result<usize, StoreError>>,
+    {
+        let (mut after, mut count) = (None, 0);
+        loop {
+            let page = self.store.dead_letters(after, DEAD_LETTERS_AT_ONCE).await.map_err(port_error)?;
+            let ids: Vec<_> = page.letters.iter().map(|letter| letter.id).collect();
+            after = ids.last().copied();
+            if ids.is_empty() {
+                return Ok(count);
+            }
+            count += act(ids).await.map_err(port_error)?;
+            if !page.more {
+                return Ok(count);
+            }
+        }
+    }
+}
+
+impl Services for Runtime {
+    async fn accept(&self, submissions: Vec<Submission>) -> Result<Vec<Accepted>, AcceptError> {
+        self.store.accept(submissions).await
+    }
+
+    fn check_api_key(&self, key: &str) -> Result<(), AuthError> {
+        if self.credentials.api_key.matches(key.as_bytes()) {
+            Ok(())
+        } else {
+            Err(AuthError::Refused("the API key is not this server's".to_owned()))
+        }
+    }
+
+    fn check_signature(&self, request: &Parts, body: &[u8]) -> Result<(), AuthError> {
+        let parts = RequestParts::new(&request.method, &request.uri, &request.headers);
+        let body_sha256 = Sha256::digest(body).into();
+        sigv4::verify(&self.credentials.access_key, &parts, &body_sha256, self.clock.now())
+            .map(drop)
+            .map_err(|error| AuthError::Refused(error.to_string()))
+    }
+
+    async fn authorize(&self, handshake: &Handshake) -> Result<Principal, Refusal> {
+        self.authorizer.authorize(handshake).await
+    }
+
+    async fn connect(&self, principal: &Principal, request: ConnectRequest) -> Result<Admission, ConnectError> {
+        self.edge.connect(principal, request).await
+    }
+
+    async fn message(&self, principal: &Principal, request: MessageRequest<'_>) -> Option<ServerFrame> {
+        self.edge.message(principal, request).await
+    }
+
+    async fn disconnect(&self, key: &ConnectionKey) -> Result<(), PortError> {
+        self.store.connection_closed(key);
+        self.edge.disconnect(key).await
+    }
+
+    fn verify_user(&self, jwt: &str) -> Result<Subject, AuthError> {
+        let verified = self.jwt.verify(jwt, self.clock.now());
+        let JwtSubject { user_id, username } =
+            verified.map_err(|error| AuthError::Refused(format!("the ID token is refused: {error}")))?.subject;
+        Ok(Subject { user_id, username, hubs: Vec::new() })
+    }
+
+    async fn issue_token(&self, subject: Subject) -> Result<IssuedToken, IssueError> {
+        self.issuer.issue(subject).await
+    }
+
+    async fn login(&self, username: &str, password: &str) -> Result<Login, AuthError> {
+        let refused = || AuthError::Refused(LoginError::Refused.to_string());
+        // No account has a password that breaks the rules.
+        let password = Password::new(password.to_owned()).map_err(|_| refused())?;
+        let account = self.accounts.verify(username, password).await.map_err(|error| match error {
+            LoginError::Refused => refused(),
+            LoginError::Undecided(source) => AuthError::Unavailable(source.into()),
+        })?;
+        let subject = JwtSubject { username: account.user_id.to_string(), user_id: account.user_id };
+        let issued = self
+            .jwt
+            .issue(subject, self.clock.now())
+            .map_err(|source| AuthError::Unavailable(source.into()))?;
+        Ok(Login { id_token: issued.token, expires_at: issued.expires_at })
+    }
+
+    async fn add_user(&self, NewUser { user_id, password }: NewUser) -> Result<Account, AddUserError> {
+        let password = Password::new(password).map_err(|error| AddUserError::Invalid(error.to_string()))?;
+        self.accounts.add(&user_id, password, self.clock.now()).await.map_err(|error| match error {
+            AccountError::UserAlreadyExists { .. } => AddUserError::Exists,
+            source => AddUserError::Unavailable(source.into()),
+        })
+    }
+
+    async fn users(&self) -> Result<Vec<Account>, PortError> {
+        self.accounts.list().await.map_err(|source| PortError::retryable("listing the users", source))
+    }
+
+    fn jwks(&self) -> String {
+        // Strings only: nothing here can fail to serialize.
+        serde_json::to_string(&self.jwt.jwks()).unwrap_or_default()
+    }
+
+    async fn dead_letters(&self, after: Option<&str>, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
+        let after = after.map(str::parse).transpose();
+        let after = after.map_err(|source| PortError::permanent("listing dead letters", source))?;
+        let page = self.store.dead_letters(after, limit).await.map_err(port_error)?;
+        Ok(page.letters.into_iter().map(|letter| dead_letter(letter, false)).collect())
+    }
+
+    async fn dead_letter(&self, id: &str) -> Result<Option<DeadLetter>, PortError> {
+        let Ok(id) = id.parse() else { return Ok(None) };
+        let letter = self.store.dead_letter(id).await.map_err(port_error)?;
+        Ok(letter.map(|letter| dead_letter(letter, true)))
+    }
+
+    async fn redrive(&self, which: Which) -> Result<usize, PortError> {
+        let redrive = |ids: Vec<Sequence>| async move { Ok(self.store.redrive(&ids).await?.accepted.len()) };
+        match which {
+            Which::All => self.with_all_dead_letters(redrive).await,
+            Which::One(id) => match id.parse() {
+                Ok(id) => redrive(vec![id]).await.map_err(port_error),
+                Err(_) => Ok(0),
+            },
+        }
+    }
+
+    async fn purge(&self, which: Which) -> Result<usize, PortError> {
+        let purge = |ids: Vec<Sequence>| async move { self.store.purge(&ids).await };
+        match which {
+            Which::All => self.with_all_dead_letters(purge).await,
+            Which::One(id) => match id.parse() {
+                Ok(id) => purge(vec![id]).await.map_err(port_error),
+                Err(_) => Ok(0),
+            },
+        }
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        if self.store.is_ready() {
+            Ok(())
+        } else {
+            Err("notifications can't be accepted: the disk is full or fails".to_owned())
+        }
+    }
+}
+
+fn port_error(error: StoreError) -> PortError {
+    PortError::retryable("using the dead letters", error)
+}
+
+fn dead_letter(letter: storage::DeadLetter, whole: bool) -> DeadLetter {
+    let storage::DeadLetter { id, user_id, reason, at, notification, .. } = letter;
+    DeadLetter {
+        id: id.to_string(),
+        user_id,
+        notification_id: notification.as_ref().map(|notification| notification.id.clone()),
+        reason,
+        since: at,
+        notification: notification.filter(|_| whole),
+    }
+}

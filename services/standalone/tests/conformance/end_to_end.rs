@@ -1,0 +1,259 @@
+//! The store under the real dispatcher and replayer, driven by the workers; and how fast that is.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use contract_connections_v1::{Connection, ConnectionId, ConnectionKey, FrameFormat};
+use contract_notifications_v1::{Sequence, Timestamp, UserId, Version1};
+use dispatcher::Dispatcher;
+use dispatcher::ports::{Connections, Mailbox as _, PageQuery, Push, Pushed};
+use replayer::{Replayer, ReplayerConfig};
+use shared_conformance::{connection, user};
+use shared_ports::{PortError, SystemClock};
+use tidings::storage::{LastKey, StorageSettings, Store};
+use tidings::workers::{WorkerSettings, run_dispatcher, run_replayer};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::support::submissions;
+
+/// Connections, and what was pushed to each.
+#[derive(Clone, Default)]
+struct World {
+    rows: Arc<Mutex<HashMap<UserId, Connection>>>,
+    pushed: Arc<Mutex<HashMap<UserId, Vec<Bytes>>>>,
+}
+
+impl Connections for World {
+    async fn list(&self, user: &UserId) -> Result<Vec<Connection>, PortError> {
+        Ok(self.rows.lock().unwrap().get(user).cloned().into_iter().collect())
+    }
+
+    async fn forget(&self, _: &UserId, _: &ConnectionId, _: Timestamp) -> Result<(), PortError> {
+        Ok(())
+    }
+}
+
+impl Push for World {
+    async fn push(&self, user: &UserId, _: &ConnectionId, frames: Vec<Bytes>) -> Pushed {
+        let accepted = frames.len();
+        self.pushed.lock().unwrap().entry(user.clone()).or_default().extend(frames);
+        Pushed { accepted, error: None }
+    }
+}
+
+impl World {
+    fn connect(&self, user: &UserId, format: FrameFormat) -> ConnectionKey {
+        let row = Connection {
+            version: Version1,
+            user_id: user.clone(),
+            connection_id: connection("c"),
+            connected_at: Timestamp::from_millis(0),
+            acknowledges: false,
+            format,
+            expires_at: None,
+            ttl: 0,
+        };
+        let key = ConnectionKey::from(&row);
+        self.rows.lock().unwrap().insert(user.clone(), row);
+        key
+    }
+
+    fn payloads(&self, user: &UserId) -> Vec<u64> {
+        let pushed = self.pushed.lock().unwrap();
+        let frames = pushed.get(user).map(Vec::as_slice).unwrap_or_default();
+        frames.iter().map(|frame| std::str::from_utf8(frame).unwrap().parse().unwrap()).collect()
+    }
+}
+
+/// A store with its workers.
+struct Running {
+    store: Store<SystemClock>,
+    world: World,
+    inserted: mpsc::UnboundedSender<ConnectionKey>,
+    stop: [oneshot::Sender<()>; 2],
+    workers: [tokio::task::JoinHandle<()>; 2],
+    _dir: tempfile::TempDir,
+}
+
+fn start(settings: StorageSettings) -> Running {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), settings, SystemClock).unwrap();
+    let world = World::default();
+    let dispatcher = Arc::new(Dispatcher {
+        connections: world.clone(),
+        mailbox: store.clone(),
+        push: world.clone(),
+        queue: store.clone(),
+        clock: SystemClock,
+        settings: dispatcher::Settings::default(),
+    });
+    let replayer =
+        Replayer::new(LastKey(store.clone()), store.clone(), SystemClock, ReplayerConfig::default());
+    let (inserted, records) = mpsc::unbounded_channel();
+    let (stop_one, one) = oneshot::channel::<()>();
+    let (stop_other, other) = oneshot::channel::<()>();
+    let settings = WorkerSettings::default();
+    let dispatching = {
+        let store = store.clone();
+        tokio::spawn(
+            async move { run_dispatcher(store, dispatcher, settings, async { _ = one.await }).await },
+        )
+    };
+    let replaying = tokio::spawn(async move {
+        run_replayer(records, Arc::new(replayer), SystemClock, settings, async { _ = other.await }).await;
+    });
+    let workers = [dispatching, replaying];
+    Running { store, world, inserted, stop: [stop_one, stop_other], workers, _dir: dir }
+}
+
+impl Running {
+    /// Waits until there is nothing to dispatch.
+    async fn quiet(&self) {
+        loop {
+            self.store.flush().await.unwrap();
+            let stats = self.store.stats();
+            if stats.ready_users == 0 && stats.runs_in_flight == 0 && stats.queued_bytes == 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn stop(self) {
+        drop(self.stop);
+        for worker in self.workers {
+            worker.await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn held_then_replayed_then_live_all_in_order() {
+    let running = start(crate::support::settings());
+    let a = user("a");
+    running.store.accept(submissions(&a, 0..1_500)).await.unwrap();
+    running.quiet().await;
+    assert_eq!(running.store.stats().users_in_memory, 0, "nothing is kept in memory of who is away");
+    running.inserted.send(running.world.connect(&a, FrameFormat::Raw)).unwrap();
+    running.store.accept(submissions(&a, 1_500..1_600)).await.unwrap();
+    running.store.accept(submissions(&a, 1_600..1_700)).await.unwrap();
+    let start = Instant::now();
+    while running.world.payloads(&a).len() < 1_700 {
+        assert!(start.elapsed() < Duration::from_secs(30), "{}", running.world.payloads(&a).len());
+        tokio::task::yield_now().await;
+    }
+    running.quiet().await;
+    assert_eq!(running.world.payloads(&a), (0..1_700).collect::<Vec<_>>());
+    let due_for = vec![connection("c")];
+    let query = PageQuery { after: None, up_to: Sequence::MAX, due_for, limit: 10 };
+    assert_eq!(running.store.page(&a, query).await.unwrap().rows, []);
+    running.stop().await;
+}
+
+/// `cargo test --release -p tidings --test conformance -- --ignored --nocapture measured`
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn measured() {
+    const USERS: u64 = 1_000;
+    const SECONDS: u64 = 5;
+    let text = "x".repeat(254);
+    let payload = contract_notifications_v1::Payload::from_value(&text).unwrap();
+    let batch = |users: &[UserId], seed: u64| {
+        let mut batch = Vec::with_capacity(1_000);
+        for n in 0..1_000 {
+            let name = &users[usize::try_from((seed + n * 7) % USERS).unwrap()];
+            let mut one = submissions(name, [seed * 1_000 + n]).remove(0);
+            one.notification.payload = payload.clone();
+            batch.push(one);
+        }
+        batch
+    };
+    for dispatching in [false, true] {
+        let users: Vec<_> = (0..USERS).map(|n| user(&format!("user-{n}"))).collect();
+        let running = start(StorageSettings::default());
+        if !dispatching {
+            running.workers[0].abort();
+        }
+        let begun = Instant::now();
+        let cpu = cpu();
+        let producers: Vec<_> = (0..16)
+            .map(|producer| {
+                let (store, users) = (running.store.clone(), users.clone());
+                let batch = batch(&users, producer);
+                tokio::spawn(async move {
+                    let mut count = 0;
+                    while begun.elapsed() < Duration::from_secs(SECONDS) {
+                        count += store.accept(batch.clone()).await.unwrap().len();
+                    }
+                    count
+                })
+            })
+            .collect();
+        let mut count = 0;
+        for producer in producers {
+            count += producer.await.unwrap();
+        }
+        if dispatching {
+            running.quiet().await;
+        }
+        let (elapsed, spent) = (begun.elapsed().as_secs_f64(), self::cpu() - cpu);
+        println!(
+            "16 x 1,000, dispatched to nobody: {dispatching}: {:.0}/s, {:.2} us of CPU each, {:?}",
+            count as f64 / elapsed,
+            spent * 1e6 / count as f64,
+            running.store.stats()
+        );
+        if dispatching {
+            let begun = Instant::now();
+            let mut rows = 0;
+            for name in &users {
+                let mut after = None;
+                loop {
+                    let query =
+                        PageQuery { after, up_to: Sequence::MAX, due_for: vec![connection("c")], limit: 100 };
+                    let page = running.store.page(name, query).await.unwrap();
+                    rows += page.rows.len();
+                    after = page.rows.last().map(|row| row.sequence);
+                    if !page.more {
+                        break;
+                    }
+                }
+            }
+            println!("page reads: {:.0} rows/s of {rows}", rows as f64 / begun.elapsed().as_secs_f64());
+            let (begun, cpu) = (Instant::now(), self::cpu());
+            for name in &users {
+                running.inserted.send(running.world.connect(name, FrameFormat::Batch)).unwrap();
+            }
+            loop {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                let keys =
+                    async |name| replayer::ports::MailboxKeys::keys(&running.store, name, None, 1).await;
+                let mut left = 0;
+                for name in &users {
+                    left += keys(name).await.unwrap().sequences.len();
+                }
+                if left == 0 {
+                    break;
+                }
+            }
+            let elapsed = begun.elapsed().as_secs_f64();
+            println!(
+                "replayed to all: {:.0} rows/s, {:.2} us of CPU each",
+                rows as f64 / elapsed,
+                (self::cpu() - cpu) * 1e6 / rows as f64
+            );
+        }
+        if dispatching {
+            running.stop().await;
+        }
+    }
+}
+
+/// Seconds of processor time this process has used.
+fn cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<f64> = stat.split_whitespace().skip(13).take(2).filter_map(|n| n.parse().ok()).collect();
+    fields.iter().sum::<f64>() / 100.0
+}
