@@ -71,13 +71,26 @@ impl Config {
         file: &str,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
+        let table = Self::effective(file, environment)?;
+        let config: Self = table.try_into().map_err(|source| ConfigError::Value(Box::new(source)))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Every key with the value the text of a file and the environment give it, for people to see. There are
+    /// no secrets among them.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming a key that does not exist or has a value of another type.
+    pub fn effective(
+        file: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<toml::Table, ConfigError> {
         let mut table = table::defaults()?;
         let overrides = file.parse().map_err(|source| ConfigError::Syntax(Box::new(source)))?;
         table::merge_file(&mut table, overrides)?;
         table::merge_environment(&mut table, environment)?;
-        let config: Self = table.try_into().map_err(|source| ConfigError::Value(Box::new(source)))?;
-        config.validate()?;
-        Ok(config)
+        Ok(table)
     }
 
     /// Checks what no single value's form can tell. Called by the constructors; call it again after a
