@@ -1,4 +1,8 @@
 //! The `tidings` program, built with the end-to-end suites so that they can start it, kill it and start it
 //! again.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tidings::cli::main()
+}

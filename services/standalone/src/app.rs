@@ -1,19 +1,153 @@
 //! The program: from its configuration to a server that runs until it is told to stop.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use contract_connections_v1::ConnectionKey;
 use dispatcher::Dispatcher;
+use metrics_exporter_prometheus::PrometheusHandle;
 use replayer::{Replayer, ReplayerConfig};
 use shared_ports::SystemClock;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
 use crate::connections::{Registry, run_sweeper};
-use crate::identity::credentials::Credentials;
+use crate::identity::credentials::{Credentials, CredentialsError};
+use crate::identity::jwt::JwtIssueError;
 use crate::runtime::{Runtime, RuntimeConfig};
-use crate::server::{self, Server, TlsKeys};
-use crate::storage::{LastKey, Store};
-use crate::workers::{run_dispatcher, run_replayer};
+use crate::server::{BindError, Server, TlsError};
+use crate::storage::{LastKey, OpenError, Store};
+use crate::workers::{WorkerSettings, run_dispatcher, run_replayer};
+
+/// How often the metrics put away what they hold in memory.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+type SystemStore = Store<SystemClock>;
+type SystemDispatcher = Dispatcher<Registry, SystemStore, Registry, SystemStore, SystemClock>;
+
+/// Why the program can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The server's secrets.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// The stored signing key.
+    #[error(transparent)]
+    SigningKey(#[from] JwtIssueError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The TLS certificate or key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The address.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The address it listens on can't be found out.
+    #[error("the address listened on is not known")]
+    Address(#[source] std::io::Error),
+}
+
+/// A server that is ready to run: its store is open, and clients that connect wait for it.
+pub struct App {
+    server: Server<Runtime>,
+    address: SocketAddr,
+    tls: bool,
+    registry: Registry,
+    inserted: mpsc::UnboundedReceiver<ConnectionKey>,
+    store: SystemStore,
+    dispatcher: Arc<SystemDispatcher>,
+    workers: WorkerSettings,
+    metrics: Option<PrometheusHandle>,
+}
+
+impl App {
+    /// Opens the store, makes the server's secrets at the first start, and begins to listen.
+    ///
+    /// `metrics` is what `/metrics` shows; without it that route says that nothing is recorded.
+    ///
+    /// # Errors
+    /// [`BuildError`] saying what is in the way.
+    pub async fn build(config: &Config, metrics: Option<PrometheusHandle>) -> Result<Self, BuildError> {
+        let clock = SystemClock;
+        let credentials = Credentials::load_or_create(&config.data_dir)?;
+        let tls = config.server.tls().map(|files| files.load()).transpose()?;
+        let secure = tls.is_some();
+        let store = Store::open(&config.data_dir.join("store"), config.store.settings(), clock)?;
+        let (sender, inserted) = mpsc::unbounded_channel();
+        let registry = Registry::new(sender, config.connections.limits());
+        let runtime_config = RuntimeConfig {
+            edge: config.edge(),
+            authorizer: config.authorizer(),
+            issuer: config.tokens.issuer(),
+        };
+        let runtime = Runtime::new(runtime_config, store.clone(), registry.clone(), credentials)?;
+        let server =
+            Server::bind(config.server(), tls, Arc::new(runtime), registry.clone(), metrics.clone()).await?;
+        let dispatcher = Arc::new(Dispatcher {
+            connections: registry.clone(),
+            mailbox: store.clone(),
+            push: registry.clone(),
+            queue: store.clone(),
+            clock,
+            settings: config.dispatcher.settings(),
+        });
+        let workers =
+            WorkerSettings { run_budget: config.dispatcher.run_budget.0, ..WorkerSettings::default() };
+        let address = server.local_addr().map_err(BuildError::Address)?;
+        Ok(Self { server, address, tls: secure, registry, inserted, store, dispatcher, workers, metrics })
+    }
+
+    /// Where the server is reached from this machine.
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.tls { "https" } else { "http" }, self.address)
+    }
+
+    /// Runs until `shutdown` is complete; then finishes what is in flight and closes the store.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+        let Self { server, registry, inserted, store, dispatcher, workers, metrics, .. } = self;
+        let (stop, stopped) = watch::channel(());
+        let replayer =
+            Replayer::new(LastKey(store.clone()), store.clone(), SystemClock, ReplayerConfig::default());
+        let background = [
+            tokio::spawn(run_dispatcher(store.clone(), dispatcher, workers, until(&stopped))),
+            tokio::spawn(run_replayer(inserted, Arc::new(replayer), SystemClock, workers, until(&stopped))),
+            tokio::spawn(run_sweeper(registry, SystemClock, until(&stopped))),
+            tokio::spawn(keep_metrics(metrics, until(&stopped))),
+        ];
+        // Runs in flight need the sockets, and clients need answers: first the doors close, then the rest.
+        server.run(shutdown).await;
+        drop(stop);
+        for task in background {
+            if task.await.is_err() {
+                tracing::error!("a background task panicked");
+            }
+        }
+        if tokio::task::spawn_blocking(move || store.close()).await.is_err() {
+            tracing::error!("the store panicked while it was closed");
+        }
+    }
+}
+
+/// Completes when the sender of `stopped` is gone.
+fn until(stopped: &watch::Receiver<()>) -> impl Future<Output = ()> + Send + use<> {
+    let mut stopped = stopped.clone();
+    async move { while stopped.changed().await.is_ok() {} }
+}
+
+async fn keep_metrics(metrics: Option<PrometheusHandle>, shutdown: impl Future<Output = ()> + Send) {
+    let upkeep = async {
+        loop {
+            tokio::time::sleep(METRICS_UPKEEP).await;
+            if let Some(metrics) = &metrics {
+                metrics.run_upkeep();
+            }
+        }
+    };
+    tokio::select! {
+        () = upkeep => {}
+        () = shutdown => {}
+    }
+}

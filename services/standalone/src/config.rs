@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 pub use error::{ConfigError, Origin};
 pub use sections::{
-    ConnectionsConfig, DispatcherConfig, Durability, HandshakeConfig, LogConfig, LogFormat, ServerConfig,
-    StoreConfig, TokensConfig,
+    ConnectionsConfig, DispatcherConfig, HandshakeConfig, LogConfig, LogFormat, ServerConfig, StoreConfig,
+    TokensConfig,
 };
 pub use span::{InvalidSpan, OptionalSpan, Span};
 
@@ -53,14 +53,20 @@ impl Config {
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let text = match file {
-            None => None,
-            Some(path) => Some(
-                std::fs::read_to_string(path)
-                    .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?,
-            ),
-        };
-        Self::from_text(text.as_deref().unwrap_or_default(), environment)
+        Self::from_text(&read(file)?, environment)
+    }
+
+    /// Every setting as [`Config::load`] would take it, by section.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the file or the key.
+    pub fn effective(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<toml::Table, ConfigError> {
+        let table = merge(&read(file)?, environment)?;
+        Self::from_table(table.clone())?;
+        Ok(table)
     }
 
     /// What the text of a file and the environment say.
@@ -71,26 +77,13 @@ impl Config {
         file: &str,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let table = Self::effective(file, environment)?;
+        Self::from_table(merge(file, environment)?)
+    }
+
+    fn from_table(table: toml::Table) -> Result<Self, ConfigError> {
         let config: Self = table.try_into().map_err(|source| ConfigError::Value(Box::new(source)))?;
         config.validate()?;
         Ok(config)
-    }
-
-    /// Every key with the value the text of a file and the environment give it, for people to see. There are
-    /// no secrets among them.
-    ///
-    /// # Errors
-    /// [`ConfigError`] naming a key that does not exist or has a value of another type.
-    pub fn effective(
-        file: &str,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<toml::Table, ConfigError> {
-        let mut table = table::defaults()?;
-        let overrides = file.parse().map_err(|source| ConfigError::Syntax(Box::new(source)))?;
-        table::merge_file(&mut table, overrides)?;
-        table::merge_environment(&mut table, environment)?;
-        Ok(table)
     }
 
     /// Checks what no single value's form can tell. Called by the constructors; call it again after a
@@ -110,6 +103,23 @@ impl Config {
         self.store.validate()?;
         self.log.validate()
     }
+}
+
+fn read(file: Option<&Path>) -> Result<String, ConfigError> {
+    let Some(path) = file else { return Ok(String::new()) };
+    std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })
+}
+
+/// The defaults with the file's text and the environment laid over them.
+fn merge(
+    file: &str,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<toml::Table, ConfigError> {
+    let mut table = table::defaults()?;
+    let overrides = file.parse().map_err(|source| ConfigError::Syntax(Box::new(source)))?;
+    table::merge_file(&mut table, overrides)?;
+    table::merge_environment(&mut table, environment)?;
+    Ok(table)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
-//! Tidings in one process.
+//! Tidings in one process: the four services on embedded storage, the HTTP surface they are reached by,
+//! and the command line.
 
+pub mod app;
 pub mod bench;
 pub mod cli;
 pub mod client;
@@ -7,8 +9,8 @@ pub mod config;
 pub mod connections;
 pub mod demo;
 pub mod identity;
-pub mod intake;
-mod own_server;
+pub mod own_server;
+pub mod runtime;
 pub mod server;
 pub mod storage;
 pub mod workers;

@@ -1,13 +1,13 @@
 //! The four services over their embedded adapters, as the server sees them.
 
-use std::sync::Arc;
-
-use auth_token::{Authorizer, AuthorizerConfig, Handshake, IssueError, IssuedToken, Issuer, IssuerConfig, Refusal, Subject};
+use auth_token::{
+    Authorizer, AuthorizerConfig, Handshake, IssueError, IssuedToken, Issuer, IssuerConfig, Refusal, Subject,
+};
 use axum::http::request::Parts;
 use contract_connections_v1::ConnectionKey;
 use contract_frames_v1::ServerFrame;
 use contract_identity_v1::Principal;
-use contract_notifications_v1::Sequence;
+use contract_notifications_v1::{Sequence, Timestamp};
 use sha2::{Digest as _, Sha256};
 use shared_ports::{Clock, PortError, SystemClock};
 use ws_edge::{Admission, ConnectError, ConnectRequest, Edge, EdgeConfig, MessageRequest};
@@ -29,10 +29,10 @@ const DEAD_LETTERS_AT_ONCE: usize = 500;
 pub struct RuntimeConfig {
     /// The edge's limits.
     pub edge: EdgeConfig,
-    /// How handshakes are decided; its issuer and audience are also those of the tokens issued.
+    /// How handshakes are decided.
     pub authorizer: AuthorizerConfig,
-    /// How long a connect token is good for.
-    pub token_lifetime: std::time::Duration,
+    /// How connect tokens are issued.
+    pub issuer: IssuerConfig,
 }
 
 /// The services of this process.
@@ -58,17 +58,15 @@ impl Runtime {
         registry: Registry,
         credentials: Credentials,
     ) -> Result<Self, JwtIssueError> {
-        let RuntimeConfig { edge, authorizer, token_lifetime } = config;
+        let RuntimeConfig { edge, authorizer, issuer } = config;
         let clock = SystemClock;
-        let (issuer, audience) = (authorizer.issuer.clone(), authorizer.audience.clone());
         let tokens = MemoryTokens::new(DEFAULT_CAPACITY, clock);
         let cipher = || LocalCipher::new(&credentials.cipher_key);
-        let jwt = JwtIssuer::new(&credentials.signing_seed, issuer.clone(), audience.clone())?;
-        let issuer_config = IssuerConfig { issuer, audience, lifetime: token_lifetime };
+        let jwt = JwtIssuer::new(&credentials.signing_seed, &issuer.issuer, &issuer.audience)?;
         Ok(Self {
             clock,
             edge: Edge::new(registry, store.clone(), clock, edge),
-            issuer: Issuer::new(cipher(), tokens.clone(), clock, issuer_config),
+            issuer: Issuer::new(cipher(), tokens.clone(), clock, issuer),
             authorizer: Authorizer::new(cipher(), tokens, clock, authorizer),
             accounts: Accounts::new(store.table("users")),
             jwt,
@@ -78,7 +76,10 @@ impl Runtime {
     }
 
     /// Does something with every dead letter, page by page.
-    async fn with_all_dead_letters<F>(&self, mut act: impl FnMut(Vec<Sequence>) -> F) -> Result<usize, PortError>
+    async fn with_all_dead_letters<F>(
+        &self,
+        mut act: impl FnMut(Vec<Sequence>) -> F,
+    ) -> Result<usize, PortError>
     where
         F: Future<Output = Result<usize, StoreError>>,
     {
@@ -103,6 +104,10 @@ impl Services for Runtime {
         self.store.accept(submissions).await
     }
 
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     fn check_api_key(&self, key: &str) -> Result<(), AuthError> {
         if self.credentials.api_key.matches(key.as_bytes()) {
             Ok(())
@@ -123,7 +128,11 @@ impl Services for Runtime {
         self.authorizer.authorize(handshake).await
     }
 
-    async fn connect(&self, principal: &Principal, request: ConnectRequest) -> Result<Admission, ConnectError> {
+    async fn connect(
+        &self,
+        principal: &Principal,
+        request: ConnectRequest,
+    ) -> Result<Admission, ConnectError> {
         self.edge.connect(principal, request).await
     }
 
@@ -138,8 +147,9 @@ impl Services for Runtime {
 
     fn verify_user(&self, jwt: &str) -> Result<Subject, AuthError> {
         let verified = self.jwt.verify(jwt, self.clock.now());
-        let JwtSubject { user_id, username } =
-            verified.map_err(|error| AuthError::Refused(format!("the ID token is refused: {error}")))?.subject;
+        let JwtSubject { user_id, username } = verified
+            .map_err(|error| AuthError::Refused(format!("the ID token is refused: {error}")))?
+            .subject;
         Ok(Subject { user_id, username, hubs: Vec::new() })
     }
 

@@ -21,7 +21,7 @@ impl Config {
         let data_dir = globals.data_dir.as_deref();
         match self {
             Self::Check(settings) => {
-                host::config(&settings, data_dir)?;
+                host::check_config(&settings, data_dir)?;
                 output.result(&serde_json::json!({ "ok": true }), |output| {
                     output.paint(Tone::Good, "the configuration is good")
                 })?;

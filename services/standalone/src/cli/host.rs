@@ -1,32 +1,62 @@
 //! The only place where the command line touches the server.
 
+use std::ffi::OsString;
 use std::path::Path;
 
-use super::BadConfiguration;
+use anyhow::Context as _;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
 use super::serve::Settings;
-use crate::config::{Config, DEFAULT};
+use super::{BadConfiguration, Output, Tone};
+use crate::app::App;
+use crate::config::{Config, ConfigError, DEFAULT};
+use crate::server;
 
-/// Runs the server until it is told to stop. `ready` is called with its address once it answers.
-pub(super) fn serve(_config: Config, _ready: impl FnOnce(&str) + Send + 'static) -> anyhow::Result<()> {
-    anyhow::bail!("this build has no server")
+/// Runs the server until it is told to stop (SIGTERM or SIGINT).
+pub(super) fn serve(settings: &Settings, data_dir: Option<&Path>, output: &mut Output) -> anyhow::Result<()> {
+    let config = load(settings, data_dir)?;
+    shared_telemetry::init(config.log.format(), &config.log.level)?;
+    let metrics = server::prometheus().context("metrics can't be recorded")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime could not be started")?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be waited for")?;
+        let app = App::build(&config, Some(metrics)).await?;
+        welcome(&app.url(), &config, output)?;
+        app.run(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            tracing::info!("shutting down");
+        })
+        .await;
+        Ok(())
+    })
 }
 
-/// The configuration: the file, the environment over it, and the flags over both.
-pub(super) fn config(settings: &Settings, data_dir: Option<&Path>) -> anyhow::Result<Config> {
-    Config::load(settings.config.as_deref(), environment(settings, data_dir)).map_err(bad)
+/// Says where the server is, which is when it can be used.
+fn welcome(url: &str, config: &Config, output: &mut Output) -> anyhow::Result<()> {
+    if config.handshake.open {
+        tracing::warn!("handshake.open is on: anyone may connect as any user; for development only");
+    }
+    if !config.server.authenticate {
+        tracing::warn!("server.authenticate is off: anyone may send notifications and read dead letters");
+    }
+    let key = config.data_dir.join(crate::identity::credentials::API_KEY_FILE);
+    output.result(&json!({ "ready": true, "url": url, "apiKeyFile": key }), |output| {
+        let title = output.paint(Tone::Strong, &format!("Tidings is ready at {url}"));
+        format!("{title}\n  API key  {}\n  stop it  Ctrl-C", key.display())
+    })?;
+    Ok(())
 }
 
-/// The configuration as the server would use it, as TOML or as one JSON object.
-pub(super) fn show_config(
-    settings: &Settings,
-    data_dir: Option<&Path>,
-    json: bool,
-) -> anyhow::Result<String> {
-    // What is wrong with it is said first.
-    config(settings, data_dir)?;
-    let file = settings.config.as_deref().map(std::fs::read_to_string).transpose()?.unwrap_or_default();
-    let table = Config::effective(&file, environment(settings, data_dir)).map_err(bad)?;
-    Ok(if json { serde_json::to_string(&table)? } else { toml::to_string(&table)? })
+/// Reads the configuration as the server would.
+pub(super) fn check_config(settings: &Settings, data_dir: Option<&Path>) -> anyhow::Result<()> {
+    load(settings, data_dir).map(drop)
 }
 
 /// The commented default configuration file.
@@ -34,21 +64,38 @@ pub(super) const fn default_config() -> &'static str {
     DEFAULT
 }
 
-fn bad(error: crate::config::ConfigError) -> anyhow::Error {
-    BadConfiguration(Box::new(error)).into()
+/// The configuration as the server would use it, in TOML or JSON.
+pub(super) fn show_config(
+    settings: &Settings,
+    data_dir: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<String> {
+    let environment = environment(settings, data_dir);
+    let table = Config::effective(settings.config.as_deref(), environment).map_err(bad)?;
+    Ok(if json { serde_json::to_string(&table)? } else { toml::to_string(&table)? })
 }
 
-/// The environment with the flags over it: a flag is short for its key's variable.
-fn environment(settings: &Settings, data_dir: Option<&Path>) -> Vec<(String, String)> {
-    // A name or value that is not Unicode is no key's.
-    let inherited = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+/// The configuration: the file, then the environment, then the flags.
+fn load(settings: &Settings, data_dir: Option<&Path>) -> anyhow::Result<Config> {
+    let environment = environment(settings, data_dir);
+    Ok(Config::load(settings.config.as_deref(), environment).map_err(bad)?)
+}
+
+fn bad(error: ConfigError) -> BadConfiguration {
+    BadConfiguration(Box::new(error))
+}
+
+/// The environment, and the flags as if they were the last of it.
+fn environment(settings: &Settings, data_dir: Option<&Path>) -> impl Iterator<Item = (String, String)> {
     let flags = [
-        ("TIDINGS_DATA_DIR", data_dir.map(|path| path.to_string_lossy().into_owned())),
+        ("TIDINGS_DATA_DIR", data_dir.map(|path| path.display().to_string())),
         ("TIDINGS_SERVER__LISTEN", settings.listen.clone()),
         ("TIDINGS_STORE__DURABILITY", settings.durability.clone()),
         ("TIDINGS_CONNECTIONS__LIKE_AWS", settings.like_aws.then(|| "true".to_owned())),
     ];
-    let given = flags.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    inherited.chain(given).collect()
+    // A variable that is not text can be no setting.
+    let text =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let flags = flags.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    std::env::vars_os().filter_map(text).chain(flags)
 }

@@ -128,8 +128,7 @@ impl Globals {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut output = Output::process(cli.globals.json);
-    let result = run(cli, &mut output);
-    finish(result, &mut output)
+    finish(run(cli, &mut output), &mut output)
 }
 
 /// Runs the program on other arguments and another output.
@@ -143,8 +142,7 @@ pub fn run_with<A: Into<OsString> + Clone>(
 fn run(cli: Cli, output: &mut Output) -> anyhow::Result<Exit> {
     let Cli { globals, command } = cli;
     match command.unwrap_or_else(|| Command::Serve(serve::Serve::default())) {
-        // It outlives this call's borrow: the server says that it is ready from another thread.
-        Command::Serve(command) => command.run(&globals, Output::process(globals.json)),
+        Command::Serve(command) => command.run(&globals, output),
         Command::Bench(command) => command.run(&globals, output),
         Command::Config(command) => command.run(&globals, output),
         Command::Demo(command) => wait(command.run(output)),

@@ -1,12 +1,10 @@
 //! `tidings serve`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
 
-use super::output::columns;
-use super::{Exit, Globals, Output, Tone, host};
+use super::{Exit, Globals, Output, host};
 
 /// Run the server. Every setting can stand in the configuration file, see `tidings config default`.
 #[derive(Debug, Default, Args)]
@@ -33,22 +31,8 @@ pub(super) struct Settings {
 }
 
 impl Serve {
-    pub(super) fn run(self, globals: &Globals, mut output: Output) -> anyhow::Result<Exit> {
-        let config = host::config(&self.settings, globals.data_dir.as_deref())?;
-        let data_dir = config.data_dir.display().to_string();
-        host::serve(config, move |url| {
-            let value = json!({ "url": url, "dataDir": data_dir });
-            let said = output.result(&value, |output| {
-                let key = Path::new(&data_dir).join("api-key").display().to_string();
-                format!(
-                    "{} on {url}\n{}",
-                    output.paint(Tone::Good, "listening"),
-                    columns(&[vec!["data".to_owned(), data_dir.clone()], vec!["API key".to_owned(), key]])
-                )
-            });
-            // Whoever started the server and does not listen to it has it all the same.
-            drop(said);
-        })?;
+    pub(super) fn run(self, globals: &Globals, output: &mut Output) -> anyhow::Result<Exit> {
+        host::serve(&self.settings, globals.data_dir.as_deref(), output)?;
         Ok(Exit::Ok)
     }
 }

@@ -22,7 +22,7 @@ pub struct DeadLetter {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     /// When it was put aside.
-    #[serde(default, alias = "at", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
     /// Whatever else the gateway says of it, such as the entry itself.
     #[serde(flatten)]
@@ -41,7 +41,6 @@ impl fmt::Debug for DeadLetter {
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetterPage {
     /// The dead letters.
-    #[serde(alias = "deadLetters")]
     pub items: Vec<DeadLetter>,
     /// Where the next page starts; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,7 +77,7 @@ impl Gateway {
     /// Has all dead letters accepted anew; gives how many, if the gateway says so.
     pub async fn redrive_all(&self) -> Result<Option<u64>, ClientError> {
         let body = self.retried(|gateway| gateway.post("/v1/dead-letters/redrive")).await?;
-        Ok(count(&body, &["redriven", "count"]))
+        Ok(count(&body, "redriven"))
     }
 
     /// Forgets one dead letter for good.
@@ -90,14 +89,13 @@ impl Gateway {
     /// Forgets all dead letters for good; gives how many, if the gateway says so.
     pub async fn purge_all(&self) -> Result<Option<u64>, ClientError> {
         let body = self.retried(|gateway| gateway.delete("/v1/dead-letters")).await?;
-        Ok(count(&body, &["purged", "deleted", "count"]))
+        Ok(count(&body, "purged"))
     }
 }
 
-/// The first of these numbers an answer has.
-fn count(body: &[u8], names: &[&str]) -> Option<u64> {
-    let answer: Value = serde_json::from_slice(body).ok()?;
-    names.iter().find_map(|name| answer.get(name)?.as_u64())
+/// A number in an answer.
+fn count(body: &[u8], name: &str) -> Option<u64> {
+    serde_json::from_slice::<Value>(body).ok()?.get(name)?.as_u64()
 }
 
 /// Percent-encodes all but the characters that stand for themselves everywhere.
@@ -122,7 +120,7 @@ mod tests {
     #[test]
     fn names_are_escaped_and_counts_are_found() {
         assert_eq!(escape("a/b?c d%é"), "a%2Fb%3Fc%20d%25%C3%A9");
-        assert_eq!(count(br#"{"redriven":3}"#, &["redriven"]), Some(3));
-        assert_eq!(count(b"", &["redriven"]), None);
+        assert_eq!(count(br#"{"redriven":3}"#, "redriven"), Some(3));
+        assert_eq!(count(b"", "redriven"), None);
     }
 }

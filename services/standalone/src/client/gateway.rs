@@ -187,11 +187,10 @@ impl Gateway {
     pub async fn users(&self) -> Result<Vec<User>, ClientError> {
         #[derive(Deserialize)]
         struct Users {
-            #[serde(alias = "items")]
-            users: Vec<User>,
+            items: Vec<User>,
         }
         let users: Users = self.json("the list of users", |http| http.get("/v1/users")).await?;
-        Ok(users.users)
+        Ok(users.items)
     }
 
     /// Whether the gateway is ready. Asks once.

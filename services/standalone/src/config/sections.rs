@@ -15,6 +15,7 @@ use ws_edge::EdgeConfig;
 use super::{Config, ConfigError, OptionalSpan, Span};
 use crate::connections::Limits;
 use crate::server::{Settings, TlsFiles};
+use crate::storage::{Durability, StorageSettings};
 
 /// The HTTP surface.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -78,16 +79,6 @@ pub struct DispatcherConfig {
     pub page: usize,
     pub grace: Span,
     pub run_budget: Span,
-}
-
-/// When an accepted notification is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Durability {
-    /// When it is on disk.
-    Synced,
-    /// When the operating system has it.
-    Buffered,
 }
 
 /// The store.
@@ -264,6 +255,19 @@ impl StoreConfig {
         at_most("store.dedup_window", self.dedup_window.0, Duration::from_hours(24))?;
         at_least("store.max_receive_count", self.max_receive_count, 1)
     }
+
+    /// The settings of the store.
+    pub fn settings(&self) -> StorageSettings {
+        let Self { durability, reserve_bytes, cache_bytes, dedup_window, max_receive_count } = *self;
+        StorageSettings {
+            durability,
+            reserve_bytes,
+            cache_bytes,
+            dedup_window: dedup_window.0,
+            max_receive_count,
+            ..StorageSettings::default()
+        }
+    }
 }
 
 impl LogConfig {
@@ -327,6 +331,9 @@ impl Default for Config {
         let Settings { max_body_bytes, max_bulk_body_bytes, shutdown_timeout, .. } = Settings::default();
         let Limits { buffer_bytes, write_timeout, keepalive, max_message_bytes, .. } = Limits::default();
         let run::Limits { inline_drain, replay_drain, page, .. } = run::Limits::default();
+        let StorageSettings {
+            durability, reserve_bytes, cache_bytes, dedup_window, max_receive_count, ..
+        } = StorageSettings::default();
         Self {
             data_dir: "tidings-data".into(),
             server: ServerConfig {
@@ -366,11 +373,11 @@ impl Default for Config {
                 run_budget: Span(Duration::from_secs(10)),
             },
             store: StoreConfig {
-                durability: Durability::Synced,
-                reserve_bytes: 512 * 1024 * 1024,
-                cache_bytes: 64 * 1024 * 1024,
-                dedup_window: Span(Duration::from_mins(5)),
-                max_receive_count: 100,
+                durability,
+                reserve_bytes,
+                cache_bytes,
+                dedup_window: Span(dedup_window),
+                max_receive_count,
             },
             log: LogConfig { format: LogFormat::Human, level: "info".to_owned() },
         }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::auth::{Credential, credential};
 use super::problem::Problem;
 use super::{AddUserError, App, AuthError, Login, NewUser, Services};
+use crate::identity::accounts::Account;
 
 /// Largest body here.
 const MAX_BODY: usize = 16 * 1024;
@@ -96,39 +97,55 @@ pub(super) async fn login<S: Services>(
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct AddUserRequest {
-    username: String,
+    username: UserId,
     password: String,
-    user_id: Option<UserId>,
+}
+
+/// A user as operators see it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct User {
+    username: UserId,
+    created_at: Timestamp,
+}
+
+impl From<Account> for User {
+    fn from(Account { user_id: username, created_at }: Account) -> Self {
+        Self { username, created_at }
+    }
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AddUserResponse {
-    username: String,
-    user_id: UserId,
+struct Users {
+    items: Vec<User>,
 }
 
-/// Adds a user; the user id is the username unless another is given.
+/// Adds a user, whose id is the username.
 pub(super) async fn add_user<S: Services>(
     State(app): State<Arc<App<S>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (_, body) = app.admit(request, MAX_BODY).await?;
-    let expected = r#"{"username": "…", "password": "…", "userId": "…" (optional)}"#;
-    let AddUserRequest { username, password, user_id } = parse(&body, expected)?;
-    let user_id = match user_id {
-        Some(user_id) => user_id,
-        None => UserId::new(username.as_str()).map_err(|error| Problem::bad_request(error.to_string()))?,
-    };
-    let user = NewUser { username: username.clone(), password, user_id: user_id.clone() };
-    app.services.add_user(user).await.map_err(|error| match error {
+    let AddUserRequest { username, password } = parse(&body, r#"{"username": "…", "password": "…"}"#)?;
+    let user = NewUser { user_id: username, password };
+    let account = app.services.add_user(user).await.map_err(|error| match error {
         AddUserError::Invalid(detail) => Problem::bad_request(detail),
         error @ AddUserError::Exists => Problem::new(StatusCode::CONFLICT, "exists", error.to_string()),
         AddUserError::Unavailable(source) => Problem::internal("adding a user", &*source),
     })?;
-    Ok((StatusCode::CREATED, Json(AddUserResponse { username, user_id })).into_response())
+    Ok((StatusCode::CREATED, Json(User::from(account))).into_response())
+}
+
+/// All users.
+pub(super) async fn users<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    app.admit(request, 0).await?;
+    let accounts =
+        app.services.users().await.map_err(|error| Problem::internal("listing the users", &error))?;
+    Ok(Json(Users { items: accounts.into_iter().map(User::from).collect() }).into_response())
 }
 
 /// The public keys of the users' tokens.

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::problem::Problem;
 use super::request::uuid_v7;
-use crate::intake::{AcceptError, Accepted, Submission};
+use crate::storage::{AcceptError, Accepted, Submission};
 
 /// Most entries in one body. An entry takes two bytes and its refusal hundreds.
 pub(super) const MAX_ENTRIES: usize = 100_000;

@@ -24,7 +24,7 @@ pub(super) fn router<S: Services>(app: Arc<App<S>>) -> Router {
         .route("/{stage}/%40connections/{id}", connection())
         .route("/v1/token", post(accounts::token::<S>))
         .route("/v1/login", post(accounts::login::<S>))
-        .route("/v1/users", post(accounts::add_user::<S>))
+        .route("/v1/users", get(accounts::users::<S>).post(accounts::add_user::<S>))
         .route("/.well-known/jwks.json", get(accounts::jwks::<S>))
         .route("/v1/dead-letters", get(dead_letters::list::<S>).delete(dead_letters::purge_all::<S>))
         .route("/v1/dead-letters/redrive", post(dead_letters::redrive_all::<S>))

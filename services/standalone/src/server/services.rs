@@ -7,12 +7,13 @@ use axum::http::request::Parts;
 use contract_connections_v1::ConnectionKey;
 use contract_frames_v1::ServerFrame;
 use contract_identity_v1::Principal;
-use contract_notifications_v1::{Notification, NotificationId, Sequence, Timestamp, UserId};
+use contract_notifications_v1::{Notification, NotificationId, Timestamp, UserId};
 use serde::Serialize;
 use shared_ports::PortError;
 use ws_edge::{Admission, ConnectError, ConnectRequest, MessageRequest};
 
-use crate::intake::{AcceptError, Accepted, Submission};
+use crate::identity::accounts::Account;
+use crate::storage::{AcceptError, Accepted, Submission};
 
 /// Why a caller is not let in. The texts are for the caller.
 #[derive(Debug, thiserror::Error)]
@@ -44,12 +45,10 @@ pub enum AddUserError {
 
 /// A user to be added. No `Debug`: it holds the password.
 pub struct NewUser {
-    /// The name to log in with.
-    pub username: String,
+    /// Who the user is to the gateway, and the name to log in with.
+    pub user_id: UserId,
     /// The password.
     pub password: String,
-    /// Who the user is to the gateway.
-    pub user_id: UserId,
 }
 
 /// What a login gives. No `Debug`: it holds a credential.
@@ -69,10 +68,9 @@ pub struct DeadLetter {
     pub id: String,
     /// Whose.
     pub user_id: UserId,
-    /// The notification's own id.
-    pub notification_id: NotificationId,
-    /// Its place in the user's order.
-    pub sequence: Sequence,
+    /// The notification's own id; absent when what is stored can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notification_id: Option<NotificationId>,
     /// Why it is here.
     pub reason: String,
     /// Since when.
@@ -143,7 +141,10 @@ pub trait Services: Send + Sync + 'static {
     fn login(&self, username: &str, password: &str) -> impl Future<Output = Result<Login, AuthError>> + Send;
 
     /// Adds a user.
-    fn add_user(&self, user: NewUser) -> impl Future<Output = Result<(), AddUserError>> + Send;
+    fn add_user(&self, user: NewUser) -> impl Future<Output = Result<Account, AddUserError>> + Send;
+
+    /// All users, in the order of their ids.
+    fn users(&self) -> impl Future<Output = Result<Vec<Account>, PortError>> + Send;
 
     /// The public keys of the users' tokens, as a JSON Web Key Set.
     fn jwks(&self) -> String;

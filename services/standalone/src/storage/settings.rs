@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+
 const MIB: u64 = 1024 * 1024;
 
 /// When an accepted notification is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Durability {
     /// When it is on disk: neither `kill -9` nor a power cut loses it.
     #[default]

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use tidings::connections::Limits;
-use tidings::intake::AcceptError;
 use tidings::server::Settings;
+use tidings::storage::AcceptError;
 
 use crate::support::{TestServer, start, start_with};
 

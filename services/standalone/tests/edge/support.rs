@@ -15,10 +15,10 @@ use contract_notifications_v1::{NotificationId, Sequence, Timestamp, UserId, Ver
 use dispatcher::ports::Connections as _;
 use shared_ports::{Clock as _, PortError, SystemClock};
 use tidings::connections::{Limits, Registry, run_sweeper};
-use tidings::intake::{AcceptError, Accepted, Submission};
 use tidings::server::{
     AddUserError, AuthError, DeadLetter, Login, NewUser, Server, Services, Settings, TlsKeys, Which,
 };
+use tidings::storage::{AcceptError, Accepted, Submission};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
