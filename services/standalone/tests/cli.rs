@@ -223,3 +223,32 @@ async fn dead_letters_are_listed_redriven_and_purged() {
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "purged  3\n"));
     assert_eq!(tidings(&["dlq", "redrive"], &url, "").await.code, 2);
 }
+
+#[tokio::test]
+async fn the_configuration_is_checked_shown_and_explained() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tidings.toml");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, "[server]\nlisten = \"127.0.0.1:1\"\n").unwrap();
+    let ran = tidings(&["config", "check", "--config", path], "http://h", "").await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "the configuration is good\n"), "{}", ran.stderr);
+    let shown = tidings(&["--json", "config", "show", "--config", path, "--like-aws"], "http://h", "").await;
+    let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(shown["server"]["listen"], "127.0.0.1:1");
+    assert_eq!(shown["connections"]["like_aws"], true);
+    // A flag comes before the file.
+    let arguments = ["--json", "config", "show", "--config", path, "--listen", "127.0.0.1:2"];
+    assert!(tidings(&arguments, "http://h", "").await.stdout.contains("127.0.0.1:2"));
+    let explained = tidings(&["config", "default"], "http://h", "").await.stdout;
+    std::fs::write(&file, &explained).unwrap();
+    assert_eq!(tidings(&["config", "check", "--config", path], "http://h", "").await.code, 0);
+
+    std::fs::write(&file, "[server]\nlissten = \"x\"\n").unwrap();
+    for command in ["check", "show"] {
+        let ran = tidings(&["config", command, "--config", path], "http://h", "").await;
+        assert_eq!(ran.code, 64);
+        assert!(ran.stderr.contains("lissten") && ran.stderr.contains("server.listen"), "{}", ran.stderr);
+    }
+    let ran = tidings(&["serve", "--config", path], "http://h", "").await;
+    assert_eq!(ran.code, 64, "{}", ran.stderr);
+}

@@ -69,6 +69,8 @@ pub struct Load {
     pub format: FrameFormat,
     /// Whether notifications carry ids, by which the server recognises duplicates.
     pub ids: bool,
+    /// When nothing came for that long, no more will come.
+    pub quiet: Duration,
 }
 
 /// What to measure.

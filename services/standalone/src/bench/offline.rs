@@ -18,7 +18,7 @@ pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> 
     let began = now();
     let (handshakes, _) = sockets.open(target, &run, &load).await?;
     let expected = sent.deliveries(&load);
-    sockets.drain(expected).await;
+    sockets.drain(expected, load.quiet).await;
     let tally = sockets.tally.borrow();
     let mut report = Report {
         mode: "offline",

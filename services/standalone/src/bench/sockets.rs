@@ -25,8 +25,6 @@ pub(super) const WAVE: usize = 2_000;
 /// As the Rust client does.
 const ACK_BATCH: usize = 25;
 const ACK_DELAY: Duration = Duration::from_secs(1);
-/// No notification for that long means no more will come.
-const QUIET: Duration = Duration::from_secs(5);
 
 /// Open WebSockets that count what they get.
 pub(super) struct Sockets {
@@ -119,9 +117,9 @@ impl Sockets {
     }
 
     /// Waits until so many arrived, or no more come.
-    pub(super) async fn drain(&self, expected: u64) {
+    pub(super) async fn drain(&self, expected: u64, quiet: Duration) {
         let mut last = (self.tally.borrow().received, Instant::now());
-        while last.0 < expected && last.1.elapsed() < QUIET {
+        while last.0 < expected && last.1.elapsed() < quiet {
             sleep(Duration::from_millis(5)).await;
             let received = self.tally.borrow().received;
             if received != last.0 {

@@ -12,6 +12,9 @@ use super::{Exit, Globals, Output, Tone};
 use crate::bench::{self, Load, Mode, Report, Target};
 use crate::own_server::{OwnServer, OwnServerSettings};
 
+/// Without a notification for that long a measurement ends.
+const QUIET: Duration = Duration::from_secs(5);
+
 /// Measure a server's speed: of a new one in a temporary directory, or of the one --url names.
 /// Exits with 1 when anything was lost, repeated or out of order.
 #[derive(Debug, Subcommand)]
@@ -137,6 +140,7 @@ impl Options {
                 Format::Batch => FrameFormat::Batch,
             },
             ids: self.ids,
+            quiet: QUIET,
         }
     }
 

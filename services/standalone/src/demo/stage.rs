@@ -1,6 +1,6 @@
 //! Who and what the demonstration needs: a server, a bad network, a producer and a user with one device.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -24,6 +24,8 @@ pub(super) const LIVE: usize = 3;
 pub(super) const STREAM: usize = 300;
 
 const USER: &str = "ana";
+/// An address where nothing listens.
+const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
 /// What arrived at the user's device.
 #[derive(Default)]
@@ -156,7 +158,11 @@ impl Stage {
     pub(super) async fn kill_the_server(&mut self) -> anyhow::Result<Seen> {
         let first = self.next;
         let notifications = self.notifications(STREAM)?;
-        let outcomes = self.gateway.send_many(&notifications, |_| {}).await;
+        // The user is cut off first, so that nothing arrives before the server is killed.
+        self.proxy.point_to(NOBODY);
+        self.proxy.cut();
+        let direct = Gateway::new(self.server.url())?.with_api_key(self.server.api_key());
+        let outcomes = direct.send_many(&notifications, |_| {}).await;
         self.server.kill()?;
         if let Err(broken) = accepted(&outcomes) {
             return Ok(Err(broken));
@@ -167,7 +173,10 @@ impl Stage {
         let restart = began.elapsed().as_millis();
         let arrived = self.receive(STREAM).await?;
         Ok(arrived.check(first, STREAM).map(|()| {
-            format!("killed after accepting, back in {restart} ms: {} arrived", numbers(&arrived.numbers))
+            format!(
+                "{STREAM} accepted for {USER}, who is cut off; killed, back in {restart} ms: {} arrived",
+                numbers(&arrived.numbers)
+            )
         }))
     }
 
