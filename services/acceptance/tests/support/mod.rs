@@ -13,7 +13,7 @@ use contract_notifications_v1::{
 use tidings::client::{ApiKeyCredentials, Event, Gateway, Listener, ListenerConfig};
 
 /// How long anything may take before a test gives up. No test is right or wrong by it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A server process on a data directory, killed when dropped.
 pub struct Server {
