@@ -1,5 +1,6 @@
 //! The store against the suites of the ports it implements, and against its own promises.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
+#![allow(clippy::cast_precision_loss, reason = "measurements are printed in few digits")]
 
 #[path = "conformance/dead_letters.rs"]
 mod dead_letters;

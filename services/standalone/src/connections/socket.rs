@@ -95,7 +95,10 @@ impl Attachment {
         let now = self.registry.now();
         self.entry.heard(now);
         let _ = self.entry.peer.set(Box::new(peer));
-        let context = WebSocketContext::from_partially_read(read_ahead.into(), Role::Server, Some(config));
+        // A copy, mostly of nothing: to convert it would keep all of hyper's buffer.
+        let copy = read_ahead.to_vec();
+        drop(read_ahead);
+        let context = WebSocketContext::from_partially_read(copy, Role::Server, Some(config));
         let mut driver = Driver {
             attachment: &self,
             socket,

@@ -28,6 +28,9 @@ use super::request::{Remote, RequestId, request_id};
 use super::stream::Stream;
 use super::{App, Services};
 
+/// Largest head of a request: a connect token has 4 KiB at most, cookies may add as much again.
+const MAX_HEAD: usize = 32 * 1024;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(super) async fn run<S: Services>(
@@ -40,7 +43,7 @@ pub(super) async fn run<S: Services>(
     let room = Arc::new(Semaphore::new(app.settings.max_http_connections));
     let (finish, _) = watch::channel(());
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(app.settings.header_timeout);
+    http.timer(TokioTimer::new()).header_read_timeout(app.settings.header_timeout).max_header_size(MAX_HEAD);
     let mut shutdown = pin!(shutdown);
     loop {
         let (socket, address) = match select(pin!(listener.accept()), &mut shutdown).await {

@@ -31,18 +31,17 @@ pub(super) fn sequence(seq: Seq) -> Sequence {
 
 /// The key of a row.
 pub(super) fn row_key(user: &UserId, seq: Seq) -> Vec<u8> {
-    let user = user.as_str().as_bytes();
-    let mut key = Vec::with_capacity(user.len() + 9);
-    key.extend_from_slice(user);
-    key.push(0);
-    key.extend_from_slice(&seq.to_be_bytes());
+    let mut key = Vec::with_capacity(user.as_str().len() + 9);
+    row_key_into(&mut key, user, seq);
     key
 }
 
-/// Writes the sequence into a key made by [`row_key`].
-pub(super) fn set_seq(key: &mut [u8], seq: Seq) {
-    let at = key.len().saturating_sub(8);
-    key[at..].copy_from_slice(&seq.to_be_bytes());
+/// Makes `key` the key of a row.
+pub(super) fn row_key_into(key: &mut Vec<u8>, user: &UserId, seq: Seq) {
+    key.clear();
+    key.extend_from_slice(user.as_str().as_bytes());
+    key.push(0);
+    key.extend_from_slice(&seq.to_be_bytes());
 }
 
 /// The sequence in a key.
@@ -67,10 +66,18 @@ pub(super) enum Corrupted {
 
 /// The value of a row.
 pub(super) fn encode(notification: &Notification) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_into(&mut bytes, notification);
+    bytes
+}
+
+/// Makes `bytes` the value of a row.
+pub(super) fn encode_into(bytes: &mut Vec<u8>, notification: &Notification) {
     let Notification { id, user_id: _, payload, sent_at, expires_at, when_offline, kind, source } =
         notification;
     let labels = kind.as_deref().map_or(0, str::len) + source.as_deref().map_or(0, str::len);
-    let mut bytes = Vec::with_capacity(27 + id.as_str().len() + labels + payload.get().len());
+    bytes.clear();
+    bytes.reserve(27 + id.as_str().len() + labels + payload.get().len());
     let flag = |on: bool, flag: u8| if on { flag } else { 0 };
     let flags = flag(*when_offline == WhenOffline::Drop, DROP)
         | flag(expires_at.is_some(), EXPIRES)
@@ -81,12 +88,11 @@ pub(super) fn encode(notification: &Notification) -> Vec<u8> {
     if let Some(at) = expires_at {
         bytes.extend_from_slice(&at.millis().to_be_bytes());
     }
-    put_text(&mut bytes, id.as_str());
+    put_text(bytes, id.as_str());
     for label in [kind, source].into_iter().flatten() {
-        put_text(&mut bytes, label);
+        put_text(bytes, label);
     }
     bytes.extend_from_slice(payload.get().as_bytes());
-    bytes
 }
 
 /// A text after its length: at most 65,535 bytes, more than any contract allows.

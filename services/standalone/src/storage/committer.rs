@@ -5,18 +5,19 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use contract_notifications_v1::Timestamp;
-use fjall::PersistMode;
-use metrics::{counter, histogram};
+use fjall::{PersistMode, Slice};
+use metrics::{counter, gauge, histogram};
 use shared_ports::Clock;
 use tokio::sync::oneshot;
 
 use super::Accepted;
-use super::codec::{Seq, row_key, sequence, set_seq};
+use super::codec::{Seq, row_key_into, sequence};
 use super::core::{Core, lock};
 use super::dedup::{self, Dedup};
-use super::engine::{Engine, Head, HeadError, free_bytes};
+use super::engine::{self, Engine, Head, HeadError, free_bytes};
 use super::error::AcceptError;
 use super::inbox::{Accept, Change, Deletes, Prepared, Space, Work, Write};
+use super::mark;
 use super::queue::QUEUED_BYTES;
 use super::settings::Durability;
 use super::user::Queued;
@@ -57,6 +58,10 @@ pub(super) struct Committer<K> {
     broken: Option<Instant>,
     pause: Duration,
     unsynced_since: Option<Instant>,
+    /// The key being written.
+    key: Vec<u8>,
+    /// When a durable commit was last noted.
+    marked_at: Option<Instant>,
 }
 
 /// Leaves nobody waiting for a thread that is gone.
@@ -81,6 +86,8 @@ impl<K: Clock> Committer<K> {
             broken: None,
             pause: FIRST_PAUSE,
             unsynced_since: None,
+            key: Vec::new(),
+            marked_at: None,
         }
     }
 
@@ -91,14 +98,20 @@ impl<K: Clock> Committer<K> {
         loop {
             let work = core.inbox.take(core.settings.commit_entries, self.patience());
             let over = work.closing && work.is_empty();
+            *lock(&core.writing_since) = Some(Instant::now());
             self.cycle(work);
+            *lock(&core.writing_since) = None;
             if over {
                 break;
             }
         }
-        if let Some(Err(error)) = core.engine.get().map(|engine| engine.sync()) {
-            let error: &dyn std::error::Error = &error;
-            tracing::error!(error, "the store could not be synced before it was closed");
+        match core.engine.get().map(|engine| engine.sync()) {
+            Some(Ok(())) if self.broken.is_none() => self.mark(),
+            Some(Err(error)) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "the store could not be synced before it was closed");
+            }
+            _ => {}
         }
         drop(abandon);
         if !core.engine.close(READERS) {
@@ -136,6 +149,10 @@ impl<K: Clock> Committer<K> {
             self.write(write);
         }
         self.sync_if_due();
+        let due = self.marked_at.is_none_or(|at| at.elapsed() >= SYNC_EVERY);
+        if due && self.broken.is_none() && self.core.settings.durability == Durability::Synced {
+            self.mark();
+        }
     }
 
     /// Why nothing is accepted at the moment.
@@ -176,7 +193,8 @@ impl<K: Clock> Committer<K> {
         }
         for Deletes { user, seqs, dead } in &self.backlog {
             for seq in seqs.iter() {
-                batch.remove(&engine.rows, row_key(user, *seq));
+                row_key_into(&mut self.key, user, *seq);
+                batch.remove(&engine.rows, Slice::new(&self.key));
             }
             if let Some((seq, value)) = dead {
                 batch.insert(&engine.dead, seq.to_be_bytes(), value.as_slice());
@@ -234,7 +252,7 @@ impl<K: Clock> Committer<K> {
         commit: &mut Commit,
         item: Prepared,
     ) -> Accepted {
-        let Prepared { mut key, value, notification, fingerprint, redriven } = item;
+        let Prepared { value, notification, fingerprint, redriven } = item;
         if let Some(seq) = fingerprint.and_then(|fingerprint| self.dedup.get(&fingerprint)) {
             return Accepted { sequence: sequence(seq), duplicate: true };
         }
@@ -247,9 +265,9 @@ impl<K: Clock> Committer<K> {
             batch.remove(&engine.dead, dead.to_be_bytes());
             commit.redriven.push(dead);
         }
-        set_seq(&mut key, seq);
+        row_key_into(&mut self.key, &notification.user_id, seq);
         let bytes = value.len() + QUEUED_BYTES;
-        batch.insert(&engine.rows, key, value);
+        batch.insert(&engine.rows, Slice::new(&self.key), value);
         commit.queued.push(Queued::new(seq, notification, bytes));
         Accepted { sequence: sequence(seq), duplicate: false }
     }
@@ -271,6 +289,8 @@ impl<K: Clock> Committer<K> {
             self.core.dead_letters.fetch_sub(commit.redriven.len(), Ordering::Relaxed);
         }
         self.core.publish(commit.queued, commit.next);
+        gauge!("tidings_queued_users").set(self.core.ready_users() as f64);
+        gauge!("tidings_dead_letters").set(self.core.dead_letters.load(Ordering::Relaxed) as f64);
     }
 
     fn now_if_buffered(&self) -> Option<Instant> {
@@ -317,9 +337,20 @@ impl<K: Clock> Committer<K> {
     fn sync_if_due(&mut self) {
         if self.unsynced_since.is_some_and(|since| since.elapsed() >= SYNC_EVERY) {
             self.unsynced_since = None;
-            if let Some(Err(error)) = self.core.engine.get().map(|engine| engine.sync()) {
-                self.breaks(&error);
+            match self.core.engine.get().map(|engine| engine.sync()) {
+                Some(Ok(())) => self.mark(),
+                Some(Err(error)) => self.breaks(&error),
+                None => {}
             }
+        }
+    }
+
+    /// Notes that all commits so far are durable.
+    fn mark(&mut self) {
+        self.marked_at = Some(Instant::now());
+        if let Err(error) = mark::write(&self.core.directory, self.head.commit) {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "the mark beside the store could not be written");
         }
     }
 
@@ -327,6 +358,7 @@ impl<K: Clock> Committer<K> {
         let error: &dyn std::error::Error = error;
         tracing::error!(error, pause = ?self.pause, "the store can't write and will be reopened");
         counter!("tidings_store_failures_total").increment(1);
+        self.core.failures.fetch_add(1, Ordering::Relaxed);
         self.core.healthy.store(false, Ordering::Release);
         self.broken = Some(Instant::now() + self.pause);
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
@@ -362,7 +394,7 @@ impl<K: Clock> Committer<K> {
 
     /// Opens the engine, settles what became of the commit that failed, and tries to write.
     fn reopen(&mut self) -> fjall::Result<Engine> {
-        let engine = Engine::open(&self.core.directory, &self.core.settings)?;
+        let engine = Engine::open(&engine::directory(&self.core.directory), &self.core.settings)?;
         if let Some(commit) = &self.uncertain {
             let head = engine.head().map_err(|error| match error {
                 HeadError::Engine(error) => error,
@@ -404,20 +436,5 @@ fn answer(to: Answer, accepted: Result<Vec<Accepted>, AcceptError>) {
 fn refuse_writes(writes: impl IntoIterator<Item = Write>, error: AcceptError) {
     for Write { answer, .. } in writes {
         _ = answer.send(Err(error));
-    }
-}
-
-/// Removes ids from the set of those being worked on when it goes.
-pub(super) struct Claim<'a> {
-    pub(super) set: &'a std::sync::Mutex<std::collections::HashSet<Seq>>,
-    pub(super) seqs: Vec<Seq>,
-}
-
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        let mut set = lock(self.set);
-        for seq in &self.seqs {
-            set.remove(seq);
-        }
     }
 }

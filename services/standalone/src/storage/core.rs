@@ -7,6 +7,7 @@ use std::hash::BuildHasher as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use contract_notifications_v1::{Timestamp, UserId};
 use tokio::sync::{Notify, Semaphore};
@@ -55,6 +56,10 @@ pub(super) struct Core<K> {
     pub(super) dead_letters: AtomicUsize,
     /// Whether the last attempt to write succeeded.
     pub(super) healthy: AtomicBool,
+    /// How often the engine refused to write.
+    pub(super) failures: AtomicU64,
+    /// Since when a commit is under way.
+    pub(super) writing_since: Mutex<Option<Instant>>,
     /// Dead letters that are being redriven.
     pub(super) redriving: Mutex<std::collections::HashSet<Seq>>,
 }
@@ -87,6 +92,8 @@ impl<K> Core<K> {
             in_flight: AtomicUsize::new(0),
             dead_letters: AtomicUsize::new(dead_letters),
             healthy: AtomicBool::new(true),
+            failures: AtomicU64::new(0),
+            writing_since: Mutex::new(None),
             redriving: Mutex::default(),
         }
     }
@@ -175,7 +182,7 @@ impl<K> Core<K> {
     pub(super) fn publish(&self, queued: impl IntoIterator<Item = Queued>, next: Seq) {
         let mut woken = Vec::new();
         for entry in queued {
-            let user = entry.notification.user_id.clone();
+            let (user, seq) = (entry.notification.user_id.clone(), entry.seq);
             let room = self.hot_bytes.load(Ordering::Relaxed) < self.settings.hot_bytes;
             let mut shard = self.shard(&user);
             let state = match shard.get_mut(&user) {
@@ -184,6 +191,8 @@ impl<K> Core<K> {
             };
             let bytes = state.publish(entry, room, self.settings.hot_entries);
             let wake = state.wake();
+            // With the lock held: once the entry can be received, and so become held, it can be read.
+            self.published.fetch_max(seq + 1, Ordering::AcqRel);
             drop(shard);
             self.hot_bytes.fetch_add(bytes, Ordering::Relaxed);
             if wake {

@@ -1,11 +1,13 @@
 //! Dead letters: what could not be delivered, and why.
 
+use std::collections::HashSet;
+use std::sync::Mutex;
+
 use bytes::Bytes;
 use contract_notifications_v1::{Notification, Sequence, Timestamp, UserId};
 use shared_ports::Clock;
 
 use super::codec::{Corrupted, Reader, Seq, decode, put_text, seq, sequence};
-use super::committer::Claim;
 use super::core::lock;
 use super::error::StoreError;
 use super::inbox::{Change, Space};
@@ -141,7 +143,7 @@ impl<K: Clock + 'static> Store<K> {
             match self.read_dead_letter(number)?.and_then(|letter| letter.notification) {
                 None => redriven.skipped.push(*id),
                 Some(notification) => {
-                    let mut item = prepare(notification, false);
+                    let mut item = prepare(&mut Vec::new(), notification, false);
                     item.redriven = Some(number);
                     items.push((*id, item));
                 }
@@ -174,5 +176,20 @@ impl<K: Clock + 'static> Store<K> {
         self.write(changes, None).await?;
         self.core().dead_letters.fetch_sub(count, std::sync::atomic::Ordering::Relaxed);
         Ok(count)
+    }
+}
+
+/// Removes ids from the set of those being worked on when it goes.
+struct Claim<'a> {
+    set: &'a Mutex<HashSet<Seq>>,
+    seqs: Vec<Seq>,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let mut set = lock(self.set);
+        for seq in &self.seqs {
+            set.remove(seq);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The storage engine and its keyspaces.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -166,6 +166,11 @@ impl EngineCell {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// Where in a store's directory the engine is.
+pub(super) fn directory(store: &Path) -> PathBuf {
+    store.join("engine")
 }
 
 /// Bytes free for us on the disk of `directory`; all there can be when that is not to be found out.

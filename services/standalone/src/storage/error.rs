@@ -29,6 +29,20 @@ pub enum OpenError {
         #[source]
         source: fjall::Error,
     },
+    /// Commits that were durable are missing: the journal was damaged, or the directory is from a backup.
+    #[error(
+        "the store in {} ends at commit {found}, but commit {expected} was on disk: accepted notifications \
+         are missing; restore the directory, or delete the file \"mark\" in it to go on without them",
+        directory.display()
+    )]
+    Behind {
+        /// The store's directory.
+        directory: PathBuf,
+        /// The last commit there.
+        found: u64,
+        /// A commit that was durable.
+        expected: u64,
+    },
     /// It was written in a format this build does not know.
     #[error("the store in {} has format {found}, which this version does not know", directory.display())]
     Format {

@@ -16,8 +16,6 @@ use super::error::AcceptError;
 
 /// A notification to be accepted, ready to be written.
 pub(super) struct Prepared {
-    /// The row's key, without its sequence.
-    pub(super) key: Vec<u8>,
     pub(super) value: Slice,
     pub(super) notification: Arc<Notification>,
     /// What its id is remembered as, if it is to be deduplicated.

@@ -19,6 +19,7 @@ mod engine;
 mod error;
 mod inbox;
 mod mailbox;
+mod mark;
 mod queue;
 mod settings;
 mod table;
@@ -28,10 +29,12 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use contract_connections_v1::ConnectionKey;
 use contract_notifications_v1::{Notification, Sequence};
 use dispatcher::core::run::Outcome;
+use fjall::Slice;
 use shared_ports::Clock;
 use tokio::sync::oneshot;
 
@@ -47,6 +50,9 @@ use self::core::{Core, lock, waiting_permits};
 use self::dedup::Dedup;
 use self::engine::{Engine, HeadError, free_bytes};
 use self::inbox::{Accept, Change, Prepared, Write};
+
+/// A commit that takes so long is not to be expected to end.
+const STALLED: Duration = Duration::from_secs(10);
 
 /// A notification to be accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +85,8 @@ pub struct StoreStats {
     pub queued_bytes: usize,
     /// Dead letters.
     pub dead_letters: usize,
+    /// How often the engine refused to write and had to be reopened.
+    pub failures: u64,
 }
 
 /// The store. Cloning gives another handle; the last one closes it.
@@ -137,11 +145,14 @@ impl<K: Clock + 'static> Store<K> {
             fjall::Error::Locked => OpenError::InUse { directory: path() },
             source => OpenError::Engine { directory: path(), source },
         };
-        let engine = Engine::open(directory, &settings).map_err(engine_error)?;
+        let engine = Engine::open(&engine::directory(directory), &settings).map_err(engine_error)?;
         let head = engine.head().map_err(|error| match error {
             HeadError::Engine(source) => OpenError::Engine { directory: path(), source },
             HeadError::Format(found) => OpenError::Format { directory: path(), found },
         })?;
+        if let Some(expected) = mark::read(directory).filter(|mark| *mark > head.commit) {
+            return Err(OpenError::Behind { directory: path(), found: head.commit, expected });
+        }
         let mut dedup = Dedup::new(settings.dedup_window, settings.dedup_entries);
         let stale = load(&engine, &mut dedup, &clock, &settings).map_err(engine_error)?;
         let dead_letters = engine.dead.len().map_err(engine_error)?;
@@ -165,7 +176,9 @@ impl<K: Clock + 'static> Store<K> {
     /// # Errors
     /// [`AcceptError`]; then none was accepted, as far as the store knows.
     pub async fn accept(&self, submissions: Vec<Submission>) -> Result<Vec<Accepted>, AcceptError> {
-        let prepare = |Submission { notification, deduplicate }| prepare(notification, deduplicate);
+        let mut scratch = Vec::new();
+        let prepare =
+            |Submission { notification, deduplicate }| prepare(&mut scratch, notification, deduplicate);
         self.accept_prepared(submissions.into_iter().map(prepare).collect()).await
     }
 
@@ -173,7 +186,7 @@ impl<K: Clock + 'static> Store<K> {
         if items.is_empty() {
             return Ok(Vec::new());
         }
-        let bytes = items.iter().map(|item| item.value.len() + item.key.len()).sum();
+        let bytes = items.iter().map(|item| item.value.len()).sum();
         let most = waiting_permits(self.core().settings.waiting_bytes);
         let permits = u32::try_from(waiting_permits(bytes).min(most)).unwrap_or(u32::MAX);
         let room = self.core().waiting.acquire_many(permits);
@@ -239,9 +252,16 @@ impl<K: Clock + 'static> Store<K> {
         Table::new(self.clone(), name)
     }
 
+    /// How long the present commit has been under way. The engine may wait without end for a flush or a
+    /// compaction that can't succeed: only a restart of the process helps then.
+    pub fn stalled_for(&self) -> Duration {
+        lock(&self.core().writing_since).map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
     /// Whether notifications are accepted: the engine writes, and the disk has room.
     pub fn is_ready(&self) -> bool {
-        self.core().healthy.load(Ordering::Acquire)
+        self.stalled_for() < STALLED
+            && self.core().healthy.load(Ordering::Acquire)
             && free_bytes(&self.core().directory) >= self.core().settings.reserve_bytes
     }
 
@@ -254,6 +274,7 @@ impl<K: Clock + 'static> Store<K> {
             runs_in_flight: core.in_flight.load(Ordering::Relaxed),
             queued_bytes: core.hot_bytes.load(Ordering::Relaxed),
             dead_letters: core.dead_letters.load(Ordering::Relaxed),
+            failures: core.failures.load(Ordering::Relaxed),
         }
     }
 
@@ -264,10 +285,10 @@ impl<K: Clock + 'static> Store<K> {
 }
 
 /// What can be done about a notification before it is the committer's turn.
-fn prepare(notification: Notification, deduplicate: bool) -> Prepared {
+fn prepare(scratch: &mut Vec<u8>, notification: Notification, deduplicate: bool) -> Prepared {
+    codec::encode_into(scratch, &notification);
     Prepared {
-        key: codec::row_key(&notification.user_id, 0),
-        value: codec::encode(&notification).into(),
+        value: Slice::new(scratch),
         fingerprint: deduplicate.then(|| dedup::fingerprint(&notification)),
         notification: Arc::new(notification),
         redriven: None,

@@ -138,6 +138,43 @@ async fn what_was_not_to_be_held_does_not_outlive_the_process() {
 }
 
 #[tokio::test]
+async fn an_unreadable_row_becomes_a_dead_letter_and_blocks_nobody() {
+    let (dir, store, clock) = store();
+    let a = user("a");
+    let accepted = accept(&store, &a, 0..3).await;
+    drop(store);
+    {
+        let database = fjall::Database::builder(dir.path().join("engine")).open().unwrap();
+        let rows = database.keyspace("notifications", fjall::KeyspaceCreateOptions::default).unwrap();
+        let key = rows.prefix("a\0").nth(1).unwrap().key().unwrap();
+        rows.insert(key, b"\xff\x00nonsense").unwrap();
+    }
+    let store = open(dir.path(), &clock);
+    assert_eq!(mailbox(&store, &a).await, [0, 2]);
+    let page = store.dead_letters(None, 10).await.unwrap();
+    let [letter] = page.letters.as_slice() else { panic!("{page:?}") };
+    assert_eq!((letter.id, &letter.user_id, &letter.notification), (accepted[1].sequence, &a, &None));
+    assert_eq!(letter.reason, "the stored value has format 255, which is unknown");
+    assert_eq!(&letter.body[..], b"\xff\x00nonsense");
+    assert_eq!(store.redrive(&[letter.id]).await.unwrap().skipped, [letter.id]);
+    assert_eq!(mailbox(&store, &a).await, [0, 2]);
+}
+
+#[tokio::test]
+async fn a_store_that_lost_commits_is_not_opened() {
+    let (dir, store, clock) = store();
+    accept(&store, &user("a"), 0..3).await;
+    drop(store);
+    let mark = dir.path().join("mark");
+    assert_eq!(std::fs::read_to_string(&mark).unwrap(), "1");
+    std::fs::write(&mark, "2").unwrap();
+    let error = Store::open(dir.path(), settings(), clock.clone()).unwrap_err();
+    assert!(matches!(error, OpenError::Behind { found: 1, expected: 2, .. }), "{error}");
+    std::fs::remove_file(&mark).unwrap();
+    assert_eq!(mailbox(&open(dir.path(), &clock), &user("a")).await, [0, 1, 2]);
+}
+
+#[tokio::test]
 async fn tables_are_durable_and_apart() {
     let (dir, store, clock) = store();
     let (users, keys) = (store.table("users"), store.table("user"));

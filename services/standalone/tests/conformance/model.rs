@@ -281,7 +281,9 @@ impl World {
         }
         store.put(id, rows).await.unwrap();
         ws_edge::ports::Mailbox::acknowledge(store, id, &chosen(acks)).await.unwrap();
-        chosen(acks).into_iter().for_each(|sequence| mailbox.remove(sequence, true));
+        for sequence in chosen(acks) {
+            mailbox.remove(sequence, true);
+        }
         if paged {
             Self::page(store, id, mailbox, None, Sequence::MAX, 3, 3).await;
         }
@@ -337,7 +339,7 @@ fn still_queued(mailbox: &Mailbox, queued: &[Sequence], outcomes: &[Outcome], re
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn the_store_does_as_the_model(steps in prop::collection::vec(step(), 1..80)) {

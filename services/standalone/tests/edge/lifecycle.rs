@@ -8,12 +8,12 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tidings::connections::Limits;
 use tidings::server::{Settings, TlsError, TlsFiles};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::support::{start, start_with, within};
+use crate::support::{Answer, KEY, start, start_with, within};
 
 #[tokio::test]
 async fn sockets_that_never_finish_the_handshake_block_nobody_and_are_closed() {
@@ -31,6 +31,44 @@ async fn sockets_that_never_finish_the_handshake_block_nobody_and_are_closed() {
     }
     // The WebSocket is not.
     server.until_connections("jo", 1).await;
+}
+
+#[tokio::test]
+async fn an_http_connection_without_a_further_request_is_closed() {
+    let settings = Settings { header_timeout: Duration::from_millis(300), ..Settings::default() };
+    let server = start_with(settings, Limits::default(), None).await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    let mut answer = Vec::new();
+    within(async {
+        socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        socket.read_to_end(&mut answer).await.unwrap();
+    })
+    .await;
+    assert_eq!(Answer::parse(&answer).status, 200);
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_refused() {
+    let server = start().await;
+    let answer = server.send("GET", "/healthz", &[&format!("cookie: {}", "x".repeat(40_000))], b"").await;
+    assert_eq!(answer.status, 431);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let settings = Settings { body_timeout: Duration::from_millis(100), ..Settings::default() };
+    let server = start_with(settings, Limits::default(), None).await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    let head = format!(
+        "POST /v1/notifications HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: 9\r\n\r\n{{"
+    );
+    let mut answer = Vec::new();
+    within(async {
+        socket.write_all(head.as_bytes()).await.unwrap();
+        socket.read_to_end(&mut answer).await.unwrap();
+    })
+    .await;
+    Answer::parse(&answer).require_problem(408, &["within"]);
 }
 
 #[tokio::test]

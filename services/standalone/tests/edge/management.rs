@@ -131,7 +131,7 @@ async fn users_log_in() {
 async fn users_are_added() {
     let server = start().await;
     let answer = server.post("/v1/users", r#"{"username":"ann","password":"long enough"}"#).await;
-    assert_eq!((answer.status, answer.json()), (201, json!({"username": "ann", "userId": "ann"})));
+    assert_eq!((answer.status, answer.json()), (201, json!({"username": "ann", "createdAt": 3})));
     let short = r#"{"username":"ann","password":"short"}"#;
     server.post("/v1/users", short).await.require_problem(400, &["5 characters", "8 to 256"]);
     server
@@ -141,6 +141,8 @@ async fn users_are_added() {
     server.post("/v1/users", r#"{"username":"a b","password":"x"}"#).await.require_problem(400, &["user id"]);
     let nobody = server.send("POST", "/v1/users", &["authorization: none"], b"{}").await;
     nobody.require_problem(401, &["API key"]);
+    let users = server.get("/v1/users").await;
+    assert_eq!(users.json(), json!({"items": [{"username": "ann", "createdAt": 3}]}));
     assert_eq!(server.get("/.well-known/jwks.json").await.json(), json!({"keys": []}));
 }
 

@@ -11,8 +11,9 @@ use contract_connections_v1::{Connection, ConnectionId};
 use contract_notifications_v1::{Timestamp, UserId};
 use dispatcher::ports::{Connections as _, Push as _, PushError};
 use futures_util::{SinkExt as _, StreamExt as _};
+use proptest::prelude::*;
 use tidings::connections::{ClientMessage, Limits, Peer, Registry, Session};
-use tokio::io::{AsyncReadExt as _, DuplexStream};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -277,6 +278,30 @@ async fn a_client_that_does_not_answer_a_close_is_dropped() {
         }
     })
     .await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever a client sends, the connection goes on or ends; a push is answered either way.
+    #[test]
+    fn any_bytes_are_survived(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..8)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(within(async {
+            let (registry, _inserted) = registry(Limits::default());
+            let mut socket = open(&registry, "jo", "a", 64 * 1024).await;
+            for chunk in chunks {
+                let _ = socket.write_all(&chunk).await;
+                tokio::task::yield_now().await;
+            }
+            let pushed = push(&registry, "jo", "a", vec!["x".into()]).await;
+            assert!(pushed.accepted == 1 || matches!(pushed.error, Some(PushError::Gone)));
+            drop(socket);
+            while registry.open_sockets() > 0 {
+                tokio::task::yield_now().await;
+            }
+        }));
+    }
 }
 
 #[tokio::test]

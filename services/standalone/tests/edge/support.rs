@@ -15,6 +15,7 @@ use contract_notifications_v1::{NotificationId, Sequence, Timestamp, UserId, Ver
 use dispatcher::ports::Connections as _;
 use shared_ports::{Clock as _, PortError, SystemClock};
 use tidings::connections::{Limits, Registry, run_sweeper};
+use tidings::identity::accounts::Account;
 use tidings::server::{
     AddUserError, AuthError, DeadLetter, Login, NewUser, Server, Services, Settings, TlsKeys, Which,
 };
@@ -128,14 +129,18 @@ impl Services for World {
         Ok(Login { id_token: format!("jwt.of.{username}"), expires_at: Timestamp::from_millis(1) })
     }
 
-    async fn add_user(&self, user: NewUser) -> Result<(), AddUserError> {
-        match user.password.as_str() {
-            "short" => {
+    async fn add_user(&self, user: NewUser) -> Result<Account, AddUserError> {
+        match (user.user_id.as_str(), user.password.as_str()) {
+            (_, "short") => {
                 Err(AddUserError::Invalid("the password has 5 characters; allowed are 8 to 256".to_owned()))
             }
-            _ if user.username == "taken" => Err(AddUserError::Exists),
-            _ => Ok(()),
+            ("taken", _) => Err(AddUserError::Exists),
+            _ => Ok(Account { user_id: user.user_id, created_at: Timestamp::from_millis(3) }),
         }
+    }
+
+    async fn users(&self) -> Result<Vec<Account>, PortError> {
+        Ok(vec![Account { user_id: UserId::new("ann").unwrap(), created_at: Timestamp::from_millis(3) }])
     }
 
     fn jwks(&self) -> String {
@@ -181,8 +186,7 @@ pub(crate) fn letter(id: &str) -> DeadLetter {
     DeadLetter {
         id: id.to_owned(),
         user_id: UserId::new("jo").unwrap(),
-        notification_id: NotificationId::new("n1").unwrap(),
-        sequence: Sequence::new(7),
+        notification_id: Some(NotificationId::new("n1").unwrap()),
         reason: "not a valid JSON notification".to_owned(),
         since: Timestamp::from_millis(5),
         notification: None,
