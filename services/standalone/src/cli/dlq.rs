@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::output::{columns, date_and_time};
+use super::output::{columns, date_and_time, harmless};
 use super::{Exit, Globals, Output, Tone, secret};
 use crate::client::{ClientError, DeadLetter, Gateway};
 
@@ -109,7 +109,8 @@ async fn list(gateway: &Gateway, limit: usize, output: &mut Output) -> anyhow::R
         let mut rows = vec![["ID", "SINCE (UTC)", "USER", "REASON"].map(str::to_owned).to_vec()];
         rows.extend(letters.into_iter().map(|letter| {
             let since = letter.since.map(|since| date_and_time(since.millis())).unwrap_or_default();
-            vec![letter.id, since, letter.user_id.unwrap_or_default(), letter.reason]
+            let user = letter.user_id.unwrap_or_default();
+            vec![letter.id, since, user, harmless(&letter.reason).into_owned()]
         }));
         output.line(columns(&rows))?;
         if after.is_some() {

@@ -9,7 +9,7 @@ use contract_notifications_v1::UserId;
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
-use super::output::{chain, time_of_day};
+use super::output::{chain, harmless, time_of_day};
 use super::{Exit, Globals, Output, Tone, secret};
 use crate::client::{ApiKeyCredentials, Event, JwtCredentials, Listener, ListenerConfig, LoginCredentials};
 
@@ -115,7 +115,7 @@ impl Listen {
                     (left, last) = (left - 1, Instant::now());
                 }
                 Event::Raw(payload) => {
-                    output.line(payload)?;
+                    output.line(if output.is_json() { payload.into() } else { harmless(&payload) })?;
                     (left, last) = (left - 1, Instant::now());
                 }
                 other => {
@@ -139,10 +139,10 @@ fn print(delivery: Delivery, output: &mut Output) -> std::io::Result<()> {
     let mut line = format!("{time}  {:>6}", delivery.sequence.number());
     if let Some(kind) = &delivery.kind {
         line.push_str("  ");
-        line.push_str(&output.paint(Tone::Strong, kind));
+        line.push_str(&output.paint(Tone::Strong, &harmless(kind)));
     }
     line.push_str("  ");
-    line.push_str(delivery.payload.get());
+    line.push_str(&harmless(delivery.payload.get()));
     if delivery.replayed {
         line.push_str("  ");
         line.push_str(&output.paint(Tone::Dim, "(held)"));

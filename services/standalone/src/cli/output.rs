@@ -1,5 +1,6 @@
 //! Where everything the program says goes.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write};
 
 use serde::Serialize;
@@ -143,6 +144,15 @@ pub(crate) fn chain<'a>(causes: impl Iterator<Item = &'a (dyn std::error::Error 
     text
 }
 
+/// Foreign text made safe to show: a control character could command the terminal.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let shown = text.chars().map(|c| if c.is_control() { c.escape_unicode().to_string() } else { c.into() });
+    Cow::Owned(shown.collect())
+}
+
 /// Lines up columns; the last is left as it is.
 pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -189,6 +199,12 @@ mod tests {
     fn columns_are_lined_up() {
         let rows = [vec!["a".to_owned(), "bbb".into(), "x".into()], vec!["aaaa".into(), "é".into()]];
         assert_eq!(columns(&rows), "a     bbb  x\naaaa  é");
+    }
+
+    #[test]
+    fn control_characters_are_shown_and_not_obeyed() {
+        assert_eq!(harmless("a\x1b[2Jb\u{9b}\n"), "a\\u{1b}[2Jb\\u{9b}\\u{a}");
+        assert!(matches!(harmless("plain é"), Cow::Borrowed(_)));
     }
 
     #[test]
