@@ -245,19 +245,3 @@ fn connections_are_opened_and_weighed() {
         assert!(report.is_sound() && report.bytes_per_connection.is_some(), "{report:?}");
     }
 }
-
-/// How fast the generator is by itself: `cargo test --release --test bench -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn the_generators_own_speed() {
-    let load = Load { users: 1_000, connections: 1_000, messages: 300, producers: 2, batch: 100, ..load() };
-    for mode in [Mode::Online, Mode::Offline] {
-        for row in measure(mode, Fault::None, &load).rows() {
-            println!("{:20} {}", row.name, row.value);
-        }
-    }
-    let rate = Load { rate: Some(2_000.0), batch: 1, messages: 10, ..load };
-    for row in measure(Mode::Online, Fault::None, &rate).rows() {
-        println!("{:20} {}", row.name, row.value);
-    }
-}

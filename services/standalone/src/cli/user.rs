@@ -1,9 +1,8 @@
 //! `tidings user`
 
 use clap::{Args, Subcommand};
-use contract_notifications_v1::UserId;
 
-use super::output::columns;
+use super::output::{columns, date_and_time};
 use super::{Exit, Globals, Output, Tone, secret};
 
 /// Add users and log them in. For development; in production users come with a JSON Web Token of another
@@ -11,13 +10,7 @@ use super::{Exit, Globals, Output, Tone, secret};
 #[derive(Debug, Subcommand)]
 pub(super) enum User {
     /// Add a user
-    Add {
-        #[command(flatten)]
-        named: Named,
-        /// Whom notifications are addressed to [default: the name]
-        #[arg(long)]
-        user_id: Option<UserId>,
-    },
+    Add(Named),
     /// Log a user in and get a JSON Web Token
     Login(Named),
     /// List all users
@@ -36,13 +29,12 @@ pub(super) struct Named {
 impl User {
     pub(super) async fn run(self, globals: &Globals, output: &mut Output) -> anyhow::Result<Exit> {
         match self {
-            Self::Add { named: Named { username, password_stdin }, user_id } => {
+            Self::Add(Named { username, password_stdin }) => {
                 let gateway = globals.gateway()?;
                 let password = secret::read_password(password_stdin, true)?;
-                let user = gateway.add_user_as(&username, &password, user_id.as_ref()).await?;
+                let user = gateway.add_user(&username, &password).await?;
                 output.result(&user, |output| {
-                    let id = user.user_id.as_deref().unwrap_or(&user.username);
-                    format!("{}  {}  user id {id}", output.paint(Tone::Good, "added"), user.username)
+                    format!("{}  {}", output.paint(Tone::Good, "added"), user.username)
                 })?;
             }
             Self::Login(Named { username, password_stdin }) => {
@@ -60,7 +52,12 @@ impl User {
                 } else {
                     let rows: Vec<_> = users
                         .into_iter()
-                        .map(|user| vec![user.username, user.user_id.unwrap_or_default()])
+                        .map(|user| {
+                            vec![
+                                user.username,
+                                user.created_at.map(|at| date_and_time(at.millis())).unwrap_or_default(),
+                            ]
+                        })
                         .collect();
                     output.line(columns(&rows))?;
                 }

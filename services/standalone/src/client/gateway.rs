@@ -60,23 +60,17 @@ impl fmt::Debug for Login {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// The name to log in with.
+    /// The name to log in with, and whom notifications are addressed to.
     pub username: String,
-    /// Whom notifications are addressed to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user_id: Option<String>,
     /// When the user was added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct NameAndPassword<'a> {
     username: &'a str,
     password: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<&'a UserId>,
 }
 
 /// A gateway as producers and operators see it. Clones share their connections.
@@ -163,23 +157,13 @@ impl Gateway {
 
     /// Logs a user in.
     pub async fn login(&self, username: &str, password: &str) -> Result<Login, ClientError> {
-        let body = NameAndPassword { username, password, user_id: None };
+        let body = NameAndPassword { username, password };
         self.json("the login", |http| http.anonymous(Method::POST, "/v1/login").json(&body)).await
     }
 
     /// Adds a user, whose user id is the name.
     pub async fn add_user(&self, username: &str, password: &str) -> Result<User, ClientError> {
-        self.add_user_as(username, password, None).await
-    }
-
-    /// Adds a user, with a user id of its own if wanted.
-    pub async fn add_user_as(
-        &self,
-        username: &str,
-        password: &str,
-        user_id: Option<&UserId>,
-    ) -> Result<User, ClientError> {
-        let body = NameAndPassword { username, password, user_id };
+        let body = NameAndPassword { username, password };
         self.json("the new user", |http| http.post("/v1/users").json(&body)).await
     }
 
