@@ -7,10 +7,12 @@
 #![allow(clippy::missing_panics_doc, reason = "a suite reports by panicking")]
 
 mod clock;
+mod disk;
 pub mod mailbox;
 pub mod replay_queue;
 
 pub use clock::ManualClock;
+pub use disk::SmallDisk;
 
 use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::{

@@ -1,55 +1,12 @@
 //! A full disk: nothing acknowledged is lost, and the store recovers by itself.
 
-use std::io::Write as _;
-use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use dispatcher::core::run::Outcome;
-use shared_conformance::{ManualClock, user};
+use shared_conformance::{ManualClock, SmallDisk, user};
 use tidings::storage::{AcceptError, StorageSettings, Store, Submission};
 
 use crate::support::{accept, mailbox, payloads, settings, settle, store, submissions};
-
-/// A small disk of its own.
-struct Disk(tempfile::TempDir);
-
-impl Disk {
-    fn mount(mib: usize) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let size = format!("size={mib}m");
-        let mount =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(directory.path()).status();
-        let mounted = mount.is_ok_and(|status| status.success());
-        assert!(mounted, "this test mounts a tmpfs to fill it up: it has to run as root");
-        Self(directory)
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Fills the disk but for a little.
-    fn fill(&self) {
-        let mut ballast = std::fs::File::create(self.path().join("ballast")).unwrap();
-        let block = vec![0; 64 * 1024];
-        let mut written = 0_u64;
-        while ballast.write_all(&block).is_ok() {
-            written += 64 * 1024;
-        }
-        ballast.set_len(written.saturating_sub(256 * 1024)).unwrap();
-    }
-
-    fn free(&self) {
-        std::fs::remove_file(self.path().join("ballast")).unwrap();
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        _ = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
-}
 
 /// Some notifications of a kilobyte, deduplicated, so that repeating them does no harm.
 fn batch(first: u64, count: u64) -> Vec<Submission> {
@@ -64,7 +21,8 @@ fn batch(first: u64, count: u64) -> Vec<Submission> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_loses_nothing_and_is_recovered_from() {
-    let (disk, clock) = (Disk::mount(128), ManualClock::default());
+    let (mount, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
+    let disk = SmallDisk::mount(mount.path(), 128);
     let directory = disk.path().join("store");
     let settings = StorageSettings { memtable_bytes: 4 * 1024 * 1024, hot_entries: 10, ..settings() };
     let store = Store::open(&directory, settings.clone(), clock.clone()).unwrap();
