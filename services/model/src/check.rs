@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use stateright::{Checker as _, HasDiscoveries, Model as _};
 
-use crate::{Action, Delivery, Promise, Rule, Scope};
+use crate::{Action, Delivery, Promise, Rule, Scope, World};
 
 /// What an exploration found.
 #[derive(Debug, Clone)]
@@ -64,4 +64,44 @@ pub fn explore(
         complete: counterexample.is_none() && checker.state_count() < most,
         counterexample,
     })
+}
+
+/// More steps than any world of ours needs to come to rest.
+const REST: usize = 2_000;
+
+/// Goes a way of `steps` steps, chosen by `seed`, and lets the world come to rest then, without further
+/// trouble. That it always does is what an exploration, which only looks at worlds one by one, can't see.
+///
+/// # Errors
+/// The real edge does not admit one of the scope's devices.
+pub fn walk(scope: Scope, seed: u64, steps: usize) -> anyhow::Result<Option<Counterexample>> {
+    let model = Delivery::new(scope, None)?;
+    let mut world = model.start();
+    let (mut actions, mut enabled) = (Vec::new(), Vec::new());
+    let mut state = seed;
+    for _ in 0..steps {
+        model.enabled(&world, &mut enabled);
+        if enabled.is_empty() {
+            break;
+        }
+        // Knuth's linear congruential generator; its high bits are good enough to choose by.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let choice = usize::try_from(state >> 33).unwrap_or(0) % enabled.len();
+        world = model.apply(&world, enabled[choice]);
+        actions.push(enabled[choice]);
+    }
+    let broken = come_to_rest(&model, world, &mut actions);
+    Ok(broken.map(|promise| Counterexample { promise, actions }))
+}
+
+/// Lets everything happen that happens by itself, in a fixed order, until all is quiet.
+pub(crate) fn come_to_rest(model: &Delivery, mut world: World, actions: &mut Vec<Action>) -> Option<Promise> {
+    let mut enabled = Vec::new();
+    for _ in 0..REST {
+        model.enabled(&world, &mut enabled);
+        let Some(action) = enabled.iter().copied().find(|action| action.is_calm()) else { break };
+        world = model.apply(&world, action);
+        actions.push(action);
+    }
+    Promise::broken(model, &world).or_else(|| (!world.is_quiet()).then_some(Promise::NoDeadlock))
 }

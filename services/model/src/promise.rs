@@ -21,7 +21,7 @@ pub enum Promise {
     NothingStranded,
     /// When all is quiet, somebody is there and every ack is in, nothing is held any more.
     MailboxEmpties,
-    /// Unless all is quiet, something can go on by itself.
+    /// Unless all is quiet, something can go on by itself, and all comes to rest.
     NoDeadlock,
     /// The cores give nothing that fits no world.
     Sense,

@@ -3,7 +3,8 @@
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Counterexample, Delivery, Promise, Rule, Scope, World, scope, tell};
+use crate::check::come_to_rest;
+use crate::{Action, Counterexample, Delivery, Promise, Rule, Scope, scope, tell};
 
 /// A story that breaks a promise where a rule is left out, or did before the core was corrected.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,18 +63,6 @@ impl SavedStory {
                 return Ok(Some(promise));
             }
         }
-        Ok(if whole { come_to_rest(&model, world) } else { None })
+        Ok(if whole { come_to_rest(&model, world, &mut Vec::new()) } else { None })
     }
-}
-
-/// Lets everything happen that happens by itself, in a fixed order, until all is quiet.
-fn come_to_rest(model: &Delivery, mut world: World) -> Option<Promise> {
-    let mut enabled = Vec::new();
-    while let (None, Some(action)) = (Promise::broken(model, &world), {
-        model.enabled(&world, &mut enabled);
-        enabled.iter().copied().find(|action| action.is_calm())
-    }) {
-        world = model.apply(&world, action);
-    }
-    Promise::broken(model, &world).or_else(|| (!world.is_quiet()).then_some(Promise::NoDeadlock))
 }

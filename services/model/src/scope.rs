@@ -139,6 +139,12 @@ pub const SMALL: &[Scope] = &[
     Scope { name: "push-1n-2d", devices: &[PUSH, PUSH], ..BASE },
     Scope { name: "push-1n-1d-trouble", faults: TROUBLE, ..BASE },
     Scope { name: "ack-1n-1d", devices: &[ACK], ..BASE },
+    Scope {
+        name: "push-2n-1d-large-page",
+        notifications: 2,
+        limits: Limits { replay_drain: 1, page: 3, ..LIMITS },
+        ..BASE
+    },
     Scope { name: "mixed-1n-2d-no-crash", devices: &[PUSH, ACK], faults: NO_FAULTS, ..BASE },
 ];
 

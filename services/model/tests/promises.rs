@@ -1,7 +1,7 @@
 //! The promises hold in small worlds; `scripts/model` explores larger ones.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
-use model::{Delivery, Exploration, Scope, explore, scope, tell};
+use model::{Delivery, Exploration, Scope, explore, scope, tell, walk};
 
 /// More steps than any of these scopes has.
 const MOST: usize = 20_000_000;
@@ -32,5 +32,20 @@ fn the_promises_hold_without_reduction() {
         let reduced = whole(scope);
         let full = whole(Scope { reduced: false, ..scope });
         assert!(reduced.states < full.states, "{name}: {} and {} states", reduced.states, full.states);
+    }
+}
+
+/// Once nothing more goes wrong, the world comes to rest, from wherever it was, and every promise is kept.
+#[test]
+fn the_world_comes_to_rest() {
+    for scope in [scope::SMALL, scope::QUICK, scope::DEEP].concat() {
+        for seed in 0..300 {
+            let steps = usize::try_from(seed % 60).unwrap();
+            if let Some(counterexample) = walk(scope, seed, steps).unwrap() {
+                let model = Delivery::new(scope, None).unwrap();
+                let story = tell(&model, &counterexample.actions[..counterexample.actions.len().min(100)]);
+                panic!("{} is broken in {}:\n{}", counterexample.promise, scope.name, story.join("\n"));
+            }
+        }
     }
 }

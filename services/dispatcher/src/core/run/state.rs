@@ -142,7 +142,8 @@ impl<B: Clone> Run<B> {
             listed: BTreeSet::new(),
             cursor: None,
             more: false,
-            drain: if replays { limits.replay_drain } else { limits.inline_drain },
+            // At least a page, or the replay would be put off again and again without pushing anything.
+            drain: if replays { limits.replay_drain.max(limits.page) } else { limits.inline_drain },
             rows: Vec::new(),
             pushes: Vec::new(),
             attempt: 0,
