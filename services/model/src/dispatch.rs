@@ -47,18 +47,8 @@ impl Delivery {
             }
             Command::Wait { .. } => Event::Waited,
             _ if outcome == Outcome::FailedBefore => Event::Failed,
-            Command::ListConnections => self.list(world),
-            Command::ReadPage { after, up_to, due_for, limit } => {
-                let after = after.map_or(0, number);
-                self.page(
-                    world,
-                    &dispatch,
-                    after,
-                    number(*up_to),
-                    due_for.iter().map(connection_index),
-                    *limit,
-                )
-            }
+            Command::ListConnections => self.list(world, &dispatch),
+            Command::ReadPage { .. } => self.page(world, &dispatch),
             Command::EnqueueReplay(up_to) => {
                 world.queue.push(Queued { entry: Entry::Replay(number(*up_to)), received: false });
                 Event::Done
@@ -90,51 +80,51 @@ impl Delivery {
         if self.scope.backwards { rows(&dispatch.command) - 1 - written } else { written }
     }
 
-    fn list(&self, world: &mut World) -> Event<()> {
-        let mut listed = world.listed();
+    /// The connections that the dispatcher is told of.
+    pub(crate) fn told(&self, world: &World, dispatch: &Dispatch) -> Set {
+        match dispatch.first_listed {
+            Some(first) if first.is_empty() == (self.without == Some(Rule::LookAgainAfterStoring)) => first,
+            _ => world.listed(),
+        }
+    }
+
+    fn list(&self, world: &mut World, dispatch: &Dispatch) -> Event<()> {
+        let told = self.told(world, dispatch);
         let keeps_first =
             matches!(self.without, Some(Rule::LookAgainAfterStoring | Rule::LookAgainBeforeFinishing));
         if keeps_first && let Some(dispatch) = &mut world.dispatch {
-            match dispatch.first_listed {
-                None => Arc::make_mut(dispatch).first_listed = Some(listed),
-                Some(first) if first.is_empty() == (self.without == Some(Rule::LookAgainAfterStoring)) => {
-                    listed = first;
-                }
-                Some(_) => {}
-            }
+            Arc::make_mut(dispatch).first_listed.get_or_insert(told);
         }
-        Event::Listed(listed.iter().map(|index| self.lives[usize::from(index)].clone()).collect())
+        Event::Listed(told.iter().map(|index| self.lives[usize::from(index)].clone()).collect())
     }
 
-    fn page(
-        &self,
-        world: &mut World,
-        dispatch: &Dispatch,
-        after: u8,
-        up_to: u8,
-        due_for: impl Iterator<Item = u8>,
-        limit: usize,
-    ) -> Event<()> {
-        let due_for: Set = due_for.collect();
-        let is_due = |n: u8| {
-            let pushed_to = world.pushed_to[usize::from(n)];
+    /// The rows that a read finds due, of which it gives at most as many as it was asked for.
+    pub(crate) fn due(&self, world: &World, dispatch: &Dispatch) -> Vec<u8> {
+        let Command::ReadPage { after, up_to, due_for, .. } = &dispatch.command else { return Vec::new() };
+        let due_for: Set = due_for.iter().map(connection_index).collect();
+        let (after, up_to) = (after.map_or(0, number), number(*up_to));
+        let is_due = |n: &u8| {
+            let pushed_to = world.pushed_to[usize::from(*n)];
             let pushed = match self.without {
                 Some(Rule::PerConnection) => !pushed_to.is_empty(),
                 _ => due_for.without(pushed_to).is_empty(),
             };
-            after < n && n <= up_to && !pushed
+            !dispatch.new && after < *n && *n <= up_to && !pushed
         };
-        let mut due: Vec<u8> = world.held.iter().filter(|n| is_due(*n)).collect();
-        if dispatch.new {
-            due.clear();
-        }
-        let more = due.len() > limit;
-        due.truncate(limit);
+        world.held.iter().filter(is_due).collect()
+    }
+
+    fn page(&self, world: &mut World, dispatch: &Dispatch) -> Event<()> {
+        let Command::ReadPage { due_for, limit, .. } = &dispatch.command else { return Event::Failed };
+        let mut due = self.due(world, dispatch);
+        let more = due.len() > *limit;
+        due.truncate(*limit);
         let rows = due.iter().map(|n| Held {
             item: item(*n),
             pushed_to: world.pushed_to[usize::from(*n)].iter().map(connection_id).collect(),
         });
         let rows = rows.collect();
+        let due_for: Set = due_for.iter().map(connection_index).collect();
         if self.without == Some(Rule::MarkAfterPush)
             && due_for.iter().any(|i| self.lives[usize::from(i)].acknowledges)
         {

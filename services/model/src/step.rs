@@ -101,6 +101,11 @@ impl Delivery {
         world.again += 1;
     }
 
+    /// What the replayer sees of the mailbox.
+    pub(crate) fn keys(&self, world: &World) -> Set {
+        if self.without == Some(Rule::ReadConsistently) { Set::default() } else { world.held }
+    }
+
     /// One step of the replayer.
     fn replay(&self, world: &mut World, outcome: Outcome) {
         let Some(mut replay) = world.replay.take() else { return };
@@ -119,9 +124,7 @@ impl Delivery {
             }
             replayer::Command::Wait { .. } => replayer::Event::Waited,
             replayer::Command::ReadKeys { after, limit } => {
-                let stale = self.without == Some(Rule::ReadConsistently);
-                let held = if stale { Set::default() } else { world.held };
-                let keys = held.iter().map(sequence);
+                let keys = self.keys(world).iter().map(sequence);
                 let mut keys: Vec<_> = keys.filter(|key| after.is_none_or(|after| *key > after)).collect();
                 let more = keys.len() > limit;
                 keys.truncate(limit);

@@ -7,6 +7,7 @@ use dispatcher::core::run::{Command, Held, Outcome as EntryOutcome};
 use crate::Delivery;
 use crate::action::{Action, Outcome};
 use crate::promise::Promise;
+use crate::rule::Rule;
 use crate::set::Set;
 use crate::world::{Broken, Dispatch, Entry, Replay, Socket, World, connection_index, number};
 
@@ -53,7 +54,7 @@ fn line(model: &Delivery, world: &World, action: Action) -> String {
             format!("dispatcher: receives {}{again}", entries.join(", "))
         }
         Action::Dispatch(outcome) => world.dispatch.as_ref().map_or_else(String::new, |dispatch| {
-            format!("dispatcher: {}{}", command(world, dispatch, model.row(dispatch)), how(outcome))
+            format!("dispatcher: {}{}", command(model, world, dispatch), how(outcome))
         }),
         Action::Push(order, outcome) => {
             world.dispatch.as_ref().map_or_else(String::new, |dispatch| push(world, dispatch, order, outcome))
@@ -61,21 +62,24 @@ fn line(model: &Delivery, world: &World, action: Action) -> String {
         Action::DispatcherCrash => "dispatcher: crashes".to_owned(),
         Action::Record(index) => format!("replayer: receives the stream record of {}", c(index)),
         Action::Replay(outcome) => world.replay.as_ref().map_or_else(String::new, |replay| {
-            format!("replayer: {}", replayer_step(world, replay, outcome))
+            format!("replayer: {}", replayer_step(model, world, replay, outcome))
         }),
         Action::ReplayerCrash => "replayer: crashes".to_owned(),
     }
 }
 
-fn command(world: &World, dispatch: &Dispatch, row: usize) -> String {
+fn command(model: &Delivery, world: &World, dispatch: &Dispatch) -> String {
+    let row = model.row(dispatch);
     match &dispatch.command {
-        Command::ListConnections => match world.listed() {
+        Command::ListConnections => match model.told(world, dispatch) {
             listed if listed.is_empty() => "lists connections: none".to_owned(),
             listed => format!("lists connections: {}", names("c", listed, 1)),
         },
         Command::ReadPage { up_to, due_for, .. } => {
             let due_for = names("c", due_for.iter().map(connection_index).collect(), 1);
-            format!("reads what is held up to n{} and due for {due_for}", number(*up_to))
+            let due = model.due(world, dispatch).into_iter().collect();
+            let found = if due == Set::default() { "nothing".to_owned() } else { names("n", due, 0) };
+            format!("reads what is held up to n{} and due for {due_for}: {found}", number(*up_to))
         }
         Command::Put(rows) => {
             let Held { item, pushed_to } = &rows[row];
@@ -84,7 +88,12 @@ fn command(world: &World, dispatch: &Dispatch, row: usize) -> String {
             if to.is_empty() {
                 format!("puts n{n} into the mailbox")
             } else {
-                format!("puts n{n} into the mailbox as pushed to {}, before the push", names("c", to, 1))
+                let when = match model.without {
+                    Some(Rule::WriteAhead) => "would put",
+                    Some(Rule::WriteBeforePush) => "leaves for after the push: to put",
+                    _ => "before the push, puts",
+                };
+                format!("{when} n{n} into the mailbox as pushed to {}", names("c", to, 1))
             }
         }
         Command::Delete(rows) => {
@@ -93,7 +102,13 @@ fn command(world: &World, dispatch: &Dispatch, row: usize) -> String {
         Command::Mark(rows) => {
             let (sequence, to) = &rows[row];
             let to = names("c", to.iter().map(connection_index).collect(), 1);
-            format!("marks the row of n{} as pushed to {to}", number(*sequence))
+            let n = number(*sequence);
+            let gone = match model.without {
+                _ if world.held.contains(n) => "",
+                Some(Rule::MarkOnlyIfThere) => ", which brings it back",
+                _ => ": it is not there any more",
+            };
+            format!("marks the row of n{n} as pushed to {to}{gone}")
         }
         Command::Forget(rows) => {
             format!("takes {} for gone and deletes its row", c(connection_index(&rows[row].id)))
@@ -128,12 +143,12 @@ fn push(world: &World, dispatch: &Dispatch, order: u8, outcome: Outcome) -> Stri
     format!("dispatcher: pushes {what} to {}: {became}", c(index))
 }
 
-fn replayer_step(world: &World, replay: &Replay, outcome: Outcome) -> String {
+fn replayer_step(model: &Delivery, world: &World, replay: &Replay, outcome: Outcome) -> String {
     if outcome == Outcome::OutOfTime {
         return "its time is up".to_owned();
     }
     match replay.machine.command() {
-        replayer::Command::ReadKeys { .. } if outcome == Outcome::Done => match world.held {
+        replayer::Command::ReadKeys { .. } if outcome == Outcome::Done => match model.keys(world) {
             held if held.is_empty() => "reads the keys of the mailbox: none".to_owned(),
             held => format!("reads the keys of the mailbox, which holds {}", names("n", held, 0)),
         },
