@@ -60,7 +60,10 @@ enum Step {
     List,
     Read,
     WriteAhead,
-    Push,
+    Push {
+        /// When it was ordered.
+        since: Timestamp,
+    },
     Wait,
     Forget,
     Delete,
@@ -139,7 +142,8 @@ impl<B: Clone> Run<B> {
             listed: BTreeSet::new(),
             cursor: None,
             more: false,
-            drain: if replays { limits.replay_drain } else { limits.inline_drain },
+            // At least a page, or the replay would be put off again and again without pushing anything.
+            drain: if replays { limits.replay_drain.max(limits.page) } else { limits.inline_drain },
             rows: Vec::new(),
             pushes: Vec::new(),
             attempt: 0,
@@ -162,10 +166,10 @@ impl<B: Clone> Run<B> {
             (Step::Read, Event::Page { rows, more }) => self.page(rows, more, now),
             (Step::WriteAhead, Event::Done) => {
                 self.look_again = true;
-                self.push()
+                self.push(now)
             }
-            (Step::Push, Event::Pushed(reports)) => self.pushed(&reports, now),
-            (Step::Wait, Event::Waited) => self.push_pending(),
+            (Step::Push { since }, Event::Pushed(reports)) => self.pushed(&reports, since),
+            (Step::Wait, Event::Waited) => self.push_pending(now),
             (Step::Wait, Event::OutOfTime) => self.out_of_time(),
             // A row that stays behind is found gone again by the next push: not worth failing for.
             (Step::Forget, Event::Done | Event::Failed) => self.settle(),
@@ -240,13 +244,13 @@ impl<B: Clone> Run<B> {
         if !self.more {
             self.rows.append(&mut self.fresh);
         }
-        self.write_ahead()
+        self.write_ahead(now)
     }
 
     /// R4: with a client that acknowledges, a new notification is in the mailbox before it is pushed.
-    fn write_ahead(&mut self) -> Command<B> {
+    fn write_ahead(&mut self, now: Timestamp) -> Command<B> {
         if !self.acknowledged() {
-            return self.push();
+            return self.push(now);
         }
         let pushed_to: BTreeSet<_> = self.serving.iter().map(|c| c.id.clone()).collect();
         let mut puts = Vec::new();
@@ -254,10 +258,10 @@ impl<B: Clone> Run<B> {
             row.stored = true;
             puts.push(Held { item: row.item.clone(), pushed_to: pushed_to.clone() });
         }
-        if puts.is_empty() { self.push() } else { self.command(Step::WriteAhead, Command::Put(puts)) }
+        if puts.is_empty() { self.push(now) } else { self.command(Step::WriteAhead, Command::Put(puts)) }
     }
 
-    fn push(&mut self) -> Command<B> {
+    fn push(&mut self, now: Timestamp) -> Command<B> {
         self.attempt = 0;
         self.pushes.clear();
         for connection in &self.serving {
@@ -267,10 +271,10 @@ impl<B: Clone> Run<B> {
             let frames = frames::split(connection.format, lens, self.limits.batch_bytes);
             self.pushes.push(PushState { connection: connection.clone(), frames, accepted: 0, gone: false });
         }
-        self.push_pending()
+        self.push_pending(now)
     }
 
-    fn push_pending(&mut self) -> Command<B> {
+    fn push_pending(&mut self, now: Timestamp) -> Command<B> {
         let orders: Vec<_> = self
             .pushes
             .iter()
@@ -281,7 +285,11 @@ impl<B: Clone> Run<B> {
                 frames: push.frames[push.accepted..].iter().map(|rows| self.frame(rows)).collect(),
             })
             .collect();
-        if orders.is_empty() { self.settle() } else { self.command(Step::Push, Command::Push(orders)) }
+        if orders.is_empty() {
+            self.settle()
+        } else {
+            self.command(Step::Push { since: now }, Command::Push(orders))
+        }
     }
 
     fn frame(&self, rows: &[usize]) -> Frame<B> {
@@ -292,7 +300,7 @@ impl<B: Clone> Run<B> {
         Frame { items: rows.iter().map(item).collect() }
     }
 
-    fn pushed(&mut self, reports: &[PushReport], now: Timestamp) -> Command<B> {
+    fn pushed(&mut self, reports: &[PushReport], since: Timestamp) -> Command<B> {
         let mut progress = false;
         let pending = self.pushes.iter_mut().filter(|push| push.is_pending());
         for (push, report) in pending.zip(reports) {
@@ -302,8 +310,10 @@ impl<B: Clone> Run<B> {
             }
             push.accepted += accepted;
             progress |= accepted > 0;
-            // R3: within the grace period, 410 says that the connection is not yet open.
-            let grace_over = now >= push.connection.connected_at.plus(self.limits.grace);
+            // R3: within the grace period, 410 says that the connection is not yet open. The push may have
+            // been refused as early as it was ordered: by the time of the report, which comes with the
+            // slowest connection's, the grace may be over and the connection open.
+            let grace_over = since >= push.connection.connected_at.plus(self.limits.grace);
             push.gone = push.is_pending() && report.refusal == Some(Refusal::Gone) && grace_over;
         }
         if self.pushes.iter().any(PushState::is_pending) {

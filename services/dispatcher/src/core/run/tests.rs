@@ -412,3 +412,31 @@ proptest! {
         prop_assert!(world.mailbox.is_empty(), "left: {}", world.summary());
     }
 }
+
+/// R3, found by services/model: a handshake and its grace may end while another connection is pushed to.
+#[test]
+fn a_410_is_judged_by_when_its_push_was_ordered() {
+    let live = |id: &str| Live {
+        id: ConnectionId::new(id),
+        connected_at: Timestamp::from_millis(0),
+        acknowledges: false,
+        format: FrameFormat::Single,
+    };
+    let item = Item {
+        sequence: Sequence::new(1),
+        expires_at: None,
+        when_offline: WhenOffline::Hold,
+        len: 5,
+        body: (),
+    };
+    let early = Timestamp::from_millis(1);
+    let late = early.plus(LIMITS.grace);
+    let (mut run, _) = Run::start(LIMITS, vec![Entry::Notification { item, redelivered: false }]);
+    run.on(Event::Listed(vec![live("slow"), live("handshaking")]), early);
+    run.on(Event::Page { rows: Vec::new(), more: false }, early);
+    let accepted = PushReport { accepted: 1, refusal: None };
+    let gone = PushReport { accepted: 0, refusal: Some(Refusal::Gone) };
+    assert_eq!(run.on(Event::Pushed(vec![accepted, gone]), late), Command::Wait { attempt: 0 });
+    assert!(matches!(run.on(Event::Waited, late), Command::Push(orders) if orders.len() == 1));
+    assert_eq!(run.on(Event::Pushed(vec![gone]), late), Command::Forget(vec![live("handshaking")]));
+}

@@ -11,7 +11,7 @@ use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
 pub struct Limits {
     /// Most held rows pushed inline before a new notification (R1).
     pub inline_drain: usize,
-    /// Most held rows pushed by one run that has a replay entry.
+    /// Most held rows pushed by one run that has a replay entry; a page if that is more.
     pub replay_drain: usize,
     /// Most rows read at once.
     pub page: usize,

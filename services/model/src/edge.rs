@@ -1,0 +1,59 @@
+//! What the real edge decides.
+
+use anyhow::{Context as _, bail};
+use contract_connections_v1::FrameFormat;
+use contract_frames_v1::ClientFrame;
+use contract_identity_v1::{Method, Principal};
+use contract_notifications_v1::{Sequence, Timestamp, UserId, Version1};
+use dispatcher::core::run::Live;
+use ws_edge::{ConnectRequest, Decision, EdgeConfig, Inbound, admit, decide};
+
+use crate::scope::Device;
+use crate::world::connection_id;
+
+/// What the dispatcher sees of the row that the edge writes for the device of number `index`.
+///
+/// # Errors
+/// The edge does not admit it.
+pub(crate) fn admitted(index: u8, device: Device) -> anyhow::Result<Live> {
+    let principal = Principal {
+        version: Version1,
+        user_id: UserId::new("u")?,
+        username: None,
+        method: Method::Token,
+        hubs: Vec::new(),
+        expires_at: None,
+    };
+    let format = match device.format {
+        FrameFormat::Single => "single",
+        FrameFormat::Batch => "batch",
+        FrameFormat::Raw => "raw",
+    };
+    let query = [("format", format), ("acknowledge", if device.acknowledges { "1" } else { "0" })];
+    let request = ConnectRequest {
+        connection_id: connection_id(index),
+        query: query.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        subprotocols: Vec::new(),
+    };
+    let now = Timestamp::from_millis(u64::from(index));
+    let row =
+        admit(&principal, request, now, &EdgeConfig::default()).context("the edge refuses a device")?.row;
+    Ok(Live {
+        id: row.connection_id,
+        connected_at: row.connected_at,
+        acknowledges: row.acknowledges,
+        format: row.format,
+    })
+}
+
+/// The rows that the edge clears for an ack of `sequence`.
+///
+/// # Errors
+/// The edge does not take it for an ack.
+pub(crate) fn cleared(sequence: Sequence) -> anyhow::Result<Vec<Sequence>> {
+    let frame = ClientFrame::Ack { sequences: vec![sequence] }.to_json();
+    match decide(Inbound::Text(&frame), &EdgeConfig::default()) {
+        Decision::Acknowledge { sequences, .. } => Ok(sequences),
+        other => bail!("the edge answers an ack with {other:?}"),
+    }
+}
