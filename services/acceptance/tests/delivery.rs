@@ -135,7 +135,8 @@ async fn what_has_expired_or_is_not_to_be_held_does_not_arrive() {
     let sequences = send(&gateway, &online).await;
     assert_eq!(next(&mut listener).await.sequence, sequences[1]);
 
-    let metrics = reqwest::get(format!("{}/metrics", server.url)).await.unwrap().text().await.unwrap();
+    let metrics =
+        server.http().get(format!("{}/metrics", server.url)).send().await.unwrap().text().await.unwrap();
     let value = |name: &str| {
         let line = metrics.lines().find(|line| line.starts_with(name) && !line.starts_with('#'));
         line.unwrap_or_else(|| panic!("no {name} in\n{metrics}")).split(' ').next_back().unwrap().to_owned()

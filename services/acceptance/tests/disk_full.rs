@@ -15,7 +15,7 @@ async fn a_full_disk_is_said_and_nothing_accepted_is_lost() {
     let settings = [("TIDINGS_STORE__RESERVE_BYTES", "33554432")];
     let server = Server::start_with(&disk.path().join("data"), &settings).await;
     let key = std::fs::read_to_string(server.data_dir.join("api-key")).unwrap();
-    let http = reqwest::Client::new();
+    let http = server.http();
     let send = async |n: u32| {
         let request = http.post(format!("{}/v1/notifications", server.url)).bearer_auth(key.trim());
         let response = request.json(&json!({ "userId": "alice", "payload": n })).send().await.unwrap();

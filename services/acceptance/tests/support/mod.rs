@@ -59,6 +59,13 @@ impl Server {
         Gateway::new(&self.url).unwrap().with_api_key(key.trim())
     }
 
+    /// A plain HTTP client.
+    pub fn http(&self) -> reqwest::Client {
+        // The gateway's client makes ring the process's TLS provider, without which there is no client.
+        drop(self.gateway());
+        reqwest::Client::new()
+    }
+
     /// A listener of a user, with single-use tokens.
     pub fn listen(&self, user: &UserId, config: ListenerConfig) -> Listener {
         let gateway = self.gateway();
