@@ -1,10 +1,8 @@
 //! Notifications to users who are not connected, and their replay when they connect.
 
-use std::time::Duration;
-
 use super::message::{Run, now};
 use super::producer;
-use super::report::{Latency, Meter, Report, per_second};
+use super::report::{Latency, Meter, Report};
 use super::sockets::Sockets;
 use super::{Load, Target};
 
@@ -21,25 +19,8 @@ pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> 
     sockets.drain(expected, load.quiet).await;
     let tally = sockets.tally.borrow();
     let mut report = Report {
-        mode: "offline",
-        users: load.users,
-        connections: load.connections,
-        accepted: Some(sent.accepted),
-        accepted_per_second: per_second(sent.accepted, sent.took),
-        failed: Some(sent.failed),
-        delivered: Some(tally.received),
-        delivered_per_second: per_second(
-            tally.received,
-            Duration::from_nanos(tally.last.saturating_sub(began)),
-        ),
-        lost: Some(expected.saturating_sub(tally.received)),
-        duplicates: Some(tally.duplicates),
-        reordered: Some(tally.reordered),
-        connections_lost: Some(tally.lost),
-        request_micros: Latency::of(&sent.requests),
-        lateness_micros: load.rate.and_then(|_| Latency::of(&sent.lateness)),
         handshake_micros: Latency::of(&handshakes),
-        ..Report::default()
+        ..Report::of_deliveries("offline", &load, &sent, &tally, (expected, began))
     };
     meter.stop(Some(tally.received), &mut report);
     Ok(report)

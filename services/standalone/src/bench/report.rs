@@ -5,7 +5,10 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::Load;
+use super::producer::Sent;
 use super::server::{Usage, usage};
+use super::tally::Tally;
 
 /// Latencies in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -127,6 +130,35 @@ pub(super) fn per_second(count: u64, took: Duration) -> Option<f64> {
 }
 
 impl Report {
+    /// What was sent, and what arrived of the `expected` deliveries since `began` (nanoseconds of the run's
+    /// clock).
+    pub(super) fn of_deliveries(
+        mode: &'static str,
+        load: &Load,
+        sent: &Sent,
+        tally: &Tally,
+        (expected, began): (u64, u64),
+    ) -> Self {
+        let took = Duration::from_nanos(tally.last.saturating_sub(began));
+        Self {
+            mode,
+            users: load.users,
+            connections: load.connections,
+            accepted: Some(sent.accepted),
+            accepted_per_second: per_second(sent.accepted, sent.took),
+            failed: Some(sent.failed),
+            delivered: Some(tally.received),
+            delivered_per_second: per_second(tally.received, took),
+            lost: Some(expected.saturating_sub(tally.received)),
+            duplicates: Some(tally.duplicates),
+            reordered: Some(tally.reordered),
+            connections_lost: Some(tally.lost),
+            request_micros: Latency::of(&sent.requests),
+            lateness_micros: load.rate.and_then(|_| Latency::of(&sent.lateness)),
+            ..Self::default()
+        }
+    }
+
     /// Whether the server kept its promises while it was measured.
     pub fn is_sound(&self) -> bool {
         let none = |count: Option<u64>| count.unwrap_or(0) == 0;
