@@ -167,7 +167,7 @@ pub fn named(name: &str) -> Option<Scope> {
 /// The name of a small scope in which the rule is missed when it is left out.
 pub const fn missing(rule: Rule) -> &'static str {
     match rule {
-        Rule::DrainFirst => "push-2n-1d-no-crash",
+        Rule::DrainFirst | Rule::QueueReplayWhenDeferred => "push-2n-1d-no-crash",
         Rule::LookAgainAfterStoring | Rule::HandshakeGrace | Rule::ReadConsistently => "push-1n-1d-no-crash",
         Rule::WriteAhead | Rule::PerConnection | Rule::LookAgainBeforeFinishing => "ack-1n-2d-no-crash",
         Rule::WriteBeforePush | Rule::MarkOnlyIfThere => "ack-2n-1d-no-crash",

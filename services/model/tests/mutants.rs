@@ -19,7 +19,8 @@ fn breaks(rule: Rule) -> Promise {
         Rule::DrainFirst | Rule::FailureKeepsItsPlace | Rule::OneRunAtATime => Promise::InOrder,
         Rule::WriteAhead | Rule::RetryTheRest => Promise::NothingLost,
         Rule::WriteBeforePush | Rule::MarkOnlyIfThere => Promise::MailboxEmpties,
-        Rule::LookAgainAfterStoring
+        Rule::QueueReplayWhenDeferred
+        | Rule::LookAgainAfterStoring
         | Rule::HandshakeGrace
         | Rule::MarkAfterPush
         | Rule::PerConnection
