@@ -4,13 +4,13 @@
 use std::collections::HashSet;
 use std::hash::Hash;
 
-use model::{Delivery, Exploration, Scope, World, explore, scope, tell, walk};
+use model::{Delivery, Exploration, Order, Scope, World, explore, scope, tell, walk};
 
 /// More steps than any of these scopes has.
 const MOST: usize = 20_000_000;
 
 fn whole(scope: Scope) -> Exploration {
-    let found = explore(scope, None, 1, MOST).unwrap();
+    let found = explore(scope, None, Order::BreadthFirst, 1, MOST).unwrap();
     if let Some(counterexample) = &found.counterexample {
         let story = tell(&Delivery::new(scope, None).unwrap(), &counterexample.actions);
         panic!("{} is broken in {}:\n{}", counterexample.promise, scope.name, story.join("\n"));
