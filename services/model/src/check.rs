@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use stateright::{Checker as _, HasDiscoveries, Model as _};
+use stateright::{Checker, HasDiscoveries, Model as _};
 
 use crate::{Action, Delivery, Promise, Rule, Scope, World};
 
@@ -13,14 +13,14 @@ pub struct Exploration {
     pub states: usize,
     /// Steps tried.
     pub steps: usize,
-    /// The longest of the shortest ways to a world.
+    /// The longest way to a world that was gone; breadth first, that is the longest of the shortest ways.
     pub depth: usize,
     /// How long it took.
     pub took: Duration,
     /// Whether every world was seen; otherwise the bound on the number of steps was reached, or a promise
     /// was found broken.
     pub complete: bool,
-    /// A shortest way to a world that breaks a promise.
+    /// A way to a world that breaks a promise.
     pub counterexample: Option<Counterexample>,
 }
 
@@ -33,37 +33,52 @@ pub struct Counterexample {
     pub actions: Vec<Action>,
 }
 
-/// Explores a scope breadth first, with a rule left out or none, up to about `most` steps.
+/// In which order worlds are visited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Near ones first: counterexamples are as short as can be.
+    BreadthFirst,
+    /// Far ones first: it takes much less memory, and counterexamples are long.
+    DepthFirst,
+}
+
+/// Explores a scope, with a rule left out or none, up to about `most` steps.
 ///
 /// # Errors
 /// The real edge does not admit one of the scope's devices.
 pub fn explore(
     scope: Scope,
     without: Option<Rule>,
+    order: Order,
     threads: usize,
     most: usize,
 ) -> anyhow::Result<Exploration> {
     let begun = Instant::now();
-    let checker = Delivery::new(scope, without)?
+    let builder = Delivery::new(scope, without)?
         .checker()
         .threads(threads)
         .finish_when(HasDiscoveries::AnyFailures)
-        .target_state_count(most)
-        .spawn_bfs()
-        .join();
+        .target_state_count(most);
+    Ok(match order {
+        Order::BreadthFirst => found(&builder.spawn_bfs().join(), begun, most),
+        Order::DepthFirst => found(&builder.spawn_dfs().join(), begun, most),
+    })
+}
+
+fn found(checker: &impl Checker<Delivery>, begun: Instant, most: usize) -> Exploration {
     let shortest = Promise::ALL
         .into_iter()
         .filter_map(|promise| Some((promise, checker.discovery(promise.name())?.into_actions())))
         .min_by_key(|(_, actions)| actions.len());
     let counterexample = shortest.map(|(promise, actions)| Counterexample { promise, actions });
-    Ok(Exploration {
+    Exploration {
         states: checker.unique_state_count(),
         steps: checker.state_count(),
         depth: checker.max_depth(),
         took: begun.elapsed(),
         complete: counterexample.is_none() && checker.state_count() < most,
         counterexample,
-    })
+    }
 }
 
 /// More steps than any world of ours needs to come to rest.

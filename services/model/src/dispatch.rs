@@ -50,7 +50,9 @@ impl Delivery {
             Command::ListConnections => self.list(world, &dispatch),
             Command::ReadPage { .. } => self.page(world, &dispatch),
             Command::EnqueueReplay(up_to) => {
-                world.queue.push(Queued { entry: Entry::Replay(number(*up_to)), received: false });
+                if self.without != Some(Rule::QueueReplayWhenDeferred) {
+                    world.queue.push(Queued { entry: Entry::Replay(number(*up_to)), received: false });
+                }
                 Event::Done
             }
             // Pushed frame by frame: see `push_frame`.

@@ -18,7 +18,7 @@ mod story;
 mod world;
 
 pub use action::{Action, Outcome};
-pub use check::{Counterexample, Exploration, explore, walk};
+pub use check::{Counterexample, Exploration, Order, explore, walk};
 pub use promise::Promise;
 pub use rule::Rule;
 pub use saved::SavedStory;

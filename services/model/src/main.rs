@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
-use model::{Delivery, Exploration, Rule, SavedStory, Scope, explore, scope, tell};
+use model::{Delivery, Exploration, Order, Rule, SavedStory, Scope, explore, scope, tell};
 
 /// Explores every order in which things can happen in a small world of one user, with the real cores of
 /// dispatcher, replayer and edge, and looks for a broken promise.
@@ -24,9 +24,8 @@ struct Arguments {
     /// Write the counterexample here.
     #[arg(long)]
     save: Option<PathBuf>,
-    /// Stop a scope after about this many steps. With all of `--deep` seen, the largest scopes need more
-    /// memory than a laptop has.
-    #[arg(long, default_value_t = 60_000_000)]
+    /// Stop a scope after about this many steps.
+    #[arg(long, default_value_t = 200_000_000)]
     most: usize,
     /// How many threads explore.
     #[arg(long, default_value_t = 2)]
@@ -39,7 +38,12 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut broken = false;
     writeln!(out, "{:<32} {:>10} {:>11} {:>6} {:>8}", "scope", "states", "steps", "depth", "seconds")?;
     for scope in scopes(&arguments)? {
-        let found = explore(scope, arguments.without, arguments.threads, arguments.most)?;
+        let look = |order| explore(scope, arguments.without, order, arguments.threads, arguments.most);
+        let mut found = look(Order::DepthFirst)?;
+        if found.counterexample.is_some() {
+            // For a story that is as short as can be.
+            found = look(Order::BreadthFirst)?;
+        }
         let Exploration { states, steps, depth, took, complete, counterexample } = &found;
         let rest = if *complete { "" } else { "  not to the end" };
         let seconds = took.as_secs_f64();

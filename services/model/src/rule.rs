@@ -13,6 +13,8 @@ pub enum Rule {
     /// R1: what is held is pushed before what is new. Without it a run with a new notification is told
     /// that the mailbox is empty.
     DrainFirst,
+    /// R1, its limit: when more is held than is drained inline, a replay is queued. Without it none is.
+    QueueReplayWhenDeferred,
     /// R2: after storing for want of a connection, connections are listed again. Without it that second
     /// list is empty, as the first was.
     LookAgainAfterStoring,

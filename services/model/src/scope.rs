@@ -107,6 +107,7 @@ pub const QUICK: &[Scope] = &[
     Scope { name: "ack-2n-1d-batch", notifications: 2, devices: &[BATCH], backwards: true, ..BASE },
     Scope { name: "ack-1n-2d", devices: &[ACK, ACK], ..BASE },
     Scope { name: "ack-1n-1d-trouble", devices: &[ACK], faults: TROUBLE, ..BASE },
+    Scope { name: "ack-2n-2d-no-crash", notifications: 2, devices: &[ACK, ACK], faults: NO_FAULTS, ..BASE },
     Scope { name: "mixed-1n-2d", devices: &[ACK, PUSH], ..BASE },
     Scope { name: "mixed-1n-2d-push-first", devices: &[PUSH, ACK], ..BASE },
     Scope {
@@ -126,7 +127,6 @@ pub const DEEP: &[Scope] = &[
         faults: Faults { crashes: 1, ..TROUBLE },
         ..BASE
     },
-    Scope { name: "ack-2n-2d-no-crash", notifications: 2, devices: &[ACK, ACK], faults: NO_FAULTS, ..BASE },
     Scope { name: "mixed-2n-2d", notifications: 2, devices: &[ACK, PUSH], ..BASE },
     Scope { name: "ack-2n-2d", notifications: 2, devices: &[ACK, ACK], ..BASE },
     Scope { name: "push-3n-2d", notifications: 3, devices: &[PUSH, PUSH], ..BASE },
@@ -167,7 +167,7 @@ pub fn named(name: &str) -> Option<Scope> {
 /// The name of a small scope in which the rule is missed when it is left out.
 pub const fn missing(rule: Rule) -> &'static str {
     match rule {
-        Rule::DrainFirst => "push-2n-1d-no-crash",
+        Rule::DrainFirst | Rule::QueueReplayWhenDeferred => "push-2n-1d-no-crash",
         Rule::LookAgainAfterStoring | Rule::HandshakeGrace | Rule::ReadConsistently => "push-1n-1d-no-crash",
         Rule::WriteAhead | Rule::PerConnection | Rule::LookAgainBeforeFinishing => "ack-1n-2d-no-crash",
         Rule::WriteBeforePush | Rule::MarkOnlyIfThere => "ack-2n-1d-no-crash",

@@ -115,6 +115,9 @@ fn command(model: &Delivery, world: &World, dispatch: &Dispatch) -> String {
         }
         Command::Push(_) => "pushes".to_owned(),
         Command::Wait { .. } => "waits and tries again".to_owned(),
+        Command::EnqueueReplay(up_to) if model.without == Some(Rule::QueueReplayWhenDeferred) => {
+            format!("would queue a replay up to n{}", number(*up_to))
+        }
         Command::EnqueueReplay(up_to) => format!("queues a replay up to n{}", number(*up_to)),
         Command::Finish(report) => {
             match report.outcomes.iter().filter(|outcome| **outcome == EntryOutcome::Retry).count() {

@@ -1,14 +1,14 @@
 //! No rule is there for nothing: without any one of them a promise is broken.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
-use model::{Delivery, Promise, Rule, Scope, explore, scope, tell};
+use model::{Delivery, Order, Promise, Rule, Scope, explore, scope, tell};
 
 const MOST: usize = 5_000_000;
 
 /// The promise that is broken in the rule's scope, and how.
 fn without(rule: Rule, reduced: bool) -> (Promise, Vec<String>) {
     let scope = Scope { reduced, ..scope::named(scope::missing(rule)).unwrap() };
-    let found = explore(scope, Some(rule), 1, MOST).unwrap().counterexample;
+    let found = explore(scope, Some(rule), Order::BreadthFirst, 1, MOST).unwrap().counterexample;
     let counterexample = found.unwrap_or_else(|| panic!("{rule:?} is not missed in {}", scope.name));
     let story = tell(&Delivery::new(scope, Some(rule)).unwrap(), &counterexample.actions);
     (counterexample.promise, story)
@@ -19,7 +19,8 @@ fn breaks(rule: Rule) -> Promise {
         Rule::DrainFirst | Rule::FailureKeepsItsPlace | Rule::OneRunAtATime => Promise::InOrder,
         Rule::WriteAhead | Rule::RetryTheRest => Promise::NothingLost,
         Rule::WriteBeforePush | Rule::MarkOnlyIfThere => Promise::MailboxEmpties,
-        Rule::LookAgainAfterStoring
+        Rule::QueueReplayWhenDeferred
+        | Rule::LookAgainAfterStoring
         | Rule::HandshakeGrace
         | Rule::MarkAfterPush
         | Rule::PerConnection
@@ -50,7 +51,7 @@ fn every_rule_is_missed_without_reduction() {
 fn nothing_is_broken_with_the_rules() {
     for rule in Rule::all() {
         let scope = scope::named(scope::missing(*rule)).unwrap();
-        let found = explore(scope, None, 1, MOST).unwrap();
+        let found = explore(scope, None, Order::BreadthFirst, 1, MOST).unwrap();
         assert!(found.complete && found.counterexample.is_none(), "{}: {found:?}", scope.name);
     }
 }
