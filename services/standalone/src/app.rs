@@ -64,13 +64,14 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the store, makes the server's secrets at the first start, and begins to listen.
+    /// Opens the store, makes the server's secrets at the first start, and begins to listen. Must be called
+    /// within a tokio runtime.
     ///
     /// `metrics` is what `/metrics` shows; without it that route says that nothing is recorded.
     ///
     /// # Errors
     /// [`BuildError`] saying what is in the way.
-    pub async fn build(config: &Config, metrics: Option<PrometheusHandle>) -> Result<Self, BuildError> {
+    pub fn build(config: &Config, metrics: Option<PrometheusHandle>) -> Result<Self, BuildError> {
         let clock = SystemClock;
         let credentials = Credentials::load_or_create(&config.data_dir)?;
         let tls = config.server.tls().map(|files| files.load()).transpose()?;
@@ -85,7 +86,7 @@ impl App {
         };
         let runtime = Runtime::new(runtime_config, store.clone(), registry.clone(), credentials)?;
         let server =
-            Server::bind(config.server(), tls, Arc::new(runtime), registry.clone(), metrics.clone()).await?;
+            Server::bind(config.server(), tls, Arc::new(runtime), registry.clone(), metrics.clone())?;
         let dispatcher = Arc::new(Dispatcher {
             connections: registry.clone(),
             mailbox: store.clone(),

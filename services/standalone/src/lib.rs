@@ -9,6 +9,7 @@ pub mod config;
 pub mod connections;
 pub mod demo;
 pub mod identity;
+pub mod open_files;
 pub mod own_server;
 pub mod runtime;
 pub mod server;

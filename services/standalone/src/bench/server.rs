@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
+
+use crate::open_files::raise_limit;
 
 /// Files the program has open besides sockets.
 const OTHER_FILES: u64 = 64;
@@ -38,22 +40,9 @@ fn parse_usage(status: &str, stat: &str) -> Option<Usage> {
 
 /// Allows this process as many open files as the connections need.
 pub(super) fn raise_open_files(connections: u32) -> anyhow::Result<()> {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        let needed = u64::from(connections) + OTHER_FILES;
-        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-        if current.is_none_or(|current| current >= needed) {
-            return Ok(());
-        }
-        if maximum.is_some_and(|maximum| maximum < needed) {
-            bail!(
-                "{connections} connections need {needed} open files, and {} are allowed; see ulimit -n",
-                maximum.unwrap_or(0)
-            );
-        }
-        setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum })
-            .context("more open files are not allowed")?;
+    let needed = u64::from(connections) + OTHER_FILES;
+    if let Some(limit) = raise_limit().filter(|limit| *limit < needed) {
+        bail!("{connections} connections need {needed} open files, and {limit} are allowed; see ulimit -n");
     }
     Ok(())
 }

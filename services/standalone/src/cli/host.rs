@@ -11,12 +11,16 @@ use super::serve::Settings;
 use super::{BadConfiguration, Output, Tone};
 use crate::app::App;
 use crate::config::{Config, ConfigError, DEFAULT};
+use crate::open_files::raise_limit;
 use crate::server;
 
 /// Runs the server until it is told to stop (SIGTERM or SIGINT).
 pub(super) fn serve(settings: &Settings, data_dir: Option<&Path>, output: &mut Output) -> anyhow::Result<()> {
     let config = load(settings, data_dir)?;
     shared_telemetry::init(config.log.format(), &config.log.level)?;
+    if let Some(limit) = raise_limit() {
+        tracing::info!(limit, "open files, and so connections, are limited; see ulimit -n");
+    }
     let metrics = server::prometheus().context("metrics can't be recorded")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -24,7 +28,7 @@ pub(super) fn serve(settings: &Settings, data_dir: Option<&Path>, output: &mut O
         .context("the asynchronous runtime could not be started")?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be waited for")?;
-        let app = App::build(&config, Some(metrics)).await?;
+        let app = App::build(&config, Some(metrics))?;
         welcome(&app.url(), &config, output)?;
         app.run(async move {
             tokio::select! {

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 
 use crate::connections::Registry;
@@ -36,6 +36,9 @@ pub use health::prometheus;
 use rate::Rate;
 pub use services::{AddUserError, AuthError, DeadLetter, Login, NewUser, Services, Which};
 pub use tls::{TlsError, TlsFiles, TlsKeys};
+
+/// Connections that may wait to be accepted; the system may allow fewer.
+const BACKLOG: u32 = 4_096;
 
 /// How the server serves.
 #[derive(Debug, Clone)]
@@ -104,11 +107,11 @@ pub struct BindError {
 }
 
 impl<S: Services> Server<S> {
-    /// Begins to listen. Connections wait until [`Server::run`].
+    /// Begins to listen. Connections wait until [`Server::run`]. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// [`BindError`] when the address can't be listened on.
-    pub async fn bind(
+    pub fn bind(
         settings: Settings,
         tls: Option<TlsKeys>,
         services: Arc<S>,
@@ -116,7 +119,7 @@ impl<S: Services> Server<S> {
         metrics: Option<PrometheusHandle>,
     ) -> Result<Self, BindError> {
         let address = settings.listen;
-        let listener = TcpListener::bind(address).await.map_err(|source| BindError { address, source })?;
+        let listener = listen(address).map_err(|source| BindError { address, source })?;
         let connect_rate = Rate::new(settings.connects_per_second);
         let app = Arc::new(App { services, registry, settings, connect_rate, metrics });
         Ok(Self { listener, tls: tls.map(TlsKeys::into_acceptor), app })
@@ -136,4 +139,13 @@ impl<S: Services> Server<S> {
         let Self { listener, tls, app } = self;
         accept::run(listener, tls, app, shutdown).await;
     }
+}
+
+/// Listens with room for a storm of connects: one that finds no room is tried again by its client's system
+/// after a second.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }

@@ -222,7 +222,7 @@ pub(crate) async fn start_with(settings: Settings, limits: Limits, tls: Option<T
         next: AtomicU64::new(1),
     });
     let settings = Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..settings };
-    let server = Server::bind(settings, tls, world.clone(), registry.clone(), None).await.unwrap();
+    let server = Server::bind(settings, tls, world.clone(), registry.clone(), None).unwrap();
     let address = server.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     tokio::spawn(run_sweeper(registry.clone(), SystemClock, std::future::pending()));
