@@ -413,30 +413,51 @@ proptest! {
     }
 }
 
+fn live(id: &str, acknowledges: bool) -> Live {
+    let connected_at = Timestamp::from_millis(0);
+    Live { id: ConnectionId::new(id), connected_at, acknowledges, format: FrameFormat::Single }
+}
+
+fn item() -> Item<()> {
+    let sequence = Sequence::new(1);
+    Item { sequence, expires_at: None, when_offline: WhenOffline::Hold, len: 5, body: () }
+}
+
+const ACCEPTED: PushReport = PushReport { accepted: 1, refusal: None };
+
 /// R3, found by services/model: a handshake and its grace may end while another connection is pushed to.
 #[test]
 fn a_410_is_judged_by_when_its_push_was_ordered() {
-    let live = |id: &str| Live {
-        id: ConnectionId::new(id),
-        connected_at: Timestamp::from_millis(0),
-        acknowledges: false,
-        format: FrameFormat::Single,
-    };
-    let item = Item {
-        sequence: Sequence::new(1),
-        expires_at: None,
-        when_offline: WhenOffline::Hold,
-        len: 5,
-        body: (),
-    };
     let early = Timestamp::from_millis(1);
     let late = early.plus(LIMITS.grace);
-    let (mut run, _) = Run::start(LIMITS, vec![Entry::Notification { item, redelivered: false }]);
-    run.on(Event::Listed(vec![live("slow"), live("handshaking")]), early);
+    let handshaking = live("handshaking", false);
+    let (mut run, _) = Run::start(LIMITS, vec![Entry::Notification { item: item(), redelivered: false }]);
+    run.on(Event::Listed(vec![live("slow", false), handshaking.clone()]), early);
     run.on(Event::Page { rows: Vec::new(), more: false }, early);
-    let accepted = PushReport { accepted: 1, refusal: None };
     let gone = PushReport { accepted: 0, refusal: Some(Refusal::Gone) };
-    assert_eq!(run.on(Event::Pushed(vec![accepted, gone]), late), Command::Wait { attempt: 0 });
+    assert_eq!(run.on(Event::Pushed(vec![ACCEPTED, gone]), late), Command::Wait { attempt: 0 });
     assert!(matches!(run.on(Event::Waited, late), Command::Push(orders) if orders.len() == 1));
-    assert_eq!(run.on(Event::Pushed(vec![gone]), late), Command::Forget(vec![live("handshaking")]));
+    assert_eq!(run.on(Event::Pushed(vec![gone]), late), Command::Forget(vec![handshaking]));
+}
+
+/// A run that crashed may have written ahead for a client that acknowledged and is gone.
+#[test]
+fn what_a_crashed_run_may_have_written_ahead_is_deleted_when_it_was_pushed() {
+    let now = Timestamp::from_millis(1);
+    let (mut run, _) = Run::start(LIMITS, vec![Entry::Notification { item: item(), redelivered: true }]);
+    run.on(Event::Listed(vec![live("c", false)]), now);
+    run.on(Event::Page { rows: Vec::new(), more: false }, now);
+    assert_eq!(run.on(Event::Pushed(vec![ACCEPTED]), now), Command::Delete(vec![Sequence::new(1)]));
+}
+
+/// R6.
+#[test]
+fn connections_are_listed_again_after_rows_were_marked() {
+    let now = Timestamp::from_millis(1);
+    let (mut run, _) = Run::start(LIMITS, vec![Entry::Replay(Sequence::new(1))]);
+    run.on(Event::Listed(vec![live("c", true)]), now);
+    run.on(Event::Page { rows: vec![Held { item: item(), pushed_to: BTreeSet::new() }], more: false }, now);
+    let marks = vec![(Sequence::new(1), BTreeSet::from([ConnectionId::new("c")]))];
+    assert_eq!(run.on(Event::Pushed(vec![ACCEPTED]), now), Command::Mark(marks));
+    assert_eq!(run.on(Event::Done, now), Command::ListConnections);
 }
