@@ -5,12 +5,11 @@
 //! what happens outside comes as late as it can, just before a step that notices it
 //! ([`Moment::notices`]). A scope can switch this off; a test compares both.
 
-use dispatcher::core::run::Command;
-
 use crate::Delivery;
 use crate::action::{Action, Outcome};
+use crate::machine::Task;
 use crate::set::Set;
-use crate::world::{Socket, World, connection_index};
+use crate::world::{Dispatch, Socket, World};
 
 impl Delivery {
     /// A step that may as well come at once, because nothing that could happen before it would make a
@@ -25,19 +24,19 @@ impl Delivery {
             return None;
         }
         let faults = &world.faults;
-        let dispatcher = world.dispatch.as_ref().is_some_and(|dispatch| match &dispatch.command {
-            Command::ListConnections => faults.port_failures == 0 && !dispatch.has_listed,
-            Command::ReadPage { .. } => {
+        let dispatcher = world.dispatch.as_ref().is_some_and(|dispatch| match &dispatch.at.task {
+            Task::List => faults.port_failures == 0 && dispatch.told.is_none(),
+            Task::Read { .. } => {
                 let no_ack_can_come = world.connections.iter().all(|c| c.unacknowledged.is_empty());
                 faults.port_failures == 0 && no_ack_can_come
             }
-            Command::Finish(_) => faults.crashes == 0,
+            Task::Finish(_) => faults.crashes == 0,
             _ => false,
         });
         if dispatcher {
             return Some(Action::Dispatch(Outcome::Done));
         }
-        let replayer = world.replay.as_ref().is_some_and(|replay| match replay.machine.command() {
+        let replayer = world.replay.as_ref().is_some_and(|replay| match replay.at.command {
             replayer::Command::ReadKeys { after: None, .. } => {
                 faults.port_failures == 0 && faults.timeouts == 0
             }
@@ -47,14 +46,48 @@ impl Delivery {
         replayer.then_some(Action::Replay(Outcome::Done))
     }
 
-    /// Makes worlds equal that differ only in marks for connections that nobody can serve any more.
-    pub(crate) fn forget_the_dead(&self, world: &mut World) {
-        if world.dispatch.is_none() && self.scope.reduced {
-            let listed = world.listed();
-            for pushed_to in &mut world.pushed_to {
-                *pushed_to = pushed_to.without(pushed_to.without(listed));
+    /// Makes worlds equal that differ only in what nobody will ask for any more:
+    ///
+    /// - marks for connections that nobody can serve: they are not in the table and the run does not know
+    ///   them;
+    /// - when a run is over, what it was told;
+    /// - between runs, whose grace is over. Only runs ask, and each run anew; so that a grace is over may as
+    ///   well come out when it is asked for. A run may then find within its grace what an earlier one found
+    ///   out of it; that is more than can happen, not less.
+    pub(crate) fn simplify(&self, world: &mut World) {
+        if !self.scope.reduced {
+            return;
+        }
+        let mut known = world.listed();
+        match &mut world.dispatch {
+            Some(Dispatch { at, told, .. }) if !matches!(at.task, Task::Finish(_)) => {
+                known = known.union(told.unwrap_or_default());
+            }
+            dispatch => {
+                if let Some(Dispatch { told, refused, .. }) = dispatch {
+                    *told = Some(Set::default());
+                    *refused = (Set::default(), false);
+                }
+                world.forget_graces();
             }
         }
+        for pushed_to in &mut world.pushed_to {
+            *pushed_to = pushed_to.without(pushed_to.without(known));
+        }
+    }
+
+    /// The connections to which a frame is to be pushed next: all to which one is still to be pushed. If
+    /// all get the same and nothing can go wrong in between any more, one after the other is enough: a
+    /// push to one connection, and what comes of it, neither sees nor changes what belongs to another.
+    pub(crate) fn pending(&self, world: &World, dispatch: &Dispatch) -> Set {
+        let Task::Push(orders) = &dispatch.at.task else { return Set::default() };
+        let waiting = orders.iter().map(|order| order.connection);
+        let waiting: Set = waiting.filter(|index| !dispatch.pushes[usize::from(*index)].over).collect();
+        let in_turn = self.scope.reduced
+            && world.faults.crashes == 0
+            && world.faults.push_errors == 0
+            && orders.windows(2).all(|pair| pair[0].frames == pair[1].frames);
+        if in_turn { waiting.iter().take(1).collect() } else { waiting }
     }
 
     /// Whether an action from outside would be noticed by a step that can come next.
@@ -77,51 +110,47 @@ pub(crate) struct Moment {
     sends: bool,
     /// Nothing is being dispatched.
     receives: bool,
-    /// Frames are being pushed, or pushes waited to be tried again.
-    pushes: bool,
     /// The connections of the push in progress, or of refused pushes.
     pushed: Set,
-    /// Those of them to which a frame is still to be pushed, or which refused.
+    /// Those of them to which a frame is to be pushed next, or which refused.
     pending: Set,
     /// The replayer reads keys, or may.
     reads_keys: bool,
+    /// It makes a difference whether the replayer goes on now or later: what comes next reads or changes
+    /// the mailbox or the queue.
+    pub(crate) replays: bool,
     /// The services have nothing to do, except for stream records.
     idle: bool,
 }
 
 impl Moment {
-    pub(crate) fn of(world: &World) -> Self {
+    pub(crate) fn of(model: &Delivery, world: &World) -> Self {
         let mut moment = Self::default();
-        match world.dispatch.as_ref().map(|dispatch| (dispatch, &dispatch.command)) {
+        match world.dispatch.as_ref().map(|dispatch| (dispatch, &dispatch.at.task)) {
             None => {
                 moment.receives = true;
                 moment.lists = !world.queue.is_empty();
             }
-            Some((_, Command::ListConnections)) => moment.lists = true,
-            Some((_, Command::Put(_))) => (moment.puts, moment.uses_mailbox) = (true, true),
-            Some((_, Command::ReadPage { .. } | Command::Delete(_) | Command::Mark(_))) => {
-                moment.uses_mailbox = true;
+            Some((_, Task::List)) => moment.lists = true,
+            Some((_, Task::Put(_))) => (moment.puts, moment.uses_mailbox) = (true, true),
+            Some((_, Task::Read { .. } | Task::Delete(_) | Task::Mark(_))) => moment.uses_mailbox = true,
+            Some((_, Task::Enqueue(_))) => moment.sends = true,
+            Some((dispatch, Task::Push(orders))) => {
+                moment.pending = model.pending(world, dispatch);
+                let in_turn = moment.pending.len() == 1;
+                let all = || orders.iter().map(|order| order.connection).collect();
+                moment.pushed = if in_turn { moment.pending } else { all() };
             }
-            Some((_, Command::EnqueueReplay(_))) => moment.sends = true,
-            Some((dispatch, Command::Push(orders))) => {
-                moment.pushes = true;
-                for (order, (_, over)) in orders.iter().zip(&dispatch.orders) {
-                    let index = connection_index(&order.connection);
-                    moment.pushed.insert(index);
-                    if !over {
-                        moment.pending.insert(index);
-                    }
-                }
-            }
-            Some((dispatch, Command::Wait { .. })) => {
-                moment.pushes = true;
+            Some((dispatch, Task::Wait)) => {
                 moment.pushed = dispatch.refused.0;
                 moment.pending = dispatch.refused.0;
             }
-            Some((_, Command::Forget(_) | Command::Finish(_))) => {}
+            Some((_, Task::Forget(_) | Task::Finish(_))) => {}
         }
-        match world.replay.as_ref().map(|replay| replay.machine.command()) {
-            Some(replayer::Command::Send(_)) => moment.sends = true,
+        let acks_can_come = world.connections.iter().any(|c| !c.unacknowledged.is_empty());
+        moment.replays = moment.receives || moment.uses_mailbox || moment.sends || acks_can_come;
+        match world.replay.as_ref().map(|replay| &replay.at.command) {
+            Some(replayer::Command::Send(_)) => moment.sends |= moment.replays,
             Some(replayer::Command::ReadKeys { .. }) => moment.reads_keys = true,
             Some(_) => {}
             None => moment.reads_keys = world.connections.iter().any(|connection| connection.record),
@@ -132,22 +161,27 @@ impl Moment {
 
     fn notices(&self, world: &World, action: Action) -> bool {
         let socket = |index: u8| world.connections[usize::from(index)].socket;
+        let row = |index: u8| world.connections[usize::from(index)].row;
         let rest = || world.connections.iter().all(|connection| !connection.record);
+        let reads = || self.puts || !world.held.is_empty();
         match action {
             Action::Accept => self.receives || self.sends,
-            Action::Connect => self.lists || world.replay.is_none() && (self.puts || !world.held.is_empty()),
-            Action::Record(_) => self.puts || self.idle || !world.held.is_empty(),
-            Action::Open(index) => {
-                self.pushed.contains(index) || self.idle && rest() || self.lists && index == world.graces_over
-            }
+            Action::Connect => self.lists || self.replays && world.replay.is_none() && reads(),
+            Action::Record(_) => self.idle || self.replays && reads(),
+            Action::Open(index) => self.pushed.contains(index) || self.idle && rest(),
             Action::Close(index) => {
                 self.pending.contains(index)
-                    || self.lists && world.connections[usize::from(index)].row
+                    || self.lists && row(index)
                     || self.idle && rest() && socket(index) == Socket::Handshaking
             }
             Action::HalfOpen(index) => self.pending.contains(index),
             Action::Disconnect(_) => self.lists,
-            Action::EndGrace => self.lists || self.pushes,
+            // Whether it was over when a push was ordered is asked when the push has been refused. That it
+            // ends after that must make no difference, if the connection has opened.
+            Action::EndGrace(index) => match socket(index) {
+                Socket::Closed => self.pending.contains(index),
+                _ => self.pushed.contains(index) && !self.pending.contains(index),
+            },
             Action::Acknowledge(index, _) => {
                 self.uses_mailbox || self.reads_keys || self.idle || self.pending.contains(index)
             }

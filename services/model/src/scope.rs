@@ -39,7 +39,7 @@ pub struct Scope {
     pub name: &'static str,
     /// How many notifications producers may send, at most 7.
     pub notifications: u8,
-    /// The user's devices, at most 8.
+    /// The user's devices, at most 4.
     pub devices: &'static [Device],
     /// Most entries received at once.
     pub batch: u8,
@@ -56,6 +56,9 @@ pub struct Scope {
     /// Whether steps that may as well come at once do: see `reduce.rs`. Without it the same is
     /// explored with more states.
     pub reduced: bool,
+    /// Whether worlds that differ in the names of connections alone are explored once: see
+    /// `symmetry.rs`.
+    pub symmetric: bool,
 }
 
 /// The grace of every model run. Only "over" or "not over" matters: see `World::now`.
@@ -92,6 +95,7 @@ const BASE: Scope = Scope {
     faults: ONE_CRASH,
     backwards: false,
     reduced: true,
+    symmetric: true,
 };
 
 /// Every sort of trouble once, but for a crash.
