@@ -63,9 +63,11 @@ impl Action {
     /// Whether it happens without anybody's doing and without trouble.
     pub const fn is_calm(self) -> bool {
         match self {
-            Self::Open(_) | Self::EndGrace(_) | Self::Acknowledge(..) | Self::Receive(_) | Self::Record(_) => {
-                true
-            }
+            Self::Open(_)
+            | Self::EndGrace(_)
+            | Self::Acknowledge(..)
+            | Self::Receive(_)
+            | Self::Record(_) => true,
             Self::Dispatch(outcome) | Self::Push(_, outcome) | Self::Replay(outcome) => {
                 matches!(outcome, Outcome::Done)
             }

@@ -90,8 +90,10 @@ impl Delivery {
 
     fn list(&self, world: &mut World, dispatch: &Dispatch) -> Answer {
         let told = self.told(world, dispatch);
-        let keeps_first =
-            matches!(self.without, Some(Rule::LookAgainAfterStoring | Rule::LookAgainBeforeFinishing));
+        let keeps_first = matches!(
+            self.without,
+            Some(Rule::LookAgainAfterStoring | Rule::LookAgainBeforeFinishing | Rule::LookAgainAfterMarking)
+        );
         if let Some(dispatch) = &mut world.dispatch {
             if keeps_first {
                 dispatch.first_listed.get_or_insert(told);
@@ -136,6 +138,13 @@ impl Delivery {
         match task {
             Task::Put(rows) => {
                 let (n, pushed_to) = rows[row];
+                if let Some(dispatch) = &mut world.dispatch {
+                    // What is looked for now is what was put, and that is R2's business.
+                    dispatch.new = false;
+                    if self.without == Some(Rule::LookAgainAfterMarking) {
+                        dispatch.first_listed = None;
+                    }
+                }
                 let ahead = !pushed_to.is_empty();
                 match self.without {
                     Some(Rule::WriteAhead) if ahead => {}
@@ -228,6 +237,10 @@ impl Delivery {
                 }
                 _ => {}
             }
+        }
+        if self.without == Some(Rule::FailureStopsThatUserOnly) && world.faults.timeouts > 0 {
+            world.faults.timeouts -= 1;
+            return;
         }
         world.queue.drain(..done);
     }

@@ -17,10 +17,10 @@ use crate::step::item;
 use crate::world::{Entry, MAX_DEVICES, Queued, connection_id, connection_index, number, sequence};
 
 /// A number for each connection: a new name, or when it connected.
-pub type Numbers = [u8; MAX_DEVICES];
+pub(crate) type Numbers = [u8; MAX_DEVICES];
 
 /// Each connection's own number.
-pub const SAME: Numbers = [0, 1, 2, 3];
+pub(crate) const SAME: Numbers = [0, 1, 2, 3];
 
 /// What is the same for equal values and, but for one chance in 2⁶⁴, differs for others.
 pub(crate) fn fingerprint(value: &(impl Hash + ?Sized)) -> u64 {
@@ -86,7 +86,7 @@ pub struct Order {
 
 /// What becomes of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// The connections listed.
     Listed(Set),
     /// The rows read, and whether there are more.
@@ -113,6 +113,7 @@ impl Eq for RunAt {}
 
 impl RunAt {
     fn new((run, command): (Run<()>, Command<()>)) -> Self {
+        let run = run.uncounted();
         let task = Task::of(&command);
         // When it is over only the outcomes matter, and not how they came about.
         let id = if let Task::Finish(_) = task { fingerprint(&task) } else { fingerprint(&(&run, &command)) };
@@ -217,14 +218,14 @@ enum Key {
 
 /// All that the machines were seen to do.
 #[derive(Debug, Default)]
-pub struct Machines {
+pub(crate) struct Machines {
     runs: Table<Key, RunAt>,
     replays: Table<(u64, replayer::Event), ReplayAt>,
 }
 
 impl Machines {
     /// A run begins.
-    pub fn start(&self, limits: Limits, entries: &[Queued]) -> Arc<RunAt> {
+    pub(crate) fn start(&self, limits: Limits, entries: &[Queued]) -> Arc<RunAt> {
         self.runs.get(Key::Start(entries.to_vec()), || {
             let entries = entries.iter().map(|queued| match queued.entry {
                 Entry::Replay(n) => RunEntry::Replay(sequence(n)),
@@ -237,7 +238,7 @@ impl Machines {
     }
 
     /// A run gets an answer. `connected` says when each of `lives` connected.
-    pub fn answer(
+    pub(crate) fn answer(
         &self,
         at: &RunAt,
         answer: Answer,
@@ -274,7 +275,7 @@ impl Machines {
     }
 
     /// The run, with new names for its connections and, for the new names, new times of connecting.
-    pub fn renamed(&self, at: &RunAt, names: Numbers, connected: Numbers) -> Arc<RunAt> {
+    pub(crate) fn renamed(&self, at: &RunAt, names: Numbers, connected: Numbers) -> Arc<RunAt> {
         self.runs.get(Key::Renamed { id: at.id, names, connected }, || {
             let name = |old: &_| connection_id(names[usize::from(connection_index(old))]);
             let connected_at = |new: &_| millis(connected[usize::from(connection_index(new))]);
@@ -283,12 +284,12 @@ impl Machines {
     }
 
     /// A replay begins.
-    pub fn replay(page: u8, batch: u8) -> Arc<ReplayAt> {
+    pub(crate) fn replay(page: u8, batch: u8) -> Arc<ReplayAt> {
         Arc::new(ReplayAt::new(replayer::Machine::new(usize::from(page), usize::from(batch))))
     }
 
     /// A replay goes on.
-    pub fn replayed(&self, at: &ReplayAt, event: replayer::Event) -> Arc<ReplayAt> {
+    pub(crate) fn replayed(&self, at: &ReplayAt, event: replayer::Event) -> Arc<ReplayAt> {
         self.replays.get((at.id, event.clone()), || {
             let mut machine = at.machine.clone();
             machine.handle(event);

@@ -8,6 +8,7 @@
 use crate::Delivery;
 use crate::action::{Action, Outcome};
 use crate::machine::Task;
+use crate::scope::Faults;
 use crate::set::Set;
 use crate::world::{Dispatch, Socket, World};
 
@@ -18,18 +19,30 @@ impl Delivery {
     /// - the first list of a run and the first read of a replay: what happens between receiving and
     ///   reading might as well have happened before receiving;
     /// - a read of the mailbox by the dispatcher, which alone writes to it, while no ack can come;
+    /// - a write of the dispatcher, when it can't crash any more and nobody else can read the mailbox;
+    /// - the deletion of the rows of connections that are gone: only a later list sees it, and if the
+    ///   dispatcher crashes before it, it might as well have crashed before the push that was refused;
+    /// - that the grace of a closed connection is over, if time is never up: it is tried again until then,
+    ///   and all that happens meanwhile may as well happen before or after;
     /// - the end of a run or replay that can't crash any more.
     pub(crate) fn hasty(&self, world: &World) -> Option<Action> {
         if world.broken.is_some() || !self.scope.reduced {
             return None;
         }
         let faults = &world.faults;
+        let no_ack_can_come = || world.connections.iter().all(|c| c.unacknowledged.is_empty());
         let dispatcher = world.dispatch.as_ref().is_some_and(|dispatch| match &dispatch.at.task {
             Task::List => faults.port_failures == 0 && dispatch.told.is_none(),
-            Task::Read { .. } => {
-                let no_ack_can_come = world.connections.iter().all(|c| c.unacknowledged.is_empty());
-                faults.port_failures == 0 && no_ack_can_come
+            Task::Read { .. } => faults.port_failures == 0 && no_ack_can_come(),
+            Task::Put(_) | Task::Delete(_) | Task::Mark(_) => {
+                let nobody_reads = || {
+                    world.connections.len() == self.scope.devices.len()
+                        && world.connections.iter().all(|connection| !connection.record)
+                };
+                let no_faults = faults.port_failures == 0 && faults.crashes == 0;
+                no_faults && no_ack_can_come() && nobody_reads()
             }
+            Task::Forget(_) => faults.port_failures == 0,
             Task::Finish(_) => faults.crashes == 0,
             _ => false,
         });
@@ -43,7 +56,19 @@ impl Delivery {
             replayer::Command::Finish(_) => faults.crashes == 0 && faults.repeats == 0,
             _ => false,
         });
-        replayer.then_some(Action::Replay(Outcome::Done))
+        replayer.then_some(Action::Replay(Outcome::Done)).or_else(|| self.grace_over(world))
+    }
+
+    /// The end of the grace of a closed connection to which frames are to be pushed.
+    fn grace_over(&self, world: &World) -> Option<Action> {
+        let dispatch = world.dispatch.as_ref().filter(|_| world.faults.timeouts == 0)?;
+        let pushed = match dispatch.at.task {
+            Task::Push(_) => self.pending(world, dispatch),
+            Task::Wait => dispatch.refused.0,
+            _ => return None,
+        };
+        let closed = |index: &u8| world.connections[usize::from(*index)].socket == Socket::Closed;
+        pushed.without(world.graces_over).iter().find(closed).map(Action::EndGrace)
     }
 
     /// Makes worlds equal that differ only in what nobody will ask for any more:
@@ -87,7 +112,12 @@ impl Delivery {
             && world.faults.crashes == 0
             && world.faults.push_errors == 0
             && orders.windows(2).all(|pair| pair[0].frames == pair[1].frames);
-        if in_turn { waiting.iter().take(1).collect() } else { waiting }
+        if !in_turn {
+            return waiting;
+        }
+        // Which is the first must not depend on names.
+        let first = waiting.iter().min_by_key(|index| self.seen_alone(world, usize::from(*index)));
+        first.into_iter().collect()
     }
 
     /// Whether an action from outside would be noticed by a step that can come next.
@@ -116,9 +146,10 @@ pub(crate) struct Moment {
     pending: Set,
     /// The replayer reads keys, or may.
     reads_keys: bool,
-    /// It makes a difference whether the replayer goes on now or later: what comes next reads or changes
-    /// the mailbox or the queue.
+    /// It makes a difference whether the replayer goes on now or later.
     pub(crate) replays: bool,
+    /// It makes a difference whether the replayer takes up another record now or later.
+    reads: bool,
     /// The services have nothing to do, except for stream records.
     idle: bool,
 }
@@ -147,27 +178,47 @@ impl Moment {
             }
             Some((_, Task::Forget(_) | Task::Finish(_))) => {}
         }
-        let acks_can_come = world.connections.iter().any(|c| !c.unacknowledged.is_empty());
-        moment.replays = moment.receives || moment.uses_mailbox || moment.sends || acks_can_come;
-        match world.replay.as_ref().map(|replay| &replay.at.command) {
-            Some(replayer::Command::Send(_)) => moment.sends |= moment.replays,
-            Some(replayer::Command::ReadKeys { .. }) => moment.reads_keys = true,
-            Some(_) => {}
-            None => moment.reads_keys = world.connections.iter().any(|connection| connection.record),
-        }
+        moment.replayer(model, world);
         moment.idle = moment.receives && world.queue.is_empty() && world.replay.is_none();
         moment
+    }
+
+    /// What the replayer sends goes behind all that is queued: whether now or later is seen only by who else
+    /// queues something, and by who receives more than was queued before. What it reads is changed by
+    /// the dispatcher's writes and by acks; and it takes up another record only when it is done with one.
+    fn replayer(&mut self, model: &Delivery, world: &World) {
+        let acks_can_come = world.connections.iter().any(|c| !c.unacknowledged.is_empty());
+        let accepts = world.accepted < model.scope.notifications;
+        let takes_more = world.queue.len() < usize::from(model.scope.batch);
+        let queues = self.sends || self.receives && (accepts || takes_more);
+        let changes = self.uses_mailbox || acks_can_come;
+        self.reads = queues || changes;
+        let faults = Faults { push_errors: 0, ..world.faults };
+        let (command, own) = match &world.replay {
+            Some(replay) => (Some(&replay.at.command), Some(replay.connection)),
+            None => (None, None),
+        };
+        let others = (0..).zip(&world.connections).any(|(index, c)| c.record && Some(index) != own);
+        let reads_again =
+            others || faults != Faults::default() || world.connections.len() < model.scope.devices.len();
+        self.replays = queues || reads_again && (changes || self.receives);
+        match command {
+            Some(replayer::Command::Send(_)) => self.sends |= self.replays,
+            Some(replayer::Command::ReadKeys { .. }) => self.reads_keys = true,
+            Some(_) => {}
+            None => self.reads_keys = others,
+        }
     }
 
     fn notices(&self, world: &World, action: Action) -> bool {
         let socket = |index: u8| world.connections[usize::from(index)].socket;
         let row = |index: u8| world.connections[usize::from(index)].row;
         let rest = || world.connections.iter().all(|connection| !connection.record);
-        let reads = || self.puts || !world.held.is_empty();
+        let reads = || self.reads && (self.puts || !world.held.is_empty());
         match action {
             Action::Accept => self.receives || self.sends,
-            Action::Connect => self.lists || self.replays && world.replay.is_none() && reads(),
-            Action::Record(_) => self.idle || self.replays && reads(),
+            Action::Connect => self.lists || world.replay.is_none() && reads(),
+            Action::Record(_) => self.idle || reads(),
             Action::Open(index) => self.pushed.contains(index) || self.idle && rest(),
             Action::Close(index) => {
                 self.pending.contains(index)
@@ -180,7 +231,7 @@ impl Moment {
             // ends after that must make no difference, if the connection has opened.
             Action::EndGrace(index) => match socket(index) {
                 Socket::Closed => self.pending.contains(index),
-                _ => self.pushed.contains(index) && !self.pending.contains(index),
+                _ => self.pushed.contains(index) && !self.pending.contains(index) && pushes(world, index),
             },
             Action::Acknowledge(index, _) => {
                 self.uses_mailbox || self.reads_keys || self.idle || self.pending.contains(index)
@@ -188,4 +239,10 @@ impl Moment {
             _ => true,
         }
     }
+}
+
+/// Whether a push to this connection was refused, and others are still on their way.
+fn pushes(world: &World, index: u8) -> bool {
+    let dispatch = world.dispatch.as_ref();
+    dispatch.is_some_and(|dispatch| dispatch.pushes[usize::from(index)].refusal.is_some())
 }

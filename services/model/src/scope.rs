@@ -161,6 +161,7 @@ const MISSED: &[Scope] = &[
     Scope { name: "push-2n-1d-late", notifications: 2, faults: Faults { timeouts: 1, ..NO_FAULTS }, ..BASE },
     Scope { name: "push-1n-1d-late", faults: Faults { timeouts: 1, ..NO_FAULTS }, ..BASE },
     Scope { name: "push-1n-2d-no-crash", devices: &[PUSH, PUSH], faults: NO_FAULTS, ..BASE },
+    Scope { name: "push-1n-3d-no-crash", devices: &[PUSH, PUSH, PUSH], faults: NO_FAULTS, ..BASE },
 ];
 
 /// A scope by its name.
@@ -168,15 +169,18 @@ pub fn named(name: &str) -> Option<Scope> {
     [QUICK, DEEP, SMALL, MISSED].concat().into_iter().find(|scope| scope.name == name)
 }
 
-/// The name of a small scope in which the rule is missed when it is left out.
+/// The name of a small scope in which the rule, if any promise needs it, is missed when it is left out.
 pub const fn missing(rule: Rule) -> &'static str {
     match rule {
         Rule::DrainFirst | Rule::QueueReplayWhenDeferred => "push-2n-1d-no-crash",
         Rule::LookAgainAfterStoring | Rule::HandshakeGrace | Rule::ReadConsistently => "push-1n-1d-no-crash",
-        Rule::WriteAhead | Rule::PerConnection | Rule::LookAgainBeforeFinishing => "ack-1n-2d-no-crash",
+        Rule::WriteAhead
+        | Rule::PerConnection
+        | Rule::LookAgainBeforeFinishing
+        | Rule::LookAgainAfterMarking => "ack-1n-2d-no-crash",
         Rule::WriteBeforePush | Rule::MarkOnlyIfThere => "ack-2n-1d-no-crash",
         Rule::MarkAfterPush => "ack-1n-1d",
-        Rule::ReportFailedReplay => "push-1n-1d-late",
+        Rule::ReportFailedReplay | Rule::FailureStopsThatUserOnly => "push-1n-1d-late",
         Rule::RetryTheRest | Rule::FailureKeepsItsPlace => "push-2n-1d-late",
         Rule::OneRunAtATime => "push-2n-1d",
     }

@@ -4,7 +4,7 @@ use contract_notifications_v1::WhenOffline;
 use dispatcher::core::run::Item;
 
 use crate::action::{Action, Outcome};
-use crate::machine::{Machines, SAME, Task, keys};
+use crate::machine::{Machines, SAME, keys};
 use crate::rule::Rule;
 use crate::set::Set;
 use crate::world::{
@@ -68,10 +68,10 @@ impl Delivery {
     fn receive(&self, world: &mut World, count: u8) {
         let entries = &mut world.queue[..usize::from(count)];
         let at = self.machines.start(self.limits(), entries);
-        let mut new = false;
+        let mut new = true;
         for queued in entries {
             queued.received = matches!(queued.entry, Entry::Notification(_));
-            new |= queued.received;
+            new &= queued.received;
         }
         world.dispatch = Some(Dispatch {
             at,
@@ -87,13 +87,11 @@ impl Delivery {
         });
     }
 
-    /// The grace of a connection is over: if the question is what became of a push to it, since before
-    /// that was ordered. The run knows when the connections connected, so it has to know if that turns out
-    /// to be otherwise.
+    /// The grace of a connection is over: if it is closed, since before the last push was ordered. The run
+    /// knows when the connections connected, so it has to know if that turns out to be otherwise.
     fn end_grace(&self, world: &mut World, index: u8) {
         let before = world.connected;
-        let pushes = world.dispatch.as_ref().is_some_and(|d| matches!(d.at.task, Task::Push(_)));
-        if self.scope.reduced && pushes && connection(world, index).socket == Socket::Closed {
+        if self.scope.reduced && connection(world, index).socket == Socket::Closed {
             world.ended_before(index);
         } else {
             world.end_grace(index);

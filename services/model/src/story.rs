@@ -114,6 +114,9 @@ fn command(model: &Delivery, world: &World, dispatch: &Dispatch) -> String {
         }
         Task::Enqueue(up_to) => format!("queues a replay up to n{}", up_to),
         Task::Finish(outcomes) => match outcomes.iter().filter(|done| !**done).count() {
+            0 if model.without == Some(Rule::FailureStopsThatUserOnly) && world.faults.timeouts > 0 => {
+                "is done; another user's run fails, and this one's entries stay in the queue".to_owned()
+            }
             0 => "is done; the entries leave the queue".to_owned(),
             retried => format!("ends; the last {retried} of its entries stay in the queue"),
         },

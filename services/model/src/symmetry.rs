@@ -43,7 +43,13 @@ impl Delivery {
         let mut least = u64::MAX;
         let works = |dispatch: &&Dispatch| !matches!(dispatch.at.task, Task::Finish(_));
         let told = world.dispatch.as_ref().filter(works).and_then(|d| d.told).unwrap_or_default();
-        self.each_order(world, &mut order, 0, &|a, b| told.contains(a) && keys[usize::from(a)] == keys[usize::from(b)], &mut least);
+        self.each_order(
+            world,
+            &mut order,
+            0,
+            &|a, b| told.contains(a) && keys[usize::from(a)] == keys[usize::from(b)],
+            &mut least,
+        );
         least
     }
 
@@ -75,7 +81,7 @@ impl Delivery {
     }
 
     /// All that is known of one connection without looking into the dispatcher's machine.
-    fn seen_alone(&self, world: &World, index: usize) -> u64 {
+    pub(crate) fn seen_alone(&self, world: &World, index: usize) -> u64 {
         let connection = &world.connections[index];
         let name = u8::try_from(index).unwrap_or(u8::MAX);
         let mut seen = Seen(0);
@@ -127,7 +133,8 @@ impl Delivery {
         bytes.resize(of_connections + 6 * count, 0);
         for (index, connection) in world.connections.iter().enumerate() {
             let push = world.dispatch.as_ref().map(|dispatch| dispatch.pushes[index]).unwrap_or_default();
-            let flags = connection.socket as u8 | u8::from(connection.row) << 2 | u8::from(connection.record) << 3;
+            let flags =
+                connection.socket as u8 | u8::from(connection.row) << 2 | u8::from(connection.record) << 3;
             let refusal = push.refusal.map_or(0, |refusal| 1 + refusal as u8);
             let kind = u8::try_from(self.kind(index)).unwrap_or(u8::MAX);
             let received = connection.received.bits();
@@ -154,7 +161,8 @@ impl Delivery {
             bytes.extend(replay.at.id().to_le_bytes());
         }
         if let Some(dispatch) = &world.dispatch {
-            let own = names == SAME && connected == world.connected || matches!(dispatch.at.task, Task::Finish(_));
+            let own =
+                names == SAME && connected == world.connected || matches!(dispatch.at.task, Task::Finish(_));
             let id = if own {
                 dispatch.at.id()
             } else {

@@ -7,16 +7,16 @@ use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::{Sequence, Timestamp};
 use dispatcher::core::run::Refusal;
 
-use crate::machine::{Numbers, ReplayAt, RunAt, SAME};
+use crate::machine::{Numbers, ReplayAt, RunAt, SAME, Task};
 use crate::scope::{Faults, GRACE};
 use crate::set::Set;
 
 /// Most devices of a scope.
-pub const MAX_DEVICES: usize = 4;
+pub(crate) const MAX_DEVICES: usize = 4;
 
 /// When connections connected, in milliseconds, as far as nobody has asked for it. There is room before the
 /// first for those of which it turns out that they connected earlier.
-pub const CONNECTED: Numbers = [4, 5, 6, 7];
+pub(crate) const CONNECTED: Numbers = [4, 5, 6, 7];
 
 /// An entry of the user's message group. A notification's number is its sequence, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,11 +82,12 @@ pub struct Dispatch {
     /// The connections whose pushes were refused, while waiting to try again; and whether a refusal was
     /// of the passing sort.
     pub refused: (Set, bool),
-    /// Whether it received a new notification; kept only where a rule that is left out needs it.
+    /// Whether it received new notifications alone; kept only where a rule that is left out needs it.
     pub new: bool,
     /// Rows to be put once they are pushed; only where the rule that they are put before is left out.
     pub puts_late: Vec<(u8, Set)>,
-    /// The connections it listed first; kept only where a rule that is left out needs it.
+    /// The connections it listed first, or since it put a row; kept only where a rule that is left out needs
+    /// it.
     pub first_listed: Option<Set>,
 }
 
@@ -217,12 +218,14 @@ impl World {
         self.graces_over.insert(index);
     }
 
-    /// The grace of a connection was over already when the push in progress was ordered, as it turns out.
+    /// The grace of a connection was over already when the last push was ordered, as it turns out.
     pub fn ended_before(&mut self, index: u8) {
         let earlier = self.connected.iter().filter(|at| **at < CONNECTED[0]).count();
         self.connected[usize::from(index)] = SAME[earlier];
         self.graces_over.insert(index);
-        if let Some(dispatch) = &mut self.dispatch {
+        if let Some(dispatch) = &mut self.dispatch
+            && matches!(dispatch.at.task, Task::Push(_))
+        {
             dispatch.ordered.insert(index);
         }
     }

@@ -51,7 +51,7 @@ pub struct Run<B> {
     retry_from: Option<usize>,
     /// What the next event answers.
     step: Step,
-    stats: Stats,
+    pub(super) stats: Stats,
 }
 
 /// The command an event answers, and so what comes next.
@@ -347,10 +347,11 @@ impl<B: Clone> Run<B> {
     /// Decides what becomes of the rows pushed.
     fn settle(&mut self) -> Command<B> {
         let acknowledged = self.acknowledged();
+        let pushes = std::mem::take(&mut self.pushes);
         let owed: BTreeSet<usize> =
-            self.pushes.iter().filter(|p| p.is_pending()).flat_map(PushState::remaining).collect();
+            pushes.iter().filter(|p| p.is_pending()).flat_map(PushState::remaining).collect();
         let by_push_mode = |row: &Row<B>| {
-            let push_mode = self.pushes.iter().filter(|push| !push.connection.acknowledges);
+            let push_mode = pushes.iter().filter(|push| !push.connection.acknowledges);
             push_mode.into_iter().any(|push| row.accepted_by.contains(&push.connection.id))
         };
         let mut fresh = Vec::new();
