@@ -124,6 +124,12 @@ impl RunAt {
     pub const fn id(&self) -> u64 {
         self.id
     }
+
+    fn renamed(&self, names: Numbers, connected: Numbers) -> Self {
+        let name = |old: &_| connection_id(names[usize::from(connection_index(old))]);
+        let connected_at = |new: &_| millis(connected[usize::from(connection_index(new))]);
+        Self::new(self.run.renamed(&self.command, name, connected_at))
+    }
 }
 
 impl Task {
@@ -213,14 +219,15 @@ impl ReplayAt {
 enum Key {
     Start(Vec<Queued>),
     Answered { id: u64, answer: Answer, now: Timestamp, connected: Numbers },
-    Renamed { id: u64, names: Numbers, connected: Numbers },
 }
 
 /// All that the machines were seen to do.
 #[derive(Debug, Default)]
 pub(crate) struct Machines {
-    runs: Table<Key, RunAt>,
-    replays: Table<(u64, replayer::Event), ReplayAt>,
+    runs: Table<Key, Arc<RunAt>>,
+    states: Table<u64, Arc<RunAt>>,
+    names: Table<(u64, Numbers, Numbers), u64>,
+    replays: Table<(u64, replayer::Event), Arc<ReplayAt>>,
 }
 
 impl Machines {
@@ -233,7 +240,7 @@ impl Machines {
                     RunEntry::Notification { item: item(n), redelivered: queued.received }
                 }
             });
-            RunAt::new(Run::start(limits, entries.collect()))
+            self.known(RunAt::new(Run::start(limits, entries.collect())))
         })
     }
 
@@ -270,17 +277,23 @@ impl Machines {
             };
             let mut run = at.run.clone();
             let command = run.on(event, now);
-            RunAt::new((run, command))
+            self.known(RunAt::new((run, command)))
         })
     }
 
     /// The run, with new names for its connections and, for the new names, new times of connecting.
     pub(crate) fn renamed(&self, at: &RunAt, names: Numbers, connected: Numbers) -> Arc<RunAt> {
-        self.runs.get(Key::Renamed { id: at.id, names, connected }, || {
-            let name = |old: &_| connection_id(names[usize::from(connection_index(old))]);
-            let connected_at = |new: &_| millis(connected[usize::from(connection_index(new))]);
-            RunAt::new(at.run.renamed(&at.command, name, connected_at))
-        })
+        self.known(at.renamed(names, connected))
+    }
+
+    /// What stands for the renamed run.
+    pub(crate) fn renamed_id(&self, at: &RunAt, names: Numbers, connected: Numbers) -> u64 {
+        self.names.get((at.id, names, connected), || at.renamed(names, connected).id)
+    }
+
+    /// The state of a run as it was first seen, for there are many ways to it.
+    fn known(&self, at: RunAt) -> Arc<RunAt> {
+        self.states.get(at.id, || Arc::new(at))
     }
 
     /// A replay begins.
@@ -293,7 +306,7 @@ impl Machines {
         self.replays.get((at.id, event.clone()), || {
             let mut machine = at.machine.clone();
             machine.handle(event);
-            ReplayAt::new(machine)
+            Arc::new(ReplayAt::new(machine))
         })
     }
 }
@@ -311,7 +324,7 @@ const SHARDS: usize = 16;
 
 /// What was computed once, shared by all threads.
 #[derive(Debug)]
-struct Table<K, V>([RwLock<HashMap<K, Arc<V>>>; SHARDS]);
+struct Table<K, V>([RwLock<HashMap<K, V>>; SHARDS]);
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
@@ -319,15 +332,15 @@ impl<K, V> Default for Table<K, V> {
     }
 }
 
-impl<K: Hash + Eq, V> Table<K, V> {
-    fn get(&self, key: K, compute: impl FnOnce() -> V) -> Arc<V> {
+impl<K: Hash + Eq, V: Clone> Table<K, V> {
+    fn get(&self, key: K, compute: impl FnOnce() -> V) -> V {
         let shard = usize::try_from(fingerprint(&key) % 16).unwrap_or_default();
         let shard = &self.0[shard % SHARDS];
         if let Some(known) = shard.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Arc::clone(known);
+            return known.clone();
         }
-        let new = Arc::new(compute());
+        let new = compute();
         let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(shard.entry(key).or_insert(new))
+        shard.entry(key).or_insert(new).clone()
     }
 }

@@ -105,8 +105,9 @@ const TROUBLE: Faults = Faults { crashes: 0, push_errors: 1, port_failures: 1, t
 pub const QUICK: &[Scope] = &[
     Scope { name: "push-3n-1d", notifications: 3, ..BASE },
     Scope { name: "push-2n-2d", notifications: 2, devices: &[PUSH, PUSH], ..BASE },
+    Scope { name: "push-3n-2d", notifications: 3, devices: &[PUSH, PUSH], ..BASE },
     Scope { name: "push-1n-3d", devices: &[PUSH, PUSH, PUSH], ..BASE },
-    Scope { name: "push-2n-1d-trouble", notifications: 2, faults: Faults { repeats: 0, ..TROUBLE }, ..BASE },
+    Scope { name: "push-2n-1d-trouble", notifications: 2, faults: TROUBLE, ..BASE },
     Scope { name: "ack-3n-1d", notifications: 3, devices: &[ACK], ..BASE },
     Scope { name: "ack-2n-1d-batch", notifications: 2, devices: &[BATCH], backwards: true, ..BASE },
     Scope { name: "ack-1n-2d", devices: &[ACK, ACK], ..BASE },
@@ -133,7 +134,7 @@ pub const DEEP: &[Scope] = &[
     },
     Scope { name: "mixed-2n-2d", notifications: 2, devices: &[ACK, PUSH], ..BASE },
     Scope { name: "ack-2n-2d", notifications: 2, devices: &[ACK, ACK], ..BASE },
-    Scope { name: "push-3n-2d", notifications: 3, devices: &[PUSH, PUSH], ..BASE },
+    Scope { name: "push-2n-3d", notifications: 2, devices: &[PUSH, PUSH, PUSH], ..BASE },
     Scope { name: "push-3n-3d", notifications: 3, devices: &[PUSH, PUSH, PUSH], ..BASE },
 ];
 

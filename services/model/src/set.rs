@@ -24,9 +24,9 @@ impl Set {
     }
 
     /// How many are in it.
-    pub const fn len(self) -> u8 {
+    pub fn len(self) -> u8 {
         // At most 8.
-        self.0.count_ones() as u8
+        u8::try_from(self.0.count_ones()).unwrap_or(8)
     }
 
     /// The set as a number that stands for it.

@@ -78,7 +78,7 @@ fn command(model: &Delivery, world: &World, dispatch: &Dispatch) -> String {
             let due_for = names("c", *due_for, 1);
             let due = model.due(world, dispatch).into_iter().collect();
             let found = if due == Set::default() { "nothing".to_owned() } else { names("n", due, 0) };
-            format!("reads what is held up to n{} and due for {due_for}: {found}", up_to)
+            format!("reads what is held up to n{up_to} and due for {due_for}: {found}")
         }
         Task::Put(rows) => {
             let (n, to) = rows[row];
@@ -110,9 +110,9 @@ fn command(model: &Delivery, world: &World, dispatch: &Dispatch) -> String {
         Task::Push(_) => "pushes".to_owned(),
         Task::Wait => "waits and tries again".to_owned(),
         Task::Enqueue(up_to) if model.without == Some(Rule::QueueReplayWhenDeferred) => {
-            format!("would queue a replay up to n{}", up_to)
+            format!("would queue a replay up to n{up_to}")
         }
-        Task::Enqueue(up_to) => format!("queues a replay up to n{}", up_to),
+        Task::Enqueue(up_to) => format!("queues a replay up to n{up_to}"),
         Task::Finish(outcomes) => match outcomes.iter().filter(|done| !**done).count() {
             0 if model.without == Some(Rule::FailureStopsThatUserOnly) && world.faults.timeouts > 0 => {
                 "is done; another user's run fails, and this one's entries stay in the queue".to_owned()

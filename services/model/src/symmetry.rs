@@ -36,8 +36,8 @@ impl Delivery {
         let count = world.connections.len();
         let mut order = SAME;
         let mut keys = [0_u64; SAME.len()];
-        for index in 0..count {
-            keys[index] = self.seen_alone(world, index);
+        for (index, key) in keys.iter_mut().enumerate().take(count) {
+            *key = self.seen_alone(world, index);
         }
         order[..count].sort_unstable_by_key(|index| keys[usize::from(*index)]);
         let mut least = u64::MAX;
@@ -68,7 +68,7 @@ impl Delivery {
             for (new, old) in (0..).zip(&order[..count]) {
                 names[usize::from(*old)] = new;
             }
-            *least = (*least).min(fingerprint(&self.encoded(world, names, connected(world, order))));
+            *least = (*least).min(fingerprint(&self.encoded(world, names, connected(world, *order))));
             return;
         }
         for other in from..count {
@@ -163,11 +163,8 @@ impl Delivery {
         if let Some(dispatch) = &world.dispatch {
             let own =
                 names == SAME && connected == world.connected || matches!(dispatch.at.task, Task::Finish(_));
-            let id = if own {
-                dispatch.at.id()
-            } else {
-                self.machines.renamed(&dispatch.at, names, connected).id()
-            };
+            let id =
+                if own { dispatch.at.id() } else { self.machines.renamed_id(&dispatch.at, names, connected) };
             bytes.push(0xff);
             bytes.extend(id.to_le_bytes());
             bytes.extend([dispatch.taken, dispatch.written, set(dispatch.ordered), set(dispatch.refused.0)]);
@@ -183,11 +180,11 @@ impl Delivery {
 
 /// When the connections in this order connected, if only those are told apart of which it matters. Those
 /// whose grace was over earlier come first.
-fn connected(world: &World, order: &Numbers) -> Numbers {
+fn connected(world: &World, order: Numbers) -> Numbers {
     let over = world.connections.len().min(usize::from(world.graces_over.len()));
     let mut connected = CONNECTED.map(|at| at + world.ended);
     for (at, old) in connected.iter_mut().zip(order).take(over) {
-        *at = world.connected[usize::from(*old)];
+        *at = world.connected[usize::from(old)];
     }
     connected[..over].sort_unstable();
     connected

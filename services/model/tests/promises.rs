@@ -10,7 +10,7 @@ use model::{Delivery, Exploration, Order, Scope, World, explore, scope, tell, wa
 const MOST: usize = 20_000_000;
 
 fn whole(scope: Scope) -> Exploration {
-    let found = explore(scope, None, Order::BreadthFirst, 1, MOST).unwrap();
+    let found = explore(scope, None, Order::DepthFirst, 1, MOST).unwrap();
     if let Some(counterexample) = &found.counterexample {
         let story = tell(&Delivery::new(scope, None).unwrap(), &counterexample.actions);
         panic!("{} is broken in {}:\n{}", counterexample.promise, scope.name, story.join("\n"));
@@ -23,6 +23,13 @@ fn whole(scope: Scope) -> Exploration {
 fn the_promises_hold_in_small_worlds() {
     for scope in scope::SMALL {
         whole(*scope);
+    }
+}
+
+#[test]
+fn the_promises_hold_on_several_devices() {
+    for name in ["push-2n-2d", "push-1n-3d", "ack-1n-2d", "mixed-1n-2d"] {
+        whole(scope::named(name).unwrap());
     }
 }
 

@@ -186,12 +186,16 @@ mod tests {
     fn turn(event: Event<()>, command: &Command<()>, turned_command: &Command<()>) -> Event<()> {
         match event {
             Event::Listed(mut lives) => {
-                lives.iter_mut().for_each(|live| live.id = turned(&live.id));
+                for live in &mut lives {
+                    live.id = turned(&live.id);
+                }
                 lives.sort_by(|a, b| a.id.cmp(&b.id));
                 Event::Listed(lives)
             }
             Event::Page { mut rows, more } => {
-                rows.iter_mut().for_each(|row| row.pushed_to = names(&row.pushed_to, &turned));
+                for row in &mut rows {
+                    row.pushed_to = names(&row.pushed_to, &turned);
+                }
                 Event::Page { rows, more }
             }
             Event::Pushed(reports) => {
