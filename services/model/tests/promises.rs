@@ -67,7 +67,15 @@ fn seen<T: Hash + Eq>(scope: Scope, view: impl Fn(&World) -> Option<T>) -> HashS
 /// With the reduction the same worlds of rest are reached, as far as promises are concerned.
 #[test]
 fn the_reduction_reaches_the_same_rest() {
-    for name in ["push-2n-1d", "ack-1n-1d", "push-1n-2d-no-crash", "mixed-1n-2d-no-crash", "push-1n-2d"] {
+    for name in [
+        "push-2n-1d",
+        "ack-1n-1d",
+        "push-1n-2d-no-crash",
+        "mixed-1n-2d-no-crash",
+        "push-1n-2d",
+        "ack-1n-2d-no-crash",
+        "push-1n-1d-trouble",
+    ] {
         let scope = scope::named(name).unwrap();
         let view = |world: &World| {
             // What is done to connections while there is nothing to deliver comes later in the reduced world.
