@@ -1,9 +1,9 @@
 //! What can happen next.
 
-use dispatcher::core::run::Command;
 use serde::{Deserialize, Serialize};
 
 use crate::Delivery;
+use crate::machine::{Order, Task};
 use crate::reduce::Moment;
 use crate::world::{Dispatch, Replay, Socket, World};
 
@@ -23,8 +23,8 @@ pub enum Action {
     HalfOpen(u8),
     /// `$disconnect`: the edge deletes the row of a connection that ended.
     Disconnect(u8),
-    /// The grace of the next connection is over.
-    EndGrace,
+    /// The grace of a connection is over.
+    EndGrace(u8),
     /// The edge takes an ack: over which connection, of which notification.
     Acknowledge(u8, u8),
     /// A dispatcher receives so many entries.
@@ -63,9 +63,11 @@ impl Action {
     /// Whether it happens without anybody's doing and without trouble.
     pub const fn is_calm(self) -> bool {
         match self {
-            Self::Open(_) | Self::EndGrace | Self::Acknowledge(..) | Self::Receive(_) | Self::Record(_) => {
-                true
-            }
+            Self::Open(_)
+            | Self::EndGrace(_)
+            | Self::Acknowledge(..)
+            | Self::Receive(_)
+            | Self::Record(_) => true,
             Self::Dispatch(outcome) | Self::Push(_, outcome) | Self::Replay(outcome) => {
                 matches!(outcome, Outcome::Done)
             }
@@ -92,15 +94,17 @@ impl Delivery {
             let records = (0..).zip(&world.connections).filter(|(_, connection)| connection.record);
             actions.extend(records.map(|(index, _)| Action::Record(index)));
         }
-        let moment = Moment::of(world);
+        let moment = Moment::of(self, world);
         actions.retain(|action| self.matters_now(world, &moment, *action));
         if let Some(dispatch) = &world.dispatch {
-            dispatcher_steps(world, dispatch, actions);
+            self.dispatcher_steps(world, dispatch, actions);
         } else {
             let most = u8::try_from(world.queue.len()).unwrap_or(u8::MAX).min(self.scope.batch);
             actions.extend((1..=most).map(Action::Receive));
         }
-        if let Some(replay) = &world.replay {
+        if let Some(replay) = &world.replay
+            && (moment.replays || !self.scope.reduced)
+        {
             replayer_steps(world, replay, actions);
         }
     }
@@ -129,54 +133,56 @@ impl Delivery {
             }
             actions.extend(connection.unacknowledged.iter().map(|n| Action::Acknowledge(index, n)));
         }
-        // A handshake takes less than the grace.
-        let next = world.connections.get(usize::from(world.graces_over));
-        if next.is_some_and(|connection| connection.socket != Socket::Handshaking) {
-            actions.push(Action::EndGrace);
-        }
+        let graces = (0..).zip(&world.connections).filter(|(index, connection)| {
+            // A handshake takes less than the grace.
+            let may_end = connection.socket != Socket::Handshaking && !world.graces_over.contains(*index);
+            may_end && (self.scope.reduced || *index == world.graces_over.len())
+        });
+        actions.extend(graces.map(|(index, _)| Action::EndGrace(index)));
     }
-}
 
-fn dispatcher_steps(world: &World, dispatch: &Dispatch, actions: &mut Vec<Action>) {
-    let faults = world.faults;
-    let mut add = |outcome| actions.push(Action::Dispatch(outcome));
-    match &dispatch.command {
-        Command::Push(_) => {
-            for (order, (_, over)) in (0..).zip(&dispatch.orders) {
-                if !over {
-                    actions.push(Action::Push(order, Outcome::Done));
-                    if faults.push_errors > 0 {
-                        actions.push(Action::Push(order, Outcome::FailedBefore));
-                        actions.push(Action::Push(order, Outcome::FailedAfter));
+    fn dispatcher_steps(&self, world: &World, dispatch: &Dispatch, actions: &mut Vec<Action>) {
+        let faults = world.faults;
+        let mut add = |outcome| actions.push(Action::Dispatch(outcome));
+        match &dispatch.at.task {
+            Task::Push(orders) => {
+                let pending = self.pending(world, dispatch);
+                for (order, Order { connection, .. }) in (0..).zip(orders) {
+                    if pending.contains(*connection) {
+                        actions.push(Action::Push(order, Outcome::Done));
+                        if faults.push_errors > 0 {
+                            actions.push(Action::Push(order, Outcome::FailedBefore));
+                            actions.push(Action::Push(order, Outcome::FailedAfter));
+                        }
                     }
                 }
             }
-        }
-        Command::Wait { .. } => {
-            if worth_another_attempt(world, dispatch) {
+            Task::Wait => {
+                if worth_another_attempt(world, dispatch) {
+                    add(Outcome::Done);
+                }
+                if faults.timeouts > 0 {
+                    add(Outcome::OutOfTime);
+                }
+            }
+            Task::Finish(_) => add(Outcome::Done),
+            Task::List | Task::Read { .. } => {
                 add(Outcome::Done);
+                if faults.port_failures > 0 {
+                    add(Outcome::FailedBefore);
+                }
             }
-            if faults.timeouts > 0 {
-                add(Outcome::OutOfTime);
-            }
-        }
-        Command::Finish(_) => add(Outcome::Done),
-        Command::ListConnections | Command::ReadPage { .. } => {
-            add(Outcome::Done);
-            if faults.port_failures > 0 {
-                add(Outcome::FailedBefore);
-            }
-        }
-        _ => {
-            add(Outcome::Done);
-            if faults.port_failures > 0 {
-                add(Outcome::FailedBefore);
-                add(Outcome::FailedAfter);
+            _ => {
+                add(Outcome::Done);
+                if faults.port_failures > 0 {
+                    add(Outcome::FailedBefore);
+                    add(Outcome::FailedAfter);
+                }
             }
         }
-    }
-    if faults.crashes > 0 {
-        actions.push(Action::DispatcherCrash);
+        if faults.crashes > 0 {
+            actions.push(Action::DispatcherCrash);
+        }
     }
 }
 
@@ -187,14 +193,14 @@ fn worth_another_attempt(world: &World, dispatch: &Dispatch) -> bool {
         || refused.iter().any(|index| match world.connections[usize::from(index)].socket {
             Socket::Handshaking => false,
             Socket::Open | Socket::HalfOpen => true,
-            Socket::Closed => index < world.graces_over,
+            Socket::Closed => world.graces_over.contains(index),
         })
 }
 
 fn replayer_steps(world: &World, replay: &Replay, actions: &mut Vec<Action>) {
     let faults = world.faults;
     actions.push(Action::Replay(Outcome::Done));
-    match replay.machine.command() {
+    match &replay.at.command {
         replayer::Command::Finish(Ok(_)) if faults.repeats > 0 => {
             actions.push(Action::Replay(Outcome::FailedAfter));
         }

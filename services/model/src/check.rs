@@ -59,18 +59,19 @@ pub fn explore(
         .threads(threads)
         .finish_when(HasDiscoveries::AnyFailures)
         .target_state_count(most);
-    Ok(match order {
+    let found = match order {
         Order::BreadthFirst => found(&builder.spawn_bfs().join(), begun, most),
         Order::DepthFirst => found(&builder.spawn_dfs().join(), begun, most),
-    })
+    };
+    Ok(found)
 }
 
 fn found(checker: &impl Checker<Delivery>, begun: Instant, most: usize) -> Exploration {
-    let shortest = Promise::ALL
-        .into_iter()
-        .filter_map(|promise| Some((promise, checker.discovery(promise.name())?.into_actions())))
-        .min_by_key(|(_, actions)| actions.len());
-    let counterexample = shortest.map(|(promise, actions)| Counterexample { promise, actions });
+    let found = Promise::ALL.into_iter().filter_map(|promise| {
+        let actions = checker.discovery(promise.name())?.into_actions();
+        first_broken(checker.model(), actions)
+    });
+    let counterexample = found.min_by_key(|found| found.actions.len());
     Exploration {
         states: checker.unique_state_count(),
         steps: checker.state_count(),
@@ -79,6 +80,20 @@ fn found(checker: &impl Checker<Delivery>, begun: Instant, most: usize) -> Explo
         complete: counterexample.is_none() && checker.state_count() < most,
         counterexample,
     }
+}
+
+/// The way as far as the first world that breaks a promise. (The checker goes on for a while when it has
+/// found one.)
+fn first_broken(model: &Delivery, mut actions: Vec<Action>) -> Option<Counterexample> {
+    let mut world = model.start();
+    for (done, action) in (1..).zip(actions.clone()) {
+        world = model.apply(&world, action);
+        if let Some(promise) = Promise::broken(model, &world) {
+            actions.truncate(done);
+            return Some(Counterexample { promise, actions });
+        }
+    }
+    None
 }
 
 /// More steps than any world of ours needs to come to rest.

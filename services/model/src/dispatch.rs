@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use dispatcher::core::run::{
-    Command, Event, FrameItem, Held, Limits, Outcome as EntryOutcome, PushReport, Refusal, Report,
-};
+use dispatcher::core::run::{Limits, PushReport, Refusal};
 
 use crate::Delivery;
 use crate::action::Outcome;
+use crate::machine::{Answer, Task};
 use crate::rule::Rule;
 use crate::set::Set;
-use crate::step::{connection, item};
-use crate::world::{Broken, Dispatch, Entry, Queued, Socket, World, connection_id, connection_index, number};
+use crate::step::connection;
+use crate::world::{Broken, Dispatch, Entry, MAX_DEVICES, Progress, Queued, Socket, World};
 
 impl Delivery {
     /// The limits of the dispatcher's runs.
@@ -26,60 +25,59 @@ impl Delivery {
     /// Carries out the command, or the next row of it.
     pub fn dispatch(&self, world: &mut World, outcome: Outcome) {
         let Some(dispatch) = world.dispatch.clone() else { return };
-        if !dispatch.puts_late.is_empty()
-            && !matches!(dispatch.command, Command::Put(_) | Command::Wait { .. })
-        {
+        let task = &dispatch.at.task;
+        if !dispatch.puts_late.is_empty() && !matches!(task, Task::Put(_) | Task::Wait) {
             for (n, pushed_to) in &dispatch.puts_late {
                 world.put(*n, *pushed_to);
             }
             if let Some(dispatch) = &mut world.dispatch {
-                Arc::make_mut(dispatch).puts_late.clear();
+                dispatch.puts_late.clear();
             }
         }
-        let event = match &dispatch.command {
-            Command::Finish(report) => {
-                self.settle(world, dispatch.taken, report);
+        let answer = match task {
+            Task::Finish(outcomes) => {
+                self.settle(world, dispatch.taken, outcomes);
                 return;
             }
-            Command::Wait { .. } if outcome == Outcome::OutOfTime => {
+            Task::Wait if outcome == Outcome::OutOfTime => {
                 world.faults.timeouts -= 1;
-                Event::OutOfTime
+                Answer::OutOfTime
             }
-            Command::Wait { .. } => Event::Waited,
-            _ if outcome == Outcome::FailedBefore => Event::Failed,
-            Command::ListConnections => self.list(world, &dispatch),
-            Command::ReadPage { .. } => self.page(world, &dispatch),
-            Command::EnqueueReplay(up_to) => {
+            Task::Wait => Answer::Waited,
+            _ if outcome == Outcome::FailedBefore => Answer::Failed,
+            Task::List => self.list(world, &dispatch),
+            Task::Read { .. } => self.page(world, &dispatch),
+            Task::Enqueue(up_to) => {
                 if self.without != Some(Rule::QueueReplayWhenDeferred) {
-                    world.queue.push(Queued { entry: Entry::Replay(number(*up_to)), received: false });
+                    world.queue.push(Queued { entry: Entry::Replay(*up_to), received: false });
                 }
-                Event::Done
+                Answer::Done
             }
             // Pushed frame by frame: see `push_frame`.
-            Command::Push(_) => return,
-            command => {
-                self.write(world, command, self.row(&dispatch));
-                if outcome == Outcome::Done && usize::from(dispatch.written) + 1 < rows(command) {
+            Task::Push(_) => return,
+            task => {
+                self.write(world, task, self.row(&dispatch));
+                if outcome == Outcome::Done && usize::from(dispatch.written) + 1 < task.rows() {
                     if let Some(dispatch) = &mut world.dispatch {
-                        Arc::make_mut(dispatch).written += 1;
+                        dispatch.written += 1;
                     }
                     return;
                 }
-                Event::Done
+                Answer::Done
             }
         };
         if matches!(outcome, Outcome::FailedBefore | Outcome::FailedAfter) {
             world.faults.port_failures -= 1;
-            answer(world, Event::Failed);
+            self.answer(world, Answer::Failed);
         } else {
-            answer(world, event);
+            self.answer(world, answer);
         }
     }
 
     /// Which row of its command is written next.
     pub(crate) fn row(&self, dispatch: &Dispatch) -> usize {
         let written = usize::from(dispatch.written);
-        if self.scope.backwards { rows(&dispatch.command) - 1 - written } else { written }
+        if self.scope.backwards { dispatch.at.task.rows() - 1 - written } else { written }
     }
 
     /// The connections that the dispatcher is told of.
@@ -90,21 +88,24 @@ impl Delivery {
         }
     }
 
-    fn list(&self, world: &mut World, dispatch: &Dispatch) -> Event<()> {
+    fn list(&self, world: &mut World, dispatch: &Dispatch) -> Answer {
         let told = self.told(world, dispatch);
-        let keeps_first =
-            matches!(self.without, Some(Rule::LookAgainAfterStoring | Rule::LookAgainBeforeFinishing));
-        if keeps_first && let Some(dispatch) = &mut world.dispatch {
-            Arc::make_mut(dispatch).first_listed.get_or_insert(told);
+        let keeps_first = matches!(
+            self.without,
+            Some(Rule::LookAgainAfterStoring | Rule::LookAgainBeforeFinishing | Rule::LookAgainAfterMarking)
+        );
+        if let Some(dispatch) = &mut world.dispatch {
+            if keeps_first {
+                dispatch.first_listed.get_or_insert(told);
+            }
+            dispatch.told = Some(dispatch.told.unwrap_or_default().union(told));
         }
-        Event::Listed(told.iter().map(|index| self.lives[usize::from(index)].clone()).collect())
+        Answer::Listed(told)
     }
 
     /// The rows that a read finds due, of which it gives at most as many as it was asked for.
     pub(crate) fn due(&self, world: &World, dispatch: &Dispatch) -> Vec<u8> {
-        let Command::ReadPage { after, up_to, due_for, .. } = &dispatch.command else { return Vec::new() };
-        let due_for: Set = due_for.iter().map(connection_index).collect();
-        let (after, up_to) = (after.map_or(0, number), number(*up_to));
+        let Task::Read { after, up_to, due_for, .. } = dispatch.at.task else { return Vec::new() };
         let is_due = |n: &u8| {
             let pushed_to = world.pushed_to[usize::from(*n)];
             let pushed = match self.without {
@@ -116,17 +117,12 @@ impl Delivery {
         world.held.iter().filter(is_due).collect()
     }
 
-    fn page(&self, world: &mut World, dispatch: &Dispatch) -> Event<()> {
-        let Command::ReadPage { due_for, limit, .. } = &dispatch.command else { return Event::Failed };
+    fn page(&self, world: &mut World, dispatch: &Dispatch) -> Answer {
+        let Task::Read { due_for, limit, .. } = dispatch.at.task else { return Answer::Failed };
         let mut due = self.due(world, dispatch);
-        let more = due.len() > *limit;
-        due.truncate(*limit);
-        let rows = due.iter().map(|n| Held {
-            item: item(*n),
-            pushed_to: world.pushed_to[usize::from(*n)].iter().map(connection_id).collect(),
-        });
-        let rows = rows.collect();
-        let due_for: Set = due_for.iter().map(connection_index).collect();
+        let more = due.len() > limit;
+        due.truncate(limit);
+        let rows = due.iter().map(|n| (*n, world.pushed_to[usize::from(*n)])).collect();
         if self.without == Some(Rule::MarkAfterPush)
             && due_for.iter().any(|i| self.lives[usize::from(i)].acknowledges)
         {
@@ -134,35 +130,40 @@ impl Delivery {
                 world.mark(n, due_for);
             }
         }
-        Event::Page { rows, more }
+        Answer::Page(rows, more)
     }
 
     /// One row of a write.
-    fn write(&self, world: &mut World, command: &Command<()>, row: usize) {
-        match command {
-            Command::Put(rows) => {
-                let Held { item, pushed_to } = &rows[row];
-                let (n, ahead) = (number(item.sequence), !pushed_to.is_empty());
-                let pushed_to = pushed_to.iter().map(connection_index).collect();
+    fn write(&self, world: &mut World, task: &Task, row: usize) {
+        match task {
+            Task::Put(rows) => {
+                let (n, pushed_to) = rows[row];
+                if let Some(dispatch) = &mut world.dispatch {
+                    // What is looked for now is what was put, and that is R2's business.
+                    dispatch.new = false;
+                    if self.without == Some(Rule::LookAgainAfterMarking) {
+                        dispatch.first_listed = None;
+                    }
+                }
+                let ahead = !pushed_to.is_empty();
                 match self.without {
                     Some(Rule::WriteAhead) if ahead => {}
                     Some(Rule::WriteBeforePush) if ahead => {
                         if let Some(dispatch) = &mut world.dispatch {
-                            Arc::make_mut(dispatch).puts_late.push((n, pushed_to));
+                            dispatch.puts_late.push((n, pushed_to));
                         }
                     }
                     _ => world.put(n, pushed_to),
                 }
             }
-            Command::Delete(rows) => world.delete(number(rows[row])),
-            Command::Mark(rows) => {
-                let (sequence, connections) = &rows[row];
-                let n = number(*sequence);
+            Task::Delete(rows) => world.delete(rows[row]),
+            Task::Mark(rows) => {
+                let (n, connections) = rows[row];
                 if world.held.contains(n) || self.without == Some(Rule::MarkOnlyIfThere) {
-                    world.mark(n, connections.iter().map(connection_index).collect());
+                    world.mark(n, connections);
                 }
             }
-            Command::Forget(rows) => connection(world, connection_index(&rows[row].id)).row = false,
+            Task::Forget(gone) => gone.iter().for_each(|index| connection(world, index).row = false),
             _ => {}
         }
     }
@@ -171,60 +172,63 @@ impl Delivery {
     /// them.
     pub fn push_frame(&self, world: &mut World, order: u8, outcome: Outcome) {
         let Some(mut dispatch) = world.dispatch.take() else { return };
-        let this = Arc::make_mut(&mut dispatch);
-        let Command::Push(orders) = &this.command else { return };
-        let (order, (report, over)) = (&orders[usize::from(order)], &mut this.orders[usize::from(order)]);
-        let index = connection_index(&order.connection);
+        let at = Arc::clone(&dispatch.at);
+        let Task::Push(orders) = &at.task else { return };
+        let order = &orders[usize::from(order)];
+        let index = order.connection;
+        let push = &mut dispatch.pushes[usize::from(index)];
         let socket = world.connections[usize::from(index)].socket;
         if outcome == Outcome::FailedBefore {
-            report.refusal = Some(Refusal::Unavailable);
+            push.refusal = Some(Refusal::Unavailable);
         } else if matches!(socket, Socket::Handshaking | Socket::Closed) {
-            report.refusal = Some(Refusal::Gone);
+            push.refusal = Some(Refusal::Gone);
         } else {
-            for FrameItem { item, .. } in &order.frames[report.accepted].items {
-                let n = number(item.sequence);
-                if socket == Socket::Open {
-                    world.deliver(index, n, self.scope.devices[usize::from(index)].acknowledges);
-                } else {
-                    world.swallowed.insert(n);
+            if socket == Socket::Open {
+                for n in &order.frames[usize::from(push.accepted)] {
+                    world.deliver(index, *n, self.scope.devices[usize::from(index)].acknowledges);
                 }
             }
             if outcome == Outcome::FailedAfter {
-                report.refusal = Some(Refusal::Unavailable);
+                push.refusal = Some(Refusal::Unavailable);
             } else {
-                report.accepted += 1;
+                push.accepted += 1;
             }
         }
-        *over = report.refusal.is_some() || report.accepted == order.frames.len();
+        push.over = push.refusal.is_some() || usize::from(push.accepted) == order.frames.len();
         if outcome != Outcome::Done {
             world.faults.push_errors -= 1;
-            world.again += u8::from(outcome == Outcome::FailedAfter);
         }
-        if this.orders.iter().any(|(_, over)| !over) {
+        if outcome == Outcome::FailedAfter {
+            world.delivered_again();
+        }
+        let pushes = dispatch.pushes;
+        let reports = || orders.iter().map(|order| (order.connection, pushes[usize::from(order.connection)]));
+        if reports().any(|(_, push)| !push.over) {
             world.dispatch = Some(dispatch);
             return;
         }
-        let refusals = this.orders.iter().zip(orders).filter(|((report, _), _)| report.refusal.is_some());
-        let refused = refusals.map(|(_, order)| connection_index(&order.connection)).collect();
-        let passing = this.orders.iter().any(|(report, _)| report.refusal == Some(Refusal::Unavailable));
-        let reports = this.orders.iter().map(|(report, _)| *report).collect();
-        this.refused = (refused, passing);
+        let refused = reports().filter(|(_, push)| push.refusal.is_some()).map(|(index, _)| index).collect();
+        let passing = reports().any(|(_, push)| push.refusal == Some(Refusal::Unavailable));
+        dispatch.refused = (refused, passing);
         world.dispatch = Some(dispatch);
-        answer(world, Event::Pushed(reports));
+        let report = |(_, push): (u8, Progress)| PushReport {
+            accepted: usize::from(push.accepted),
+            refusal: push.refusal,
+        };
+        self.answer(world, Answer::Pushed(reports().map(report).collect()));
     }
 
     /// The run is over: what is done leaves the queue.
-    fn settle(&self, world: &mut World, taken: u8, report: &Report) {
+    fn settle(&self, world: &mut World, taken: u8, outcomes: &[bool]) {
         world.dispatch = None;
         let taken = usize::from(taken);
-        let outcomes = &report.outcomes;
-        let done = outcomes.iter().take_while(|outcome| **outcome == EntryOutcome::Done).count();
-        if outcomes.len() != taken || outcomes[done..].contains(&EntryOutcome::Done) {
+        let done = outcomes.iter().take_while(|done| **done).count();
+        if outcomes.len() != taken || outcomes[done..].contains(&true) {
             world.broken = Some(Broken::Nonsense("the outcomes are not some done, then all to be retried"));
             return;
         }
         if done < taken {
-            world.again += 1;
+            world.delivered_again();
             match self.without {
                 Some(Rule::RetryTheRest) => drop(world.queue.drain(done + 1..taken)),
                 Some(Rule::FailureKeepsItsPlace) => {
@@ -234,35 +238,29 @@ impl Delivery {
                 _ => {}
             }
         }
+        if self.without == Some(Rule::FailureStopsThatUserOnly) && world.faults.timeouts > 0 {
+            world.faults.timeouts -= 1;
+            return;
+        }
         world.queue.drain(..done);
     }
-}
 
-/// The machine takes the answer to its command.
-fn answer(world: &mut World, event: Event<()>) {
-    let now = world.now();
-    let Some(dispatch) = &mut world.dispatch else { return };
-    let dispatch = Arc::make_mut(dispatch);
-    dispatch.command = dispatch.run.on(event, now);
-    dispatch.written = 0;
-    dispatch.has_listed = true;
-    dispatch.orders = match &dispatch.command {
-        Command::Push(orders) => vec![(PushReport { accepted: 0, refusal: None }, false); orders.len()],
-        _ => Vec::new(),
-    };
-    if !matches!(dispatch.command, Command::Wait { .. }) {
-        dispatch.refused = (Set::default(), false);
-    }
-}
-
-/// How many rows a command writes.
-fn rows(command: &Command<()>) -> usize {
-    match command {
-        Command::Put(rows) => rows.len(),
-        Command::Delete(rows) => rows.len(),
-        Command::Mark(rows) => rows.len(),
-        Command::Forget(rows) => rows.len(),
-        _ => 1,
+    /// The machine takes the answer to its command.
+    fn answer(&self, world: &mut World, answer: Answer) {
+        let now = world.now();
+        let (graces_over, connected) = (world.graces_over, world.connected);
+        let Some(dispatch) = &mut world.dispatch else { return };
+        dispatch.at = self.machines.answer(&dispatch.at, answer, now, (&self.lives, connected));
+        dispatch.written = 0;
+        dispatch.told.get_or_insert_default();
+        dispatch.pushes = [Progress::default(); MAX_DEVICES];
+        dispatch.ordered = match dispatch.at.task {
+            Task::Push(_) => graces_over,
+            _ => Set::default(),
+        };
+        if dispatch.at.task != Task::Wait {
+            dispatch.refused = (Set::default(), false);
+        }
     }
 }
 
@@ -292,17 +290,9 @@ impl World {
 
     /// A notification arrives over a connection.
     fn deliver(&mut self, index: u8, n: u8, acknowledges: bool) {
-        let again = self.again;
         let connection = connection(self, index);
-        let mut broken = None;
-        if connection.received.contains(n) {
-            connection.repeated.push(n);
-            connection.repeated.sort_unstable();
-            let times: usize = connection.repeated.iter().map(|repeated| usize::from(*repeated == n)).sum();
-            if times > usize::from(again) {
-                broken = Some(Broken::Repeated { notification: n, connection: index });
-            }
-        }
+        let repeated = connection.received.contains(n);
+        let mut broken = repeated.then_some(Broken::Repeated { notification: n, connection: index });
         connection.received.insert(n);
         if acknowledges {
             connection.unacknowledged.insert(n);

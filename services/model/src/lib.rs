@@ -7,6 +7,7 @@ mod action;
 mod check;
 mod dispatch;
 mod edge;
+mod machine;
 mod promise;
 mod reduce;
 mod rule;
@@ -15,6 +16,7 @@ pub mod scope;
 mod set;
 mod step;
 mod story;
+mod symmetry;
 mod world;
 
 pub use action::{Action, Outcome};
@@ -26,7 +28,10 @@ pub use scope::Scope;
 pub use story::tell;
 pub use world::World;
 
+use std::sync::Arc;
+
 use dispatcher::core::run::Live;
+use machine::Machines;
 use stateright::{Model, Property};
 
 /// The model: a scope, and a rule that is left out of it, if any.
@@ -36,6 +41,8 @@ pub struct Delivery {
     without: Option<Rule>,
     /// What the dispatcher sees of each device's connection.
     lives: Vec<Live>,
+    /// What the machines were seen to do.
+    machines: Arc<Machines>,
 }
 
 impl Delivery {
@@ -47,12 +54,13 @@ impl Delivery {
         let devices = (0..).zip(scope.devices);
         let lives =
             devices.map(|(index, device)| edge::admitted(index, *device)).collect::<Result<_, _>>()?;
-        Ok(Self { scope, without, lives })
+        Ok(Self { scope, without, lives, machines: Arc::default() })
     }
 
     /// The world before anything happened.
     pub fn start(&self) -> World {
-        World::new(self.scope.notifications, self.scope.faults)
+        let world = World::new(self.scope.faults);
+        World { fingerprint: self.identity(&world), ..world }
     }
 }
 

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
-    /// R1: what is held is pushed before what is new. Without it a run with a new notification is told
-    /// that the mailbox is empty.
+    /// R1: what is held is pushed before what is new. Without it a run of new notifications is told,
+    /// before it puts one, that the mailbox is empty.
     DrainFirst,
     /// R1, its limit: when more is held than is drained inline, a replay is queued. Without it none is.
     QueueReplayWhenDeferred,
@@ -34,6 +34,9 @@ pub enum Rule {
     PerConnection,
     /// R6: connections are listed again after the last write. Without it nobody appears in that list.
     LookAgainBeforeFinishing,
+    /// R6, the part of it that no promise needs: connections are listed again also if rows were only
+    /// marked. Without it nobody appears in that list.
+    LookAgainAfterMarking,
     /// A replayer that could not send every entry has its stream record delivered again. Without it the
     /// record is done.
     ReportFailedReplay,
@@ -42,6 +45,9 @@ pub enum Rule {
     ReadConsistently,
     /// After a failure the rest of the run is delivered again too. Without it only the entry that failed.
     RetryTheRest,
+    /// Another user's failure is not this one's. Without it, what is received together with entries of
+    /// another user whose run fails is delivered again.
+    FailureStopsThatUserOnly,
     /// An entry that failed holds up those behind it. Without it, it goes behind them.
     FailureKeepsItsPlace,
     /// The queue gives away no second run of a user. Without it what a dispatcher that crashed had
@@ -53,5 +59,10 @@ impl Rule {
     /// Every rule.
     pub fn all() -> &'static [Self] {
         Self::value_variants()
+    }
+
+    /// Every rule without which a promise is broken.
+    pub fn needed() -> impl Iterator<Item = Self> {
+        Self::all().iter().copied().filter(|rule| *rule != Self::LookAgainAfterMarking)
     }
 }

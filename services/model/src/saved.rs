@@ -47,7 +47,7 @@ impl SavedStory {
     pub fn replay(&self, whole: bool) -> anyhow::Result<Option<Promise>> {
         let scope = scope::named(&self.scope).with_context(|| format!("no scope {:?}", self.scope))?;
         // Every step is in the story, and none is taken for granted.
-        let scope = Scope { reduced: false, ..scope };
+        let scope = Scope { reduced: false, symmetric: false, ..scope };
         let without = self.without.filter(|_| !whole);
         let model = Delivery::new(scope, without)?;
         let mut world = model.start();

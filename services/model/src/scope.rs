@@ -39,7 +39,7 @@ pub struct Scope {
     pub name: &'static str,
     /// How many notifications producers may send, at most 7.
     pub notifications: u8,
-    /// The user's devices, at most 8.
+    /// The user's devices, at most 4.
     pub devices: &'static [Device],
     /// Most entries received at once.
     pub batch: u8,
@@ -56,6 +56,9 @@ pub struct Scope {
     /// Whether steps that may as well come at once do: see `reduce.rs`. Without it the same is
     /// explored with more states.
     pub reduced: bool,
+    /// Whether worlds that differ in the names of connections alone are explored once: see
+    /// `symmetry.rs`.
+    pub symmetric: bool,
 }
 
 /// The grace of every model run. Only "over" or "not over" matters: see `World::now`.
@@ -92,6 +95,7 @@ const BASE: Scope = Scope {
     faults: ONE_CRASH,
     backwards: false,
     reduced: true,
+    symmetric: true,
 };
 
 /// Every sort of trouble once, but for a crash.
@@ -101,8 +105,9 @@ const TROUBLE: Faults = Faults { crashes: 0, push_errors: 1, port_failures: 1, t
 pub const QUICK: &[Scope] = &[
     Scope { name: "push-3n-1d", notifications: 3, ..BASE },
     Scope { name: "push-2n-2d", notifications: 2, devices: &[PUSH, PUSH], ..BASE },
+    Scope { name: "push-3n-2d", notifications: 3, devices: &[PUSH, PUSH], ..BASE },
     Scope { name: "push-1n-3d", devices: &[PUSH, PUSH, PUSH], ..BASE },
-    Scope { name: "push-2n-1d-trouble", notifications: 2, faults: Faults { repeats: 0, ..TROUBLE }, ..BASE },
+    Scope { name: "push-2n-1d-trouble", notifications: 2, faults: TROUBLE, ..BASE },
     Scope { name: "ack-3n-1d", notifications: 3, devices: &[ACK], ..BASE },
     Scope { name: "ack-2n-1d-batch", notifications: 2, devices: &[BATCH], backwards: true, ..BASE },
     Scope { name: "ack-1n-2d", devices: &[ACK, ACK], ..BASE },
@@ -129,7 +134,7 @@ pub const DEEP: &[Scope] = &[
     },
     Scope { name: "mixed-2n-2d", notifications: 2, devices: &[ACK, PUSH], ..BASE },
     Scope { name: "ack-2n-2d", notifications: 2, devices: &[ACK, ACK], ..BASE },
-    Scope { name: "push-3n-2d", notifications: 3, devices: &[PUSH, PUSH], ..BASE },
+    Scope { name: "push-2n-3d", notifications: 2, devices: &[PUSH, PUSH, PUSH], ..BASE },
     Scope { name: "push-3n-3d", notifications: 3, devices: &[PUSH, PUSH, PUSH], ..BASE },
 ];
 
@@ -157,6 +162,7 @@ const MISSED: &[Scope] = &[
     Scope { name: "push-2n-1d-late", notifications: 2, faults: Faults { timeouts: 1, ..NO_FAULTS }, ..BASE },
     Scope { name: "push-1n-1d-late", faults: Faults { timeouts: 1, ..NO_FAULTS }, ..BASE },
     Scope { name: "push-1n-2d-no-crash", devices: &[PUSH, PUSH], faults: NO_FAULTS, ..BASE },
+    Scope { name: "push-1n-3d-no-crash", devices: &[PUSH, PUSH, PUSH], faults: NO_FAULTS, ..BASE },
 ];
 
 /// A scope by its name.
@@ -164,15 +170,18 @@ pub fn named(name: &str) -> Option<Scope> {
     [QUICK, DEEP, SMALL, MISSED].concat().into_iter().find(|scope| scope.name == name)
 }
 
-/// The name of a small scope in which the rule is missed when it is left out.
+/// The name of a small scope in which the rule, if any promise needs it, is missed when it is left out.
 pub const fn missing(rule: Rule) -> &'static str {
     match rule {
         Rule::DrainFirst | Rule::QueueReplayWhenDeferred => "push-2n-1d-no-crash",
         Rule::LookAgainAfterStoring | Rule::HandshakeGrace | Rule::ReadConsistently => "push-1n-1d-no-crash",
-        Rule::WriteAhead | Rule::PerConnection | Rule::LookAgainBeforeFinishing => "ack-1n-2d-no-crash",
+        Rule::WriteAhead
+        | Rule::PerConnection
+        | Rule::LookAgainBeforeFinishing
+        | Rule::LookAgainAfterMarking => "ack-1n-2d-no-crash",
         Rule::WriteBeforePush | Rule::MarkOnlyIfThere => "ack-2n-1d-no-crash",
         Rule::MarkAfterPush => "ack-1n-1d",
-        Rule::ReportFailedReplay => "push-1n-1d-late",
+        Rule::ReportFailedReplay | Rule::FailureStopsThatUserOnly => "push-1n-1d-late",
         Rule::RetryTheRest | Rule::FailureKeepsItsPlace => "push-2n-1d-late",
         Rule::OneRunAtATime => "push-2n-1d",
     }

@@ -23,6 +23,22 @@ impl Set {
         self.0 == 0
     }
 
+    /// How many are in it.
+    pub fn len(self) -> u8 {
+        // At most 8.
+        u8::try_from(self.0.count_ones()).unwrap_or(8)
+    }
+
+    /// The set as a number that stands for it.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The numbers that `names` has in the places of those in it.
+    pub fn renamed(self, names: &[u8]) -> Self {
+        self.iter().filter_map(|member| names.get(usize::from(member)).copied()).collect()
+    }
+
     /// Adds `member`.
     pub const fn insert(&mut self, member: u8) {
         self.0 |= 1 << member;

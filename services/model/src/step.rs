@@ -1,14 +1,16 @@
 //! What an action does to the world.
 
-use std::sync::Arc;
-
 use contract_notifications_v1::WhenOffline;
-use dispatcher::core::run::{Entry as RunEntry, Item, Run};
+use dispatcher::core::run::Item;
 
 use crate::action::{Action, Outcome};
+use crate::machine::{Machines, SAME, keys};
 use crate::rule::Rule;
 use crate::set::Set;
-use crate::world::{Broken, Connection, Dispatch, Entry, Queued, Replay, Socket, World, number, sequence};
+use crate::world::{
+    Broken, Connection, Dispatch, Entry, MAX_DEVICES, Progress, Queued, Replay, Socket, World, number,
+    sequence,
+};
 use crate::{Delivery, edge};
 
 impl Delivery {
@@ -31,7 +33,8 @@ impl Delivery {
             self.step(&mut world, action);
             next = self.hasty(&world);
         }
-        self.forget_the_dead(&mut world);
+        self.simplify(&mut world);
+        world.fingerprint = self.identity(&world);
         world
     }
 
@@ -44,16 +47,15 @@ impl Delivery {
             Action::Close(index) => end(world, index, Socket::Closed),
             Action::HalfOpen(index) => end(world, index, Socket::HalfOpen),
             Action::Disconnect(index) => connection(world, index).row = false,
-            Action::EndGrace => world.graces_over += 1,
+            Action::EndGrace(index) => self.end_grace(world, index),
             Action::Acknowledge(index, n) => acknowledge(world, index, n),
             Action::Receive(count) => self.receive(world, count),
             Action::Dispatch(outcome) => self.dispatch(world, outcome),
             Action::Push(order, outcome) => self.push_frame(world, order, outcome),
             Action::DispatcherCrash => self.dispatcher_crash(world),
             Action::Record(index) => {
-                let (page, batch) = (self.scope.replay_page, self.scope.replay_batch);
-                let machine = replayer::Machine::new(usize::from(page), usize::from(batch));
-                world.replay = Some(Arc::new(Replay { machine, connection: index }));
+                let at = Machines::replay(self.scope.replay_page, self.scope.replay_batch);
+                world.replay = Some(Replay { at, connection: index });
             }
             Action::Replay(outcome) => self.replay(world, outcome),
             Action::ReplayerCrash => {
@@ -64,31 +66,41 @@ impl Delivery {
     }
 
     fn receive(&self, world: &mut World, count: u8) {
-        let mut entries = Vec::new();
-        let mut new = false;
-        for queued in world.queue.iter_mut().take(usize::from(count)) {
-            entries.push(match queued.entry {
-                Entry::Replay(n) => RunEntry::Replay(sequence(n)),
-                Entry::Notification(n) => {
-                    new = true;
-                    RunEntry::Notification { item: item(n), redelivered: queued.received }
-                }
-            });
-            queued.received = true;
+        let entries = &mut world.queue[..usize::from(count)];
+        let at = self.machines.start(self.limits(), entries);
+        let mut new = true;
+        for queued in entries {
+            queued.received = matches!(queued.entry, Entry::Notification(_));
+            new &= queued.received;
         }
-        let (run, command) = Run::start(self.limits(), entries);
-        world.dispatch = Some(Arc::new(Dispatch {
-            run,
+        world.dispatch = Some(Dispatch {
+            at,
             taken: count,
-            command,
-            has_listed: false,
+            told: None,
             written: 0,
-            orders: Vec::new(),
+            pushes: [Progress::default(); MAX_DEVICES],
+            ordered: Set::default(),
             refused: (Set::default(), false),
             new: new && self.without == Some(Rule::DrainFirst),
             puts_late: Vec::new(),
             first_listed: None,
-        }));
+        });
+    }
+
+    /// The grace of a connection is over: if it is closed, since before the last push was ordered. The run
+    /// knows when the connections connected, so it has to know if that turns out to be otherwise.
+    fn end_grace(&self, world: &mut World, index: u8) {
+        let before = world.connected;
+        if self.scope.reduced && connection(world, index).socket == Socket::Closed {
+            world.ended_before(index);
+        } else {
+            world.end_grace(index);
+        }
+        if let Some(dispatch) = &mut world.dispatch
+            && before != world.connected
+        {
+            dispatch.at = self.machines.renamed(&dispatch.at, SAME, world.connected);
+        }
     }
 
     fn dispatcher_crash(&self, world: &mut World) {
@@ -98,7 +110,7 @@ impl Delivery {
             world.queue.rotate_left(usize::from(dispatch.taken));
         }
         world.faults.crashes -= 1;
-        world.again += 1;
+        world.delivered_again();
     }
 
     /// What the replayer sees of the mailbox.
@@ -108,9 +120,8 @@ impl Delivery {
 
     /// One step of the replayer.
     fn replay(&self, world: &mut World, outcome: Outcome) {
-        let Some(mut replay) = world.replay.take() else { return };
-        let index = replay.connection;
-        let event = match replay.machine.command() {
+        let Some(Replay { at, connection: index }) = world.replay.take() else { return };
+        let event = match &at.command {
             replayer::Command::Finish(result) => {
                 let reported = result.is_err() && self.without != Some(Rule::ReportFailedReplay);
                 let repeated = outcome == Outcome::FailedAfter;
@@ -124,10 +135,10 @@ impl Delivery {
             }
             replayer::Command::Wait { .. } => replayer::Event::Waited,
             replayer::Command::ReadKeys { after, limit } => {
-                let keys = self.keys(world).iter().map(sequence);
-                let mut keys: Vec<_> = keys.filter(|key| after.is_none_or(|after| *key > after)).collect();
-                let more = keys.len() > limit;
-                keys.truncate(limit);
+                let after = after.map_or(0, number);
+                let mut keys = keys(self.keys(world).iter().filter(|key| *key > after));
+                let more = keys.len() > *limit;
+                keys.truncate(*limit);
                 match outcome {
                     Outcome::Done => replayer::Event::KeysRead { sequences: keys, more },
                     _ => failed(world),
@@ -151,8 +162,8 @@ impl Delivery {
                 }
             }
         };
-        Arc::make_mut(&mut replay).machine.handle(event);
-        world.replay = Some(replay);
+        let at = self.machines.replayed(&at, event);
+        world.replay = Some(Replay { at, connection: index });
     }
 }
 
@@ -173,7 +184,6 @@ fn connect(world: &mut World) {
         row: true,
         record: true,
         received: Set::default(),
-        repeated: Vec::new(),
         unacknowledged: Set::default(),
     });
 }
@@ -183,7 +193,6 @@ fn end(world: &mut World, index: u8, socket: Socket) {
     let connection = connection(world, index);
     connection.socket = socket;
     connection.received = Set::default();
-    connection.repeated.clear();
 }
 
 /// The client's ack arrives and the edge clears the rows.

@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 
-use dispatcher::core::run::{Command, Held, Outcome as EntryOutcome};
-
 use crate::Delivery;
 use crate::action::{Action, Outcome};
+use crate::machine::Task;
 use crate::promise::Promise;
 use crate::rule::Rule;
 use crate::set::Set;
-use crate::world::{Broken, Dispatch, Entry, Replay, Socket, World, connection_index, number};
+use crate::world::{Broken, Dispatch, Entry, Replay, Socket, World, number};
 
 /// Goes through actions from the start and says what happens, line by line. The last line says which
 /// promise is broken, if one is.
@@ -42,7 +41,7 @@ fn line(model: &Delivery, world: &World, action: Action) -> String {
         Action::Close(index) => format!("{}: closes", c(index)),
         Action::HalfOpen(index) => format!("{}: the client is gone and the gateway does not know", c(index)),
         Action::Disconnect(index) => format!("edge: $disconnect deletes the row of {}", c(index)),
-        Action::EndGrace => format!("clock: the grace of {} is over", c(world.graces_over)),
+        Action::EndGrace(index) => format!("clock: the grace of {} is over", c(index)),
         Action::Acknowledge(index, n) => {
             format!("edge: takes the ack of n{n} over {} and deletes its row", c(index))
         }
@@ -70,21 +69,19 @@ fn line(model: &Delivery, world: &World, action: Action) -> String {
 
 fn command(model: &Delivery, world: &World, dispatch: &Dispatch) -> String {
     let row = model.row(dispatch);
-    match &dispatch.command {
-        Command::ListConnections => match model.told(world, dispatch) {
+    match &dispatch.at.task {
+        Task::List => match model.told(world, dispatch) {
             listed if listed.is_empty() => "lists connections: none".to_owned(),
             listed => format!("lists connections: {}", names("c", listed, 1)),
         },
-        Command::ReadPage { up_to, due_for, .. } => {
-            let due_for = names("c", due_for.iter().map(connection_index).collect(), 1);
+        Task::Read { up_to, due_for, .. } => {
+            let due_for = names("c", *due_for, 1);
             let due = model.due(world, dispatch).into_iter().collect();
             let found = if due == Set::default() { "nothing".to_owned() } else { names("n", due, 0) };
-            format!("reads what is held up to n{} and due for {due_for}: {found}", number(*up_to))
+            format!("reads what is held up to n{up_to} and due for {due_for}: {found}")
         }
-        Command::Put(rows) => {
-            let Held { item, pushed_to } = &rows[row];
-            let n = number(item.sequence);
-            let to: Set = pushed_to.iter().map(connection_index).collect();
+        Task::Put(rows) => {
+            let (n, to) = rows[row];
             if to.is_empty() {
                 format!("puts n{n} into the mailbox")
             } else {
@@ -96,13 +93,12 @@ fn command(model: &Delivery, world: &World, dispatch: &Dispatch) -> String {
                 format!("{when} n{n} into the mailbox as pushed to {}", names("c", to, 1))
             }
         }
-        Command::Delete(rows) => {
-            format!("deletes the row of n{}", number(rows[row]))
+        Task::Delete(rows) => {
+            format!("deletes the row of n{}", rows[row])
         }
-        Command::Mark(rows) => {
-            let (sequence, to) = &rows[row];
-            let to = names("c", to.iter().map(connection_index).collect(), 1);
-            let n = number(*sequence);
+        Task::Mark(rows) => {
+            let (n, to) = rows[row];
+            let to = names("c", to, 1);
             let gone = match model.without {
                 _ if world.held.contains(n) => "",
                 Some(Rule::MarkOnlyIfThere) => ", which brings it back",
@@ -110,31 +106,29 @@ fn command(model: &Delivery, world: &World, dispatch: &Dispatch) -> String {
             };
             format!("marks the row of n{n} as pushed to {to}{gone}")
         }
-        Command::Forget(rows) => {
-            format!("takes {} for gone and deletes its row", c(connection_index(&rows[row].id)))
+        Task::Forget(gone) => format!("takes {} for gone and deletes the row", names("c", *gone, 1)),
+        Task::Push(_) => "pushes".to_owned(),
+        Task::Wait => "waits and tries again".to_owned(),
+        Task::Enqueue(up_to) if model.without == Some(Rule::QueueReplayWhenDeferred) => {
+            format!("would queue a replay up to n{up_to}")
         }
-        Command::Push(_) => "pushes".to_owned(),
-        Command::Wait { .. } => "waits and tries again".to_owned(),
-        Command::EnqueueReplay(up_to) if model.without == Some(Rule::QueueReplayWhenDeferred) => {
-            format!("would queue a replay up to n{}", number(*up_to))
-        }
-        Command::EnqueueReplay(up_to) => format!("queues a replay up to n{}", number(*up_to)),
-        Command::Finish(report) => {
-            match report.outcomes.iter().filter(|outcome| **outcome == EntryOutcome::Retry).count() {
-                0 => "is done; the entries leave the queue".to_owned(),
-                retried => format!("ends; the last {retried} of its entries stay in the queue"),
+        Task::Enqueue(up_to) => format!("queues a replay up to n{up_to}"),
+        Task::Finish(outcomes) => match outcomes.iter().filter(|done| !**done).count() {
+            0 if model.without == Some(Rule::FailureStopsThatUserOnly) && world.faults.timeouts > 0 => {
+                "is done; another user's run fails, and this one's entries stay in the queue".to_owned()
             }
-        }
+            0 => "is done; the entries leave the queue".to_owned(),
+            retried => format!("ends; the last {retried} of its entries stay in the queue"),
+        },
     }
 }
 
 fn push(world: &World, dispatch: &Dispatch, order: u8, outcome: Outcome) -> String {
-    let Command::Push(orders) = &dispatch.command else { return String::new() };
-    let (report, _) = dispatch.orders[usize::from(order)];
+    let Task::Push(orders) = &dispatch.at.task else { return String::new() };
     let order = &orders[usize::from(order)];
-    let index = connection_index(&order.connection);
-    let items = order.frames[report.accepted].items.iter().map(|item| number(item.item.sequence));
-    let what = names("n", items.collect(), 0);
+    let index = order.connection;
+    let accepted = usize::from(dispatch.pushes[usize::from(index)].accepted);
+    let what = names("n", order.frames[accepted].iter().copied().collect(), 0);
     let became = match (outcome, world.connections[usize::from(index)].socket) {
         (Outcome::FailedBefore, _) => "it fails, and may succeed later",
         (_, Socket::Handshaking) => "410, for it is not open yet",
@@ -150,7 +144,7 @@ fn replayer_step(model: &Delivery, world: &World, replay: &Replay, outcome: Outc
     if outcome == Outcome::OutOfTime {
         return "its time is up".to_owned();
     }
-    match replay.machine.command() {
+    match &replay.at.command {
         replayer::Command::ReadKeys { .. } if outcome == Outcome::Done => match model.keys(world) {
             held if held.is_empty() => "reads the keys of the mailbox: none".to_owned(),
             held => format!("reads the keys of the mailbox, which holds {}", names("n", held, 0)),

@@ -1,13 +1,22 @@
 //! The state of the world: one user, the user's devices, the queue, the tables and the services at work.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::{Sequence, Timestamp};
-use dispatcher::core::run::{Command, PushReport, Run};
+use dispatcher::core::run::Refusal;
 
+use crate::machine::{Numbers, ReplayAt, RunAt, SAME, Task};
 use crate::scope::{Faults, GRACE};
 use crate::set::Set;
+
+/// Most devices of a scope.
+pub(crate) const MAX_DEVICES: usize = 4;
+
+/// When connections connected, in milliseconds, as far as nobody has asked for it. There is room before the
+/// first for those of which it turns out that they connected earlier.
+pub(crate) const CONNECTED: Numbers = [4, 5, 6, 7];
 
 /// An entry of the user's message group. A notification's number is its sequence, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,7 +32,7 @@ pub enum Entry {
 pub struct Queued {
     /// The entry.
     pub entry: Entry,
-    /// Whether a dispatcher has received it before.
+    /// Whether a dispatcher has received it before; kept of notifications, for nobody asks it of replays.
     pub received: bool,
 }
 
@@ -41,7 +50,7 @@ pub enum Socket {
 }
 
 /// A connection of one of the user's devices. Its number is its place in the scope's devices.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Connection {
     /// The socket.
     pub socket: Socket,
@@ -49,45 +58,55 @@ pub struct Connection {
     pub row: bool,
     /// Whether the stream has a record of its insertion that was not delivered yet.
     pub record: bool,
-    /// What arrived over it, as long as it lives.
+    /// What arrived over it since anything was last delivered again, as long as it lives.
     pub received: Set,
-    /// What arrived over it again: once for every time too many, ascending.
-    pub repeated: Vec<u8>,
     /// What arrived and whose ack has not.
     pub unacknowledged: Set,
 }
 
 /// A dispatcher at work on the first entries of the queue.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispatch {
-    /// The real machine.
-    pub run: Run<()>,
+    /// The real machine, and what it wants done.
+    pub at: Arc<RunAt>,
     /// How many entries it received.
     pub taken: u8,
-    /// What it wants done.
-    pub command: Command<()>,
-    /// Whether it has listed connections.
-    pub has_listed: bool,
+    /// The connections that it was told of; nothing if it has listed none yet.
+    pub told: Option<Set>,
     /// How many rows of the command are written.
     pub written: u8,
-    /// How far each order of a push has come, and whether it is over.
-    pub orders: Vec<(PushReport, bool)>,
+    /// How far the push to each connection has come.
+    pub pushes: [Progress; MAX_DEVICES],
+    /// The connections whose grace was over when the push was ordered.
+    pub ordered: Set,
     /// The connections whose pushes were refused, while waiting to try again; and whether a refusal was
     /// of the passing sort.
     pub refused: (Set, bool),
-    /// Whether it received a new notification; kept only where a rule that is left out needs it.
+    /// Whether it received new notifications alone; kept only where a rule that is left out needs it.
     pub new: bool,
     /// Rows to be put once they are pushed; only where the rule that they are put before is left out.
     pub puts_late: Vec<(u8, Set)>,
-    /// The connections it listed first; kept only where a rule that is left out needs it.
+    /// The connections it listed first, or since it put a row; kept only where a rule that is left out needs
+    /// it.
     pub first_listed: Option<Set>,
 }
 
+/// How far the push to a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Progress {
+    /// Frames accepted.
+    pub accepted: u8,
+    /// Why the next one was not.
+    pub refusal: Option<Refusal>,
+    /// Whether it is over.
+    pub over: bool,
+}
+
 /// A replayer at work on a stream record.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
-    /// The real machine.
-    pub machine: replayer::Machine,
+    /// The real machine, and what it wants done.
+    pub at: Arc<ReplayAt>,
     /// Whose record it is.
     pub connection: u8,
 }
@@ -102,7 +121,7 @@ pub enum Broken {
         /// What came before it.
         later: u8,
     },
-    /// It arrived over one connection more often than there were redeliveries.
+    /// It arrived over one connection again, and nothing was delivered again in between.
     Repeated {
         /// What arrived.
         notification: u8,
@@ -114,7 +133,7 @@ pub enum Broken {
 }
 
 /// The world.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct World {
     /// How many notifications were accepted.
     pub accepted: u8,
@@ -123,53 +142,104 @@ pub struct World {
     /// The user's mailbox: which notifications are held.
     pub held: Set,
     /// For each notification (the first is no. 1), the connections in its row's `pushedTo`.
-    pub pushed_to: Vec<Set>,
+    pub pushed_to: [Set; 8],
     /// Connections, in the order of their handshakes.
     pub connections: Vec<Connection>,
-    /// How many connections' grace is over: those that came first.
-    pub graces_over: u8,
+    /// The connections whose grace is over.
+    pub graces_over: Set,
+    /// How many graces ended, as far as the clock is concerned: see [`World::now`].
+    pub ended: u8,
+    /// When each connection connected, in milliseconds: earlier if its grace is over earlier.
+    pub connected: Numbers,
     /// The dispatcher's run, if there is one. The message group allows no second.
-    pub dispatch: Option<Arc<Dispatch>>,
+    pub dispatch: Option<Dispatch>,
     /// The replayer's run, if there is one.
-    pub replay: Option<Arc<Replay>>,
+    pub replay: Option<Replay>,
     /// What arrived over some connection.
     pub delivered: Set,
-    /// What a half-open connection swallowed.
-    pub swallowed: Set,
-    /// How often entries were, or may have been, delivered again, or pushes done again.
-    pub again: u8,
     /// What may still go wrong.
     pub faults: Faults,
     /// The first promise broken in a step.
     pub broken: Option<Broken>,
+    /// Stands for the world where only those are compared that matter: see `symmetry.rs`.
+    pub fingerprint: u64,
+}
+
+impl Hash for World {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.fingerprint.hash(state);
+    }
 }
 
 impl World {
     /// Before anything happened.
-    pub fn new(notifications: u8, faults: Faults) -> Self {
+    pub fn new(faults: Faults) -> Self {
         Self {
             accepted: 0,
             queue: Vec::new(),
             held: Set::default(),
-            pushed_to: vec![Set::default(); usize::from(notifications) + 1],
+            pushed_to: [Set::default(); 8],
             connections: Vec::new(),
-            graces_over: 0,
+            graces_over: Set::default(),
+            ended: 0,
+            connected: CONNECTED,
             dispatch: None,
             replay: None,
             delivered: Set::default(),
-            swallowed: Set::default(),
-            again: 0,
             faults,
             broken: None,
+            fingerprint: 0,
         }
     }
 
     /// The time the services are told.
     ///
-    /// Connection `i` connected at `i` ms; so the first `n` connections' grace is over, and no others',
-    /// at `GRACE + n - 1`. That keeps the clock out of the world: only whose grace is over is in it.
+    /// Connections connected at 4 ms, 5 ms and so on; so after `ended` graces that of the first `ended` is
+    /// over, and of no others, at `GRACE + 4 + ended - 1`. That keeps the clock out of the world: only whose
+    /// grace is over is in it.
     pub fn now(&self) -> Timestamp {
-        Timestamp::from_millis(u64::from(self.graces_over)).plus(GRACE.saturating_sub(MILLISECOND))
+        let ended = u64::from(CONNECTED[0] + self.ended);
+        Timestamp::from_millis(ended).plus(GRACE.saturating_sub(MILLISECOND))
+    }
+
+    /// The grace of a connection is over. Of the others none was earlier, whenever they connected: nobody
+    /// has noticed yet.
+    ///
+    /// So graces end in any order, which is more than can happen with one clock: the edges that write down
+    /// when a connection connected need not have the same.
+    pub fn end_grace(&mut self, index: u8) {
+        let place = usize::from(index);
+        let next = CONNECTED[0] + self.ended;
+        if let Some(first) = self.connected.iter().position(|at| *at == next) {
+            self.connected.swap(first, place);
+        }
+        self.connected[place] = next;
+        self.ended += 1;
+        self.graces_over.insert(index);
+    }
+
+    /// The grace of a connection was over already when the last push was ordered, as it turns out.
+    pub fn ended_before(&mut self, index: u8) {
+        let earlier = self.connected.iter().filter(|at| **at < CONNECTED[0]).count();
+        self.connected[usize::from(index)] = SAME[earlier];
+        self.graces_over.insert(index);
+        if let Some(dispatch) = &mut self.dispatch
+            && matches!(dispatch.at.task, Task::Push(_))
+        {
+            dispatch.ordered.insert(index);
+        }
+    }
+
+    /// Nobody knows any more whose grace is over.
+    pub fn forget_graces(&mut self) {
+        (self.graces_over, self.ended, self.connected) = (Set::default(), 0, CONNECTED);
+    }
+
+    /// Everything that arrived may arrive again.
+    pub fn delivered_again(&mut self) {
+        for connection in &mut self.connections {
+            connection.received = Set::default();
+        }
     }
 
     /// The connections whose rows are in the table.

@@ -20,8 +20,8 @@ fn saved() -> Vec<(PathBuf, SavedStory)> {
 
 #[test]
 fn there_is_a_story_for_every_rule() {
-    for rule in Rule::all() {
-        assert!(saved().iter().any(|(_, story)| story.without == Some(*rule)), "{rule:?}");
+    for rule in Rule::needed() {
+        assert!(saved().iter().any(|(_, story)| story.without == Some(rule)), "{rule:?}");
     }
 }
 

@@ -4,6 +4,7 @@
 //! `Clone + Eq + Hash`, so a model checker can explore it. The rules R1 to R6 are those of
 //! docs/ARCHITECTURE.md; each is named where it is obeyed.
 
+mod renamed;
 mod state;
 mod types;
 

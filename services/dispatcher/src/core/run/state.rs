@@ -20,13 +20,13 @@ pub struct Run<B> {
     /// The highest of them: no row beyond it is this run's business.
     up_to: Sequence,
     /// New notifications that are neither delivered nor in the mailbox yet, in order.
-    fresh: Vec<Row<B>>,
+    pub(super) fresh: Vec<Row<B>>,
     /// Connections listed last that are not known to be gone.
-    live: Vec<Live>,
+    pub(super) live: Vec<Live>,
     /// Those of them that are being served: at first all, after another look those that appeared.
-    serving: Vec<Live>,
+    pub(super) serving: Vec<Live>,
     /// Every connection this run has listed.
-    listed: BTreeSet<ConnectionId>,
+    pub(super) listed: BTreeSet<ConnectionId>,
     /// The last held row read.
     cursor: Option<Sequence>,
     /// Whether there may be held rows behind `cursor`.
@@ -34,15 +34,15 @@ pub struct Run<B> {
     /// How many held rows this run may still push.
     drain: usize,
     /// The rows being pushed, in order.
-    rows: Vec<Row<B>>,
+    pub(super) rows: Vec<Row<B>>,
     /// How far the push to each connection has come.
-    pushes: Vec<PushState>,
+    pub(super) pushes: Vec<PushState>,
     /// Failed attempts to push since the last that got somewhere.
     attempt: u32,
     /// Rows to be deleted at the next opportunity.
     deletes: Vec<Sequence>,
     /// Marks to be made at the next opportunity.
-    marks: Vec<(Sequence, BTreeSet<ConnectionId>)>,
+    pub(super) marks: Vec<(Sequence, BTreeSet<ConnectionId>)>,
     /// Whether the mailbox was written since the connections were listed (R2, R6).
     look_again: bool,
     /// Whether every new notification is delivered, in the mailbox, or let go.
@@ -51,7 +51,7 @@ pub struct Run<B> {
     retry_from: Option<usize>,
     /// What the next event answers.
     step: Step,
-    stats: Stats,
+    pub(super) stats: Stats,
 }
 
 /// The command an event answers, and so what comes next.
@@ -75,7 +75,7 @@ enum Step {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Row<B> {
+pub(super) struct Row<B> {
     item: Item<B>,
     /// Came from the mailbox, not from the queue.
     replayed: bool,
@@ -84,14 +84,14 @@ struct Row<B> {
     /// An earlier run of it may have put it into the mailbox.
     redelivered: bool,
     /// Connections it was pushed to by earlier runs.
-    pushed_to: BTreeSet<ConnectionId>,
+    pub(super) pushed_to: BTreeSet<ConnectionId>,
     /// Connections that accepted it in this run.
-    accepted_by: BTreeSet<ConnectionId>,
+    pub(super) accepted_by: BTreeSet<ConnectionId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct PushState {
-    connection: Live,
+pub(super) struct PushState {
+    pub(super) connection: Live,
     /// Indexes into `rows`, frame by frame.
     frames: Vec<Vec<usize>>,
     /// Frames accepted.
@@ -347,10 +347,11 @@ impl<B: Clone> Run<B> {
     /// Decides what becomes of the rows pushed.
     fn settle(&mut self) -> Command<B> {
         let acknowledged = self.acknowledged();
+        let pushes = std::mem::take(&mut self.pushes);
         let owed: BTreeSet<usize> =
-            self.pushes.iter().filter(|p| p.is_pending()).flat_map(PushState::remaining).collect();
+            pushes.iter().filter(|p| p.is_pending()).flat_map(PushState::remaining).collect();
         let by_push_mode = |row: &Row<B>| {
-            let push_mode = self.pushes.iter().filter(|push| !push.connection.acknowledges);
+            let push_mode = pushes.iter().filter(|push| !push.connection.acknowledges);
             push_mode.into_iter().any(|push| row.accepted_by.contains(&push.connection.id))
         };
         let mut fresh = Vec::new();
