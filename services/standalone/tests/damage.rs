@@ -14,16 +14,21 @@ mod seed;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use shared_conformance::ManualClock;
 use tidings::storage::{Damage, OpenError, Store, check, repair};
 
-use cases::Kind;
+use cases::{Case, Kind};
 use seed::{Content, Seed, copy, settings, user_names};
 
 /// Cases tried unless told otherwise: enough for every file and kind of damage, in well under a minute.
-const CASES: usize = 500;
+const CASES: usize = 160;
+
+/// Cases tried at the same time.
+const AT_ONCE: usize = 4;
 
 /// What became of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,31 +113,44 @@ async fn repaired(directory: &Path, expected: &Content) -> Result<(), String> {
     Ok(())
 }
 
+/// What becomes of one case, in a copy of the store.
+async fn try_case(seed: &Seed, case: &Case, at: usize, directory: &Path) -> Result<Outcome, String> {
+    copy(seed.now.path(), directory);
+    case.apply(seed, directory);
+    let tried = AssertUnwindSafe(outcome(directory, &seed.content)).catch_unwind().await;
+    let outcome = tried.unwrap_or_else(|_| Err("panicked".to_owned()))?;
+    if outcome != Outcome::Exact && at % 7 == 0 {
+        let repaired = repaired(directory, &seed.content).await;
+        repaired.map_err(|why| format!("after a repair: {why}"))?;
+    }
+    std::fs::remove_dir_all(directory).unwrap();
+    Ok(outcome)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_damage_goes_unnoticed() {
-    let seed = Seed::make().await;
+    let seed = Arc::new(Seed::make().await);
     let count = std::env::var("TIDINGS_DAMAGE_CASES").ok().and_then(|count| count.parse().ok());
-    let cases = cases::cases(&seed, count.unwrap_or(CASES));
+    let cases = Arc::new(cases::cases(&seed, count.unwrap_or(CASES)));
     let scratch = tempfile::tempdir().unwrap();
-    let (mut outcomes, mut failures) = (BTreeMap::<(Kind, String, Outcome), usize>::new(), Vec::new());
-    for (at, case) in cases.iter().enumerate() {
-        let directory = scratch.path().join(at.to_string());
-        copy(seed.now.path(), &directory);
-        case.apply(&seed, &directory);
-        let tried = AssertUnwindSafe(outcome(&directory, &seed.content)).catch_unwind().await;
-        match tried.unwrap_or_else(|_| Err("panicked".to_owned())) {
-            Ok(outcome) => {
-                *outcomes.entry((case.kind(), case.file_kind(), outcome)).or_default() += 1;
-                if outcome != Outcome::Exact
-                    && at % 5 == 0
-                    && let Err(why) = repaired(&directory, &seed.content).await
-                {
-                    failures.push(format!("{case:?}: after a repair: {why}"));
-                }
+    // A case waits for the disk most of the time.
+    let workers = (0..AT_ONCE).map(|worker| {
+        let (seed, cases, scratch) = (Arc::clone(&seed), Arc::clone(&cases), scratch.path().to_owned());
+        tokio::spawn(async move {
+            let mut results = Vec::new();
+            for (at, case) in cases.iter().enumerate().skip(worker).step_by(AT_ONCE) {
+                let result = try_case(&seed, case, at, &scratch.join(at.to_string())).await;
+                results.push((case.clone(), result));
             }
+            results
+        })
+    });
+    let (mut outcomes, mut failures) = (BTreeMap::<(Kind, String, Outcome), usize>::new(), Vec::new());
+    for (case, result) in join_all(workers).await.into_iter().flat_map(Result::unwrap) {
+        match result {
+            Ok(outcome) => *outcomes.entry((case.kind(), case.file_kind(), outcome)).or_default() += 1,
             Err(why) => failures.push(format!("{case:?}: {why}")),
         }
-        std::fs::remove_dir_all(&directory).unwrap();
     }
     for ((kind, file, outcome), count) in &outcomes {
         println!("{kind:?} {file}: {outcome:?} {count}");

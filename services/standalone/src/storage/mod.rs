@@ -153,10 +153,10 @@ impl<K: Clock + 'static> Store<K> {
             opening::create(directory, &settings)?;
         }
         let (engine, head) = opening::open(directory, &settings)?;
-        let engine_error = |source| OpenError::Engine { directory: directory.to_owned(), source };
+        let unreadable = |error| opening::unreadable(directory, &error);
         let mut dedup = Dedup::new(settings.dedup_window, settings.dedup_entries);
-        let stale = load(&engine, &mut dedup, &clock, &settings).map_err(engine_error)?;
-        let dead_letters = engine.count(Space::Dead).map_err(engine_error)?;
+        let stale = load(&engine, &mut dedup, &clock, &settings).map_err(unreadable)?;
+        let dead_letters = engine.count(Space::Dead).map_err(unreadable)?;
         let dead_letters = usize::try_from(dead_letters).unwrap_or(usize::MAX);
         let mark = Mark::open(directory)
             .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;

@@ -79,7 +79,7 @@ pub(super) fn open(directory: &Path, settings: &StorageSettings) -> Result<(Engi
             tracing::info!(?journal, bytes, "a commit that was not finished is dropped");
         }
         let engine = Engine::open(&engine, settings).map_err(|source| engine_error(directory, source))?;
-        let head = engine.head().map_err(|source| engine_error(directory, source))?;
+        let head = engine.head().map_err(|error| unreadable(directory, &error))?;
         match head {
             Some(head) if head.commit >= expected.commit => return Ok((engine, head)),
             head => damage.push(inspect::Damage::Commits {
@@ -90,6 +90,13 @@ pub(super) fn open(directory: &Path, settings: &StorageSettings) -> Result<(Engi
         }
     }
     Err(OpenError::Damaged { directory: directory.to_owned(), damage })
+}
+
+/// Something that is read at the start can't be.
+pub(super) fn unreadable(directory: &Path, error: &fjall::Error) -> OpenError {
+    let why = error.to_string();
+    let damage = vec![inspect::Damage::File { path: engine::directory(directory), why }];
+    OpenError::Damaged { directory: directory.to_owned(), damage }
 }
 
 fn engine_error(directory: &Path, source: fjall::Error) -> OpenError {
