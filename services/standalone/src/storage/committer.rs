@@ -259,13 +259,7 @@ impl<K: Clock> Committer<K> {
     }
 
     /// Adds a notification to the commit, unless its id was accepted before.
-    fn add(
-        &mut self,
-        engine: &Engine,
-        batch: &mut Batch,
-        commit: &mut Commit,
-        item: Prepared,
-    ) -> Accepted {
+    fn add(&mut self, engine: &Engine, batch: &mut Batch, commit: &mut Commit, item: Prepared) -> Accepted {
         let Prepared { value, notification, fingerprint, redriven } = item;
         if let Some(seq) = fingerprint.and_then(|fingerprint| self.dedup.get(&fingerprint)) {
             return Accepted { sequence: sequence(seq), duplicate: true };

@@ -91,7 +91,8 @@ pub fn check(directory: &Path) -> Result<Check, OpenError> {
     let there = directory.exists() && inspect::is_there(directory);
     if !there {
         let (journals, tables) = (0, 0);
-        let nothing = Check { there, commit: 0, journals, batches: 0, tables, unfinished_bytes: 0, damage: vec![] };
+        let nothing =
+            Check { there, commit: 0, journals, batches: 0, tables, unfinished_bytes: 0, damage: vec![] };
         return Ok(nothing);
     }
     let _lock = opening::lock(directory)?;

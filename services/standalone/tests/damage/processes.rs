@@ -79,8 +79,7 @@ async fn a_killed_process_leaves_the_mark_exact() {
         let journal = dir.path().join("engine/0.jnl");
         let bytes = content(&journal);
         // The first batch is that of the store's making; then each accept is one.
-        let ends: Vec<usize> =
-            (1..=bytes.len()).filter(|at| bytes[..*at].ends_with(b"FJL\x03")).collect();
+        let ends: Vec<usize> = (1..=bytes.len()).filter(|at| bytes[..*at].ends_with(b"FJL\x03")).collect();
         let last = ends[usize::try_from(accepted).unwrap() - 1];
         let all = std::fs::read(&journal).unwrap();
         for cut in [last, last + 1, ends[usize::try_from(accepted).unwrap()] - 1] {

@@ -155,3 +155,84 @@ impl Chain {
         found.damage.extend(self.damage);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::head::Head;
+    use super::super::journal::tests::{META_ID, synced_batch};
+    use super::*;
+
+    /// What is found of journals, when the commits up to `marked` were durable and the table files hold those
+    /// up to `stored`.
+    fn look(journals: &[Vec<u8>], stored: u64, marked: u64) -> Found {
+        let reach = |commit| [commit, 0, 0, 0];
+        let record = Record {
+            commit: stored,
+            first: stored,
+            next: stored + 1,
+            synced: stored,
+            base: 0,
+            spaces: 1,
+            before: reach(stored.saturating_sub(1)),
+        };
+        let mark = Marked { commit: marked, next: marked + 1, reach: reach(marked) };
+        let mut chain = Chain::new(reach(stored), (stored > 0).then_some(record), Some(mark));
+        for (at, journal) in journals.iter().enumerate() {
+            chain.follow(Path::new(&at.to_string()), journal, META_ID);
+        }
+        let (damage, names, journals, head) = (Vec::new(), Vec::new(), Vec::new(), Head::EMPTY);
+        let mut found = Found { damage, head, names, journals, batches: 0, unfinished: None };
+        chain.finish(&mut found);
+        found
+    }
+
+    /// Commits, each made when the one before was synced.
+    fn journal(commits: std::ops::RangeInclusive<u64>) -> Vec<u8> {
+        commits.flat_map(|commit| synced_batch(commit, commit - 1)).collect()
+    }
+
+    fn torn(commit: u64) -> Vec<u8> {
+        let mut bytes = synced_batch(commit, commit - 1);
+        bytes.truncate(bytes.len() - 5);
+        bytes
+    }
+
+    #[test]
+    fn what_was_being_written_is_dropped_and_what_was_durable_is_missed() {
+        let found = look(&[[journal(1..=3), torn(4)].concat()], 0, 3);
+        assert_eq!((found.damage.len(), found.head.commit, found.unfinished.is_some()), (0, 3, true));
+        assert!(!look(&[[journal(1..=3), torn(4)].concat()], 0, 4).damage.is_empty());
+        assert!(!look(&[journal(1..=3)], 0, 4).damage.is_empty());
+    }
+
+    #[test]
+    fn a_power_cut_tears_what_was_not_synced_in_any_order() {
+        // The mark is behind, and 4 and 5 were written without a sync: only 5 came to the disk.
+        let unsynced = [journal(1..=3), torn(4), synced_batch(5, 3)].concat();
+        let found = look(&[unsynced], 0, 2);
+        assert_eq!((found.damage.clone(), found.head.commit), (vec![], 3), "{:?}", found.damage);
+        // But if 4 was synced before 5 was made, it was damaged, whatever the mark says.
+        let synced = [journal(1..=3), torn(4), synced_batch(5, 4)].concat();
+        assert_eq!(look(&[synced], 0, 2).damage.len(), 2);
+        // A journal is synced before the next is begun.
+        let next = [[journal(1..=3), torn(4)].concat(), synced_batch(5, 3)];
+        assert!(!look(&next, 0, 2).damage.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_in_the_journals_has_to_be_in_the_tables() {
+        for (stored, whole) in [(0, false), (3, false), (4, true), (9, true)] {
+            assert_eq!(look(&[journal(5..=9)], stored, 9).damage.is_empty(), whole, "{stored}");
+            let hole = [journal(1..=2), journal(5..=9)];
+            assert_eq!(look(&hole, stored, 9).damage.is_empty(), whole, "{stored}");
+            assert_eq!(look(&[Vec::new()], stored, 4).damage.is_empty(), whole, "{stored}");
+        }
+        let lost = Damage::Commits { first: 3, last: 4, notifications: 2 };
+        assert_eq!(look(&[journal(1..=2), journal(5..=9)], 0, 9).damage, [lost]);
+    }
+
+    #[test]
+    fn an_older_copy_of_a_journal_behind_its_successor_is_refused() {
+        assert!(!look(&[journal(1..=4), journal(3..=9)], 0, 9).damage.is_empty());
+    }
+}

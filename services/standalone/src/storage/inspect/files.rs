@@ -94,6 +94,15 @@ impl Tables {
         Ok(latest.filter(|value| !value.key.is_tombstone()))
     }
 
+    /// Reads every row, and says which files can't be read through.
+    pub(in super::super) fn read_through(&self) -> Vec<BadFile> {
+        let bad = self.open.iter().filter_map(|(path, table)| {
+            let error = table.range(..).find_map(Result::err)?;
+            Some(BadFile::new(path, error))
+        });
+        bad.collect()
+    }
+
     /// The highest of the engine's numbers in a table file.
     pub(in super::super) fn highest_seqno(&self) -> Option<SeqNo> {
         self.open.iter().map(|(_, table)| table.get_highest_seqno()).max()

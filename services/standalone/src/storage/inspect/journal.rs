@@ -65,8 +65,7 @@ impl<'a> Batch<'a> {
         if u64_at(end, 0)? != xxh3_64(items) || end.get(8..12)? != TRAILER {
             return None;
         }
-        let in_line =
-            record.is_none_or(|record| (record.base..record.base + SEQNO_SLACK).contains(&seqno));
+        let in_line = record.is_none_or(|record| (record.base..record.base + SEQNO_SLACK).contains(&seqno));
         Some(Self { at, end: next + END_BYTES, seqno, record, header: found == count && in_line, items })
     }
 
@@ -168,11 +167,11 @@ impl<'a> Iterator for Pieces<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::storage::head::Space;
 
-    const META_ID: u64 = 5;
+    pub(in super::super) const META_ID: u64 = 5;
 
     fn push_item(bytes: &mut Vec<u8>, keyspace: u64, key: &[u8], value: &[u8]) {
         bytes.extend_from_slice(&[ITEM, 0, 0]);
@@ -186,9 +185,14 @@ mod tests {
     }
 
     fn batch(commit: u64) -> Vec<u8> {
+        synced_batch(commit, commit - 1)
+    }
+
+    /// A commit of one notification, made when those up to `synced` were synced.
+    pub(in super::super) fn synced_batch(commit: u64, synced: u64) -> Vec<u8> {
         let (first, spaces) = (commit, 1 << Space::Rows as u8);
-        let record =
-            Record { commit, first, next: first + 1, synced: commit - 1, base: commit, spaces, before: [0; 4] };
+        let before = [commit - 1, 0, 0, 0];
+        let record = Record { commit, first, next: first + 1, synced, base: commit, spaces, before };
         let mut items = Vec::new();
         push_item(&mut items, 1, b"key", b"some value");
         push_item(&mut items, META_ID, RECORD_KEY, &record.encode());

@@ -129,14 +129,8 @@ pub(super) fn look(directory: &Path) -> Found {
     }
     let (names, bad) = files::names(&engine);
     damage.extend(bad.into_iter().map(Damage::from));
-    let mut found = Found {
-        damage,
-        head: Head::EMPTY,
-        names,
-        journals: journals(&engine),
-        batches: 0,
-        unfinished: None,
-    };
+    let mut found =
+        Found { damage, head: Head::EMPTY, names, journals: journals(&engine), batches: 0, unfinished: None };
     let mut reach = [0; SPACES];
     for space in Space::ALL {
         let number = found.stored(&engine, space.name(), NUMBER_KEY);
@@ -165,6 +159,10 @@ impl Found {
             return None;
         };
         let tables = Tables::listed(engine, id);
+        // These are read from beginning to end at the start: better now than when the engine is open.
+        if [Space::Dedup.name(), Space::Dead.name()].contains(&name) {
+            self.damage.extend(tables.read_through().into_iter().map(Damage::from));
+        }
         let value = tables.get(key);
         self.damage.extend(tables.bad.into_iter().map(Damage::from));
         match value {
