@@ -62,39 +62,42 @@ fn report(check: &Check, output: &mut Output) -> anyhow::Result<Exit> {
         let Check { commit, journals, batches, tables, unfinished_bytes, damage, .. } = check;
         let what = format!("{commit} commits; {journals} journals with {batches} of them, {tables} tables");
         if damage.is_empty() {
-            let mut text = format!("{}  {what}", output.paint(Tone::Good, "whole"));
+            let mut lines = vec![format!("{}  {what}", output.paint(Tone::Good, "whole"))];
             if *unfinished_bytes > 0 {
-                text += &format!("\n{unfinished_bytes} bytes of a commit that was not finished are dropped");
+                lines.push(format!("{unfinished_bytes} bytes of a commit that was not finished are dropped"));
             }
-            return text;
+            return lines.join("\n");
         }
-        format!("{}  {what}\n{}", output.paint(Tone::Bad, "damaged"), lines(damage))
+        format!("{}  {what}\n{}", output.paint(Tone::Bad, "damaged"), list(damage))
     })?;
     Ok(exit)
 }
 
-fn lines(damage: &[Damage]) -> String {
+fn list(damage: &[Damage]) -> String {
     damage.iter().map(|damage| format!("- {damage}")).collect::<Vec<_>>().join("\n")
 }
 
 fn told(repaired: &Repaired, output: &Output) -> String {
     let Repaired { notifications, dead_letters, table_rows, .. } = repaired;
-    let mut text = format!(
-        "{}  {notifications} notifications, {dead_letters} dead letters and {table_rows} rows of tables kept",
-        output.paint(Tone::Warning, "repaired")
-    );
-    text += &format!("\nwhat was wrong:\n{}", lines(&repaired.damage));
+    let mut lines = vec![
+        format!(
+            "{}  {notifications} notifications, {dead_letters} dead letters and {table_rows} rows of tables kept",
+            output.paint(Tone::Warning, "repaired")
+        ),
+        format!("what was wrong:\n{}", list(&repaired.damage)),
+    ];
     if repaired.lost_notifications > 0 {
-        text += &format!("\nlost: up to {} accepted notifications", repaired.lost_notifications);
+        lines.push(format!("lost: up to {} accepted notifications", repaired.lost_notifications));
     }
     let end = |key: &Option<String>, none: &str| key.clone().unwrap_or_else(|| none.to_owned());
-    for part in &repaired.unreadable {
+    lines.extend(repaired.unreadable.iter().map(|part| {
         let (after, before) = (end(&part.after, "the first"), end(&part.before, "the last"));
-        text += &format!("\nlost: rows of {} from {after} to {before}", part.keyspace);
-    }
+        format!("lost: rows of {} from {after} to {before}", part.keyspace)
+    }));
     if repaired.unreadable_parts > repaired.unreadable.len() as u64 {
-        text += &format!("\nand more; {} such parts in all", repaired.unreadable_parts);
+        lines.push(format!("and more; {} such parts in all", repaired.unreadable_parts));
     }
-    text += &format!("\nwhat was there is in {}; delete it when it is not needed", repaired.kept.display());
-    text
+    let kept = repaired.kept.display();
+    lines.push(format!("what was there is in {kept}; delete it when it is not needed"));
+    lines.join("\n")
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use contract_notifications_v1::UserId;
 use fjall::config::CompressionPolicy;
 use fjall::{
-    CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice,
+    CompressionType, Database, Guard, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice,
 };
 
 use super::codec::{Seq, key_seq, row_key};
@@ -41,6 +41,11 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    /// Writes a batch that is no commit, to an engine in the making.
+    pub(super) fn write_unnumbered(self) -> fjall::Result<()> {
+        self.inner.commit()
+    }
+
     /// Has the commit's number written to a space besides.
     pub(super) const fn touch(&mut self, space: Space) {
         self.spaces |= 1 << space as u8;
@@ -109,11 +114,6 @@ impl Engine {
         if batch.spaces == 0 { Ok(*head) } else { self.commit_always(batch, head, next) }
     }
 
-    /// Writes a batch that is no commit, to an engine in the making.
-    pub(super) fn write_unnumbered(&self, batch: Batch) -> fjall::Result<()> {
-        batch.inner.commit()
-    }
-
     /// Writes a batch as the commit after `head`, even if nothing is in it.
     pub(super) fn commit_always(&self, batch: Batch, head: &Head, next: Seq) -> fjall::Result<Head> {
         let Batch { mut inner, mode, spaces } = batch;
@@ -143,7 +143,7 @@ impl Engine {
     /// How many rows a space has.
     pub(super) fn count(&self, space: Space) -> fjall::Result<u64> {
         let rows = self.keyspace(space).iter();
-        rows.map(|guard| guard.key()).try_fold(0, |count, key| Ok(count + u64::from(&*key? != NUMBER_KEY)))
+        rows.map(Guard::key).try_fold(0, |count, key| Ok(count + u64::from(&*key? != NUMBER_KEY)))
     }
 
     /// The user's rows from `first` to `last`, in order.

@@ -232,7 +232,7 @@ impl Salvage<'_> {
 
     fn flush(&mut self) -> fjall::Result<()> {
         self.waiting = 0;
-        self.batch.take().map_or(Ok(()), |batch| self.engine.write_unnumbered(batch))
+        self.batch.take().map_or(Ok(()), Batch::write_unnumbered)
     }
 
     /// Copies the latest version of every key, and says between which keys something can't be read.
@@ -313,17 +313,13 @@ impl<I: Iterator<Item = lsm_tree::Result<InternalValue>>> Iterator for Readable<
     type Item = Result<InternalValue, Around>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.rows.next()? {
-            Ok(row) => {
-                self.last = Some(row.key.user_key.to_vec());
-                Some(Ok(row))
-            }
-            Err(_) => {
-                while self.rows.next_if(Result::is_err).is_some() {}
-                let before = self.rows.peek().and_then(|row| row.as_ref().ok());
-                Some(Err((self.last.clone(), before.map(|row| row.key.user_key.to_vec()))))
-            }
+        if let Ok(row) = self.rows.next()? {
+            self.last = Some(row.key.user_key.to_vec());
+            return Some(Ok(row));
         }
+        while self.rows.next_if(Result::is_err).is_some() {}
+        let before = self.rows.peek().and_then(|row| row.as_ref().ok());
+        Some(Err((self.last.clone(), before.map(|row| row.key.user_key.to_vec()))))
     }
 }
 
