@@ -59,22 +59,17 @@ async fn outcome(directory: &Path, expected: &Content) -> Result<Outcome, String
     let mut loud = false;
     let mut found = Content::default();
     for name in user_names() {
-        match seed::mailbox(&store, &name).await {
-            Ok(rows) => _ = found.mailboxes.insert(name.clone(), rows),
-            Err(_) => {
-                loud = true;
-                _ = found.mailboxes.insert(name.clone(), expected.mailboxes[&name].clone());
-            }
-        }
+        let rows = seed::mailbox(&store, &name).await;
+        loud |= rows.is_err();
+        let rows = rows.unwrap_or_else(|_| expected.mailboxes[&name].clone());
+        found.mailboxes.insert(name, rows);
     }
-    match store.dead_letters(None, 1_000).await {
-        Ok(page) => found.dead = page.letters.iter().map(|letter| letter.id.number()).collect(),
-        Err(_) => (loud, found.dead) = (true, expected.dead.clone()),
-    }
-    match store.table("users").list() {
-        Ok(rows) => found.table = rows,
-        Err(_) => (loud, found.table) = (true, expected.table.clone()),
-    }
+    let dead = store.dead_letters(None, 1_000).await;
+    let dead = dead.map(|page| page.letters.iter().map(|letter| letter.id.number()).collect());
+    let table = store.table("users").list();
+    loud |= dead.is_err() || table.is_err();
+    found.dead = dead.unwrap_or_else(|_| expected.dead.clone());
+    found.table = table.unwrap_or_else(|_| expected.table.clone());
     if found != *expected {
         return Err(format!("silently different: {}", found.difference(expected)));
     }
@@ -119,7 +114,7 @@ async fn try_case(seed: &Seed, case: &Case, at: usize, directory: &Path) -> Resu
     case.apply(seed, directory);
     let tried = AssertUnwindSafe(outcome(directory, &seed.content)).catch_unwind().await;
     let outcome = tried.unwrap_or_else(|_| Err("panicked".to_owned()))?;
-    if outcome != Outcome::Exact && at % 7 == 0 {
+    if outcome != Outcome::Exact && at.is_multiple_of(7) {
         let repaired = repaired(directory, &seed.content).await;
         repaired.map_err(|why| format!("after a repair: {why}"))?;
     }

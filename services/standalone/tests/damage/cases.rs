@@ -46,7 +46,7 @@ impl Case {
         let name = self.file.file_name().unwrap().to_str().unwrap();
         let kind = match name {
             "current" | "mark" | "version" | "lock" => name,
-            _ if name.ends_with(".jnl") => "journal",
+            _ if self.file.extension().is_some_and(|extension| extension == "jnl") => "journal",
             _ if self.file.parent().is_some_and(|parent| parent.ends_with("tables")) => "table",
             _ => "manifest",
         };
