@@ -27,6 +27,9 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 type SystemStore = Store<SystemClock>;
 type SystemDispatcher = Dispatcher<Registry, SystemStore, Registry, SystemStore, SystemClock>;
 
+/// The store's folder in the data directory.
+pub(crate) const STORE: &str = "store";
+
 /// Why the program can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -76,7 +79,7 @@ impl App {
         let credentials = Credentials::load_or_create(&config.data_dir)?;
         let tls = config.server.tls().map(|files| files.load()).transpose()?;
         let secure = tls.is_some();
-        let store = Store::open(&config.data_dir.join("store"), config.store.settings(), clock)?;
+        let store = Store::open(&config.data_dir.join(STORE), config.store.settings(), clock)?;
         let (sender, inserted) = mpsc::unbounded_channel();
         let registry = Registry::new(sender, config.connections.limits());
         let runtime_config = RuntimeConfig {

@@ -252,3 +252,67 @@ async fn the_configuration_is_checked_shown_and_explained() {
     let ran = tidings(&["serve", "--config", path], "http://h", "").await;
     assert_eq!(ran.code, 64, "{}", ran.stderr);
 }
+
+#[tokio::test]
+async fn a_damaged_store_is_checked_refused_and_repaired() {
+    use contract_notifications_v1::{NotificationId, Payload, Timestamp, UserId, WhenOffline};
+    let dir = tempfile::tempdir().unwrap();
+    let data_dir = dir.path().to_str().unwrap();
+    let run =
+        async |arguments: &[&str]| tidings(&[arguments, &["--data-dir", data_dir]].concat(), "", "").await;
+    assert_eq!(run(&["store", "check"]).await.stdout, "there is no store yet\n");
+    let path = dir.path().join("store");
+    let store = tidings::storage::Store::open(
+        &path,
+        tidings::storage::StorageSettings::default(),
+        shared_ports::SystemClock,
+    )
+    .unwrap();
+    for n in 0..20 {
+        let notification = contract_notifications_v1::Notification {
+            id: NotificationId::new(format!("id-{n}")).unwrap(),
+            user_id: UserId::new("jo").unwrap(),
+            payload: Payload::from_value(&n).unwrap(),
+            sent_at: Timestamp::from_millis(n),
+            expires_at: None,
+            when_offline: WhenOffline::Hold,
+            kind: None,
+            source: None,
+        };
+        let submission = tidings::storage::Submission { notification, deduplicate: false };
+        store.accept(vec![submission]).await.unwrap();
+    }
+    store.close();
+    drop(store);
+    let checked = run(&["store", "check"]).await;
+    assert_eq!((checked.code, checked.stdout.starts_with("whole  ")), (0, true), "{}", checked.stdout);
+
+    let journal = path.join("engine/0.jnl");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes[end / 2] ^= 4;
+    std::fs::write(&journal, &bytes).unwrap();
+    let checked = run(&["store", "check", "--json"]).await;
+    let value: Value = serde_json::from_str(&checked.stdout).unwrap();
+    assert_eq!((checked.code, value["damage"][0]["kind"].as_str()), (65, Some("journal")), "{value}");
+    assert_eq!(value["damage"][1]["kind"], "commits");
+    assert_eq!(value["damage"][1]["notifications"], 1);
+    let served = run(&["serve", "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(
+        (served.code, served.stderr.contains("tidings store repair")),
+        (65, true),
+        "{}",
+        served.stderr
+    );
+    let refused = run(&["store", "repair"]).await;
+    assert_eq!((refused.code, refused.stderr.contains("--accept-loss")), (65, true), "{}", refused.stderr);
+    assert_eq!(std::fs::read(&journal).unwrap(), bytes);
+
+    let repaired = run(&["store", "repair", "--accept-loss"]).await;
+    assert_eq!(repaired.code, 0, "{}", repaired.stderr);
+    assert!(repaired.stdout.contains("19 notifications"), "{}", repaired.stdout);
+    assert!(repaired.stdout.contains("lost: up to 1 accepted notifications"), "{}", repaired.stdout);
+    assert_eq!(run(&["store", "check"]).await.code, 0);
+    let kept = std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(kept.into_iter().any(|name| name.to_str().unwrap().starts_with("engine.damaged-")));
+}

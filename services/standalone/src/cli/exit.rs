@@ -3,7 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
+use crate::app::BuildError;
 use crate::client::ClientError;
+use crate::storage::OpenError;
 
 /// The exit codes, for the help.
 pub(super) const HELP: &str = "\
@@ -12,6 +14,7 @@ Exit codes:
   1   failed, or only in part done
   2   wrong arguments
   64  the configuration is wrong
+  65  the store is damaged
   69  the server does not answer
   77  not authorised";
 
@@ -26,6 +29,8 @@ pub enum Exit {
     Usage,
     /// The configuration is wrong.
     Configuration,
+    /// The store is damaged.
+    Damaged,
     /// The server does not answer.
     Unreachable,
     /// Not authorised.
@@ -40,6 +45,7 @@ impl Exit {
             Self::Failure => 1,
             Self::Usage => 2,
             Self::Configuration => 64,
+            Self::Damaged => 65,
             Self::Unreachable => 69,
             Self::NotAuthorised => 77,
         }
@@ -64,6 +70,9 @@ pub(super) fn classify(error: &anyhow::Error) -> Exit {
         .find_map(|cause| {
             if cause.is::<BadConfiguration>() {
                 return Some(Exit::Configuration);
+            }
+            if let Some(BuildError::Store(OpenError::Damaged { .. })) = cause.downcast_ref() {
+                return Some(Exit::Damaged);
             }
             if cause.is::<clap::Error>() {
                 return Some(Exit::Usage);

@@ -9,10 +9,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::serve::Settings;
 use super::{BadConfiguration, Output, Tone};
-use crate::app::App;
+use crate::app::{App, STORE};
 use crate::config::{Config, ConfigError, DEFAULT};
 use crate::open_files::raise_limit;
 use crate::server;
+use crate::storage;
 
 /// Runs the server until it is told to stop (SIGTERM or SIGINT).
 pub(super) fn serve(settings: &Settings, data_dir: Option<&Path>, output: &mut Output) -> anyhow::Result<()> {
@@ -77,6 +78,21 @@ pub(super) fn show_config(
     let environment = environment(settings, data_dir);
     let table = Config::effective(settings.config.as_deref(), environment).map_err(bad)?;
     Ok(if json { serde_json::to_string(&table)? } else { toml::to_string(&table)? })
+}
+
+/// Says what the store of a server that does not run holds, and what is wrong with it.
+pub(super) fn check_store(settings: &Settings, data_dir: Option<&Path>) -> anyhow::Result<storage::Check> {
+    let config = load(settings, data_dir)?;
+    Ok(storage::check(&config.data_dir.join(STORE))?)
+}
+
+/// Makes a store that can be opened of what can be read.
+pub(super) fn repair_store(
+    settings: &Settings,
+    data_dir: Option<&Path>,
+) -> anyhow::Result<storage::Repaired> {
+    let config = load(settings, data_dir)?;
+    Ok(storage::repair(&config.data_dir.join(STORE), &config.store.settings())?)
 }
 
 /// The configuration: the file, then the environment, then the flags.

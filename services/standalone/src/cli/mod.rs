@@ -11,6 +11,7 @@ mod output;
 mod secret;
 mod send;
 mod serve;
+mod store;
 mod token;
 mod user;
 
@@ -92,6 +93,9 @@ enum Command {
     /// Measure a server's speed
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Look at a server's data while the server does not run, and repair it
+    #[command(subcommand)]
+    Store(store::Store),
     /// Check, show and explain the server's configuration
     #[command(subcommand)]
     Config(config::Config),
@@ -145,6 +149,7 @@ fn run(cli: Cli, output: &mut Output) -> anyhow::Result<Exit> {
         Command::Serve(command) => command.run(&globals, output),
         Command::Bench(command) => command.run(&globals, output),
         Command::Config(command) => command.run(&globals, output),
+        Command::Store(command) => command.run(&globals, output),
         Command::Demo(command) => wait(command.run(output)),
         Command::Token(command) => wait(command.run(&globals, output)),
         Command::Listen(command) => wait(command.run(&globals, output)),
@@ -204,7 +209,7 @@ mod tests {
     #[test]
     fn the_help_names_the_exit_codes() {
         let help = Cli::command().render_help().to_string();
-        for code in ["0 ", "1 ", "2 ", "64 ", "69 ", "77 "] {
+        for code in ["0 ", "1 ", "2 ", "64 ", "65 ", "69 ", "77 "] {
             assert!(help.contains(&format!("\n  {code}")), "{code} in {help}");
         }
     }

@@ -14,10 +14,12 @@ use super::Accepted;
 use super::codec::{Seq, row_key_into, sequence};
 use super::core::{Core, lock};
 use super::dedup::{self, Dedup};
-use super::engine::{self, Engine, Head, HeadError, free_bytes};
-use super::error::AcceptError;
-use super::inbox::{Accept, Change, Deletes, Prepared, Space, Work, Write};
-use super::mark;
+use super::engine::{Batch, Engine, free_bytes};
+use super::error::{AcceptError, OpenError};
+use super::head::{Head, Space};
+use super::inbox::{Accept, Change, Deletes, Prepared, Work, Write};
+use super::mark::Mark;
+use super::opening;
 use super::queue::QUEUED_BYTES;
 use super::settings::Durability;
 use super::user::Queued;
@@ -48,6 +50,7 @@ pub(super) struct Committer<K> {
     core: Arc<Core<K>>,
     dedup: Dedup,
     head: Head,
+    mark: Mark,
     /// Records of ids to be removed.
     stale: Vec<[u8; 16]>,
     /// Deletions that are not on disk yet.
@@ -60,7 +63,7 @@ pub(super) struct Committer<K> {
     unsynced_since: Option<Instant>,
     /// The key being written.
     key: Vec<u8>,
-    /// When a durable commit was last noted.
+    /// When the note of the last durable commit was last synced.
     marked_at: Option<Instant>,
 }
 
@@ -75,11 +78,18 @@ impl<K> Drop for Abandon<K> {
 }
 
 impl<K: Clock> Committer<K> {
-    pub(super) fn new(core: Arc<Core<K>>, dedup: Dedup, head: Head, stale: Vec<[u8; 16]>) -> Self {
+    pub(super) fn new(
+        core: Arc<Core<K>>,
+        dedup: Dedup,
+        head: Head,
+        mark: Mark,
+        stale: Vec<[u8; 16]>,
+    ) -> Self {
         Self {
             core,
             dedup,
             head,
+            mark,
             stale,
             backlog: Vec::new(),
             uncertain: None,
@@ -106,7 +116,10 @@ impl<K: Clock> Committer<K> {
             }
         }
         match core.engine.get().map(|engine| engine.sync()) {
-            Some(Ok(())) if self.broken.is_none() => self.mark(),
+            Some(Ok(())) if self.broken.is_none() => {
+                self.synced();
+                self.sync_mark();
+            }
             Some(Err(error)) => {
                 let error: &dyn std::error::Error = &error;
                 tracing::error!(error, "the store could not be synced before it was closed");
@@ -123,7 +136,9 @@ impl<K: Clock> Committer<K> {
         if self.broken.is_some() {
             return self.pause;
         }
-        self.unsynced_since.map_or(IDLE, |since| SYNC_EVERY.saturating_sub(since.elapsed()))
+        let unmarked = self.marked_at.filter(|_| self.mark.is_unsynced());
+        let due = self.unsynced_since.into_iter().chain(unmarked).min();
+        due.map_or(IDLE, |since| SYNC_EVERY.saturating_sub(since.elapsed()))
     }
 
     fn cycle(&mut self, work: Work) {
@@ -149,9 +164,8 @@ impl<K: Clock> Committer<K> {
             self.write(write);
         }
         self.sync_if_due();
-        let due = self.marked_at.is_none_or(|at| at.elapsed() >= SYNC_EVERY);
-        if due && self.broken.is_none() && self.core.settings.durability == Durability::Synced {
-            self.mark();
+        if self.mark.is_unsynced() && self.marked_at.is_none_or(|at| at.elapsed() >= SYNC_EVERY) {
+            self.sync_mark();
         }
     }
 
@@ -194,26 +208,26 @@ impl<K: Clock> Committer<K> {
         for Deletes { user, seqs, dead } in &self.backlog {
             for seq in seqs.iter() {
                 row_key_into(&mut self.key, user, *seq);
-                batch.remove(&engine.rows, Slice::new(&self.key));
+                engine.remove(&mut batch, Space::Rows, Slice::new(&self.key));
             }
             if let Some((seq, value)) = dead {
-                batch.insert(&engine.dead, seq.to_be_bytes(), value.as_slice());
+                engine.insert(&mut batch, Space::Dead, seq.to_be_bytes(), value.as_slice());
             }
         }
         for key in &self.stale {
-            batch.remove(&engine.dedup, *key);
+            engine.remove(&mut batch, Space::Dedup, *key);
         }
         if !commit.ids.is_empty() {
-            batch.insert(&engine.dedup, commit.ids.key(), commit.ids.value());
+            engine.insert(&mut batch, Space::Dedup, commit.ids.key(), commit.ids.value());
         }
-        if !commit.queued.is_empty() {
-            self.head = Head { commit: commit.number, next: commit.next };
-            engine.set_head(&mut batch, self.head);
-        }
-        let result = batch.commit();
+        let result = engine.commit(batch, &self.head, commit.next);
         drop(engine);
+        // Not even a commit that failed gives its sequences back.
+        self.head.next = commit.next;
         match result {
-            Ok(()) => {
+            Ok(head) => {
+                self.head = head;
+                self.mark();
                 self.stale.clear();
                 self.done(commit);
                 self.core.deleted(&std::mem::take(&mut self.backlog));
@@ -245,13 +259,7 @@ impl<K: Clock> Committer<K> {
     }
 
     /// Adds a notification to the commit, unless its id was accepted before.
-    fn add(
-        &mut self,
-        engine: &Engine,
-        batch: &mut fjall::OwnedWriteBatch,
-        commit: &mut Commit,
-        item: Prepared,
-    ) -> Accepted {
+    fn add(&mut self, engine: &Engine, batch: &mut Batch, commit: &mut Commit, item: Prepared) -> Accepted {
         let Prepared { value, notification, fingerprint, redriven } = item;
         if let Some(seq) = fingerprint.and_then(|fingerprint| self.dedup.get(&fingerprint)) {
             return Accepted { sequence: sequence(seq), duplicate: true };
@@ -262,12 +270,12 @@ impl<K: Clock> Committer<K> {
             self.dedup.insert(&mut commit.ids, fingerprint, seq);
         }
         if let Some(dead) = redriven {
-            batch.remove(&engine.dead, dead.to_be_bytes());
+            engine.remove(batch, Space::Dead, dead.to_be_bytes());
             commit.redriven.push(dead);
         }
         row_key_into(&mut self.key, &notification.user_id, seq);
         let bytes = value.len() + QUEUED_BYTES;
-        batch.insert(&engine.rows, Slice::new(&self.key), value);
+        engine.insert(batch, Space::Rows, Slice::new(&self.key), value);
         commit.queued.push(Queued::new(seq, notification, bytes));
         Accepted { sequence: sequence(seq), duplicate: false }
     }
@@ -303,25 +311,20 @@ impl<K: Clock> Committer<K> {
         let Some(engine) = self.core.engine.get() else { return };
         let mut batch = engine.batch(changes.len() + 1, self.mode());
         for Change { space, key, value } in changes {
-            let keyspace = match space {
-                Space::Rows => &engine.rows,
-                Space::Dead => &engine.dead,
-                Space::Tables => &engine.tables,
-            };
             match value {
-                Some(value) => batch.insert(keyspace, key, value),
-                None => batch.remove(keyspace, key),
+                Some(value) => engine.insert(&mut batch, space, key, value),
+                None => engine.remove(&mut batch, space, key),
             }
         }
-        if let Some(highest) = highest.filter(|highest| *highest >= self.head.next) {
-            // Rows from outside: their sequences are not given again.
-            self.head = Head { commit: self.head.commit + 1, next: highest + 1 };
-            engine.set_head(&mut batch, self.head);
-        }
-        let result = batch.commit();
+        // Rows from outside: their sequences are not given again.
+        let next = highest.map_or(self.head.next, |highest| self.head.next.max(highest + 1));
+        let result = engine.commit(batch, &self.head, next);
         drop(engine);
+        self.head.next = next;
         match result {
-            Ok(()) => {
+            Ok(head) => {
+                self.head = head;
+                self.mark();
                 self.unsynced_since = self.unsynced_since.or_else(|| self.now_if_buffered());
                 self.core.published.fetch_max(self.head.next, Ordering::AcqRel);
                 // One that stopped waiting is no reason to stop.
@@ -338,19 +341,32 @@ impl<K: Clock> Committer<K> {
         if self.unsynced_since.is_some_and(|since| since.elapsed() >= SYNC_EVERY) {
             self.unsynced_since = None;
             match self.core.engine.get().map(|engine| engine.sync()) {
-                Some(Ok(())) => self.mark(),
+                Some(Ok(())) => self.synced(),
                 Some(Err(error)) => self.breaks(&error),
                 None => {}
             }
         }
     }
 
-    /// Notes that all commits so far are durable.
+    /// All commits so far are durable.
+    fn synced(&mut self) {
+        self.head.synced = self.head.commit;
+        self.mark();
+    }
+
+    /// Notes the last commit, if it is durable.
     fn mark(&mut self) {
+        if self.head.synced == self.head.commit
+            && let Err(error) = self.mark.write(&self.head)
+        {
+            unmarked(&error);
+        }
+    }
+
+    fn sync_mark(&mut self) {
         self.marked_at = Some(Instant::now());
-        if let Err(error) = mark::write(&self.core.directory, self.head.commit) {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(error, "the mark beside the store could not be written");
+        if let Err(error) = self.mark.sync() {
+            unmarked(&error);
         }
     }
 
@@ -393,28 +409,30 @@ impl<K: Clock> Committer<K> {
     }
 
     /// Opens the engine, settles what became of the commit that failed, and tries to write.
-    fn reopen(&mut self) -> fjall::Result<Engine> {
-        let engine = Engine::open(&engine::directory(&self.core.directory), &self.core.settings)?;
-        if let Some(commit) = &self.uncertain {
-            let head = engine.head().map_err(|error| match error {
-                HeadError::Engine(error) => error,
-                HeadError::Format(_) => fjall::Error::Unrecoverable,
-            })?;
-            let made = head.commit >= commit.number;
-            if let Some(commit) = self.uncertain.take() {
-                if made {
-                    // It is on disk: it counts as accepted, and its producer's next attempt as duplicate.
-                    self.done(commit);
-                } else {
-                    self.dedup.undo(&commit.ids);
-                }
+    fn reopen(&mut self) -> Result<Engine, OpenError> {
+        let (engine, head) = opening::open(&self.core.directory, &self.core.settings)?;
+        self.head = Head { next: self.head.next.max(head.next), ..head };
+        if let Some(commit) = self.uncertain.take() {
+            if head.commit >= commit.number {
+                // It is on disk: it counts as accepted, and its producer's next attempt as duplicate.
+                self.done(commit);
+            } else {
+                self.dedup.undo(&commit.ids);
             }
         }
-        let mut probe = engine.batch(1, PersistMode::SyncData);
-        engine.set_head(&mut probe, self.head);
-        probe.commit()?;
+        let probe = engine.batch(0, PersistMode::SyncData);
+        let probed = engine.commit_always(probe, &self.head, self.head.next);
+        let directory = || self.core.directory.clone();
+        self.head = probed.map_err(|source| OpenError::Engine { directory: directory(), source })?;
+        self.mark();
         Ok(engine)
     }
+}
+
+fn unmarked(error: &std::io::Error) {
+    let error: &dyn std::error::Error = error;
+    tracing::warn!(error, "the mark beside the store could not be written");
+    counter!("tidings_store_mark_failures_total").increment(1);
 }
 
 impl Queued {

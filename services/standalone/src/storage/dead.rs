@@ -10,7 +10,8 @@ use shared_ports::Clock;
 use super::codec::{Corrupted, Reader, Seq, decode, put_text, seq, sequence};
 use super::core::lock;
 use super::error::StoreError;
-use super::inbox::{Change, Space};
+use super::head::Space;
+use super::inbox::Change;
 use super::{Accepted, Store, prepare};
 
 const FORMAT: u8 = 1;

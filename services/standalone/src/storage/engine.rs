@@ -7,17 +7,15 @@ use std::time::{Duration, Instant};
 use contract_notifications_v1::UserId;
 use fjall::config::CompressionPolicy;
 use fjall::{
-    CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice,
+    CompressionType, Database, Guard, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice,
 };
 
-use super::codec::{Reader, Seq, key_seq, row_key};
+use super::codec::{Seq, key_seq, row_key};
+use super::head::{Head, META, NUMBER_KEY, RECORD_KEY, Record, SPACES, Space};
 use super::settings::StorageSettings;
 
 /// Memory for rows of the small keyspaces not yet in a table file.
 const SMALL_MEMTABLE: u64 = 8 * 1024 * 1024;
-/// Where the head stands in its keyspace.
-const HEAD_KEY: &[u8] = b"head";
-const HEAD_FORMAT: u8 = 1;
 
 /// An open database.
 pub(super) struct Engine {
@@ -30,29 +28,28 @@ pub(super) struct Engine {
     pub(super) dead: Keyspace,
     /// The rows of all [tables](super::Table).
     pub(super) tables: Keyspace,
-    /// The head.
-    pub(super) meta: Keyspace,
+    /// The record of the last commit.
+    meta: Keyspace,
 }
 
-/// How far the store is, written with every commit that accepts something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
-    /// How many such commits there were.
-    pub(super) commit: u64,
-    /// The next sequence.
-    pub(super) next: Seq,
+/// A commit in the making.
+pub(super) struct Batch {
+    inner: OwnedWriteBatch,
+    mode: PersistMode,
+    /// Which spaces it writes to, one bit each.
+    spaces: u8,
 }
 
-impl Head {
-    pub(super) fn encode(self) -> Vec<u8> {
-        [&[HEAD_FORMAT], self.commit.to_be_bytes().as_slice(), self.next.to_be_bytes().as_slice()].concat()
+impl Batch {
+    /// Writes a batch that is no commit, to an engine in the making.
+    pub(super) fn write_unnumbered(self) -> fjall::Result<()> {
+        self.inner.commit()
     }
-}
 
-/// Why the head can't be read.
-pub(super) enum HeadError {
-    Engine(fjall::Error),
-    Format(u8),
+    /// Has the commit's number written to a space besides.
+    pub(super) const fn touch(&mut self, space: Space) {
+        self.spaces |= 1 << space as u8;
+    }
 }
 
 impl Engine {
@@ -72,17 +69,64 @@ impl Engine {
             .worker_threads(2)
             .open()?;
         Ok(Self {
-            rows: db.keyspace("notifications", || options(settings.memtable_bytes))?,
-            dedup: db.keyspace("dedup", || options(SMALL_MEMTABLE))?,
-            dead: db.keyspace("dead-letters", || options(SMALL_MEMTABLE))?,
-            tables: db.keyspace("tables", || options(SMALL_MEMTABLE))?,
-            meta: db.keyspace("meta", || options(SMALL_MEMTABLE))?,
+            rows: db.keyspace(Space::Rows.name(), || options(settings.memtable_bytes))?,
+            dedup: db.keyspace(Space::Dedup.name(), || options(SMALL_MEMTABLE))?,
+            dead: db.keyspace(Space::Dead.name(), || options(SMALL_MEMTABLE))?,
+            tables: db.keyspace(Space::Tables.name(), || options(SMALL_MEMTABLE))?,
+            meta: db.keyspace(META, || options(SMALL_MEMTABLE))?,
             db,
         })
     }
 
-    pub(super) fn batch(&self, capacity: usize, mode: PersistMode) -> OwnedWriteBatch {
-        OwnedWriteBatch::with_capacity(self.db.clone(), capacity).durability(Some(mode))
+    pub(super) fn batch(&self, capacity: usize, mode: PersistMode) -> Batch {
+        let inner = OwnedWriteBatch::with_capacity(self.db.clone(), capacity + SPACES + 1);
+        Batch { inner: inner.durability(Some(mode)), mode, spaces: 0 }
+    }
+
+    const fn keyspace(&self, space: Space) -> &Keyspace {
+        match space {
+            Space::Rows => &self.rows,
+            Space::Dedup => &self.dedup,
+            Space::Dead => &self.dead,
+            Space::Tables => &self.tables,
+        }
+    }
+
+    pub(super) fn insert(
+        &self,
+        batch: &mut Batch,
+        space: Space,
+        key: impl Into<Slice>,
+        value: impl Into<Slice>,
+    ) {
+        batch.touch(space);
+        batch.inner.insert(self.keyspace(space), key, value);
+    }
+
+    pub(super) fn remove(&self, batch: &mut Batch, space: Space, key: impl Into<Slice>) {
+        batch.touch(space);
+        batch.inner.remove(self.keyspace(space), key);
+    }
+
+    /// Writes a batch as the commit after `head`, and says how far the store is then. A batch with nothing in
+    /// it is not written.
+    pub(super) fn commit(&self, batch: Batch, head: &Head, next: Seq) -> fjall::Result<Head> {
+        if batch.spaces == 0 { Ok(*head) } else { self.commit_always(batch, head, next) }
+    }
+
+    /// Writes a batch as the commit after `head`, even if nothing is in it.
+    pub(super) fn commit_always(&self, batch: Batch, head: &Head, next: Seq) -> fjall::Result<Head> {
+        let Batch { mut inner, mode, spaces } = batch;
+        let Head { commit, next: first, synced, reach: before } = *head;
+        let commit = commit + 1;
+        let record = Record { commit, first, next, synced, base: self.db.seqno(), spaces, before };
+        for space in Space::ALL.into_iter().filter(|space| spaces & 1 << *space as u8 != 0) {
+            inner.insert(self.keyspace(space), NUMBER_KEY, commit.to_be_bytes());
+        }
+        inner.insert(&self.meta, RECORD_KEY, record.encode());
+        inner.commit()?;
+        let synced = if mode == PersistMode::Buffer { synced } else { commit };
+        Ok(Head { synced, ..record.head() })
     }
 
     /// Makes everything written durable.
@@ -90,20 +134,16 @@ impl Engine {
         self.db.persist(PersistMode::SyncData)
     }
 
-    pub(super) fn set_head(&self, batch: &mut OwnedWriteBatch, head: Head) {
-        batch.insert(&self.meta, HEAD_KEY, head.encode());
+    /// How far the store is, by what it holds.
+    pub(super) fn head(&self) -> fjall::Result<Option<Head>> {
+        let value = self.meta.get(RECORD_KEY)?;
+        Ok(value.and_then(|value| Record::decode(&value).ok()).map(|record| record.head()))
     }
 
-    pub(super) fn head(&self) -> Result<Head, HeadError> {
-        let Some(value) = self.meta.get(HEAD_KEY).map_err(HeadError::Engine)? else {
-            return Ok(Head { commit: 0, next: 1 });
-        };
-        let mut reader = Reader(&value);
-        let format = reader.byte().unwrap_or(0);
-        match (format, reader.number(), reader.number()) {
-            (HEAD_FORMAT, Ok(commit), Ok(next)) => Ok(Head { commit, next }),
-            _ => Err(HeadError::Format(format)),
-        }
+    /// How many rows a space has.
+    pub(super) fn count(&self, space: Space) -> fjall::Result<u64> {
+        let rows = self.keyspace(space).iter();
+        rows.map(Guard::key).try_fold(0, |count, key| Ok(count + u64::from(&*key? != NUMBER_KEY)))
     }
 
     /// The user's rows from `first` to `last`, in order.
@@ -167,6 +207,10 @@ impl EngineCell {
         }
     }
 }
+
+/// Where a new engine is until it is finished, and one that a repair makes.
+pub(super) const NEW: &str = "engine.new";
+pub(super) const REPAIRED: &str = "engine.repaired";
 
 /// Where in a store's directory the engine is.
 pub(super) fn directory(store: &Path) -> PathBuf {

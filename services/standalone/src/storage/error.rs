@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::inspect::Damage;
+
 /// Why a store can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -29,31 +31,31 @@ pub enum OpenError {
         #[source]
         source: fjall::Error,
     },
-    /// Commits that were durable are missing: the journal was damaged, or the directory is from a backup.
+    /// Something that was durable is missing or can't be read: a file was damaged, or the directory is from a
+    /// backup, or in part.
     #[error(
-        "the store in {} ends at commit {found}, but commit {expected} was on disk: accepted notifications \
-         are missing; restore the directory, or delete the file \"mark\" in it to go on without them",
-        directory.display()
+        "the store in {} is damaged or incomplete: {}; see \"tidings store check\" and \"tidings store repair\"",
+        directory.display(),
+        summary(damage)
     )]
-    Behind {
+    Damaged {
         /// The store's directory.
         directory: PathBuf,
-        /// The last commit there.
-        found: u64,
-        /// A commit that was durable.
-        expected: u64,
-    },
-    /// It was written in a format this build does not know.
-    #[error("the store in {} has format {found}, which this version does not know", directory.display())]
-    Format {
-        /// The store's directory.
-        directory: PathBuf,
-        /// The format found.
-        found: u8,
+        /// What is wrong with it.
+        damage: Vec<Damage>,
     },
     /// The committer's thread could not be started.
     #[error("a thread could not be started")]
     Thread(#[source] std::io::Error),
+}
+
+/// The first of it, and how much there is besides.
+fn summary(damage: &[Damage]) -> String {
+    let first = damage.first().map_or_else(String::new, ToString::to_string);
+    match damage.len() {
+        0 | 1 => first,
+        count => format!("{first} (and {} more)", count - 1),
+    }
 }
 
 /// Why nothing of a submission was accepted, as far as the store knows: a submission that failed with
@@ -82,8 +84,18 @@ pub enum StoreError {
     Reopening,
     /// The engine can't read.
     #[error("the store can't be read")]
-    Engine(#[from] fjall::Error),
+    Engine(#[source] fjall::Error),
     /// A sequence beyond those this store can give.
     #[error("the sequence is beyond those of this store")]
     Sequence,
+}
+
+/// What can't be read is never taken for what is not there; whoever watches is told besides.
+impl From<fjall::Error> for StoreError {
+    fn from(error: fjall::Error) -> Self {
+        let source: &dyn std::error::Error = &error;
+        tracing::error!(error = source, "the store can't be read; see \"tidings store check\"");
+        metrics::counter!("tidings_store_read_failures_total").increment(1);
+        Self::Engine(error)
+    }
 }

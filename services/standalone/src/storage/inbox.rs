@@ -13,6 +13,7 @@ use super::codec::Seq;
 use super::core::lock;
 use super::dedup::Fingerprint;
 use super::error::AcceptError;
+use super::head::Space;
 
 /// A notification to be accepted, ready to be written.
 pub(super) struct Prepared {
@@ -35,14 +36,6 @@ pub(super) struct Deletes {
     pub(super) user: UserId,
     pub(super) seqs: Arc<[Seq]>,
     pub(super) dead: Option<(Seq, Vec<u8>)>,
-}
-
-/// A keyspace that is written from outside the committer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Space {
-    Rows,
-    Dead,
-    Tables,
 }
 
 /// One key to be written, or removed when there is no value.

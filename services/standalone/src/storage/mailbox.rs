@@ -15,7 +15,8 @@ use super::core::Core;
 use super::dead;
 use super::engine::Engine;
 use super::error::StoreError;
-use super::inbox::{Change, Space};
+use super::head::Space;
+use super::inbox::Change;
 use super::{LastKey, Store};
 
 /// Most rows of a user kept in mind; beyond them the disk is read again.

@@ -1,25 +1,183 @@
-//! A note beside the engine of a commit that was durable, by which a store is recognised that has lost
-//! commits: the engine cuts a damaged journal silently (docs/adr/0004-storage-engine.md).
+//! A note beside the engine of the last durable commit, by which a store is recognised that has lost its end:
+//! the engine cuts a damaged journal silently (docs/adr/0008-storage-under-fire.md).
+//!
+//! It is written after every durable commit and before that is answered, in place, and synced now and then. A
+//! process that is killed leaves it exact; a power cut leaves an earlier one. It stands in one of two slots
+//! in turn, so that one is whole whatever happens to the other.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-/// The file's name.
-const FILE: &str = "mark";
+use xxhash_rust::xxh3::xxh3_64;
 
-/// Notes that this commit is durable. What comes to the disk later than intended is a lower number.
-pub(super) fn write(directory: &Path, commit: u64) -> io::Result<()> {
-    let new = directory.join("mark.new");
-    std::fs::write(&new, commit.to_string())?;
-    std::fs::rename(new, directory.join(FILE))
+use super::codec::{Reader, Seq};
+use super::head::{Head, Reach, SPACES};
+
+/// The file's name.
+pub(super) const FILE: &str = "mark";
+
+const MAGIC: &[u8; 8] = b"tidings2";
+const CONTENT: usize = 8 * (3 + SPACES);
+/// No disk writes less than this at once, and none tears it.
+const SLOT: usize = 512;
+
+/// A commit that was durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Marked {
+    pub(super) commit: u64,
+    pub(super) next: Seq,
+    pub(super) reach: Reach,
 }
 
-/// The commit noted; none when nothing readable is.
-pub(super) fn read(directory: &Path) -> Option<u64> {
-    let text = std::fs::read_to_string(directory.join(FILE)).ok()?;
-    let commit = text.trim().parse().ok();
-    if commit.is_none() {
-        tracing::warn!("the mark beside the store can't be read and is ignored");
+/// The open file.
+#[derive(Debug)]
+pub(super) struct Mark {
+    file: File,
+    second: bool,
+    unsynced: bool,
+}
+
+impl Mark {
+    /// Makes the file, or replaces it, with both slots written; it is durable when this returns.
+    pub(super) fn create(directory: &Path, head: &Head) -> io::Result<()> {
+        let new = directory.join("mark.new");
+        let file = File::create(&new)?;
+        let slot = encode(head);
+        for at in [0, SLOT] {
+            file.write_all_at(&[0; SLOT], at as u64)?;
+            file.write_all_at(&slot, at as u64)?;
+        }
+        file.sync_all()?;
+        std::fs::rename(new, directory.join(FILE))?;
+        File::open(directory)?.sync_all()
     }
-    commit
+
+    pub(super) fn open(directory: &Path) -> io::Result<Self> {
+        let file = File::options().write(true).open(directory.join(FILE))?;
+        let second = matches!(slots(directory)?, [Some(first), second]
+            if second.is_none_or(|second| first.commit >= second.commit));
+        Ok(Self { file, second, unsynced: false })
+    }
+
+    /// Notes that the commits up to `head.synced`, which is the last, are durable.
+    pub(super) fn write(&mut self, head: &Head) -> io::Result<()> {
+        let at = if self.second { SLOT } else { 0 };
+        self.file.write_all_at(&encode(head), at as u64)?;
+        self.second = !self.second;
+        self.unsynced = true;
+        Ok(())
+    }
+
+    /// Makes the note durable itself.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.unsynced) { self.file.sync_data() } else { Ok(()) }
+    }
+
+    pub(super) const fn is_unsynced(&self) -> bool {
+        self.unsynced
+    }
+}
+
+/// What is noted: none when there is no file, an error when it can't be read or nothing in it is whole.
+pub(super) fn read(directory: &Path) -> io::Result<Option<Marked>> {
+    if !directory.join(FILE).try_exists()? {
+        return Ok(None);
+    }
+    let [first, second] = slots(directory)?;
+    if first.is_none() || second.is_none() {
+        tracing::warn!("one half of the mark beside the store is damaged; the other is used");
+    }
+    let latest = [first, second].into_iter().flatten().max_by_key(|marked| marked.commit);
+    latest.map(Some).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "nothing in it is whole"))
+}
+
+fn slots(directory: &Path) -> io::Result<[Option<Marked>; 2]> {
+    let bytes = std::fs::read(directory.join(FILE))?;
+    Ok([0, SLOT].map(|at| bytes.get(at..).and_then(decode)))
+}
+
+fn encode(head: &Head) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(CONTENT);
+    bytes.extend_from_slice(MAGIC);
+    for number in [head.commit, head.next].into_iter().chain(head.reach) {
+        bytes.extend_from_slice(&number.to_be_bytes());
+    }
+    let checksum = xxh3_64(&bytes);
+    bytes.extend_from_slice(&checksum.to_be_bytes());
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Option<Marked> {
+    let (content, rest) = bytes.split_at_checked(CONTENT)?;
+    let checksum = u64::from_be_bytes(*rest.first_chunk()?);
+    if xxh3_64(content) != checksum {
+        return None;
+    }
+    let mut reader = Reader(content.strip_prefix(MAGIC)?);
+    let (commit, next) = (reader.number().ok()?, reader.number().ok()?);
+    let mut reach = [0; SPACES];
+    for number in &mut reach {
+        *number = reader.number().ok()?;
+    }
+    Some(Marked { commit, next, reach })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(commit: u64) -> Head {
+        Head { commit, next: commit * 10, synced: commit, reach: [commit, 0, 0, 1] }
+    }
+
+    fn noted(directory: &Path) -> u64 {
+        read(directory).unwrap().unwrap().commit
+    }
+
+    #[test]
+    fn the_last_one_is_read_and_the_one_before_if_that_is_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(read(dir.path()).unwrap(), None);
+        Mark::create(dir.path(), &head(1)).unwrap();
+        let mut mark = Mark::open(dir.path()).unwrap();
+        for commit in 2..6 {
+            mark.write(&head(commit)).unwrap();
+            assert_eq!(noted(dir.path()), commit);
+            // Whoever opens it anew writes to the other slot.
+            mark = Mark::open(dir.path()).unwrap();
+        }
+        let path = dir.path().join(FILE);
+        let whole = std::fs::read(&path).unwrap();
+        for at in 0..CONTENT + 8 {
+            for slot in [0, SLOT] {
+                let mut bytes = whole.clone();
+                bytes[slot + at] ^= 1;
+                std::fs::write(&path, &bytes).unwrap();
+                assert!([4, 5].contains(&noted(dir.path())), "{slot} {at}");
+            }
+            let mut bytes = whole.clone();
+            (bytes[at], bytes[SLOT + at]) = (!bytes[at], !bytes[SLOT + at]);
+            std::fs::write(&path, &bytes).unwrap();
+            assert!(read(dir.path()).is_err());
+        }
+        std::fs::write(&path, []).unwrap();
+        assert!(read(dir.path()).is_err());
+    }
+
+    #[test]
+    fn a_full_disk_does_not_hinder_it() {
+        let mount = tempfile::tempdir().unwrap();
+        let disk = shared_conformance::SmallDisk::mount(mount.path(), 1);
+        Mark::create(disk.path(), &head(1)).unwrap();
+        let mut mark = Mark::open(disk.path()).unwrap();
+        let mut ballast = File::create(disk.path().join("rest")).unwrap();
+        while io::Write::write_all(&mut ballast, &[0; 4096]).is_ok() {}
+        for commit in 2..50 {
+            mark.write(&head(commit)).unwrap();
+            mark.sync().unwrap();
+            assert_eq!(noted(disk.path()), commit);
+        }
+    }
 }

@@ -17,10 +17,14 @@ mod dead;
 mod dedup;
 mod engine;
 mod error;
+mod head;
 mod inbox;
+mod inspect;
 mod mailbox;
 mod mark;
+mod opening;
 mod queue;
+mod repair;
 mod settings;
 mod table;
 mod user;
@@ -40,7 +44,9 @@ use tokio::sync::oneshot;
 
 pub use dead::{DeadLetter, DeadLetterPage, Redriven};
 pub use error::{AcceptError, OpenError, StoreError};
+pub use inspect::Damage;
 pub use queue::Received;
+pub use repair::{Check, Repaired, Unreadable, check, repair};
 pub use settings::{Durability, StorageSettings};
 pub use table::{Table, TableRow};
 
@@ -48,8 +54,10 @@ use self::codec::Seq;
 use self::committer::Committer;
 use self::core::{Core, lock, waiting_permits};
 use self::dedup::Dedup;
-use self::engine::{Engine, HeadError, free_bytes};
+use self::engine::{Engine, free_bytes};
+use self::head::Space;
 use self::inbox::{Accept, Change, Prepared, Write};
+use self::mark::Mark;
 
 /// A commit that takes so long is not to be expected to end.
 const STALLED: Duration = Duration::from_secs(10);
@@ -102,6 +110,8 @@ pub struct LastKey<K: Clock + 'static>(pub Store<K>);
 struct Handle<K: Clock + 'static> {
     core: Arc<Core<K>>,
     committer: Mutex<Option<JoinHandle<()>>>,
+    /// Let go of after the committer has closed the engine.
+    _lock: opening::Lock,
 }
 
 impl<K: Clock + 'static> Handle<K> {
@@ -138,32 +148,26 @@ impl<K: Clock + 'static> Store<K> {
     /// # Errors
     /// [`OpenError`] saying who or what is in the way.
     pub fn open(directory: &Path, settings: StorageSettings, clock: K) -> Result<Self, OpenError> {
-        let path = || directory.to_owned();
-        std::fs::create_dir_all(directory)
-            .map_err(|source| OpenError::Directory { directory: path(), source })?;
-        let engine_error = |source| match source {
-            fjall::Error::Locked => OpenError::InUse { directory: path() },
-            source => OpenError::Engine { directory: path(), source },
-        };
-        let engine = Engine::open(&engine::directory(directory), &settings).map_err(engine_error)?;
-        let head = engine.head().map_err(|error| match error {
-            HeadError::Engine(source) => OpenError::Engine { directory: path(), source },
-            HeadError::Format(found) => OpenError::Format { directory: path(), found },
-        })?;
-        if let Some(expected) = mark::read(directory).filter(|mark| *mark > head.commit) {
-            return Err(OpenError::Behind { directory: path(), found: head.commit, expected });
+        let lock = opening::lock(directory)?;
+        if !inspect::is_there(directory) {
+            opening::create(directory, &settings)?;
         }
+        let (engine, head) = opening::open(directory, &settings)?;
+        let unreadable = |error| opening::unreadable(directory, &error);
         let mut dedup = Dedup::new(settings.dedup_window, settings.dedup_entries);
-        let stale = load(&engine, &mut dedup, &clock, &settings).map_err(engine_error)?;
-        let dead_letters = engine.dead.len().map_err(engine_error)?;
-        let core = Arc::new(Core::new(path(), settings, clock, head.next, dead_letters));
+        let stale = load(&engine, &mut dedup, &clock, &settings).map_err(unreadable)?;
+        let dead_letters = engine.count(Space::Dead).map_err(unreadable)?;
+        let dead_letters = usize::try_from(dead_letters).unwrap_or(usize::MAX);
+        let mark = Mark::open(directory)
+            .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;
+        let core = Arc::new(Core::new(directory.to_owned(), settings, clock, head.next, dead_letters));
         core.engine.set(engine);
-        let committer = Committer::new(Arc::clone(&core), dedup, head, stale);
+        let committer = Committer::new(Arc::clone(&core), dedup, head, mark, stale);
         let thread = std::thread::Builder::new()
             .name("tidings-commit".to_owned())
             .spawn(move || committer.run())
             .map_err(OpenError::Thread)?;
-        Ok(Self { handle: Arc::new(Handle { core, committer: Mutex::new(Some(thread)) }) })
+        Ok(Self { handle: Arc::new(Handle { core, committer: Mutex::new(Some(thread)), _lock: lock }) })
     }
 
     fn core(&self) -> &Arc<Core<K>> {

@@ -4,7 +4,8 @@ use shared_ports::Clock;
 
 use super::Store;
 use super::error::StoreError;
-use super::inbox::{Change, Space};
+use super::head::Space;
+use super::inbox::Change;
 
 /// The key and the value of a row.
 pub type TableRow = (Vec<u8>, Vec<u8>);

@@ -19,6 +19,16 @@ fn batch(first: u64, count: u64) -> Vec<Submission> {
     batch
 }
 
+/// Whether the last journal ends with part of a commit: whole ones end with these four bytes.
+fn ends_amid_a_commit(directory: &std::path::Path) -> bool {
+    let files = std::fs::read_dir(directory.join("engine")).unwrap().map(|file| file.unwrap().path());
+    let number = |path: &std::path::PathBuf| path.file_stem()?.to_str()?.parse::<u64>().ok();
+    let last = files.filter(|path| path.extension().is_some_and(|e| e == "jnl")).max_by_key(number).unwrap();
+    let bytes = std::fs::read(last).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+    end > 0 && !bytes[..end].ends_with(b"FJL\x03")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_loses_nothing_and_is_recovered_from() {
     let (mount, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
@@ -41,6 +51,7 @@ async fn a_full_disk_loses_nothing_and_is_recovered_from() {
     assert!(matches!(error, AcceptError::DiskFull | AcceptError::Unavailable), "{error}");
     assert!(!store.is_ready());
     assert!(store.stats().failures > 0, "the engine itself was to meet the full disk");
+    assert!(ends_amid_a_commit(&directory), "the disk was to be full in the middle of a commit");
     // Deliveries go on.
     let run = store.receive().await;
     assert_eq!(payloads(&run), (0..10).collect::<Vec<_>>());

@@ -161,20 +161,6 @@ async fn an_unreadable_row_becomes_a_dead_letter_and_blocks_nobody() {
 }
 
 #[tokio::test]
-async fn a_store_that_lost_commits_is_not_opened() {
-    let (dir, store, clock) = store();
-    accept(&store, &user("a"), 0..3).await;
-    drop(store);
-    let mark = dir.path().join("mark");
-    assert_eq!(std::fs::read_to_string(&mark).unwrap(), "1");
-    std::fs::write(&mark, "2").unwrap();
-    let error = Store::open(dir.path(), settings(), clock.clone()).unwrap_err();
-    assert!(matches!(error, OpenError::Behind { found: 1, expected: 2, .. }), "{error}");
-    std::fs::remove_file(&mark).unwrap();
-    assert_eq!(mailbox(&open(dir.path(), &clock), &user("a")).await, [0, 1, 2]);
-}
-
-#[tokio::test]
 async fn tables_are_durable_and_apart() {
     let (dir, store, clock) = store();
     let (users, keys) = (store.table("users"), store.table("user"));

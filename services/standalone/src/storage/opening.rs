@@ -1,0 +1,107 @@
+//! Making and opening a store's engine, for one process at a time, and only if nothing is missing.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::Path;
+
+use fjall::PersistMode;
+
+use super::engine::{self, Engine};
+use super::error::OpenError;
+use super::head::{Head, Space};
+use super::inspect::{self, Found};
+use super::mark::Mark;
+use super::settings::StorageSettings;
+
+/// The right to a store's directory. It is let go of when the process ends, however it does.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+/// Takes the directory for this process, and makes it if it is not there.
+pub(super) fn lock(directory: &Path) -> Result<Lock, OpenError> {
+    let unusable = |source| OpenError::Directory { directory: directory.to_owned(), source };
+    std::fs::create_dir_all(directory).map_err(unusable)?;
+    let file = File::options().create(true).truncate(false).write(true).open(directory.join("lock"));
+    let file = file.map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { directory: directory.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
+
+/// Makes a store: the engine beside its place, the mark, and then the engine into its place, so that a store
+/// that is half made is known as such.
+pub(super) fn create(directory: &Path, settings: &StorageSettings) -> Result<(), OpenError> {
+    let unusable = |source| OpenError::Directory { directory: directory.to_owned(), source };
+    let new = directory.join(engine::NEW);
+    remove(&new).map_err(unusable)?;
+    let engine = Engine::open(&new, settings).map_err(|source| engine_error(directory, source))?;
+    let head = finish(&engine, &Head::EMPTY).map_err(|source| engine_error(directory, source))?;
+    drop(engine);
+    Mark::create(directory, &head).map_err(unusable)?;
+    put_in_place(directory, engine::NEW).map_err(unusable)
+}
+
+/// Writes the first numbered commit, to every space.
+pub(super) fn finish(engine: &Engine, before: &Head) -> fjall::Result<Head> {
+    let mut batch = engine.batch(0, PersistMode::SyncAll);
+    for space in Space::ALL {
+        batch.touch(space);
+    }
+    engine.commit(batch, before, before.next)
+}
+
+/// Makes the engine under another name the store's.
+pub(super) fn put_in_place(directory: &Path, name: &str) -> io::Result<()> {
+    std::fs::rename(directory.join(name), engine::directory(directory))?;
+    File::open(directory)?.sync_all()
+}
+
+/// Removes a folder that may not be there.
+pub(super) fn remove(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Opens the engine of a store that is there, unless something is missing.
+pub(super) fn open(directory: &Path, settings: &StorageSettings) -> Result<(Engine, Head), OpenError> {
+    let Found { mut damage, head: expected, unfinished, .. } = inspect::look(directory);
+    let engine = engine::directory(directory);
+    if damage.is_empty() {
+        // The engine wants its lock file to be there, and nothing in it.
+        _ = File::options().create(true).truncate(false).write(true).open(engine.join("lock"));
+        if let Some((journal, bytes)) = unfinished {
+            tracing::info!(?journal, bytes, "a commit that was not finished is dropped");
+        }
+        let engine = Engine::open(&engine, settings).map_err(|source| engine_error(directory, source))?;
+        let head = engine.head().map_err(|error| unreadable(directory, &error))?;
+        match head {
+            Some(head) if head.commit >= expected.commit => return Ok((engine, head)),
+            head => damage.push(inspect::Damage::Commits {
+                first: head.map_or(0, |head| head.commit) + 1,
+                last: expected.commit,
+                notifications: expected.next - head.map_or(1, |head| head.next),
+            }),
+        }
+    }
+    Err(OpenError::Damaged { directory: directory.to_owned(), damage })
+}
+
+/// Something that is read at the start can't be.
+pub(super) fn unreadable(directory: &Path, error: &fjall::Error) -> OpenError {
+    let why = error.to_string();
+    let damage = vec![inspect::Damage::File { path: engine::directory(directory), why }];
+    OpenError::Damaged { directory: directory.to_owned(), damage }
+}
+
+fn engine_error(directory: &Path, source: fjall::Error) -> OpenError {
+    match source {
+        fjall::Error::Locked => OpenError::InUse { directory: directory.to_owned() },
+        source => OpenError::Engine { directory: directory.to_owned(), source },
+    }
+}
