@@ -1,7 +1,7 @@
 //! What runs all the time: the dispatcher over the store's queue, and the replayer over the inserts of
 //! connections.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use contract_notifications_v1::{Timestamp, UserId};
 use dispatcher::Dispatcher;
 use dispatcher::ports::{Connections, Mailbox, Push, ReplayQueue};
 use replayer::Replayer;
-use replayer::ports::{Chance, MailboxKeys};
+use replayer::ports::MailboxKeys;
 use shared_ports::Clock;
-use shared_retry::RetryPolicy;
+use shared_retry::{Chance, RetryPolicy};
 use tokio::sync::mpsc;
 
 use crate::storage::{Received, Store};
@@ -50,9 +50,9 @@ const RECORDS_AT_ONCE: usize = 1_000;
 
 /// Dispatches what the store queues, different users at the same time, until `shutdown` is over; then lets
 /// the runs in flight finish. Those that take too long are given up: their entries stay on disk.
-pub async fn run_dispatcher<C, M, P, Q, K>(
+pub async fn run_dispatcher<C, M, P, Q, K, R>(
     store: Store<K>,
-    dispatcher: Arc<Dispatcher<C, M, P, Q, K>>,
+    dispatcher: Arc<Dispatcher<C, M, P, Q, K, R>>,
     settings: WorkerSettings,
     shutdown: impl Future<Output = ()> + Send,
 ) where
@@ -61,6 +61,7 @@ pub async fn run_dispatcher<C, M, P, Q, K>(
     P: Push + 'static,
     Q: ReplayQueue + 'static,
     K: Clock + 'static,
+    R: Chance + 'static,
 {
     let mut shutdown = pin!(shutdown);
     // Every run has a sender: when all are gone, so are the runs.
@@ -84,8 +85,8 @@ pub async fn run_dispatcher<C, M, P, Q, K>(
     }
 }
 
-async fn run<C, M, P, Q, K>(
-    dispatcher: Arc<Dispatcher<C, M, P, Q, K>>,
+async fn run<C, M, P, Q, K, R>(
+    dispatcher: Arc<Dispatcher<C, M, P, Q, K, R>>,
     mut received: Received<K>,
     budget: Duration,
     running: mpsc::Sender<()>,
@@ -95,6 +96,7 @@ async fn run<C, M, P, Q, K>(
     P: Push,
     Q: ReplayQueue,
     K: Clock,
+    R: Chance,
 {
     let deadline = dispatcher.clock.now().plus(budget);
     let entries = received.take_entries();
@@ -122,10 +124,10 @@ pub async fn run_replayer<M, Q, K, R>(
     M: MailboxKeys,
     Q: replayer::ports::ReplayQueue,
     K: Clock,
-    R: Chance,
+    R: replayer::ports::Chance,
 {
     let mut shutdown = pin!(shutdown);
-    let mut failed: HashMap<UserId, Failed> = HashMap::new();
+    let mut failed: BTreeMap<UserId, Failed> = BTreeMap::new();
     let mut records = Vec::new();
     loop {
         let next = failed.values().map(|failed| failed.again_at).min();
@@ -154,7 +156,7 @@ pub async fn run_replayer<M, Q, K, R>(
         for (position, key) in records.drain(..).enumerate() {
             let attempts = failed.remove(&key.user_id).map_or(0, |failed| failed.attempts);
             if positions.next_if_eq(&position).is_some() {
-                let again_at = clock.now().plus(settings.replay_retry.delay(attempts));
+                let again_at = clock.now().plus(replayer.chance().delay(&settings.replay_retry, attempts));
                 let attempts = attempts.saturating_add(1);
                 failed.insert(key.user_id.clone(), Failed { key, attempts, again_at });
             }

@@ -22,6 +22,7 @@ mod mailbox;
 mod mark;
 mod queue;
 mod settings;
+mod steps;
 mod table;
 mod user;
 
@@ -42,6 +43,7 @@ pub use dead::{DeadLetter, DeadLetterPage, Redriven};
 pub use error::{AcceptError, OpenError, StoreError};
 pub use queue::Received;
 pub use settings::{Durability, StorageSettings};
+pub use steps::CommitSteps;
 pub use table::{Table, TableRow};
 
 use self::codec::Seq;
@@ -138,6 +140,32 @@ impl<K: Clock + 'static> Store<K> {
     /// # Errors
     /// [`OpenError`] saying who or what is in the way.
     pub fn open(directory: &Path, settings: StorageSettings, clock: K) -> Result<Self, OpenError> {
+        let committer = Self::load(directory, settings, clock)?;
+        let core = Arc::clone(committer.core());
+        let thread = std::thread::Builder::new()
+            .name("tidings-commit".to_owned())
+            .spawn(move || committer.run())
+            .map_err(OpenError::Thread)?;
+        Ok(Self { handle: Arc::new(Handle { core, committer: Mutex::new(Some(thread)) }) })
+    }
+
+    /// Opens or creates the store without a thread: it writes when the [`CommitSteps`] are told to.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_stepped(
+        directory: &Path,
+        settings: StorageSettings,
+        clock: K,
+    ) -> Result<(Self, CommitSteps<K>), OpenError> {
+        let committer = Self::load(directory, settings, clock)?;
+        let core = Arc::clone(committer.core());
+        let store = Self { handle: Arc::new(Handle { core, committer: Mutex::new(None) }) };
+        Ok((store, CommitSteps::new(committer)))
+    }
+
+    /// Reads what is needed of what is there.
+    fn load(directory: &Path, settings: StorageSettings, clock: K) -> Result<Committer<K>, OpenError> {
         let path = || directory.to_owned();
         std::fs::create_dir_all(directory)
             .map_err(|source| OpenError::Directory { directory: path(), source })?;
@@ -158,12 +186,7 @@ impl<K: Clock + 'static> Store<K> {
         let dead_letters = engine.dead.len().map_err(engine_error)?;
         let core = Arc::new(Core::new(path(), settings, clock, head.next, dead_letters));
         core.engine.set(engine);
-        let committer = Committer::new(Arc::clone(&core), dedup, head, stale);
-        let thread = std::thread::Builder::new()
-            .name("tidings-commit".to_owned())
-            .spawn(move || committer.run())
-            .map_err(OpenError::Thread)?;
-        Ok(Self { handle: Arc::new(Handle { core, committer: Mutex::new(Some(thread)) }) })
+        Ok(Committer::new(core, dedup, head, stale))
     }
 
     fn core(&self) -> &Arc<Core<K>> {
