@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::history::{Excuse, History, Life};
+use crate::history::{History, Life};
 use crate::plan::SendPlan;
 use crate::run::Finished;
 use crate::trace::What;
@@ -158,8 +158,7 @@ impl Subject<'_> {
             match highest {
                 Some((other, last)) if last > sequence => {
                     // Not promised for these after a fault.
-                    let fault = [Excuse::Fault, Excuse::Crashed, Excuse::Closed, Excuse::Jumped];
-                    if !(self.is_drop(number) && self.history.excuses(0, at, &fault) > 0) {
+                    if !(self.is_drop(number) && self.history.excuses(0, at, true) > 0) {
                         let how = format!("n{number} comes after n{other}{place}");
                         return self.broken(Promise::InOrder, at, how);
                     }
@@ -172,11 +171,10 @@ impl Subject<'_> {
 
     /// (c), over one connection: every repeat has a fault of its own since the first time.
     fn no_needless_repeat(&self) -> Option<Broken> {
-        let kinds = [Excuse::Fault, Excuse::Misreported, Excuse::Closed, Excuse::Jumped];
         let mut times: BTreeMap<(u32, u32), (u64, usize)> = BTreeMap::new();
         for (at, number, connection) in &self.history.taken {
             let (first, count) = times.entry((*number, *connection)).or_insert((*at, 0));
-            let excuses = self.history.excuses(*first, *at, &kinds);
+            let excuses = self.history.excuses(*first, *at, false);
             if *count > excuses {
                 let how = format!(
                     "c{connection} gets n{number} again, {count} times, and there were {excuses} faults"
@@ -194,12 +192,11 @@ impl Subject<'_> {
         if self.finished.plan.users[self.user].devices.iter().any(|device| device.acknowledges) {
             return None;
         }
-        let kinds = [Excuse::Fault, Excuse::Misreported, Excuse::Crashed, Excuse::Jumped];
         self.history.lives.iter().find_map(|(number, life)| {
             let (first, _) = life.takes.first()?;
             let late = |(at, connection): &&(u64, u32)| {
                 let began = self.history.links.get(connection).map_or(0, |link| link.began);
-                began > *first && self.history.excuses(*first, *at, &kinds) == 0
+                began > *first && self.history.excuses(*first, *at, true) == 0
             };
             let (at, connection) = life.takes.iter().find(late)?;
             let how = format!("c{connection} gets n{number}, which was taken before it came");
@@ -235,7 +232,7 @@ impl Subject<'_> {
                 let expires = life.expires_at.is_some_and(|at| self.clock.jumped || at <= server_time(due));
                 let there = link.closed.is_none_or(|closed| closed > due) && self.end() > due;
                 let late = there && !expires && life.read_at.is_none_or(|read| read > due);
-                if !late || self.history.excuses(stored, due, &[Excuse::Crashed]) > 0 {
+                if !late || self.history.was_down(stored.max(opened), due) {
                     return None;
                 }
                 let how = format!("c{connection} waits more than {BOUND} ms for n{number}");
@@ -281,10 +278,9 @@ impl Subject<'_> {
             self.history.links.get(connection).is_some_and(|link| !link.acknowledges && link.closed.is_some())
         });
         let dead = life.sequence.is_some_and(|sequence| {
-            let kinds = [Excuse::Fault, Excuse::Closed, Excuse::Jumped];
             let receives =
                 usize::try_from(self.finished.plan.storage.max_receive_count).unwrap_or(usize::MAX);
-            let failures = self.history.excuses(0, u64::MAX, &kinds);
+            let failures = self.history.excuses(0, u64::MAX, false);
             self.history.dead.contains(&sequence)
                 && (self.history.poisoned.contains(&sequence) || failures >= receives)
         });

@@ -1,7 +1,9 @@
 //! The devices: they connect, read, acknowledge, get slow or stuck, and go.
 
 use std::collections::BTreeSet;
+use std::future::pending;
 use std::net::{IpAddr, Ipv4Addr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +11,11 @@ use bytes::Bytes;
 use contract_connections_v1::{ConnectionKey, FrameFormat};
 use contract_frames_v1::ClientFrame;
 use contract_notifications_v1::Sequence;
+use futures_util::future::select;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tidings::connections::{Attachment, Peer};
 use tokio::io::{DuplexStream, duplex};
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -23,6 +27,9 @@ use crate::process::{Frames, Process, principal};
 use crate::tap::{Tap, items};
 use crate::trace::What;
 use crate::world::{World, connection_id, user_id};
+
+/// Sequences in one ack: as many as our own client puts there.
+const ACK_BATCH: usize = 25;
 
 /// How a device behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,13 +145,22 @@ struct Client<'a> {
     unacknowledged: BTreeSet<u64>,
 }
 
-type Socket = WebSocketStream<DuplexStream>;
-
 impl Client<'_> {
     async fn run(mut self, socket: DuplexStream) {
         let dice = &self.world.dice;
         let config = WebSocketConfig::default().read_buffer_size(256).write_buffer_size(0);
-        let mut socket = WebSocketStream::from_raw_socket(socket, Role::Client, Some(config)).await;
+        let socket = WebSocketStream::from_raw_socket(socket, Role::Client, Some(config)).await;
+        let (mut sink, mut stream) = socket.split();
+        // A client reads on while it can't write.
+        let (outbox, mut queue) = mpsc::unbounded_channel();
+        let mut writing = pin!(async move {
+            while let Some(message) = queue.recv().await {
+                if sink.send(message).await.is_err() {
+                    break;
+                }
+            }
+            pending::<()>().await;
+        });
         let flighty = self.temper == Temper::Flighty;
         let stay = if flighty { dice.millis(1, 15_000) } else { Duration::from_hours(24) };
         let end = Instant::now() + stay;
@@ -159,9 +175,10 @@ impl Client<'_> {
                 () = sleep_until(end) => break,
                 () = acks, if ack_at.is_some() => {
                     ack_at = None;
-                    self.acknowledge(&mut socket).await;
+                    self.acknowledge(&outbox);
                 }
-                message = socket.next() => match message {
+                () = &mut writing => {}
+                message = stream.next() => match message {
                     Some(Ok(Message::Text(text))) => {
                         let read = self.read(text.as_str());
                         if read && self.acknowledges && !forgets_acks {
@@ -174,7 +191,15 @@ impl Client<'_> {
                 },
             }
         }
-        self.leave(socket).await;
+        match self.farewell() {
+            Farewell::Close => {
+                let _ = outbox.send(Message::Close(None));
+                let closing = async { while let Some(Ok(_)) = stream.next().await {} };
+                let _ = timeout(Duration::from_secs(3), select(pin!(closing), writing)).await;
+            }
+            Farewell::Drop => {}
+            Farewell::Freeze => sleep(self.world.dice.millis(1_000, 40_000)).await,
+        }
     }
 
     /// Whether there was something to acknowledge in a message.
@@ -193,17 +218,18 @@ impl Client<'_> {
         true
     }
 
-    async fn acknowledge(&mut self, socket: &mut Socket) {
-        let sequences: Vec<_> = std::mem::take(&mut self.unacknowledged).into_iter().collect();
-        let (connection, acked) = (self.connection, sequences.clone());
-        self.world.log(Some(self.user), What::AckSent { connection, sequences: acked });
-        let sequences = sequences.into_iter().map(|sequence| Sequence::new(sequence.into())).collect();
-        let frame = ClientFrame::Ack { sequences }.to_json();
-        // An ack that goes under is none.
-        let _ = timeout(Duration::from_secs(5), socket.send(Message::text(frame))).await;
+    fn acknowledge(&mut self, outbox: &UnboundedSender<Message>) {
+        let all: Vec<_> = std::mem::take(&mut self.unacknowledged).into_iter().collect();
+        for sequences in all.chunks(ACK_BATCH) {
+            let acked = What::AckSent { connection: self.connection, sequences: sequences.to_vec() };
+            self.world.log(Some(self.user), acked);
+            let sequences = sequences.iter().map(|sequence| Sequence::new((*sequence).into())).collect();
+            // It lives as long as the client.
+            let _ = outbox.send(Message::text(ClientFrame::Ack { sequences }.to_json()));
+        }
     }
 
-    async fn leave(self, mut socket: Socket) {
+    fn farewell(&self) -> Farewell {
         let farewell = self.world.dice.pick([Farewell::Close, Farewell::Drop, Farewell::Freeze]);
         let does = match farewell {
             Farewell::Close => "closes",
@@ -211,12 +237,6 @@ impl Client<'_> {
             Farewell::Freeze => "freezes",
         };
         self.world.log(Some(self.user), What::Client { connection: self.connection, does });
-        match farewell {
-            Farewell::Close => {
-                let _ = timeout(Duration::from_secs(3), socket.close(None)).await;
-            }
-            Farewell::Drop => {}
-            Farewell::Freeze => sleep(self.world.dice.millis(1_000, 40_000)).await,
-        }
+        farewell
     }
 }

@@ -215,7 +215,7 @@ impl<P: dispatcher::ports::Push> dispatcher::ports::Push for Faulty<P> {
             world.log(Some(user_index(user)), What::Fault { port: "push", kind });
         }
         let taken = taken() - before;
-        world.log(Some(user_index(user)), What::Pushed { connection: index, taken, reported });
+        world.log(Some(user_index(user)), What::Pushed { connection: index, frames: count, taken, reported });
         world.pause().await;
         pushed
     }

@@ -14,10 +14,9 @@ const RUN_PORTS: [&str; 7] =
 pub(crate) enum Excuse {
     /// A port that a run of the user uses was in trouble.
     Fault,
-    /// A push ended with less reported than the socket had taken.
-    Misreported,
-    /// A connection of the user was closed.
-    Closed,
+    /// A push to this connection was not reported done, as one that closes does: the run may have had no
+    /// time to wait for the end of its grace, and what the socket took may be pushed again.
+    Unfinished(u32),
     /// The server's clock jumped.
     Jumped,
     /// The process crashed, or was stopped in the middle of a push.
@@ -65,6 +64,7 @@ pub(crate) struct History {
     pub(crate) garbled: Option<u64>,
     /// Takes in their order: when, which notification, by which connection.
     pub(crate) taken: Vec<(u64, u32, u32)>,
+    ends: Vec<u64>,
     pushing: BTreeSet<u32>,
     stopped: bool,
 }
@@ -81,10 +81,24 @@ impl History {
         history
     }
 
-    /// How many excuses of some kinds there are after `from`, up to `to`.
-    pub(crate) fn excuses(&self, from: u64, to: u64, kinds: &[Excuse]) -> usize {
-        let fits = |(at, kind): &&(u64, Excuse)| (from..=to).contains(at) && kinds.contains(kind);
-        self.excuses.iter().filter(fits).count()
+    /// How many excuses there are after `from`, up to `to`, with the crashes or without them. A connection
+    /// that closes is one, however often it was tried.
+    pub(crate) fn excuses(&self, from: u64, to: u64, crashes: bool) -> usize {
+        let mut unfinished = BTreeSet::new();
+        let counts = |(at, excuse): &&(u64, Excuse)| {
+            (from..=to).contains(at)
+                && match excuse {
+                    Excuse::Crashed => crashes,
+                    Excuse::Unfinished(connection) => unfinished.insert(*connection),
+                    Excuse::Fault | Excuse::Jumped => true,
+                }
+        };
+        self.excuses.iter().filter(counts).count()
+    }
+
+    /// Whether no process was there, or none that listened, at some time after `from`, up to `to`.
+    pub(crate) fn was_down(&self, from: u64, to: u64) -> bool {
+        self.ends.iter().any(|at| (from..=to).contains(at))
     }
 
     fn life(&mut self, number: u32) -> &mut Life {
@@ -107,6 +121,7 @@ impl History {
                     }
                 }
                 self.stopped = *end == End::Stop;
+                self.ends.push(at);
             }
             What::Jumped(_) => self.excuses.push((at, Excuse::Jumped)),
             What::Stored { number, sequence, expires_at, .. } => {
@@ -129,11 +144,9 @@ impl History {
             What::Closed { connection } => {
                 let link = self.link(*connection);
                 link.closed = link.closed.or(Some(at));
-                self.excuses.push((at, Excuse::Closed));
             }
             What::Client { connection, does: "is refused" | "finds its row gone" } => {
                 self.link(*connection).closed = Some(at);
-                self.excuses.push((at, Excuse::Closed));
             }
             What::Taken { connection, items } => {
                 for (number, sequence) in items {
@@ -153,10 +166,10 @@ impl History {
                 }
             }
             What::Pushing { connection, .. } => _ = self.pushing.insert(*connection),
-            What::Pushed { connection, taken, reported } => {
+            What::Pushed { connection, frames, taken: _, reported } => {
                 self.pushing.remove(connection);
-                if taken > reported {
-                    self.excuses.push((at, Excuse::Misreported));
+                if reported < frames {
+                    self.excuses.push((at, Excuse::Unfinished(*connection)));
                 }
             }
             What::Fault { port, .. } if RUN_PORTS.contains(port) => self.excuses.push((at, Excuse::Fault)),

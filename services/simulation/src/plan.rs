@@ -210,7 +210,8 @@ fn limits(dice: &Dice) -> connections::Limits {
         keepalive: dice.hits(800).then(|| seconds(5, 30)),
         max_age: dice.hits(150).then(|| seconds(10, 60)),
         idle_timeout: dice.hits(150).then(|| seconds(10, 60)),
-        max_frame_bytes: dice.pick([300, 32 * 1024, 128 * 1024]),
+        // An ack has to fit into a frame.
+        max_frame_bytes: dice.pick([2_048, 32 * 1024, 128 * 1024]),
         ..connections::Limits::default()
     }
 }

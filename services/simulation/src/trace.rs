@@ -121,6 +121,8 @@ pub enum What {
     Pushed {
         /// To which connection.
         connection: u32,
+        /// How many frames there were.
+        frames: usize,
         /// How many frames its socket took meanwhile.
         taken: usize,
         /// How many are reported.
@@ -251,8 +253,8 @@ impl fmt::Display for What {
             Self::Client { connection, does } => write!(f, "c{connection}'s client {does}"),
             Self::Closed { connection } => write!(f, "c{connection} is closed"),
             Self::Pushing { connection, frames } => write!(f, "pushing {frames} frames to c{connection}"),
-            Self::Pushed { connection, taken, reported } => {
-                write!(f, "pushed to c{connection}: {reported} reported, {taken} taken")
+            Self::Pushed { connection, frames, taken, reported } => {
+                write!(f, "pushed to c{connection}: of {frames}, {reported} reported and {taken} taken")
             }
             Self::Called(port) => write!(f, "{port}"),
             Self::Fault { port, kind } => write!(f, "FAULT: {port} {}", kind.name()),

@@ -12,12 +12,16 @@ fn every_seed_keeps_every_promise() {
     if let Some((seed, broken)) = found.broken {
         let finished = run(seed, None).unwrap();
         let story: Vec<_> = finished.trace.story(Some(broken.user)).collect();
-        panic!("{}\nseed {seed}: {broken}\nagain with: scripts/simulate --seed {seed} --story", story.join("\n"));
+        panic!(
+            "{}\nseed {seed}: {broken}\nagain with: scripts/simulate --seed {seed} --story",
+            story.join("\n")
+        );
     }
     // Worlds in which nothing happens keep every promise.
     let tally = found.tally;
     assert_eq!(tally.worlds, SEEDS);
-    let counts = [tally.crashes, tally.stops, tally.jumps, tally.slow_commits, tally.poisoned, tally.lost_requests];
+    let counts =
+        [tally.crashes, tally.stops, tally.jumps, tally.slow_commits, tally.poisoned, tally.lost_requests];
     let faults = [FaultKind::Before, FaultKind::After, FaultKind::Partly, FaultKind::Slow];
     let faults = faults.map(|kind| tally.faults.get(&kind).copied().unwrap_or(0));
     assert!(counts.iter().chain(&faults).all(|count| *count >= SEEDS / 20), "{tally:?}");
