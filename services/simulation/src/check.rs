@@ -193,7 +193,10 @@ impl Subject<'_> {
             return None;
         }
         self.history.lives.iter().find_map(|(number, life)| {
-            let (first, _) = life.takes.first()?;
+            let (first, taker) = life.takes.first()?;
+            if self.history.was_given_up(*taker, *first) {
+                return None;
+            }
             let late = |(at, connection): &&(u64, u32)| {
                 let began = self.history.links.get(connection).map_or(0, |link| link.began);
                 began > *first && self.history.excuses(*first, *at, true) == 0

@@ -96,6 +96,12 @@ impl History {
         self.excuses.iter().filter(counts).count()
     }
 
+    /// Whether a push to a connection had ended without being done by then: what its socket still takes
+    /// after that does not count as delivered.
+    pub(crate) fn was_given_up(&self, connection: u32, by: u64) -> bool {
+        self.excuses.iter().any(|(at, excuse)| *at <= by && *excuse == Excuse::Unfinished(connection))
+    }
+
     /// Whether no process was there, or none that listened, at some time after `from`, up to `to`.
     pub(crate) fn was_down(&self, from: u64, to: u64) -> bool {
         self.ends.iter().any(|at| (from..=to).contains(at))
