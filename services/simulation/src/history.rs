@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::End;
 use crate::trace::{Event, What};
+use crate::world::server_time;
 
 /// The ports whose trouble makes a run fail, and so be repeated.
 const RUN_PORTS: [&str; 7] =
@@ -40,6 +41,8 @@ pub(crate) struct Life {
     pub(crate) takes: Vec<(u64, u32)>,
     /// When it was read first.
     pub(crate) read_at: Option<u64>,
+    /// When a socket took it although it had expired when its run began.
+    pub(crate) late_at: Option<u64>,
 }
 
 /// A connection's life.
@@ -65,6 +68,8 @@ pub(crate) struct History {
     /// Takes in their order: when, which notification, by which connection.
     pub(crate) taken: Vec<(u64, u32, u32)>,
     ends: Vec<u64>,
+    /// When connections were listed last: a run looks at expiry dates after that.
+    listed: u64,
     pushing: BTreeSet<u32>,
     stopped: bool,
 }
@@ -154,11 +159,17 @@ impl History {
             What::Client { connection, does: "is refused" | "finds its row gone" } => {
                 self.link(*connection).closed = Some(at);
             }
+            What::Called("list connections") => self.listed = at,
             What::Taken { connection, items } => {
+                let given_up = self.was_given_up(*connection, at);
+                let begun = server_time(self.listed);
                 for (number, sequence) in items {
                     self.taken.push((at, *number, *connection));
                     let life = self.life(*number);
                     life.takes.push((at, *connection));
+                    if !given_up && life.expires_at.is_some_and(|over| over < begun) {
+                        life.late_at = life.late_at.or(Some(at));
+                    }
                     if let Some(sequence) = sequence {
                         life.is(*sequence, at);
                     }

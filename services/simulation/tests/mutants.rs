@@ -6,42 +6,52 @@ use simulation::{Mutant, Promise, check, run};
 /// How many seeds a defect may stay hidden in.
 const SEEDS: u64 = 60;
 
-/// The promises that a defect was seen to break, up to the first that was expected of it.
-fn seen(mutant: Mutant, expected: &[Promise]) -> Vec<Promise> {
+/// What is looked for when a world has a defect.
+const fn breaks(mutant: Mutant) -> &'static [Promise] {
+    use Promise::{
+        AcceptedOnce, InOrder, MailboxEmpties, NoNeedlessRepeat, NobodyDelayed, NotAfterExpiry, NothingLost,
+        NothingStranded,
+    };
+    match mutant {
+        Mutant::AcceptNotStored | Mutant::LosesPut | Mutant::SwallowsPush | Mutant::SettlesFailures => {
+            &[NothingLost]
+        }
+        Mutant::CrashTakesBack => &[NothingLost, AcceptedOnce],
+        Mutant::RetryAcceptedTwice => &[AcceptedOnce],
+        Mutant::LosesDelete => &[MailboxEmpties, NoNeedlessRepeat],
+        Mutant::LosesMark | Mutant::DeniesPush => &[NoNeedlessRepeat],
+        Mutant::LosesAck => &[MailboxEmpties],
+        Mutant::SkipsRow | Mutant::TwoRuns => &[InOrder],
+        Mutant::ForgetsExpiry => &[NotAfterExpiry],
+        Mutant::StaleList | Mutant::NoReplay => &[NothingStranded, NobodyDelayed],
+        Mutant::LosesReplayEntry => &[NothingStranded],
+        Mutant::OneRunAtATime => &[NobodyDelayed],
+    }
+}
+
+/// The first seed that shows a defect as it is to be shown, and what others showed.
+fn hunt(mutant: Mutant) -> Result<u64, Vec<String>> {
     let mut seen = Vec::new();
     for seed in 0..SEEDS {
-        if let Some(broken) = check(&run(seed, Some(mutant)).unwrap()) {
-            seen.push(broken.promise);
-            if expected.contains(&broken.promise) {
-                break;
-            }
+        match check(&run(seed, Some(mutant)).unwrap()) {
+            Some(broken) if breaks(mutant).contains(&broken.promise) => return Ok(seed),
+            Some(broken) => seen.push(broken.to_string()),
+            None => {}
         }
     }
-    seen
+    Err(seen)
 }
 
 #[test]
 fn every_defect_is_found() {
-    for mutant in Mutant::ALL {
-        let expected: &[Promise] = match mutant {
-            Mutant::AcceptNotStored | Mutant::LosesPut | Mutant::SwallowsPush | Mutant::SettlesFailures => {
-                &[Promise::NothingLost]
-            }
-            Mutant::CrashTakesBack => &[Promise::NothingLost, Promise::AcceptedOnce],
-            Mutant::RetryAcceptedTwice => &[Promise::AcceptedOnce],
-            Mutant::LosesDelete => &[Promise::MailboxEmpties, Promise::NoNeedlessRepeat],
-            Mutant::LosesMark | Mutant::DeniesPush => &[Promise::NoNeedlessRepeat],
-            Mutant::LosesAck => &[Promise::MailboxEmpties],
-            Mutant::SkipsRow | Mutant::TwoRuns => &[Promise::InOrder],
-            Mutant::ForgetsExpiry => &[Promise::NotAfterExpiry],
-            Mutant::StaleList | Mutant::NoReplay => {
-                &[Promise::NothingStranded, Promise::NobodyDelayed, Promise::MailboxEmpties]
-            }
-            Mutant::LosesReplayEntry => &[Promise::NothingStranded, Promise::NobodyDelayed],
-            Mutant::OneRunAtATime => &[Promise::NobodyDelayed],
-        };
-        let seen = seen(mutant, expected);
-        let found = seen.last().is_some_and(|last| expected.contains(last));
-        assert!(found, "{mutant:?} is not found: {seen:?}");
+    let hunts = std::thread::scope(|scope| {
+        let hunts = Mutant::ALL.map(|mutant| (mutant, scope.spawn(move || hunt(mutant))));
+        hunts.map(|(mutant, hunt)| (mutant, hunt.join().unwrap()))
+    });
+    for (mutant, hunt) in &hunts {
+        println!("{mutant:?}: {hunt:?}");
+    }
+    for (mutant, hunt) in hunts {
+        assert!(hunt.is_ok(), "{mutant:?} is not found");
     }
 }
