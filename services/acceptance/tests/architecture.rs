@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 const SERVICES: [&str; 4] = ["auth-token", "dispatcher", "replayer", "ws-edge"];
 
 /// The only crates that may see several services: they put them together.
-const COMPOSITIONS: [&str; 4] = ["acceptance", "model", "shared-conformance", "tidings"];
+const COMPOSITIONS: [&str; 5] = ["acceptance", "model", "shared-conformance", "simulation", "tidings"];
 
 fn metadata() -> Metadata {
     MetadataCommand::new().exec().expect("cargo metadata runs in the workspace")

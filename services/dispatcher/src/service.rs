@@ -9,7 +9,7 @@ use contract_frames_v1::{encode_batch, encode_single};
 use contract_notifications_v1::{Notification, Replay, Timestamp, UserId};
 use futures_util::future::join_all;
 use shared_ports::{Clock, PortError};
-use shared_retry::RetryPolicy;
+use shared_retry::{Chance, RetryPolicy, ThreadChance};
 
 use crate::core::batch::item;
 use crate::core::run::{
@@ -38,7 +38,7 @@ impl Default for Settings {
 
 /// The dispatcher over its ports.
 #[derive(Debug, Clone)]
-pub struct Dispatcher<C, M, P, Q, K> {
+pub struct Dispatcher<C, M, P, Q, K, R = ThreadChance> {
     /// The Connections table.
     pub connections: C,
     /// The mailboxes.
@@ -49,11 +49,21 @@ pub struct Dispatcher<C, M, P, Q, K> {
     pub queue: Q,
     /// The time.
     pub clock: K,
+    /// The jitter of its delays.
+    pub chance: R,
     /// How it works.
     pub settings: Settings,
 }
 
-impl<C: Connections, M: Mailbox, P: Push, Q: ReplayQueue, K: Clock> Dispatcher<C, M, P, Q, K> {
+impl<C, M, P, Q, K, R> Dispatcher<C, M, P, Q, K, R>
+where
+    C: Connections,
+    M: Mailbox,
+    P: Push,
+    Q: ReplayQueue,
+    K: Clock,
+    R: Chance,
+{
     /// Decides and does what becomes of the consecutive entries of one user.
     ///
     /// There must be no other run of this user at the same time: the queue's message group sees to that.
@@ -108,7 +118,7 @@ impl<C: Connections, M: Mailbox, P: Push, Q: ReplayQueue, K: Clock> Dispatcher<C
             }
             Command::Push(orders) => Event::Pushed(self.push_all(user, &orders).await),
             Command::Wait { attempt } => {
-                let delay = self.settings.retry.delay(attempt);
+                let delay = self.chance.delay(&self.settings.retry, attempt);
                 if self.clock.now().plus(delay) > deadline {
                     return Ok(Event::OutOfTime);
                 }

@@ -2,11 +2,10 @@
 //! process.
 
 use std::future::Future;
-use std::time::Duration;
 
 use contract_notifications_v1::{Replay, Sequence, UserId};
 use shared_ports::PortError;
-use shared_retry::RetryPolicy;
+pub use shared_retry::ThreadChance;
 use uuid::Uuid;
 
 /// Some keys of a mailbox.
@@ -55,24 +54,14 @@ pub trait ReplayQueue: Send + Sync {
 }
 
 /// Where chance comes from, so that a simulation can decide it.
-pub trait Chance: Send + Sync {
+pub trait Chance: shared_retry::Chance {
     /// A random deduplication ID.
     fn deduplication_id(&self) -> Uuid;
-
-    /// The delay after `attempt` failures (the first is 0).
-    fn delay(&self, policy: &RetryPolicy, attempt: u32) -> Duration;
 }
 
-/// The thread's random numbers: UUIDv4 and full jitter.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ThreadChance;
-
+/// UUIDv4.
 impl Chance for ThreadChance {
     fn deduplication_id(&self) -> Uuid {
         Uuid::new_v4()
-    }
-
-    fn delay(&self, policy: &RetryPolicy, attempt: u32) -> Duration {
-        policy.delay(attempt)
     }
 }

@@ -95,6 +95,11 @@ impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: Chance> Replayer<M, Q, K, R> {
         Self { mailbox, queue, clock, chance, config }
     }
 
+    /// Where its chance comes from.
+    pub const fn chance(&self) -> &R {
+        &self.chance
+    }
+
     /// Puts a replay entry on the queue for every row of the user's mailbox. Is over by `deadline`.
     ///
     /// # Errors

@@ -39,7 +39,9 @@ impl Chance for &Counted {
     fn deduplication_id(&self) -> Uuid {
         Uuid::from_u128(self.0.fetch_add(1, Ordering::SeqCst).into())
     }
+}
 
+impl shared_retry::Chance for &Counted {
     fn delay(&self, policy: &RetryPolicy, attempt: u32) -> Duration {
         policy.bound(attempt)
     }

@@ -10,6 +10,7 @@ use dispatcher::Dispatcher;
 use metrics_exporter_prometheus::PrometheusHandle;
 use replayer::{Replayer, ReplayerConfig};
 use shared_ports::SystemClock;
+use shared_retry::ThreadChance;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
@@ -96,6 +97,7 @@ impl App {
             push: registry.clone(),
             queue: store.clone(),
             clock,
+            chance: ThreadChance,
             settings: config.dispatcher.settings(),
         });
         let workers =

@@ -1,7 +1,7 @@
 //! What runs all the time: the dispatcher over the store's queue, and the replayer over the inserts of
 //! connections.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,10 +11,12 @@ use contract_connections_v1::ConnectionKey;
 use contract_notifications_v1::{Timestamp, UserId};
 use dispatcher::Dispatcher;
 use dispatcher::ports::{Connections, Mailbox, Push, ReplayQueue};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use replayer::Replayer;
-use replayer::ports::{Chance, MailboxKeys};
+use replayer::ports::MailboxKeys;
 use shared_ports::Clock;
-use shared_retry::RetryPolicy;
+use shared_retry::{Chance, RetryPolicy};
 use tokio::sync::mpsc;
 
 use crate::storage::{Received, Store};
@@ -50,9 +52,9 @@ const RECORDS_AT_ONCE: usize = 1_000;
 
 /// Dispatches what the store queues, different users at the same time, until `shutdown` is over; then lets
 /// the runs in flight finish. Those that take too long are given up: their entries stay on disk.
-pub async fn run_dispatcher<C, M, P, Q, K>(
+pub async fn run_dispatcher<C, M, P, Q, K, R>(
     store: Store<K>,
-    dispatcher: Arc<Dispatcher<C, M, P, Q, K>>,
+    dispatcher: Arc<Dispatcher<C, M, P, Q, K, R>>,
     settings: WorkerSettings,
     shutdown: impl Future<Output = ()> + Send,
 ) where
@@ -61,6 +63,7 @@ pub async fn run_dispatcher<C, M, P, Q, K>(
     P: Push + 'static,
     Q: ReplayQueue + 'static,
     K: Clock + 'static,
+    R: Chance + 'static,
 {
     let mut shutdown = pin!(shutdown);
     // Every run has a sender: when all are gone, so are the runs.
@@ -84,8 +87,8 @@ pub async fn run_dispatcher<C, M, P, Q, K>(
     }
 }
 
-async fn run<C, M, P, Q, K>(
-    dispatcher: Arc<Dispatcher<C, M, P, Q, K>>,
+async fn run<C, M, P, Q, K, R>(
+    dispatcher: Arc<Dispatcher<C, M, P, Q, K, R>>,
     mut received: Received<K>,
     budget: Duration,
     running: mpsc::Sender<()>,
@@ -95,12 +98,22 @@ async fn run<C, M, P, Q, K>(
     P: Push,
     Q: ReplayQueue,
     K: Clock,
+    R: Chance,
 {
     let deadline = dispatcher.clock.now().plus(budget);
     let entries = received.take_entries();
     let report = dispatcher.dispatch(received.user(), entries, deadline).await;
     received.settle(&report.outcomes);
     drop(running);
+}
+
+/// A user's replay that is under way.
+struct Replaying {
+    key: ConnectionKey,
+    /// How often it failed before.
+    attempts: u32,
+    /// Another connection appeared since it began, perhaps too late for it.
+    again: bool,
 }
 
 /// A replay that failed.
@@ -111,7 +124,8 @@ struct Failed {
 }
 
 /// Replays the mailboxes of users whose connections appear, until `shutdown` is over or nobody sends any
-/// more. A replay that fails is tried again until it succeeds, as a stream would.
+/// more. A replay that fails is tried again until it succeeds, as a stream would. Each user's goes on by
+/// itself: a mailbox that does not answer holds up nobody else's.
 pub async fn run_replayer<M, Q, K, R>(
     mut inserted: mpsc::UnboundedReceiver<ConnectionKey>,
     replayer: Arc<Replayer<M, Q, K, R>>,
@@ -122,12 +136,20 @@ pub async fn run_replayer<M, Q, K, R>(
     M: MailboxKeys,
     Q: replayer::ports::ReplayQueue,
     K: Clock,
-    R: Chance,
+    R: replayer::ports::Chance,
 {
     let mut shutdown = pin!(shutdown);
-    let mut failed: HashMap<UserId, Failed> = HashMap::new();
+    let replayer = &*replayer;
+    let replay = |user: UserId, deadline: Timestamp| async move {
+        let outcome = replayer.replay(&user, deadline).await;
+        (user, outcome)
+    };
+    let mut running = FuturesUnordered::new();
+    let mut under_way: HashMap<UserId, Replaying> = HashMap::new();
+    let mut failed: BTreeMap<UserId, Failed> = BTreeMap::new();
     let mut records = Vec::new();
-    loop {
+    let mut is_open = true;
+    while is_open || !running.is_empty() {
         let next = failed.values().map(|failed| failed.again_at).min();
         let retry = async {
             match next {
@@ -138,26 +160,34 @@ pub async fn run_replayer<M, Q, K, R>(
         tokio::select! {
             biased;
             () = &mut shutdown => break,
-            count = inserted.recv_many(&mut records, RECORDS_AT_ONCE) => if count == 0 { break },
+            Some((user, outcome)) = running.next() => {
+                let Some(Replaying { key, attempts, again }) = under_way.remove(&user) else { continue };
+                if again {
+                    records.push(key.clone());
+                }
+                if let Err(error) = outcome {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(error, "a mailbox could not be requeued and is tried again");
+                    let again_at = clock.now().plus(replayer.chance().delay(&settings.replay_retry, attempts));
+                    let attempts = attempts.saturating_add(1);
+                    failed.insert(user, Failed { key, attempts, again_at });
+                }
+            }
+            count = inserted.recv_many(&mut records, RECORDS_AT_ONCE), if is_open => is_open = count > 0,
             () = retry => {}
         }
         let now = clock.now();
         let due = failed.values().filter(|failed| failed.again_at <= now);
         records.extend(due.map(|failed| failed.key.clone()));
-        let work = replayer.replay_batch(&records, now.plus(settings.replay_budget));
-        let positions = tokio::select! {
-            biased;
-            () = &mut shutdown => break,
-            positions = work => positions,
-        };
-        let mut positions = positions.into_iter().peekable();
-        for (position, key) in records.drain(..).enumerate() {
-            let attempts = failed.remove(&key.user_id).map_or(0, |failed| failed.attempts);
-            if positions.next_if_eq(&position).is_some() {
-                let again_at = clock.now().plus(settings.replay_retry.delay(attempts));
-                let attempts = attempts.saturating_add(1);
-                failed.insert(key.user_id.clone(), Failed { key, attempts, again_at });
+        for key in records.drain(..) {
+            if let Some(replaying) = under_way.get_mut(&key.user_id) {
+                replaying.again = true;
+                continue;
             }
+            let attempts = failed.remove(&key.user_id).map_or(0, |failed| failed.attempts);
+            let user = key.user_id.clone();
+            under_way.insert(user.clone(), Replaying { key, attempts, again: false });
+            running.push(replay(user, now.plus(settings.replay_budget)));
         }
     }
 }

@@ -14,6 +14,8 @@ mod end_to_end;
 mod model;
 #[path = "conformance/queue.rs"]
 mod queue;
+#[path = "conformance/replays.rs"]
+mod replays;
 #[path = "conformance/support.rs"]
 mod support;
 

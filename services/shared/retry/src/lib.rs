@@ -10,6 +10,22 @@ use std::time::Duration;
 use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff as _;
 
+/// Where the jitter comes from, so that a simulation can decide it.
+pub trait Chance: Send + Sync {
+    /// The delay after `attempt` failures (the first is 0).
+    fn delay(&self, policy: &RetryPolicy, attempt: u32) -> Duration;
+}
+
+/// The thread's random numbers: full jitter.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ThreadChance;
+
+impl Chance for ThreadChance {
+    fn delay(&self, policy: &RetryPolicy, attempt: u32) -> Duration {
+        policy.delay(attempt)
+    }
+}
+
 /// How delays grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RetryPolicy {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use contract_connections_v1::Connection;
+use contract_connections_v1::{Connection, ConnectionId};
 use contract_notifications_v1::Timestamp;
 
 use super::outbox::Outbox;
@@ -70,6 +70,11 @@ impl Entry {
 
     pub(super) fn active_at(&self) -> Timestamp {
         Timestamp::from_millis(self.active.load(Ordering::Relaxed))
+    }
+
+    /// Sorts connections: the oldest first.
+    pub(super) fn order(&self) -> (Timestamp, &ConnectionId) {
+        (self.row.connected_at, &self.row.connection_id)
     }
 
     /// Whether its socket is open.

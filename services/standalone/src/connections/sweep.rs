@@ -40,19 +40,24 @@ impl Registry {
     /// gone, stuck, idle or too old.
     pub fn sweep(&self, now: Timestamp) {
         self.0.now.fetch_max(now.millis(), Ordering::Relaxed);
-        let mut ending = Vec::new();
-        self.0.table.for_each(|entry| match due(entry, &self.0.limits, now) {
-            None => {}
-            Some(Due::Ping) => {
-                entry.pinged.store(now.millis(), Ordering::Relaxed);
-                entry.outbox.ping();
+        let mut found = Vec::new();
+        self.0
+            .table
+            .for_each(|entry| found.extend(due(entry, &self.0.limits, now).map(|due| (entry.clone(), due))));
+        // Not in the order of a hash, which no two processes have in common.
+        found.sort_unstable_by(|(a, _), (b, _)| a.order().cmp(&b.order()));
+        for (entry, due) in found {
+            match due {
+                Due::Ping => {
+                    entry.pinged.store(now.millis(), Ordering::Relaxed);
+                    entry.outbox.ping();
+                }
+                Due::End(end, why) => {
+                    metrics::counter!("tidings_connections_ended_total", "reason" => why).increment(1);
+                    tracing::debug!(connection = %entry.row.connection_id, reason = why, "connection ended");
+                    self.retire(&entry, end);
+                }
             }
-            Some(Due::End(end, why)) => ending.push((entry.clone(), end, why)),
-        });
-        for (entry, end, why) in ending {
-            metrics::counter!("tidings_connections_ended_total", "reason" => why).increment(1);
-            tracing::debug!(connection = %entry.row.connection_id, reason = why, "connection ended");
-            self.retire(&entry, end);
         }
         lock(&self.0.closing).retain(|(since, entry)| {
             // Nobody else holds the entry of a socket that is closed.

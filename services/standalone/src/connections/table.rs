@@ -98,9 +98,11 @@ impl Table {
         }
     }
 
+    /// All connections, the oldest first.
     pub(super) fn entries(&self) -> Vec<Arc<Entry>> {
         let mut entries = Vec::new();
         self.for_each(|entry| entries.push(entry.clone()));
+        entries.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
         entries
     }
 }

@@ -1,14 +1,18 @@
 //! The thread that writes: everything that waits goes into one commit.
+//!
+//! Its pauses are kept by tokio's clock: that is the machine's monotonic one, which no correction of the
+//! time of day disturbs, except where a simulation has paused it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use contract_notifications_v1::Timestamp;
 use fjall::{PersistMode, Slice};
 use metrics::{counter, gauge, histogram};
 use shared_ports::Clock;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::Accepted;
 use super::codec::{Seq, row_key_into, sequence};
@@ -67,8 +71,8 @@ pub(super) struct Committer<K> {
     marked_at: Option<Instant>,
 }
 
-/// Leaves nobody waiting for a thread that is gone.
-struct Abandon<K>(Arc<Core<K>>);
+/// Leaves nobody waiting for a committer that is gone.
+pub(super) struct Abandon<K>(pub(super) Arc<Core<K>>);
 
 impl<K> Drop for Abandon<K> {
     fn drop(&mut self) {
@@ -101,21 +105,31 @@ impl<K: Clock> Committer<K> {
         }
     }
 
+    pub(super) const fn core(&self) -> &Arc<Core<K>> {
+        &self.core
+    }
+
     /// Works until the inbox is closed and empty; then closes the engine.
     pub(super) fn run(mut self) {
-        let core = Arc::clone(&self.core);
-        let abandon = Abandon(Arc::clone(&core));
-        loop {
-            let work = core.inbox.take(core.settings.commit_entries, self.patience());
-            let over = work.closing && work.is_empty();
-            *lock(&core.writing_since) = Some(Instant::now());
-            self.cycle(work);
-            *lock(&core.writing_since) = None;
-            if over {
-                break;
-            }
-        }
-        match core.engine.get().map(|engine| engine.sync()) {
+        let abandon = Abandon(Arc::clone(&self.core));
+        while self.step(self.patience()) {}
+        self.finish(abandon);
+    }
+
+    /// Makes one commit of what waits, which is waited for at most for `patience`. False when the inbox is
+    /// closed and was empty.
+    pub(super) fn step(&mut self, patience: Duration) -> bool {
+        let work = self.core.inbox.take(self.core.settings.commit_entries, patience);
+        let over = work.closing && work.is_empty();
+        *lock(&self.core.writing_since) = Some(Instant::now());
+        self.cycle(work);
+        *lock(&self.core.writing_since) = None;
+        !over
+    }
+
+    /// Makes everything durable and closes the engine.
+    pub(super) fn finish(mut self, abandon: Abandon<K>) {
+        match self.core.engine.get().map(|engine| engine.sync()) {
             Some(Ok(())) if self.broken.is_none() => {
                 self.synced();
                 self.sync_mark();
@@ -127,12 +141,13 @@ impl<K: Clock> Committer<K> {
             _ => {}
         }
         drop(abandon);
-        if !core.engine.close(READERS) {
+        if !self.core.engine.close(READERS) {
             tracing::warn!("the store is being read while it is closed");
         }
     }
 
-    fn patience(&self) -> Duration {
+    /// How long there is nothing to do unless something comes.
+    pub(super) fn patience(&self) -> Duration {
         if self.broken.is_some() {
             return self.pause;
         }

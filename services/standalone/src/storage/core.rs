@@ -7,10 +7,10 @@ use std::hash::BuildHasher as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use contract_notifications_v1::{Timestamp, UserId};
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 
 use super::codec::Seq;
 use super::engine::{Engine, EngineCell};

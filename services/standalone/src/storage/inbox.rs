@@ -1,12 +1,16 @@
 //! What waits for the committer.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use contract_notifications_v1::{Notification, UserId};
 use fjall::Slice;
 use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
 
 use super::Accepted;
 use super::codec::Seq;
@@ -76,6 +80,8 @@ struct Waiting {
     deletes_since: Option<Instant>,
     writes: VecDeque<Write>,
     closing: bool,
+    /// The task that waits for work, where no thread does.
+    task: Option<Waker>,
 }
 
 /// What waits for the committer.
@@ -105,8 +111,7 @@ impl Inbox {
             return false;
         }
         push(&mut waiting);
-        drop(waiting);
-        self.arrived.notify_one();
+        self.arrived(waiting);
         true
     }
 
@@ -116,14 +121,24 @@ impl Inbox {
         // One that waits for work must learn of the first; the others it finds when their time has come.
         if waiting.deletes_since.is_none() {
             waiting.deletes_since = Some(Instant::now());
-            drop(waiting);
-            self.arrived.notify_one();
+            self.arrived(waiting);
         }
     }
 
     pub(super) fn close(&self) {
-        lock(&self.waiting).closing = true;
+        let mut waiting = lock(&self.waiting);
+        waiting.closing = true;
+        self.arrived(waiting);
+    }
+
+    /// Wakes whoever waits for work.
+    fn arrived(&self, mut waiting: MutexGuard<'_, Waiting>) {
+        let task = waiting.task.take();
+        drop(waiting);
         self.arrived.notify_one();
+        if let Some(task) = task {
+            task.wake();
+        }
     }
 
     /// Closes the inbox for want of a committer: whoever waits gets no answer any more.
@@ -137,23 +152,48 @@ impl Inbox {
         let start = Instant::now();
         let mut waiting = lock(&self.waiting);
         loop {
-            let due = waiting.deletes_since.map(|since| DELETE_DELAY.saturating_sub(since.elapsed()));
-            let now = waiting.closing
-                || !waiting.accepts.is_empty()
-                || !waiting.writes.is_empty()
-                || due.is_some_and(|due| due.is_zero());
-            let left = patience.saturating_sub(start.elapsed());
-            if now || left.is_zero() {
+            let left = waiting.patience(patience.saturating_sub(start.elapsed()));
+            if left.is_zero() {
                 break;
             }
-            let timeout = due.map_or(left, |due| due.min(left));
-            waiting = self.arrived.wait_timeout(waiting, timeout).unwrap_or_else(PoisonError::into_inner).0;
+            waiting = self.arrived.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         waiting.take(entries)
+    }
+
+    /// Waits for work as [`Inbox::take`] does, without a thread of its own.
+    pub(super) async fn wait(&self, patience: Duration) {
+        let end = Instant::now() + patience;
+        let mut timer = pin!(sleep_until(end));
+        poll_fn(|cx| {
+            loop {
+                let mut waiting = lock(&self.waiting);
+                let left = waiting.patience(end.saturating_duration_since(Instant::now()));
+                if left.is_zero() {
+                    return Poll::Ready(());
+                }
+                waiting.task = Some(cx.waker().clone());
+                drop(waiting);
+                timer.as_mut().reset(Instant::now() + left);
+                if timer.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await;
     }
 }
 
 impl Waiting {
+    /// How long the committer may still wait for more, at most `patience`.
+    fn patience(&self, patience: Duration) -> Duration {
+        if self.closing || !self.accepts.is_empty() || !self.writes.is_empty() {
+            return Duration::ZERO;
+        }
+        let due = self.deletes_since.map(|since| DELETE_DELAY.saturating_sub(since.elapsed()));
+        due.map_or(patience, |due| due.min(patience))
+    }
+
     fn take(&mut self, entries: usize) -> Work {
         let accepts = take_about(&mut self.accepts, entries, |accept| accept.items.len());
         let deletes = take_about(&mut self.deletes, entries, |deletes| deletes.seqs.len());

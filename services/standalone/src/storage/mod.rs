@@ -26,6 +26,7 @@ mod opening;
 mod queue;
 mod repair;
 mod settings;
+mod steps;
 mod table;
 mod user;
 
@@ -48,6 +49,7 @@ pub use inspect::Damage;
 pub use queue::Received;
 pub use repair::{Check, Repaired, Unreadable, check, repair};
 pub use settings::{Durability, StorageSettings};
+pub use steps::CommitSteps;
 pub use table::{Table, TableRow};
 
 use self::codec::Seq;
@@ -148,6 +150,36 @@ impl<K: Clock + 'static> Store<K> {
     /// # Errors
     /// [`OpenError`] saying who or what is in the way.
     pub fn open(directory: &Path, settings: StorageSettings, clock: K) -> Result<Self, OpenError> {
+        let (committer, lock) = Self::load(directory, settings, clock)?;
+        let core = Arc::clone(committer.core());
+        let thread = std::thread::Builder::new()
+            .name("tidings-commit".to_owned())
+            .spawn(move || committer.run())
+            .map_err(OpenError::Thread)?;
+        Ok(Self { handle: Arc::new(Handle { core, committer: Mutex::new(Some(thread)), _lock: lock }) })
+    }
+
+    /// Opens or creates the store without a thread: it writes when the [`CommitSteps`] are told to.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_stepped(
+        directory: &Path,
+        settings: StorageSettings,
+        clock: K,
+    ) -> Result<(Self, CommitSteps<K>), OpenError> {
+        let (committer, lock) = Self::load(directory, settings, clock)?;
+        let core = Arc::clone(committer.core());
+        let store = Self { handle: Arc::new(Handle { core, committer: Mutex::new(None), _lock: lock }) };
+        Ok((store, CommitSteps::new(committer)))
+    }
+
+    /// Takes the directory and reads what is needed of what is there.
+    fn load(
+        directory: &Path,
+        settings: StorageSettings,
+        clock: K,
+    ) -> Result<(Committer<K>, opening::Lock), OpenError> {
         let lock = opening::lock(directory)?;
         if !inspect::is_there(directory) {
             opening::create(directory, &settings)?;
@@ -162,12 +194,7 @@ impl<K: Clock + 'static> Store<K> {
             .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;
         let core = Arc::new(Core::new(directory.to_owned(), settings, clock, head.next, dead_letters));
         core.engine.set(engine);
-        let committer = Committer::new(Arc::clone(&core), dedup, head, mark, stale);
-        let thread = std::thread::Builder::new()
-            .name("tidings-commit".to_owned())
-            .spawn(move || committer.run())
-            .map_err(OpenError::Thread)?;
-        Ok(Self { handle: Arc::new(Handle { core, committer: Mutex::new(Some(thread)), _lock: lock }) })
+        Ok((Committer::new(core, dedup, head, mark, stale), lock))
     }
 
     fn core(&self) -> &Arc<Core<K>> {

@@ -12,6 +12,7 @@ use dispatcher::ports::{Connections, Mailbox as _, PageQuery, Push, Pushed};
 use replayer::{Replayer, ReplayerConfig};
 use shared_conformance::{connection, user};
 use shared_ports::{PortError, SystemClock};
+use shared_retry::ThreadChance;
 use tidings::storage::{LastKey, StorageSettings, Store};
 use tidings::workers::{WorkerSettings, run_dispatcher, run_replayer};
 use tokio::sync::{mpsc, oneshot};
@@ -87,6 +88,7 @@ fn start(settings: StorageSettings) -> Running {
         push: world.clone(),
         queue: store.clone(),
         clock: SystemClock,
+        chance: ThreadChance,
         settings: dispatcher::Settings::default(),
     });
     let replayer =

@@ -1,0 +1,252 @@
+//! The ports of the services, as a troubled world offers them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use contract_connections_v1::{Connection, ConnectionId, ConnectionKey};
+use contract_notifications_v1::{Replay, Sequence, Timestamp, UserId};
+use dispatcher::ports::{MailboxRow, Page, PageQuery, PushError, Pushed};
+use replayer::ports::{KeyPage, ReplayEntry};
+use shared_ports::PortError;
+
+use crate::mutant::Mutant;
+use crate::trace::{FaultKind, What};
+use crate::world::{World, connection_index, lock, user_index};
+
+/// How long a connection stays out of a stale list, in milliseconds.
+const STALE: u64 = 2_000;
+
+/// A port, and the world that decides what goes wrong with it.
+#[derive(Debug, Clone)]
+pub(crate) struct Faulty<P> {
+    pub(crate) inner: P,
+    pub(crate) world: Arc<World>,
+}
+
+impl<P> Faulty<P> {
+    pub(crate) fn new(inner: P, world: &Arc<World>) -> Self {
+        Self { inner, world: Arc::clone(world) }
+    }
+
+    /// What goes wrong with a call, if anything does.
+    fn fault(&self, user: &UserId) -> Option<FaultKind> {
+        let world = &*self.world;
+        let plan = world.plan.users.get(user_index(user)).filter(|user| user.troubled && !world.is_calm())?;
+        let now = world.now();
+        if plan.outages.iter().any(|(from, to)| (*from..*to).contains(&now)) {
+            return Some(FaultKind::Before);
+        }
+        let kinds = [FaultKind::Before, FaultKind::After, FaultKind::Partly, FaultKind::Slow];
+        world.dice.hits(world.plan.faults).then(|| world.dice.pick(kinds))
+    }
+
+    /// Makes a call; `partly` is what it does when it has only a part of its effect.
+    async fn call<T>(
+        &self,
+        user: &UserId,
+        port: &'static str,
+        call: impl Future<Output = Result<T, PortError>>,
+        partly: impl Future<Output = Result<T, PortError>>,
+    ) -> Result<T, PortError> {
+        let fault = self.fault(user);
+        let what = fault.map_or(What::Called(port), |kind| What::Fault { port, kind });
+        if fault == Some(FaultKind::Slow) {
+            // At once: it may outlast the process.
+            self.world.log(Some(user_index(user)), what.clone());
+        }
+        self.world.pause().await;
+        let result = match fault {
+            None => call.await,
+            Some(FaultKind::Before) => Err(failed(port)),
+            Some(FaultKind::After) => call.await.and(Err(failed(port))),
+            Some(FaultKind::Partly) => partly.await.and(Err(failed(port))),
+            Some(FaultKind::Slow) => {
+                tokio::time::sleep(self.world.dice.millis(500, 12_000)).await;
+                call.await
+            }
+        };
+        if fault != Some(FaultKind::Slow) {
+            self.world.log(Some(user_index(user)), what);
+        }
+        self.world.pause().await;
+        result
+    }
+
+    /// How many of several are done when a call has only a part of its effect.
+    fn part(&self, of: usize) -> usize {
+        self.world.dice.count(0, of as u64)
+    }
+}
+
+fn failed(port: &'static str) -> PortError {
+    PortError::retryable(port, "the world is troubled")
+}
+
+impl<P: dispatcher::ports::Connections> dispatcher::ports::Connections for Faulty<P> {
+    async fn list(&self, user: &UserId) -> Result<Vec<Connection>, PortError> {
+        let list = || self.inner.list(user);
+        let mut rows = self.call(user, "list connections", list(), list()).await?;
+        if self.world.has(Mutant::StaleList) && !self.world.is_calm() {
+            let inserted = lock(&self.world.inserted);
+            let now = self.world.now();
+            rows.retain(|row| inserted.get(&row.connection_id).is_none_or(|at| at + STALE < now));
+        }
+        Ok(rows)
+    }
+
+    async fn forget(
+        &self,
+        user: &UserId,
+        connection: &ConnectionId,
+        connected_at: Timestamp,
+    ) -> Result<(), PortError> {
+        let forget = || self.inner.forget(user, connection, connected_at);
+        self.call(user, "forget a connection", forget(), forget()).await
+    }
+}
+
+impl<P: ws_edge::ports::Connections> ws_edge::ports::Connections for Faulty<P> {
+    async fn put(&self, row: &Connection) -> Result<(), PortError> {
+        let put = || async {
+            lock(&self.world.inserted).insert(row.connection_id.clone(), self.world.now());
+            self.inner.put(row).await
+        };
+        self.call(&row.user_id, "insert a connection", put(), put()).await
+    }
+
+    async fn delete(&self, key: &ConnectionKey) -> Result<(), PortError> {
+        let delete = || self.inner.delete(key);
+        self.call(&key.user_id, "delete a connection", delete(), delete()).await
+    }
+}
+
+impl<P: dispatcher::ports::Mailbox> dispatcher::ports::Mailbox for Faulty<P> {
+    async fn page(&self, user: &UserId, query: PageQuery) -> Result<Page, PortError> {
+        let page = || self.inner.page(user, query.clone());
+        let mut page = self.call(user, "read a page", page(), page()).await?;
+        if self.world.has(Mutant::SkipsRow) && page.rows.len() > 1 && !self.world.is_calm() {
+            page.rows.remove(0);
+        }
+        if self.world.has(Mutant::ForgetsExpiry) {
+            for row in &mut page.rows {
+                Arc::make_mut(&mut row.notification).expires_at = None;
+            }
+        }
+        Ok(page)
+    }
+
+    async fn put(&self, user: &UserId, rows: Vec<MailboxRow>) -> Result<(), PortError> {
+        if self.world.has(Mutant::LosesPut) {
+            return Ok(());
+        }
+        let part = rows[..self.part(rows.len())].to_vec();
+        self.call(user, "put rows", self.inner.put(user, rows), self.inner.put(user, part)).await
+    }
+
+    async fn delete(&self, user: &UserId, sequences: &[Sequence]) -> Result<(), PortError> {
+        if self.world.has(Mutant::LosesDelete) {
+            return Ok(());
+        }
+        let part = &sequences[..self.part(sequences.len())];
+        self.call(user, "delete rows", self.inner.delete(user, sequences), self.inner.delete(user, part))
+            .await
+    }
+
+    async fn mark(
+        &self,
+        user: &UserId,
+        marks: &[(Sequence, BTreeSet<ConnectionId>)],
+    ) -> Result<(), PortError> {
+        if self.world.has(Mutant::LosesMark) {
+            return Ok(());
+        }
+        let part = &marks[..self.part(marks.len())];
+        self.call(user, "mark rows", self.inner.mark(user, marks), self.inner.mark(user, part)).await
+    }
+}
+
+impl<P: ws_edge::ports::Mailbox> ws_edge::ports::Mailbox for Faulty<P> {
+    async fn acknowledge(&self, user: &UserId, sequences: &[Sequence]) -> Result<(), PortError> {
+        if self.world.has(Mutant::LosesAck) {
+            return Ok(());
+        }
+        let part = &sequences[..self.part(sequences.len())];
+        let whole = self.inner.acknowledge(user, sequences);
+        self.call(user, "clear acknowledged rows", whole, self.inner.acknowledge(user, part)).await
+    }
+}
+
+impl<P: dispatcher::ports::Push> dispatcher::ports::Push for Faulty<P> {
+    /// Logs how many frames were reported and how many the socket took: where the connection ends between
+    /// the two, the difference is pushed again.
+    async fn push(&self, user: &UserId, connection: &ConnectionId, frames: Vec<Bytes>) -> Pushed {
+        let (world, index) = (&self.world, connection_index(connection));
+        let taken = || lock(&world.taken).get(connection).copied().unwrap_or(0);
+        let (before, count) = (taken(), frames.len());
+        let fault = self.fault(user);
+        world.log(Some(user_index(user)), What::Pushing { connection: index, frames: count });
+        world.pause().await;
+        let unavailable = || Some(PushError::Unavailable("the world is troubled".into()));
+        let mut pushed = match fault {
+            _ if world.has(Mutant::SwallowsPush) => Pushed { accepted: count, error: None },
+            None => self.inner.push(user, connection, frames).await,
+            Some(FaultKind::Before) => Pushed { accepted: 0, error: unavailable() },
+            Some(FaultKind::After | FaultKind::Partly) => {
+                let mut pushed = self.inner.push(user, connection, frames).await;
+                if fault == Some(FaultKind::After) || pushed.accepted > 0 {
+                    pushed.accepted = self.part(pushed.accepted.saturating_sub(1));
+                    pushed.error = pushed.error.or_else(unavailable);
+                }
+                pushed
+            }
+            Some(FaultKind::Slow) => {
+                tokio::time::sleep(world.dice.millis(500, 12_000)).await;
+                self.inner.push(user, connection, frames).await
+            }
+        };
+        let mut reported = pushed.accepted;
+        if world.has(Mutant::DeniesPush) && fault.is_none() && reported > 0 && !world.is_calm() {
+            pushed = Pushed { accepted: 0, error: unavailable() };
+            // Nobody is told of this one, or it would be excused.
+            reported = count;
+        }
+        if let Some(kind) = fault {
+            world.log(Some(user_index(user)), What::Fault { port: "push", kind });
+        }
+        let taken = taken() - before;
+        world.log(Some(user_index(user)), What::Pushed { connection: index, frames: count, taken, reported });
+        world.pause().await;
+        pushed
+    }
+}
+
+impl<P: dispatcher::ports::ReplayQueue> dispatcher::ports::ReplayQueue for Faulty<P> {
+    async fn enqueue(&self, replay: Replay) -> Result<(), PortError> {
+        if self.world.has(Mutant::LosesReplayEntry) {
+            return Ok(());
+        }
+        let user = replay.user_id.clone();
+        let enqueue = || self.inner.enqueue(replay.clone());
+        self.call(&user, "enqueue a replay", enqueue(), enqueue()).await
+    }
+}
+
+impl<P: replayer::ports::MailboxKeys> replayer::ports::MailboxKeys for Faulty<P> {
+    async fn keys(&self, user: &UserId, after: Option<Sequence>, limit: usize) -> Result<KeyPage, PortError> {
+        let keys = || self.inner.keys(user, after, limit);
+        self.call(user, "read a mailbox's keys", keys(), keys()).await
+    }
+}
+
+impl<P: replayer::ports::ReplayQueue> replayer::ports::ReplayQueue for Faulty<P> {
+    async fn send(&self, batch: &[ReplayEntry]) -> Result<Vec<usize>, PortError> {
+        let Some(first) = batch.first() else { return Ok(Vec::new()) };
+        let part = self.part(batch.len());
+        let partly = async {
+            self.inner.send(&batch[..part]).await?;
+            Ok((part..batch.len()).collect())
+        };
+        self.call(&first.replay.user_id, "send replay entries", self.inner.send(batch), partly).await
+    }
+}

@@ -1,0 +1,233 @@
+//! The server's process: the real services, put together as the program does it, over the world's ports.
+
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use contract_connections_v1::ConnectionId;
+use contract_identity_v1::{Method, Principal};
+use contract_notifications_v1::{UserId, Version1};
+use dispatcher::Dispatcher;
+use dispatcher::core::run::{Entry, Outcome};
+use replayer::{Replayer, ReplayerConfig};
+use shared_ports::Clock as _;
+use tidings::connections::{ClientMessage, Registry, Session, run_sweeper};
+use tidings::storage::{CommitSteps, LastKey, OpenError, Received, Store};
+use tidings::workers::{WorkerSettings, run_dispatcher, run_replayer};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use ws_edge::{Edge, EdgeConfig, Inbound, MessageRequest};
+
+use crate::faulty::Faulty;
+use crate::mutant::Mutant;
+use crate::trace::What;
+use crate::world::{World, WorldChance, WorldClock};
+
+type WorldStore = Store<WorldClock>;
+type WorldDispatcher = Dispatcher<
+    Faulty<Registry>,
+    Faulty<WorldStore>,
+    Faulty<Registry>,
+    Faulty<WorldStore>,
+    WorldClock,
+    WorldChance,
+>;
+
+/// What the clients and the producers of a process reach.
+#[derive(Clone)]
+pub(crate) struct Process {
+    pub(crate) store: WorldStore,
+    pub(crate) registry: Registry,
+    pub(crate) edge: Arc<Edge<Faulty<Registry>, Faulty<WorldStore>, WorldClock>>,
+    /// Whether it listens no more.
+    closed: Arc<AtomicBool>,
+}
+
+impl Process {
+    /// Whether clients and producers reach it.
+    pub(crate) fn listens(&self) -> bool {
+        !self.closed.load(Ordering::Relaxed)
+    }
+}
+
+/// A process that runs.
+pub(crate) struct Running {
+    pub(crate) process: Process,
+    stop: watch::Sender<bool>,
+    workers: Vec<JoinHandle<()>>,
+    committer: JoinHandle<()>,
+    close: watch::Sender<bool>,
+}
+
+/// Starts a process on a directory.
+pub(crate) fn start(world: &Arc<World>, directory: &Path) -> Result<Running, OpenError> {
+    let clock = WorldClock(Arc::clone(world));
+    let chance = WorldChance(Arc::clone(world));
+    let (store, steps) = Store::open_stepped(directory, world.plan.storage.clone(), clock.clone())?;
+    let (sender, inserted) = mpsc::unbounded_channel();
+    let registry = Registry::new(sender, world.plan.limits);
+    let edge = Edge::new(
+        Faulty::new(registry.clone(), world),
+        Faulty::new(store.clone(), world),
+        clock.clone(),
+        EdgeConfig::default(),
+    );
+    let dispatcher = Arc::new(Dispatcher {
+        connections: Faulty::new(registry.clone(), world),
+        mailbox: Faulty::new(store.clone(), world),
+        push: Faulty::new(registry.clone(), world),
+        queue: Faulty::new(store.clone(), world),
+        clock: clock.clone(),
+        chance: chance.clone(),
+        settings: world.plan.dispatcher,
+    });
+    let replayer = Arc::new(Replayer::with_chance(
+        Faulty::new(LastKey(store.clone()), world),
+        Faulty::new(store.clone(), world),
+        clock.clone(),
+        chance,
+        ReplayerConfig::default(),
+    ));
+    let (stop, stopped) = watch::channel(false);
+    let (close, closed) = watch::channel(false);
+    let settings = WorkerSettings::default();
+    let runs = match world.mutant {
+        Some(mutant @ (Mutant::TwoRuns | Mutant::OneRunAtATime | Mutant::SettlesFailures)) => {
+            tokio::spawn(run_broken(store.clone(), dispatcher, settings.run_budget, mutant))
+        }
+        _ => tokio::spawn(run_dispatcher(store.clone(), dispatcher, settings, until(&stopped))),
+    };
+    let mut workers = vec![runs, tokio::spawn(run_sweeper(registry.clone(), clock.clone(), until(&stopped)))];
+    if !world.has(Mutant::NoReplay) {
+        workers.push(tokio::spawn(run_replayer(inserted, replayer, clock, settings, until(&stopped))));
+    }
+    let committer = tokio::spawn(commit(Arc::clone(world), store.clone(), steps, until(&closed)));
+    let process = Process { store, registry, edge: Arc::new(edge), closed: Arc::default() };
+    world.log(None, What::Started);
+    Ok(Running { process, stop, workers, committer, close })
+}
+
+impl Running {
+    /// Ends the process as SIGTERM does: first the doors close, then the rest.
+    pub(crate) async fn stop(self) {
+        let Self { process, stop, workers, committer, close } = self;
+        process.closed.store(true, Ordering::Relaxed);
+        process.registry.close_all().await;
+        stop.send_replace(true);
+        for worker in workers {
+            // One that a mutant has in place of the real one does not end by itself.
+            if tokio::time::timeout(Duration::from_mins(1), worker).await.is_err() {
+                break;
+            }
+        }
+        close.send_replace(true);
+        // A committer that panicked leaves what is found later.
+        let _ = committer.await;
+    }
+}
+
+fn until(stopped: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + use<> {
+    let mut stopped = stopped.clone();
+    async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    }
+}
+
+/// The committer's thread: one commit after the other, on a disk that may be slow.
+async fn commit(
+    world: Arc<World>,
+    store: WorldStore,
+    mut steps: CommitSteps<WorldClock>,
+    closed: impl Future<Output = ()> + Send,
+) {
+    let mut closed = std::pin::pin!(closed);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut closed => break,
+            () = steps.wait() => {}
+        }
+        let is_slow = !world.is_calm() && world.dice.hits(world.plan.slow_disk);
+        let slow = if is_slow { world.dice.between(50, 3_000) } else { 0 };
+        tokio::time::sleep(Duration::from_millis(slow)).await;
+        world.log(None, What::Committed { slow });
+        steps.step();
+    }
+    store.close();
+    steps.finish();
+}
+
+/// What a mutant has in place of [`run_dispatcher`].
+async fn run_broken(store: WorldStore, dispatcher: Arc<WorldDispatcher>, budget: Duration, mutant: Mutant) {
+    loop {
+        let received = store.receive().await;
+        let run = broken_run(Arc::clone(&dispatcher), received, budget, mutant);
+        if mutant == Mutant::OneRunAtATime {
+            run.await;
+        } else {
+            tokio::spawn(run);
+        }
+    }
+}
+
+async fn broken_run(
+    dispatcher: Arc<WorldDispatcher>,
+    mut received: Received<WorldClock>,
+    budget: Duration,
+    mutant: Mutant,
+) {
+    let deadline = dispatcher.clock.now().plus(budget);
+    let mut entries = received.take_entries();
+    let count = entries.len();
+    let rest: Vec<Entry<_>> =
+        if mutant == Mutant::TwoRuns { entries.split_off(count / 2) } else { Vec::new() };
+    let user = received.user();
+    let dispatch = |entries: Vec<_>| async {
+        if entries.is_empty() {
+            Vec::new()
+        } else {
+            dispatcher.dispatch(user, entries, deadline).await.outcomes
+        }
+    };
+    let (first, second) = tokio::join!(biased; dispatch(entries), dispatch(rest));
+    let outcomes = match mutant {
+        Mutant::SettlesFailures => vec![Outcome::Done; count],
+        _ => [first, second].concat(),
+    };
+    received.settle(&outcomes);
+}
+
+/// Answers a connection's frames, as the server does.
+pub(crate) struct Frames {
+    pub(crate) process: Process,
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) id: ConnectionId,
+}
+
+impl Session for Frames {
+    fn message(&self, message: ClientMessage) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> {
+        let (process, principal, id) = (self.process.clone(), Arc::clone(&self.principal), self.id.clone());
+        Box::pin(async move {
+            let frame = match &message {
+                ClientMessage::Text(text) => Inbound::Text(text.as_str()),
+                ClientMessage::Binary => Inbound::Binary,
+            };
+            let request = MessageRequest { connection_id: &id, request_id: "r", frame };
+            process.edge.message(&principal, request).await.map(|frame| frame.to_json())
+        })
+    }
+}
+
+/// Who a device proves to be.
+pub(crate) fn principal(user_id: UserId) -> Principal {
+    Principal {
+        version: Version1,
+        user_id,
+        username: None,
+        method: Method::Open,
+        hubs: Vec::new(),
+        expires_at: None,
+    }
+}

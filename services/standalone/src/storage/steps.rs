@@ -1,0 +1,45 @@
+//! The committer without its thread, for a simulation that decides when it works.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared_ports::Clock;
+
+use super::committer::{Abandon, Committer};
+
+/// A store's committer, which works when it is told to. Dropping it is the end of a process that crashed:
+/// what it had not written is not on disk.
+pub struct CommitSteps<K: Clock> {
+    committer: Committer<K>,
+    abandon: Abandon<K>,
+}
+
+impl<K: Clock> CommitSteps<K> {
+    pub(super) fn new(committer: Committer<K>) -> Self {
+        let abandon = Abandon(Arc::clone(committer.core()));
+        Self { committer, abandon }
+    }
+
+    /// Waits until there is something to do, as the thread would. Must be called within a tokio runtime.
+    pub async fn wait(&self) {
+        self.committer.core().inbox.wait(self.committer.patience()).await;
+    }
+
+    /// Makes one commit of what waits. False when the store is closed and nothing is left to do.
+    pub fn step(&mut self) -> bool {
+        self.committer.step(Duration::ZERO)
+    }
+
+    /// Writes all that waits and closes the engine. The store must be [closed](super::Store::close) first,
+    /// or this would never end.
+    pub fn finish(mut self) {
+        while self.step() {}
+        self.committer.finish(self.abandon);
+    }
+}
+
+impl<K: Clock> std::fmt::Debug for CommitSteps<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CommitSteps").finish_non_exhaustive()
+    }
+}
