@@ -110,8 +110,8 @@ impl Subject<'_> {
         checks.iter().find_map(|check| check(self))
     }
 
-    fn broken(&self, promise: Promise, at: u64, how: String) -> Option<Broken> {
-        Some(Broken { promise, user: self.user, at, how })
+    fn broken(&self, promise: Promise, at: u64, how: String) -> Broken {
+        Broken { promise, user: self.user, at, how }
     }
 
     fn is_drop(&self, number: u32) -> bool {
@@ -120,7 +120,7 @@ impl Subject<'_> {
 
     fn as_sent(&self) -> Option<Broken> {
         let at = self.history.garbled?;
-        self.broken(Promise::AsSent, at, "a socket took a frame that nobody sent".to_owned())
+        Some(self.broken(Promise::AsSent, at, "a socket took a frame that nobody sent".to_owned()))
     }
 
     fn accepted_once(&self) -> Option<Broken> {
@@ -129,7 +129,7 @@ impl Subject<'_> {
                 life.second_sequence.map(|(at, second)| (number, at, second, life))
             })?;
         let first = life.sequence.unwrap_or(0);
-        self.broken(Promise::AcceptedOnce, at, format!("n{number} is {first} and {second}"))
+        Some(self.broken(Promise::AcceptedOnce, at, format!("n{number} is {first} and {second}")))
     }
 
     /// (b), for the user: the first socket to take a notification counts.
@@ -156,7 +156,7 @@ impl Subject<'_> {
                     // Not promised for these after a fault.
                     if !(self.is_drop(number) && self.history.excuses(0, at, true) > 0) {
                         let how = format!("n{number} comes after n{other}{place}");
-                        return self.broken(Promise::InOrder, at, how);
+                        return Some(self.broken(Promise::InOrder, at, how));
                     }
                 }
                 _ => highest = Some((number, sequence)),
@@ -175,7 +175,7 @@ impl Subject<'_> {
                 let how = format!(
                     "c{connection} gets n{number} again, {count} times, and there were {excuses} faults"
                 );
-                return self.broken(Promise::NoNeedlessRepeat, *at, how);
+                return Some(self.broken(Promise::NoNeedlessRepeat, *at, how));
             }
             *count += 1;
         }
@@ -199,7 +199,7 @@ impl Subject<'_> {
             };
             let (at, connection) = life.takes.iter().find(late)?;
             let how = format!("c{connection} gets n{number}, which was taken before it came");
-            self.broken(Promise::NoNeedlessRepeat, *at, how)
+            Some(self.broken(Promise::NoNeedlessRepeat, *at, how))
         })
     }
 
@@ -209,7 +209,11 @@ impl Subject<'_> {
         }
         self.history.lives.iter().find_map(|(number, life)| {
             let at = life.late_at?;
-            self.broken(Promise::NotAfterExpiry, at, format!("n{number} had expired before its run began"))
+            Some(self.broken(
+                Promise::NotAfterExpiry,
+                at,
+                format!("n{number} had expired before its run began"),
+            ))
         })
     }
 
@@ -233,7 +237,7 @@ impl Subject<'_> {
                     return None;
                 }
                 let how = format!("c{connection} waits more than {BOUND} ms for n{number}");
-                self.broken(Promise::NobodyDelayed, due, how)
+                Some(self.broken(Promise::NobodyDelayed, due, how))
             })
         })
     }
@@ -262,7 +266,7 @@ impl Subject<'_> {
             } else {
                 (Promise::NothingLost, format!("n{number} was accepted, and never arrived"))
             };
-            self.broken(promise, self.end(), how)
+            Some(self.broken(promise, self.end(), how))
         })
     }
 
@@ -286,6 +290,6 @@ impl Subject<'_> {
 
     fn mailbox_empties(&self) -> Option<Broken> {
         let (at, sequence) = self.history.held?;
-        self.broken(Promise::MailboxEmpties, at, format!("all is quiet, and {sequence} is still held"))
+        Some(self.broken(Promise::MailboxEmpties, at, format!("all is quiet, and {sequence} is still held")))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use contract_notifications_v1::{Notification, NotificationId, Payload, WhenOffline};
+use contract_notifications_v1::{Notification, NotificationId, Payload, Timestamp, WhenOffline};
 use shared_ports::Clock as _;
 use tidings::storage::Submission;
 
@@ -78,20 +78,15 @@ async fn send(
         })
         .collect();
     let Some(notifications) = notifications else { return false };
-    let accepted =
-        tokio::time::timeout(PATIENCE, accept(world, process, user, &numbers, notifications)).await;
-    match accepted.ok().flatten() {
-        Some(sequences) => {
-            for (number, sequence) in numbers.into_iter().zip(sequences) {
-                world.log(Some(user), What::Accepted { number, sequence });
-            }
-            true
-        }
-        None => {
-            world.log(Some(user), What::NotAccepted);
-            false
-        }
+    let accepted = tokio::time::timeout(PATIENCE, accept(world, process, user, request, notifications)).await;
+    let Some(sequences) = accepted.ok().flatten() else {
+        world.log(Some(user), What::NotAccepted);
+        return false;
+    };
+    for (number, sequence) in numbers.into_iter().zip(sequences) {
+        world.log(Some(user), What::Accepted { number, sequence });
     }
+    true
 }
 
 /// The way to the store and back, on which a request or its answer may get lost.
@@ -99,7 +94,7 @@ async fn accept(
     world: &Arc<World>,
     process: &Process,
     user: usize,
-    numbers: &[u32],
+    request: &[SendPlan],
     notifications: Vec<Notification>,
 ) -> Option<Vec<u64>> {
     let troubled = world.plan.users[user].troubled && !world.is_calm();
@@ -117,18 +112,21 @@ async fn accept(
         return None;
     }
     if world.has(Mutant::AcceptNotStored) && world.dice.hits(50) {
-        return Some(vec![u64::MAX >> 1; numbers.len()]);
+        return Some(vec![u64::MAX >> 1; request.len()]);
     }
     let deduplicate = !world.has(Mutant::RetryAcceptedTwice);
-    let expiries: Vec<_> = notifications.iter().map(|n| n.expires_at.map(|at| at.millis())).collect();
+    let expiries: Vec<_> = notifications.iter().map(|n| n.expires_at.map(Timestamp::millis)).collect();
     let submissions =
         notifications.into_iter().map(|notification| Submission { notification, deduplicate }).collect();
     let accepted = process.store.accept(submissions).await.ok()?;
-    let mut sequences = Vec::with_capacity(numbers.len());
-    for ((number, accepted), expires_at) in numbers.iter().zip(accepted).zip(expiries) {
+    let mut sequences = Vec::with_capacity(request.len());
+    for ((send, accepted), expires_at) in request.iter().zip(accepted).zip(expiries) {
         let sequence = u64::try_from(accepted.sequence.number()).unwrap_or(u64::MAX);
-        let duplicate = accepted.duplicate;
-        world.log(Some(user), What::Stored { number: *number, sequence, duplicate, expires_at });
+        let (number, duplicate) = (send.number, accepted.duplicate);
+        if !duplicate && !send.drop && send.lifetime.is_none() {
+            world.expect(number, sequence);
+        }
+        world.log(Some(user), What::Stored { number, sequence, duplicate, expires_at });
         sequences.push(sequence);
     }
     world.pause().await;

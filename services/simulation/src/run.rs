@@ -193,6 +193,7 @@ impl Whole {
             let store = &running.process.store;
             let stats = store.stats();
             let mut quiet = stats.ready_users + stats.runs_in_flight + stats.queued_bytes == 0;
+            quiet = quiet && self.nothing_outstanding(&running.process).await;
             for user in 0..self.world.plan.users.len() {
                 quiet = quiet && self.last_key(&running.process, user).await.is_none();
             }
@@ -204,13 +205,25 @@ impl Whole {
         sleep(Duration::from_secs(2)).await;
     }
 
+    /// Whether everything was taken by a socket or is a dead letter: what waits for another attempt may be
+    /// on disk alone.
+    async fn nothing_outstanding(&self, process: &Process) -> bool {
+        let mut left = self.world.outstanding();
+        if !left.is_empty() {
+            let letters = process.store.dead_letters(None, DEAD_LETTERS).await.unwrap_or_default().letters;
+            for letter in letters {
+                left.retain(|sequence| u128::from(*sequence) != letter.id.number());
+            }
+        }
+        left.is_empty()
+    }
+
     async fn last_key(&self, process: &Process, user: usize) -> Option<u64> {
         let keys = LastKey(process.store.clone()).keys(&user_id(user)?, None, 1).await;
         // What can't be read can't be said to be gone.
-        let last = keys.map_or(Some(u64::MAX), |page| {
+        keys.map_or(Some(u64::MAX), |page| {
             page.sequences.last().map(|last| u64::try_from(last.number()).unwrap_or(u64::MAX))
-        });
-        last
+        })
     }
 
     /// Logs what is still held.

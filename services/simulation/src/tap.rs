@@ -30,14 +30,16 @@ impl Tap {
     fn look(&mut self) {
         loop {
             let [first, second, rest @ ..] = self.bytes.as_slice() else { return };
-            let (long, len) = match (second & 0x7f, rest) {
-                (126, [a, b, ..]) => (2, usize::from(u16::from_be_bytes([*a, *b]))),
-                (127, [a, b, c, d, e, f, g, h, ..]) => {
-                    let len = u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
-                    (8, usize::try_from(len).unwrap_or(usize::MAX))
-                }
-                (126 | 127, _) => return,
-                (len, _) => (0, usize::from(len)),
+            // The length, or how many bytes of it follow.
+            let long = match second & 0x7f {
+                126 => 2,
+                127 => 8,
+                _ => 0,
+            };
+            let Some(extended) = rest.get(..long) else { return };
+            let len = match long {
+                0 => usize::from(second & 0x7f),
+                _ => extended.iter().fold(0, |len, byte| (len << 8) | usize::from(*byte)),
             };
             let Some(payload) = rest.get(long..).and_then(|rest| rest.get(..len)) else { return };
             let (is_final, opcode) = (first & 0x80 != 0, first & 0x0f);

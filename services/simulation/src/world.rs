@@ -1,6 +1,6 @@
 //! What everything in a simulated world shares: the time, the dice, the trace.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -49,6 +49,10 @@ pub(crate) struct World {
     sent: Mutex<BTreeMap<u32, Arc<Notification>>>,
     /// Frames taken by each connection's socket.
     pub(crate) taken: Mutex<BTreeMap<ConnectionId, usize>>,
+    /// Notifications that no socket has taken yet, and their sequences; without those that need not be.
+    outstanding: Mutex<BTreeMap<u32, u64>>,
+    /// Those that a socket has taken.
+    arrived: Mutex<BTreeSet<u32>>,
     /// When each connection's row was inserted.
     pub(crate) inserted: Mutex<BTreeMap<ConnectionId, u64>>,
 }
@@ -65,6 +69,8 @@ impl World {
             connections: AtomicU32::new(0),
             sent: Mutex::default(),
             taken: Mutex::default(),
+            outstanding: Mutex::default(),
+            arrived: Mutex::default(),
             inserted: Mutex::default(),
         })
     }
@@ -95,7 +101,26 @@ impl World {
 
     pub(crate) fn log(&self, user: Option<usize>, what: What) {
         let at = self.now();
+        if let What::Taken { items, .. } = &what {
+            let mut outstanding = lock(&self.outstanding);
+            for (number, _) in items {
+                outstanding.remove(number);
+                lock(&self.arrived).insert(*number);
+            }
+        }
         lock(&self.trace).0.push(Event { at, user, what });
+    }
+
+    /// A notification is stored that some socket must take.
+    pub(crate) fn expect(&self, number: u32, sequence: u64) {
+        if !lock(&self.arrived).contains(&number) {
+            lock(&self.outstanding).insert(number, sequence);
+        }
+    }
+
+    /// The sequences of those that no socket has taken yet.
+    pub(crate) fn outstanding(&self) -> BTreeSet<u64> {
+        lock(&self.outstanding).values().copied().collect()
     }
 
     pub(crate) fn take_trace(&self) -> Trace {
