@@ -13,7 +13,7 @@ use super::request::uuid_v7;
 use crate::storage::{AcceptError, Accepted, Submission};
 
 /// Most entries in one body. An entry takes two bytes and its refusal hundreds.
-pub(super) const MAX_ENTRIES: usize = 100_000;
+const MAX_ENTRIES: usize = 100_000;
 
 /// Reads one notification. One without an id gets one, and is not looked for among earlier ones.
 pub(super) fn submission(json: &str, now: Timestamp) -> Result<Submission, Problem> {
@@ -32,25 +32,65 @@ pub(super) fn submission(json: &str, now: Timestamp) -> Result<Submission, Probl
     Ok(Submission { notification, deduplicate })
 }
 
+/// How many entries are submitted at once: one write of the store serves them all.
+const CHUNK: usize = 1_000;
+
 /// The entries of a body of many.
-pub(super) enum Entries<'a> {
+pub(super) struct Entries<'a> {
+    texts: Texts<'a>,
+    /// How many were taken so far.
+    taken: usize,
+}
+
+enum Texts<'a> {
     Array(std::vec::IntoIter<&'a RawValue>),
     Lines(std::str::Lines<'a>),
+}
+
+/// Some entries, in the body's order.
+pub(super) struct Chunk {
+    /// What became of each.
+    pub(super) slots: Vec<Slot>,
+    /// Those that are to be accepted.
+    pub(super) submissions: Vec<Submission>,
 }
 
 impl<'a> Entries<'a> {
     pub(super) fn array(body: &'a str) -> Result<Self, Problem> {
         let entries: Vec<&RawValue> = serde_json::from_str(body)
             .map_err(|error| Problem::bad_request(format!("the body is not a JSON array: {error}")))?;
-        Ok(Self::Array(entries.into_iter()))
+        Ok(Self { texts: Texts::Array(entries.into_iter()), taken: 0 })
     }
 
     pub(super) fn lines(body: &'a str) -> Self {
-        Self::Lines(body.lines())
+        Self { texts: Texts::Lines(body.lines()), taken: 0 }
+    }
+
+    /// Reads the next entries; `None` when there are no more. The first beyond [`MAX_ENTRIES`] is refused
+    /// and ends the body.
+    pub(super) fn chunk(&mut self, now: impl Fn() -> Timestamp) -> Option<Chunk> {
+        let mut chunk = Chunk { slots: Vec::with_capacity(64), submissions: Vec::with_capacity(64) };
+        while chunk.slots.len() < CHUNK && self.taken <= MAX_ENTRIES {
+            let Some(text) = self.texts.next() else { break };
+            self.taken += 1;
+            if self.taken > MAX_ENTRIES {
+                let detail = format!("there are more than {MAX_ENTRIES} entries; those before it were taken");
+                chunk.slots.push(Slot::Refused(Problem::too_large(detail)));
+                break;
+            }
+            match submission(text, now()) {
+                Ok(submission) => {
+                    chunk.slots.push(Slot::Submitted(submission.notification.id.clone()));
+                    chunk.submissions.push(submission);
+                }
+                Err(problem) => chunk.slots.push(Slot::Refused(problem)),
+            }
+        }
+        (!chunk.slots.is_empty()).then_some(chunk)
     }
 }
 
-impl<'a> Iterator for Entries<'a> {
+impl<'a> Iterator for Texts<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {

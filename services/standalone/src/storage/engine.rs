@@ -47,6 +47,16 @@ impl Head {
     pub(super) fn encode(self) -> Vec<u8> {
         [&[HEAD_FORMAT], self.commit.to_be_bytes().as_slice(), self.next.to_be_bytes().as_slice()].concat()
     }
+
+    /// Reads what [`Head::encode`] wrote; what is none gives the format it has.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, u8> {
+        let mut reader = Reader(bytes);
+        let format = reader.byte().unwrap_or(0);
+        match (format, reader.number(), reader.number()) {
+            (HEAD_FORMAT, Ok(commit), Ok(next)) => Ok(Self { commit, next }),
+            _ => Err(format),
+        }
+    }
 }
 
 /// Why the head can't be read.
@@ -98,12 +108,7 @@ impl Engine {
         let Some(value) = self.meta.get(HEAD_KEY).map_err(HeadError::Engine)? else {
             return Ok(Head { commit: 0, next: 1 });
         };
-        let mut reader = Reader(&value);
-        let format = reader.byte().unwrap_or(0);
-        match (format, reader.number(), reader.number()) {
-            (HEAD_FORMAT, Ok(commit), Ok(next)) => Ok(Head { commit, next }),
-            _ => Err(HeadError::Format(format)),
-        }
+        Head::decode(&value).map_err(HeadError::Format)
     }
 
     /// The user's rows from `first` to `last`, in order.

@@ -20,6 +20,8 @@ mod error;
 mod inbox;
 mod mailbox;
 mod mark;
+#[cfg(fuzzing)]
+pub mod probe;
 mod queue;
 mod settings;
 mod table;
