@@ -1,11 +1,14 @@
 //! Producers' bodies: what they hold, and the answer written entry by entry.
 
 use std::error::Error;
+use std::fmt;
 use std::io::Write as _;
 
 use axum::http::StatusCode;
 use contract_frames_v1::require_fits;
 use contract_notifications_v1::{NotificationId, NotificationRequest, Sequence, Timestamp};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::problem::Problem;
@@ -47,6 +50,36 @@ enum Texts<'a> {
     Lines(std::str::Lines<'a>),
 }
 
+/// The first entries of an array, one more than are allowed. All of them, of two bytes each, would take
+/// eight times the body's room.
+struct Array<'a>(Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for Array<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct First;
+
+        impl<'de> Visitor<'de> for First {
+            type Value = Array<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while entries.len() <= MAX_ENTRIES {
+                    let Some(entry) = array.next_element()? else { return Ok(Array(entries)) };
+                    entries.push(entry);
+                }
+                while array.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Array(entries))
+            }
+        }
+
+        deserializer.deserialize_seq(First)
+    }
+}
+
 /// Some entries, in the body's order.
 pub(super) struct Chunk {
     /// What became of each.
@@ -57,7 +90,7 @@ pub(super) struct Chunk {
 
 impl<'a> Entries<'a> {
     pub(super) fn array(body: &'a str) -> Result<Self, Problem> {
-        let entries: Vec<&RawValue> = serde_json::from_str(body)
+        let Array(entries) = serde_json::from_str(body)
             .map_err(|error| Problem::bad_request(format!("the body is not a JSON array: {error}")))?;
         Ok(Self { texts: Texts::Array(entries.into_iter()), taken: 0 })
     }
@@ -227,6 +260,22 @@ pub(super) fn not_accepted(error: AcceptError) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_array_is_kept_up_to_the_first_entry_too_many() {
+        let body = format!("[{}1]", "1,".repeat(MAX_ENTRIES + 1_000));
+        let mut entries = Entries::array(&body).unwrap();
+        let Texts::Array(kept) = &entries.texts else { panic!("an array") };
+        assert_eq!(kept.len(), MAX_ENTRIES + 1);
+        let mut slots = 0;
+        while let Some(chunk) = entries.chunk(Timestamp::default) {
+            slots += chunk.slots.len();
+        }
+        assert_eq!(slots, MAX_ENTRIES + 1);
+        // What is not kept is still checked.
+        assert!(Entries::array(&body.replace("1]", "1,]")).is_err());
+        assert!(Entries::array("{}").is_err());
+    }
 
     #[test]
     fn sequences_are_written_as_they_display() {

@@ -2,7 +2,7 @@
 
 use auth_token::Handshake;
 use axum::http::{HeaderMap, Uri};
-use contract_notifications_v1::{NotificationId, Sequence, Timestamp};
+use contract_notifications_v1::{Sequence, Timestamp};
 
 use super::entries::{Answer, Entries, Slot};
 use super::problem::Problem;
