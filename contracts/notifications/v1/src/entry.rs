@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::error::{InvalidNotification, excerpt};
+use crate::error::{InvalidNotification, bounded, excerpt};
 use crate::{MAX_LABEL_BYTES, NotificationId, Payload, Sequence, Timestamp, UserId, VERSION, Version1};
 
 /// What becomes of a notification whose user has no open connection.
@@ -222,7 +222,7 @@ impl<'a> Wire<'a> {
         if body.trim_ascii_start().starts_with('[') {
             return Err(serde::de::Error::custom("an array, not an object"));
         }
-        serde_json::from_str(body)
+        serde_json::from_str(body).map_err(bounded)
     }
 
     fn require_version(&self) -> Result<(), InvalidNotification> {

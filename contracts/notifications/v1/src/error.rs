@@ -2,6 +2,9 @@
 
 use crate::{MAX_LABEL_BYTES, VERSION};
 
+/// Most bytes of what `serde_json` says about a body, its place aside.
+const MAX_JSON_ERROR_BYTES: usize = 256;
+
 /// A user id or notification id that SQS would not take as a message group or deduplication ID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidIdentifier {
@@ -93,4 +96,15 @@ pub enum InvalidNotification {
 /// Cuts untrusted text before it goes into an error message.
 pub(crate) fn excerpt(text: &str) -> String {
     text.chars().take(64).collect()
+}
+
+/// Cuts the text of an error that quotes its input, as `serde_json` does with a value of the wrong type.
+pub(crate) fn bounded(error: serde_json::Error) -> serde_json::Error {
+    let text = error.to_string();
+    if text.len() <= MAX_JSON_ERROR_BYTES {
+        return error;
+    }
+    let start = &text[..text.floor_char_boundary(MAX_JSON_ERROR_BYTES)];
+    let (line, column) = (error.line(), error.column());
+    serde::de::Error::custom(format_args!("{start}… at line {line} column {column}"))
 }

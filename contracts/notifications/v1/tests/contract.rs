@@ -91,6 +91,28 @@ fn every_refusal_names_what_is_wrong() {
     }
 }
 
+/// An error's text goes into answers, logs and dead letters.
+#[test]
+fn an_error_does_not_grow_with_what_was_sent() {
+    let long = "\u{e9}".repeat(10_000);
+    for body in [
+        format!(r#"{{"userId":"a","payload":1,"sentAt":"{long}"}}"#),
+        format!(r#"{{"userId":"a","payload":1,"whenOffline":"{long}"}}"#),
+        format!(r#"{{"userId":"a","payload":1,"version":"{long}"}}"#),
+        format!(r#"{{"type":"{long}","userId":"a","payload":1}}"#),
+        format!(r#"{{"type":"replay","userId":"a","sequence":"{long}"}}"#),
+        format!(r#"{{"userId":"a","payload":1,"id":"{}"}}"#, "x".repeat(10_000)),
+    ] {
+        let error = read(&body).unwrap_err();
+        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        assert!(error.to_string().len() + cause.len() < 1_000, "{error}: {cause}");
+    }
+    // What is cut still says where it was.
+    let error = read(&format!(r#"{{"userId":"a","sentAt":"{long}"}}"#)).unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.starts_with("invalid type: string") && cause.contains(" at line 1 column 20"), "{cause}");
+}
+
 #[test]
 fn schemas_are_current() {
     contract_schema::assert_current(

@@ -1,11 +1,14 @@
 //! Producers' bodies: what they hold, and the answer written entry by entry.
 
 use std::error::Error;
+use std::fmt;
 use std::io::Write as _;
 
 use axum::http::StatusCode;
 use contract_frames_v1::require_fits;
 use contract_notifications_v1::{NotificationId, NotificationRequest, Sequence, Timestamp};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::problem::Problem;
@@ -13,7 +16,7 @@ use super::request::uuid_v7;
 use crate::storage::{AcceptError, Accepted, Submission};
 
 /// Most entries in one body. An entry takes two bytes and its refusal hundreds.
-pub(super) const MAX_ENTRIES: usize = 100_000;
+const MAX_ENTRIES: usize = 100_000;
 
 /// Reads one notification. One without an id gets one, and is not looked for among earlier ones.
 pub(super) fn submission(json: &str, now: Timestamp) -> Result<Submission, Problem> {
@@ -32,25 +35,95 @@ pub(super) fn submission(json: &str, now: Timestamp) -> Result<Submission, Probl
     Ok(Submission { notification, deduplicate })
 }
 
+/// How many entries are submitted at once: one write of the store serves them all.
+const CHUNK: usize = 1_000;
+
 /// The entries of a body of many.
-pub(super) enum Entries<'a> {
+pub(super) struct Entries<'a> {
+    texts: Texts<'a>,
+    /// How many were taken so far.
+    taken: usize,
+}
+
+enum Texts<'a> {
     Array(std::vec::IntoIter<&'a RawValue>),
     Lines(std::str::Lines<'a>),
 }
 
-impl<'a> Entries<'a> {
-    pub(super) fn array(body: &'a str) -> Result<Self, Problem> {
-        let entries: Vec<&RawValue> = serde_json::from_str(body)
-            .map_err(|error| Problem::bad_request(format!("the body is not a JSON array: {error}")))?;
-        Ok(Self::Array(entries.into_iter()))
-    }
+/// The first entries of an array, one more than are allowed. All of them, of two bytes each, would take
+/// eight times the body's room.
+struct Array<'a>(Vec<&'a RawValue>);
 
-    pub(super) fn lines(body: &'a str) -> Self {
-        Self::Lines(body.lines())
+impl<'de> Deserialize<'de> for Array<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct First;
+
+        impl<'de> Visitor<'de> for First {
+            type Value = Array<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while entries.len() <= MAX_ENTRIES {
+                    let Some(entry) = array.next_element()? else { return Ok(Array(entries)) };
+                    entries.push(entry);
+                }
+                while array.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Array(entries))
+            }
+        }
+
+        deserializer.deserialize_seq(First)
     }
 }
 
-impl<'a> Iterator for Entries<'a> {
+/// Some entries, in the body's order.
+pub(super) struct Chunk {
+    /// What became of each.
+    pub(super) slots: Vec<Slot>,
+    /// Those that are to be accepted.
+    pub(super) submissions: Vec<Submission>,
+}
+
+impl<'a> Entries<'a> {
+    pub(super) fn array(body: &'a str) -> Result<Self, Problem> {
+        let Array(entries) = serde_json::from_str(body)
+            .map_err(|error| Problem::bad_request(format!("the body is not a JSON array: {error}")))?;
+        Ok(Self { texts: Texts::Array(entries.into_iter()), taken: 0 })
+    }
+
+    pub(super) fn lines(body: &'a str) -> Self {
+        Self { texts: Texts::Lines(body.lines()), taken: 0 }
+    }
+
+    /// Reads the next entries; `None` when there are no more. The first beyond [`MAX_ENTRIES`] is refused
+    /// and ends the body.
+    pub(super) fn chunk(&mut self, now: impl Fn() -> Timestamp) -> Option<Chunk> {
+        let mut chunk = Chunk { slots: Vec::with_capacity(64), submissions: Vec::with_capacity(64) };
+        while chunk.slots.len() < CHUNK && self.taken <= MAX_ENTRIES {
+            let Some(text) = self.texts.next() else { break };
+            self.taken += 1;
+            if self.taken > MAX_ENTRIES {
+                let detail = format!("there are more than {MAX_ENTRIES} entries; those before it were taken");
+                chunk.slots.push(Slot::Refused(Problem::too_large(detail)));
+                break;
+            }
+            match submission(text, now()) {
+                Ok(submission) => {
+                    chunk.slots.push(Slot::Submitted(submission.notification.id.clone()));
+                    chunk.submissions.push(submission);
+                }
+                Err(problem) => chunk.slots.push(Slot::Refused(problem)),
+            }
+        }
+        (!chunk.slots.is_empty()).then_some(chunk)
+    }
+}
+
+impl<'a> Iterator for Texts<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
@@ -187,6 +260,22 @@ pub(super) fn not_accepted(error: AcceptError) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_array_is_kept_up_to_the_first_entry_too_many() {
+        let body = format!("[{}1]", "1,".repeat(MAX_ENTRIES + 1_000));
+        let mut entries = Entries::array(&body).unwrap();
+        let Texts::Array(kept) = &entries.texts else { panic!("an array") };
+        assert_eq!(kept.len(), MAX_ENTRIES + 1);
+        let mut slots = 0;
+        while let Some(chunk) = entries.chunk(Timestamp::default) {
+            slots += chunk.slots.len();
+        }
+        assert_eq!(slots, MAX_ENTRIES + 1);
+        // What is not kept is still checked.
+        assert!(Entries::array(&body.replace("1]", "1,]")).is_err());
+        assert!(Entries::array("{}").is_err());
+    }
 
     #[test]
     fn sequences_are_written_as_they_display() {

@@ -36,7 +36,7 @@ pub(super) async fn post<S: Services>(
     State(app): State<Arc<App<S>>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let id = id(&request)?;
+    let id = id(request.uri().path())?;
     let (_, body) = app.admit(request, MAX_MESSAGE_BYTES).await.map_err(exception)?;
     if std::str::from_utf8(&body).is_err() {
         return Err(exception(Problem::bad_request("the message is not UTF-8; messages are text frames")));
@@ -50,7 +50,7 @@ pub(super) async fn get<S: Services>(
     State(app): State<Arc<App<S>>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let id = id(&request)?;
+    let id = id(request.uri().path())?;
     app.admit(request, 0).await.map_err(exception)?;
     let Description { connected_at, last_active_at, peer } = app.registry.describe(&id).ok_or_else(gone)?;
     let identity = peer.map_or_else(
@@ -66,14 +66,14 @@ pub(super) async fn delete<S: Services>(
     State(app): State<Arc<App<S>>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let id = id(&request)?;
+    let id = id(request.uri().path())?;
     app.admit(request, 0).await.map_err(exception)?;
     if app.registry.close(&id) { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(gone()) }
 }
 
 /// The last segment of the path, decoded.
-fn id(request: &Request) -> Result<ConnectionId, Problem> {
-    let last = request.uri().path().rsplit('/').next().unwrap_or_default();
+pub(super) fn id(path: &str) -> Result<ConnectionId, Problem> {
+    let last = path.rsplit('/').next().unwrap_or_default();
     let id = decode(last).filter(|id| !id.is_empty() && id.len() <= 128);
     id.map(ConnectionId::new).ok_or_else(|| {
         exception(Problem::bad_request(

@@ -11,6 +11,8 @@ mod dead_letters;
 mod entries;
 mod health;
 mod management;
+#[cfg(fuzzing)]
+pub mod probe;
 mod problem;
 mod produce;
 mod rate;

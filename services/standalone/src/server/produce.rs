@@ -1,6 +1,5 @@
 //! The producer API.
 
-use std::mem;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -10,13 +9,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 
-use super::entries::{Answer, Entries, MAX_ENTRIES, Slot, not_accepted, submission, write_accepted};
+use super::entries::{Answer, Chunk, Entries, not_accepted, submission, write_accepted};
 use super::problem::Problem;
 use super::request::RequestId;
 use super::{App, Services};
-
-/// How many entries are submitted at once: one write of the store serves them all.
-const CHUNK: usize = 1_000;
 
 /// Accepts one notification, or many: an array, or lines of JSON.
 pub(super) async fn notifications<S: Services>(
@@ -60,7 +56,11 @@ async fn one<S: Services>(app: &App<S>, body: &str) -> Result<Response, Problem>
     Ok(json(StatusCode::ACCEPTED, answer))
 }
 
-async fn many<S: Services>(app: &App<S>, parts: &Parts, entries: Entries<'_>) -> Result<Response, Problem> {
+async fn many<S: Services>(
+    app: &App<S>,
+    parts: &Parts,
+    mut entries: Entries<'_>,
+) -> Result<Response, Problem> {
     let summary = match query(parts, "ack")?.as_deref() {
         None | Some("each") => false,
         Some("summary") => true,
@@ -68,31 +68,11 @@ async fn many<S: Services>(app: &App<S>, parts: &Parts, entries: Entries<'_>) ->
     };
     let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let mut answer = Answer::new(summary, &request_id);
-    let (mut slots, mut submissions) = (Vec::with_capacity(64), Vec::with_capacity(64));
     let mut failed = None;
-    let mut entries = entries.enumerate().peekable();
-    while let Some((index, entry)) = entries.next() {
-        if index == MAX_ENTRIES {
-            let detail = format!("there are more than {MAX_ENTRIES} entries; those before it were taken");
-            slots.push(Slot::Refused(Problem::too_large(detail)));
-        } else {
-            match submission(entry, app.services.now()) {
-                Ok(submission) => {
-                    slots.push(Slot::Submitted(submission.notification.id.clone()));
-                    submissions.push(submission);
-                }
-                Err(problem) => slots.push(Slot::Refused(problem)),
-            }
-        }
-        let last = index == MAX_ENTRIES || entries.peek().is_none();
-        if slots.len() == CHUNK || last {
-            let accepted = app.services.accept(mem::take(&mut submissions)).await;
-            failed = failed.or(accepted.as_ref().err().copied());
-            answer.add(mem::take(&mut slots), &accepted);
-        }
-        if last {
-            break;
-        }
+    while let Some(Chunk { slots, submissions }) = entries.chunk(|| app.services.now()) {
+        let accepted = app.services.accept(submissions).await;
+        failed = failed.or(accepted.as_ref().err().copied());
+        answer.add(slots, &accepted);
     }
     match failed {
         // Nothing came through: the whole request is to be sent again.

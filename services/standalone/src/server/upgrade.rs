@@ -10,7 +10,7 @@ use axum::http::header::{
     CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     UPGRADE, USER_AGENT,
 };
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -63,14 +63,7 @@ async fn upgrade<S: Services>(app: Arc<App<S>>, mut request: Request) -> Result<
         let detail = format!("more than {} connections a second; try again later", app.connect_rate.limit());
         return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", detail));
     }
-    let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(request.uri())
-        .map_err(|_| Problem::bad_request("the query is not valid: it must be name=value&name=value"))?;
-    let headers = request
-        .headers()
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-        .collect();
-    let handshake = Handshake::new(query, headers);
+    let handshake = handshake(request.uri(), request.headers())?;
     let principal = app.services.authorize(&handshake).await.map_err(|refusal| {
         let status = refusal.status().code();
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -99,6 +92,17 @@ async fn upgrade<S: Services>(app: Arc<App<S>>, mut request: Request) -> Result<
         headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
     }
     Ok(response)
+}
+
+/// What the authorizer sees of a request.
+pub(super) fn handshake(uri: &Uri, headers: &HeaderMap) -> Result<Handshake, Problem> {
+    let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+        .map_err(|_| Problem::bad_request("the query is not valid: it must be name=value&name=value"))?;
+    let headers = headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    Ok(Handshake::new(query, headers))
 }
 
 /// Waits for the socket, runs it, and forgets the connection.

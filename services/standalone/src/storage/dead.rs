@@ -62,7 +62,8 @@ pub(super) fn encode(at: Timestamp, reason: &str, user: &UserId, value: &[u8]) -
     bytes
 }
 
-fn read(id: Seq, bytes: &[u8]) -> Result<DeadLetter, Corrupted> {
+/// Reads the stored form.
+pub(super) fn read(id: Seq, bytes: &[u8]) -> Result<DeadLetter, Corrupted> {
     let mut reader = Reader(bytes);
     match reader.byte()? {
         FORMAT => {}

@@ -23,6 +23,8 @@ mod inspect;
 mod mailbox;
 mod mark;
 mod opening;
+#[cfg(fuzzing)]
+pub mod probe;
 mod queue;
 mod repair;
 mod settings;

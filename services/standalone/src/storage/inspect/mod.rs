@@ -4,7 +4,7 @@
 
 mod chain;
 mod files;
-mod journal;
+pub(super) mod journal;
 
 use std::path::{Path, PathBuf};
 

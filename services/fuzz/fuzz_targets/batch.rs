@@ -1,0 +1,123 @@
+//! A batch as the dispatcher receives it: notifications, replays and nonsense of several users.
+
+#![no_main]
+
+use std::collections::BTreeSet;
+
+use arbitrary::Arbitrary;
+use contract_notifications_v1::{QueueEntry, Replay, Sequence, Timestamp, UserId};
+use dispatcher::core::batch::{Received, UserRun, group, read};
+use dispatcher::core::run::Entry;
+use fuzz::{AnyNotification, chain, require_bounded};
+use libfuzzer_sys::fuzz_target;
+
+#[derive(Debug, Arbitrary)]
+struct Input {
+    group: Group,
+    body: Body,
+    sequence: u128,
+    deduplication_id: String,
+    sent_at: u64,
+    receive_count: u32,
+}
+
+#[derive(Debug, Arbitrary)]
+enum Group {
+    /// One of a few users, so that users have several entries.
+    Known(u8),
+    Other(String),
+}
+
+#[derive(Debug, Arbitrary)]
+enum Body {
+    Notification { user: u8, notification: AnyNotification },
+    Replay { user: u8, sequence: u128 },
+    Text(String),
+}
+
+fn user(number: u8) -> UserId {
+    UserId::new(format!("user-{}", number % 3)).expect("it is legal")
+}
+
+impl Input {
+    fn group(&self) -> String {
+        match &self.group {
+            Group::Known(number) => user(*number).as_str().to_owned(),
+            Group::Other(text) => text.clone(),
+        }
+    }
+
+    fn body(&self) -> String {
+        match &self.body {
+            Body::Notification { user: number, notification } => {
+                QueueEntry::Notification(notification.build_for(user(*number))).to_json()
+            }
+            Body::Replay { user: number, sequence } => {
+                QueueEntry::Replay(Replay { user_id: user(*number), sequence: Sequence::new(*sequence) })
+                    .to_json()
+            }
+            Body::Text(text) => text.clone(),
+        }
+    }
+
+    /// Whether the entry can't be poison.
+    fn is_sound(&self) -> bool {
+        match (&self.group, &self.body) {
+            // What the fuzzer makes is far below the limit of a frame.
+            (
+                Group::Known(group),
+                Body::Notification { user: number, .. } | Body::Replay { user: number, .. },
+            ) => group % 3 == number % 3,
+            _ => false,
+        }
+    }
+}
+
+fuzz_target!(|inputs: Vec<Input>| {
+    let texts: Vec<_> = inputs.iter().map(|input| (input.group(), input.body())).collect();
+    let batch: Vec<_> = inputs
+        .iter()
+        .zip(&texts)
+        .map(|(input, (group, body))| Received {
+            group,
+            body,
+            sequence: Sequence::new(input.sequence),
+            deduplication_id: &input.deduplication_id,
+            sent_at: Timestamp::from_millis(input.sent_at),
+            receive_count: input.receive_count,
+        })
+        .collect();
+    let (runs, poison) = group(&batch);
+
+    let mut places: Vec<usize> = poison.iter().map(|(index, _)| *index).collect();
+    places.extend(runs.iter().flat_map(|run| &run.indexes));
+    places.sort_unstable();
+    assert!(places.into_iter().eq(0..batch.len()), "every entry comes out once");
+
+    let users: BTreeSet<_> = runs.iter().map(|run| &run.user).collect();
+    assert_eq!(users.len(), runs.len(), "a user has one run");
+    assert!(runs.is_sorted_by_key(|run| run.indexes[0]), "runs begin in the batch's order");
+    for run in &runs {
+        check(run, &batch);
+    }
+    for (index, reason) in &poison {
+        assert!(!inputs[*index].is_sound(), "a sound entry is taken for poison: {reason}");
+        assert!(read(&batch[*index]).is_err());
+        require_bounded(&chain(reason));
+    }
+});
+
+fn check(run: &UserRun, batch: &[Received<'_>]) {
+    assert_eq!(run.indexes.len(), run.entries.len());
+    assert!(run.indexes.is_sorted(), "a user's entries stay in order");
+    for (&index, entry) in run.indexes.iter().zip(&run.entries) {
+        let received = &batch[index];
+        assert_eq!(received.group, run.user.as_str(), "an entry is in its message group's run");
+        let (user, alone) = read(received).expect("what is in a run can be read");
+        assert_eq!((&user, &alone), (&run.user, entry), "neighbours don't matter");
+        if let Entry::Notification { item, redelivered } = entry {
+            assert_eq!(item.sequence, received.sequence);
+            assert_eq!(*redelivered, received.receive_count > 1);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! A WebSocket handshake: its query and headers as the server reads them, the credential found in them, and
+//! the authorizer's word on it.
+
+#![no_main]
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arbitrary::Arbitrary;
+use auth_token::ports::TokenStore;
+use auth_token::{
+    Authorizer, AuthorizerConfig, Handshake, Issuer, IssuerConfig, MAX_CREDENTIAL_BYTES, Methods, Reason,
+    Status, Subject,
+};
+use contract_identity_v1::{Method, TokenRow};
+use contract_notifications_v1::{Timestamp, UserId};
+use futures_util::FutureExt as _;
+use fuzz::{chain, require_bounded, require_hidden};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use libfuzzer_sys::fuzz_target;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use shared_ports::{Clock, PortError};
+use tidings::identity::cipher::LocalCipher;
+use tidings::identity::secrets::Key256;
+use tidings::server::probe;
+
+#[derive(Debug, Arbitrary)]
+enum Input {
+    /// Any query at all.
+    Raw { query: String, protocols: Vec<Vec<u8>> },
+    /// Parts in which credentials are.
+    Parts { token: bool, open: bool, query: Vec<(Name, Value)>, protocols: Vec<Value>, headers: Vec<Value> },
+}
+
+#[derive(Debug, Arbitrary)]
+enum Name {
+    Token,
+    ClientId,
+    Other(String),
+}
+
+#[derive(Debug, Arbitrary)]
+enum Value {
+    Good,
+    /// Of the right form, never issued.
+    Forged,
+    Oversized,
+    Empty,
+    Text(String),
+}
+
+/// At one moment.
+#[derive(Debug, Clone, Copy)]
+struct Now;
+
+impl Clock for Now {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_767_225_600_000)
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+#[derive(Debug, Clone, Default)]
+struct Tokens(Arc<Mutex<HashMap<String, TokenRow>>>);
+
+impl TokenStore for Tokens {
+    async fn put(&self, row: TokenRow) -> Result<(), PortError> {
+        self.0.lock().expect("nobody panicked").insert(row.token_hash.clone(), row);
+        Ok(())
+    }
+
+    async fn take(&self, token_hash: &str) -> Result<Option<TokenRow>, PortError> {
+        Ok(self.0.lock().expect("nobody panicked").remove(token_hash))
+    }
+}
+
+fuzz_target!(|input: Input| match input {
+    Input::Raw { query, protocols } => raw(&query, &protocols),
+    Input::Parts { token, open, query, protocols, headers } => {
+        parts(Methods { token, open }, &query, &protocols, &headers);
+    }
+});
+
+fn raw(query: &str, protocols: &[Vec<u8>]) {
+    let Ok(uri) = format!("/ws?{query}").parse::<Uri>() else { return };
+    let mut headers = HeaderMap::new();
+    for value in protocols.iter().filter_map(|bytes| HeaderValue::from_bytes(bytes).ok()) {
+        headers.append("sec-websocket-protocol", value);
+    }
+    let Ok(handshake) = probe::handshake(&uri, &headers) else { return };
+    for offer in &handshake.subprotocols {
+        assert!(!offer.is_empty() && offer.trim() == offer && !offer.contains(','), "{offer:?}");
+    }
+    // Names of the query are shown and may be as long as the query.
+    let _ = format!("{handshake:?}");
+}
+
+fn parts(methods: Methods, query: &[(Name, Value)], protocols: &[Value], headers: &[Value]) {
+    let (cipher, tokens) = (LocalCipher::new(&Key256::from_bytes([7; 32])), Tokens::default());
+    let issuer = Issuer::new(cipher.clone(), tokens.clone(), Now, IssuerConfig::new("tidings", "tidings"));
+    let user_id = UserId::new("alice").expect("it is legal");
+    let subject = Subject { user_id, username: String::new(), hubs: Vec::new() };
+    let good = issuer.issue(subject).now_or_never().expect("nothing waits").expect("a token is issued").token;
+    // The same but for its end: what was never issued.
+    let forged = [&good[..good.len() - 4], "AAAA"].concat();
+    let value = |value: &Value| match value {
+        Value::Good => good.clone(),
+        Value::Forged => forged.clone(),
+        Value::Oversized => "t".repeat(MAX_CREDENTIAL_BYTES + 1),
+        Value::Empty => String::new(),
+        Value::Text(text) => text.clone(),
+    };
+
+    let query: Vec<_> = query
+        .iter()
+        .map(|(name, text)| {
+            let name = match name {
+                Name::Token => "token".to_owned(),
+                Name::ClientId => "client_id".to_owned(),
+                Name::Other(text) => text.clone(),
+            };
+            (name, value(text))
+        })
+        .collect();
+    // A header's value is visible ASCII, or it never comes here as text.
+    let printable =
+        |text: String| text.chars().filter(|c| c.is_ascii_graphic() && *c != ',').collect::<String>();
+    let offers: Vec<_> = protocols.iter().map(|offer| format!("token.{}", printable(value(offer)))).collect();
+    let handshake =
+        read(&query, &offers, &headers.iter().map(|text| printable(value(text))).collect::<Vec<_>>());
+    assert_eq!(handshake.query, query, "the query comes out as it was written");
+    assert_eq!(handshake.subprotocols, offers);
+    let shown = format!("{handshake:?}");
+    if !query.iter().any(|(name, _)| name.contains(&good)) {
+        require_hidden(&shown, &good);
+    }
+
+    let config = AuthorizerConfig { methods, ..AuthorizerConfig::new("tidings", "tidings") };
+    let authorizer = Authorizer::new(cipher, tokens, Now, config);
+    let authorize = || authorizer.authorize(&handshake).now_or_never().expect("nothing waits");
+    let candidates = |on: bool, name: &str, offers: &[String]| -> BTreeSet<String> {
+        let values = query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let offers = offers.iter().filter_map(|offer| offer.strip_prefix("token."));
+        values.chain(offers).filter(|text| on && !text.is_empty()).map(str::to_owned).collect()
+    };
+    let by_token = candidates(methods.token, "token", &offers);
+    let by_word = candidates(methods.open, "client_id", &[]);
+    let outcome = authorize();
+    let found = if by_token.is_empty() { &by_word } else { &by_token };
+    match &outcome {
+        Ok(principal) => {
+            let [one] = found.iter().collect::<Vec<_>>()[..] else { panic!("accepted of {}", found.len()) };
+            match principal.method {
+                Method::Token => {
+                    assert!(*one == good && !by_token.is_empty(), "only the issued token is good");
+                    assert_eq!(principal.user_id.as_str(), "alice");
+                    assert!(authorize().is_err(), "a token is good once");
+                }
+                Method::Open => assert!(by_token.is_empty() && principal.user_id.as_str() == one),
+                other => panic!("accepted by {other:?}"),
+            }
+        }
+        Err(refusal) => {
+            let shown = format!("{} {refusal:?}", chain(refusal));
+            require_bounded(&shown);
+            for secret in [&good, &forged] {
+                require_hidden(&shown, secret);
+            }
+            let expected = if found.is_empty() { Status::Unauthorized } else { Status::Forbidden };
+            assert_eq!(refusal.status(), expected, "{shown}");
+            assert_eq!(matches!(refusal.reason(), Reason::NoCredential), found.is_empty());
+            assert!(by_token != BTreeSet::from([good.clone()]), "the good token is refused: {shown}");
+        }
+    }
+}
+
+/// What the server makes of a request with these parts.
+fn read(query: &[(String, String)], offers: &[String], others: &[String]) -> Handshake {
+    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let pairs: Vec<_> =
+        query.iter().map(|(name, text)| format!("{}={}", encoded(name), encoded(text))).collect();
+    let target = if pairs.is_empty() { "/ws".to_owned() } else { format!("/ws?{}", pairs.join("&")) };
+    let uri = target.parse::<Uri>().expect("what is encoded is a URI");
+    let mut headers = HeaderMap::new();
+    let value = |text: &str| HeaderValue::from_str(text).expect("it is visible ASCII");
+    for offer in offers {
+        headers.append("sec-websocket-protocol", value(offer));
+    }
+    let names = ["cookie", "authorization", "x-session"].map(HeaderName::from_static);
+    for (name, text) in names.iter().cycle().zip(others) {
+        headers.append(name, value(text));
+    }
+    probe::handshake(&uri, &headers).expect("the query is well formed")
+}

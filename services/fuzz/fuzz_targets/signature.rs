@@ -1,0 +1,197 @@
+//! Signatures: those of requests (AWS Signature Version 4) and those of ID tokens. Nothing is accepted
+//! that was not signed with the right key, and no text tells of a key.
+
+#![no_main]
+
+use arbitrary::Arbitrary;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use contract_notifications_v1::Timestamp;
+use fuzz::{Identifier, chain, require_bounded, require_hidden};
+use libfuzzer_sys::fuzz_target;
+use tidings::identity::jwt::{ID_TOKEN_LIFETIME, JwtIssuer, JwtSubject, LEEWAY};
+use tidings::identity::secrets::{AccessKey, AccessKeyId, Key256};
+use tidings::identity::sigv4::{RequestParts, SigV4Error, verify};
+
+const SECRET: &str = "MARKER/OF/THE/SECRET/MARKER/OF/THE/SECRE";
+const ACCESS_KEY: &str = "TDGSAAAAAAAAAAAAAAAA";
+/// 2026-03-01T12:00:00Z.
+const NOW: Timestamp = Timestamp::from_millis(1_772_366_400_000);
+
+#[derive(Debug, Arbitrary)]
+enum Input {
+    Request {
+        method: Method,
+        path: String,
+        query: String,
+        headers: Vec<(Header, Vec<u8>)>,
+    },
+    /// A request whose signature has the right form.
+    Formed {
+        presigned: bool,
+        time: Option<String>,
+        scope: Option<String>,
+        names: Option<String>,
+        signature: [u8; 32],
+    },
+    Token(String),
+    /// Parts of a token, to be encoded.
+    Parts {
+        header: String,
+        claims: String,
+        signature: Vec<u8>,
+    },
+    /// A good token at some time, one byte of it changed.
+    Changed {
+        subject: Identifier,
+        name: String,
+        issued_at: u32,
+        later: u16,
+        place: u16,
+        byte: u8,
+        other_key: bool,
+    },
+}
+
+#[derive(Debug, Arbitrary)]
+enum Method {
+    Get,
+    Post,
+    Other(String),
+}
+
+#[derive(Debug, Arbitrary)]
+enum Header {
+    Authorization,
+    Date,
+    Host,
+    BodyHash,
+    SecurityToken,
+    Other(String),
+}
+
+fuzz_target!(|input: Input| match input {
+    Input::Request { method, path, query, headers } => {
+        let method = match &method {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Other(name) => name.as_str(),
+        };
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+        request(&RequestParts { method, path: &path, query: &query, headers });
+    }
+    Input::Formed { presigned, time, scope, names, signature } => {
+        formed(presigned, time.as_deref(), scope.as_deref(), names.as_deref(), signature);
+    }
+    Input::Token(token) => refused(&token),
+    Input::Parts { header, claims, signature } => {
+        let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        refused(&format!("{}.{}.{}", part(header.as_bytes()), part(claims.as_bytes()), part(&signature)));
+    }
+    Input::Changed { subject, name, issued_at, later, place, byte, other_key } => {
+        let issued_at = Timestamp::from_millis(u64::from(issued_at) * 1_000);
+        changed(&subject, &name, issued_at, later.into(), (place.into(), byte), other_key);
+    }
+});
+
+impl Header {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Authorization => "authorization",
+            Self::Date => "x-amz-date",
+            Self::Host => "host",
+            Self::BodyHash => "x-amz-content-sha256",
+            Self::SecurityToken => "x-amz-security-token",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+fn access_key() -> AccessKey {
+    let id = AccessKeyId::new(ACCESS_KEY).expect("it is legal");
+    AccessKey::new(id, SECRET.to_owned()).expect("it is legal")
+}
+
+/// Nobody but the key's owner can sign: whatever the fuzzer makes is refused.
+fn request(parts: &RequestParts<'_>) -> SigV4Error {
+    let error = verify(&access_key(), parts, &[0; 32], NOW).expect_err("nothing was signed");
+    assert!(parts.is_signed() || error == SigV4Error::NotSigned, "{error}");
+    require_hidden(&format!("{error} {error:?} {:?}", access_key()), SECRET);
+    error
+}
+
+fn formed(
+    presigned: bool,
+    time: Option<&str>,
+    scope: Option<&str>,
+    names: Option<&str>,
+    signature: [u8; 32],
+) {
+    let signature: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+    let right = time.is_none() && scope.is_none() && names.is_none();
+    let time = time.unwrap_or("20260301T120000Z");
+    let scope = scope.unwrap_or("20260301/eu-central-1/execute-api/aws4_request");
+    let names = names.unwrap_or(if presigned { "host" } else { "host;x-amz-date" });
+    let error = if presigned {
+        let query = format!(
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={ACCESS_KEY}/{scope}&X-Amz-Date={time}\
+             &X-Amz-Expires=60&X-Amz-SignedHeaders={names}&X-Amz-Signature={signature}"
+        );
+        request(&RequestParts { method: "GET", path: "/ws", query: &query, headers: vec![("host", b"h")] })
+    } else {
+        let header = format!(
+            "AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/{scope}, SignedHeaders={names}, Signature={signature}"
+        );
+        let headers = vec![
+            ("host", b"h".as_slice()),
+            ("x-amz-date", time.as_bytes()),
+            ("authorization", header.as_bytes()),
+        ];
+        request(&RequestParts { method: "POST", path: "/v1/notifications", query: "", headers })
+    };
+    assert!(!right || error == SigV4Error::Mismatch, "all but the signature is right: {error}");
+}
+
+fn issuer(seed: u8) -> JwtIssuer {
+    JwtIssuer::new(&Key256::from_bytes([seed; 32]), "tidings", "tidings").expect("any seed makes a key")
+}
+
+fn refused(token: &str) {
+    let error = issuer(7).verify(token, NOW).expect_err("nothing was signed");
+    let shown = format!("{} {error:?}", chain(&error));
+    if let Some((_, signature)) =
+        token.rsplit_once('.').filter(|(rest, part)| part.len() >= 16 && !rest.contains(part))
+    {
+        require_hidden(&shown, signature);
+    }
+}
+
+fn changed(
+    subject: &Identifier,
+    name: &str,
+    issued_at: Timestamp,
+    later: u64,
+    (place, byte): (usize, u8),
+    other_key: bool,
+) {
+    let issuer = issuer(7);
+    let subject = JwtSubject { user_id: subject.user(), username: name.to_owned() };
+    let token = issuer.issue(subject.clone(), issued_at).expect("it can be signed").token;
+    let now = Timestamp::from_millis(issued_at.millis() + later * 1_000);
+    let verified = issuer.verify(&token, now);
+    let in_time = later < ID_TOKEN_LIFETIME.as_secs() + LEEWAY.as_secs();
+    assert_eq!(verified.is_ok(), in_time, "{verified:?}");
+    assert!(verified.is_ok_and(|verified| verified.subject == subject) || !in_time);
+    if other_key {
+        assert!(self::issuer(8).verify(&token, now).is_err(), "another key's token is accepted");
+    }
+    let mut bytes = token.clone().into_bytes();
+    let place = place % bytes.len();
+    bytes[place] = byte;
+    if let Ok(other) = String::from_utf8(bytes)
+        && other != token
+    {
+        let error = issuer.verify(&other, now).expect_err("an altered token is accepted");
+        require_bounded(&chain(&error));
+    }
+}

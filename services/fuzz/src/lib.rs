@@ -1,0 +1,7 @@
+//! What the fuzz targets have in common.
+
+mod notification;
+mod text;
+
+pub use notification::{AnyNotification, Identifier};
+pub use text::{chain, json_members, require_bounded, require_hidden};
