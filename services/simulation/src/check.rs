@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::history::{History, Life};
+use crate::history::{History, Life, Take};
 use crate::plan::SendPlan;
 use crate::run::Finished;
 use crate::trace::What;
@@ -134,15 +134,15 @@ impl Subject<'_> {
 
     /// (b), for the user: the first socket to take a notification counts.
     fn in_order(&self) -> Option<Broken> {
-        let all = self.history.taken.iter().map(|(at, number, _)| (*at, *number));
+        let all = self.history.taken.iter().map(|take| (take.at, take.number));
         self.ordered(all, "")
     }
 
     /// (b), for each of the devices.
     fn in_order_over_each_connection(&self) -> Option<Broken> {
         self.history.links.keys().find_map(|connection| {
-            let own = self.history.taken.iter().filter(|(_, _, other)| other == connection);
-            self.ordered(own.map(|(at, number, _)| (*at, *number)), &format!(" over c{connection}"))
+            let own = self.history.taken.iter().filter(|take| take.connection == *connection);
+            self.ordered(own.map(|take| (take.at, take.number)), &format!(" over c{connection}"))
         })
     }
 
@@ -165,12 +165,12 @@ impl Subject<'_> {
         None
     }
 
-    /// (c), over one connection: every repeat has a fault of its own since the first time.
+    /// (c), over one connection: every repeat has a fault of its own since the run that pushed it first.
     fn no_needless_repeat(&self) -> Option<Broken> {
         let mut times: BTreeMap<(u32, u32), (u64, usize)> = BTreeMap::new();
-        for (at, number, connection) in &self.history.taken {
-            let (first, count) = times.entry((*number, *connection)).or_insert((*at, 0));
-            let excuses = self.history.excuses(*first, *at, false);
+        for Take { at, number, connection, listed } in &self.history.taken {
+            let (since, count) = times.entry((*number, *connection)).or_insert((*listed, 0));
+            let excuses = self.history.excuses(*since, *at, false);
             if *count > excuses {
                 let how = format!(
                     "c{connection} gets n{number} again, {count} times, and there were {excuses} faults"

@@ -18,7 +18,11 @@ pub(crate) fn poison(
     let Some(user) = user_id(user) else { return Ok(None) };
     // As the store has it: the engine's folder, the keyspace, and rows under the user, a zero byte and the
     // sequence, big-endian.
-    let db = Database::builder(directory.join("engine")).open()?;
+    let engine = directory.join("engine");
+    if !engine.exists() {
+        return Ok(None);
+    }
+    let db = Database::builder(engine).open()?;
     let rows = db.keyspace("notifications", KeyspaceCreateOptions::default)?;
     let prefix = [user.as_str().as_bytes(), &[0]].concat();
     let keys: Vec<_> = rows.prefix(&prefix).map(fjall::Guard::key).collect::<Result<_, _>>()?;

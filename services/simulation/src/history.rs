@@ -24,6 +24,16 @@ pub(crate) enum Excuse {
     Crashed,
 }
 
+/// A socket took a notification.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Take {
+    pub(crate) at: u64,
+    pub(crate) number: u32,
+    pub(crate) connection: u32,
+    /// When its run had listed connections last: a fault since then may be why the run is repeated.
+    pub(crate) listed: u64,
+}
+
 /// A notification's life.
 #[derive(Debug, Default)]
 pub(crate) struct Life {
@@ -65,8 +75,8 @@ pub(crate) struct History {
     /// The highest row held at the end, and when that was found.
     pub(crate) held: Option<(u64, u64)>,
     pub(crate) garbled: Option<u64>,
-    /// Takes in their order: when, which notification, by which connection.
-    pub(crate) taken: Vec<(u64, u32, u32)>,
+    /// Takes in their order.
+    pub(crate) taken: Vec<Take>,
     ends: Vec<u64>,
     /// When connections were listed last: a run looks at expiry dates after that.
     listed: u64,
@@ -164,9 +174,10 @@ impl History {
                 let given_up = self.was_given_up(*connection, at);
                 let begun = server_time(self.listed);
                 for (number, sequence) in items {
-                    self.taken.push((at, *number, *connection));
-                    let life = self.life(*number);
-                    life.takes.push((at, *connection));
+                    let (number, connection, listed) = (*number, *connection, self.listed);
+                    self.taken.push(Take { at, number, connection, listed });
+                    let life = self.life(number);
+                    life.takes.push((at, connection));
                     if !given_up && life.expires_at.is_some_and(|over| over < begun) {
                         life.late_at = life.late_at.or(Some(at));
                     }

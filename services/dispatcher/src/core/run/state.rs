@@ -354,6 +354,8 @@ impl<B: Clone> Run<B> {
             let push_mode = pushes.iter().filter(|push| !push.connection.acknowledges);
             push_mode.into_iter().any(|push| row.accepted_by.contains(&push.connection.id))
         };
+        // Not written ahead, so no ack removes what an earlier run may have deferred.
+        let fleeting = |row: &Row<B>| !row.replayed && !holds(&row.item);
         let mut fresh = Vec::new();
         for (index, row) in std::mem::take(&mut self.rows).into_iter().enumerate() {
             let accepted = !row.accepted_by.is_empty();
@@ -365,7 +367,7 @@ impl<B: Clone> Run<B> {
                 self.marks.push((row.item.sequence, row.accepted_by));
             } else if owed.contains(&index) {
                 // The run fails from this row on; it stays where it is.
-            } else if accepted && !acknowledged && by_push_mode(&row) {
+            } else if accepted && (fleeting(&row) || (!acknowledged && by_push_mode(&row))) {
                 if row.stored || row.redelivered {
                     self.deletes.push(row.item.sequence);
                 }

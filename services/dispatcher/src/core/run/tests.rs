@@ -461,3 +461,16 @@ fn connections_are_listed_again_after_rows_were_marked() {
     assert_eq!(run.on(Event::Pushed(vec![ACCEPTED]), now), Command::Mark(marks));
     assert_eq!(run.on(Event::Done, now), Command::ListConnections);
 }
+
+/// A run that failed may have deferred it. It is not written ahead, so no ack of it may ever come.
+#[test]
+fn what_is_not_to_be_held_leaves_the_mailbox_when_it_was_pushed() {
+    let now = Timestamp::from_millis(1);
+    let item = Item { when_offline: WhenOffline::Drop, ..item() };
+    let entry = Entry::Notification { item: item.clone(), redelivered: true };
+    let (mut run, _) = Run::start(LIMITS, vec![entry]);
+    run.on(Event::Listed(vec![live("c", true)]), now);
+    let deferred = Held { item, pushed_to: BTreeSet::new() };
+    run.on(Event::Page { rows: vec![deferred], more: false }, now);
+    assert_eq!(run.on(Event::Pushed(vec![ACCEPTED]), now), Command::Delete(vec![Sequence::new(1)]));
+}
