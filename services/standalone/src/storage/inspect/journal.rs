@@ -65,9 +65,8 @@ impl<'a> Batch<'a> {
         if u64_at(end, 0)? != xxh3_64(items) || end.get(8..12)? != TRAILER {
             return None;
         }
-        let in_line = record.is_none_or(|record| {
-            (record.base..record.base.saturating_add(SEQNO_SLACK)).contains(&seqno)
-        });
+        let in_line = record
+            .is_none_or(|record| (record.base..record.base.saturating_add(SEQNO_SLACK)).contains(&seqno));
         Some(Self { at, end: next + END_BYTES, seqno, record, header: found == count && in_line, items })
     }
 
