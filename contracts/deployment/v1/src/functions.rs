@@ -1,0 +1,96 @@
+//! The functions on Lambda.
+
+use serde::Serialize;
+
+use crate::variables::{
+    AUTH_METHODS, CONNECTIONS_TABLE, DEAD_LETTER_QUEUE, DROP_HOLD, HANDSHAKE_GRACE, INLINE_DRAIN, LOG,
+    MAILBOX_PAGE, MAILBOX_TABLE, MANAGEMENT_ENDPOINT, METRICS_NAMESPACE, NOTIFICATIONS_QUEUE,
+    REPLAY_CONCURRENCY, REPLAY_DRAIN, REPLAY_KEYS, RETRY_INITIAL, RETRY_MAX, ROW_LIFETIME, TIME_RESERVE,
+    TOKEN_AUDIENCE, TOKEN_ISSUER, TOKEN_KEY, TOKEN_LIFETIME, TOKENS_TABLE, Variable,
+};
+
+/// A function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Function {
+    /// What it is called within a deployment; its binary and its archive have the same name.
+    pub name: &'static str,
+    /// The environment variables it reads, and no others.
+    pub variables: &'static [Variable],
+}
+
+/// Pushes or holds what the queue delivers.
+pub const DISPATCHER: Function = Function {
+    name: "dispatcher",
+    variables: &[
+        LOG,
+        METRICS_NAMESPACE,
+        CONNECTIONS_TABLE,
+        MAILBOX_TABLE,
+        NOTIFICATIONS_QUEUE,
+        DEAD_LETTER_QUEUE,
+        MANAGEMENT_ENDPOINT,
+        INLINE_DRAIN,
+        REPLAY_DRAIN,
+        MAILBOX_PAGE,
+        HANDSHAKE_GRACE,
+        DROP_HOLD,
+        RETRY_INITIAL,
+        RETRY_MAX,
+        TIME_RESERVE,
+    ],
+};
+
+/// Requeues what is held for users who came back.
+pub const REPLAYER: Function = Function {
+    name: "replayer",
+    variables: &[
+        LOG,
+        METRICS_NAMESPACE,
+        MAILBOX_TABLE,
+        NOTIFICATIONS_QUEUE,
+        REPLAY_KEYS,
+        REPLAY_CONCURRENCY,
+        RETRY_INITIAL,
+        RETRY_MAX,
+        TIME_RESERVE,
+    ],
+};
+
+/// Answers the routes of the WebSocket API.
+pub const WS_EDGE: Function = Function {
+    name: "ws-edge",
+    variables: &[
+        LOG,
+        METRICS_NAMESPACE,
+        CONNECTIONS_TABLE,
+        MAILBOX_TABLE,
+        ROW_LIFETIME,
+        RETRY_INITIAL,
+        RETRY_MAX,
+    ],
+};
+
+/// Issues connect tokens.
+pub const AUTH_TOKEN_ISSUER: Function = Function {
+    name: "auth-token-issuer",
+    variables: &[
+        LOG,
+        METRICS_NAMESPACE,
+        TOKENS_TABLE,
+        TOKEN_KEY,
+        TOKEN_ISSUER,
+        TOKEN_AUDIENCE,
+        TOKEN_LIFETIME,
+    ],
+};
+
+/// Decides handshakes.
+pub const AUTH_TOKEN_AUTHORIZER: Function = Function {
+    name: "auth-token-authorizer",
+    variables: &[LOG, METRICS_NAMESPACE, TOKENS_TABLE, TOKEN_KEY, TOKEN_ISSUER, TOKEN_AUDIENCE, AUTH_METHODS],
+};
+
+/// All functions.
+pub const FUNCTIONS: [&Function; 5] =
+    [&AUTH_TOKEN_ISSUER, &AUTH_TOKEN_AUTHORIZER, &WS_EDGE, &DISPATCHER, &REPLAYER];
