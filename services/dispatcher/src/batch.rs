@@ -1,9 +1,10 @@
 //! Batches of several users' entries, as a queue such as SQS delivers them.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use contract_notifications_v1::Timestamp;
-use futures_util::future::{join, join_all};
+use futures_util::future::{Either, join, join_all, select};
 use metrics::counter;
 use shared_ports::{Clock, trace};
 use shared_telemetry::user_hash;
@@ -25,6 +26,16 @@ pub struct Delivery<'a> {
     pub receipt: &'a str,
     /// The tracing header it came with.
     pub trace: Option<Arc<str>>,
+}
+
+/// How long a batch may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Until when attempts to push are repeated.
+    pub retries: Timestamp,
+    /// When runs that are not over are given up: their entries fail, and may be delivered again. So a call
+    /// that hangs costs its own user's entries and not the whole batch.
+    pub runs: Timestamp,
 }
 
 /// Dispatches batches: entries of different users at the same time, those of one user in their order.
@@ -50,16 +61,15 @@ where
     D: DeadLetters,
     R: Redelivery,
 {
-    /// Decides and does what becomes of a batch, until `deadline`, and gives an outcome for each entry, in
-    /// the batch's order. After an entry that failed, all later ones of its user have failed too, and no
+    /// Decides and does what becomes of a batch, and gives an outcome for each entry, in the batch's order. After an entry that failed, all later ones of its user have failed too, and no
     /// other user's.
     ///
     /// What can never succeed goes to the dead letters and is done. Failed entries come again after a delay
     /// that grows with how often they were received ([`after_failure`]).
-    pub async fn dispatch_batch(&self, batch: &[Delivery<'_>], deadline: Timestamp) -> Vec<Outcome> {
+    pub async fn dispatch_batch(&self, batch: &[Delivery<'_>], deadlines: Deadlines) -> Vec<Outcome> {
         let received: Vec<_> = batch.iter().map(|delivery| delivery.received.clone()).collect();
         let (runs, poison) = group(&received);
-        let runs = runs.into_iter().map(|run| self.dispatch_run(batch, run, deadline));
+        let runs = runs.into_iter().map(|run| self.dispatch_run(batch, run, deadlines));
         let burials = poison.into_iter().map(|(index, reason)| self.bury(batch, index, reason));
         let (runs, burials) = join(join_all(runs), join_all(burials)).await;
         let mut outcomes = vec![Outcome::Retry; batch.len()];
@@ -73,19 +83,26 @@ where
         &self,
         batch: &[Delivery<'_>],
         run: UserRun,
-        deadline: Timestamp,
+        deadlines: Deadlines,
     ) -> Vec<(usize, Outcome)> {
         let UserRun { user, indexes, entries } = run;
         let first = indexes.first().map(|index| &batch[*index]);
         let trace = first.and_then(|delivery| delivery.trace.clone());
-        let report = trace::scope(trace, self.dispatcher.dispatch(&user, entries, deadline)).await;
-        let outcomes: Vec<_> = indexes.into_iter().zip(report.outcomes).collect();
-        tracing::debug!(
-            user = %user_hash(&user),
-            sequence = first.map(|delivery| tracing::field::display(delivery.received.sequence)),
-            entries = outcomes.len(),
-            "run dispatched"
-        );
+        let user_hash = user_hash(&user);
+        let sequence = first.map(|delivery| tracing::field::display(delivery.received.sequence));
+        let clock = &self.dispatcher.clock;
+        let dispatch = trace::scope(trace, self.dispatcher.dispatch(&user, entries, deadlines.retries));
+        let over = clock.sleep(deadlines.runs.since(clock.now()));
+        let outcomes: Vec<_> = match select(pin!(dispatch), pin!(over)).await {
+            Either::Left((report, _)) => {
+                tracing::debug!(user = %user_hash, sequence, entries = indexes.len(), "run dispatched");
+                indexes.into_iter().zip(report.outcomes).collect()
+            }
+            Either::Right(_) => {
+                tracing::warn!(user = %user_hash, sequence, entries = indexes.len(), "run given up");
+                indexes.into_iter().map(|index| (index, Outcome::Retry)).collect()
+            }
+        };
         self.postpone(batch, &outcomes).await;
         outcomes
     }

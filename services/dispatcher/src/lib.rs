@@ -8,6 +8,8 @@ mod batch;
 pub mod core;
 pub mod ports;
 mod service;
+mod telemetry;
 
-pub use batch::{BatchDispatcher, Delivery};
+pub use batch::{BatchDispatcher, Deadlines, Delivery};
 pub use service::{Dispatcher, Settings};
+pub use telemetry::describe_metrics;

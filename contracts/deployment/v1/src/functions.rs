@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::permissions::{self, Permission};
 use crate::variables::{
     AUTH_METHODS, CONNECTIONS_TABLE, DEAD_LETTER_QUEUE, DROP_HOLD, HANDSHAKE_GRACE, INLINE_DRAIN, LOG,
     MAILBOX_PAGE, MAILBOX_TABLE, MANAGEMENT_ENDPOINT, METRICS_NAMESPACE, NOTIFICATIONS_QUEUE,
@@ -17,6 +18,10 @@ pub struct Function {
     pub name: &'static str,
     /// The environment variables it reads, and no others.
     pub variables: &'static [Variable],
+    /// What its role allows; besides this only to write its log.
+    pub permissions: &'static [Permission],
+    /// How long an invocation may take, in seconds.
+    pub timeout_seconds: u32,
 }
 
 /// Pushes or holds what the queue delivers.
@@ -39,6 +44,8 @@ pub const DISPATCHER: Function = Function {
         RETRY_MAX,
         TIME_RESERVE,
     ],
+    permissions: permissions::DISPATCHER,
+    timeout_seconds: 30,
 };
 
 /// Requeues what is held for users who came back.
@@ -55,6 +62,8 @@ pub const REPLAYER: Function = Function {
         RETRY_MAX,
         TIME_RESERVE,
     ],
+    permissions: permissions::REPLAYER,
+    timeout_seconds: 60,
 };
 
 /// Answers the routes of the WebSocket API.
@@ -69,6 +78,8 @@ pub const WS_EDGE: Function = Function {
         RETRY_INITIAL,
         RETRY_MAX,
     ],
+    permissions: permissions::WS_EDGE,
+    timeout_seconds: 10,
 };
 
 /// Issues connect tokens.
@@ -83,12 +94,16 @@ pub const AUTH_TOKEN_ISSUER: Function = Function {
         TOKEN_AUDIENCE,
         TOKEN_LIFETIME,
     ],
+    permissions: permissions::AUTH_TOKEN_ISSUER,
+    timeout_seconds: 10,
 };
 
 /// Decides handshakes.
 pub const AUTH_TOKEN_AUTHORIZER: Function = Function {
     name: "auth-token-authorizer",
     variables: &[LOG, METRICS_NAMESPACE, TOKENS_TABLE, TOKEN_KEY, TOKEN_ISSUER, TOKEN_AUDIENCE, AUTH_METHODS],
+    permissions: permissions::AUTH_TOKEN_AUTHORIZER,
+    timeout_seconds: 10,
 };
 
 /// All functions.

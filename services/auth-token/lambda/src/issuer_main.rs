@@ -11,5 +11,5 @@ async fn main() -> anyhow::Result<()> {
     let config = IssuerConfig::read(&|name| std::env::var(name).ok())?;
     let function = Function::new(&config, &sdk_config(AttemptLimits::default()).await);
     let invoke = async |invocation| Ok::<_, Infallible>(function.invoke(invocation).await);
-    Ok(run(config.run, invoke).await?)
+    Ok(run(config.run, auth_token::describe_metrics, invoke).await?)
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use dispatcher::core::run::Outcome;
-use dispatcher::{BatchDispatcher, Dispatcher};
+use dispatcher::{BatchDispatcher, Deadlines, Dispatcher};
 use shared_aws::Invocation;
 use shared_ports::SystemClock;
 
@@ -60,9 +60,12 @@ impl Function {
     /// # Errors
     /// [`InvalidEvent`] when it is no batch of a FIFO queue; then all of it is received again.
     pub async fn invoke(&self, invocation: Invocation<SqsEvent>) -> Result<SqsBatchResponse, InvalidEvent> {
-        let deadline = invocation.try_until(self.time_reserve);
+        let deadlines = Deadlines {
+            retries: invocation.try_until(self.time_reserve),
+            runs: invocation.try_until(self.time_reserve / 2),
+        };
         let batch = deliveries(&invocation.event)?;
-        let outcomes = self.service.dispatch_batch(&batch, deadline).await;
+        let outcomes = self.service.dispatch_batch(&batch, deadlines).await;
         let failed = batch.iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Retry);
         Ok(response(failed.map(|(delivery, _)| delivery.message_id)))
     }

@@ -20,6 +20,12 @@ use shared_telemetry::user_hash;
 
 /// Rows marked at the same time.
 const MARKS_AT_ONCE: usize = 10;
+/// Most connections that a filter expression names; it may have 4 KiB and 300 operators
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-expression-parameters>).
+/// For users with more of them every row is read, and sorted out here.
+const FILTERED_CONNECTIONS: usize = 50;
+/// Rows that are looked at by a query once the first found too few that are due.
+const SCAN: usize = 100;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -96,10 +102,21 @@ struct Query<'a> {
 
 impl Query<'_> {
     /// A row is due when one of the connections is not among those it was pushed to.
-    fn filter(&self) -> String {
+    fn is_due(&self, row: &MailboxRow) -> bool {
+        self.due_for.iter().any(|connection| !row.pushed_to.contains(connection))
+    }
+
+    /// [`Query::is_due`] as a filter expression, if it can be one.
+    fn filter(&self) -> Option<String> {
         let not_pushed = |at: usize| format!("NOT contains(#pushed, :connection{at})");
-        let each: Vec<_> = (0..self.due_for.len()).map(not_pushed).collect();
-        format!("attribute_not_exists(#pushed) OR {}", each.join(" OR "))
+        let each: Vec<_> = self.filtered().map(|(at, _)| not_pushed(at)).collect();
+        (!each.is_empty()).then(|| format!("attribute_not_exists(#pushed) OR {}", each.join(" OR ")))
+    }
+
+    /// The connections that a filter expression names.
+    fn filtered(&self) -> impl Iterator<Item = (usize, &ConnectionId)> {
+        let few = self.due_for.len() <= FILTERED_CONNECTIONS;
+        self.due_for.iter().enumerate().filter(move |_| few)
     }
 }
 
@@ -113,13 +130,14 @@ impl Mailbox for DynamoMailbox {
         let query = Query { user, first, last: up_to, due_for: &due_for };
         let limit = limit.max(1);
         let (mut rows, mut start): (Vec<MailboxRow>, Option<Item>) = (Vec::new(), None);
+        let mut scan = limit + 1;
         loop {
-            let wanted = limit + 1 - rows.len();
-            let answer = self.query(&query, wanted, start.take()).await?;
-            let asked_for_more = usize::try_from(answer.scanned_count).is_ok_and(|scanned| scanned < wanted);
+            let answer = self.query(&query, scan, start.take()).await?;
+            let ended_early = usize::try_from(answer.scanned_count).is_ok_and(|scanned| scanned < scan);
             for item in answer.items.unwrap_or_default() {
                 match row(item) {
-                    Ok(row) => rows.push(row),
+                    Ok(row) if query.is_due(&row) => rows.push(row),
+                    Ok(_) => {}
                     Err(error) => {
                         let error: &dyn std::error::Error = &error;
                         tracing::error!(user = %user_hash(user), error, "a mailbox row can't be read");
@@ -128,12 +146,13 @@ impl Mailbox for DynamoMailbox {
             }
             start = answer.last_evaluated_key;
             // A query ends early when it has read 1 MiB: what it gave is enough for a page.
-            let cut = asked_for_more && start.is_some() && !rows.is_empty();
+            let cut = ended_early && start.is_some() && !rows.is_empty();
             if rows.len() > limit || start.is_none() || cut {
                 let more = rows.len() > limit || start.is_some();
                 rows.truncate(limit);
                 return Ok(Page { rows, more });
             }
+            scan = (limit + 1 - rows.len()).max(SCAN);
         }
     }
 
@@ -181,13 +200,17 @@ impl DynamoMailbox {
     async fn query(
         &self,
         query: &Query<'_>,
-        wanted: usize,
+        scan: usize,
         start: Option<Item>,
     ) -> Result<aws_sdk_dynamodb::operation::query::QueryOutput, PortError> {
-        let connections = query.due_for.iter().enumerate();
         let connections =
-            connections.map(|(at, id)| (format!(":connection{at}"), AttributeValue::S(id.to_string())));
+            query.filtered().map(|(at, id)| (format!(":connection{at}"), AttributeValue::S(id.to_string())));
         let text = |sequence: Sequence| AttributeValue::S(sequence.to_string());
+        let filter = query.filter();
+        let names = [("#user", attributes::USER_ID), ("#sequence", attributes::SEQUENCE)];
+        // A name that no expression uses is refused.
+        let names = names.into_iter().chain(filter.is_some().then_some(("#pushed", attributes::PUSHED_TO)));
+        let names = names.map(|(name, attribute)| (name.to_owned(), attribute.to_owned()));
         let keys = [
             (":user".to_owned(), AttributeValue::S(query.user.to_string())),
             (":first".to_owned(), text(query.first)),
@@ -198,12 +221,10 @@ impl DynamoMailbox {
             .table_name(&self.table)
             .consistent_read(true)
             .key_condition_expression("#user = :user AND #sequence BETWEEN :first AND :last")
-            .filter_expression(query.filter())
-            .expression_attribute_names("#user", attributes::USER_ID)
-            .expression_attribute_names("#sequence", attributes::SEQUENCE)
-            .expression_attribute_names("#pushed", attributes::PUSHED_TO)
+            .set_filter_expression(filter)
+            .set_expression_attribute_names(Some(names.collect()))
             .set_expression_attribute_values(Some(keys.into_iter().chain(connections).collect()))
-            .limit(i32::try_from(wanted).unwrap_or(i32::MAX))
+            .limit(i32::try_from(scan).unwrap_or(i32::MAX))
             .set_exclusive_start_key(start)
             .send()
             .await

@@ -7,5 +7,5 @@ use shared_aws::{AttemptLimits, run, sdk_config};
 async fn main() -> anyhow::Result<()> {
     let config = Config::read(&|name| std::env::var(name).ok())?;
     let function = Function::new(&config, &sdk_config(AttemptLimits::default()).await);
-    Ok(run(config.run, |invocation| function.invoke(invocation)).await?)
+    Ok(run(config.run, dispatcher::describe_metrics, |invocation| function.invoke(invocation)).await?)
 }

@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue, MessageSystemAttributeNameForSends,
-    MessageSystemAttributeValue,
-};
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue};
 use contract_deployment_v1::DEAD_LETTER_REASON;
 use contract_notifications_v1::{QueueEntry, Replay};
 use dispatcher::ports::{DeadLetter, DeadLetters, Redelivery, ReplayQueue};
-use shared_aws::port_error;
-use shared_ports::{PortError, trace};
+use shared_aws::{port_error, trace_attributes};
+use shared_ports::PortError;
 use uuid::Uuid;
 
 /// Most entries of one batch request
@@ -45,26 +42,19 @@ struct Failed {
 
 impl ReplayQueue for SqsQueue {
     async fn enqueue(&self, replay: Replay) -> Result<(), PortError> {
-        let mut send = self
-            .client
+        self.client
             .send_message()
             .queue_url(&self.url)
             .message_group_id(replay.user_id.as_str())
             // Random, so that no earlier replay of the same row suppresses this one.
             .message_deduplication_id(Uuid::new_v4())
-            .message_body(QueueEntry::Replay(replay).to_json());
-        if let Some(header) = trace_attribute() {
-            send = send.message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, header);
-        }
-        send.send().await.map(drop).map_err(|error| port_error("queueing a replay", error))
+            .message_body(QueueEntry::Replay(replay).to_json())
+            .set_message_system_attributes(trace_attributes())
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| port_error("queueing a replay", error))
     }
-}
-
-/// The tracing header as a message carries it
-/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>).
-fn trace_attribute() -> Option<MessageSystemAttributeValue> {
-    let header = trace::current()?;
-    MessageSystemAttributeValue::builder().data_type("String").string_value(&*header).build().ok()
 }
 
 impl Redelivery for SqsQueue {
@@ -91,6 +81,12 @@ impl Redelivery for SqsQueue {
     }
 }
 
+/// Whether a character may stand in an attribute; nothing else is taken by SQS
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>).
+fn legal(c: &char) -> bool {
+    !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')
+}
+
 /// The dead-letter queue.
 #[derive(Debug, Clone)]
 pub struct SqsDeadLetters {
@@ -108,9 +104,7 @@ impl SqsDeadLetters {
 impl DeadLetters for SqsDeadLetters {
     async fn bury(&self, letter: DeadLetter<'_>) -> Result<(), PortError> {
         const OPERATION: &str = "keeping a dead letter";
-        // Control characters may not stand in an attribute.
-        let reason: String =
-            letter.reason.chars().filter(|c| !c.is_control()).take(REASON_CHARACTERS).collect();
+        let reason: String = letter.reason.chars().filter(legal).take(REASON_CHARACTERS).collect();
         let attribute = MessageAttributeValue::builder().data_type("String").string_value(reason).build();
         self.client
             .send_message()

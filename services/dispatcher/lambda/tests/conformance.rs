@@ -62,6 +62,29 @@ async fn a_page_of_large_rows_is_read_in_parts() {
 }
 
 #[tokio::test]
+async fn rows_are_paged_for_more_connections_than_an_expression_holds() {
+    let world = World::new().await;
+    let table = MailboxTable::new(&world).await;
+    let mailbox = DynamoMailbox::new(&world.sdk, table.name(), RETRY);
+    let alice = user("alice");
+    let due_for: Vec<_> = (0..400).map(|n| connection(&format!("connection-{n}="))).collect();
+    let mut rows = mailbox::rows(&alice, 1..=250);
+    for row in &mut rows[..249] {
+        row.pushed_to = due_for.iter().cloned().collect();
+    }
+    rows[3].pushed_to = due_for[1..].iter().cloned().collect();
+    mailbox.put(&alice, rows).await.unwrap();
+    let query = PageQuery { after: None, up_to: Sequence::MAX, due_for, limit: 1 };
+    let page = mailbox.page(&alice, query.clone()).await.unwrap();
+    assert_eq!(page.rows.iter().map(|row| row.sequence).collect::<Vec<_>>(), [Sequence::new(4)]);
+    assert!(page.more);
+    let rest = PageQuery { after: Some(Sequence::new(4)), ..query };
+    let page = mailbox.page(&alice, rest).await.unwrap();
+    assert_eq!(page.rows.iter().map(|row| row.sequence).collect::<Vec<_>>(), [Sequence::new(250)]);
+    assert!(!page.more);
+}
+
+#[tokio::test]
 async fn the_connections_conform() {
     let world = World::new().await;
     let table = ConnectionsTable::new(&world).await;
@@ -97,7 +120,8 @@ async fn a_replay_goes_on_with_the_trace() {
 async fn a_dead_letter_is_kept_once_with_its_reason() {
     let (world, queue, _) = queue().await;
     let dead_letters = SqsDeadLetters::new(&world.sdk, &queue.dead_letter_url);
-    let letter = DeadLetter { group: "alice", body: "nonsense", message_id: "m-1", reason: "not\u{7} JSON" };
+    let letter =
+        DeadLetter { group: "alice", body: "nonsense", message_id: "m-1", reason: "not\u{7}\u{ffff} JSON" };
     dead_letters.bury(letter).await.unwrap();
     dead_letters.bury(letter).await.unwrap();
     let [message] = &queue.drain_dead_letters().await[..] else { panic!("one message") };

@@ -21,6 +21,8 @@ use crate::ports::{MailboxRow, Page, PageQuery, PushError, Pushed};
 struct Ports {
     /// Users whose connections can't be listed.
     failing: Vec<&'static str>,
+    /// Users whose connections are never listed.
+    hanging: Vec<&'static str>,
     dead_letters_fail: bool,
     pushed: Mutex<Vec<(String, String)>>,
     traces: Mutex<BTreeMap<String, Option<Arc<str>>>>,
@@ -32,6 +34,9 @@ impl Connections for &Ports {
     async fn list(&self, user: &UserId) -> Result<Vec<Connection>, PortError> {
         if self.failing.contains(&user.as_str()) {
             return Err(PortError::retryable("listing", "down"));
+        }
+        if self.hanging.contains(&user.as_str()) {
+            std::future::pending::<()>().await;
         }
         Ok(vec![Connection {
             version: Version1,
@@ -152,7 +157,8 @@ fn dispatch(ports: &Ports, entries: &[(&str, &str)], receive_count: u32) -> Vec<
     };
     let dispatcher = BatchDispatcher { dispatcher, dead_letters: ports, redelivery: ports };
     // The time is over at once: what fails is not tried again within the batch.
-    let mut future = pin!(dispatcher.dispatch_batch(&batch, Timestamp::from_millis(0)));
+    let over = Timestamp::from_millis(0);
+    let mut future = pin!(dispatcher.dispatch_batch(&batch, Deadlines { retries: over, runs: over }));
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcomes) => outcomes,
         Poll::Pending => panic!("the ports never wait"),
@@ -192,6 +198,14 @@ fn a_user_whose_run_fails_holds_up_nobody() {
     let entries = [("a", r#"{"userId":"a","message":1}"#), ("b", r#"{"userId":"b","message":2}"#)];
     assert_eq!(dispatch(&ports, &entries, 1), [RETRY, DONE]);
     assert_eq!(ports.postponed.into_inner().unwrap(), [(vec!["0".to_owned()], Duration::from_secs(1))]);
+}
+
+#[test]
+fn a_user_whose_run_hangs_is_given_up_alone() {
+    let ports = Ports { hanging: vec!["a"], ..Ports::default() };
+    let entries = [("a", r#"{"userId":"a","message":1}"#), ("b", r#"{"userId":"b","message":2}"#)];
+    assert_eq!(dispatch(&ports, &entries, 2), [RETRY, DONE]);
+    assert_eq!(ports.postponed.into_inner().unwrap(), [(vec!["0".to_owned()], Duration::from_secs(2))]);
 }
 
 #[test]

@@ -10,5 +10,5 @@ async fn main() -> anyhow::Result<()> {
     let config = Config::read(&|name| std::env::var(name).ok())?;
     let function = Function::new(&config, &sdk_config(AttemptLimits::default()).await);
     let invoke = async |invocation| Ok::<_, Infallible>(function.invoke(invocation).await);
-    Ok(run(config.run, invoke).await?)
+    Ok(run(config.run, replayer::describe_metrics, invoke).await?)
 }

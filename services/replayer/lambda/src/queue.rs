@@ -4,7 +4,7 @@ use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use replayer::ports::{ReplayEntry, ReplayQueue};
-use shared_aws::port_error;
+use shared_aws::{port_error, trace_attributes};
 use shared_ports::PortError;
 
 /// The notifications queue.
@@ -31,6 +31,7 @@ impl ReplayQueue for SqsReplayQueue {
                 .message_group_id(replay.user_id.as_str())
                 .message_deduplication_id(deduplication_id.to_string())
                 .message_body(body)
+                .set_message_system_attributes(trace_attributes())
                 .build();
             request = request.entries(entry.map_err(|error| PortError::permanent(OPERATION, error))?);
         }

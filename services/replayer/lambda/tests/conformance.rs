@@ -5,6 +5,7 @@ use contract_notifications_v1::{QueueEntry, Replay, Sequence};
 use replayer::ports::{ReplayEntry, ReplayQueue as _};
 use replayer_lambda::{DynamoMailboxKeys, SqsReplayQueue};
 use shared_conformance::{mailbox_keys, replayer_queue, user};
+use shared_ports::trace;
 use shared_test_kit::{MailboxTable, World};
 use uuid::Uuid;
 
@@ -35,4 +36,20 @@ async fn an_entry_sent_again_is_there_once() {
     adapter.send(std::slice::from_ref(&entry)).await.unwrap();
     adapter.send(&[entry]).await.unwrap();
     assert_eq!(queue.drain().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_replay_goes_on_with_the_trace() {
+    let world = World::new().await;
+    let queue = world.queue().await;
+    let adapter = SqsReplayQueue::new(&world.sdk, &queue.url);
+    let replay = Replay { user_id: user("a"), sequence: Sequence::new(3) };
+    let body = QueueEntry::Replay(replay.clone()).to_json();
+    let entry = ReplayEntry { replay, body, deduplication_id: Uuid::new_v4() };
+    let header = "Root=1-695585c0-3b9d1c2e4f5a6b7c8d9e0f1a;Sampled=1";
+    trace::scope(Some(header.into()), adapter.send(&[entry])).await.unwrap();
+    let [message] = &queue.drain().await[..] else { panic!("one message") };
+    let attributes = message.attributes().unwrap();
+    let name = aws_sdk_sqs::types::MessageSystemAttributeName::AwsTraceHeader;
+    assert_eq!(attributes.get(&name).map(String::as_str), Some(header));
 }

@@ -159,7 +159,12 @@ mod tests {
 
     use super::*;
 
-    const FUNCTION: Function = Function { name: "test", variables: &[LOG, MAILBOX_TABLE, ROW_LIFETIME] };
+    const FUNCTION: Function = Function {
+        name: "test",
+        variables: &[LOG, MAILBOX_TABLE, ROW_LIFETIME],
+        permissions: &[],
+        timeout_seconds: 1,
+    };
 
     fn read(variables: &[(&str, &str)]) -> Result<(String, String, Duration), ConfigError> {
         let lookup = |name: &str| {

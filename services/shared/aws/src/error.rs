@@ -1,7 +1,6 @@
 //! Which errors of AWS may pass.
 
 use std::error::Error;
-use std::fmt::Debug;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;

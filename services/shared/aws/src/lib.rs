@@ -10,9 +10,13 @@ mod clients;
 mod environment;
 mod error;
 mod invocation;
+#[cfg(feature = "sqs")]
+mod message_trace;
 
 pub use batch_write::{Unprocessed, batch_write};
 pub use clients::{AttemptLimits, http_client, sdk_config};
 pub use environment::{ConfigError, Environment, Problem, Value};
 pub use error::port_error;
 pub use invocation::{Invocation, RunConfig, RunError, run};
+#[cfg(feature = "sqs")]
+pub use message_trace::trace_attributes;

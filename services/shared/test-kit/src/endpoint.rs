@@ -64,11 +64,13 @@ fn start() -> Emulator {
 fn is_up(process: &mut Child, port: u16) -> bool {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
-        if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            return true;
-        }
+        let answers = std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+        // Asked afterwards: what answers may be another's, that took the port before.
         if process.try_wait().unwrap().is_some() {
             return false;
+        }
+        if answers {
+            return true;
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -77,8 +79,13 @@ fn is_up(process: &mut Child, port: u16) -> bool {
 
 /// The configuration of clients for the endpoint.
 pub async fn sdk_config() -> SdkConfig {
+    sdk_config_for(&endpoint()).await
+}
+
+/// The configuration of clients for another endpoint, such as a stand-in made by the test.
+pub async fn sdk_config_for(endpoint: &str) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
-        .endpoint_url(endpoint())
+        .endpoint_url(endpoint)
         .region(Region::from_static(REGION))
         .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
         .http_client(shared_aws::http_client())

@@ -11,7 +11,7 @@ mod queue;
 mod table;
 mod world;
 
-pub use endpoint::{REGION, endpoint, sdk_config};
+pub use endpoint::{REGION, endpoint, sdk_config, sdk_config_for};
 pub use queue::{ReplayDeliveries, TestQueue};
 pub use table::{ConnectionsTable, MailboxTable};
 pub use world::World;
