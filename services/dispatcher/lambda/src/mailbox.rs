@@ -191,8 +191,10 @@ impl Mailbox for DynamoMailbox {
         user: &UserId,
         marks: &[(Sequence, BTreeSet<ConnectionId>)],
     ) -> Result<(), PortError> {
-        let marks = marks.iter().map(|(sequence, connections)| self.mark_row(user, *sequence, connections));
-        stream::iter(marks).buffer_unordered(MARKS_AT_ONCE).try_collect().await
+        // Collected first: the compiler can't tell that a stream of a closure's futures is `Send`.
+        let updates: Vec<_> =
+            marks.iter().map(|(sequence, connections)| self.mark_row(user, *sequence, connections)).collect();
+        stream::iter(updates).buffer_unordered(MARKS_AT_ONCE).try_collect().await
     }
 }
 

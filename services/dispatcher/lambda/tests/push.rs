@@ -13,8 +13,8 @@ use support::gateway;
 async fn push(url: &str, frames: &[&'static str]) -> Pushed {
     let push = ManagementPush::new(&shared_test_kit::sdk_config_for("http://127.0.0.1:1").await, url);
     let frames = frames.iter().map(|frame| Bytes::from_static(frame.as_bytes())).collect();
-    let work = push.push(&user("alice"), &connection("L0SM9cOFvHcCIhw="), frames);
-    trace::scope(Some("Root=1-1".into()), work).await
+    let (user, connection) = (user("alice"), connection("L0SM9cOFvHcCIhw="));
+    trace::scope(Some("Root=1-1".into()), push.push(&user, &connection, frames)).await
 }
 
 #[tokio::test]

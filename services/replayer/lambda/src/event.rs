@@ -2,7 +2,7 @@
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>).
 
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
-use aws_lambda_events::event::streams::DynamoDbEventResponse;
+use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use contract_connections_v1::ConnectionKey;
 
 /// A connection whose row was inserted.
@@ -36,8 +36,13 @@ fn read(record: EventRecord) -> Option<Inserted> {
 
 /// The answer that names the records that failed; Lambda goes on from the first of them.
 pub fn response<'a>(failed: impl IntoIterator<Item = &'a str>) -> DynamoDbEventResponse {
+    let failure = |sequence_number: &str| {
+        let mut failure = DynamoDbBatchItemFailure::default();
+        failure.item_identifier = Some(sequence_number.to_owned());
+        failure
+    };
     let mut response = DynamoDbEventResponse::default();
-    response.set_failures(failed);
+    response.batch_item_failures = failed.into_iter().map(failure).collect();
     response
 }
 

@@ -124,14 +124,15 @@ where
         let trace = context.xray_trace_id.map(Arc::from);
         let deadline = Timestamp::from_millis(context.deadline);
         let invocation = Invocation { event: payload, deadline, request_id: context.request_id };
-        let result = trace::scope(trace, handle(invocation)).instrument(span).await;
+        let result = trace::scope(trace, Box::pin(handle(invocation))).instrument(span).await;
         if let Err(error) = metrics.flush(std::io::stdout()) {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "metrics could not be written");
         }
         result.map_err(Into::into)
     };
-    Runtime::new(service_fn(invoke)).run().await.map_err(RunError::Runtime)
+    // Boxed, as the future above: types that nest too deep are more than the compiler takes.
+    Box::pin(Runtime::new(service_fn(invoke)).run()).await.map_err(RunError::Runtime)
 }
 
 #[cfg(test)]
