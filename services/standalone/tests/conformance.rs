@@ -93,7 +93,9 @@ async fn the_connections_conform() {
 async fn the_tokens_conform() {
     let clock = ManualClock::default();
     tokens::store(&MemoryTokens::new(100, clock.clone()), clock.now().ttl_seconds(), "t").await;
-    tokens::cipher(&LocalCipher::new(&Key256::from_bytes([7; 32]))).await;
+    let cipher = LocalCipher::new(&Key256::from_bytes([7; 32]));
+    tokens::cipher(&cipher).await;
+    tokens::cipher_is_authenticated(&cipher).await;
 }
 
 /// Takes replay entries off the store's queue.

@@ -1,16 +1,13 @@
 //! The function itself, as Lambda runs it: what it answers, measures and logs.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
-mod support;
-
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 use shared_conformance::fixture::ConnectionRows as _;
 use shared_conformance::{connection_row, user};
 use shared_ports::{Clock as _, SystemClock};
-use shared_test_kit::{ConnectionsTable, MailboxTable, TestQueue, World, endpoint};
-use support::gateway;
+use shared_test_kit::{ConnectionsTable, MailboxTable, StandIn, TestQueue, World, endpoint};
 
 const INVOKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/invoke");
 const BATCH: &str = include_str!("../events/sqs-batch.json");
@@ -101,14 +98,14 @@ async fn what_is_pushed_is_measured_and_logged_without_payloads_and_users() {
     let stage = Stage::new().await;
     let opened = SystemClock.now();
     stage.connections.insert(&connection_row(&user("alice"), "c", opened)).await;
-    let (url, asked) = gateway(&[200]).await;
-    let output = stage.invoke(&batch(), &url).await;
+    let gateway = StandIn::new(&[200]).await;
+    let output = stage.invoke(&batch(), &gateway.url).await;
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{log}");
     assert_eq!(String::from_utf8(output.stdout.clone()).unwrap().trim(), r#"{"batchItemFailures":[]}"#);
-    let pushed = asked.lock().unwrap().clone();
-    assert!(pushed[0].2.contains(PAYLOAD), "{pushed:?}");
-    assert!(pushed[0].1.as_deref().unwrap().starts_with("Root=1-695585c0"), "{pushed:?}");
+    let pushed = gateway.asked();
+    assert!(pushed[0].body.contains(PAYLOAD), "{pushed:?}");
+    assert!(pushed[0].trace.as_deref().unwrap().starts_with("Root=1-695585c0"), "{pushed:?}");
 
     let (documents, lines) = written(&output);
     let plain = documents.iter().find(|document| document["tidings_delivered_total"] == 1).unwrap();
@@ -139,8 +136,8 @@ async fn what_can_not_be_pushed_is_held_and_what_is_gone_is_forgotten() {
     let row =
         connection_row(&user("alice"), "c", contract_notifications_v1::Timestamp::from_millis(long_ago));
     stage.connections.insert(&row).await;
-    let (url, _) = gateway(&[410]).await;
-    let output = stage.invoke(&batch(), &url).await;
+    let gateway = StandIn::new(&[410]).await;
+    let output = stage.invoke(&batch(), &gateway.url).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let (documents, _) = written(&output);
     let counted = |name: &str| documents.iter().filter_map(|document| document[name].as_u64()).sum::<u64>();

@@ -41,11 +41,20 @@ pub async fn cipher<C: TokenCipher>(cipher: &C) {
     ] {
         refused(cipher, &ciphertext, &other).await;
     }
-    let mut altered = ciphertext.clone();
-    *altered.last_mut().unwrap() ^= 1;
-    refused(cipher, &altered, &context).await;
-    refused(cipher, &ciphertext[..ciphertext.len() / 2], &context).await;
     refused(cipher, b"no ciphertext at all", &context).await;
+}
+
+/// That the cipher is authenticated: nothing of a ciphertext can be altered. KMS is, its emulators need not
+/// be; there the adapter has no part in it.
+pub async fn cipher_is_authenticated<C: TokenCipher>(cipher: &C) {
+    let context = EncryptionContext::connect("issuer", "audience");
+    let ciphertext = cipher.encrypt(b"secret", &context).await.unwrap();
+    for at in 0..ciphertext.len() {
+        let mut altered = ciphertext.clone();
+        altered[at] ^= 1;
+        refused(cipher, &altered, &context).await;
+        refused(cipher, &ciphertext[..at], &context).await;
+    }
 }
 
 async fn refused<C: TokenCipher>(cipher: &C, ciphertext: &[u8], context: &EncryptionContext) {

@@ -8,10 +8,12 @@
 
 mod endpoint;
 mod queue;
+mod stand_in;
 mod table;
 mod world;
 
 pub use endpoint::{REGION, endpoint, sdk_config, sdk_config_for};
 pub use queue::{ReplayDeliveries, TestQueue};
+pub use stand_in::{Asked, StandIn};
 pub use table::{ConnectionsTable, MailboxTable};
 pub use world::World;
