@@ -52,7 +52,7 @@ fn delivery(index: usize, record: &SqsMessage) -> Result<Delivery<'_>, InvalidEv
 pub fn response<'a>(failed: impl IntoIterator<Item = &'a str>) -> SqsBatchResponse {
     let failure = |message_id: &str| {
         let mut failure = BatchItemFailure::default();
-        failure.item_identifier = message_id.to_owned();
+        message_id.clone_into(&mut failure.item_identifier);
         failure
     };
     let mut response = SqsBatchResponse::default();

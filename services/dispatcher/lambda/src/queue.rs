@@ -83,7 +83,7 @@ impl Redelivery for SqsQueue {
 
 /// Whether a character may stand in an attribute; nothing else is taken by SQS
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>).
-fn legal(c: &char) -> bool {
+fn legal(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
@@ -104,7 +104,7 @@ impl SqsDeadLetters {
 impl DeadLetters for SqsDeadLetters {
     async fn bury(&self, letter: DeadLetter<'_>) -> Result<(), PortError> {
         const OPERATION: &str = "keeping a dead letter";
-        let reason: String = letter.reason.chars().filter(legal).take(REASON_CHARACTERS).collect();
+        let reason: String = letter.reason.chars().filter(|c| legal(*c)).take(REASON_CHARACTERS).collect();
         let attribute = MessageAttributeValue::builder().data_type("String").string_value(reason).build();
         self.client
             .send_message()

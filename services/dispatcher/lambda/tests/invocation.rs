@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use shared_conformance::fixture::ConnectionRows as _;
 use shared_conformance::{connection_row, user};
 use shared_ports::{Clock as _, SystemClock};
+use shared_telemetry::user_hash;
 use shared_test_kit::{ConnectionsTable, MailboxTable, StandIn, TestQueue, World, endpoint};
 
 const INVOKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/invoke");
@@ -117,8 +118,8 @@ async fn what_is_pushed_is_measured_and_logged_without_payloads_and_users() {
     assert_eq!(units(dead), [("tidings_dead_letters_total", "Count")]);
     assert_eq!(dead["reason"], "invalid");
 
-    let run = lines.iter().find(|line| line["message"] == "run dispatched").unwrap();
-    assert_eq!(run["user"], "2bd806c97f0e");
+    let alice = user_hash(&user("alice")).to_string();
+    let run = lines.iter().find(|line| line["message"] == "run dispatched" && line["user"] == alice).unwrap();
     assert_eq!(run["sequence"], "000000000000000000018849496460467696128");
     let request = run["span"]["requestId"].as_str().unwrap();
     assert_eq!(plain["requestId"], request);

@@ -113,7 +113,7 @@ where
         .cloudwatch_namespace(config.namespace)
         .with_dimension("service", config.function.name)
         .init()
-        .map_err(|error| RunError::Metrics(error.into()))?;
+        .map_err(RunError::Metrics)?;
     describe();
     let handle = &handle;
     let invoke = async move |event: LambdaEvent<T>| {

@@ -74,7 +74,7 @@ pub fn connection_row(user: &UserId, id: &str, connected_at: Timestamp) -> Conne
         connected_at,
         acknowledges: true,
         format: FrameFormat::Batch,
-        expires_at: Some(connected_at.plus(std::time::Duration::from_mins(60))),
+        expires_at: Some(connected_at.plus(std::time::Duration::from_hours(1))),
         ttl: connected_at.plus(std::time::Duration::from_mins(130)).ttl_seconds(),
     }
 }

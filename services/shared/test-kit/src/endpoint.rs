@@ -15,7 +15,7 @@ pub const REGION: &str = "us-east-1";
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/local-aws");
 
 /// How long the emulator may take to start; its installation comes before that.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The emulator of this process. It ends with the process, which holds its standard input.
 struct Emulator {
