@@ -25,11 +25,13 @@ pub mod mailbox_keys;
 pub mod replay_queue;
 #[cfg(feature = "replayer")]
 pub mod replayer_queue;
+mod story;
 #[cfg(feature = "auth-token")]
 pub mod tokens;
 
 pub use clock::ManualClock;
 pub use disk::SmallDisk;
+pub use story::Story;
 
 use contract_connections_v1::{Connection, ConnectionId, FrameFormat};
 use contract_notifications_v1::{

@@ -1,5 +1,6 @@
 //! A queue to look into.
 
+use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use contract_notifications_v1::{NotificationId, QueueEntry, Sequence, Timestamp, UserId};
@@ -18,6 +19,11 @@ pub struct TestQueue {
 impl TestQueue {
     pub(crate) const fn new(client: Client, url: String, dead_letter_url: String) -> Self {
         Self { client, url, dead_letter_url }
+    }
+
+    /// Queues that are there already, by their URLs.
+    pub fn existing(sdk: &SdkConfig, url: &str, dead_letter_url: &str) -> Self {
+        Self::new(Client::new(sdk), url.to_owned(), dead_letter_url.to_owned())
     }
 
     /// Takes all messages that are there off the notifications queue.

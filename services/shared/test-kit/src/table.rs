@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract_connections_v1::{Connection, ConnectionId};
@@ -74,6 +75,11 @@ impl ConnectionsTable {
         Self(TestTable::new(world, &CONNECTIONS).await)
     }
 
+    /// A table that is there already, by its name on the endpoint.
+    pub fn existing(sdk: &SdkConfig, name: &str) -> Self {
+        Self(TestTable { client: Client::new(sdk), name: name.to_owned(), table: &CONNECTIONS })
+    }
+
     /// Its name on the endpoint.
     pub fn name(&self) -> &str {
         &self.0.name
@@ -102,6 +108,11 @@ impl MailboxTable {
     /// Makes the table.
     pub async fn new(world: &World) -> Self {
         Self(TestTable::new(world, &MAILBOX).await)
+    }
+
+    /// A table that is there already, by its name on the endpoint.
+    pub fn existing(sdk: &SdkConfig, name: &str) -> Self {
+        Self(TestTable { client: Client::new(sdk), name: name.to_owned(), table: &MAILBOX })
     }
 
     /// Its name on the endpoint.
