@@ -46,6 +46,11 @@ fn closure(metadata: &Metadata, root: &str) -> BTreeSet<String> {
     found
 }
 
+/// Whether a crate is of the AWS SDK or of the runtime of functions.
+fn is_aws(name: &str) -> bool {
+    ["aws-", "aws_", "lambda_", "shared-aws"].iter().any(|prefix| name.starts_with(prefix))
+}
+
 #[test]
 fn services_depend_on_contracts_and_shared_crates_alone() {
     let metadata = metadata();
@@ -71,6 +76,48 @@ fn only_compositions_see_services() {
 }
 
 #[test]
+fn a_function_sees_its_own_service_alone() {
+    let metadata = metadata();
+    let members = members(&metadata);
+    for service in SERVICES {
+        let function = format!("{service}-lambda");
+        for dependency in internal(members[function.as_str()], &members) {
+            let allowed = dependency == service
+                || dependency.starts_with("contract-")
+                || dependency.starts_with("shared-");
+            assert!(allowed, "{function} depends on {dependency}");
+        }
+        let others = closure(&metadata, &function)
+            .into_iter()
+            .filter(|name| SERVICES.contains(&name.as_str()) && name != service);
+        assert_eq!(others.collect::<Vec<_>>(), Vec::<String>::new(), "{function}");
+    }
+}
+
+/// So no port of a service can name a type of the SDK either.
+#[test]
+fn services_and_their_ports_know_no_aws_crate() {
+    let metadata = metadata();
+    for name in SERVICES.into_iter().chain(["shared-ports", "shared-retry", "shared-telemetry"]) {
+        let aws: Vec<_> = closure(&metadata, name).into_iter().filter(|name| is_aws(name)).collect();
+        assert!(aws.is_empty(), "{name} needs {aws:?}");
+    }
+}
+
+#[test]
+fn what_is_for_tests_is_in_no_program() {
+    let metadata = metadata();
+    let members = members(&metadata);
+    for (name, package) in &members {
+        for kit in internal(package, &members) {
+            let for_tests = ["shared-conformance", "shared-test-kit"];
+            let kit_of_kit = *name == "shared-test-kit";
+            assert!(!for_tests.contains(&kit) || kit_of_kit, "{name} depends on {kit} outside of its tests");
+        }
+    }
+}
+
+#[test]
 fn contracts_depend_on_contracts_alone_and_carry_no_runtime() {
     let metadata = metadata();
     let members = members(&metadata);
@@ -81,7 +128,7 @@ fn contracts_depend_on_contracts_alone_and_carry_no_runtime() {
             assert!(dependency.starts_with("contract-"), "{contract} depends on {dependency}");
         }
         for package in closure(&metadata, contract) {
-            let runtime = package == "tokio" || package.starts_with("aws-");
+            let runtime = package == "tokio" || is_aws(&package);
             assert!(!runtime, "{contract} needs {package}");
         }
     }
@@ -104,8 +151,7 @@ fn shared_crates_know_no_service() {
 
 #[test]
 fn the_standalone_server_compiles_no_aws_crate() {
-    let needs: Vec<_> =
-        closure(&metadata(), "tidings").into_iter().filter(|name| name.starts_with("aws-")).collect();
+    let needs: Vec<_> = closure(&metadata(), "tidings").into_iter().filter(|name| is_aws(name)).collect();
     assert!(needs.is_empty(), "tidings needs {needs:?}");
 }
 

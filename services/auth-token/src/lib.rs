@@ -18,6 +18,7 @@ mod core;
 mod issuer;
 mod methods;
 pub mod ports;
+mod telemetry;
 
 pub use authorizer::Authorizer;
 pub use config::{AuthorizerConfig, IssuerConfig, Methods};
@@ -26,3 +27,4 @@ pub use core::handshake::Handshake;
 pub use core::refusal::{Reason, Refusal, Status};
 pub use core::token::{MAX_CREDENTIAL_BYTES, token_hash};
 pub use issuer::{IssueError, IssuedToken, Issuer, Subject};
+pub use telemetry::describe_metrics;

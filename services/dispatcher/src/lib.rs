@@ -2,9 +2,14 @@
 //! connections, or holds them in the user's mailbox, in the user's order.
 //!
 //! [`core`] decides, [`ports`] is what it needs of the world, [`Dispatcher`] drives the one with the other.
+//! A [`BatchDispatcher`] does so for batches of several users' entries, as SQS delivers them.
 
+mod batch;
 pub mod core;
 pub mod ports;
 mod service;
+mod telemetry;
 
+pub use batch::{BatchDispatcher, Deadlines, Delivery};
 pub use service::{Dispatcher, Settings};
+pub use telemetry::describe_metrics;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionId};
@@ -119,4 +120,33 @@ pub trait Push: Send + Sync {
 pub trait ReplayQueue: Send + Sync {
     /// Puts a replay entry behind all that is queued for its user.
     fn enqueue(&self, replay: Replay) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// An entry that can never succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeadLetter<'a> {
+    /// Its message group.
+    pub group: &'a str,
+    /// Its body, as it was.
+    pub body: &'a str,
+    /// Names this entry; the same whenever it is buried again.
+    pub message_id: &'a str,
+    /// Why, for people.
+    pub reason: &'a str,
+}
+
+/// The dead-letter queue.
+pub trait DeadLetters: Send + Sync {
+    /// Keeps what can never succeed, with the reason.
+    fn bury(&self, letter: DeadLetter<'_>) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// The notifications queue, as it is told when failed entries are to come again.
+pub trait Redelivery: Send + Sync {
+    /// Has the entries with these receipts, all of one user, received again after `delay` and not before.
+    fn postpone(
+        &self,
+        receipts: &[&str],
+        delay: Duration,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
 }

@@ -11,7 +11,9 @@
 mod core;
 pub mod ports;
 mod service;
+mod telemetry;
 
 pub use core::limits::{Limits, batch_len};
 pub use core::machine::{Cause, Command, Event, Machine, Unfinished};
 pub use service::{ReplayFailed, Replayer, ReplayerConfig, Requeued};
+pub use telemetry::describe_metrics;

@@ -19,21 +19,91 @@ mod replays;
 #[path = "conformance/support.rs"]
 mod support;
 
+use contract_connections_v1::{Connection, ConnectionId, ConnectionKey};
 use contract_notifications_v1::{Sequence, UserId};
 use dispatcher::core::run::{Entry, Outcome};
-use shared_conformance::{ManualClock, mailbox, replay_queue};
+use dispatcher::ports::{Connections as _, Mailbox as _};
+use shared_conformance::fixture::{ConnectionRows, Deliveries, MailboxRows};
+use shared_conformance::{
+    ManualClock, acknowledgements, connections, edge_connections, mailbox, mailbox_keys, replay_queue,
+    replayer_queue, sequences, tokens,
+};
+use shared_ports::Clock as _;
+use tidings::connections::{Limits, Registry};
+use tidings::identity::cipher::LocalCipher;
+use tidings::identity::secrets::Key256;
+use tidings::identity::tokens::MemoryTokens;
 use tidings::storage::Store;
+use tokio::sync::mpsc;
+
+/// The store's mailboxes.
+struct Rows(support::TestStore);
+
+impl MailboxRows for Rows {
+    async fn hold(&self, user: &UserId, numbers: &[u64]) {
+        let rows = mailbox::rows(user, numbers.iter().copied());
+        self.0.put(user, rows).await.unwrap();
+    }
+
+    async fn delete(&self, user: &UserId, numbers: &[u64]) {
+        dispatcher::ports::Mailbox::delete(&self.0, user, &sequences(numbers.iter().copied())).await.unwrap();
+    }
+
+    async fn held(&self, user: &UserId) -> Vec<Sequence> {
+        let held = support::mailbox(&self.0, user).await;
+        sequences(held)
+    }
+}
 
 #[tokio::test]
 async fn the_mailbox_conforms() {
     let (_dir, store, _) = support::store();
     mailbox::all(&store, "m").await;
+    mailbox_keys::all(&store, &Rows(store.clone()), "m").await;
+    acknowledgements::all(&store, &Rows(store.clone()), "m").await;
+}
+
+/// The registry's rows.
+struct Registered(Registry);
+
+impl ConnectionRows for Registered {
+    async fn insert(&self, row: &Connection) {
+        ws_edge::ports::Connections::put(&self.0, row).await.unwrap();
+    }
+
+    async fn delete(&self, user: &UserId, connection: &ConnectionId) {
+        let key = ConnectionKey { user_id: user.clone(), connection_id: connection.clone() };
+        ws_edge::ports::Connections::delete(&self.0, &key).await.unwrap();
+    }
+
+    async fn rows(&self, user: &UserId) -> Vec<Connection> {
+        let mut rows = self.0.list(user).await.unwrap();
+        rows.sort_by(|a, b| a.connection_id.cmp(&b.connection_id));
+        rows
+    }
+}
+
+#[tokio::test]
+async fn the_connections_conform() {
+    let (inserted, _records) = mpsc::unbounded_channel();
+    let registry = Registry::new(inserted, Limits::default());
+    connections::all(&registry, &Registered(registry.clone()), "c").await;
+    edge_connections::all(&registry, &Registered(registry.clone()), "c").await;
+}
+
+#[tokio::test]
+async fn the_tokens_conform() {
+    let clock = ManualClock::default();
+    tokens::store(&MemoryTokens::new(100, clock.clone()), clock.now().ttl_seconds(), "t").await;
+    let cipher = LocalCipher::new(&Key256::from_bytes([7; 32]));
+    tokens::cipher(&cipher).await;
+    tokens::cipher_is_authenticated(&cipher).await;
 }
 
 /// Takes replay entries off the store's queue.
 struct Queue(Store<ManualClock>, ManualClock);
 
-impl replay_queue::Deliveries for Queue {
+impl Deliveries for Queue {
     async fn take(&mut self, user: &UserId) -> Vec<Sequence> {
         // Runs of others that were dropped are visible again.
         self.1.advance(std::time::Duration::from_mins(10));
@@ -59,4 +129,5 @@ async fn the_replay_queue_conforms() {
     let (_dir, store, clock) = support::store();
     let mut queue = Queue(store.clone(), clock);
     replay_queue::all(&store, &mut queue, "q").await;
+    replayer_queue::all(&store, &mut queue, "q").await;
 }

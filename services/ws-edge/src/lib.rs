@@ -8,10 +8,12 @@
 mod core;
 pub mod ports;
 mod service;
+mod telemetry;
 
 pub use core::admission::{Admission, ConnectRefusal, ConnectRequest, admit};
 pub use core::frame::{Decision, Inbound, decide};
 pub use service::{ConnectError, Edge, MessageRequest};
+pub use telemetry::describe_metrics;
 
 use std::time::Duration;
 

@@ -1,15 +1,13 @@
 //! A real server process, and users whose story is written down and checked.
 #![allow(dead_code, unreachable_pub, reason = "every suite uses its part")]
 
-use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use contract_frames_v1::Delivery;
-use contract_notifications_v1::{
-    Notification, NotificationId, NotificationRequest, Sequence, Timestamp, UserId,
-};
+use contract_notifications_v1::{Notification, NotificationId, NotificationRequest, Timestamp, UserId};
+pub use shared_conformance::Story;
 use tidings::client::{ApiKeyCredentials, Event, Gateway, Listener, ListenerConfig};
 
 /// How long anything may take before a test gives up. No test is right or wrong by it.
@@ -139,67 +137,4 @@ pub async fn connected(listener: &mut Listener) {
         }
     };
     tokio::time::timeout(PATIENCE, wait).await.expect("the connection is there in time");
-}
-
-/// What was accepted, and what each user saw, across everything that happened.
-#[derive(Default)]
-pub struct Story {
-    accepted: BTreeMap<UserId, BTreeMap<Sequence, (NotificationId, String)>>,
-    seen: HashMap<UserId, Vec<(Delivery, Instant)>>,
-    /// When the server was killed, or a connection cut.
-    faults: Vec<Instant>,
-}
-
-impl Story {
-    pub fn accepted(&mut self, notification: &Notification, sequence: Sequence) {
-        let rows = self.accepted.entry(notification.user_id.clone()).or_default();
-        let row = (notification.id.clone(), notification.payload.get().to_owned());
-        let earlier = rows.insert(sequence, row);
-        assert!(earlier.is_none(), "sequence {sequence} was given twice");
-    }
-
-    pub fn seen(&mut self, user: &UserId, delivery: Delivery) {
-        self.seen.entry(user.clone()).or_default().push((delivery, Instant::now()));
-    }
-
-    pub fn fault(&mut self) {
-        self.faults.push(Instant::now());
-    }
-
-    /// Accepted notifications of a user that did not arrive yet.
-    pub fn missing(&self, user: &UserId) -> usize {
-        let seen = self.seen.get(user).map_or(&[][..], Vec::as_slice);
-        let arrived: std::collections::BTreeSet<_> = seen.iter().map(|(d, _)| d.sequence).collect();
-        self.accepted.get(user).map_or(0, |rows| rows.keys().filter(|s| !arrived.contains(s)).count())
-    }
-
-    pub fn count(&self) -> usize {
-        self.accepted.values().map(BTreeMap::len).sum()
-    }
-
-    /// Checks the promises over the whole story: everything arrived, as it was sent, in order, and again only
-    /// after a fault. Gives how many duplicates there were.
-    pub fn check(&self) -> usize {
-        let mut duplicates = 0;
-        for (user, rows) in &self.accepted {
-            assert_eq!(self.missing(user), 0, "{user} did not get everything");
-            let mut last: HashMap<Sequence, Instant> = HashMap::new();
-            let mut highest = Sequence::ZERO;
-            for (delivery, at) in self.seen.get(user).into_iter().flatten() {
-                if let Some((id, payload)) = rows.get(&delivery.sequence) {
-                    assert_eq!((&delivery.id, delivery.payload.get()), (id, payload.as_str()), "{user}");
-                }
-                if let Some(earlier) = last.insert(delivery.sequence, *at) {
-                    duplicates += 1;
-                    let between = |fault: &Instant| earlier <= *fault && fault <= at;
-                    let excused = self.faults.iter().any(between);
-                    assert!(excused, "{user} got {} twice without a fault between", delivery.sequence);
-                } else {
-                    assert!(delivery.sequence > highest, "{user} got {} late", delivery.sequence);
-                    highest = delivery.sequence;
-                }
-            }
-        }
-        duplicates
-    }
 }

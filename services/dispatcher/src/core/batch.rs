@@ -46,6 +46,17 @@ pub enum Poison {
     },
 }
 
+impl Poison {
+    /// A short fixed word for it, for logs and metrics: the texts may quote what a producer sent.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid",
+            Self::TooLarge(_) => "too-large",
+            Self::OtherGroup { .. } => "other-group",
+        }
+    }
+}
+
 /// The consecutive entries of one user in a received batch.
 #[derive(Debug, Clone)]
 pub struct UserRun {

@@ -1,4 +1,4 @@
-//! The mailbox, as the dispatcher, the edge and the replayer use it.
+//! The mailbox, as the dispatcher uses it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,23 +6,17 @@ use std::sync::Arc;
 use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::{Sequence, Timestamp, UserId};
 use dispatcher::ports::{Mailbox, MailboxRow, Page, PageQuery};
-use replayer::ports::MailboxKeys;
 
 use crate::{connection, notification, sequences, user};
 
 /// All that a mailbox must do.
-pub async fn all<M>(mailbox: &M, prefix: &str)
-where
-    M: Mailbox + MailboxKeys + ws_edge::ports::Mailbox,
-{
+pub async fn all<M: Mailbox>(mailbox: &M, prefix: &str) {
     rows_come_back(mailbox, &user(&format!("{prefix}-back"))).await;
     pages_are_in_order_and_bounded(mailbox, &user(&format!("{prefix}-pages"))).await;
     put_replaces(mailbox, &user(&format!("{prefix}-replaces"))).await;
     deletes_are_seen_at_once(mailbox, &user(&format!("{prefix}-deletes"))).await;
     only_due_rows_are_paged(mailbox, &user(&format!("{prefix}-due"))).await;
     marks_need_a_row(mailbox, &user(&format!("{prefix}-marks"))).await;
-    acknowledged_rows_are_gone(mailbox, &user(&format!("{prefix}-acks"))).await;
-    keys_are_those_of_the_rows(mailbox, &user(&format!("{prefix}-keys"))).await;
     users_are_apart(mailbox, prefix).await;
 }
 
@@ -35,7 +29,8 @@ fn row(user: &UserId, n: u64, pushed_to: &[&str]) -> MailboxRow {
     }
 }
 
-fn rows(user: &UserId, numbers: impl IntoIterator<Item = u64>) -> Vec<MailboxRow> {
+/// The rows of `numbers`, pushed to nobody.
+pub fn rows(user: &UserId, numbers: impl IntoIterator<Item = u64>) -> Vec<MailboxRow> {
     numbers.into_iter().map(|n| row(user, n, &[])).collect()
 }
 
@@ -141,42 +136,11 @@ async fn marks_need_a_row<M: Mailbox>(mailbox: &M, user: &UserId) {
     assert_eq!(page.rows, [row(user, 1, &["a", "b", "c"])]);
 }
 
-async fn acknowledged_rows_are_gone<M>(mailbox: &M, user: &UserId)
-where
-    M: Mailbox + ws_edge::ports::Mailbox,
-{
-    mailbox.put(user, vec![row(user, 1, &["a"]), row(user, 2, &[]), row(user, 3, &["a"])]).await.unwrap();
-    mailbox.acknowledge(user, &sequences([1, 2, 77])).await.unwrap();
-    mailbox.acknowledge(user, &sequences([1])).await.unwrap();
-    // The mark of a push that ended after the acknowledgement.
-    mailbox.mark(user, &[(Sequence::new(1), connections(&["a"]))]).await.unwrap();
-    assert_eq!(all_rows(mailbox, user).await, sequences([3]));
-}
-
-async fn keys_are_those_of_the_rows<M: Mailbox + MailboxKeys>(mailbox: &M, user: &UserId) {
-    assert!(mailbox.keys(user, None, 10).await.unwrap().sequences.is_empty());
-    mailbox.put(user, rows(user, 1..=25)).await.unwrap();
-    mailbox.delete(user, &sequences([1, 13])).await.unwrap();
-    let mut after = None;
-    let mut seen = Vec::new();
-    loop {
-        let page = mailbox.keys(user, after, 4).await.unwrap();
-        assert!(!page.more || !page.sequences.is_empty());
-        seen.extend(page.sequences);
-        after = seen.last().copied();
-        if !page.more {
-            break;
-        }
-    }
-    assert_eq!(seen, sequences((2..=12).chain(14..=25)));
-}
-
-async fn users_are_apart<M: Mailbox + MailboxKeys>(mailbox: &M, prefix: &str) {
+async fn users_are_apart<M: Mailbox>(mailbox: &M, prefix: &str) {
     let [short, long] = ["apart", "apart-2"].map(|name| user(&format!("{prefix}-{name}")));
     mailbox.put(&short, rows(&short, [1, 3])).await.unwrap();
     mailbox.put(&long, rows(&long, [2, 4])).await.unwrap();
     mailbox.delete(&short, &sequences([4])).await.unwrap();
     assert_eq!(all_rows(mailbox, &short).await, sequences([1, 3]));
     assert_eq!(all_rows(mailbox, &long).await, sequences([2, 4]));
-    assert_eq!(mailbox.keys(&long, None, 9).await.unwrap().sequences, sequences([2, 4]));
 }

@@ -1,5 +1,7 @@
-//! What the ports of every service have in common: the [`Clock`] and the two classes of
-//! [`PortError`].
+//! What the ports of every service have in common: the [`Clock`], the two classes of [`PortError`], and
+//! the [trace](mod@trace) that work belongs to.
+
+pub mod trace;
 
 use std::error::Error;
 use std::future::Future;

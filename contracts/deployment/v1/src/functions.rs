@@ -1,0 +1,111 @@
+//! The functions on Lambda.
+
+use serde::Serialize;
+
+use crate::permissions::{self, Permission};
+use crate::variables::{
+    AUTH_METHODS, CONNECTIONS_TABLE, DEAD_LETTER_QUEUE, DROP_HOLD, HANDSHAKE_GRACE, INLINE_DRAIN, LOG,
+    MAILBOX_PAGE, MAILBOX_TABLE, MANAGEMENT_ENDPOINT, METRICS_NAMESPACE, NOTIFICATIONS_QUEUE,
+    REPLAY_CONCURRENCY, REPLAY_DRAIN, REPLAY_KEYS, RETRY_INITIAL, RETRY_MAX, ROW_LIFETIME, TIME_RESERVE,
+    TOKEN_AUDIENCE, TOKEN_ISSUER, TOKEN_KEY, TOKEN_LIFETIME, TOKENS_TABLE, Variable,
+};
+
+/// A function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Function {
+    /// What it is called within a deployment; its binary and its archive have the same name.
+    pub name: &'static str,
+    /// The environment variables it reads, and no others.
+    pub variables: &'static [Variable],
+    /// What its role allows; besides this only to write its log.
+    pub permissions: &'static [Permission],
+    /// How long an invocation may take, in seconds.
+    pub timeout_seconds: u32,
+}
+
+/// Pushes or holds what the queue delivers.
+pub const DISPATCHER: Function = Function {
+    name: "dispatcher",
+    variables: &[
+        LOG,
+        METRICS_NAMESPACE,
+        CONNECTIONS_TABLE,
+        MAILBOX_TABLE,
+        NOTIFICATIONS_QUEUE,
+        DEAD_LETTER_QUEUE,
+        MANAGEMENT_ENDPOINT,
+        INLINE_DRAIN,
+        REPLAY_DRAIN,
+        MAILBOX_PAGE,
+        HANDSHAKE_GRACE,
+        DROP_HOLD,
+        RETRY_INITIAL,
+        RETRY_MAX,
+        TIME_RESERVE,
+    ],
+    permissions: permissions::DISPATCHER,
+    timeout_seconds: 30,
+};
+
+/// Requeues what is held for users who came back.
+pub const REPLAYER: Function = Function {
+    name: "replayer",
+    variables: &[
+        LOG,
+        METRICS_NAMESPACE,
+        MAILBOX_TABLE,
+        NOTIFICATIONS_QUEUE,
+        REPLAY_KEYS,
+        REPLAY_CONCURRENCY,
+        RETRY_INITIAL,
+        RETRY_MAX,
+        TIME_RESERVE,
+    ],
+    permissions: permissions::REPLAYER,
+    timeout_seconds: 60,
+};
+
+/// Answers the routes of the WebSocket API.
+pub const WS_EDGE: Function = Function {
+    name: "ws-edge",
+    variables: &[
+        LOG,
+        METRICS_NAMESPACE,
+        CONNECTIONS_TABLE,
+        MAILBOX_TABLE,
+        ROW_LIFETIME,
+        RETRY_INITIAL,
+        RETRY_MAX,
+    ],
+    permissions: permissions::WS_EDGE,
+    timeout_seconds: 10,
+};
+
+/// Issues connect tokens.
+pub const AUTH_TOKEN_ISSUER: Function = Function {
+    name: "auth-token-issuer",
+    variables: &[
+        LOG,
+        METRICS_NAMESPACE,
+        TOKENS_TABLE,
+        TOKEN_KEY,
+        TOKEN_ISSUER,
+        TOKEN_AUDIENCE,
+        TOKEN_LIFETIME,
+    ],
+    permissions: permissions::AUTH_TOKEN_ISSUER,
+    timeout_seconds: 10,
+};
+
+/// Decides handshakes.
+pub const AUTH_TOKEN_AUTHORIZER: Function = Function {
+    name: "auth-token-authorizer",
+    variables: &[LOG, METRICS_NAMESPACE, TOKENS_TABLE, TOKEN_KEY, TOKEN_ISSUER, TOKEN_AUDIENCE, AUTH_METHODS],
+    permissions: permissions::AUTH_TOKEN_AUTHORIZER,
+    timeout_seconds: 10,
+};
+
+/// All functions.
+pub const FUNCTIONS: [&Function; 5] =
+    [&AUTH_TOKEN_ISSUER, &AUTH_TOKEN_AUTHORIZER, &WS_EDGE, &DISPATCHER, &REPLAYER];

@@ -1,0 +1,113 @@
+//! The environment variables that the functions read.
+
+use serde::Serialize;
+
+/// An environment variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for, its unit included.
+    pub purpose: &'static str,
+    /// What holds when it is not set; without one it has to be set.
+    pub default: Option<&'static str>,
+}
+
+const fn required(name: &'static str, purpose: &'static str) -> Variable {
+    Variable { name, purpose, default: None }
+}
+
+const fn optional(name: &'static str, default: &'static str, purpose: &'static str) -> Variable {
+    Variable { name, purpose, default: Some(default) }
+}
+
+/// See its purpose; so for all.
+pub const LOG: Variable =
+    optional("TIDINGS_LOG", "info", "what is logged: a level, or levels by module (info,dispatcher=debug)");
+/// The namespace of metrics.
+pub const METRICS_NAMESPACE: Variable =
+    optional("TIDINGS_METRICS_NAMESPACE", "Tidings", "CloudWatch's namespace of the metrics");
+/// The Connections table.
+pub const CONNECTIONS_TABLE: Variable =
+    required("TIDINGS_CONNECTIONS_TABLE", "name of the table of open connections");
+/// The mailbox table.
+pub const MAILBOX_TABLE: Variable =
+    required("TIDINGS_MAILBOX_TABLE", "name of the table of held notifications");
+/// The table of connect tokens.
+pub const TOKENS_TABLE: Variable =
+    required("TIDINGS_TOKENS_TABLE", "name of the table of unused connect tokens");
+/// The notifications queue.
+pub const NOTIFICATIONS_QUEUE: Variable =
+    required("TIDINGS_NOTIFICATIONS_QUEUE", "URL of the notifications queue");
+/// The dead-letter queue.
+pub const DEAD_LETTER_QUEUE: Variable =
+    required("TIDINGS_DEAD_LETTER_QUEUE", "URL of the dead-letter queue of the notifications queue");
+/// Where pushes go.
+pub const MANAGEMENT_ENDPOINT: Variable = required(
+    "TIDINGS_MANAGEMENT_ENDPOINT",
+    "URL of the WebSocket API's stage for callbacks: https://{api}.execute-api.{region}.amazonaws.com/{stage}",
+);
+/// The key of connect tokens.
+pub const TOKEN_KEY: Variable =
+    required("TIDINGS_TOKEN_KEY", "id, ARN or alias of the KMS key that encrypts connect tokens");
+/// Who issues connect tokens.
+pub const TOKEN_ISSUER: Variable = optional("TIDINGS_TOKEN_ISSUER", "tidings", "`iss` of connect tokens");
+/// Whom connect tokens are for.
+pub const TOKEN_AUDIENCE: Variable =
+    optional("TIDINGS_TOKEN_AUDIENCE", "tidings", "`aud` of connect tokens: which gateway they are for");
+/// How long a connect token is good for.
+pub const TOKEN_LIFETIME: Variable =
+    optional("TIDINGS_TOKEN_LIFETIME_MS", "30000", "how long a connect token is good for, in milliseconds");
+/// How a handshake may prove who it is.
+pub const AUTH_METHODS: Variable = optional(
+    "TIDINGS_AUTH_METHODS",
+    "token",
+    "how a handshake may prove who it is, separated by commas: token, open (for development only)",
+);
+/// How long a connection's row lives.
+pub const ROW_LIFETIME: Variable = optional(
+    "TIDINGS_ROW_LIFETIME_MS",
+    "7800000",
+    "how long after its handshake a connection's row is swept out, in milliseconds; API Gateway closes a \
+     connection after 2 hours",
+);
+/// How much is drained before a new notification.
+pub const INLINE_DRAIN: Variable =
+    optional("TIDINGS_INLINE_DRAIN", "25", "most held rows pushed before a new notification");
+/// How much a replay drains.
+pub const REPLAY_DRAIN: Variable =
+    optional("TIDINGS_REPLAY_DRAIN", "1000", "most held rows pushed by one run with a replay entry");
+/// How much is read at once.
+pub const MAILBOX_PAGE: Variable = optional("TIDINGS_MAILBOX_PAGE", "100", "most held rows read at once");
+/// How long a handshake may take.
+pub const HANDSHAKE_GRACE: Variable = optional(
+    "TIDINGS_HANDSHAKE_GRACE_MS",
+    "5000",
+    "how long after a handshake 410 means that the connection is not open yet, in milliseconds",
+);
+/// How long a dropped notification may wait.
+pub const DROP_HOLD: Variable = optional(
+    "TIDINGS_DROP_HOLD_MS",
+    "30000",
+    "how long a notification that is not to be held may wait behind held ones of a connected user, in \
+     milliseconds",
+);
+/// The first delay between attempts.
+pub const RETRY_INITIAL: Variable =
+    optional("TIDINGS_RETRY_INITIAL_MS", "50", "bound of the first delay between attempts, in milliseconds");
+/// The longest delay between attempts.
+pub const RETRY_MAX: Variable =
+    optional("TIDINGS_RETRY_MAX_MS", "2000", "bound of all delays between attempts, in milliseconds");
+/// What an invocation keeps of its time.
+pub const TIME_RESERVE: Variable = optional(
+    "TIDINGS_TIME_RESERVE_MS",
+    "2000",
+    "how long before the end of its time an invocation stops retrying, in milliseconds",
+);
+/// How many keys the replayer reads at once.
+pub const REPLAY_KEYS: Variable =
+    optional("TIDINGS_REPLAY_KEYS", "1000", "keys of a mailbox read at once by the replayer");
+/// How many mailboxes are replayed at once.
+pub const REPLAY_CONCURRENCY: Variable =
+    optional("TIDINGS_REPLAY_CONCURRENCY", "16", "mailboxes replayed at the same time");

@@ -1,0 +1,173 @@
+//! The promises, end to end: the functions' real binaries on an AWS endpoint, with clients over WebSocket.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
+
+mod support;
+
+use contract_deployment_v1::DEAD_LETTER_REASON;
+use contract_notifications_v1::{
+    Notification, NotificationId, NotificationRequest, Sequence, Timestamp, UserId,
+};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use shared_conformance::fixture::{ConnectionRows as _, MailboxRows as _};
+use shared_conformance::{Story, connection_row, user};
+use shared_ports::{Clock as _, SystemClock};
+use shared_test_kit::{ConnectionsTable, MailboxTable, TestQueue, sdk_config};
+use support::{Deployment, Device};
+
+fn numbered(user: &UserId, numbers: std::ops::Range<u32>) -> Vec<Notification> {
+    let notification = |n: u32| {
+        let body = json!({ "userId": user, "payload": { "n": n } }).to_string();
+        let id = || NotificationId::new(uuid::Uuid::now_v7().to_string()).unwrap();
+        NotificationRequest::from_json(&body).unwrap().complete(id, SystemClock.now())
+    };
+    numbers.map(notification).collect()
+}
+
+/// Takes as many notifications as there are `sequences`, which must come in this order.
+async fn take(device: &mut Device, sequences: &[Sequence]) {
+    for expected in sequences {
+        assert_eq!(device.next().await.sequence, *expected);
+    }
+}
+
+#[tokio::test]
+async fn notifications_arrive_online_and_what_was_held_comes_first() {
+    let deployment = Deployment::new(&[]).await;
+    let alice = user("alice");
+    let held = deployment.send(&numbered(&alice, 0..40)).await;
+    let mut first = deployment.open(&alice, "").await;
+    take(&mut first, &held).await;
+    let online = deployment.send(&numbered(&alice, 40..45)).await;
+    take(&mut first, &online).await;
+    // A second device, and one that acknowledges in batches.
+    let mut second = deployment.open(&alice, "&acknowledge=true&format=batch").await;
+    let both = deployment.send(&numbered(&alice, 45..50)).await;
+    take(&mut first, &both).await;
+    take(&mut second, &both).await;
+    second.send(&json!({ "action": "ack", "sequences": both })).await;
+    let mailbox = MailboxTable::existing(&sdk_config().await, deployment.table("mailbox"));
+    while !mailbox.held(&alice).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    // What is no action is answered, with what there is.
+    first.send(&json!({ "action": "dance" })).await;
+    let answer: Value = serde_json::from_str(&first.frame().await).unwrap();
+    assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!("unknown-action")));
+}
+
+#[tokio::test]
+async fn producers_are_told_what_is_wrong_and_a_retry_is_delivered_once() {
+    let deployment = Deployment::new(&[]).await;
+    let alice = user("alice");
+    let mut device = deployment.open(&alice, "").await;
+    let once = r#"{"userId":"alice","id":"order-1042","payload":{"state":"shipped & \"packed\" é"}}"#;
+    assert_eq!(deployment.post(once).await, 202);
+    assert_eq!(deployment.post(once).await, 202);
+    assert_eq!(deployment.post(r#"{"payload":1}"#).await, 400);
+    assert_eq!(deployment.post("nonsense").await, 400);
+    let last = deployment.send(&numbered(&alice, 0..1)).await;
+    let arrived = device.next().await;
+    assert_eq!((arrived.id.as_str(), arrived.replayed), ("order-1042", false));
+    assert_eq!(arrived.payload.get(), r#"{"state":"shipped & \"packed\" é"}"#);
+    take(&mut device, &last).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_gone_is_forgotten_and_loses_nothing() {
+    let deployment = Deployment::new(&[]).await;
+    let alice = user("alice");
+    let sdk = sdk_config().await;
+    let connections = ConnectionsTable::existing(&sdk, deployment.table("connections"));
+    let long_ago = Timestamp::from_millis(SystemClock.now().millis() - 60_000);
+    connections.insert(&connection_row(&alice, "gone=", long_ago)).await;
+    let sequences = deployment.send(&numbered(&alice, 0..3)).await;
+    while !connections.rows(&alice).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let mut device = deployment.open(&alice, "").await;
+    take(&mut device, &sequences).await;
+}
+
+#[tokio::test]
+async fn of_a_hundred_uses_of_a_token_one_is_let_in() {
+    let deployment = Deployment::new(&[]).await;
+    let token = deployment.token(&user("alice")).await;
+    let query = format!("token={token}");
+    let uses = join_all((0..100).map(|_| deployment.try_open(&query))).await;
+    assert_eq!(uses.iter().filter(|used| used.is_ok()).count(), 1);
+    assert!(deployment.try_open("token=AQICAHh0b2tlbg").await.is_err());
+    assert!(deployment.try_open("").await.is_err());
+}
+
+#[tokio::test]
+async fn what_can_never_succeed_is_set_apart_with_its_reason_and_delays_nobody() {
+    let deployment = Deployment::new(&[]).await;
+    let alice = user("alice");
+    let sdk = sdk_config().await;
+    let mut device = deployment.open(&alice, "").await;
+    let sqs = aws_sdk_sqs::Client::new(&sdk);
+    let poison = sqs.send_message().queue_url(deployment.output("queueUrl")).message_body("no notification");
+    poison.message_group_id("alice").message_deduplication_id("poison").send().await.unwrap();
+    let sequences = deployment.send(&numbered(&alice, 0..3)).await;
+    take(&mut device, &sequences).await;
+    let queue = TestQueue::existing(&sdk, deployment.output("queueUrl"), deployment.output("deadLetterUrl"));
+    let [letter] = &queue.drain_dead_letters().await[..] else { panic!("one dead letter") };
+    assert_eq!(letter.body(), Some("no notification"));
+    let reason = letter.message_attributes().and_then(|all| all.get(DEAD_LETTER_REASON)).unwrap();
+    assert!(reason.string_value().unwrap().starts_with("not a valid JSON notification"), "{reason:?}");
+}
+
+/// 1,000 notifications for 50 users, of whom half are absent at first and a third is cut off in mid-stream.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_users_come_and_go_and_get_everything_in_order() {
+    const EACH: u32 = 20;
+    let deployment = std::sync::Arc::new(Deployment::new(&[("TIDINGS_AUTH_METHODS", "open")]).await);
+    let users: Vec<UserId> = (0..50).map(|n| user(&format!("user-{n:02}"))).collect();
+    let story = std::sync::Arc::new(std::sync::Mutex::new(Story::default()));
+    let open = async |deployment: &Deployment, user: &UserId| {
+        deployment.try_open(&format!("client_id={user}")).await.expect("the user is let in")
+    };
+    let mut devices = Vec::new();
+    for user in users.iter().step_by(2) {
+        devices.push((user.clone(), open(&deployment, user).await));
+    }
+    for at in 0..EACH / 10 {
+        for user in &users {
+            let notifications = numbered(user, at * 10..(at + 1) * 10);
+            let sequences = deployment.send(&notifications).await;
+            let mut story = story.lock().unwrap();
+            for (notification, sequence) in notifications.iter().zip(sequences) {
+                story.accepted(notification, sequence);
+            }
+        }
+    }
+    for user in users.iter().skip(1).step_by(2) {
+        devices.push((user.clone(), open(&deployment, user).await));
+    }
+    let tasks = devices.into_iter().enumerate().map(|(index, (user, mut device))| {
+        let (story, deployment) = (story.clone(), deployment.clone());
+        tokio::spawn(async move {
+            let mut cut = index.is_multiple_of(3).then_some(3 + index % 7);
+            while story.lock().unwrap().missing(&user) > 0 {
+                let delivery = device.next().await;
+                story.lock().unwrap().seen(&user, delivery);
+                cut = match cut {
+                    Some(0) => {
+                        story.lock().unwrap().fault();
+                        device = deployment.try_open(&format!("client_id={user}")).await.expect("let in");
+                        None
+                    }
+                    Some(left) => Some(left - 1),
+                    None => None,
+                };
+            }
+        })
+    });
+    for task in join_all(tasks).await {
+        task.unwrap();
+    }
+    let story = story.lock().unwrap();
+    assert_eq!(story.count(), 1_000);
+    println!("{} repeats after a cut", story.check());
+}

@@ -1,0 +1,224 @@
+//! A deployment of the functions on the endpoint, its producers and its clients.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use contract_frames_v1::{Delivery, ServerFrame};
+use contract_notifications_v1::{Notification, QueueEntry, Sequence, UserId};
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use shared_test_kit::{endpoint, sdk_config};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+/// How long anything may take before a test gives up. No test is right or wrong by it.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../..");
+const BUILD: &str =
+    "cargo build -p auth-token-lambda -p ws-edge-lambda -p dispatcher-lambda -p replayer-lambda";
+
+/// What `deploy.py` says of a deployment.
+pub(crate) struct Deployment {
+    outputs: Value,
+    sqs: aws_sdk_sqs::Client,
+    _archives: tempfile::TempDir,
+}
+
+/// The folder of this build's binaries, two above the test's own.
+fn binaries() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    own.ancestors().nth(2).unwrap().to_owned()
+}
+
+/// The binaries without their debug information, which is most of them, packed.
+fn archives() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for function in contract_deployment_v1::FUNCTIONS {
+        let binary = binaries().join(function.name);
+        assert!(binary.exists(), "{} is not built: {BUILD}", binary.display());
+        let stripped = folder.path().join(function.name);
+        let done = Command::new("strip").arg("-o").args([&stripped, &binary]).status();
+        assert!(done.is_ok_and(|status| status.success()), "strip fails: install binutils");
+    }
+    let packed = Command::new(format!("{ROOT}/scripts/build-lambdas"))
+        .arg("--pack")
+        .args([folder.path(), folder.path()])
+        .output()
+        .unwrap();
+    assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
+    folder
+}
+
+/// The Python of the emulator, which has botocore.
+fn python() -> PathBuf {
+    let asked = Command::new(format!("{ROOT}/scripts/local-aws")).arg("python").output().unwrap();
+    assert!(asked.status.success(), "no Python with botocore: run `scripts/local-aws install`");
+    PathBuf::from(String::from_utf8(asked.stdout).unwrap().trim())
+}
+
+impl Deployment {
+    /// Deploys the functions.
+    pub(crate) async fn new(environment: &[(&str, &str)]) -> Self {
+        let archives = archives();
+        let prefix = format!("e2e-{}", &uuid::Uuid::new_v4().simple().to_string()[..10]);
+        let deployed = Command::new(python())
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy.py"))
+            .args(["--prefix", &prefix, "--archives"])
+            .arg(archives.path())
+            .env("AWS_ENDPOINT_URL", endpoint())
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap();
+        assert!(deployed.status.success(), "{}", String::from_utf8_lossy(&deployed.stderr));
+        let outputs = serde_json::from_slice(&deployed.stdout).unwrap();
+        let sqs = aws_sdk_sqs::Client::new(&sdk_config().await);
+        Self { outputs, sqs, _archives: archives }
+    }
+
+    /// One of the outputs.
+    pub(crate) fn output(&self, name: &str) -> &str {
+        self.outputs[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.outputs))
+    }
+
+    /// The name of a table.
+    pub(crate) fn table(&self, name: &str) -> &str {
+        self.outputs["tables"][name].as_str().unwrap()
+    }
+
+    /// Sends notifications as a batching producer does, and gives the sequences they were accepted with.
+    pub(crate) async fn send(&self, notifications: &[Notification]) -> Vec<Sequence> {
+        let mut sequences = Vec::new();
+        for batch in notifications.chunks(10) {
+            let entries = batch.iter().enumerate().map(|(at, notification)| {
+                SendMessageBatchRequestEntry::builder()
+                    .id(at.to_string())
+                    .message_group_id(notification.user_id.as_str())
+                    .message_deduplication_id(notification.id.as_str())
+                    .message_body(QueueEntry::Notification(notification.clone()).to_json())
+                    .build()
+                    .unwrap()
+            });
+            let request = self.sqs.send_message_batch().queue_url(self.output("queueUrl"));
+            let sent = request.set_entries(Some(entries.collect())).send().await.unwrap();
+            assert!(sent.failed.is_empty(), "{:?}", sent.failed);
+            let of: BTreeMap<usize, Sequence> = sent
+                .successful
+                .iter()
+                .map(|one| (one.id.parse().unwrap(), one.sequence_number().unwrap().parse().unwrap()))
+                .collect();
+            sequences.extend(of.into_values());
+        }
+        sequences
+    }
+
+    /// Posts a body to the producer API; gives the status.
+    pub(crate) async fn post(&self, body: &str) -> u16 {
+        post(self.output("producerUrl"), body).await.0
+    }
+
+    /// A connect token, from the issuer.
+    pub(crate) async fn token(&self, user: &UserId) -> String {
+        let url = format!(
+            "{}/2015-03-31/functions/{}/invocations",
+            endpoint(),
+            self.outputs["functions"]["auth-token-issuer"].as_str().unwrap()
+        );
+        let event = json!({ "requestContext": { "authorizer": { "claims": { "sub": user } } } });
+        let (status, answer) = post(&url, &event.to_string()).await;
+        assert_eq!(status, 200, "{answer}");
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        body["token"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
+    }
+
+    /// Opens a connection with these query parameters.
+    pub(crate) async fn try_open(&self, query: &str) -> Result<Device, Error> {
+        let (socket, _) = connect_async(format!("{}?{query}", self.output("webSocketUrl"))).await?;
+        Ok(Device { socket, waiting: VecDeque::new() })
+    }
+
+    /// Opens a connection of a user with a fresh token.
+    pub(crate) async fn open(&self, user: &UserId, options: &str) -> Device {
+        let token = self.token(user).await;
+        self.try_open(&format!("token={token}{options}")).await.expect("the user is let in")
+    }
+}
+
+/// A `POST` with a signature that says who it is; emulators check no more of it.
+async fn post(url: &str, body: &str) -> (u16, String) {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let authorization = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/execute-api/aws4_request, \
+                         SignedHeaders=host, Signature=00";
+    let request = format!(
+        "POST /{path} HTTP/1.1\r\nhost: {host}\r\nauthorization: {authorization}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut socket = TcpStream::connect(host).await.unwrap();
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer}"));
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let chunked = head.to_lowercase().contains("transfer-encoding: chunked");
+    (status, if chunked { unchunked(body) } else { body.to_owned() })
+}
+
+fn unchunked(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap();
+        whole.push_str(&rest[..size]);
+        body = rest[size..].trim_start_matches("\r\n");
+        if size == 0 {
+            break;
+        }
+    }
+    whole
+}
+
+/// An open connection.
+pub(crate) struct Device {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    waiting: VecDeque<Delivery>,
+}
+
+impl Device {
+    /// The next notification.
+    pub(crate) async fn next(&mut self) -> Delivery {
+        loop {
+            if let Some(delivery) = self.waiting.pop_front() {
+                return delivery;
+            }
+            match ServerFrame::from_json(&self.frame().await).unwrap() {
+                ServerFrame::Notification(delivery) => return delivery,
+                ServerFrame::Notifications { items } => self.waiting.extend(items),
+                ServerFrame::AckOk { .. } => {}
+                other => panic!("no notification: {other:?}"),
+            }
+        }
+    }
+
+    /// The next text frame.
+    pub(crate) async fn frame(&mut self) -> String {
+        loop {
+            let message = tokio::time::timeout(PATIENCE, self.socket.next());
+            match message.await.expect("a frame comes in time").expect("the connection is open").unwrap() {
+                Message::Text(text) => return text.to_string(),
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Sends a frame.
+    pub(crate) async fn send(&mut self, frame: &Value) {
+        self.socket.send(Message::text(frame.to_string())).await.unwrap();
+    }
+}

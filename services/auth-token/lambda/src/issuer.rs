@@ -1,0 +1,181 @@
+//! The issuer: `POST` requests of an HTTP API with a JWT authorizer, or of a REST API with a Cognito
+//! authorizer (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html>,
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>).
+
+use std::collections::BTreeMap;
+
+use auth_token::{IssueError, Issuer, Subject};
+use aws_config::SdkConfig;
+use contract_notifications_v1::{InvalidIdentifier, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared_aws::Invocation;
+use shared_ports::SystemClock;
+
+use crate::{DynamoTokens, IssuerConfig, KmsCipher};
+
+/// A request, as far as the issuer needs it: who the API's own authorizer found the caller to be.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    request_context: Context,
+}
+
+#[derive(Deserialize)]
+struct Context {
+    #[serde(default)]
+    authorizer: Option<Authorizer>,
+}
+
+/// Of an HTTP API the claims are in `jwt`, of a REST API in `claims`.
+#[derive(Deserialize)]
+struct Authorizer {
+    #[serde(default)]
+    jwt: Option<Jwt>,
+    #[serde(default)]
+    claims: Option<Claims>,
+}
+
+#[derive(Deserialize)]
+struct Jwt {
+    claims: Claims,
+}
+
+type Claims = BTreeMap<String, Value>;
+
+/// Why a request gets no token.
+#[derive(Debug, thiserror::Error)]
+enum RequestError {
+    /// 401: nobody has authenticated.
+    #[error("the request has no claims of an ID token; send it with an Authorization header")]
+    Unauthenticated,
+    /// 403: the user can't be one of this gateway's.
+    #[error("the ID token's subject can't be a user")]
+    Subject(#[from] InvalidIdentifier),
+    /// 400 or 500.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+}
+
+impl RequestError {
+    const fn status(&self) -> u16 {
+        match self {
+            Self::Unauthenticated => 401,
+            Self::Subject(_) => 403,
+            Self::Issue(IssueError::TooLarge { .. }) => 400,
+            Self::Issue(_) => 500,
+        }
+    }
+}
+
+/// The answer: a status and a JSON document, which must not be stored on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    status_code: u16,
+    headers: BTreeMap<&'static str, &'static str>,
+    body: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Token {
+    token: String,
+    expires_at: Timestamp,
+}
+
+/// A problem document (RFC 9457).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Problem<'a> {
+    status: u16,
+    detail: String,
+    request_id: &'a str,
+}
+
+/// The issuer over AWS.
+pub struct Function {
+    service: Issuer<KmsCipher, DynamoTokens, SystemClock>,
+}
+
+impl Function {
+    /// Puts the issuer together.
+    pub fn new(config: &IssuerConfig, sdk: &SdkConfig) -> Self {
+        let cipher = KmsCipher::new(sdk, &config.key);
+        let tokens = DynamoTokens::new(sdk, &config.tokens_table);
+        Self { service: Issuer::new(cipher, tokens, SystemClock, config.issuer.clone()) }
+    }
+
+    /// Answers one request.
+    pub async fn invoke(&self, invocation: Invocation<Request>) -> Response {
+        let Invocation { event, request_id, .. } = invocation;
+        match self.issue(event).await {
+            Ok(token) => response(200, "application/json", &token),
+            Err(error) => {
+                let status = error.status();
+                let detail = if status >= 500 {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::error!(error, "a token could not be issued");
+                    "the token could not be issued; try again".to_owned()
+                } else {
+                    error.to_string()
+                };
+                let problem = Problem { status, detail, request_id: &request_id };
+                response(status, "application/problem+json", &problem)
+            }
+        }
+    }
+
+    async fn issue(&self, request: Request) -> Result<Token, RequestError> {
+        let issued = self.service.issue(subject(request)?).await?;
+        Ok(Token { token: issued.token, expires_at: issued.expires_at })
+    }
+}
+
+fn response(status_code: u16, content_type: &'static str, body: &impl Serialize) -> Response {
+    let headers = BTreeMap::from([("cache-control", "no-store"), ("content-type", content_type)]);
+    // Strings and numbers only: nothing here can fail to serialize.
+    Response { status_code, headers, body: serde_json::to_string(body).unwrap_or_default() }
+}
+
+/// Whom the API's authorizer found.
+fn subject(request: Request) -> Result<Subject, RequestError> {
+    let authorizer = request.request_context.authorizer.ok_or(RequestError::Unauthenticated)?;
+    let claims =
+        authorizer.jwt.map(|jwt| jwt.claims).or(authorizer.claims).ok_or(RequestError::Unauthenticated)?;
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let user_id = UserId::new(text("sub").ok_or(RequestError::Unauthenticated)?)?;
+    let username = ["preferred_username", "cognito:username", "username"].into_iter().find_map(text);
+    Ok(Subject { user_id, username: username.unwrap_or_default().to_owned(), hubs: Vec::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HTTP_API: &str = include_str!("../events/issue-http-api.json");
+    const REST_API: &str = include_str!("../events/issue-rest-api.json");
+
+    #[test]
+    fn the_caller_is_who_the_authorizer_found() {
+        for event in [HTTP_API, REST_API] {
+            let subject = subject(serde_json::from_str(event).unwrap()).unwrap();
+            assert_eq!(subject.user_id.as_str(), "f4b8c4d8-9041-70c7-0a1b-2c3d4e5f6071");
+            assert_eq!(subject.username, "alice");
+        }
+    }
+
+    #[test]
+    fn nobody_gets_no_token() {
+        for event in [
+            r#"{"requestContext":{}}"#,
+            r#"{"requestContext":{"authorizer":{}}}"#,
+            r#"{"requestContext":{"authorizer":{"claims":{"aud":"x"}}}}"#,
+        ] {
+            let error = subject(serde_json::from_str(event).unwrap()).unwrap_err();
+            assert_eq!(error.status(), 401, "{event}");
+        }
+        let spaced = r#"{"requestContext":{"authorizer":{"claims":{"sub":"two words"}}}}"#;
+        assert_eq!(subject(serde_json::from_str(spaced).unwrap()).unwrap_err().status(), 403);
+    }
+}

@@ -1,0 +1,14 @@
+//! Issuer and authorizer on Lambda: two functions over one table of tokens and one key.
+//!
+//! The issuer answers `POST` requests of an HTTP or REST API whose own authorizer has checked the caller's ID
+//! token. The authorizer is the `REQUEST` authorizer of the WebSocket API's `$connect`.
+
+pub mod authorizer;
+mod cipher;
+mod config;
+pub mod issuer;
+mod tokens;
+
+pub use cipher::KmsCipher;
+pub use config::{AuthorizerConfig, IssuerConfig};
+pub use tokens::DynamoTokens;

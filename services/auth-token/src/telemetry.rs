@@ -1,0 +1,14 @@
+//! What issuer and authorizer measure.
+
+use metrics::{Unit, describe_counter};
+
+/// Tells the recorder the units of the metrics of issuer and authorizer and what they are.
+pub fn describe_metrics() {
+    for (name, description) in [
+        ("tidings_tokens_issued_total", "connect tokens issued"),
+        ("tidings_handshakes_accepted_total", "handshakes accepted, by method"),
+        ("tidings_handshakes_refused_total", "handshakes refused, by reason"),
+    ] {
+        describe_counter!(name, Unit::Count, description);
+    }
+}

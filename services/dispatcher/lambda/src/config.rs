@@ -1,0 +1,76 @@
+//! The function's configuration.
+
+use std::time::Duration;
+
+use contract_deployment_v1::{DISPATCHER, variables};
+use dispatcher::Settings;
+use dispatcher::core::run::Limits;
+use shared_aws::{ConfigError, Environment, RunConfig};
+
+/// What the environment says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// What every function needs.
+    pub run: RunConfig,
+    /// Name of the Connections table.
+    pub connections_table: String,
+    /// Name of the mailbox table.
+    pub mailbox_table: String,
+    /// URL of the notifications queue.
+    pub notifications_queue: String,
+    /// URL of the dead-letter queue.
+    pub dead_letter_queue: String,
+    /// URL of the API Gateway Management API.
+    pub management_endpoint: String,
+    /// How the dispatcher works.
+    pub settings: Settings,
+    /// How long before the end of its time an invocation stops retrying.
+    pub time_reserve: Duration,
+}
+
+impl Config {
+    /// Reads the environment, whose variables `lookup` gives.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with all that is wrong.
+    pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut env = Environment::new(&DISPATCHER, lookup);
+        let limits = Limits {
+            inline_drain: env.get(&variables::INLINE_DRAIN),
+            replay_drain: env.get(&variables::REPLAY_DRAIN),
+            page: env.get(&variables::MAILBOX_PAGE),
+            grace: env.get(&variables::HANDSHAKE_GRACE),
+            drop_hold: env.get(&variables::DROP_HOLD),
+            ..Limits::default()
+        };
+        let config = Self {
+            run: RunConfig::read(&DISPATCHER, &mut env),
+            connections_table: env.get(&variables::CONNECTIONS_TABLE),
+            mailbox_table: env.get(&variables::MAILBOX_TABLE),
+            notifications_queue: env.get(&variables::NOTIFICATIONS_QUEUE),
+            dead_letter_queue: env.get(&variables::DEAD_LETTER_QUEUE),
+            management_endpoint: env.get(&variables::MANAGEMENT_ENDPOINT),
+            settings: Settings { limits, retry: env.retry(&variables::RETRY_INITIAL, &variables::RETRY_MAX) },
+            time_reserve: env.get(&variables::TIME_RESERVE),
+        };
+        env.finish(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_is_read_as_declared() {
+        let required = |name: &str| {
+            let table = name.ends_with("_TABLE") || name.ends_with("_QUEUE") || name.ends_with("_ENDPOINT");
+            table.then(|| name.to_lowercase())
+        };
+        let config = Config::read(&required).unwrap();
+        assert_eq!(config.mailbox_table, "tidings_mailbox_table");
+        // The contract's defaults are the service's own.
+        assert_eq!(config.settings, Settings::default());
+        assert_eq!(Config::read(&|_| None).unwrap_err().problems().len(), 5);
+    }
+}

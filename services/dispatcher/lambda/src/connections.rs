@@ -1,0 +1,89 @@
+//! The Connections table on DynamoDB.
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use contract_connections_v1::{Connection, ConnectionId, attributes};
+use contract_notifications_v1::{Timestamp, UserId};
+use dispatcher::ports::Connections;
+use shared_aws::port_error;
+use shared_ports::PortError;
+use shared_telemetry::user_hash;
+
+/// The attribute of a row that tells connections with the same id apart.
+const CONNECTED_AT: &str = "connectedAt";
+
+/// The Connections table.
+#[derive(Debug, Clone)]
+pub struct DynamoConnections {
+    client: Client,
+    table: String,
+}
+
+impl DynamoConnections {
+    /// The table of this name.
+    pub fn new(sdk: &SdkConfig, table: &str) -> Self {
+        Self { client: Client::new(sdk), table: table.to_owned() }
+    }
+}
+
+impl Connections for DynamoConnections {
+    async fn list(&self, user: &UserId) -> Result<Vec<Connection>, PortError> {
+        const OPERATION: &str = "listing connections";
+        let items = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("#user = :user")
+            .expression_attribute_names("#user", attributes::USER_ID)
+            .expression_attribute_values(":user", AttributeValue::S(user.to_string()))
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await
+            .map_err(|error| port_error(OPERATION, error))?;
+        let row = |item| match serde_dynamo::from_item(item) {
+            Ok(row) => Some(row),
+            Err(error) => {
+                // One row that can't be read must not hold up the user for ever.
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(user = %user_hash(user), error, "a connection's row can't be read");
+                None
+            }
+        };
+        Ok(items.into_iter().filter_map(row).collect())
+    }
+
+    async fn forget(
+        &self,
+        user: &UserId,
+        connection: &ConnectionId,
+        connected_at: Timestamp,
+    ) -> Result<(), PortError> {
+        let deleted = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key(attributes::USER_ID, AttributeValue::S(user.to_string()))
+            .key(attributes::CONNECTION_ID, AttributeValue::S(connection.to_string()))
+            .condition_expression("#at = :at")
+            .expression_attribute_names("#at", CONNECTED_AT)
+            .expression_attribute_values(":at", AttributeValue::N(connected_at.millis().to_string()))
+            .send()
+            .await;
+        match deleted {
+            Ok(_) => Ok(()),
+            // It is gone, or another connection's.
+            Err(SdkError::ServiceError(refused))
+                if matches!(refused.err(), DeleteItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(port_error("forgetting a connection", error)),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The dispatcher on Lambda: receives batches of the notifications queue, and gives the service its ports on
+//! DynamoDB, SQS and the API Gateway Management API.
+
+mod config;
+mod connections;
+mod event;
+mod mailbox;
+mod push;
+mod queue;
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use dispatcher::core::run::Outcome;
+use dispatcher::{BatchDispatcher, Deadlines, Dispatcher};
+use shared_aws::Invocation;
+use shared_ports::SystemClock;
+use shared_retry::ThreadChance;
+
+pub use config::Config;
+pub use connections::DynamoConnections;
+pub use event::{InvalidEvent, deliveries, response};
+pub use mailbox::DynamoMailbox;
+pub use push::ManagementPush;
+pub use queue::{SqsDeadLetters, SqsQueue};
+
+/// The dispatcher over AWS.
+pub struct Function {
+    service: BatchDispatcher<
+        DynamoConnections,
+        DynamoMailbox,
+        ManagementPush,
+        SqsQueue,
+        SystemClock,
+        SqsDeadLetters,
+        SqsQueue,
+    >,
+    time_reserve: Duration,
+}
+
+impl Function {
+    /// Puts the dispatcher together.
+    pub fn new(config: &Config, sdk: &SdkConfig) -> Self {
+        let queue = SqsQueue::new(sdk, &config.notifications_queue);
+        let dispatcher = Dispatcher {
+            connections: DynamoConnections::new(sdk, &config.connections_table),
+            mailbox: DynamoMailbox::new(sdk, &config.mailbox_table, config.settings.retry),
+            push: ManagementPush::new(sdk, &config.management_endpoint),
+            queue: queue.clone(),
+            clock: SystemClock,
+            chance: ThreadChance,
+            settings: config.settings,
+        };
+        let dead_letters = SqsDeadLetters::new(sdk, &config.dead_letter_queue);
+        let service = BatchDispatcher { dispatcher, dead_letters, redelivery: queue };
+        Self { service, time_reserve: config.time_reserve }
+    }
+
+    /// Dispatches a batch, and names the entries that failed.
+    ///
+    /// # Errors
+    /// [`InvalidEvent`] when it is no batch of a FIFO queue; then all of it is received again.
+    pub async fn invoke(&self, invocation: Invocation<SqsEvent>) -> Result<SqsBatchResponse, InvalidEvent> {
+        let deadlines = Deadlines {
+            retries: invocation.try_until(self.time_reserve),
+            runs: invocation.try_until(self.time_reserve / 2),
+        };
+        let batch = deliveries(&invocation.event)?;
+        let outcomes = self.service.dispatch_batch(&batch, deadlines).await;
+        let failed = batch.iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Retry);
+        Ok(response(failed.map(|(delivery, _)| delivery.message_id)))
+    }
+}

@@ -1,0 +1,124 @@
+//! The notifications queue and its dead letters on SQS.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue};
+use contract_deployment_v1::DEAD_LETTER_REASON;
+use contract_notifications_v1::{QueueEntry, Replay};
+use dispatcher::ports::{DeadLetter, DeadLetters, Redelivery, ReplayQueue};
+use shared_aws::{port_error, trace_attributes};
+use shared_ports::PortError;
+use uuid::Uuid;
+
+/// Most entries of one batch request
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html>).
+const BATCH_ENTRIES: usize = 10;
+/// Most characters of a dead letter's reason.
+const REASON_CHARACTERS: usize = 1_024;
+
+/// The notifications queue.
+#[derive(Debug, Clone)]
+pub struct SqsQueue {
+    client: Client,
+    url: String,
+}
+
+impl SqsQueue {
+    /// The queue at this URL.
+    pub fn new(sdk: &SdkConfig, url: &str) -> Self {
+        Self { client: Client::new(sdk), url: url.to_owned() }
+    }
+}
+
+/// Entries of a batch request that SQS did not take.
+#[derive(Debug, thiserror::Error)]
+#[error("{failed} entries failed, the first with code {code}")]
+struct Failed {
+    failed: usize,
+    code: String,
+}
+
+impl ReplayQueue for SqsQueue {
+    async fn enqueue(&self, replay: Replay) -> Result<(), PortError> {
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_group_id(replay.user_id.as_str())
+            // Random, so that no earlier replay of the same row suppresses this one.
+            .message_deduplication_id(Uuid::new_v4())
+            .message_body(QueueEntry::Replay(replay).to_json())
+            .set_message_system_attributes(trace_attributes())
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| port_error("queueing a replay", error))
+    }
+}
+
+impl Redelivery for SqsQueue {
+    async fn postpone(&self, receipts: &[&str], delay: Duration) -> Result<(), PortError> {
+        const OPERATION: &str = "changing the visibility of entries";
+        let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
+        for batch in receipts.chunks(BATCH_ENTRIES) {
+            let mut request = self.client.change_message_visibility_batch().queue_url(&self.url);
+            for (at, receipt) in batch.iter().enumerate() {
+                let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
+                    .id(at.to_string())
+                    .receipt_handle(*receipt)
+                    .visibility_timeout(seconds)
+                    .build();
+                request = request.entries(entry.map_err(|error| PortError::permanent(OPERATION, error))?);
+            }
+            let answer = request.send().await.map_err(|error| port_error(OPERATION, error))?;
+            if let [first, ..] = answer.failed.as_slice() {
+                let failed = Failed { failed: answer.failed.len(), code: first.code.clone() };
+                return Err(PortError::retryable(OPERATION, failed));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a character may stand in an attribute; nothing else is taken by SQS
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>).
+fn legal(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')
+}
+
+/// The dead-letter queue.
+#[derive(Debug, Clone)]
+pub struct SqsDeadLetters {
+    client: Client,
+    url: String,
+}
+
+impl SqsDeadLetters {
+    /// The queue at this URL.
+    pub fn new(sdk: &SdkConfig, url: &str) -> Self {
+        Self { client: Client::new(sdk), url: url.to_owned() }
+    }
+}
+
+impl DeadLetters for SqsDeadLetters {
+    async fn bury(&self, letter: DeadLetter<'_>) -> Result<(), PortError> {
+        const OPERATION: &str = "keeping a dead letter";
+        let reason: String = letter.reason.chars().filter(|c| legal(*c)).take(REASON_CHARACTERS).collect();
+        let attribute = MessageAttributeValue::builder().data_type("String").string_value(reason).build();
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_group_id(letter.group)
+            .message_deduplication_id(letter.message_id)
+            .message_body(letter.body)
+            .message_attributes(
+                DEAD_LETTER_REASON,
+                attribute.map_err(|error| PortError::permanent(OPERATION, error))?,
+            )
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| port_error(OPERATION, error))
+    }
+}

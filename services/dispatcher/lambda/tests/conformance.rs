@@ -1,0 +1,154 @@
+//! The adapters against the suites of the ports they implement, on an AWS endpoint.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract_deployment_v1::DEAD_LETTER_REASON;
+use contract_notifications_v1::{Payload, Replay, Sequence};
+use dispatcher::ports::{
+    DeadLetter, DeadLetters as _, Mailbox as _, MailboxRow, PageQuery, Redelivery as _, ReplayQueue as _,
+};
+use dispatcher_lambda::{DynamoConnections, DynamoMailbox, SqsDeadLetters, SqsQueue};
+use shared_conformance::{connection, connections, mailbox, notification, replay_queue, user};
+use shared_ports::trace;
+use shared_retry::RetryPolicy;
+use shared_test_kit::{ConnectionsTable, MailboxTable, TestQueue, World};
+
+const RETRY: RetryPolicy =
+    RetryPolicy { initial: Duration::from_millis(10), max: Duration::from_millis(100) };
+
+#[tokio::test]
+async fn the_mailbox_conforms() {
+    let world = World::new().await;
+    let table = MailboxTable::new(&world).await;
+    mailbox::all(&DynamoMailbox::new(&world.sdk, table.name(), RETRY), "m").await;
+}
+
+#[tokio::test]
+async fn a_page_of_large_rows_is_read_in_parts() {
+    let world = World::new().await;
+    let table = MailboxTable::new(&world).await;
+    let mailbox = DynamoMailbox::new(&world.sdk, table.name(), RETRY);
+    let alice = user("alice");
+    // Together more than the 1 MiB one query reads.
+    let large = Payload::from_value(&"x".repeat(120_000)).unwrap();
+    let rows = (1..=24).map(|n| {
+        let mut notification = notification(&alice, n);
+        notification.payload = large.clone();
+        let sequence = Sequence::new(n.into());
+        MailboxRow { sequence, notification: Arc::new(notification), pushed_to: BTreeSet::new() }
+    });
+    mailbox.put(&alice, rows.collect()).await.unwrap();
+    let mut seen = Vec::new();
+    loop {
+        let query = PageQuery {
+            after: seen.last().copied(),
+            up_to: Sequence::MAX,
+            due_for: vec![connection("c")],
+            limit: 100,
+        };
+        let page = mailbox.page(&alice, query).await.unwrap();
+        assert!(!page.more || !page.rows.is_empty());
+        seen.extend(page.rows.iter().map(|row| row.sequence));
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(seen, shared_conformance::sequences(1..=24));
+    mailbox.delete(&alice, &seen).await.unwrap();
+    assert!(table.stored(&alice).await.is_empty());
+}
+
+#[tokio::test]
+async fn rows_are_paged_for_more_connections_than_an_expression_holds() {
+    let world = World::new().await;
+    let table = MailboxTable::new(&world).await;
+    let mailbox = DynamoMailbox::new(&world.sdk, table.name(), RETRY);
+    let alice = user("alice");
+    let due_for: Vec<_> = (0..400).map(|n| connection(&format!("connection-{n}="))).collect();
+    let mut rows = mailbox::rows(&alice, 1..=250);
+    for row in &mut rows[..249] {
+        row.pushed_to = due_for.iter().cloned().collect();
+    }
+    rows[3].pushed_to = due_for[1..].iter().cloned().collect();
+    mailbox.put(&alice, rows).await.unwrap();
+    let query = PageQuery { after: None, up_to: Sequence::MAX, due_for, limit: 1 };
+    let page = mailbox.page(&alice, query.clone()).await.unwrap();
+    assert_eq!(page.rows.iter().map(|row| row.sequence).collect::<Vec<_>>(), [Sequence::new(4)]);
+    assert!(page.more);
+    let rest = PageQuery { after: Some(Sequence::new(4)), ..query };
+    let page = mailbox.page(&alice, rest).await.unwrap();
+    assert_eq!(page.rows.iter().map(|row| row.sequence).collect::<Vec<_>>(), [Sequence::new(250)]);
+    assert!(!page.more);
+}
+
+#[tokio::test]
+async fn the_connections_conform() {
+    let world = World::new().await;
+    let table = ConnectionsTable::new(&world).await;
+    connections::all(&DynamoConnections::new(&world.sdk, table.name()), &table, "c").await;
+}
+
+async fn queue() -> (World, TestQueue, SqsQueue) {
+    let world = World::new().await;
+    let queue = world.queue().await;
+    let adapter = SqsQueue::new(&world.sdk, &queue.url);
+    (world, queue, adapter)
+}
+
+#[tokio::test]
+async fn the_replay_queue_conforms() {
+    let (_world, queue, adapter) = queue().await;
+    replay_queue::all(&adapter, &mut queue.replays(), "q").await;
+}
+
+#[tokio::test]
+async fn a_replay_goes_on_with_the_trace() {
+    let (_world, queue, adapter) = queue().await;
+    let replay = Replay { user_id: user("a"), sequence: Sequence::new(1) };
+    let header = "Root=1-695585c0-3b9d1c2e4f5a6b7c8d9e0f1a;Sampled=1";
+    trace::scope(Some(header.into()), adapter.enqueue(replay)).await.unwrap();
+    let [message] = &queue.drain().await[..] else { panic!("one message") };
+    let attributes = message.attributes().unwrap();
+    let name = aws_sdk_sqs::types::MessageSystemAttributeName::AwsTraceHeader;
+    assert_eq!(attributes.get(&name).map(String::as_str), Some(header));
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_kept_once_with_its_reason() {
+    let (world, queue, _) = queue().await;
+    let dead_letters = SqsDeadLetters::new(&world.sdk, &queue.dead_letter_url);
+    let letter =
+        DeadLetter { group: "alice", body: "nonsense", message_id: "m-1", reason: "not\u{7}\u{ffff} JSON" };
+    dead_letters.bury(letter).await.unwrap();
+    dead_letters.bury(letter).await.unwrap();
+    let [message] = &queue.drain_dead_letters().await[..] else { panic!("one message") };
+    assert_eq!(message.body(), Some("nonsense"));
+    let reason = message.message_attributes().and_then(|all| all.get(DEAD_LETTER_REASON)).unwrap();
+    assert_eq!(reason.string_value(), Some("not JSON"));
+}
+
+#[tokio::test]
+async fn failed_entries_come_again_when_they_are_to() {
+    let (world, queue, adapter) = queue().await;
+    let sqs = aws_sdk_sqs::Client::new(&world.sdk);
+    for sequence in 1..=2 {
+        let sequence = Sequence::new(sequence);
+        adapter.enqueue(Replay { user_id: user("a"), sequence }).await.unwrap();
+    }
+    let receive = async || {
+        let received = sqs.receive_message().queue_url(&queue.url).max_number_of_messages(10).send();
+        received.await.unwrap().messages.unwrap_or_default()
+    };
+    let messages = receive().await;
+    let receipts: Vec<_> = messages.iter().map(|message| message.receipt_handle().unwrap()).collect();
+    assert_eq!(receipts.len(), 2);
+    assert!(receive().await.is_empty(), "they are in flight");
+    adapter.postpone(&receipts, Duration::ZERO).await.unwrap();
+    let again: Vec<_> = receive().await.into_iter().map(|message| message.body).collect();
+    assert_eq!(again, messages.into_iter().map(|message| message.body).collect::<Vec<_>>());
+    let unknown = adapter.postpone(&["no-receipt"], Duration::ZERO).await;
+    assert!(unknown.is_err());
+}

@@ -1,0 +1,162 @@
+//! Batches of several users' entries, as a queue such as SQS delivers them.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use contract_notifications_v1::Timestamp;
+use futures_util::future::{Either, join, join_all, select};
+use metrics::counter;
+use shared_ports::{Clock, trace};
+use shared_telemetry::user_hash;
+
+use crate::Dispatcher;
+use crate::core::batch::{Poison, Received, UserRun, group};
+use crate::core::run::Outcome;
+use crate::core::visibility::after_failure;
+use crate::ports::{Connections, DeadLetter, DeadLetters, Mailbox, Push, Redelivery, ReplayQueue};
+
+/// An entry of a batch, and how the queue is told of it.
+#[derive(Debug, Clone)]
+pub struct Delivery<'a> {
+    /// The entry.
+    pub received: Received<'a>,
+    /// Names the entry, however often it is received.
+    pub message_id: &'a str,
+    /// Names this receipt of the entry.
+    pub receipt: &'a str,
+    /// The tracing header it came with.
+    pub trace: Option<Arc<str>>,
+}
+
+/// How long a batch may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Until when attempts to push are repeated.
+    pub retries: Timestamp,
+    /// When runs that are not over are given up: their entries fail, and may be delivered again. So a call
+    /// that hangs costs its own user's entries and not the whole batch.
+    pub runs: Timestamp,
+}
+
+/// Dispatches batches: entries of different users at the same time, those of one user in their order.
+///
+/// Counts `tidings_dead_letters_total` by `reason`.
+#[derive(Debug, Clone)]
+pub struct BatchDispatcher<C, M, P, Q, K, D, R> {
+    /// Dispatches a user's run.
+    pub dispatcher: Dispatcher<C, M, P, Q, K>,
+    /// Where entries go that can never succeed.
+    pub dead_letters: D,
+    /// Decides when failed entries come again.
+    pub redelivery: R,
+}
+
+impl<C, M, P, Q, K, D, R> BatchDispatcher<C, M, P, Q, K, D, R>
+where
+    C: Connections,
+    M: Mailbox,
+    P: Push,
+    Q: ReplayQueue,
+    K: Clock,
+    D: DeadLetters,
+    R: Redelivery,
+{
+    /// Decides and does what becomes of a batch, and gives an outcome for each entry, in the batch's order. After an entry that failed, all later ones of its user have failed too, and no
+    /// other user's.
+    ///
+    /// What can never succeed goes to the dead letters and is done. Failed entries come again after a delay
+    /// that grows with how often they were received ([`after_failure`]).
+    pub async fn dispatch_batch(&self, batch: &[Delivery<'_>], deadlines: Deadlines) -> Vec<Outcome> {
+        let received: Vec<_> = batch.iter().map(|delivery| delivery.received.clone()).collect();
+        let (runs, poison) = group(&received);
+        let runs = runs.into_iter().map(|run| self.dispatch_run(batch, run, deadlines));
+        let burials = poison.into_iter().map(|(index, reason)| self.bury(batch, index, reason));
+        let (runs, burials) = join(join_all(runs), join_all(burials)).await;
+        let mut outcomes = vec![Outcome::Retry; batch.len()];
+        for (index, outcome) in runs.into_iter().flatten().chain(burials) {
+            outcomes[index] = outcome;
+        }
+        outcomes
+    }
+
+    async fn dispatch_run(
+        &self,
+        batch: &[Delivery<'_>],
+        run: UserRun,
+        deadlines: Deadlines,
+    ) -> Vec<(usize, Outcome)> {
+        let UserRun { user, indexes, entries } = run;
+        let first = indexes.first().map(|index| &batch[*index]);
+        let trace = first.and_then(|delivery| delivery.trace.clone());
+        let user_hash = user_hash(&user);
+        let sequence = first.map(|delivery| tracing::field::display(delivery.received.sequence));
+        let clock = &self.dispatcher.clock;
+        let dispatch = trace::scope(trace, self.dispatcher.dispatch(&user, entries, deadlines.retries));
+        let over = clock.sleep(deadlines.runs.since(clock.now()));
+        let outcomes: Vec<_> = match select(pin!(dispatch), pin!(over)).await {
+            Either::Left((report, _)) => {
+                tracing::debug!(user = %user_hash, sequence, entries = indexes.len(), "run dispatched");
+                indexes.into_iter().zip(report.outcomes).collect()
+            }
+            Either::Right(_) => {
+                tracing::warn!(user = %user_hash, sequence, entries = indexes.len(), "run given up");
+                indexes.into_iter().map(|index| (index, Outcome::Retry)).collect()
+            }
+        };
+        self.postpone(batch, &outcomes).await;
+        outcomes
+    }
+
+    /// Has failed entries of one user come again sooner than the queue by itself would. All of them: one
+    /// that stays invisible longer would hold up those before it, as a message group gives nothing away
+    /// while one of its entries is in flight.
+    async fn postpone(&self, batch: &[Delivery<'_>], outcomes: &[(usize, Outcome)]) {
+        let mut failed =
+            outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Retry).map(|(at, _)| &batch[*at]);
+        let Some(first) = failed.next() else { return };
+        let delay = after_failure(first.received.receive_count);
+        let receipts: Vec<_> =
+            std::iter::once(first).chain(failed).map(|delivery| delivery.receipt).collect();
+        let sequence = first.received.sequence;
+        tracing::info!(%sequence, entries = receipts.len(), ?delay, "entries failed and come again");
+        if let Err(error) = self.redelivery.postpone(&receipts, delay).await {
+            // They come again all the same, after the queue's own visibility timeout.
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(%sequence, error, "failed entries come again later than intended");
+        }
+    }
+
+    async fn bury(&self, batch: &[Delivery<'_>], index: usize, reason: Poison) -> (usize, Outcome) {
+        let Delivery { received, message_id, .. } = &batch[index];
+        let text = reasons(&reason);
+        let letter = DeadLetter { group: received.group, body: received.body, message_id, reason: &text };
+        let outcome = match self.dead_letters.bury(letter).await {
+            Ok(()) => {
+                let reason = reason.label();
+                counter!("tidings_dead_letters_total", "reason" => reason).increment(1);
+                tracing::warn!(sequence = %received.sequence, reason, "an entry became a dead letter");
+                Outcome::Done
+            }
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(sequence = %received.sequence, error, "a dead letter could not be kept");
+                Outcome::Retry
+            }
+        };
+        (index, outcome)
+    }
+}
+
+/// The reason with its causes, as one text.
+fn reasons(poison: &Poison) -> String {
+    let mut text = poison.to_string();
+    let mut cause = std::error::Error::source(poison);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

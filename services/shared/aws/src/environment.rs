@@ -1,0 +1,207 @@
+//! Configuration from environment variables.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use contract_deployment_v1::{Function, Variable};
+use shared_retry::RetryPolicy;
+
+/// A value that a variable can have.
+pub trait Value: Default {
+    /// What is allowed, for people.
+    const EXPECTED: &'static str;
+
+    /// Reads a value; `None` when the text is none.
+    fn parse(text: &str) -> Option<Self>;
+}
+
+impl Value for String {
+    const EXPECTED: &'static str = "a text that is not empty";
+
+    fn parse(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+}
+
+impl Value for usize {
+    const EXPECTED: &'static str = "a whole number from 1 on";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|number| *number > 0)
+    }
+}
+
+/// Milliseconds.
+impl Value for Duration {
+    const EXPECTED: &'static str = "a whole number of milliseconds";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self::from_millis)
+    }
+}
+
+/// What is wrong with a variable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// It has to be set.
+    #[error("{} is not set; it is the {}", .0.name, .0.purpose)]
+    Missing(Variable),
+    /// It has a value that is not allowed.
+    #[error("{} is {found:?}; allowed is {expected}", variable.name)]
+    Invalid {
+        /// Which.
+        variable: Variable,
+        /// Its value, or the beginning of it.
+        found: String,
+        /// What is allowed.
+        expected: &'static str,
+    },
+    /// The program reads it, but the contract does not say so. A test finds this.
+    #[error("{} is read but not declared", .0.name)]
+    Undeclared(Variable),
+    /// The contract says that the function reads it, but the program does not. A test finds this.
+    #[error("{} is declared but not read", .0.name)]
+    Unread(Variable),
+}
+
+/// Everything that is wrong with the environment of a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    function: &'static str,
+    problems: Vec<Problem>,
+}
+
+impl ConfigError {
+    /// All that is wrong.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} can't start with this environment", self.function)?;
+        self.problems.iter().try_for_each(|problem| write!(f, "; {problem}"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Reads the variables that the contract says a function reads, and keeps what is wrong until the end, so
+/// that everything is said at once.
+pub struct Environment<'a> {
+    function: &'static Function,
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    read: BTreeSet<&'static str>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Environment<'a> {
+    /// The environment of `function`, whose variables `lookup` gives: `&|name| std::env::var(name).ok()`.
+    pub fn new(function: &'static Function, lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { function, lookup, read: BTreeSet::new(), problems: Vec::new() }
+    }
+
+    /// The variable's value, or its default. When it has none the type's own default stands in until
+    /// [`Environment::finish`] refuses it all.
+    pub fn get<T: Value>(&mut self, variable: &Variable) -> T {
+        self.get_with(variable, T::EXPECTED, T::parse)
+    }
+
+    /// As [`Environment::get`], for values that are no [`Value`]. `expected` says what is allowed.
+    pub fn get_with<T: Default>(
+        &mut self,
+        variable: &Variable,
+        expected: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> T {
+        self.read.insert(variable.name);
+        if !self.function.variables.contains(variable) {
+            self.problems.push(Problem::Undeclared(*variable));
+        }
+        // A variable set to nothing counts as not set.
+        let set = (self.lookup)(variable.name).filter(|text| !text.is_empty());
+        let Some(text) = set.or_else(|| variable.default.map(str::to_owned)) else {
+            self.problems.push(Problem::Missing(*variable));
+            return T::default();
+        };
+        parse(&text).unwrap_or_else(|| {
+            let found = text.chars().take(64).collect();
+            self.problems.push(Problem::Invalid { variable: *variable, found, expected });
+            T::default()
+        })
+    }
+
+    /// The policy of delays between attempts.
+    pub fn retry(&mut self, initial: &Variable, max: &Variable) -> RetryPolicy {
+        RetryPolicy { initial: self.get(initial), max: self.get(max) }
+    }
+
+    /// Gives `config` if everything it was made of was right.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with all that is wrong.
+    pub fn finish<T>(mut self, config: T) -> Result<T, ConfigError> {
+        let unread = self.function.variables.iter().filter(|variable| !self.read.contains(variable.name));
+        self.problems.extend(unread.map(|variable| Problem::Unread(*variable)));
+        if self.problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError { function: self.function.name, problems: self.problems })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract_deployment_v1::variables::{LOG, MAILBOX_TABLE, ROW_LIFETIME, TOKEN_KEY};
+
+    use super::*;
+
+    const FUNCTION: Function = Function {
+        name: "test",
+        variables: &[LOG, MAILBOX_TABLE, ROW_LIFETIME],
+        permissions: &[],
+        timeout_seconds: 1,
+    };
+
+    fn read(variables: &[(&str, &str)]) -> Result<(String, String, Duration), ConfigError> {
+        let lookup = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        let mut environment = Environment::new(&FUNCTION, &lookup);
+        let config = (environment.get(&LOG), environment.get(&MAILBOX_TABLE), environment.get(&ROW_LIFETIME));
+        environment.finish(config)
+    }
+
+    #[test]
+    fn defaults_stand_in() {
+        let config = read(&[("TIDINGS_MAILBOX_TABLE", "m"), ("TIDINGS_LOG", "")]).unwrap();
+        assert_eq!(config, ("info".to_owned(), "m".to_owned(), Duration::from_mins(130)));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once() {
+        let error = read(&[("TIDINGS_ROW_LIFETIME_MS", "soon")]).unwrap_err();
+        assert_eq!(error.problems().len(), 2);
+        let text = error.to_string();
+        for part in ["test can't start", "TIDINGS_MAILBOX_TABLE is not set", "\"soon\"", "milliseconds"] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_and_what_is_declared_are_the_same() {
+        let mut environment = Environment::new(&FUNCTION, &|_| Some("1".to_owned()));
+        let value: String = environment.get(&TOKEN_KEY);
+        let error = environment.finish(value).unwrap_err();
+        let expected = [
+            Problem::Undeclared(TOKEN_KEY),
+            Problem::Unread(LOG),
+            Problem::Unread(MAILBOX_TABLE),
+            Problem::Unread(ROW_LIFETIME),
+        ];
+        assert_eq!(error.problems(), expected);
+    }
+}

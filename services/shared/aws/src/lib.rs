@@ -1,0 +1,22 @@
+//! What the functions on AWS share: their configuration from the environment, clients whose timeouts and
+//! retries are set on purpose, the two classes of errors, and what surrounds an invocation (log, metrics,
+//! deadline).
+//!
+//! A function's `main` reads a typed configuration with [`Environment`], makes its clients from
+//! [`sdk_config`], puts its service together, and hands it to [`run`].
+
+mod batch_write;
+mod clients;
+mod environment;
+mod error;
+mod invocation;
+#[cfg(feature = "sqs")]
+mod message_trace;
+
+pub use batch_write::{Unprocessed, batch_write};
+pub use clients::{AttemptLimits, http_client, sdk_config};
+pub use environment::{ConfigError, Environment, Problem, Value};
+pub use error::port_error;
+pub use invocation::{Invocation, RunConfig, RunError, run};
+#[cfg(feature = "sqs")]
+pub use message_trace::trace_attributes;

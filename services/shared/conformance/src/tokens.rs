@@ -1,0 +1,63 @@
+//! Connect tokens: the table of unused ones, and the cipher.
+
+use auth_token::ports::{DecryptError, EncryptionContext, TokenCipher, TokenStore};
+use contract_identity_v1::TokenRow;
+use contract_notifications_v1::Version1;
+use futures_util::future::join_all;
+
+/// All that the table must do. `now_seconds` is a time at which no row is to be expired, in seconds since
+/// the epoch.
+pub async fn store<S: TokenStore>(store: &S, now_seconds: u64, prefix: &str) {
+    let row =
+        |n: u32| TokenRow { version: Version1, token_hash: format!("{prefix}-{n}"), ttl: now_seconds + 30 };
+    assert_eq!(store.take(&row(0).token_hash).await.unwrap(), None);
+    for n in 0..3 {
+        store.put(row(n)).await.unwrap();
+    }
+    assert_eq!(store.take(&row(1).token_hash).await.unwrap(), Some(row(1)));
+    assert_eq!(store.take(&row(1).token_hash).await.unwrap(), None);
+    assert_eq!(store.take(&row(0).token_hash).await.unwrap(), Some(row(0)));
+    // Of any number of takers exactly one gets the row.
+    let hash = row(2).token_hash;
+    let takers = (0..20).map(|_| store.take(&hash));
+    let taken: Vec<_> = join_all(takers).await.into_iter().filter_map(Result::unwrap).collect();
+    assert_eq!(taken, [row(2)]);
+}
+
+/// All that the cipher must do.
+pub async fn cipher<C: TokenCipher>(cipher: &C) {
+    let context = EncryptionContext::connect("issuer", "audience");
+    for plaintext in [b"x".to_vec(), (0..=255).cycle().take(4_096).collect()] {
+        let ciphertext = cipher.encrypt(&plaintext, &context).await.unwrap();
+        assert_eq!(cipher.decrypt(&ciphertext, &context).await.unwrap(), plaintext);
+        assert_ne!(cipher.encrypt(&plaintext, &context).await.unwrap(), ciphertext);
+    }
+    let ciphertext = cipher.encrypt(b"secret", &context).await.unwrap();
+    assert!(!ciphertext.windows(6).any(|window| window == b"secret"));
+    for other in [
+        EncryptionContext::connect("issuer", "another audience"),
+        EncryptionContext::connect("another issuer", "audience"),
+        EncryptionContext::default(),
+    ] {
+        refused(cipher, &ciphertext, &other).await;
+    }
+    refused(cipher, b"no ciphertext at all", &context).await;
+}
+
+/// That the cipher is authenticated: nothing of a ciphertext can be altered. KMS is, its emulators need not
+/// be; there the adapter has no part in it.
+pub async fn cipher_is_authenticated<C: TokenCipher>(cipher: &C) {
+    let context = EncryptionContext::connect("issuer", "audience");
+    let ciphertext = cipher.encrypt(b"secret", &context).await.unwrap();
+    for at in 0..ciphertext.len() {
+        let mut altered = ciphertext.clone();
+        altered[at] ^= 1;
+        refused(cipher, &altered, &context).await;
+        refused(cipher, &ciphertext[..at], &context).await;
+    }
+}
+
+async fn refused<C: TokenCipher>(cipher: &C, ciphertext: &[u8], context: &EncryptionContext) {
+    let result = cipher.decrypt(ciphertext, context).await;
+    assert!(matches!(result, Err(DecryptError::Refused)), "{result:?}");
+}

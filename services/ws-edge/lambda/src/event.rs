@@ -1,0 +1,184 @@
+//! Events of the WebSocket API, and the answers to them
+//! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integration-requests.html>).
+
+use std::collections::BTreeMap;
+
+use aws_lambda_events::event::apigw::ApiGatewayWebsocketProxyRequest;
+use contract_connections_v1::ConnectionId;
+use contract_identity_v1::{InvalidContext, Principal};
+use serde::Serialize;
+use ws_edge::{ConnectRequest, Inbound};
+
+/// The header that carries subprotocols.
+const SUBPROTOCOL_HEADER: &str = "Sec-WebSocket-Protocol";
+
+/// An event that this function can't answer.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidEvent {
+    /// The authorizer has said nothing of who this is: the route has no authorizer, or another one.
+    #[error("the event has no principal of the authorizer")]
+    Principal(#[from] InvalidContext),
+    /// A field that every event of a WebSocket API has.
+    #[error("the event has no {0}; it must come from a WebSocket API")]
+    Missing(&'static str),
+}
+
+/// What a client sent.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Message {
+    /// A text frame.
+    Text(String),
+    /// A binary frame.
+    Binary,
+}
+
+impl Message {
+    /// As the service takes it.
+    pub fn inbound(&self) -> Inbound<'_> {
+        match self {
+            Self::Text(text) => Inbound::Text(text),
+            Self::Binary => Inbound::Binary,
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Route {
+    /// `$connect`.
+    Connect(ConnectRequest),
+    /// `$disconnect`.
+    Disconnect,
+    /// Every other route: a frame.
+    Message(Message),
+}
+
+/// An event.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebSocketEvent {
+    /// Who the handshake proved to be.
+    pub principal: Principal,
+    /// Over which connection.
+    pub connection_id: ConnectionId,
+    /// Names the event in logs and error frames.
+    pub request_id: String,
+    /// What happened.
+    pub route: Route,
+}
+
+impl WebSocketEvent {
+    /// Reads what API Gateway sent.
+    ///
+    /// # Errors
+    /// [`InvalidEvent`] when it is no event of a WebSocket API with our authorizer.
+    pub fn read(request: ApiGatewayWebsocketProxyRequest) -> Result<Self, InvalidEvent> {
+        let context = request.request_context;
+        let fields = context.authorizer.fields.into_iter();
+        let texts: BTreeMap<String, String> =
+            fields.filter_map(|(key, value)| value.as_str().map(|text| (key, text.to_owned()))).collect();
+        let principal = Principal::from_context(&texts)?;
+        let connection_id =
+            ConnectionId::new(context.connection_id.ok_or(InvalidEvent::Missing("connectionId"))?);
+        let route = match context.event_type.as_deref() {
+            Some("CONNECT") => {
+                let pairs = request.query_string_parameters.iter();
+                let query = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+                let offers = request.headers.get_all(SUBPROTOCOL_HEADER).into_iter();
+                let subprotocols = offers
+                    .filter_map(|value| value.to_str().ok())
+                    .flat_map(|list| list.split(','))
+                    .map(|offer| offer.trim().to_owned())
+                    .collect();
+                Route::Connect(ConnectRequest { connection_id: connection_id.clone(), query, subprotocols })
+            }
+            Some("DISCONNECT") => Route::Disconnect,
+            Some("MESSAGE") if request.is_base64_encoded => Route::Message(Message::Binary),
+            Some("MESSAGE") => Route::Message(Message::Text(request.body.unwrap_or_default())),
+            _ => return Err(InvalidEvent::Missing("eventType")),
+        };
+        Ok(Self { principal, connection_id, request_id: context.request_id.unwrap_or_default(), route })
+    }
+}
+
+/// An answer. The body of an answer to `$connect` is for the log of API Gateway alone; that of an answer to
+/// a frame goes to the client, where the route has a route response.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    status_code: u16,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<&'static str, &'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+}
+
+impl Answer {
+    /// Only a status.
+    pub const fn status(status_code: u16) -> Self {
+        Self { status_code, headers: BTreeMap::new(), body: None }
+    }
+
+    /// A status and a text.
+    pub const fn text(status_code: u16, body: String) -> Self {
+        Self { status_code, headers: BTreeMap::new(), body: Some(body) }
+    }
+
+    /// The handshake may be completed, with this subprotocol.
+    pub fn connected(subprotocol: Option<&'static str>) -> Self {
+        let headers = subprotocol.map(|subprotocol| (SUBPROTOCOL_HEADER, subprotocol));
+        Self { status_code: 200, headers: headers.into_iter().collect(), body: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract_identity_v1::Method;
+
+    use super::*;
+
+    const CONNECT: &str = include_str!("../events/connect.json");
+    const DISCONNECT: &str = include_str!("../events/disconnect.json");
+    const MESSAGE: &str = include_str!("../events/message.json");
+
+    fn read(event: &str) -> WebSocketEvent {
+        WebSocketEvent::read(serde_json::from_str(event).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_handshake_is_read() {
+        let WebSocketEvent { principal, connection_id, request_id, route } = read(CONNECT);
+        assert_eq!((principal.user_id.as_str(), principal.method), ("alice", Method::Token));
+        assert_eq!((connection_id.as_str(), request_id.as_str()), ("L0SM9cOFvHcCIhw=", "L0SM9EHGvHcFsYg="));
+        let Route::Connect(request) = route else { panic!("another route") };
+        assert_eq!(request.connection_id, connection_id);
+        assert!(request.query.contains(&("acknowledge".to_owned(), "true".to_owned())));
+        assert_eq!(request.subprotocols, ["tidings.v1"]);
+    }
+
+    #[test]
+    fn a_frame_and_an_end_are_read() {
+        assert!(read(DISCONNECT).route == Route::Disconnect);
+        let text = r#"{"action":"ack","sequences":["18849496460467696128"]}"#;
+        assert!(read(MESSAGE).route == Route::Message(Message::Text(text.to_owned())));
+        let binary = MESSAGE.replace(r#""isBase64Encoded": false"#, r#""isBase64Encoded": true"#);
+        assert!(read(&binary).route == Route::Message(Message::Binary));
+    }
+
+    #[test]
+    fn what_has_no_principal_is_refused() {
+        let stranger = MESSAGE.replace("\"principal\"", "\"other\"");
+        let error = WebSocketEvent::read(serde_json::from_str(&stranger).unwrap()).err().unwrap();
+        assert!(matches!(error, InvalidEvent::Principal(InvalidContext::Missing)), "{error}");
+    }
+
+    #[test]
+    fn answers_are_as_api_gateway_reads_them() {
+        let json = |answer: &Answer| serde_json::to_string(answer).unwrap();
+        assert_eq!(
+            json(&Answer::connected(Some("tidings.v1"))),
+            r#"{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"tidings.v1"}}"#
+        );
+        assert_eq!(json(&Answer::connected(None)), r#"{"statusCode":200}"#);
+        assert_eq!(json(&Answer::text(400, "no".to_owned())), r#"{"statusCode":400,"body":"no"}"#);
+    }
+}

@@ -1,0 +1,85 @@
+//! The edge on Lambda: answers the routes of the WebSocket API, and gives the service its ports on DynamoDB.
+
+mod config;
+mod connections;
+mod event;
+mod mailbox;
+
+use aws_config::SdkConfig;
+use aws_lambda_events::event::apigw::ApiGatewayWebsocketProxyRequest;
+use contract_connections_v1::ConnectionKey;
+use shared_aws::Invocation;
+use shared_ports::SystemClock;
+use ws_edge::{Edge, MessageRequest};
+
+pub use config::Config;
+pub use connections::DynamoConnections;
+pub use event::{Answer, InvalidEvent, Route, WebSocketEvent};
+pub use mailbox::DynamoMailbox;
+
+/// The edge over AWS.
+pub struct Function {
+    service: Edge<DynamoConnections, DynamoMailbox, SystemClock>,
+}
+
+impl Function {
+    /// Puts the edge together.
+    pub fn new(config: &Config, sdk: &SdkConfig) -> Self {
+        let connections = DynamoConnections::new(sdk, &config.connections_table);
+        let mailbox = DynamoMailbox::new(sdk, &config.mailbox_table, config.retry);
+        Self { service: Edge::new(connections, mailbox, SystemClock, config.edge) }
+    }
+
+    /// Answers one event of the WebSocket API. What can't be answered is 500, with the reason in the log.
+    pub async fn invoke(&self, invocation: Invocation<ApiGatewayWebsocketProxyRequest>) -> Answer {
+        let event = match WebSocketEvent::read(invocation.event) {
+            Ok(event) => event,
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "an event of the WebSocket API can't be read");
+                return Answer::status(500);
+            }
+        };
+        self.answer(event).await
+    }
+
+    async fn answer(&self, event: WebSocketEvent) -> Answer {
+        let WebSocketEvent { principal, connection_id, request_id, route } = event;
+        match route {
+            Route::Connect(request) => match self.service.connect(&principal, request).await {
+                Ok(admission) => Answer::connected(admission.subprotocol),
+                Err(error) => {
+                    let status = error.status();
+                    if status >= 500 {
+                        let error: &dyn std::error::Error = &error;
+                        tracing::error!(error, "a connection could not be stored");
+                    }
+                    Answer::text(status, error.to_string())
+                }
+            },
+            Route::Disconnect => {
+                let key = ConnectionKey { user_id: principal.user_id, connection_id };
+                match self.service.disconnect(&key).await {
+                    Ok(()) => Answer::status(200),
+                    Err(error) => {
+                        // The dispatcher finds it gone, and the row expires.
+                        let error: &dyn std::error::Error = &error;
+                        tracing::warn!(error, "a connection's row could not be deleted");
+                        Answer::status(500)
+                    }
+                }
+            }
+            Route::Message(message) => {
+                let request = MessageRequest {
+                    connection_id: &connection_id,
+                    request_id: &request_id,
+                    frame: message.inbound(),
+                };
+                match self.service.message(&principal, request).await {
+                    Some(frame) => Answer::text(200, frame.to_json()),
+                    None => Answer::status(200),
+                }
+            }
+        }
+    }
+}
