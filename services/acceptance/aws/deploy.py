@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Deploys the functions to an AWS endpoint for tests, as contracts/deployment/v1/deployment.json says.
 
-    deploy.py --prefix NAME --archives FOLDER [--without FUNCTION:ACTION]...
+    deploy.py --prefix NAME --archives FOLDER [--without FUNCTION:ACTION]... [--visibility SECONDS]
 
 FOLDER has an archive for each function (scripts/build-lambdas). The endpoint is AWS_ENDPOINT_URL. --without
 leaves an action out of a function's role, to show that the role is what lets the function work. Prints where
 everything is, as JSON. What is deployed for real is the Pulumi program's; this makes the same for a test in a
-second or two. Needs botocore, which the emulator's own environment has.
+second or two. --visibility shortens the time after which the batch of a function that died comes again. Needs
+botocore, which the emulator's own environment has.
 """
 
 import argparse
@@ -56,7 +57,7 @@ def make_tables(prefix):
     return tables
 
 
-def make_queues(prefix):
+def make_queues(prefix, visibility):
     """The URLs of the notifications queue and of its dead letters."""
     sqs, source = client("sqs"), CONTRACT["queueSource"]
     fifo = {
@@ -68,8 +69,8 @@ def make_queues(prefix):
     dead_letters = f"{prefix}-dead-letters.fifo"
     dead = sqs.create_queue(QueueName=dead_letters, Attributes=fifo)["QueueUrl"]
     redrive = {"deadLetterTargetArn": arn("sqs", dead_letters), "maxReceiveCount": source["maxReceiveCount"]}
-    visibility = {"VisibilityTimeout": str(source["visibilityTimeoutSeconds"])}
-    attributes = fifo | visibility | {"RedrivePolicy": json.dumps(redrive)}
+    hidden = {"VisibilityTimeout": str(visibility or source["visibilityTimeoutSeconds"])}
+    attributes = fifo | hidden | {"RedrivePolicy": json.dumps(redrive)}
     return sqs.create_queue(QueueName=f"{prefix}-notifications.fifo", Attributes=attributes)["QueueUrl"], dead
 
 
@@ -168,14 +169,13 @@ def complete_websocket_api(api, functions):
     gateway.create_stage(ApiId=api, StageName=STAGE, AutoDeploy=True)
 
 
-# A form for SendMessage: the user is the message group, the producer's id deduplicates; where there is none,
-# the request's own does.
+# A form for SendMessage: the user is the message group, the producer's id deduplicates. It has to give one
+# here: templates with conditions are not evaluated alike everywhere.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 SEND = (
     "Action=SendMessage"
     "&MessageGroupId=$util.urlEncode($input.path('$.userId'))"
-    "#if($input.path('$.id') != '')&MessageDeduplicationId=$util.urlEncode($input.path('$.id'))"
-    "#else&MessageDeduplicationId=$context.requestId#end"
+    "&MessageDeduplicationId=$util.urlEncode($input.path('$.id'))"
     "&MessageBody=$util.urlEncode($input.body)"
 )
 
@@ -190,7 +190,8 @@ def make_producer_api(prefix, queue_name, queue_arn):
         "apigateway",
         [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue_arn}],
     )
-    schema = {"type": "object", "required": ["userId"], "properties": {"userId": {"type": "string", "minLength": 1}}}
+    text = {"type": "string", "minLength": 1}
+    schema = {"type": "object", "required": ["userId", "id"], "properties": {"userId": text, "id": text}}
     gateway.create_model(restApiId=api, name="Notification", contentType="application/json", schema=json.dumps(schema))
     validator = gateway.create_request_validator(restApiId=api, name="body", validateRequestBody=True)["id"]
     post = {"restApiId": api, "resourceId": resource, "httpMethod": "POST"}
@@ -221,9 +222,9 @@ def make_producer_api(prefix, queue_name, queue_arn):
     return f"{ENDPOINT}/restapis/{api}/{STAGE}/_user_request_/notifications"
 
 
-def deploy(prefix, archives, without):
+def deploy(prefix, archives, without, visibility):
     tables = make_tables(prefix)
-    queue, dead_letters = make_queues(prefix)
+    queue, dead_letters = make_queues(prefix, visibility)
     queue_arn = arn("sqs", f"{prefix}-notifications.fifo")
     key = client("kms").create_key()["KeyMetadata"]
     gateway = client("apigatewayv2")
@@ -278,8 +279,10 @@ def main():
     parser.add_argument("--prefix", required=True)
     parser.add_argument("--archives", required=True, type=pathlib.Path)
     parser.add_argument("--without", action="append", default=[])
+    parser.add_argument("--visibility", type=int)
     options = parser.parse_args()
-    print(json.dumps(deploy(options.prefix, options.archives, options.without), indent=2))
+    outputs = deploy(options.prefix, options.archives, options.without, options.visibility)
+    print(json.dumps(outputs, indent=2))
 
 
 if __name__ == "__main__":

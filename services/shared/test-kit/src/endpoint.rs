@@ -24,6 +24,7 @@ struct Emulator {
 }
 
 static EMULATOR: OnceLock<Emulator> = OnceLock::new();
+static ENFORCING: OnceLock<Emulator> = OnceLock::new();
 
 /// The URL of the endpoint: `AWS_ENDPOINT_URL`, or an emulator started now and shared by this process.
 ///
@@ -32,11 +33,19 @@ static EMULATOR: OnceLock<Emulator> = OnceLock::new();
 pub fn endpoint() -> String {
     match std::env::var("AWS_ENDPOINT_URL") {
         Ok(url) if !url.is_empty() => url,
-        _ => EMULATOR.get_or_init(start).url.clone(),
+        _ => EMULATOR.get_or_init(|| start(false)).url.clone(),
     }
 }
 
-fn start() -> Emulator {
+/// The URL of an emulator that enforces what the roles of functions allow, started for this process.
+///
+/// # Panics
+/// When none can be started; the text says what to do.
+pub fn enforcing_endpoint() -> String {
+    ENFORCING.get_or_init(|| start(true)).url.clone()
+}
+
+fn start(enforces_permissions: bool) -> Emulator {
     let installed = Command::new(SCRIPT).arg("install").status();
     assert!(
         installed.is_ok_and(|status| status.success()),
@@ -47,6 +56,7 @@ fn start() -> Emulator {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut process = Command::new(SCRIPT)
             .args(["serve-while", &port.to_string()])
+            .env("AUTH", enforces_permissions.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -12,7 +12,7 @@ mod stand_in;
 mod table;
 mod world;
 
-pub use endpoint::{REGION, endpoint, sdk_config, sdk_config_for};
+pub use endpoint::{REGION, endpoint, enforcing_endpoint, sdk_config, sdk_config_for};
 pub use queue::{ReplayDeliveries, TestQueue};
 pub use stand_in::{Asked, StandIn};
 pub use table::{ConnectionsTable, MailboxTable};

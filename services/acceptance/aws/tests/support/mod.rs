@@ -1,8 +1,9 @@
 //! A deployment of the functions on the endpoint, its producers and its clients.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
@@ -10,7 +11,7 @@ use contract_frames_v1::{Delivery, ServerFrame};
 use contract_notifications_v1::{Notification, QueueEntry, Sequence, UserId};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use shared_test_kit::{endpoint, sdk_config};
+use shared_test_kit::{endpoint, sdk_config_for};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -25,6 +26,7 @@ const BUILD: &str =
 
 /// What `deploy.py` says of a deployment.
 pub(crate) struct Deployment {
+    prefix: String,
     outputs: Value,
     sqs: aws_sdk_sqs::Client,
     _archives: tempfile::TempDir,
@@ -64,21 +66,27 @@ fn python() -> PathBuf {
 
 impl Deployment {
     /// Deploys the functions.
-    pub(crate) async fn new(environment: &[(&str, &str)]) -> Self {
+    pub(crate) async fn new() -> Self {
+        Self::with(&endpoint(), &[], &[]).await
+    }
+
+    /// Deploys the functions to an endpoint, with more arguments and variables.
+    pub(crate) async fn with(endpoint: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let archives = archives();
         let prefix = format!("e2e-{}", &uuid::Uuid::new_v4().simple().to_string()[..10]);
         let deployed = Command::new(python())
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy.py"))
             .args(["--prefix", &prefix, "--archives"])
             .arg(archives.path())
-            .env("AWS_ENDPOINT_URL", endpoint())
+            .args(arguments)
+            .env("AWS_ENDPOINT_URL", endpoint)
             .envs(environment.iter().copied())
             .output()
             .unwrap();
         assert!(deployed.status.success(), "{}", String::from_utf8_lossy(&deployed.stderr));
         let outputs = serde_json::from_slice(&deployed.stdout).unwrap();
-        let sqs = aws_sdk_sqs::Client::new(&sdk_config().await);
-        Self { outputs, sqs, _archives: archives }
+        let sqs = aws_sdk_sqs::Client::new(&sdk_config_for(endpoint).await);
+        Self { prefix, outputs, sqs, _archives: archives }
     }
 
     /// One of the outputs.
@@ -124,17 +132,29 @@ impl Deployment {
 
     /// A connect token, from the issuer.
     pub(crate) async fn token(&self, user: &UserId) -> String {
-        let url = format!(
-            "{}/2015-03-31/functions/{}/invocations",
-            endpoint(),
-            self.outputs["functions"]["auth-token-issuer"].as_str().unwrap()
-        );
-        let event = json!({ "requestContext": { "authorizer": { "claims": { "sub": user } } } });
-        let (status, answer) = post(&url, &event.to_string()).await;
-        assert_eq!(status, 200, "{answer}");
-        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let answer = self.ask_issuer(user).await;
         let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
         body["token"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
+    }
+
+    /// What the issuer answers when it is asked for a token.
+    pub(crate) async fn ask_issuer(&self, user: &UserId) -> Value {
+        let event = json!({ "requestContext": { "authorizer": { "claims": { "sub": user } } } });
+        let mut command = Command::new(python());
+        command
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("invoke.py"))
+            .arg(format!("{}-auth-token-issuer", self.prefix))
+            .env("AWS_ENDPOINT_URL", self.output("endpoint"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let invoked = tokio::task::spawn_blocking(move || {
+            let mut process = command.spawn().unwrap();
+            process.stdin.take().unwrap().write_all(event.to_string().as_bytes()).unwrap();
+            process.wait_with_output().unwrap()
+        });
+        let invoked = invoked.await.unwrap();
+        assert!(invoked.status.success(), "{}", String::from_utf8_lossy(&invoked.stdout));
+        serde_json::from_slice(&invoked.stdout).unwrap()
     }
 
     /// Opens a connection with these query parameters.
