@@ -149,12 +149,15 @@ impl Subject<'_> {
     fn ordered(&self, taken: impl Iterator<Item = (u64, u32)>, place: &str) -> Option<Broken> {
         let (mut seen, mut highest) = (BTreeSet::new(), None);
         for (at, number) in taken {
-            let sequence = self.history.lives.get(&number).and_then(|life| life.sequence);
+            let life = self.history.lives.get(&number);
+            let sequence = life.and_then(|life| life.sequence);
             let Some(sequence) = sequence.filter(|_| seen.insert(number)) else { continue };
             match highest {
                 Some((other, last)) if last > sequence => {
-                    // Not promised for these after a fault.
-                    if !(self.is_drop(number) && self.history.excuses(0, at, true) > 0) {
+                    // Not promised for these after a fault, nor for what had expired before the clock went
+                    // back.
+                    let revived = self.clock.jumped && life.is_some_and(|life| life.expires_at.is_some());
+                    if !revived && !(self.is_drop(number) && self.history.excuses(0, at, true) > 0) {
                         let how = format!("n{number} comes after n{other}{place}");
                         return Some(self.broken(Promise::InOrder, at, how));
                     }

@@ -1,5 +1,5 @@
 //! A real server process, and users whose story is written down and checked.
-#![allow(dead_code, unreachable_pub, reason = "every suite uses its part")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "every suite uses its part")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
