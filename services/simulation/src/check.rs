@@ -157,7 +157,8 @@ impl Subject<'_> {
                     // Not promised for these after a fault, nor for what had expired before the clock went
                     // back.
                     let revived = self.clock.jumped && life.is_some_and(|life| life.expires_at.is_some());
-                    if !revived && !(self.is_drop(number) && self.history.excuses(0, at, true) > 0) {
+                    let dropped = self.is_drop(number) && self.history.excuses(0, at, true) > 0;
+                    if !revived && !dropped {
                         let how = format!("n{number} comes after n{other}{place}");
                         return Some(self.broken(Promise::InOrder, at, how));
                     }
