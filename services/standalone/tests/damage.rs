@@ -38,6 +38,10 @@ enum Outcome {
     LoudWhenRead,
 }
 
+/// Held by each test while it runs: a child process that one is starting has, between its making and its
+/// program, every file that this process has, and so the lock of another's store.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// Opens a store in which something is damaged, and reads all of it.
 async fn outcome(directory: &Path, expected: &Content) -> Result<Outcome, String> {
     let before = seed::files(directory);
@@ -124,6 +128,7 @@ async fn try_case(seed: &Seed, case: &Case, at: usize, directory: &Path) -> Resu
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_damage_goes_unnoticed() {
+    let _alone = ALONE.lock().await;
     let seed = Arc::new(Seed::make().await);
     let count = std::env::var("TIDINGS_DAMAGE_CASES").ok().and_then(|count| count.parse().ok());
     let cases = Arc::new(cases::cases(&seed, count.unwrap_or(CASES)));
@@ -161,6 +166,7 @@ async fn no_damage_goes_unnoticed() {
 
 #[tokio::test]
 async fn undamaged_it_is_exact() {
+    let _alone = ALONE.lock().await;
     let seed = Seed::make().await;
     let directory = tempfile::tempdir().unwrap();
     let copied = directory.path().join("store");
@@ -171,6 +177,7 @@ async fn undamaged_it_is_exact() {
 
 #[tokio::test]
 async fn an_older_engine_with_the_present_mark_is_refused() {
+    let _alone = ALONE.lock().await;
     let seed = Seed::make().await;
     let directory = tempfile::tempdir().unwrap();
     let copied = directory.path().join("store");

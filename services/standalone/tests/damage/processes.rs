@@ -58,6 +58,7 @@ fn kill_after(mut child: Child, count: usize, meanwhile: impl FnOnce()) -> u64 {
 
 #[tokio::test]
 async fn a_second_process_is_refused_until_the_first_is_gone() {
+    let _alone = crate::ALONE.lock().await;
     let dir = tempfile::tempdir().unwrap();
     let open = || Store::open(dir.path(), settings(), ManualClock::default());
     kill_after(start(dir.path()), 1, || {
@@ -73,6 +74,7 @@ async fn a_second_process_is_refused_until_the_first_is_gone() {
 
 #[tokio::test]
 async fn a_killed_process_leaves_the_mark_exact() {
+    let _alone = crate::ALONE.lock().await;
     for count in [1, 2, 7, 30, 31, 64, 100, 150] {
         let dir = tempfile::tempdir().unwrap();
         let accepted = kill_after(start(dir.path()), count, || {});
