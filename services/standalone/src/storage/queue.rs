@@ -159,7 +159,8 @@ impl<K: Clock> Core<K> {
     /// Makes dead letters of rows.
     pub(super) fn bury(&self, user: &UserId, state: &mut super::user::User, bad: Vec<(Seq, Vec<u8>)>) {
         for (seq, value) in bad {
-            tracing::warn!(%user, sequence = %sequence(seq), "a notification became a dead letter");
+            let (user_hash, sequence) = (shared_telemetry::user_hash(user), sequence(seq));
+            tracing::warn!(user = %user_hash, %sequence, "a notification became a dead letter");
             metrics::counter!("tidings_dead_letters_total").increment(1);
             self.dead_letters.fetch_add(1, Ordering::Relaxed);
             self.delete_later(user, state, vec![seq], Some((seq, value)));
