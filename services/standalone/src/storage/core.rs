@@ -234,6 +234,13 @@ impl<K> Core<K> {
         lock(&self.ready).len()
     }
 
+    /// How many users are ready and how many runs in flight, at one time: whoever is taken from the list is
+    /// counted as in flight with its lock held, and goes on it again before being counted no more.
+    pub(super) fn active(&self) -> (usize, usize) {
+        let ready = lock(&self.ready);
+        (ready.len(), self.in_flight.load(Ordering::Acquire))
+    }
+
     /// How many users something is in memory about.
     pub(super) fn users(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()

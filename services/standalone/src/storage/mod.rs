@@ -301,10 +301,11 @@ impl<K: Clock + 'static> Store<K> {
     /// Numbers about the store.
     pub fn stats(&self) -> StoreStats {
         let core = self.core();
+        let (ready_users, runs_in_flight) = core.active();
         StoreStats {
-            ready_users: core.ready_users(),
+            ready_users,
             users_in_memory: core.users(),
-            runs_in_flight: core.in_flight.load(Ordering::Relaxed),
+            runs_in_flight,
             queued_bytes: core.hot_bytes.load(Ordering::Relaxed),
             dead_letters: core.dead_letters.load(Ordering::Relaxed),
             failures: core.failures.load(Ordering::Relaxed),

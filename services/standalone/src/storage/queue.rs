@@ -100,7 +100,7 @@ impl<K: Clock> Core<K> {
             if let Some(received) = self.start(user) {
                 return Ok(received);
             }
-            self.in_flight.fetch_sub(1, Ordering::Relaxed);
+            self.in_flight.fetch_sub(1, Ordering::Release);
         }
     }
 
@@ -197,6 +197,6 @@ impl<K: Clock> Core<K> {
         if wake {
             self.make_ready([user.clone()]);
         }
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.in_flight.fetch_sub(1, Ordering::Release);
     }
 }

@@ -147,7 +147,7 @@ pub fn repair(directory: &Path, settings: &StorageSettings) -> Result<Repaired, 
     }
     unreadable.truncate(MOST_PLACES);
     for journal in &found.journals {
-        if let Ok(bytes) = std::fs::read(journal) {
+        if let Ok(bytes) = inspect::journal::read(journal) {
             salvage.journal(&bytes, &found, &done).map_err(engine_error)?;
         }
     }

@@ -1,5 +1,6 @@
 //! The queue: order, one run at a time, visibility.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use contract_notifications_v1::{Replay, Sequence};
@@ -30,6 +31,30 @@ async fn users_take_turns_and_each_is_in_order() {
     settle(&store, third, Outcome::Done);
     settle(&store, second, Outcome::Done);
     assert!(store.try_receive().is_none());
+}
+
+#[tokio::test]
+async fn who_has_entries_is_ready_or_in_flight_at_any_time() {
+    const ENTRIES: u64 = 5_000;
+    let (dir, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
+    // All but one are on disk alone.
+    let settings = StorageSettings { run_entries: 1, hot_entries: 1, ..settings() };
+    let store = Store::open(dir.path(), settings, clock).unwrap();
+    accept(&store, &user("a"), 0..ENTRIES).await;
+    let last = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for received in 1..=ENTRIES {
+                let run = store.try_receive().unwrap();
+                last.store(received == ENTRIES, Ordering::SeqCst);
+                settle(&store, run, Outcome::Done);
+            }
+        });
+        while !last.load(Ordering::SeqCst) {
+            let stats = store.stats();
+            assert!(stats.ready_users + stats.runs_in_flight > 0 || last.load(Ordering::SeqCst), "{stats:?}");
+        }
+    });
 }
 
 #[tokio::test]

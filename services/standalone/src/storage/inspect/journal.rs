@@ -6,6 +6,12 @@
 //! xxh3 of the items in 8, four fixed bytes). Behind the last batch there may be zeroes: files are allocated
 //! ahead.
 
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::head::{RECORD_KEY, Record};
@@ -21,6 +27,25 @@ const END_BYTES: usize = 13;
 const MOST_KEYSPACES: u64 = 64;
 /// The engine counts on by itself now and then; so often between two looks it can't.
 const SEQNO_SLACK: u64 = 1 << 20;
+
+/// What is in a journal. Where nothing was ever written it is not read: that is most of a young one.
+pub(in super::super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let mut bytes = Vec::new();
+    loop {
+        let data = match seek(&file, SeekFrom::Data(bytes.len() as u64)) {
+            Ok(data) => data,
+            Err(Errno::NXIO) => return Ok(bytes),
+            Err(error) => return Err(error.into()),
+        };
+        let hole = seek(&file, SeekFrom::Hole(data))?;
+        seek(&file, SeekFrom::Start(data))?;
+        bytes.resize(usize::try_from(data).map_err(io::Error::other)?, 0);
+        if (&file).take(hole - data).read_to_end(&mut bytes)? == 0 {
+            return Ok(bytes);
+        }
+    }
+}
 
 /// What is done to a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,6 +255,22 @@ pub(super) mod tests {
         for cut in 0..len {
             let (numbers, broken) = read(&bytes[..2 * len + cut]);
             assert_eq!((numbers, broken), (vec![1, 2], usize::from(cut > 0)));
+        }
+    }
+
+    #[test]
+    fn holes_are_zeroes_and_none_at_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("0.jnl");
+        let file = File::create(&path).unwrap();
+        file.set_len(1 << 26).unwrap();
+        assert!(super::read(&path).unwrap().len() < 1 << 20);
+        for at in [1 << 20, 0] {
+            std::os::unix::fs::FileExt::write_all_at(&file, b"written", at).unwrap();
+            let (bytes, whole) = (super::read(&path).unwrap(), std::fs::read(&path).unwrap());
+            assert!(bytes.len() >= (1 << 20) + 7 && bytes.len() < 1 << 22);
+            assert_eq!(bytes, whole[..bytes.len()]);
+            assert!(whole[bytes.len()..].iter().all(|byte| *byte == 0));
         }
     }
 

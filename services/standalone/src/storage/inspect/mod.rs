@@ -141,7 +141,7 @@ pub(super) fn look(directory: &Path) -> Found {
     let meta = found.keyspace(META).unwrap_or(u64::MAX);
     let mut chain = Chain::new(reach, record, marked);
     for path in &found.journals {
-        match std::fs::read(path) {
+        match journal::read(path) {
             Ok(bytes) => chain.follow(path, &bytes, meta),
             Err(error) => found.damage.push(Damage::File { path: path.clone(), why: error.to_string() }),
         }
