@@ -4,7 +4,7 @@
 use simulation::{FaultKind, check, explore, run};
 
 /// How many seeds every run of the tests goes through.
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 2_000;
 
 #[test]
 fn every_seed_keeps_every_promise() {
