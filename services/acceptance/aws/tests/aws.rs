@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::sync::{Arc, Mutex};
+
 use contract_deployment_v1::DEAD_LETTER_REASON;
 use contract_notifications_v1::{
     Notification, NotificationId, NotificationRequest, Sequence, Timestamp, UserId,
@@ -10,7 +12,7 @@ use contract_notifications_v1::{
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shared_conformance::fixture::{ConnectionRows as _, MailboxRows as _};
-use shared_conformance::{connection_row, user};
+use shared_conformance::{Story, connection_row, user};
 use shared_ports::{Clock as _, SystemClock};
 use shared_test_kit::{ConnectionsTable, MailboxTable, TestQueue, endpoint, sdk_config};
 use support::{Deployment, Device};
@@ -118,4 +120,87 @@ async fn what_can_never_succeed_is_set_apart_with_its_reason_and_delays_nobody()
     assert_eq!(letter.body(), Some("no notification"));
     let reason = letter.message_attributes().and_then(|all| all.get(DEAD_LETTER_REASON)).unwrap();
     assert!(reason.string_value().unwrap().starts_with("not a valid JSON notification"), "{reason:?}");
+}
+
+/// 1,000 notifications for 50 users, of whom half are absent at first and a third is cut off in mid-stream, with
+/// frames on the way. Those acknowledge: what was written to a socket is delivered to anybody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_users_come_and_go_and_get_everything_in_order() {
+    const EACH: u32 = 20;
+    let open = ("TIDINGS_AUTH_METHODS", "open");
+    let deployment = Arc::new(Deployment::with(&endpoint(), &[], &[open]).await);
+    let users: Vec<UserId> = (0..50).map(|n| user(&format!("user-{n:02}"))).collect();
+    let story = Arc::new(Mutex::new(Story::default()));
+    let cut_off = |index: usize| index.is_multiple_of(3).then_some(3 + index % 7);
+    let listen = |index: usize| {
+        let (user, story, deployment) = (users[index].clone(), story.clone(), deployment.clone());
+        tokio::spawn(async move {
+            let mut cut = cut_off(index);
+            let query = format!("client_id={user}&acknowledge={}", cut.is_some());
+            let acknowledges = cut.is_some();
+            let mut device = deployment.try_open(&query).await.expect("the user is let in");
+            while story.lock().unwrap().of(&user) < EACH as usize || story.lock().unwrap().missing(&user) > 0 {
+                let delivery = device.next().await;
+                let ack = json!({ "action": "ack", "sequences": [delivery.sequence] });
+                story.lock().unwrap().seen(&user, delivery);
+                cut = match cut {
+                    Some(0) => {
+                        story.lock().unwrap().fault();
+                        device = deployment.try_open(&query).await.expect("the user is let in again");
+                        None
+                    }
+                    left => left.map(|left| left - 1),
+                };
+                if acknowledges {
+                    device.send(&ack).await;
+                }
+            }
+        })
+    };
+    let mut devices: Vec<_> = (0..50).step_by(2).map(listen).collect();
+    for at in 0..EACH / 10 {
+        for user in &users {
+            let notifications = numbered(user, at * 10..(at + 1) * 10);
+            let sequences = deployment.send(&notifications).await;
+            let mut story = story.lock().unwrap();
+            for (notification, sequence) in notifications.iter().zip(sequences) {
+                story.accepted(notification, sequence);
+            }
+        }
+    }
+    devices.extend((1..50).step_by(2).map(listen));
+    for device in join_all(devices).await {
+        device.unwrap();
+    }
+    let story = story.lock().unwrap();
+    assert_eq!(story.count(), 1_000);
+    println!("{} repeats after a cut", story.check());
+}
+
+/// The dispatcher is killed twice, each time when the first notification of a batch has just been pushed.
+#[tokio::test]
+async fn a_dispatcher_killed_in_mid_batch_loses_nothing() {
+    let deployment = Deployment::with(&endpoint(), &["--visibility", "10"], &[]).await;
+    let alice = user("alice");
+    let mut device = deployment.open(&alice, "").await;
+    for at in 0..2 {
+        let warm = deployment.send(&numbered(&alice, 0..1)).await;
+        take(&mut device, &warm).await;
+        let dispatcher = deployment.processes("dispatcher");
+        let sequences = deployment.send(&numbered(&alice, 1..11)).await;
+        take(&mut device, &sequences[..1]).await;
+        dispatcher.kill();
+        // What was pushed before comes again, once, and then the rest, all of it in order.
+        let (mut next, mut repeats) = (1, 0);
+        while next < sequences.len() {
+            let arrived = device.next().await.sequence;
+            if sequences[next] != arrived {
+                assert_eq!(repeats, 0, "the dispatcher was killed once");
+                let again = sequences[..next].iter().position(|sequence| *sequence == arrived).unwrap();
+                (next, repeats) = (again, next - again);
+            }
+            next += 1;
+        }
+        assert!(repeats > 0, "kill {at} was not in mid-batch");
+    }
 }

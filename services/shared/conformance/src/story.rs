@@ -41,6 +41,11 @@ impl Story {
         self.accepted.get(user).map_or(0, |rows| rows.keys().filter(|s| !arrived.contains(s)).count())
     }
 
+    /// How many notifications were accepted for a user.
+    pub fn of(&self, user: &UserId) -> usize {
+        self.accepted.get(user).map_or(0, BTreeMap::len)
+    }
+
     /// How many notifications were accepted.
     pub fn count(&self) -> usize {
         self.accepted.values().map(BTreeMap::len).sum()

@@ -157,6 +157,18 @@ impl Deployment {
         serde_json::from_slice(&invoked.stdout).unwrap()
     }
 
+    /// The processes of a function that run now.
+    pub(crate) fn processes(&self, function: &str) -> Processes {
+        let name = format!("AWS_LAMBDA_FUNCTION_NAME={}-{function}", self.prefix);
+        let processes = std::fs::read_dir("/proc").unwrap().flatten().filter(|process| {
+            let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable == name.as_bytes())
+        });
+        let ids: Vec<_> = processes.map(|process| process.file_name()).collect();
+        assert!(!ids.is_empty(), "{function} does not run");
+        Processes(ids)
+    }
+
     /// Opens a connection with these query parameters.
     pub(crate) async fn try_open(&self, query: &str) -> Result<Device, Error> {
         let (socket, _) = connect_async(format!("{}?{query}", self.output("webSocketUrl"))).await?;
@@ -167,6 +179,17 @@ impl Deployment {
     pub(crate) async fn open(&self, user: &UserId, options: &str) -> Device {
         let token = self.token(user).await;
         self.try_open(&format!("token={token}{options}")).await.expect("the user is let in")
+    }
+}
+
+/// Processes of a function.
+pub(crate) struct Processes(Vec<std::ffi::OsString>);
+
+impl Processes {
+    /// Ends them as a crash would.
+    pub(crate) fn kill(&self) {
+        let killed = Command::new("kill").arg("-KILL").args(&self.0).status();
+        assert!(killed.is_ok_and(|status| status.success()), "the processes run");
     }
 }
 
