@@ -84,6 +84,12 @@ def make_role(name, service, statements):
     return made["Role"]["Arn"]
 
 
+# On AWS the right to an action of SQS is that to its batch too
+# (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html).
+# Where the batch is asked for by its own name, which no policy on AWS has, it is given by that as well.
+BATCHES = {f"sqs:{one}": f"sqs:{one}Batch" for one in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")}
+
+
 def statements(function, resources, without):
     allowed = [{
         "Effect": "Allow",
@@ -92,6 +98,7 @@ def statements(function, resources, without):
     }]
     for permission in function["permissions"]:
         actions = [a for a in permission["actions"] if f"{function['name']}:{a}" not in without]
+        actions += [BATCHES[action] for action in actions if action in BATCHES]
         if actions:
             allowed.append({"Effect": "Allow", "Action": actions, "Resource": resources[permission["resource"]]})
     return allowed

@@ -46,7 +46,7 @@ impl<C: TokenCipher, S: TokenStore, K: Clock> Authorizer<C, S, K> {
             Err(reason) => {
                 counter!("tidings_handshakes_refused_total", "reason" => reason.label()).increment(1);
                 if reason.status() == Status::InternalServerError {
-                    let error: &dyn std::error::Error = &reason;
+                    let error = shared_telemetry::chain(&reason);
                     tracing::error!(error, "a handshake could not be decided");
                 } else {
                     tracing::debug!(%reason, "handshake refused");

@@ -7,7 +7,7 @@ use contract_notifications_v1::Timestamp;
 use futures_util::future::{Either, join, join_all, select};
 use metrics::counter;
 use shared_ports::{Clock, trace};
-use shared_telemetry::user_hash;
+use shared_telemetry::{chain, user_hash};
 
 use crate::Dispatcher;
 use crate::core::batch::{Poison, Received, UserRun, group};
@@ -121,7 +121,7 @@ where
         tracing::info!(%sequence, entries = receipts.len(), ?delay, "entries failed and come again");
         if let Err(error) = self.redelivery.postpone(&receipts, delay).await {
             // They come again all the same, after the queue's own visibility timeout.
-            let error: &dyn std::error::Error = &error;
+            let error = chain(&error);
             tracing::warn!(%sequence, error, "failed entries come again later than intended");
         }
     }
@@ -138,7 +138,7 @@ where
                 Outcome::Done
             }
             Err(error) => {
-                let error: &dyn std::error::Error = &error;
+                let error = chain(&error);
                 tracing::warn!(sequence = %received.sequence, error, "a dead letter could not be kept");
                 Outcome::Retry
             }

@@ -12,7 +12,7 @@ use futures_util::stream::FuturesUnordered;
 use metrics::counter;
 use shared_ports::{Clock, PortError};
 use shared_retry::RetryPolicy;
-use shared_telemetry::user_hash;
+use shared_telemetry::{chain, user_hash};
 
 use crate::core::limits::{Limits, batch_len, body};
 use crate::core::machine::{Cause, Command, Event, Machine, Unfinished};
@@ -149,7 +149,7 @@ impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: Chance> Replayer<M, Q, K, R> {
             match outcome {
                 Ok(Requeued { count }) => tracing::debug!(user = %user_hash(user), count, "mailbox requeued"),
                 Err(error) => {
-                    let error: &dyn std::error::Error = &error;
+                    let error = chain(&error);
                     tracing::warn!(user = %user_hash(user), error, "a mailbox could not be requeued");
                     failed.extend(positions);
                 }

@@ -166,7 +166,7 @@ pub async fn run_replayer<M, Q, K, R>(
                     records.push(key.clone());
                 }
                 if let Err(error) = outcome {
-                    let error: &dyn std::error::Error = &error;
+                    let error = shared_telemetry::chain(&error);
                     tracing::warn!(error, "a mailbox could not be requeued and is tried again");
                     let again_at = clock.now().plus(replayer.chance().delay(&settings.replay_retry, attempts));
                     let attempts = attempts.saturating_add(1);

@@ -112,7 +112,7 @@ impl<C: Connections, M: Mailbox, K: Clock> Edge<C, M, K> {
                         Some(then)
                     }
                     Err(error) => {
-                        let error: &dyn std::error::Error = &error;
+                        let error = shared_telemetry::chain(&error);
                         tracing::warn!(request = request.request_id, error, "an ack could not be stored");
                         let message = "the acknowledgement could not be stored; send it again".to_owned();
                         Some(refuse(&request, ErrorCode::Internal, message))

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use shared_conformance::fixture::{ConnectionRows as _, MailboxRows as _};
 use shared_conformance::{Story, connection_row, user};
 use shared_ports::{Clock as _, SystemClock};
-use shared_test_kit::{ConnectionsTable, MailboxTable, TestQueue, endpoint, sdk_config};
+use shared_test_kit::{ConnectionsTable, MailboxTable, TestQueue, endpoint, enforcing_endpoint, sdk_config};
 use support::{Deployment, Device};
 
 fn numbered(user: &UserId, numbers: std::ops::Range<u32>) -> Vec<Notification> {
@@ -139,7 +139,8 @@ async fn fifty_users_come_and_go_and_get_everything_in_order() {
             let query = format!("client_id={user}&acknowledge={}", cut.is_some());
             let acknowledges = cut.is_some();
             let mut device = deployment.try_open(&query).await.expect("the user is let in");
-            while story.lock().unwrap().of(&user) < EACH as usize || story.lock().unwrap().missing(&user) > 0 {
+            while story.lock().unwrap().of(&user) < EACH as usize || story.lock().unwrap().missing(&user) > 0
+            {
                 let delivery = device.next().await;
                 let ack = json!({ "action": "ack", "sequences": [delivery.sequence] });
                 story.lock().unwrap().seen(&user, delivery);
@@ -203,4 +204,18 @@ async fn a_dispatcher_killed_in_mid_batch_loses_nothing() {
         }
         assert!(repeats > 0, "kill {at} was not in mid-batch");
     }
+}
+
+/// On an endpoint that enforces the functions' roles: with each function's own everything works, and a function
+/// whose role lacks one statement can't do what that is for.
+#[tokio::test]
+async fn each_function_has_the_rights_it_needs_and_no_other_lets_it_work() {
+    let endpoint = enforcing_endpoint();
+    let deployment = Deployment::with(&endpoint, &[], &[]).await;
+    let alice = user("alice");
+    let held = deployment.send(&numbered(&alice, 0..3)).await;
+    let mut device = deployment.open(&alice, "").await;
+    take(&mut device, &held).await;
+    let online = deployment.send(&numbered(&alice, 3..5)).await;
+    take(&mut device, &online).await;
 }

@@ -114,7 +114,7 @@ impl Function {
             Err(error) => {
                 let status = error.status();
                 let detail = if status >= 500 {
-                    let error: &dyn std::error::Error = &error;
+                    let error = shared_telemetry::chain(&error);
                     tracing::error!(error, "a token could not be issued");
                     "the token could not be issued; try again".to_owned()
                 } else {

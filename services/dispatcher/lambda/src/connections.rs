@@ -10,7 +10,7 @@ use contract_notifications_v1::{Timestamp, UserId};
 use dispatcher::ports::Connections;
 use shared_aws::port_error;
 use shared_ports::PortError;
-use shared_telemetry::user_hash;
+use shared_telemetry::{chain, user_hash};
 
 /// The attribute of a row that tells connections with the same id apart.
 const CONNECTED_AT: &str = "connectedAt";
@@ -50,7 +50,7 @@ impl Connections for DynamoConnections {
             Ok(row) => Some(row),
             Err(error) => {
                 // One row that can't be read must not hold up the user for ever.
-                let error: &dyn std::error::Error = &error;
+                let error = chain(&error);
                 tracing::error!(user = %user_hash(user), error, "a connection's row can't be read");
                 None
             }

@@ -16,7 +16,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use shared_aws::{batch_write, port_error};
 use shared_ports::PortError;
 use shared_retry::RetryPolicy;
-use shared_telemetry::user_hash;
+use shared_telemetry::{chain, user_hash};
 
 /// Rows marked at the same time.
 const MARKS_AT_ONCE: usize = 10;
@@ -139,7 +139,7 @@ impl Mailbox for DynamoMailbox {
                     Ok(row) if query.is_due(&row) => rows.push(row),
                     Ok(_) => {}
                     Err(error) => {
-                        let error: &dyn std::error::Error = &error;
+                        let error = chain(&error);
                         tracing::error!(user = %user_hash(user), error, "a mailbox row can't be read");
                     }
                 }

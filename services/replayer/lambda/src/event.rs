@@ -27,7 +27,7 @@ fn read(record: EventRecord) -> Option<Inserted> {
     match serde_dynamo::from_item(record.change.keys) {
         Ok(key) => Some(Inserted { key, sequence_number }),
         Err(error) => {
-            let error: &dyn std::error::Error = &error;
+            let error = shared_telemetry::chain(&error);
             tracing::error!(record = record.event_id, error, "a stream record can't be read");
             None
         }

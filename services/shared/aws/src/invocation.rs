@@ -126,7 +126,7 @@ where
         let invocation = Invocation { event: payload, deadline, request_id: context.request_id };
         let result = trace::scope(trace, Box::pin(handle(invocation))).instrument(span).await;
         if let Err(error) = metrics.flush(std::io::stdout()) {
-            let error: &dyn std::error::Error = &error;
+            let error = shared_telemetry::chain(&error);
             tracing::warn!(error, "metrics could not be written");
         }
         result.map_err(Into::into)

@@ -3,6 +3,7 @@
 //! Secrets, tokens and payloads are never logged. User ids are not either: a log that has to tell users
 //! apart has [`user_hash`] of them.
 
+use std::error::Error;
 use std::fmt;
 
 use contract_notifications_v1::UserId;
@@ -70,6 +71,27 @@ fn log_panics() {
     }));
 }
 
+/// An error and its causes in one line, for a log or a terminal; a JSON log would leave the causes out.
+pub fn chain(error: &dyn Error) -> String {
+    join(std::iter::successors(Some(error), |error: &&dyn Error| (*error).source()))
+}
+
+/// Errors of which each is caused by the next in one line, each text said once.
+pub fn join(causes: impl Iterator<Item = impl fmt::Display>) -> String {
+    let mut text = String::new();
+    for cause in causes {
+        let cause = cause.to_string();
+        if text.ends_with(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    text
+}
+
 /// Stands for a user in logs: the first twelve digits of the SHA-256 of the id. It tells users apart and
 /// is found again by hashing a known id.
 pub fn user_hash(user: &UserId) -> impl fmt::Display + use<> {
@@ -78,6 +100,8 @@ pub fn user_hash(user: &UserId) -> impl fmt::Display + use<> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]
@@ -86,6 +110,17 @@ mod tests {
         let hash = user_hash(&user).to_string();
         assert_eq!(hash, "c278ec5a69c3");
         assert_ne!(hash, user_hash(&UserId::new("ann").unwrap()).to_string());
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes_each_said_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the port failed")]
+        struct Port(#[source] io::Error);
+
+        let refused = || io::Error::other("refused by its role");
+        assert_eq!(chain(&Port(refused())), "the port failed: refused by its role");
+        assert_eq!(chain(&refused()), "refused by its role");
     }
 
     #[test]

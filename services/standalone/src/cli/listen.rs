@@ -9,7 +9,7 @@ use contract_notifications_v1::UserId;
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
-use super::output::{chain, harmless, time_of_day};
+use super::output::{harmless, time_of_day};
 use super::{Exit, Globals, Output, Tone, secret};
 use crate::client::{ApiKeyCredentials, Event, JwtCredentials, Listener, ListenerConfig, LoginCredentials};
 
@@ -165,7 +165,7 @@ fn tell(event: &Event, output: &mut Output) {
         Event::Disconnected { why, retry_in } => {
             let causes =
                 std::iter::successors(Some(why as &(dyn std::error::Error + 'static)), |e| e.source());
-            let why = chain(causes);
+            let why = shared_telemetry::join(causes);
             let painted = output.paint(Tone::Warning, "disconnected");
             let value = json!({
                 "type": "disconnected", "why": why, "retryInMillis": u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX)

@@ -124,24 +124,8 @@ impl Output {
             return self.note(value.to_string());
         }
         let label = self.paint(Tone::Bad, "error:");
-        self.note(format!("{label} {}", chain(error.chain())));
+        self.note(format!("{label} {}", shared_telemetry::join(error.chain())));
     }
-}
-
-/// An error and its causes in one line, each said once.
-pub(crate) fn chain<'a>(causes: impl Iterator<Item = &'a (dyn std::error::Error + 'static)>) -> String {
-    let mut text = String::new();
-    for cause in causes {
-        let cause = cause.to_string();
-        if text.ends_with(&cause) {
-            continue;
-        }
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(&cause);
-    }
-    text
 }
 
 /// Foreign text made safe to show: a control character could command the terminal.
@@ -210,7 +194,7 @@ mod tests {
     #[test]
     fn causes_are_said_once() {
         let error = anyhow::anyhow!("inner").context("middle: inner").context("outer");
-        assert_eq!(chain(error.chain()), "outer: middle: inner");
+        assert_eq!(shared_telemetry::join(error.chain()), "outer: middle: inner");
     }
 
     #[test]

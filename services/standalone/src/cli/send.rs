@@ -17,7 +17,6 @@ use uuid::Uuid;
 
 use self::lines::Lines;
 use super::exit::of_client_error;
-use super::output::chain;
 use super::{Exit, Globals, Output, Tone};
 use crate::client::{ClientError, Gateway, Outcome, Problem};
 
@@ -205,7 +204,7 @@ fn finish(
     let text = format!(
         "stopped at line {line}, which may have been accepted or not: {}; \
          to send the file again is safe for lines with an \"id\"",
-        chain(causes)
+        shared_telemetry::join(causes)
     );
     let label = output.paint(Tone::Bad, "error:");
     let value = serde_json::json!({ "error": text, "line": line });

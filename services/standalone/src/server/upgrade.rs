@@ -131,7 +131,7 @@ async fn serve<S: Services>(
 
 async fn forget(services: &impl Services, key: &ConnectionKey) {
     if let Err(error) = services.disconnect(key).await {
-        let error: &dyn std::error::Error = &error;
+        let error = shared_telemetry::chain(&error);
         tracing::warn!(connection = %key.connection_id, error, "a closed connection could not be forgotten");
     }
 }

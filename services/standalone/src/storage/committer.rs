@@ -135,7 +135,7 @@ impl<K: Clock> Committer<K> {
                 self.sync_mark();
             }
             Some(Err(error)) => {
-                let error: &dyn std::error::Error = &error;
+                let error = shared_telemetry::chain(&error);
                 tracing::error!(error, "the store could not be synced before it was closed");
             }
             _ => {}
@@ -386,7 +386,7 @@ impl<K: Clock> Committer<K> {
     }
 
     fn breaks(&mut self, error: &fjall::Error) {
-        let error: &dyn std::error::Error = error;
+        let error = shared_telemetry::chain(error);
         tracing::error!(error, pause = ?self.pause, "the store can't write and will be reopened");
         counter!("tidings_store_failures_total").increment(1);
         self.core.failures.fetch_add(1, Ordering::Relaxed);
@@ -416,7 +416,7 @@ impl<K: Clock> Committer<K> {
                 true
             }
             Err(error) => {
-                let error: &dyn std::error::Error = &error;
+                let error = shared_telemetry::chain(&error);
                 tracing::warn!(error, pause = ?self.pause, "the store could not be reopened");
                 false
             }
@@ -445,7 +445,7 @@ impl<K: Clock> Committer<K> {
 }
 
 fn unmarked(error: &std::io::Error) {
-    let error: &dyn std::error::Error = error;
+    let error = shared_telemetry::chain(error);
     tracing::warn!(error, "the mark beside the store could not be written");
     counter!("tidings_store_mark_failures_total").increment(1);
 }

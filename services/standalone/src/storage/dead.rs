@@ -103,7 +103,7 @@ impl<K: Clock + 'static> Store<K> {
             match read(id, &value) {
                 Ok(letter) => page.letters.push(letter),
                 Err(error) => {
-                    let error: &dyn std::error::Error = &error;
+                    let error = shared_telemetry::chain(&error);
                     tracing::error!(error, id, "a dead letter can't be read");
                 }
             }

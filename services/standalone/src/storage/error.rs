@@ -93,7 +93,7 @@ pub enum StoreError {
 /// What can't be read is never taken for what is not there; whoever watches is told besides.
 impl From<fjall::Error> for StoreError {
     fn from(error: fjall::Error) -> Self {
-        let source: &dyn std::error::Error = &error;
+        let source = shared_telemetry::chain(&error);
         tracing::error!(error = source, "the store can't be read; see \"tidings store check\"");
         metrics::counter!("tidings_store_read_failures_total").increment(1);
         Self::Engine(error)

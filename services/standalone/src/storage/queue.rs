@@ -112,7 +112,7 @@ impl<K: Clock> Core<K> {
                 Start::Nothing => return None,
                 Start::Cold(first, last) => {
                     if let Err(error) = self.warm(&user, first, last) {
-                        let error: &dyn std::error::Error = &error;
+                        let error = shared_telemetry::chain(&error);
                         tracing::warn!(error, "queued notifications can't be read and are tried again");
                         self.with_user(&user, |state| (state.ready, state.waiting) = (false, true));
                         self.wait_until(self.clock.now().plus(visibility::after_failure(1)), user);

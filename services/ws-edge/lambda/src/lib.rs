@@ -35,7 +35,7 @@ impl Function {
         let event = match WebSocketEvent::read(invocation.event) {
             Ok(event) => event,
             Err(error) => {
-                let error: &dyn std::error::Error = &error;
+                let error = shared_telemetry::chain(&error);
                 tracing::error!(error, "an event of the WebSocket API can't be read");
                 return Answer::status(500);
             }
@@ -51,7 +51,7 @@ impl Function {
                 Err(error) => {
                     let status = error.status();
                     if status >= 500 {
-                        let error: &dyn std::error::Error = &error;
+                        let error = shared_telemetry::chain(&error);
                         tracing::error!(error, "a connection could not be stored");
                     }
                     Answer::text(status, error.to_string())
@@ -63,7 +63,7 @@ impl Function {
                     Ok(()) => Answer::status(200),
                     Err(error) => {
                         // The dispatcher finds it gone, and the row expires.
-                        let error: &dyn std::error::Error = &error;
+                        let error = shared_telemetry::chain(&error);
                         tracing::warn!(error, "a connection's row could not be deleted");
                         Answer::status(500)
                     }

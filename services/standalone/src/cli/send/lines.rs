@@ -9,8 +9,8 @@ use indicatif::ProgressBar;
 use shared_ports::{Clock as _, SystemClock};
 
 use super::new_id;
-use crate::cli::output::chain;
 use crate::client::{CHUNK_BYTES, CHUNK_ENTRIES, Problem};
+use shared_telemetry::join;
 
 /// Longest line: a notification with its envelope is far shorter.
 const MAX_LINE_BYTES: u64 = 1024 * 1024;
@@ -79,7 +79,7 @@ fn parse(line: &[u8]) -> Option<Result<Notification, Problem>> {
     Some(result.map_err(|error| Problem {
         status: 400,
         title: "Bad Request".to_owned(),
-        detail: Some(chain(error.chain())),
+        detail: Some(join(error.chain())),
         request_id: None,
     }))
 }
