@@ -1,1 +1,11 @@
-//! End to end on an AWS endpoint. Everything is in `tests`; what deploys is `deploy.py`.
+//! End to end on an AWS endpoint: the functions' real binaries, deployed by `deploy.py` and used as producers and
+//! clients use them. Only for tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
+#![allow(clippy::missing_panics_doc, reason = "a test reports by panicking")]
+
+mod deployment;
+mod device;
+mod post;
+
+pub use deployment::{Deployment, Processes};
+pub use device::Device;

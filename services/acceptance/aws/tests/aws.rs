@@ -1,10 +1,9 @@
 //! The promises, end to end: the functions' real binaries on an AWS endpoint, with clients over WebSocket.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
-mod support;
-
 use std::sync::{Arc, Mutex};
 
+use acceptance_aws::{Deployment, Device};
 use contract_deployment_v1::DEAD_LETTER_REASON;
 use contract_notifications_v1::{
     Notification, NotificationId, NotificationRequest, Sequence, Timestamp, UserId,
@@ -15,7 +14,6 @@ use shared_conformance::fixture::{ConnectionRows as _, MailboxRows as _};
 use shared_conformance::{Story, connection_row, user};
 use shared_ports::{Clock as _, SystemClock};
 use shared_test_kit::{ConnectionsTable, MailboxTable, TestQueue, endpoint, enforcing_endpoint, sdk_config};
-use support::{Deployment, Device};
 
 fn numbered(user: &UserId, numbers: std::ops::Range<u32>) -> Vec<Notification> {
     let notification = |n: u32| {
@@ -89,19 +87,6 @@ async fn a_connection_that_is_gone_is_forgotten_and_loses_nothing() {
     }
     let mut device = deployment.open(&alice, "").await;
     take(&mut device, &sequences).await;
-}
-
-#[tokio::test]
-async fn of_many_uses_of_a_token_one_is_let_in() {
-    // The emulator takes its time for handshakes.
-    let lifetime = ("TIDINGS_TOKEN_LIFETIME_MS", "600000");
-    let deployment = Deployment::with(&endpoint(), &[], &[lifetime]).await;
-    let token = deployment.token(&user("alice")).await;
-    let query = format!("token={token}");
-    let uses = join_all((0..8).map(|_| deployment.try_open(&query))).await;
-    assert_eq!(uses.iter().filter(|used| used.is_ok()).count(), 1);
-    assert!(deployment.try_open("token=AQICAHh0b2tlbg").await.is_err());
-    assert!(deployment.try_open("").await.is_err());
 }
 
 #[tokio::test]

@@ -1,31 +1,25 @@
-//! A deployment of the functions on the endpoint, its producers and its clients.
+//! A deployment of the functions on the endpoint, and its producers.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use contract_frames_v1::{Delivery, ServerFrame};
 use contract_notifications_v1::{Notification, QueueEntry, Sequence, UserId};
-use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use shared_test_kit::{endpoint, sdk_config_for};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::tungstenite::Error;
 
-/// How long anything may take before a test gives up. No test is right or wrong by it.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+use crate::device::Device;
+use crate::post::post;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../..");
 const BUILD: &str =
     "cargo build -p auth-token-lambda -p ws-edge-lambda -p dispatcher-lambda -p replayer-lambda";
 
 /// What `deploy.py` says of a deployment.
-pub(crate) struct Deployment {
+pub struct Deployment {
     prefix: String,
     outputs: Value,
     sqs: aws_sdk_sqs::Client,
@@ -66,12 +60,12 @@ fn python() -> PathBuf {
 
 impl Deployment {
     /// Deploys the functions.
-    pub(crate) async fn new() -> Self {
+    pub async fn new() -> Self {
         Self::with(&endpoint(), &[], &[]).await
     }
 
     /// Deploys the functions to an endpoint, with more arguments and variables.
-    pub(crate) async fn with(endpoint: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+    pub async fn with(endpoint: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let archives = archives();
         let prefix = format!("e2e-{}", &uuid::Uuid::new_v4().simple().to_string()[..10]);
         let deployed = Command::new(python())
@@ -90,17 +84,17 @@ impl Deployment {
     }
 
     /// One of the outputs.
-    pub(crate) fn output(&self, name: &str) -> &str {
+    pub fn output(&self, name: &str) -> &str {
         self.outputs[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.outputs))
     }
 
     /// The name of a table.
-    pub(crate) fn table(&self, name: &str) -> &str {
+    pub fn table(&self, name: &str) -> &str {
         self.outputs["tables"][name].as_str().unwrap()
     }
 
     /// Sends notifications as a batching producer does, and gives the sequences they were accepted with.
-    pub(crate) async fn send(&self, notifications: &[Notification]) -> Vec<Sequence> {
+    pub async fn send(&self, notifications: &[Notification]) -> Vec<Sequence> {
         let mut sequences = Vec::new();
         for batch in notifications.chunks(10) {
             let entries = batch.iter().enumerate().map(|(at, notification)| {
@@ -126,12 +120,12 @@ impl Deployment {
     }
 
     /// Posts a body to the producer API; gives the status.
-    pub(crate) async fn post(&self, body: &str) -> u16 {
+    pub async fn post(&self, body: &str) -> u16 {
         post(self.output("producerUrl"), body).await.0
     }
 
     /// A connect token, from the issuer.
-    pub(crate) async fn token(&self, user: &UserId) -> String {
+    pub async fn token(&self, user: &UserId) -> String {
         let answer = self.invoke("auth-token-issuer", &Self::token_request(user)).await;
         let answer = answer.expect("the issuer answers");
         let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
@@ -139,12 +133,12 @@ impl Deployment {
     }
 
     /// What the issuer gets when a user asks for a token.
-    pub(crate) fn token_request(user: &UserId) -> Value {
+    pub fn token_request(user: &UserId) -> Value {
         json!({ "requestContext": { "authorizer": { "claims": { "sub": user } } } })
     }
 
     /// What a function answers to an event; nothing when it fails.
-    pub(crate) async fn invoke(&self, function: &str, event: &Value) -> Option<Value> {
+    pub async fn invoke(&self, function: &str, event: &Value) -> Option<Value> {
         let mut command = Command::new(python());
         command
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("invoke.py"))
@@ -163,7 +157,7 @@ impl Deployment {
     }
 
     /// The processes of a function that run now.
-    pub(crate) fn processes(&self, function: &str) -> Processes {
+    pub fn processes(&self, function: &str) -> Processes {
         let name = format!("AWS_LAMBDA_FUNCTION_NAME={}-{function}", self.prefix);
         let processes = std::fs::read_dir("/proc").unwrap().flatten().filter(|process| {
             let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
@@ -175,98 +169,27 @@ impl Deployment {
     }
 
     /// Opens a connection with these query parameters.
-    pub(crate) async fn try_open(&self, query: &str) -> Result<Device, Error> {
-        let (socket, _) = connect_async(format!("{}?{query}", self.output("webSocketUrl"))).await?;
-        Ok(Device { socket, waiting: VecDeque::new() })
+    ///
+    /// # Errors
+    /// Whatever refuses it.
+    pub async fn try_open(&self, query: &str) -> Result<Device, Error> {
+        Device::open(&format!("{}?{query}", self.output("webSocketUrl"))).await
     }
 
     /// Opens a connection of a user with a fresh token.
-    pub(crate) async fn open(&self, user: &UserId, options: &str) -> Device {
+    pub async fn open(&self, user: &UserId, options: &str) -> Device {
         let token = self.token(user).await;
         self.try_open(&format!("token={token}{options}")).await.expect("the user is let in")
     }
 }
 
 /// Processes of a function.
-pub(crate) struct Processes(Vec<std::ffi::OsString>);
+pub struct Processes(Vec<std::ffi::OsString>);
 
 impl Processes {
     /// Ends them as a crash would.
-    pub(crate) fn kill(&self) {
+    pub fn kill(&self) {
         let killed = Command::new("kill").arg("-KILL").args(&self.0).status();
         assert!(killed.is_ok_and(|status| status.success()), "the processes run");
-    }
-}
-
-/// A `POST` with a signature that says who it is; emulators check no more of it.
-async fn post(url: &str, body: &str) -> (u16, String) {
-    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let authorization = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/execute-api/aws4_request, \
-                         SignedHeaders=host, Signature=00";
-    let request = format!(
-        "POST /{path} HTTP/1.1\r\nhost: {host}\r\nauthorization: {authorization}\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut socket = TcpStream::connect(host).await.unwrap();
-    socket.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer}"));
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let chunked = head.to_lowercase().contains("transfer-encoding: chunked");
-    (status, if chunked { unchunked(body) } else { body.to_owned() })
-}
-
-fn unchunked(mut body: &str) -> String {
-    let mut whole = String::new();
-    while let Some((size, rest)) = body.split_once("\r\n") {
-        let size = usize::from_str_radix(size, 16).unwrap();
-        whole.push_str(&rest[..size]);
-        body = rest[size..].trim_start_matches("\r\n");
-        if size == 0 {
-            break;
-        }
-    }
-    whole
-}
-
-/// An open connection.
-pub(crate) struct Device {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    waiting: VecDeque<Delivery>,
-}
-
-impl Device {
-    /// The next notification.
-    pub(crate) async fn next(&mut self) -> Delivery {
-        loop {
-            if let Some(delivery) = self.waiting.pop_front() {
-                return delivery;
-            }
-            match ServerFrame::from_json(&self.frame().await).unwrap() {
-                ServerFrame::Notification(delivery) => return delivery,
-                ServerFrame::Notifications { items } => self.waiting.extend(items),
-                ServerFrame::AckOk { .. } => {}
-                other => panic!("no notification: {other:?}"),
-            }
-        }
-    }
-
-    /// The next text frame.
-    pub(crate) async fn frame(&mut self) -> String {
-        loop {
-            let message = tokio::time::timeout(PATIENCE, self.socket.next());
-            match message.await.expect("a frame comes in time").expect("the connection is open").unwrap() {
-                Message::Text(text) => return text.to_string(),
-                Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    /// Sends a frame.
-    pub(crate) async fn send(&mut self, frame: &Value) {
-        self.socket.send(Message::text(frame.to_string())).await.unwrap();
     }
 }
