@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use contract_notifications_v1::{Notification, QueueEntry, Sequence, UserId};
@@ -23,7 +24,6 @@ pub struct Deployment {
     prefix: String,
     outputs: Value,
     sqs: aws_sdk_sqs::Client,
-    _archives: tempfile::TempDir,
 }
 
 /// The folder of this build's binaries, two above the test's own.
@@ -32,23 +32,24 @@ fn binaries() -> PathBuf {
     own.ancestors().nth(2).unwrap().to_owned()
 }
 
-/// The binaries without their debug information, which is most of them, packed.
-fn archives() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for function in contract_deployment_v1::FUNCTIONS {
-        let binary = binaries().join(function.name);
-        assert!(binary.exists(), "{} is not built: {BUILD}", binary.display());
-        let stripped = folder.path().join(function.name);
-        let done = Command::new("strip").arg("-o").args([&stripped, &binary]).status();
-        assert!(done.is_ok_and(|status| status.success()), "strip fails: install binutils");
-    }
-    let packed = Command::new(format!("{ROOT}/scripts/build-lambdas"))
-        .arg("--pack")
-        .args([folder.path(), folder.path()])
-        .output()
-        .unwrap();
-    assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
-    folder
+/// The binaries without their debug information, which is most of them, packed: once for all deployments.
+fn archives() -> &'static Path {
+    static ARCHIVES: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = binaries().join("acceptance-archives");
+        std::fs::create_dir_all(&folder).unwrap();
+        for function in contract_deployment_v1::FUNCTIONS {
+            let binary = binaries().join(function.name);
+            assert!(binary.exists(), "{} is not built: {BUILD}", binary.display());
+            let stripped = folder.join(function.name);
+            let done = Command::new("strip").arg("-o").args([&stripped, &binary]).status();
+            assert!(done.is_ok_and(|status| status.success()), "strip fails: install binutils");
+        }
+        let mut pack = Command::new(format!("{ROOT}/scripts/build-lambdas"));
+        let packed = pack.arg("--pack").args([&folder, &folder]).output().unwrap();
+        assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
+        folder
+    });
+    &ARCHIVES
 }
 
 /// The Python of the emulator, which has botocore.
@@ -66,12 +67,11 @@ impl Deployment {
 
     /// Deploys the functions to an endpoint, with more arguments and variables.
     pub async fn with(endpoint: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let archives = archives();
         let prefix = format!("e2e-{}", &uuid::Uuid::new_v4().simple().to_string()[..10]);
         let deployed = Command::new(python())
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy.py"))
             .args(["--prefix", &prefix, "--archives"])
-            .arg(archives.path())
+            .arg(archives())
             .args(arguments)
             .env("AWS_ENDPOINT_URL", endpoint)
             .envs(environment.iter().copied())
@@ -80,7 +80,7 @@ impl Deployment {
         assert!(deployed.status.success(), "{}", String::from_utf8_lossy(&deployed.stderr));
         let outputs = serde_json::from_slice(&deployed.stdout).unwrap();
         let sqs = aws_sdk_sqs::Client::new(&sdk_config_for(endpoint).await);
-        Self { prefix, outputs, sqs, _archives: archives }
+        Self { prefix, outputs, sqs }
     }
 
     /// One of the outputs.
