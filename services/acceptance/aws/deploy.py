@@ -2,12 +2,14 @@
 """Deploys the functions to an AWS endpoint for tests, as contracts/deployment/v1/deployment.json says.
 
     deploy.py --prefix NAME --archives FOLDER [--without FUNCTION:ACTION]... [--visibility SECONDS]
+              [--through URL] [--without-sources]
 
 FOLDER has an archive for each function (scripts/build-lambdas). The endpoint is AWS_ENDPOINT_URL. --without
 leaves an action out of a function's role, to show that the role is what lets the function work. Prints where
 everything is, as JSON. What is deployed for real is the Pulumi program's; this makes the same for a test in a
-second or two. --visibility shortens the time after which the batch of a function that died comes again. Needs
-botocore, which the emulator's own environment has.
+second or two. --visibility shortens the time after which the batch of a function that died comes again. --through
+has the functions reach the endpoint by another address, and --without-sources leaves the event sources out, for
+who looks at their calls one by one. Needs botocore, which the emulator's own environment has.
 """
 
 import argparse
@@ -104,9 +106,9 @@ def statements(function, resources, without):
     return allowed
 
 
-def make_function(prefix, function, role, archive, values):
+def make_function(prefix, function, role, archive, values, through):
     needed = [v["name"] for v in function["variables"] if v["default"] is None]
-    variables = {name: values[name] for name in needed} | {"AWS_ENDPOINT_URL": ENDPOINT}
+    variables = {name: values[name] for name in needed} | {"AWS_ENDPOINT_URL": through}
     variables |= {name: value for name, value in os.environ.items()
                   if name.startswith("TIDINGS_") and name in [v["name"] for v in function["variables"]]}
     name = f"{prefix}-{function['name']}"
@@ -229,7 +231,7 @@ def make_producer_api(prefix, queue_name, queue_arn):
     return f"{ENDPOINT}/restapis/{api}/{STAGE}/_user_request_/notifications"
 
 
-def deploy(prefix, archives, without, visibility):
+def deploy(prefix, archives, without, visibility, through, sources):
     tables = make_tables(prefix)
     queue, dead_letters = make_queues(prefix, visibility)
     queue_arn = arn("sqs", f"{prefix}-notifications.fifo")
@@ -238,7 +240,7 @@ def deploy(prefix, archives, without, visibility):
     api = gateway.create_api(
         Name=f"{prefix}-clients", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
     )["ApiId"]
-    management = f"{ENDPOINT}/_aws/execute-api/{api}/{STAGE}"
+    path = f"_aws/execute-api/{api}/{STAGE}"
     stream = tables["connections"][1]
     resources = {
         "connectionsTable": arn("dynamodb", f"table/{tables['connections'][0]}"),
@@ -256,7 +258,7 @@ def deploy(prefix, archives, without, visibility):
         "TIDINGS_TOKENS_TABLE": tables["tokens"][0],
         "TIDINGS_NOTIFICATIONS_QUEUE": queue,
         "TIDINGS_DEAD_LETTER_QUEUE": dead_letters,
-        "TIDINGS_MANAGEMENT_ENDPOINT": management,
+        "TIDINGS_MANAGEMENT_ENDPOINT": f"{through}/{path}",
         "TIDINGS_TOKEN_KEY": key["KeyId"],
     }
     functions, environments = {}, {}
@@ -264,14 +266,15 @@ def deploy(prefix, archives, without, visibility):
         name = function["name"]
         role = make_role(f"{prefix}-{name}", "lambda", statements(function, resources, without))
         archive = archives / f"{name}.zip"
-        functions[name], environments[name] = make_function(prefix, function, role, archive, values)
-    connect_sources(prefix, stream, queue_arn)
+        functions[name], environments[name] = make_function(prefix, function, role, archive, values, through)
+    if sources:
+        connect_sources(prefix, stream, queue_arn)
     complete_websocket_api(api, functions)
     producers = make_producer_api(prefix, f"{prefix}-notifications.fifo", queue_arn)
     return {
         "endpoint": ENDPOINT,
         "region": REGION,
-        "webSocketUrl": management.replace("http", "ws", 1),
+        "webSocketUrl": f"{ENDPOINT}/{path}".replace("http", "ws", 1),
         "producerUrl": producers,
         "functions": functions,
         "tables": {name: table for name, (table, _) in tables.items()},
@@ -287,8 +290,9 @@ def main():
     parser.add_argument("--archives", required=True, type=pathlib.Path)
     parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--visibility", type=int)
-    options = parser.parse_args()
-    outputs = deploy(options.prefix, options.archives, options.without, options.visibility)
+    parser.add_argument("--through", default=ENDPOINT)
+    parser.add_argument("--without-sources", action="store_false", dest="sources")
+    outputs = deploy(**vars(parser.parse_args()))
     print(json.dumps(outputs, indent=2))
 
 

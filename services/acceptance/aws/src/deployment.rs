@@ -137,8 +137,11 @@ impl Deployment {
         json!({ "requestContext": { "authorizer": { "claims": { "sub": user } } } })
     }
 
-    /// What a function answers to an event; nothing when it fails.
-    pub async fn invoke(&self, function: &str, event: &Value) -> Option<Value> {
+    /// What a function answers to an event.
+    ///
+    /// # Errors
+    /// What it says when it fails.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, String> {
         let mut command = Command::new(python());
         command
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("invoke.py"))
@@ -153,7 +156,8 @@ impl Deployment {
             process.wait_with_output().unwrap()
         });
         let invoked = invoked.await.unwrap();
-        invoked.status.success().then(|| serde_json::from_slice(&invoked.stdout).unwrap())
+        let answer = String::from_utf8(invoked.stdout).unwrap();
+        if invoked.status.success() { Ok(serde_json::from_str(&answer).unwrap()) } else { Err(answer) }
     }
 
     /// The processes of a function that run now.

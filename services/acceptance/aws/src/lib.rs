@@ -5,7 +5,9 @@
 
 mod deployment;
 mod device;
+mod meter;
 mod post;
 
 pub use deployment::{Deployment, Processes};
 pub use device::Device;
+pub use meter::{Meter, Usage};
