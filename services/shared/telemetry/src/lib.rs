@@ -55,7 +55,7 @@ pub fn init(log_format: Format, filter: &str) -> Result<(), InitError> {
     let builder = format().with_env_filter(parse_filter(filter)?).with_writer(std::io::stderr);
     match log_format {
         Format::Human => builder.finish().try_init()?,
-        Format::Json => builder.json().flatten_event(true).finish().try_init()?,
+        Format::Json => builder.json().flatten_event(true).with_span_list(false).finish().try_init()?,
     }
     log_panics();
     Ok(())
