@@ -197,6 +197,29 @@ async fn tokens_are_had_by_key_file_and_by_jwt() {
 }
 
 #[tokio::test]
+async fn a_deployment_on_aws_is_found_by_the_outputs_of_its_stack() {
+    let (url, directory) = (gateway().await, tempfile::tempdir().unwrap());
+    let file = directory.path().join("outputs.json");
+    let stack = file.to_str().unwrap();
+    // The server that is there by default is not asked.
+    let elsewhere = nobody().await;
+    let ran = tidings(&["--stack", stack, "token", "--jwt", "a.b.c"], &elsewhere, "").await;
+    assert!(ran.code == 1 && ran.stderr.contains("outputs.json can't be read"), "{}", ran.stderr);
+    let outputs = json!({
+        "webSocketUrl": url.replacen("http", "ws", 1),
+        "tokenUrl": format!("{url}/v1/token"),
+        "queueUrl": "https://sqs.example/notifications.fifo",
+    });
+    std::fs::write(&file, outputs.to_string()).unwrap();
+    let ran = tidings(&["--stack", stack, "token", "--jwt", "a.b.c"], &elsewhere, "").await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "t-jwt\n"), "{}", ran.stderr);
+    for arguments in [["send", "jo", "{}"], ["token", "jo", "--json"], ["listen", "jo", "--json"]] {
+        let ran = tidings(&[&["--stack", stack], &arguments[..]].concat(), &url, "").await;
+        assert!(ran.code == 2 && ran.stderr.contains("--jwt"), "{arguments:?}: {}", ran.stderr);
+    }
+}
+
+#[tokio::test]
 async fn users_are_added_and_log_in() {
     let url = gateway().await;
     let ran = tidings(&["user", "add", "jo", "--password-stdin"], &url, "right\n").await;

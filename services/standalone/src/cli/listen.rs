@@ -77,17 +77,21 @@ impl Listen {
             }),
             ..ListenerConfig::default()
         };
-        let gateway = globals.anonymous_gateway()?;
-        let url = gateway.web_socket_url();
         Ok(match (&self.user, &self.jwt, &self.username) {
-            (_, Some(jwt), _) => Listener::start(url, JwtCredentials::new(gateway, jwt), config),
+            (_, Some(jwt), _) => {
+                let gateway = globals.gateway_by_jwt()?;
+                Listener::start(gateway.web_socket_url(), JwtCredentials::new(gateway, jwt), config)
+            }
             (_, _, Some(name)) => {
+                let gateway = globals.anonymous_gateway()?;
                 let password = secret::read_password(self.password_stdin, false)?;
+                let url = gateway.web_socket_url();
                 Listener::start(url, LoginCredentials::new(gateway, name, password), config)
             }
             (Some(user), ..) => {
-                let credentials = ApiKeyCredentials::new(globals.gateway()?, user.clone());
-                Listener::start(url, credentials, config)
+                let gateway = globals.gateway()?;
+                let url = gateway.web_socket_url();
+                Listener::start(url, ApiKeyCredentials::new(gateway, user.clone()), config)
             }
             (None, None, None) => anyhow::bail!("no user is given"),
         })

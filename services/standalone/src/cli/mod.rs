@@ -27,7 +27,7 @@ use clap::{Args, Parser, Subcommand};
 pub use exit::{BadConfiguration, Exit};
 pub use output::{Output, Tone};
 
-use crate::client::Gateway;
+use crate::client::{Gateway, Stack};
 
 /// Where a server is unless told otherwise.
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
@@ -61,6 +61,9 @@ struct Globals {
         help = "The server's address [default: http://127.0.0.1:8080]"
     )]
     url: Option<String>,
+    /// A deployment on AWS instead: the file with its outputs, as `pulumi stack output --json` writes them
+    #[arg(long, global = true, env = "TIDINGS_STACK", value_name = "FILE")]
+    stack: Option<PathBuf>,
     /// The server's API key [default: the file `api-key` in the data directory]
     #[arg(long, global = true, env = "TIDINGS_API_KEY", hide_env_values = true, value_name = "KEY")]
     api_key: Option<String>,
@@ -124,7 +127,21 @@ impl Globals {
     }
 
     fn anonymous_gateway(&self) -> anyhow::Result<Gateway> {
+        if self.stack.is_some() {
+            let problem = "with --stack there are `listen --jwt` and `token --jwt`: a deployment on AWS has no \
+                           API key, and producers send to its queue or its producer API";
+            return Err(clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, problem).into());
+        }
         Ok(Gateway::new(self.url())?.with_attempts(ATTEMPTS))
+    }
+
+    /// The gateway for one who has a JSON Web Token: a server, or a deployment on AWS.
+    fn gateway_by_jwt(&self) -> anyhow::Result<Gateway> {
+        let Some(path) = &self.stack else { return self.anonymous_gateway() };
+        let text = std::fs::read(path).with_context(|| format!("{} can't be read", path.display()))?;
+        let stack: Stack = serde_json::from_slice(&text)
+            .with_context(|| format!("{} has no outputs of a stack", path.display()))?;
+        Ok(Gateway::of_stack(&stack)?.with_attempts(ATTEMPTS))
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Token {
 impl Token {
     pub(super) async fn run(self, globals: &Globals, output: &mut Output) -> anyhow::Result<Exit> {
         let token = match (self.user, self.jwt) {
-            (_, Some(jwt)) => globals.anonymous_gateway()?.token_by_jwt(&jwt).await?,
+            (_, Some(jwt)) => globals.gateway_by_jwt()?.token_by_jwt(&jwt).await?,
             (Some(user), None) => globals.gateway()?.token(&user).await?,
             (None, None) => anyhow::bail!("neither a user nor a JSON Web Token is given"),
         };

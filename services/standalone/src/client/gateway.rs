@@ -67,6 +67,16 @@ pub struct User {
     pub created_at: Option<Timestamp>,
 }
 
+/// Where a deployment on AWS is, as the outputs of its stack say (`pulumi stack output --json`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stack {
+    /// Where clients connect: `wss://…`.
+    pub web_socket_url: String,
+    /// Where a JSON Web Token is exchanged for a connect token.
+    pub token_url: String,
+}
+
 #[derive(Serialize)]
 struct NameAndPassword<'a> {
     username: &'a str,
@@ -78,6 +88,9 @@ struct NameAndPassword<'a> {
 pub struct Gateway {
     http: reqwest::Client,
     base: Url,
+    web_socket: Arc<str>,
+    /// Where tokens are, from the base.
+    token_path: &'static str,
     api_key: Option<Arc<str>>,
     attempts: u32,
 }
@@ -114,7 +127,19 @@ impl Gateway {
         let http = builder
             .build()
             .map_err(|source| ClientError::Unreachable { url: url.to_string(), source: source.into() })?;
-        Ok(Self { http, base: url, api_key: None, attempts: ATTEMPTS })
+        let web_socket = format!("{}/ws", url.as_str().trim_end_matches('/'));
+        // The scheme was checked to be http or https.
+        let web_socket = web_socket.replacen("http", "ws", 1).into();
+        Ok(Self { http, base: url, web_socket, token_path: "/v1/token", api_key: None, attempts: ATTEMPTS })
+    }
+
+    /// The doors of a deployment on AWS: it has tokens for those who have a JSON Web Token, and a WebSocket.
+    ///
+    /// # Errors
+    /// [`ClientError::Address`] when the address of its tokens is no HTTP address.
+    pub fn of_stack(stack: &Stack) -> Result<Self, ClientError> {
+        let gateway = Self::new(&stack.token_url)?;
+        Ok(Self { web_socket: stack.web_socket_url.as_str().into(), token_path: "", ..gateway })
     }
 
     /// The same gateway, spoken to with an API key.
@@ -138,20 +163,18 @@ impl Gateway {
 
     /// Where its WebSocket is.
     pub fn web_socket_url(&self) -> String {
-        let url = format!("{}/ws", self.base());
-        // The scheme was checked to be http or https.
-        url.replacen("http", "ws", 1)
+        self.web_socket.to_string()
     }
 
     /// A connect token for any user, by the API key.
     pub async fn token(&self, user: &UserId) -> Result<ConnectToken, ClientError> {
         let body = serde_json::json!({ "userId": user });
-        self.json("the token request", |http| http.post("/v1/token").json(&body)).await
+        self.json("the token request", |http| http.post(http.token_path).json(&body)).await
     }
 
     /// A connect token for the user whom a JSON Web Token proves.
     pub async fn token_by_jwt(&self, jwt: &str) -> Result<ConnectToken, ClientError> {
-        self.json("the token request", |http| http.anonymous(Method::POST, "/v1/token").bearer_auth(jwt))
+        self.json("the token request", |http| http.anonymous(Method::POST, http.token_path).bearer_auth(jwt))
             .await
     }
 
@@ -315,6 +338,12 @@ mod tests {
         assert_eq!(plain.web_socket_url(), "ws://127.0.0.1:8080/ws");
         let staged = Gateway::new("https://http.example/production").unwrap();
         assert_eq!(staged.web_socket_url(), "wss://http.example/production/ws");
+        let (web_socket_url, token_url) = ("wss://w.example/prod".into(), "https://t.example/token".into());
+        let stack = Gateway::of_stack(&Stack { web_socket_url, token_url }).unwrap();
+        assert_eq!(
+            (stack.web_socket_url().as_str(), stack.base()),
+            ("wss://w.example/prod", "https://t.example/token")
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub use acks::AckBatch;
 pub use credentials::{ApiKeyCredentials, Credential, Credentials, JwtCredentials, LoginCredentials};
 pub use dead_letters::{DeadLetter, DeadLetterPage};
 pub use error::{ClientError, Problem};
-pub use gateway::{ConnectToken, Gateway, Login, User};
+pub use gateway::{ConnectToken, Gateway, Login, Stack, User};
 pub use intake::{Intake, Verdict};
 pub use listener::{Disconnect, Event, Listener, ListenerConfig, Received};
 pub use producer::{Accepted, CHUNK_BYTES, CHUNK_ENTRIES, Outcome};
