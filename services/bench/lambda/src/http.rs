@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
@@ -34,7 +34,7 @@ where
         let at = Instant::now();
         let (head, body) = request.into_parts();
         // A body that is cut off is answered as if it were empty: nobody is there to read it.
-        let body = body.collect().await.map(|all| all.to_bytes()).unwrap_or_default();
+        let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
         Ok::<_, Infallible>(answer(Received { at, head, body }).await)
     });
     let _ended = http1::Builder::new().serve_connection(TokioIo::new(io), service).await;
