@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -66,9 +68,18 @@ impl AttemptLimits {
     }
 }
 
-/// A client for HTTPS, with the one implementation of TLS that is built in.
-pub fn http_client() -> SharedHttpClient {
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+/// A client for HTTPS, with the one implementation of TLS that is built in and one pool of connections.
+///
+/// It is complete when it is returned. What the SDK builds instead reads the system's certificate authorities
+/// anew for every service's client, and once more at the first call; that was a good part of a function's
+/// start. So `connect`, how long to wait for a connection, holds for all who share it, whatever their own
+/// configuration says.
+pub fn http_client(connect: Duration) -> SharedHttpClient {
+    let settings = HttpConnectorSettings::builder().connect_timeout(connect).build();
+    let tls = Provider::Rustls(CryptoMode::Ring);
+    let connector = Connector::builder().connector_settings(settings).tls_provider(tls).build();
+    let connector = SharedHttpConnector::new(connector);
+    http_client_fn(move |_, _| connector.clone())
 }
 
 /// The configuration of all clients: region, credentials and the endpoint (`AWS_ENDPOINT_URL`, when it is
@@ -79,7 +90,7 @@ pub async fn sdk_config(limits: AttemptLimits) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(EnvironmentVariableRegionProvider::new())
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .http_client(http_client())
+        .http_client(http_client(limits.connect))
         .retry_config(limits.retry())
         .timeout_config(limits.timeouts())
         .load()

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
+use shared_aws::AttemptLimits;
 
 /// The region of all tests.
 pub const REGION: &str = "us-east-1";
@@ -98,7 +99,7 @@ pub async fn sdk_config_for(endpoint: &str) -> SdkConfig {
         .endpoint_url(endpoint)
         .region(Region::from_static(REGION))
         .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
-        .http_client(shared_aws::http_client())
+        .http_client(shared_aws::http_client(AttemptLimits::default().connect))
         .load()
         .await
 }

@@ -1,0 +1,222 @@
+//! An endpoint that answers the functions' calls with what tables, queue, key and connections would say. It
+//! speaks TLS, as AWS does: to trust it is part of a start.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use contract_identity_v1::ConnectClaims;
+use contract_notifications_v1::{Timestamp, UserId, Version1};
+use http_body_util::Full;
+use hyper::{Response, StatusCode};
+use md5::{Digest as _, Md5};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use uuid::Uuid;
+
+use crate::http::{Received, serve};
+use crate::scenario::{CONNECTIONS_TABLE, MAILBOX_TABLE};
+
+/// The bytes KMS adds to what it encrypts, more or less.
+const ENVELOPE: [u8; 150] = [1; 150];
+
+/// A call, as «service operation subject»: what both sides have to agree in.
+pub(crate) type Call = String;
+
+/// The endpoint.
+pub(crate) struct Endpoint {
+    port: u16,
+    authority: String,
+    calls: Arc<Mutex<Vec<Call>>>,
+}
+
+/// A certificate for `localhost`, and in PEM the authority that issued it.
+fn certificate() -> Result<(ServerConfig, String)> {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(DnType::CommonName, "an authority of this measurement");
+    let key = KeyPair::generate()?;
+    let root = authority.self_signed(&key)?.pem();
+    let own = KeyPair::generate()?;
+    let issuer = Issuer::new(authority, key);
+    let mut certificate = CertificateParams::new(["localhost".to_owned()])?;
+    certificate.distinguished_name.push(DnType::CommonName, "localhost");
+    let certificate = certificate.signed_by(&own, &issuer)?;
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(own.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.into()], key)?;
+    Ok((config, root))
+}
+
+impl Endpoint {
+    /// Begins to listen on a free port.
+    pub(crate) async fn new() -> Result<Self> {
+        let (config, authority) = certificate().context("no certificate can be made")?;
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let port = listener.local_addr()?.port();
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&calls);
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let _delayed = socket.set_nodelay(true);
+                let (acceptor, log) = (acceptor.clone(), Arc::clone(&log));
+                tokio::spawn(async move {
+                    // A handshake that fails shows as calls that are missing.
+                    if let Ok(io) = acceptor.accept(socket).await {
+                        serve(io, async |request| respond(&request, &log)).await;
+                    }
+                });
+            }
+        });
+        Ok(Self { port, authority, calls })
+    }
+
+    /// As `AWS_ENDPOINT_URL` has it.
+    pub(crate) fn url(&self) -> String {
+        format!("https://localhost:{}", self.port)
+    }
+
+    /// Writes the authority that both sides are to trust into `folder`: by itself for Node, which brings its
+    /// own list of authorities along, and at the end of the system's list for those who read that.
+    pub(crate) fn write_authorities(&self, folder: &Path) -> Result<()> {
+        // Where Debian and Amazon Linux have it.
+        let lists = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/cert.pem"];
+        let system = lists.iter().find_map(|list| std::fs::read_to_string(list).ok());
+        let system = system.context("the system has no list of certificate authorities")?;
+        std::fs::write(folder.join("own.pem"), &self.authority)?;
+        Ok(std::fs::write(folder.join("all.pem"), system + &self.authority)?)
+    }
+
+    /// The calls since this was last asked, sorted.
+    pub(crate) fn take_calls(&self) -> Vec<Call> {
+        let mut calls = std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner));
+        calls.sort();
+        calls
+    }
+}
+
+fn respond(request: &Received, log: &Mutex<Vec<Call>>) -> Response<Full<Bytes>> {
+    let (call, answer) = answer(request);
+    log.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+    let (status, body) = answer.map_or_else(
+        || (StatusCode::BAD_REQUEST, json!({ "__type": "UnknownOperationException" }).to_string()),
+        |answer| (StatusCode::OK, answer.to_string()),
+    );
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert("content-type", hyper::header::HeaderValue::from_static("application/x-amz-json-1.0"));
+    if let Ok(id) = Uuid::new_v4().to_string().parse() {
+        headers.insert("x-amzn-requestid", id);
+    }
+    response
+}
+
+/// What was called, and the answer; `None` for what is not known here.
+fn answer(request: &Received) -> (Call, Option<Value>) {
+    let path = request.head.uri.path();
+    if let Some((_, connection)) = path.split_once("/@connections/") {
+        return (format!("execute-api PostToConnection {connection}"), Some(json!({})));
+    }
+    let target = request.head.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let text = |name: &str| body[name].as_str().unwrap_or_default();
+    match target.and_then(|target| target.split_once('.')) {
+        Some(("DynamoDB_20120810", operation)) => {
+            (format!("dynamodb {operation} {}", text("TableName")), dynamodb(operation, &body))
+        }
+        Some(("AmazonSQS", "SendMessageBatch")) => {
+            let entries = body["Entries"].as_array().map_or(&[][..], Vec::as_slice);
+            (format!("sqs SendMessageBatch {}", entries.len()), Some(sent(entries)))
+        }
+        Some(("TrentService", "Encrypt")) => {
+            let plaintext = STANDARD.decode(text("Plaintext")).unwrap_or_default();
+            let ciphertext = STANDARD.encode([&ENVELOPE, plaintext.as_slice()].concat());
+            let answer = json!({ "CiphertextBlob": ciphertext, "KeyId": text("KeyId") });
+            (format!("kms Encrypt {}", text("KeyId")), Some(answer))
+        }
+        Some(("TrentService", "Decrypt")) => {
+            let answer = json!({ "Plaintext": STANDARD.encode(claims()), "KeyId": text("KeyId") });
+            (format!("kms Decrypt {}", text("KeyId")), Some(answer))
+        }
+        _ => (format!("{} {path} {target:?}", request.head.method), None),
+    }
+}
+
+/// The claims of a token that is good now.
+fn claims() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = Timestamp::from_millis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+    let claims = UserId::new("alice").map(|sub| ConnectClaims {
+        version: Version1,
+        iss: "tidings".to_owned(),
+        aud: "tidings".to_owned(),
+        sub,
+        username: "Alice".to_owned(),
+        iat: now,
+        exp: now.plus(Duration::from_secs(30)),
+        jti: Uuid::new_v4().to_string(),
+        hubs: Vec::new(),
+    });
+    claims.ok().and_then(|claims| serde_json::to_string(&claims).ok()).unwrap_or_default()
+}
+
+fn dynamodb(operation: &str, body: &Value) -> Option<Value> {
+    let user = user_of(body);
+    let rows = match (operation, body["TableName"].as_str()?) {
+        ("Query", CONNECTIONS_TABLE) => vec![json!({
+            "version": { "N": "1" }, "userId": { "S": user }, "connectionId": { "S": format!("{user}-1") },
+            "connectedAt": { "N": "1767225600000" }, "acknowledges": { "BOOL": false },
+            "format": { "S": "single" }, "ttl": { "N": "1767233400" },
+        })],
+        // Alice has nothing waiting when the dispatcher looks, and when the replayer does, for keys alone,
+        // as many rows as make one batch of the queue; Bob has one row.
+        ("Query", MAILBOX_TABLE) if body.get("ProjectionExpression").is_some() => {
+            (0..10).map(|n| json!({ "sequence": { "S": format!("{n:039}") } })).collect()
+        }
+        ("Query", MAILBOX_TABLE) if user == "bob" => vec![json!({
+            "version": { "N": "1" }, "userId": { "S": "bob" },
+            "sequence": { "S": "000000000000000000018849496460467690001" }, "id": { "S": "order-1041" },
+            "payload": { "S": "{\"order\":1041}" }, "sentAt": { "N": "1767225500000" },
+            "whenOffline": { "S": "hold" },
+        })],
+        ("Query", MAILBOX_TABLE) => Vec::new(),
+        ("DeleteItem", _) if body["ReturnValues"] == "ALL_OLD" => {
+            let hash = body["Key"]["tokenHash"].clone();
+            let row = json!({ "version": { "N": "1" }, "tokenHash": hash, "ttl": { "N": "1767225630" } });
+            return Some(json!({ "Attributes": row }));
+        }
+        ("PutItem" | "UpdateItem" | "DeleteItem", _) => return Some(json!({})),
+        ("BatchWriteItem", _) => return Some(json!({ "UnprocessedItems": {} })),
+        _ => return None,
+    };
+    Some(json!({ "Count": rows.len(), "ScannedCount": rows.len(), "Items": rows }))
+}
+
+/// Whose rows a query asks for.
+fn user_of(body: &Value) -> &str {
+    body["ExpressionAttributeValues"][":user"]["S"].as_str().unwrap_or_default()
+}
+
+fn sent(entries: &[Value]) -> Value {
+    let each = entries.iter().map(|entry| {
+        let body = entry["MessageBody"].as_str().unwrap_or_default();
+        json!({
+            "Id": entry["Id"], "MessageId": Uuid::new_v4().to_string(), "SequenceNumber": "18849496460467696128",
+            "MD5OfMessageBody": hex::encode(Md5::digest(body)),
+        })
+    });
+    json!({ "Successful": each.collect::<Vec<_>>(), "Failed": [] })
+}
