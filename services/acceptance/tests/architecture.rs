@@ -112,7 +112,10 @@ fn what_is_for_tests_is_in_no_program() {
         for kit in internal(package, &members) {
             let for_tests = ["shared-conformance", "shared-test-kit"];
             let is_for_tests = ["shared-test-kit", "acceptance-aws"].contains(name);
-            assert!(!for_tests.contains(&kit) || is_for_tests, "{name} depends on {kit} outside of its tests");
+            assert!(
+                !for_tests.contains(&kit) || is_for_tests,
+                "{name} depends on {kit} outside of its tests"
+            );
         }
     }
 }

@@ -131,7 +131,6 @@ async fn fifty_users_come_and_go_and_get_everything_in_order() {
                 story.lock().unwrap().seen(&user, delivery);
                 cut = match cut {
                     Some(0) => {
-                        story.lock().unwrap().fault();
                         device = deployment.try_open(&query).await.expect("the user is let in again");
                         None
                     }
@@ -160,7 +159,10 @@ async fn fifty_users_come_and_go_and_get_everything_in_order() {
     }
     let story = story.lock().unwrap();
     assert_eq!(story.count(), 1_000);
-    println!("{} repeats after a cut", story.check());
+    // Besides those after a cut: on a busy machine the endpoint may take longer over a push than the dispatcher
+    // waits, which then can't know that it was done.
+    let repeats = story.check_arrival().len();
+    assert!(repeats < 100, "{repeats} repeats");
 }
 
 /// The dispatcher is killed twice, each time when the first notification of a batch has just been pushed.

@@ -31,7 +31,7 @@ pub mod tokens;
 
 pub use clock::ManualClock;
 pub use disk::SmallDisk;
-pub use story::Story;
+pub use story::{Repeat, Story};
 
 use contract_connections_v1::{Connection, ConnectionId, FrameFormat};
 use contract_notifications_v1::{

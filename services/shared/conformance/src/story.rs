@@ -52,28 +52,49 @@ impl Story {
     }
 
     /// Checks the promises over the whole story: everything arrived, as it was sent, in order, and again only
-    /// after a fault. Gives how many duplicates there were.
+    /// after a fault. Gives how many repeats there were.
     pub fn check(&self) -> usize {
-        let mut duplicates = 0;
+        let repeats = self.check_arrival();
+        for Repeat { user, sequence, first, again } in &repeats {
+            let excused = self.faults.iter().any(|fault| first <= fault && fault <= again);
+            assert!(excused, "{user} got {sequence} twice without a fault between");
+        }
+        repeats.len()
+    }
+
+    /// Checks that everything arrived, as it was sent, and for the first time in order. Gives the repeats.
+    pub fn check_arrival(&self) -> Vec<Repeat> {
+        let mut repeats = Vec::new();
         for (user, rows) in &self.accepted {
             assert_eq!(self.missing(user), 0, "{user} did not get everything");
             let mut last: HashMap<Sequence, Instant> = HashMap::new();
             let mut highest = Sequence::ZERO;
-            for (delivery, at) in self.seen.get(user).into_iter().flatten() {
-                if let Some((id, payload)) = rows.get(&delivery.sequence) {
+            for (delivery, again) in self.seen.get(user).into_iter().flatten() {
+                let sequence = delivery.sequence;
+                if let Some((id, payload)) = rows.get(&sequence) {
                     assert_eq!((&delivery.id, delivery.payload.get()), (id, payload.as_str()), "{user}");
                 }
-                if let Some(earlier) = last.insert(delivery.sequence, *at) {
-                    duplicates += 1;
-                    let between = |fault: &Instant| earlier <= *fault && fault <= at;
-                    let excused = self.faults.iter().any(between);
-                    assert!(excused, "{user} got {} twice without a fault between", delivery.sequence);
+                if let Some(first) = last.insert(sequence, *again) {
+                    repeats.push(Repeat { user: user.clone(), sequence, first, again: *again });
                 } else {
-                    assert!(delivery.sequence > highest, "{user} got {} late", delivery.sequence);
-                    highest = delivery.sequence;
+                    assert!(sequence > highest, "{user} got {sequence} late");
+                    highest = sequence;
                 }
             }
         }
-        duplicates
+        repeats
     }
+}
+
+/// A notification that arrived again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeat {
+    /// Whose.
+    pub user: UserId,
+    /// Which.
+    pub sequence: Sequence,
+    /// When it arrived the last time before.
+    pub first: Instant,
+    /// When it arrived again.
+    pub again: Instant,
 }
