@@ -138,7 +138,7 @@ describe.each(STACK_NAMES)("doors of %s", (stack) => {
         const answers = made.of("apigateway/integrationResponse").map((one) => one.inputs);
         const answer = (status: number): unknown => {
             const matches = ({ selectionPattern }: (typeof answers)[number]): boolean =>
-                selectionPattern !== undefined && new RegExp(`^(?:${String(selectionPattern)})$`).test(String(status));
+                typeof selectionPattern === "string" && new RegExp(`^(?:${selectionPattern})$`).test(String(status));
             return (answers.find(matches) ?? answers.find((one) => one["selectionPattern"] === undefined))?.["statusCode"];
         };
         expect([200, 400, 403, 404, 429, 500, 503, 302].map(answer)).toEqual(["202", "400", "503", "503", "503", "503", "503", "503"]);

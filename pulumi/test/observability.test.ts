@@ -30,7 +30,7 @@ describe.each(STACK_NAMES)("observability of %s", (stack) => {
         for (const { inputs } of alarms) {
             expect(inputs["comparisonOperator"]).toBe("GreaterThanThreshold");
             expect(inputs["treatMissingData"]).toBe("notBreaching");
-            const isAge = /Age/.test(metricName);
+            const isAge = metricName.includes("Age");
             expect(inputs["threshold"]).toSatisfy((threshold: number) => (isAge ? threshold > 0 : threshold === 0));
         }
     });

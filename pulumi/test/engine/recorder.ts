@@ -57,7 +57,7 @@ export class Recorder {
             inputs,
             ...made,
             parent,
-            protect: request.getProtect(),
+            protect: request.getProtect() ?? false,
             dependsOn: request.getDependenciesList(),
         };
         this.resources.push(recorded);
