@@ -60,7 +60,7 @@ def make_tables(prefix):
 
 
 def make_queues(prefix, visibility):
-    """The URLs of the notifications queue and of its dead letters."""
+    """The URLs of the notifications queue and of its dead letters. There is one more, for failed replays."""
     sqs, source = client("sqs"), CONTRACT["queueSource"]
     fifo = {
         "FifoQueue": "true",
@@ -73,6 +73,7 @@ def make_queues(prefix, visibility):
     redrive = {"deadLetterTargetArn": arn("sqs", dead_letters), "maxReceiveCount": source["maxReceiveCount"]}
     hidden = {"VisibilityTimeout": str(visibility or source["visibilityTimeoutSeconds"])}
     attributes = fifo | hidden | {"RedrivePolicy": json.dumps(redrive)}
+    sqs.create_queue(QueueName=f"{prefix}-replay-failures")
     return sqs.create_queue(QueueName=f"{prefix}-notifications.fifo", Attributes=attributes)["QueueUrl"], dead
 
 
@@ -106,9 +107,9 @@ def statements(function, resources, without):
     return allowed
 
 
-def make_function(prefix, function, role, archive, values, through):
-    needed = [v["name"] for v in function["variables"] if v["default"] is None]
-    variables = {name: values[name] for name in needed} | {"AWS_ENDPOINT_URL": through}
+def make_function(prefix, function, role, archive, names, through):
+    variables = {v["name"]: names[v["resource"]] for v in function["variables"] if v["resource"]}
+    variables["AWS_ENDPOINT_URL"] = through
     variables |= {name: value for name, value in os.environ.items()
                   if name.startswith("TIDINGS_") and name in [v["name"] for v in function["variables"]]}
     name = f"{prefix}-{function['name']}"
@@ -126,7 +127,7 @@ def make_function(prefix, function, role, archive, values, through):
     return arn("lambda", f"function:{name}"), variables
 
 
-def connect_sources(prefix, stream, queue_arn):
+def connect_sources(prefix, stream, queue_arn, failures):
     lambdas, queue, records = client("lambda"), CONTRACT["queueSource"], CONTRACT["streamSource"]
     lambdas.create_event_source_mapping(
         FunctionName=f"{prefix}-dispatcher",
@@ -142,6 +143,7 @@ def connect_sources(prefix, stream, queue_arn):
         ParallelizationFactor=records["parallelizationFactor"],
         MaximumRetryAttempts=records["maximumRetryAttempts"],
         BisectBatchOnFunctionError=True,
+        DestinationConfig={"OnFailure": {"Destination": failures}},
         FunctionResponseTypes=["ReportBatchItemFailures"],
         FilterCriteria={"Filters": [{"Pattern": json.dumps({"eventName": [records["eventName"]]})}]},
     )
@@ -193,7 +195,9 @@ def make_producer_api(prefix, queue_name, queue_arn):
     gateway = client("apigateway")
     api = gateway.create_rest_api(name=f"{prefix}-producers")["id"]
     root = next(item["id"] for item in gateway.get_resources(restApiId=api)["items"] if item["path"] == "/")
-    resource = gateway.create_resource(restApiId=api, parentId=root, pathPart="notifications")["id"]
+    door = CONTRACT["producerDoor"]
+    part = door["path"].removeprefix("/")
+    resource = gateway.create_resource(restApiId=api, parentId=root, pathPart=part)["id"]
     role = make_role(
         f"{prefix}-producers",
         "apigateway",
@@ -203,7 +207,7 @@ def make_producer_api(prefix, queue_name, queue_arn):
     schema = {"type": "object", "required": ["userId", "id"], "properties": {"userId": text, "id": text}}
     gateway.create_model(restApiId=api, name="Notification", contentType="application/json", schema=json.dumps(schema))
     validator = gateway.create_request_validator(restApiId=api, name="body", validateRequestBody=True)["id"]
-    post = {"restApiId": api, "resourceId": resource, "httpMethod": "POST"}
+    post = {"restApiId": api, "resourceId": resource, "httpMethod": door["method"]}
     gateway.put_method(
         **post,
         authorizationType="AWS_IAM",
@@ -228,7 +232,7 @@ def make_producer_api(prefix, queue_name, queue_arn):
             **post, statusCode=status, responseTemplates={"application/json": "{}"}, **selected
         )
     gateway.create_deployment(restApiId=api, stageName=STAGE)
-    return f"{ENDPOINT}/restapis/{api}/{STAGE}/_user_request_/notifications"
+    return f"{ENDPOINT}/restapis/{api}/{STAGE}/_user_request_{door['path']}"
 
 
 def deploy(prefix, archives, without, visibility, through, sources):
@@ -249,26 +253,27 @@ def deploy(prefix, archives, without, visibility, through, sources):
         "tokensTable": arn("dynamodb", f"table/{tables['tokens'][0]}"),
         "notificationsQueue": queue_arn,
         "deadLetterQueue": arn("sqs", f"{prefix}-dead-letters.fifo"),
+        "replayFailureQueue": arn("sqs", f"{prefix}-replay-failures"),
         "tokenKey": key["Arn"],
         "connections": arn("execute-api", f"{api}/{STAGE}/POST/@connections/*"),
     }
-    values = {
-        "TIDINGS_CONNECTIONS_TABLE": tables["connections"][0],
-        "TIDINGS_MAILBOX_TABLE": tables["mailbox"][0],
-        "TIDINGS_TOKENS_TABLE": tables["tokens"][0],
-        "TIDINGS_NOTIFICATIONS_QUEUE": queue,
-        "TIDINGS_DEAD_LETTER_QUEUE": dead_letters,
-        "TIDINGS_MANAGEMENT_ENDPOINT": f"{through}/{path}",
-        "TIDINGS_TOKEN_KEY": key["KeyId"],
+    names = {
+        "connectionsTable": tables["connections"][0],
+        "mailboxTable": tables["mailbox"][0],
+        "tokensTable": tables["tokens"][0],
+        "notificationsQueue": queue,
+        "deadLetterQueue": dead_letters,
+        "connections": f"{through}/{path}",
+        "tokenKey": key["KeyId"],
     }
     functions, environments = {}, {}
     for function in CONTRACT["functions"]:
         name = function["name"]
         role = make_role(f"{prefix}-{name}", "lambda", statements(function, resources, without))
         archive = archives / f"{name}.zip"
-        functions[name], environments[name] = make_function(prefix, function, role, archive, values, through)
+        functions[name], environments[name] = make_function(prefix, function, role, archive, names, through)
     if sources:
-        connect_sources(prefix, stream, queue_arn)
+        connect_sources(prefix, stream, queue_arn, resources["replayFailureQueue"])
     complete_websocket_api(api, functions)
     producers = make_producer_api(prefix, f"{prefix}-notifications.fifo", queue_arn)
     return {

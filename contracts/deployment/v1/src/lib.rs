@@ -27,6 +27,22 @@ pub const DEAD_LETTER_REASON: &str = "reason";
 /// answered by [`WS_EDGE`]. What else a client asks for goes to `$default`.
 pub const ROUTES: [&str; 3] = ["$connect", "$disconnect", "$default"];
 
+/// A request that is answered over plain HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Door {
+    /// The request's method.
+    pub method: &'static str,
+    /// The request's path below the API's URL.
+    pub path: &'static str,
+}
+
+/// Where a user who has authenticated gets a connect token, of [`AUTH_TOKEN_ISSUER`].
+pub const TOKEN_DOOR: Door = Door { method: "POST", path: "/token" };
+
+/// Where a producer sends a notification, which goes to the queue.
+pub const PRODUCER_DOOR: Door = Door { method: "POST", path: "/notifications" };
+
 /// How the notifications queue invokes [`DISPATCHER`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -84,6 +100,10 @@ pub struct Deployment {
     pub functions: [&'static Function; FUNCTIONS.len()],
     /// The routes of the WebSocket API.
     pub routes: [&'static str; ROUTES.len()],
+    /// Where users get connect tokens.
+    pub token_door: Door,
+    /// Where producers send notifications.
+    pub producer_door: Door,
     /// How the queue invokes the dispatcher.
     pub queue_source: QueueSource,
     /// How the stream invokes the replayer.
@@ -98,6 +118,8 @@ pub const DEPLOYMENT: Deployment = Deployment {
     tables: TABLES,
     functions: FUNCTIONS,
     routes: ROUTES,
+    token_door: TOKEN_DOOR,
+    producer_door: PRODUCER_DOOR,
     queue_source: QUEUE_SOURCE,
     stream_source: STREAM_SOURCE,
     dead_letter_reason: DEAD_LETTER_REASON,

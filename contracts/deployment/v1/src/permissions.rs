@@ -18,6 +18,9 @@ pub enum Resource {
     NotificationsQueue,
     /// Its dead-letter queue.
     DeadLetterQueue,
+    /// The queue, not FIFO, of the stream's records that could not be replayed. They are records' places in
+    /// the stream, not rows: <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html>.
+    ReplayFailureQueue,
     /// The KMS key of connect tokens.
     TokenKey,
     /// The connections of the WebSocket API's stage: `{api}/{stage}/POST/@connections/*`.
@@ -66,7 +69,7 @@ pub(crate) const DISPATCHER: &[Permission] = &[
     allow(Resource::Connections, &["execute-api:ManageConnections"]),
 ];
 
-/// Of the replayer. The stream is read by its event source, in its name.
+/// Of the replayer. The stream is read by its event source, in its name, and what failed is put aside so too.
 pub(crate) const REPLAYER: &[Permission] = &[
     allow(Resource::MailboxTable, &["dynamodb:Query"]),
     allow(Resource::NotificationsQueue, &["sqs:SendMessage"]),
@@ -79,6 +82,7 @@ pub(crate) const REPLAYER: &[Permission] = &[
             "dynamodb:ListStreams",
         ],
     ),
+    allow(Resource::ReplayFailureQueue, &["sqs:SendMessage"]),
 ];
 
 /// Of the edge.

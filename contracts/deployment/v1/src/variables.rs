@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::permissions::Resource;
+
 /// An environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -12,14 +14,16 @@ pub struct Variable {
     pub purpose: &'static str,
     /// What holds when it is not set; without one it has to be set.
     pub default: Option<&'static str>,
+    /// The resource that it names, where it names one: then it has no default.
+    pub resource: Option<Resource>,
 }
 
-const fn required(name: &'static str, purpose: &'static str) -> Variable {
-    Variable { name, purpose, default: None }
+const fn required(name: &'static str, resource: Resource, purpose: &'static str) -> Variable {
+    Variable { name, purpose, default: None, resource: Some(resource) }
 }
 
 const fn optional(name: &'static str, default: &'static str, purpose: &'static str) -> Variable {
-    Variable { name, purpose, default: Some(default) }
+    Variable { name, purpose, default: Some(default), resource: None }
 }
 
 /// See its purpose; so for all.
@@ -29,28 +33,38 @@ pub const LOG: Variable =
 pub const METRICS_NAMESPACE: Variable =
     optional("TIDINGS_METRICS_NAMESPACE", "Tidings", "CloudWatch's namespace of the metrics");
 /// The Connections table.
-pub const CONNECTIONS_TABLE: Variable =
-    required("TIDINGS_CONNECTIONS_TABLE", "name of the table of open connections");
+pub const CONNECTIONS_TABLE: Variable = required(
+    "TIDINGS_CONNECTIONS_TABLE",
+    Resource::ConnectionsTable,
+    "name of the table of open connections",
+);
 /// The mailbox table.
 pub const MAILBOX_TABLE: Variable =
-    required("TIDINGS_MAILBOX_TABLE", "name of the table of held notifications");
+    required("TIDINGS_MAILBOX_TABLE", Resource::MailboxTable, "name of the table of held notifications");
 /// The table of connect tokens.
 pub const TOKENS_TABLE: Variable =
-    required("TIDINGS_TOKENS_TABLE", "name of the table of unused connect tokens");
+    required("TIDINGS_TOKENS_TABLE", Resource::TokensTable, "name of the table of unused connect tokens");
 /// The notifications queue.
 pub const NOTIFICATIONS_QUEUE: Variable =
-    required("TIDINGS_NOTIFICATIONS_QUEUE", "URL of the notifications queue");
+    required("TIDINGS_NOTIFICATIONS_QUEUE", Resource::NotificationsQueue, "URL of the notifications queue");
 /// The dead-letter queue.
-pub const DEAD_LETTER_QUEUE: Variable =
-    required("TIDINGS_DEAD_LETTER_QUEUE", "URL of the dead-letter queue of the notifications queue");
+pub const DEAD_LETTER_QUEUE: Variable = required(
+    "TIDINGS_DEAD_LETTER_QUEUE",
+    Resource::DeadLetterQueue,
+    "URL of the dead-letter queue of the notifications queue",
+);
 /// Where pushes go.
 pub const MANAGEMENT_ENDPOINT: Variable = required(
     "TIDINGS_MANAGEMENT_ENDPOINT",
+    Resource::Connections,
     "URL of the WebSocket API's stage for callbacks: https://{api}.execute-api.{region}.amazonaws.com/{stage}",
 );
 /// The key of connect tokens.
-pub const TOKEN_KEY: Variable =
-    required("TIDINGS_TOKEN_KEY", "id, ARN or alias of the KMS key that encrypts connect tokens");
+pub const TOKEN_KEY: Variable = required(
+    "TIDINGS_TOKEN_KEY",
+    Resource::TokenKey,
+    "id, ARN or alias of the KMS key that encrypts connect tokens",
+);
 /// Who issues connect tokens.
 pub const TOKEN_ISSUER: Variable = optional("TIDINGS_TOKEN_ISSUER", "tidings", "`iss` of connect tokens");
 /// Whom connect tokens are for.

@@ -32,5 +32,8 @@ fn names_are_unique_and_variables_are_legal() {
             let legal = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
             assert!(name.starts_with("TIDINGS_") && name.chars().all(legal), "{name}");
         }
+        for variable in function.variables {
+            assert_ne!(variable.default.is_some(), variable.resource.is_some(), "{}", variable.name);
+        }
     }
 }

@@ -1,0 +1,19 @@
+import eslint from "@eslint/js";
+import tseslint from "typescript-eslint";
+
+export default tseslint.config(
+    { ignores: ["node_modules/**"] },
+    eslint.configs.recommended,
+    ...tseslint.configs.strictTypeChecked,
+    ...tseslint.configs.stylisticTypeChecked,
+    {
+        languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+        rules: {
+            // Components register resources by being made.
+            "no-new": "off",
+            "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+            "max-lines": ["error", 500],
+        },
+    },
+    { files: ["**/*.mjs"], ...tseslint.configs.disableTypeChecked },
+);

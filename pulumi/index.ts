@@ -1,0 +1,3 @@
+import { deploy } from "./src/gateway.js";
+
+export = deploy();

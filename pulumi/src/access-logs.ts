@@ -1,0 +1,90 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+
+import type { Deployment } from "./configuration.js";
+import { trusts } from "./policies.js";
+
+/**
+ * What is logged of a request. Never its path, query, headers or authorizer: tokens come in them
+ * (https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html,
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html).
+ */
+const COMMON_FIELDS = {
+    requestId: "$context.requestId",
+    requestTime: "$context.requestTime",
+    status: "$context.status",
+    errorMessage: "$context.error.message",
+    errorType: "$context.error.responseType",
+} as const;
+const WEB_SOCKET_FIELDS = {
+    ...COMMON_FIELDS,
+    connectionId: "$context.connectionId",
+    eventType: "$context.eventType",
+    routeKey: "$context.routeKey",
+    integrationStatus: "$context.integrationStatus",
+} as const;
+const HTTP_FIELDS = {
+    ...COMMON_FIELDS,
+    routeKey: "$context.routeKey",
+    latency: "$context.responseLatency",
+    integrationStatus: "$context.integrationStatus",
+} as const;
+const REST_FIELDS = {
+    ...COMMON_FIELDS,
+    httpMethod: "$context.httpMethod",
+    resourcePath: "$context.resourcePath",
+    latency: "$context.responseLatency",
+    caller: "$context.identity.caller",
+} as const;
+const FIELDS = { webSocket: WEB_SOCKET_FIELDS, http: HTTP_FIELDS, rest: REST_FIELDS };
+
+/** Where and how a stage of an API logs its requests. */
+export interface AccessLog {
+    readonly destinationArn: pulumi.Output<string>;
+    readonly format: string;
+}
+
+/** Makes the log group of an API. */
+export function accessLog(
+    name: string,
+    kind: keyof typeof FIELDS,
+    { prefix, settings }: Deployment,
+    opts: pulumi.CustomResourceOptions,
+): AccessLog {
+    const group = new aws.cloudwatch.LogGroup(
+        name,
+        { name: `/aws/apigateway/${prefix}-${name}`, retentionInDays: settings.logRetentionDays },
+        opts,
+    );
+    return { destinationArn: group.arn, format: JSON.stringify(FIELDS[kind]) };
+}
+
+/**
+ * The role that API Gateway writes the access logs of WebSocket and REST APIs with: one per account and region
+ * (https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html#set-up-access-logging-permissions).
+ */
+export class ApiGatewayLogs extends pulumi.ComponentResource {
+    readonly account: aws.apigateway.Account;
+
+    constructor(name: string, { prefix }: Deployment, partition: pulumi.Input<string>, opts: pulumi.ComponentResourceOptions) {
+        super("tidings:index:ApiGatewayLogs", name, {}, opts);
+        const parent = { parent: this };
+        const role = new aws.iam.Role(
+            name,
+            { name: `${prefix}-${name}`, assumeRolePolicy: trusts("apigateway.amazonaws.com") },
+            parent,
+        );
+        const policy = new aws.iam.RolePolicyAttachment(
+            name,
+            {
+                role: role.name,
+                // The policy that AWS keeps for this
+                // (https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonAPIGatewayPushToCloudWatchLogs.html).
+                policyArn: pulumi.interpolate`arn:${partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs`,
+            },
+            parent,
+        );
+        this.account = new aws.apigateway.Account(name, { cloudwatchRoleArn: role.arn }, { ...parent, dependsOn: policy });
+        this.registerOutputs({ roleArn: role.arn });
+    }
+}

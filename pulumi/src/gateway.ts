@@ -1,0 +1,99 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import { ApiGatewayLogs } from "./access-logs.js";
+import { AuthToken } from "./auth-token.js";
+import { readSettings, type Deployment } from "./configuration.js";
+import type { WatchedFunction } from "./dashboard.js";
+import { Dispatcher } from "./dispatcher.js";
+import { Identity, type Issuer } from "./identity.js";
+import { Observability } from "./observability.js";
+import { ProducerApi } from "./producer-api.js";
+import { Queue } from "./queue.js";
+import { Replayer } from "./replayer.js";
+import type { ServiceFunction } from "./service-function.js";
+import { Storage } from "./storage.js";
+import { TokenApi } from "./token-api.js";
+import { WebSocketApi } from "./websocket-api.js";
+import { WsEdge } from "./ws-edge.js";
+
+/** Gives every resource that can have tags these too. The SDK names the input of tags in all that can. */
+function tagging(tags: Readonly<Record<string, string>>): pulumi.ResourceTransformation {
+    return ({ props, opts }) => {
+        const inputs = props as Readonly<Record<string, unknown>>;
+        if (!("tags" in inputs)) {
+            return undefined;
+        }
+        const own = inputs["tags"] as Readonly<Record<string, unknown>> | undefined;
+        return { props: { ...inputs, tags: { ...tags, ...own } }, opts };
+    };
+}
+
+/** The whole gateway. */
+export class Gateway extends pulumi.ComponentResource {
+    readonly outputs: pulumi.Inputs;
+
+    constructor(name: string, deployment: Deployment, opts: pulumi.ComponentResourceOptions) {
+        super("tidings:index:Gateway", name, {}, opts);
+        const { settings } = deployment;
+        const parent = { parent: this };
+        const storage = new Storage("storage", deployment, parent);
+        const queue = new Queue("queue", deployment, parent);
+        const authToken = new AuthToken("auth-token", deployment, storage, parent);
+        const edge = new WsEdge("ws-edge", deployment, storage, parent);
+        const arn = queue.notifications.arn.apply((text) => text.split(":"));
+        const partition = arn.apply((parts) => parts[1] ?? "");
+        const region = arn.apply((parts) => parts[3] ?? "");
+        const logs = settings.apiGatewayLogsRole ? [new ApiGatewayLogs("api-gateway-logs", deployment, partition, parent).account] : [];
+        const clients = new WebSocketApi("clients", deployment, { authorizer: authToken.authorizer, edge: edge.service, logs }, parent);
+        const { connections } = clients;
+        const dispatcher = new Dispatcher("dispatcher", deployment, { storage, queue, connections }, parent);
+        const replayer = new Replayer("replayer", deployment, storage, queue, parent);
+        const users = settings.outsideIssuer === undefined ? new Identity("users", deployment, parent) : undefined;
+        const issuer = users?.issuer ?? outside(settings.outsideIssuer);
+        const tokens = new TokenApi("tokens", deployment, { service: authToken.issuer, issuer }, parent);
+        const producers = new ProducerApi("producers", deployment, queue.notifications, logs, parent);
+        const functions = [
+            watched("auth-token-issuer", authToken.issuer),
+            watched("auth-token-authorizer", authToken.authorizer, { failsOnPurpose: true }),
+            watched("ws-edge", edge.service),
+            watched("dispatcher", dispatcher.service),
+            watched("replayer", replayer.service, { readsStream: true }),
+        ];
+        const observability = new Observability("observability", deployment, { region, queues: queue, functions, apiId: clients.api.id }, parent);
+        this.outputs = {
+            region,
+            webSocketUrl: clients.url,
+            tokenUrl: tokens.url,
+            producerUrl: producers.url,
+            producerInvokeArn: producers.invokeArn,
+            queueUrl: queue.notifications.url,
+            queueArn: queue.notifications.arn,
+            deadLetterUrl: queue.deadLetters.url,
+            replayFailureUrl: queue.replayFailures.url,
+            tables: storage.names(),
+            dashboardUrl: observability.dashboardUrl,
+            ...(users === undefined ? {} : { userPoolId: users.pool.id, userPoolClientId: users.client.id }),
+        };
+        this.registerOutputs(this.outputs);
+    }
+}
+
+function outside(issuer: Deployment["settings"]["outsideIssuer"]): Issuer {
+    if (issuer === undefined) {
+        throw new Error("there is neither a user pool nor another issuer");
+    }
+    return { issuer: issuer.issuer, audiences: [...issuer.audiences] };
+}
+
+function watched(name: string, service: ServiceFunction, is: Partial<WatchedFunction> = {}): WatchedFunction {
+    return { failsOnPurpose: false, readsStream: false, ...is, name, functionName: service.function.name };
+}
+
+/** Deploys the gateway as the stack is configured, and gives the stack's outputs. */
+export function deploy(): pulumi.Inputs {
+    const project = pulumi.getProject();
+    const stack = pulumi.getStack();
+    const deployment = { settings: readSettings(), prefix: `${project}-${stack}` };
+    const tags = { project, stack };
+    return new Gateway("gateway", deployment, { transformations: [tagging(tags)] }).outputs;
+}

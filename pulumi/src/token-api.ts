@@ -1,0 +1,94 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+
+import { accessLog } from "./access-logs.js";
+import type { Deployment } from "./configuration.js";
+import { contract } from "./contract.js";
+import type { Issuer } from "./identity.js";
+import type { ServiceFunction } from "./service-function.js";
+
+// The stage without a name in its URL
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-stages.html).
+const STAGE = "$default";
+
+/** What the token API asks. */
+export interface TokenApiArgs {
+    readonly service: ServiceFunction;
+    readonly issuer: Issuer;
+}
+
+/** Where users who have authenticated get connect tokens. */
+export class TokenApi extends pulumi.ComponentResource {
+    readonly url: pulumi.Output<string>;
+
+    constructor(name: string, deployment: Deployment, args: TokenApiArgs, opts: pulumi.ComponentResourceOptions) {
+        super("tidings:index:TokenApi", name, {}, opts);
+        const { prefix, settings } = deployment;
+        const { method, path } = contract.tokenDoor;
+        const parent = { parent: this };
+        const cors = { allowMethods: [method], allowHeaders: ["authorization"], allowOrigins: [...settings.allowedOrigins] };
+        const api = new aws.apigatewayv2.Api(
+            name,
+            {
+                name: `${prefix}-tokens`,
+                protocolType: "HTTP",
+                ...(settings.allowedOrigins.length === 0 ? {} : { corsConfiguration: cors }),
+            },
+            parent,
+        );
+        // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
+        const authorizer = new aws.apigatewayv2.Authorizer(
+            "users",
+            {
+                apiId: api.id,
+                name: `${prefix}-users`,
+                authorizerType: "JWT",
+                identitySources: ["$request.header.Authorization"],
+                jwtConfiguration: { issuer: args.issuer.issuer, audiences: args.issuer.audiences },
+            },
+            parent,
+        );
+        const integration = new aws.apigatewayv2.Integration(
+            "issuer",
+            {
+                apiId: api.id,
+                integrationType: "AWS_PROXY",
+                integrationMethod: "POST",
+                integrationUri: args.service.function.invokeArn,
+                // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+                payloadFormatVersion: "2.0",
+            },
+            parent,
+        );
+        const route = new aws.apigatewayv2.Route(
+            "token",
+            {
+                apiId: api.id,
+                routeKey: `${method} ${path}`,
+                target: pulumi.interpolate`integrations/${integration.id}`,
+                authorizationType: "JWT",
+                authorizerId: authorizer.id,
+            },
+            parent,
+        );
+        const permission = args.service.allow(
+            "token",
+            "apigateway.amazonaws.com",
+            pulumi.interpolate`${api.executionArn}/${STAGE}/${method}${path}`,
+        );
+        const { rate, burst } = settings.token;
+        const stage = new aws.apigatewayv2.Stage(
+            "tokens",
+            {
+                apiId: api.id,
+                name: STAGE,
+                autoDeploy: true,
+                accessLogSettings: accessLog("tokens", "http", deployment, parent),
+                defaultRouteSettings: { throttlingRateLimit: rate, throttlingBurstLimit: burst, detailedMetricsEnabled: true },
+            },
+            { ...parent, dependsOn: [route, permission] },
+        );
+        this.url = stage.invokeUrl.apply((url) => `${url.replace(/\/$/, "")}${path}`);
+        this.registerOutputs({ url: this.url });
+    }
+}

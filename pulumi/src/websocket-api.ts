@@ -1,0 +1,133 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+
+import { accessLog } from "./access-logs.js";
+import type { Deployment } from "./configuration.js";
+import { contract } from "./contract.js";
+import type { Target } from "./policies.js";
+import type { ServiceFunction } from "./service-function.js";
+
+/** The stage of every API that has its name in its URL. */
+export const STAGE = "v1";
+
+const CONNECT = "$connect";
+const DEFAULT = "$default";
+const SERVICE = "apigateway.amazonaws.com";
+
+/** What the WebSocket API asks. */
+export interface WebSocketApiArgs {
+    readonly authorizer: ServiceFunction;
+    readonly edge: ServiceFunction;
+    /** What has to be there before a stage can log. */
+    readonly logs: readonly pulumi.Resource[];
+}
+
+/** Where clients connect. */
+export class WebSocketApi extends pulumi.ComponentResource {
+    readonly api: aws.apigatewayv2.Api;
+    /** The connections of the stage, for who pushes to them. */
+    readonly connections: Target;
+    readonly url: pulumi.Output<string>;
+
+    constructor(name: string, deployment: Deployment, args: WebSocketApiArgs, opts: pulumi.ComponentResourceOptions) {
+        super("tidings:index:WebSocketApi", name, {}, opts);
+        const { prefix } = deployment;
+        const parent = { parent: this };
+        this.api = new aws.apigatewayv2.Api(
+            name,
+            { name: `${prefix}-clients`, protocolType: "WEBSOCKET", routeSelectionExpression: "$request.body.action" },
+            parent,
+        );
+        const routes = this.routes(prefix, args);
+        this.url = this.stage(deployment, [...routes, ...args.logs]);
+        // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
+        this.connections = {
+            value: pulumi.interpolate`${this.api.apiEndpoint.apply(httpUrl)}/${STAGE}`,
+            arn: pulumi.interpolate`${this.api.executionArn}/${STAGE}/POST/@connections/*`,
+        };
+        this.registerOutputs({ url: this.url });
+    }
+
+    /** The authorizer, whose answer a handshake gets. */
+    private authorizer(prefix: string, service: ServiceFunction): aws.apigatewayv2.Authorizer {
+        const authorizer = new aws.apigatewayv2.Authorizer(
+            "handshake",
+            {
+                apiId: this.api.id,
+                name: `${prefix}-handshake`,
+                authorizerType: "REQUEST",
+                authorizerUri: service.function.invokeArn,
+                // No identity sources: with one, API Gateway itself answers 401 to what lacks it
+                // (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html).
+            },
+            { parent: this },
+        );
+        service.allow("handshake", SERVICE, pulumi.interpolate`${this.api.executionArn}/authorizers/${authorizer.id}`);
+        return authorizer;
+    }
+
+    private routes(prefix: string, { authorizer, edge }: WebSocketApiArgs): readonly pulumi.Resource[] {
+        const parent = { parent: this };
+        const handshake = this.authorizer(prefix, authorizer);
+        const integration = new aws.apigatewayv2.Integration(
+            "edge",
+            {
+                apiId: this.api.id,
+                integrationType: "AWS_PROXY",
+                integrationMethod: "POST",
+                integrationUri: edge.function.invokeArn,
+            },
+            parent,
+        );
+        return contract.routes.flatMap((routeKey): pulumi.Resource[] => {
+            const name = routeKey.replace("$", "");
+            const route = new aws.apigatewayv2.Route(
+                name,
+                {
+                    apiId: this.api.id,
+                    routeKey,
+                    target: pulumi.interpolate`integrations/${integration.id}`,
+                    ...(routeKey === CONNECT ? { authorizationType: "CUSTOM", authorizerId: handshake.id } : {}),
+                    ...(routeKey === DEFAULT ? { routeResponseSelectionExpression: DEFAULT } : {}),
+                },
+                parent,
+            );
+            const permission = edge.allow(name, SERVICE, pulumi.interpolate`${this.api.executionArn}/${STAGE}/${routeKey}`);
+            if (routeKey !== DEFAULT) {
+                return [route, permission];
+            }
+            // Frames are answered
+            // (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-response.html).
+            const args = { apiId: this.api.id, routeId: route.id, routeResponseKey: DEFAULT };
+            return [route, permission, new aws.apigatewayv2.RouteResponse(name, args, parent)];
+        });
+    }
+
+    private stage(deployment: Deployment, dependsOn: readonly pulumi.Resource[]): pulumi.Output<string> {
+        const { rate, burst } = deployment.settings.webSocket;
+        const stage = new aws.apigatewayv2.Stage(
+            "clients",
+            {
+                apiId: this.api.id,
+                name: STAGE,
+                autoDeploy: true,
+                accessLogSettings: accessLog("clients", "webSocket", deployment, { parent: this }),
+                defaultRouteSettings: {
+                    throttlingRateLimit: rate,
+                    throttlingBurstLimit: burst,
+                    detailedMetricsEnabled: true,
+                    // It would log frames, and URLs with tokens.
+                    dataTraceEnabled: false,
+                    loggingLevel: "OFF",
+                },
+            },
+            { parent: this, dependsOn: [...dependsOn] },
+        );
+        return stage.invokeUrl;
+    }
+}
+
+/** The same place over HTTP. */
+function httpUrl(url: string): string {
+    return url.replace(/^ws/, "http");
+}

@@ -1,0 +1,24 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { expect, test } from "vitest";
+
+import { template } from "./cloudformation/template.js";
+import { graph } from "./engine/in-process.js";
+import { STACK_NAMES } from "./engine/stacks.js";
+
+/** Where cfn-lint is; scripts/pulumi-check installs it. */
+const CFN_LINT = process.env["TIDINGS_CFN_LINT"] ?? "cfn-lint";
+
+test.each(STACK_NAMES)("%s as a CloudFormation template is accepted by cfn-lint", async (stack) => {
+    const file = join(mkdtempSync(join(tmpdir(), "tidings-template-")), `${stack}.json`);
+    writeFileSync(file, template(await graph(stack)));
+    const linted = spawnSync(CFN_LINT, ["--regions", "eu-central-1", "--", file], { encoding: "utf8" });
+    if (linted.error !== undefined) {
+        throw new Error(`${CFN_LINT} can't be run; scripts/pulumi-check installs cfn-lint`, { cause: linted.error });
+    }
+    expect(linted.stdout + linted.stderr).toBe("");
+    expect(linted.status).toBe(0);
+});
