@@ -124,8 +124,8 @@ async fn fifty_users_come_and_go_and_get_everything_in_order() {
             let query = format!("client_id={user}&acknowledge={}", cut.is_some());
             let acknowledges = cut.is_some();
             let mut device = deployment.try_open(&query).await.expect("the user is let in");
-            while story.lock().unwrap().of(&user) < EACH as usize || story.lock().unwrap().missing(&user) > 0
-            {
+            // Counted by what arrives: a notification may be here before its producer has the answer.
+            while story.lock().unwrap().arrived(&user) < EACH as usize {
                 let delivery = device.next().await;
                 let ack = json!({ "action": "ack", "sequences": [delivery.sequence] });
                 story.lock().unwrap().seen(&user, delivery);

@@ -1,6 +1,6 @@
 //! The story of an end-to-end test, and whether it kept the promises.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 use contract_frames_v1::Delivery;
@@ -34,16 +34,19 @@ impl Story {
         self.faults.push(Instant::now());
     }
 
-    /// Accepted notifications of a user that did not arrive yet.
-    pub fn missing(&self, user: &UserId) -> usize {
-        let seen = self.seen.get(user).map_or(&[][..], Vec::as_slice);
-        let arrived: std::collections::BTreeSet<_> = seen.iter().map(|(d, _)| d.sequence).collect();
-        self.accepted.get(user).map_or(0, |rows| rows.keys().filter(|s| !arrived.contains(s)).count())
+    fn sequences(&self, user: &UserId) -> BTreeSet<Sequence> {
+        self.seen.get(user).into_iter().flatten().map(|(delivery, _)| delivery.sequence).collect()
     }
 
-    /// How many notifications were accepted for a user.
-    pub fn of(&self, user: &UserId) -> usize {
-        self.accepted.get(user).map_or(0, BTreeMap::len)
+    /// How many different notifications a user saw.
+    pub fn arrived(&self, user: &UserId) -> usize {
+        self.sequences(user).len()
+    }
+
+    /// Accepted notifications of a user that did not arrive yet.
+    pub fn missing(&self, user: &UserId) -> usize {
+        let arrived = self.sequences(user);
+        self.accepted.get(user).map_or(0, |rows| rows.keys().filter(|s| !arrived.contains(s)).count())
     }
 
     /// How many notifications were accepted.
