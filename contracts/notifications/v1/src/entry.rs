@@ -7,7 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::{InvalidNotification, bounded, excerpt};
-use crate::{MAX_LABEL_BYTES, NotificationId, Payload, Sequence, Timestamp, UserId, VERSION, Version1};
+use crate::{
+    FanOut, HubName, MAX_LABEL_BYTES, NotificationId, Payload, Sequence, Timestamp, UserId, VERSION, Version1,
+};
 
 /// What becomes of a notification whose user has no open connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
@@ -122,12 +124,14 @@ impl NotificationRequest {
 
 /// One entry of the notifications queue.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, JsonSchema)]
-#[schemars(tag = "type", rename_all = "lowercase")]
+#[schemars(tag = "type", rename_all = "kebab-case")]
 pub enum QueueEntry {
     /// A new notification. On the wire the `type` may be left out.
     Notification(Notification),
     /// A held notification to be delivered now.
     Replay(Replay),
+    /// A notification for every member of a hub.
+    FanOut(FanOut),
 }
 
 impl QueueEntry {
@@ -146,6 +150,7 @@ impl QueueEntry {
         match wire.entry_type.as_ref().map(|text| text.0.as_ref()) {
             None | Some("notification") => Ok(Self::Notification(wire.into_request()?.complete(id, sent_at))),
             Some("replay") => wire.into_replay().map(Self::Replay),
+            Some("fan-out") => wire.into_fan_out(id, sent_at).map(Self::FanOut),
             Some(other) => Err(InvalidNotification::UnknownType { found: excerpt(other) }),
         }
     }
@@ -166,16 +171,20 @@ impl QueueEntry {
             Self::Replay(entry) => {
                 serde_json::to_string(&Tagged { version: Version1, r#type: "replay", entry })
             }
+            Self::FanOut(entry) => {
+                serde_json::to_string(&Tagged { version: Version1, r#type: "fan-out", entry })
+            }
         };
         // Strings, numbers and checked JSON text: nothing here can fail to serialize.
         json.unwrap_or_default()
     }
 
-    /// Whose message group the entry belongs to.
-    pub fn user_id(&self) -> &UserId {
+    /// The message group the entry belongs to: its user, or its hub's.
+    pub fn group(&self) -> Cow<'_, str> {
         match self {
-            Self::Notification(notification) => &notification.user_id,
-            Self::Replay(replay) => &replay.user_id,
+            Self::Notification(notification) => notification.user_id.as_str().into(),
+            Self::Replay(replay) => replay.user_id.as_str().into(),
+            Self::FanOut(fan_out) => fan_out.hub.group().into(),
         }
     }
 }
@@ -204,6 +213,12 @@ struct Wire<'a> {
     source: Option<Box<str>>,
     #[serde(borrow)]
     sequence: Option<Text<'a>>,
+    #[serde(borrow)]
+    hub: Option<Text<'a>>,
+    #[serde(borrow)]
+    after: Option<Text<'a>>,
+    #[serde(borrow)]
+    except: Option<Text<'a>>,
 }
 
 /// Text that is copied only when it holds escapes.
@@ -234,18 +249,26 @@ impl<'a> Wire<'a> {
         Ok(UserId::new(text.0.as_ref())?)
     }
 
-    fn into_request(self) -> Result<NotificationRequest, InvalidNotification> {
-        let user_id = self.user_id()?;
-        let payload = match (self.payload, self.message) {
-            (Some(_), Some(_)) => return Err(InvalidNotification::PayloadTwice),
-            (Some(raw), None) | (None, Some(raw)) => raw.into(),
-            (None, None) => return Err(InvalidNotification::Missing { field: "payload" }),
-        };
+    fn payload(&self) -> Result<Payload, InvalidNotification> {
+        match (self.payload, self.message) {
+            (Some(_), Some(_)) => Err(InvalidNotification::PayloadTwice),
+            (Some(raw), None) | (None, Some(raw)) => Ok(raw.into()),
+            (None, None) => Err(InvalidNotification::Missing { field: "payload" }),
+        }
+    }
+
+    fn check_labels(&self) -> Result<(), InvalidNotification> {
         for (field, label) in [("kind", &self.kind), ("source", &self.source)] {
             if let Some(text) = label.as_deref().filter(|text| text.len() > MAX_LABEL_BYTES) {
                 return Err(InvalidNotification::LabelTooLong { field, length: text.len() });
             }
         }
+        Ok(())
+    }
+
+    fn into_request(self) -> Result<NotificationRequest, InvalidNotification> {
+        let (user_id, payload) = (self.user_id()?, self.payload()?);
+        self.check_labels()?;
         Ok(NotificationRequest {
             id: self.id.map(|id| NotificationId::new(id.0.as_ref())).transpose()?,
             user_id,
@@ -261,5 +284,29 @@ impl<'a> Wire<'a> {
     fn into_replay(self) -> Result<Replay, InvalidNotification> {
         let sequence = self.sequence.as_ref().ok_or(InvalidNotification::Missing { field: "sequence" })?;
         Ok(Replay { user_id: self.user_id()?, sequence: sequence.0.parse()? })
+    }
+
+    fn into_fan_out(
+        self,
+        id: impl FnOnce() -> NotificationId,
+        sent_at: Timestamp,
+    ) -> Result<FanOut, InvalidNotification> {
+        let hub = self.hub.as_ref().ok_or(InvalidNotification::Missing { field: "hub" })?;
+        let hub = HubName::new(hub.0.as_ref())?;
+        let payload = self.payload()?;
+        self.check_labels()?;
+        let user = |text: Option<Text<'_>>| text.map(|text| UserId::new(text.0.as_ref())).transpose();
+        Ok(FanOut {
+            hub,
+            after: user(self.after)?,
+            except: user(self.except)?,
+            id: self.id.map(|id| NotificationId::new(id.0.as_ref())).transpose()?.unwrap_or_else(id),
+            payload,
+            sent_at: self.sent_at.unwrap_or(sent_at),
+            expires_at: self.expires_at,
+            when_offline: self.when_offline.unwrap_or_default(),
+            kind: self.kind,
+            source: self.source,
+        })
     }
 }

@@ -5,22 +5,26 @@ use crate::{MAX_LABEL_BYTES, VERSION};
 /// Most bytes of what `serde_json` says about a body, its place aside.
 const MAX_JSON_ERROR_BYTES: usize = 256;
 
-/// A user id or notification id that SQS would not take as a message group or deduplication ID.
+/// A user id, notification id or hub name that SQS would not take as a message group or deduplication ID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidIdentifier {
     /// Zero characters.
-    #[error("{what} is empty; allowed are 1 to 128 characters")]
+    #[error("{what} is empty; allowed are 1 to {max} characters")]
     Empty {
         /// Which identifier.
         what: &'static str,
+        /// How many characters it may have.
+        max: usize,
     },
-    /// More than 128 characters.
-    #[error("{what} has {length} characters; allowed are 1 to 128")]
+    /// Too many characters.
+    #[error("{what} has {length} characters; allowed are 1 to {max}")]
     TooLong {
         /// Which identifier.
         what: &'static str,
         /// Its length in characters.
         length: usize,
+        /// How many characters it may have.
+        max: usize,
     },
     /// A character outside printable ASCII.
     #[error(
@@ -78,7 +82,7 @@ pub enum InvalidNotification {
     #[error("both \"payload\" and \"message\" are given; give one of them")]
     PayloadTwice,
     /// A `type` that names no queue entry.
-    #[error("type {found:?} is unknown; known are \"notification\" and \"replay\"")]
+    #[error("type {found:?} is unknown; known are \"notification\", \"replay\" and \"fan-out\"")]
     UnknownType {
         /// The type found, cut to 64 characters.
         found: String,

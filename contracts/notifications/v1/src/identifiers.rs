@@ -14,23 +14,30 @@ use crate::error::{InvalidIdentifier, InvalidSequence, excerpt};
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>).
 const MAX_CHARACTERS: usize = 128;
 
-/// The rule both SQS identifiers share: 1 to 128 letters, digits and punctuation of ASCII.
-fn check_sqs_identifier(what: &'static str, text: &str) -> Result<(), InvalidIdentifier> {
+/// Longest name of a hub, in characters: with what tells its message group from a user's it stays within
+/// [`MAX_CHARACTERS`].
+const MAX_HUB_CHARACTERS: usize = MAX_CHARACTERS - HUB_GROUP.len();
+
+/// What the message group of a hub's entries begins with.
+const HUB_GROUP: &str = "hub/";
+
+/// The rule the identifiers share: 1 to `max` letters, digits and punctuation of ASCII.
+fn check_sqs_identifier(what: &'static str, max: usize, text: &str) -> Result<(), InvalidIdentifier> {
     if text.is_empty() {
-        return Err(InvalidIdentifier::Empty { what });
+        return Err(InvalidIdentifier::Empty { what, max });
     }
     // The common case needs one pass over the bytes; only a refusal looks at characters.
-    if text.len() <= MAX_CHARACTERS && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if text.len() <= max && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
     }
     if let Some((position, character)) = text.chars().enumerate().find(|(_, c)| !c.is_ascii_graphic()) {
         return Err(InvalidIdentifier::IllegalCharacter { what, character, position });
     }
-    Err(InvalidIdentifier::TooLong { what, length: text.chars().count() })
+    Err(InvalidIdentifier::TooLong { what, length: text.chars().count(), max })
 }
 
 macro_rules! sqs_identifier {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $max:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
@@ -41,7 +48,7 @@ macro_rules! sqs_identifier {
             /// # Errors
             /// [`InvalidIdentifier`] saying which rule the text breaks.
             pub fn new(text: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, InvalidIdentifier> {
-                check_sqs_identifier($what, text.as_ref())?;
+                check_sqs_identifier($what, $max, text.as_ref())?;
                 Ok(Self(text.into()))
             }
 
@@ -93,7 +100,7 @@ macro_rules! sqs_identifier {
                 json_schema!({
                     "type": "string",
                     "minLength": 1,
-                    "maxLength": MAX_CHARACTERS,
+                    "maxLength": $max,
                     "pattern": "^[!-~]+$",
                 })
             }
@@ -104,14 +111,30 @@ macro_rules! sqs_identifier {
 sqs_identifier!(
     /// Who a notification is for: 1 to 128 characters legal as an SQS message group ID.
     UserId,
-    "user id"
+    "user id",
+    MAX_CHARACTERS
 );
 
 sqs_identifier!(
     /// The producer's idempotency key: 1 to 128 characters legal as an SQS deduplication ID.
     NotificationId,
-    "notification id"
+    "notification id",
+    MAX_CHARACTERS
 );
+
+sqs_identifier!(
+    /// A named set of users for broadcast: 1 to 124 characters, those of a [`UserId`].
+    HubName,
+    "hub name",
+    MAX_HUB_CHARACTERS
+);
+
+impl HubName {
+    /// The message group of what is sent to the hub: one broadcast at a time is fanned out.
+    pub fn group(&self) -> String {
+        format!("{HUB_GROUP}{self}")
+    }
+}
 
 /// Where a notification stands in its user's order: the SQS `SequenceNumber` of its first acceptance.
 ///
@@ -203,11 +226,14 @@ mod tests {
 
     #[test]
     fn refusals_name_the_rule() {
-        assert_eq!(UserId::new("").unwrap_err(), InvalidIdentifier::Empty { what: "user id" });
+        assert_eq!(UserId::new("").unwrap_err(), InvalidIdentifier::Empty { what: "user id", max: 128 });
         assert_eq!(
             NotificationId::new("x".repeat(129)).unwrap_err(),
-            InvalidIdentifier::TooLong { what: "notification id", length: 129 }
+            InvalidIdentifier::TooLong { what: "notification id", length: 129, max: 128 }
         );
+        let long = HubName::new("x".repeat(125)).unwrap_err().to_string();
+        assert_eq!(long, "hub name has 125 characters; allowed are 1 to 124");
+        assert_eq!(HubName::new("x".repeat(124)).unwrap().group().len(), 128);
         assert_eq!(
             UserId::new("jo é").unwrap_err(),
             InvalidIdentifier::IllegalCharacter { what: "user id", character: ' ', position: 2 }

@@ -1,7 +1,8 @@
 //! Version 1 of the notifications queue's contract: what a producer sends ([`NotificationRequest`]),
-//! and the two kinds of entry the queue carries ([`Notification`] and [`Replay`], as a [`QueueEntry`]).
+//! and the kinds of entry the queue carries ([`Notification`], [`Replay`] and [`FanOut`], as a
+//! [`QueueEntry`]).
 //!
-//! The queue is FIFO with one message group per user; the [`Sequence`] the queue gives a notification
+//! The queue is FIFO with one message group per user, and one per hub for what is still to be fanned out; the [`Sequence`] the queue gives a notification
 //! when it first accepts it is the order in which that user sees notifications.
 //!
 //! Rules of every version 1 contract: time is integer milliseconds since the epoch, unknown fields are
@@ -9,6 +10,7 @@
 
 mod entry;
 mod error;
+mod fan_out;
 mod identifiers;
 mod payload;
 mod timestamp;
@@ -16,7 +18,8 @@ mod version;
 
 pub use entry::{Notification, NotificationRequest, QueueEntry, Replay, WhenOffline};
 pub use error::{InvalidIdentifier, InvalidNotification, InvalidSequence, UnknownVersion};
-pub use identifiers::{NotificationId, Sequence, UserId};
+pub use fan_out::FanOut;
+pub use identifiers::{HubName, NotificationId, Sequence, UserId};
 pub use payload::Payload;
 pub use timestamp::Timestamp;
 pub use version::Version1;

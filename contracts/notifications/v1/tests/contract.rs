@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use contract_notifications_v1::{
-    InvalidNotification, Notification, NotificationId, NotificationRequest, Payload, QueueEntry, Replay,
-    Sequence, Timestamp, UserId, WhenOffline,
+    FanOut, HubName, InvalidNotification, Notification, NotificationId, NotificationRequest, Payload,
+    QueueEntry, Replay, Sequence, Timestamp, UserId, WhenOffline,
 };
 
 const NOTIFICATION: &str = include_str!("../fixtures/notification.json");
 const MINIMAL: &str = include_str!("../fixtures/notification-minimal.json");
 const REPLAY: &str = include_str!("../fixtures/replay.json");
+const FAN_OUT: &str = include_str!("../fixtures/fan-out.json");
 const SOURCE_SYSTEM_BODY: &str = include_str!("../fixtures/source-system-body.json");
 
 fn id(text: &str) -> NotificationId {
@@ -22,7 +23,7 @@ fn read(body: &str) -> Result<QueueEntry, InvalidNotification> {
 
 #[test]
 fn fixtures_round_trip() {
-    for fixture in [NOTIFICATION, MINIMAL, REPLAY] {
+    for fixture in [NOTIFICATION, MINIMAL, REPLAY, FAN_OUT] {
         assert_eq!(read(fixture).unwrap().to_json(), fixture.trim_end());
     }
 }
@@ -47,6 +48,28 @@ fn replay_fixture_means_this() {
     let sequence = Sequence::new(18_870_468_484_902_911_999);
     let expected = Replay { user_id: UserId::new("alice").unwrap(), sequence };
     assert_eq!(read(REPLAY).unwrap(), QueueEntry::Replay(expected));
+}
+
+#[test]
+fn fan_out_fixture_means_this() {
+    let user = |text| UserId::new(text).unwrap();
+    let expected = FanOut {
+        hub: HubName::new("team").unwrap(),
+        after: Some(user("bob")),
+        except: Some(user("zoe")),
+        id: id("hello-1"),
+        payload: Payload::from_json(r#"{"message":"hello"}"#).unwrap(),
+        sent_at: Timestamp::from_millis(1_767_225_600_000),
+        expires_at: None,
+        when_offline: WhenOffline::Drop,
+        kind: Some("chat".into()),
+        source: Some("user/alice".into()),
+    };
+    let entry = read(FAN_OUT).unwrap();
+    assert_eq!(entry, QueueEntry::FanOut(expected.clone()));
+    assert_eq!(entry.group(), "hub/team");
+    let carol = expected.for_member(user("carol"));
+    assert_eq!((carol.id, carol.user_id, carol.payload), (expected.id, user("carol"), expected.payload));
 }
 
 #[test]
@@ -80,6 +103,9 @@ fn every_refusal_names_what_is_wrong() {
         (r#"{"type":"other","userId":"a","payload":1}"#, r#"type "other" is unknown"#),
         (r#"{"type":"replay","userId":"a"}"#, r#"the field "sequence" is missing"#),
         (r#"{"type":"replay","userId":"a","sequence":"-1"}"#, "is not a sequence"),
+        (r#"{"type":"fan-out","payload":1}"#, r#"the field "hub" is missing"#),
+        (r#"{"type":"fan-out","hub":"a b","payload":1}"#, "hub name has the character ' ' at position 1"),
+        (r#"{"type":"fan-out","hub":"a"}"#, r#"the field "payload" is missing"#),
         (r#"{"userId":"a","payload":1,"whenOffline":"later"}"#, "not a valid JSON notification"),
         (
             &format!(r#"{{"userId":"a","payload":1,"kind":"{long}"}}"#),
