@@ -1,79 +1,162 @@
 //! Frames from the client.
 
-use std::fmt;
+mod invalid;
+mod parse;
+mod strip;
 
-use contract_notifications_v1::{InvalidSequence, Sequence};
+use contract_notifications_v1::{HubName, NotificationId, Payload, Sequence, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use invalid::InvalidFrame;
+
 /// The actions a client may ask for.
-pub const ACTIONS: [&str; 2] = ["ping", "ack"];
+pub const ACTIONS: [&str; 7] = ["sendMessage", "message", "sendmessage", "ping", "ack", "history", "whoami"];
 
 /// Most sequences one `ack` may name.
 pub const MAX_ACK_SEQUENCES: usize = 1_000;
 
-/// A frame from the client.
+/// Most sessions one `sendMessage` may name.
+pub const MAX_SESSIONS: usize = 100;
+
+/// Most rows one `history` may ask for.
+pub const MAX_HISTORY_ROWS: u32 = 100;
+
+/// A frame from the client. All actions but `ping`, `ack` and `whoami` have to be allowed by the gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
-#[serde(tag = "action", rename_all = "lowercase")]
+#[serde(tag = "action")]
 pub enum ClientFrame {
+    /// Sends the frame itself, without `sessions`, to each session.
+    #[serde(rename = "sendMessage")]
+    SendMessage(SendMessage),
+    /// Sends a message to a user, a hub, or everyone.
+    #[serde(rename = "message")]
+    Message(Message),
+    /// Sends a text to all members of a hub. The text `ping` is a heartbeat: it is answered with `pong` and
+    /// sent to nobody.
+    #[serde(rename = "sendmessage")]
+    Broadcast(Broadcast),
     /// Asks for `pong`: a heartbeat for clients that can't send WebSocket pings.
+    #[serde(rename = "ping")]
     Ping,
     /// Says which notifications arrived, so that they are not held any longer.
+    #[serde(rename = "ack")]
     Ack {
         /// Their sequences, in any order, at most [`MAX_ACK_SEQUENCES`].
         #[schemars(length(max = "MAX_ACK_SEQUENCES"))]
         sequences: Vec<Sequence>,
     },
+    /// Asks for what is known of the user's own past, newest first.
+    #[serde(rename = "history")]
+    History(HistoryQuery),
+    /// Asks who the gateway takes the client for.
+    #[serde(rename = "whoami")]
+    Whoami,
 }
 
-/// Why a client's frame is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum InvalidFrame {
-    /// Not JSON, or not an object.
-    #[error("the frame is not a JSON object with an \"action\"; actions are {}", ActionList)]
-    Json(#[source] serde_json::Error),
-    /// No `action`, or one that is not known.
-    #[error("action {found:?} is unknown; actions are {}", ActionList)]
-    UnknownAction {
-        /// The action found, cut to 64 characters.
-        found: String,
-    },
-    /// A field of the action is missing or of the wrong type.
-    #[error("the {action:?} frame is not of the expected form: {expected}")]
-    Form {
-        /// Which action.
-        action: &'static str,
-        /// What it should look like.
-        expected: &'static str,
-        /// What the JSON parser found.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// A sequence that is none.
-    #[error(transparent)]
-    Sequence(#[from] InvalidSequence),
-    /// More sequences than [`MAX_ACK_SEQUENCES`].
-    #[error("the ack names {found} sequences; allowed are at most {MAX_ACK_SEQUENCES}")]
-    TooManySequences {
-        /// How many it names.
-        found: usize,
-    },
+/// See [`ClientFrame::SendMessage`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+pub struct SendMessage {
+    /// Whom it is for: sessions are users. Between 1 and [`MAX_SESSIONS`].
+    #[schemars(length(min = 1, max = "MAX_SESSIONS"))]
+    pub sessions: Vec<UserId>,
+    /// The sender's idempotency key; a UUID when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<NotificationId>,
+    /// What is delivered: the frame without `sessions`, the other members byte for byte.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub payload: Payload,
 }
 
-/// The known actions, for an error message.
-struct ActionList;
+/// See [`ClientFrame::Message`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+pub struct Message {
+    /// The sender's idempotency key; a UUID when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<NotificationId>,
+    /// The message.
+    pub data: MessageData,
+}
 
-impl fmt::Display for ActionList {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&ACTIONS.join(", "))
-    }
+/// What is sent, and to whom.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+pub struct MessageData {
+    /// Any JSON value.
+    pub content: Payload,
+    /// Whom it is for; everyone when absent.
+    #[schemars(default)]
+    pub recipient: Recipient,
+}
+
+/// Whom a message is for.
+///
+/// The text `all` is everyone and any other text a user; an object says which it is, so that a user may be
+/// called `all`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Recipient {
+    /// The members of the hub that every connection joins.
+    #[default]
+    All,
+    /// One user.
+    User(UserId),
+    /// The members of a hub.
+    Hub(HubName),
+}
+
+/// See [`ClientFrame::Broadcast`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+pub struct Broadcast {
+    /// The sender's idempotency key; a UUID when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<NotificationId>,
+    /// The text; not empty.
+    pub message: Box<str>,
+    /// To which hub; to the first of the sender's when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hub: Option<HubName>,
+}
+
+/// What a client wants to know of its user's past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HistoryOf {
+    /// What became of notifications.
+    #[default]
+    Messages,
+    /// Connections.
+    Sessions,
+}
+
+/// See [`ClientFrame::History`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, JsonSchema)]
+pub struct HistoryQuery {
+    /// Of what; of messages when absent.
+    #[schemars(default)]
+    pub of: HistoryOf,
+    /// Only what is older than this cursor, which an answer gave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Box<str>>,
+    /// At most this many rows, between 1 and [`MAX_HISTORY_ROWS`]; as many as that when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = "MAX_HISTORY_ROWS"))]
+    pub limit: Option<u32>,
 }
 
 impl ClientFrame {
     /// The frame's text.
     pub fn to_json(&self) -> String {
-        // Strings only: nothing here can fail to serialize.
-        serde_json::to_string(self).unwrap_or_default()
+        match self {
+            Self::SendMessage(send) => {
+                // Behind the members of the payload, which has at least its action.
+                let sessions = serde_json::to_string(&send.sessions).unwrap_or_default();
+                let members = send.payload.get().strip_suffix('}').unwrap_or_default();
+                format!(r#"{members},"sessions":{sessions}}}"#)
+            }
+            // Strings and checked JSON text only: nothing here can fail to serialize.
+            _ => serde_json::to_string(self).unwrap_or_default(),
+        }
     }
 
     /// Reads a client's frame. Unknown fields are ignored.
@@ -81,47 +164,6 @@ impl ClientFrame {
     /// # Errors
     /// [`InvalidFrame`] naming what is wrong and what is allowed.
     pub fn from_json(text: &str) -> Result<Self, InvalidFrame> {
-        #[derive(Deserialize)]
-        struct Head {
-            #[serde(default)]
-            action: String,
-        }
-        #[derive(Deserialize)]
-        struct Ack {
-            sequences: Vec<String>,
-        }
-        // A derived struct would be read from an array of its fields too.
-        if text.trim_start().starts_with('[') {
-            return Err(InvalidFrame::Json(serde::de::Error::custom("an array, not an object")));
-        }
-        let head: Head = serde_json::from_str(text).map_err(InvalidFrame::Json)?;
-        match head.action.as_str() {
-            "ping" => Ok(Self::Ping),
-            "ack" => {
-                let ack: Ack = serde_json::from_str(text).map_err(|source| InvalidFrame::Form {
-                    action: "ack",
-                    expected: r#"{"action":"ack","sequences":["…"]}"#,
-                    source,
-                })?;
-                if ack.sequences.len() > MAX_ACK_SEQUENCES {
-                    return Err(InvalidFrame::TooManySequences { found: ack.sequences.len() });
-                }
-                let sequences = ack.sequences.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
-                Ok(Self::Ack { sequences })
-            }
-            other => Err(InvalidFrame::UnknownAction { found: other.chars().take(64).collect() }),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_array_is_no_frame() {
-        for text in ["[]", r#"["ping"]"#, r#" ["ack", ["1"]]"#] {
-            assert!(matches!(ClientFrame::from_json(text), Err(InvalidFrame::Json(_))), "{text}");
-        }
+        parse::frame(text)
     }
 }

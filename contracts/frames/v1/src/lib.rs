@@ -5,12 +5,18 @@
 
 mod client;
 mod limits;
+mod payloads;
 mod server;
 
-pub use client::{ACTIONS, ClientFrame, InvalidFrame, MAX_ACK_SEQUENCES};
+pub use client::{
+    ACTIONS, Broadcast, ClientFrame, HistoryOf, HistoryQuery, InvalidFrame, MAX_ACK_SEQUENCES,
+    MAX_HISTORY_ROWS, MAX_SESSIONS, Message, MessageData, Recipient, SendMessage,
+};
 pub use limits::{FrameTooLarge, MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, require_fits};
+pub use payloads::{ChatMessage, DirectMessage, DirectMessageData, Presence, PresenceEvent};
 pub use server::{
-    Delivery, ErrorCode, InvalidServerFrame, ServerFrame, encode_batch, encode_single, item_len,
+    Delivery, ErrorCode, InvalidServerFrame, SendResult, ServerFrame, Whoami, encode_batch, encode_single,
+    item_len,
 };
 
 /// The WebSocket subprotocol, and the value of the `protocol` query parameter, by which a client asks for

@@ -2,9 +2,13 @@
 
 use std::io;
 
-use contract_notifications_v1::{Notification, NotificationId, Payload, Sequence, Timestamp};
+use contract_notifications_v1::{
+    HubName, Notification, NotificationId, Payload, Sequence, Timestamp, UserId,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::client::HistoryOf;
 
 /// One notification as a client sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +42,8 @@ pub enum ErrorCode {
     UnknownAction,
     /// An action this connection may not use.
     Forbidden,
+    /// More actions than are allowed in a time; `retryAfter` says when the next is.
+    TooManyRequests,
     /// The gateway's own trouble; trying again may help.
     Internal,
 }
@@ -61,14 +67,72 @@ pub enum ServerFrame {
         message: String,
         /// Names the request in the gateway's log.
         request_id: String,
+        /// After how many milliseconds the frame may be sent again, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after: Option<u64>,
     },
     /// The answer to `ping`.
-    Pong,
+    Pong {
+        /// `pong`, in the answer to a `sendmessage` with the text `ping`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<Box<str>>,
+    },
     /// The answer to `ack`: these rows are cleared.
     AckOk {
         /// How many sequences the acknowledgement named.
         acknowledged: usize,
     },
+    /// The answer to `sendMessage`, `message` and `sendmessage`.
+    Sent {
+        /// The id of every recipient's notification.
+        id: NotificationId,
+        /// What became of it, by recipient, in the order in which they were named.
+        results: Vec<SendResult>,
+    },
+    /// The answer to `history`.
+    History {
+        /// Of what.
+        of: HistoryOf,
+        /// The rows, newest first.
+        items: Vec<Payload>,
+        /// From where to go on, if there are older ones.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Box<str>>,
+    },
+    /// The answer to `whoami`.
+    Whoami(Whoami),
+}
+
+/// What became of a message for one recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SendResult {
+    /// The recipient as it was named: a user, `hub/` and a hub, or `all`.
+    pub to: Box<str>,
+    /// Whether it was accepted: then it is delivered, or held, as ordinary notifications are.
+    pub accepted: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<ErrorCode>,
+}
+
+/// Who the gateway takes a client for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Whoami {
+    /// The user.
+    pub user_id: UserId,
+    /// The user's name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<Box<str>>,
+    /// By which method that was proved: `token`, `jwt`, `hmac` or `open`.
+    pub method: Box<str>,
+    /// The connection.
+    pub connection_id: Box<str>,
+    /// Hubs the connection has joined.
+    pub hubs: Vec<HubName>,
+    /// When the credential ends, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A frame from a server that this version does not know.
@@ -109,6 +173,22 @@ impl ServerFrame {
             code: ErrorCode,
             message: String,
             request_id: String,
+            retry_after: Option<u64>,
+        }
+        #[derive(Deserialize)]
+        struct Pong {
+            message: Option<Box<str>>,
+        }
+        #[derive(Deserialize)]
+        struct Sent {
+            id: NotificationId,
+            results: Vec<SendResult>,
+        }
+        #[derive(Deserialize)]
+        struct History {
+            of: HistoryOf,
+            items: Vec<Payload>,
+            next: Option<Box<str>>,
         }
         #[derive(Deserialize)]
         struct AckOk {
@@ -119,10 +199,19 @@ impl ServerFrame {
             "notification" => Self::Notification(serde_json::from_str(text)?),
             "notifications" => Self::Notifications { items: serde_json::from_str::<Items>(text)?.items },
             "error" => {
-                let Error { code, message, request_id } = serde_json::from_str(text)?;
-                Self::Error { code, message, request_id }
+                let Error { code, message, request_id, retry_after } = serde_json::from_str(text)?;
+                Self::Error { code, message, request_id, retry_after }
             }
-            "pong" => Self::Pong,
+            "pong" => Self::Pong { message: serde_json::from_str::<Pong>(text)?.message },
+            "sent" => {
+                let Sent { id, results } = serde_json::from_str(text)?;
+                Self::Sent { id, results }
+            }
+            "history" => {
+                let History { of, items, next } = serde_json::from_str(text)?;
+                Self::History { of, items, next }
+            }
+            "whoami" => Self::Whoami(serde_json::from_str(text)?),
             "ack-ok" => Self::AckOk { acknowledged: serde_json::from_str::<AckOk>(text)?.acknowledged },
             _ => return Err(InvalidServerFrame::UnknownType(head.r#type.chars().take(64).collect())),
         })

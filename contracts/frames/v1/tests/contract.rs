@@ -1,7 +1,9 @@
 //! The published form of version 1: fixtures are read and written back byte for byte, and the JSON
 //! Schema in `schema/` is the one the types generate.
 
-use contract_frames_v1::{ClientFrame, MAX_MESSAGE_BYTES, ServerFrame, item_len, require_fits};
+use contract_frames_v1::{
+    ChatMessage, ClientFrame, DirectMessage, MAX_MESSAGE_BYTES, Presence, ServerFrame, item_len, require_fits,
+};
 use contract_notifications_v1::{NotificationId, NotificationRequest, Sequence, Timestamp};
 
 const SERVER_FRAMES: &str = include_str!("../fixtures/server-frames.ndjson");
@@ -23,10 +25,24 @@ fn every_refusal_names_what_is_wrong() {
     for (text, expected) in [
         ("", "not a JSON object"),
         ("7", "not a JSON object"),
-        ("{}", r#"action "" is unknown; actions are ping, ack"#),
-        (r#"{"action":"jump"}"#, r#"action "jump" is unknown; actions are ping, ack"#),
+        ("{}", r#"action "" is unknown; actions are sendMessage, message, sendmessage, ping, ack"#),
+        (
+            r#"{"action":"jump"}"#,
+            r#"action "jump" is unknown; actions are sendMessage, message, sendmessage, ping, ack"#,
+        ),
         (r#"{"action":"ack"}"#, r#"the "ack" frame is not of the expected form"#),
         (r#"{"action":"ack","sequences":["x"]}"#, r#""x" is not a sequence"#),
+        (r#"{"action":"sendMessage"}"#, "the message names 0 sessions; allowed are 1 to 100"),
+        (r#"{"action":"sendMessage","sessions":["a b"]}"#, "user id has the character ' '"),
+        (r#"{"action":"message"}"#, r#"the "message" frame is not of the expected form"#),
+        (r#"{"action":"message","data":["a","b"]}"#, r#"the "message" frame is not of the expected form"#),
+        (r#"{"action":"message","data":{"content":1,"recipient":7}}"#, r#"where the recipient is "all""#),
+        (r#"{"action":"message","data":{"content":1,"recipient":{"hub":""}}}"#, "hub name is empty"),
+        (r#"{"action":"sendmessage"}"#, r#"the "sendmessage" frame is not of the expected form"#),
+        (r#"{"action":"sendmessage","message":""}"#, "the message is empty"),
+        (r#"{"action":"sendmessage","message":"x","id":""}"#, "notification id is empty"),
+        (r#"{"action":"history","of":"all"}"#, r#"where "of" is "messages" or "sessions""#),
+        (r#"{"action":"history","limit":0}"#, "the limit is 0; allowed are 1 to 100"),
         (&many, "the ack names 1001 sequences; allowed are at most 1000"),
     ] {
         let message = ClientFrame::from_json(text).unwrap_err().to_string();
@@ -54,6 +70,10 @@ fn schemas_are_current() {
     contract_schema::assert_current(
         concat!(env!("CARGO_MANIFEST_DIR"), "/schema/server-frame.json"),
         &contract_schema::schema_for!(ServerFrame),
+    );
+    contract_schema::assert_current(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/schema/payloads.json"),
+        &contract_schema::schema_for!((DirectMessage, ChatMessage, Presence)),
     );
     contract_schema::assert_current(
         concat!(env!("CARGO_MANIFEST_DIR"), "/schema/client-frame.json"),

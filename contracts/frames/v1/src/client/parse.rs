@@ -1,0 +1,200 @@
+//! Reads a client's frame: first its action, then what that action needs.
+
+use std::borrow::Cow;
+
+use contract_notifications_v1::{HubName, NotificationId, Payload, UserId};
+use serde::{Deserialize, de};
+use serde_json::value::RawValue;
+
+use super::{
+    Broadcast, ClientFrame, HistoryOf, HistoryQuery, InvalidFrame, MAX_ACK_SEQUENCES, MAX_HISTORY_ROWS,
+    MAX_SESSIONS, Message, MessageData, Recipient, SendMessage, strip,
+};
+
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    action: String,
+}
+
+pub(super) fn frame(text: &str) -> Result<ClientFrame, InvalidFrame> {
+    // A derived struct would be read from an array of its fields too.
+    if text.trim_start().starts_with('[') {
+        return Err(InvalidFrame::Json(de::Error::custom("an array, not an object")));
+    }
+    let head: Head = serde_json::from_str(text).map_err(InvalidFrame::Json)?;
+    match head.action.as_str() {
+        "sendMessage" => send_message(text),
+        "message" => message(text),
+        "sendmessage" => broadcast(text),
+        "ping" => Ok(ClientFrame::Ping),
+        "ack" => ack(text),
+        "history" => history(text),
+        "whoami" => Ok(ClientFrame::Whoami),
+        other => Err(InvalidFrame::UnknownAction { found: other.chars().take(64).collect() }),
+    }
+}
+
+/// The fields of an action.
+fn fields<'a, T: Deserialize<'a>>(
+    text: &'a str,
+    action: &'static str,
+    expected: &'static str,
+) -> Result<T, InvalidFrame> {
+    serde_json::from_str(text).map_err(|source| InvalidFrame::Form { action, expected, source })
+}
+
+fn ack(text: &str) -> Result<ClientFrame, InvalidFrame> {
+    #[derive(Deserialize)]
+    struct Fields {
+        sequences: Vec<String>,
+    }
+    let Fields { sequences } = fields(text, "ack", r#"{"action":"ack","sequences":["…"]}"#)?;
+    if sequences.len() > MAX_ACK_SEQUENCES {
+        return Err(InvalidFrame::TooManySequences { found: sequences.len() });
+    }
+    let sequences = sequences.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    Ok(ClientFrame::Ack { sequences })
+}
+
+fn send_message(text: &str) -> Result<ClientFrame, InvalidFrame> {
+    const ACTION: &str = "sendMessage";
+    const EXPECTED: &str = r#"{"action":"sendMessage","sessions":["…"], …}"#;
+    #[derive(Deserialize)]
+    struct Fields {
+        #[serde(default)]
+        sessions: Vec<String>,
+        id: Option<String>,
+    }
+    let Fields { sessions, id } = fields(text, ACTION, EXPECTED)?;
+    if !(1..=MAX_SESSIONS).contains(&sessions.len()) {
+        return Err(InvalidFrame::Sessions { found: sessions.len() });
+    }
+    let sessions = sessions.into_iter().map(UserId::new).collect::<Result<_, _>>()?;
+    let payload = strip::without(text, "sessions").map_err(|source| InvalidFrame::Form {
+        action: ACTION,
+        expected: EXPECTED,
+        source,
+    })?;
+    Ok(ClientFrame::SendMessage(SendMessage { sessions, id: notification_id(id)?, payload }))
+}
+
+fn message(text: &str) -> Result<ClientFrame, InvalidFrame> {
+    /// What is sent: a text alone goes to everyone.
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum To<'a> {
+        Text(#[serde(borrow)] Cow<'a, str>),
+        User { user: String },
+        Hub { hub: String },
+    }
+    #[derive(Deserialize)]
+    struct Data<'a> {
+        #[serde(borrow)]
+        content: &'a RawValue,
+        #[serde(borrow)]
+        recipient: Option<To<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Fields<'a> {
+        #[serde(borrow)]
+        data: &'a RawValue,
+        id: Option<String>,
+    }
+    const ACTION: &str = "message";
+    const EXPECTED: &str = r#"{"action":"message","data":{"content":…,"recipient":"all"}}, where the recipient is "all", a user, {"user":"…"} or {"hub":"…"}"#;
+    let Fields { data, id } = fields(text, ACTION, EXPECTED)?;
+    let data = if data.get().starts_with('"') {
+        MessageData { content: data.into(), recipient: Recipient::All }
+    } else {
+        if data.get().starts_with('[') {
+            let source = de::Error::custom("an array, not an object");
+            return Err(InvalidFrame::Form { action: ACTION, expected: EXPECTED, source });
+        }
+        let Data { content, recipient } = fields(data.get(), ACTION, EXPECTED)?;
+        let recipient = match recipient {
+            None => Recipient::All,
+            Some(To::Text(text)) if text == "all" => Recipient::All,
+            Some(To::Text(text)) => Recipient::User(UserId::new(text.as_ref())?),
+            Some(To::User { user }) => Recipient::User(UserId::new(user)?),
+            Some(To::Hub { hub }) => Recipient::Hub(HubName::new(hub)?),
+        };
+        MessageData { content: Payload::from(content), recipient }
+    };
+    Ok(ClientFrame::Message(Message { id: notification_id(id)?, data }))
+}
+
+fn broadcast(text: &str) -> Result<ClientFrame, InvalidFrame> {
+    #[derive(Deserialize)]
+    struct Fields {
+        message: Box<str>,
+        hub: Option<String>,
+        id: Option<String>,
+    }
+    let expected = r#"{"action":"sendmessage","message":"…"}"#;
+    let Fields { message, hub, id } = fields(text, "sendmessage", expected)?;
+    if message.is_empty() {
+        return Err(InvalidFrame::EmptyMessage);
+    }
+    let hub = hub.map(HubName::new).transpose()?;
+    Ok(ClientFrame::Broadcast(Broadcast { id: notification_id(id)?, message, hub }))
+}
+
+fn history(text: &str) -> Result<ClientFrame, InvalidFrame> {
+    #[derive(Deserialize)]
+    struct Fields {
+        #[serde(default)]
+        of: HistoryOf,
+        before: Option<Box<str>>,
+        limit: Option<u32>,
+    }
+    let expected = r#"{"action":"history","of":"messages","before":"…","limit":…}, where "of" is "messages" or "sessions""#;
+    let Fields { of, before, limit } = fields(text, "history", expected)?;
+    if let Some(found) = limit.filter(|limit| !(1..=MAX_HISTORY_ROWS).contains(limit)) {
+        return Err(InvalidFrame::Limit { found });
+    }
+    Ok(ClientFrame::History(HistoryQuery { of, before, limit }))
+}
+
+fn notification_id(id: Option<String>) -> Result<Option<NotificationId>, InvalidFrame> {
+    Ok(id.map(NotificationId::new).transpose()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_no_frame() {
+        for text in ["[]", r#"["ping"]"#, r#" ["ack", ["1"]]"#] {
+            assert!(matches!(frame(text), Err(InvalidFrame::Json(_))), "{text}");
+        }
+    }
+
+    fn recipient(data: &str) -> Recipient {
+        match frame(&format!(r#"{{"action":"message","data":{data}}}"#)).unwrap() {
+            ClientFrame::Message(message) => message.data.recipient,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_recipient_has_several_forms() {
+        let user = |text: &str| Recipient::User(UserId::new(text).unwrap());
+        assert_eq!(recipient(r#"{"content":1,"recipient":"all"}"#), Recipient::All);
+        assert_eq!(recipient(r#"{"content":1}"#), Recipient::All);
+        assert_eq!(recipient(r#""hello""#), Recipient::All);
+        assert_eq!(recipient(r#"{"content":1,"recipient":"bob"}"#), user("bob"));
+        assert_eq!(recipient(r#"{"content":1,"recipient":{"user":"all"}}"#), user("all"));
+        let hub = Recipient::Hub(HubName::new("team").unwrap());
+        assert_eq!(recipient(r#"{"content":1,"recipient":{"hub":"team"}}"#), hub);
+    }
+
+    #[test]
+    fn what_is_sent_to_sessions_is_the_frame_without_them() {
+        let text = r#"{"action":"sendMessage","sessions":["s1","s2"],"price":1.50e0,"to":{"sessions":[]}}"#;
+        let ClientFrame::SendMessage(send) = frame(text).unwrap() else { panic!("another action") };
+        assert_eq!(send.payload.get(), r#"{"action":"sendMessage","price":1.50e0,"to":{"sessions":[]}}"#);
+        assert_eq!(send.sessions.iter().map(UserId::as_str).collect::<Vec<_>>(), ["s1", "s2"]);
+    }
+}
