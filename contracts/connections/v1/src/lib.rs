@@ -1,8 +1,11 @@
 //! Version 1 of the Connections table's contract: one row per open WebSocket, its keys, and the image a
-//! stream record carries when a row is inserted.
+//! stream record carries when a row is inserted. And of the hubs' table: one row per hub and connection
+//! that has joined it.
 //!
 //! The edge writes and deletes rows, the dispatcher reads them, and the stream of inserts wakes the
 //! replayer.
+
+mod hub;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,12 +14,36 @@ use contract_notifications_v1::{Timestamp, UserId, Version1};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use hub::{HubMember, InvalidMember, MemberKey};
+
 /// Names of the table's key and TTL attributes.
 pub mod attributes {
     /// Partition key: whose connection.
     pub const USER_ID: &str = "userId";
     /// Sort key: which connection.
     pub const CONNECTION_ID: &str = "connectionId";
+    /// Time to live, in seconds since the epoch.
+    pub const TTL: &str = "ttl";
+}
+
+/// Names of the hubs' table's key and TTL attributes.
+pub mod hub_attributes {
+    /// Partition key: which hub.
+    pub const HUB: &str = "hub";
+    /// Sort key: which member; see [`MemberKey`](crate::MemberKey).
+    pub const MEMBER: &str = "member";
+    /// Time to live, in seconds since the epoch.
+    pub const TTL: &str = "ttl";
+}
+
+/// Names of the attributes of the table in which the edge counts what clients do.
+pub mod rate_attributes {
+    /// Partition key: whose actions are counted.
+    pub const KEY: &str = "key";
+    /// When the present window began, in milliseconds since the epoch.
+    pub const WINDOW: &str = "window";
+    /// How many actions there were in it.
+    pub const COUNT: &str = "count";
     /// Time to live, in seconds since the epoch.
     pub const TTL: &str = "ttl";
 }

@@ -1,9 +1,10 @@
 //! The published form of version 1: fixtures are read and written back byte for byte, and the JSON
 //! Schema in `schema/` is the one the types generate.
 
-use contract_connections_v1::{Connection, ConnectionKey, FrameFormat};
+use contract_connections_v1::{Connection, ConnectionKey, FrameFormat, HubMember};
 
 const CONNECTION: &str = include_str!("../fixtures/connection.json");
+const HUB_MEMBER: &str = include_str!("../fixtures/hub-member.json");
 const STREAM_IMAGE: &str = include_str!("../fixtures/stream-image.json");
 
 #[test]
@@ -13,6 +14,9 @@ fn fixtures_round_trip() {
     let key: ConnectionKey = serde_json::from_str(STREAM_IMAGE).unwrap();
     assert_eq!(serde_json::to_string(&key).unwrap(), STREAM_IMAGE.trim_end());
     assert_eq!(ConnectionKey::from(&row), key);
+    let member: HubMember = serde_json::from_str(HUB_MEMBER).unwrap();
+    assert_eq!(serde_json::to_string(&member).unwrap(), HUB_MEMBER.trim_end());
+    assert_eq!(member.member.user_id.as_str(), "alice");
     assert!(row.acknowledges);
     assert_eq!(row.format, FrameFormat::Batch);
 }
@@ -29,6 +33,10 @@ fn schemas_are_current() {
     contract_schema::assert_current(
         concat!(env!("CARGO_MANIFEST_DIR"), "/schema/connection.json"),
         &contract_schema::schema_for!(Connection),
+    );
+    contract_schema::assert_current(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/schema/hub-member.json"),
+        &contract_schema::schema_for!(HubMember),
     );
     contract_schema::assert_current(
         concat!(env!("CARGO_MANIFEST_DIR"), "/schema/stream-image.json"),
