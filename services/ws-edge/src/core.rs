@@ -1,4 +1,8 @@
-//! The decisions, without IO: how a connection is admitted, and what a client's frame asks for.
+//! The decisions, without IO: how a connection is admitted, which hubs it is in, what a client's frame asks
+//! for, and what clients send to each other.
 
 pub(crate) mod admission;
+pub(crate) mod crowd;
 pub(crate) mod frame;
+pub(crate) mod hubs;
+pub(crate) mod sending;

@@ -1,12 +1,20 @@
-//! What the edge needs of the world. Adapters give it: DynamoDB on AWS, embedded storage in one process.
+//! What the edge needs of the world. Adapters give it: DynamoDB, SQS and API Gateway on AWS, embedded
+//! storage in one process.
+
+mod off;
 
 use std::future::Future;
+use std::time::Duration;
 
-use contract_connections_v1::{Connection, ConnectionKey};
-use contract_notifications_v1::{Sequence, UserId};
+use contract_connections_v1::{Connection, ConnectionId, ConnectionKey, HubMember};
+use contract_notifications_v1::{FanOut, HubName, Notification, Sequence, Timestamp, UserId};
 use shared_ports::PortError;
 
-/// The Connections table, as the edge uses it.
+pub use off::Off;
+
+use crate::RateLimit;
+
+/// The Connections table, and the connections themselves, as the edge uses them.
 pub trait Connections: Send + Sync {
     /// Stores a row. Once this has returned, a strongly consistent list has it, and its stream record will
     /// wake the replayer.
@@ -14,6 +22,12 @@ pub trait Connections: Send + Sync {
 
     /// Deletes a row; one that is not there is no error.
     fn delete(&self, key: &ConnectionKey) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Every open connection of the user, strongly consistently.
+    fn list(&self, user: &UserId) -> impl Future<Output = Result<Vec<Connection>, PortError>> + Send;
+
+    /// Closes a connection, and deletes its row; one that is not there is no error.
+    fn close(&self, key: &ConnectionKey) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// The users' mailboxes, as the edge uses them.
@@ -27,4 +41,50 @@ pub trait Mailbox: Send + Sync {
         user: &UserId,
         sequences: &[Sequence],
     ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// The hubs' members, as the edge uses them.
+pub trait Hubs: Send + Sync {
+    /// Stores members, whether or not they are there.
+    fn join(&self, members: &[HubMember]) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Deletes members; those not there are no error. Only the hub and the key of each count.
+    fn leave(&self, members: &[HubMember]) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Whether a user has joined a hub with any connection, or is a member by decision.
+    fn has(&self, hub: &HubName, user: &UserId) -> impl Future<Output = Result<bool, PortError>> + Send;
+}
+
+/// The notifications queue, as the edge uses it.
+pub trait Outbox: Send + Sync {
+    /// Queues notifications of different users; what became of each, in their order. What is queued
+    /// twice with one id is delivered once.
+    fn send(
+        &self,
+        notifications: Vec<Notification>,
+    ) -> impl Future<Output = Vec<Result<(), PortError>>> + Send;
+
+    /// Queues a notification for every member of a hub.
+    fn broadcast(&self, fan_out: FanOut) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Whose actions are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RateKey<'a> {
+    /// Those of one connection.
+    Connection(&'a ConnectionId),
+    /// Those of all connections of a user.
+    User(&'a UserId),
+}
+
+/// Counts what clients do.
+pub trait RateLimits: Send + Sync {
+    /// Counts one action at `now`. `Some` is how long it is until the next window when there were as many
+    /// as are allowed in this one already.
+    fn take(
+        &self,
+        key: RateKey<'_>,
+        limit: RateLimit,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<Duration>, PortError>> + Send;
 }

@@ -1,15 +1,23 @@
 //! The edge over its ports.
 
-use contract_connections_v1::{ConnectionId, ConnectionKey};
-use contract_frames_v1::{ErrorCode, ServerFrame};
+mod frames;
+
+use contract_connections_v1::{ConnectionId, ConnectionKey, HubMember};
+use contract_frames_v1::PresenceEvent;
 use contract_identity_v1::Principal;
+use contract_notifications_v1::NotificationId;
 use metrics::counter;
 use shared_ports::{Clock, PortError};
+use uuid::Uuid;
+
+pub use frames::MessageRequest;
 
 use crate::EdgeConfig;
 use crate::core::admission::{Admission, ConnectRefusal, ConnectRequest, admit};
-use crate::core::frame::{Decision, Inbound, decide};
-use crate::ports::{Connections, Mailbox};
+use crate::core::crowd::{Crowd, crowd};
+use crate::core::hubs::{hubs_of, members};
+use crate::core::sending::presence;
+use crate::ports::{Connections, Hubs, Mailbox, Off, Outbox, RateLimits};
 
 /// Why a handshake was not completed.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +25,12 @@ pub enum ConnectError {
     /// It asks for what is not possible: 400, with this text for the client.
     #[error(transparent)]
     Refused(#[from] ConnectRefusal),
+    /// The user has as many connections as there may be: 429.
+    #[error("there are {most} connections already, and no more are allowed; close one of them")]
+    TooMany {
+        /// How many there may be.
+        most: usize,
+    },
     /// The connection could not be stored: 500; the text says nothing of why.
     #[error("the connection could not be stored")]
     Unavailable(#[from] PortError),
@@ -27,43 +41,52 @@ impl ConnectError {
     pub const fn status(&self) -> u16 {
         match self {
             Self::Refused(_) => 400,
+            Self::TooMany { .. } => 429,
             Self::Unavailable(_) => 500,
         }
     }
 }
 
-/// A frame from a client and where it came from.
-#[derive(Clone, Copy)]
-pub struct MessageRequest<'a> {
-    /// The connection it came over.
-    pub connection_id: &'a ConnectionId,
-    /// Names the request in the log and in an error frame: API Gateway's `requestId`, or one the server
-    /// made.
-    pub request_id: &'a str,
-    /// The frame.
-    pub frame: Inbound<'a>,
-}
-
 /// Answers the routes of the WebSocket API.
 ///
 /// Counts `tidings_connections_opened_total`, `tidings_connections_closed_total`,
-/// `tidings_connections_refused_total`, `tidings_notifications_acknowledged_total` and
-/// `tidings_frames_refused_total` by `code`.
+/// `tidings_connections_refused_total`, `tidings_notifications_acknowledged_total`,
+/// `tidings_messages_sent_total` by `action`, and `tidings_frames_refused_total` by `code`.
 #[derive(Debug)]
-pub struct Edge<C, M, K> {
-    connections: C,
-    mailbox: M,
-    clock: K,
-    config: EdgeConfig,
+pub struct Edge<C, M, K, H = Off, O = Off, L = Off> {
+    /// The Connections table.
+    pub connections: C,
+    /// The mailboxes.
+    pub mailbox: M,
+    /// The time.
+    pub clock: K,
+    /// The hubs' members.
+    pub hubs: H,
+    /// The notifications queue.
+    pub outbox: O,
+    /// Counts what clients do.
+    pub rates: L,
+    /// How it works.
+    pub config: EdgeConfig,
 }
 
-impl<C: Connections, M: Mailbox, K: Clock> Edge<C, M, K> {
-    /// An edge over its ports.
+impl<C, M, K> Edge<C, M, K> {
+    /// An edge whose clients send nothing to each other.
     pub const fn new(connections: C, mailbox: M, clock: K, config: EdgeConfig) -> Self {
-        Self { connections, mailbox, clock, config }
+        Self { connections, mailbox, clock, hubs: Off, outbox: Off, rates: Off, config }
     }
+}
 
-    /// Admits a connection and stores its row; then its handshake may be completed.
+impl<C, M, K, H, O, L> Edge<C, M, K, H, O, L>
+where
+    C: Connections,
+    M: Mailbox,
+    K: Clock,
+    H: Hubs,
+    O: Outbox,
+    L: RateLimits,
+{
+    /// Admits a connection, stores its row and has it join its hubs; then its handshake may be completed.
     ///
     /// # Errors
     /// [`ConnectError`]; then there is no connection.
@@ -72,71 +95,126 @@ impl<C: Connections, M: Mailbox, K: Clock> Edge<C, M, K> {
         principal: &Principal,
         request: ConnectRequest,
     ) -> Result<Admission, ConnectError> {
-        let admission = match admit(principal, request, self.clock.now(), &self.config) {
+        let now = self.clock.now();
+        let admission = match admit(principal, request, now, &self.config) {
             Ok(admission) => admission,
-            Err(refusal) => {
-                counter!("tidings_connections_refused_total").increment(1);
-                return Err(refusal.into());
-            }
+            Err(refusal) => return Err(refused(refusal.into())),
         };
-        self.connections.put(&admission.row).await?;
+        let hubs = hubs_of(principal, &self.config);
+        let members = members(hubs, principal, &admission.row.connection_id, now, &self.config);
+        if let Err(error) = self.open(principal, &admission, &members).await {
+            self.undo(&ConnectionKey::from(&admission.row), &members).await;
+            return Err(refused(error));
+        }
         counter!("tidings_connections_opened_total").increment(1);
         tracing::debug!(connection = %admission.row.connection_id, "connected");
         Ok(admission)
     }
 
-    /// Forgets a connection that closed.
-    ///
-    /// # Errors
-    /// The row could not be deleted: trying again is harmless, and so is not trying, because the
-    /// dispatcher deletes rows of connections it finds gone.
-    pub async fn disconnect(&self, key: &ConnectionKey) -> Result<(), PortError> {
-        self.connections.delete(key).await?;
-        counter!("tidings_connections_closed_total").increment(1);
-        tracing::debug!(connection = %key.connection_id, "disconnected");
+    async fn open(
+        &self,
+        principal: &Principal,
+        admission: &Admission,
+        members: &[HubMember],
+    ) -> Result<(), ConnectError> {
+        let row = &admission.row;
+        if !members.is_empty() {
+            self.hubs.join(members).await?;
+        }
+        self.connections.put(row).await?;
+        let tells = self.config.presence && !members.is_empty();
+        if !tells && self.config.max_connections.is_none() {
+            return Ok(());
+        }
+        // Only now, so that of several that open at the same time each sees the others.
+        let open = self.connections.list(&row.user_id).await?;
+        let is_first = open.iter().all(|other| other.connection_id == row.connection_id);
+        if let Some(limit) = self.config.max_connections {
+            match crowd(open, &row.connection_id, limit, row.connected_at) {
+                Crowd::Fits => {}
+                Crowd::Refuse => return Err(ConnectError::TooMany { most: limit.most }),
+                Crowd::Close(oldest) => self.close_all(principal, oldest).await?,
+            }
+        }
+        if tells && is_first {
+            self.tell(principal, PresenceEvent::Joined, members).await;
+        }
         Ok(())
     }
 
-    /// Acts on a client's frame and gives the answer, if there is one. A failing port is answered with an
-    /// error frame: nothing is lost, and the client sends again.
-    pub async fn message(&self, principal: &Principal, request: MessageRequest<'_>) -> Option<ServerFrame> {
-        match decide(request.frame, &self.config) {
-            Decision::Reply(frame) => Some(frame),
-            Decision::Refuse { code, message } => Some(refuse(&request, code, message)),
-            Decision::Acknowledge { sequences, then } => {
-                match self.mailbox.acknowledge(&principal.user_id, &sequences).await {
-                    Ok(()) => {
-                        // At most as many as one frame may name.
-                        let count = u64::try_from(sequences.len()).unwrap_or(u64::MAX);
-                        counter!("tidings_notifications_acknowledged_total").increment(count);
-                        Some(then)
-                    }
-                    Err(error) => {
-                        let error = shared_telemetry::chain(&error);
-                        tracing::warn!(request = request.request_id, error, "an ack could not be stored");
-                        let message = "the acknowledgement could not be stored; send it again".to_owned();
-                        Some(refuse(&request, ErrorCode::Internal, message))
-                    }
+    /// Takes back what was stored for a connection that is refused. What can't be taken back expires.
+    async fn undo(&self, key: &ConnectionKey, members: &[HubMember]) {
+        let mut failed = self.connections.delete(key).await.err();
+        if !members.is_empty() {
+            failed = self.hubs.leave(members).await.err().or(failed);
+        }
+        if let Some(error) = failed {
+            let error = shared_telemetry::chain(&error);
+            tracing::warn!(connection = %key.connection_id, error, "a refused connection left a row behind");
+        }
+    }
+
+    async fn close_all(&self, principal: &Principal, ids: Vec<ConnectionId>) -> Result<(), PortError> {
+        for connection_id in ids {
+            tracing::debug!(connection = %connection_id, "closed for a newer one");
+            let key = ConnectionKey { user_id: principal.user_id.clone(), connection_id };
+            self.connections.close(&key).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets a connection of `principal` that closed.
+    ///
+    /// # Errors
+    /// A row could not be deleted: trying again is harmless, and so is not trying, because the dispatcher
+    /// deletes rows of connections it finds gone, and the members of hubs expire.
+    pub async fn disconnect(
+        &self,
+        principal: &Principal,
+        connection_id: &ConnectionId,
+    ) -> Result<(), PortError> {
+        let key = ConnectionKey { user_id: principal.user_id.clone(), connection_id: connection_id.clone() };
+        self.connections.delete(&key).await?;
+        counter!("tidings_connections_closed_total").increment(1);
+        tracing::debug!(connection = %key.connection_id, "disconnected");
+        let hubs = hubs_of(principal, &self.config);
+        if hubs.is_empty() {
+            return Ok(());
+        }
+        let members = members(hubs, principal, connection_id, self.clock.now(), &self.config);
+        self.hubs.leave(&members).await?;
+        if self.config.presence && self.connections.list(&principal.user_id).await?.is_empty() {
+            self.tell(principal, PresenceEvent::Left, &members).await;
+        }
+        Ok(())
+    }
+
+    /// Tells the other members of the hubs that a user came or went. It is worth no handshake: what can't
+    /// be told is logged.
+    async fn tell(&self, principal: &Principal, event: PresenceEvent, members: &[HubMember]) {
+        for member in members {
+            let notice = presence(principal, event, member.hub.clone(), new_id(), self.clock.now());
+            let told = match notice {
+                Ok(notice) => {
+                    self.outbox.broadcast(notice).await.map_err(|error| shared_telemetry::chain(&error))
                 }
+                Err(error) => Err(shared_telemetry::chain(&error)),
+            };
+            if let Err(error) = told {
+                tracing::warn!(error, "a hub could not be told who came or went");
             }
         }
     }
 }
 
-/// The answer to a frame that is refused.
-fn refuse(request: &MessageRequest<'_>, code: ErrorCode, message: String) -> ServerFrame {
-    let label = match code {
-        ErrorCode::BadRequest => "bad-request",
-        ErrorCode::UnknownAction => "unknown-action",
-        ErrorCode::Forbidden => "forbidden",
-        ErrorCode::Internal => "internal",
-    };
-    counter!("tidings_frames_refused_total", "code" => label).increment(1);
-    tracing::debug!(
-        request = request.request_id,
-        connection = %request.connection_id,
-        code = label,
-        "frame refused"
-    );
-    ServerFrame::Error { code, message, request_id: request.request_id.to_owned() }
+fn refused(error: ConnectError) -> ConnectError {
+    counter!("tidings_connections_refused_total").increment(1);
+    error
+}
+
+/// The id of a notification whose sender gave none.
+fn new_id() -> NotificationId {
+    // A UUID is always a legal id.
+    NotificationId::new(Uuid::new_v4().to_string())
+        .unwrap_or_else(|_| contract_notifications_v1::Sequence::ZERO.into())
 }

@@ -7,18 +7,30 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use contract_connections_v1::{Connection, ConnectionId, ConnectionKey};
-use contract_frames_v1::{ErrorCode, ServerFrame};
+use contract_connections_v1::{Connection, ConnectionId, ConnectionKey, HubMember, MemberKey};
+use contract_frames_v1::{ErrorCode, SendResult, ServerFrame};
 use contract_identity_v1::{Method, Principal};
-use contract_notifications_v1::{Sequence, Timestamp, UserId, Version1};
+use contract_notifications_v1::{FanOut, HubName, Notification, Sequence, Timestamp, UserId, Version1};
 use shared_ports::{Clock, PortError};
-use ws_edge::ports::{Connections, Mailbox};
-use ws_edge::{ConnectRequest, Edge, EdgeConfig, Inbound, MessageRequest};
+use ws_edge::ports::{Connections, Hubs, Mailbox, Outbox, RateKey, RateLimits};
+use ws_edge::{
+    ConnectRequest, ConnectionLimit, Edge, EdgeConfig, Excess, Inbound, MessageRequest, RateLimit, SendPolicy,
+};
+
+#[derive(Debug, Clone, PartialEq)]
+enum Queued {
+    To(Notification),
+    ToAll(FanOut),
+}
 
 #[derive(Default)]
 struct World {
     connections: Mutex<HashMap<ConnectionKey, Connection>>,
     held: Mutex<BTreeSet<(UserId, Sequence)>>,
+    closed: Mutex<Vec<String>>,
+    members: Mutex<BTreeSet<(HubName, MemberKey)>>,
+    queued: Mutex<Vec<Queued>>,
+    counts: Mutex<HashMap<String, u32>>,
     down: AtomicBool,
 }
 
@@ -40,8 +52,25 @@ impl Connections for &World {
 
     async fn delete(&self, key: &ConnectionKey) -> Result<(), PortError> {
         self.up()?;
-        self.connections.lock().unwrap().remove(key);
+        self.remove(key);
         Ok(())
+    }
+
+    async fn list(&self, user: &UserId) -> Result<Vec<Connection>, PortError> {
+        self.up()?;
+        let connections = self.connections.lock().unwrap();
+        Ok(connections.values().filter(|row| row.user_id == *user).cloned().collect())
+    }
+
+    async fn close(&self, key: &ConnectionKey) -> Result<(), PortError> {
+        self.closed.lock().unwrap().push(key.connection_id.to_string());
+        self.delete(key).await
+    }
+}
+
+impl World {
+    fn remove(&self, key: &ConnectionKey) {
+        self.connections.lock().unwrap().remove(key);
     }
 }
 
@@ -56,6 +85,62 @@ impl Mailbox for &World {
     }
 }
 
+impl Hubs for &World {
+    async fn join(&self, members: &[HubMember]) -> Result<(), PortError> {
+        self.up()?;
+        let rows = members.iter().map(|row| (row.hub.clone(), row.member.clone()));
+        self.members.lock().unwrap().extend(rows);
+        Ok(())
+    }
+
+    async fn leave(&self, members: &[HubMember]) -> Result<(), PortError> {
+        self.up()?;
+        for row in members {
+            self.members.lock().unwrap().remove(&(row.hub.clone(), row.member.clone()));
+        }
+        Ok(())
+    }
+
+    async fn has(&self, hub: &HubName, user: &UserId) -> Result<bool, PortError> {
+        self.up()?;
+        Ok(self.members.lock().unwrap().iter().any(|(h, member)| h == hub && member.user_id == *user))
+    }
+}
+
+impl Outbox for &World {
+    async fn send(&self, notifications: Vec<Notification>) -> Vec<Result<(), PortError>> {
+        let mut queued = self.queued.lock().unwrap();
+        notifications
+            .into_iter()
+            .map(|notification| {
+                self.up()?;
+                queued.push(Queued::To(notification));
+                Ok(())
+            })
+            .collect()
+    }
+
+    async fn broadcast(&self, fan_out: FanOut) -> Result<(), PortError> {
+        self.up()?;
+        self.queued.lock().unwrap().push(Queued::ToAll(fan_out));
+        Ok(())
+    }
+}
+
+impl RateLimits for &World {
+    async fn take(
+        &self,
+        key: RateKey<'_>,
+        limit: RateLimit,
+        _: Timestamp,
+    ) -> Result<Option<Duration>, PortError> {
+        let mut counts = self.counts.lock().unwrap();
+        let count = counts.entry(format!("{key:?}")).or_default();
+        *count += 1;
+        Ok((*count > limit.most).then_some(limit.per))
+    }
+}
+
 struct Noon;
 
 impl Clock for Noon {
@@ -66,8 +151,20 @@ impl Clock for Noon {
     async fn sleep(&self, _: Duration) {}
 }
 
-fn edge(world: &World) -> Edge<&World, &World, Noon> {
-    Edge::new(world, world, Noon, EdgeConfig::default())
+type WorldEdge<'a> = Edge<&'a World, &'a World, Noon, &'a World, &'a World, &'a World>;
+
+fn edge_of(world: &World, config: EdgeConfig) -> WorldEdge<'_> {
+    let clock = Noon;
+    Edge { connections: world, mailbox: world, clock, hubs: world, outbox: world, rates: world, config }
+}
+
+fn edge(world: &World) -> WorldEdge<'_> {
+    edge_of(world, EdgeConfig::default())
+}
+
+fn chat() -> EdgeConfig {
+    let everyone = Some(HubName::new("all").unwrap());
+    EdgeConfig { sending: SendPolicy::SameHub, everyone, presence: true, ..EdgeConfig::default() }
 }
 
 fn principal(user: &str) -> Principal {
@@ -90,9 +187,18 @@ fn request(connection: &str, query: &[(&str, &str)]) -> ConnectRequest {
 }
 
 async fn send(world: &World, user: &str, frame: &str) -> Option<ServerFrame> {
-    let connection_id = &ConnectionId::new("c");
+    say(&edge(world), user, frame).await
+}
+
+async fn say(edge: &WorldEdge<'_>, user: &str, frame: &str) -> Option<ServerFrame> {
+    let connection_id = &ConnectionId::new(user);
     let request = MessageRequest { connection_id, request_id: "r", frame: Inbound::Text(frame) };
-    edge(world).message(&principal(user), request).await
+    edge.message(&principal(user), request).await
+}
+
+/// Connects a user over the connection of the same name.
+async fn join(edge: &WorldEdge<'_>, user: &str) {
+    edge.connect(&principal(user), request(user, &[])).await.unwrap();
 }
 
 #[tokio::test]
@@ -102,10 +208,10 @@ async fn connections_come_and_go_and_a_user_may_have_many() {
         edge(&world).connect(&principal("jo"), request(connection, &[])).await.unwrap();
     }
     assert_eq!(world.connections.lock().unwrap().len(), 2);
-    let key = ConnectionKey { user_id: UserId::new("jo").unwrap(), connection_id: ConnectionId::new("a") };
-    edge(&world).disconnect(&key).await.unwrap();
+    let (jo, a) = (principal("jo"), ConnectionId::new("a"));
+    edge(&world).disconnect(&jo, &a).await.unwrap();
     // Once more does no harm.
-    edge(&world).disconnect(&key).await.unwrap();
+    edge(&world).disconnect(&jo, &a).await.unwrap();
     let rows: Vec<_> = world.connections.lock().unwrap().values().cloned().collect();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].connection_id.as_str(), "b");
@@ -164,5 +270,123 @@ async fn a_refused_frame_is_answered_with_its_request() {
         panic!("{answer:?}")
     };
     assert_eq!(request_id, "r");
-    assert_eq!(send(&world, "jo", r#"{"action":"ping"}"#).await, Some(ServerFrame::Pong));
+    assert_eq!(send(&world, "jo", r#"{"action":"ping"}"#).await, Some(ServerFrame::Pong { message: None }));
+}
+
+#[tokio::test]
+async fn a_connection_joins_its_hubs_and_leaves_them() {
+    let world = World::default();
+    let edge = edge_of(&world, chat());
+    let jo = Principal { hubs: vec!["team".to_owned()], ..principal("jo") };
+    edge.connect(&jo, request("a", &[])).await.unwrap();
+    edge.connect(&jo, request("b", &[])).await.unwrap();
+    let hubs =
+        || world.members.lock().unwrap().iter().map(|(hub, key)| format!("{hub} {key}")).collect::<Vec<_>>();
+    assert_eq!(hubs(), ["all jo a", "all jo b", "team jo a", "team jo b"]);
+    edge.disconnect(&jo, &ConnectionId::new("a")).await.unwrap();
+    assert_eq!(hubs(), ["all jo b", "team jo b"]);
+    edge.disconnect(&jo, &ConnectionId::new("b")).await.unwrap();
+    assert!(hubs().is_empty());
+    // Told of the first that came and of the last that went, in each hub.
+    let told: Vec<_> = world.queued.lock().unwrap().drain(..).collect();
+    let told: Vec<_> = told
+        .into_iter()
+        .map(|queued| match queued {
+            Queued::ToAll(FanOut { hub, payload, .. }) => {
+                let payload: serde_json::Value = serde_json::from_str(payload.get()).unwrap();
+                format!("{hub} {}", payload["presence"])
+            }
+            Queued::To(notification) => panic!("{notification:?}"),
+        })
+        .collect();
+    assert_eq!(told, [r#"all "joined""#, r#"team "joined""#, r#"all "left""#, r#"team "left""#]);
+}
+
+#[tokio::test]
+async fn a_handshake_that_fails_half_way_leaves_nothing() {
+    let world = World::default();
+    let limit = ConnectionLimit { most: 1, excess: Excess::RefuseNewest };
+    let edge = edge_of(&world, EdgeConfig { max_connections: Some(limit), ..chat() });
+    join(&edge, "jo").await;
+    let error = edge.connect(&principal("jo"), request("second", &[])).await.unwrap_err();
+    assert_eq!(error.status(), 429);
+    assert!(error.to_string().contains("1 connections already"), "{error}");
+    assert_eq!((world.connections.lock().unwrap().len(), world.members.lock().unwrap().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn the_oldest_connection_gives_way_if_so_decided() {
+    let world = World::default();
+    let limit = ConnectionLimit { most: 1, excess: Excess::CloseOldest };
+    let edge = edge_of(&world, EdgeConfig { max_connections: Some(limit), ..EdgeConfig::default() });
+    for id in ["a", "b"] {
+        edge.connect(&principal("jo"), request(id, &[])).await.unwrap();
+    }
+    // Both at noon: the order is that of their ids.
+    assert_eq!(*world.closed.lock().unwrap(), ["a"]);
+    assert_eq!(world.connections.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn messages_to_sessions_are_queued_and_answered_one_by_one() {
+    let world = World::default();
+    let edge = edge_of(&world, chat());
+    join(&edge, "jo").await;
+    join(&edge, "al").await;
+    world.queued.lock().unwrap().clear();
+    let frame = r#"{"action":"sendMessage","sessions":["al","stranger"],"id":"i","text":"hello"}"#;
+    let Some(ServerFrame::Sent { id, results }) = say(&edge, "jo", frame).await else { panic!("not sent") };
+    assert_eq!(id.as_str(), "i");
+    let result =
+        |to: &str, code: Option<ErrorCode>| SendResult { to: to.into(), accepted: code.is_none(), code };
+    assert_eq!(results, [result("al", None), result("stranger", Some(ErrorCode::Forbidden))]);
+    let queued = world.queued.lock().unwrap();
+    let [Queued::To(notification)] = queued.as_slice() else { panic!("{queued:?}") };
+    assert_eq!((notification.user_id.as_str(), notification.id.as_str()), ("al", "i"));
+}
+
+#[tokio::test]
+async fn what_can_not_be_queued_is_told() {
+    let world = World::default();
+    let edge = edge_of(&world, EdgeConfig { sending: SendPolicy::Anyone, ..chat() });
+    world.down.store(true, Ordering::SeqCst);
+    for frame in
+        [r#"{"action":"sendMessage","sessions":["al"]}"#, r#"{"action":"sendmessage","message":"hello"}"#]
+    {
+        let Some(ServerFrame::Sent { results, .. }) = say(&edge, "jo", frame).await else {
+            panic!("{frame}")
+        };
+        assert_eq!((results[0].accepted, results[0].code), (false, Some(ErrorCode::Internal)));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_asks_too_much_is_told_when_to_ask_again() {
+    let world = World::default();
+    let rate = Some(RateLimit { most: 2, per: Duration::from_secs(1) });
+    let edge = edge_of(&world, EdgeConfig { connection_rate: rate, ..chat() });
+    let hello = r#"{"action":"sendmessage","message":"hello"}"#;
+    for _ in 0..2 {
+        assert!(matches!(say(&edge, "jo", hello).await, Some(ServerFrame::Sent { .. })));
+    }
+    let Some(ServerFrame::Error { code, message, retry_after, .. }) = say(&edge, "jo", hello).await else {
+        panic!("not refused")
+    };
+    assert_eq!((code, retry_after), (ErrorCode::TooManyRequests, Some(1_000)));
+    assert!(message.contains("2 actions in 1s"), "{message}");
+    // A heartbeat is never one too many, nor is another's message.
+    assert!(matches!(say(&edge, "jo", r#"{"action":"ping"}"#).await, Some(ServerFrame::Pong { .. })));
+    assert!(matches!(say(&edge, "al", hello).await, Some(ServerFrame::Sent { .. })));
+}
+
+#[tokio::test]
+async fn an_expired_credential_closes_the_connection() {
+    let world = World::default();
+    let edge = edge_of(&world, EdgeConfig { close_when_expired: true, ..EdgeConfig::default() });
+    let expired = Principal { expires_at: Some(Noon.now()), ..principal("jo") };
+    let connection_id = &ConnectionId::new("c");
+    let frame = Inbound::Text(r#"{"action":"ping"}"#);
+    let answer = edge.message(&expired, MessageRequest { connection_id, request_id: "r", frame }).await;
+    assert!(matches!(answer, Some(ServerFrame::Error { code: ErrorCode::Forbidden, .. })), "{answer:?}");
+    assert_eq!(*world.closed.lock().unwrap(), ["c"]);
 }

@@ -2,10 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use contract_frames_v1::{ClientFrame, ErrorCode, InvalidFrame, ServerFrame};
-use contract_notifications_v1::Sequence;
+use contract_connections_v1::ConnectionId;
+use contract_frames_v1::{
+    Broadcast, ClientFrame, ErrorCode, HistoryQuery, InvalidFrame, ServerFrame, Whoami,
+};
+use contract_identity_v1::{Method, Principal};
+use contract_notifications_v1::{HubName, Sequence, Timestamp};
 
+use super::sending::{self, NotSent, SendOrder};
 use crate::EdgeConfig;
+
+/// The text of a `sendmessage` that is a heartbeat, and the answer to it.
+const HEARTBEAT: (&str, &str) = ("ping", "pong");
 
 /// A frame as it came from a client.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,6 +22,19 @@ pub enum Inbound<'a> {
     Text(&'a str),
     /// A binary frame; no action has one.
     Binary,
+}
+
+/// Who sent a frame, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// Who the handshake proved to be.
+    pub principal: &'a Principal,
+    /// The connection it came over.
+    pub connection_id: &'a ConnectionId,
+    /// The hubs the connection is in, the one of everyone first.
+    pub hubs: &'a [HubName],
+    /// When it came.
+    pub now: Timestamp,
 }
 
 /// What is to be done about a frame.
@@ -35,6 +56,10 @@ pub enum Decision {
         /// The answer once they are deleted.
         then: ServerFrame,
     },
+    /// Queue what the client sends.
+    Send(SendOrder),
+    /// Read the user's history.
+    History(HistoryQuery),
 }
 
 /// Decides a client's frame.
@@ -42,7 +67,7 @@ pub enum Decision {
 /// An `ack` is taken from any connection of the user, whether or not it asked to acknowledge: it clears
 /// only the user's own rows, which any device of the user may clear, and to know the connection's mode
 /// would cost a read per frame.
-pub fn decide(frame: Inbound<'_>, config: &EdgeConfig) -> Decision {
+pub fn decide(frame: Inbound<'_>, caller: &Caller<'_>, config: &EdgeConfig) -> Decision {
     let Inbound::Text(text) = frame else {
         let message = "binary frames are not understood; send JSON as text frames".to_owned();
         return Decision::Refuse { code: ErrorCode::BadRequest, message };
@@ -53,8 +78,15 @@ pub fn decide(frame: Inbound<'_>, config: &EdgeConfig) -> Decision {
         return Decision::Refuse { code: ErrorCode::BadRequest, message };
     }
     match ClientFrame::from_json(text) {
-        Ok(ClientFrame::Ping) => Decision::Reply(ServerFrame::Pong),
-        Ok(ClientFrame::Ack { sequences }) => {
+        Ok(frame) => act(frame, caller, config),
+        Err(error) => Decision::Refuse { code: code(&error), message: error.to_string() },
+    }
+}
+
+fn act(frame: ClientFrame, caller: &Caller<'_>, config: &EdgeConfig) -> Decision {
+    match frame {
+        ClientFrame::Ping => Decision::Reply(ServerFrame::Pong { message: None }),
+        ClientFrame::Ack { sequences } => {
             let then = ServerFrame::AckOk { acknowledged: sequences.len() };
             let distinct: BTreeSet<_> = sequences.into_iter().collect();
             if distinct.is_empty() {
@@ -62,28 +94,87 @@ pub fn decide(frame: Inbound<'_>, config: &EdgeConfig) -> Decision {
             }
             Decision::Acknowledge { sequences: distinct.into_iter().collect(), then }
         }
-        Err(error) => Decision::Refuse { code: code(&error), message: error.to_string() },
+        ClientFrame::Whoami => Decision::Reply(ServerFrame::Whoami(whoami(caller))),
+        ClientFrame::History(query) => Decision::History(query),
+        // A heartbeat is answered whether or not clients may send.
+        ClientFrame::Broadcast(Broadcast { message, .. }) if &*message == HEARTBEAT.0 => {
+            Decision::Reply(ServerFrame::Pong { message: Some(HEARTBEAT.1.into()) })
+        }
+        ClientFrame::SendMessage(frame) => sent(sending::send_message(frame, caller, config)),
+        ClientFrame::Message(frame) => sent(sending::message(frame, caller, config)),
+        ClientFrame::Broadcast(frame) => sent(sending::broadcast(frame, caller, config)),
+    }
+}
+
+fn sent(order: Result<SendOrder, NotSent>) -> Decision {
+    match order {
+        Ok(order) => Decision::Send(order),
+        Err(error) => {
+            let code = match error {
+                NotSent::Off | NotSent::NoEveryone | NotSent::NoHub | NotSent::OtherHub(_) => {
+                    ErrorCode::Forbidden
+                }
+                NotSent::TooLarge(_) => ErrorCode::BadRequest,
+                NotSent::Payload(_) => ErrorCode::Internal,
+            };
+            Decision::Refuse { code, message: error.to_string() }
+        }
+    }
+}
+
+fn whoami(caller: &Caller<'_>) -> Whoami {
+    let Principal { user_id, username, method, expires_at, .. } = caller.principal;
+    let method = match method {
+        Method::Token => "token",
+        Method::Jwt => "jwt",
+        Method::Hmac => "hmac",
+        Method::Open => "open",
+    };
+    Whoami {
+        user_id: user_id.clone(),
+        username: username.as_deref().map(Into::into),
+        method: method.into(),
+        connection_id: caller.connection_id.as_str().into(),
+        hubs: caller.hubs.to_vec(),
+        expires_at: *expires_at,
     }
 }
 
 const fn code(error: &InvalidFrame) -> ErrorCode {
     match error {
         InvalidFrame::UnknownAction { .. } => ErrorCode::UnknownAction,
-        InvalidFrame::Json(_)
-        | InvalidFrame::Form { .. }
-        | InvalidFrame::Sequence(_)
-        | InvalidFrame::TooManySequences { .. } => ErrorCode::BadRequest,
+        _ => ErrorCode::BadRequest,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use contract_notifications_v1::{UserId, Version1};
     use proptest::prelude::*;
 
     use super::*;
 
+    fn inbound(frame: Inbound<'_>) -> Decision {
+        let principal = Principal {
+            version: Version1,
+            user_id: UserId::new("jo").unwrap(),
+            username: Some("Jo".to_owned()),
+            method: Method::Jwt,
+            hubs: Vec::new(),
+            expires_at: Some(Timestamp::from_millis(9)),
+        };
+        let connection_id = &ConnectionId::new("c");
+        let hubs = &[HubName::new("team").unwrap()];
+        let now = Timestamp::from_millis(1);
+        decide(frame, &Caller { principal: &principal, connection_id, hubs, now }, &EdgeConfig::default())
+    }
+
     fn text(frame: &str) -> Decision {
-        decide(Inbound::Text(frame), &EdgeConfig::default())
+        inbound(Inbound::Text(frame))
+    }
+
+    fn pong(message: Option<&str>) -> Decision {
+        Decision::Reply(ServerFrame::Pong { message: message.map(Into::into) })
     }
 
     fn refusal(decision: Decision) -> (ErrorCode, String) {
@@ -95,7 +186,32 @@ mod tests {
 
     #[test]
     fn a_ping_is_answered() {
-        assert_eq!(text(r#"{"action":"ping","at":1}"#), Decision::Reply(ServerFrame::Pong));
+        assert_eq!(text(r#"{"action":"ping","at":1}"#), pong(None));
+        assert_eq!(text(r#"{"action":"sendmessage","message":"ping"}"#), pong(Some("pong")));
+    }
+
+    #[test]
+    fn who_asks_is_told_who_they_are() {
+        let Decision::Reply(ServerFrame::Whoami(whoami)) = text(r#"{"action":"whoami"}"#) else {
+            panic!("no answer")
+        };
+        assert_eq!((whoami.user_id.as_str(), whoami.username.as_deref()), ("jo", Some("Jo")));
+        assert_eq!((&*whoami.method, &*whoami.connection_id), ("jwt", "c"));
+        assert_eq!(whoami.hubs, [HubName::new("team").unwrap()]);
+        assert_eq!(whoami.expires_at, Some(Timestamp::from_millis(9)));
+    }
+
+    #[test]
+    fn nobody_sends_unless_it_is_allowed() {
+        for frame in [
+            r#"{"action":"sendMessage","sessions":["s"]}"#,
+            r#"{"action":"message","data":{"content":1,"recipient":"al"}}"#,
+            r#"{"action":"message","data":{"content":1}}"#,
+            r#"{"action":"sendmessage","message":"hello"}"#,
+        ] {
+            let (code, message) = refusal(text(frame));
+            assert_eq!((code, message.contains("don't send")), (ErrorCode::Forbidden, true), "{frame}");
+        }
     }
 
     #[test]
@@ -115,13 +231,13 @@ mod tests {
     fn refusals_have_their_code_and_say_what_is_allowed() {
         let (code, message) = refusal(text(r#"{"action":"dance"}"#));
         assert_eq!(code, ErrorCode::UnknownAction);
-        assert!(message.contains("dance") && message.contains("ping, ack"), "{message}");
+        assert!(message.contains("dance") && message.contains("ping, ack, history, whoami"), "{message}");
         for frame in
             ["", "hello", "[]", r#"["ping"]"#, r#"{"action":"ack"}"#, r#"{"action":"ack","sequences":["x"]}"#]
         {
             assert_eq!(refusal(text(frame)).0, ErrorCode::BadRequest, "{frame}");
         }
-        let (code, message) = refusal(decide(Inbound::Binary, &EdgeConfig::default()));
+        let (code, message) = refusal(inbound(Inbound::Binary));
         assert_eq!(code, ErrorCode::BadRequest);
         assert!(message.contains("text frames"), "{message}");
     }
@@ -132,7 +248,7 @@ mod tests {
             let ping = r#"{"action":"ping"}"#;
             format!("{ping}{}", " ".repeat(bytes - ping.len()))
         };
-        assert_eq!(text(&blanks(128 * 1024)), Decision::Reply(ServerFrame::Pong));
+        assert_eq!(text(&blanks(128 * 1024)), pong(None));
         let (code, message) = refusal(text(&blanks(128 * 1024 + 1)));
         assert_eq!(code, ErrorCode::BadRequest);
         assert!(message.contains("131073") && message.contains("131072"), "{message}");

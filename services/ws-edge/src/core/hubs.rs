@@ -1,0 +1,58 @@
+//! Which hubs a connection is in.
+
+use contract_connections_v1::{ConnectionId, HubMember, MemberKey};
+use contract_identity_v1::Principal;
+use contract_notifications_v1::{HubName, Timestamp, Version1};
+
+use crate::EdgeConfig;
+
+/// The hubs of a principal: that of everyone, then those the credential names. What can't be a hub's name
+/// is passed over: it would be the credential's issuer who is to be told, and not the client.
+pub(crate) fn hubs_of(principal: &Principal, config: &EdgeConfig) -> Vec<HubName> {
+    let mut hubs: Vec<_> = config.everyone.iter().cloned().collect();
+    for name in &principal.hubs {
+        match HubName::new(name.as_str()) {
+            Ok(hub) if !hubs.contains(&hub) => hubs.push(hub),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "a credential names a hub that can't be one"),
+        }
+    }
+    hubs
+}
+
+/// The rows by which a connection is in `hubs`.
+pub(crate) fn members(
+    hubs: Vec<HubName>,
+    principal: &Principal,
+    connection_id: &ConnectionId,
+    now: Timestamp,
+    config: &EdgeConfig,
+) -> Vec<HubMember> {
+    let member = MemberKey { user_id: principal.user_id.clone(), connection_id: Some(connection_id.clone()) };
+    let ttl = Some(now.plus(config.row_lifetime).ttl_seconds());
+    hubs.into_iter().map(|hub| HubMember { version: Version1, hub, member: member.clone(), ttl }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use contract_identity_v1::Method;
+    use contract_notifications_v1::UserId;
+
+    use super::*;
+
+    #[test]
+    fn everyones_hub_comes_first_and_none_twice() {
+        let config = EdgeConfig { everyone: Some(HubName::new("all").unwrap()), ..EdgeConfig::default() };
+        let principal = Principal {
+            version: Version1,
+            user_id: UserId::new("jo").unwrap(),
+            username: None,
+            method: Method::Jwt,
+            hubs: ["team", "all", "two words", "team", "ops"].map(str::to_owned).to_vec(),
+            expires_at: None,
+        };
+        let hubs = hubs_of(&principal, &config);
+        assert_eq!(hubs.iter().map(HubName::as_str).collect::<Vec<_>>(), ["all", "team", "ops"]);
+        assert!(hubs_of(&Principal { hubs: Vec::new(), ..principal }, &EdgeConfig::default()).is_empty());
+    }
+}
