@@ -3,17 +3,20 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use contract_notifications_v1::Timestamp;
-use futures_util::future::{Either, join, join_all, select};
+use contract_notifications_v1::{FanOut, Timestamp};
+use futures_util::future::{Either, join_all, join3, select};
 use metrics::counter;
-use shared_ports::{Clock, trace};
+use shared_ports::{Clock, PortError, trace};
 use shared_telemetry::{chain, user_hash};
 
 use crate::Dispatcher;
-use crate::core::batch::{Poison, Received, UserRun, group};
+use crate::core::batch::{Grouped, HubRun, Poison, Received, UserRun, group};
 use crate::core::run::Outcome;
 use crate::core::visibility::after_failure;
-use crate::ports::{Connections, DeadLetter, DeadLetters, Mailbox, Push, Redelivery, ReplayQueue};
+use crate::fan_out::fan_out;
+use crate::ports::{
+    BroadcastQueue, Connections, DeadLetter, DeadLetters, HubMembers, Mailbox, Push, Redelivery, ReplayQueue,
+};
 
 /// An entry of a batch, and how the queue is told of it.
 #[derive(Debug, Clone)]
@@ -42,38 +45,45 @@ pub struct Deadlines {
 ///
 /// Counts `tidings_dead_letters_total` by `reason`.
 #[derive(Debug, Clone)]
-pub struct BatchDispatcher<C, M, P, Q, K, D, R> {
+pub struct BatchDispatcher<C, M, P, Q, K, D, R, H> {
     /// Dispatches a user's run.
     pub dispatcher: Dispatcher<C, M, P, Q, K>,
     /// Where entries go that can never succeed.
     pub dead_letters: D,
     /// Decides when failed entries come again.
     pub redelivery: R,
+    /// The hubs' members.
+    pub members: H,
+    /// Most members of a hub served by one entry.
+    pub fan_out_members: usize,
 }
 
-impl<C, M, P, Q, K, D, R> BatchDispatcher<C, M, P, Q, K, D, R>
+impl<C, M, P, Q, K, D, R, H> BatchDispatcher<C, M, P, Q, K, D, R, H>
 where
     C: Connections,
     M: Mailbox,
     P: Push,
-    Q: ReplayQueue,
+    Q: ReplayQueue + BroadcastQueue,
     K: Clock,
     D: DeadLetters,
     R: Redelivery,
+    H: HubMembers,
 {
-    /// Decides and does what becomes of a batch, and gives an outcome for each entry, in the batch's order. After an entry that failed, all later ones of its user have failed too, and no
-    /// other user's.
+    /// Decides and does what becomes of a batch, and gives an outcome for each entry, in the batch's
+    /// order. After an entry that failed, all later ones of its user or hub have failed too, and nobody
+    /// else's.
     ///
     /// What can never succeed goes to the dead letters and is done. Failed entries come again after a delay
     /// that grows with how often they were received ([`after_failure`]).
     pub async fn dispatch_batch(&self, batch: &[Delivery<'_>], deadlines: Deadlines) -> Vec<Outcome> {
         let received: Vec<_> = batch.iter().map(|delivery| delivery.received.clone()).collect();
-        let (runs, poison) = group(&received);
+        let Grouped { runs, hubs, poison } = group(&received);
         let runs = runs.into_iter().map(|run| self.dispatch_run(batch, run, deadlines));
+        let hubs = hubs.into_iter().map(|run| self.dispatch_hub(batch, run, deadlines));
         let burials = poison.into_iter().map(|(index, reason)| self.bury(batch, index, reason));
-        let (runs, burials) = join(join_all(runs), join_all(burials)).await;
+        let (runs, hubs, burials) = join3(join_all(runs), join_all(hubs), join_all(burials)).await;
         let mut outcomes = vec![Outcome::Retry; batch.len()];
-        for (index, outcome) in runs.into_iter().flatten().chain(burials) {
+        for (index, outcome) in runs.into_iter().flatten().chain(hubs.into_iter().flatten()).chain(burials) {
             outcomes[index] = outcome;
         }
         outcomes
@@ -105,6 +115,46 @@ where
         };
         self.postpone(batch, &outcomes).await;
         outcomes
+    }
+
+    /// Fans out what is for a hub, one after the other; after one that failed the later ones fail too.
+    async fn dispatch_hub(
+        &self,
+        batch: &[Delivery<'_>],
+        run: HubRun,
+        deadlines: Deadlines,
+    ) -> Vec<(usize, Outcome)> {
+        let HubRun { hub, indexes, fan_outs } = run;
+        let clock = &self.dispatcher.clock;
+        let mut done = 0;
+        for (entry, index) in fan_outs.into_iter().zip(&indexes) {
+            let work = trace::scope(batch[*index].trace.clone(), self.fan_out_one(entry));
+            let over = clock.sleep(deadlines.runs.since(clock.now()));
+            match select(pin!(work), pin!(over)).await {
+                Either::Left((Ok(()), _)) => done += 1,
+                Either::Left((Err(error), _)) => {
+                    tracing::warn!(%hub, error = chain(&error), "a broadcast failed and comes again");
+                    break;
+                }
+                Either::Right(_) => {
+                    tracing::warn!(%hub, "a broadcast was given up and comes again");
+                    break;
+                }
+            }
+        }
+        let outcome = |place| if place < done { Outcome::Done } else { Outcome::Retry };
+        let outcomes: Vec<_> =
+            indexes.into_iter().enumerate().map(|(place, index)| (index, outcome(place))).collect();
+        self.postpone(batch, &outcomes).await;
+        outcomes
+    }
+
+    async fn fan_out_one(&self, entry: FanOut) -> Result<(), PortError> {
+        let queue = &self.dispatcher.queue;
+        match fan_out(entry, &self.members, queue, self.fan_out_members).await? {
+            Some(rest) => queue.go_on(rest).await,
+            None => Ok(()),
+        }
     }
 
     /// Has failed entries of one user come again sooner than the queue by itself would. All of them: one

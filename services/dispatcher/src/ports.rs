@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionId};
-use contract_notifications_v1::{Notification, Replay, Sequence, Timestamp, UserId};
+use contract_notifications_v1::{FanOut, HubName, Notification, Replay, Sequence, Timestamp, UserId};
 use shared_ports::PortError;
 
 /// The Connections table, as the dispatcher uses it.
@@ -120,6 +120,37 @@ pub trait Push: Send + Sync {
 pub trait ReplayQueue: Send + Sync {
     /// Puts a replay entry behind all that is queued for its user.
     fn enqueue(&self, replay: Replay) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Some members of a hub.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MembersPage {
+    /// The users, in ascending order, none twice.
+    pub users: Vec<UserId>,
+    /// Whether there may be members after the last of them; never with no users at all.
+    pub more: bool,
+}
+
+/// The hubs' members, as the dispatcher uses them.
+pub trait HubMembers: Send + Sync {
+    /// Reads users who have joined a hub, in the order of their ids: those after `after`, at most `limit`,
+    /// which is at least 1.
+    fn page(
+        &self,
+        hub: &HubName,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<MembersPage, PortError>> + Send;
+}
+
+/// The notifications queue, as a fan-out uses it.
+pub trait BroadcastQueue: Send + Sync {
+    /// Queues notifications of different users. One queued with its id before is not queued again. When it
+    /// fails, some may have been queued.
+    fn send(&self, notifications: Vec<Notification>) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Queues what is left of a broadcast behind what is queued for its hub.
+    fn go_on(&self, rest: FanOut) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// An entry that can never succeed.

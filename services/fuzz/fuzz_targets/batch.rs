@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use arbitrary::Arbitrary;
-use contract_notifications_v1::{QueueEntry, Replay, Sequence, Timestamp, UserId};
-use dispatcher::core::batch::{Received, UserRun, group, read};
+use contract_notifications_v1::{FanOut, HubName, QueueEntry, Replay, Sequence, Timestamp, UserId};
+use dispatcher::core::batch::{Grouped, Read, Received, UserRun, group, read};
 use dispatcher::core::run::Entry;
 use fuzz::{AnyNotification, chain, require_bounded};
 use libfuzzer_sys::fuzz_target;
@@ -25,6 +25,8 @@ struct Input {
 enum Group {
     /// One of a few users, so that users have several entries.
     Known(u8),
+    /// One of a few hubs.
+    Hub(u8),
     Other(String),
 }
 
@@ -32,6 +34,7 @@ enum Group {
 enum Body {
     Notification { user: u8, notification: AnyNotification },
     Replay { user: u8, sequence: u128 },
+    FanOut { hub: u8, after: Option<u8>, notification: AnyNotification },
     Text(String),
 }
 
@@ -39,10 +42,15 @@ fn user(number: u8) -> UserId {
     UserId::new(format!("user-{}", number % 3)).expect("it is legal")
 }
 
+fn hub(number: u8) -> HubName {
+    HubName::new(format!("hub-{}", number % 3)).expect("it is legal")
+}
+
 impl Input {
     fn group(&self) -> String {
         match &self.group {
             Group::Known(number) => user(*number).as_str().to_owned(),
+            Group::Hub(number) => hub(*number).group(),
             Group::Other(text) => text.clone(),
         }
     }
@@ -56,6 +64,22 @@ impl Input {
                 QueueEntry::Replay(Replay { user_id: user(*number), sequence: Sequence::new(*sequence) })
                     .to_json()
             }
+            Body::FanOut { hub: number, after, notification } => {
+                let n = notification.build_for(user(0));
+                QueueEntry::FanOut(FanOut {
+                    hub: hub(*number),
+                    after: after.map(user),
+                    except: None,
+                    id: n.id,
+                    payload: n.payload,
+                    sent_at: n.sent_at,
+                    expires_at: n.expires_at,
+                    when_offline: n.when_offline,
+                    kind: n.kind,
+                    source: n.source,
+                })
+                .to_json()
+            }
             Body::Text(text) => text.clone(),
         }
     }
@@ -68,6 +92,7 @@ impl Input {
                 Group::Known(group),
                 Body::Notification { user: number, .. } | Body::Replay { user: number, .. },
             ) => group % 3 == number % 3,
+            (Group::Hub(group), Body::FanOut { hub: number, .. }) => group % 3 == number % 3,
             _ => false,
         }
     }
@@ -87,10 +112,11 @@ fuzz_target!(|inputs: Vec<Input>| {
             receive_count: input.receive_count,
         })
         .collect();
-    let (runs, poison) = group(&batch);
+    let Grouped { runs, hubs, poison } = group(&batch);
 
     let mut places: Vec<usize> = poison.iter().map(|(index, _)| *index).collect();
     places.extend(runs.iter().flat_map(|run| &run.indexes));
+    places.extend(hubs.iter().flat_map(|run| &run.indexes));
     places.sort_unstable();
     assert!(places.into_iter().eq(0..batch.len()), "every entry comes out once");
 
@@ -99,6 +125,13 @@ fuzz_target!(|inputs: Vec<Input>| {
     assert!(runs.is_sorted_by_key(|run| run.indexes[0]), "runs begin in the batch's order");
     for run in &runs {
         check(run, &batch);
+    }
+    for run in &hubs {
+        assert!(run.indexes.is_sorted(), "a hub's entries stay in order");
+        for (&index, fan_out) in run.indexes.iter().zip(&run.fan_outs) {
+            assert_eq!(batch[index].group, run.hub.group());
+            assert_eq!(fan_out.hub, run.hub);
+        }
     }
     for (index, reason) in &poison {
         assert!(!inputs[*index].is_sound(), "a sound entry is taken for poison: {reason}");
@@ -113,8 +146,8 @@ fn check(run: &UserRun, batch: &[Received<'_>]) {
     for (&index, entry) in run.indexes.iter().zip(&run.entries) {
         let received = &batch[index];
         assert_eq!(received.group, run.user.as_str(), "an entry is in its message group's run");
-        let (user, alone) = read(received).expect("what is in a run can be read");
-        assert_eq!((&user, &alone), (&run.user, entry), "neighbours don't matter");
+        let alone = read(received).expect("what is in a run can be read");
+        assert_eq!(alone, Read::ForUser(run.user.clone(), entry.clone()), "neighbours don't matter");
         if let Entry::Notification { item, redelivered } = entry {
             assert_eq!(item.sequence, received.sequence);
             assert_eq!(*redelivered, received.receive_count > 1);

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionId, FrameFormat};
-use contract_notifications_v1::{Replay, Sequence, UserId, Version1};
+use contract_notifications_v1::{HubName, Notification, Replay, Sequence, UserId, Version1};
 use shared_ports::PortError;
 use shared_retry::ThreadChance;
 
 use super::*;
 use crate::Settings;
-use crate::ports::{MailboxRow, Page, PageQuery, PushError, Pushed};
+use crate::ports::{MailboxRow, MembersPage, Page, PageQuery, PushError, Pushed};
 
 /// Every port: each user has one connection, named after the user.
 #[derive(Default)]
@@ -28,6 +28,7 @@ struct Ports {
     pushed: Mutex<Vec<(String, String)>>,
     traces: Mutex<BTreeMap<String, Option<Arc<str>>>>,
     buried: Mutex<Vec<(String, String)>>,
+    sent: Mutex<Vec<(String, String)>>,
     postponed: Mutex<Vec<(Vec<String>, Duration)>>,
 }
 
@@ -98,6 +99,40 @@ impl ReplayQueue for &Ports {
     }
 }
 
+/// Every hub has the members m1, m2 and m3.
+impl HubMembers for &Ports {
+    async fn page(
+        &self,
+        hub: &HubName,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<MembersPage, PortError> {
+        if self.failing.contains(&hub.as_str()) {
+            return Err(PortError::retryable("reading members", "down"));
+        }
+        let all = ["m1", "m2", "m3"].map(|name| UserId::new(name).unwrap());
+        let mut users: Vec<_> =
+            all.into_iter().filter(|user| after.is_none_or(|after| user > after)).collect();
+        let more = users.len() > limit;
+        users.truncate(limit);
+        Ok(MembersPage { users, more })
+    }
+}
+
+impl BroadcastQueue for &Ports {
+    async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
+        let sent = notifications.into_iter().map(|n| (n.user_id.to_string(), n.payload.get().to_owned()));
+        self.sent.lock().unwrap().extend(sent);
+        Ok(())
+    }
+
+    async fn go_on(&self, rest: FanOut) -> Result<(), PortError> {
+        let after = rest.after.unwrap().to_string();
+        self.sent.lock().unwrap().push((rest.hub.group(), after));
+        Ok(())
+    }
+}
+
 impl DeadLetters for &Ports {
     async fn bury(&self, letter: DeadLetter<'_>) -> Result<(), PortError> {
         if self.dead_letters_fail {
@@ -157,7 +192,13 @@ fn dispatch(ports: &Ports, entries: &[(&str, &str)], receive_count: u32) -> Vec<
         chance: ThreadChance,
         settings: Settings::default(),
     };
-    let dispatcher = BatchDispatcher { dispatcher, dead_letters: ports, redelivery: ports };
+    let dispatcher = BatchDispatcher {
+        dispatcher,
+        dead_letters: ports,
+        redelivery: ports,
+        members: ports,
+        fan_out_members: 2,
+    };
     // The time is over at once: what fails is not tried again within the batch.
     let over = Timestamp::from_millis(0);
     let mut future = pin!(dispatcher.dispatch_batch(&batch, Deadlines { retries: over, runs: over }));
@@ -238,4 +279,26 @@ fn a_push_belongs_to_the_trace_of_its_run() {
     let traces = ports.traces.into_inner().unwrap();
     assert_eq!(traces["traced"].as_deref(), Some("Root=1"));
     assert_eq!(traces["b"], None);
+}
+
+#[test]
+fn a_broadcast_becomes_a_notification_for_each_member_step_by_step() {
+    let ports = Ports { failing: vec!["down"], ..Ports::default() };
+    let outcomes = dispatch(
+        &ports,
+        &[
+            ("hub/x", r#"{"type":"fan-out","hub":"x","payload":1}"#),
+            ("hub/down", r#"{"type":"fan-out","hub":"down","payload":2}"#),
+            ("hub/x", r#"{"type":"fan-out","hub":"x","after":"m2","payload":3}"#),
+            ("hub/down", r#"{"type":"fan-out","hub":"down","payload":4}"#),
+            ("a", r#"{"userId":"a","message":5}"#),
+        ],
+        1,
+    );
+    assert_eq!(outcomes, [DONE, RETRY, DONE, RETRY, DONE]);
+    let sent = ports.sent.lock().unwrap();
+    let sent: Vec<_> = sent.iter().map(|(to, what)| (to.as_str(), what.as_str())).collect();
+    assert_eq!(sent, [("m1", "1"), ("m2", "1"), ("hub/x", "m2"), ("m3", "3")]);
+    // Both of the hub that failed come again together.
+    assert_eq!(ports.postponed.lock().unwrap()[0].0, ["1", "3"]);
 }
