@@ -4,7 +4,7 @@ use contract_notifications_v1::FanOut;
 use metrics::counter;
 use shared_ports::PortError;
 
-use crate::ports::{BroadcastQueue, HubMembers, MembersPage};
+use crate::ports::{HubMembers, MembersPage, Notifications};
 
 /// Most members served by one entry, unless told otherwise.
 pub const DEFAULT_MEMBERS: usize = 1_000;
@@ -26,7 +26,7 @@ pub const DEFAULT_MEMBERS: usize = 1_000;
 pub async fn fan_out(
     entry: FanOut,
     members: &impl HubMembers,
-    queue: &impl BroadcastQueue,
+    queue: &impl Notifications,
     limit: usize,
 ) -> Result<Option<FanOut>, PortError> {
     let MembersPage { users, more } = members.page(&entry.hub, entry.after.as_ref(), limit).await?;
@@ -76,13 +76,9 @@ mod tests {
     #[derive(Default)]
     struct Queue(Mutex<Vec<Notification>>);
 
-    impl BroadcastQueue for Queue {
+    impl Notifications for Queue {
         async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
             self.0.lock().unwrap().extend(notifications);
-            Ok(())
-        }
-
-        async fn go_on(&self, _: FanOut) -> Result<(), PortError> {
             Ok(())
         }
     }

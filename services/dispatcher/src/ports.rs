@@ -143,12 +143,15 @@ pub trait HubMembers: Send + Sync {
     ) -> impl Future<Output = Result<MembersPage, PortError>> + Send;
 }
 
-/// The notifications queue, as a fan-out uses it.
-pub trait BroadcastQueue: Send + Sync {
+/// The notifications queue, as it takes the notifications of a hub's members.
+pub trait Notifications: Send + Sync {
     /// Queues notifications of different users. One queued with its id before is not queued again. When it
     /// fails, some may have been queued.
     fn send(&self, notifications: Vec<Notification>) -> impl Future<Output = Result<(), PortError>> + Send;
+}
 
+/// The notifications queue, as it takes broadcasts.
+pub trait BroadcastQueue: Notifications {
     /// Queues what is left of a broadcast behind what is queued for its hub.
     fn go_on(&self, rest: FanOut) -> impl Future<Output = Result<(), PortError>> + Send;
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use contract_connections_v1::{ConnectionKey, FrameFormat};
+use contract_connections_v1::{Connection, ConnectionKey, FrameFormat};
 use contract_frames_v1::ClientFrame;
 use contract_notifications_v1::Sequence;
 use futures_util::future::select;
@@ -102,8 +102,7 @@ async fn connect(world: &Arc<World>, process: &Process, user: usize, plan: Devic
         text: Vec::new(),
     };
     let session = Frames { process: process.clone(), principal, id: row.connection_id.clone() };
-    let serve =
-        serve(Arc::clone(world), process.clone(), ConnectionKey::from(&row), attachment, tap, session);
+    let serve = serve(Arc::clone(world), process.clone(), row, attachment, tap, session);
     let slow_handshake = temper == Temper::Flighty && world.dice.hits(100);
     let handshake = if slow_handshake { world.dice.millis(500, 12_000) } else { world.dice.millis(0, 40) };
     tokio::spawn(async move {
@@ -119,7 +118,7 @@ async fn connect(world: &Arc<World>, process: &Process, user: usize, plan: Devic
 async fn serve(
     world: Arc<World>,
     process: Process,
-    key: ConnectionKey,
+    row: Connection,
     attachment: Attachment,
     tap: Tap,
     session: Frames,
@@ -129,9 +128,9 @@ async fn serve(
     let peer = Peer { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), user_agent: "device".into() };
     attachment.run(tap, Bytes::new(), peer, session).await;
     world.log(Some(user), What::Closed { connection });
-    process.store.connection_closed(&key);
+    process.store.connection_closed(&ConnectionKey::from(&row));
     // A row that stays behind is found gone by the next push.
-    let _ = process.edge.disconnect(&key).await;
+    let _ = process.edge.disconnect(&principal(row.user_id), &row.connection_id).await;
 }
 
 /// The client's side of a connection.

@@ -119,6 +119,16 @@ impl<P: ws_edge::ports::Connections> ws_edge::ports::Connections for Faulty<P> {
         let delete = || self.inner.delete(key);
         self.call(&key.user_id, "delete a connection", delete(), delete()).await
     }
+
+    async fn list(&self, user: &UserId) -> Result<Vec<Connection>, PortError> {
+        let list = || self.inner.list(user);
+        self.call(user, "list connections", list(), list()).await
+    }
+
+    async fn close(&self, key: &ConnectionKey) -> Result<(), PortError> {
+        let close = || self.inner.close(key);
+        self.call(&key.user_id, "close a connection", close(), close()).await
+    }
 }
 
 impl<P: dispatcher::ports::Mailbox> dispatcher::ports::Mailbox for Faulty<P> {

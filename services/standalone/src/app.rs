@@ -15,11 +15,12 @@ use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
 use crate::connections::{Registry, run_sweeper};
+use crate::hubs::{BroadcastSettings, Broadcasts, MemoryHubs, Outbox, PendingBroadcasts, run_broadcasts};
 use crate::identity::credentials::{Credentials, CredentialsError};
 use crate::identity::jwt::JwtIssueError;
 use crate::runtime::{Runtime, RuntimeConfig};
 use crate::server::{BindError, Server, TlsError};
-use crate::storage::{LastKey, OpenError, Store};
+use crate::storage::{LastKey, OpenError, Store, StoreError};
 use crate::workers::{WorkerSettings, run_dispatcher, run_replayer};
 
 /// How often the metrics put away what they hold in memory.
@@ -43,6 +44,9 @@ pub enum BuildError {
     /// The store.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// What an earlier process left in the store.
+    #[error("the store can't be read")]
+    Read(#[from] StoreError),
     /// The TLS certificate or key.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -63,6 +67,8 @@ pub struct App {
     inserted: mpsc::UnboundedReceiver<ConnectionKey>,
     store: SystemStore,
     dispatcher: Arc<SystemDispatcher>,
+    hubs: MemoryHubs,
+    broadcasts: (Broadcasts<SystemClock>, PendingBroadcasts),
     workers: WorkerSettings,
     metrics: Option<PrometheusHandle>,
 }
@@ -88,7 +94,10 @@ impl App {
             authorizer: config.authorizer(),
             issuer: config.tokens.issuer(),
         };
-        let runtime = Runtime::new(runtime_config, store.clone(), registry.clone(), credentials)?;
+        let hubs = MemoryHubs::new(config.hubs.members());
+        let broadcasts = Broadcasts::open(&store, BroadcastSettings::default())?;
+        let outbox = Outbox { store: store.clone(), broadcasts: broadcasts.0.clone() };
+        let runtime = Runtime::new(runtime_config, outbox, registry.clone(), hubs.clone(), credentials)?;
         let server =
             Server::bind(config.server(), tls, Arc::new(runtime), registry.clone(), metrics.clone())?;
         let dispatcher = Arc::new(Dispatcher {
@@ -103,7 +112,19 @@ impl App {
         let workers =
             WorkerSettings { run_budget: config.dispatcher.run_budget.0, ..WorkerSettings::default() };
         let address = server.local_addr().map_err(BuildError::Address)?;
-        Ok(Self { server, address, tls: secure, registry, inserted, store, dispatcher, workers, metrics })
+        Ok(Self {
+            server,
+            address,
+            tls: secure,
+            registry,
+            inserted,
+            store,
+            dispatcher,
+            hubs,
+            broadcasts,
+            workers,
+            metrics,
+        })
     }
 
     /// Where the server is reached from this machine.
@@ -113,13 +134,24 @@ impl App {
 
     /// Runs until `shutdown` is complete; then finishes what is in flight and closes the store.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        let Self { server, registry, inserted, store, dispatcher, workers, metrics, .. } = self;
+        let Self {
+            server, registry, inserted, store, dispatcher, hubs, broadcasts, workers, metrics, ..
+        } = self;
         let (stop, stopped) = watch::channel(());
         let replayer =
             Replayer::new(LastKey(store.clone()), store.clone(), SystemClock, ReplayerConfig::default());
         let background = [
             tokio::spawn(run_dispatcher(store.clone(), dispatcher, workers, until(&stopped))),
             tokio::spawn(run_replayer(inserted, Arc::new(replayer), SystemClock, workers, until(&stopped))),
+            tokio::spawn(run_broadcasts(
+                broadcasts.1,
+                broadcasts.0,
+                hubs,
+                store.clone(),
+                SystemClock,
+                ThreadChance,
+                until(&stopped),
+            )),
             tokio::spawn(run_sweeper(registry, SystemClock, until(&stopped))),
             tokio::spawn(keep_metrics(metrics, until(&stopped))),
         ];

@@ -3,6 +3,7 @@
 //! `default.toml` has every key with its default and says what it does; it is what a key is compared
 //! with, so that a wrong one is named together with the one that was meant.
 
+mod clients;
 mod error;
 mod sections;
 mod span;
@@ -12,6 +13,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use clients::{
+    HubsConfig, InvalidMembers, InvalidRate, Members, OptionalRate, Policy, SendingConfig, TooMany,
+};
 pub use error::{ConfigError, Origin};
 pub use sections::{
     ConnectionsConfig, DispatcherConfig, HandshakeConfig, LogConfig, LogFormat, ServerConfig, StoreConfig,
@@ -36,6 +40,10 @@ pub struct Config {
     pub tokens: TokensConfig,
     /// The limits of connections.
     pub connections: ConnectionsConfig,
+    /// What clients may send to each other.
+    pub sending: SendingConfig,
+    /// The hubs.
+    pub hubs: HubsConfig,
     /// The limits of runs.
     pub dispatcher: DispatcherConfig,
     /// The store.
@@ -99,6 +107,7 @@ impl Config {
         self.handshake.validate()?;
         self.tokens.validate()?;
         self.connections.validate()?;
+        self.hubs.validate()?;
         self.dispatcher.validate()?;
         self.store.validate()?;
         self.log.validate()

@@ -4,7 +4,7 @@ use auth_token::{
     Authorizer, AuthorizerConfig, Handshake, IssueError, IssuedToken, Issuer, IssuerConfig, Refusal, Subject,
 };
 use axum::http::request::Parts;
-use contract_connections_v1::ConnectionKey;
+use contract_connections_v1::{ConnectionId, ConnectionKey};
 use contract_frames_v1::ServerFrame;
 use contract_identity_v1::Principal;
 use contract_notifications_v1::{Sequence, Timestamp};
@@ -13,12 +13,14 @@ use shared_ports::{Clock, PortError, SystemClock};
 use ws_edge::{Admission, ConnectError, ConnectRequest, Edge, EdgeConfig, MessageRequest};
 
 use crate::connections::Registry;
+use crate::hubs::{MemoryHubs, Outbox};
 use crate::identity::accounts::{Account, AccountError, Accounts, LoginError, Password};
 use crate::identity::cipher::LocalCipher;
 use crate::identity::credentials::Credentials;
 use crate::identity::jwt::{JwtIssueError, JwtIssuer, JwtSubject};
 use crate::identity::sigv4::{self, RequestParts};
 use crate::identity::tokens::{DEFAULT_CAPACITY, MemoryTokens};
+use crate::rates::MemoryRates;
 use crate::server::{AddUserError, AuthError, DeadLetter, Login, NewUser, Services, Which};
 use crate::storage::{self, AcceptError, Accepted, Store, StoreError, Submission, Table};
 
@@ -27,7 +29,7 @@ const DEAD_LETTERS_AT_ONCE: usize = 500;
 
 /// What the runtime is made with.
 pub struct RuntimeConfig {
-    /// The edge's limits.
+    /// The edge's limits and policies.
     pub edge: EdgeConfig,
     /// How handshakes are decided.
     pub authorizer: AuthorizerConfig,
@@ -39,7 +41,7 @@ pub struct RuntimeConfig {
 pub struct Runtime {
     clock: SystemClock,
     store: Store<SystemClock>,
-    edge: Edge<Registry, Store<SystemClock>, SystemClock>,
+    edge: Edge<Registry, Store<SystemClock>, SystemClock, MemoryHubs, Outbox<SystemClock>, MemoryRates>,
     issuer: Issuer<LocalCipher, MemoryTokens<SystemClock>, SystemClock>,
     authorizer: Authorizer<LocalCipher, MemoryTokens<SystemClock>, SystemClock>,
     accounts: Accounts<Table<SystemClock>>,
@@ -54,10 +56,12 @@ impl Runtime {
     /// [`JwtIssueError`] when the stored signing key is none.
     pub fn new(
         config: RuntimeConfig,
-        store: Store<SystemClock>,
+        outbox: Outbox<SystemClock>,
         registry: Registry,
+        hubs: MemoryHubs,
         credentials: Credentials,
     ) -> Result<Self, JwtIssueError> {
+        let store = outbox.store.clone();
         let RuntimeConfig { edge, authorizer, issuer } = config;
         let clock = SystemClock;
         let tokens = MemoryTokens::new(DEFAULT_CAPACITY, clock);
@@ -65,7 +69,15 @@ impl Runtime {
         let jwt = JwtIssuer::new(&credentials.signing_seed, &issuer.issuer, &issuer.audience)?;
         Ok(Self {
             clock,
-            edge: Edge::new(registry, store.clone(), clock, edge),
+            edge: Edge {
+                connections: registry,
+                mailbox: store.clone(),
+                clock,
+                hubs,
+                outbox,
+                rates: MemoryRates::default(),
+                config: edge,
+            },
             issuer: Issuer::new(cipher(), tokens.clone(), clock, issuer),
             authorizer: Authorizer::new(cipher(), tokens, clock, authorizer),
             accounts: Accounts::new(store.table("users")),
@@ -140,9 +152,10 @@ impl Services for Runtime {
         self.edge.message(principal, request).await
     }
 
-    async fn disconnect(&self, key: &ConnectionKey) -> Result<(), PortError> {
-        self.store.connection_closed(key);
-        self.edge.disconnect(key).await
+    async fn disconnect(&self, principal: &Principal, connection_id: &ConnectionId) -> Result<(), PortError> {
+        let key = ConnectionKey { user_id: principal.user_id.clone(), connection_id: connection_id.clone() };
+        self.store.connection_closed(&key);
+        self.edge.disconnect(principal, connection_id).await
     }
 
     fn verify_user(&self, jwt: &str) -> Result<Subject, AuthError> {

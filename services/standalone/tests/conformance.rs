@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 #![allow(clippy::cast_precision_loss, reason = "measurements are printed in few digits")]
 
+#[path = "conformance/broadcasts.rs"]
+mod broadcasts;
 #[path = "conformance/dead_letters.rs"]
 mod dead_letters;
 #[path = "conformance/disk_full.rs"]
@@ -20,19 +22,21 @@ mod replays;
 mod support;
 
 use contract_connections_v1::{Connection, ConnectionId, ConnectionKey};
-use contract_notifications_v1::{Sequence, UserId};
+use contract_notifications_v1::{HubName, Sequence, UserId};
 use dispatcher::core::run::{Entry, Outcome};
-use dispatcher::ports::{Connections as _, Mailbox as _};
-use shared_conformance::fixture::{ConnectionRows, Deliveries, MailboxRows};
+use dispatcher::ports::{Connections as _, HubMembers as _, Mailbox as _};
+use shared_conformance::fixture::{ConnectionRows, Deliveries, HubRows, MailboxRows};
 use shared_conformance::{
-    ManualClock, acknowledgements, connections, edge_connections, mailbox, mailbox_keys, replay_queue,
-    replayer_queue, sequences, tokens,
+    ManualClock, acknowledgements, connections, edge_connections, hub_members, hubs, mailbox, mailbox_keys,
+    replay_queue, replayer_queue, sequences, tokens,
 };
 use shared_ports::Clock as _;
 use tidings::connections::{Limits, Registry};
+use tidings::hubs::MemoryHubs;
 use tidings::identity::cipher::LocalCipher;
 use tidings::identity::secrets::Key256;
 use tidings::identity::tokens::MemoryTokens;
+use tidings::rates::MemoryRates;
 use tidings::storage::Store;
 use tokio::sync::mpsc;
 
@@ -89,6 +93,39 @@ async fn the_connections_conform() {
     let registry = Registry::new(inserted, Limits::default());
     connections::all(&registry, &Registered(registry.clone()), "c").await;
     edge_connections::all(&registry, &Registered(registry.clone()), "c").await;
+}
+
+/// The hubs in memory.
+struct Joined(MemoryHubs);
+
+impl HubRows for Joined {
+    async fn join(&self, hub: &HubName, user: &UserId, connection: &str) {
+        ws_edge::ports::Hubs::join(&self.0, &[hubs::member(hub, user, connection)]).await.unwrap();
+    }
+
+    async fn users(&self, hub: &HubName) -> Vec<UserId> {
+        self.0.page(hub, None, usize::MAX).await.unwrap().users
+    }
+}
+
+#[tokio::test]
+async fn the_hubs_conform() {
+    let memory = MemoryHubs::default();
+    hubs::all(&memory, &Joined(memory.clone()), "h").await;
+    hub_members::all(&memory, &Joined(memory.clone()), "h").await;
+    hub_members::many(&memory, &Joined(memory.clone()), "h", 100).await;
+    hubs::rates(&MemoryRates::default(), "h", ManualClock::default().now()).await;
+}
+
+#[tokio::test]
+async fn a_member_by_decision_is_there_without_a_connection() {
+    let team = HubName::new("team").unwrap();
+    let al = UserId::new("al").unwrap();
+    let memory = MemoryHubs::new([(team.clone(), al.clone())]);
+    let row = hubs::member(&team, &al, "c");
+    ws_edge::ports::Hubs::join(&memory, std::slice::from_ref(&row)).await.unwrap();
+    ws_edge::ports::Hubs::leave(&memory, &[row]).await.unwrap();
+    assert_eq!(Joined(memory).users(&team).await, [al]);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use shared_retry::ThreadChance;
 
 use super::*;
 use crate::Settings;
-use crate::ports::{MailboxRow, MembersPage, Page, PageQuery, PushError, Pushed};
+use crate::ports::{MailboxRow, MembersPage, Notifications, Page, PageQuery, PushError, Pushed};
 
 /// Every port: each user has one connection, named after the user.
 #[derive(Default)]
@@ -119,13 +119,15 @@ impl HubMembers for &Ports {
     }
 }
 
-impl BroadcastQueue for &Ports {
+impl Notifications for &Ports {
     async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
         let sent = notifications.into_iter().map(|n| (n.user_id.to_string(), n.payload.get().to_owned()));
         self.sent.lock().unwrap().extend(sent);
         Ok(())
     }
+}
 
+impl BroadcastQueue for &Ports {
     async fn go_on(&self, rest: FanOut) -> Result<(), PortError> {
         let after = rest.after.unwrap().to_string();
         self.sent.lock().unwrap().push((rest.hub.group(), after));

@@ -20,7 +20,14 @@ pub async fn all<C: Connections, F: ConnectionRows>(connections: &C, fixture: &F
     let again = row("a", 3_000);
     connections.put(&again).await.unwrap();
     assert_eq!(fixture.rows(&user).await, [again, second.clone()]);
+    let mut listed = connections.list(&user).await.unwrap();
+    listed.sort_unstable_by(|a, b| a.connection_id.as_str().cmp(b.connection_id.as_str()));
+    assert_eq!(listed, fixture.rows(&user).await);
     connections.delete(&ConnectionKey::from(&first)).await.unwrap();
     connections.delete(&ConnectionKey::from(&first)).await.unwrap();
-    assert_eq!(fixture.rows(&user).await, [second]);
+    assert_eq!(fixture.rows(&user).await, [second.clone()]);
+    // Whether or not its socket is still there.
+    connections.close(&ConnectionKey::from(&second)).await.unwrap();
+    connections.close(&ConnectionKey::from(&second)).await.unwrap();
+    assert_eq!(fixture.rows(&user).await, []);
 }

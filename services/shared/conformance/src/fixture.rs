@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use contract_connections_v1::{Connection, ConnectionId};
-use contract_notifications_v1::{Sequence, UserId};
+use contract_notifications_v1::{HubName, Sequence, UserId};
 
 /// A mailbox, as the dispatcher fills it.
 pub trait MailboxRows {
@@ -27,6 +27,15 @@ pub trait ConnectionRows {
 
     /// The rows of a user, as the dispatcher sees them, by connection id.
     fn rows(&self, user: &UserId) -> impl Future<Output = Vec<Connection>>;
+}
+
+/// The hubs' table, from its other side.
+pub trait HubRows {
+    /// Has a connection of a user join a hub, as the edge does.
+    fn join(&self, hub: &HubName, user: &UserId, connection: &str) -> impl Future<Output = ()>;
+
+    /// The users in a hub, ascending, as the dispatcher sees them.
+    fn users(&self, hub: &HubName) -> impl Future<Output = Vec<UserId>>;
 }
 
 /// The receiving end of the notifications queue.

@@ -18,6 +18,10 @@ mod disk;
 pub mod edge_connections;
 pub mod fixture;
 #[cfg(feature = "dispatcher")]
+pub mod hub_members;
+#[cfg(feature = "ws-edge")]
+pub mod hubs;
+#[cfg(feature = "dispatcher")]
 pub mod mailbox;
 #[cfg(feature = "replayer")]
 pub mod mailbox_keys;

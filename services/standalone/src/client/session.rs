@@ -197,10 +197,16 @@ impl<C: Credentials> Driver<C> {
             Ok(ServerFrame::Notifications { items }) => {
                 queue.extend(items.into_iter().map(|delivery| self.delivery(delivery)));
             }
-            Ok(ServerFrame::Error { code, message, request_id }) => {
+            Ok(ServerFrame::Error { code, message, request_id, .. }) => {
                 queue.push_back(Item::Event(Event::Refused { code, message, request_id }));
             }
-            Ok(ServerFrame::Pong | ServerFrame::AckOk { .. }) => {}
+            Ok(
+                ServerFrame::Pong { .. }
+                | ServerFrame::AckOk { .. }
+                | ServerFrame::Sent { .. }
+                | ServerFrame::History { .. }
+                | ServerFrame::Whoami(_),
+            ) => {}
             // A newer gateway may say more than this version understands.
             Err(error) => tracing::debug!(%error, "frame passed over"),
         }

@@ -10,9 +10,11 @@ use contract_frames_v1::MAX_MESSAGE_BYTES;
 use dispatcher::core::run;
 use serde::Deserialize;
 use shared_telemetry::Format;
-use ws_edge::EdgeConfig;
+use ws_edge::{ConnectionLimit, EdgeConfig};
 
-use super::{Config, ConfigError, OptionalSpan, Span};
+use super::{
+    Config, ConfigError, HubsConfig, OptionalRate, OptionalSpan, Policy, SendingConfig, Span, TooMany,
+};
 use crate::connections::Limits;
 use crate::server::{Settings, TlsFiles};
 use crate::storage::{Durability, StorageSettings};
@@ -67,6 +69,8 @@ pub struct ConnectionsConfig {
     pub buffer_bytes: usize,
     pub write_timeout: Span,
     pub connects_per_second: u32,
+    pub max_per_user: usize,
+    pub too_many: TooMany,
 }
 
 /// The limits of runs.
@@ -138,7 +142,7 @@ fn optional_at_least(key: &'static str, value: OptionalSpan, least: Duration) ->
     value.0.map_or(Ok(()), |value| at_least(key, value, least))
 }
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 impl ServerConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
@@ -316,9 +320,21 @@ impl Config {
         AuthorizerConfig { methods, ..AuthorizerConfig::new(&self.tokens.issuer, &self.tokens.audience) }
     }
 
-    /// The edge's limits.
+    /// The edge's limits and policies.
     pub fn edge(&self) -> EdgeConfig {
-        EdgeConfig { max_message_bytes: self.connections.limits().max_message_bytes, ..EdgeConfig::default() }
+        let ConnectionsConfig { max_per_user, too_many, close_when_expired, .. } = self.connections;
+        let limit = ConnectionLimit { most: max_per_user, excess: too_many.into() };
+        EdgeConfig {
+            max_message_bytes: self.connections.limits().max_message_bytes,
+            sending: self.sending.policy(),
+            everyone: self.hubs.everyone(),
+            presence: self.hubs.presence,
+            connection_rate: self.sending.rate_per_connection.0,
+            user_rate: self.sending.rate_per_user.0,
+            max_connections: (max_per_user > 0).then_some(limit),
+            close_when_expired,
+            ..EdgeConfig::default()
+        }
     }
 }
 
@@ -364,7 +380,15 @@ impl Default for Config {
                 buffer_bytes,
                 write_timeout: Span(write_timeout),
                 connects_per_second: 0,
+                max_per_user: 0,
+                too_many: TooMany::RefuseNewest,
             },
+            sending: SendingConfig {
+                policy: Policy::Off,
+                rate_per_connection: OptionalRate(None),
+                rate_per_user: OptionalRate(None),
+            },
+            hubs: HubsConfig { everyone: String::new(), presence: false, members: Vec::new() },
             dispatcher: DispatcherConfig {
                 inline_drain,
                 replay_drain,

@@ -47,11 +47,22 @@ pub(super) fn merge_environment(
         let value = match find(defaults, &path) {
             Some(Value::Boolean(_)) => text.parse().map(Value::Boolean).ok(),
             Some(Value::Integer(_)) => text.parse().map(Value::Integer).ok(),
+            Some(Value::Array(_)) => Some(list(&text)),
             _ => None,
         };
         set(defaults, origin, &path, value.unwrap_or(Value::String(text)))?;
     }
     Ok(())
+}
+
+/// A list as the environment has it: as the file would, or texts with commas between.
+fn list(text: &str) -> Value {
+    let as_in_the_file = format!("list = {text}").parse::<Table>().ok();
+    if let Some(Value::Array(items)) = as_in_the_file.and_then(|mut table| table.remove("list")) {
+        return Value::Array(items);
+    }
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
 }
 
 fn find<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
@@ -74,6 +85,7 @@ fn set(table: &mut Table, origin: Origin, path: &[&str], value: Value) -> Result
         let expected = match known {
             Value::Boolean(_) => "true or false",
             Value::Integer(_) => "a whole number",
+            Value::Array(_) => "a list of texts in brackets",
             _ => "text in quotation marks",
         };
         return Err(wrong_type(origin, path.join("."), &value, expected));

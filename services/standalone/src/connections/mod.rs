@@ -197,4 +197,15 @@ impl ws_edge::ports::Connections for Registry {
         }
         Ok(())
     }
+
+    async fn list(&self, user: &UserId) -> Result<Vec<Connection>, PortError> {
+        Ok(self.0.table.of(user))
+    }
+
+    async fn close(&self, key: &ConnectionKey) -> Result<(), PortError> {
+        if let Some(entry) = self.0.table.get(&key.user_id, &key.connection_id) {
+            self.retire(&entry, End::Close(CloseCode::Policy, "the gateway closed the connection"));
+        }
+        Ok(())
+    }
 }

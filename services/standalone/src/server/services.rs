@@ -4,7 +4,7 @@ use std::future::Future;
 
 use auth_token::{Handshake, IssuedToken, Refusal, Subject};
 use axum::http::request::Parts;
-use contract_connections_v1::ConnectionKey;
+use contract_connections_v1::ConnectionId;
 use contract_frames_v1::ServerFrame;
 use contract_identity_v1::Principal;
 use contract_notifications_v1::{Notification, NotificationId, Timestamp, UserId};
@@ -126,7 +126,11 @@ pub trait Services: Send + Sync + 'static {
     ) -> impl Future<Output = Option<ServerFrame>> + Send;
 
     /// Forgets a connection that closed.
-    fn disconnect(&self, key: &ConnectionKey) -> impl Future<Output = Result<(), PortError>> + Send;
+    fn disconnect(
+        &self,
+        principal: &Principal,
+        connection_id: &ConnectionId,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// Who a user's JSON Web Token proves to be.
     fn verify_user(&self, jwt: &str) -> Result<Subject, AuthError>;

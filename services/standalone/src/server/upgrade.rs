@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use contract_connections_v1::{ConnectionId, ConnectionKey};
+use contract_connections_v1::ConnectionId;
 use contract_identity_v1::Principal;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -74,14 +74,17 @@ async fn upgrade<S: Services>(app: Arc<App<S>>, mut request: Request) -> Result<
     let Admission { row, subprotocol } =
         app.services.connect(&principal, connect).await.map_err(|error| match error {
             ConnectError::Refused(refusal) => Problem::bad_request(refusal.to_string()),
+            ConnectError::TooMany { .. } => {
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", error.to_string())
+            }
             ConnectError::Unavailable(error) => Problem::internal("storing a connection", &error),
         })?;
     let remote = request.extensions().get::<Remote>().copied().unwrap_or_default();
     let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
     let peer = Peer { ip: remote.0, user_agent: user_agent.unwrap_or_default().chars().take(256).collect() };
     if let Some(attachment) = app.registry.attach(&row.connection_id) {
-        let key = ConnectionKey::from(&row);
-        tokio::spawn(serve(app, Box::new(principal), key, attachment, peer, on_upgrade));
+        let id = row.connection_id.clone();
+        tokio::spawn(serve(app, Arc::new(principal), id, attachment, peer, on_upgrade));
     }
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();
@@ -108,8 +111,8 @@ pub(super) fn handshake(uri: &Uri, headers: &HeaderMap) -> Result<Handshake, Pro
 /// Waits for the socket, runs it, and forgets the connection.
 async fn serve<S: Services>(
     app: Arc<App<S>>,
-    principal: Box<Principal>,
-    key: ConnectionKey,
+    principal: Arc<Principal>,
+    id: ConnectionId,
     attachment: Attachment,
     peer: Peer,
     on_upgrade: OnUpgrade,
@@ -118,21 +121,21 @@ async fn serve<S: Services>(
     let Ok(Ok(parts)) = upgraded else {
         // The client went away before it was answered.
         drop(attachment);
-        return forget(&*app.services, &key).await;
+        return forget(&*app.services, &principal, &id).await;
     };
-    let session = Frames { app: app.clone(), principal: principal.into(), id: key.connection_id.clone() };
+    let session = Frames { app: app.clone(), principal: principal.clone(), id: id.clone() };
     let socket = attachment.run(parts.io.into_inner(), parts.read_buf, peer, session);
     // A task of its own: this one is as large as the handshake it waited for.
     tokio::spawn(async move {
         socket.await;
-        forget(&*app.services, &key).await;
+        forget(&*app.services, &principal, &id).await;
     });
 }
 
-async fn forget(services: &impl Services, key: &ConnectionKey) {
-    if let Err(error) = services.disconnect(key).await {
+async fn forget(services: &impl Services, principal: &Principal, id: &ConnectionId) {
+    if let Err(error) = services.disconnect(principal, id).await {
         let error = shared_telemetry::chain(&error);
-        tracing::warn!(connection = %key.connection_id, error, "a closed connection could not be forgotten");
+        tracing::warn!(connection = %id, error, "a closed connection could not be forgotten");
     }
 }
 

@@ -59,7 +59,7 @@ async fn client(socket: DuplexStream) -> WebSocketStream<DuplexStream> {
 }
 
 async fn rows(registry: &Registry, user: &str) -> Vec<Connection> {
-    registry.list(&UserId::new(user).unwrap()).await.unwrap()
+    dispatcher::ports::Connections::list(registry, &UserId::new(user).unwrap()).await.unwrap()
 }
 
 async fn push(registry: &Registry, user: &str, id: &str, frames: Vec<Bytes>) -> dispatcher::ports::Pushed {

@@ -106,9 +106,10 @@ impl Services for World {
         self.edge.message(principal, request).await
     }
 
-    async fn disconnect(&self, key: &ConnectionKey) -> Result<(), PortError> {
-        self.disconnected.lock().unwrap().push(key.clone());
-        self.edge.disconnect(key).await
+    async fn disconnect(&self, principal: &Principal, id: &ConnectionId) -> Result<(), PortError> {
+        let key = ConnectionKey { user_id: principal.user_id.clone(), connection_id: id.clone() };
+        self.disconnected.lock().unwrap().push(key);
+        self.edge.disconnect(principal, id).await
     }
 
     fn verify_user(&self, jwt: &str) -> Result<Subject, AuthError> {

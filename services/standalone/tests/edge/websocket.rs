@@ -33,7 +33,7 @@ async fn close_code(client: &mut Client) -> CloseCode {
 async fn refusal(client: &mut Client, message: Message) -> (ErrorCode, String) {
     client.send(message).await.unwrap();
     match frame(client).await {
-        ServerFrame::Error { code, message, request_id } => {
+        ServerFrame::Error { code, message, request_id, .. } => {
             assert!(!request_id.is_empty());
             (code, message)
         }
@@ -56,7 +56,7 @@ async fn a_push_arrives_and_an_ack_is_answered() {
     assert_eq!(frame(&mut client).await, ServerFrame::AckOk { acknowledged: 1 });
     assert_eq!(server.world.acknowledged.0.lock().unwrap().len(), 1);
     client.send(Message::text(r#"{"action":"ping"}"#)).await.unwrap();
-    assert_eq!(frame(&mut client).await, ServerFrame::Pong);
+    assert_eq!(frame(&mut client).await, ServerFrame::Pong { message: None });
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn a_binary_frame_is_answered_and_the_connection_stays() {
     assert_eq!(code, ErrorCode::BadRequest);
     assert!(message.contains("text frames"), "{message}");
     client.send(Message::text(r#"{"action":"ping"}"#)).await.unwrap();
-    assert_eq!(frame(&mut client).await, ServerFrame::Pong);
+    assert_eq!(frame(&mut client).await, ServerFrame::Pong { message: None });
 }
 
 #[tokio::test]

@@ -1,0 +1,88 @@
+//! The members of the hubs, in memory.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use contract_connections_v1::{HubMember, MemberKey};
+use contract_notifications_v1::{HubName, UserId};
+use dispatcher::ports::{HubMembers, MembersPage};
+use shared_ports::PortError;
+use ws_edge::ports::Hubs;
+
+/// The members of all hubs. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryHubs(Arc<Mutex<HashMap<HubName, BTreeSet<MemberKey>>>>);
+
+impl MemoryHubs {
+    /// Hubs with these members by decision, connected or not.
+    pub fn new(members: impl IntoIterator<Item = (HubName, UserId)>) -> Self {
+        let mut hubs: HashMap<HubName, BTreeSet<MemberKey>> = HashMap::new();
+        for (hub, user_id) in members {
+            hubs.entry(hub).or_default().insert(MemberKey { user_id, connection_id: None });
+        }
+        Self(Arc::new(Mutex::new(hubs)))
+    }
+
+    /// A lock whose holder panicked still guards whole sets.
+    fn lock(&self) -> MutexGuard<'_, HashMap<HubName, BTreeSet<MemberKey>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The place in a hub from which on a user's rows stand.
+fn from(user: &UserId) -> Bound<MemberKey> {
+    Bound::Included(MemberKey { user_id: user.clone(), connection_id: None })
+}
+
+impl Hubs for MemoryHubs {
+    async fn join(&self, members: &[HubMember]) -> Result<(), PortError> {
+        let mut hubs = self.lock();
+        for HubMember { hub, member, .. } in members {
+            hubs.entry(hub.clone()).or_default().insert(member.clone());
+        }
+        Ok(())
+    }
+
+    async fn leave(&self, members: &[HubMember]) -> Result<(), PortError> {
+        let mut hubs = self.lock();
+        for HubMember { hub, member, .. } in members {
+            let Some(set) = hubs.get_mut(hub) else { continue };
+            set.remove(member);
+            if set.is_empty() {
+                hubs.remove(hub);
+            }
+        }
+        Ok(())
+    }
+
+    async fn has(&self, hub: &HubName, user: &UserId) -> Result<bool, PortError> {
+        let hubs = self.lock();
+        let first = hubs.get(hub).and_then(|set| set.range((from(user), Bound::Unbounded)).next());
+        Ok(first.is_some_and(|member| member.user_id == *user))
+    }
+}
+
+impl HubMembers for MemoryHubs {
+    async fn page(
+        &self,
+        hub: &HubName,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<MembersPage, PortError> {
+        let hubs = self.lock();
+        let Some(set) = hubs.get(hub) else { return Ok(MembersPage::default()) };
+        let start = after.map_or(Bound::Unbounded, from);
+        let mut users: Vec<UserId> = Vec::new();
+        for MemberKey { user_id, .. } in set.range((start, Bound::Unbounded)) {
+            if after == Some(user_id) || users.last() == Some(user_id) {
+                continue;
+            }
+            if users.len() == limit {
+                return Ok(MembersPage { users, more: true });
+            }
+            users.push(user_id.clone());
+        }
+        Ok(MembersPage { users, more: false })
+    }
+}
