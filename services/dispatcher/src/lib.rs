@@ -6,10 +6,12 @@
 
 mod batch;
 pub mod core;
+mod history;
 pub mod ports;
 mod service;
 mod telemetry;
 
 pub use batch::{BatchDispatcher, Deadlines, Delivery};
+pub use history::{Happened, Observer};
 pub use service::{Dispatcher, Settings};
-pub use telemetry::describe_metrics;
+pub use telemetry::{count_history_failed, describe_metrics};
