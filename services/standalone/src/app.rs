@@ -12,9 +12,11 @@ use replayer::{Replayer, ReplayerConfig};
 use shared_ports::SystemClock;
 use shared_retry::ThreadChance;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::connections::{Registry, run_sweeper};
+use crate::history::{self, StoredHistory};
 use crate::identity::credentials::{Credentials, CredentialsError};
 use crate::identity::jwt::JwtIssueError;
 use crate::runtime::{Runtime, RuntimeConfig};
@@ -26,7 +28,16 @@ use crate::workers::{WorkerSettings, run_dispatcher, run_replayer};
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 type SystemStore = Store<SystemClock>;
-type SystemDispatcher = Dispatcher<Registry, SystemStore, Registry, SystemStore, SystemClock>;
+type SystemHistory = StoredHistory<SystemClock>;
+type SystemDispatcher = Dispatcher<
+    Registry,
+    SystemStore,
+    Registry,
+    SystemStore,
+    SystemClock,
+    ThreadChance,
+    Option<SystemHistory>,
+>;
 
 /// The store's folder in the data directory.
 pub(crate) const STORE: &str = "store";
@@ -64,6 +75,8 @@ pub struct App {
     store: SystemStore,
     dispatcher: Arc<SystemDispatcher>,
     workers: WorkerSettings,
+    /// The history and what writes it, if there is to be one.
+    history: Option<(SystemHistory, history::Writer<SystemClock>)>,
     metrics: Option<PrometheusHandle>,
 }
 
@@ -88,7 +101,10 @@ impl App {
             authorizer: config.authorizer(),
             issuer: config.tokens.issuer(),
         };
-        let runtime = Runtime::new(runtime_config, store.clone(), registry.clone(), credentials)?;
+        let history = config.history.policy().map(|policy| StoredHistory::new(&store, policy, clock));
+        let kept = history.as_ref().map(|(history, _)| history.clone());
+        let runtime =
+            Runtime::new(runtime_config, store.clone(), registry.clone(), kept.clone(), credentials)?;
         let server =
             Server::bind(config.server(), tls, Arc::new(runtime), registry.clone(), metrics.clone())?;
         let dispatcher = Arc::new(Dispatcher {
@@ -99,11 +115,23 @@ impl App {
             clock,
             chance: ThreadChance,
             settings: config.dispatcher.settings(),
+            history: kept,
         });
         let workers =
             WorkerSettings { run_budget: config.dispatcher.run_budget.0, ..WorkerSettings::default() };
         let address = server.local_addr().map_err(BuildError::Address)?;
-        Ok(Self { server, address, tls: secure, registry, inserted, store, dispatcher, workers, metrics })
+        Ok(Self {
+            server,
+            address,
+            tls: secure,
+            registry,
+            inserted,
+            store,
+            dispatcher,
+            workers,
+            history,
+            metrics,
+        })
     }
 
     /// Where the server is reached from this machine.
@@ -113,7 +141,7 @@ impl App {
 
     /// Runs until `shutdown` is complete; then finishes what is in flight and closes the store.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        let Self { server, registry, inserted, store, dispatcher, workers, metrics, .. } = self;
+        let Self { server, registry, inserted, store, dispatcher, workers, history, metrics, .. } = self;
         let (stop, stopped) = watch::channel(());
         let replayer =
             Replayer::new(LastKey(store.clone()), store.clone(), SystemClock, ReplayerConfig::default());
@@ -123,16 +151,32 @@ impl App {
             tokio::spawn(run_sweeper(registry, SystemClock, until(&stopped))),
             tokio::spawn(keep_metrics(metrics, until(&stopped))),
         ];
+        let (stop_history, history_stopped) = watch::channel(());
+        let history = history.map(|(kept, writer)| {
+            [
+                tokio::spawn(history::run_sweeper(kept, until(&stopped))),
+                tokio::spawn(writer.run(until(&history_stopped))),
+            ]
+        });
         // Runs in flight need the sockets, and clients need answers: first the doors close, then the rest.
         server.run(shutdown).await;
         drop(stop);
-        for task in background {
-            if task.await.is_err() {
-                tracing::error!("a background task panicked");
-            }
+        wait_for(background).await;
+        // What the last runs record is written too.
+        drop(stop_history);
+        if let Some(history) = history {
+            wait_for(history).await;
         }
         if tokio::task::spawn_blocking(move || store.close()).await.is_err() {
             tracing::error!("the store panicked while it was closed");
+        }
+    }
+}
+
+async fn wait_for(tasks: impl IntoIterator<Item = JoinHandle<()>>) {
+    for task in tasks {
+        if task.await.is_err() {
+            tracing::error!("a background task panicked");
         }
     }
 }

@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 pub use error::{ConfigError, Origin};
 pub use sections::{
-    ConnectionsConfig, DispatcherConfig, HandshakeConfig, LogConfig, LogFormat, ServerConfig, StoreConfig,
-    TokensConfig,
+    ConnectionsConfig, DispatcherConfig, HandshakeConfig, HistoryConfig, LogConfig, LogFormat, ServerConfig,
+    StoreConfig, TokensConfig,
 };
 pub use span::{InvalidSpan, OptionalSpan, Span};
 
@@ -40,6 +40,8 @@ pub struct Config {
     pub dispatcher: DispatcherConfig,
     /// The store.
     pub store: StoreConfig,
+    /// The history.
+    pub history: HistoryConfig,
     /// Logs.
     pub log: LogConfig,
 }
@@ -101,6 +103,7 @@ impl Config {
         self.connections.validate()?;
         self.dispatcher.validate()?;
         self.store.validate()?;
+        self.history.validate()?;
         self.log.validate()
     }
 }

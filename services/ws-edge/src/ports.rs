@@ -1,10 +1,14 @@
 //! What the edge needs of the world. Adapters give it: DynamoDB on AWS, embedded storage in one process.
 
+mod history;
+
 use std::future::Future;
 
 use contract_connections_v1::{Connection, ConnectionKey};
 use contract_notifications_v1::{Sequence, UserId};
 use shared_ports::PortError;
+
+pub use history::{History, HistoryPage, NoHistory};
 
 /// The Connections table, as the edge uses it.
 pub trait Connections: Send + Sync {
