@@ -2,14 +2,14 @@
 """Deploys the functions to an AWS endpoint for tests, as contracts/deployment/v1/deployment.json says.
 
     deploy.py --prefix NAME --archives FOLDER [--without FUNCTION:ACTION]... [--visibility SECONDS]
-              [--through URL] [--without-sources]
+              [--through URL] [--without-sources] [--history]
 
 FOLDER has an archive for each function (scripts/build-lambdas). The endpoint is AWS_ENDPOINT_URL. --without
 leaves an action out of a function's role, to show that the role is what lets the function work. Prints where
 everything is, as JSON. What is deployed for real is the Pulumi program's; this makes the same for a test in a
 second or two. --visibility shortens the time after which the batch of a function that died comes again. --through
 has the functions reach the endpoint by another address, and --without-sources leaves the event sources out, for
-who looks at their calls one by one. Needs botocore, which the emulator's own environment has.
+who looks at their calls one by one. --history has a history kept. Needs botocore, which the emulator's own environment has.
 """
 
 import argparse
@@ -21,6 +21,8 @@ import botocore.session
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CONTRACT = json.loads((ROOT / "contracts/deployment/v1/deployment.json").read_text())
+# What a deployment may do without.
+OPTIONAL = {v["resource"] for f in CONTRACT["functions"] for v in f["variables"] if v["resource"] and v["default"] == ""}
 ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -38,10 +40,12 @@ def arn(service, resource):
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
-def make_tables(prefix):
+def make_tables(prefix, history):
     """The tables, as {name: (table's name, stream's ARN)}."""
     dynamodb, tables = client("dynamodb"), {}
     for table in CONTRACT["tables"]:
+        if table["optional"] and not history:
+            continue
         keys = [(table["partitionKey"], "HASH")] + [(key, "RANGE") for key in [table["sortKey"]] if key]
         name = f"{prefix}-{table['name']}"
         stream = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": table["stream"]}}
@@ -102,13 +106,15 @@ def statements(function, resources, without):
     for permission in function["permissions"]:
         actions = [a for a in permission["actions"] if f"{function['name']}:{a}" not in without]
         actions += [BATCHES[action] for action in actions if action in BATCHES]
-        if actions:
+        left_out = permission["resource"] in OPTIONAL and permission["resource"] not in resources
+        if actions and not left_out:
             allowed.append({"Effect": "Allow", "Action": actions, "Resource": resources[permission["resource"]]})
     return allowed
 
 
 def make_function(prefix, function, role, archive, names, through):
-    variables = {v["name"]: names[v["resource"]] for v in function["variables"] if v["resource"]}
+    named = [v for v in function["variables"] if v["resource"] and (v["resource"] in names or v["resource"] not in OPTIONAL)]
+    variables = {v["name"]: names[v["resource"]] for v in named}
     variables["AWS_ENDPOINT_URL"] = through
     variables |= {name: value for name, value in os.environ.items()
                   if name.startswith("TIDINGS_") and name in [v["name"] for v in function["variables"]]}
@@ -191,7 +197,19 @@ SEND = (
 )
 
 
-def make_producer_api(prefix, queue_name, queue_arn):
+def make_history_door(gateway, api, root, function_arn):
+    parent, door = root, CONTRACT["historyDoor"]
+    for part in door["path"].removeprefix("/").split("/"):
+        parent = gateway.create_resource(restApiId=api, parentId=parent, pathPart=part)["id"]
+    get = {"restApiId": api, "resourceId": parent, "httpMethod": door["method"]}
+    gateway.put_method(**get, authorizationType="AWS_IAM")
+    gateway.put_integration(
+        **get, type="AWS_PROXY", integrationHttpMethod="POST", uri=invocation_uri(function_arn)
+    )
+
+
+def make_producer_api(prefix, queue_name, queue_arn, reader):
+    """The URLs of the producers' door and of the history's, which is there if a function reads it."""
     gateway = client("apigateway")
     api = gateway.create_rest_api(name=f"{prefix}-producers")["id"]
     root = next(item["id"] for item in gateway.get_resources(restApiId=api)["items"] if item["path"] == "/")
@@ -231,12 +249,15 @@ def make_producer_api(prefix, queue_name, queue_arn):
         gateway.put_integration_response(
             **post, statusCode=status, responseTemplates={"application/json": "{}"}, **selected
         )
+    if reader:
+        make_history_door(gateway, api, root, reader)
     gateway.create_deployment(restApiId=api, stageName=STAGE)
-    return f"{ENDPOINT}/restapis/{api}/{STAGE}/_user_request_{door['path']}"
+    base = f"{ENDPOINT}/restapis/{api}/{STAGE}/_user_request_"
+    return base + door["path"], f"{base}/history" if reader else None
 
 
-def deploy(prefix, archives, without, visibility, through, sources):
-    tables = make_tables(prefix)
+def deploy(prefix, archives, without, visibility, through, sources, history):
+    tables = make_tables(prefix, history)
     queue, dead_letters = make_queues(prefix, visibility)
     queue_arn = arn("sqs", f"{prefix}-notifications.fifo")
     key = client("kms").create_key()["KeyMetadata"]
@@ -257,6 +278,8 @@ def deploy(prefix, archives, without, visibility, through, sources):
         "tokenKey": key["Arn"],
         "connections": arn("execute-api", f"{api}/{STAGE}/POST/@connections/*"),
     }
+    if history:
+        resources["historyTable"] = arn("dynamodb", f"table/{tables['history'][0]}")
     names = {
         "connectionsTable": tables["connections"][0],
         "mailboxTable": tables["mailbox"][0],
@@ -266,6 +289,8 @@ def deploy(prefix, archives, without, visibility, through, sources):
         "connections": f"{through}/{path}",
         "tokenKey": key["KeyId"],
     }
+    if history:
+        names["historyTable"] = tables["history"][0]
     functions, environments = {}, {}
     for function in CONTRACT["functions"]:
         name = function["name"]
@@ -275,12 +300,14 @@ def deploy(prefix, archives, without, visibility, through, sources):
     if sources:
         connect_sources(prefix, stream, queue_arn, resources["replayFailureQueue"])
     complete_websocket_api(api, functions)
-    producers = make_producer_api(prefix, f"{prefix}-notifications.fifo", queue_arn)
+    reader = functions["ws-edge"] if history else None
+    producers, histories = make_producer_api(prefix, f"{prefix}-notifications.fifo", queue_arn, reader)
     return {
         "endpoint": ENDPOINT,
         "region": REGION,
         "webSocketUrl": f"{ENDPOINT}/{path}".replace("http", "ws", 1),
         "producerUrl": producers,
+        "historyUrl": histories,
         "functions": functions,
         "tables": {name: table for name, (table, _) in tables.items()},
         "queueUrl": queue,
@@ -297,6 +324,7 @@ def main():
     parser.add_argument("--visibility", type=int)
     parser.add_argument("--through", default=ENDPOINT)
     parser.add_argument("--without-sources", action="store_false", dest="sources")
+    parser.add_argument("--history", action="store_true")
     outputs = deploy(**vars(parser.parse_args()))
     print(json.dumps(outputs, indent=2))
 

@@ -2,11 +2,14 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use contract_notifications_v1::{FanOut, Timestamp};
+use contract_history_v1::MessageRow;
+use contract_notifications_v1::{FanOut, Timestamp, UserId};
 use futures_util::future::{Either, join_all, join3, select};
 use metrics::counter;
 use shared_ports::{Clock, PortError, trace};
+use shared_retry::ThreadChance;
 use shared_telemetry::{chain, user_hash};
 
 use crate::Dispatcher;
@@ -15,8 +18,11 @@ use crate::core::run::Outcome;
 use crate::core::visibility::after_failure;
 use crate::fan_out::fan_out;
 use crate::ports::{
-    BroadcastQueue, Connections, DeadLetter, DeadLetters, HubMembers, Mailbox, Push, Redelivery, ReplayQueue,
+    BroadcastQueue, Connections, DeadLetter, DeadLetters, History, HubMembers, Mailbox, NoHistory, Push,
+    Redelivery, ReplayQueue,
 };
+use crate::service::Dispatched;
+use crate::telemetry::count_history_failed;
 
 /// An entry of a batch, and how the queue is told of it.
 #[derive(Debug, Clone)]
@@ -39,26 +45,35 @@ pub struct Deadlines {
     /// When runs that are not over are given up: their entries fail, and may be delivered again. So a call
     /// that hangs costs its own user's entries and not the whole batch.
     pub runs: Timestamp,
+    /// When the recording of the history is given up, if not before: early enough that the batch is answered.
+    pub history: Timestamp,
 }
+
+/// How long the recording of a run's history may hold up the answer to a batch.
+const HISTORY_BUDGET: Duration = Duration::from_secs(1);
 
 /// Dispatches batches: entries of different users at the same time, those of one user in their order.
 ///
 /// Counts `tidings_dead_letters_total` by `reason`.
+///
+/// A run's history is recorded once it is settled what becomes of its entries, and for a second at most: one
+/// that fails or takes longer is counted, and changes nothing about them. That of a run that is given up is
+/// lost.
 #[derive(Debug, Clone)]
-pub struct BatchDispatcher<C, M, P, Q, K, D, R, H> {
+pub struct BatchDispatcher<C, M, P, Q, K, D, R, U, H = NoHistory> {
     /// Dispatches a user's run.
-    pub dispatcher: Dispatcher<C, M, P, Q, K>,
+    pub dispatcher: Dispatcher<C, M, P, Q, K, ThreadChance, H>,
     /// Where entries go that can never succeed.
     pub dead_letters: D,
     /// Decides when failed entries come again.
     pub redelivery: R,
     /// The hubs' members.
-    pub members: H,
+    pub members: U,
     /// Most members of a hub served by one entry.
     pub fan_out_members: usize,
 }
 
-impl<C, M, P, Q, K, D, R, H> BatchDispatcher<C, M, P, Q, K, D, R, H>
+impl<C, M, P, Q, K, D, R, U, H> BatchDispatcher<C, M, P, Q, K, D, R, U, H>
 where
     C: Connections,
     M: Mailbox,
@@ -67,7 +82,8 @@ where
     K: Clock,
     D: DeadLetters,
     R: Redelivery,
-    H: HubMembers,
+    U: HubMembers,
+    H: History,
 {
     /// Decides and does what becomes of a batch, and gives an outcome for each entry, in the batch's
     /// order. After an entry that failed, all later ones of its user or hub have failed too, and nobody
@@ -101,19 +117,21 @@ where
         let user_hash = user_hash(&user);
         let sequence = first.map(|delivery| tracing::field::display(delivery.received.sequence));
         let clock = &self.dispatcher.clock;
-        let dispatch = trace::scope(trace, self.dispatcher.dispatch(&user, entries, deadlines.retries));
+        let dispatch = self.dispatcher.dispatch_unrecorded(&user, entries, deadlines.retries);
+        let dispatch = trace::scope(trace, dispatch);
         let over = clock.sleep(deadlines.runs.since(clock.now()));
-        let outcomes: Vec<_> = match select(pin!(dispatch), pin!(over)).await {
-            Either::Left((report, _)) => {
+        let (outcomes, history): (Vec<_>, _) = match select(pin!(dispatch), pin!(over)).await {
+            Either::Left((Dispatched { report, history }, _)) => {
                 tracing::debug!(user = %user_hash, sequence, entries = indexes.len(), "run dispatched");
-                indexes.into_iter().zip(report.outcomes).collect()
+                (indexes.into_iter().zip(report.outcomes).collect(), history)
             }
             Either::Right(_) => {
                 tracing::warn!(user = %user_hash, sequence, entries = indexes.len(), "run given up");
-                indexes.into_iter().map(|index| (index, Outcome::Retry)).collect()
+                (indexes.into_iter().map(|index| (index, Outcome::Retry)).collect(), Vec::new())
             }
         };
         self.postpone(batch, &outcomes).await;
+        self.record(&user, history, deadlines.history).await;
         outcomes
     }
 
@@ -154,6 +172,21 @@ where
         match fan_out(entry, &self.members, queue, self.fan_out_members).await? {
             Some(rest) => queue.go_on(rest).await,
             None => Ok(()),
+        }
+    }
+
+    /// Records what became of a user's notifications, if that is soon done.
+    async fn record(&self, user: &UserId, rows: Vec<MessageRow>, deadline: Timestamp) {
+        if rows.is_empty() {
+            return;
+        }
+        let count = rows.len();
+        let clock = &self.dispatcher.clock;
+        let over = clock.sleep(HISTORY_BUDGET.min(deadline.since(clock.now())));
+        let recorded = self.dispatcher.history.record(user, rows);
+        if let Either::Right(_) = select(pin!(recorded), pin!(over)).await {
+            count_history_failed(count);
+            tracing::warn!(user = %user_hash(user), entries = count, "recording the history took too long");
         }
     }
 

@@ -8,11 +8,13 @@
 mod batch;
 pub mod core;
 mod fan_out;
+mod history;
 pub mod ports;
 mod service;
 mod telemetry;
 
 pub use batch::{BatchDispatcher, Deadlines, Delivery};
 pub use fan_out::{DEFAULT_MEMBERS, fan_out};
+pub use history::{Happened, Observer};
 pub use service::{Dispatcher, Settings};
-pub use telemetry::describe_metrics;
+pub use telemetry::{count_history_failed, describe_metrics};

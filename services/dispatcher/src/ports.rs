@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionId};
+use contract_history_v1::MessageRow;
 use contract_notifications_v1::{FanOut, HubName, Notification, Replay, Sequence, Timestamp, UserId};
 use shared_ports::PortError;
 
@@ -183,4 +184,50 @@ pub trait Redelivery: Send + Sync {
         receipts: &[&str],
         delay: Duration,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// What the history is to have of each notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryPolicy {
+    /// How long rows are kept.
+    pub lifetime: Duration,
+    /// Whether they have the payload.
+    pub payloads: bool,
+}
+
+/// The history of what became of notifications. Delivery does not depend on it: whatever happens to it, no
+/// notification is delivered otherwise.
+pub trait History: Send + Sync {
+    /// What is to be recorded; `None` when the history is off, and then nothing is even observed.
+    fn policy(&self) -> Option<HistoryPolicy>;
+
+    /// Records rows of one user, no two with the same key. It has no error for the caller to act on: what
+    /// can't be recorded is counted as `tidings_history_failed_total`
+    /// ([`count_history_failed`](crate::count_history_failed)) and logged, and is lost.
+    fn record(&self, user: &UserId, rows: Vec<MessageRow>) -> impl Future<Output = ()> + Send;
+}
+
+/// No history.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoHistory;
+
+impl History for NoHistory {
+    fn policy(&self) -> Option<HistoryPolicy> {
+        None
+    }
+
+    async fn record(&self, _: &UserId, _: Vec<MessageRow>) {}
+}
+
+/// A history that may be off.
+impl<H: History> History for Option<H> {
+    fn policy(&self) -> Option<HistoryPolicy> {
+        self.as_ref().and_then(History::policy)
+    }
+
+    async fn record(&self, user: &UserId, rows: Vec<MessageRow>) {
+        if let Some(history) = self {
+            history.record(user, rows).await;
+        }
+    }
 }

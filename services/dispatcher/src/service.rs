@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use contract_connections_v1::{Connection, FrameFormat};
 use contract_frames_v1::{encode_batch, encode_single};
+use contract_history_v1::MessageRow;
 use contract_notifications_v1::{Notification, Replay, Timestamp, UserId};
 use futures_util::future::join_all;
 use shared_ports::{Clock, PortError};
@@ -15,7 +16,11 @@ use crate::core::batch::item;
 use crate::core::run::{
     Command, Entry, Event, Frame, Held, Limits, Live, PushOrder, PushReport, Refusal, Report, Run, Stats,
 };
-use crate::ports::{Connections, Mailbox, MailboxRow, Page, PageQuery, Push, PushError, Pushed, ReplayQueue};
+use crate::history::{Happened, Observer};
+use crate::ports::{
+    Connections, History, HistoryPolicy, Mailbox, MailboxRow, NoHistory, Page, PageQuery, Push, PushError,
+    Pushed, ReplayQueue,
+};
 
 /// What a body is outside the core.
 type Body = Arc<Notification>;
@@ -38,7 +43,7 @@ impl Default for Settings {
 
 /// The dispatcher over its ports.
 #[derive(Debug, Clone)]
-pub struct Dispatcher<C, M, P, Q, K, R = ThreadChance> {
+pub struct Dispatcher<C, M, P, Q, K, R = ThreadChance, H = NoHistory> {
     /// The Connections table.
     pub connections: C,
     /// The mailboxes.
@@ -53,9 +58,20 @@ pub struct Dispatcher<C, M, P, Q, K, R = ThreadChance> {
     pub chance: R,
     /// How it works.
     pub settings: Settings,
+    /// The history of what became of notifications.
+    pub history: H,
 }
 
-impl<C, M, P, Q, K, R> Dispatcher<C, M, P, Q, K, R>
+/// What came of a run.
+#[derive(Debug)]
+pub(crate) struct Dispatched {
+    /// What is to become of its entries.
+    pub(crate) report: Report,
+    /// What the history is to have of it.
+    pub(crate) history: Vec<MessageRow>,
+}
+
+impl<C, M, P, Q, K, R, H> Dispatcher<C, M, P, Q, K, R, H>
 where
     C: Connections,
     M: Mailbox,
@@ -63,23 +79,51 @@ where
     Q: ReplayQueue,
     K: Clock,
     R: Chance,
+    H: History,
 {
     /// Decides and does what becomes of the consecutive entries of one user.
     ///
     /// There must be no other run of this user at the same time: the queue's message group sees to that.
-    /// Attempts to push are repeated until `deadline`. Failures show in the report's outcomes.
+    /// Attempts to push are repeated until `deadline`. Failures show in the report's outcomes. What became of
+    /// the notifications is recorded in the history when the run is over.
     pub async fn dispatch(&self, user: &UserId, entries: Vec<Entry<Body>>, deadline: Timestamp) -> Report {
+        let Dispatched { report, history } = self.dispatch_unrecorded(user, entries, deadline).await;
+        if !history.is_empty() {
+            self.history.record(user, history).await;
+        }
+        report
+    }
+
+    /// [`Dispatcher::dispatch`], except that the caller records the history.
+    pub(crate) async fn dispatch_unrecorded(
+        &self,
+        user: &UserId,
+        entries: Vec<Entry<Body>>,
+        deadline: Timestamp,
+    ) -> Dispatched {
+        let mut watched = self.history.policy().map(|policy| (policy, Observer::new(&entries)));
         let (mut run, mut command) = Run::start(self.settings.limits, entries);
         loop {
             if let Command::Finish(report) = command {
                 count(report.stats);
-                return report;
+                let history = watched.map_or_else(Vec::new, |(policy, observer)| {
+                    let happened = observer.finish(&report, self.clock.now());
+                    happened.into_iter().map(|happened| message_row(happened, policy)).collect()
+                });
+                return Dispatched { report, history };
+            }
+            if let Some((_, observer)) = &mut watched {
+                observer.ordered(&command);
             }
             let event = self.carry_out(user, command, deadline).await.unwrap_or_else(|error| {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a run failed and is repeated");
                 Event::Failed
             });
-            command = run.on(event, self.clock.now());
+            let now = self.clock.now();
+            if let Some((_, observer)) = &mut watched {
+                observer.came(&event, now);
+            }
+            command = run.on(event, now);
         }
     }
 
@@ -215,6 +259,12 @@ fn count(stats: Stats) {
             metrics::counter!(name).increment(count as u64);
         }
     }
+}
+
+fn message_row(happened: Happened<Body>, policy: HistoryPolicy) -> MessageRow {
+    let Happened { sequence, body, what, at } = happened;
+    let row = MessageRow::new(&body, sequence, what, at, policy.lifetime);
+    if policy.payloads { row.with_payload(&body) } else { row }
 }
 
 fn live(connection: Connection) -> Live {

@@ -14,6 +14,7 @@ pub fn describe_metrics() {
             "notifications dropped because nobody was there and they are not to be held",
         ),
         ("tidings_gone_total", "connections found gone"),
+        ("tidings_history_failed_total", "entries of the history that were lost"),
         ("tidings_dead_letters_total", "entries that can never succeed, by reason"),
     ] {
         describe_counter!(name, Unit::Count, description);
@@ -23,4 +24,9 @@ pub fn describe_metrics() {
         Unit::Seconds,
         "from the sending of a notification that was not held to its push"
     );
+}
+
+/// Counts entries of the history that could not be recorded.
+pub fn count_history_failed(entries: usize) {
+    metrics::counter!("tidings_history_failed_total").increment(entries as u64);
 }

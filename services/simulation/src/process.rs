@@ -11,6 +11,7 @@ use contract_identity_v1::{Method, Principal};
 use contract_notifications_v1::{UserId, Version1};
 use dispatcher::Dispatcher;
 use dispatcher::core::run::{Entry, Outcome};
+use dispatcher::ports::NoHistory;
 use replayer::{Replayer, ReplayerConfig};
 use shared_ports::Clock as _;
 use tidings::connections::{ClientMessage, Registry, Session, run_sweeper};
@@ -82,6 +83,7 @@ pub(crate) fn start(world: &Arc<World>, directory: &Path) -> Result<Running, Ope
         clock: clock.clone(),
         chance: chance.clone(),
         settings: world.plan.dispatcher,
+        history: NoHistory,
     });
     let replayer = Arc::new(Replayer::with_chance(
         Faulty::new(LastKey(store.clone()), world),

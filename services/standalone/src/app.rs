@@ -12,9 +12,11 @@ use replayer::{Replayer, ReplayerConfig};
 use shared_ports::SystemClock;
 use shared_retry::ThreadChance;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::connections::{Registry, run_sweeper};
+use crate::history::{self, StoredHistory};
 use crate::hubs::{BroadcastSettings, Broadcasts, MemoryHubs, Outbox, PendingBroadcasts, run_broadcasts};
 use crate::identity::credentials::{Credentials, CredentialsError};
 use crate::identity::jwt::JwtIssueError;
@@ -27,7 +29,16 @@ use crate::workers::{WorkerSettings, run_dispatcher, run_replayer};
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 type SystemStore = Store<SystemClock>;
-type SystemDispatcher = Dispatcher<Registry, SystemStore, Registry, SystemStore, SystemClock>;
+type SystemHistory = StoredHistory<SystemClock>;
+type SystemDispatcher = Dispatcher<
+    Registry,
+    SystemStore,
+    Registry,
+    SystemStore,
+    SystemClock,
+    ThreadChance,
+    Option<SystemHistory>,
+>;
 
 /// The store's folder in the data directory.
 pub(crate) const STORE: &str = "store";
@@ -70,6 +81,8 @@ pub struct App {
     hubs: MemoryHubs,
     broadcasts: (Broadcasts<SystemClock>, PendingBroadcasts),
     workers: WorkerSettings,
+    /// The history and what writes it, if there is to be one.
+    history: Option<(SystemHistory, history::Writer<SystemClock>)>,
     metrics: Option<PrometheusHandle>,
 }
 
@@ -97,7 +110,10 @@ impl App {
         let hubs = MemoryHubs::new(config.hubs.members());
         let broadcasts = Broadcasts::open(&store, BroadcastSettings::default())?;
         let outbox = Outbox { store: store.clone(), broadcasts: broadcasts.0.clone() };
-        let runtime = Runtime::new(runtime_config, outbox, registry.clone(), hubs.clone(), credentials)?;
+        let history = config.history.policy().map(|policy| StoredHistory::new(&store, policy, clock));
+        let kept = history.as_ref().map(|(history, _)| history.clone());
+        let runtime =
+            Runtime::new(runtime_config, outbox, registry.clone(), hubs.clone(), kept.clone(), credentials)?;
         let server =
             Server::bind(config.server(), tls, Arc::new(runtime), registry.clone(), metrics.clone())?;
         let dispatcher = Arc::new(Dispatcher {
@@ -108,6 +124,7 @@ impl App {
             clock,
             chance: ThreadChance,
             settings: config.dispatcher.settings(),
+            history: kept,
         });
         let workers =
             WorkerSettings { run_budget: config.dispatcher.run_budget.0, ..WorkerSettings::default() };
@@ -123,6 +140,7 @@ impl App {
             hubs,
             broadcasts,
             workers,
+            history,
             metrics,
         })
     }
@@ -135,8 +153,9 @@ impl App {
     /// Runs until `shutdown` is complete; then finishes what is in flight and closes the store.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         let Self {
-            server, registry, inserted, store, dispatcher, hubs, broadcasts, workers, metrics, ..
+            server, registry, inserted, store, dispatcher, hubs, broadcasts, workers, history, ..
         } = self;
+        let metrics = self.metrics;
         let (stop, stopped) = watch::channel(());
         let replayer =
             Replayer::new(LastKey(store.clone()), store.clone(), SystemClock, ReplayerConfig::default());
@@ -155,16 +174,32 @@ impl App {
             tokio::spawn(run_sweeper(registry, SystemClock, until(&stopped))),
             tokio::spawn(keep_metrics(metrics, until(&stopped))),
         ];
+        let (stop_history, history_stopped) = watch::channel(());
+        let history = history.map(|(kept, writer)| {
+            [
+                tokio::spawn(history::run_sweeper(kept, until(&stopped))),
+                tokio::spawn(writer.run(until(&history_stopped))),
+            ]
+        });
         // Runs in flight need the sockets, and clients need answers: first the doors close, then the rest.
         server.run(shutdown).await;
         drop(stop);
-        for task in background {
-            if task.await.is_err() {
-                tracing::error!("a background task panicked");
-            }
+        wait_for(background).await;
+        // What the last runs record is written too.
+        drop(stop_history);
+        if let Some(history) = history {
+            wait_for(history).await;
         }
         if tokio::task::spawn_blocking(move || store.close()).await.is_err() {
             tracing::error!("the store panicked while it was closed");
+        }
+    }
+}
+
+async fn wait_for(tasks: impl IntoIterator<Item = JoinHandle<()>>) {
+    for task in tasks {
+        if task.await.is_err() {
+            tracing::error!("a background task panicked");
         }
     }
 }

@@ -18,8 +18,8 @@ pub use clients::{
 };
 pub use error::{ConfigError, Origin};
 pub use sections::{
-    ConnectionsConfig, DispatcherConfig, HandshakeConfig, LogConfig, LogFormat, ServerConfig, StoreConfig,
-    TokensConfig,
+    ConnectionsConfig, DispatcherConfig, HandshakeConfig, HistoryConfig, LogConfig, LogFormat, ServerConfig,
+    StoreConfig, TokensConfig,
 };
 pub use span::{InvalidSpan, OptionalSpan, Span};
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub dispatcher: DispatcherConfig,
     /// The store.
     pub store: StoreConfig,
+    /// The history.
+    pub history: HistoryConfig,
     /// Logs.
     pub log: LogConfig,
 }
@@ -110,6 +112,7 @@ impl Config {
         self.hubs.validate()?;
         self.dispatcher.validate()?;
         self.store.validate()?;
+        self.history.validate()?;
         self.log.validate()
     }
 }

@@ -8,6 +8,7 @@ pub mod client;
 pub mod config;
 pub mod connections;
 pub mod demo;
+pub mod history;
 pub mod hubs;
 pub mod identity;
 pub mod open_files;

@@ -6,13 +6,16 @@ use auth_token::{
 use axum::http::request::Parts;
 use contract_connections_v1::{ConnectionId, ConnectionKey};
 use contract_frames_v1::ServerFrame;
+use contract_history_v1::{Message, MessageKey, Page, PageRequest, Session, SessionKey};
 use contract_identity_v1::Principal;
-use contract_notifications_v1::{Sequence, Timestamp};
+use contract_notifications_v1::{Sequence, Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
 use shared_ports::{Clock, PortError, SystemClock};
+use ws_edge::ports::History as _;
 use ws_edge::{Admission, ConnectError, ConnectRequest, Edge, EdgeConfig, MessageRequest};
 
 use crate::connections::Registry;
+use crate::history::StoredHistory;
 use crate::hubs::{MemoryHubs, Outbox};
 use crate::identity::accounts::{Account, AccountError, Accounts, LoginError, Password};
 use crate::identity::cipher::LocalCipher;
@@ -45,6 +48,7 @@ pub struct Runtime {
     issuer: Issuer<LocalCipher, MemoryTokens<SystemClock>, SystemClock>,
     authorizer: Authorizer<LocalCipher, MemoryTokens<SystemClock>, SystemClock>,
     accounts: Accounts<Table<SystemClock>>,
+    history: Option<StoredHistory<SystemClock>>,
     jwt: JwtIssuer,
     credentials: Credentials,
 }
@@ -59,6 +63,7 @@ impl Runtime {
         outbox: Outbox<SystemClock>,
         registry: Registry,
         hubs: MemoryHubs,
+        history: Option<StoredHistory<SystemClock>>,
         credentials: Credentials,
     ) -> Result<Self, JwtIssueError> {
         let store = outbox.store.clone();
@@ -81,6 +86,7 @@ impl Runtime {
             issuer: Issuer::new(cipher(), tokens.clone(), clock, issuer),
             authorizer: Authorizer::new(cipher(), tokens, clock, authorizer),
             accounts: Accounts::new(store.table("users")),
+            history,
             jwt,
             credentials,
             store,
@@ -236,6 +242,26 @@ impl Services for Runtime {
                 Err(_) => Ok(0),
             },
         }
+    }
+
+    async fn sessions(
+        &self,
+        user: &UserId,
+        page: &PageRequest<SessionKey>,
+    ) -> Result<Option<Page<Session>>, PortError> {
+        let Some(history) = &self.history else { return Ok(None) };
+        let found = history.sessions(user, page).await?;
+        Ok(Some(Page::of_sessions(found.rows, found.more)))
+    }
+
+    async fn messages(
+        &self,
+        user: &UserId,
+        page: &PageRequest<MessageKey>,
+    ) -> Result<Option<Page<Message>>, PortError> {
+        let Some(history) = &self.history else { return Ok(None) };
+        let found = history.messages(user, page).await?;
+        Ok(Some(Page::of_messages(found.rows, found.more)))
     }
 
     fn ready(&self) -> Result<(), String> {

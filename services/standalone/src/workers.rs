@@ -10,7 +10,7 @@ use std::time::Duration;
 use contract_connections_v1::ConnectionKey;
 use contract_notifications_v1::{Timestamp, UserId};
 use dispatcher::Dispatcher;
-use dispatcher::ports::{Connections, Mailbox, Push, ReplayQueue};
+use dispatcher::ports::{Connections, History, Mailbox, Push, ReplayQueue};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use replayer::Replayer;
@@ -52,9 +52,9 @@ const RECORDS_AT_ONCE: usize = 1_000;
 
 /// Dispatches what the store queues, different users at the same time, until `shutdown` is over; then lets
 /// the runs in flight finish. Those that take too long are given up: their entries stay on disk.
-pub async fn run_dispatcher<C, M, P, Q, K, R>(
+pub async fn run_dispatcher<C, M, P, Q, K, R, H>(
     store: Store<K>,
-    dispatcher: Arc<Dispatcher<C, M, P, Q, K, R>>,
+    dispatcher: Arc<Dispatcher<C, M, P, Q, K, R, H>>,
     settings: WorkerSettings,
     shutdown: impl Future<Output = ()> + Send,
 ) where
@@ -64,6 +64,7 @@ pub async fn run_dispatcher<C, M, P, Q, K, R>(
     Q: ReplayQueue + 'static,
     K: Clock + 'static,
     R: Chance + 'static,
+    H: History + 'static,
 {
     let mut shutdown = pin!(shutdown);
     // Every run has a sender: when all are gone, so are the runs.
@@ -87,8 +88,8 @@ pub async fn run_dispatcher<C, M, P, Q, K, R>(
     }
 }
 
-async fn run<C, M, P, Q, K, R>(
-    dispatcher: Arc<Dispatcher<C, M, P, Q, K, R>>,
+async fn run<C, M, P, Q, K, R, H>(
+    dispatcher: Arc<Dispatcher<C, M, P, Q, K, R, H>>,
     mut received: Received<K>,
     budget: Duration,
     running: mpsc::Sender<()>,
@@ -99,6 +100,7 @@ async fn run<C, M, P, Q, K, R>(
     Q: ReplayQueue,
     K: Clock,
     R: Chance,
+    H: History,
 {
     let deadline = dispatcher.clock.now().plus(budget);
     let entries = received.take_entries();

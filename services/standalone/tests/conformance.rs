@@ -12,6 +12,8 @@ mod disk_full;
 mod durable;
 #[path = "conformance/end_to_end.rs"]
 mod end_to_end;
+#[path = "conformance/history.rs"]
+mod history;
 #[path = "conformance/model.rs"]
 mod model;
 #[path = "conformance/queue.rs"]

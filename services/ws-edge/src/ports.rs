@@ -1,6 +1,7 @@
 //! What the edge needs of the world. Adapters give it: DynamoDB, SQS and API Gateway on AWS, embedded
 //! storage in one process.
 
+mod history;
 mod off;
 
 use std::future::Future;
@@ -10,6 +11,7 @@ use contract_connections_v1::{Connection, ConnectionId, ConnectionKey, HubMember
 use contract_notifications_v1::{FanOut, HubName, Notification, Sequence, Timestamp, UserId};
 use shared_ports::PortError;
 
+pub use history::{History, HistoryPage, NoHistory};
 pub use off::Off;
 
 use crate::RateLimit;

@@ -14,7 +14,7 @@ pub use functions::{
     AUTH_TOKEN_AUTHORIZER, AUTH_TOKEN_ISSUER, DISPATCHER, FUNCTIONS, Function, REPLAYER, WS_EDGE,
 };
 pub use permissions::{Permission, Resource};
-pub use tables::{CONNECTIONS, MAILBOX, StreamView, TABLES, TOKENS, Table};
+pub use tables::{CONNECTIONS, HISTORY, MAILBOX, StreamView, TABLES, TOKENS, Table};
 pub use variables::Variable;
 
 use serde::Serialize;
@@ -42,6 +42,10 @@ pub const TOKEN_DOOR: Door = Door { method: "POST", path: "/token" };
 
 /// Where a producer sends a notification, which goes to the queue.
 pub const PRODUCER_DOOR: Door = Door { method: "POST", path: "/notifications" };
+
+/// Where operators read a user's history, of [`WS_EDGE`]: beside the producers' door, behind the same stage.
+/// The braces stand for the user's id, and for `sessions` or `messages`.
+pub const HISTORY_DOOR: Door = Door { method: "GET", path: "/history/{userId}/{kind}" };
 
 /// How the notifications queue invokes [`DISPATCHER`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -104,6 +108,8 @@ pub struct Deployment {
     pub token_door: Door,
     /// Where producers send notifications.
     pub producer_door: Door,
+    /// Where operators read the history, if there is one.
+    pub history_door: Door,
     /// How the queue invokes the dispatcher.
     pub queue_source: QueueSource,
     /// How the stream invokes the replayer.
@@ -120,6 +126,7 @@ pub const DEPLOYMENT: Deployment = Deployment {
     routes: ROUTES,
     token_door: TOKEN_DOOR,
     producer_door: PRODUCER_DOOR,
+    history_door: HISTORY_DOOR,
     queue_source: QUEUE_SOURCE,
     stream_source: STREAM_SOURCE,
     dead_letter_reason: DEAD_LETTER_REASON,

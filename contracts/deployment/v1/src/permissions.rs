@@ -14,6 +14,8 @@ pub enum Resource {
     MailboxTable,
     /// The table of unused connect tokens.
     TokensTable,
+    /// The table of the history, where there is one; without it the permissions on it fall away.
+    HistoryTable,
     /// The notifications queue.
     NotificationsQueue,
     /// Its dead-letter queue.
@@ -66,6 +68,7 @@ pub(crate) const DISPATCHER: &[Permission] = &[
         ],
     ),
     allow(Resource::DeadLetterQueue, &["sqs:SendMessage"]),
+    allow(Resource::HistoryTable, &["dynamodb:BatchWriteItem"]),
     allow(Resource::Connections, &["execute-api:ManageConnections"]),
 ];
 
@@ -89,6 +92,7 @@ pub(crate) const REPLAYER: &[Permission] = &[
 pub(crate) const WS_EDGE: &[Permission] = &[
     allow(Resource::ConnectionsTable, &["dynamodb:PutItem", "dynamodb:DeleteItem"]),
     allow(Resource::MailboxTable, &["dynamodb:BatchWriteItem"]),
+    allow(Resource::HistoryTable, &["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"]),
 ];
 
 /// Of the issuer.

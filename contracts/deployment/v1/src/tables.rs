@@ -25,6 +25,8 @@ pub struct Table {
     pub ttl: &'static str,
     /// Its stream, if it has one.
     pub stream: Option<StreamView>,
+    /// Whether a deployment may do without it.
+    pub optional: bool,
 }
 
 /// The open connections; its stream of inserts wakes the replayer.
@@ -34,6 +36,7 @@ pub const CONNECTIONS: Table = Table {
     sort_key: Some(contract_connections_v1::attributes::CONNECTION_ID),
     ttl: contract_connections_v1::attributes::TTL,
     stream: Some(StreamView::KeysOnly),
+    optional: false,
 };
 
 /// What is held for the users.
@@ -43,6 +46,7 @@ pub const MAILBOX: Table = Table {
     sort_key: Some(contract_mailbox_v1::attributes::SEQUENCE),
     ttl: contract_mailbox_v1::attributes::TTL,
     stream: None,
+    optional: false,
 };
 
 /// The connect tokens not yet used.
@@ -52,7 +56,18 @@ pub const TOKENS: Table = Table {
     sort_key: None,
     ttl: contract_identity_v1::attributes::TTL,
     stream: None,
+    optional: false,
+};
+
+/// What happened, for people: sessions, and what became of notifications.
+pub const HISTORY: Table = Table {
+    name: "history",
+    partition_key: contract_history_v1::attributes::USER_ID,
+    sort_key: Some(contract_history_v1::attributes::ENTRY),
+    ttl: contract_history_v1::attributes::TTL,
+    stream: None,
+    optional: true,
 };
 
 /// All tables.
-pub const TABLES: [&Table; 3] = [&CONNECTIONS, &MAILBOX, &TOKENS];
+pub const TABLES: [&Table; 4] = [&CONNECTIONS, &MAILBOX, &TOKENS, &HISTORY];

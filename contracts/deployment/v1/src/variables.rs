@@ -14,7 +14,8 @@ pub struct Variable {
     pub purpose: &'static str,
     /// What holds when it is not set; without one it has to be set.
     pub default: Option<&'static str>,
-    /// The resource that it names, where it names one: then it has no default.
+    /// The resource that it names, where it names one. Such a variable has no default when the resource has to
+    /// be there, and the empty text as its default when a deployment may do without.
     pub resource: Option<Resource>,
 }
 
@@ -24,6 +25,10 @@ const fn required(name: &'static str, resource: Resource, purpose: &'static str)
 
 const fn optional(name: &'static str, default: &'static str, purpose: &'static str) -> Variable {
     Variable { name, purpose, default: Some(default), resource: None }
+}
+
+const fn if_there(name: &'static str, resource: Resource, purpose: &'static str) -> Variable {
+    Variable { name, purpose, default: Some(""), resource: Some(resource) }
 }
 
 /// See its purpose; so for all.
@@ -44,6 +49,18 @@ pub const MAILBOX_TABLE: Variable =
 /// The table of connect tokens.
 pub const TOKENS_TABLE: Variable =
     required("TIDINGS_TOKENS_TABLE", Resource::TokensTable, "name of the table of unused connect tokens");
+/// The history's table.
+pub const HISTORY_TABLE: Variable = if_there(
+    "TIDINGS_HISTORY_TABLE",
+    Resource::HistoryTable,
+    "name of the table of the history; without one no history is kept",
+);
+/// How long the history is kept.
+pub const HISTORY_TTL: Variable =
+    optional("TIDINGS_HISTORY_TTL_DAYS", "30", "how long the history is kept, in days");
+/// Whether the history has payloads.
+pub const HISTORY_PAYLOADS: Variable =
+    optional("TIDINGS_HISTORY_PAYLOADS", "false", "whether the history keeps payloads too: true or false");
 /// The notifications queue.
 pub const NOTIFICATIONS_QUEUE: Variable =
     required("TIDINGS_NOTIFICATIONS_QUEUE", Resource::NotificationsQueue, "URL of the notifications queue");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use contract_deployment_v1::{DEPLOYMENT, FUNCTIONS, TABLES};
+use contract_deployment_v1::{DEPLOYMENT, FUNCTIONS, Resource, TABLES};
 
 /// Set this variable to write the file instead of comparing it.
 const UPDATE_VARIABLE: &str = "TIDINGS_UPDATE_SCHEMAS";
@@ -33,7 +33,23 @@ fn names_are_unique_and_variables_are_legal() {
             assert!(name.starts_with("TIDINGS_") && name.chars().all(legal), "{name}");
         }
         for variable in function.variables {
-            assert_ne!(variable.default.is_some(), variable.resource.is_some(), "{}", variable.name);
+            // One that names a resource has no default, or that there is no such resource.
+            let may_be_left_out = variable.default == Some("") && variable.resource.is_some();
+            let either = variable.default.is_some() != variable.resource.is_some();
+            assert!(either || may_be_left_out, "{}", variable.name);
         }
+    }
+}
+
+/// A table that may be left out is known to the functions as such, and no other is.
+#[test]
+fn what_may_be_left_out_is_the_same_for_tables_and_functions() {
+    let optional: BTreeSet<_> =
+        TABLES.iter().filter(|table| table.optional).map(|table| table.name).collect();
+    assert_eq!(optional, BTreeSet::from(["history"]));
+    let variables = FUNCTIONS.iter().flat_map(|function| function.variables);
+    for variable in variables.filter(|variable| variable.resource.is_some()) {
+        let is_history = variable.resource == Some(Resource::HistoryTable);
+        assert_eq!(variable.default.is_some(), is_history, "{}", variable.name);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use contract_deployment_v1::{DISPATCHER, variables};
 use dispatcher::Settings;
 use dispatcher::core::run::Limits;
+use dispatcher::ports::HistoryPolicy;
 use shared_aws::{ConfigError, Environment, RunConfig};
 
 /// What the environment says.
@@ -24,6 +25,8 @@ pub struct Config {
     pub management_endpoint: String,
     /// How the dispatcher works.
     pub settings: Settings,
+    /// Name of the table of the history, and what it is to have; `None` for no history.
+    pub history: Option<(String, HistoryPolicy)>,
     /// How long before the end of its time an invocation stops retrying.
     pub time_reserve: Duration,
 }
@@ -43,6 +46,11 @@ impl Config {
             drop_hold: env.get(&variables::DROP_HOLD),
             ..Limits::default()
         };
+        let history_table: Option<String> = env.get(&variables::HISTORY_TABLE);
+        let policy = HistoryPolicy {
+            lifetime: env.days(&variables::HISTORY_TTL),
+            payloads: env.get(&variables::HISTORY_PAYLOADS),
+        };
         let config = Self {
             run: RunConfig::read(&DISPATCHER, &mut env),
             connections_table: env.get(&variables::CONNECTIONS_TABLE),
@@ -51,6 +59,7 @@ impl Config {
             dead_letter_queue: env.get(&variables::DEAD_LETTER_QUEUE),
             management_endpoint: env.get(&variables::MANAGEMENT_ENDPOINT),
             settings: Settings { limits, retry: env.retry(&variables::RETRY_INITIAL, &variables::RETRY_MAX) },
+            history: history_table.map(|table| (table, policy)),
             time_reserve: env.get(&variables::TIME_RESERVE),
         };
         env.finish(config)
@@ -64,13 +73,23 @@ mod tests {
     #[test]
     fn the_environment_is_read_as_declared() {
         let required = |name: &str| {
-            let table = name.ends_with("_TABLE") || name.ends_with("_QUEUE") || name.ends_with("_ENDPOINT");
+            let table = name.ends_with("_TABLE") && name != "TIDINGS_HISTORY_TABLE"
+                || name.ends_with("_QUEUE")
+                || name.ends_with("_ENDPOINT");
             table.then(|| name.to_lowercase())
         };
         let config = Config::read(&required).unwrap();
         assert_eq!(config.mailbox_table, "tidings_mailbox_table");
         // The contract's defaults are the service's own.
         assert_eq!(config.settings, Settings::default());
+        assert_eq!(config.history, None);
+        let with_history = |name: &str| {
+            let set = (name == "TIDINGS_HISTORY_TABLE").then(|| "h".to_owned());
+            set.or_else(|| required(name))
+        };
+        let policy = HistoryPolicy { lifetime: Duration::from_hours(30 * 24), payloads: false };
+        let config = Config::read(&with_history).unwrap();
+        assert_eq!(config.history, Some(("h".to_owned(), policy)));
         assert_eq!(Config::read(&|_| None).unwrap_err().problems().len(), 5);
     }
 }

@@ -4,6 +4,7 @@
 mod config;
 mod connections;
 mod event;
+mod history;
 mod mailbox;
 mod push;
 mod queue;
@@ -21,6 +22,7 @@ use shared_retry::ThreadChance;
 pub use config::Config;
 pub use connections::DynamoConnections;
 pub use event::{InvalidEvent, deliveries, response};
+pub use history::DynamoHistory;
 pub use mailbox::DynamoMailbox;
 pub use push::ManagementPush;
 pub use queue::{SqsDeadLetters, SqsQueue};
@@ -35,6 +37,7 @@ pub struct Function {
         SystemClock,
         SqsDeadLetters,
         SqsQueue,
+        Option<DynamoHistory>,
     >,
     time_reserve: Duration,
 }
@@ -43,14 +46,18 @@ impl Function {
     /// Puts the dispatcher together.
     pub fn new(config: &Config, sdk: &SdkConfig) -> Self {
         let queue = SqsQueue::new(sdk, &config.notifications_queue);
+        let retry = config.settings.retry;
+        let history =
+            config.history.as_ref().map(|(table, policy)| DynamoHistory::new(sdk, table, *policy, retry));
         let dispatcher = Dispatcher {
             connections: DynamoConnections::new(sdk, &config.connections_table),
-            mailbox: DynamoMailbox::new(sdk, &config.mailbox_table, config.settings.retry),
+            mailbox: DynamoMailbox::new(sdk, &config.mailbox_table, retry),
             push: ManagementPush::new(sdk, &config.management_endpoint),
             queue: queue.clone(),
             clock: SystemClock,
             chance: ThreadChance,
             settings: config.settings,
+            history,
         };
         let dead_letters = SqsDeadLetters::new(sdk, &config.dead_letter_queue);
         let service = BatchDispatcher { dispatcher, dead_letters, redelivery: queue };
@@ -65,6 +72,7 @@ impl Function {
         let deadlines = Deadlines {
             retries: invocation.try_until(self.time_reserve),
             runs: invocation.try_until(self.time_reserve / 2),
+            history: invocation.try_until(self.time_reserve / 4),
         };
         let batch = deliveries(&invocation.event)?;
         let outcomes = self.service.dispatch_batch(&batch, deadlines).await;

@@ -8,13 +8,14 @@ use std::time::Duration;
 use contract_deployment_v1::DEAD_LETTER_REASON;
 use contract_notifications_v1::{Payload, Replay, Sequence};
 use dispatcher::ports::{
-    DeadLetter, DeadLetters as _, Mailbox as _, MailboxRow, PageQuery, Redelivery as _, ReplayQueue as _,
+    DeadLetter, DeadLetters as _, HistoryPolicy, Mailbox as _, MailboxRow, PageQuery, Redelivery as _,
+    ReplayQueue as _,
 };
-use dispatcher_lambda::{DynamoConnections, DynamoMailbox, SqsDeadLetters, SqsQueue};
-use shared_conformance::{connection, connections, mailbox, notification, replay_queue, user};
-use shared_ports::trace;
+use dispatcher_lambda::{DynamoConnections, DynamoHistory, DynamoMailbox, SqsDeadLetters, SqsQueue};
+use shared_conformance::{connection, connections, history, mailbox, notification, replay_queue, user};
+use shared_ports::{Clock as _, SystemClock, trace};
 use shared_retry::RetryPolicy;
-use shared_test_kit::{ConnectionsTable, MailboxTable, TestQueue, World};
+use shared_test_kit::{ConnectionsTable, HistoryTable, MailboxTable, TestQueue, World};
 
 const RETRY: RetryPolicy =
     RetryPolicy { initial: Duration::from_millis(10), max: Duration::from_millis(100) };
@@ -24,6 +25,16 @@ async fn the_mailbox_conforms() {
     let world = World::new().await;
     let table = MailboxTable::new(&world).await;
     mailbox::all(&DynamoMailbox::new(&world.sdk, table.name(), RETRY), "m").await;
+}
+
+const POLICY: HistoryPolicy = HistoryPolicy { lifetime: Duration::from_hours(1), payloads: true };
+
+#[tokio::test]
+async fn the_history_conforms() {
+    let world = World::new().await;
+    let table = HistoryTable::new(&world).await;
+    let adapter = DynamoHistory::new(&world.sdk, table.name(), POLICY, RETRY);
+    history::all(&adapter, &table, SystemClock.now(), "h").await;
 }
 
 #[tokio::test]

@@ -4,11 +4,11 @@
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use shared_conformance::fixture::ConnectionRows as _;
+use shared_conformance::fixture::{ConnectionRows as _, HistoryRows as _};
 use shared_conformance::{connection_row, user};
 use shared_ports::{Clock as _, SystemClock};
 use shared_telemetry::user_hash;
-use shared_test_kit::{ConnectionsTable, MailboxTable, StandIn, TestQueue, World, endpoint};
+use shared_test_kit::{ConnectionsTable, HistoryTable, MailboxTable, StandIn, TestQueue, World, endpoint};
 
 const INVOKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/invoke");
 const BATCH: &str = include_str!("../events/sqs-batch.json");
@@ -33,6 +33,15 @@ impl Stage {
 
     /// Invokes the function's binary with `event`, everything logged.
     async fn invoke(&self, event: &Value, management_endpoint: &str) -> Output {
+        self.invoke_with(event, management_endpoint, &[]).await
+    }
+
+    async fn invoke_with(
+        &self,
+        event: &Value,
+        management_endpoint: &str,
+        environment: &[(&str, &str)],
+    ) -> Output {
         let file = std::env::temp_dir().join(format!("{}.json", self.world.prefix));
         std::fs::write(&file, event.to_string()).unwrap();
         let mut command = Command::new(INVOKE);
@@ -46,6 +55,7 @@ impl Stage {
             .env("TIDINGS_NOTIFICATIONS_QUEUE", &self.queue.url)
             .env("TIDINGS_DEAD_LETTER_QUEUE", &self.queue.dead_letter_url)
             .env("TIDINGS_MANAGEMENT_ENDPOINT", management_endpoint)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null());
         let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
         std::fs::remove_file(file).unwrap();
@@ -161,4 +171,34 @@ fn an_environment_that_lacks_something_is_said_as_a_whole_and_ends_the_function(
     {
         assert!(text.contains(variable), "{text}");
     }
+}
+
+#[tokio::test]
+async fn what_became_of_notifications_is_in_the_history_if_there_is_one() {
+    let stage = Stage::new().await;
+    let history = HistoryTable::new(&stage.world).await;
+    let gateway = StandIn::new(&[]).await;
+    let environment = [("TIDINGS_HISTORY_TABLE", history.name()), ("TIDINGS_HISTORY_PAYLOADS", "true")];
+    let output = stage.invoke_with(&batch(), &gateway.url, &environment).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let recorded = history.recorded(&user("alice")).await;
+    let [row] = &recorded[..] else { panic!("{recorded:?}") };
+    assert_eq!(row.what, contract_history_v1::What::Held);
+    assert!(row.payload.as_ref().unwrap().contains(PAYLOAD));
+    assert!(!String::from_utf8(output.stderr).unwrap().contains(PAYLOAD));
+}
+
+#[tokio::test]
+async fn a_history_that_fails_costs_no_delivery_and_is_counted() {
+    let stage = Stage::new().await;
+    let gateway = StandIn::new(&[]).await;
+    let environment = [("TIDINGS_HISTORY_TABLE", "there-is-no-such-table")];
+    let output = stage.invoke_with(&batch(), &gateway.url, &environment).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(stage.mailbox.stored(&user("alice")).await.len(), 1);
+    let (documents, lines) = written(&output);
+    let counted = |name: &str| documents.iter().filter_map(|document| document[name].as_u64()).sum::<u64>();
+    let lost = counted("tidings_history_failed_total");
+    assert!(lost > 0 && lost == counted("tidings_held_total"), "{lost} of {}", counted("tidings_held_total"));
+    assert!(lines.iter().any(|line| line["message"] == "the history lacks entries"));
 }

@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionId, FrameFormat};
+use contract_history_v1::What;
 use contract_notifications_v1::{HubName, Notification, Replay, Sequence, UserId, Version1};
 use shared_ports::PortError;
 use shared_retry::ThreadChance;
 
 use super::*;
 use crate::Settings;
-use crate::ports::{MailboxRow, MembersPage, Notifications, Page, PageQuery, PushError, Pushed};
+use crate::ports::{
+    HistoryPolicy, MailboxRow, MembersPage, Notifications, Page, PageQuery, PushError, Pushed,
+};
 
 /// Every port: each user has one connection, named after the user.
 #[derive(Default)]
@@ -25,11 +28,34 @@ struct Ports {
     /// Users whose connections are never listed.
     hanging: Vec<&'static str>,
     dead_letters_fail: bool,
+    /// Whether there is a history, and whether it ever answers.
+    history: Option<Answers>,
     pushed: Mutex<Vec<(String, String)>>,
     traces: Mutex<BTreeMap<String, Option<Arc<str>>>>,
     buried: Mutex<Vec<(String, String)>>,
     sent: Mutex<Vec<(String, String)>>,
     postponed: Mutex<Vec<(Vec<String>, Duration)>>,
+    recorded: Mutex<Vec<MessageRow>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    AtOnce,
+    Never,
+}
+
+impl History for &Ports {
+    fn policy(&self) -> Option<HistoryPolicy> {
+        self.history.map(|_| HistoryPolicy { lifetime: Duration::from_secs(60), payloads: true })
+    }
+
+    async fn record(&self, user: &UserId, rows: Vec<MessageRow>) {
+        assert!(rows.iter().all(|row| row.user_id == *user));
+        if self.history == Some(Answers::Never) {
+            std::future::pending::<()>().await;
+        }
+        self.recorded.lock().unwrap().extend(rows);
+    }
 }
 
 impl Connections for &Ports {
@@ -193,6 +219,7 @@ fn dispatch(ports: &Ports, entries: &[(&str, &str)], receive_count: u32) -> Vec<
         clock: Still,
         chance: ThreadChance,
         settings: Settings::default(),
+        history: ports,
     };
     let dispatcher = BatchDispatcher {
         dispatcher,
@@ -203,7 +230,8 @@ fn dispatch(ports: &Ports, entries: &[(&str, &str)], receive_count: u32) -> Vec<
     };
     // The time is over at once: what fails is not tried again within the batch.
     let over = Timestamp::from_millis(0);
-    let mut future = pin!(dispatcher.dispatch_batch(&batch, Deadlines { retries: over, runs: over }));
+    let deadlines = Deadlines { retries: over, runs: over, history: over };
+    let mut future = pin!(dispatcher.dispatch_batch(&batch, deadlines));
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcomes) => outcomes,
         Poll::Pending => panic!("the ports never wait"),
@@ -303,4 +331,27 @@ fn a_broadcast_becomes_a_notification_for_each_member_step_by_step() {
     assert_eq!(sent, [("m1", "1"), ("m2", "1"), ("hub/x", "m2"), ("m3", "3")]);
     // Both of the hub that failed come again together.
     assert_eq!(ports.postponed.lock().unwrap()[0].0, ["1", "3"]);
+}
+
+#[test]
+fn what_became_of_notifications_is_recorded_with_their_payloads() {
+    let ports = Ports { history: Some(Answers::AtOnce), failing: vec!["b"], ..Ports::default() };
+    let body = |user: &str| format!(r#"{{"userId":"{user}","id":"n","payload":[1],"source":"shop"}}"#);
+    let (a, b) = (body("a"), body("b"));
+    assert_eq!(dispatch(&ports, &[("a", &a), ("b", &b)], 1), [DONE, RETRY]);
+    let recorded = ports.recorded.lock().unwrap();
+    let [row] = &recorded[..] else { panic!("{recorded:?}") };
+    assert_eq!((row.user_id.as_str(), row.notification_id.as_str(), row.what), ("a", "n", What::Delivered));
+    assert_eq!((row.payload.as_deref(), row.source.as_deref()), (Some("[1]"), Some("shop")));
+    assert_eq!((row.at, row.ttl), (Timestamp::from_millis(1_000_000), 1_060));
+}
+
+/// The test's clock is over every sleep at once, so that what never answers is given up at once.
+#[test]
+fn a_history_that_does_not_answer_changes_nothing() {
+    let ports = Ports { history: Some(Answers::Never), ..Ports::default() };
+    let body = r#"{"userId":"a","payload":1}"#;
+    assert_eq!(dispatch(&ports, &[("a", body)], 1), [DONE]);
+    assert_eq!(ports.pushed.lock().unwrap().len(), 1);
+    assert!(ports.recorded.lock().unwrap().is_empty());
 }

@@ -24,6 +24,23 @@ impl Value for String {
     }
 }
 
+/// A text that may be left out.
+impl Value for Option<String> {
+    const EXPECTED: &'static str = "a text, or nothing";
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(String::parse(text))
+    }
+}
+
+impl Value for bool {
+    const EXPECTED: &'static str = "true or false";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
 impl Value for usize {
     const EXPECTED: &'static str = "a whole number from 1 on";
 
@@ -133,6 +150,14 @@ impl<'a> Environment<'a> {
         })
     }
 
+    /// A number of days, from 1 on.
+    pub fn days(&mut self, variable: &Variable) -> Duration {
+        const DAY: Duration = Duration::from_hours(24);
+        let parse =
+            |text: &str| text.parse().ok().filter(|days| *days > 0).map(|days: u16| DAY * days.into());
+        self.get_with(variable, "a whole number of days, 1 to 65535", parse)
+    }
+
     /// The policy of delays between attempts.
     pub fn retry(&mut self, initial: &Variable, max: &Variable) -> RetryPolicy {
         RetryPolicy { initial: self.get(initial), max: self.get(max) }
@@ -155,7 +180,9 @@ impl<'a> Environment<'a> {
 
 #[cfg(test)]
 mod tests {
-    use contract_deployment_v1::variables::{LOG, MAILBOX_TABLE, ROW_LIFETIME, TOKEN_KEY};
+    use contract_deployment_v1::variables::{
+        HISTORY_PAYLOADS, HISTORY_TABLE, HISTORY_TTL, LOG, MAILBOX_TABLE, ROW_LIFETIME, TOKEN_KEY,
+    };
 
     use super::*;
 
@@ -188,6 +215,31 @@ mod tests {
         let text = error.to_string();
         for part in ["test can't start", "TIDINGS_MAILBOX_TABLE is not set", "\"soon\"", "milliseconds"] {
             assert!(text.contains(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_may_be_left_out_is_none() {
+        const FUNCTION: Function =
+            Function { variables: &[HISTORY_TABLE, HISTORY_TTL, HISTORY_PAYLOADS], ..self::FUNCTION };
+        let read = |table: Option<&str>, days: &str| {
+            let lookup = |name: &str| match name {
+                "TIDINGS_HISTORY_TABLE" => table.map(str::to_owned),
+                "TIDINGS_HISTORY_TTL_DAYS" => Some(days.to_owned()),
+                _ => None,
+            };
+            let mut env = Environment::new(&FUNCTION, &lookup);
+            let table: Option<String> = env.get(&HISTORY_TABLE);
+            let config = (table, env.days(&HISTORY_TTL), env.get(&HISTORY_PAYLOADS));
+            env.finish(config)
+        };
+        let days = |days: u32| Duration::from_hours(24) * days;
+        assert_eq!(read(None, ""), Ok((None, days(30), false)));
+        assert_eq!(read(Some(""), "1"), Ok((None, days(1), false)));
+        assert_eq!(read(Some("h"), "7"), Ok((Some("h".to_owned()), days(7), false)));
+        for wrong in ["0", "-1", "65536", "month"] {
+            let error = read(Some("h"), wrong).unwrap_err().to_string();
+            assert!(error.contains("1 to 65535"), "{error}");
         }
     }
 

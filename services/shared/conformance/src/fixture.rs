@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use contract_connections_v1::{Connection, ConnectionId};
+use contract_history_v1::MessageRow;
 use contract_notifications_v1::{HubName, Sequence, UserId};
 
 /// A mailbox, as the dispatcher fills it.
@@ -43,4 +44,13 @@ pub trait Deliveries {
     /// Takes all entries that are there for `user` off the queue, and gives the rows their replay entries
     /// name, in order.
     fn take(&mut self, user: &UserId) -> impl Future<Output = Vec<Sequence>>;
+}
+
+/// What became of notifications in the history, from its other side.
+pub trait HistoryRows {
+    /// Records rows, as the dispatcher does.
+    fn record(&self, user: &UserId, rows: &[MessageRow]) -> impl Future<Output = ()>;
+
+    /// The rows of a user, newest first, at most 1,000.
+    fn recorded(&self, user: &UserId) -> impl Future<Output = Vec<MessageRow>>;
 }

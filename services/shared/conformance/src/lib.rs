@@ -16,7 +16,11 @@ pub mod connections;
 mod disk;
 #[cfg(feature = "ws-edge")]
 pub mod edge_connections;
+#[cfg(feature = "ws-edge")]
+pub mod edge_history;
 pub mod fixture;
+#[cfg(feature = "dispatcher")]
+pub mod history;
 #[cfg(feature = "dispatcher")]
 pub mod hub_members;
 #[cfg(feature = "ws-edge")]

@@ -6,12 +6,13 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract_connections_v1::{Connection, ConnectionId};
-use contract_deployment_v1::{CONNECTIONS, MAILBOX, Table};
+use contract_deployment_v1::{CONNECTIONS, HISTORY, MAILBOX, Table};
+use contract_history_v1::MessageRow;
 use contract_mailbox_v1::HeldNotification;
 use contract_notifications_v1::{Sequence, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shared_conformance::fixture::{ConnectionRows, MailboxRows};
+use shared_conformance::fixture::{ConnectionRows, HistoryRows, MailboxRows};
 
 use crate::World;
 
@@ -144,5 +145,35 @@ impl MailboxRows for MailboxTable {
 
     async fn held(&self, user: &UserId) -> Vec<Sequence> {
         self.stored(user).await.into_iter().map(|row| row.sequence).collect()
+    }
+}
+
+/// The history's table of a test.
+#[derive(Debug, Clone)]
+pub struct HistoryTable(TestTable);
+
+impl HistoryTable {
+    /// Makes the table.
+    pub async fn new(world: &World) -> Self {
+        Self(TestTable::new(world, &HISTORY).await)
+    }
+
+    /// Its name on the endpoint.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+}
+
+impl HistoryRows for HistoryTable {
+    async fn record(&self, _: &UserId, rows: &[MessageRow]) {
+        for row in rows {
+            self.0.put(row).await;
+        }
+    }
+
+    async fn recorded(&self, user: &UserId) -> Vec<MessageRow> {
+        let mut rows: Vec<MessageRow> = self.0.rows(user.as_str()).await;
+        rows.reverse();
+        rows
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use auth_token::{AuthorizerConfig, IssuerConfig, Methods};
 use contract_frames_v1::MAX_MESSAGE_BYTES;
 use dispatcher::core::run;
+use dispatcher::ports::HistoryPolicy;
 use serde::Deserialize;
 use shared_telemetry::Format;
 use ws_edge::{ConnectionLimit, EdgeConfig};
@@ -95,6 +96,16 @@ pub struct StoreConfig {
     pub cache_bytes: u64,
     pub dedup_window: Span,
     pub max_receive_count: u32,
+}
+
+/// The history.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml says what each key does")]
+pub struct HistoryConfig {
+    pub enabled: bool,
+    pub lifetime: Span,
+    pub payloads: bool,
 }
 
 /// How log lines look.
@@ -274,6 +285,19 @@ impl StoreConfig {
     }
 }
 
+impl HistoryConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        at_least("history.lifetime", self.lifetime.0, Duration::from_mins(1))?;
+        at_most("history.lifetime", self.lifetime.0, Duration::from_hours(24 * 3_653))
+    }
+
+    /// What is recorded; `None` for nothing.
+    pub fn policy(&self) -> Option<HistoryPolicy> {
+        let Self { enabled, lifetime, payloads } = *self;
+        enabled.then_some(HistoryPolicy { lifetime: lifetime.0, payloads })
+    }
+}
+
 impl LogConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         shared_telemetry::parse_filter(&self.level).map(drop).map_err(|_| {
@@ -402,6 +426,11 @@ impl Default for Config {
                 cache_bytes,
                 dedup_window: Span(dedup_window),
                 max_receive_count,
+            },
+            history: HistoryConfig {
+                enabled: false,
+                lifetime: Span(Duration::from_hours(24 * 30)),
+                payloads: false,
             },
             log: LogConfig { format: LogFormat::Human, level: "info".to_owned() },
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// A duration, written `250ms`, `30s`, `10m` or `2h`.
+/// A duration, written `250ms`, `30s`, `10m`, `2h` or `30d`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Span(pub Duration);
@@ -18,7 +18,7 @@ pub struct OptionalSpan(pub Option<Duration>);
 
 /// Text that is no duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is not a duration; write a number and a unit: 250ms, 30s, 10m, 2h{}", if *optional { ", or off" } else { "" })]
+#[error("{found:?} is not a duration; write a number and a unit: 250ms, 30s, 10m, 2h, 30d{}", if *optional { ", or off" } else { "" })]
 pub struct InvalidSpan {
     found: String,
     optional: bool,
@@ -37,6 +37,7 @@ impl FromStr for Span {
             "s" => Duration::from_secs(1),
             "m" => Duration::from_mins(1),
             "h" => Duration::from_hours(1),
+            "d" => Duration::from_hours(24),
             _ => return Err(invalid()),
         };
         Ok(Self(one * number))
@@ -82,16 +83,16 @@ mod tests {
 
     #[test]
     fn units_are_known() {
-        let spans =
-            ["250ms", "30s", "10m", "2 h", "0s"].map(|text| text.parse::<Span>().unwrap().0.as_millis());
-        assert_eq!(spans, [250, 30_000, 600_000, 7_200_000, 0]);
+        let spans = ["250ms", "30s", "10m", "2 h", "0s", "30d"]
+            .map(|text| text.parse::<Span>().unwrap().0.as_millis());
+        assert_eq!(spans, [250, 30_000, 600_000, 7_200_000, 0, 2_592_000_000]);
         assert_eq!("off".parse(), Ok(OptionalSpan(None)));
         assert_eq!("1s".parse(), Ok(OptionalSpan(Some(Duration::from_secs(1)))));
     }
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for text in ["", "30", "s", "-1s", "1.5s", "1d", "off", "99999999999s"] {
+        for text in ["", "30", "s", "-1s", "1.5s", "1w", "off", "99999999999s"] {
             let error = text.parse::<Span>().unwrap_err().to_string();
             assert!(error.contains("250ms") && !error.contains("or off"), "{error}");
         }

@@ -139,6 +139,8 @@ fn a_value_that_is_not_allowed_is_named() {
         ("[connections]\nkeepalive = \"0s\"", "connections.keepalive", "at least"),
         ("[dispatcher]\npage = 0", "dispatcher.page", "at least 1"),
         ("[store]\nmax_receive_count = 0", "store.max_receive_count", "at least 1"),
+        ("[history]\nlifetime = \"59s\"", "history.lifetime", "at least"),
+        ("[history]\nlifetime = \"4000d\"", "history.lifetime", "at most"),
         ("[log]\nlevel = \"tidings=loud\"", "log.level", "debug"),
     ] {
         let error = refused(file(text));
@@ -179,4 +181,7 @@ fn what_is_set_reaches_the_parts() {
     assert_eq!(Config::default().server.tls(), None);
     assert_eq!(Config::default().connections.limits(), crate::connections::Limits::default());
     assert_eq!(config.edge().max_message_bytes, 128 * 1024);
+    assert_eq!(config.history.policy(), None);
+    let policy = file("[history]\nenabled = true\nlifetime = \"2d\"").unwrap().history.policy().unwrap();
+    assert_eq!((policy.lifetime, policy.payloads), (Duration::from_hours(48), false));
 }

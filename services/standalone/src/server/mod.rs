@@ -10,6 +10,7 @@ mod auth;
 mod dead_letters;
 mod entries;
 mod health;
+mod history;
 mod management;
 #[cfg(fuzzing)]
 pub mod probe;

@@ -6,6 +6,7 @@ use auth_token::{Handshake, IssuedToken, Refusal, Subject};
 use axum::http::request::Parts;
 use contract_connections_v1::ConnectionId;
 use contract_frames_v1::ServerFrame;
+use contract_history_v1::{Message, MessageKey, Page, PageRequest, Session, SessionKey};
 use contract_identity_v1::Principal;
 use contract_notifications_v1::{Notification, NotificationId, Timestamp, UserId};
 use serde::Serialize;
@@ -168,6 +169,20 @@ pub trait Services: Send + Sync + 'static {
 
     /// Deletes dead letters; gives how many.
     fn purge(&self, which: Which) -> impl Future<Output = Result<usize, PortError>> + Send;
+
+    /// A page of a user's sessions; `None` when no history is kept.
+    fn sessions(
+        &self,
+        user: &UserId,
+        page: &PageRequest<SessionKey>,
+    ) -> impl Future<Output = Result<Option<Page<Session>>, PortError>> + Send;
+
+    /// A page of what became of a user's notifications; `None` when no history is kept.
+    fn messages(
+        &self,
+        user: &UserId,
+        page: &PageRequest<MessageKey>,
+    ) -> impl Future<Output = Result<Option<Page<Message>>, PortError>> + Send;
 
     /// Whether notifications can be accepted; if not, why.
     fn ready(&self) -> Result<(), String>;

@@ -320,11 +320,16 @@ impl<K: Clock> Committer<K> {
         (self.core.settings.durability == Durability::Buffered).then(Instant::now)
     }
 
-    /// Makes changes from outside, durably.
+    /// Makes changes from outside; durably, unless they are lazy.
     fn write(&mut self, write: Write) {
-        let Write { changes, highest, answer } = write;
+        let Write { changes, highest, lazy, answer } = write;
+        if lazy && !self.has_room() {
+            _ = answer.send(Err(AcceptError::DiskFull));
+            return;
+        }
         let Some(engine) = self.core.engine.get() else { return };
-        let mut batch = engine.batch(changes.len() + 1, self.mode());
+        let mode = if lazy { PersistMode::Buffer } else { self.mode() };
+        let mut batch = engine.batch(changes.len() + 1, mode);
         for Change { space, key, value } in changes {
             match value {
                 Some(value) => engine.insert(&mut batch, space, key, value),
@@ -340,7 +345,8 @@ impl<K: Clock> Committer<K> {
             Ok(head) => {
                 self.head = head;
                 self.mark();
-                self.unsynced_since = self.unsynced_since.or_else(|| self.now_if_buffered());
+                let unsynced = || (mode == PersistMode::Buffer).then(Instant::now);
+                self.unsynced_since = self.unsynced_since.or_else(unsynced);
                 self.core.published.fetch_max(self.head.next, Ordering::AcqRel);
                 // One that stopped waiting is no reason to stop.
                 _ = answer.send(Ok(()));

@@ -54,6 +54,9 @@ pub(super) struct Write {
     pub(super) changes: Vec<Change>,
     /// The highest sequence among them, if they are rows.
     pub(super) highest: Option<Seq>,
+    /// Whether it may wait for a sync that others need, for a second at most, and gives way when the disk is
+    /// nearly full.
+    pub(super) lazy: bool,
     pub(super) answer: oneshot::Sender<Result<(), AcceptError>>,
 }
 

@@ -239,7 +239,21 @@ impl<K: Clock + 'static> Store<K> {
     /// Makes changes together; they are as durable as the settings say when this returns.
     async fn write(&self, changes: Vec<Change>, highest: Option<Seq>) -> Result<(), AcceptError> {
         let (answer, done) = oneshot::channel();
-        if !self.core().inbox.write(Write { changes, highest, answer }) {
+        self.written(Write { changes, highest, lazy: false, answer }, done).await
+    }
+
+    /// Makes changes together that a power cut may undo within a second.
+    async fn write_lazily(&self, changes: Vec<Change>) -> Result<(), AcceptError> {
+        let (answer, done) = oneshot::channel();
+        self.written(Write { changes, highest: None, lazy: true, answer }, done).await
+    }
+
+    async fn written(
+        &self,
+        write: Write,
+        done: oneshot::Receiver<Result<(), AcceptError>>,
+    ) -> Result<(), AcceptError> {
+        if !self.core().inbox.write(write) {
             return Err(AcceptError::ShuttingDown);
         }
         done.await.map_err(|_| AcceptError::Unavailable)?

@@ -1,5 +1,6 @@
 //! Small durable tables, such as that of the user accounts.
 
+use fjall::Guard;
 use shared_ports::Clock;
 
 use super::Store;
@@ -63,16 +64,49 @@ impl<K: Clock + 'static> Table<K> {
         Ok(self.store.write(vec![change], None).await?)
     }
 
+    /// Stores rows and removes keys together, none of them twice. A power cut within the next second may undo
+    /// all of it; a crash of the process does not.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be written, or the disk is nearly full.
+    pub async fn change_lazily(&self, rows: Vec<TableRow>, removed: Vec<Vec<u8>>) -> Result<(), StoreError> {
+        let change = |key: &[u8], value| Change { space: Space::Tables, key: self.key(key), value };
+        let rows = rows.into_iter().map(|(key, value)| change(&key, Some(value)));
+        let removed = removed.into_iter().map(|key| change(&key, None));
+        Ok(self.store.write_lazily(rows.chain(removed).collect()).await?)
+    }
+
+    /// The first rows from `from` on and before `end`, at most `limit`, in order of the keys.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be read.
+    pub fn first(&self, from: &[u8], end: &[u8], limit: usize) -> Result<Vec<TableRow>, StoreError> {
+        let engine = self.store.core().reader()?;
+        let range = self.key(from)..self.key(end).max(self.key(from));
+        engine.tables.range(range).take(limit).map(|guard| self.row(guard)).collect()
+    }
+
+    /// The last rows from `from` on and before `end`, at most `limit`, the last first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be read.
+    pub fn last(&self, from: &[u8], end: &[u8], limit: usize) -> Result<Vec<TableRow>, StoreError> {
+        let engine = self.store.core().reader()?;
+        let range = self.key(from)..self.key(end).max(self.key(from));
+        engine.tables.range(range).rev().take(limit).map(|guard| self.row(guard)).collect()
+    }
+
+    fn row(&self, guard: Guard) -> Result<TableRow, StoreError> {
+        let (key, value) = guard.into_inner()?;
+        Ok((key[self.prefix.len()..].to_vec(), value.to_vec()))
+    }
+
     /// Everything in the table, in order of the keys.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.
     pub fn list(&self) -> Result<Vec<TableRow>, StoreError> {
         let engine = self.store.core().reader()?;
-        let rows = engine.tables.prefix(&self.prefix).map(|guard| {
-            let (key, value) = guard.into_inner()?;
-            Ok((key[self.prefix.len()..].to_vec(), value.to_vec()))
-        });
-        rows.collect()
+        engine.tables.prefix(&self.prefix).map(|guard| self.row(guard)).collect()
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionId, ConnectionKey, FrameFormat};
 use contract_notifications_v1::{Sequence, Timestamp, UserId, Version1};
 use dispatcher::Dispatcher;
-use dispatcher::ports::{Connections, Mailbox as _, PageQuery, Push, Pushed};
+use dispatcher::ports::{Connections, Mailbox as _, NoHistory, PageQuery, Push, Pushed};
 use replayer::{Replayer, ReplayerConfig};
 use shared_conformance::{connection, user};
 use shared_ports::{PortError, SystemClock};
@@ -90,6 +90,7 @@ fn start(settings: StorageSettings) -> Running {
         clock: SystemClock,
         chance: ThreadChance,
         settings: dispatcher::Settings::default(),
+        history: NoHistory,
     });
     let replayer =
         Replayer::new(LastKey(store.clone()), store.clone(), SystemClock, ReplayerConfig::default());

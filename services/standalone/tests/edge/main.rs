@@ -1,6 +1,7 @@
 //! Connections and the HTTP surface over real sockets, with everything behind them faked.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
+mod history;
 mod lifecycle;
 mod management;
 mod producer;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use auth_token::{Handshake, IssueError, IssuedToken, Refusal, Subject};
 use contract_connections_v1::{ConnectionId, ConnectionKey};
 use contract_frames_v1::ServerFrame;
+use contract_history_v1::{Message, MessageKey, Page, PageRequest, Session, SessionKey};
 use contract_identity_v1::{Method, Principal};
 use contract_notifications_v1::{NotificationId, Sequence, Timestamp, UserId, Version1};
 use dispatcher::ports::Connections as _;
@@ -51,6 +52,8 @@ pub(crate) struct World {
     pub(crate) not_ready: AtomicBool,
     pub(crate) letters: Mutex<HashMap<String, DeadLetter>>,
     pub(crate) disconnected: Mutex<Vec<ConnectionKey>>,
+    /// Which pages of the history were asked for.
+    pub(crate) histories: Mutex<Vec<String>>,
     next: AtomicU64,
 }
 
@@ -174,6 +177,28 @@ impl Services for World {
         })
     }
 
+    async fn sessions(
+        &self,
+        user: &UserId,
+        page: &PageRequest<SessionKey>,
+    ) -> Result<Option<Page<Session>>, PortError> {
+        self.histories.lock().unwrap().push(format!("{user} {page:?}"));
+        match user.as_str() {
+            "off" => Ok(None),
+            "down" => Err(PortError::retryable("reading the history", "down")),
+            _ => Ok(Some(Page { items: Vec::new(), next: None })),
+        }
+    }
+
+    async fn messages(
+        &self,
+        user: &UserId,
+        page: &PageRequest<MessageKey>,
+    ) -> Result<Option<Page<Message>>, PortError> {
+        self.histories.lock().unwrap().push(format!("{user} {page:?}"));
+        Ok(Some(Page { items: Vec::new(), next: page.before.map(|key| key.to_string()) }))
+    }
+
     fn ready(&self) -> Result<(), String> {
         if self.not_ready.load(Ordering::SeqCst) {
             Err("the store is being opened".to_owned())
@@ -220,6 +245,7 @@ pub(crate) async fn start_with(settings: Settings, limits: Limits, tls: Option<T
         not_ready: AtomicBool::new(false),
         letters: Mutex::default(),
         disconnected: Mutex::default(),
+        histories: Mutex::default(),
         next: AtomicU64::new(1),
     });
     let settings = Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..settings };

@@ -113,6 +113,13 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// A status and a JSON document.
+    pub fn json(status_code: u16, body: &impl Serialize) -> Self {
+        let headers = BTreeMap::from([("Content-Type", "application/json")]);
+        // What is given here are structs of texts and numbers, which always serialize.
+        Self { status_code, headers, body: Some(serde_json::to_string(body).unwrap_or_default()) }
+    }
+
     /// Only a status.
     pub const fn status(status_code: u16) -> Self {
         Self { status_code, headers: BTreeMap::new(), body: None }

@@ -1,8 +1,12 @@
-//! The edge on Lambda: answers the routes of the WebSocket API, and gives the service its ports on DynamoDB.
+//! The edge on Lambda: answers the routes of the WebSocket API and the readers of the history, and gives the
+//! service its ports on DynamoDB.
 
 mod config;
 mod connections;
 mod event;
+mod history;
+mod history_door;
+mod incoming;
 mod mailbox;
 
 use aws_config::SdkConfig;
@@ -15,11 +19,15 @@ use ws_edge::{Edge, MessageRequest};
 pub use config::Config;
 pub use connections::DynamoConnections;
 pub use event::{Answer, InvalidEvent, Route, WebSocketEvent};
+pub use history::DynamoHistory;
+pub use history_door::HistoryEvent;
+pub use incoming::Incoming;
 pub use mailbox::DynamoMailbox;
 
 /// The edge over AWS.
 pub struct Function {
     service: Edge<DynamoConnections, DynamoMailbox, SystemClock>,
+    history: Option<DynamoHistory<SystemClock>>,
 }
 
 impl Function {
@@ -27,12 +35,21 @@ impl Function {
     pub fn new(config: &Config, sdk: &SdkConfig) -> Self {
         let connections = DynamoConnections::new(sdk, &config.connections_table);
         let mailbox = DynamoMailbox::new(sdk, &config.mailbox_table, config.retry);
-        Self { service: Edge::new(connections, mailbox, SystemClock, config.edge) }
+        let history = config.history.as_ref();
+        let history = history.map(|(table, lifetime)| DynamoHistory::new(sdk, table, *lifetime, SystemClock));
+        Self { service: Edge::new(connections, mailbox, SystemClock, config.edge), history }
     }
 
-    /// Answers one event of the WebSocket API. What can't be answered is 500, with the reason in the log.
-    pub async fn invoke(&self, invocation: Invocation<ApiGatewayWebsocketProxyRequest>) -> Answer {
-        let event = match WebSocketEvent::read(invocation.event) {
+    /// Answers one event. What can't be answered is 500, with the reason in the log.
+    pub async fn invoke(&self, invocation: Invocation<Incoming>) -> Answer {
+        match invocation.event {
+            Incoming::WebSocket(request) => self.answer_websocket(*request).await,
+            Incoming::History(event) => history_door::answer(&self.history, event).await,
+        }
+    }
+
+    async fn answer_websocket(&self, request: ApiGatewayWebsocketProxyRequest) -> Answer {
+        let event = match WebSocketEvent::read(request) {
             Ok(event) => event,
             Err(error) => {
                 let error = shared_telemetry::chain(&error);

@@ -7,6 +7,8 @@ use contract_connections_v1::{ConnectionId, FrameFormat};
 use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
 use proptest::prelude::*;
 
+use crate::history::{Happened, Observer};
+
 use super::{
     Command, Entry, Event, Held, Item, Limits, Live, Outcome, PushOrder, PushReport, Refusal, Report, Run,
 };
@@ -21,7 +23,7 @@ const LIMITS: Limits = Limits {
 };
 
 /// Numbers that decide what happens next; zeros when they run out.
-struct Choices(VecDeque<u16>);
+pub(crate) struct Choices(pub(crate) VecDeque<u16>);
 
 impl Choices {
     fn below(&mut self, bound: usize) -> usize {
@@ -57,8 +59,11 @@ enum Queued {
     Replay(Sequence),
 }
 
+/// A run in progress, how many entries it has, its next command, and who watches it for the history.
+type Running = (Run<()>, usize, Command<()>, Observer<()>);
+
 #[derive(Debug)]
-struct World {
+pub(crate) struct World {
     now: Timestamp,
     next: u128,
     queue: VecDeque<(Queued, u32)>,
@@ -68,16 +73,20 @@ struct World {
     rows: BTreeSet<usize>,
     /// Stream records not yet delivered.
     inserted: usize,
-    /// The run in progress, how many entries it has, and its next command.
-    run: Option<(Run<()>, usize, Command<()>)>,
+    run: Option<Running>,
     must_arrive: BTreeSet<Sequence>,
-    may_be_dropped: BTreeSet<Sequence>,
+    pub(crate) may_be_dropped: BTreeSet<Sequence>,
+    pub(crate) may_expire: BTreeSet<Sequence>,
+    /// What the gateway took, whether or not a client received it.
+    pub(crate) accepted: BTreeSet<Sequence>,
     first_deliveries: Vec<Sequence>,
-    faults: usize,
+    pub(crate) faults: usize,
+    /// The history, by run.
+    pub(crate) history: Vec<Vec<Happened<()>>>,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             now: Timestamp::from_millis(1_000_000),
             next: 1,
@@ -89,8 +98,11 @@ impl World {
             run: None,
             must_arrive: BTreeSet::new(),
             may_be_dropped: BTreeSet::new(),
+            may_expire: BTreeSet::new(),
+            accepted: BTreeSet::new(),
             first_deliveries: Vec::new(),
             faults: 0,
+            history: Vec::new(),
         }
     }
 
@@ -104,6 +116,9 @@ impl World {
         }
         if when_offline == WhenOffline::Drop {
             self.may_be_dropped.insert(sequence);
+        }
+        if expires_at.is_some() {
+            self.may_expire.insert(sequence);
         }
         let len = 5 + choices.below(20);
         let item = Item { sequence, expires_at, when_offline, len, body: () };
@@ -143,7 +158,12 @@ impl World {
         }
     }
 
-    fn act(&mut self, choices: &mut Choices) {
+    /// Every sequence that was given out.
+    pub(crate) fn produced(&self) -> BTreeSet<Sequence> {
+        (1..self.next).map(Sequence::new).collect()
+    }
+
+    pub(crate) fn act(&mut self, choices: &mut Choices) {
         match choices.below(16) {
             0..=2 => self.produce(choices),
             3 => {
@@ -184,7 +204,7 @@ impl World {
     }
 
     fn dispatch(&mut self, choices: &mut Choices) {
-        let Some((mut run, size, command)) = self.run.take() else {
+        let Some((mut run, size, command, mut observer)) = self.run.take() else {
             let size = self.queue.len().min(1 + choices.below(4));
             if size > 0 {
                 let received = self.queue.iter_mut().take(size).map(|(queued, receives)| {
@@ -196,12 +216,16 @@ impl World {
                         }
                     }
                 });
-                let (run, command) = Run::start(LIMITS, received.collect());
-                self.run = Some((run, size, command));
+                let entries: Vec<_> = received.collect();
+                let observer = Observer::new(&entries);
+                let (run, command) = Run::start(LIMITS, entries);
+                self.run = Some((run, size, command, observer));
             }
             return;
         };
-        if let Command::Finish(Report { outcomes, .. }) = command {
+        if let Command::Finish(report) = command {
+            self.history.push(observer.finish(&report, self.now));
+            let Report { outcomes, .. } = report;
             assert_eq!(outcomes.len(), size);
             let done = outcomes.iter().take_while(|outcome| **outcome == Outcome::Done).count();
             assert!(outcomes[done..].iter().all(|outcome| *outcome == Outcome::Retry));
@@ -209,6 +233,7 @@ impl World {
             self.queue.drain(..done);
             return;
         }
+        observer.ordered(&command);
         let event = if choices.one_in(25) {
             // A port fails, before or after it took effect.
             self.faults += 1;
@@ -219,8 +244,9 @@ impl World {
         } else {
             self.perform(command, choices)
         };
+        observer.came(&event, self.now);
         let command = run.on(event, self.now);
-        self.run = Some((run, size, command));
+        self.run = Some((run, size, command, observer));
     }
 
     fn perform(&mut self, command: Command<()>, choices: &mut Choices) -> Event<()> {
@@ -312,12 +338,13 @@ impl World {
                 }
             }
             accepted += 1;
+            self.accepted.extend(frame.items.iter().map(|item| item.item.sequence));
         }
         PushReport { accepted, refusal: None }
     }
 
     /// The faults end, every handshake ends, somebody is there, and everything has time to finish.
-    fn quiesce(&mut self) {
+    pub(crate) fn quiesce(&mut self) {
         let mut calm = Choices(VecDeque::new());
         for client in &mut self.clients {
             client.socket = match client.socket {

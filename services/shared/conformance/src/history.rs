@@ -1,0 +1,37 @@
+//! The history, as the dispatcher writes it.
+
+use std::time::Duration;
+
+use contract_history_v1::{MessageRow, What};
+use contract_notifications_v1::{Sequence, Timestamp, UserId};
+use dispatcher::ports::History;
+
+use crate::fixture::HistoryRows;
+use crate::{notification, user};
+
+/// The row of `n`, which became of it `n` milliseconds after `now`.
+fn row(user: &UserId, now: Timestamp, n: u64, what: What) -> MessageRow {
+    let notification = notification(user, n);
+    let at = now.plus(Duration::from_millis(n));
+    let row = MessageRow::new(&notification, Sequence::new(n.into()), what, at, Duration::from_hours(1));
+    if n.is_multiple_of(2) { row.with_payload(&notification) } else { row }
+}
+
+/// All that the history must do for the dispatcher. `now` is a time at which rows for an hour are not too old.
+pub async fn all<H: History, F: HistoryRows>(history: &H, fixture: &F, now: Timestamp, prefix: &str) {
+    assert!(history.policy().is_some(), "a history that is on");
+    let [one, other] = ["one", "other"].map(|name| user(&format!("{prefix}-history-{name}")));
+    // More than a request to a table may name.
+    let mut rows: Vec<_> = (1..=60).map(|n| row(&one, now, n, What::Held)).collect();
+    history.record(&one, rows.clone()).await;
+    history.record(&other, vec![row(&other, now, 1, What::Dropped)]).await;
+    // The same again is the same rows.
+    history.record(&one, rows[..3].to_vec()).await;
+    // Another thing that became of a notification is another row, at the same time too.
+    let delivered = row(&one, now, 60, What::Delivered);
+    history.record(&one, vec![delivered.clone()]).await;
+    rows.insert(59, delivered);
+    rows.reverse();
+    assert_eq!(fixture.recorded(&one).await, rows);
+    assert_eq!(fixture.recorded(&other).await, [row(&other, now, 1, What::Dropped)]);
+}
