@@ -85,9 +85,7 @@ impl<C: TokenCipher, S: TokenStore, J: KeySets, V: Secrets, K: Clock> Authorizer
     async fn decide(&self, handshake: &Handshake) -> Result<Principal, Reason> {
         let Ports { cipher, store, key_sets, secrets, clock } = &self.ports;
         match select(handshake, &self.config)? {
-            Credential::Token(token) => {
-                token::authorize(token, &self.config, cipher, store, clock).await
-            }
+            Credential::Token(token) => token::authorize(token, &self.config, cipher, store, clock).await,
             Credential::Jwt(token) => self.jwt.authorize(token, key_sets, secrets, clock).await,
             Credential::Hmac(headers) => self.hmac.authorize(headers, secrets, store, clock).await,
             Credential::Open(client_id) => open::authorize(client_id),

@@ -83,7 +83,11 @@ impl<T> Cached<T> {
     }
 
     /// The value: as it is while it is fresh, fetched anew after that, and stale when that fails.
-    pub(crate) async fn get<F>(&self, clock: &impl Clock, fetch: impl FnOnce() -> F) -> Result<Arc<T>, PortError>
+    pub(crate) async fn get<F>(
+        &self,
+        clock: &impl Clock,
+        fetch: impl FnOnce() -> F,
+    ) -> Result<Arc<T>, PortError>
     where
         F: Future<Output = Result<T, PortError>>,
     {

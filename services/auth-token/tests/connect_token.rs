@@ -9,8 +9,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use auth_token::{
-    Authorizer, AuthorizerConfig, Handshake, IssueError, IssuedToken, Issuer, IssuerConfig, Methods, Ports, Reason,
-    Refusal, Subject, token_hash,
+    Authorizer, AuthorizerConfig, Handshake, IssueError, IssuedToken, Issuer, IssuerConfig, Methods, Ports,
+    Reason, Refusal, Subject, token_hash,
 };
 use auth_token::{InvalidClaims, MAX_CREDENTIAL_BYTES};
 use contract_identity_v1::{Method, Principal, TOKEN_LIFETIME};

@@ -55,7 +55,9 @@ impl Handshake {
             .flat_map(|list| list.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
             .filter(move |(key, _)| *key == name)
-            .map(|(_, value)| value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value))
+            .map(|(_, value)| {
+                value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
+            })
             .filter(|value| !value.is_empty())
     }
 

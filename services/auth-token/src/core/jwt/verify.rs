@@ -176,11 +176,7 @@ impl JwtRules {
     /// Whether the token says of itself that it is signed as these rules want it. What it says decides
     /// nothing; but no keys need be fetched for one that can't be good.
     pub(crate) fn expect(&self, token: &PresentedJwt<'_>) -> Result<(), InvalidJwt> {
-        if token.token.header.alg == self.algorithm.library() {
-            Ok(())
-        } else {
-            Err(InvalidJwt::Signature)
-        }
+        if token.token.header.alg == self.algorithm.library() { Ok(()) } else { Err(InvalidJwt::Signature) }
     }
 
     /// Checks a token with the keys of a set, at `now`.
