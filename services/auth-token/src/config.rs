@@ -59,6 +59,16 @@ impl AuthorizerConfig {
         }
     }
 
+    /// The names of the shared secrets that its methods need.
+    pub fn secrets(&self) -> Vec<&str> {
+        let issuers = self.jwt.issuers.iter().filter(|_| self.methods.jwt);
+        let of_issuers = issuers.filter_map(|issuer| match &issuer.keys {
+            JwtKeys::Secret(name) => Some(name.as_str()),
+            JwtKeys::Fixed(_) | JwtKeys::Url(_) => None,
+        });
+        of_issuers.chain(self.methods.hmac.then_some(self.hmac.secret.as_str())).collect()
+    }
+
     /// Checks what no single value can tell.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! with, so that a wrong one is named together with the one that was meant.
 
 mod error;
+mod handshake;
 mod sections;
 mod span;
 mod table;
@@ -13,9 +14,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use error::{ConfigError, Origin};
+pub use handshake::HandshakeConfig;
 pub use sections::{
-    ConnectionsConfig, DispatcherConfig, HandshakeConfig, LogConfig, LogFormat, ServerConfig, StoreConfig,
-    TokensConfig,
+    ConnectionsConfig, DispatcherConfig, LogConfig, LogFormat, ServerConfig, StoreConfig, TokensConfig,
 };
 pub use span::{InvalidSpan, OptionalSpan, Span};
 
@@ -96,8 +97,8 @@ impl Config {
             return Err(ConfigError::invalid("data_dir", "it is empty; give a directory"));
         }
         self.server.validate()?;
-        self.handshake.validate()?;
         self.tokens.validate()?;
+        self.validate_handshake()?;
         self.connections.validate()?;
         self.dispatcher.validate()?;
         self.store.validate()?;

@@ -58,8 +58,9 @@ pub enum JwtKeys {
     Secret(String),
 }
 
-/// An issuer whose tokens are accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An issuer whose tokens are accepted. Reads what a [`JwtIssuerConfig`] reads.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "JwtIssuerConfig")]
 pub struct TrustedIssuer {
     /// What its tokens must be.
     pub rules: JwtRules,

@@ -17,6 +17,8 @@ mod disk;
 #[cfg(feature = "ws-edge")]
 pub mod edge_connections;
 pub mod fixture;
+#[cfg(feature = "auth-token")]
+pub mod key_sets;
 #[cfg(feature = "dispatcher")]
 pub mod mailbox;
 #[cfg(feature = "replayer")]
@@ -25,6 +27,8 @@ pub mod mailbox_keys;
 pub mod replay_queue;
 #[cfg(feature = "replayer")]
 pub mod replayer_queue;
+#[cfg(feature = "auth-token")]
+pub mod secrets;
 mod story;
 #[cfg(feature = "auth-token")]
 pub mod tokens;

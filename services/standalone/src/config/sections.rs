@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use auth_token::{AuthorizerConfig, IssuerConfig, Methods};
+use auth_token::IssuerConfig;
 use contract_frames_v1::MAX_MESSAGE_BYTES;
 use dispatcher::core::run;
 use serde::Deserialize;
 use shared_telemetry::Format;
 use ws_edge::EdgeConfig;
 
-use super::{Config, ConfigError, OptionalSpan, Span};
+use super::{Config, ConfigError, HandshakeConfig, OptionalSpan, Span};
 use crate::connections::Limits;
 use crate::server::{Settings, TlsFiles};
 use crate::storage::{Durability, StorageSettings};
@@ -32,15 +32,6 @@ pub struct ServerConfig {
     pub max_body_bytes: usize,
     pub max_bulk_body_bytes: usize,
     pub shutdown_timeout: Span,
-}
-
-/// How handshakes are decided.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "default.toml says what each key does")]
-pub struct HandshakeConfig {
-    pub token: bool,
-    pub open: bool,
 }
 
 /// Connect tokens.
@@ -168,17 +159,6 @@ impl ServerConfig {
     pub fn tls(&self) -> Option<TlsFiles> {
         let Self { tls_certificate: certificate, tls_key: key, .. } = self;
         (!key.as_os_str().is_empty()).then(|| TlsFiles { certificate: certificate.clone(), key: key.clone() })
-    }
-}
-
-impl HandshakeConfig {
-    pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        if !self.token && !self.open {
-            let problem =
-                "no method is on, so nobody could connect; switch on handshake.token or handshake.open";
-            return Err(ConfigError::invalid("handshake.token", problem));
-        }
-        Ok(())
     }
 }
 
@@ -310,12 +290,6 @@ impl Config {
         }
     }
 
-    /// How handshakes are decided.
-    pub fn authorizer(&self) -> AuthorizerConfig {
-        let methods = Methods { token: self.handshake.token, open: self.handshake.open };
-        AuthorizerConfig { methods, ..AuthorizerConfig::new(&self.tokens.issuer, &self.tokens.audience) }
-    }
-
     /// The edge's limits.
     pub fn edge(&self) -> EdgeConfig {
         EdgeConfig { max_message_bytes: self.connections.limits().max_message_bytes, ..EdgeConfig::default() }
@@ -348,7 +322,7 @@ impl Default for Config {
                 max_bulk_body_bytes,
                 shutdown_timeout: Span(shutdown_timeout),
             },
-            handshake: HandshakeConfig { token: true, open: false },
+            handshake: HandshakeConfig::default(),
             tokens: TokensConfig {
                 issuer: "tidings".to_owned(),
                 audience: "tidings".to_owned(),

@@ -47,11 +47,21 @@ pub(super) fn merge_environment(
         let value = match find(defaults, &path) {
             Some(Value::Boolean(_)) => text.parse().map(Value::Boolean).ok(),
             Some(Value::Integer(_)) => text.parse().map(Value::Integer).ok(),
+            Some(Value::Array(_)) => Some(list(&text)),
             _ => None,
         };
         set(defaults, origin, &path, value.unwrap_or(Value::String(text)))?;
     }
     Ok(())
+}
+
+/// A list, as the file has it (`["a", "b"]`) or with commas alone (`a, b`).
+fn list(text: &str) -> Value {
+    let written = format!("list = {text}").parse().ok().and_then(|mut table: Table| table.remove("list"));
+    written.filter(Value::is_array).unwrap_or_else(|| {
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
+    })
 }
 
 fn find<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
@@ -74,6 +84,7 @@ fn set(table: &mut Table, origin: Origin, path: &[&str], value: Value) -> Result
         let expected = match known {
             Value::Boolean(_) => "true or false",
             Value::Integer(_) => "a whole number",
+            Value::Array(_) => "a list in square brackets",
             _ => "text in quotation marks",
         };
         return Err(wrong_type(origin, path.join("."), &value, expected));
