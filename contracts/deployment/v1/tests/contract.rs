@@ -33,7 +33,11 @@ fn names_are_unique_and_variables_are_legal() {
             assert!(name.starts_with("TIDINGS_") && name.chars().all(legal), "{name}");
         }
         for variable in function.variables {
-            assert_ne!(variable.default.is_some(), variable.resource.is_some(), "{}", variable.name);
+            let is_sound = match (variable.default, variable.resource) {
+                (Some(default), Some(_)) => default.is_empty(),
+                (default, resource) => default.is_some() != resource.is_some(),
+            };
+            assert!(is_sound, "{}", variable.name);
         }
     }
 }

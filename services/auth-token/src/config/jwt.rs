@@ -43,6 +43,18 @@ pub struct JwtIssuerConfig {
     pub hubs_claims: Vec<String>,
 }
 
+impl JwtIssuerConfig {
+    /// With this secret, if it needs one and names none.
+    #[must_use]
+    pub fn or_secret(mut self, secret: &str) -> Self {
+        let is_named = self.secret.as_deref().is_some_and(|name| !name.is_empty());
+        if self.algorithm == JwtAlgorithm::Hs256 && !is_named {
+            self.secret = Some(secret.to_owned());
+        }
+        self
+    }
+}
+
 fn hubs() -> Vec<String> {
     vec![HUBS.to_owned()]
 }
