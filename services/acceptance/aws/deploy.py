@@ -103,17 +103,18 @@ def statements(function, resources, without):
         "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
         "Resource": arn("logs", f"log-group:/aws/lambda/*{function['name']}:*"),
     }]
+    # What a deployment may be without is named by a variable with a default.
+    dispensable = {v["resource"] for v in function["variables"] if v["default"] is not None} - resources.keys()
     for permission in function["permissions"]:
         actions = [a for a in permission["actions"] if f"{function['name']}:{a}" not in without]
         actions += [BATCHES[action] for action in actions if action in BATCHES]
-        left_out = permission["resource"] in OPTIONAL and permission["resource"] not in resources
-        if actions and not left_out:
+        if actions and permission["resource"] not in dispensable:
             allowed.append({"Effect": "Allow", "Action": actions, "Resource": resources[permission["resource"]]})
     return allowed
 
 
 def make_function(prefix, function, role, archive, names, through):
-    named = [v for v in function["variables"] if v["resource"] and (v["resource"] in names or v["resource"] not in OPTIONAL)]
+    named = [v for v in function["variables"] if v["resource"] and (v["default"] is None or v["resource"] in names)]
     variables = {v["name"]: names[v["resource"]] for v in named}
     variables["AWS_ENDPOINT_URL"] = through
     variables |= {name: value for name, value in os.environ.items()

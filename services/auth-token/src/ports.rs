@@ -2,10 +2,13 @@
 //! embedded storage in one process.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
+use std::time::Duration;
 
 use contract_identity_v1::TokenRow;
 use shared_ports::PortError;
+use zeroize::Zeroizing;
 
 /// What a ciphertext is bound to: decryption succeeds only under the context of the encryption. Authenticated
 /// but not secret, as KMS has it
@@ -72,4 +75,67 @@ pub trait TokenStore: Send + Sync {
     /// Deletes a token's row and returns it: one conditional delete, so that of any number of concurrent
     /// calls exactly one gets the row. `None` when there is none.
     fn take(&self, token_hash: &str) -> impl Future<Output = Result<Option<TokenRow>, PortError>> + Send;
+
+    /// Stores a row unless there is one with its hash, and says whether it did: one conditional write, so that
+    /// of any number of concurrent calls exactly one does. The row stays at least until its TTL, across
+    /// restarts.
+    fn claim(&self, row: TokenRow) -> impl Future<Output = Result<bool, PortError>> + Send;
+}
+
+/// Largest key set that is read, in bytes. That of a large issuer has some 10 KiB.
+pub const MAX_KEY_SET_BYTES: usize = 256 * 1024;
+
+/// How long to wait for a key set, in all.
+pub const KEY_SET_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Where issuers publish their keys.
+pub trait KeySets: Send + Sync {
+    /// Fetches the document at `url` with one `GET`, which is not redirected: at most [`MAX_KEY_SET_BYTES`]
+    /// within [`KEY_SET_TIMEOUT`]. Every answer but 200 is an error.
+    fn fetch(&self, url: &str) -> impl Future<Output = Result<Vec<u8>, PortError>> + Send;
+}
+
+/// A shared secret: wiped when dropped, never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// Takes a secret; none is empty, because anyone could sign with that.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Option<Self> {
+        let bytes = Zeroizing::new(bytes.into());
+        (!bytes.is_empty()).then_some(Self(bytes))
+    }
+
+    /// The secret's bytes.
+    pub fn reveal(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// A secret that may be rotated: what was signed with the previous value is good until the next rotation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretVersions {
+    /// The value to sign with.
+    pub current: Secret,
+    /// The value before the last rotation.
+    pub previous: Option<Secret>,
+}
+
+impl SecretVersions {
+    /// The values in the order in which they are tried.
+    pub fn iter(&self) -> impl Iterator<Item = &Secret> {
+        std::iter::once(&self.current).chain(&self.previous)
+    }
+}
+
+/// Where shared secrets are kept.
+pub trait Secrets: Send + Sync {
+    /// Reads the present values of a secret.
+    fn read(&self, name: &str) -> impl Future<Output = Result<SecretVersions, PortError>> + Send;
 }

@@ -9,14 +9,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use auth_token::{
-    Authorizer, AuthorizerConfig, Handshake, IssueError, IssuedToken, Issuer, IssuerConfig, Methods, Reason,
-    Refusal, Subject, token_hash,
+    Authorizer, AuthorizerConfig, Handshake, IssueError, IssuedToken, Issuer, IssuerConfig, Methods, Ports,
+    Reason, Refusal, Subject, token_hash,
 };
 use auth_token::{InvalidClaims, MAX_CREDENTIAL_BYTES};
 use contract_identity_v1::{Method, Principal, TOKEN_LIFETIME};
 use contract_notifications_v1::UserId;
 use proptest::prelude::*;
-use support::{TestCipher, TestClock, TestStore};
+use support::{TestAuthorizer, TestCipher, TestClock, TestKeySets, TestSecrets, TestStore};
 
 #[derive(Default, Clone)]
 struct World {
@@ -37,12 +37,19 @@ impl World {
         issuer.issue(Subject { user_id, username: name.to_owned(), hubs: vec!["h".to_owned()] }).await
     }
 
-    fn authorizer(&self) -> Authorizer<TestCipher, TestStore, TestClock> {
+    fn authorizer(&self) -> TestAuthorizer {
         let config = AuthorizerConfig {
             methods: Methods { open: true, ..Methods::default() },
             ..AuthorizerConfig::new("issuer", "gateway")
         };
-        Authorizer::new(self.cipher.clone(), self.store.clone(), self.clock.clone(), config)
+        let ports = Ports {
+            cipher: self.cipher.clone(),
+            store: self.store.clone(),
+            key_sets: TestKeySets::default(),
+            secrets: TestSecrets::default(),
+            clock: self.clock.clone(),
+        };
+        Authorizer::new(ports, config)
     }
 
     async fn present(&self, token: &str) -> Result<Principal, Refusal> {

@@ -19,8 +19,8 @@ use crate::connections::{Registry, run_sweeper};
 use crate::history::{self, StoredHistory};
 use crate::hubs::{BroadcastSettings, Broadcasts, MemoryHubs, Outbox, PendingBroadcasts, run_broadcasts};
 use crate::identity::credentials::{Credentials, CredentialsError};
-use crate::identity::jwt::JwtIssueError;
-use crate::runtime::{Runtime, RuntimeConfig};
+use crate::identity::shared_secrets::{LocalSecrets, SecretError};
+use crate::runtime::{Runtime, RuntimeConfig, RuntimeError};
 use crate::server::{BindError, Server, TlsError};
 use crate::storage::{LastKey, OpenError, Store, StoreError};
 use crate::workers::{WorkerSettings, run_dispatcher, run_replayer};
@@ -49,9 +49,12 @@ pub enum BuildError {
     /// The server's secrets.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// The stored signing key.
+    /// The secrets that are shared with clients and issuers.
     #[error(transparent)]
-    SigningKey(#[from] JwtIssueError),
+    SharedSecret(#[from] SecretError),
+    /// What is stored.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
     /// The store.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -96,17 +99,18 @@ impl App {
     /// [`BuildError`] saying what is in the way.
     pub fn build(config: &Config, metrics: Option<PrometheusHandle>) -> Result<Self, BuildError> {
         let clock = SystemClock;
+        let authorizer = config.authorizer();
+        for name in authorizer.secrets() {
+            LocalSecrets::check(name)?;
+        }
         let credentials = Credentials::load_or_create(&config.data_dir)?;
         let tls = config.server.tls().map(|files| files.load()).transpose()?;
         let secure = tls.is_some();
         let store = Store::open(&config.data_dir.join(STORE), config.store.settings(), clock)?;
         let (sender, inserted) = mpsc::unbounded_channel();
         let registry = Registry::new(sender, config.connections.limits());
-        let runtime_config = RuntimeConfig {
-            edge: config.edge(),
-            authorizer: config.authorizer(),
-            issuer: config.tokens.issuer(),
-        };
+        let runtime_config =
+            RuntimeConfig { edge: config.edge(), authorizer, issuer: config.tokens.issuer() };
         let hubs = MemoryHubs::new(config.hubs.members());
         let broadcasts = Broadcasts::open(&store, BroadcastSettings::default())?;
         let outbox = Outbox { store: store.clone(), broadcasts: broadcasts.0.clone() };

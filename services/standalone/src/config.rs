@@ -5,6 +5,7 @@
 
 mod clients;
 mod error;
+mod handshake;
 mod sections;
 mod span;
 mod table;
@@ -17,9 +18,10 @@ pub use clients::{
     HubsConfig, InvalidMembers, InvalidRate, Members, OptionalRate, Policy, SendingConfig, TooMany,
 };
 pub use error::{ConfigError, Origin};
+pub use handshake::HandshakeConfig;
 pub use sections::{
-    ConnectionsConfig, DispatcherConfig, HandshakeConfig, HistoryConfig, LogConfig, LogFormat, ServerConfig,
-    StoreConfig, TokensConfig,
+    ConnectionsConfig, DispatcherConfig, HistoryConfig, LogConfig, LogFormat, ServerConfig, StoreConfig,
+    TokensConfig,
 };
 pub use span::{InvalidSpan, OptionalSpan, Span};
 
@@ -106,8 +108,8 @@ impl Config {
             return Err(ConfigError::invalid("data_dir", "it is empty; give a directory"));
         }
         self.server.validate()?;
-        self.handshake.validate()?;
         self.tokens.validate()?;
+        self.validate_handshake()?;
         self.connections.validate()?;
         self.hubs.validate()?;
         self.dispatcher.validate()?;

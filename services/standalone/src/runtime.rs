@@ -1,7 +1,8 @@
 //! The four services over their embedded adapters, as the server sees them.
 
 use auth_token::{
-    Authorizer, AuthorizerConfig, Handshake, IssueError, IssuedToken, Issuer, IssuerConfig, Refusal, Subject,
+    Authorizer, AuthorizerConfig, Handshake, IssueError, IssuedToken, Issuer, IssuerConfig, Ports, Refusal,
+    Subject, VerifiedJwt,
 };
 use axum::http::request::Parts;
 use contract_connections_v1::{ConnectionId, ConnectionKey};
@@ -21,8 +22,11 @@ use crate::identity::accounts::{Account, AccountError, Accounts, LoginError, Pas
 use crate::identity::cipher::LocalCipher;
 use crate::identity::credentials::Credentials;
 use crate::identity::jwt::{JwtIssueError, JwtIssuer, JwtSubject};
+use crate::identity::key_sets::HttpKeySets;
+use crate::identity::shared_secrets::LocalSecrets;
 use crate::identity::sigv4::{self, RequestParts};
 use crate::identity::tokens::{DEFAULT_CAPACITY, MemoryTokens};
+use crate::identity::used::LocalTokens;
 use crate::rates::MemoryRates;
 use crate::server::{AddUserError, AuthError, DeadLetter, Login, NewUser, Services, Which};
 use crate::storage::{self, AcceptError, Accepted, Store, StoreError, Submission, Table};
@@ -40,13 +44,24 @@ pub struct RuntimeConfig {
     pub issuer: IssuerConfig,
 }
 
+/// Why the services can't be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The stored signing key is none.
+    #[error(transparent)]
+    SigningKey(#[from] JwtIssueError),
+    /// The signatures that were used can't be read.
+    #[error("the signatures that were used can't be read")]
+    UsedSignatures(#[from] StoreError),
+}
+
 /// The services of this process.
 pub struct Runtime {
     clock: SystemClock,
     store: Store<SystemClock>,
     edge: Edge<Registry, Store<SystemClock>, SystemClock, MemoryHubs, Outbox<SystemClock>, MemoryRates>,
     issuer: Issuer<LocalCipher, MemoryTokens<SystemClock>, SystemClock>,
-    authorizer: Authorizer<LocalCipher, MemoryTokens<SystemClock>, SystemClock>,
+    authorizer: Authorizer<LocalCipher, LocalTokens<SystemClock>, HttpKeySets, LocalSecrets, SystemClock>,
     accounts: Accounts<Table<SystemClock>>,
     history: Option<StoredHistory<SystemClock>>,
     jwt: JwtIssuer,
@@ -57,7 +72,7 @@ impl Runtime {
     /// Puts the services together.
     ///
     /// # Errors
-    /// [`JwtIssueError`] when the stored signing key is none.
+    /// [`RuntimeError`] when what is stored can't be read.
     pub fn new(
         config: RuntimeConfig,
         outbox: Outbox<SystemClock>,
@@ -65,13 +80,21 @@ impl Runtime {
         hubs: MemoryHubs,
         history: Option<StoredHistory<SystemClock>>,
         credentials: Credentials,
-    ) -> Result<Self, JwtIssueError> {
+    ) -> Result<Self, RuntimeError> {
         let store = outbox.store.clone();
-        let RuntimeConfig { edge, authorizer, issuer } = config;
+        let RuntimeConfig { edge, mut authorizer, issuer } = config;
         let clock = SystemClock;
         let tokens = MemoryTokens::new(DEFAULT_CAPACITY, clock);
         let cipher = || LocalCipher::new(&credentials.cipher_key);
         let jwt = JwtIssuer::new(&credentials.signing_seed, &issuer.issuer, &issuer.audience)?;
+        authorizer.jwt.issuers.push(jwt.trusted());
+        let ports = Ports {
+            cipher: cipher(),
+            store: LocalTokens::open(tokens.clone(), store.table("used-signatures"), clock)?,
+            key_sets: HttpKeySets::default(),
+            secrets: LocalSecrets,
+            clock,
+        };
         Ok(Self {
             clock,
             edge: Edge {
@@ -83,8 +106,8 @@ impl Runtime {
                 rates: MemoryRates::default(),
                 config: edge,
             },
-            issuer: Issuer::new(cipher(), tokens.clone(), clock, issuer),
-            authorizer: Authorizer::new(cipher(), tokens, clock, authorizer),
+            issuer: Issuer::new(cipher(), tokens, clock, issuer),
+            authorizer: Authorizer::new(ports, authorizer),
             accounts: Accounts::new(store.table("users")),
             history,
             jwt,
@@ -166,10 +189,9 @@ impl Services for Runtime {
 
     fn verify_user(&self, jwt: &str) -> Result<Subject, AuthError> {
         let verified = self.jwt.verify(jwt, self.clock.now());
-        let JwtSubject { user_id, username } = verified
-            .map_err(|error| AuthError::Refused(format!("the ID token is refused: {error}")))?
-            .subject;
-        Ok(Subject { user_id, username, hubs: Vec::new() })
+        let VerifiedJwt { user_id, username, hubs, .. } =
+            verified.map_err(|error| AuthError::Refused(format!("the ID token is refused: {error}")))?;
+        Ok(Subject { user_id, username: username.unwrap_or_default(), hubs })
     }
 
     async fn issue_token(&self, subject: Subject) -> Result<IssuedToken, IssueError> {

@@ -23,21 +23,26 @@ mod replays;
 #[path = "conformance/support.rs"]
 mod support;
 
+use std::time::Duration;
+
 use contract_connections_v1::{Connection, ConnectionId, ConnectionKey};
 use contract_notifications_v1::{HubName, Sequence, UserId};
 use dispatcher::core::run::{Entry, Outcome};
 use dispatcher::ports::{Connections as _, HubMembers as _, Mailbox as _};
 use shared_conformance::fixture::{ConnectionRows, Deliveries, HubRows, MailboxRows};
 use shared_conformance::{
-    ManualClock, acknowledgements, connections, edge_connections, hub_members, hubs, mailbox, mailbox_keys,
-    replay_queue, replayer_queue, sequences, tokens,
+    ManualClock, acknowledgements, connections, edge_connections, hub_members, hubs, key_sets, mailbox,
+    mailbox_keys, replay_queue, replayer_queue, secrets, sequences, tokens,
 };
 use shared_ports::Clock as _;
 use tidings::connections::{Limits, Registry};
 use tidings::hubs::MemoryHubs;
 use tidings::identity::cipher::LocalCipher;
+use tidings::identity::key_sets::HttpKeySets;
 use tidings::identity::secrets::Key256;
+use tidings::identity::shared_secrets::LocalSecrets;
 use tidings::identity::tokens::MemoryTokens;
+use tidings::identity::used::LocalTokens;
 use tidings::rates::MemoryRates;
 use tidings::storage::Store;
 use tokio::sync::mpsc;
@@ -133,10 +138,33 @@ async fn a_member_by_decision_is_there_without_a_connection() {
 #[tokio::test]
 async fn the_tokens_conform() {
     let clock = ManualClock::default();
-    tokens::store(&MemoryTokens::new(100, clock.clone()), clock.now().ttl_seconds(), "t").await;
+    let memory = MemoryTokens::new(100, clock.clone());
+    tokens::store(&memory, clock.now().ttl_seconds(), "t").await;
+    tokens::claims(&memory, clock.now().ttl_seconds(), "t").await;
+    let (_dir, store, _) = support::store();
+    let local = LocalTokens::open(memory, store.table("used"), clock.clone()).unwrap();
+    tokens::store(&local, clock.now().ttl_seconds(), "l").await;
+    tokens::claims(&local, clock.now().ttl_seconds(), "l").await;
     let cipher = LocalCipher::new(&Key256::from_bytes([7; 32]));
     tokens::cipher(&cipher).await;
     tokens::cipher_is_authenticated(&cipher).await;
+}
+
+#[tokio::test]
+async fn the_key_sets_conform() {
+    key_sets::all(&HttpKeySets::default()).await;
+    key_sets::gives_up(&HttpKeySets::with_timeout(Duration::from_millis(50))).await;
+}
+
+#[tokio::test]
+async fn the_secrets_conform() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secret");
+    let rotate = async |value: &str| {
+        let former = std::fs::read_to_string(&path).unwrap_or_default();
+        std::fs::write(&path, format!("{value}\n{former}")).unwrap();
+    };
+    secrets::all(&LocalSecrets, path.to_str().unwrap(), "/nowhere/secret", rotate).await;
 }
 
 /// Takes replay entries off the store's queue.
@@ -145,7 +173,7 @@ struct Queue(Store<ManualClock>, ManualClock);
 impl Deliveries for Queue {
     async fn take(&mut self, user: &UserId) -> Vec<Sequence> {
         // Runs of others that were dropped are visible again.
-        self.1.advance(std::time::Duration::from_mins(10));
+        self.1.advance(Duration::from_mins(10));
         let (mut taken, mut others) = (Vec::new(), Vec::new());
         while let Some(received) = self.0.try_receive() {
             if received.user() != user {

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use auth_token::{Authorizer, AuthorizerConfig, Handshake, Issuer, IssuerConfig, Status, Subject};
+use auth_token::{Authorizer, AuthorizerConfig, Handshake, Issuer, IssuerConfig, Ports, Status, Subject};
 use contract_notifications_v1::{Timestamp, UserId};
 use shared_ports::Clock;
 use tidings::identity::cipher::LocalCipher;
+use tidings::identity::key_sets::HttpKeySets;
 use tidings::identity::secrets::Key256;
+use tidings::identity::shared_secrets::LocalSecrets;
 use tidings::identity::tokens::{DEFAULT_CAPACITY, MemoryTokens};
 
 /// A clock that a test sets, in milliseconds.
@@ -27,7 +29,7 @@ impl Clock for TestClock {
 struct Server {
     clock: TestClock,
     issuer: Issuer<LocalCipher, MemoryTokens<TestClock>, TestClock>,
-    authorizer: Authorizer<LocalCipher, MemoryTokens<TestClock>, TestClock>,
+    authorizer: Authorizer<LocalCipher, MemoryTokens<TestClock>, HttpKeySets, LocalSecrets, TestClock>,
 }
 
 /// A server that starts at `clock` with an empty table and the key it always had.
@@ -35,10 +37,17 @@ fn start(clock: &TestClock) -> Server {
     let cipher = LocalCipher::new(&Key256::from_bytes([7; 32]));
     let tokens = MemoryTokens::new(DEFAULT_CAPACITY, clock.clone());
     let (issuer, authorizer) = (IssuerConfig::new("i", "a"), AuthorizerConfig::new("i", "a"));
+    let ports = Ports {
+        cipher: cipher.clone(),
+        store: tokens.clone(),
+        key_sets: HttpKeySets::default(),
+        secrets: LocalSecrets,
+        clock: clock.clone(),
+    };
     Server {
         clock: clock.clone(),
-        issuer: Issuer::new(cipher.clone(), tokens.clone(), clock.clone(), issuer),
-        authorizer: Authorizer::new(cipher, tokens, clock.clone(), authorizer),
+        issuer: Issuer::new(cipher, tokens, clock.clone(), issuer),
+        authorizer: Authorizer::new(ports, authorizer),
     }
 }
 

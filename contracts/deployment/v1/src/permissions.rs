@@ -25,11 +25,15 @@ pub enum Resource {
     ReplayFailureQueue,
     /// The KMS key of connect tokens.
     TokenKey,
+    /// The secret of JSON Web Tokens with HS256, where there is one.
+    JwtSecret,
+    /// The secret by which handshakes are signed, where there is one.
+    HmacSecret,
     /// The connections of the WebSocket API's stage: `{api}/{stage}/POST/@connections/*`.
     Connections,
 }
 
-/// Actions that a function's role allows on one resource
+/// Actions that a function's role allows on one resource, if the deployment has it
 /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -100,5 +104,9 @@ pub(crate) const AUTH_TOKEN_ISSUER: &[Permission] =
     &[allow(Resource::TokensTable, &["dynamodb:PutItem"]), allow(Resource::TokenKey, &["kms:Encrypt"])];
 
 /// Of the authorizer.
-pub(crate) const AUTH_TOKEN_AUTHORIZER: &[Permission] =
-    &[allow(Resource::TokensTable, &["dynamodb:DeleteItem"]), allow(Resource::TokenKey, &["kms:Decrypt"])];
+pub(crate) const AUTH_TOKEN_AUTHORIZER: &[Permission] = &[
+    allow(Resource::TokensTable, &["dynamodb:DeleteItem", "dynamodb:PutItem"]),
+    allow(Resource::TokenKey, &["kms:Decrypt"]),
+    allow(Resource::JwtSecret, &["secretsmanager:GetSecretValue"]),
+    allow(Resource::HmacSecret, &["secretsmanager:GetSecretValue"]),
+];

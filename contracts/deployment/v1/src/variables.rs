@@ -27,7 +27,7 @@ const fn optional(name: &'static str, default: &'static str, purpose: &'static s
     Variable { name, purpose, default: Some(default), resource: None }
 }
 
-const fn if_there(name: &'static str, resource: Resource, purpose: &'static str) -> Variable {
+const fn optional_resource(name: &'static str, resource: Resource, purpose: &'static str) -> Variable {
     Variable { name, purpose, default: Some(""), resource: Some(resource) }
 }
 
@@ -50,7 +50,7 @@ pub const MAILBOX_TABLE: Variable =
 pub const TOKENS_TABLE: Variable =
     required("TIDINGS_TOKENS_TABLE", Resource::TokensTable, "name of the table of unused connect tokens");
 /// The history's table.
-pub const HISTORY_TABLE: Variable = if_there(
+pub const HISTORY_TABLE: Variable = optional_resource(
     "TIDINGS_HISTORY_TABLE",
     Resource::HistoryTable,
     "name of the table of the history; without one no history is kept",
@@ -94,7 +94,46 @@ pub const TOKEN_LIFETIME: Variable =
 pub const AUTH_METHODS: Variable = optional(
     "TIDINGS_AUTH_METHODS",
     "token",
-    "how a handshake may prove who it is, separated by commas: token, open (for development only)",
+    "how a handshake may prove who it is, separated by commas: token, jwt, hmac, open (for development only)",
+);
+/// Whose JSON Web Tokens are accepted.
+pub const JWT_ISSUERS: Variable = optional(
+    "TIDINGS_JWT_ISSUERS",
+    "[]",
+    "whose JSON Web Tokens are accepted: a list in JSON of {issuer, algorithm (RS256, ES256, EdDSA, HS256), \
+     jwks_url?, allow_http?, secret?, audiences?, hubs_claims?}; the secret of HS256 is TIDINGS_JWT_SECRET \
+     unless another is named",
+);
+/// The secret of JSON Web Tokens.
+pub const JWT_SECRET: Variable = optional_resource(
+    "TIDINGS_JWT_SECRET",
+    Resource::JwtSecret,
+    "name or ARN of the secret of JSON Web Tokens with HS256",
+);
+/// Cookies with JSON Web Tokens.
+pub const JWT_COOKIES: Variable = optional(
+    "TIDINGS_JWT_COOKIES",
+    "auth,id_token,authToken",
+    "cookies that may carry a JSON Web Token, separated by commas; the first of these that is there counts",
+);
+/// Pages that may connect.
+pub const ALLOWED_ORIGINS: Variable = optional(
+    "TIDINGS_ALLOWED_ORIGINS",
+    "",
+    "origins of web pages that may connect (https://app.example.com), separated by commas; when empty those of \
+     every origin may, but not with a cookie",
+);
+/// The secret of signed handshakes.
+pub const HMAC_SECRET: Variable = optional_resource(
+    "TIDINGS_HMAC_SECRET",
+    Resource::HmacSecret,
+    "name or ARN of the secret by which handshakes are signed",
+);
+/// Whether signatures are good more than once.
+pub const HMAC_REPLAY: Variable = optional(
+    "TIDINGS_HMAC_REPLAY",
+    "refuse",
+    "whether a signed handshake may be repeated while its time is good: refuse, or allow for old clients",
 );
 /// How long a connection's row lives.
 pub const ROW_LIFETIME: Variable = optional(

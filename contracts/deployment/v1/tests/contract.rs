@@ -33,10 +33,11 @@ fn names_are_unique_and_variables_are_legal() {
             assert!(name.starts_with("TIDINGS_") && name.chars().all(legal), "{name}");
         }
         for variable in function.variables {
-            // One that names a resource has no default, or that there is no such resource.
-            let may_be_left_out = variable.default == Some("") && variable.resource.is_some();
-            let either = variable.default.is_some() != variable.resource.is_some();
-            assert!(either || may_be_left_out, "{}", variable.name);
+            let is_sound = match (variable.default, variable.resource) {
+                (Some(default), Some(_)) => default.is_empty(),
+                (default, resource) => default.is_some() != resource.is_some(),
+            };
+            assert!(is_sound, "{}", variable.name);
         }
     }
 }

@@ -99,9 +99,25 @@ pub struct Principal {
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html>).
 pub const CONTEXT_KEY: &str = "principal";
 
+/// The key under which the status travels by which the edge is to refuse a handshake. An authorizer can make API
+/// Gateway answer 401, 403 and 500 itself; for any other status it lets the handshake through to the edge, with
+/// this in place of a principal.
+pub const REFUSAL_KEY: &str = "refusal";
+
+/// The authorizer context of a handshake that the edge is to refuse with `status`.
+pub fn refusal_context(status: u16) -> BTreeMap<String, String> {
+    BTreeMap::from([(REFUSAL_KEY.to_owned(), status.to_string())])
+}
+
 /// An authorizer context that carries no principal.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidContext {
+    /// The handshake is to be refused.
+    #[error("the authorizer refuses the handshake with {status}")]
+    Refused {
+        /// With which status: 400 to 499, or 500 when the context says none.
+        status: u16,
+    },
     /// The key is not there.
     #[error("the authorizer context has no {CONTEXT_KEY:?}")]
     Missing,
@@ -121,8 +137,12 @@ impl Principal {
     /// Reads what [`Principal::to_context`] wrote.
     ///
     /// # Errors
-    /// [`InvalidContext`] when the context holds no principal.
+    /// [`InvalidContext`] when the context holds no principal, or a refusal besides one.
     pub fn from_context(context: &BTreeMap<String, String>) -> Result<Self, InvalidContext> {
+        if let Some(refusal) = context.get(REFUSAL_KEY) {
+            let status = refusal.parse().ok().filter(|status| (400..500).contains(status));
+            return Err(InvalidContext::Refused { status: status.unwrap_or(500) });
+        }
         Ok(serde_json::from_str(context.get(CONTEXT_KEY).ok_or(InvalidContext::Missing)?)?)
     }
 }

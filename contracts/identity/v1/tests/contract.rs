@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use contract_identity_v1::{ConnectClaims, Principal, TokenRow};
+use contract_identity_v1::{
+    ConnectClaims, InvalidContext, Principal, REFUSAL_KEY, TokenRow, refusal_context,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -29,6 +31,23 @@ fn a_principal_travels_in_an_authorizer_context() {
     assert_eq!(Principal::from_context(&principal.to_context()).unwrap(), principal);
     let message = Principal::from_context(&BTreeMap::new()).unwrap_err().to_string();
     assert_eq!(message, r#"the authorizer context has no "principal""#);
+}
+
+#[test]
+fn a_refusal_travels_in_an_authorizer_context_and_is_no_principal() {
+    let refused = |context: &BTreeMap<String, String>| match Principal::from_context(context) {
+        Err(InvalidContext::Refused { status }) => status,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(&refusal_context(400)), 400);
+    assert_eq!(refusal_context(400).into_iter().next(), Some(("refusal".to_owned(), "400".to_owned())));
+    // Whatever else is there.
+    let principal: Principal = serde_json::from_str(PRINCIPAL).unwrap();
+    let mut both = principal.to_context();
+    for odd in ["200", "101", "", "no", "400.5", "65536"] {
+        both.insert(REFUSAL_KEY.to_owned(), odd.to_owned());
+        assert_eq!(refused(&both), 500);
+    }
 }
 
 #[test]

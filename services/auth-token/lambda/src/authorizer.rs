@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use auth_token::{Authorizer, Handshake, Refusal, Status};
+use auth_token::{Authorizer, Handshake, Ports, Refusal, Status};
 use aws_config::SdkConfig;
-use contract_identity_v1::Principal;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use contract_identity_v1::{Principal, refusal_context};
 use serde::{Deserialize, Serialize};
 use shared_aws::Invocation;
 use shared_ports::SystemClock;
 
-use crate::{AuthorizerConfig, DynamoTokens, KmsCipher};
+use crate::{AuthorizerConfig, DynamoTokens, HttpKeySets, KmsCipher, ManagedSecrets};
 
 type Multi = BTreeMap<String, Vec<String>>;
 
@@ -75,7 +76,8 @@ fn policy(effect: &'static str, resource: String) -> Policy {
     Policy { version: "2012-10-17", statement: [statement] }
 }
 
-/// The answer to a decision.
+/// The answer to a decision. A refusal whose status API Gateway can't be made to answer with goes on to the
+/// edge, which answers it; no principal goes with it.
 ///
 /// # Errors
 /// The refusals that API Gateway answers with another status than 403: 401 when the function fails with the
@@ -87,26 +89,34 @@ pub fn respond(method_arn: String, decision: Result<Principal, Refusal>) -> Resu
             policy_document: policy("Allow", method_arn),
             context: principal.to_context(),
         }),
-        Err(refusal) if refusal.status() == Status::Forbidden => Ok(Response {
-            principal_id: "nobody".to_owned(),
-            policy_document: policy("Deny", method_arn),
-            context: BTreeMap::new(),
-        }),
-        Err(refusal) => Err(refusal),
+        Err(refusal) => match refusal.status() {
+            Status::Forbidden => Ok(nobody("Deny", method_arn, BTreeMap::new())),
+            Status::BadRequest => Ok(nobody("Allow", method_arn, refusal_context(refusal.status().code()))),
+            Status::Unauthorized | Status::InternalServerError => Err(refusal),
+        },
     }
+}
+
+fn nobody(effect: &'static str, resource: String, context: BTreeMap<String, String>) -> Response {
+    Response { principal_id: "nobody".to_owned(), policy_document: policy(effect, resource), context }
 }
 
 /// The authorizer over AWS.
 pub struct Function {
-    service: Authorizer<KmsCipher, DynamoTokens, SystemClock>,
+    service: Authorizer<KmsCipher, DynamoTokens, HttpKeySets, ManagedSecrets, SystemClock>,
 }
 
 impl Function {
-    /// Puts the authorizer together.
-    pub fn new(config: &AuthorizerConfig, sdk: &SdkConfig) -> Self {
-        let cipher = KmsCipher::new(sdk, &config.key);
-        let tokens = DynamoTokens::new(sdk, &config.tokens_table);
-        Self { service: Authorizer::new(cipher, tokens, SystemClock, config.authorizer.clone()) }
+    /// Puts the authorizer together; issuers' keys are fetched over `connector`.
+    pub fn new(config: &AuthorizerConfig, sdk: &SdkConfig, connector: SharedHttpConnector) -> Self {
+        let ports = Ports {
+            cipher: KmsCipher::new(sdk, &config.key),
+            store: DynamoTokens::new(sdk, &config.tokens_table),
+            key_sets: HttpKeySets::new(connector),
+            secrets: ManagedSecrets::new(sdk),
+            clock: SystemClock,
+        };
+        Self { service: Authorizer::new(ports, config.authorizer.clone()) }
     }
 
     /// Decides one handshake.
@@ -145,6 +155,17 @@ mod tests {
         );
     }
 
+    /// API Gateway keeps the case in which the client wrote a header's name.
+    #[test]
+    fn a_signed_handshake_is_read_with_its_headers() {
+        let event = EVENT.replace("Sec-WebSocket-Key", "x-SESSION");
+        let request: Request = serde_json::from_str(&event).unwrap();
+        let headers = values(request.headers, request.multi_value_headers);
+        assert!(
+            headers.iter().any(|(name, value)| name == "x-SESSION" && value == "dGhlIHNhbXBsZSBub25jZQ==")
+        );
+    }
+
     #[test]
     fn a_principal_is_allowed_and_named() {
         let principal = Principal {
@@ -172,6 +193,10 @@ mod tests {
         let denied = serde_json::to_value(refuse(Reason::UnknownToken).unwrap()).unwrap();
         assert_eq!(denied["policyDocument"]["Statement"][0]["Effect"], "Deny");
         assert!(denied.get("context").is_none());
+        let half = serde_json::to_value(refuse(Reason::Incomplete).unwrap()).unwrap();
+        assert_eq!(half["policyDocument"]["Statement"][0]["Effect"], "Allow");
+        assert_eq!(half["policyDocument"]["Statement"][0]["Resource"], ARN);
+        assert_eq!(half["context"], serde_json::json!({"refusal": "400"}));
         let ours = refuse(shared_ports::PortError::retryable("taking a token", "down").into()).unwrap_err();
         assert_eq!(ours.to_string(), "Internal Server Error");
     }

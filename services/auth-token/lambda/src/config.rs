@@ -1,6 +1,6 @@
 //! The functions' configurations.
 
-use auth_token::Methods;
+use auth_token::{HmacConfig, InvalidConfig, JwtConfig, JwtIssuerConfig, Methods, TrustedIssuer};
 use contract_deployment_v1::{AUTH_TOKEN_AUTHORIZER, AUTH_TOKEN_ISSUER, variables};
 use shared_aws::{ConfigError, Environment, RunConfig};
 
@@ -62,36 +62,111 @@ impl AuthorizerConfig {
             run: RunConfig::read(&AUTH_TOKEN_AUTHORIZER, &mut env),
             tokens_table: env.get(&variables::TOKENS_TABLE),
             key: env.get(&variables::TOKEN_KEY),
-            authorizer: auth_token::AuthorizerConfig {
-                issuer: env.get(&variables::TOKEN_ISSUER),
-                audience: env.get(&variables::TOKEN_AUDIENCE),
-                methods: env.get_with(
-                    &variables::AUTH_METHODS,
-                    "token or open, or both with a comma between",
-                    methods,
-                ),
-            },
+            authorizer: authorizer(&mut env),
         };
         env.finish(config)
     }
 }
 
+fn authorizer(env: &mut Environment<'_>) -> auth_token::AuthorizerConfig {
+    let secret = env.get_with(&variables::JWT_SECRET, "a name or an ARN", text);
+    let config = auth_token::AuthorizerConfig {
+        issuer: env.get(&variables::TOKEN_ISSUER),
+        audience: env.get(&variables::TOKEN_AUDIENCE),
+        methods: env.get_with(
+            &variables::AUTH_METHODS,
+            "token, jwt, hmac or open, or several with commas between",
+            methods,
+        ),
+        allowed_origins: env.get_with(&variables::ALLOWED_ORIGINS, "a list with commas between", list),
+        jwt: JwtConfig {
+            issuers: env.get_with(
+                &variables::JWT_ISSUERS,
+                "a list in JSON of issuers, each with an algorithm and with an issuer or a secret",
+                |json| issuers(json, &secret),
+            ),
+            cookie_names: env.get_with(&variables::JWT_COOKIES, "a list with commas between", list),
+            ..JwtConfig::default()
+        },
+        hmac: HmacConfig {
+            secret: env.get_with(&variables::HMAC_SECRET, "a name or an ARN", text),
+            allow_replay: env.get_with(&variables::HMAC_REPLAY, "refuse or allow", replay),
+            ..HmacConfig::default()
+        },
+    };
+    // What was found wrong above may make the whole wrong as well; it is said once.
+    if env.problems().is_empty()
+        && let Err(error) = config.validate()
+    {
+        let (variable, expected) = match error {
+            InvalidConfig::NoMethod => (variables::AUTH_METHODS, "at least one method"),
+            InvalidConfig::Origin { .. } => {
+                (variables::ALLOWED_ORIGINS, "origins as https://app.example.com, without a path")
+            }
+            InvalidConfig::CookieName { .. } => (variables::JWT_COOKIES, "names that cookies can have"),
+            InvalidConfig::NoIssuer => (variables::JWT_ISSUERS, "at least one issuer, for the method jwt"),
+            InvalidConfig::SameIssuer { .. } => (variables::JWT_ISSUERS, "issuers with different `issuer`s"),
+            InvalidConfig::NoSecret => (variables::HMAC_SECRET, "the name of a secret, for the method hmac"),
+        };
+        env.refuse(&variable, expected);
+    }
+    config
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the form in which variables are read")]
+fn text(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+/// What stands between commas.
+#[expect(clippy::unnecessary_wraps, reason = "the form in which variables are read")]
+fn list(text: &str) -> Option<Vec<String>> {
+    Some(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
+}
+
 /// The methods of a list with commas; `None` when one is unknown.
 fn methods(list: &str) -> Option<Methods> {
-    let mut methods = Methods { token: false, open: false };
+    let mut methods = Methods::NONE;
     for name in list.split(',') {
-        match name.trim() {
-            "token" => methods.token = true,
-            "open" => methods.open = true,
+        let method = match name.trim() {
+            "token" => &mut methods.token,
+            "jwt" => &mut methods.jwt,
+            "hmac" => &mut methods.hmac,
+            "open" => &mut methods.open,
             _ => return None,
-        }
+        };
+        *method = true;
     }
     Some(methods)
+}
+
+fn replay(word: &str) -> Option<bool> {
+    match word {
+        "refuse" => Some(false),
+        "allow" => Some(true),
+        _ => None,
+    }
+}
+
+/// The issuers of a list in JSON; those that need a secret and name none have the deployment's.
+fn issuers(json: &str, secret: &str) -> Option<Vec<TrustedIssuer>> {
+    let configs: Vec<JwtIssuerConfig> = serde_json::from_str(json).ok()?;
+    configs.into_iter().map(|config| config.or_secret(secret).try_into().ok()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ISSUER: &str = r#"[{"issuer":"https://i.example","algorithm":"RS256","audiences":["a"]}]"#;
+
+    fn read(set: &[(&str, &str)]) -> Result<auth_token::AuthorizerConfig, ConfigError> {
+        let lookup = |name: &str| {
+            let found = set.iter().find(|(key, _)| format!("TIDINGS_{key}") == name);
+            found.map(|(_, value)| (*value).to_owned()).or_else(|| required(name))
+        };
+        AuthorizerConfig::read(&lookup).map(|config| config.authorizer)
+    }
 
     fn required(name: &str) -> Option<String> {
         (name.ends_with("_TABLE") || name.ends_with("_KEY")).then(|| name.to_lowercase())
@@ -110,15 +185,52 @@ mod tests {
 
     #[test]
     fn methods_are_switched_by_name() {
-        let read = |list: &'static str| {
-            let lookup = move |name: &str| match name {
-                "TIDINGS_AUTH_METHODS" => Some(list.to_owned()),
-                other => required(other),
-            };
-            AuthorizerConfig::read(&lookup).map(|config| config.authorizer.methods)
-        };
-        assert_eq!(read("open, token"), Ok(Methods { token: true, open: true }));
-        assert_eq!(read("open"), Ok(Methods { token: false, open: true }));
+        let read = |list: &str| read(&[("AUTH_METHODS", list)]).map(|config| config.methods);
+        assert_eq!(read("open, token"), Ok(Methods { token: true, open: true, ..Methods::NONE }));
+        assert_eq!(read("open"), Ok(Methods { open: true, ..Methods::NONE }));
         assert!(read("password").unwrap_err().to_string().contains("\"password\""));
+    }
+
+    #[test]
+    fn issuers_and_secrets_are_read() {
+        let config = read(&[
+            ("AUTH_METHODS", "token,jwt,hmac"),
+            ("JWT_ISSUERS", ISSUER),
+            ("JWT_COOKIES", "session, auth"),
+            ("ALLOWED_ORIGINS", "https://a.example,http://localhost:8080"),
+            ("HMAC_SECRET", "arn:hmac"),
+            ("HMAC_REPLAY", "allow"),
+        ])
+        .unwrap();
+        assert_eq!(config.methods, Methods { open: false, token: true, jwt: true, hmac: true });
+        assert_eq!(config.jwt.issuers[0].rules.issuer.as_deref(), Some("https://i.example"));
+        assert_eq!(config.jwt.cookie_names, ["session", "auth"]);
+        assert_eq!(config.allowed_origins, ["https://a.example", "http://localhost:8080"]);
+        assert!(config.hmac.allow_replay && config.hmac.secret == "arn:hmac");
+        let shared = r#"[{"algorithm":"HS256"},{"issuer":"i","algorithm":"HS256","secret":"own"}]"#;
+        let shared = read(&[("AUTH_METHODS", "jwt"), ("JWT_ISSUERS", shared), ("JWT_SECRET", "arn:jwt")]);
+        assert_eq!(shared.unwrap().secrets(), ["arn:jwt", "own"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (set, variable, word) in [
+            (vec![("AUTH_METHODS", "jwt")], "TIDINGS_JWT_ISSUERS", "at least one issuer"),
+            (vec![("AUTH_METHODS", "hmac")], "TIDINGS_HMAC_SECRET", "the name of a secret"),
+            (vec![("JWT_ISSUERS", "https://i.example")], "TIDINGS_JWT_ISSUERS", "in JSON"),
+            (vec![("JWT_ISSUERS", r#"[{"algorithm":"HS256"}]"#)], "TIDINGS_JWT_ISSUERS", "a secret"),
+            (
+                vec![("JWT_ISSUERS", r#"[{"issuer":"https://i","algorithm":"none"}]"#)],
+                "TIDINGS_JWT_ISSUERS",
+                "JSON",
+            ),
+            (vec![("ALLOWED_ORIGINS", "a.example")], "TIDINGS_ALLOWED_ORIGINS", "without a path"),
+            (vec![("JWT_COOKIES", "a b")], "TIDINGS_JWT_COOKIES", "cookies"),
+            (vec![("HMAC_REPLAY", "yes")], "TIDINGS_HMAC_REPLAY", "refuse or allow"),
+        ] {
+            let error = read(&set).unwrap_err();
+            let text = error.to_string();
+            assert!(error.problems().len() == 1 && text.contains(variable) && text.contains(word), "{text}");
+        }
     }
 }

@@ -7,8 +7,12 @@ pub mod authorizer;
 mod cipher;
 mod config;
 pub mod issuer;
+mod key_sets;
+mod secrets;
 mod tokens;
 
 pub use cipher::KmsCipher;
 pub use config::{AuthorizerConfig, IssuerConfig};
+pub use key_sets::HttpKeySets;
+pub use secrets::ManagedSecrets;
 pub use tokens::DynamoTokens;

@@ -1,8 +1,10 @@
-//! The table of unused tokens on DynamoDB.
+//! The table of unused tokens, and of signatures that were used, on DynamoDB.
 
 use auth_token::ports::TokenStore;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use contract_identity_v1::{TokenRow, attributes};
 use shared_aws::port_error;
@@ -20,6 +22,11 @@ impl DynamoTokens {
     pub fn new(sdk: &SdkConfig, table: &str) -> Self {
         Self { client: Client::new(sdk), table: table.to_owned() }
     }
+}
+
+/// Whether a row was not put because there is one.
+fn is_there<R>(error: &SdkError<PutItemError, R>) -> bool {
+    error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception)
 }
 
 impl TokenStore for DynamoTokens {
@@ -43,5 +50,22 @@ impl TokenStore for DynamoTokens {
             .map_err(|error| port_error(OPERATION, error))?;
         let row = deleted.attributes.map(serde_dynamo::from_item).transpose();
         row.map_err(|error| PortError::permanent(OPERATION, error))
+    }
+
+    async fn claim(&self, row: TokenRow) -> Result<bool, PortError> {
+        const OPERATION: &str = "claiming a signature";
+        let item = serde_dynamo::to_item(row).map_err(|error| PortError::permanent(OPERATION, error))?;
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(#hash)")
+            .expression_attribute_names("#hash", attributes::TOKEN_HASH);
+        match put.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if is_there(&error) => Ok(false),
+            Err(error) => Err(port_error(OPERATION, error)),
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! The adapters against the suites of the ports they implement, on an AWS endpoint.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
-use auth_token_lambda::{DynamoTokens, KmsCipher};
+use std::time::Duration;
+
+use auth_token_lambda::{DynamoTokens, HttpKeySets, KmsCipher, ManagedSecrets};
 use contract_deployment_v1::TOKENS;
-use shared_conformance::tokens;
+use shared_aws::http_connector;
+use shared_conformance::{key_sets, secrets, tokens};
 use shared_ports::{Clock as _, SystemClock};
 use shared_test_kit::World;
 
@@ -11,7 +14,9 @@ use shared_test_kit::World;
 async fn the_tokens_conform() {
     let world = World::new().await;
     let table = world.table(&TOKENS).await;
-    tokens::store(&DynamoTokens::new(&world.sdk, &table), SystemClock.now().ttl_seconds(), "t").await;
+    let store = DynamoTokens::new(&world.sdk, &table);
+    tokens::store(&store, SystemClock.now().ttl_seconds(), "t").await;
+    tokens::claims(&store, SystemClock.now().ttl_seconds(), "t").await;
 }
 
 #[tokio::test]
@@ -20,4 +25,25 @@ async fn the_cipher_conforms() {
     let made = aws_sdk_kms::Client::new(&world.sdk).create_key().send().await.unwrap();
     let key = made.key_metadata.unwrap().key_id;
     tokens::cipher(&KmsCipher::new(&world.sdk, &key)).await;
+}
+
+#[tokio::test]
+async fn the_key_sets_conform() {
+    let connector = http_connector(Duration::from_secs(1));
+    key_sets::all(&HttpKeySets::new(connector.clone())).await;
+    key_sets::gives_up(&HttpKeySets::with_timeout(connector, Duration::from_millis(50))).await;
+}
+
+#[tokio::test]
+async fn the_secrets_conform() {
+    let world = World::new().await;
+    let client = aws_sdk_secretsmanager::Client::new(&world.sdk);
+    let name = format!("{}-secret", world.prefix);
+    let rotate = async |value: &str| {
+        let put = client.put_secret_value().secret_id(&name).secret_string(value).send().await;
+        if put.is_err() {
+            client.create_secret().name(&name).secret_string(value).send().await.unwrap();
+        }
+    };
+    secrets::all(&ManagedSecrets::new(&world.sdk), &name, &format!("{name}-unknown"), rotate).await;
 }

@@ -4,15 +4,20 @@ use std::fmt;
 
 use super::handshake::Handshake;
 use super::refusal::Reason;
+use super::signature::SignedHeaders;
 use super::token::MAX_CREDENTIAL_BYTES;
-use crate::config::Methods;
-use crate::methods::{open, token};
+use crate::config::AuthorizerConfig;
+use crate::methods::{hmac, jwt, open, token};
 
 /// A credential, not yet checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Credential<'a> {
     /// A single-use connect token.
     Token(&'a str),
+    /// A JSON Web Token.
+    Jwt(&'a str),
+    /// Signed headers.
+    Hmac(SignedHeaders<'a>),
     /// A client's word for who it is.
     Open(&'a str),
 }
@@ -22,33 +27,56 @@ impl fmt::Debug for Credential<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Token(_) => "Token",
+            Self::Jwt(_) => "Jwt",
+            Self::Hmac(_) => "Hmac",
             Self::Open(_) => "Open",
         })
     }
 }
 
-/// Finds the credential of the first method that is on and has one; the order is that of proof, strongest
-/// first.
-pub(crate) fn select(handshake: &Handshake, methods: Methods) -> Result<Credential<'_>, Reason> {
+/// Finds the credential of the first method that is on and has one, in a fixed order. Where origins are listed
+/// a web page of another one is refused first, whatever it sends.
+pub(crate) fn select<'a>(
+    handshake: &'a Handshake,
+    config: &AuthorizerConfig,
+) -> Result<Credential<'a>, Reason> {
+    let (methods, origins) = (config.methods, &config.allowed_origins);
+    let is_allowed = |origin: &str| origins.iter().any(|allowed| allowed == origin);
+    if !origins.is_empty() && !handshake.header("origin").all(is_allowed) {
+        return Err(Reason::Origin);
+    }
     if methods.token
-        && let Some(token) = agreed(token::candidates(handshake))?
+        && let Some(token) = agreed(token::candidates(handshake, methods.jwt), MAX_CREDENTIAL_BYTES)?
     {
         return Ok(Credential::Token(token));
     }
+    if methods.jwt
+        && let Some(token) = jwt::find(handshake, &config.jwt.cookie_names, !origins.is_empty())?
+    {
+        return Ok(Credential::Jwt(token));
+    }
+    if methods.hmac
+        && let Some(headers) = hmac::find(handshake)?
+    {
+        return Ok(Credential::Hmac(headers));
+    }
     if methods.open
-        && let Some(client_id) = agreed(open::candidates(handshake))?
+        && let Some(client_id) = agreed(open::candidates(handshake), MAX_CREDENTIAL_BYTES)?
     {
         return Ok(Credential::Open(client_id));
     }
     Err(Reason::NoCredential)
 }
 
-/// The one credential that all places agree on, if there is any.
-fn agreed<'a>(candidates: impl Iterator<Item = &'a str>) -> Result<Option<&'a str>, Reason> {
+/// The one credential of at most `most` bytes that all places agree on, if there is any.
+pub(crate) fn agreed<'a>(
+    candidates: impl Iterator<Item = &'a str>,
+    most: usize,
+) -> Result<Option<&'a str>, Reason> {
     let mut found = None;
     for candidate in candidates {
-        if candidate.len() > MAX_CREDENTIAL_BYTES {
-            return Err(Reason::Oversized { bytes: candidate.len() });
+        if candidate.len() > most {
+            return Err(Reason::Oversized { bytes: candidate.len(), most });
         }
         if found.is_some_and(|other| other != candidate) {
             return Err(Reason::Conflicting);
@@ -61,8 +89,13 @@ fn agreed<'a>(candidates: impl Iterator<Item = &'a str>) -> Result<Option<&'a st
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Methods;
 
-    const ALL: Methods = Methods { token: true, open: true };
+    const ALL: Methods = Methods { token: true, jwt: true, hmac: true, open: true };
+
+    fn select(handshake: &Handshake, methods: Methods) -> Result<Credential<'_>, Reason> {
+        super::select(handshake, &AuthorizerConfig { methods, ..AuthorizerConfig::new("i", "a") })
+    }
 
     fn handshake(query: &[(&str, &str)], subprotocols: &[&str]) -> Handshake {
         Handshake {
@@ -101,7 +134,7 @@ mod tests {
     #[test]
     fn a_method_that_is_off_finds_nothing() {
         let both = handshake(&[("client_id", "c"), ("token", "t")], &[]);
-        assert!(matches!(select(&both, Methods { token: false, open: false }), Err(Reason::NoCredential)));
+        assert!(matches!(select(&both, Methods::NONE), Err(Reason::NoCredential)));
         let open = handshake(&[("client_id", "c")], &[]);
         assert!(matches!(select(&open, Methods::default()), Err(Reason::NoCredential)));
     }
@@ -111,7 +144,7 @@ mod tests {
         let largest = "t".repeat(MAX_CREDENTIAL_BYTES);
         assert!(select(&handshake(&[("token", &largest)], &[]), ALL).is_ok());
         let oversized = handshake(&[("token", &format!("{largest}t"))], &[]);
-        assert!(matches!(select(&oversized, ALL), Err(Reason::Oversized { bytes: 4097 })));
+        assert!(matches!(select(&oversized, ALL), Err(Reason::Oversized { bytes: 4097, .. })));
     }
 
     #[test]

@@ -48,6 +48,19 @@ impl Handshake {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Every value of the cookie `name` that is not empty, without quotation marks around it (RFC 6265,
+    /// section 4.2). Names of cookies have their case.
+    pub(crate) fn cookie<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.header("cookie")
+            .flat_map(|list| list.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .filter(move |(key, _)| *key == name)
+            .map(|(_, value)| {
+                value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
+            })
+            .filter(|value| !value.is_empty())
+    }
+
     /// What follows `prefix` in every subprotocol that begins with it and does not end there.
     pub(crate) fn subprotocol<'a>(&'a self, prefix: &str) -> impl Iterator<Item = &'a str> {
         self.subprotocols
@@ -82,6 +95,15 @@ mod tests {
         let handshake = Handshake::new(Vec::new(), headers);
         assert_eq!(handshake.subprotocols, ["tidings.v1", "token.abc", "other"]);
         assert_eq!(handshake.subprotocol("token.").collect::<Vec<_>>(), ["abc"]);
+    }
+
+    #[test]
+    fn cookies_are_found_by_their_names() {
+        let cookies = |text: &str| Handshake::new(Vec::new(), vec![("COOKIE".to_owned(), text.to_owned())]);
+        let auth = |text: &str| cookies(text).cookie("auth").map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(auth("a=b; auth=x.y.z;auth=\"q\" ; Auth=no; auth; auth=; xauth=no"), ["x.y.z", "q"]);
+        assert_eq!(auth("auth=a=b"), ["a=b"]);
+        assert!(auth("").is_empty() && auth(";;=;").is_empty());
     }
 
     #[test]

@@ -6,10 +6,14 @@ use contract_notifications_v1::InvalidIdentifier;
 use shared_ports::PortError;
 
 use super::claims::InvalidClaims;
+use super::jwt::InvalidJwt;
+use super::signature::InvalidSignature;
 
 /// The HTTP status that answers a refused handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
+    /// 400: half a credential; the client has to be corrected.
+    BadRequest,
     /// 401: there is no credential.
     Unauthorized,
     /// 403: there is a credential, and it is bad.
@@ -22,6 +26,7 @@ impl Status {
     /// The status code.
     pub const fn code(self) -> u16 {
         match self {
+            Self::BadRequest => 400,
             Self::Unauthorized => 401,
             Self::Forbidden => 403,
             Self::InternalServerError => 500,
@@ -31,6 +36,7 @@ impl Status {
     /// What the client is told: no more than the status code says.
     pub const fn message(self) -> &'static str {
         match self {
+            Self::BadRequest => "Bad Request",
             Self::Unauthorized => "Unauthorized",
             Self::Forbidden => "Forbidden",
             Self::InternalServerError => "Internal Server Error",
@@ -44,12 +50,24 @@ pub enum Reason {
     /// No credential of a method that is on.
     #[error("there is no credential")]
     NoCredential,
-    /// Longer than [`MAX_CREDENTIAL_BYTES`](crate::MAX_CREDENTIAL_BYTES).
-    #[error("the credential has {bytes} bytes; allowed are at most {}", crate::MAX_CREDENTIAL_BYTES)]
+    /// Longer than [`MAX_CREDENTIAL_BYTES`](crate::MAX_CREDENTIAL_BYTES), or a JSON Web Token longer than
+    /// [`MAX_JWT_BYTES`](crate::MAX_JWT_BYTES).
+    #[error("the credential has {bytes} bytes; allowed are at most {most}")]
     Oversized {
         /// Its length.
         bytes: usize,
+        /// What is allowed.
+        most: usize,
     },
+    /// Some of the three headers of a signed handshake, not all.
+    #[error("the handshake has some of the headers X-Session, X-Date-Time and X-Signature, but not all")]
+    Incomplete,
+    /// Sent by a web page of an origin that is not allowed.
+    #[error("the handshake's origin is not allowed")]
+    Origin,
+    /// A cookie without an origin: who sent the browser here can't be told.
+    #[error("the handshake has a cookie as its credential, and no origin")]
+    CookieWithoutOrigin,
     /// Several credentials of one method that are not the same.
     #[error("the handshake has several credentials that disagree")]
     Conflicting,
@@ -68,6 +86,12 @@ pub enum Reason {
     /// A `client_id` that can't be a user.
     #[error("the client_id is no user id")]
     ClientId(#[source] InvalidIdentifier),
+    /// A JSON Web Token that proves nothing.
+    #[error("the JSON Web Token is refused: {0}")]
+    Jwt(InvalidJwt),
+    /// Signed headers that prove nothing.
+    #[error("the signed handshake is refused: {0}")]
+    Hmac(InvalidSignature),
     /// The gateway could not find out.
     #[error(transparent)]
     Unavailable(#[from] PortError),
@@ -78,8 +102,13 @@ impl Reason {
     pub const fn status(&self) -> Status {
         match self {
             Self::NoCredential => Status::Unauthorized,
+            Self::Incomplete => Status::BadRequest,
             Self::Unavailable(_) => Status::InternalServerError,
             Self::Oversized { .. }
+            | Self::Origin
+            | Self::CookieWithoutOrigin
+            | Self::Jwt(_)
+            | Self::Hmac(_)
             | Self::Conflicting
             | Self::Encoding
             | Self::UnknownToken
@@ -94,6 +123,11 @@ impl Reason {
         match self {
             Self::NoCredential => "no-credential",
             Self::Oversized { .. } => "oversized",
+            Self::Incomplete => "incomplete",
+            Self::Origin => "origin",
+            Self::CookieWithoutOrigin => "cookie-without-origin",
+            Self::Jwt(invalid) => invalid.label(),
+            Self::Hmac(invalid) => invalid.label(),
             Self::Conflicting => "conflicting",
             Self::Encoding => "encoding",
             Self::UnknownToken => "unknown-token",
@@ -106,6 +140,18 @@ impl Reason {
             Self::ClientId(_) => "client-id",
             Self::Unavailable(_) => "unavailable",
         }
+    }
+}
+
+impl From<InvalidJwt> for Reason {
+    fn from(invalid: InvalidJwt) -> Self {
+        Self::Jwt(invalid)
+    }
+}
+
+impl From<InvalidSignature> for Reason {
+    fn from(invalid: InvalidSignature) -> Self {
+        Self::Hmac(invalid)
     }
 }
 
@@ -158,6 +204,7 @@ mod tests {
     fn statuses_tell_none_bad_and_our_fault_apart() {
         let status = |reason: Reason| Refusal::from(reason).status().code();
         assert_eq!(status(Reason::NoCredential), 401);
+        assert_eq!(status(Reason::Incomplete), 400);
         for reason in [Reason::Conflicting, Reason::UnknownToken, InvalidClaims::Audience.into()] {
             assert_eq!(status(reason), 403);
         }

@@ -12,6 +12,11 @@ pub fn token_hash(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
 }
 
+/// The key of the row of a signature that was used: no token's, whose keys have no prefix.
+pub(crate) fn used_signature(signature: &str) -> String {
+    format!("hmac-{}", hex::encode(Sha256::digest(signature.as_bytes())))
+}
+
 /// The token that carries `ciphertext`.
 pub(crate) fn encode(ciphertext: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(ciphertext)

@@ -7,13 +7,16 @@ use shared_ports::Clock;
 
 use crate::config::AuthorizerConfig;
 use crate::core::handshake::Handshake;
+use crate::core::jwt::is_jwt;
 use crate::core::refusal::Reason;
 use crate::core::{claims, token};
 use crate::ports::{DecryptError, EncryptionContext, TokenCipher, TokenStore};
 
-/// Where a handshake carries tokens.
-pub(crate) fn candidates(handshake: &Handshake) -> impl Iterator<Item = &str> {
-    handshake.query("token").chain(handshake.subprotocol("token."))
+/// Where a handshake carries tokens. Where JSON Web Tokens are accepted too, what has their form is theirs: no
+/// connect token has it.
+pub(crate) fn candidates(handshake: &Handshake, jwt: bool) -> impl Iterator<Item = &str> {
+    let query = handshake.query("token").filter(move |token| !(jwt && is_jwt(token)));
+    query.chain(handshake.subprotocol("token."))
 }
 
 /// Uses the token up, then checks it.

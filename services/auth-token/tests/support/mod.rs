@@ -1,11 +1,18 @@
 //! Fakes of the ports, in memory.
+#![allow(dead_code, reason = "each test uses its part")]
+
+pub(crate) mod handshakes;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auth_token::ports::{DecryptError, EncryptionContext, TokenCipher, TokenStore};
+use auth_token::Ports;
+use auth_token::ports::{
+    DecryptError, EncryptionContext, KeySets, Secret, SecretVersions, Secrets, TokenCipher, TokenStore,
+};
 use contract_identity_v1::TokenRow;
 use contract_notifications_v1::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -16,6 +23,10 @@ use shared_ports::{Clock, PortError};
 pub(crate) struct TestClock(Arc<AtomicU64>);
 
 impl TestClock {
+    pub(crate) fn set(&self, seconds: u64) {
+        self.0.store(seconds * 1000, Ordering::SeqCst);
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         self.0.fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
@@ -99,4 +110,70 @@ impl TokenStore for TestStore {
         }
         Ok(self.rows.lock().unwrap().remove(token_hash))
     }
+
+    async fn claim(&self, row: TokenRow) -> Result<bool, PortError> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(PortError::retryable("claiming a signature", "down"));
+        }
+        let mut rows = self.rows.lock().unwrap();
+        let is_new = !rows.contains_key(&row.token_hash);
+        rows.entry(row.token_hash.clone()).or_insert(row);
+        Ok(is_new)
+    }
 }
+
+/// Documents by their addresses, and how often they were fetched. A fetch waits while `held` is locked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TestKeySets {
+    pub(crate) documents: Arc<Mutex<HashMap<String, String>>>,
+    pub(crate) fetches: Arc<AtomicUsize>,
+    pub(crate) down: Arc<AtomicBool>,
+    pub(crate) held: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl KeySets for TestKeySets {
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>, PortError> {
+        self.fetches.fetch_add(1, Ordering::SeqCst);
+        drop(self.held.lock().await);
+        let document = self.documents.lock().unwrap().get(url).cloned();
+        let document = document.filter(|_| !self.down.load(Ordering::SeqCst));
+        document.map(String::into_bytes).ok_or_else(|| PortError::retryable("fetching", "down"))
+    }
+}
+
+/// Secrets by their names, the current value first, and how often they were read.
+#[derive(Clone, Default)]
+pub(crate) struct TestSecrets {
+    pub(crate) values: Arc<Mutex<HashMap<String, Vec<Vec<u8>>>>>,
+    pub(crate) reads: Arc<AtomicUsize>,
+}
+
+impl fmt::Debug for TestSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TestSecrets")
+    }
+}
+
+impl TestSecrets {
+    pub(crate) fn set(&self, name: &str, values: &[&[u8]]) {
+        let values = values.iter().map(|value| value.to_vec()).collect();
+        self.values.lock().unwrap().insert(name.to_owned(), values);
+    }
+}
+
+impl Secrets for TestSecrets {
+    async fn read(&self, name: &str) -> Result<SecretVersions, PortError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        let values = self.values.lock().unwrap().get(name).cloned().unwrap_or_default();
+        let mut values = values.into_iter().map(|value| Secret::new(value).unwrap());
+        let current = values.next().ok_or_else(|| PortError::permanent("reading a secret", "none"))?;
+        Ok(SecretVersions { current, previous: values.next() })
+    }
+}
+
+/// All that an authorizer needs, in memory. Clones share it.
+pub(crate) type TestPorts = Ports<TestCipher, TestStore, TestKeySets, TestSecrets, TestClock>;
+
+/// An authorizer over [`TestPorts`].
+pub(crate) type TestAuthorizer =
+    auth_token::Authorizer<TestCipher, TestStore, TestKeySets, TestSecrets, TestClock>;

@@ -74,11 +74,15 @@ impl AttemptLimits {
 /// anew for every service's client, and once more at the first call; that was a good part of a function's
 /// start. So `connect`, how long to wait for a connection, holds for all who share it, whatever their own
 /// configuration says.
-pub fn http_client(connect: Duration) -> SharedHttpClient {
+pub fn http_connector(connect: Duration) -> SharedHttpConnector {
     let settings = HttpConnectorSettings::builder().connect_timeout(connect).build();
     let tls = Provider::Rustls(CryptoMode::Ring);
     let connector = Connector::builder().connector_settings(settings).tls_provider(tls).build();
-    let connector = SharedHttpConnector::new(connector);
+    SharedHttpConnector::new(connector)
+}
+
+/// The same for clients of the SDK.
+pub fn http_client(connector: SharedHttpConnector) -> SharedHttpClient {
     http_client_fn(move |_, _| connector.clone())
 }
 
@@ -87,10 +91,15 @@ pub fn http_client(connect: Duration) -> SharedHttpClient {
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>), and one HTTPS client. Other
 /// places where the SDK would look for credentials don't exist in a function and are not asked.
 pub async fn sdk_config(limits: AttemptLimits) -> SdkConfig {
+    sdk_config_over(limits, http_connector(limits.connect)).await
+}
+
+/// As [`sdk_config`], over an HTTPS client that is shared with what is not of the SDK.
+pub async fn sdk_config_over(limits: AttemptLimits, connector: SharedHttpConnector) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(EnvironmentVariableRegionProvider::new())
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .http_client(http_client(limits.connect))
+        .http_client(http_client(connector))
         .retry_config(limits.retry())
         .timeout_config(limits.timeouts())
         .load()

@@ -158,6 +158,17 @@ impl<'a> Environment<'a> {
         self.get_with(variable, "a whole number of days, 1 to 65535", parse)
     }
 
+    /// What was found wrong so far.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Refuses a variable's value, which was right by itself, for what others say.
+    pub fn refuse(&mut self, variable: &Variable, expected: &'static str) {
+        let found = (self.lookup)(variable.name).unwrap_or_default().chars().take(64).collect();
+        self.problems.push(Problem::Invalid { variable: *variable, found, expected });
+    }
+
     /// The policy of delays between attempts.
     pub fn retry(&mut self, initial: &Variable, max: &Variable) -> RetryPolicy {
         RetryPolicy { initial: self.get(initial), max: self.get(max) }

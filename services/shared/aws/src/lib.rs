@@ -14,7 +14,7 @@ mod invocation;
 mod message_trace;
 
 pub use batch_write::{Unprocessed, batch_write};
-pub use clients::{AttemptLimits, http_client, sdk_config};
+pub use clients::{AttemptLimits, http_client, http_connector, sdk_config, sdk_config_over};
 pub use environment::{ConfigError, Environment, Problem, Value};
 pub use error::port_error;
 pub use invocation::{Invocation, RunConfig, RunError, run};

@@ -25,6 +25,8 @@ pub mod history;
 pub mod hub_members;
 #[cfg(feature = "ws-edge")]
 pub mod hubs;
+#[cfg(feature = "auth-token")]
+pub mod key_sets;
 #[cfg(feature = "dispatcher")]
 pub mod mailbox;
 #[cfg(feature = "replayer")]
@@ -33,6 +35,8 @@ pub mod mailbox_keys;
 pub mod replay_queue;
 #[cfg(feature = "replayer")]
 pub mod replayer_queue;
+#[cfg(feature = "auth-token")]
+pub mod secrets;
 mod story;
 #[cfg(feature = "auth-token")]
 pub mod tokens;

@@ -24,6 +24,27 @@ pub async fn store<S: TokenStore>(store: &S, now_seconds: u64, prefix: &str) {
     assert_eq!(taken, [row(2)]);
 }
 
+/// All that the table must do for signatures that are good once.
+pub async fn claims<S: TokenStore>(store: &S, now_seconds: u64, prefix: &str) {
+    let row = |n: u32, ttl: u64| TokenRow {
+        version: Version1,
+        token_hash: format!("hmac-{prefix}-{n}"),
+        ttl: now_seconds + ttl,
+    };
+    assert!(store.claim(row(0, 300)).await.unwrap());
+    // Whatever the rest of the row is: it is the hash that counts, and the row stays as it was.
+    assert!(!store.claim(row(0, 300)).await.unwrap());
+    assert!(!store.claim(row(0, 600)).await.unwrap());
+    assert!(store.claim(row(1, 300)).await.unwrap());
+    // Of any number of claimants exactly one wins.
+    let claims = (0..20).map(|_| store.claim(row(2, 300)));
+    let won = join_all(claims).await.into_iter().filter(|claimed| *claimed.as_ref().unwrap()).count();
+    assert_eq!(won, 1);
+    // It is no row of a token.
+    assert_eq!(store.take(&format!("{prefix}-0")).await.unwrap(), None);
+    assert!(!store.claim(row(0, 300)).await.unwrap());
+}
+
 /// All that the cipher must do.
 pub async fn cipher<C: TokenCipher>(cipher: &C) {
     let context = EncryptionContext::connect("issuer", "audience");

@@ -99,7 +99,7 @@ pub async fn sdk_config_for(endpoint: &str) -> SdkConfig {
         .endpoint_url(endpoint)
         .region(Region::from_static(REGION))
         .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
-        .http_client(shared_aws::http_client(AttemptLimits::default().connect))
+        .http_client(shared_aws::http_client(shared_aws::http_connector(AttemptLimits::default().connect)))
         .load()
         .await
 }

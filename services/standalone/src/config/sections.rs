@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use auth_token::{AuthorizerConfig, IssuerConfig, Methods};
+use auth_token::IssuerConfig;
 use contract_frames_v1::MAX_MESSAGE_BYTES;
 use dispatcher::core::run;
 use dispatcher::ports::HistoryPolicy;
@@ -14,7 +14,8 @@ use shared_telemetry::Format;
 use ws_edge::{ConnectionLimit, EdgeConfig};
 
 use super::{
-    Config, ConfigError, HubsConfig, OptionalRate, OptionalSpan, Policy, SendingConfig, Span, TooMany,
+    Config, ConfigError, HandshakeConfig, HubsConfig, OptionalRate, OptionalSpan, Policy, SendingConfig,
+    Span, TooMany,
 };
 use crate::connections::Limits;
 use crate::server::{Settings, TlsFiles};
@@ -35,15 +36,6 @@ pub struct ServerConfig {
     pub max_body_bytes: usize,
     pub max_bulk_body_bytes: usize,
     pub shutdown_timeout: Span,
-}
-
-/// How handshakes are decided.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "default.toml says what each key does")]
-pub struct HandshakeConfig {
-    pub token: bool,
-    pub open: bool,
 }
 
 /// Connect tokens.
@@ -183,17 +175,6 @@ impl ServerConfig {
     pub fn tls(&self) -> Option<TlsFiles> {
         let Self { tls_certificate: certificate, tls_key: key, .. } = self;
         (!key.as_os_str().is_empty()).then(|| TlsFiles { certificate: certificate.clone(), key: key.clone() })
-    }
-}
-
-impl HandshakeConfig {
-    pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        if !self.token && !self.open {
-            let problem =
-                "no method is on, so nobody could connect; switch on handshake.token or handshake.open";
-            return Err(ConfigError::invalid("handshake.token", problem));
-        }
-        Ok(())
     }
 }
 
@@ -338,12 +319,6 @@ impl Config {
         }
     }
 
-    /// How handshakes are decided.
-    pub fn authorizer(&self) -> AuthorizerConfig {
-        let methods = Methods { token: self.handshake.token, open: self.handshake.open };
-        AuthorizerConfig { methods, ..AuthorizerConfig::new(&self.tokens.issuer, &self.tokens.audience) }
-    }
-
     /// The edge's limits and policies.
     pub fn edge(&self) -> EdgeConfig {
         let ConnectionsConfig { max_per_user, too_many, close_when_expired, .. } = self.connections;
@@ -388,7 +363,7 @@ impl Default for Config {
                 max_bulk_body_bytes,
                 shutdown_timeout: Span(shutdown_timeout),
             },
-            handshake: HandshakeConfig { token: true, open: false },
+            handshake: HandshakeConfig::default(),
             tokens: TokensConfig {
                 issuer: "tidings".to_owned(),
                 audience: "tidings".to_owned(),

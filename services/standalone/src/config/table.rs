@@ -55,14 +55,13 @@ pub(super) fn merge_environment(
     Ok(())
 }
 
-/// A list as the environment has it: as the file would, or texts with commas between.
+/// A list, as the file has it (`["a", "b"]`) or with commas alone (`a, b`).
 fn list(text: &str) -> Value {
-    let as_in_the_file = format!("list = {text}").parse::<Table>().ok();
-    if let Some(Value::Array(items)) = as_in_the_file.and_then(|mut table| table.remove("list")) {
-        return Value::Array(items);
-    }
-    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-    Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
+    let written = format!("list = {text}").parse().ok().and_then(|mut table: Table| table.remove("list"));
+    written.filter(Value::is_array).unwrap_or_else(|| {
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
+    })
 }
 
 fn find<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
@@ -85,7 +84,7 @@ fn set(table: &mut Table, origin: Origin, path: &[&str], value: Value) -> Result
         let expected = match known {
             Value::Boolean(_) => "true or false",
             Value::Integer(_) => "a whole number",
-            Value::Array(_) => "a list of texts in brackets",
+            Value::Array(_) => "a list in square brackets",
             _ => "text in quotation marks",
         };
         return Err(wrong_type(origin, path.join("."), &value, expected));

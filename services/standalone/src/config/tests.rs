@@ -133,6 +133,14 @@ fn a_value_that_is_not_allowed_is_named() {
         ("[server]\ntls_certificate = \"c\"", "server.tls_key", "both or none"),
         ("[server]\nmax_bulk_body_bytes = 1024", "server.max_bulk_body_bytes", "at least 262144"),
         ("[handshake]\ntoken = false", "handshake.token", "nobody could connect"),
+        ("[handshake]\nallowed_origins = [\"a\"]", "handshake.allowed_origins", "no origin"),
+        ("[handshake]\ncookie_names = [\"\"]", "handshake.cookie_names", "no name of a cookie"),
+        ("[handshake]\nhmac = true", "handshake.hmac_secret", "no secret"),
+        (
+            "[handshake]\njwt = true\n[[handshake.jwt_issuers]]\nissuer = \"tidings\"\nalgorithm = \"RS256\"\njwks_url = \"https://a.example\"",
+            "handshake.jwt_issuers",
+            "same `iss`",
+        ),
         ("[tokens]\nissuer = \"\"", "tokens.issuer", "1 to 256"),
         ("[tokens]\nlifetime = \"2h\"", "tokens.lifetime", "at most"),
         ("[connections]\nmax_message_bytes = 200000", "connections.max_message_bytes", "at most 131072"),
@@ -146,6 +154,45 @@ fn a_value_that_is_not_allowed_is_named() {
         let error = refused(file(text));
         assert!(error.contains(&format!("\"{key}\"")) && error.contains(word), "{error}");
     }
+}
+
+#[test]
+fn issuers_are_sections_of_their_own() {
+    let text = "[handshake]\njwt = true\ntoken = false\nallowed_origins = [\"https://a.example\"]\n\
+                [[handshake.jwt_issuers]]\nissuer = \"https://i.example\"\nalgorithm = \"ES256\"\n\
+                [[handshake.jwt_issuers]]\nalgorithm = \"HS256\"\nsecret = \"env:CHAT\"\naudiences = [\"chat\"]";
+    let authorizer = file(text).unwrap().authorizer();
+    assert!(authorizer.methods.jwt && !authorizer.methods.token);
+    assert_eq!(authorizer.allowed_origins, ["https://a.example"]);
+    let [first, second] = &authorizer.jwt.issuers[..] else { panic!("two are configured") };
+    assert_eq!(first.rules.issuer.as_deref(), Some("https://i.example"));
+    assert_eq!(second.rules.audiences, ["chat"]);
+    assert_eq!(authorizer.secrets(), ["env:CHAT"]);
+    for (text, word) in [
+        ("issuer = \"https://i\"\nalgorithm = \"RS256\"\naudience = \"a\"", "`audience`"),
+        ("issuer = \"https://i\"\nalgorithm = \"none\"", "`none`"),
+        ("issuer = \"https://i\"", "`algorithm`"),
+        ("issuer = \"http://i\"\nalgorithm = \"RS256\"", "must be https://"),
+        ("algorithm = \"HS256\"", "`secret` is missing"),
+    ] {
+        let error = refused(file(&format!("[[handshake.jwt_issuers]]\n{text}")));
+        assert!(error.contains("handshake.jwt_issuers") && error.contains(word), "{error}");
+    }
+}
+
+#[test]
+fn a_list_in_the_environment_has_brackets_or_commas_alone() {
+    let with = |name, value| Config::from_text("", environment(&[(name, value)]));
+    let name = "TIDINGS_HANDSHAKE__COOKIE_NAMES";
+    for value in ["[\"a\", \"b\"]", "a,b", " a , b ,"] {
+        assert_eq!(with(name, value).unwrap().handshake.cookie_names, ["a", "b"]);
+    }
+    let issuers = "[{ algorithm = \"HS256\", secret = \"env:S\" }]";
+    assert_eq!(with("TIDINGS_HANDSHAKE__JWT_ISSUERS", issuers).unwrap().handshake.jwt_issuers.len(), 1);
+    let error = refused(with("TIDINGS_HANDSHAKE__JWT_ISSUERS", "nobody"));
+    assert!(error.contains("handshake.jwt_issuers"), "{error}");
+    let error = refused(file("[handshake]\ncookie_names = \"a\""));
+    assert!(error.contains("\"handshake.cookie_names\"") && error.contains("a list"), "{error}");
 }
 
 #[test]

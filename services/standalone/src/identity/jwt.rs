@@ -1,29 +1,27 @@
 //! This server's own ID tokens: what a person gets for username and password, in place of Cognito's. JSON Web
 //! Tokens signed with Ed25519 (RFC 8037), which anyone can check with the key set of [`JwtIssuer::jwks`].
 
-mod provider;
-
 use std::fmt;
 use std::time::Duration;
 
+use auth_token::{
+    InvalidJwt, InvalidKeySet, JwtAlgorithm, JwtKeys, JwtRules, KeySet, PresentedJwt, TrustedIssuer,
+    VerifiedJwt,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract_notifications_v1::{Timestamp, UserId};
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-pub use self::provider::install as install_provider;
 use super::secrets::Key256;
 
 /// How long an ID token is good for.
 pub const ID_TOKEN_LIFETIME: Duration = Duration::from_hours(1);
-/// How far the clocks of who issues and who checks may differ.
-pub const LEEWAY: Duration = Duration::from_secs(5);
 
 /// What comes before the seed in an Ed25519 key's PKCS#8 form (RFC 8410, section 7).
 const PKCS8_HEAD: [u8; 16] =
@@ -53,82 +51,41 @@ impl fmt::Debug for IssuedJwt {
     }
 }
 
-/// A good ID token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifiedJwt {
-    /// Who it is about.
-    pub subject: JwtSubject,
-    /// When it ends.
-    pub expires_at: Timestamp,
-}
-
 /// Why there is no issuer, or why it could not issue.
 #[derive(Debug, thiserror::Error)]
 pub enum JwtIssueError {
     /// The seed makes no key.
     #[error("the signing seed makes no Ed25519 key")]
     Seed,
+    /// The public key makes no set.
+    #[error("the public key makes no key set")]
+    KeySet(#[source] InvalidKeySet),
     /// The token could not be written.
     #[error("the ID token could not be signed")]
     Sign(#[source] jsonwebtoken::errors::Error),
 }
 
-/// Why a token proves nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum InvalidJwt {
-    /// Not a JSON Web Token with the claims of an ID token.
-    #[error("it is not an ID token of this server")]
-    Form(#[source] jsonwebtoken::errors::Error),
-    /// Its header demands that something unknown be understood.
-    #[error("its header has critical parts that are not understood")]
-    Critical,
-    /// Another algorithm or another key signed it, or it was altered.
-    #[error("its signature is not this server's")]
-    Signature,
-    /// Issued by someone else.
-    #[error("it has another issuer")]
-    Issuer,
-    /// Issued for someone else.
-    #[error("it is for another audience")]
-    Audience,
-    /// It has ended.
-    #[error("it ended {seconds} s ago")]
-    Expired {
-        /// How long ago.
-        seconds: u64,
-    },
-    /// It has not begun.
-    #[error("it is not good before {seconds} s from now")]
-    NotYet {
-        /// How far ahead.
-        seconds: u64,
-    },
-}
-
 /// The claims. Times are in seconds since the epoch.
-#[derive(Debug, Serialize, Deserialize)]
-struct Claims {
-    iss: String,
-    aud: String,
+#[derive(Debug, Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    aud: &'a str,
     sub: UserId,
-    #[serde(default)]
     preferred_username: String,
     iat: u64,
     exp: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    nbf: Option<u64>,
     jti: String,
 }
 
-/// Issues ID tokens and checks them.
+/// Issues ID tokens. They are checked as those of any issuer are, by the rules and keys given here.
 pub struct JwtIssuer {
     issuer: String,
     audience: String,
     signing_key: EncodingKey,
-    public_key: DecodingKey,
     header: Header,
-    validation: Validation,
     jwk: PublicJwk,
+    rules: JwtRules,
+    keys: KeySet,
 }
 
 impl fmt::Debug for JwtIssuer {
@@ -180,7 +137,7 @@ impl JwtIssuer {
         issuer: impl Into<String>,
         audience: impl Into<String>,
     ) -> Result<Self, JwtIssueError> {
-        provider::install();
+        auth_token::install_provider();
         let (issuer, audience) = (issuer.into(), audience.into());
         let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_bytes()).map_err(|_| JwtIssueError::Seed)?;
         let public_key = pair.public_key().as_ref();
@@ -188,21 +145,19 @@ impl JwtIssuer {
         let jwk = PublicJwk::ed25519(public_key);
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(jwk.kid.clone());
-        let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
-        validation.set_issuer(&[&issuer]);
-        validation.set_audience(&[&audience]);
-        // The library asks the machine's clock; here the caller says what time it is.
-        validation.validate_exp = false;
-        Ok(Self {
-            issuer,
-            audience,
-            signing_key: EncodingKey::from_ed_der(&pkcs8),
-            public_key: DecodingKey::from_ed_der(public_key),
-            header,
-            validation,
-            jwk,
-        })
+        let jwks = Jwks { keys: vec![jwk.clone()] };
+        // Strings alone: nothing here can fail to serialize.
+        let json = serde_json::to_vec(&jwks).unwrap_or_default();
+        let keys = KeySet::parse(&json).map_err(JwtIssueError::KeySet)?;
+        let TrustedIssuer { rules, .. } =
+            TrustedIssuer::with_keys(&issuer, &audience, JwtAlgorithm::EdDsa, keys.clone());
+        let signing_key = EncodingKey::from_ed_der(&pkcs8);
+        Ok(Self { issuer, audience, signing_key, header, jwk, rules, keys })
+    }
+
+    /// This issuer, for who accepts its tokens.
+    pub fn trusted(&self) -> TrustedIssuer {
+        TrustedIssuer { rules: self.rules.clone(), keys: JwtKeys::Fixed(self.keys.clone()) }
     }
 
     /// The public key by which anyone can check this issuer's tokens.
@@ -219,58 +174,29 @@ impl JwtIssuer {
         let iat = now.millis() / 1000;
         let exp = iat.saturating_add(ID_TOKEN_LIFETIME.as_secs());
         let claims = Claims {
-            iss: self.issuer.clone(),
-            aud: self.audience.clone(),
+            iss: &self.issuer,
+            aud: &self.audience,
             sub: subject.user_id,
             preferred_username: subject.username,
             iat,
             exp,
-            nbf: None,
             jti: Uuid::new_v4().to_string(),
         };
         let token = jsonwebtoken::encode(&self.header, &claims, &self.signing_key);
         Ok(IssuedJwt { token: token.map_err(JwtIssueError::Sign)?, expires_at: seconds(exp) })
     }
 
-    /// Checks an ID token of this issuer at `now`. The algorithm is the issuer's, whatever the token says;
-    /// `typ` is ignored.
+    /// Checks an ID token of this issuer at `now`.
     ///
     /// # Errors
-    /// [`InvalidJwt`], which shows no signature and no claims.
+    /// [`InvalidJwt`], which shows nothing of the token.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedJwt, InvalidJwt> {
-        let token =
-            jsonwebtoken::decode::<Claims>(token, &self.public_key, &self.validation).map_err(invalid)?;
-        // RFC 7515, section 4.1.11; the library does not look at it.
-        if token.header.crit.is_some() {
-            return Err(InvalidJwt::Critical);
-        }
-        let claims = token.claims;
-        let expires_at = seconds(claims.exp);
-        if now >= expires_at.plus(LEEWAY) {
-            return Err(InvalidJwt::Expired { seconds: now.since(expires_at).as_secs() });
-        }
-        let begins_at = seconds(claims.nbf.unwrap_or_default());
-        if begins_at > now.plus(LEEWAY) {
-            return Err(InvalidJwt::NotYet { seconds: begins_at.since(now).as_secs() });
-        }
-        let subject = JwtSubject { user_id: claims.sub, username: claims.preferred_username };
-        Ok(VerifiedJwt { subject, expires_at })
+        self.rules.verify(&PresentedJwt::read(token)?, &self.keys, now)
     }
 }
 
 fn seconds(since_epoch: u64) -> Timestamp {
     Timestamp::from_millis(since_epoch.saturating_mul(1000))
-}
-
-fn invalid(error: jsonwebtoken::errors::Error) -> InvalidJwt {
-    match error.kind() {
-        ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm | ErrorKind::MissingAlgorithm => {
-            InvalidJwt::Signature
-        }
-        ErrorKind::InvalidIssuer => InvalidJwt::Issuer,
-        ErrorKind::InvalidAudience => InvalidJwt::Audience,
-        _ => InvalidJwt::Form(error),
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use auth_token::ports::TokenStore;
 use contract_identity_v1::TokenRow;
-use contract_notifications_v1::Timestamp;
+use contract_notifications_v1::{Timestamp, Version1};
 use shared_ports::{Clock, PortError};
 
 /// Most unused tokens at a time, unless told otherwise: with a lifetime of 30 seconds, some 3,300 handshakes
@@ -30,7 +30,7 @@ impl<K> fmt::Debug for MemoryTokens<K> {
 
 /// As many tokens are outstanding as there may be.
 #[derive(Debug, thiserror::Error)]
-#[error("{capacity} tokens are issued and unused; wait for some to expire")]
+#[error("{capacity} rows are in the table, as many as there may be; wait for some to expire")]
 struct Full {
     capacity: usize,
 }
@@ -74,6 +74,17 @@ impl<K: Clock> MemoryTokens<K> {
         Self { table: Arc::default(), capacity, clock }
     }
 
+    /// A table with rows by TTL and hash.
+    pub(crate) fn with_rows(capacity: usize, clock: K, rows: &[(u64, String)]) -> Self {
+        let tokens = Self::new(capacity, clock);
+        let mut table = tokens.lock();
+        for (ttl, hash) in rows {
+            table.put(TokenRow { version: Version1, token_hash: hash.clone(), ttl: *ttl });
+        }
+        drop(table);
+        tokens
+    }
+
     /// How many tokens are unused; some may have expired.
     pub fn len(&self) -> usize {
         self.lock().rows.len()
@@ -105,14 +116,26 @@ impl<K: Clock> TokenStore for MemoryTokens<K> {
     async fn take(&self, token_hash: &str) -> Result<Option<TokenRow>, PortError> {
         Ok(self.lock().take(token_hash))
     }
+
+    async fn claim(&self, row: TokenRow) -> Result<bool, PortError> {
+        let now = self.clock.now();
+        let mut table = self.lock();
+        table.prune(now);
+        if table.rows.contains_key(row.token_hash.as_str()) {
+            return Ok(false);
+        }
+        if table.rows.len() >= self.capacity {
+            return Err(PortError::retryable("claiming a signature", Full { capacity: self.capacity }));
+        }
+        table.put(row);
+        Ok(true)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
-
-    use contract_notifications_v1::Version1;
 
     use super::*;
 

@@ -179,6 +179,13 @@ mod tests {
     }
 
     #[test]
+    fn what_the_authorizer_refuses_by_way_of_the_edge_is_no_principal() {
+        let refused = CONNECT.replacen("\"principal\"", "\"refusal\": \"400\", \"principal\"", 1);
+        let error = WebSocketEvent::read(serde_json::from_str(&refused).unwrap()).err().unwrap();
+        assert!(matches!(error, InvalidEvent::Principal(InvalidContext::Refused { status: 400 })), "{error}");
+    }
+
+    #[test]
     fn answers_are_as_api_gateway_reads_them() {
         let json = |answer: &Answer| serde_json::to_string(answer).unwrap();
         assert_eq!(

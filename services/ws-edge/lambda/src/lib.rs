@@ -12,6 +12,7 @@ mod mailbox;
 use aws_config::SdkConfig;
 use aws_lambda_events::event::apigw::ApiGatewayWebsocketProxyRequest;
 use contract_connections_v1::ConnectionKey;
+use contract_identity_v1::InvalidContext;
 use shared_aws::Invocation;
 use shared_ports::SystemClock;
 use ws_edge::{Edge, MessageRequest};
@@ -51,6 +52,10 @@ impl Function {
     async fn answer_websocket(&self, request: ApiGatewayWebsocketProxyRequest) -> Answer {
         let event = match WebSocketEvent::read(request) {
             Ok(event) => event,
+            // The authorizer has logged why.
+            Err(InvalidEvent::Principal(InvalidContext::Refused { status })) => {
+                return Answer::status(status);
+            }
             Err(error) => {
                 let error = shared_telemetry::chain(&error);
                 tracing::error!(error, "an event of the WebSocket API can't be read");

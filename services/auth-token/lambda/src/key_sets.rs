@@ -1,0 +1,71 @@
+//! The key sets of issuers, over the HTTPS client that the SDK's clients use too.
+
+use std::future::Future;
+use std::time::Duration;
+
+use auth_token::ports::{KEY_SET_TIMEOUT, KeySets, MAX_KEY_SET_BYTES};
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
+use aws_smithy_runtime_api::http::{Request, StatusCode};
+use aws_smithy_types::byte_stream::ByteStream;
+use shared_ports::PortError;
+
+const OPERATION: &str = "fetching a key set";
+
+/// Fetches key sets.
+#[derive(Debug, Clone)]
+pub struct HttpKeySets {
+    connector: SharedHttpConnector,
+    timeout: Duration,
+}
+
+/// What is wrong with an answer.
+#[derive(Debug, thiserror::Error)]
+enum AnswerError {
+    #[error("the answer has the status {}", .0.as_u16())]
+    Status(StatusCode),
+    #[error("the answer has more than {MAX_KEY_SET_BYTES} bytes")]
+    TooLarge,
+}
+
+fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> PortError {
+    PortError::retryable(OPERATION, error)
+}
+
+impl HttpKeySets {
+    /// Over this client, which does not follow redirects.
+    pub const fn new(connector: SharedHttpConnector) -> Self {
+        Self::with_timeout(connector, KEY_SET_TIMEOUT)
+    }
+
+    /// Waits for as long as this in place of [`KEY_SET_TIMEOUT`].
+    pub const fn with_timeout(connector: SharedHttpConnector, timeout: Duration) -> Self {
+        Self { connector, timeout }
+    }
+
+    fn get(&self, url: &str) -> impl Future<Output = Result<Vec<u8>, PortError>> + Send {
+        // A request is a GET unless another method is set.
+        let request = Request::get(url).map_err(failed);
+        let answer = request.map(|request| self.connector.call(request));
+        async move {
+            let response = answer?.await.map_err(failed)?;
+            if response.status().as_u16() != 200 {
+                return Err(failed(AnswerError::Status(response.status())));
+            }
+            let (mut body, mut chunks) = (Vec::new(), ByteStream::new(response.into_body()));
+            while let Some(chunk) = chunks.next().await {
+                let chunk = chunk.map_err(failed)?;
+                if body.len() + chunk.len() > MAX_KEY_SET_BYTES {
+                    return Err(failed(AnswerError::TooLarge));
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Ok(body)
+        }
+    }
+}
+
+impl KeySets for HttpKeySets {
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>, PortError> {
+        tokio::time::timeout(self.timeout, self.get(url)).await.map_err(failed)?
+    }
+}

@@ -1,0 +1,171 @@
+//! The claims that are looked at.
+
+use contract_notifications_v1::{Timestamp, UserId};
+use serde::{Deserialize, Deserializer, de};
+use serde_json::{Map, Number, Value};
+
+/// Claims that hold a user's name for people; the first that is there counts.
+const NAMES: [&str; 4] = ["preferred_username", "cognito:username", "username", "name"];
+
+/// Claims of a token, not yet checked. A claim that stands twice makes the token invalid.
+#[derive(Deserialize)]
+pub(crate) struct Claims {
+    #[serde(default)]
+    pub(crate) iss: Option<String>,
+    #[serde(default)]
+    pub(crate) aud: Option<OneOrMany>,
+    /// In place of `aud` in access tokens of Cognito
+    /// (<https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html>).
+    #[serde(default)]
+    pub(crate) client_id: Option<String>,
+    #[serde(default)]
+    sub: Option<String>,
+    #[serde(default)]
+    user_id: Option<Value>,
+    #[serde(default)]
+    pub(crate) exp: Option<NumericDate>,
+    #[serde(default)]
+    pub(crate) nbf: Option<NumericDate>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+/// A text, or a list of texts.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    pub(crate) fn any(&self, check: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Self::One(text) => check(text),
+            Self::Many(texts) => texts.iter().any(|text| check(text)),
+        }
+    }
+}
+
+/// Seconds since the epoch, which need not be whole (RFC 7519, section 2); a fraction is cut off.
+#[derive(Clone, Copy)]
+pub(crate) struct NumericDate(u64);
+
+impl NumericDate {
+    pub(crate) fn timestamp(self) -> Timestamp {
+        Timestamp::from_millis(self.0.saturating_mul(1000))
+    }
+}
+
+impl<'de> Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = Number::deserialize(deserializer)?;
+        let cut = |number: f64| {
+            #[expect(clippy::cast_possible_truncation, reason = "the fraction is to be cut off")]
+            #[expect(clippy::cast_sign_loss, reason = "it is not negative")]
+            (number >= 0.0).then_some(number as u64)
+        };
+        let seconds = number.as_u64().or_else(|| number.as_f64().and_then(cut));
+        seconds.map(Self).ok_or_else(|| de::Error::custom("not a time after 1970"))
+    }
+}
+
+impl Claims {
+    /// The user: `sub`, or else `user_id`.
+    pub(crate) fn user(&self) -> Option<UserId> {
+        let text = match (&self.sub, &self.user_id) {
+            (Some(sub), _) => sub.clone(),
+            (None, Some(Value::String(text))) => text.clone(),
+            (None, Some(Value::Number(number))) => number.to_string(),
+            _ => return None,
+        };
+        UserId::new(text).ok()
+    }
+
+    /// The user's name for people.
+    pub(crate) fn username(&self) -> Option<String> {
+        let texts = NAMES.into_iter().filter_map(|name| self.others.get(name)?.as_str());
+        texts.into_iter().find(|name| !name.is_empty()).map(str::to_owned)
+    }
+
+    /// What the claims of these names list, each once: a list of texts, or a text with white space or commas
+    /// between.
+    pub(crate) fn hubs(&self, names: &[String]) -> Vec<String> {
+        let mut hubs: Vec<String> = Vec::new();
+        let mut add = |hub: &str| {
+            if !hub.is_empty() && !hubs.iter().any(|known| known == hub) {
+                hubs.push(hub.to_owned());
+            }
+        };
+        for value in names.iter().filter_map(|name| self.others.get(name)) {
+            match value {
+                Value::Array(list) => list.iter().filter_map(Value::as_str).for_each(&mut add),
+                Value::String(text) => {
+                    text.split(|character: char| character == ',' || character.is_whitespace())
+                        .for_each(&mut add);
+                }
+                _ => {}
+            }
+        }
+        hubs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn claims(value: Value) -> Claims {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn the_user_is_sub_or_else_user_id() {
+        let user = |value| claims(value).user().map(|user| user.to_string());
+        assert_eq!(user(json!({"sub": "zoe", "user_id": "other"})).as_deref(), Some("zoe"));
+        assert_eq!(user(json!({"user_id": "zoe"})).as_deref(), Some("zoe"));
+        assert_eq!(user(json!({"user_id": 42})).as_deref(), Some("42"));
+        // An illegal subject is not made up for by another claim.
+        for none in [json!({}), json!({"sub": "", "user_id": "zoe"}), json!({"user_id": true})] {
+            assert_eq!(user(none), None);
+        }
+    }
+
+    #[test]
+    fn the_first_name_that_is_there_counts() {
+        let name = |value| claims(value).username();
+        let all = json!({"name": "d", "username": "c", "cognito:username": "b", "preferred_username": "a"});
+        assert_eq!(name(all).as_deref(), Some("a"));
+        assert_eq!(name(json!({"preferred_username": "", "name": "d"})).as_deref(), Some("d"));
+        assert_eq!(name(json!({"name": 7})), None);
+    }
+
+    #[test]
+    fn hubs_are_a_list_or_a_text() {
+        let names = ["hubs".to_owned(), "cognito:groups".to_owned()];
+        let hubs = |value| claims(value).hubs(&names);
+        assert_eq!(hubs(json!({"hubs": ["a", "b", "a", ""], "cognito:groups": ["c"]})), ["a", "b", "c"]);
+        assert_eq!(hubs(json!({"hubs": " a, b  c "})), ["a", "b", "c"]);
+        assert_eq!(hubs(json!({"hubs": 3, "others": ["x"]})), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_time_may_have_a_fraction_and_is_never_negative() {
+        let exp = |text: &str| serde_json::from_str::<Claims>(&format!(r#"{{"exp":{text}}}"#));
+        let millis = |text| exp(text).ok().and_then(|claims| claims.exp).map(|exp| exp.timestamp().millis());
+        assert_eq!(millis("10"), Some(10_000));
+        assert_eq!(millis("10.9"), Some(10_000));
+        assert_eq!(millis("1e3"), Some(1_000_000));
+        assert_eq!(millis("18446744073709551615"), Some(u64::MAX));
+        for text in ["-1", "-0.5", "\"10\"", "true", "[]"] {
+            assert!(exp(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_claim_that_stands_twice_is_refused() {
+        assert!(serde_json::from_str::<Claims>(r#"{"iss":"a","iss":"b"}"#).is_err());
+    }
+}

@@ -1,0 +1,170 @@
+//! JSON Web Tokens: in the query (`Authorization`, `access_token`, and `token` when it has the form of one), as
+//! the subprotocol `jwt.<token>`, in the header `Authorization`, or in a cookie.
+
+use contract_identity_v1::{Method, Principal};
+use contract_notifications_v1::Version1;
+use jsonwebtoken::DecodingKey;
+use shared_ports::{Clock, PortError};
+
+use crate::cached::Cached;
+use crate::config::{JwtConfig, JwtKeys, TrustedIssuer};
+use crate::core::credential::agreed;
+use crate::core::handshake::Handshake;
+use crate::core::jwt::{InvalidJwt, JwtRules, KeySet, MAX_JWT_BYTES, PresentedJwt, VerifiedJwt, is_jwt};
+use crate::core::refusal::Reason;
+use crate::ports::{KeySets, SecretVersions, Secrets};
+
+/// Parameters of the query that carry a token. `token` is shared with connect tokens.
+const PARAMETERS: [&str; 2] = ["Authorization", "access_token"];
+
+/// The token of a handshake.
+///
+/// A cookie counts only where a browser has said which page it is for, and that page's origin is one of
+/// ours: any page can make a browser send its cookies (cross-site WebSocket hijacking). With no allowed origins
+/// cookies are not looked at. That an origin that is named is allowed was checked before.
+pub(crate) fn find<'a>(
+    handshake: &'a Handshake,
+    cookie_names: &[String],
+    has_origins: bool,
+) -> Result<Option<&'a str>, Reason> {
+    let parameters = PARAMETERS.into_iter().flat_map(|name| handshake.query(name)).map(without_scheme);
+    let tokens = handshake.query("token").map(without_scheme).filter(|token| is_jwt(token));
+    let header = handshake.header("authorization").filter_map(bearer);
+    let explicit = parameters.chain(tokens).chain(header).chain(handshake.subprotocol("jwt."));
+    let explicit = agreed(explicit.filter(|token| !token.is_empty()), MAX_JWT_BYTES)?;
+    if !has_origins {
+        return Ok(explicit);
+    }
+    // Of several names the first that is there; of several cookies of one name none is better than another.
+    let mut cookies = cookie_names.iter().map(|name| agreed(handshake.cookie(name), MAX_JWT_BYTES));
+    let cookie = cookies.find_map(Result::transpose).transpose()?;
+    match (explicit, cookie) {
+        // Who sends a token by two ways must mean one (RFC 6750, section 2).
+        (Some(explicit), Some(cookie)) if explicit != cookie => Err(Reason::Conflicting),
+        (None, Some(_)) if handshake.header("origin").next().is_none() => Err(Reason::CookieWithoutOrigin),
+        (explicit, cookie) => Ok(explicit.or(cookie)),
+    }
+}
+
+/// What follows the scheme `Bearer`, whose case does not count.
+fn bearer(text: &str) -> Option<&str> {
+    const SCHEME: &str = "Bearer ";
+    let (scheme, token) = text.split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim())
+}
+
+fn without_scheme(text: &str) -> &str {
+    bearer(text).unwrap_or(text)
+}
+
+/// Where the keys of an issuer are at hand.
+#[derive(Debug)]
+enum Keys {
+    Fixed(KeySet),
+    Remote { url: String, keys: Cached<KeySet> },
+    Secret { name: String, versions: Cached<SecretVersions> },
+}
+
+#[derive(Debug)]
+struct Issuer {
+    rules: JwtRules,
+    keys: Keys,
+}
+
+/// The issuers that are trusted, with their keys.
+#[derive(Debug)]
+pub(crate) struct Jwt {
+    issuers: Vec<Issuer>,
+}
+
+impl Jwt {
+    pub(crate) fn new(config: &JwtConfig) -> Self {
+        let issuer = |TrustedIssuer { rules, keys }: &TrustedIssuer| {
+            let keys = match keys {
+                JwtKeys::Fixed(keys) => Keys::Fixed(keys.clone()),
+                JwtKeys::Url(url) => {
+                    let keys = Cached::new("fetching an issuer's key set", config.key_set_cache);
+                    Keys::Remote { url: url.clone(), keys }
+                }
+                JwtKeys::Secret(name) => {
+                    let versions = Cached::new("reading an issuer's secret", config.secret_cache);
+                    Keys::Secret { name: name.clone(), versions }
+                }
+            };
+            Issuer { rules: rules.clone(), keys }
+        };
+        Self { issuers: config.issuers.iter().map(issuer).collect() }
+    }
+
+    /// Checks a token by the rules of the issuer that it names.
+    pub(crate) async fn authorize(
+        &self,
+        token: &str,
+        key_sets: &impl KeySets,
+        secrets: &impl Secrets,
+        clock: &impl Clock,
+    ) -> Result<Principal, Reason> {
+        let token = PresentedJwt::read(token)?;
+        let mut issuers = self.issuers.iter();
+        let issuer = issuers.find(|issuer| issuer.rules.issuer.as_deref() == token.issuer());
+        let issuer = issuer.ok_or(InvalidJwt::Issuer)?;
+        issuer.rules.expect(&token)?;
+        let VerifiedJwt { user_id, username, hubs, expires_at } =
+            issuer.verify(&token, key_sets, secrets, clock).await?;
+        Ok(Principal {
+            version: Version1,
+            user_id,
+            username,
+            method: Method::Jwt,
+            hubs,
+            expires_at: Some(expires_at),
+        })
+    }
+}
+
+impl Issuer {
+    /// Checks a token with the keys at hand. When it needs others they may have been changed since.
+    async fn verify(
+        &self,
+        token: &PresentedJwt<'_>,
+        key_sets: &impl KeySets,
+        secrets: &impl Secrets,
+        clock: &impl Clock,
+    ) -> Result<VerifiedJwt, Reason> {
+        match &self.keys {
+            Keys::Fixed(keys) => Ok(self.rules.verify(token, keys, clock.now())?),
+            Keys::Remote { url, keys } => {
+                let fetch = || async {
+                    let json = key_sets.fetch(url).await?;
+                    KeySet::parse(&json).map_err(|error| PortError::retryable("reading a key set", error))
+                };
+                let seen = keys.get(clock, fetch).await?;
+                let verified = self.rules.verify(token, &seen, clock.now());
+                if verified != Err(InvalidJwt::UnknownKey) {
+                    return Ok(verified?);
+                }
+                match keys.newer(&seen, clock, fetch).await? {
+                    Some(keys) => Ok(self.rules.verify(token, &keys, clock.now())?),
+                    None => Ok(verified?),
+                }
+            }
+            Keys::Secret { name, versions } => {
+                let read = || secrets.read(name);
+                let verify = |versions: &SecretVersions| {
+                    let keys: Vec<_> =
+                        versions.iter().map(|secret| DecodingKey::from_secret(secret.reveal())).collect();
+                    self.rules.verify_with(token, &keys, clock.now())
+                };
+                let seen = versions.get(clock, read).await?;
+                let verified = verify(&seen);
+                if verified != Err(InvalidJwt::Signature) {
+                    return Ok(verified?);
+                }
+                match versions.newer(&seen, clock, read).await? {
+                    Some(versions) => Ok(verify(&versions)?),
+                    None => Ok(verified?),
+                }
+            }
+        }
+    }
+}

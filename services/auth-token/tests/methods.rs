@@ -1,0 +1,383 @@
+//! What the methods accept, and how keys and secrets are kept.
+#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use auth_token::{AuthorizerConfig, HmacConfig, InvalidConfig, Methods};
+use contract_identity_v1::Method;
+use serde_json::json;
+use support::handshakes::*;
+
+// ---- Where a credential may be ----
+
+#[tokio::test]
+async fn a_jwt_may_come_by_every_way() {
+    let gateway = Gateway::new();
+    let token = good_jwt();
+    let origin = || client().header("Origin", ORIGIN);
+    for client in [
+        client().query("access_token", &token),
+        client().query("access_token", format!("Bearer {token}")),
+        client().query("Authorization", &token),
+        client().query("Authorization", format!("Bearer {token}")),
+        client().query("token", &token),
+        // As the chat application's client has it.
+        client().query("token", format!("Bearer {token}")),
+        client().header("Authorization", format!("Bearer {token}")),
+        client().header("authorization", format!("bearer  {token}")),
+        client().header("AUTHORIZATION", format!("BEARER {token}")),
+        client().header("Sec-WebSocket-Protocol", format!("tidings.v1, jwt.{token}")),
+        client().header("sec-websocket-protocol", format!("jwt.{token}")),
+        origin().header("Cookie", format!("auth={token}")),
+        origin().header("COOKIE", format!("theme=dark; id_token=\"{token}\"; x=y")),
+        origin().header("cookie", format!("authToken={token}")),
+        // Of two names the first of the list, whatever the order in the header.
+        origin().header("cookie", format!("authToken=opaque; auth={token}")),
+    ] {
+        let principal = gateway.try_with(client).await.unwrap();
+        assert_eq!((principal.user_id.as_str(), principal.method), ("zoe", Method::Jwt));
+        assert_eq!(principal.expires_at.unwrap().millis(), (NOW + 3600) * 1000);
+    }
+    // Another scheme's credential is none of ours.
+    let basic = client().header("Authorization", "Basic em9lOnBhc3M=");
+    assert_eq!(gateway.refusal(basic).await, (401, "no-credential"));
+}
+
+#[tokio::test]
+async fn signed_headers_have_names_in_any_case() {
+    let gateway = Gateway::new();
+    for (second, names) in [
+        ["X-Session", "X-Date-Time", "X-Signature"],
+        ["x-session", "x-date-time", "x-signature"],
+        ["X-SESSION", "X-DATE-TIME", "X-SIGNATURE"],
+        ["x-Session", "X-date-Time", "X-signaturE"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let date_time = format!("2026-03-01T12:00:0{second}");
+        let signature = sign("session-1", &date_time, HMAC_SECRET);
+        let [session, time, sealed] = names;
+        let client = client().header(session, "session-1").header(time, date_time).header(sealed, signature);
+        let principal = gateway.try_with(client).await.unwrap();
+        assert_eq!((principal.user_id.as_str(), principal.method), ("session-1", Method::Hmac));
+        assert_eq!(principal.expires_at, None);
+    }
+}
+
+/// Signed by Python: `hmac.new(b"secret", b"s1:2026-03-01T12:00:00.000001", hashlib.sha256).hexdigest()`.
+#[tokio::test]
+async fn a_signature_of_pythons_is_good() {
+    let gateway = Gateway::new();
+    gateway.ports.secrets.set("hmac", &[b"secret"]);
+    let signature = "4dc35eebb26716da5afb889928eca25596a3ee8bbc5bf69f66f3a7edafb2665a";
+    assert_eq!(gateway.user(client().signed("s1", "2026-03-01T12:00:00.000001", signature)).await, "s1");
+}
+
+#[tokio::test]
+async fn methods_are_tried_in_order() {
+    let methods = Methods { token: true, jwt: true, hmac: true, open: true };
+    let gateway = Gateway::with(AuthorizerConfig { methods, ..config() });
+    let token = gateway.connect_token("issuer", "gateway").await;
+    let open = client().query("client_id", "zoe");
+    let method = async |client| gateway.try_with(client).await.unwrap().method;
+    assert_eq!(method(open.clone()).await, Method::Open);
+    let with = |client: Client| client.signed("zoe", DATE_TIME, &sign("zoe", DATE_TIME, HMAC_SECRET));
+    assert_eq!(method(with(open.clone())).await, Method::Hmac);
+    assert_eq!(method(with(open.clone()).query("access_token", good_jwt())).await, Method::Jwt);
+    // `token` has room for both kinds.
+    let all = with(open).query("token", good_jwt()).query("token", token);
+    assert_eq!(method(all).await, Method::Token);
+}
+
+#[tokio::test]
+async fn what_is_off_counts_as_none() {
+    let only = |methods| Gateway::with(AuthorizerConfig { methods, ..config() });
+    let none = (401, "no-credential");
+    let gateway = only(Methods { token: true, ..Methods::NONE });
+    assert_eq!(gateway.refusal(client().query("access_token", good_jwt())).await, none);
+    assert_eq!(gateway.refusal(signed_client()).await, none);
+    assert_eq!(gateway.refusal(client().header("X-Session", "s")).await, none);
+    assert_eq!(gateway.refusal(client().query("token", good_jwt())).await, (403, "encoding"));
+    let gateway = only(Methods { jwt: true, ..Methods::NONE });
+    assert_eq!(gateway.refusal(client().query("token", "AAAA")).await, none);
+}
+
+#[tokio::test]
+async fn a_principal_has_what_the_claims_say() {
+    let gateway = Gateway::new();
+    let mut claims = claims(HS);
+    claims["cognito:username"] = json!("Zoë");
+    claims["hubs"] = json!(["lobby", "news"]);
+    claims["cognito:groups"] = json!(["admins"]);
+    let by = |claims| client().query("access_token", sign_hs(&json!({"alg": "HS256"}), claims, HS_SECRET));
+    let principal = gateway.try_with(by(&claims)).await.unwrap();
+    assert_eq!(principal.username.as_deref(), Some("Zoë"));
+    assert_eq!(principal.hubs, ["lobby", "news"]);
+    // As the chat application's tokens are.
+    let chat = json!({"user_id": "zoe", "username": "Zoë", "exp": NOW + 60});
+    let principal = gateway.try_with(by(&chat)).await.unwrap();
+    assert_eq!((principal.user_id.as_str(), principal.username.as_deref()), ("zoe", Some("Zoë")));
+}
+
+// ---- Key sets ----
+
+fn url() -> String {
+    format!("{ED}/.well-known/jwks.json")
+}
+
+fn by_kid(kid: &str) -> Client {
+    client().query(
+        "access_token",
+        sign_ed(&json!({"alg": "EdDSA", "kid": kid}), &claims_with(ED, "exp", json!(NOW * 2))),
+    )
+}
+
+fn publish(gateway: &Gateway, kids: &[&str]) {
+    let keys: Vec<_> = kids.iter().map(|kid| ed_jwk(kid)).collect();
+    let mut documents = gateway.ports.key_sets.documents.lock().unwrap();
+    documents.insert(url(), json!({"keys": keys}).to_string());
+}
+
+#[tokio::test]
+async fn a_key_set_is_fetched_at_first_use_and_kept_for_an_hour() {
+    let gateway = Gateway::new();
+    let fetches = || gateway.ports.key_sets.fetches.load(Ordering::SeqCst);
+    assert_eq!(fetches(), 0);
+    for after in [0, 1, 3599] {
+        gateway.ports.clock.set(NOW + after);
+        gateway.user(by_kid("k1")).await;
+        assert_eq!(fetches(), 1);
+    }
+    gateway.ports.clock.set(NOW + 3600);
+    gateway.user(by_kid("k1")).await;
+    assert_eq!(fetches(), 2);
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_asked_for_once_a_minute() {
+    let gateway = Gateway::new();
+    let fetches = || gateway.ports.key_sets.fetches.load(Ordering::SeqCst);
+    gateway.user(by_kid("k1")).await;
+    publish(&gateway, &["k1", "k2"]);
+    for after in [0, 30, 59] {
+        gateway.ports.clock.set(NOW + after);
+        assert_eq!(gateway.refusal(by_kid("k2")).await, (403, "jwt-unknown-key"));
+        assert_eq!(fetches(), 1);
+    }
+    gateway.ports.clock.set(NOW + 60);
+    assert_eq!(gateway.user(by_kid("k2")).await, "zoe");
+    assert_eq!(fetches(), 2);
+    for n in 0..100 {
+        assert_eq!(gateway.refusal(by_kid(&format!("x{n}"))).await, (403, "jwt-unknown-key"));
+    }
+    assert_eq!(fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_was_withdrawn_is_refused_within_the_hour() {
+    let gateway = Gateway::new();
+    gateway.user(by_kid("k1")).await;
+    publish(&gateway, &["k2"]);
+    gateway.ports.clock.set(NOW + 3600);
+    assert_eq!(gateway.refusal(by_kid("k1")).await, (403, "jwt-unknown-key"));
+}
+
+#[tokio::test]
+async fn a_stale_key_set_serves_for_a_day_while_the_issuer_is_down() {
+    let gateway = Gateway::new();
+    gateway.user(by_kid("k1")).await;
+    let down = &gateway.ports.key_sets.down;
+    down.store(true, Ordering::SeqCst);
+    gateway.ports.clock.set(NOW + 86_399);
+    assert_eq!(gateway.user(by_kid("k1")).await, "zoe");
+    // Whether an unknown key is good can't be told.
+    assert_eq!(gateway.refusal(by_kid("k2")).await, (500, "unavailable"));
+    gateway.ports.clock.set(NOW + 86_400);
+    assert_eq!(gateway.refusal(by_kid("k1")).await, (500, "unavailable"));
+    down.store(false, Ordering::SeqCst);
+    // The next attempt is due after five seconds.
+    gateway.ports.clock.set(NOW + 86_403);
+    assert_eq!(gateway.refusal(by_kid("k1")).await, (500, "unavailable"));
+    gateway.ports.clock.set(NOW + 86_404);
+    assert_eq!(gateway.user(by_kid("k1")).await, "zoe");
+}
+
+#[tokio::test]
+async fn while_the_issuer_is_down_it_is_asked_once_a_minute() {
+    let gateway = Gateway::new();
+    gateway.user(by_kid("k1")).await;
+    gateway.ports.key_sets.down.store(true, Ordering::SeqCst);
+    for after in 3600..3720 {
+        gateway.ports.clock.set(NOW + after);
+        gateway.user(by_kid("k1")).await;
+    }
+    assert_eq!(gateway.ports.key_sets.fetches.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn what_is_no_key_set_is_our_fault_and_replaces_nothing() {
+    let gateway = Gateway::new();
+    let document = |text: &str| {
+        gateway.ports.key_sets.documents.lock().unwrap().insert(url(), text.to_owned());
+    };
+    document("<html>");
+    assert_eq!(gateway.refusal(by_kid("k1")).await, (500, "unavailable"));
+    publish(&gateway, &["k1"]);
+    gateway.ports.clock.set(NOW + 5);
+    assert_eq!(gateway.user(by_kid("k1")).await, "zoe");
+    document("<html>");
+    gateway.ports.clock.set(NOW + 3605);
+    assert_eq!(gateway.user(by_kid("k1")).await, "zoe");
+}
+
+#[tokio::test]
+async fn concurrent_handshakes_share_one_fetch() {
+    let gateway = Arc::new(Gateway::new());
+    let held = gateway.ports.key_sets.held.clone().lock_owned().await;
+    let tries: Vec<_> = (0..50)
+        .map(|_| {
+            let gateway = gateway.clone();
+            tokio::spawn(async move { gateway.user(by_kid("k1")).await })
+        })
+        .collect();
+    // All of them have come as far as they can.
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(gateway.ports.key_sets.fetches.load(Ordering::SeqCst), 1);
+    drop(held);
+    for one in tries {
+        assert_eq!(one.await.unwrap(), "zoe");
+    }
+    assert_eq!(gateway.ports.key_sets.fetches.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_known_key_does_not_wait_for_an_unknown_one() {
+    let gateway = Arc::new(Gateway::new());
+    gateway.user(by_kid("k1")).await;
+    gateway.ports.clock.set(NOW + 60);
+    let held = gateway.ports.key_sets.held.clone().lock_owned().await;
+    let unknown = tokio::spawn({
+        let gateway = gateway.clone();
+        async move { gateway.refusal(by_kid("k9")).await }
+    });
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(gateway.ports.key_sets.fetches.load(Ordering::SeqCst), 2);
+    assert_eq!(gateway.user(by_kid("k1")).await, "zoe");
+    drop(held);
+    assert_eq!(unknown.await.unwrap(), (403, "jwt-unknown-key"));
+}
+
+// ---- Secrets ----
+
+fn signed_at(second: u64, secret: &[u8]) -> Client {
+    let date_time = format!("2026-03-01T12:{:02}:{:02}Z", second / 60, second % 60);
+    client().signed("zoe", &date_time, &sign("zoe", &date_time, secret))
+}
+
+#[tokio::test]
+async fn the_current_and_the_previous_secret_are_good_across_a_rotation() {
+    let gateway = Gateway::new();
+    let reads = || gateway.ports.secrets.reads.load(Ordering::SeqCst);
+    gateway.user(signed_at(0, HMAC_SECRET)).await;
+    gateway.ports.secrets.set("hmac", &[b"new", HMAC_SECRET]);
+    // What failed is looked at again with the secret read anew, once a minute.
+    gateway.ports.clock.set(NOW + 59);
+    assert_eq!(gateway.refusal(signed_at(1, b"new")).await, (403, "hmac-mismatch"));
+    assert_eq!(reads(), 1);
+    gateway.ports.clock.set(NOW + 60);
+    gateway.user(signed_at(1, b"new")).await;
+    assert_eq!(reads(), 2);
+    gateway.user(signed_at(2, HMAC_SECRET)).await;
+    for _ in 0..20 {
+        assert_eq!(gateway.refusal(signed_at(3, b"guess")).await, (403, "hmac-mismatch"));
+    }
+    assert_eq!(reads(), 2);
+    // Rotated once more, the first is good no longer; at the latest after five minutes.
+    gateway.ports.secrets.set("hmac", &[b"newest", b"new"]);
+    gateway.ports.clock.set(NOW + 360);
+    assert_eq!(gateway.refusal(signed_at(300, HMAC_SECRET)).await, (403, "hmac-mismatch"));
+    gateway.user(signed_at(300, b"new")).await;
+}
+
+#[tokio::test]
+async fn a_jwt_is_good_with_the_current_and_the_previous_secret() {
+    let gateway = Gateway::new();
+    let by = |secret: &[u8]| client().query("token", sign_hs(&json!({"alg": "HS256"}), &claims(HS), secret));
+    gateway.ports.secrets.set("hs", &[b"new", HS_SECRET]);
+    gateway.user(by(HS_SECRET)).await;
+    gateway.user(by(b"new")).await;
+    assert_eq!(gateway.refusal(by(b"other")).await, (403, "jwt-signature"));
+    gateway.ports.secrets.set("hs", &[b"other", b"new"]);
+    gateway.ports.clock.set(NOW + 60);
+    gateway.user(by(b"other")).await;
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_read_is_our_fault() {
+    let gateway = Gateway::new();
+    gateway.ports.secrets.values.lock().unwrap().clear();
+    assert_eq!(gateway.refusal(signed_client()).await, (500, "unavailable"));
+    let token = sign_hs(&json!({"alg": "HS256"}), &claims(HS), HS_SECRET);
+    assert_eq!(gateway.refusal(client().query("token", token)).await, (500, "unavailable"));
+}
+
+#[tokio::test]
+async fn a_table_that_is_down_refuses_signed_handshakes() {
+    let gateway = Gateway::new();
+    gateway.ports.store.down.store(true, Ordering::SeqCst);
+    assert_eq!(gateway.refusal(signed_client()).await, (500, "unavailable"));
+}
+
+#[tokio::test]
+async fn replay_may_be_allowed() {
+    let hmac = HmacConfig { allow_replay: true, ..config().hmac };
+    let gateway = Gateway::with(AuthorizerConfig { hmac, ..config() });
+    for _ in 0..3 {
+        assert_eq!(gateway.user(signed_client()).await, "zoe");
+    }
+    assert!(gateway.ports.store.rows.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn nothing_secret_is_shown() {
+    let gateway = Gateway::new();
+    // So that it has the secrets at hand.
+    gateway.user(signed_client()).await;
+    gateway.user(client().query("token", sign_hs(&json!({"alg": "HS256"}), &claims(HS), HS_SECRET))).await;
+    let shown = format!("{:?} {:?}", gateway.authorizer, auth_token::ports::Secret::new(HMAC_SECRET));
+    for secret in [HMAC_SECRET, HS_SECRET] {
+        let text = std::str::from_utf8(secret).unwrap();
+        assert!(!shown.contains(text) && !shown.contains(&format!("{secret:?}")));
+    }
+}
+
+// ---- Configuration ----
+
+#[test]
+fn a_configuration_that_lets_nobody_in_is_refused() {
+    let invalid = |change: &dyn Fn(&mut AuthorizerConfig)| {
+        let mut config = config();
+        change(&mut config);
+        config.validate().unwrap_err()
+    };
+    assert_eq!(invalid(&|config| config.methods = Methods::NONE), InvalidConfig::NoMethod);
+    assert_eq!(invalid(&|config| config.jwt.issuers.clear()), InvalidConfig::NoIssuer);
+    assert_eq!(invalid(&|config| config.hmac.secret.clear()), InvalidConfig::NoSecret);
+    let twice = invalid(&|config| {
+        let again = config.jwt.issuers[0].clone();
+        config.jwt.issuers.push(again);
+    });
+    assert_eq!(twice.to_string(), "two issuers have the same `iss`, https://ed.example");
+    let origin = invalid(&|config| config.allowed_origins.push("https://a.example/".to_owned()));
+    assert!(origin.to_string().contains("\"https://a.example/\" is no origin"));
+    let cookie = invalid(&|config| config.jwt.cookie_names.push("a=b".to_owned()));
+    assert!(cookie.to_string().contains("\"a=b\""));
+}

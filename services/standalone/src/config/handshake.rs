@@ -1,0 +1,86 @@
+//! How handshakes are decided.
+
+use auth_token::{
+    AuthorizerConfig, HmacConfig, InvalidConfig, JwtAlgorithm, JwtConfig, KeySet, Methods, TrustedIssuer,
+};
+use serde::Deserialize;
+
+use super::{Config, ConfigError, TokensConfig};
+
+/// How handshakes are decided.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml says what each key does")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub struct HandshakeConfig {
+    pub token: bool,
+    pub jwt: bool,
+    pub hmac: bool,
+    pub open: bool,
+    pub allowed_origins: Vec<String>,
+    pub cookie_names: Vec<String>,
+    pub jwt_issuers: Vec<TrustedIssuer>,
+    pub hmac_secret: String,
+    pub hmac_allow_replay: bool,
+}
+
+impl Default for HandshakeConfig {
+    /// As in `default.toml`.
+    fn default() -> Self {
+        let Methods { token, jwt, hmac, open } = Methods::default();
+        let JwtConfig { issuers: jwt_issuers, cookie_names, .. } = JwtConfig::default();
+        let HmacConfig { secret: hmac_secret, allow_replay: hmac_allow_replay, .. } = HmacConfig::default();
+        let allowed_origins = Vec::new();
+        Self {
+            token,
+            jwt,
+            hmac,
+            open,
+            allowed_origins,
+            cookie_names,
+            jwt_issuers,
+            hmac_secret,
+            hmac_allow_replay,
+        }
+    }
+}
+
+impl Config {
+    /// How handshakes are decided, as far as it is configured: the server's own issuer comes with its key.
+    pub fn authorizer(&self) -> AuthorizerConfig {
+        let HandshakeConfig { token, jwt, hmac, open, .. } = self.handshake;
+        AuthorizerConfig {
+            methods: Methods { token, jwt, hmac, open },
+            allowed_origins: self.handshake.allowed_origins.clone(),
+            jwt: JwtConfig {
+                issuers: self.handshake.jwt_issuers.clone(),
+                cookie_names: self.handshake.cookie_names.clone(),
+                ..JwtConfig::default()
+            },
+            hmac: HmacConfig {
+                secret: self.handshake.hmac_secret.clone(),
+                allow_replay: self.handshake.hmac_allow_replay,
+                ..HmacConfig::default()
+            },
+            ..AuthorizerConfig::new(&self.tokens.issuer, &self.tokens.audience)
+        }
+    }
+
+    /// With the server's own issuer, whose tokens are accepted when any are.
+    pub(super) fn validate_handshake(&self) -> Result<(), ConfigError> {
+        let mut authorizer = self.authorizer();
+        let TokensConfig { issuer, audience, .. } = &self.tokens;
+        let own = TrustedIssuer::with_keys(issuer, audience, JwtAlgorithm::EdDsa, KeySet::default());
+        authorizer.jwt.issuers.push(own);
+        authorizer.validate().map_err(|error| {
+            let key = match error {
+                InvalidConfig::NoMethod => "handshake.token",
+                InvalidConfig::Origin { .. } => "handshake.allowed_origins",
+                InvalidConfig::CookieName { .. } => "handshake.cookie_names",
+                InvalidConfig::NoIssuer | InvalidConfig::SameIssuer { .. } => "handshake.jwt_issuers",
+                InvalidConfig::NoSecret => "handshake.hmac_secret",
+            };
+            ConfigError::invalid(key, error.to_string())
+        })
+    }
+}
