@@ -6,24 +6,29 @@ use contract_frames_v1::ClientFrame;
 use contract_identity_v1::{Method, Principal};
 use contract_notifications_v1::{Sequence, Timestamp, UserId, Version1};
 use dispatcher::core::run::Live;
-use ws_edge::{ConnectRequest, Decision, EdgeConfig, Inbound, admit, decide};
+use ws_edge::{Caller, ConnectRequest, Decision, EdgeConfig, Inbound, admit, decide};
 
 use crate::scope::Device;
 use crate::world::connection_id;
 
-/// What the dispatcher sees of the row that the edge writes for the device of number `index`.
-///
-/// # Errors
-/// The edge does not admit it.
-pub(crate) fn admitted(index: u8, device: Device) -> anyhow::Result<Live> {
-    let principal = Principal {
+/// The one user.
+fn principal() -> anyhow::Result<Principal> {
+    Ok(Principal {
         version: Version1,
         user_id: UserId::new("u")?,
         username: None,
         method: Method::Token,
         hubs: Vec::new(),
         expires_at: None,
-    };
+    })
+}
+
+/// What the dispatcher sees of the row that the edge writes for the device of number `index`.
+///
+/// # Errors
+/// The edge does not admit it.
+pub(crate) fn admitted(index: u8, device: Device) -> anyhow::Result<Live> {
+    let principal = principal()?;
     let format = match device.format {
         FrameFormat::Single => "single",
         FrameFormat::Batch => "batch",
@@ -52,7 +57,10 @@ pub(crate) fn admitted(index: u8, device: Device) -> anyhow::Result<Live> {
 /// The edge does not take it for an ack.
 pub(crate) fn cleared(sequence: Sequence) -> anyhow::Result<Vec<Sequence>> {
     let frame = ClientFrame::Ack { sequences: vec![sequence] }.to_json();
-    match decide(Inbound::Text(&frame), &EdgeConfig::default()) {
+    let (principal, connection_id) = (principal()?, connection_id(0));
+    let now = Timestamp::default();
+    let caller = Caller { principal: &principal, connection_id: &connection_id, hubs: &[], now };
+    match decide(Inbound::Text(&frame), &caller, &EdgeConfig::default()) {
         Decision::Acknowledge { sequences, .. } => Ok(sequences),
         other => bail!("the edge answers an ack with {other:?}"),
     }

@@ -14,7 +14,7 @@ pub use functions::{
     AUTH_TOKEN_AUTHORIZER, AUTH_TOKEN_ISSUER, DISPATCHER, FUNCTIONS, Function, REPLAYER, WS_EDGE,
 };
 pub use permissions::{Permission, Resource};
-pub use tables::{CONNECTIONS, HISTORY, MAILBOX, StreamView, TABLES, TOKENS, Table};
+pub use tables::{CONNECTIONS, HISTORY, HUBS, MAILBOX, RATES, StreamView, TABLES, TOKENS, Table};
 pub use variables::Variable;
 
 use serde::Serialize;

@@ -12,6 +12,10 @@ pub enum Resource {
     ConnectionsStream,
     /// The mailbox table.
     MailboxTable,
+    /// The table of the hubs' members.
+    HubsTable,
+    /// The table in which clients' actions are counted.
+    RatesTable,
     /// The table of unused connect tokens.
     TokensTable,
     /// The table of the history, where there is one; without it the permissions on it fall away.
@@ -72,6 +76,7 @@ pub(crate) const DISPATCHER: &[Permission] = &[
         ],
     ),
     allow(Resource::DeadLetterQueue, &["sqs:SendMessage"]),
+    allow(Resource::HubsTable, &["dynamodb:Query"]),
     allow(Resource::HistoryTable, &["dynamodb:BatchWriteItem"]),
     allow(Resource::Connections, &["execute-api:ManageConnections"]),
 ];
@@ -94,8 +99,12 @@ pub(crate) const REPLAYER: &[Permission] = &[
 
 /// Of the edge.
 pub(crate) const WS_EDGE: &[Permission] = &[
-    allow(Resource::ConnectionsTable, &["dynamodb:PutItem", "dynamodb:DeleteItem"]),
+    allow(Resource::ConnectionsTable, &["dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]),
     allow(Resource::MailboxTable, &["dynamodb:BatchWriteItem"]),
+    allow(Resource::HubsTable, &["dynamodb:BatchWriteItem", "dynamodb:Query"]),
+    allow(Resource::RatesTable, &["dynamodb:UpdateItem", "dynamodb:GetItem"]),
+    allow(Resource::NotificationsQueue, &["sqs:SendMessage"]),
+    allow(Resource::Connections, &["execute-api:ManageConnections"]),
     allow(Resource::HistoryTable, &["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"]),
 ];
 

@@ -49,6 +49,26 @@ pub const MAILBOX: Table = Table {
     optional: false,
 };
 
+/// Who has joined which hub.
+pub const HUBS: Table = Table {
+    name: "hubs",
+    partition_key: contract_connections_v1::hub_attributes::HUB,
+    sort_key: Some(contract_connections_v1::hub_attributes::MEMBER),
+    ttl: contract_connections_v1::hub_attributes::TTL,
+    stream: None,
+    optional: false,
+};
+
+/// How often clients have acted.
+pub const RATES: Table = Table {
+    name: "rates",
+    partition_key: contract_connections_v1::rate_attributes::KEY,
+    sort_key: None,
+    ttl: contract_connections_v1::rate_attributes::TTL,
+    stream: None,
+    optional: false,
+};
+
 /// The connect tokens not yet used.
 pub const TOKENS: Table = Table {
     name: "tokens",
@@ -70,4 +90,4 @@ pub const HISTORY: Table = Table {
 };
 
 /// All tables.
-pub const TABLES: [&Table; 4] = [&CONNECTIONS, &MAILBOX, &TOKENS, &HISTORY];
+pub const TABLES: [&Table; 6] = [&CONNECTIONS, &MAILBOX, &HUBS, &RATES, &TOKENS, &HISTORY];

@@ -46,6 +46,15 @@ pub const CONNECTIONS_TABLE: Variable = required(
 /// The mailbox table.
 pub const MAILBOX_TABLE: Variable =
     required("TIDINGS_MAILBOX_TABLE", Resource::MailboxTable, "name of the table of held notifications");
+/// The table of the hubs' members.
+pub const HUBS_TABLE: Variable =
+    required("TIDINGS_HUBS_TABLE", Resource::HubsTable, "name of the table of the hubs' members");
+/// The table of counts of clients' actions.
+pub const RATES_TABLE: Variable = required(
+    "TIDINGS_RATES_TABLE",
+    Resource::RatesTable,
+    "name of the table in which clients' actions are counted",
+);
 /// The table of connect tokens.
 pub const TOKENS_TABLE: Variable =
     required("TIDINGS_TOKENS_TABLE", Resource::TokensTable, "name of the table of unused connect tokens");
@@ -181,3 +190,51 @@ pub const REPLAY_KEYS: Variable =
 /// How many mailboxes are replayed at once.
 pub const REPLAY_CONCURRENCY: Variable =
     optional("TIDINGS_REPLAY_CONCURRENCY", "16", "mailboxes replayed at the same time");
+/// Who may send to whom.
+pub const SEND_POLICY: Variable = optional(
+    "TIDINGS_SEND_POLICY",
+    "off",
+    "who may send to whom: off, same-hub (to one's hubs and to users in one of them), anyone",
+);
+/// The hub of everyone.
+pub const EVERYONE_HUB: Variable = optional(
+    "TIDINGS_EVERYONE_HUB",
+    "",
+    "hub that every connection joins and that messages for everyone go to; none when empty",
+);
+/// Whether hubs are told who comes and goes.
+pub const PRESENCE: Variable = optional(
+    "TIDINGS_PRESENCE",
+    "false",
+    "whether the members of a hub are told when another comes or goes: true or false",
+);
+/// How often a connection may act.
+pub const RATE_PER_CONNECTION: Variable = optional(
+    "TIDINGS_RATE_PER_CONNECTION",
+    "off",
+    "how many actions a connection may ask for, as number/milliseconds (20/1000), or off",
+);
+/// How often a user may act.
+pub const RATE_PER_USER: Variable = optional(
+    "TIDINGS_RATE_PER_USER",
+    "off",
+    "how many actions all connections of a user may ask for together, as number/milliseconds, or off",
+);
+/// How many connections a user may have.
+pub const MAX_CONNECTIONS: Variable =
+    optional("TIDINGS_MAX_CONNECTIONS", "0", "most connections of one user; 0 for no limit");
+/// What becomes of a connection too many.
+pub const TOO_MANY_CONNECTIONS: Variable = optional(
+    "TIDINGS_TOO_MANY_CONNECTIONS",
+    "refuse-newest",
+    "what becomes of a connection too many: refuse-newest or close-oldest",
+);
+/// Whether expired connections are closed.
+pub const CLOSE_WHEN_EXPIRED: Variable = optional(
+    "TIDINGS_CLOSE_WHEN_EXPIRED",
+    "false",
+    "whether a connection whose credential has ended is closed when it asks for something: true or false",
+);
+/// How much of a broadcast one entry does.
+pub const FAN_OUT_MEMBERS: Variable =
+    optional("TIDINGS_FAN_OUT_MEMBERS", "1000", "most members of a hub served by one entry of a broadcast");

@@ -23,6 +23,10 @@ pub struct Config {
     pub dead_letter_queue: String,
     /// URL of the API Gateway Management API.
     pub management_endpoint: String,
+    /// Name of the table of the hubs' members.
+    pub hubs_table: String,
+    /// Most members of a hub served by one entry.
+    pub fan_out_members: usize,
     /// How the dispatcher works.
     pub settings: Settings,
     /// Name of the table of the history, and what it is to have; `None` for no history.
@@ -58,6 +62,8 @@ impl Config {
             notifications_queue: env.get(&variables::NOTIFICATIONS_QUEUE),
             dead_letter_queue: env.get(&variables::DEAD_LETTER_QUEUE),
             management_endpoint: env.get(&variables::MANAGEMENT_ENDPOINT),
+            hubs_table: env.get(&variables::HUBS_TABLE),
+            fan_out_members: env.get::<usize>(&variables::FAN_OUT_MEMBERS).max(1),
             settings: Settings { limits, retry: env.retry(&variables::RETRY_INITIAL, &variables::RETRY_MAX) },
             history: history_table.map(|table| (table, policy)),
             time_reserve: env.get(&variables::TIME_RESERVE),
@@ -82,6 +88,7 @@ mod tests {
         assert_eq!(config.mailbox_table, "tidings_mailbox_table");
         // The contract's defaults are the service's own.
         assert_eq!(config.settings, Settings::default());
+        assert_eq!(config.fan_out_members, dispatcher::DEFAULT_MEMBERS);
         assert_eq!(config.history, None);
         let with_history = |name: &str| {
             let set = (name == "TIDINGS_HISTORY_TABLE").then(|| "h".to_owned());
@@ -90,6 +97,6 @@ mod tests {
         let policy = HistoryPolicy { lifetime: Duration::from_hours(30 * 24), payloads: false };
         let config = Config::read(&with_history).unwrap();
         assert_eq!(config.history, Some(("h".to_owned(), policy)));
-        assert_eq!(Config::read(&|_| None).unwrap_err().problems().len(), 5);
+        assert_eq!(Config::read(&|_| None).unwrap_err().problems().len(), 6);
     }
 }

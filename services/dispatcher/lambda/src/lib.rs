@@ -5,6 +5,7 @@ mod config;
 mod connections;
 mod event;
 mod history;
+mod hubs;
 mod mailbox;
 mod push;
 mod queue;
@@ -23,6 +24,7 @@ pub use config::Config;
 pub use connections::DynamoConnections;
 pub use event::{InvalidEvent, deliveries, response};
 pub use history::DynamoHistory;
+pub use hubs::DynamoHubMembers;
 pub use mailbox::DynamoMailbox;
 pub use push::ManagementPush;
 pub use queue::{SqsDeadLetters, SqsQueue};
@@ -37,6 +39,7 @@ pub struct Function {
         SystemClock,
         SqsDeadLetters,
         SqsQueue,
+        DynamoHubMembers,
         Option<DynamoHistory>,
     >,
     time_reserve: Duration,
@@ -60,7 +63,13 @@ impl Function {
             history,
         };
         let dead_letters = SqsDeadLetters::new(sdk, &config.dead_letter_queue);
-        let service = BatchDispatcher { dispatcher, dead_letters, redelivery: queue };
+        let service = BatchDispatcher {
+            dispatcher,
+            dead_letters,
+            redelivery: queue,
+            members: DynamoHubMembers::new(sdk, &config.hubs_table),
+            fan_out_members: config.fan_out_members,
+        };
         Self { service, time_reserve: config.time_reserve }
     }
 

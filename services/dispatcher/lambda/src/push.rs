@@ -2,7 +2,6 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_apigatewaymanagement::Client;
-use aws_sdk_apigatewaymanagement::config::Builder;
 use aws_sdk_apigatewaymanagement::error::SdkError;
 use aws_sdk_apigatewaymanagement::operation::post_to_connection::PostToConnectionError;
 use aws_sdk_apigatewaymanagement::primitives::Blob;
@@ -10,7 +9,7 @@ use bytes::Bytes;
 use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::UserId;
 use dispatcher::ports::{Push, PushError, Pushed};
-use shared_aws::AttemptLimits;
+use shared_aws::management_client;
 use shared_ports::trace;
 
 /// The header by which a call belongs to a trace
@@ -24,17 +23,9 @@ pub struct ManagementPush {
 }
 
 impl ManagementPush {
-    /// Pushes to connections of the stage at `endpoint`.
-    ///
-    /// A call is attempted once: when to push again is the dispatcher's decision.
+    /// Pushes to connections of the stage at `endpoint`. When to push again is the dispatcher's decision.
     pub fn new(sdk: &SdkConfig, endpoint: &str) -> Self {
-        let once = AttemptLimits::default().once();
-        let config = Builder::from(sdk)
-            .endpoint_url(endpoint)
-            .retry_config(once.retry())
-            .timeout_config(once.timeouts())
-            .build();
-        Self { client: Client::from_conf(config) }
+        Self { client: management_client(sdk, endpoint) }
     }
 
     async fn post(&self, connection: &ConnectionId, frame: Bytes) -> Result<(), PushError> {

@@ -6,9 +6,9 @@ use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue};
 use contract_deployment_v1::DEAD_LETTER_REASON;
-use contract_notifications_v1::{QueueEntry, Replay};
-use dispatcher::ports::{DeadLetter, DeadLetters, Redelivery, ReplayQueue};
-use shared_aws::{port_error, trace_attributes};
+use contract_notifications_v1::{FanOut, Notification, QueueEntry, Replay};
+use dispatcher::ports::{BroadcastQueue, DeadLetter, DeadLetters, Notifications, Redelivery, ReplayQueue};
+use shared_aws::{FifoMessage, port_error, send_fifo, trace_attributes};
 use shared_ports::PortError;
 use uuid::Uuid;
 
@@ -40,20 +40,45 @@ struct Failed {
     code: String,
 }
 
-impl ReplayQueue for SqsQueue {
-    async fn enqueue(&self, replay: Replay) -> Result<(), PortError> {
+impl SqsQueue {
+    /// Queues an entry that no earlier one suppresses.
+    async fn put(&self, operation: &'static str, entry: QueueEntry) -> Result<(), PortError> {
         self.client
             .send_message()
             .queue_url(&self.url)
-            .message_group_id(replay.user_id.as_str())
-            // Random, so that no earlier replay of the same row suppresses this one.
+            .message_group_id(entry.group())
             .message_deduplication_id(Uuid::new_v4())
-            .message_body(QueueEntry::Replay(replay).to_json())
+            .message_body(entry.to_json())
             .set_message_system_attributes(trace_attributes())
             .send()
             .await
             .map(drop)
-            .map_err(|error| port_error("queueing a replay", error))
+            .map_err(|error| port_error(operation, error))
+    }
+}
+
+impl ReplayQueue for SqsQueue {
+    async fn enqueue(&self, replay: Replay) -> Result<(), PortError> {
+        self.put("queueing a replay", QueueEntry::Replay(replay)).await
+    }
+}
+
+impl Notifications for SqsQueue {
+    async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
+        let message = |notification: Notification| FifoMessage {
+            group: notification.user_id.to_string(),
+            deduplication_id: notification.id.to_string(),
+            body: QueueEntry::Notification(notification).to_json(),
+        };
+        let messages = notifications.into_iter().map(message).collect();
+        let sent = send_fifo(&self.client, &self.url, "queueing a broadcast's notifications", messages).await;
+        sent.into_iter().collect()
+    }
+}
+
+impl BroadcastQueue for SqsQueue {
+    async fn go_on(&self, rest: FanOut) -> Result<(), PortError> {
+        self.put("queueing the rest of a broadcast", QueueEntry::FanOut(rest)).await
     }
 }
 

@@ -6,16 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract_deployment_v1::DEAD_LETTER_REASON;
-use contract_notifications_v1::{Payload, Replay, Sequence};
+use contract_notifications_v1::{Payload, QueueEntry, Replay, Sequence, Timestamp};
 use dispatcher::ports::{
-    DeadLetter, DeadLetters as _, HistoryPolicy, Mailbox as _, MailboxRow, PageQuery, Redelivery as _,
-    ReplayQueue as _,
+    BroadcastQueue as _, DeadLetter, DeadLetters as _, HistoryPolicy, Mailbox as _, MailboxRow,
+    Notifications as _, PageQuery, Redelivery as _, ReplayQueue as _,
 };
-use dispatcher_lambda::{DynamoConnections, DynamoHistory, DynamoMailbox, SqsDeadLetters, SqsQueue};
-use shared_conformance::{connection, connections, history, mailbox, notification, replay_queue, user};
+use dispatcher_lambda::{
+    DynamoConnections, DynamoHistory, DynamoHubMembers, DynamoMailbox, SqsDeadLetters, SqsQueue,
+};
+use shared_conformance::{
+    connection, connections, history, hub_members, mailbox, notification, replay_queue, user,
+};
 use shared_ports::{Clock as _, SystemClock, trace};
 use shared_retry::RetryPolicy;
-use shared_test_kit::{ConnectionsTable, HistoryTable, MailboxTable, TestQueue, World};
+use shared_test_kit::{ConnectionsTable, HistoryTable, HubsTable, MailboxTable, TestQueue, World};
 
 const RETRY: RetryPolicy =
     RetryPolicy { initial: Duration::from_millis(10), max: Duration::from_millis(100) };
@@ -100,6 +104,31 @@ async fn the_connections_conform() {
     let world = World::new().await;
     let table = ConnectionsTable::new(&world).await;
     connections::all(&DynamoConnections::new(&world.sdk, table.name()), &table, "c").await;
+}
+
+#[tokio::test]
+async fn the_hubs_conform() {
+    let world = World::new().await;
+    let table = HubsTable::new(&world).await;
+    let members = DynamoHubMembers::new(&world.sdk, table.name());
+    hub_members::all(&members, &table, "h").await;
+    hub_members::many(&members, &table, "h", 30).await;
+}
+
+#[tokio::test]
+async fn a_broadcasts_notifications_and_its_rest_are_queued() {
+    let (_world, queue, adapter) = queue().await;
+    let notifications: Vec<_> = (0..12).map(|n| notification(&user(&format!("u{n}")), 1)).collect();
+    adapter.send(notifications.clone()).await.unwrap();
+    // Once more is once.
+    adapter.send(notifications).await.unwrap();
+    let rest = r#"{"version":1,"type":"fan-out","hub":"team","after":"u9","id":"n","payload":1,"sentAt":1,"whenOffline":"drop"}"#;
+    let read = QueueEntry::from_json(rest, || panic!("it has an id"), Timestamp::default()).unwrap();
+    let QueueEntry::FanOut(entry) = read else { panic!("no broadcast") };
+    adapter.go_on(entry).await.unwrap();
+    let bodies: Vec<_> = queue.drain().await.into_iter().filter_map(|message| message.body).collect();
+    assert_eq!(bodies.len(), 13);
+    assert!(bodies.iter().any(|body| body == rest));
 }
 
 async fn queue() -> (World, TestQueue, SqsQueue) {

@@ -9,7 +9,11 @@ mod batch_write;
 mod clients;
 mod environment;
 mod error;
+#[cfg(feature = "sqs")]
+mod fifo;
 mod invocation;
+#[cfg(feature = "management")]
+mod management;
 #[cfg(feature = "sqs")]
 mod message_trace;
 
@@ -17,6 +21,10 @@ pub use batch_write::{Unprocessed, batch_write};
 pub use clients::{AttemptLimits, http_client, http_connector, sdk_config, sdk_config_over};
 pub use environment::{ConfigError, Environment, Problem, Value};
 pub use error::port_error;
+#[cfg(feature = "sqs")]
+pub use fifo::{FifoMessage, send_fifo};
 pub use invocation::{Invocation, RunConfig, RunError, run};
+#[cfg(feature = "management")]
+pub use management::management_client;
 #[cfg(feature = "sqs")]
 pub use message_trace::trace_attributes;

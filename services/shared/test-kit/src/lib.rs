@@ -15,5 +15,5 @@ mod world;
 pub use endpoint::{REGION, endpoint, enforcing_endpoint, sdk_config, sdk_config_for};
 pub use queue::{ReplayDeliveries, TestQueue};
 pub use stand_in::{Asked, StandIn};
-pub use table::{ConnectionsTable, HistoryTable, MailboxTable};
+pub use table::{ConnectionsTable, HistoryTable, HubsTable, MailboxTable, RatesTable};
 pub use world::World;

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use contract_connections_v1::{Connection, ConnectionId};
-use contract_deployment_v1::{CONNECTIONS, HISTORY, MAILBOX, Table};
+use contract_connections_v1::{Connection, ConnectionId, HubMember, MemberKey};
+use contract_deployment_v1::{CONNECTIONS, HISTORY, HUBS, MAILBOX, RATES, Table};
 use contract_history_v1::MessageRow;
 use contract_mailbox_v1::HeldNotification;
-use contract_notifications_v1::{Sequence, UserId};
+use contract_notifications_v1::{HubName, Sequence, UserId, Version1};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shared_conformance::fixture::{ConnectionRows, HistoryRows, MailboxRows};
+use shared_conformance::fixture::{ConnectionRows, HistoryRows, HubRows, MailboxRows};
 
 use crate::World;
 
@@ -175,5 +175,52 @@ impl HistoryRows for HistoryTable {
         let mut rows: Vec<MessageRow> = self.0.rows(user.as_str()).await;
         rows.reverse();
         rows
+    }
+}
+
+/// The hubs' table of a test.
+#[derive(Debug, Clone)]
+pub struct HubsTable(TestTable);
+
+impl HubsTable {
+    /// Makes the table.
+    pub async fn new(world: &World) -> Self {
+        Self(TestTable::new(world, &HUBS).await)
+    }
+
+    /// Its name on the endpoint.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+}
+
+impl HubRows for HubsTable {
+    async fn join(&self, hub: &HubName, user: &UserId, connection: &str) {
+        let connection_id = Some(ConnectionId::new(connection));
+        let member = MemberKey { user_id: user.clone(), connection_id };
+        self.0.put(&HubMember { version: Version1, hub: hub.clone(), member, ttl: None }).await;
+    }
+
+    async fn users(&self, hub: &HubName) -> Vec<UserId> {
+        let rows: Vec<HubMember> = self.0.rows(hub.as_str()).await;
+        let mut users: Vec<_> = rows.into_iter().map(|row| row.member.user_id).collect();
+        users.dedup();
+        users
+    }
+}
+
+/// The table of counts of a test.
+#[derive(Debug, Clone)]
+pub struct RatesTable(TestTable);
+
+impl RatesTable {
+    /// Makes the table.
+    pub async fn new(world: &World) -> Self {
+        Self(TestTable::new(world, &RATES).await)
+    }
+
+    /// Its name on the endpoint.
+    pub fn name(&self) -> &str {
+        &self.0.name
     }
 }

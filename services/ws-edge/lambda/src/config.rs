@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use contract_deployment_v1::{WS_EDGE, variables};
+use contract_notifications_v1::HubName;
 use shared_aws::{ConfigError, Environment, RunConfig};
 use shared_retry::RetryPolicy;
-use ws_edge::EdgeConfig;
+use ws_edge::{ConnectionLimit, EdgeConfig, Excess, RateLimit, SendPolicy};
 
 /// What the environment says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,9 +17,17 @@ pub struct Config {
     pub connections_table: String,
     /// Name of the mailbox table.
     pub mailbox_table: String,
+    /// Name of the table of the hubs' members.
+    pub hubs_table: String,
+    /// Name of the table in which clients' actions are counted.
+    pub rates_table: String,
+    /// URL of the notifications queue.
+    pub notifications_queue: String,
+    /// URL of the API Gateway Management API.
+    pub management_endpoint: String,
     /// Name of the table of the history, and how long rows are kept; `None` for no history.
     pub history: Option<(String, Duration)>,
-    /// The edge's limits.
+    /// The edge's limits and policies.
     pub edge: EdgeConfig,
     /// Delays before what a table left out of a batch is tried again.
     pub retry: RetryPolicy,
@@ -38,11 +47,76 @@ impl Config {
             connections_table: env.get(&variables::CONNECTIONS_TABLE),
             mailbox_table: env.get(&variables::MAILBOX_TABLE),
             history: history_table.map(|table| (table, lifetime)),
-            edge: EdgeConfig { row_lifetime: env.get(&variables::ROW_LIFETIME), ..EdgeConfig::default() },
+            hubs_table: env.get(&variables::HUBS_TABLE),
+            rates_table: env.get(&variables::RATES_TABLE),
+            notifications_queue: env.get(&variables::NOTIFICATIONS_QUEUE),
+            management_endpoint: env.get(&variables::MANAGEMENT_ENDPOINT),
+            edge: edge(&mut env),
             retry: env.retry(&variables::RETRY_INITIAL, &variables::RETRY_MAX),
         };
         env.finish(config)
     }
+}
+
+fn edge(env: &mut Environment<'_>) -> EdgeConfig {
+    let most: usize = env.get(&variables::MAX_CONNECTIONS);
+    let excess = env.get_with(&variables::TOO_MANY_CONNECTIONS, "refuse-newest or close-oldest", excess);
+    EdgeConfig {
+        row_lifetime: env.get(&variables::ROW_LIFETIME),
+        sending: env.get_with(&variables::SEND_POLICY, "off, same-hub or anyone", send_policy),
+        everyone: env.get_with(&variables::EVERYONE_HUB, "a hub's name of 1 to 124 characters", everyone).0,
+        presence: env.get(&variables::PRESENCE),
+        connection_rate: env.get_with(&variables::RATE_PER_CONNECTION, RATE, rate).0,
+        user_rate: env.get_with(&variables::RATE_PER_USER, RATE, rate).0,
+        max_connections: (most > 0).then_some(ConnectionLimit { most, excess }),
+        close_when_expired: env.get(&variables::CLOSE_WHEN_EXPIRED),
+        ..EdgeConfig::default()
+    }
+}
+
+fn send_policy(text: &str) -> Option<SendPolicy> {
+    match text {
+        "off" => Some(SendPolicy::Off),
+        "same-hub" => Some(SendPolicy::SameHub),
+        "anyone" => Some(SendPolicy::Anyone),
+        _ => None,
+    }
+}
+
+fn excess(text: &str) -> Option<Excess> {
+    match text {
+        "refuse-newest" => Some(Excess::RefuseNewest),
+        "close-oldest" => Some(Excess::CloseOldest),
+        _ => None,
+    }
+}
+
+/// A hub's name, or none when the text is empty.
+#[derive(Default)]
+struct Everyone(Option<HubName>);
+
+fn everyone(text: &str) -> Option<Everyone> {
+    if text.is_empty() {
+        return Some(Everyone(None));
+    }
+    HubName::new(text).ok().map(|hub| Everyone(Some(hub)))
+}
+
+/// What a rate is to look like.
+const RATE: &str = "a number of actions, a slash and at least 1000 milliseconds (20/1000), or off";
+
+/// A rate, or none.
+#[derive(Default)]
+struct Rate(Option<RateLimit>);
+
+fn rate(text: &str) -> Option<Rate> {
+    if text == "off" {
+        return Some(Rate(None));
+    }
+    let (most, per) = text.split_once('/')?;
+    let most = most.parse().ok().filter(|most| *most > 0)?;
+    let per = per.parse().ok().filter(|millis| *millis >= 1_000)?;
+    Some(Rate(Some(RateLimit { most, per: Duration::from_millis(per) })))
 }
 
 #[cfg(test)]
@@ -51,7 +125,10 @@ mod tests {
 
     #[test]
     fn the_environment_is_read_as_declared() {
-        let tables = |name: &str| name.ends_with("_TABLE").then(|| name.to_lowercase());
+        let tables = |name: &str| {
+            let is_resource = ["_TABLE", "_QUEUE", "_ENDPOINT"].iter().any(|end| name.ends_with(end));
+            is_resource.then(|| name.to_lowercase())
+        };
         let config = Config::read(&tables).unwrap();
         let month = Duration::from_hours(30 * 24);
         assert_eq!(config.history, Some(("tidings_history_table".to_owned(), month)));
@@ -60,6 +137,33 @@ mod tests {
         assert_eq!(config.connections_table, "tidings_connections_table");
         // The contract's defaults are the service's own.
         assert_eq!(config.edge, EdgeConfig::default());
-        assert_eq!(Config::read(&|_| None).unwrap_err().problems().len(), 2);
+        assert_eq!(Config::read(&|_| None).unwrap_err().problems().len(), 6);
+    }
+
+    #[test]
+    fn policies_are_read_by_their_words() {
+        let read = |name: &'static str, value: &'static str| {
+            let lookup = move |asked: &str| {
+                let resource = ["_TABLE", "_QUEUE", "_ENDPOINT"].iter().any(|end| asked.ends_with(end));
+                if asked == name { Some(value.to_owned()) } else { resource.then(|| "x".to_owned()) }
+            };
+            Config::read(&lookup).map(|config| config.edge)
+        };
+        assert_eq!(read("TIDINGS_SEND_POLICY", "same-hub").unwrap().sending, SendPolicy::SameHub);
+        assert_eq!(read("TIDINGS_EVERYONE_HUB", "all").unwrap().everyone, HubName::new("all").ok());
+        let limit = RateLimit { most: 20, per: Duration::from_secs(1) };
+        assert_eq!(read("TIDINGS_RATE_PER_USER", "20/1000").unwrap().user_rate, Some(limit));
+        let limit = ConnectionLimit { most: 3, excess: Excess::RefuseNewest };
+        assert_eq!(read("TIDINGS_MAX_CONNECTIONS", "3").unwrap().max_connections, Some(limit));
+        for (name, value) in [
+            ("TIDINGS_SEND_POLICY", "everyone"),
+            ("TIDINGS_EVERYONE_HUB", "two words"),
+            ("TIDINGS_RATE_PER_CONNECTION", "20/1s"),
+            ("TIDINGS_RATE_PER_CONNECTION", "0/1000"),
+            ("TIDINGS_TOO_MANY_CONNECTIONS", "none"),
+        ] {
+            let error = read(name, value).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("allowed is"), "{error}");
+        }
     }
 }

@@ -1,10 +1,14 @@
 //! The Connections table on DynamoDB.
 
 use aws_config::SdkConfig;
+use aws_sdk_apigatewaymanagement::Client as ManagementClient;
+use aws_sdk_apigatewaymanagement::error::SdkError;
+use aws_sdk_apigatewaymanagement::operation::delete_connection::DeleteConnectionError;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract_connections_v1::{Connection, ConnectionKey, attributes};
-use shared_aws::port_error;
+use contract_notifications_v1::UserId;
+use shared_aws::{management_client, port_error};
 use shared_ports::PortError;
 use ws_edge::ports::Connections;
 
@@ -13,12 +17,14 @@ use ws_edge::ports::Connections;
 pub struct DynamoConnections {
     client: Client,
     table: String,
+    management: ManagementClient,
 }
 
 impl DynamoConnections {
-    /// The table of this name.
-    pub fn new(sdk: &SdkConfig, table: &str) -> Self {
-        Self { client: Client::new(sdk), table: table.to_owned() }
+    /// The table of this name, and the connections of the stage at `endpoint`.
+    pub fn new(sdk: &SdkConfig, table: &str, endpoint: &str) -> Self {
+        let management = management_client(sdk, endpoint);
+        Self { client: Client::new(sdk), table: table.to_owned(), management }
     }
 }
 
@@ -40,5 +46,35 @@ impl Connections for DynamoConnections {
             .await
             .map(drop)
             .map_err(|error| port_error("deleting a connection", error))
+    }
+
+    async fn list(&self, user: &UserId) -> Result<Vec<Connection>, PortError> {
+        const OPERATION: &str = "listing connections";
+        let items = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("#user = :user")
+            .expression_attribute_names("#user", attributes::USER_ID)
+            .expression_attribute_values(":user", AttributeValue::S(user.to_string()))
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await
+            .map_err(|error| port_error(OPERATION, error))?;
+        serde_dynamo::from_items(items).map_err(|error| PortError::permanent(OPERATION, error))
+    }
+
+    async fn close(&self, key: &ConnectionKey) -> Result<(), PortError> {
+        let close = self.management.delete_connection().connection_id(key.connection_id.as_str());
+        match close.send().await {
+            Ok(_) => {}
+            Err(SdkError::ServiceError(refused))
+                if matches!(refused.err(), DeleteConnectionError::GoneException(_)) => {}
+            Err(error) => return Err(port_error("closing a connection", error)),
+        }
+        self.delete(key).await
     }
 }

@@ -6,12 +6,14 @@ mod connections;
 mod event;
 mod history;
 mod history_door;
+mod hubs;
 mod incoming;
 mod mailbox;
+mod outbox;
+mod rates;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::event::apigw::ApiGatewayWebsocketProxyRequest;
-use contract_connections_v1::ConnectionKey;
 use contract_identity_v1::InvalidContext;
 use shared_aws::Invocation;
 use shared_ports::SystemClock;
@@ -22,23 +24,33 @@ pub use connections::DynamoConnections;
 pub use event::{Answer, InvalidEvent, Route, WebSocketEvent};
 pub use history::DynamoHistory;
 pub use history_door::HistoryEvent;
+pub use hubs::DynamoHubs;
 pub use incoming::Incoming;
 pub use mailbox::DynamoMailbox;
+pub use outbox::SqsOutbox;
+pub use rates::DynamoRates;
 
 /// The edge over AWS.
 pub struct Function {
-    service: Edge<DynamoConnections, DynamoMailbox, SystemClock>,
+    service: Edge<DynamoConnections, DynamoMailbox, SystemClock, DynamoHubs, SqsOutbox, DynamoRates>,
     history: Option<DynamoHistory<SystemClock>>,
 }
 
 impl Function {
     /// Puts the edge together.
     pub fn new(config: &Config, sdk: &SdkConfig) -> Self {
-        let connections = DynamoConnections::new(sdk, &config.connections_table);
-        let mailbox = DynamoMailbox::new(sdk, &config.mailbox_table, config.retry);
+        let service = Edge {
+            connections: DynamoConnections::new(sdk, &config.connections_table, &config.management_endpoint),
+            mailbox: DynamoMailbox::new(sdk, &config.mailbox_table, config.retry),
+            clock: SystemClock,
+            hubs: DynamoHubs::new(sdk, &config.hubs_table, config.retry),
+            outbox: SqsOutbox::new(sdk, &config.notifications_queue),
+            rates: DynamoRates::new(sdk, &config.rates_table),
+            config: config.edge.clone(),
+        };
         let history = config.history.as_ref();
         let history = history.map(|(table, lifetime)| DynamoHistory::new(sdk, table, *lifetime, SystemClock));
-        Self { service: Edge::new(connections, mailbox, SystemClock, config.edge), history }
+        Self { service, history }
     }
 
     /// Answers one event. What can't be answered is 500, with the reason in the log.
@@ -80,8 +92,7 @@ impl Function {
                 }
             },
             Route::Disconnect => {
-                let key = ConnectionKey { user_id: principal.user_id, connection_id };
-                match self.service.disconnect(&key).await {
+                match self.service.disconnect(&principal, &connection_id).await {
                     Ok(()) => Answer::status(200),
                     Err(error) => {
                         // The dispatcher finds it gone, and the row expires.

@@ -3,25 +3,82 @@
 
 use std::time::Duration;
 
-use shared_conformance::{acknowledgements, edge_connections, edge_history};
+use contract_notifications_v1::{FanOut, HubName, NotificationId, Payload, QueueEntry, WhenOffline};
+use shared_conformance::{acknowledgements, edge_connections, edge_history, hubs, notification, user};
 use shared_ports::{Clock as _, SystemClock};
 use shared_retry::RetryPolicy;
-use shared_test_kit::{ConnectionsTable, HistoryTable, MailboxTable, World};
-use ws_edge_lambda::{DynamoConnections, DynamoHistory, DynamoMailbox};
+use shared_test_kit::{ConnectionsTable, HistoryTable, HubsTable, MailboxTable, RatesTable, World, endpoint};
+use ws_edge::ports::Outbox as _;
+use ws_edge_lambda::{DynamoConnections, DynamoHistory, DynamoHubs, DynamoMailbox, DynamoRates, SqsOutbox};
 
 #[tokio::test]
 async fn the_connections_conform() {
     let world = World::new().await;
     let table = ConnectionsTable::new(&world).await;
-    edge_connections::all(&DynamoConnections::new(&world.sdk, table.name()), &table, "c").await;
+    // An API without connections: every one of them is gone.
+    let endpoint = format!("{}/_aws/execute-api/none/none", endpoint());
+    let connections = DynamoConnections::new(&world.sdk, table.name(), &endpoint);
+    edge_connections::all(&connections, &table, "c").await;
+}
+
+const RETRY: RetryPolicy =
+    RetryPolicy { initial: Duration::from_millis(10), max: Duration::from_millis(100) };
+
+#[tokio::test]
+async fn the_hubs_conform() {
+    let world = World::new().await;
+    let table = HubsTable::new(&world).await;
+    hubs::all(&DynamoHubs::new(&world.sdk, table.name(), RETRY), &table, "h").await;
+}
+
+#[tokio::test]
+async fn the_counts_conform() {
+    let world = World::new().await;
+    let table = RatesTable::new(&world).await;
+    hubs::rates(&DynamoRates::new(&world.sdk, table.name()), "r", SystemClock.now()).await;
+}
+
+#[tokio::test]
+async fn messages_and_broadcasts_are_queued_for_their_groups_once() {
+    let world = World::new().await;
+    let queue = world.queue().await;
+    let outbox = SqsOutbox::new(&world.sdk, &queue.url);
+    // More than one batch.
+    let notifications: Vec<_> = (0..12).map(|n| notification(&user(&format!("u{n}")), 1)).collect();
+    for _ in 0..2 {
+        let sent = outbox.send(notifications.clone()).await;
+        assert!(sent.len() == 12 && sent.iter().all(Result::is_ok), "{sent:?}");
+    }
+    let broadcast = FanOut {
+        hub: HubName::new("team").unwrap(),
+        after: None,
+        except: None,
+        id: NotificationId::new("hello").unwrap(),
+        payload: Payload::from_value(&1).unwrap(),
+        sent_at: SystemClock.now(),
+        expires_at: None,
+        when_offline: WhenOffline::Drop,
+        kind: None,
+        source: None,
+    };
+    for _ in 0..2 {
+        outbox.broadcast(broadcast.clone()).await.unwrap();
+    }
+    let mut bodies: Vec<_> =
+        queue.drain().await.into_iter().map(|message| message.body.unwrap_or_default()).collect();
+    let mut expected: Vec<_> =
+        notifications.into_iter().map(|n| QueueEntry::Notification(n).to_json()).collect();
+    expected.push(QueueEntry::FanOut(broadcast).to_json());
+    bodies.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(bodies, expected);
 }
 
 #[tokio::test]
 async fn acknowledgements_conform() {
     let world = World::new().await;
     let table = MailboxTable::new(&world).await;
-    let retry = RetryPolicy { initial: Duration::from_millis(10), max: Duration::from_millis(100) };
-    acknowledgements::all(&DynamoMailbox::new(&world.sdk, table.name(), retry), &table, "a").await;
+    acknowledgements::all(&DynamoMailbox::new(&world.sdk, table.name(), RETRY), &table, "a").await;
 }
 
 #[tokio::test]

@@ -1,0 +1,137 @@
+//! Messages to a FIFO queue, in batches.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use futures_util::{StreamExt as _, stream};
+use shared_ports::PortError;
+use shared_telemetry::chain;
+
+use crate::{port_error, trace_attributes};
+
+/// Most messages of one batch, and most bytes of their bodies together
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>).
+const BATCH_MESSAGES: usize = 10;
+const BATCH_BYTES: usize = 1024 * 1024;
+/// Batches sent at the same time.
+const BATCHES_AT_ONCE: usize = 8;
+
+/// A message of a FIFO queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FifoMessage {
+    /// The message group.
+    pub group: String,
+    /// The deduplication ID.
+    pub deduplication_id: String,
+    /// The body.
+    pub body: String,
+}
+
+/// A message that SQS did not take.
+#[derive(Debug, thiserror::Error)]
+#[error("the queue did not take it: {0}")]
+struct NotTaken(String);
+
+/// Sends messages and gives what became of each, in their order. Batches go side by side, so messages of one
+/// group may overtake each other.
+pub async fn send_fifo(
+    client: &Client,
+    url: &str,
+    operation: &'static str,
+    messages: Vec<FifoMessage>,
+) -> Vec<Result<(), PortError>> {
+    let batches = stream::iter(batches(messages));
+    let sent = batches.map(|batch| send_batch(client, url, operation, batch)).buffered(BATCHES_AT_ONCE);
+    sent.collect::<Vec<_>>().await.into_iter().flatten().collect()
+}
+
+/// Cuts messages into what one request may have.
+fn batches(messages: Vec<FifoMessage>) -> Vec<Vec<FifoMessage>> {
+    let mut batches: Vec<Vec<FifoMessage>> = Vec::new();
+    let mut bytes = 0;
+    for message in messages {
+        let size = message.body.len();
+        match batches.last_mut() {
+            Some(batch) if batch.len() < BATCH_MESSAGES && bytes + size <= BATCH_BYTES => {
+                bytes += size;
+                batch.push(message);
+            }
+            _ => {
+                bytes = size;
+                batches.push(vec![message]);
+            }
+        }
+    }
+    batches
+}
+
+async fn send_batch(
+    client: &Client,
+    url: &str,
+    operation: &'static str,
+    batch: Vec<FifoMessage>,
+) -> Vec<Result<(), PortError>> {
+    let count = batch.len();
+    let mut outcomes: Vec<_> = (0..count).map(|_| Ok(())).collect();
+    let mut request = client.send_message_batch().queue_url(url);
+    for (at, message) in batch.into_iter().enumerate() {
+        let entry = SendMessageBatchRequestEntry::builder()
+            .id(at.to_string())
+            .message_group_id(message.group)
+            .message_deduplication_id(message.deduplication_id)
+            .message_body(message.body)
+            .set_message_system_attributes(trace_attributes())
+            .build();
+        match entry {
+            Ok(entry) => request = request.entries(entry),
+            Err(error) => outcomes[at] = Err(PortError::permanent(operation, error)),
+        }
+    }
+    match request.send().await {
+        Ok(answer) => {
+            for failed in answer.failed {
+                let at = failed.id.parse::<usize>().ok();
+                if let Some(outcome) = at.and_then(|at| outcomes.get_mut(at)) {
+                    *outcome = Err(PortError::retryable(operation, NotTaken(failed.code)));
+                }
+            }
+        }
+        Err(error) => {
+            let error = port_error(operation, error);
+            let text = chain(&error);
+            let again = || {
+                let cause = NotTaken(text.clone());
+                if error.is_retryable() {
+                    PortError::retryable(operation, cause)
+                } else {
+                    PortError::permanent(operation, cause)
+                }
+            };
+            for outcome in &mut outcomes {
+                *outcome = Err(again());
+            }
+        }
+    }
+    outcomes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_keep_both_limits() {
+        let message = |bytes: usize| FifoMessage {
+            group: "g".to_owned(),
+            deduplication_id: "d".to_owned(),
+            body: "x".repeat(bytes),
+        };
+        let sizes = |bytes: &[usize]| {
+            let messages = bytes.iter().map(|bytes| message(*bytes)).collect();
+            batches(messages).iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(&[]), []);
+        assert_eq!(sizes(&[1; 25]), [10, 10, 5]);
+        assert_eq!(sizes(&[BATCH_BYTES, 1]), [1, 1]);
+        assert_eq!(sizes(&[BATCH_BYTES / 2; 5]), [2, 2, 1]);
+    }
+}

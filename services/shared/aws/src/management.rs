@@ -1,0 +1,20 @@
+//! The way to the connections of a WebSocket API.
+
+use aws_config::SdkConfig;
+use aws_sdk_apigatewaymanagement::Client;
+use aws_sdk_apigatewaymanagement::config::Builder;
+
+use crate::AttemptLimits;
+
+/// A client of the API Gateway Management API for the connections of the stage at `endpoint`.
+///
+/// A call is attempted once: when to try again is the service's decision.
+pub fn management_client(sdk: &SdkConfig, endpoint: &str) -> Client {
+    let once = AttemptLimits::default().once();
+    let config = Builder::from(sdk)
+        .endpoint_url(endpoint)
+        .retry_config(once.retry())
+        .timeout_config(once.timeouts())
+        .build();
+    Client::from_conf(config)
+}

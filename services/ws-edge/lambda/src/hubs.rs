@@ -1,0 +1,74 @@
+//! The hubs' table on DynamoDB.
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
+use contract_connections_v1::{HubMember, MemberKey, hub_attributes};
+use contract_notifications_v1::{HubName, UserId};
+use shared_aws::{batch_write, port_error};
+use shared_ports::PortError;
+use shared_retry::RetryPolicy;
+use ws_edge::ports::Hubs;
+
+/// The hubs' table.
+#[derive(Debug, Clone)]
+pub struct DynamoHubs {
+    client: Client,
+    table: String,
+    retry: RetryPolicy,
+}
+
+impl DynamoHubs {
+    /// The table of this name; `retry` says how the rest of a batch is tried again.
+    pub fn new(sdk: &SdkConfig, table: &str, retry: RetryPolicy) -> Self {
+        Self { client: Client::new(sdk), table: table.to_owned(), retry }
+    }
+}
+
+impl Hubs for DynamoHubs {
+    async fn join(&self, members: &[HubMember]) -> Result<(), PortError> {
+        const OPERATION: &str = "joining hubs";
+        let put = |member: &HubMember| {
+            let item =
+                serde_dynamo::to_item(member).map_err(|error| PortError::permanent(OPERATION, error))?;
+            let put = PutRequest::builder().set_item(Some(item)).build();
+            let put = put.map_err(|error| PortError::permanent(OPERATION, error))?;
+            Ok::<_, PortError>(WriteRequest::builder().put_request(put).build())
+        };
+        let writes = members.iter().map(put).collect::<Result<_, _>>()?;
+        batch_write(&self.client, &self.table, OPERATION, writes, self.retry).await
+    }
+
+    async fn leave(&self, members: &[HubMember]) -> Result<(), PortError> {
+        const OPERATION: &str = "leaving hubs";
+        let delete = |HubMember { hub, member, .. }: &HubMember| {
+            let delete = DeleteRequest::builder()
+                .key(hub_attributes::HUB, AttributeValue::S(hub.to_string()))
+                .key(hub_attributes::MEMBER, AttributeValue::S(member.to_string()))
+                .build()
+                .map_err(|error| PortError::permanent(OPERATION, error))?;
+            Ok::<_, PortError>(WriteRequest::builder().delete_request(delete).build())
+        };
+        let writes = members.iter().map(delete).collect::<Result<_, _>>()?;
+        batch_write(&self.client, &self.table, OPERATION, writes, self.retry).await
+    }
+
+    async fn has(&self, hub: &HubName, user: &UserId) -> Result<bool, PortError> {
+        let found = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("#hub = :hub AND begins_with(#member, :member)")
+            .projection_expression("#member")
+            .expression_attribute_names("#hub", hub_attributes::HUB)
+            .expression_attribute_names("#member", hub_attributes::MEMBER)
+            .expression_attribute_values(":hub", AttributeValue::S(hub.to_string()))
+            .expression_attribute_values(":member", AttributeValue::S(MemberKey::prefix(user)))
+            .limit(1)
+            .send()
+            .await
+            .map_err(|error| port_error("looking for a hub's member", error))?;
+        Ok(found.count > 0)
+    }
+}

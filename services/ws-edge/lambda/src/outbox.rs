@@ -1,0 +1,50 @@
+//! The notifications queue on SQS, as clients' messages reach it.
+
+use aws_config::SdkConfig;
+use aws_sdk_sqs::Client;
+use contract_notifications_v1::{FanOut, Notification, QueueEntry};
+use shared_aws::{FifoMessage, port_error, send_fifo, trace_attributes};
+use shared_ports::PortError;
+use ws_edge::ports::Outbox;
+
+/// The notifications queue.
+#[derive(Debug, Clone)]
+pub struct SqsOutbox {
+    client: Client,
+    url: String,
+}
+
+impl SqsOutbox {
+    /// The queue at this URL.
+    pub fn new(sdk: &SdkConfig, url: &str) -> Self {
+        Self { client: Client::new(sdk), url: url.to_owned() }
+    }
+}
+
+impl Outbox for SqsOutbox {
+    async fn send(&self, notifications: Vec<Notification>) -> Vec<Result<(), PortError>> {
+        let message = |notification: Notification| FifoMessage {
+            group: notification.user_id.to_string(),
+            deduplication_id: notification.id.to_string(),
+            body: QueueEntry::Notification(notification).to_json(),
+        };
+        let messages = notifications.into_iter().map(message).collect();
+        send_fifo(&self.client, &self.url, "queueing messages", messages).await
+    }
+
+    async fn broadcast(&self, fan_out: FanOut) -> Result<(), PortError> {
+        let id = fan_out.id.to_string();
+        let entry = QueueEntry::FanOut(fan_out);
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_group_id(entry.group())
+            .message_deduplication_id(id)
+            .message_body(entry.to_json())
+            .set_message_system_attributes(trace_attributes())
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| port_error("queueing a broadcast", error))
+    }
+}
