@@ -6,7 +6,7 @@ use contract_frames_v1::ClientFrame;
 use contract_identity_v1::{Method, Principal};
 use contract_notifications_v1::{Sequence, Timestamp, UserId, Version1};
 use dispatcher::core::run::Live;
-use ws_edge::{Caller, ConnectRequest, Decision, EdgeConfig, Inbound, admit, decide};
+use ws_edge::{Caller, ClientInfo, ConnectRequest, Decision, EdgeConfig, Inbound, admit, decide};
 
 use crate::scope::Device;
 use crate::world::connection_id;
@@ -39,6 +39,8 @@ pub(crate) fn admitted(index: u8, device: Device) -> anyhow::Result<Live> {
         connection_id: connection_id(index),
         query: query.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         subprotocols: Vec::new(),
+        opened_at: Timestamp::default(),
+        client: ClientInfo::default(),
     };
     let now = Timestamp::from_millis(u64::from(index));
     let row =

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use ws_edge::{Admission, ConnectRequest};
+use ws_edge::{Admission, ClientInfo, ConnectRequest};
 
 use crate::plan::DevicePlan;
 use crate::process::{Frames, Process, principal};
@@ -83,8 +83,13 @@ async fn connect(world: &Arc<World>, process: &Process, user: usize, plan: Devic
         ("format".to_owned(), format_name.to_owned()),
         ("acknowledge".to_owned(), acknowledges.to_string()),
     ];
-    let request =
-        ConnectRequest { connection_id: connection_id(connection), query, subprotocols: Vec::new() };
+    let request = ConnectRequest {
+        connection_id: connection_id(connection),
+        query,
+        subprotocols: Vec::new(),
+        opened_at: world.now(),
+        client: ClientInfo::default(),
+    };
     let Ok(Admission { row, .. }) = process.edge.connect(&principal, request).await else {
         return world.log(Some(user), What::Client { connection, does: "is refused" });
     };
@@ -130,7 +135,7 @@ async fn serve(
     world.log(Some(user), What::Closed { connection });
     process.store.connection_closed(&ConnectionKey::from(&row));
     // A row that stays behind is found gone by the next push.
-    let _ = process.edge.disconnect(&principal(row.user_id), &row.connection_id).await;
+    let _ = process.edge.disconnect(&principal(row.user_id), &row.connection_id, row.connected_at).await;
 }
 
 /// The client's side of a connection.

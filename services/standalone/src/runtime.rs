@@ -59,7 +59,15 @@ pub enum RuntimeError {
 pub struct Runtime {
     clock: SystemClock,
     store: Store<SystemClock>,
-    edge: Edge<Registry, Store<SystemClock>, SystemClock, MemoryHubs, Outbox<SystemClock>, MemoryRates>,
+    edge: Edge<
+        Registry,
+        Store<SystemClock>,
+        SystemClock,
+        MemoryHubs,
+        Outbox<SystemClock>,
+        MemoryRates,
+        Option<StoredHistory<SystemClock>>,
+    >,
     issuer: Issuer<LocalCipher, MemoryTokens<SystemClock>, SystemClock>,
     authorizer: Authorizer<LocalCipher, LocalTokens<SystemClock>, HttpKeySets, LocalSecrets, SystemClock>,
     accounts: Accounts<Table<SystemClock>>,
@@ -104,6 +112,7 @@ impl Runtime {
                 hubs,
                 outbox,
                 rates: MemoryRates::default(),
+                history: history.clone(),
                 config: edge,
             },
             issuer: Issuer::new(cipher(), tokens, clock, issuer),
@@ -181,10 +190,15 @@ impl Services for Runtime {
         self.edge.message(principal, request).await
     }
 
-    async fn disconnect(&self, principal: &Principal, connection_id: &ConnectionId) -> Result<(), PortError> {
+    async fn disconnect(
+        &self,
+        principal: &Principal,
+        connection_id: &ConnectionId,
+        opened_at: Timestamp,
+    ) -> Result<(), PortError> {
         let key = ConnectionKey { user_id: principal.user_id.clone(), connection_id: connection_id.clone() };
         self.store.connection_closed(&key);
-        self.edge.disconnect(principal, connection_id).await
+        self.edge.disconnect(principal, connection_id, opened_at).await
     }
 
     fn verify_user(&self, jwt: &str) -> Result<Subject, AuthError> {

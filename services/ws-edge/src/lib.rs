@@ -12,7 +12,7 @@ mod service;
 mod telemetry;
 
 pub use config::{ConnectionLimit, EdgeConfig, Excess, RateLimit, SendPolicy};
-pub use core::admission::{Admission, ConnectRefusal, ConnectRequest, admit};
+pub use core::admission::{Admission, ClientInfo, ConnectRefusal, ConnectRequest, admit};
 pub use core::frame::{Caller, Decision, Inbound, decide};
 pub use core::sending::{Letter, SendOrder, Target};
 pub use service::{ConnectError, Edge, MessageRequest};

@@ -1,11 +1,12 @@
 //! The edge over its ports.
 
 mod frames;
+mod history;
 
 use contract_connections_v1::{ConnectionId, ConnectionKey, HubMember};
 use contract_frames_v1::PresenceEvent;
 use contract_identity_v1::Principal;
-use contract_notifications_v1::NotificationId;
+use contract_notifications_v1::{NotificationId, Timestamp};
 use metrics::counter;
 use shared_ports::{Clock, PortError};
 use uuid::Uuid;
@@ -17,7 +18,7 @@ use crate::core::admission::{Admission, ConnectRefusal, ConnectRequest, admit};
 use crate::core::crowd::{Crowd, crowd};
 use crate::core::hubs::{hubs_of, members};
 use crate::core::sending::presence;
-use crate::ports::{Connections, Hubs, Mailbox, Off, Outbox, RateLimits};
+use crate::ports::{Connections, History, Hubs, Mailbox, NoHistory, Off, Outbox, RateLimits};
 
 /// Why a handshake was not completed.
 #[derive(Debug, thiserror::Error)]
@@ -51,9 +52,10 @@ impl ConnectError {
 ///
 /// Counts `tidings_connections_opened_total`, `tidings_connections_closed_total`,
 /// `tidings_connections_refused_total`, `tidings_notifications_acknowledged_total`,
-/// `tidings_messages_sent_total` by `action`, and `tidings_frames_refused_total` by `code`.
+/// `tidings_messages_sent_total` by `action`, `tidings_frames_refused_total` by `code`, and
+/// `tidings_history_failed_total`.
 #[derive(Debug)]
-pub struct Edge<C, M, K, H = Off, O = Off, L = Off> {
+pub struct Edge<C, M, K, H = Off, O = Off, L = Off, Y = NoHistory> {
     /// The Connections table.
     pub connections: C,
     /// The mailboxes.
@@ -66,18 +68,20 @@ pub struct Edge<C, M, K, H = Off, O = Off, L = Off> {
     pub outbox: O,
     /// Counts what clients do.
     pub rates: L,
+    /// What happened, for people.
+    pub history: Y,
     /// How it works.
     pub config: EdgeConfig,
 }
 
 impl<C, M, K> Edge<C, M, K> {
-    /// An edge whose clients send nothing to each other.
+    /// An edge whose clients send nothing to each other, and that keeps no history.
     pub const fn new(connections: C, mailbox: M, clock: K, config: EdgeConfig) -> Self {
-        Self { connections, mailbox, clock, hubs: Off, outbox: Off, rates: Off, config }
+        Self { connections, mailbox, clock, hubs: Off, outbox: Off, rates: Off, history: NoHistory, config }
     }
 }
 
-impl<C, M, K, H, O, L> Edge<C, M, K, H, O, L>
+impl<C, M, K, H, O, L, Y> Edge<C, M, K, H, O, L, Y>
 where
     C: Connections,
     M: Mailbox,
@@ -85,6 +89,7 @@ where
     H: Hubs,
     O: Outbox,
     L: RateLimits,
+    Y: History,
 {
     /// Admits a connection, stores its row and has it join its hubs; then its handshake may be completed.
     ///
@@ -96,6 +101,7 @@ where
         request: ConnectRequest,
     ) -> Result<Admission, ConnectError> {
         let now = self.clock.now();
+        let (opened_at, client) = (request.opened_at, request.client.clone());
         let admission = match admit(principal, request, now, &self.config) {
             Ok(admission) => admission,
             Err(refusal) => return Err(refused(refusal.into())),
@@ -106,6 +112,7 @@ where
             self.undo(&ConnectionKey::from(&admission.row), &members).await;
             return Err(refused(error));
         }
+        self.record_opened(principal, &admission.row.connection_id, opened_at, client).await;
         counter!("tidings_connections_opened_total").increment(1);
         tracing::debug!(connection = %admission.row.connection_id, "connected");
         Ok(admission)
@@ -163,7 +170,7 @@ where
         Ok(())
     }
 
-    /// Forgets a connection of `principal` that closed.
+    /// Forgets a connection of `principal` that opened at `opened_at` and closed now.
     ///
     /// # Errors
     /// A row could not be deleted: trying again is harmless, and so is not trying, because the dispatcher
@@ -172,7 +179,9 @@ where
         &self,
         principal: &Principal,
         connection_id: &ConnectionId,
+        opened_at: Timestamp,
     ) -> Result<(), PortError> {
+        self.record_closed(&principal.user_id, connection_id, opened_at).await;
         let key = ConnectionKey { user_id: principal.user_id.clone(), connection_id: connection_id.clone() };
         self.connections.delete(&key).await?;
         counter!("tidings_connections_closed_total").increment(1);

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use contract_connections_v1::{Connection, ConnectionId, ConnectionKey, HubMember, MemberKey};
 use contract_frames_v1::{ErrorCode, SendResult, ServerFrame};
+use contract_history_v1::{Kind, MessageKey, MessageRow, PageRequest, SessionKey, SessionRow};
 use contract_identity_v1::{Method, Principal};
 use contract_notifications_v1::{FanOut, HubName, Notification, Sequence, Timestamp, UserId, Version1};
 use shared_ports::{Clock, PortError};
-use ws_edge::ports::{Connections, Hubs, Mailbox, Outbox, RateKey, RateLimits};
+use ws_edge::ports::{Connections, History, HistoryPage, Hubs, Mailbox, Outbox, RateKey, RateLimits};
 use ws_edge::{
-    ConnectRequest, ConnectionLimit, Edge, EdgeConfig, Excess, Inbound, MessageRequest, RateLimit, SendPolicy,
+    ClientInfo, ConnectRequest, ConnectionLimit, Edge, EdgeConfig, Excess, Inbound, MessageRequest,
+    RateLimit, SendPolicy,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +33,9 @@ struct World {
     members: Mutex<BTreeSet<(HubName, MemberKey)>>,
     queued: Mutex<Vec<Queued>>,
     counts: Mutex<HashMap<String, u32>>,
+    /// The sessions recorded; none when the history is off.
+    sessions: Option<Mutex<Vec<SessionRow>>>,
+    history_hangs: bool,
     down: AtomicBool,
 }
 
@@ -141,6 +146,55 @@ impl RateLimits for &World {
     }
 }
 
+impl History for &World {
+    fn lifetime(&self) -> Option<Duration> {
+        self.sessions.as_ref().map(|_| Duration::from_hours(1))
+    }
+
+    async fn session_opened(&self, row: &SessionRow) -> Result<(), PortError> {
+        if self.history_hangs {
+            std::future::pending::<()>().await;
+        }
+        self.sessions.as_ref().unwrap().lock().unwrap().push(row.clone());
+        Ok(())
+    }
+
+    async fn session_closed(
+        &self,
+        user: &UserId,
+        opened_at: Timestamp,
+        connection: &ConnectionId,
+        closed_at: Timestamp,
+    ) -> Result<(), PortError> {
+        for row in self.sessions.as_ref().unwrap().lock().unwrap().iter_mut() {
+            if (&row.user_id, row.opened_at, &row.connection_id) == (user, opened_at, connection) {
+                row.close(closed_at);
+            }
+        }
+        Ok(())
+    }
+
+    async fn sessions(
+        &self,
+        user: &UserId,
+        page: &PageRequest<SessionKey>,
+    ) -> Result<HistoryPage<SessionRow>, PortError> {
+        self.up()?;
+        let sessions = self.sessions.as_ref().unwrap().lock().unwrap();
+        let of_user = sessions.iter().filter(|row| row.user_id == *user);
+        Ok(HistoryPage { rows: of_user.take(page.limit).cloned().collect(), more: true })
+    }
+
+    async fn messages(
+        &self,
+        _: &UserId,
+        _: &PageRequest<MessageKey>,
+    ) -> Result<HistoryPage<MessageRow>, PortError> {
+        self.up()?;
+        Ok(HistoryPage::default())
+    }
+}
+
 struct Noon;
 
 impl Clock for Noon {
@@ -151,11 +205,20 @@ impl Clock for Noon {
     async fn sleep(&self, _: Duration) {}
 }
 
-type WorldEdge<'a> = Edge<&'a World, &'a World, Noon, &'a World, &'a World, &'a World>;
+type WorldEdge<'a> = Edge<&'a World, &'a World, Noon, &'a World, &'a World, &'a World, &'a World>;
 
 fn edge_of(world: &World, config: EdgeConfig) -> WorldEdge<'_> {
     let clock = Noon;
-    Edge { connections: world, mailbox: world, clock, hubs: world, outbox: world, rates: world, config }
+    Edge {
+        connections: world,
+        mailbox: world,
+        clock,
+        hubs: world,
+        outbox: world,
+        rates: world,
+        history: world,
+        config,
+    }
 }
 
 fn edge(world: &World) -> WorldEdge<'_> {
@@ -183,6 +246,8 @@ fn request(connection: &str, query: &[(&str, &str)]) -> ConnectRequest {
         connection_id: ConnectionId::new(connection),
         query: query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         subprotocols: Vec::new(),
+        opened_at: Timestamp::from_millis(7),
+        client: ClientInfo { source_ip: "192.0.2.1".to_owned(), user_agent: Some("test".to_owned()) },
     }
 }
 
@@ -209,9 +274,9 @@ async fn connections_come_and_go_and_a_user_may_have_many() {
     }
     assert_eq!(world.connections.lock().unwrap().len(), 2);
     let (jo, a) = (principal("jo"), ConnectionId::new("a"));
-    edge(&world).disconnect(&jo, &a).await.unwrap();
+    edge(&world).disconnect(&jo, &a, Timestamp::from_millis(7)).await.unwrap();
     // Once more does no harm.
-    edge(&world).disconnect(&jo, &a).await.unwrap();
+    edge(&world).disconnect(&jo, &a, Timestamp::from_millis(7)).await.unwrap();
     let rows: Vec<_> = world.connections.lock().unwrap().values().cloned().collect();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].connection_id.as_str(), "b");
@@ -283,9 +348,9 @@ async fn a_connection_joins_its_hubs_and_leaves_them() {
     let hubs =
         || world.members.lock().unwrap().iter().map(|(hub, key)| format!("{hub} {key}")).collect::<Vec<_>>();
     assert_eq!(hubs(), ["all jo a", "all jo b", "team jo a", "team jo b"]);
-    edge.disconnect(&jo, &ConnectionId::new("a")).await.unwrap();
+    edge.disconnect(&jo, &ConnectionId::new("a"), Timestamp::from_millis(7)).await.unwrap();
     assert_eq!(hubs(), ["all jo b", "team jo b"]);
-    edge.disconnect(&jo, &ConnectionId::new("b")).await.unwrap();
+    edge.disconnect(&jo, &ConnectionId::new("b"), Timestamp::from_millis(7)).await.unwrap();
     assert!(hubs().is_empty());
     // Told of the first that came and of the last that went, in each hub.
     let told: Vec<_> = world.queued.lock().unwrap().drain(..).collect();
@@ -389,4 +454,48 @@ async fn an_expired_credential_closes_the_connection() {
     let answer = edge.message(&expired, MessageRequest { connection_id, request_id: "r", frame }).await;
     assert!(matches!(answer, Some(ServerFrame::Error { code: ErrorCode::Forbidden, .. })), "{answer:?}");
     assert_eq!(*world.closed.lock().unwrap(), ["c"]);
+}
+
+#[tokio::test]
+async fn sessions_are_recorded_and_told_to_their_user_alone() {
+    let world = World { sessions: Some(Mutex::default()), ..World::default() };
+    let edge = edge(&world);
+    join(&edge, "jo").await;
+    join(&edge, "al").await;
+    edge.disconnect(&principal("jo"), &ConnectionId::new("jo"), Timestamp::from_millis(7)).await.unwrap();
+    let answer = say(&edge, "jo", r#"{"action":"history","of":"sessions"}"#).await;
+    let Some(ServerFrame::History { of: Kind::Sessions, items, next: Some(_) }) = answer else {
+        panic!("{answer:?}")
+    };
+    let [item] = &items[..] else { panic!("{items:?}") };
+    let session: serde_json::Value = serde_json::from_str(item.get()).unwrap();
+    assert_eq!((&session["connectionId"], &session["sourceIp"]), (&"jo".into(), &"192.0.2.1".into()));
+    assert_eq!(session["durationMs"], 43_200_000 - 7);
+    let nothing = ServerFrame::History { of: Kind::Messages, items: Vec::new(), next: None };
+    assert_eq!(say(&edge, "jo", r#"{"action":"history"}"#).await, Some(nothing));
+    for (frame, code) in [
+        (r#"{"action":"history","before":"nonsense"}"#, ErrorCode::BadRequest),
+        (r#"{"action":"history"}"#, ErrorCode::Internal),
+    ] {
+        world.down.store(code == ErrorCode::Internal, Ordering::SeqCst);
+        let answer = say(&edge, "jo", frame).await;
+        assert!(
+            matches!(&answer, Some(ServerFrame::Error { code: found, .. }) if *found == code),
+            "{answer:?}"
+        );
+    }
+}
+
+/// The test's clock is over every sleep at once.
+#[tokio::test]
+async fn a_history_that_hangs_holds_up_no_handshake() {
+    let world = World { sessions: Some(Mutex::default()), history_hangs: true, ..World::default() };
+    join(&edge(&world), "jo").await;
+    assert_eq!(world.connections.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn without_a_history_who_asks_is_told_so() {
+    let answer = send(&World::default(), "jo", r#"{"action":"history"}"#).await;
+    assert!(matches!(answer, Some(ServerFrame::Error { code: ErrorCode::Forbidden, .. })), "{answer:?}");
 }

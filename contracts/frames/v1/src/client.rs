@@ -4,9 +4,10 @@ mod invalid;
 mod parse;
 mod strip;
 
+use contract_history_v1::{Kind, MAX_PAGE};
 use contract_notifications_v1::{HubName, NotificationId, Payload, Sequence, UserId};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 pub use invalid::InvalidFrame;
 
@@ -18,9 +19,6 @@ pub const MAX_ACK_SEQUENCES: usize = 1_000;
 
 /// Most sessions one `sendMessage` may name.
 pub const MAX_SESSIONS: usize = 100;
-
-/// Most rows one `history` may ask for.
-pub const MAX_HISTORY_ROWS: u32 = 100;
 
 /// A frame from the client. All actions but `ping`, `ack` and `whoami` have to be allowed by the gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
@@ -118,30 +116,18 @@ pub struct Broadcast {
     pub hub: Option<HubName>,
 }
 
-/// What a client wants to know of its user's past.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum HistoryOf {
-    /// What became of notifications.
-    #[default]
-    Messages,
-    /// Connections.
-    Sessions,
-}
-
 /// See [`ClientFrame::History`].
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct HistoryQuery {
     /// Of what; of messages when absent.
-    #[schemars(default)]
-    pub of: HistoryOf,
-    /// Only what is older than this cursor, which an answer gave.
+    pub of: Kind,
+    /// Only what is older than this entry, which an answer gave as `next`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Box<str>>,
-    /// At most this many rows, between 1 and [`MAX_HISTORY_ROWS`]; as many as that when absent.
+    /// At most this many rows, between 1 and [`MAX_PAGE`]; as many as that when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = "MAX_HISTORY_ROWS"))]
-    pub limit: Option<u32>,
+    #[schemars(range(min = 1, max = "MAX_PAGE"))]
+    pub limit: Option<usize>,
 }
 
 impl ClientFrame {

@@ -2,13 +2,12 @@
 
 use std::io;
 
+use contract_history_v1::Kind;
 use contract_notifications_v1::{
     HubName, Notification, NotificationId, Payload, Sequence, Timestamp, UserId,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::client::HistoryOf;
 
 /// One notification as a client sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -92,7 +91,7 @@ pub enum ServerFrame {
     /// The answer to `history`.
     History {
         /// Of what.
-        of: HistoryOf,
+        of: Kind,
         /// The rows, newest first.
         items: Vec<Payload>,
         /// From where to go on, if there are older ones.
@@ -186,7 +185,7 @@ impl ServerFrame {
         }
         #[derive(Deserialize)]
         struct History {
-            of: HistoryOf,
+            of: Kind,
             items: Vec<Payload>,
             next: Option<Box<str>>,
         }

@@ -131,6 +131,7 @@ pub trait Services: Send + Sync + 'static {
         &self,
         principal: &Principal,
         connection_id: &ConnectionId,
+        opened_at: Timestamp,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// Who a user's JSON Web Token proves to be.

@@ -16,10 +16,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use contract_connections_v1::ConnectionId;
 use contract_identity_v1::Principal;
+use contract_notifications_v1::Timestamp;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use ws_edge::{Admission, ConnectError, ConnectRequest, Inbound, MessageRequest};
+use ws_edge::{Admission, ClientInfo, ConnectError, ConnectRequest, Inbound, MessageRequest};
 
 use super::App;
 use super::problem::Problem;
@@ -70,7 +71,13 @@ async fn upgrade<S: Services>(app: Arc<App<S>>, mut request: Request) -> Result<
         Problem::new(status, "handshake-refused", refusal.message())
     })?;
     let Handshake { query, subprotocols, .. } = handshake;
-    let connect = ConnectRequest { connection_id: new_connection_id(), query, subprotocols };
+    let remote = request.extensions().get::<Remote>().copied().unwrap_or_default();
+    let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
+    let user_agent: Option<String> = user_agent.map(|agent| agent.chars().take(256).collect());
+    let opened_at = app.services.now();
+    let client = ClientInfo { source_ip: remote.0.to_string(), user_agent: user_agent.clone() };
+    let connection_id = new_connection_id();
+    let connect = ConnectRequest { connection_id, query, subprotocols, opened_at, client };
     let Admission { row, subprotocol } =
         app.services.connect(&principal, connect).await.map_err(|error| match error {
             ConnectError::Refused(refusal) => Problem::bad_request(refusal.to_string()),
@@ -79,12 +86,11 @@ async fn upgrade<S: Services>(app: Arc<App<S>>, mut request: Request) -> Result<
             }
             ConnectError::Unavailable(error) => Problem::internal("storing a connection", &error),
         })?;
-    let remote = request.extensions().get::<Remote>().copied().unwrap_or_default();
-    let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
-    let peer = Peer { ip: remote.0, user_agent: user_agent.unwrap_or_default().chars().take(256).collect() };
+    let peer = Peer { ip: remote.0, user_agent: user_agent.unwrap_or_default().into() };
     if let Some(attachment) = app.registry.attach(&row.connection_id) {
         let id = row.connection_id.clone();
-        tokio::spawn(serve(app, Arc::new(principal), id, attachment, peer, on_upgrade));
+        let opened = Opened { principal: Arc::new(principal), id, at: opened_at };
+        tokio::spawn(serve(app, opened, attachment, peer, on_upgrade));
     }
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();
@@ -108,11 +114,17 @@ pub(super) fn handshake(uri: &Uri, headers: &HeaderMap) -> Result<Handshake, Pro
     Ok(Handshake::new(query, headers))
 }
 
+/// A connection that is being opened.
+struct Opened {
+    principal: Arc<Principal>,
+    id: ConnectionId,
+    at: Timestamp,
+}
+
 /// Waits for the socket, runs it, and forgets the connection.
 async fn serve<S: Services>(
     app: Arc<App<S>>,
-    principal: Arc<Principal>,
-    id: ConnectionId,
+    opened: Opened,
     attachment: Attachment,
     peer: Peer,
     on_upgrade: OnUpgrade,
@@ -121,19 +133,20 @@ async fn serve<S: Services>(
     let Ok(Ok(parts)) = upgraded else {
         // The client went away before it was answered.
         drop(attachment);
-        return forget(&*app.services, &principal, &id).await;
+        return forget(&*app.services, &opened).await;
     };
+    let Opened { principal, id, .. } = &opened;
     let session = Frames { app: app.clone(), principal: principal.clone(), id: id.clone() };
     let socket = attachment.run(parts.io.into_inner(), parts.read_buf, peer, session);
     // A task of its own: this one is as large as the handshake it waited for.
     tokio::spawn(async move {
         socket.await;
-        forget(&*app.services, &principal, &id).await;
+        forget(&*app.services, &opened).await;
     });
 }
 
-async fn forget(services: &impl Services, principal: &Principal, id: &ConnectionId) {
-    if let Err(error) = services.disconnect(principal, id).await {
+async fn forget(services: &impl Services, Opened { principal, id, at }: &Opened) {
+    if let Err(error) = services.disconnect(principal, id, *at).await {
         let error = shared_telemetry::chain(&error);
         tracing::warn!(connection = %id, error, "a closed connection could not be forgotten");
     }

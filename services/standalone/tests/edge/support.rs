@@ -109,10 +109,15 @@ impl Services for World {
         self.edge.message(principal, request).await
     }
 
-    async fn disconnect(&self, principal: &Principal, id: &ConnectionId) -> Result<(), PortError> {
+    async fn disconnect(
+        &self,
+        principal: &Principal,
+        id: &ConnectionId,
+        opened_at: Timestamp,
+    ) -> Result<(), PortError> {
         let key = ConnectionKey { user_id: principal.user_id.clone(), connection_id: id.clone() };
         self.disconnected.lock().unwrap().push(key);
-        self.edge.disconnect(principal, id).await
+        self.edge.disconnect(principal, id, opened_at).await
     }
 
     fn verify_user(&self, jwt: &str) -> Result<Subject, AuthError> {

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use aws_lambda_events::event::apigw::ApiGatewayWebsocketProxyRequest;
 use contract_connections_v1::ConnectionId;
 use contract_identity_v1::{InvalidContext, Principal};
+use contract_notifications_v1::Timestamp;
 use serde::Serialize;
-use ws_edge::{ConnectRequest, Inbound};
+use ws_edge::{ClientInfo, ConnectRequest, Inbound};
 
 /// The header that carries subprotocols.
 const SUBPROTOCOL_HEADER: &str = "Sec-WebSocket-Protocol";
@@ -48,7 +49,10 @@ pub enum Route {
     /// `$connect`.
     Connect(ConnectRequest),
     /// `$disconnect`.
-    Disconnect,
+    Disconnect {
+        /// When the connection had begun.
+        opened_at: Timestamp,
+    },
     /// Every other route: a frame.
     Message(Message),
 }
@@ -79,6 +83,8 @@ impl WebSocketEvent {
         let principal = Principal::from_context(&texts)?;
         let connection_id =
             ConnectionId::new(context.connection_id.ok_or(InvalidEvent::Missing("connectionId"))?);
+        // API Gateway's own time, the same in every event of a connection.
+        let opened_at = Timestamp::from_millis(u64::try_from(context.connected_at).unwrap_or_default());
         let route = match context.event_type.as_deref() {
             Some("CONNECT") => {
                 let pairs = request.query_string_parameters.iter();
@@ -89,9 +95,13 @@ impl WebSocketEvent {
                     .flat_map(|list| list.split(','))
                     .map(|offer| offer.trim().to_owned())
                     .collect();
-                Route::Connect(ConnectRequest { connection_id: connection_id.clone(), query, subprotocols })
+                let identity = context.identity;
+                let source_ip = identity.source_ip.unwrap_or_default();
+                let client = ClientInfo { source_ip, user_agent: identity.user_agent };
+                let connection_id = connection_id.clone();
+                Route::Connect(ConnectRequest { connection_id, query, subprotocols, opened_at, client })
             }
-            Some("DISCONNECT") => Route::Disconnect,
+            Some("DISCONNECT") => Route::Disconnect { opened_at },
             Some("MESSAGE") if request.is_base64_encoded => Route::Message(Message::Binary),
             Some("MESSAGE") => Route::Message(Message::Text(request.body.unwrap_or_default())),
             _ => return Err(InvalidEvent::Missing("eventType")),
@@ -158,13 +168,15 @@ mod tests {
         assert_eq!((connection_id.as_str(), request_id.as_str()), ("L0SM9cOFvHcCIhw=", "L0SM9EHGvHcFsYg="));
         let Route::Connect(request) = route else { panic!("another route") };
         assert_eq!(request.connection_id, connection_id);
+        assert_eq!(request.opened_at.millis(), 1_767_225_600_000);
+        assert_eq!(request.client.source_ip, "203.0.113.7");
         assert!(request.query.contains(&("acknowledge".to_owned(), "true".to_owned())));
         assert_eq!(request.subprotocols, ["tidings.v1"]);
     }
 
     #[test]
     fn a_frame_and_an_end_are_read() {
-        assert!(read(DISCONNECT).route == Route::Disconnect);
+        assert!(matches!(read(DISCONNECT).route, Route::Disconnect { .. }));
         let text = r#"{"action":"ack","sequences":["18849496460467696128"]}"#;
         assert!(read(MESSAGE).route == Route::Message(Message::Text(text.to_owned())));
         let binary = MESSAGE.replace(r#""isBase64Encoded": false"#, r#""isBase64Encoded": true"#);

@@ -32,13 +32,22 @@ pub use rates::DynamoRates;
 
 /// The edge over AWS.
 pub struct Function {
-    service: Edge<DynamoConnections, DynamoMailbox, SystemClock, DynamoHubs, SqsOutbox, DynamoRates>,
-    history: Option<DynamoHistory<SystemClock>>,
+    service: Edge<
+        DynamoConnections,
+        DynamoMailbox,
+        SystemClock,
+        DynamoHubs,
+        SqsOutbox,
+        DynamoRates,
+        Option<DynamoHistory<SystemClock>>,
+    >,
 }
 
 impl Function {
     /// Puts the edge together.
     pub fn new(config: &Config, sdk: &SdkConfig) -> Self {
+        let history = config.history.as_ref();
+        let history = history.map(|(table, lifetime)| DynamoHistory::new(sdk, table, *lifetime, SystemClock));
         let service = Edge {
             connections: DynamoConnections::new(sdk, &config.connections_table, &config.management_endpoint),
             mailbox: DynamoMailbox::new(sdk, &config.mailbox_table, config.retry),
@@ -46,18 +55,17 @@ impl Function {
             hubs: DynamoHubs::new(sdk, &config.hubs_table, config.retry),
             outbox: SqsOutbox::new(sdk, &config.notifications_queue),
             rates: DynamoRates::new(sdk, &config.rates_table),
+            history,
             config: config.edge.clone(),
         };
-        let history = config.history.as_ref();
-        let history = history.map(|(table, lifetime)| DynamoHistory::new(sdk, table, *lifetime, SystemClock));
-        Self { service, history }
+        Self { service }
     }
 
     /// Answers one event. What can't be answered is 500, with the reason in the log.
     pub async fn invoke(&self, invocation: Invocation<Incoming>) -> Answer {
         match invocation.event {
             Incoming::WebSocket(request) => self.answer_websocket(*request).await,
-            Incoming::History(event) => history_door::answer(&self.history, event).await,
+            Incoming::History(event) => history_door::answer(&self.service.history, event).await,
         }
     }
 
@@ -91,8 +99,8 @@ impl Function {
                     Answer::text(status, error.to_string())
                 }
             },
-            Route::Disconnect => {
-                match self.service.disconnect(&principal, &connection_id).await {
+            Route::Disconnect { opened_at } => {
+                match self.service.disconnect(&principal, &connection_id, opened_at).await {
                     Ok(()) => Answer::status(200),
                     Err(error) => {
                         // The dispatcher finds it gone, and the row expires.

@@ -21,6 +21,19 @@ pub struct ConnectRequest {
     pub query: Vec<(String, String)>,
     /// The subprotocols the client offers.
     pub subprotocols: Vec<String>,
+    /// When the connection began, as whoever accepted it says and will say again when it ends.
+    pub opened_at: Timestamp,
+    /// Where it comes from.
+    pub client: ClientInfo,
+}
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClientInfo {
+    /// The client's address.
+    pub source_ip: String,
+    /// What it calls itself.
+    pub user_agent: Option<String>,
 }
 
 /// An admitted connection.
@@ -71,7 +84,7 @@ pub fn admit(
     now: Timestamp,
     config: &EdgeConfig,
 ) -> Result<Admission, ConnectRefusal> {
-    let ConnectRequest { connection_id, query, subprotocols } = request;
+    let ConnectRequest { connection_id, query, subprotocols, .. } = request;
     let parameter =
         |name: &str| query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let subprotocol = subprotocols.iter().any(|offer| offer == SUBPROTOCOL).then_some(SUBPROTOCOL);
@@ -135,6 +148,8 @@ mod tests {
             connection_id: ConnectionId::new("c"),
             query: query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             subprotocols: subprotocols.iter().map(|offer| (*offer).to_owned()).collect(),
+            opened_at: Timestamp::default(),
+            client: ClientInfo::default(),
         };
         admit(&principal(), request, Timestamp::from_millis(1_500), &EdgeConfig::default())
     }

@@ -10,11 +10,12 @@ use metrics::counter;
 use shared_ports::{Clock, PortError};
 use shared_telemetry::chain;
 
+use super::history::NoPast;
 use super::{Edge, new_id};
 use crate::core::frame::{Caller, Decision, Inbound, decide};
 use crate::core::hubs::hubs_of;
 use crate::core::sending::{Letter, SendOrder, Target};
-use crate::ports::{Connections, Hubs, Mailbox, Outbox, RateKey, RateLimits};
+use crate::ports::{Connections, History, Hubs, Mailbox, Outbox, RateKey, RateLimits};
 
 /// A frame from a client and where it came from.
 #[derive(Clone, Copy)]
@@ -28,7 +29,7 @@ pub struct MessageRequest<'a> {
     pub frame: Inbound<'a>,
 }
 
-impl<C, M, K, H, O, L> Edge<C, M, K, H, O, L>
+impl<C, M, K, H, O, L, Y> Edge<C, M, K, H, O, L, Y>
 where
     C: Connections,
     M: Mailbox,
@@ -36,6 +37,7 @@ where
     H: Hubs,
     O: Outbox,
     L: RateLimits,
+    Y: History,
 {
     /// Acts on a client's frame and gives the answer, if there is one. A failing port is answered with an
     /// error frame: nothing is lost, and the client sends again.
@@ -58,10 +60,13 @@ where
                 Some(refusal) => Some(refusal),
                 None => Some(self.send(order).await),
             },
-            Decision::History(_) => {
-                let message = "this gateway keeps no history".to_owned();
-                Some(refuse(&request, ErrorCode::Forbidden, message))
-            }
+            Decision::History(query) => match self.limited(&caller, &request).await {
+                Some(refusal) => Some(refusal),
+                None => Some(match self.past(&principal.user_id, &query).await {
+                    Ok(frame) => frame,
+                    Err(NoPast { code, message }) => refuse(&request, code, message),
+                }),
+            },
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use contract_history_v1::MAX_PAGE;
 use contract_notifications_v1::{InvalidIdentifier, InvalidSequence};
 
-use super::{ACTIONS, MAX_ACK_SEQUENCES, MAX_HISTORY_ROWS, MAX_SESSIONS};
+use super::{ACTIONS, MAX_ACK_SEQUENCES, MAX_SESSIONS};
 
 /// Why a client's frame is refused.
 #[derive(Debug, thiserror::Error)]
@@ -51,10 +52,10 @@ pub enum InvalidFrame {
     #[error("the message is empty; give a text")]
     EmptyMessage,
     /// A page of no rows, or of too many.
-    #[error("the limit is {found}; allowed are 1 to {MAX_HISTORY_ROWS}")]
+    #[error("the limit is {found}; allowed are 1 to {MAX_PAGE}")]
     Limit {
         /// The limit found.
-        found: u32,
+        found: usize,
     },
 }
 

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
+use contract_history_v1::{Kind, MAX_PAGE};
 use contract_notifications_v1::{HubName, NotificationId, Payload, UserId};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
 use super::{
-    Broadcast, ClientFrame, HistoryOf, HistoryQuery, InvalidFrame, MAX_ACK_SEQUENCES, MAX_HISTORY_ROWS,
-    MAX_SESSIONS, Message, MessageData, Recipient, SendMessage, strip,
+    Broadcast, ClientFrame, HistoryQuery, InvalidFrame, MAX_ACK_SEQUENCES, MAX_SESSIONS, Message,
+    MessageData, Recipient, SendMessage, strip,
 };
 
 #[derive(Deserialize)]
@@ -143,16 +144,16 @@ fn broadcast(text: &str) -> Result<ClientFrame, InvalidFrame> {
 fn history(text: &str) -> Result<ClientFrame, InvalidFrame> {
     #[derive(Deserialize)]
     struct Fields {
-        #[serde(default)]
-        of: HistoryOf,
+        of: Option<Kind>,
         before: Option<Box<str>>,
-        limit: Option<u32>,
+        limit: Option<usize>,
     }
     let expected = r#"{"action":"history","of":"messages","before":"…","limit":…}, where "of" is "messages" or "sessions""#;
     let Fields { of, before, limit } = fields(text, "history", expected)?;
-    if let Some(found) = limit.filter(|limit| !(1..=MAX_HISTORY_ROWS).contains(limit)) {
+    if let Some(found) = limit.filter(|limit| !(1..=MAX_PAGE).contains(limit)) {
         return Err(InvalidFrame::Limit { found });
     }
+    let of = of.unwrap_or(Kind::Messages);
     Ok(ClientFrame::History(HistoryQuery { of, before, limit }))
 }
 
