@@ -29,6 +29,7 @@ export interface Settings {
     readonly token: Throttle;
     readonly producer: Throttle;
     readonly apiGatewayLogsRole: boolean;
+    readonly history: boolean;
     readonly oldestMessageAlarmSeconds: number;
     readonly iteratorAgeAlarmSeconds: number;
     readonly alarmEmail: string | undefined;
@@ -137,6 +138,7 @@ export function readSettings(): Settings {
         token: throttle(read, "token"),
         producer: throttle(read, "producer"),
         apiGatewayLogsRole: read.flag("apiGatewayLogsRole"),
+        history: read.flag("history"),
         oldestMessageAlarmSeconds: seconds("oldestMessageAlarmSeconds"),
         iteratorAgeAlarmSeconds: seconds("iteratorAgeAlarmSeconds"),
         alarmEmail: read.text("alarmEmail"),

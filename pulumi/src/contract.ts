@@ -13,6 +13,7 @@ export const RESOURCES = [
     "connectionsStream",
     "mailboxTable",
     "tokensTable",
+    "historyTable",
     "notificationsQueue",
     "deadLetterQueue",
     "replayFailureQueue",
@@ -28,9 +29,14 @@ export interface TableContract {
     readonly sortKey: string | undefined;
     readonly ttl: string;
     readonly stream: "KEYS_ONLY" | undefined;
+    /** Whether a deployment may do without it. */
+    readonly optional: boolean;
 }
 
-/** An environment variable: it has a default, or names a resource. */
+/**
+ * An environment variable: it has a default, or names a resource. One that does both has nothing as its default:
+ * a deployment may do without the resource.
+ */
 export interface Variable {
     readonly name: string;
     readonly purpose: string;
@@ -64,6 +70,8 @@ export interface Contract {
     readonly routes: readonly string[];
     readonly tokenDoor: Door;
     readonly producerDoor: Door;
+    /** Its path has variables in braces. */
+    readonly historyDoor: Door;
     readonly queueSource: {
         readonly batchSize: number;
         readonly visibilityTimeoutSeconds: number;
@@ -85,6 +93,7 @@ function table(shape: Shape): TableContract {
         sortKey: shape.member("sortKey").textOrNull(),
         ttl: shape.member("ttl").text(),
         stream: stream.value === null ? undefined : stream.oneOf(["KEYS_ONLY"] as const),
+        optional: shape.member("optional").flag(),
     };
 }
 
@@ -93,7 +102,7 @@ function variable(shape: Shape): Variable {
     return {
         name: shape.member("name").text(),
         purpose: shape.member("purpose").text(),
-        default: shape.member("default").textOrNull(),
+        default: shape.member("default").textEvenEmptyOrNull(),
         resource: resource.value === null ? undefined : resource.oneOf(RESOURCES),
     };
 }
@@ -133,6 +142,7 @@ export function readContract(file = FILE): Contract {
         routes: shape.member("routes").list((route) => route.text()),
         tokenDoor: door(shape.member("tokenDoor")),
         producerDoor: door(shape.member("producerDoor")),
+        historyDoor: door(shape.member("historyDoor")),
         queueSource: {
             batchSize: queue.member("batchSize").count(),
             visibilityTimeoutSeconds: queue.member("visibilityTimeoutSeconds").count(),

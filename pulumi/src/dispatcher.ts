@@ -32,6 +32,7 @@ export class Dispatcher extends pulumi.ComponentResource {
                 notificationsQueue: queueTarget(queue.notifications),
                 deadLetterQueue: queueTarget(queue.deadLetters),
                 connections: args.connections,
+                ...storage.history(),
             },
             { parent: this },
         );

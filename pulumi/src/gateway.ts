@@ -51,7 +51,12 @@ export class Gateway extends pulumi.ComponentResource {
         const users = settings.outsideIssuer === undefined ? new Identity("users", deployment, parent) : undefined;
         const issuer = users?.issuer ?? outside(settings.outsideIssuer);
         const tokens = new TokenApi("tokens", deployment, { service: authToken.issuer, issuer }, parent);
-        const producers = new ProducerApi("producers", deployment, queue.notifications, logs, parent);
+        const producers = new ProducerApi(
+            "producers",
+            deployment,
+            { queue: queue.notifications, logs, ...(settings.history ? { history: edge.service } : {}) },
+            parent,
+        );
         const functions = [
             watched("auth-token-issuer", authToken.issuer),
             watched("auth-token-authorizer", authToken.authorizer, { failsOnPurpose: true }),
@@ -66,6 +71,7 @@ export class Gateway extends pulumi.ComponentResource {
             tokenUrl: tokens.url,
             producerUrl: producers.url,
             producerInvokeArn: producers.invokeArn,
+            ...(producers.history === undefined ? {} : { historyUrl: producers.history.url, historyInvokeArn: producers.history.invokeArn }),
             queueUrl: queue.notifications.url,
             queueArn: queue.notifications.arn,
             deadLetterUrl: queue.deadLetters.url,

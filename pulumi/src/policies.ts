@@ -47,7 +47,15 @@ export interface Target {
 /** The resources a function works with. */
 export type Targets = Readonly<Partial<Record<ResourceName, Target>>>;
 
-/** Throws unless the targets are exactly what the function's variables name and its permissions are for. */
+/** The resources that a deployment may do without. */
+function optional(contract: FunctionContract): ReadonlySet<string | undefined> {
+    return new Set(contract.variables.filter((one) => one.default !== undefined).map((one) => one.resource));
+}
+
+/**
+ * Throws unless the targets are exactly what the function's variables name and its permissions are for, without
+ * those, perhaps, that a deployment may do without.
+ */
 export function checkTargets(contract: FunctionContract, targets: Targets): void {
     const needed = new Set<string>();
     for (const { resource } of [...contract.variables, ...contract.permissions]) {
@@ -55,7 +63,8 @@ export function checkTargets(contract: FunctionContract, targets: Targets): void
             needed.add(resource);
         }
     }
-    const missing = [...needed].filter((name) => !(name in targets));
+    const spare = optional(contract);
+    const missing = [...needed].filter((name) => !(name in targets) && !spare.has(name));
     const unknown = Object.keys(targets).filter((name) => !needed.has(name));
     if (missing.length > 0 || unknown.length > 0) {
         const list = (names: readonly string[]): string => (names.length === 0 ? "nothing" : names.join(", "));
@@ -79,8 +88,10 @@ export function environment(
     settings: ReadonlyMap<string, string>,
 ): Record<string, pulumi.Input<string>> {
     const variables: Record<string, pulumi.Input<string>> = {};
-    for (const { name, resource } of contract.variables) {
-        const value = resource === undefined ? settings.get(name) : target(targets, resource).value;
+    for (const { name, resource, default: otherwise } of contract.variables) {
+        const isLeftOut = resource !== undefined && otherwise !== undefined && !(resource in targets);
+        const given = resource === undefined ? settings.get(name) : undefined;
+        const value = resource === undefined || isLeftOut ? given : target(targets, resource).value;
         if (value !== undefined) {
             variables[name] = value;
         }
@@ -90,7 +101,9 @@ export function environment(
 
 /** What the function's role allows: its contract's permissions, its log, its traces. */
 export function permissions(contract: FunctionContract, targets: Targets, logGroupArn: pulumi.Input<string>): pulumi.Output<string> {
-    const allowed = contract.permissions.map(
+    const spare = optional(contract);
+    const there = contract.permissions.filter(({ resource }) => resource in targets || !spare.has(resource));
+    const allowed = there.map(
         ({ resource, actions }): Statement => ({ Effect: "Allow", Action: actions, Resource: target(targets, resource).arn }),
     );
     return policyDocument([

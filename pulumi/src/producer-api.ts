@@ -8,6 +8,7 @@ import type { Deployment } from "./configuration.js";
 import { contract } from "./contract.js";
 import { policyDocument, trusts } from "./policies.js";
 import { producerModel } from "./producer-model.js";
+import type { ServiceFunction } from "./service-function.js";
 import { STAGE } from "./websocket-api.js";
 
 const JSON_TYPE = "application/json";
@@ -57,18 +58,34 @@ function pathPart(path: string): string {
     return part;
 }
 
-/** Where producers with rights in IAM send notifications over HTTP. */
+/** What the API leads to. */
+export interface ProducerApiArgs {
+    readonly queue: aws.sqs.Queue;
+    /** What has to be there before a log is written. */
+    readonly logs: readonly pulumi.Resource[];
+    /** The function that reads the history, where one is kept. */
+    readonly history?: ServiceFunction;
+}
+
+/** A door beside that of the producers, and what a policy has to allow for it. */
+interface SideDoor {
+    readonly url: pulumi.Output<string>;
+    readonly invokeArn: pulumi.Output<string>;
+}
+
+/** Where producers with rights in IAM send notifications over HTTP, and operators read the history. */
 export class ProducerApi extends pulumi.ComponentResource {
     readonly url: pulumi.Output<string>;
     /** What a producer's policy has to allow: `execute-api:Invoke` on it. */
     readonly invokeArn: pulumi.Output<string>;
+    /** Where a user's history is read: below it are the user and the kind. */
+    readonly history: SideDoor | undefined;
     private readonly api: aws.apigateway.RestApi;
 
     constructor(
         name: string,
         private readonly deployment: Deployment,
-        queue: aws.sqs.Queue,
-        logs: readonly pulumi.Resource[],
+        args: ProducerApiArgs,
         opts: pulumi.ComponentResourceOptions,
     ) {
         super("tidings:index:ProducerApi", name, {}, opts);
@@ -84,10 +101,17 @@ export class ProducerApi extends pulumi.ComponentResource {
             { parent: this },
         );
         const model = producerModel();
-        const parts = this.method(queue, model);
-        const stage = this.stage(model, parts, logs);
+        const { queue, logs, history } = args;
+        const reading = history === undefined ? [] : this.historyDoor(history);
+        const parts = [...this.method(queue, model), ...reading];
+        const stage = this.stage([model, history !== undefined], parts, logs);
         this.url = pulumi.interpolate`${stage.invokeUrl}${path}`;
         this.invokeArn = pulumi.interpolate`${this.api.executionArn}/${STAGE}/${method}${path}`;
+        const ofHistory = historyPath(contract.historyDoor.path);
+        this.history = history && {
+            url: pulumi.interpolate`${stage.invokeUrl}${ofHistory.fixed}`,
+            invokeArn: pulumi.interpolate`${this.api.executionArn}/${STAGE}/${contract.historyDoor.method}${ofHistory.pattern}`,
+        };
         this.registerOutputs({ url: this.url });
     }
 
@@ -155,12 +179,40 @@ export class ProducerApi extends pulumi.ComponentResource {
         return [method, integration, ...answers];
     }
 
-    private stage(model: string, parts: readonly pulumi.Resource[], logs: readonly pulumi.Resource[]): aws.apigateway.Stage {
+    /** The method that operators read the history by, which the edge answers. */
+    private historyDoor(service: ServiceFunction): readonly pulumi.Resource[] {
+        const parent = { parent: this };
+        const restApi = this.api.id;
+        const { method, path } = contract.historyDoor;
+        let parentId = this.api.rootResourceId;
+        for (const part of path.slice(1).split("/")) {
+            const name = `history-${part.replace(/[{}]/g, "")}`;
+            parentId = new aws.apigateway.Resource(name, { restApi, parentId, pathPart: part }, parent).id;
+        }
+        const at = { restApi, resourceId: parentId, httpMethod: method };
+        const door = new aws.apigateway.Method("history", { ...at, authorization: "AWS_IAM" }, parent);
+        // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+        const integration = new aws.apigateway.Integration(
+            "history",
+            { ...at, type: "AWS_PROXY", integrationHttpMethod: "POST", uri: service.function.invokeArn },
+            { ...parent, dependsOn: [door] },
+        );
+        // Variables of the path are asterisks in an ARN
+        // (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html).
+        const permission = service.allow(
+            "history",
+            "apigateway.amazonaws.com",
+            pulumi.interpolate`${this.api.executionArn}/${STAGE}/${method}${historyPath(path).pattern}`,
+        );
+        return [door, integration, permission];
+    }
+
+    private stage(made: readonly unknown[], parts: readonly pulumi.Resource[], logs: readonly pulumi.Resource[]): aws.apigateway.Stage {
         const parent = { parent: this };
         const restApi = this.api.id;
         const { rate, burst } = this.deployment.settings.producer;
         // A stage serves what was deployed last, so that a change of any part has to deploy anew.
-        const redeployment = createHash("sha256").update(JSON.stringify([model, SEND, ANSWERS, contract.producerDoor])).digest("hex");
+        const redeployment = createHash("sha256").update(JSON.stringify([made, SEND, ANSWERS, contract.producerDoor, contract.historyDoor])).digest("hex");
         const deployed = new aws.apigateway.Deployment("producers", { restApi, triggers: { redeployment } }, { ...parent, dependsOn: [...parts] });
         const stage = new aws.apigateway.Stage(
             "producers",
@@ -194,6 +246,11 @@ export class ProducerApi extends pulumi.ComponentResource {
         );
         return stage;
     }
+}
+
+/** The part of a path before its variables, and the path with asterisks for them. */
+function historyPath(path: string): { readonly fixed: string; readonly pattern: string } {
+    return { fixed: path.replace(/\/\{.*$/, ""), pattern: path.replace(/\{[^}]*\}/g, "*") };
 }
 
 /** The queue, as an integration names it (https://docs.aws.amazon.com/apigateway/latest/api/API_Integration.html). */

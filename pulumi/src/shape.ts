@@ -37,6 +37,15 @@ export class Shape {
         return this.value === null ? undefined : this.text();
     }
 
+    /** A text, which may be empty, or `undefined` for null. */
+    textEvenEmptyOrNull(): string | undefined {
+        return this.value === "" ? "" : this.textOrNull();
+    }
+
+    flag(): boolean {
+        return typeof this.value === "boolean" ? this.value : this.fail("true or false");
+    }
+
     count(): number {
         const { value } = this;
         return typeof value === "number" && Number.isInteger(value) && value > 0 ? value : this.fail("a whole number from 1 on");

@@ -11,7 +11,8 @@ export class Storage extends pulumi.ComponentResource {
 
     constructor(name: string, deployment: Deployment, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:Storage", name, {}, opts);
-        this.tables = contract.tables.map((table) => ({ name: table.name, table: this.make(table, deployment) }));
+        const wanted = contract.tables.filter((table) => !table.optional || deployment.settings.history);
+        this.tables = wanted.map((table) => ({ name: table.name, table: this.make(table, deployment) }));
         this.registerOutputs({ tables: this.names() });
     }
 
@@ -50,6 +51,11 @@ export class Storage extends pulumi.ComponentResource {
     target(name: string): Target {
         const table = this.table(name);
         return { value: table.name, arn: table.arn };
+    }
+
+    /** The table of the history, if there is to be one. */
+    history(): { readonly historyTable?: Target } {
+        return this.tables.some(({ name }) => name === "history") ? { historyTable: this.target("history") } : {};
     }
 
     /** What the tables are called on AWS, by their names in the contract. */

@@ -4,7 +4,7 @@ import type { Deployment } from "./configuration.js";
 import { ServiceFunction } from "./service-function.js";
 import type { Storage } from "./storage.js";
 
-/** Answers the routes of the WebSocket API. */
+/** Answers the routes of the WebSocket API, and readers of the history. */
 export class WsEdge extends pulumi.ComponentResource {
     readonly service: ServiceFunction;
 
@@ -13,7 +13,7 @@ export class WsEdge extends pulumi.ComponentResource {
         this.service = new ServiceFunction(
             "ws-edge",
             deployment,
-            { connectionsTable: storage.target("connections"), mailboxTable: storage.target("mailbox") },
+            { connectionsTable: storage.target("connections"), mailboxTable: storage.target("mailbox"), ...storage.history() },
             { parent: this },
         );
         this.registerOutputs({ function: this.service.function.name });

@@ -146,11 +146,43 @@ describe.each(STACK_NAMES)("doors of %s", (stack) => {
         expect(declared.sort()).toEqual(["202", "400", "503"]);
     });
 
+    test("the history is read by whom IAM lets, through the edge, where there is one", () => {
+        const { method, path } = contract.historyDoor;
+        const [door] = made.ifAny("apigateway/method").filter((one) => one.name === "history");
+        expect(door === undefined).toBe(stack !== "issuer");
+        expect("historyUrl" in made.outputs).toBe(stack === "issuer");
+        if (door === undefined) {
+            return;
+        }
+        expect(door.inputs).toMatchObject({ httpMethod: method, authorization: "AWS_IAM" });
+        const api = made.one("apigateway/restApi", "producers");
+        const parts = ["history-history", "history-userId", "history-kind"].map((name) => made.one("apigateway/resource", name));
+        expect(parts.map((one) => `/${String(one.inputs["pathPart"])}`).join("")).toBe(path);
+        const parents = [api.outputs["rootResourceId"], ...parts.map((one) => one.id)];
+        expect(parts.map((one) => one.inputs["parentId"])).toEqual(parents.slice(0, -1));
+        expect(door.inputs["resourceId"]).toBe(parents.at(-1));
+        const integration = made.one("apigateway/integration", "history");
+        expect(integration.inputs).toMatchObject({
+            resourceId: parents.at(-1),
+            httpMethod: method,
+            type: "AWS_PROXY",
+            integrationHttpMethod: "POST",
+            uri: made.one("lambda/function", "ws-edge").outputs["invokeArn"],
+        });
+        expect(made.waits(integration, door)).toBe(true);
+        const invoke = `${String(api.outputs["executionArn"])}/v1/${method}/history/*/*`;
+        expect(allows("ws-edge", invoke)).toBe(true);
+        expect(made.outputs["historyInvokeArn"]).toBe(invoke);
+        expect(String(made.outputs["historyUrl"])).toMatch(/\/v1\/history$/);
+    });
+
     test("nothing is public but the three doors", () => {
         expect(made.ifAny("lambda/functionUrl"), "function URLs").toEqual([]);
         for (const { inputs, name } of made.of("lambda/permission")) {
             expect(inputs["principal"], name).toBe("apigateway.amazonaws.com");
-            expect(inputs["sourceArn"], name).toMatch(/^arn:aws:execute-api:[^*]+$/);
+            // The variables of the history's path are asterisks, as parts of their own.
+            const variables = name === "history" ? "/\\*/\\*" : "";
+            expect(inputs["sourceArn"], name).toMatch(new RegExp(`^arn:aws:execute-api:[^*]+${variables}$`));
             expect(inputs["functionUrlAuthType"]).toBeUndefined();
         }
         const apis = [...made.of("apigatewayv2/api"), ...made.of("apigateway/restApi")];

@@ -7,8 +7,13 @@ import { graph } from "./engine/in-process.js";
 import { STACK_NAMES } from "./engine/stacks.js";
 import { many, statements, type Graph } from "./graph.js";
 
-/** What variables have to name, and permissions have to be for. */
-function targets(made: Graph): Readonly<Record<ResourceName, { readonly value: unknown; readonly arn: unknown }>> {
+interface Known {
+    readonly value: unknown;
+    readonly arn: unknown;
+}
+
+/** What variables have to name, and permissions have to be for; nothing for the table of a history that is off. */
+function targets(made: Graph): Readonly<Record<Exclude<ResourceName, "historyTable">, Known>> & { readonly historyTable?: Known } {
     const table = (name: string): { value: unknown; arn: unknown } => {
         const { inputs, outputs } = made.one("dynamodb/table", name);
         return { value: inputs["name"], arn: outputs["arn"] };
@@ -26,6 +31,7 @@ function targets(made: Graph): Readonly<Record<ResourceName, { readonly value: u
         connectionsStream: { value: stream, arn: stream },
         mailboxTable: table("mailbox"),
         tokensTable: table("tokens"),
+        ...(made.of("dynamodb/table").some((one) => one.name === "history") ? { historyTable: table("history") } : {}),
         notificationsQueue: queue("notifications"),
         deadLetterQueue: queue("dead-letters"),
         replayFailureQueue: queue("replay-failures"),
@@ -73,7 +79,7 @@ describe.each(STACK_NAMES)("functions of %s", (stack) => {
             expect(Object.keys(given).filter((name) => !known.includes(name)), `unknown to ${own.name}`).toEqual([]);
             for (const { name, resource } of own.variables) {
                 if (resource !== undefined) {
-                    expect(given[name], `${own.name}: ${name}`).toBe(resources[resource].value);
+                    expect(given[name], `${own.name}: ${name}`).toBe(resources[resource]?.value);
                 }
             }
         }
@@ -86,7 +92,10 @@ describe.each(STACK_NAMES)("functions of %s", (stack) => {
             expect(made.one("lambda/function", own.name).inputs["role"]).toBe(role.outputs["arn"]);
             const log = made.one("cloudwatch/logGroup", own.name);
             expect(made.statements(role.id)).toEqual([
-                ...own.permissions.map(({ resource, actions }) => ({ Effect: "Allow", Action: actions, Resource: resources[resource].arn })),
+                ...own.permissions.flatMap(({ resource, actions }) => {
+                    const target = resources[resource];
+                    return target === undefined ? [] : [{ Effect: "Allow", Action: actions, Resource: target.arn }];
+                }),
                 { Effect: "Allow", Action: ["logs:CreateLogStream", "logs:PutLogEvents"], Resource: `${String(log.outputs["arn"])}:*` },
                 { Effect: "Allow", Action: [...WITHOUT_RESOURCE.keys()], Resource: "*" },
             ]);
@@ -139,6 +148,18 @@ describe("a function's resources", () => {
         expect(() => {
             checkTargets(own, { tokensTable: target });
         }).toThrow("auth-token-issuer is not given tokenKey");
+    });
+
+    test("may lack what a deployment may do without, and nothing else", () => {
+        const edge = named(contract.functions, "ws-edge");
+        const needed = { connectionsTable: target, mailboxTable: target };
+        expect(() => {
+            checkTargets(edge, needed);
+            checkTargets(edge, { ...needed, historyTable: target });
+        }).not.toThrow();
+        expect(() => {
+            checkTargets(edge, { connectionsTable: target, historyTable: target });
+        }).toThrow("ws-edge is not given mailboxTable");
     });
 
     test("are none that its contract does not know", () => {

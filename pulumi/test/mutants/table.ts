@@ -84,8 +84,8 @@ export const MUTANTS: readonly Mutant[] = [
     {
         mistake: "a role lacks a permission",
         file: "src/policies.ts",
-        from: "contract.permissions.map(",
-        to: "contract.permissions.slice(1).map(",
+        from: "there.map(",
+        to: "there.slice(1).map(",
         check: ["functions", "functions of dev may do what the contract says, on the resources it names, and write logs and traces"],
     },
     {
@@ -175,8 +175,8 @@ export const MUTANTS: readonly Mutant[] = [
     {
         mistake: "anybody may send notifications",
         file: "src/producer-api.ts",
-        from: 'authorization: "AWS_IAM"',
-        to: 'authorization: "NONE"',
+        from: 'authorization: "AWS_IAM", requestModels',
+        to: 'authorization: "NONE", requestModels',
         check: ["doors", "doors of dev producers are known by IAM, and their bodies are validated"],
     },
     {
@@ -213,5 +213,19 @@ export const MUTANTS: readonly Mutant[] = [
         from: '"required", "pattern"',
         to: '"pattern"',
         check: ["producer-model", "the model says what the contract says, in draft 4"],
+    },
+    {
+        mistake: "anybody may read the history",
+        file: "src/producer-api.ts",
+        from: 'new aws.apigateway.Method("history", { ...at, authorization: "AWS_IAM" }, parent)',
+        to: 'new aws.apigateway.Method("history", { ...at, authorization: "NONE" }, parent)',
+        check: ["doors", "doors of issuer the history is read by whom IAM lets, through the edge, where there is one"],
+    },
+    {
+        mistake: "a history that is off has a table all the same",
+        file: "src/storage.ts",
+        from: "!table.optional || deployment.settings.history",
+        to: "!table.optional || deployment.prefix.length > 0",
+        check: ["storage", "storage of dev tables are those of the contract, with their keys, TTL and stream"],
     },
 ];

@@ -9,7 +9,8 @@ leaves an action out of a function's role, to show that the role is what lets th
 everything is, as JSON. What is deployed for real is the Pulumi program's; this makes the same for a test in a
 second or two. --visibility shortens the time after which the batch of a function that died comes again. --through
 has the functions reach the endpoint by another address, and --without-sources leaves the event sources out, for
-who looks at their calls one by one. --history has a history kept. Needs botocore, which the emulator's own environment has.
+who looks at their calls one by one. --history has a history kept. Needs botocore, which the emulator's own
+environment has.
 """
 
 import argparse
@@ -22,7 +23,8 @@ import botocore.session
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CONTRACT = json.loads((ROOT / "contracts/deployment/v1/deployment.json").read_text())
 # What a deployment may do without.
-OPTIONAL = {v["resource"] for f in CONTRACT["functions"] for v in f["variables"] if v["resource"] and v["default"] == ""}
+VARIABLES = [variable for function in CONTRACT["functions"] for variable in function["variables"]]
+OPTIONAL = {v["resource"] for v in VARIABLES if v["resource"] and v["default"] == ""}
 ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -103,19 +105,18 @@ def statements(function, resources, without):
         "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
         "Resource": arn("logs", f"log-group:/aws/lambda/*{function['name']}:*"),
     }]
-    # What a deployment may be without is named by a variable with a default.
-    dispensable = {v["resource"] for v in function["variables"] if v["default"] is not None} - resources.keys()
     for permission in function["permissions"]:
         actions = [a for a in permission["actions"] if f"{function['name']}:{a}" not in without]
         actions += [BATCHES[action] for action in actions if action in BATCHES]
-        if actions and permission["resource"] not in dispensable:
+        left_out = permission["resource"] in OPTIONAL and permission["resource"] not in resources
+        if actions and not left_out:
             allowed.append({"Effect": "Allow", "Action": actions, "Resource": resources[permission["resource"]]})
     return allowed
 
 
 def make_function(prefix, function, role, archive, names, through):
-    named = [v for v in function["variables"] if v["resource"] and (v["default"] is None or v["resource"] in names)]
-    variables = {v["name"]: names[v["resource"]] for v in named}
+    there = [v for v in function["variables"] if v["resource"] in names or v["resource"] not in OPTIONAL | {None}]
+    variables = {v["name"]: names[v["resource"]] for v in there}
     variables["AWS_ENDPOINT_URL"] = through
     variables |= {name: value for name, value in os.environ.items()
                   if name.startswith("TIDINGS_") and name in [v["name"] for v in function["variables"]]}

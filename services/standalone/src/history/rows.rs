@@ -52,11 +52,14 @@ pub(super) fn encode(row: &impl Serialize) -> Option<Vec<u8>> {
 
 /// Reads a row; what can't be read is logged.
 pub(super) fn decode<Row: DeserializeOwned>(value: &[u8]) -> Option<Row> {
-    let row = serde_json::from_slice(value);
-    row.inspect_err(|error| {
-        tracing::error!(error = error as &dyn std::error::Error, "a row of the history can't be read")
-    })
-    .ok()
+    match serde_json::from_slice(value) {
+        Ok(row) => Some(row),
+        Err(error) => {
+            let error = shared_telemetry::chain(&error);
+            tracing::error!(error, "a row of the history can't be read");
+            None
+        }
+    }
 }
 
 /// The rows among those found that are not too old at `now`, and whether all are of which that is known.

@@ -18,6 +18,9 @@ use crate::storage::{StoreError, Table};
 /// Most changes of one write.
 const CHANGES_AT_ONCE: usize = 256;
 
+/// Rows to be stored, and the index of their times, by key.
+type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
 /// Writes what is left for it.
 #[derive(Debug)]
 pub struct Writer<K: Clock + 'static> {
@@ -86,12 +89,9 @@ impl<K: Clock + 'static> Writer<K> {
         }
     }
 
-    /// The rows to be stored, by key, and who waits for them.
-    fn put_together(
-        &mut self,
-        changes: impl Iterator<Item = Change>,
-    ) -> (BTreeMap<Vec<u8>, Vec<u8>>, Vec<oneshot::Sender<()>>) {
-        let (mut made, mut flushed) = (BTreeMap::new(), Vec::new());
+    /// The rows to be stored, and who waits for them.
+    fn put_together(&mut self, changes: impl Iterator<Item = Change>) -> (Rows, Vec<oneshot::Sender<()>>) {
+        let (mut made, mut flushed) = (Rows::new(), Vec::new());
         for change in changes {
             match change {
                 Change::Messages(messages) => {
@@ -127,7 +127,7 @@ impl<K: Clock + 'static> Writer<K> {
 }
 
 /// Stores a row and the index of its time.
-fn store(made: &mut BTreeMap<Vec<u8>, Vec<u8>>, key: Vec<u8>, ttl: u64, row: &impl Serialize) {
+fn store(made: &mut Rows, key: Vec<u8>, ttl: u64, row: &impl Serialize) {
     if let Some(value) = rows::encode(row) {
         made.insert(rows::index_key(&key, ttl), Vec::new());
         made.insert(key, value);

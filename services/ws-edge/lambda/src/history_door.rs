@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use contract_history_v1::{InvalidKey, Kind, Page, PageRequest};
+use contract_history_v1::{InvalidKey, Kind, Page, PageRequest, UnknownKind};
 use contract_notifications_v1::UserId;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
@@ -55,8 +55,8 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn bad_request(error: impl ToString) -> Self {
-        Self { status: 400, message: error.to_string().into() }
+    fn new(status: u16, error: &dyn std::error::Error) -> Self {
+        Self { status, message: error.to_string().into() }
     }
 }
 
@@ -83,13 +83,10 @@ async fn page<H: History>(history: &H, event: HistoryEvent) -> Result<Answer, Re
     }
     let PathParameters { user_id, kind } = event.path_parameters.unwrap_or_default();
     let query = event.query_string_parameters.unwrap_or_default();
-    let kind: Kind = kind.parse().map_err(|error: contract_history_v1::UnknownKind| Refusal {
-        status: 404,
-        message: error.to_string().into(),
-    })?;
+    let kind: Kind = kind.parse().map_err(|error: UnknownKind| Refusal::new(404, &error))?;
     // Parts of the path come as they were sent; parameters of the query come decoded.
     let user_id = percent_decode_str(&user_id).decode_utf8_lossy().into_owned();
-    let user = UserId::new(user_id).map_err(Refusal::bad_request)?;
+    let user = UserId::new(user_id).map_err(|error| Refusal::new(400, &error))?;
     Ok(match kind {
         Kind::Sessions => {
             let found = history.sessions(&user, &asked(&query)?).await.map_err(failed)?;
@@ -103,7 +100,8 @@ async fn page<H: History>(history: &H, event: HistoryEvent) -> Result<Answer, Re
 }
 
 fn asked<Key: FromStr<Err = InvalidKey>>(query: &QueryParameters) -> Result<PageRequest<Key>, Refusal> {
-    PageRequest::parse(query.before.as_deref(), query.limit.as_deref()).map_err(Refusal::bad_request)
+    PageRequest::parse(query.before.as_deref(), query.limit.as_deref())
+        .map_err(|error| Refusal::new(400, &error))
 }
 
 /// By value, as `map_err` gives it.
