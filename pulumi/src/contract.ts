@@ -17,6 +17,8 @@ export const RESOURCES = [
     "deadLetterQueue",
     "replayFailureQueue",
     "tokenKey",
+    "jwtSecret",
+    "hmacSecret",
     "connections",
 ] as const;
 export type ResourceName = (typeof RESOURCES)[number];
@@ -30,7 +32,7 @@ export interface TableContract {
     readonly stream: "KEYS_ONLY" | undefined;
 }
 
-/** An environment variable: it has a default, or names a resource. */
+/** An environment variable: it has a default, or names a resource. With both, a deployment may be without the resource. */
 export interface Variable {
     readonly name: string;
     readonly purpose: string;
@@ -93,7 +95,7 @@ function variable(shape: Shape): Variable {
     return {
         name: shape.member("name").text(),
         purpose: shape.member("purpose").text(),
-        default: shape.member("default").textOrNull(),
+        default: shape.member("default").anyTextOrNull(),
         resource: resource.value === null ? undefined : resource.oneOf(RESOURCES),
     };
 }

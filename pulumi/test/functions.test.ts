@@ -8,7 +8,7 @@ import { STACK_NAMES } from "./engine/stacks.js";
 import { many, statements, type Graph } from "./graph.js";
 
 /** What variables have to name, and permissions have to be for. */
-function targets(made: Graph): Readonly<Record<ResourceName, { readonly value: unknown; readonly arn: unknown }>> {
+function targets(made: Graph): Readonly<Record<ResourceName, { readonly value: unknown; readonly arn: unknown } | undefined>> {
     const table = (name: string): { value: unknown; arn: unknown } => {
         const { inputs, outputs } = made.one("dynamodb/table", name);
         return { value: inputs["name"], arn: outputs["arn"] };
@@ -16,6 +16,10 @@ function targets(made: Graph): Readonly<Record<ResourceName, { readonly value: u
     const queue = (name: string): { value: unknown; arn: unknown } => {
         const { outputs } = made.one("sqs/queue", name);
         return { value: outputs["url"], arn: outputs["arn"] };
+    };
+    const secret = (name: string): { value: unknown; arn: unknown } | undefined => {
+        const arn = made.ifAny("secretsmanager/secret").find((one) => one.name === name)?.outputs["arn"];
+        return arn === undefined ? undefined : { value: arn, arn };
     };
     const stream = made.one("dynamodb/table", "connections").outputs["streamArn"];
     const key = made.one("kms/key", "tokens").outputs["arn"];
@@ -30,6 +34,8 @@ function targets(made: Graph): Readonly<Record<ResourceName, { readonly value: u
         deadLetterQueue: queue("dead-letters"),
         replayFailureQueue: queue("replay-failures"),
         tokenKey: { value: key, arn: key },
+        jwtSecret: secret("jwt"),
+        hmacSecret: secret("hmac"),
         connections: {
             value: `https://${api.id}.execute-api.eu-central-1.amazonaws.com/${stage}`,
             arn: `${String(api.outputs["executionArn"])}/${stage}/POST/@connections/*`,
@@ -73,7 +79,7 @@ describe.each(STACK_NAMES)("functions of %s", (stack) => {
             expect(Object.keys(given).filter((name) => !known.includes(name)), `unknown to ${own.name}`).toEqual([]);
             for (const { name, resource } of own.variables) {
                 if (resource !== undefined) {
-                    expect(given[name], `${own.name}: ${name}`).toBe(resources[resource].value);
+                    expect(given[name], `${own.name}: ${name}`).toBe(resources[resource]?.value);
                 }
             }
         }
@@ -86,7 +92,9 @@ describe.each(STACK_NAMES)("functions of %s", (stack) => {
             expect(made.one("lambda/function", own.name).inputs["role"]).toBe(role.outputs["arn"]);
             const log = made.one("cloudwatch/logGroup", own.name);
             expect(made.statements(role.id)).toEqual([
-                ...own.permissions.map(({ resource, actions }) => ({ Effect: "Allow", Action: actions, Resource: resources[resource].arn })),
+                ...own.permissions
+                    .filter(({ resource }) => resources[resource] !== undefined)
+                    .map(({ resource, actions }) => ({ Effect: "Allow", Action: actions, Resource: resources[resource]?.arn })),
                 { Effect: "Allow", Action: ["logs:CreateLogStream", "logs:PutLogEvents"], Resource: `${String(log.outputs["arn"])}:*` },
                 { Effect: "Allow", Action: [...WITHOUT_RESOURCE.keys()], Resource: "*" },
             ]);

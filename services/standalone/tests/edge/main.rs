@@ -1,6 +1,8 @@
-//! Connections and the HTTP surface over real sockets, with everything behind them faked.
+//! Connections and the HTTP surface over real sockets, with everything behind them faked; and handshakes with
+//! nothing faked.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
+mod handshakes;
 mod lifecycle;
 mod management;
 mod producer;
