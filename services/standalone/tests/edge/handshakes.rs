@@ -164,8 +164,10 @@ async fn another_issuers_keys_are_fetched_over_http() {
     tokio::spawn(async move { axum_serve(listener, keys).await });
 
     let dir = tempfile::tempdir().unwrap();
-    let issuer = format!("[[handshake.jwt_issuers]]\nissuer = \"other\"\nalgorithm = \"EdDSA\"\njwks_url = {url:?}\n");
-    let server = Server::start(dir.path(), &format!("jwt = true\ntoken = false\n{issuer}audiences = [\"tidings\"]\n"));
+    let issuer =
+        format!("[[handshake.jwt_issuers]]\nissuer = \"other\"\nalgorithm = \"EdDSA\"\njwks_url = {url:?}\n");
+    let server =
+        Server::start(dir.path(), &format!("jwt = true\ntoken = false\n{issuer}audiences = [\"tidings\"]\n"));
     let issue = |issuer: &JwtIssuer| {
         let subject = JwtSubject { user_id: UserId::new("zoe").unwrap(), username: String::new() };
         format!("?access_token={}", issuer.issue(subject, SystemClock.now()).unwrap().token)
@@ -182,7 +184,8 @@ async fn axum_serve(listener: TcpListener, router: Router) {
     use hyper_util::service::TowerToHyperService;
     while let Ok((socket, _)) = listener.accept().await {
         let service = TowerToHyperService::new(router.clone());
-        let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+        let connection =
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
         tokio::spawn(connection);
     }
 }
@@ -200,7 +203,8 @@ async fn a_signature_is_good_once_even_across_a_restart() {
     // Half of it says so.
     assert_eq!(server.status("", &signed[..2]).await, 400);
     let previous = sign("s-2", &now, "the one before");
-    let by_previous = [("X-Session", "s-2"), ("X-Date-Time", now.as_str()), ("X-Signature", previous.as_str())];
+    let by_previous =
+        [("X-Session", "s-2"), ("X-Date-Time", now.as_str()), ("X-Signature", previous.as_str())];
     assert_eq!(server.status("", &by_previous).await, 101);
     server.stop().await;
 
