@@ -3,6 +3,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
+use auth_token::Methods;
 use fuzz::chain;
 use libfuzzer_sys::fuzz_target;
 use tidings::config::{Config, ConfigError, DEFAULT};
