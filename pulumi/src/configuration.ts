@@ -10,6 +10,16 @@ export interface Throttle {
     readonly burst: number;
 }
 
+/** How a handshake may prove who it is. */
+export interface Handshake {
+    readonly methods: readonly string[];
+    /** Whose JSON Web Tokens are accepted, in JSON as the authorizer reads it, when it is not the users' issuer alone. */
+    readonly issuers: string | undefined;
+    /** Secrets that there are already. */
+    readonly jwtSecretArn: string | undefined;
+    readonly hmacSecretArn: string | undefined;
+}
+
 /** What a stack's configuration says. Pulumi.yaml describes each and has the defaults. */
 export interface Settings {
     readonly production: boolean;
@@ -25,6 +35,7 @@ export interface Settings {
     /** Who issues the users' tokens, when it is not to be a user pool of ours. */
     readonly outsideIssuer: { readonly issuer: string; readonly audiences: readonly string[] } | undefined;
     readonly allowedOrigins: readonly string[];
+    readonly handshake: Handshake;
     readonly webSocket: Throttle;
     readonly token: Throttle;
     readonly producer: Throttle;
@@ -35,6 +46,8 @@ export interface Settings {
     readonly alarmEmail: string | undefined;
     readonly alarmTopicArn: string | undefined;
 }
+
+const METHODS = ["token", "jwt", "hmac", "open"];
 
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 const RETENTION_DAYS = [
@@ -102,6 +115,33 @@ function outsideIssuer(read: Reader): Settings["outsideIssuer"] {
     return audiences.length > 0 ? { issuer, audiences } : read.refuse("jwtAudiences", audiences, "at least one, with a jwtIssuer");
 }
 
+function isList(json: string): boolean {
+    try {
+        return Array.isArray(JSON.parse(json));
+    } catch {
+        return false;
+    }
+}
+
+function secretArn(read: Reader, key: string): string | undefined {
+    const arn = read.text(key);
+    const isArn = arn === undefined || /^arn:[^:]+:secretsmanager:[^:]+:[0-9]+:secret:.+-[A-Za-z0-9]{6}$/.test(arn);
+    return isArn ? arn : read.refuse(key, arn, "the whole ARN of a secret, its last six characters included");
+}
+
+function handshake(read: Reader): Handshake {
+    const methods = read.texts("handshakeMethods");
+    const wrong = methods.find((method) => !METHODS.includes(method));
+    if (methods.length === 0 || wrong !== undefined) {
+        return read.refuse("handshakeMethods", wrong ?? methods, `at least one of ${METHODS.join(", ")}`);
+    }
+    const issuers = read.text("handshakeIssuers");
+    if (issuers !== undefined && !isList(issuers)) {
+        return read.refuse("handshakeIssuers", issuers, "a list in JSON");
+    }
+    return { methods, issuers, jwtSecretArn: secretArn(read, "jwtSecretArn"), hmacSecretArn: secretArn(read, "hmacSecretArn") };
+}
+
 function throttle(read: Reader, api: string): Throttle {
     const positive = (key: string): number => read.number(key, "a whole number from 1 on", (number) => number > 0);
     return { rate: positive(`${api}Rate`), burst: positive(`${api}Burst`) };
@@ -134,6 +174,7 @@ export function readSettings(): Settings {
         logRetentionDays: read.number("logRetentionDays", RETENTION_DAYS.join(", "), (days) => RETENTION_DAYS.includes(days)),
         outsideIssuer: outsideIssuer(read),
         allowedOrigins: origins,
+        handshake: handshake(read),
         webSocket: throttle(read, "webSocket"),
         token: throttle(read, "token"),
         producer: throttle(read, "producer"),

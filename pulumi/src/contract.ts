@@ -18,6 +18,8 @@ export const RESOURCES = [
     "deadLetterQueue",
     "replayFailureQueue",
     "tokenKey",
+    "jwtSecret",
+    "hmacSecret",
     "connections",
 ] as const;
 export type ResourceName = (typeof RESOURCES)[number];
@@ -33,10 +35,7 @@ export interface TableContract {
     readonly optional: boolean;
 }
 
-/**
- * An environment variable: it has a default, or names a resource. One that does both has nothing as its default:
- * a deployment may do without the resource.
- */
+/** An environment variable: it has a default, or names a resource. With both, a deployment may be without the resource. */
 export interface Variable {
     readonly name: string;
     readonly purpose: string;
@@ -102,7 +101,7 @@ function variable(shape: Shape): Variable {
     return {
         name: shape.member("name").text(),
         purpose: shape.member("purpose").text(),
-        default: shape.member("default").textEvenEmptyOrNull(),
+        default: shape.member("default").anyTextOrNull(),
         resource: resource.value === null ? undefined : resource.oneOf(RESOURCES),
     };
 }

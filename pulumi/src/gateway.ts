@@ -38,7 +38,9 @@ export class Gateway extends pulumi.ComponentResource {
         const parent = { parent: this };
         const storage = new Storage("storage", deployment, parent);
         const queue = new Queue("queue", deployment, parent);
-        const authToken = new AuthToken("auth-token", deployment, storage, parent);
+        const users = settings.outsideIssuer === undefined ? new Identity("users", deployment, parent) : undefined;
+        const issuer = users?.issuer ?? outside(settings.outsideIssuer);
+        const authToken = new AuthToken("auth-token", deployment, { storage, users: issuer }, parent);
         const edge = new WsEdge("ws-edge", deployment, storage, parent);
         const arn = queue.notifications.arn.apply((text) => text.split(":"));
         const partition = arn.apply((parts) => parts[1] ?? "");
@@ -48,8 +50,6 @@ export class Gateway extends pulumi.ComponentResource {
         const { connections } = clients;
         const dispatcher = new Dispatcher("dispatcher", deployment, { storage, queue, connections }, parent);
         const replayer = new Replayer("replayer", deployment, storage, queue, parent);
-        const users = settings.outsideIssuer === undefined ? new Identity("users", deployment, parent) : undefined;
-        const issuer = users?.issuer ?? outside(settings.outsideIssuer);
         const tokens = new TokenApi("tokens", deployment, { service: authToken.issuer, issuer }, parent);
         const producers = new ProducerApi(
             "producers",
@@ -78,6 +78,7 @@ export class Gateway extends pulumi.ComponentResource {
             replayFailureUrl: queue.replayFailures.url,
             tables: storage.names(),
             dashboardUrl: observability.dashboardUrl,
+            ...authToken.secretArns,
             ...(users === undefined ? {} : { userPoolId: users.pool.id, userPoolClientId: users.client.id }),
         };
         this.registerOutputs(this.outputs);

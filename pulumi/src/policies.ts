@@ -47,25 +47,22 @@ export interface Target {
 /** The resources a function works with. */
 export type Targets = Readonly<Partial<Record<ResourceName, Target>>>;
 
-/** The resources that a deployment may do without. */
-function optional(contract: FunctionContract): ReadonlySet<string | undefined> {
-    return new Set(contract.variables.filter((one) => one.default !== undefined).map((one) => one.resource));
+/** The resources that a function can do without, because the variable that names one has a default. */
+function dispensable(contract: FunctionContract): ReadonlySet<string> {
+    return new Set(contract.variables.flatMap((one) => (one.resource === undefined || one.default === undefined ? [] : [one.resource])));
 }
 
-/**
- * Throws unless the targets are exactly what the function's variables name and its permissions are for, without
- * those, perhaps, that a deployment may do without.
- */
+/** Throws unless the targets are what the function's variables name and its permissions are for, and no others. */
 export function checkTargets(contract: FunctionContract, targets: Targets): void {
-    const needed = new Set<string>();
+    const known = new Set<string>();
     for (const { resource } of [...contract.variables, ...contract.permissions]) {
         if (resource !== undefined) {
-            needed.add(resource);
+            known.add(resource);
         }
     }
-    const spare = optional(contract);
-    const missing = [...needed].filter((name) => !(name in targets) && !spare.has(name));
-    const unknown = Object.keys(targets).filter((name) => !needed.has(name));
+    const without = dispensable(contract);
+    const missing = [...known].filter((name) => !(name in targets) && !without.has(name));
+    const unknown = Object.keys(targets).filter((name) => !known.has(name));
     if (missing.length > 0 || unknown.length > 0) {
         const list = (names: readonly string[]): string => (names.length === 0 ? "nothing" : names.join(", "));
         throw new Error(`${contract.name} is not given ${list(missing)}, which its contract needs, and is given ${list(unknown)}, which its contract does not know`);
@@ -81,17 +78,19 @@ function target(targets: Targets, name: ResourceName): Target {
     return found;
 }
 
-/** The function's environment: the resources it works with, and what the configuration sets. */
+/** The function's environment: the resources it works with, and what is set. */
 export function environment(
     contract: FunctionContract,
     targets: Targets,
-    settings: ReadonlyMap<string, string>,
+    settings: ReadonlyMap<string, pulumi.Input<string>>,
 ): Record<string, pulumi.Input<string>> {
     const variables: Record<string, pulumi.Input<string>> = {};
-    for (const { name, resource, default: otherwise } of contract.variables) {
-        const isLeftOut = resource !== undefined && otherwise !== undefined && !(resource in targets);
-        const given = resource === undefined ? settings.get(name) : undefined;
-        const value = resource === undefined || isLeftOut ? given : target(targets, resource).value;
+    const without = dispensable(contract);
+    for (const { name, resource } of contract.variables) {
+        if (resource !== undefined && without.has(resource) && !(resource in targets)) {
+            continue;
+        }
+        const value = resource === undefined ? settings.get(name) : target(targets, resource).value;
         if (value !== undefined) {
             variables[name] = value;
         }
@@ -101,9 +100,9 @@ export function environment(
 
 /** What the function's role allows: its contract's permissions, its log, its traces. */
 export function permissions(contract: FunctionContract, targets: Targets, logGroupArn: pulumi.Input<string>): pulumi.Output<string> {
-    const spare = optional(contract);
-    const there = contract.permissions.filter(({ resource }) => resource in targets || !spare.has(resource));
-    const allowed = there.map(
+    const without = dispensable(contract);
+    const needed = contract.permissions.filter(({ resource }) => resource in targets || !without.has(resource));
+    const allowed = needed.map(
         ({ resource, actions }): Statement => ({ Effect: "Allow", Action: actions, Resource: target(targets, resource).arn }),
     );
     return policyDocument([

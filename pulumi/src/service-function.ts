@@ -15,8 +15,14 @@ export class ServiceFunction extends pulumi.ComponentResource {
     readonly policy: aws.iam.RolePolicy;
     readonly logGroup: aws.cloudwatch.LogGroup;
 
-    /** `name` is that of the contract. */
-    constructor(name: string, deployment: Deployment, targets: Targets, opts: pulumi.ComponentResourceOptions) {
+    /** `name` is that of the contract. `variables` come before those of the configuration's settings. */
+    constructor(
+        name: string,
+        deployment: Deployment,
+        targets: Targets,
+        opts: pulumi.ComponentResourceOptions,
+        variables: ReadonlyMap<string, pulumi.Input<string>> = new Map(),
+    ) {
         super("tidings:index:ServiceFunction", name, {}, opts);
         const { settings } = deployment;
         const own = named(contract.functions, name);
@@ -55,7 +61,7 @@ export class ServiceFunction extends pulumi.ComponentResource {
                 role: role.arn,
                 timeout: own.timeoutSeconds,
                 memorySize: settings.memoryMib,
-                environment: { variables: environment(own, targets, settings.variables) },
+                environment: { variables: environment(own, targets, new Map([...settings.variables, ...variables])) },
                 tracingConfig: { mode: "Active" },
                 ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
             },

@@ -32,14 +32,14 @@ export class Shape {
         return typeof this.value === "string" && this.value !== "" ? this.value : this.fail("a text that is not empty");
     }
 
+    /** A text, which may be empty, or `undefined` for null. */
+    anyTextOrNull(): string | undefined {
+        return this.value === "" ? "" : this.textOrNull();
+    }
+
     /** A text, or `undefined` for null. */
     textOrNull(): string | undefined {
         return this.value === null ? undefined : this.text();
-    }
-
-    /** A text, which may be empty, or `undefined` for null. */
-    textEvenEmptyOrNull(): string | undefined {
-        return this.value === "" ? "" : this.textOrNull();
     }
 
     flag(): boolean {

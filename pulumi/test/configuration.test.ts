@@ -26,6 +26,10 @@ test.each([
     ["jwtIssuer", "https://login.example.com", "allowed is at least one, with a jwtIssuer"],
     ["jwtAudiences", ["tidings"], "allowed is nothing, without a jwtIssuer"],
     ["allowedOrigins", ["https://app.example.com/"], "allowed is an origin, as https://app.example.com"],
+    ["handshakeMethods", ["token", "password"], 'tidings:handshakeMethods has "password"; allowed is at least one of token, jwt, hmac, open'],
+    ["handshakeMethods", [], "allowed is at least one of token, jwt, hmac, open"],
+    ["handshakeIssuers", "https://login.example.com", "allowed is a list in JSON"],
+    ["hmacSecretArn", "hmac", "allowed is the whole ARN of a secret"],
     ["producerRate", 0, "tidings:producerRate has 0; allowed is a whole number from 1 on"],
     ["oldestMessageAlarmSeconds", 0, "allowed is a whole number of seconds"],
 ])("%s is not %j", async (key, value, message) => {

@@ -7,13 +7,8 @@ import { graph } from "./engine/in-process.js";
 import { STACK_NAMES } from "./engine/stacks.js";
 import { many, statements, type Graph } from "./graph.js";
 
-interface Known {
-    readonly value: unknown;
-    readonly arn: unknown;
-}
-
-/** What variables have to name, and permissions have to be for; nothing for the table of a history that is off. */
-function targets(made: Graph): Readonly<Record<Exclude<ResourceName, "historyTable">, Known>> & { readonly historyTable?: Known } {
+/** What variables have to name, and permissions have to be for. */
+function targets(made: Graph): Readonly<Record<ResourceName, { readonly value: unknown; readonly arn: unknown } | undefined>> {
     const table = (name: string): { value: unknown; arn: unknown } => {
         const { inputs, outputs } = made.one("dynamodb/table", name);
         return { value: inputs["name"], arn: outputs["arn"] };
@@ -21,6 +16,10 @@ function targets(made: Graph): Readonly<Record<Exclude<ResourceName, "historyTab
     const queue = (name: string): { value: unknown; arn: unknown } => {
         const { outputs } = made.one("sqs/queue", name);
         return { value: outputs["url"], arn: outputs["arn"] };
+    };
+    const secret = (name: string): { value: unknown; arn: unknown } | undefined => {
+        const arn = made.ifAny("secretsmanager/secret").find((one) => one.name === name)?.outputs["arn"];
+        return arn === undefined ? undefined : { value: arn, arn };
     };
     const stream = made.one("dynamodb/table", "connections").outputs["streamArn"];
     const key = made.one("kms/key", "tokens").outputs["arn"];
@@ -36,6 +35,8 @@ function targets(made: Graph): Readonly<Record<Exclude<ResourceName, "historyTab
         deadLetterQueue: queue("dead-letters"),
         replayFailureQueue: queue("replay-failures"),
         tokenKey: { value: key, arn: key },
+        jwtSecret: secret("jwt"),
+        hmacSecret: secret("hmac"),
         connections: {
             value: `https://${api.id}.execute-api.eu-central-1.amazonaws.com/${stage}`,
             arn: `${String(api.outputs["executionArn"])}/${stage}/POST/@connections/*`,
@@ -92,10 +93,9 @@ describe.each(STACK_NAMES)("functions of %s", (stack) => {
             expect(made.one("lambda/function", own.name).inputs["role"]).toBe(role.outputs["arn"]);
             const log = made.one("cloudwatch/logGroup", own.name);
             expect(made.statements(role.id)).toEqual([
-                ...own.permissions.flatMap(({ resource, actions }) => {
-                    const target = resources[resource];
-                    return target === undefined ? [] : [{ Effect: "Allow", Action: actions, Resource: target.arn }];
-                }),
+                ...own.permissions
+                    .filter(({ resource }) => resources[resource] !== undefined)
+                    .map(({ resource, actions }) => ({ Effect: "Allow", Action: actions, Resource: resources[resource]?.arn })),
                 { Effect: "Allow", Action: ["logs:CreateLogStream", "logs:PutLogEvents"], Resource: `${String(log.outputs["arn"])}:*` },
                 { Effect: "Allow", Action: [...WITHOUT_RESOURCE.keys()], Resource: "*" },
             ]);

@@ -260,6 +260,11 @@ const CONVERTS: Readonly<Record<string, Convert>> = {
         ...i.take({ function: "FunctionName" }),
         ...i.same("action", "principal", "sourceArn"),
     })),
+    "aws:secretsmanager/secret:Secret": of("AWS::SecretsManager::Secret", (i, one) => {
+        // CloudFormation's own is 30 days.
+        i.take({ recoveryWindowInDays: "" });
+        return { ...i.same("name", "description"), ...tagList(i, one) };
+    }),
     "aws:sns/topic:Topic": of("AWS::SNS::Topic", (i, one) => ({ ...i.take({ name: "TopicName" }), ...tagList(i, one) })),
     "aws:sns/topicSubscription:TopicSubscription": of("AWS::SNS::Subscription", (i) => ({
         ...i.take({ topic: "TopicArn" }),

@@ -93,6 +93,10 @@ const MAKES: Readonly<Record<string, Make>> = {
     // Made, so that it is the rule about doors that speaks.
     "aws:lambda/functionUrl:FunctionUrl": byNumber,
     "aws:lambda/permission:Permission": byNumber,
+    "aws:secretsmanager/secret:Secret": (inputs) => {
+        const own = arn("secretsmanager", `secret:${text(inputs, "name")}-${uniqueId(6)}`);
+        return { id: own, outputs: { arn: own } };
+    },
     "aws:sns/topic:Topic": (inputs) => ({ id: text(inputs, "name"), outputs: { arn: arn("sns", text(inputs, "name")) } }),
     "aws:sns/topicSubscription:TopicSubscription": byNumber,
     "aws:sqs/queue:Queue": (inputs) => {

@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use auth_token::ports::TokenStore;
+use auth_token::ports::{KeySets, Secret, SecretVersions, Secrets, TokenStore};
 use auth_token::{
-    Authorizer, AuthorizerConfig, Handshake, Issuer, IssuerConfig, MAX_CREDENTIAL_BYTES, Methods, Reason,
-    Status, Subject,
+    Authorizer, AuthorizerConfig, Handshake, HmacConfig, Issuer, IssuerConfig, JwtConfig,
+    MAX_CREDENTIAL_BYTES, MAX_JWT_BYTES, Methods, Ports, Reason, Status, Subject,
 };
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract_identity_v1::{Method, TokenRow};
 use contract_notifications_v1::{Timestamp, UserId};
 use futures_util::FutureExt as _;
@@ -22,6 +24,7 @@ use libfuzzer_sys::fuzz_target;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use shared_ports::{Clock, PortError};
 use tidings::identity::cipher::LocalCipher;
+use tidings::identity::jwt::{JwtIssuer, JwtSubject};
 use tidings::identity::secrets::Key256;
 use tidings::server::probe;
 
@@ -31,6 +34,53 @@ enum Input {
     Raw { query: String, protocols: Vec<Vec<u8>> },
     /// Parts in which credentials are.
     Parts { token: bool, open: bool, query: Vec<(Name, Value)>, protocols: Vec<Value>, headers: Vec<Value> },
+    /// Credentials of every method in any place, beside each other.
+    Any { origins: bool, query: Vec<(Place, Proof)>, protocols: Vec<Proof>, headers: Vec<(Field, Proof)> },
+}
+
+/// A parameter of the query.
+#[derive(Debug, Arbitrary)]
+enum Place {
+    Token,
+    AccessToken,
+    Authorization,
+    ClientId,
+}
+
+/// A header, in some case.
+#[derive(Debug, Arbitrary)]
+enum Field {
+    Authorization,
+    Cookie { name: u8, quoted: bool },
+    Origin { ours: bool },
+    Session,
+    DateTime,
+    Signature,
+}
+
+/// What is in a place.
+#[derive(Debug, Arbitrary)]
+enum Proof {
+    /// A good JSON Web Token.
+    Jwt {
+        bearer: bool,
+    },
+    /// One whose byte at this place is another.
+    Altered {
+        at: u16,
+        to: u8,
+    },
+    /// A header and claims, signed by nobody.
+    Unsigned {
+        header: String,
+        claims: String,
+    },
+    Session,
+    DateTime,
+    /// A good signature.
+    Signature,
+    Oversized,
+    Text(String),
 }
 
 #[derive(Debug, Arbitrary)]
@@ -74,12 +124,50 @@ impl TokenStore for Tokens {
     async fn take(&self, token_hash: &str) -> Result<Option<TokenRow>, PortError> {
         Ok(self.0.lock().expect("nobody panicked").remove(token_hash))
     }
+
+    async fn claim(&self, row: TokenRow) -> Result<bool, PortError> {
+        Ok(self.0.lock().expect("nobody panicked").insert(row.token_hash.clone(), row).is_none())
+    }
+}
+
+/// No keys but those at hand.
+#[derive(Debug, Clone, Copy)]
+struct Nowhere;
+
+impl KeySets for Nowhere {
+    async fn fetch(&self, _: &str) -> Result<Vec<u8>, PortError> {
+        panic!("no issuer's keys are elsewhere")
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct OneSecret;
+
+const HMAC_SECRET: &str = "the secret of signed handshakes";
+const SESSION: &str = "session-1";
+/// The present time, as clients write it.
+const DATE_TIME: &str = "2026-01-01T00:00:00.000Z";
+/// HMAC-SHA256 of `session-1:2026-01-01T00:00:00.000Z` with the secret.
+const SIGNATURE: &str = "925018bd40bb0acd0851f7b8560782d69434e7686403f777de6e9f392385873d";
+const ORIGIN: &str = "https://app.example.com";
+
+impl Secrets for OneSecret {
+    async fn read(&self, _: &str) -> Result<SecretVersions, PortError> {
+        Ok(SecretVersions { current: Secret::new(HMAC_SECRET).expect("it is not empty"), previous: None })
+    }
+}
+
+type Gateway = Authorizer<LocalCipher, Tokens, Nowhere, OneSecret, Now>;
+
+fn gateway(cipher: LocalCipher, store: Tokens, config: AuthorizerConfig) -> Gateway {
+    Authorizer::new(Ports { cipher, store, key_sets: Nowhere, secrets: OneSecret, clock: Now }, config)
 }
 
 fuzz_target!(|input: Input| match input {
+    Input::Any { origins, query, protocols, headers } => any(origins, &query, &protocols, &headers),
     Input::Raw { query, protocols } => raw(&query, &protocols),
     Input::Parts { token, open, query, protocols, headers } => {
-        parts(Methods { token, open }, &query, &protocols, &headers);
+        parts(Methods { token, open, ..Methods::NONE }, &query, &protocols, &headers);
     }
 });
 
@@ -138,7 +226,7 @@ fn parts(methods: Methods, query: &[(Name, Value)], protocols: &[Value], headers
     }
 
     let config = AuthorizerConfig { methods, ..AuthorizerConfig::new("tidings", "tidings") };
-    let authorizer = Authorizer::new(cipher, tokens, Now, config);
+    let authorizer = gateway(cipher, tokens, config);
     let authorize = || authorizer.authorize(&handshake).now_or_never().expect("nothing waits");
     let candidates = |on: bool, name: &str, offers: &[String]| -> BTreeSet<String> {
         let values = query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
@@ -172,6 +260,99 @@ fn parts(methods: Methods, query: &[(Name, Value)], protocols: &[Value], headers
             assert_eq!(refusal.status(), expected, "{shown}");
             assert_eq!(matches!(refusal.reason(), Reason::NoCredential), found.is_empty());
             assert!(by_token != BTreeSet::from([good.clone()]), "the good token is refused: {shown}");
+        }
+    }
+}
+
+/// Whoever is accepted is who signed, and nothing of what was sent is shown.
+fn any(origins: bool, query: &[(Place, Proof)], protocols: &[Proof], headers: &[(Field, Proof)]) {
+    let issuer = JwtIssuer::new(&Key256::from_bytes([9; 32]), "issuer", "tidings").expect("it makes a key");
+    let subject = JwtSubject { user_id: UserId::new("alice").expect("it is legal"), username: String::new() };
+    let jwt = issuer.issue(subject, Now.now()).expect("it is signed").token;
+    let text = |proof: &Proof| match proof {
+        Proof::Jwt { bearer } => {
+            if *bearer {
+                format!("Bearer {jwt}")
+            } else {
+                jwt.clone()
+            }
+        }
+        Proof::Altered { at, to } => {
+            let mut altered = jwt.clone().into_bytes();
+            let at = usize::from(*at) % altered.len();
+            altered[at] = b"ABCxyz09-_."[usize::from(*to) % 11];
+            String::from_utf8(altered).expect("it is ASCII")
+        }
+        Proof::Unsigned { header, claims } => {
+            format!("{}.{}.AAAA", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims))
+        }
+        Proof::Session => SESSION.to_owned(),
+        Proof::DateTime => DATE_TIME.to_owned(),
+        Proof::Signature => SIGNATURE.to_owned(),
+        Proof::Oversized => format!("{}..", "t".repeat(MAX_JWT_BYTES)),
+        Proof::Text(text) => text.clone(),
+    };
+    let query = query.iter().map(|(place, proof)| {
+        let name = match place {
+            Place::Token => "token",
+            Place::AccessToken => "access_token",
+            Place::Authorization => "Authorization",
+            Place::ClientId => "client_id",
+        };
+        (name.to_owned(), text(proof))
+    });
+    let offers =
+        protocols.iter().map(|proof| ("sec-websocket-protocol".to_owned(), format!("jwt.{}", text(proof))));
+    let fields = headers.iter().map(|(field, proof)| match field {
+        Field::Authorization => ("AUTHORIZATION".to_owned(), text(proof)),
+        Field::Cookie { name, quoted } => {
+            let name = ["auth", "id_token", "authToken", "other"][usize::from(name % 4)];
+            let value = if *quoted { format!("\"{}\"", text(proof)) } else { text(proof) };
+            ("Cookie".to_owned(), format!("a=b; {name}={value}"))
+        }
+        Field::Origin { ours } => ("origin".to_owned(), if *ours { ORIGIN.to_owned() } else { text(proof) }),
+        Field::Session => ("x-session".to_owned(), text(proof)),
+        Field::DateTime => ("X-Date-Time".to_owned(), text(proof)),
+        Field::Signature => ("X-SIGNATURE".to_owned(), text(proof)),
+    });
+    let handshake = Handshake::new(query.collect(), offers.chain(fields).collect());
+
+    let config = AuthorizerConfig {
+        methods: Methods { token: false, jwt: true, hmac: true, open: false },
+        allowed_origins: if origins { vec![ORIGIN.to_owned()] } else { Vec::new() },
+        jwt: JwtConfig { issuers: vec![issuer.trusted()], ..JwtConfig::default() },
+        hmac: HmacConfig { secret: "one".to_owned(), ..HmacConfig::default() },
+        ..AuthorizerConfig::new("tidings", "tidings")
+    };
+    config.validate().expect("it is valid");
+    let authorizer = gateway(LocalCipher::new(&Key256::from_bytes([7; 32])), Tokens::default(), config);
+    let authorize = || authorizer.authorize(&handshake).now_or_never().expect("nothing waits");
+    let outcome = authorize();
+    let foreign = handshake.headers.iter().any(|(name, value)| name == "origin" && value != ORIGIN);
+    let sent = |needle: &str| {
+        handshake.query.iter().chain(&handshake.headers).any(|(_, value)| value.contains(needle))
+    };
+    match outcome {
+        Ok(principal) => {
+            assert!(!(origins && foreign), "a page of another origin is accepted");
+            match principal.method {
+                Method::Jwt => {
+                    assert!(sent(&jwt) && principal.user_id.as_str() == "alice");
+                    assert!(principal.expires_at.is_some());
+                }
+                Method::Hmac => {
+                    assert!(sent(SIGNATURE) && principal.user_id.as_str() == SESSION);
+                    assert!(authorize().is_err(), "a signature is good once");
+                }
+                other => panic!("accepted by {other:?}"),
+            }
+        }
+        Err(refusal) => {
+            let shown = format!("{} {refusal:?} {handshake:?}", chain(&refusal));
+            for secret in [jwt.as_str(), SIGNATURE, HMAC_SECRET] {
+                require_hidden(&shown, secret);
+            }
+            assert_ne!(refusal.status(), Status::InternalServerError, "{shown}");
         }
     }
 }

@@ -1,7 +1,9 @@
-//! Connections and the HTTP surface over real sockets, with everything behind them faked.
+//! Connections and the HTTP surface over real sockets, with everything behind them faked; and handshakes with
+//! nothing faked.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 mod history;
+mod handshakes;
 mod lifecycle;
 mod management;
 mod producer;
