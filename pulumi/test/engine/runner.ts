@@ -11,7 +11,7 @@ import { Struct, type JavaScriptValue } from "google-protobuf/google/protobuf/st
 
 import { Graph } from "../graph.js";
 import { Recorder, type Properties, type Provider } from "./recorder.js";
-import { PROGRAM, PROJECT, type Stack } from "./stacks.js";
+import { PROGRAM, PROJECT } from "./stacks.js";
 
 /** Answers calls, with errors as gRPC has them. */
 function unary<Request, Response>(answer: (request: Request) => Promise<Response> | Response): grpc.handleUnaryCall<Request, Response> {
@@ -83,7 +83,7 @@ export interface Run {
  * Runs the program as `pulumi up` does: its entry point, by Pulumi's own runner for Node.js, in a process of its
  * own and with the arguments of Pulumi.yaml, told the configuration, against a monitor here.
  */
-export async function run(stack: Stack, config: Readonly<Record<string, string>>, provider: Provider): Promise<Run> {
+export async function run(stack: string, config: Readonly<Record<string, string>>, provider: Provider): Promise<Run> {
     const recorder = new Recorder(stack, PROJECT.name, provider);
     const log: string[] = [];
     let outputs: Properties = {};
