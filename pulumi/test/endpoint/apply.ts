@@ -106,7 +106,7 @@ async function main(): Promise<void> {
         say(log);
     }
     if (status !== 0) {
-        throw new Error(`the program ended with ${status ?? "a signal"}; what was made is still there`);
+        throw new Error(`the stack is not whole${status === null ? "" : `: the program ended with ${status}`}; what was made is still there`);
     }
     differences(endpoint);
     if (values.environments !== undefined) {
