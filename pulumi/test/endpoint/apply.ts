@@ -17,6 +17,7 @@ apply --archives FOLDER [--stack NAME] [--configuration ${STACK_NAMES.join("|")}
 
 Makes what the Pulumi program registers on the endpoint in AWS_ENDPOINT_URL, and prints the stack's outputs as
 \`pulumi stack output --json\` does. There is no state: what is there already is an error, and so is a second run.
+Paths are absolute, or relative to the folder of Pulumi.yaml.
   --archives         the folder of the functions' archives, for this machine
   --stack            what the stack is called (dev), which all names on the endpoint begin with
   --configuration    whose configuration it has (dev)
