@@ -11,7 +11,11 @@ import { Struct, type JavaScriptValue } from "google-protobuf/google/protobuf/st
 
 import { Graph } from "../graph.js";
 import { Recorder, type Properties, type Provider } from "./recorder.js";
-import { PROGRAM, PROJECT, type Stack } from "./stacks.js";
+import { PROGRAM, PROJECT } from "./stacks.js";
+
+function reason(error: unknown): string {
+    return error instanceof Error ? error.message : String(error);
+}
 
 /** Answers calls, with errors as gRPC has them. */
 function unary<Request, Response>(answer: (request: Request) => Promise<Response> | Response): grpc.handleUnaryCall<Request, Response> {
@@ -23,7 +27,7 @@ function unary<Request, Response>(answer: (request: Request) => Promise<Response
                     callback(null, response);
                 },
                 (error: unknown) => {
-                    callback({ code: grpc.status.UNKNOWN, details: error instanceof Error ? error.message : String(error) });
+                    callback({ code: grpc.status.UNKNOWN, details: reason(error) });
                 },
             );
     };
@@ -33,18 +37,28 @@ function struct(properties: Properties): Struct {
     return Struct.fromJavaScript(properties as Record<string, JavaScriptValue>);
 }
 
+/** What a monitor tells of a program. */
+interface Told {
+    readonly outputs: (outputs: Properties) => void;
+    /** A resource could not be made, for this reason. */
+    readonly failed: (why: string) => void;
+}
+
 /** The monitor that a program registers its resources with. */
-function monitor(recorder: Recorder, outputs: (outputs: Properties) => void): grpc.UntypedServiceImplementation {
+function monitor(recorder: Recorder, told: Told): grpc.UntypedServiceImplementation {
     return {
         // Of the protocol's later parts the program needs none, and inputs come as plain values without them.
         supportsFeature: unary(() => new resource.SupportsFeatureResponse().setHassupport(false)),
         registerResource: unary(async (request: resource.RegisterResourceRequest) => {
-            const made = await recorder.register(request);
+            const made = await recorder.register(request).catch((error: unknown) => {
+                told.failed(reason(error));
+                throw error;
+            });
             return new resource.RegisterResourceResponse().setUrn(made.urn).setId(made.id).setObject(struct(made.outputs));
         }),
         registerResourceOutputs: unary((request: resource.RegisterResourceOutputsRequest) => {
             if (request.getUrn().includes("pulumi:pulumi:Stack::")) {
-                outputs((request.getOutputs()?.toJavaScript() ?? {}));
+                told.outputs((request.getOutputs()?.toJavaScript() ?? {}));
             }
             return new Empty();
         }),
@@ -73,7 +87,7 @@ function host(log: (line: string) => void): Partial<IEngineServer> {
 /** What a run of the program came to. */
 export interface Run {
     readonly graph: Graph;
-    /** The exit status of Pulumi's runner. */
+    /** The exit status of Pulumi's runner; null when it was ended because a resource could not be made. */
     readonly status: number | null;
     /** All that it said. */
     readonly log: string;
@@ -83,15 +97,23 @@ export interface Run {
  * Runs the program as `pulumi up` does: its entry point, by Pulumi's own runner for Node.js, in a process of its
  * own and with the arguments of Pulumi.yaml, told the configuration, against a monitor here.
  */
-export async function run(stack: Stack, config: Readonly<Record<string, string>>, provider: Provider): Promise<Run> {
+export async function run(stack: string, config: Readonly<Record<string, string>>, provider: Provider): Promise<Run> {
     const recorder = new Recorder(stack, PROJECT.name, provider);
     const log: string[] = [];
     let outputs: Properties = {};
+    const failing = new AbortController();
     const server = new grpc.Server();
     server.addService(
         ResourceMonitorService,
-        monitor(recorder, (given) => {
-            outputs = given;
+        monitor(recorder, {
+            outputs: (given) => {
+                outputs = given;
+            },
+            // As the engine does: the program would wait for what depends on it.
+            failed: (why) => {
+                log.push(why);
+                failing.abort();
+            },
         }),
     );
     server.addService(EngineService, host((line) => log.push(line)) as grpc.UntypedServiceImplementation);
@@ -115,6 +137,7 @@ export async function run(stack: Stack, config: Readonly<Record<string, string>>
     for (const stream of [child.stdout, child.stderr]) {
         stream.setEncoding("utf8").on("data", (text: string) => log.push(text));
     }
+    failing.signal.addEventListener("abort", () => child.kill());
     const status = await new Promise<number | null>((resolve, reject) => {
         child.on("error", reject).on("close", resolve);
     });

@@ -78,8 +78,9 @@ export function archives(): string {
     return folder;
 }
 
-/** The configuration of a stack, with archives that are there. */
+/** The configuration of a stack, with archives that are there unless others are told. */
 export function stackConfiguration(stack: Stack, changes: Configuration = {}): Record<string, string> {
     const file = parse(readFileSync(STACKS[stack], "utf8")) as { readonly config: Configuration };
-    return configuration({ ...file.config, "tidings:archives": archives(), ...changes });
+    const standIn = "tidings:archives" in changes ? {} : { "tidings:archives": archives() };
+    return configuration({ ...file.config, ...standIn, ...changes });
 }

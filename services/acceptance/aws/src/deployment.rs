@@ -1,27 +1,28 @@
 //! A deployment of the functions on the endpoint, and its producers.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use contract_notifications_v1::{Notification, QueueEntry, Sequence, UserId};
 use serde_json::{Value, json};
 use shared_test_kit::{endpoint, sdk_config_for};
+use tokio::sync::OnceCell;
 use tokio_tungstenite::tungstenite::Error;
 
 use crate::device::Device;
-use crate::post::post;
+use crate::http::post;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../..");
-const BUILD: &str =
-    "cargo build -p auth-token-lambda -p ws-edge-lambda -p dispatcher-lambda -p replayer-lambda";
+const BUILD: &str = "cargo build -p auth-token-lambda -p ws-edge-lambda -p dispatcher-lambda \
+                     -p replayer-lambda -p tidings";
 
-/// What `deploy.py` says of a deployment.
+/// What the Pulumi program made: a stack.
 pub struct Deployment {
-    prefix: String,
+    pub(crate) endpoint: String,
+    stack: String,
     outputs: Value,
     sqs: aws_sdk_sqs::Client,
 }
@@ -32,16 +33,24 @@ fn binaries() -> PathBuf {
     own.ancestors().nth(2).unwrap().to_owned()
 }
 
+/// A binary of this build.
+///
+/// # Panics
+/// When it is not built; the text says how to.
+pub fn binary(name: &str) -> PathBuf {
+    let binary = binaries().join(name);
+    assert!(binary.exists(), "{} is not built: {BUILD}", binary.display());
+    binary
+}
+
 /// The binaries without their debug information, which is most of them, packed: once for all deployments.
 fn archives() -> &'static Path {
     static ARCHIVES: LazyLock<PathBuf> = LazyLock::new(|| {
         let folder = binaries().join("acceptance-archives");
         std::fs::create_dir_all(&folder).unwrap();
         for function in contract_deployment_v1::FUNCTIONS {
-            let binary = binaries().join(function.name);
-            assert!(binary.exists(), "{} is not built: {BUILD}", binary.display());
             let stripped = folder.join(function.name);
-            let done = Command::new("strip").arg("-o").args([&stripped, &binary]).status();
+            let done = Command::new("strip").arg("-o").args([&stripped, &binary(function.name)]).status();
             assert!(done.is_ok_and(|status| status.success()), "strip fails: install binutils");
         }
         let mut pack = Command::new(format!("{ROOT}/scripts/build-lambdas"));
@@ -52,35 +61,41 @@ fn archives() -> &'static Path {
     &ARCHIVES
 }
 
-/// The Python of the emulator, which has botocore.
-fn python() -> PathBuf {
-    let asked = Command::new(format!("{ROOT}/scripts/local-aws")).arg("python").output().unwrap();
-    assert!(asked.status.success(), "no Python with botocore: run `scripts/local-aws install`");
-    PathBuf::from(String::from_utf8(asked.stdout).unwrap().trim())
+/// Applies the Pulumi program to an endpoint, and gives the stack's name and its outputs.
+async fn apply(endpoint: &str, arguments: &[&str], settings: &[&str]) -> (String, Value) {
+    let stack = format!("e2e-{}", &uuid::Uuid::new_v4().simple().to_string()[..10]);
+    let mut command = Command::new(format!("{ROOT}/scripts/local-aws"));
+    command.args(["apply", "--stack", &stack]).args(arguments).env("AWS_ENDPOINT_URL", endpoint);
+    if !settings.is_empty() {
+        command.arg("--config").arg(format!("tidings:settings={}", json!(settings)));
+    }
+    let applied = tokio::task::spawn_blocking(move || {
+        command.arg("--archives").arg(archives()).stdin(Stdio::null()).output().unwrap()
+    });
+    let applied = applied.await.unwrap();
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    (stack, serde_json::from_slice(&applied.stdout).unwrap())
 }
 
 impl Deployment {
-    /// Deploys the functions.
-    pub async fn new() -> Self {
-        Self::with(&endpoint(), &[], &[]).await
+    /// Deploys the stack `dev` as it is configured: once, for all tests of a process. Whoever uses it has users
+    /// of their own.
+    pub async fn shared() -> Self {
+        static SHARED: OnceCell<(String, Value)> = OnceCell::const_new();
+        let (stack, outputs) = SHARED.get_or_init(|| async { apply(&endpoint(), &[], &[]).await }).await;
+        Self::of(&endpoint(), stack.clone(), outputs.clone()).await
     }
 
-    /// Deploys the functions to an endpoint, with more arguments and variables.
-    pub async fn with(endpoint: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let prefix = format!("e2e-{}", &uuid::Uuid::new_v4().simple().to_string()[..10]);
-        let deployed = Command::new(python())
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy.py"))
-            .args(["--prefix", &prefix, "--archives"])
-            .arg(archives())
-            .args(arguments)
-            .env("AWS_ENDPOINT_URL", endpoint)
-            .envs(environment.iter().copied())
-            .output()
-            .unwrap();
-        assert!(deployed.status.success(), "{}", String::from_utf8_lossy(&deployed.stderr));
-        let outputs = serde_json::from_slice(&deployed.stdout).unwrap();
+    /// Deploys to an endpoint, with more arguments and with variables of the functions, as `NAME=value`.
+    pub async fn with(endpoint: &str, arguments: &[&str], settings: &[&str]) -> Self {
+        let (stack, outputs) = apply(endpoint, arguments, settings).await;
+        Self::of(endpoint, stack, outputs).await
+    }
+
+    /// Clients are each test's own, for they don't outlive its runtime.
+    async fn of(endpoint: &str, stack: String, outputs: Value) -> Self {
         let sqs = aws_sdk_sqs::Client::new(&sdk_config_for(endpoint).await);
-        Self { prefix, outputs, sqs }
+        Self { endpoint: endpoint.to_owned(), stack, outputs, sqs }
     }
 
     /// One of the outputs.
@@ -88,9 +103,26 @@ impl Deployment {
         self.outputs[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.outputs))
     }
 
+    /// All outputs, as `pulumi stack output --json` prints them.
+    pub const fn outputs(&self) -> &Value {
+        &self.outputs
+    }
+
     /// The name of a table.
     pub fn table(&self, name: &str) -> &str {
         self.outputs["tables"][name].as_str().unwrap()
+    }
+
+    /// What a function is called on the endpoint.
+    fn function(&self, name: &str) -> String {
+        format!("tidings-{}-{name}", self.stack)
+    }
+
+    /// Shortens the time after which the batch of a function that died comes again.
+    pub async fn set_visibility(&self, seconds: u32) {
+        let request = self.sqs.set_queue_attributes().queue_url(self.output("queueUrl"));
+        let request = request.attributes(QueueAttributeName::VisibilityTimeout, seconds.to_string());
+        request.send().await.unwrap();
     }
 
     /// Sends notifications as a batching producer does, and gives the sequences they were accepted with.
@@ -121,7 +153,9 @@ impl Deployment {
 
     /// Posts a body to the producer API; gives the status.
     pub async fn post(&self, body: &str) -> u16 {
-        post(self.output("producerUrl"), body).await.0
+        let headers = [("content-type", "application/json")];
+        let answer = post(self.output("producerUrl"), "execute-api", &headers, body.to_owned()).await;
+        answer.status().as_u16()
     }
 
     /// A connect token, from the issuer.
@@ -137,32 +171,22 @@ impl Deployment {
         json!({ "requestContext": { "authorizer": { "claims": { "sub": user } } } })
     }
 
-    /// What a function answers to an event.
+    /// What a function answers to an event
+    /// (<https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>).
     ///
     /// # Errors
     /// What it says when it fails.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, String> {
-        let mut command = Command::new(python());
-        command
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("invoke.py"))
-            .arg(format!("{}-{function}", self.prefix))
-            .env("AWS_ENDPOINT_URL", self.output("endpoint"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let event = event.to_string();
-        let invoked = tokio::task::spawn_blocking(move || {
-            let mut process = command.spawn().unwrap();
-            process.stdin.take().unwrap().write_all(event.as_bytes()).unwrap();
-            process.wait_with_output().unwrap()
-        });
-        let invoked = invoked.await.unwrap();
-        let answer = String::from_utf8(invoked.stdout).unwrap();
-        if invoked.status.success() { Ok(serde_json::from_str(&answer).unwrap()) } else { Err(answer) }
+        let url = format!("{}/2015-03-31/functions/{}/invocations", self.endpoint, self.function(function));
+        let answer = post(&url, "lambda", &[], event.to_string()).await;
+        let failed = answer.headers().contains_key("x-amz-function-error") || !answer.status().is_success();
+        let text = answer.text().await.unwrap();
+        if failed { Err(text) } else { Ok(serde_json::from_str(&text).unwrap()) }
     }
 
     /// The processes of a function that run now.
     pub fn processes(&self, function: &str) -> Processes {
-        let name = format!("AWS_LAMBDA_FUNCTION_NAME={}-{function}", self.prefix);
+        let name = format!("AWS_LAMBDA_FUNCTION_NAME={}", self.function(function));
         let processes = std::fs::read_dir("/proc").unwrap().flatten().filter(|process| {
             let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
             environment.split(|byte| *byte == 0).any(|variable| variable == name.as_bytes())

@@ -1,13 +1,15 @@
-//! End to end on an AWS endpoint: the functions' real binaries, deployed by `deploy.py` and used as producers and
-//! clients use them. Only for tests.
+//! End to end on an AWS endpoint: the functions' real binaries, deployed by the Pulumi program and used as producers
+//! and clients use them. Only for tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 #![allow(clippy::missing_panics_doc, reason = "a test reports by panicking")]
 
 mod deployment;
 mod device;
+mod http;
 mod meter;
-mod post;
+mod users;
 
-pub use deployment::{Deployment, Processes};
+pub use deployment::{Deployment, Processes, binary};
 pub use device::Device;
 pub use meter::{Meter, Usage};
+pub use users::Login;

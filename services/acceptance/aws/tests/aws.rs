@@ -1,9 +1,10 @@
 //! The promises, end to end: the functions' real binaries on an AWS endpoint, with clients over WebSocket.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
-use acceptance_aws::{Deployment, Device};
+use acceptance_aws::{Deployment, Device, binary};
 use contract_deployment_v1::DEAD_LETTER_REASON;
 use contract_notifications_v1::{
     Notification, NotificationId, NotificationRequest, Sequence, Timestamp, UserId,
@@ -24,6 +25,11 @@ fn numbered(user: &UserId, numbers: std::ops::Range<u32>) -> Vec<Notification> {
     numbers.map(notification).collect()
 }
 
+/// A user whom no other test has, for tests share a deployment.
+fn somebody(name: &str) -> UserId {
+    user(&format!("{name}-{}", uuid::Uuid::new_v4().simple()))
+}
+
 /// Takes as many notifications as there are `sequences`, which must come in this order.
 async fn take(device: &mut Device, sequences: &[Sequence]) {
     for expected in sequences {
@@ -33,8 +39,8 @@ async fn take(device: &mut Device, sequences: &[Sequence]) {
 
 #[tokio::test]
 async fn notifications_arrive_online_and_what_was_held_comes_first() {
-    let deployment = Deployment::new().await;
-    let alice = user("alice");
+    let deployment = Deployment::shared().await;
+    let alice = somebody("alice");
     let held = deployment.send(&numbered(&alice, 0..40)).await;
     let mut first = deployment.open(&alice, "").await;
     take(&mut first, &held).await;
@@ -58,25 +64,52 @@ async fn notifications_arrive_online_and_what_was_held_comes_first() {
 
 #[tokio::test]
 async fn producers_are_told_what_is_wrong_and_a_retry_is_delivered_once() {
-    let deployment = Deployment::new().await;
-    let alice = user("alice");
+    let deployment = Deployment::shared().await;
+    let alice = somebody("alice");
     let mut device = deployment.open(&alice, "").await;
-    let once = r#"{"userId":"alice","id":"order-1042","payload":{"state":"shipped & \"packed\" é"}}"#;
-    assert_eq!(deployment.post(once).await, 202);
-    assert_eq!(deployment.post(once).await, 202);
+    let payload = r#"{"state":"shipped & \"packed\" é"}"#;
+    let once = format!(r#"{{"userId":"{alice}","id":"order-1042","payload":{payload}}}"#);
+    assert_eq!(deployment.post(&once).await, 202);
+    assert_eq!(deployment.post(&once).await, 202);
     assert_eq!(deployment.post(r#"{"payload":1}"#).await, 400);
     assert_eq!(deployment.post("nonsense").await, 400);
     let last = deployment.send(&numbered(&alice, 0..1)).await;
     let arrived = device.next().await;
     assert_eq!((arrived.id.as_str(), arrived.replayed), ("order-1042", false));
-    assert_eq!(arrived.payload.get(), r#"{"state":"shipped & \"packed\" é"}"#);
+    assert_eq!(arrived.payload.get(), payload);
     take(&mut device, &last).await;
+}
+
+/// As a person uses it who has a name and a password: by the user pool's token, and with the command line.
+#[tokio::test]
+async fn people_of_the_user_pool_get_tokens_and_nobody_else_does() {
+    let deployment = Deployment::shared().await;
+    let login = deployment.log_in(somebody("alice").as_str()).await;
+    let alice = user(&login.user);
+    assert_eq!(deployment.ask_token(None).await.0, 401);
+    let mut forged = login.jwt.clone();
+    forged.truncate(login.jwt.len() - 8);
+    assert_eq!(deployment.ask_token(Some(&forged)).await.0, 401);
+    let (status, answer) = deployment.ask_token(Some(&login.jwt)).await;
+    assert!(status == 200 && answer["token"].is_string(), "{answer}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let outputs = folder.path().join("outputs.json");
+    std::fs::write(&outputs, deployment.outputs().to_string()).unwrap();
+    let mut listen = tokio::process::Command::new(binary("tidings"));
+    listen.arg("--stack").arg(&outputs).args(["listen", "--count", "1"]).env("TIDINGS_JWT", &login.jwt);
+    let listen = listen.kill_on_drop(true).stdout(Stdio::piped()).spawn().unwrap();
+    let body = json!({ "userId": alice, "id": "by-the-door", "payload": { "hello": "alice" } });
+    assert_eq!(deployment.post(&body.to_string()).await, 202);
+    let listened = listen.wait_with_output().await.unwrap();
+    let printed = String::from_utf8(listened.stdout).unwrap();
+    assert!(listened.status.success() && printed.contains(r#"{"hello":"alice"}"#), "{printed}");
 }
 
 #[tokio::test]
 async fn a_connection_that_is_gone_is_forgotten_and_loses_nothing() {
-    let deployment = Deployment::new().await;
-    let alice = user("alice");
+    let deployment = Deployment::shared().await;
+    let alice = somebody("alice");
     let sdk = sdk_config().await;
     let connections = ConnectionsTable::existing(&sdk, deployment.table("connections"));
     let long_ago = Timestamp::from_millis(SystemClock.now().millis() - 60_000);
@@ -91,13 +124,13 @@ async fn a_connection_that_is_gone_is_forgotten_and_loses_nothing() {
 
 #[tokio::test]
 async fn what_can_never_succeed_is_set_apart_with_its_reason_and_delays_nobody() {
-    let deployment = Deployment::new().await;
-    let alice = user("alice");
+    let deployment = Deployment::shared().await;
+    let alice = somebody("alice");
     let sdk = sdk_config().await;
     let mut device = deployment.open(&alice, "").await;
     let sqs = aws_sdk_sqs::Client::new(&sdk);
     let poison = sqs.send_message().queue_url(deployment.output("queueUrl")).message_body("no notification");
-    poison.message_group_id("alice").message_deduplication_id("poison").send().await.unwrap();
+    poison.message_group_id(alice.as_str()).message_deduplication_id("poison").send().await.unwrap();
     let sequences = deployment.send(&numbered(&alice, 0..3)).await;
     take(&mut device, &sequences).await;
     let queue = TestQueue::existing(&sdk, deployment.output("queueUrl"), deployment.output("deadLetterUrl"));
@@ -112,8 +145,7 @@ async fn what_can_never_succeed_is_set_apart_with_its_reason_and_delays_nobody()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_users_come_and_go_and_get_everything_in_order() {
     const EACH: u32 = 20;
-    let open = ("TIDINGS_AUTH_METHODS", "open");
-    let deployment = Arc::new(Deployment::with(&endpoint(), &[], &[open]).await);
+    let deployment = Arc::new(Deployment::with(&endpoint(), &[], &["TIDINGS_AUTH_METHODS=open"]).await);
     let users: Vec<UserId> = (0..50).map(|n| user(&format!("user-{n:02}"))).collect();
     let story = Arc::new(Mutex::new(Story::default()));
     let cut_off = |index: usize| index.is_multiple_of(3).then_some(3 + index % 7);
@@ -168,7 +200,8 @@ async fn fifty_users_come_and_go_and_get_everything_in_order() {
 /// The dispatcher is killed twice, each time when the first notification of a batch has just been pushed.
 #[tokio::test]
 async fn a_dispatcher_killed_in_mid_batch_loses_nothing() {
-    let deployment = Deployment::with(&endpoint(), &["--visibility", "10"], &[]).await;
+    let deployment = Deployment::with(&endpoint(), &[], &[]).await;
+    deployment.set_visibility(10).await;
     let alice = user("alice");
     let mut device = deployment.open(&alice, "").await;
     for at in 0..2 {

@@ -94,8 +94,7 @@ impl Bench {
     async fn new() -> Self {
         let meter = Meter::before(&endpoint()).await;
         let arguments = ["--without-sources", "--through", &meter.url];
-        let open = ("TIDINGS_AUTH_METHODS", "open");
-        let deployment = Deployment::with(&endpoint(), &arguments, &[open]).await;
+        let deployment = Deployment::with(&endpoint(), &arguments, &["TIDINGS_AUTH_METHODS=open"]).await;
         let urls = [deployment.output("queueUrl"), deployment.output("deadLetterUrl")];
         let queue = TestQueue::existing(&sdk_config().await, urls[0], urls[1]);
         Self { deployment, meter, queue, sequence: 1 << 40 }

@@ -10,8 +10,7 @@ use shared_test_kit::endpoint;
 #[tokio::test]
 async fn of_a_hundred_uses_of_a_token_one_is_let_in() {
     // The emulator takes its time for handshakes.
-    let lifetime = ("TIDINGS_TOKEN_LIFETIME_MS", "600000");
-    let deployment = Deployment::with(&endpoint(), &[], &[lifetime]).await;
+    let deployment = Deployment::with(&endpoint(), &[], &["TIDINGS_TOKEN_LIFETIME_MS=600000"]).await;
     let token = deployment.token(&user("alice")).await;
     let query = format!("token={token}");
     let uses = join_all((0..100).map(|_| deployment.try_open(&query))).await;

@@ -1,0 +1,80 @@
+import * as sdk from "@aws-sdk/client-cognito-identity-provider";
+
+import { given, type Endpoint } from "../endpoint.js";
+import { handler, tags, type Handlers } from "../handler.js";
+import { exactly, flag, list, number, oneOf, text } from "../read.js";
+
+const userPool = exactly({
+    name: text,
+    adminCreateUserConfig: exactly({ allowAdminCreateUserOnly: flag }),
+    passwordPolicy: exactly({
+        minimumLength: number,
+        requireLowercase: flag,
+        requireUppercase: flag,
+        requireNumbers: flag,
+        requireSymbols: flag,
+        temporaryPasswordValidityDays: number,
+    }),
+    accountRecoverySetting: exactly({
+        recoveryMechanisms: list(exactly({ name: oneOf("admin_only"), priority: number })),
+    }),
+    deletionProtection: oneOf("ACTIVE", "INACTIVE"),
+    tags,
+});
+const userPoolClient = exactly({
+    name: text,
+    userPoolId: text,
+    generateSecret: flag,
+    explicitAuthFlows: list(oneOf("ALLOW_USER_SRP_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH")),
+    preventUserExistenceErrors: oneOf("ENABLED"),
+    enableTokenRevocation: flag,
+});
+
+export function cognito({ client }: Endpoint): Handlers {
+    const pools = new sdk.CognitoIdentityProviderClient(client);
+    return {
+        "aws:cognito/userPool:UserPool": handler(userPool, async (inputs) => {
+            const policy = inputs.passwordPolicy;
+            const { UserPool: made } = await pools.send(
+                new sdk.CreateUserPoolCommand({
+                    PoolName: inputs.name,
+                    AdminCreateUserConfig: { AllowAdminCreateUserOnly: inputs.adminCreateUserConfig.allowAdminCreateUserOnly },
+                    Policies: {
+                        PasswordPolicy: {
+                            MinimumLength: policy.minimumLength,
+                            RequireLowercase: policy.requireLowercase,
+                            RequireUppercase: policy.requireUppercase,
+                            RequireNumbers: policy.requireNumbers,
+                            RequireSymbols: policy.requireSymbols,
+                            TemporaryPasswordValidityDays: policy.temporaryPasswordValidityDays,
+                        },
+                    },
+                    AccountRecoverySetting: {
+                        RecoveryMechanisms: inputs.accountRecoverySetting.recoveryMechanisms.map(({ name, priority }) => ({
+                            Name: name,
+                            Priority: priority,
+                        })),
+                    },
+                    DeletionProtection: inputs.deletionProtection,
+                    UserPoolTags: inputs.tags,
+                }),
+            );
+            const id = given(made?.Id, "user pool");
+            // The pool's tokens name it as AWS does, and not by the endpoint.
+            return { id, outputs: { endpoint: `cognito-idp.${client.region}.amazonaws.com/${id}` } };
+        }),
+        "aws:cognito/userPoolClient:UserPoolClient": handler(userPoolClient, async (inputs) => {
+            const { UserPoolClient: made } = await pools.send(
+                new sdk.CreateUserPoolClientCommand({
+                    ClientName: inputs.name,
+                    UserPoolId: inputs.userPoolId,
+                    GenerateSecret: inputs.generateSecret,
+                    ExplicitAuthFlows: inputs.explicitAuthFlows,
+                    PreventUserExistenceErrors: inputs.preventUserExistenceErrors,
+                    EnableTokenRevocation: inputs.enableTokenRevocation,
+                }),
+            );
+            return { id: given(made?.ClientId, "client of the user pool") };
+        }),
+    };
+}

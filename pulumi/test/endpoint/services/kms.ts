@@ -1,0 +1,33 @@
+import * as sdk from "@aws-sdk/client-kms";
+
+import { given, type Endpoint } from "../endpoint.js";
+import { handler, tags, type Handlers } from "../handler.js";
+import { exactly, flag, number, text } from "../read.js";
+
+const key = exactly({
+    description: text,
+    enableKeyRotation: flag,
+    /** Of use when the key is deleted. */
+    deletionWindowInDays: number,
+    tags,
+});
+const alias = exactly({ name: text, targetKeyId: text });
+
+export function kms({ client }: Endpoint): Handlers {
+    const keys = new sdk.KMSClient(client);
+    return {
+        "aws:kms/key:Key": handler(key, async ({ description, enableKeyRotation, tags = {} }) => {
+            const Tags = Object.entries(tags).map(([TagKey, TagValue]) => ({ TagKey, TagValue }));
+            const { KeyMetadata: made } = await keys.send(new sdk.CreateKeyCommand({ Description: description, Tags }));
+            const id = given(made?.KeyId, "key");
+            if (enableKeyRotation) {
+                await keys.send(new sdk.EnableKeyRotationCommand({ KeyId: id }));
+            }
+            return { id, outputs: { keyId: id, arn: given(made?.Arn, "ARN of the key") } };
+        }),
+        "aws:kms/alias:Alias": handler(alias, async ({ name, targetKeyId }) => {
+            await keys.send(new sdk.CreateAliasCommand({ AliasName: name, TargetKeyId: targetKeyId }));
+            return { id: name };
+        }),
+    };
+}
