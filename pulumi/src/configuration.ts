@@ -93,8 +93,14 @@ class Reader {
     }
 }
 
-/** A variable that some function reads and that does not name a resource. */
+/** Variables that keys of their own set. */
+const WITH_KEYS = ["TIDINGS_AUTH_METHODS", "TIDINGS_ALLOWED_ORIGINS", "TIDINGS_JWT_ISSUERS"];
+
+/** A variable that some function reads, that does not name a resource, and that no key of its own sets. */
 function isSetting(name: string): boolean {
+    if (WITH_KEYS.includes(name)) {
+        return false;
+    }
     const variables = contract.functions.flatMap((one) => one.variables);
     return variables.some((one) => one.name === name && one.resource === undefined);
 }
@@ -164,7 +170,7 @@ export function readSettings(): Settings {
         archives: resolve(__dirname, "..", read.text("archives") ?? "."),
         // https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
         memoryMib: read.number("memoryMib", "128 to 10240", (number) => number >= 128 && number <= 10240),
-        variables: read.pairs("settings", "NAME=value with a variable of deployment.json that has a default", (name, value) =>
+        variables: read.pairs("settings", "NAME=value with a variable of deployment.json that has a default, and no key of its own", (name, value) =>
             isSetting(name) ? value : undefined,
         ),
         reservedConcurrency: read.pairs("reservedConcurrency", `function=number with one of ${functions.join(", ")}`, (name, value) =>

@@ -12,6 +12,8 @@ export const RESOURCES = [
     "connectionsTable",
     "connectionsStream",
     "mailboxTable",
+    "hubsTable",
+    "ratesTable",
     "tokensTable",
     "historyTable",
     "notificationsQueue",

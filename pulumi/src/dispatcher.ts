@@ -29,6 +29,7 @@ export class Dispatcher extends pulumi.ComponentResource {
             {
                 connectionsTable: storage.target("connections"),
                 mailboxTable: storage.target("mailbox"),
+                hubsTable: storage.target("hubs"),
                 notificationsQueue: queueTarget(queue.notifications),
                 deadLetterQueue: queueTarget(queue.deadLetters),
                 connections: args.connections,

@@ -41,13 +41,14 @@ export class Gateway extends pulumi.ComponentResource {
         const users = settings.outsideIssuer === undefined ? new Identity("users", deployment, parent) : undefined;
         const issuer = users?.issuer ?? outside(settings.outsideIssuer);
         const authToken = new AuthToken("auth-token", deployment, { storage, users: issuer }, parent);
-        const edge = new WsEdge("ws-edge", deployment, storage, parent);
+        const clients = new WebSocketApi("clients", deployment, parent);
+        const { connections } = clients;
+        const edge = new WsEdge("ws-edge", deployment, { storage, queue, connections }, parent);
         const arn = queue.notifications.arn.apply((text) => text.split(":"));
         const partition = arn.apply((parts) => parts[1] ?? "");
         const region = arn.apply((parts) => parts[3] ?? "");
         const logs = settings.apiGatewayLogsRole ? [new ApiGatewayLogs("api-gateway-logs", deployment, partition, parent).account] : [];
-        const clients = new WebSocketApi("clients", deployment, { authorizer: authToken.authorizer, edge: edge.service, logs }, parent);
-        const { connections } = clients;
+        const webSocketUrl = clients.serve({ authorizer: authToken.authorizer, edge: edge.service, logs });
         const dispatcher = new Dispatcher("dispatcher", deployment, { storage, queue, connections }, parent);
         const replayer = new Replayer("replayer", deployment, storage, queue, parent);
         const tokens = new TokenApi("tokens", deployment, { service: authToken.issuer, issuer }, parent);
@@ -67,7 +68,7 @@ export class Gateway extends pulumi.ComponentResource {
         const observability = new Observability("observability", deployment, { region, queues: queue, functions, apiId: clients.api.id }, parent);
         this.outputs = {
             region,
-            webSocketUrl: clients.url,
+            webSocketUrl,
             tokenUrl: tokens.url,
             producerUrl: producers.url,
             producerInvokeArn: producers.invokeArn,

@@ -14,7 +14,7 @@ const CONNECT = "$connect";
 const DEFAULT = "$default";
 const SERVICE = "apigateway.amazonaws.com";
 
-/** What the WebSocket API asks. */
+/** What answers the WebSocket API. */
 export interface WebSocketApiArgs {
     readonly authorizer: ServiceFunction;
     readonly edge: ServiceFunction;
@@ -22,39 +22,44 @@ export interface WebSocketApiArgs {
     readonly logs: readonly pulumi.Resource[];
 }
 
-/** Where clients connect. */
+/** Where clients connect. It is there before what answers it: the edge has to know the API whose connections it closes. */
 export class WebSocketApi extends pulumi.ComponentResource {
     readonly api: aws.apigatewayv2.Api;
     /** The connections of the stage, for who pushes to them. */
     readonly connections: Target;
-    readonly url: pulumi.Output<string>;
 
-    constructor(name: string, deployment: Deployment, args: WebSocketApiArgs, opts: pulumi.ComponentResourceOptions) {
+    constructor(
+        name: string,
+        private readonly deployment: Deployment,
+        opts: pulumi.ComponentResourceOptions,
+    ) {
         super("tidings:index:WebSocketApi", name, {}, opts);
-        const { prefix } = deployment;
-        const parent = { parent: this };
         this.api = new aws.apigatewayv2.Api(
             name,
-            { name: `${prefix}-clients`, protocolType: "WEBSOCKET", routeSelectionExpression: "$request.body.action" },
-            parent,
+            { name: `${deployment.prefix}-clients`, protocolType: "WEBSOCKET", routeSelectionExpression: "$request.body.action" },
+            { parent: this },
         );
-        const routes = this.routes(prefix, args);
-        this.url = this.stage(deployment, [...routes, ...args.logs]);
         // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
         this.connections = {
             value: pulumi.interpolate`${this.api.apiEndpoint.apply(httpUrl)}/${STAGE}`,
             arn: pulumi.interpolate`${this.api.executionArn}/${STAGE}/POST/@connections/*`,
         };
-        this.registerOutputs({ url: this.url });
+    }
+
+    /** Has the API answered, and gives its URL. */
+    serve(args: WebSocketApiArgs): pulumi.Output<string> {
+        const url = this.stage([...this.routes(args), ...args.logs]);
+        this.registerOutputs({ url });
+        return url;
     }
 
     /** The authorizer, whose answer a handshake gets. */
-    private authorizer(prefix: string, service: ServiceFunction): aws.apigatewayv2.Authorizer {
+    private authorizer(service: ServiceFunction): aws.apigatewayv2.Authorizer {
         const authorizer = new aws.apigatewayv2.Authorizer(
             "handshake",
             {
                 apiId: this.api.id,
-                name: `${prefix}-handshake`,
+                name: `${this.deployment.prefix}-handshake`,
                 authorizerType: "REQUEST",
                 authorizerUri: service.function.invokeArn,
                 // No identity sources: with one, API Gateway itself answers 401 to what lacks it
@@ -66,9 +71,9 @@ export class WebSocketApi extends pulumi.ComponentResource {
         return authorizer;
     }
 
-    private routes(prefix: string, { authorizer, edge }: WebSocketApiArgs): readonly pulumi.Resource[] {
+    private routes({ authorizer, edge }: WebSocketApiArgs): readonly pulumi.Resource[] {
         const parent = { parent: this };
-        const handshake = this.authorizer(prefix, authorizer);
+        const handshake = this.authorizer(authorizer);
         const integration = new aws.apigatewayv2.Integration(
             "edge",
             {
@@ -103,15 +108,15 @@ export class WebSocketApi extends pulumi.ComponentResource {
         });
     }
 
-    private stage(deployment: Deployment, dependsOn: readonly pulumi.Resource[]): pulumi.Output<string> {
-        const { rate, burst } = deployment.settings.webSocket;
+    private stage(dependsOn: readonly pulumi.Resource[]): pulumi.Output<string> {
+        const { rate, burst } = this.deployment.settings.webSocket;
         const stage = new aws.apigatewayv2.Stage(
             "clients",
             {
                 apiId: this.api.id,
                 name: STAGE,
                 autoDeploy: true,
-                accessLogSettings: accessLog("clients", "webSocket", deployment, { parent: this }),
+                accessLogSettings: accessLog("clients", "webSocket", this.deployment, { parent: this }),
                 defaultRouteSettings: {
                     throttlingRateLimit: rate,
                     throttlingBurstLimit: burst,

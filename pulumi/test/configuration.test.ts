@@ -16,6 +16,7 @@ test("every key is typed, described and has a default", () => {
 test.each([
     ["settings", ["TIDINGS_LGO=debug"], 'tidings:settings has "TIDINGS_LGO=debug"; allowed is NAME=value'],
     ["settings", ["TIDINGS_MAILBOX_TABLE=mine"], "allowed is NAME=value with a variable of deployment.json that has a default"],
+    ["settings", ["TIDINGS_AUTH_METHODS=open"], "with a variable of deployment.json that has a default, and no key of its own"],
     ["settings", ["TIDINGS_LOG"], "allowed is NAME=value"],
     ["reservedConcurrency", ["dispatch=3"], "allowed is function=number with one of auth-token-issuer"],
     ["reservedConcurrency", ["dispatcher=0"], "allowed is function=number"],

@@ -29,8 +29,10 @@ function targets(made: Graph): Readonly<Record<ResourceName, { readonly value: u
         connectionsTable: table("connections"),
         connectionsStream: { value: stream, arn: stream },
         mailboxTable: table("mailbox"),
+        hubsTable: table("hubs"),
+        ratesTable: table("rates"),
         tokensTable: table("tokens"),
-        ...(made.of("dynamodb/table").some((one) => one.name === "history") ? { historyTable: table("history") } : {}),
+        historyTable: made.of("dynamodb/table").some((one) => one.name === "history") ? table("history") : undefined,
         notificationsQueue: queue("notifications"),
         deadLetterQueue: queue("dead-letters"),
         replayFailureQueue: queue("replay-failures"),
@@ -152,7 +154,14 @@ describe("a function's resources", () => {
 
     test("may lack what a deployment may do without, and nothing else", () => {
         const edge = named(contract.functions, "ws-edge");
-        const needed = { connectionsTable: target, mailboxTable: target };
+        const needed = {
+            connectionsTable: target,
+            mailboxTable: target,
+            hubsTable: target,
+            ratesTable: target,
+            notificationsQueue: target,
+            connections: target,
+        };
         expect(() => {
             checkTargets(edge, needed);
             checkTargets(edge, { ...needed, historyTable: target });

@@ -11,10 +11,11 @@ import { dynamodb } from "./services/dynamodb.js";
 import { iam } from "./services/iam.js";
 import { kms } from "./services/kms.js";
 import { lambda } from "./services/lambda.js";
+import { secretsManager } from "./services/secrets-manager.js";
 import { sns } from "./services/sns.js";
 import { sqs } from "./services/sqs.js";
 
-const SERVICES = [apiGateway, apiGatewayV2, cloudwatch, cognito, dynamodb, iam, kms, lambda, sns, sqs];
+const SERVICES = [apiGateway, apiGatewayV2, cloudwatch, cognito, dynamodb, iam, kms, lambda, secretsManager, sns, sqs];
 
 /** What makes a resource of each type. */
 export function handlers(endpoint: Endpoint): Handlers {

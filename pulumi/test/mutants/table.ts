@@ -84,8 +84,8 @@ export const MUTANTS: readonly Mutant[] = [
     {
         mistake: "a role lacks a permission",
         file: "src/policies.ts",
-        from: "there.map(",
-        to: "there.slice(1).map(",
+        from: "needed.map(",
+        to: "needed.slice(1).map(",
         check: ["functions", "functions of dev may do what the contract says, on the resources it names, and write logs and traces"],
     },
     {
