@@ -55,19 +55,15 @@ pub enum RuntimeError {
     UsedSignatures(#[from] StoreError),
 }
 
+/// The edge over this process's ports.
+type LocalEdge<History> =
+    Edge<Registry, Store<SystemClock>, SystemClock, MemoryHubs, Outbox<SystemClock>, MemoryRates, History>;
+
 /// The services of this process.
 pub struct Runtime {
     clock: SystemClock,
     store: Store<SystemClock>,
-    edge: Edge<
-        Registry,
-        Store<SystemClock>,
-        SystemClock,
-        MemoryHubs,
-        Outbox<SystemClock>,
-        MemoryRates,
-        Option<StoredHistory<SystemClock>>,
-    >,
+    edge: LocalEdge<Option<StoredHistory<SystemClock>>>,
     issuer: Issuer<LocalCipher, MemoryTokens<SystemClock>, SystemClock>,
     authorizer: Authorizer<LocalCipher, LocalTokens<SystemClock>, HttpKeySets, LocalSecrets, SystemClock>,
     accounts: Accounts<Table<SystemClock>>,

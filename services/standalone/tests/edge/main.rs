@@ -2,8 +2,8 @@
 //! nothing faked.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
-mod history;
 mod handshakes;
+mod history;
 mod lifecycle;
 mod management;
 mod producer;
