@@ -9,7 +9,7 @@ mod http;
 mod meter;
 mod users;
 
-pub use deployment::{Deployment, Processes, binary};
+pub use deployment::{Deployment, OPEN, Processes, binary};
 pub use device::Device;
 pub use meter::{Meter, Usage};
 pub use users::Login;
