@@ -33,7 +33,7 @@ pub use core::claims::InvalidClaims;
 pub use core::handshake::Handshake;
 pub use core::jwt::{
     InvalidJwt, InvalidKeySet, JWT_LEEWAY, JwtAlgorithm, JwtRules, KeySet, MAX_JWT_BYTES, PresentedJwt,
-    VerifiedJwt, install_provider,
+    VerifiedJwt, hubs, install_provider,
 };
 pub use core::refusal::{Reason, Refusal, Status};
 pub use core::signature::{InvalidSignature, SIGNATURE_WINDOW};

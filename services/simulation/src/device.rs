@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionKey, FrameFormat};
 use contract_frames_v1::ClientFrame;
-use contract_notifications_v1::Sequence;
+use contract_notifications_v1::{Sequence, Timestamp};
 use futures_util::future::select;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tidings::connections::{Attachment, Peer};
@@ -87,7 +87,7 @@ async fn connect(world: &Arc<World>, process: &Process, user: usize, plan: Devic
         connection_id: connection_id(connection),
         query,
         subprotocols: Vec::new(),
-        opened_at: world.now(),
+        opened_at: Timestamp::from_millis(world.now()),
         client: ClientInfo::default(),
     };
     let Ok(Admission { row, .. }) = process.edge.connect(&principal, request).await else {

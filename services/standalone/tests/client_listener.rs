@@ -78,6 +78,7 @@ async fn acknowledged(peer: &mut Peer) -> Vec<u128> {
             match ClientFrame::from_json(&text).unwrap() {
                 ClientFrame::Ack { sequences } => return sequences.iter().map(|s| s.number()).collect(),
                 ClientFrame::Ping => {}
+                other => panic!("{other:?}"),
             }
         }
     }

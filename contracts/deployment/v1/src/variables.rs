@@ -99,6 +99,12 @@ pub const TOKEN_AUDIENCE: Variable =
 /// How long a connect token is good for.
 pub const TOKEN_LIFETIME: Variable =
     optional("TIDINGS_TOKEN_LIFETIME_MS", "30000", "how long a connect token is good for, in milliseconds");
+/// Which claims list hubs.
+pub const HUBS_CLAIMS: Variable = optional(
+    "TIDINGS_HUBS_CLAIMS",
+    "hubs",
+    "claims of the caller's ID token that list the hubs the connection joins, separated by commas",
+);
 /// How a handshake may prove who it is.
 pub const AUTH_METHODS: Variable = optional(
     "TIDINGS_AUTH_METHODS",
@@ -228,7 +234,7 @@ pub const RATE_PER_USER: Variable = optional(
 );
 /// How many connections a user may have.
 pub const MAX_CONNECTIONS: Variable =
-    optional("TIDINGS_MAX_CONNECTIONS", "0", "most connections of one user; 0 for no limit");
+    optional("TIDINGS_MAX_CONNECTIONS", "off", "most connections of one user, or off");
 /// What becomes of a connection too many.
 pub const TOO_MANY_CONNECTIONS: Variable = optional(
     "TIDINGS_TOO_MANY_CONNECTIONS",

@@ -1,5 +1,6 @@
 //! The published form of version 1: fixtures are read and written back byte for byte, and the JSON
 //! Schema in `schema/` is the one the types generate.
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use std::fmt::Debug;
 use std::time::Duration;

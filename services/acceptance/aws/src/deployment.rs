@@ -15,6 +15,9 @@ use tokio_tungstenite::tungstenite::Error;
 use crate::device::Device;
 use crate::http::post;
 
+/// Arguments by which a deployment takes clients at their word.
+pub const OPEN: [&str; 2] = ["--config", r#"tidings:handshakeMethods=["open"]"#];
+
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../..");
 const BUILD: &str = "cargo build -p auth-token-lambda -p ws-edge-lambda -p dispatcher-lambda \
                      -p replayer-lambda -p tidings";

@@ -10,7 +10,7 @@ mod meter;
 mod operator;
 mod users;
 
-pub use deployment::{Deployment, Processes, binary};
+pub use deployment::{Deployment, OPEN, Processes, binary};
 pub use device::Device;
 pub use meter::{Meter, Usage};
 pub use users::Login;

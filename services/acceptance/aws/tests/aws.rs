@@ -4,7 +4,7 @@
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
-use acceptance_aws::{Deployment, Device, binary};
+use acceptance_aws::{Deployment, Device, OPEN, binary};
 use contract_deployment_v1::DEAD_LETTER_REASON;
 use contract_notifications_v1::{
     Notification, NotificationId, NotificationRequest, Sequence, Timestamp, UserId,
@@ -145,7 +145,7 @@ async fn what_can_never_succeed_is_set_apart_with_its_reason_and_delays_nobody()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_users_come_and_go_and_get_everything_in_order() {
     const EACH: u32 = 20;
-    let deployment = Arc::new(Deployment::with(&endpoint(), &[], &["TIDINGS_AUTH_METHODS=open"]).await);
+    let deployment = Arc::new(Deployment::with(&endpoint(), &OPEN, &[]).await);
     let users: Vec<UserId> = (0..50).map(|n| user(&format!("user-{n:02}"))).collect();
     let story = Arc::new(Mutex::new(Story::default()));
     let cut_off = |index: usize| index.is_multiple_of(3).then_some(3 + index % 7);

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use acceptance_aws::{Deployment, Device, Meter, Usage};
+use acceptance_aws::{Deployment, Device, Meter, OPEN, Usage};
 use contract_notifications_v1::UserId;
 use serde_json::{Value, json};
 use shared_conformance::user;
@@ -93,8 +93,9 @@ struct Bench {
 impl Bench {
     async fn new() -> Self {
         let meter = Meter::before(&endpoint()).await;
-        let arguments = ["--without-sources", "--through", &meter.url];
-        let deployment = Deployment::with(&endpoint(), &arguments, &["TIDINGS_AUTH_METHODS=open"]).await;
+        let [config, open] = OPEN;
+        let arguments = ["--without-sources", "--through", &meter.url, config, open];
+        let deployment = Deployment::with(&endpoint(), &arguments, &[]).await;
         let urls = [deployment.output("queueUrl"), deployment.output("deadLetterUrl")];
         let queue = TestQueue::existing(&sdk_config().await, urls[0], urls[1]);
         Self { deployment, meter, queue, sequence: 1 << 40 }

@@ -13,6 +13,8 @@ pub struct IssuerConfig {
     pub tokens_table: String,
     /// The KMS key.
     pub key: String,
+    /// Claims of the caller's ID token that list hubs.
+    pub hubs_claims: Vec<String>,
     /// How tokens are issued.
     pub issuer: auth_token::IssuerConfig,
 }
@@ -28,6 +30,9 @@ impl IssuerConfig {
             run: RunConfig::read(&AUTH_TOKEN_ISSUER, &mut env),
             tokens_table: env.get(&variables::TOKENS_TABLE),
             key: env.get(&variables::TOKEN_KEY),
+            hubs_claims: env.get_with(&variables::HUBS_CLAIMS, "names with commas between", |text| {
+                Some(text.split(',').map(|name| name.trim().to_owned()).collect())
+            }),
             issuer: auth_token::IssuerConfig {
                 issuer: env.get(&variables::TOKEN_ISSUER),
                 audience: env.get(&variables::TOKEN_AUDIENCE),

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use auth_token::{IssueError, Issuer, Subject};
+use auth_token::{IssueError, Issuer, Subject, hubs};
 use aws_config::SdkConfig;
 use contract_notifications_v1::{InvalidIdentifier, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -96,6 +96,7 @@ struct Problem<'a> {
 /// The issuer over AWS.
 pub struct Function {
     service: Issuer<KmsCipher, DynamoTokens, SystemClock>,
+    hubs_claims: Vec<String>,
 }
 
 impl Function {
@@ -103,7 +104,8 @@ impl Function {
     pub fn new(config: &IssuerConfig, sdk: &SdkConfig) -> Self {
         let cipher = KmsCipher::new(sdk, &config.key);
         let tokens = DynamoTokens::new(sdk, &config.tokens_table);
-        Self { service: Issuer::new(cipher, tokens, SystemClock, config.issuer.clone()) }
+        let service = Issuer::new(cipher, tokens, SystemClock, config.issuer.clone());
+        Self { service, hubs_claims: config.hubs_claims.clone() }
     }
 
     /// Answers one request.
@@ -127,7 +129,7 @@ impl Function {
     }
 
     async fn issue(&self, request: Request) -> Result<Token, RequestError> {
-        let issued = self.service.issue(subject(request)?).await?;
+        let issued = self.service.issue(subject(request, &self.hubs_claims)?).await?;
         Ok(Token { token: issued.token, expires_at: issued.expires_at })
     }
 }
@@ -139,14 +141,18 @@ fn response(status_code: u16, content_type: &'static str, body: &impl Serialize)
 }
 
 /// Whom the API's authorizer found.
-fn subject(request: Request) -> Result<Subject, RequestError> {
+fn subject(request: Request, hubs_claims: &[String]) -> Result<Subject, RequestError> {
     let authorizer = request.request_context.authorizer.ok_or(RequestError::Unauthenticated)?;
     let claims =
         authorizer.jwt.map(|jwt| jwt.claims).or(authorizer.claims).ok_or(RequestError::Unauthenticated)?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let user_id = UserId::new(text("sub").ok_or(RequestError::Unauthenticated)?)?;
     let username = ["preferred_username", "cognito:username", "username"].into_iter().find_map(text);
-    Ok(Subject { user_id, username: username.unwrap_or_default().to_owned(), hubs: Vec::new() })
+    Ok(Subject {
+        user_id,
+        username: username.unwrap_or_default().to_owned(),
+        hubs: hubs(hubs_claims, |name| claims.get(name)),
+    })
 }
 
 #[cfg(test)]
@@ -158,8 +164,9 @@ mod tests {
 
     #[test]
     fn the_caller_is_who_the_authorizer_found() {
+        let names = ["hubs".to_owned()];
         for event in [HTTP_API, REST_API] {
-            let subject = subject(serde_json::from_str(event).unwrap()).unwrap();
+            let subject = subject(serde_json::from_str(event).unwrap(), &names).unwrap();
             assert_eq!(subject.user_id.as_str(), "f4b8c4d8-9041-70c7-0a1b-2c3d4e5f6071");
             assert_eq!(subject.username, "alice");
         }
@@ -167,15 +174,23 @@ mod tests {
 
     #[test]
     fn nobody_gets_no_token() {
+        let names = [];
         for event in [
             r#"{"requestContext":{}}"#,
             r#"{"requestContext":{"authorizer":{}}}"#,
             r#"{"requestContext":{"authorizer":{"claims":{"aud":"x"}}}}"#,
         ] {
-            let error = subject(serde_json::from_str(event).unwrap()).unwrap_err();
+            let error = subject(serde_json::from_str(event).unwrap(), &names).unwrap_err();
             assert_eq!(error.status(), 401, "{event}");
         }
         let spaced = r#"{"requestContext":{"authorizer":{"claims":{"sub":"two words"}}}}"#;
-        assert_eq!(subject(serde_json::from_str(spaced).unwrap()).unwrap_err().status(), 403);
+        assert_eq!(subject(serde_json::from_str(spaced).unwrap(), &names).unwrap_err().status(), 403);
+    }
+
+    #[test]
+    fn hubs_are_what_the_claims_list() {
+        let event = r#"{"requestContext":{"authorizer":{"jwt":{"claims":{"sub":"u","cognito:groups":"[ops team]"}}}}}"#;
+        let names = ["hubs".to_owned(), "cognito:groups".to_owned()];
+        assert_eq!(subject(serde_json::from_str(event).unwrap(), &names).unwrap().hubs, ["ops", "team"]);
     }
 }

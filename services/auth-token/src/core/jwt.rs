@@ -7,6 +7,7 @@ pub(crate) mod key_set;
 pub(crate) mod provider;
 mod verify;
 
+pub use claims::hubs;
 pub use key_set::{InvalidKeySet, KeySet};
 pub use provider::install as install_provider;
 pub use verify::{InvalidJwt, JWT_LEEWAY, JwtAlgorithm, JwtRules, PresentedJwt, VerifiedJwt};

@@ -46,7 +46,7 @@ enum Answers {
 
 impl History for &Ports {
     fn policy(&self) -> Option<HistoryPolicy> {
-        self.history.map(|_| HistoryPolicy { lifetime: Duration::from_secs(60), payloads: true })
+        self.history.map(|_| HistoryPolicy { lifetime: Duration::from_mins(1), payloads: true })
     }
 
     async fn record(&self, user: &UserId, rows: Vec<MessageRow>) {

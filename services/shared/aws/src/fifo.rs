@@ -129,7 +129,7 @@ mod tests {
             let messages = bytes.iter().map(|bytes| message(*bytes)).collect();
             batches(messages).iter().map(Vec::len).collect::<Vec<_>>()
         };
-        assert_eq!(sizes(&[]), []);
+        assert!(sizes(&[]).is_empty());
         assert_eq!(sizes(&[1; 25]), [10, 10, 5]);
         assert_eq!(sizes(&[BATCH_BYTES, 1]), [1, 1]);
         assert_eq!(sizes(&[BATCH_BYTES / 2; 5]), [2, 2, 1]);

@@ -60,7 +60,7 @@ impl Config {
 }
 
 fn edge(env: &mut Environment<'_>) -> EdgeConfig {
-    let most: usize = env.get(&variables::MAX_CONNECTIONS);
+    let Most(most) = env.get_with(&variables::MAX_CONNECTIONS, "a whole number from 1 on, or off", most);
     let excess = env.get_with(&variables::TOO_MANY_CONNECTIONS, "refuse-newest or close-oldest", excess);
     EdgeConfig {
         row_lifetime: env.get(&variables::ROW_LIFETIME),
@@ -72,7 +72,7 @@ fn edge(env: &mut Environment<'_>) -> EdgeConfig {
         presence: env.get(&variables::PRESENCE),
         connection_rate: env.get_with(&variables::RATE_PER_CONNECTION, RATE, rate).0,
         user_rate: env.get_with(&variables::RATE_PER_USER, RATE, rate).0,
-        max_connections: (most > 0).then_some(ConnectionLimit { most, excess }),
+        max_connections: most.map(|most| ConnectionLimit { most, excess }),
         close_when_expired: env.get(&variables::CLOSE_WHEN_EXPIRED),
         ..EdgeConfig::default()
     }
@@ -104,6 +104,17 @@ fn everyone(text: &str) -> Option<Everyone> {
         return Some(Everyone(None));
     }
     HubName::new(text).ok().map(|hub| Everyone(Some(hub)))
+}
+
+/// How many connections, or no limit.
+#[derive(Default)]
+struct Most(Option<usize>);
+
+fn most(text: &str) -> Option<Most> {
+    if text == "off" {
+        return Some(Most(None));
+    }
+    text.parse().ok().filter(|most| *most > 0).map(|most| Most(Some(most)))
 }
 
 /// What a rate is to look like.
@@ -166,6 +177,7 @@ mod tests {
             ("TIDINGS_EVERYONE_HUB", "two words"),
             ("TIDINGS_RATE_PER_CONNECTION", "20/1s"),
             ("TIDINGS_RATE_PER_CONNECTION", "0/1000"),
+            ("TIDINGS_MAX_CONNECTIONS", "0"),
             ("TIDINGS_TOO_MANY_CONNECTIONS", "none"),
         ] {
             let error = read(name, value).unwrap_err().to_string();

@@ -91,24 +91,31 @@ impl Claims {
     /// What the claims of these names list, each once: a list of texts, or a text with white space or commas
     /// between.
     pub(crate) fn hubs(&self, names: &[String]) -> Vec<String> {
-        let mut hubs: Vec<String> = Vec::new();
-        let mut add = |hub: &str| {
-            if !hub.is_empty() && !hubs.iter().any(|known| known == hub) {
-                hubs.push(hub.to_owned());
-            }
-        };
-        for value in names.iter().filter_map(|name| self.others.get(name)) {
-            match value {
-                Value::Array(list) => list.iter().filter_map(Value::as_str).for_each(&mut add),
-                Value::String(text) => {
-                    text.split(|character: char| character == ',' || character.is_whitespace())
-                        .for_each(&mut add);
-                }
-                _ => {}
-            }
-        }
-        hubs
+        hubs(names, |name| self.others.get(name))
     }
+}
+
+/// The hubs that the claims of these names list, each once: as a list, or as a text with commas or blanks
+/// between. API Gateway hands lists on as such a text, in brackets.
+pub fn hubs<'a>(names: &[String], claim: impl Fn(&str) -> Option<&'a Value>) -> Vec<String> {
+    let mut hubs: Vec<String> = Vec::new();
+    let mut add = |hub: &str| {
+        if !hub.is_empty() && !hubs.iter().any(|known| known == hub) {
+            hubs.push(hub.to_owned());
+        }
+    };
+    for value in names.iter().filter_map(|name| claim(name)) {
+        match value {
+            Value::Array(list) => list.iter().filter_map(Value::as_str).for_each(&mut add),
+            Value::String(text) => {
+                let text = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+                text.split(|character: char| character == ',' || character.is_whitespace())
+                    .for_each(&mut add);
+            }
+            _ => {}
+        }
+    }
+    hubs
 }
 
 #[cfg(test)]
@@ -148,6 +155,7 @@ mod tests {
         let hubs = |value| claims(value).hubs(&names);
         assert_eq!(hubs(json!({"hubs": ["a", "b", "a", ""], "cognito:groups": ["c"]})), ["a", "b", "c"]);
         assert_eq!(hubs(json!({"hubs": " a, b  c "})), ["a", "b", "c"]);
+        assert_eq!(hubs(json!({"hubs": "[a b]"})), ["a", "b"]);
         assert_eq!(hubs(json!({"hubs": 3, "others": ["x"]})), Vec::<String>::new());
     }
 
