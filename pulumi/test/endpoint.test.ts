@@ -43,6 +43,16 @@ describe("the provider of an endpoint", () => {
         }
     });
 
+    test.each(STACK_NAMES)("reads every input of every resource of %s", async (stack) => {
+        const { resources } = await graph(stack);
+        const made = resources.filter(({ custom }) => custom).map(async ({ type, name, inputs }) => {
+            // Nobody is there to make it; what matters is that it was understood.
+            const refused: unknown = await provider(type, name, inputs).catch((error: unknown) => error);
+            expect(String(refused), `${type} ${name}`).not.toMatch(/; (allowed is|known here are) /u);
+        });
+        await Promise.all(made);
+    });
+
     test("throws on what it does not know within an input, and on another kind of value", async () => {
         const queue = { name: "queue", messageRetentionSeconds: 60, sqsManagedSseEnabled: true };
         const make = (more: object): Promise<unknown> => provider("aws:sqs/queue:Queue", "queue", { ...queue, ...more });

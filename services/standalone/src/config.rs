@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use clients::{
-    HubsConfig, InvalidMembers, InvalidRate, Members, OptionalRate, Policy, SendingConfig, TooMany,
+    DefaultFormat, HubsConfig, InvalidMembers, InvalidRate, Members, OptionalRate, Policy, SendingConfig,
+    TooMany,
 };
 pub use error::{ConfigError, Origin};
 pub use handshake::HandshakeConfig;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use contract_connections_v1::FrameFormat;
 use contract_notifications_v1::HubName;
 
 /// The edge's limits and policies.
@@ -11,6 +12,8 @@ pub struct EdgeConfig {
     pub row_lifetime: Duration,
     /// Largest frame a client may send, in bytes.
     pub max_message_bytes: usize,
+    /// Which frames a connection gets that asks for none in particular.
+    pub default_format: FrameFormat,
     /// Who may send to whom.
     pub sending: SendPolicy,
     /// The hub that every connection joins, and that messages for everyone go to; none when absent.
@@ -35,6 +38,7 @@ impl Default for EdgeConfig {
         Self {
             row_lifetime: Duration::from_mins(130),
             max_message_bytes: 128 * 1024,
+            default_format: FrameFormat::Single,
             sending: SendPolicy::Off,
             everyone: None,
             presence: false,

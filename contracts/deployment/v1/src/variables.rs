@@ -157,6 +157,12 @@ pub const ROW_LIFETIME: Variable = optional(
     "how long after its handshake a connection's row is swept out, in milliseconds; API Gateway closes a \
      connection after 2 hours",
 );
+/// Which frames a connection gets.
+pub const DEFAULT_FORMAT: Variable = optional(
+    "TIDINGS_DEFAULT_FORMAT",
+    "single",
+    "which frames a connection gets that asks for none in particular: single, batch or raw",
+);
 /// How much is drained before a new notification.
 pub const INLINE_DRAIN: Variable =
     optional("TIDINGS_INLINE_DRAIN", "25", "most held rows pushed before a new notification");

@@ -19,20 +19,20 @@ const method = exactly({
     resourceId: text,
     httpMethod: text,
     authorization: oneOf("AWS_IAM"),
-    requestModels: map(text),
-    requestValidatorId: text,
+    requestModels: optional(map(text)),
+    requestValidatorId: optional(text),
 });
 const integration = exactly({
     restApi: text,
     resourceId: text,
     httpMethod: text,
-    type: oneOf("AWS"),
+    type: oneOf("AWS", "AWS_PROXY"),
     integrationHttpMethod: text,
     uri: text,
-    credentials: text,
-    passthroughBehavior: oneOf("NEVER"),
-    requestParameters: map(text),
-    requestTemplates: map(text),
+    credentials: optional(text),
+    passthroughBehavior: optional(oneOf("NEVER")),
+    requestParameters: optional(map(text)),
+    requestTemplates: optional(map(text)),
 });
 const methodResponse = exactly({ restApi: text, resourceId: text, httpMethod: text, statusCode: text });
 const integrationResponse = exactly({

@@ -7,6 +7,7 @@ mod deployment;
 mod device;
 mod http;
 mod meter;
+mod operator;
 mod users;
 
 pub use deployment::{Deployment, OPEN, Processes, binary};

@@ -28,8 +28,19 @@ impl Server {
 
     /// Starts a server with settings from the environment.
     pub async fn start_with(data_dir: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::start_from(None, data_dir, environment).await
+    }
+
+    /// Starts a server with a configuration of `docs/examples`, and settings from the environment.
+    pub async fn start_example(name: &str, data_dir: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::start_from(Some(&example(name)), data_dir, environment).await
+    }
+
+    async fn start_from(config: Option<&Path>, data_dir: &Path, environment: &[(&str, &str)]) -> Self {
+        let config = config.map(|path| [std::ffi::OsStr::new("--config"), path.as_os_str()]);
         let mut process = Command::new(env!("CARGO_BIN_EXE_acceptance"))
             .args(["--json", "serve", "--listen", "127.0.0.1:0"])
+            .args(config.into_iter().flatten())
             .env("TIDINGS_DATA_DIR", data_dir)
             .env("TIDINGS_LOG__LEVEL", "warn")
             .envs(environment.iter().copied())
@@ -93,6 +104,11 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// A configuration of `docs/examples`.
+pub fn example(name: &str) -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/examples")).join(name)
 }
 
 pub fn user(name: &str) -> UserId {

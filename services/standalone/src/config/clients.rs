@@ -1,8 +1,10 @@
-//! What clients may do to each other: the sections `[sending]` and `[hubs]`, and what they mean to the edge.
+//! What clients get, and what they may do to each other: the sections `[sending]` and `[hubs]`, words of
+//! `[connections]`, and what they mean to the edge.
 
 use std::fmt;
 use std::str::FromStr;
 
+use contract_connections_v1::FrameFormat;
 use contract_notifications_v1::{HubName, UserId};
 use serde::Deserialize;
 use ws_edge::{Excess, RateLimit, SendPolicy};
@@ -37,6 +39,28 @@ impl From<TooMany> for Excess {
         match too_many {
             TooMany::RefuseNewest => Self::RefuseNewest,
             TooMany::CloseOldest => Self::CloseOldest,
+        }
+    }
+}
+
+/// Which frames a connection gets that asks for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DefaultFormat {
+    /// One notification in each.
+    Single,
+    /// Several in one.
+    Batch,
+    /// The payload alone.
+    Raw,
+}
+
+impl From<DefaultFormat> for FrameFormat {
+    fn from(format: DefaultFormat) -> Self {
+        match format {
+            DefaultFormat::Single => Self::Single,
+            DefaultFormat::Batch => Self::Batch,
+            DefaultFormat::Raw => Self::Raw,
         }
     }
 }

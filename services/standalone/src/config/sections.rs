@@ -14,8 +14,8 @@ use shared_telemetry::Format;
 use ws_edge::{ConnectionLimit, EdgeConfig};
 
 use super::{
-    Config, ConfigError, HandshakeConfig, HubsConfig, OptionalRate, OptionalSpan, Policy, SendingConfig,
-    Span, TooMany,
+    Config, ConfigError, DefaultFormat, HandshakeConfig, HubsConfig, OptionalRate, OptionalSpan, Policy,
+    SendingConfig, Span, TooMany,
 };
 use crate::connections::Limits;
 use crate::server::{Settings, TlsFiles};
@@ -55,6 +55,7 @@ pub struct TokensConfig {
 pub struct ConnectionsConfig {
     pub like_aws: bool,
     pub max_message_bytes: usize,
+    pub default_format: DefaultFormat,
     pub keepalive: OptionalSpan,
     pub idle_timeout: OptionalSpan,
     pub max_age: OptionalSpan,
@@ -325,6 +326,7 @@ impl Config {
         let limit = ConnectionLimit { most: max_per_user, excess: too_many.into() };
         EdgeConfig {
             max_message_bytes: self.connections.limits().max_message_bytes,
+            default_format: self.connections.default_format.into(),
             sending: self.sending.policy(),
             everyone: self.hubs.everyone(),
             presence: self.hubs.presence,
@@ -372,6 +374,7 @@ impl Default for Config {
             connections: ConnectionsConfig {
                 like_aws: false,
                 max_message_bytes,
+                default_format: DefaultFormat::Single,
                 keepalive: OptionalSpan(keepalive),
                 idle_timeout: off,
                 max_age: off,

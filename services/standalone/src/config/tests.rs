@@ -118,6 +118,7 @@ fn a_value_of_the_wrong_form_is_named() {
         ("[server]\nbody_timeout = \"off\"", "server.body_timeout", "30s"),
         ("[store]\ndurability = \"maybe\"", "store.durability", "synced"),
         ("[log]\nformat = \"xml\"", "log.format", "human"),
+        ("[connections]\ndefault_format = \"bare\"", "connections.default_format", "raw"),
         ("[dispatcher]\npage = -1", "dispatcher.page", "usize"),
     ] {
         let error = refused(file(text));

@@ -14,7 +14,11 @@ pub(super) fn router<S: Services>(app: Arc<App<S>>) -> Router {
     let connection = || get(management::get::<S>).post(management::post::<S>).delete(management::delete::<S>);
     Router::new()
         .route("/ws", get(upgrade::websocket::<S>))
+        .route("/ws/", get(upgrade::websocket::<S>))
+        // As clients of other gateways are configured: a stage, with a slash or without, or nothing at all.
+        .route("/", get(upgrade::stage::<S>))
         .route("/{stage}", get(upgrade::stage::<S>))
+        .route("/{stage}/", get(upgrade::stage::<S>))
         .route("/v1/notifications", post(produce::notifications::<S>))
         .route("/message", post(produce::message::<S>))
         .route("/@connections/{id}", connection())

@@ -44,7 +44,7 @@ pub(super) async fn websocket<S: Services>(
     upgrade(app, request).await
 }
 
-/// Answers `GET /{stage}`, as an endpoint of API Gateway is called.
+/// Answers `GET /{stage}` and `GET /`, as an endpoint of API Gateway is called.
 pub(super) async fn stage<S: Services>(
     State(app): State<Arc<App<S>>>,
     request: Request,

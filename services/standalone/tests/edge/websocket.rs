@@ -92,6 +92,18 @@ async fn the_subprotocol_is_echoed_and_the_stage_is_an_endpoint_too() {
     assert_eq!(rows[0].format, contract_connections_v1::FrameFormat::Batch);
 }
 
+/// Clients of other gateways have such addresses: that of a local server without a path, and a stage with a slash.
+#[tokio::test]
+async fn the_root_and_a_slash_at_the_end_are_endpoints_too() {
+    let server = start().await;
+    for path in ["/", "/ws/", "/prod/"] {
+        let url = format!("ws://{}{path}?client_id=jo", server.address);
+        tokio_tungstenite::connect_async(url).await.unwrap_or_else(|error| panic!("{path}: {error}"));
+        let (status, word) = if path == "/ws/" { (426, "WebSocket client") } else { (404, "/ws") };
+        server.get(path).await.require_problem(status, &[word]);
+    }
+}
+
 #[tokio::test]
 async fn handshakes_are_refused_with_their_status() {
     let server = start().await;

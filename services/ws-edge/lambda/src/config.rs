@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use contract_connections_v1::FrameFormat;
 use contract_deployment_v1::{WS_EDGE, variables};
 use contract_notifications_v1::HubName;
 use shared_aws::{ConfigError, Environment, RunConfig};
@@ -63,6 +64,9 @@ fn edge(env: &mut Environment<'_>) -> EdgeConfig {
     let excess = env.get_with(&variables::TOO_MANY_CONNECTIONS, "refuse-newest or close-oldest", excess);
     EdgeConfig {
         row_lifetime: env.get(&variables::ROW_LIFETIME),
+        default_format: env.get_with(&variables::DEFAULT_FORMAT, "single, batch or raw", |text| {
+            FrameFormat::from_query(text).ok()
+        }),
         sending: env.get_with(&variables::SEND_POLICY, "off, same-hub or anyone", send_policy),
         everyone: env.get_with(&variables::EVERYONE_HUB, "a hub's name of 1 to 124 characters", everyone).0,
         presence: env.get(&variables::PRESENCE),
@@ -166,7 +170,9 @@ mod tests {
         assert_eq!(read("TIDINGS_RATE_PER_USER", "20/1000").unwrap().user_rate, Some(limit));
         let limit = ConnectionLimit { most: 3, excess: Excess::RefuseNewest };
         assert_eq!(read("TIDINGS_MAX_CONNECTIONS", "3").unwrap().max_connections, Some(limit));
+        assert_eq!(read("TIDINGS_DEFAULT_FORMAT", "raw").unwrap().default_format, FrameFormat::Raw);
         for (name, value) in [
+            ("TIDINGS_DEFAULT_FORMAT", "bare"),
             ("TIDINGS_SEND_POLICY", "everyone"),
             ("TIDINGS_EVERYONE_HUB", "two words"),
             ("TIDINGS_RATE_PER_CONNECTION", "20/1s"),

@@ -15,7 +15,7 @@ pub struct ConnectRequest {
     /// The query's parameters, percent-decoded. Of several with one name the last counts, as in API
     /// Gateway. Those the edge does not know are ignored:
     ///
-    /// - `format`: `single` (default), `batch` or `raw`;
+    /// - `format`: `single`, `batch` or `raw`; by default what the gateway's operator decided;
     /// - `protocol`: `tidings.v1`, for clients that can't offer a subprotocol;
     /// - `acknowledge`: `true` or `1`, `false` (default) or `0`.
     pub query: Vec<(String, String)>,
@@ -74,7 +74,8 @@ pub enum ConnectRefusal {
 /// Decides a handshake at `now`.
 ///
 /// A client that speaks `tidings.v1` gets batched frames, unless `format` asks for others: offering the
-/// subprotocol may only serve to carry the token.
+/// subprotocol may only serve to carry the token. Who acknowledges and asks for no format gets no raw frames,
+/// whatever the default is: they have nothing that could be acknowledged.
 ///
 /// # Errors
 /// [`ConnectRefusal`] naming what is wrong and what is allowed.
@@ -93,15 +94,16 @@ pub fn admit(
         Some(SUBPROTOCOL) => true,
         Some(other) => return Err(ConnectRefusal::Protocol { found: excerpt(other) }),
     };
-    let format = match parameter("format") {
-        Some(value) => FrameFormat::from_query(value)?,
-        None if batches => FrameFormat::Batch,
-        None => FrameFormat::Single,
-    };
     let acknowledges = match parameter("acknowledge") {
         None | Some("false" | "0") => false,
         Some("true" | "1") => true,
         Some(other) => return Err(ConnectRefusal::Acknowledge { found: excerpt(other) }),
+    };
+    let format = match (parameter("format"), config.default_format) {
+        (Some(value), _) => FrameFormat::from_query(value)?,
+        (None, _) if batches => FrameFormat::Batch,
+        (None, FrameFormat::Raw) if acknowledges => FrameFormat::Single,
+        (None, default) => default,
     };
     if acknowledges && format == FrameFormat::Raw {
         return Err(ConnectRefusal::AcknowledgeRaw);
@@ -144,6 +146,14 @@ mod tests {
     }
 
     fn connect(query: &[(&str, &str)], subprotocols: &[&str]) -> Result<Admission, ConnectRefusal> {
+        connect_to(&EdgeConfig::default(), query, subprotocols)
+    }
+
+    fn connect_to(
+        config: &EdgeConfig,
+        query: &[(&str, &str)],
+        subprotocols: &[&str],
+    ) -> Result<Admission, ConnectRefusal> {
         let request = ConnectRequest {
             connection_id: ConnectionId::new("c"),
             query: query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
@@ -151,7 +161,7 @@ mod tests {
             opened_at: Timestamp::default(),
             client: ClientInfo::default(),
         };
-        admit(&principal(), request, Timestamp::from_millis(1_500), &EdgeConfig::default())
+        admit(&principal(), request, Timestamp::from_millis(1_500), config)
     }
 
     #[test]
@@ -196,6 +206,21 @@ mod tests {
         let raw = connect(&[("format", "raw"), ("acknowledge", "1")], &[]);
         assert_eq!(raw.unwrap_err(), ConnectRefusal::AcknowledgeRaw);
         assert!(connect(&[("format", "raw"), ("acknowledge", "0")], &[]).is_ok());
+    }
+
+    #[test]
+    fn who_asks_for_no_format_gets_the_gateways() {
+        let config = EdgeConfig { default_format: FrameFormat::Raw, ..EdgeConfig::default() };
+        for (query, subprotocols, expected) in [
+            (&[][..], &[][..], FrameFormat::Raw),
+            (&[("format", "single")], &[], FrameFormat::Single),
+            (&[("acknowledge", "true")], &[], FrameFormat::Single),
+            (&[("protocol", "tidings.v1")], &[], FrameFormat::Batch),
+            (&[], &["tidings.v1"], FrameFormat::Batch),
+        ] {
+            let row = connect_to(&config, query, subprotocols).unwrap().row;
+            assert_eq!(row.format, expected, "{query:?} {subprotocols:?}");
+        }
     }
 
     #[test]

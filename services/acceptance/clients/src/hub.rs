@@ -1,0 +1,79 @@
+//! lambda-hub-websocket-auth: sessions that sign their handshakes and send to each other.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::jwt::seconds;
+use crate::{Gateway, SignedClient, unique};
+
+/// A time as the documents write it, to the second, `from_now` seconds from now.
+fn date_time(from_now: i64) -> String {
+    let time = jiff::Timestamp::from_second(seconds(from_now)).unwrap();
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A session sends to another, on all of whose connections it arrives: what was sent, without the list of sessions,
+/// and nothing else changed. Handshakes that are not signed, or were used before, are refused.
+pub async fn story(gateway: &Gateway, secret: &str) {
+    let (from, to, other) = (unique("session123"), unique("session456"), unique("session789"));
+    let open = async |session: &str, more: &[&str]| {
+        SignedClient::open(gateway, session, secret, more).await.expect("the session is let in")
+    };
+    // A time to the second, and with microseconds.
+    let time = date_time(0);
+    let to_the_second = ["--date-time", &time];
+    let (mut sender, mut first, mut second, mut stranger) =
+        tokio::join!(open(&from, &[]), open(&to, &to_the_second), open(&to, &[]), open(&other, &[]));
+
+    let marker = unique("Olá");
+    let message =
+        format!(r#"{{"action":"sendMessage","sessions":["{to}"],"message":"{marker}","n":{{"a":  1.50}}}}"#);
+    sender.send(&message).await;
+    let expected = format!(r#"{{"action":"sendMessage","message":"{marker}","n":{{"a":  1.50}}}}"#);
+    for client in [&mut first, &mut second] {
+        assert_eq!(client.receive_until(&marker).await.pop().unwrap(), expected);
+    }
+    // It is answered what became of it for each session.
+    let answer = sender.receive_until(r#""type":"sent""#).await.pop().unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["results"], json!([{ "to": to, "accepted": true }]));
+
+    // To several, back again. A session that was not named got nothing but what names it.
+    let last = unique("last");
+    let message = json!({ "action": "sendMessage", "sessions": [from, other], "message": last });
+    second.send(&message.to_string()).await;
+    sender.receive_until(&last).await;
+    let seen = stranger.receive_until(&last).await;
+    assert!(seen.iter().all(|message| !message.contains(&marker)), "{seen:?}");
+    join_all([sender, first, second, stranger].map(SignedClient::close)).await;
+
+    refusals(gateway, secret, &to, &time).await;
+}
+
+/// What is no good signature is refused, and so is the one of `used`.
+async fn refusals(gateway: &Gateway, secret: &str, session: &str, used: &str) {
+    let (stale, future) = (date_time(-600), date_time(600));
+    let cases: [(&str, &[&str], u16); 7] = [
+        (secret, &["--without", "X-Session"], 400),
+        (secret, &["--without", "X-Date-Time"], 400),
+        (secret, &["--without", "X-Signature"], 400),
+        ("another secret", &[], 403),
+        (secret, &["--date-time", &stale], 403),
+        (secret, &["--date-time", &future], 403),
+        (secret, &["--date-time", used], 403),
+    ];
+    let attempts = cases.map(async |(secret, more, status)| {
+        let refused = SignedClient::open(gateway, session, secret, more).await.err();
+        assert_eq!(refused, Some(gateway.status(status)), "{more:?}");
+    });
+    join_all(attempts).await;
+}
+
+/// Where replay is allowed a client that signs once connects several times.
+pub async fn replay_is_accepted(gateway: &Gateway, secret: &str) {
+    let (session, time) = (unique("session"), date_time(-1));
+    let more = ["--date-time", time.as_str()];
+    let open = || SignedClient::open(gateway, &session, secret, &more);
+    let (first, second) = tokio::join!(open(), open());
+    join_all([first, second].map(|client| client.expect("the session is let in").close())).await;
+}
