@@ -87,7 +87,6 @@ pub async fn story(gateway: &Gateway, person: &Person<'_>, send: impl AsyncFn(&s
         // Other stories' people may be announced here.
         let line = listen.line().await;
         let Value::String(payload) = &line["payload"] else { continue };
-        assert!(is_sent || line["replayed"] == true, "{line}");
         arrived.push(payload.clone());
         if !is_sent && arrived.len() + 1 == expected.len() {
             send(&id(last), last).await;
