@@ -19,7 +19,9 @@ async fn messages_of_one_millisecond_are_all_delivered_and_in_order() {
     let (alice, gateway, sent_at) = (user("alice"), server.gateway(), now());
     let numbered = |numbers: std::ops::Range<u32>| -> Vec<_> {
         let mut many: Vec<_> = numbers.map(|n| notification(&alice, &json!(n))).collect();
-        many.iter_mut().for_each(|notification| notification.sent_at = sent_at);
+        for notification in &mut many {
+            notification.sent_at = sent_at;
+        }
         many
     };
     let send = async |numbers| {
