@@ -7,7 +7,7 @@ use std::path::Path;
 
 use acceptance_clients::cognito::Trusted;
 use acceptance_clients::messaging::{Person, run};
-use acceptance_clients::{Gateway, Issuer, Statuses, chat, cognito, connections, hub, messaging};
+use acceptance_clients::{Gateway, Issuer, chat, cognito, connections, hub, messaging};
 use serde_json::{Value, json};
 use support::{Server, example};
 use tokio::process::Command;
@@ -20,7 +20,7 @@ fn gateway(server: &Server) -> Gateway {
         management_url: server.url.clone(),
         history_url: format!("{}/v1/history", server.url),
         authorization: format!("Bearer {}", key.trim()),
-        statuses: Statuses::Exact,
+        is_emulated: false,
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use acceptance_aws::{Deployment, binary};
 use acceptance_clients::cognito::Trusted;
 use acceptance_clients::messaging::Person;
-use acceptance_clients::{Gateway, Issuer, Statuses, chat, cognito, connections, hub, messaging, unique};
+use acceptance_clients::{Gateway, Issuer, chat, cognito, connections, hub, messaging, unique};
 use serde_json::json;
 use shared_test_kit::endpoint;
 use tokio::sync::OnceCell;
@@ -62,7 +62,7 @@ async fn deploy() -> Shared {
         management_url: deployment.management_url(),
         history_url: deployment.output("historyUrl").to_owned(),
         authorization: deployment.authorization(),
-        statuses: Statuses::Forbidden,
+        is_emulated: true,
     };
     Shared { deployment, gateway, issuer }
 }

@@ -63,6 +63,7 @@ pub async fn story(gateway: &Gateway, secret: &str) {
     bob_wscat.send(r#"{"action":"history","of":"sessions"}"#).await;
     let history = bob_wscat.receive_where("type", "history").await;
     assert!(history["items"][0]["openedAt"].is_u64(), "{history}");
-    ann_page.close().await;
-    gateway.until_in_history(&ann, "sessions", |session| session["durationMs"].is_u64()).await;
+    let connection = history["items"][0]["connectionId"].as_str().unwrap().to_owned();
+    bob_wscat.close().await;
+    gateway.until_session_ended(&bob, &connection).await;
 }

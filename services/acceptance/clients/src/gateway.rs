@@ -5,15 +5,6 @@ use serde_json::Value;
 
 use crate::PATIENCE;
 
-/// With which statuses a gateway refuses handshakes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Statuses {
-    /// With the one that says why.
-    Exact,
-    /// With 403 whatever the reason is, as emulators of API Gateway do.
-    Forbidden,
-}
-
 /// A gateway, as its clients and its operator see it.
 #[derive(Debug, Clone)]
 pub struct Gateway {
@@ -25,16 +16,18 @@ pub struct Gateway {
     pub history_url: String,
     /// The operator's `Authorization`.
     pub authorization: String,
-    /// How it refuses handshakes.
-    pub statuses: Statuses,
+    /// Whether it runs on an emulator of API Gateway, which refuses handshakes with 500 where there is no
+    /// credential and else with 403, and gives the end of a connection for its beginning.
+    pub is_emulated: bool,
 }
 
 impl Gateway {
     /// The status that a handshake is refused with for which `exact` is the right one.
     pub const fn status(&self, exact: u16) -> u16 {
-        match self.statuses {
-            Statuses::Exact => exact,
-            Statuses::Forbidden => 403,
+        match (self.is_emulated, exact) {
+            (false, _) => exact,
+            (true, 401) => 500,
+            (true, _) => 403,
         }
     }
 
@@ -68,15 +61,28 @@ impl Gateway {
 
     /// Waits until an entry of a user's history is as wanted: it is written when there is time.
     pub async fn until_in_history(&self, user: &str, kind: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut page = Vec::new();
         let wait = async {
             loop {
-                if let Some(entry) = self.history(user, kind).await.into_iter().find(&wanted) {
-                    return entry;
+                page = self.history(user, kind).await;
+                if let Some(entry) = page.iter().find(|entry| wanted(entry)) {
+                    return entry.clone();
                 }
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(PATIENCE, wait).await.expect("it is in the history in time")
+        let found = tokio::time::timeout(PATIENCE, wait).await.ok();
+        found.unwrap_or_else(|| panic!("it is not in the history in time: {page:?}"))
+    }
+
+    /// Waits until it is in the history how long the session of a connection lasted. Where the beginning of a
+    /// connection that has ended is not known, it is enough that there was a session.
+    pub async fn until_session_ended(&self, user: &str, connection: &str) {
+        let is_over = |session: &Value| {
+            let is_known = session["closedAt"].is_u64() && session["durationMs"].is_u64();
+            session["connectionId"] == connection && (is_known || self.is_emulated)
+        };
+        self.until_in_history(user, "sessions", is_over).await;
     }
 
     /// Waits until a connection is gone.

@@ -18,7 +18,7 @@ mod socket;
 
 use std::time::Duration;
 
-pub use gateway::{Gateway, Statuses};
+pub use gateway::Gateway;
 pub use issuer::Issuer;
 pub use jwt::hs256;
 pub use signed::SignedClient;

@@ -65,11 +65,11 @@ pub async fn story(gateway: &Gateway, person: &Person<'_>, send: impl AsyncFn(&s
     gateway.until_gone(whoami["connectionId"].as_str().unwrap()).await;
 
     // Step 6. Producers that had no answer send once more, in any order.
-    let sent: Vec<_> = (1..=5).map(|n| unique(&format!("message {n}"))).collect();
+    let messages: Vec<_> = (1..=5).map(|n| unique(&format!("message {n}"))).collect();
     let id = |message: &str| message.replace(' ', "-");
-    for (n, message) in sent.iter().enumerate() {
+    for (n, message) in messages.iter().enumerate() {
         send(&id(message), message).await;
-        let mut again = sent[..=n].to_vec();
+        let mut again = messages[..=n].to_vec();
         again.sort_by_cached_key(|_| rand::random::<u32>());
         for message in again.iter().take(2) {
             send(&id(message), message).await;
@@ -78,7 +78,7 @@ pub async fn story(gateway: &Gateway, person: &Person<'_>, send: impl AsyncFn(&s
 
     // Step 7, and one more when all is there.
     let mut listen = Program::start(&mut person.command(&["--json", "listen"]));
-    let mut expected = sent;
+    let mut expected = messages;
     expected.push(unique("last"));
     let last = expected.last().unwrap();
     let mut arrived = Vec::new();
@@ -87,7 +87,6 @@ pub async fn story(gateway: &Gateway, person: &Person<'_>, send: impl AsyncFn(&s
         // Other stories' people may be announced here.
         let line = listen.line().await;
         let Value::String(payload) = &line["payload"] else { continue };
-        assert!(is_sent || line["replayed"] == true, "{line}");
         arrived.push(payload.clone());
         if !is_sent && arrived.len() + 1 == expected.len() {
             send(&id(last), last).await;

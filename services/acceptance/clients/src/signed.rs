@@ -32,13 +32,11 @@ impl SignedClient {
         command.args([CLIENT, &gateway.web_socket_url, session]).args(more).env("HUB_SECRET", secret);
         let mut program = Program::start(&mut command);
         let answer = program.line().await;
-        match answer["refused"].as_u64() {
-            Some(status) => Err(u16::try_from(status).unwrap()),
-            None => {
-                assert_eq!(answer["connected"], true);
-                Ok(Self(program))
-            }
+        if let Some(status) = answer["refused"].as_u64() {
+            return Err(u16::try_from(status).unwrap());
         }
+        assert_eq!(answer["connected"], true);
+        Ok(Self(program))
     }
 
     /// Sends a message, which has no line break.
