@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
     test: {
         include: ["test/**/*.test.ts"],
-        testTimeout: 120_000,
-        hookTimeout: 120_000,
+        // Those that start a server say that they need longer.
+        testTimeout: 10_000,
     },
 });

@@ -4,7 +4,7 @@ import { Deduplication } from "./deduplication.ts";
 import { Emitter, unhandled } from "./emitter.ts";
 import { TidingsError } from "./errors.ts";
 import type { Delivery, Kind, PastMessage, PastSession, Recipient, SendResult, Whoami } from "./frames.ts";
-import { Inbox, type Notification } from "./inbox.ts";
+import { type Consumer, Inbox, type Notification } from "./inbox.ts";
 import { NotificationIterator } from "./iterator.ts";
 import { Link } from "./link.ts";
 import { type Options, type Settings, settingsOf } from "./options.ts";
@@ -134,8 +134,8 @@ export class Client implements AsyncIterable<Notification, undefined> {
 
     /** Adds a listener. @returns what removes it again */
     on<K extends keyof Events>(event: K, listener: (value: Events[K]) => unknown): () => void {
-        if (event === "notification") return this.#inbox.consume(listener);
-        return this.#events.on(event as "state" | "error", listener as (value: unknown) => void);
+        if (event === "notification") return this.#inbox.consume(listener as Consumer);
+        return this.#events.on(event, listener as (value: unknown) => void);
     }
 
     /**
@@ -200,16 +200,16 @@ export class Client implements AsyncIterable<Notification, undefined> {
      * not taken, and held by the gateway.
      */
     close(): Promise<void> {
-        return (this.#closing ??= new Promise((resolve) => {
-            this.#closed = resolve;
-            this.#requests.rejectAll(closedError());
-            this.#inbox.clear();
-            this.#closeTimer = this.#settings.clock.after(CLOSE_TIMEOUT, () => {
-                this.#end();
-            });
-            for (const iterator of [...this.#iterators]) iterator.end();
-            this.#finish();
-        }));
+        if (this.#closing !== undefined) return this.#closing;
+        this.#closing = new Promise((resolve) => (this.#closed = resolve));
+        this.#requests.rejectAll(closedError());
+        this.#inbox.clear();
+        this.#closeTimer = this.#settings.clock.after(CLOSE_TIMEOUT, () => {
+            this.#end();
+        });
+        for (const iterator of [...this.#iterators]) iterator.end();
+        this.#finish();
+        return this.#closing;
     }
 
     #accept(items: readonly Delivery[]): void {
