@@ -46,7 +46,7 @@ describe("connecting", () => {
         const lose = async (): Promise<unknown> => {
             await world.socket.drop(1001, "going away");
             const { state } = world.client;
-            await world.clock.pass(15_000);
+            await world.clock.pass(1000);
             return state.status === "waiting" && state.failures;
         };
         await settle();
@@ -142,7 +142,7 @@ describe("heartbeat", () => {
         await world.socket.receive(one(1));
         await world.clock.pass(10_999);
         expect(world.client.state.status).toBe("open");
-        await world.clock.pass(10_000);
+        await world.clock.pass(1);
         expect(world.client.state).toMatchObject({ status: "waiting", reason: { why: "silent" } });
     });
 
@@ -193,9 +193,9 @@ describe("network and page", () => {
 });
 
 describe("rotation", () => {
-    const rotateAfter = 100 * MINUTE;
-    // Half of the tenth that is left to chance.
-    const AGE = 95 * MINUTE;
+    const rotateAfter = 6_040_000;
+    // Half of the tenth that is left to chance; not when a heartbeat is due.
+    const AGE = 5_738_000;
 
     async function rotating(): Promise<{ world: World; old: FakeSocket; fresh: FakeSocket }> {
         const world = await World.open({ rotateAfter });

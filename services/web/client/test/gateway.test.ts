@@ -1,0 +1,262 @@
+// Against a real server process. Waiting is for events only; nothing here depends on how long something takes.
+import { afterEach, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
+import { type Client, connect } from "../src/client.ts";
+import type { Clock } from "../src/clock.ts";
+import { systemClock } from "../src/clock.ts";
+import type { Options } from "../src/options.ts";
+import type { State } from "../src/state.ts";
+import { Proxy, Server } from "./server.ts";
+
+/** Numbers that look random and are the same each time (mulberry32). */
+function randomOf(seed: number): () => number {
+    let state = seed;
+    return () => {
+        state = (state + 0x6d2b79f5) | 0;
+        let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+        mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+        return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    };
+}
+
+const cleanUp: (() => unknown)[] = [];
+afterEach(async () => {
+    for (const step of cleanUp.splice(0).reverse()) await step();
+});
+
+async function serve(config = ""): Promise<Server> {
+    const server = await Server.start(config);
+    cleanUp.push(() => server.remove());
+    return server;
+}
+
+async function network(server: Server): Promise<Proxy> {
+    const proxy = await Proxy.start(server.port);
+    cleanUp.push(() => {
+        proxy.close();
+    });
+    return proxy;
+}
+
+function listen(server: Server, user: string, options: Partial<Options> & { port?: number } = {}): Client {
+    const { port = server.port, ...rest } = options;
+    const client = connect({
+        url: `ws://127.0.0.1:${port}/ws`,
+        token: () => server.token(user),
+        WebSocket,
+        backoff: { initial: 20, max: 200 },
+        ...rest,
+    });
+    cleanUp.push(() => client.close());
+    return client;
+}
+
+/** The numbers of what a client receives, and a way to wait for the last. */
+function received(client: Client): { numbers: number[]; until: (count: number) => Promise<void> } {
+    const numbers: number[] = [];
+    let wake = (): void => undefined;
+    client.on("notification", ({ payload, outOfOrder }) => {
+        expect(outOfOrder).toBe(false);
+        numbers.push((payload as { n: number }).n);
+        wake();
+    });
+    return {
+        numbers,
+        until: async (count) => {
+            while (numbers.length < count) await new Promise<void>((resolve) => (wake = resolve));
+        },
+    };
+}
+
+async function stateOf(client: Client, wanted: (state: State) => boolean): Promise<void> {
+    while (!wanted(client.state)) {
+        await new Promise<void>((resolve) => {
+            const off = client.on("state", () => {
+                off();
+                resolve();
+            });
+        });
+    }
+}
+
+const isOpen = ({ status }: State): boolean => status === "open";
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+
+describe("with a gateway", { timeout: 120_000 }, () => {
+    it("receives what was held and what is new, and what is acknowledged does not come again", async () => {
+        const server = await serve();
+        await server.produce("alice", 0, 60);
+        const client = listen(server, "alice");
+        const { numbers, until } = received(client);
+        await until(60);
+        await server.produce("alice", 60, 100);
+        await until(100);
+        await client.close();
+        expect(numbers).toEqual(upTo(100));
+        await server.produce("alice", 100, 101);
+        const again = received(listen(server, "alice", { tokenIn: "subprotocol" }));
+        await again.until(1);
+        expect(again.numbers).toEqual([100]);
+    });
+
+    it("repeats to the next client what a loop did not come back from", async () => {
+        const server = await serve();
+        await server.produce("alice", 0, 3);
+        const client = listen(server, "alice");
+        const notifications = client[Symbol.asyncIterator]();
+        await notifications.next();
+        const { value } = await notifications.next();
+        expect(value?.payload).toEqual({ n: 1 });
+        // 0 was taken; of 1 nobody knows, as when the application had crashed. Only the acknowledgement of 0 is sent.
+        const other = received(listen(server, "alice"));
+        await other.until(2);
+        expect(other.numbers.slice(-2)).toEqual([1, 2]);
+    });
+
+    it("lives through kill -9 of the server", async () => {
+        const server = await serve();
+        const proxy = await network(server);
+        const client = listen(server, "alice", { port: proxy.port });
+        const { numbers, until } = received(client);
+        for (let round = 0; round < 3; round += 1) {
+            await server.produce("alice", round * 100, round * 100 + 100);
+            await until(round * 100 + 50);
+            await server.kill();
+            await stateOf(client, ({ status }) => status === "waiting");
+            await server.start();
+            proxy.target = server.port;
+        }
+        await server.produce("alice", 300, 310);
+        await until(310);
+        expect(numbers).toEqual(upTo(310));
+    });
+
+    it("leaves a half-open connection", async () => {
+        const server = await serve();
+        const proxy = await network(server);
+        const client = listen(server, "alice", { port: proxy.port, heartbeat: 100, answerTimeout: 300 });
+        const { numbers, until } = received(client);
+        const reasons: string[] = [];
+        client.on("state", (state) => state.status === "waiting" && reasons.push(state.reason.why));
+        await stateOf(client, isOpen);
+        await server.produce("alice", 0, 10);
+        await until(10);
+        proxy.freeze();
+        await server.produce("alice", 10, 20);
+        await until(20);
+        expect(numbers).toEqual(upTo(20));
+        expect(reasons).toContain("silent");
+    });
+
+    it("does not mind a clock that is wrong by hours, or turned", async () => {
+        const server = await serve("[handshake]\nopen = true\n");
+        let ahead = -5 * 3_600_000;
+        const clock: Clock = { ...systemClock, now: () => Date.now() + ahead };
+        const expiresAt = Date.now() + 600_000;
+        const token = async (): Promise<{ token: string; expiresAt: number }> => ({
+            token: await server.token("alice"),
+            expiresAt,
+        });
+        const client = listen(server, "alice", { clock, token });
+        const { numbers, until } = received(client);
+        await stateOf(client, isOpen);
+        await server.produce("alice", 0, 100);
+        ahead = 5 * 3_600_000;
+        await until(100);
+        const proxy = await network(server);
+        const other = listen(server, "bob", { clock, token: async () => ({ token: await server.token("bob"), expiresAt }), port: proxy.port });
+        const theirs = received(other);
+        await stateOf(other, isOpen);
+        await server.produce("bob", 0, 100);
+        await theirs.until(100);
+        expect([numbers, theirs.numbers]).toEqual([upTo(100), upTo(100)]);
+        // It seems to have ended hours ago, and is not replaced for that reason all the time.
+        expect(proxy.connections).toBe(1);
+    });
+
+    it("is replaced under load without a gap, and always open", async () => {
+        const server = await serve();
+        const proxy = await network(server);
+        const client = listen(server, "alice", { port: proxy.port, rotateAfter: 100, overlap: 20 });
+        const { numbers, until } = received(client);
+        await stateOf(client, isOpen);
+        const others: string[] = [];
+        client.on("state", ({ status }) => status !== "open" && others.push(status));
+        for (let at = 0; at < 3000 || proxy.connections < 8; at += 20) {
+            await server.produce("alice", at, at + 20);
+            await until(at - 200);
+        }
+        const total = numbers.length;
+        await server.produce("alice", 1_000_000, 1_000_001);
+        while (numbers.at(-1) !== 1_000_000) await until(numbers.length + 1);
+        expect(numbers.slice(0, -1)).toEqual(upTo(numbers.length - 1));
+        expect(total).toBeGreaterThan(2500);
+        expect(others).toEqual([]);
+        expect(proxy.connections).toBeGreaterThanOrEqual(8);
+    });
+
+    it("receives 10,000 once and in order while connections are cut at random", async () => {
+        const count = 10_000;
+        const server = await serve();
+        const proxy = await network(server);
+        const random = randomOf(7);
+        const client = listen(server, "alice", { port: proxy.port, random, rotateAfter: 400, overlap: 20 });
+        const { numbers, until } = received(client);
+        const producing = (async () => {
+            for (let at = 0; at < count; at += 250) await server.produce("alice", at, at + 250);
+        })();
+        let cuts = 0;
+        for (let next = 0; ; ) {
+            next += 1 + Math.floor(random() * 400);
+            if (next >= count) break;
+            await until(next);
+            proxy.cut();
+            cuts += 1;
+        }
+        await producing;
+        await until(count);
+        expect(numbers).toEqual(upTo(count));
+        expect(cuts).toBeGreaterThan(30);
+        expect(proxy.connections).toBeGreaterThan(20);
+        // All of it is acknowledged: the next client gets nothing old.
+        await client.close();
+        await server.produce("alice", count, count + 1);
+        const after = received(listen(server, "alice"));
+        await after.until(1);
+        expect(after.numbers).toEqual([count]);
+    });
+
+    it("sends, asks, and is refused", async () => {
+        const server = await serve(
+            '[sending]\npolicy = "same-hub"\nrate_per_user = "4/1h"\n[hubs]\neveryone = "all"\n[history]\nenabled = true\n',
+        );
+        const [alice, bob] = [listen(server, "alice"), listen(server, "bob")];
+        const bobs = bob[Symbol.asyncIterator]();
+        await Promise.all([stateOf(alice, isOpen), stateOf(bob, isOpen)]);
+        expect(await alice.whoami()).toMatchObject({ userId: "alice", method: "token", hubs: ["all"] });
+
+        const [sent, said, shouted] = await Promise.all([
+            alice.send(["bob"], { text: "hello" }, { id: "m1" }),
+            alice.message({ x: 1 }, { user: "bob" }),
+            alice.broadcast("everyone?"),
+        ]);
+        expect(sent).toEqual({ id: "m1", results: [{ to: "bob", accepted: true }] });
+        expect([said.results, shouted.results]).toMatchObject([[{ accepted: true }], [{ accepted: true }]]);
+        const payloads = [];
+        for (let n = 0; n < 3; n += 1) payloads.push((await bobs.next()).value?.payload);
+        expect(payloads).toMatchObject([
+            { action: "sendMessage", text: "hello" },
+            { action: "message", data: { content: { x: 1 }, sender: "alice" } },
+            { text: "everyone?", sender: "alice", hub: "all" },
+        ]);
+
+        await expect(alice.message("hello", { user: "nobody there" })).rejects.toMatchObject({ code: "bad-request" });
+        const { items } = await alice.history({ of: "sessions" });
+        expect(items).toMatchObject([{ method: "token" }]);
+        await expect(alice.history()).rejects.toMatchObject({
+            code: "too-many-requests",
+            retryAfter: expect.any(Number) as number,
+            requestId: expect.any(String) as string,
+        });
+    });
+});
