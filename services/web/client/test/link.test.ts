@@ -215,14 +215,17 @@ describe("rotation", () => {
         await fresh.receive(several(1, 2, 3));
         expect(world.taken).toEqual(["1"]);
         await world.clock.pass(1000);
-        expect([old.last, fresh.sent, old.closed]).toEqual([{ action: "ack", sequences: [sequence(1)] }, [], undefined]);
-        await old.receive({ type: "ack-ok", acknowledged: 1 });
-        expect(old.last).toEqual({ action: "ping" });
-        await old.receive(one(2), pong);
+        expect([old.last, fresh.sent, old.closed]).toEqual([{ action: "ping" }, [], undefined]);
+        await old.receive(one(2));
+        expect(world.taken).toEqual(["1", "2"]);
+        await old.receive(pong);
         expect(old.closed).toBe(1000);
         expect(world.taken).toEqual(["1", "2", "3"]);
+        // The acknowledgement that was due meanwhile, and those of what came since, its duplicates included.
+        await fresh.receive({ type: "ack-ok", acknowledged: 2 });
         await world.clock.pass(1000);
-        expect(fresh.last).toEqual({ action: "ack", sequences: [1, 2, 3].map(sequence) });
+        const sequences = fresh.sent.flatMap((frame) => frame["sequences"] as string[]);
+        expect(new Set(sequences)).toEqual(new Set([1, 2, 3].map(sequence)));
         expect(world.client.state.status).toBe("open");
         expect(world.states.filter((state) => state !== "open")).toEqual([]);
     });
