@@ -181,7 +181,12 @@ where
         connection_id: &ConnectionId,
         opened_at: Timestamp,
     ) -> Result<(), PortError> {
+        let forgotten = self.forget(principal, connection_id).await;
         self.record_closed(&principal.user_id, connection_id, opened_at).await;
+        forgotten
+    }
+
+    async fn forget(&self, principal: &Principal, connection_id: &ConnectionId) -> Result<(), PortError> {
         let key = ConnectionKey { user_id: principal.user_id.clone(), connection_id: connection_id.clone() };
         self.connections.delete(&key).await?;
         counter!("tidings_connections_closed_total").increment(1);
