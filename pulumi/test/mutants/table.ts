@@ -119,7 +119,7 @@ export const MUTANTS: readonly Mutant[] = [
     {
         mistake: "a function is not given a table that it needs",
         file: "src/ws-edge.ts",
-        from: ', mailboxTable: storage.target("mailbox")',
+        from: '                mailboxTable: storage.target("mailbox"),\n',
         to: "",
         check: ["run", "the entry point, run by Pulumi's own program runner deploys dev, with all that the rules were tried on"],
     },

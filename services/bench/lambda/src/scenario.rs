@@ -112,6 +112,8 @@ impl Scenario {
             ("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", "true".to_owned()),
             (variables::CONNECTIONS_TABLE.name, CONNECTIONS_TABLE.to_owned()),
             (variables::MAILBOX_TABLE.name, MAILBOX_TABLE.to_owned()),
+            (variables::HUBS_TABLE.name, "hubs".to_owned()),
+            (variables::RATES_TABLE.name, "rates".to_owned()),
             (variables::TOKENS_TABLE.name, "tokens".to_owned()),
             (variables::TOKEN_KEY.name, "key".to_owned()),
             (variables::NOTIFICATIONS_QUEUE.name, format!("{url}/123456789012/notifications.fifo")),

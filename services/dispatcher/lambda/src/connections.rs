@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use contract_connections_v1::{Connection, ConnectionId, attributes};
 use contract_notifications_v1::{Timestamp, UserId};
 use dispatcher::ports::Connections;
-use shared_aws::port_error;
+use shared_aws::{partition, port_error};
 use shared_ports::PortError;
 use shared_telemetry::{chain, user_hash};
 
@@ -32,20 +32,8 @@ impl DynamoConnections {
 impl Connections for DynamoConnections {
     async fn list(&self, user: &UserId) -> Result<Vec<Connection>, PortError> {
         const OPERATION: &str = "listing connections";
-        let items = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("#user = :user")
-            .expression_attribute_names("#user", attributes::USER_ID)
-            .expression_attribute_values(":user", AttributeValue::S(user.to_string()))
-            .into_paginator()
-            .items()
-            .send()
-            .try_collect()
-            .await
-            .map_err(|error| port_error(OPERATION, error))?;
+        let of_user = (attributes::USER_ID, user.as_str());
+        let items = partition(&self.client, &self.table, OPERATION, of_user).await?;
         let row = |item| match serde_dynamo::from_item(item) {
             Ok(row) => Some(row),
             Err(error) => {

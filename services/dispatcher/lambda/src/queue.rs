@@ -65,12 +65,7 @@ impl ReplayQueue for SqsQueue {
 
 impl Notifications for SqsQueue {
     async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
-        let message = |notification: Notification| FifoMessage {
-            group: notification.user_id.to_string(),
-            deduplication_id: notification.id.to_string(),
-            body: QueueEntry::Notification(notification).to_json(),
-        };
-        let messages = notifications.into_iter().map(message).collect();
+        let messages = notifications.into_iter().map(FifoMessage::from).collect();
         let sent = send_fifo(&self.client, &self.url, "queueing a broadcast's notifications", messages).await;
         sent.into_iter().collect()
     }

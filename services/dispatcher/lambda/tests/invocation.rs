@@ -52,6 +52,8 @@ impl Stage {
             .env("TIDINGS_LOG", "trace")
             .env("TIDINGS_CONNECTIONS_TABLE", self.connections.name())
             .env("TIDINGS_MAILBOX_TABLE", self.mailbox.name())
+            // No batch here is for a hub.
+            .env("TIDINGS_HUBS_TABLE", "hubs")
             .env("TIDINGS_NOTIFICATIONS_QUEUE", &self.queue.url)
             .env("TIDINGS_DEAD_LETTER_QUEUE", &self.queue.dead_letter_url)
             .env("TIDINGS_MANAGEMENT_ENDPOINT", management_endpoint)

@@ -2,6 +2,7 @@
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use contract_notifications_v1::{Notification, QueueEntry};
 use futures_util::{StreamExt as _, stream};
 use shared_ports::PortError;
 use shared_telemetry::chain;
@@ -24,6 +25,17 @@ pub struct FifoMessage {
     pub deduplication_id: String,
     /// The body.
     pub body: String,
+}
+
+impl From<Notification> for FifoMessage {
+    /// In its user's group, and once for its id.
+    fn from(notification: Notification) -> Self {
+        Self {
+            group: notification.user_id.to_string(),
+            deduplication_id: notification.id.to_string(),
+            body: QueueEntry::Notification(notification).to_json(),
+        }
+    }
 }
 
 /// A message that SQS did not take.

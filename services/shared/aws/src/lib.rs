@@ -16,6 +16,7 @@ mod invocation;
 mod management;
 #[cfg(feature = "sqs")]
 mod message_trace;
+mod partition;
 
 pub use batch_write::{Unprocessed, batch_write};
 pub use clients::{AttemptLimits, http_client, http_connector, sdk_config, sdk_config_over};
@@ -28,3 +29,4 @@ pub use invocation::{Invocation, RunConfig, RunError, run};
 pub use management::management_client;
 #[cfg(feature = "sqs")]
 pub use message_trace::trace_attributes;
+pub use partition::{Item, partition};

@@ -87,10 +87,14 @@ async fn upgrade<S: Services>(app: Arc<App<S>>, mut request: Request) -> Result<
             ConnectError::Unavailable(error) => Problem::internal("storing a connection", &error),
         })?;
     let peer = Peer { ip: remote.0, user_agent: user_agent.unwrap_or_default().into() };
-    if let Some(attachment) = app.registry.attach(&row.connection_id) {
-        let id = row.connection_id.clone();
-        let opened = Opened { principal: Arc::new(principal), id, at: opened_at };
-        tokio::spawn(serve(app, opened, attachment, peer, on_upgrade));
+    let id = row.connection_id.clone();
+    let opened = Opened { principal: Arc::new(principal), id, at: opened_at };
+    match app.registry.attach(&opened.id) {
+        Some(attachment) => {
+            tokio::spawn(serve(app, opened, attachment, peer, on_upgrade));
+        }
+        // Closed already, as for the user's next connection.
+        None => forget(&*app.services, &opened).await,
     }
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();

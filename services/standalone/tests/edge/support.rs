@@ -50,6 +50,8 @@ pub(crate) struct World {
     pub(crate) accepted: Mutex<Vec<Submission>>,
     pub(crate) failing: Mutex<Option<AcceptError>>,
     pub(crate) not_ready: AtomicBool,
+    /// Whether each connection is closed before its socket opens.
+    pub(crate) taken_away: AtomicBool,
     pub(crate) letters: Mutex<HashMap<String, DeadLetter>>,
     pub(crate) disconnected: Mutex<Vec<ConnectionKey>>,
     /// Which pages of the history were asked for.
@@ -102,7 +104,12 @@ impl Services for World {
         principal: &Principal,
         request: ConnectRequest,
     ) -> Result<Admission, ConnectError> {
-        self.edge.connect(principal, request).await
+        let admission = self.edge.connect(principal, request).await?;
+        if self.taken_away.load(Ordering::SeqCst) {
+            ws_edge::ports::Connections::close(&self.edge.connections, &ConnectionKey::from(&admission.row))
+                .await?;
+        }
+        Ok(admission)
     }
 
     async fn message(&self, principal: &Principal, request: MessageRequest<'_>) -> Option<ServerFrame> {
@@ -248,6 +255,7 @@ pub(crate) async fn start_with(settings: Settings, limits: Limits, tls: Option<T
         accepted: Mutex::default(),
         failing: Mutex::default(),
         not_ready: AtomicBool::new(false),
+        taken_away: AtomicBool::new(false),
         letters: Mutex::default(),
         disconnected: Mutex::default(),
         histories: Mutex::default(),

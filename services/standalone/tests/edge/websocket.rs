@@ -1,5 +1,7 @@
 //! Handshakes and frames.
 
+use std::sync::atomic::Ordering;
+
 use contract_frames_v1::{ErrorCode, ServerFrame};
 use contract_notifications_v1::UserId;
 use dispatcher::ports::{Connections as _, Push as _, PushError};
@@ -255,6 +257,21 @@ async fn a_frame_sent_with_the_handshake_is_read() {
     within(async {
         while !String::from_utf8_lossy(&answer).ends_with(r#"{"type":"pong"}"#) {
             answer.push(socket.read_u8().await.unwrap());
+        }
+    })
+    .await;
+}
+
+/// As when the user's next connection takes the place of this one.
+#[tokio::test]
+async fn a_connection_that_is_closed_before_its_socket_opens_is_forgotten() {
+    let mut server = start().await;
+    server.world.taken_away.store(true, Ordering::SeqCst);
+    let (mut client, key) = server.connect("jo").await;
+    while let Some(Ok(_)) = within(client.next()).await {}
+    within(async {
+        while !server.world.disconnected.lock().unwrap().contains(&key) {
+            tokio::task::yield_now().await;
         }
     })
     .await;

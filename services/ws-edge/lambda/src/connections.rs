@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract_connections_v1::{Connection, ConnectionKey, attributes};
 use contract_notifications_v1::UserId;
-use shared_aws::{management_client, port_error};
+use shared_aws::{management_client, partition, port_error};
 use shared_ports::PortError;
 use ws_edge::ports::Connections;
 
@@ -50,20 +50,8 @@ impl Connections for DynamoConnections {
 
     async fn list(&self, user: &UserId) -> Result<Vec<Connection>, PortError> {
         const OPERATION: &str = "listing connections";
-        let items = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("#user = :user")
-            .expression_attribute_names("#user", attributes::USER_ID)
-            .expression_attribute_values(":user", AttributeValue::S(user.to_string()))
-            .into_paginator()
-            .items()
-            .send()
-            .try_collect()
-            .await
-            .map_err(|error| port_error(OPERATION, error))?;
+        let of_user = (attributes::USER_ID, user.as_str());
+        let items = partition(&self.client, &self.table, OPERATION, of_user).await?;
         serde_dynamo::from_items(items).map_err(|error| PortError::permanent(OPERATION, error))
     }
 

@@ -23,12 +23,7 @@ impl SqsOutbox {
 
 impl Outbox for SqsOutbox {
     async fn send(&self, notifications: Vec<Notification>) -> Vec<Result<(), PortError>> {
-        let message = |notification: Notification| FifoMessage {
-            group: notification.user_id.to_string(),
-            deduplication_id: notification.id.to_string(),
-            body: QueueEntry::Notification(notification).to_json(),
-        };
-        let messages = notifications.into_iter().map(message).collect();
+        let messages = notifications.into_iter().map(FifoMessage::from).collect();
         send_fifo(&self.client, &self.url, "queueing messages", messages).await
     }
 
