@@ -204,7 +204,9 @@ async fn a_client_reads_its_users_history() {
     let directory = tempfile::tempdir().unwrap();
     let server = start(&directory, &[ANYONE, ("TIDINGS_HISTORY__ENABLED", "true")]).await;
     let mut jo = Client::connect(&server, "jo").await;
-    jo.ask(json!({ "action": "sendMessage", "sessions": ["jo"], "id": "to-me", "text": "hello" })).await;
+    let sent =
+        jo.ask(json!({ "action": "sendMessage", "sessions": ["jo"], "id": "to-me", "text": "hello" })).await;
+    let ServerFrame::Sent { id, .. } = sent else { panic!("{sent:?}") };
     let seen = async {
         loop {
             let answer = jo.ask(json!({ "action": "history" })).await;
@@ -215,7 +217,7 @@ async fn a_client_reads_its_users_history() {
         }
     };
     let item = tokio::time::timeout(PATIENCE, seen).await.expect("the delivery is recorded");
-    assert_eq!((&item["id"], &item["what"]), (&json!("to-me"), &json!("delivered")));
+    assert_eq!((&item["id"], &item["what"]), (&json!(id), &json!("delivered")));
     assert_eq!((&item["source"], &item["kind"]), (&json!("user/jo"), &json!("sendMessage")));
     let ServerFrame::History { items, .. } = jo.ask(json!({ "action": "history", "of": "sessions" })).await
     else {

@@ -14,6 +14,7 @@ pub fn describe_metrics() {
             "notifications dropped because nobody was there and they are not to be held",
         ),
         ("tidings_gone_total", "connections found gone"),
+        ("tidings_fanned_out_total", "notifications that broadcasts became, one for each member"),
         ("tidings_history_failed_total", "entries of the history that were lost"),
         ("tidings_dead_letters_total", "entries that can never succeed, by reason"),
     ] {

@@ -1,6 +1,7 @@
 //! The program as people and scripts run it, against a gateway of canned answers.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
+use shared_conformance::Nobody;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -114,12 +115,6 @@ async fn gateway() -> String {
     url
 }
 
-/// An address nobody listens on.
-async fn nobody() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
-}
-
 #[tokio::test]
 async fn one_notification_is_sent() {
     let url = gateway().await;
@@ -154,20 +149,20 @@ async fn a_files_refused_lines_are_named() {
 
 #[tokio::test]
 async fn a_file_that_is_not_answered_for_names_the_line() {
-    let url = nobody().await;
-    let ran = tidings(&["send", "-f", "-"], &url, "\n{\"userId\":\"jo\",\"message\":1}").await;
+    let nobody = Nobody::new();
+    let ran = tidings(&["send", "-f", "-"], &nobody.url(), "\n{\"userId\":\"jo\",\"message\":1}").await;
     assert_eq!(ran.code, 69, "{}", ran.stderr);
     assert!(ran.stderr.contains("stopped at line 2") && ran.stderr.contains("does not answer"));
 }
 
 #[tokio::test]
 async fn exit_codes_say_what_went_wrong() {
-    let (url, nobody) = (gateway().await, nobody().await);
+    let (url, nobody) = (gateway().await, Nobody::new());
     for (arguments, url, code) in [
         (&["token", "jo"][..], &url, 0),
         (&["token", "else"], &url, 77),
         (&["--api-key", "wrong", "send", "jo", "{}"], &url, 77),
-        (&["token", "jo"], &nobody, 69),
+        (&["token", "jo"], &nobody.url(), 69),
         (&["listen", "else"], &url, 77),
         (&["token", "j o"], &url, 2),
         (&["nonsense"], &url, 2),
@@ -202,8 +197,8 @@ async fn a_deployment_on_aws_is_found_by_the_outputs_of_its_stack() {
     let file = directory.path().join("outputs.json");
     let stack = file.to_str().unwrap();
     // The server that is there by default is not asked.
-    let elsewhere = nobody().await;
-    let ran = tidings(&["--stack", stack, "token", "--jwt", "a.b.c"], &elsewhere, "").await;
+    let elsewhere = Nobody::new();
+    let ran = tidings(&["--stack", stack, "token", "--jwt", "a.b.c"], &elsewhere.url(), "").await;
     assert!(ran.code == 1 && ran.stderr.contains("outputs.json can't be read"), "{}", ran.stderr);
     let outputs = json!({
         "webSocketUrl": url.replacen("http", "ws", 1),
@@ -211,7 +206,7 @@ async fn a_deployment_on_aws_is_found_by_the_outputs_of_its_stack() {
         "queueUrl": "https://sqs.example/notifications.fifo",
     });
     std::fs::write(&file, outputs.to_string()).unwrap();
-    let ran = tidings(&["--stack", stack, "token", "--jwt", "a.b.c"], &elsewhere, "").await;
+    let ran = tidings(&["--stack", stack, "token", "--jwt", "a.b.c"], &elsewhere.url(), "").await;
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "t-jwt\n"), "{}", ran.stderr);
     for arguments in [["send", "jo", "{}"], ["token", "jo", "--json"], ["listen", "jo", "--json"]] {
         let ran = tidings(&[&["--stack", stack], &arguments[..]].concat(), &url, "").await;

@@ -6,7 +6,7 @@ mod history;
 use contract_connections_v1::{ConnectionId, ConnectionKey, HubMember};
 use contract_frames_v1::PresenceEvent;
 use contract_identity_v1::Principal;
-use contract_notifications_v1::{NotificationId, Timestamp};
+use contract_notifications_v1::{NotificationId, Sequence, Timestamp, UserId};
 use metrics::counter;
 use shared_ports::{Clock, PortError};
 use uuid::Uuid;
@@ -181,7 +181,12 @@ where
         connection_id: &ConnectionId,
         opened_at: Timestamp,
     ) -> Result<(), PortError> {
+        let forgotten = self.forget(principal, connection_id).await;
         self.record_closed(&principal.user_id, connection_id, opened_at).await;
+        forgotten
+    }
+
+    async fn forget(&self, principal: &Principal, connection_id: &ConnectionId) -> Result<(), PortError> {
         let key = ConnectionKey { user_id: principal.user_id.clone(), connection_id: connection_id.clone() };
         self.connections.delete(&key).await?;
         counter!("tidings_connections_closed_total").increment(1);
@@ -223,7 +228,18 @@ fn refused(error: ConnectError) -> ConnectError {
 
 /// The id of a notification whose sender gave none.
 fn new_id() -> NotificationId {
+    legal(Uuid::new_v4())
+}
+
+/// The id of a notification that its sender calls `key`: the same whenever it is sent again, and no other
+/// client's or producer's, whatever they call theirs. A UUID by name (RFC 9562, section 5.5) in a namespace of
+/// the sender's own.
+fn id_of(sender: &UserId, key: &NotificationId) -> NotificationId {
+    let namespace = Uuid::new_v5(&Uuid::NAMESPACE_OID, sender.as_str().as_bytes());
+    legal(Uuid::new_v5(&namespace, key.as_str().as_bytes()))
+}
+
+fn legal(uuid: Uuid) -> NotificationId {
     // A UUID is always a legal id.
-    NotificationId::new(Uuid::new_v4().to_string())
-        .unwrap_or_else(|_| contract_notifications_v1::Sequence::ZERO.into())
+    NotificationId::new(uuid.to_string()).unwrap_or_else(|_| Sequence::ZERO.into())
 }

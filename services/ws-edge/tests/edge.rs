@@ -11,7 +11,9 @@ use contract_connections_v1::{Connection, ConnectionId, ConnectionKey, HubMember
 use contract_frames_v1::{ErrorCode, SendResult, ServerFrame};
 use contract_history_v1::{Kind, MessageKey, MessageRow, PageRequest, SessionKey, SessionRow};
 use contract_identity_v1::{Method, Principal};
-use contract_notifications_v1::{FanOut, HubName, Notification, Sequence, Timestamp, UserId, Version1};
+use contract_notifications_v1::{
+    FanOut, HubName, Notification, NotificationId, Sequence, Timestamp, UserId, Version1,
+};
 use shared_ports::{Clock, PortError};
 use ws_edge::ports::{Connections, History, HistoryPage, Hubs, Mailbox, Outbox, RateKey, RateLimits};
 use ws_edge::{
@@ -400,14 +402,34 @@ async fn messages_to_sessions_are_queued_and_answered_one_by_one() {
     join(&edge, "al").await;
     world.queued.lock().unwrap().clear();
     let frame = r#"{"action":"sendMessage","sessions":["al","stranger"],"id":"i","text":"hello"}"#;
-    let Some(ServerFrame::Sent { id, results }) = say(&edge, "jo", frame).await else { panic!("not sent") };
-    assert_eq!(id.as_str(), "i");
+    let Some(ServerFrame::Sent { id, results, .. }) = say(&edge, "jo", frame).await else {
+        panic!("not sent")
+    };
     let result =
         |to: &str, code: Option<ErrorCode>| SendResult { to: to.into(), accepted: code.is_none(), code };
     assert_eq!(results, [result("al", None), result("stranger", Some(ErrorCode::Forbidden))]);
     let queued = world.queued.lock().unwrap();
     let [Queued::To(notification)] = queued.as_slice() else { panic!("{queued:?}") };
-    assert_eq!((notification.user_id.as_str(), notification.id.as_str()), ("al", "i"));
+    assert_eq!((notification.user_id.as_str(), &notification.id), ("al", &id));
+}
+
+/// Or a client could keep another's message, or a producer's, from being delivered.
+#[tokio::test]
+async fn an_idempotency_key_is_its_senders_own() {
+    let world = World::default();
+    let edge = edge_of(&world, EdgeConfig { sending: SendPolicy::Anyone, ..chat() });
+    let frame = r#"{"action":"sendMessage","sessions":["al"],"id":"1"}"#;
+    let mut ids = Vec::new();
+    for sender in ["jo", "jo", "bo"] {
+        let Some(ServerFrame::Sent { id, idempotency_key, .. }) = say(&edge, sender, frame).await else {
+            panic!("not sent")
+        };
+        assert_eq!(idempotency_key.as_ref().map(NotificationId::as_str), Some("1"));
+        ids.push(id);
+    }
+    assert_eq!(ids[0], ids[1]);
+    assert_ne!(ids[0], ids[2]);
+    assert!(ids.iter().all(|id| id.as_str() != "1"), "a producer may have that id");
 }
 
 #[tokio::test]

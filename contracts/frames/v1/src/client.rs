@@ -58,7 +58,7 @@ pub struct SendMessage {
     /// Whom it is for: sessions are users. Between 1 and [`MAX_SESSIONS`].
     #[schemars(length(min = 1, max = "MAX_SESSIONS"))]
     pub sessions: Vec<UserId>,
-    /// The sender's idempotency key; a UUID when absent.
+    /// The sender's idempotency key: a second frame of the user with it, within five minutes, is no new one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<NotificationId>,
     /// What is delivered: the frame without `sessions`, the other members byte for byte.
@@ -70,7 +70,7 @@ pub struct SendMessage {
 /// See [`ClientFrame::Message`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct Message {
-    /// The sender's idempotency key; a UUID when absent.
+    /// The sender's idempotency key; see [`SendMessage::id`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<NotificationId>,
     /// The message.
@@ -106,7 +106,7 @@ pub enum Recipient {
 /// See [`ClientFrame::Broadcast`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct Broadcast {
-    /// The sender's idempotency key; a UUID when absent.
+    /// The sender's idempotency key; see [`SendMessage::id`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<NotificationId>,
     /// The text; not empty.

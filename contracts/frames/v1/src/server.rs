@@ -85,6 +85,9 @@ pub enum ServerFrame {
     Sent {
         /// The id of every recipient's notification.
         id: NotificationId,
+        /// The sender's own id for it, if the frame had one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        idempotency_key: Option<NotificationId>,
         /// What became of it, by recipient, in the order in which they were named.
         results: Vec<SendResult>,
     },
@@ -179,8 +182,10 @@ impl ServerFrame {
             message: Option<Box<str>>,
         }
         #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
         struct Sent {
             id: NotificationId,
+            idempotency_key: Option<NotificationId>,
             results: Vec<SendResult>,
         }
         #[derive(Deserialize)]
@@ -203,8 +208,8 @@ impl ServerFrame {
             }
             "pong" => Self::Pong { message: serde_json::from_str::<Pong>(text)?.message },
             "sent" => {
-                let Sent { id, results } = serde_json::from_str(text)?;
-                Self::Sent { id, results }
+                let Sent { id, idempotency_key, results } = serde_json::from_str(text)?;
+                Self::Sent { id, idempotency_key, results }
             }
             "history" => {
                 let History { of, items, next } = serde_json::from_str(text)?;

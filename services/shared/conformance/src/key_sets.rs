@@ -4,6 +4,8 @@ use auth_token::ports::{KeySets, MAX_KEY_SET_BYTES};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::Nobody;
+
 /// All that the adapter must do, against a server of the suite's own.
 pub async fn all<F: KeySets>(key_sets: &F) {
     let base = serve().await;
@@ -22,11 +24,8 @@ pub async fn all<F: KeySets>(key_sets: &F) {
         let error = fetch(path).await.expect_err(path);
         assert!(error.is_retryable(), "{path}: {error}");
     }
-    // Nobody listens on a port that was given back.
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nowhere = format!("http://{}/", listener.local_addr().unwrap());
-    drop(listener);
-    assert!(key_sets.fetch(&nowhere).await.unwrap_err().is_retryable());
+    let nobody = Nobody::new();
+    assert!(key_sets.fetch(&format!("{}/", nobody.url())).await.unwrap_err().is_retryable());
 }
 
 /// That the adapter does not wait for ever. Give it one that waits for a short time.

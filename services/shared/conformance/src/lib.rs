@@ -31,6 +31,7 @@ pub mod key_sets;
 pub mod mailbox;
 #[cfg(feature = "replayer")]
 pub mod mailbox_keys;
+mod nobody;
 #[cfg(feature = "dispatcher")]
 pub mod replay_queue;
 #[cfg(feature = "replayer")]
@@ -43,6 +44,7 @@ pub mod tokens;
 
 pub use clock::ManualClock;
 pub use disk::SmallDisk;
+pub use nobody::Nobody;
 pub use story::{Repeat, Story};
 
 use contract_connections_v1::{Connection, ConnectionId, FrameFormat};

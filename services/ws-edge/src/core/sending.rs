@@ -228,9 +228,8 @@ fn order(
 ) -> Result<SendOrder, NotSent> {
     let sender = caller.principal.user_id.clone();
     let letter = Letter { payload, sent_at: caller.now, when_offline, kind, sender };
-    // An id that is made here is no longer than a sequence is.
-    let any_id = || NotificationId::from(Sequence::MAX);
-    require_fits(&letter.to_user(id.clone().unwrap_or_else(any_id), letter.sender.clone()))?;
+    // The id that it gets is a UUID, which is shorter than a sequence.
+    require_fits(&letter.to_user(Sequence::MAX.into(), letter.sender.clone()))?;
     Ok(SendOrder { targets, id, letter })
 }
 

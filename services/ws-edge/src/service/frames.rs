@@ -11,7 +11,7 @@ use shared_ports::{Clock, PortError};
 use shared_telemetry::chain;
 
 use super::history::NoPast;
-use super::{Edge, new_id};
+use super::{Edge, id_of, new_id};
 use crate::core::frame::{Caller, Decision, Inbound, decide};
 use crate::core::hubs::hubs_of;
 use crate::core::sending::{Letter, SendOrder, Target};
@@ -131,7 +131,8 @@ where
 
     async fn send(&self, order: SendOrder) -> ServerFrame {
         let SendOrder { targets, id, letter } = order;
-        let id = id.unwrap_or_else(new_id);
+        let idempotency_key = id;
+        let id = idempotency_key.as_ref().map_or_else(new_id, |key| id_of(&letter.sender, key));
         let mut results: Vec<SendResult> = Vec::with_capacity(targets.len());
         let (mut notifications, mut places) = (Vec::new(), Vec::new());
         for target in targets {
@@ -158,7 +159,7 @@ where
         }
         let accepted = results.iter().filter(|result| result.accepted).count();
         counter!("tidings_messages_sent_total", "action" => letter.kind).increment(accepted as u64);
-        ServerFrame::Sent { id, results }
+        ServerFrame::Sent { id, idempotency_key, results }
     }
 
     async fn broadcast(&self, letter: &Letter, id: &NotificationId, hub: HubName) -> Option<ErrorCode> {
