@@ -47,7 +47,7 @@ export interface HistoryPage<K extends Kind> {
 
 /** What became of a message. */
 export interface Sent {
-    /** The id of every recipient's notification. */
+    /** The id of every recipient's notification, which the gateway makes of the sender and the `id` given. */
     readonly id: string;
     /** What became of it, by recipient. */
     readonly results: readonly SendResult[];
@@ -265,17 +265,16 @@ export class Client implements AsyncIterable<Notification, undefined> {
     }
 
     async #send(frame: Parameters<Requests["add"]>[0], { id = randomId() }: MessageOptions): Promise<Sent> {
-        const { results } = await this.#ask({ ...frame, id }, "sent", (answer) => answer.id === id);
-        return { id, results };
+        const answer = await this.#ask({ ...frame, id }, "sent");
+        return { id: answer.id, results: answer.results };
     }
 
     #ask<T extends "sent" | "history" | "whoami">(
         frame: Parameters<Requests["add"]>[0],
         type: T,
-        matches?: (answer: Answer<T>) => boolean,
     ): Promise<Answer<T>> {
         if (this.#closing !== undefined || this.state.status === "closed") return Promise.reject(closedError());
-        const answer = this.#requests.add(frame, type, matches);
+        const answer = this.#requests.add(frame, type);
         this.#link.work();
         return answer;
     }

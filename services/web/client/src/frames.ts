@@ -118,6 +118,10 @@ export type ServerFrame =
            */
           id: NotificationId;
           /**
+           * The sender's own id for it, if the frame had one.
+           */
+          idempotencyKey?: NotificationId | null;
+          /**
            * What became of it, by recipient, in the order in which they were named.
            */
           results: SendResult[];
@@ -167,7 +171,7 @@ export interface Broadcast {
      */
     hub?: HubName | null;
     /**
-     * The sender's idempotency key; a UUID when absent.
+     * The sender's idempotency key; see `SendMessage`.
      */
     id?: NotificationId | null;
     /**
@@ -201,7 +205,7 @@ export interface Message {
      */
     data: MessageData;
     /**
-     * The sender's idempotency key; a UUID when absent.
+     * The sender's idempotency key; see `SendMessage`.
      */
     id?: NotificationId | null;
 }
@@ -223,7 +227,7 @@ export interface MessageData {
  */
 export interface SendMessage {
     /**
-     * The sender's idempotency key; a UUID when absent.
+     * The sender's idempotency key: a second frame of the user with it, within five minutes, is no new one.
      */
     id?: NotificationId | null;
     /**

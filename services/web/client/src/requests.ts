@@ -34,12 +34,8 @@ export class Requests {
         this.#onLate = onLate;
     }
 
-    /** Adds a request; `matches` says more of its answer than the type. */
-    add<T extends ServerFrame["type"]>(
-        frame: ClientFrame & Record<string, unknown>,
-        type: T,
-        matches: (answer: Answer<T>) => boolean = () => true,
-    ): Promise<Answer<T>> {
+    /** Adds a request, which is answered by a frame of this type: one request at a time is under way. */
+    add<T extends ServerFrame["type"]>(frame: ClientFrame & Record<string, unknown>, type: T): Promise<Answer<T>> {
         return new Promise((resolve, reject) => {
             const done = (): void => {
                 this.#clock.cancel(request.timer);
@@ -59,7 +55,7 @@ export class Requests {
                 job: {
                     frame,
                     answered: (answer) => {
-                        if (answer.type !== type || !matches(answer as Answer<T>)) return false;
+                        if (answer.type !== type) return false;
                         done();
                         resolve(answer as Answer<T>);
                         return true;

@@ -220,10 +220,10 @@ describe("asking", () => {
         await settle();
         expect(world.socket.sent).toEqual([{ action: "sendMessage", text: "hello", sessions: ["bob"], id: "m1" }]);
         const results = [{ to: "bob", accepted: true }];
-        // Not ours: an answer to something else, or a late one.
-        await world.socket.receive({ type: "sent", id: "m2", results: [] }, { type: "pong" });
-        await world.socket.receive({ type: "sent", id: "m1", results });
-        expect(await first).toEqual({ id: "m1", results });
+        // Answers nothing of ours.
+        await world.socket.receive({ type: "history", of: "sessions", items: [] }, { type: "pong" });
+        await world.socket.receive({ type: "sent", id: "n1", idempotencyKey: "m1", results });
+        expect(await first).toEqual({ id: "n1", results });
         expect(world.socket.last).toEqual({
             action: "message",
             data: { content: { x: 1 }, recipient: { hub: "team" } },

@@ -239,14 +239,18 @@ describe("with a gateway", { timeout: 120_000 }, () => {
         expect(await alice.whoami()).toMatchObject({ userId: "alice", method: "token", hubs: ["all"] });
 
         const [sent, said, shouted] = await Promise.all([
-            alice.send(["bob"], { text: "hello" }, { id: "m1" }),
+            alice.send(["bob"], { text: "hello" }),
             alice.message({ x: 1 }, { user: "bob" }),
             alice.broadcast("everyone?"),
         ]);
-        expect(sent).toEqual({ id: "m1", results: [{ to: "bob", accepted: true }] });
+        expect(sent.results).toEqual([{ to: "bob", accepted: true }]);
         expect([said.results, shouted.results]).toMatchObject([[{ accepted: true }], [{ accepted: true }]]);
         const payloads = [];
-        for (let n = 0; n < 3; n += 1) payloads.push((await bobs.next()).value?.payload);
+        for (let n = 0; n < 3; n += 1) {
+            const { value } = await bobs.next();
+            payloads.push(value?.payload);
+            expect(value?.id).toBe([sent, said, shouted][n]?.id);
+        }
         expect(payloads).toMatchObject([
             { action: "sendMessage", text: "hello" },
             { action: "message", data: { content: { x: 1 }, sender: "alice" } },

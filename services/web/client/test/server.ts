@@ -61,7 +61,7 @@ export class Server {
     /** `kill -9`. */
     async kill(): Promise<void> {
         const child = this.#process;
-        if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+        if (child?.exitCode !== null || child.signalCode !== null) return;
         child.kill("SIGKILL");
         await once(child, "exit");
     }
