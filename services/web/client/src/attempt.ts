@@ -1,3 +1,4 @@
+import type { Timer } from "./clock.ts";
 import { type Credential, credentialOf, handshakeOf } from "./credential.ts";
 import { TidingsError } from "./errors.ts";
 import type { Settings } from "./options.ts";
@@ -7,6 +8,7 @@ import type { Disconnect } from "./state.ts";
 /** One attempt to connect: asks for a credential, and begins a handshake with it. */
 export class Attempt {
     #over = false;
+    readonly #timer: Timer;
     #socket: Socket | undefined;
     readonly #settings: Settings;
     readonly #hooks: SocketHooks;
@@ -21,7 +23,7 @@ export class Attempt {
         this.#hooks = hooks;
         this.#failed = failed;
         const { clock, connectTimeout, token } = settings;
-        const timer = clock.after(connectTimeout, () => {
+        this.#timer = clock.after(connectTimeout, () => {
             this.#fail({ why: "no-token", message: "the credential took too long" });
         });
         // In an async function, so that what `token` throws at once is caught as well.
@@ -37,13 +39,14 @@ export class Attempt {
                 },
             )
             .finally(() => {
-                clock.cancel(timer);
+                clock.cancel(this.#timer);
             });
     }
 
     /** Gives it up. */
     cancel(): void {
         this.#over = true;
+        this.#settings.clock.cancel(this.#timer);
         this.#socket?.close();
     }
 

@@ -326,6 +326,12 @@ describe("closing the client", () => {
         expect([world.sockets.length, world.clock.pending]).toEqual([1, 0]);
     });
 
+    it("lets go of a credential that is not there yet", async () => {
+        const world = new World({ token: () => new Promise<string>(() => undefined) });
+        await world.client.close();
+        expect([world.sockets.length, world.clock.pending]).toEqual([0, 0]);
+    });
+
     it("is not needed when it could not begin", () => {
         expect(() => new World({ url: "nonsense" })).toThrow(TypeError);
     });

@@ -1,11 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { Acks } from "../src/acks.ts";
 import { fullJitter } from "../src/backoff.ts";
 import { credentialOf, handshakeOf } from "../src/credential.ts";
 import { Deduplication } from "../src/deduplication.ts";
+import { systemEnvironment } from "../src/environment.ts";
 import { FakeClock, sequence } from "./fakes.ts";
 
 const root = new URL("../", import.meta.url);
@@ -111,6 +112,38 @@ describe("acknowledgements", () => {
         const { acks } = due();
         for (let n = 0; n < 2500; n += 1) acks.add(String(n), "");
         expect([acks.take().length, acks.take().length, acks.take().length, acks.due]).toEqual([1000, 1000, 500, false]);
+    });
+});
+
+describe("the environment", () => {
+    afterEach(() => {
+        vi.unstubAllGlobals();
+    });
+
+    it("is online and visible where there is no browser", () => {
+        const environment = systemEnvironment();
+        expect([environment.online(), environment.hidden()]).toEqual([true, false]);
+        environment.watch(() => undefined)();
+    });
+
+    it("is the browser's where there is one", () => {
+        const page = new EventTarget();
+        const document = Object.assign(new EventTarget(), { visibilityState: "hidden" });
+        vi.stubGlobal("document", document);
+        vi.stubGlobal("navigator", { onLine: false });
+        vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
+        vi.stubGlobal("removeEventListener", page.removeEventListener.bind(page));
+        const environment = systemEnvironment();
+        expect([environment.online(), environment.hidden()]).toEqual([false, true]);
+        let changes = 0;
+        const unwatch = environment.watch(() => (changes += 1));
+        for (const name of ["online", "offline", "pageshow"]) page.dispatchEvent(new Event(name));
+        document.dispatchEvent(new Event("visibilitychange"));
+        expect(changes).toBe(4);
+        unwatch();
+        page.dispatchEvent(new Event("online"));
+        document.dispatchEvent(new Event("visibilitychange"));
+        expect(changes).toBe(4);
     });
 });
 
