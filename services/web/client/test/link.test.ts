@@ -230,6 +230,18 @@ describe("rotation", () => {
         expect(world.states.filter((state) => state !== "open")).toEqual([]);
     });
 
+    it("closes the old one by the answer to its last ping, not to one before", async () => {
+        const { world, old, fresh } = await rotating();
+        await world.environment.change({});
+        await fresh.open();
+        await world.clock.pass(1000);
+        const pings = old.sent.length;
+        await old.receive(pong);
+        expect([old.sent.length, old.closed]).toEqual([pings + 1, undefined]);
+        await old.receive(pong);
+        expect(old.closed).toBe(1000);
+    });
+
     it("takes the new one at once when the old one ends meanwhile", async () => {
         const { world, old, fresh } = await rotating();
         const asked = world.client.whoami();
