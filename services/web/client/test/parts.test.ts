@@ -2,11 +2,13 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { WebSocket } from "ws";
 import { Acks } from "../src/acks.ts";
 import { fullJitter } from "../src/backoff.ts";
 import { credentialOf, handshakeOf } from "../src/credential.ts";
 import { Deduplication } from "../src/deduplication.ts";
 import { systemEnvironment } from "../src/environment.ts";
+import type { WebSocketConstructor } from "../src/socket.ts";
 import { FakeClock, sequence } from "./fakes.ts";
 
 const root = new URL("../", import.meta.url);
@@ -145,6 +147,12 @@ describe("the environment", () => {
         document.dispatchEvent(new Event("visibilitychange"));
         expect(changes).toBe(4);
     });
+});
+
+it("takes the WebSocket of browsers and that of ws", () => {
+    // What is said of them is checked by the compiler.
+    const made = (constructors: WebSocketConstructor[]): number => constructors.length;
+    expect(made([globalThis.WebSocket, WebSocket])).toBe(2);
 });
 
 describe("credentials", () => {

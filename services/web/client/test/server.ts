@@ -31,7 +31,12 @@ export class Server {
     static async start(config = ""): Promise<Server> {
         const server = new Server();
         writeFileSync(join(server.#directory, "tidings.toml"), config);
-        await server.start();
+        try {
+            await server.start();
+        } catch (error) {
+            await server.remove();
+            throw error;
+        }
         return server;
     }
 
