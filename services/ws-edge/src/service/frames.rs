@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract_connections_v1::{ConnectionId, ConnectionKey};
 use contract_frames_v1::{ErrorCode, SendResult, ServerFrame};
 use contract_identity_v1::Principal;
-use contract_notifications_v1::{HubName, NotificationId, Sequence, Timestamp, UserId};
+use contract_notifications_v1::{HubName, NotificationId, Sequence, UserId};
 use metrics::counter;
 use shared_ports::{Clock, PortError};
 use shared_telemetry::chain;
@@ -214,6 +214,6 @@ fn error_frame(
         code = label,
         "frame refused"
     );
-    let retry_after = wait.map(|wait| Timestamp::default().plus(wait).millis());
+    let retry_after = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
     ServerFrame::Error { code, message, request_id: request.request_id.to_owned(), retry_after }
 }
