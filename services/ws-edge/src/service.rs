@@ -133,7 +133,7 @@ where
         if !tells && self.config.max_connections.is_none() {
             return Ok(());
         }
-        // Only now, so that of several that open at the same time each sees the others.
+        // Only now, so that of several that open at the same time the last one stored sees the others.
         let open = self.connections.list(&row.user_id).await?;
         let is_first = open.iter().all(|other| other.connection_id == row.connection_id);
         if let Some(limit) = self.config.max_connections {

@@ -16,8 +16,11 @@ pub(crate) enum Crowd {
     Close(Vec<ConnectionId>),
 }
 
-/// Decides about `open`, the user's connections with the new one among them. Of several that are added at
-/// the same time each decision is about the same order, so that together they leave as many as may be.
+/// Decides about `open`, the user's connections with the new one among them.
+///
+/// A row is stored before its decision, so of several that are added at the same time the last one stored
+/// sees all that stay: they are never more than may be. Times can't tell which of them came last, so it may
+/// be that more of them are refused than had to be.
 pub(crate) fn crowd(
     mut open: Vec<Connection>,
     new: &ConnectionId,
@@ -26,18 +29,17 @@ pub(crate) fn crowd(
 ) -> Crowd {
     // DynamoDB deletes late what has expired.
     open.retain(|row| row.ttl > now.millis() / 1000);
-    open.sort_unstable_by(|a, b| (a.connected_at, &a.connection_id).cmp(&(b.connected_at, &b.connection_id)));
     let excess = open.len().saturating_sub(limit.most);
     if excess == 0 {
         return Crowd::Fits;
     }
     match limit.excess {
-        Excess::RefuseNewest if open[limit.most..].iter().any(|row| row.connection_id == *new) => {
-            Crowd::Refuse
-        }
-        Excess::RefuseNewest => Crowd::Fits,
+        Excess::RefuseNewest => Crowd::Refuse,
         Excess::CloseOldest => {
-            Crowd::Close(open.drain(..excess).map(|row| row.connection_id).filter(|id| id != new).collect())
+            // Of one millisecond, the new one is the newest.
+            open.sort_unstable_by_key(|row| (row.connected_at, row.connection_id == *new));
+            let oldest: Vec<_> = open.drain(..excess).map(|row| row.connection_id).collect();
+            if oldest.contains(new) { Crowd::Refuse } else { Crowd::Close(oldest) }
         }
     }
 }
@@ -75,8 +77,19 @@ mod tests {
             assert_eq!(decide(&rows, "c", 3, excess), Crowd::Fits);
         }
         assert_eq!(decide(&rows, "c", 2, Excess::RefuseNewest), Crowd::Refuse);
-        assert_eq!(decide(&rows, "b", 2, Excess::RefuseNewest), Crowd::Fits);
         assert_eq!(decide(&rows, "c", 2, Excess::CloseOldest), Crowd::Close(vec![ConnectionId::new("a")]));
+        // Another one was opened meanwhile.
+        assert_eq!(decide(&rows, "a", 2, Excess::CloseOldest), Crowd::Refuse);
+    }
+
+    #[test]
+    fn two_of_one_millisecond_are_one_after_the_other() {
+        for (first, second) in [("a", "b"), ("b", "a")] {
+            let rows = [row(first, 1, 99), row(second, 1, 99)];
+            assert_eq!(decide(&rows, second, 1, Excess::RefuseNewest), Crowd::Refuse);
+            let first = Crowd::Close(vec![ConnectionId::new(first)]);
+            assert_eq!(decide(&rows, second, 1, Excess::CloseOldest), first);
+        }
     }
 
     #[test]
@@ -86,16 +99,65 @@ mod tests {
     }
 
     proptest! {
-        /// Each of several connections that appear together decides by itself.
+        /// Whichever way the steps of several connections fall among each other: one stores its row, then
+        /// decides.
         #[test]
-        fn as_many_stay_as_may(times in prop::collection::vec(0_u64..4, 1..8), most in 1_usize..5) {
+        fn no_more_stay_than_may(
+            times in prop::collection::vec(0_u64..4, 1..8),
+            steps in prop::collection::vec(any::<prop::sample::Index>(), 16),
+            most in 1_usize..5,
+            excess in prop::sample::select(vec![Excess::RefuseNewest, Excess::CloseOldest]),
+        ) {
             let rows: Vec<_> =
                 times.iter().enumerate().map(|(at, time)| row(&at.to_string(), *time, 99)).collect();
-            let refused = rows
-                .iter()
-                .filter(|row| decide(&rows, row.connection_id.as_str(), most, Excess::RefuseNewest) == Crowd::Refuse)
-                .count();
-            prop_assert_eq!(rows.len() - refused, most.min(rows.len()));
+            let mut todo: Vec<_> = rows.iter().flat_map(|row| [row; 2]).collect();
+            let mut stored = Vec::new();
+            let mut open: Vec<Connection> = Vec::new();
+            for step in steps {
+                let Some(at) = (!todo.is_empty()).then(|| step.index(todo.len())) else { break };
+                let row = todo.remove(at);
+                let id = &row.connection_id;
+                if !stored.contains(&id) {
+                    stored.push(id);
+                    open.push(row.clone());
+                    continue;
+                }
+                match decide(&open, id.as_str(), most, excess) {
+                    Crowd::Fits => {}
+                    Crowd::Refuse => open.retain(|row| row.connection_id != *id),
+                    Crowd::Close(oldest) => open.retain(|row| !oldest.contains(&row.connection_id)),
+                }
+            }
+            prop_assert!(open.len() <= most, "{open:?}");
+        }
+
+        /// One after the other, as many stay as may: the first ones, or the last ones.
+        #[test]
+        fn as_many_stay_as_may(
+            mut times in prop::collection::vec(0_u64..4, 1..8),
+            most in 1_usize..5,
+            excess in prop::sample::select(vec![Excess::RefuseNewest, Excess::CloseOldest]),
+        ) {
+            times.sort_unstable();
+            let mut open = Vec::new();
+            for (at, time) in times.iter().enumerate() {
+                let id = at.to_string();
+                open.push(row(&id, *time, 99));
+                match decide(&open, &id, most, excess) {
+                    Crowd::Fits => {}
+                    Crowd::Refuse => { open.pop(); }
+                    Crowd::Close(oldest) => open.retain(|row| !oldest.contains(&row.connection_id)),
+                }
+            }
+            let stay = most.min(times.len());
+            let first = if excess == Excess::RefuseNewest { 0 } else { times.len() - stay };
+            let stayed: Vec<_> = open.iter().map(|row| row.connection_id.as_str().to_owned()).collect();
+            let expected: Vec<_> = (first..first + stay).map(|at| at.to_string()).collect();
+            // Of one millisecond, any of the older ones may go.
+            prop_assert_eq!(stayed.len(), stay);
+            if excess == Excess::RefuseNewest || times.windows(2).all(|pair| pair[0] < pair[1]) {
+                prop_assert_eq!(stayed, expected);
+            }
         }
     }
 }
