@@ -6,7 +6,8 @@ import type { Clock } from "../src/clock.ts";
 import { systemClock } from "../src/clock.ts";
 import type { Options } from "../src/options.ts";
 import type { State } from "../src/state.ts";
-import { Proxy, Server } from "./server.ts";
+import { Proxy } from "@tidings/testing/network";
+import { Server } from "@tidings/testing/server";
 
 /** Numbers that look random and are the same each time (mulberry32). */
 function randomOf(seed: number): () => number {

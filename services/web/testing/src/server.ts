@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, type Socket, connect as connectTcp, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -23,7 +22,7 @@ function binary(): string {
 
 /** A server process with a data directory of its own, which it keeps over restarts. */
 export class Server {
-    readonly #directory = mkdtempSync(join(tmpdir(), "tidings-client-"));
+    readonly #directory = mkdtempSync(join(tmpdir(), "tidings-web-"));
     #process: ChildProcess | undefined;
     #url = "";
 
@@ -40,8 +39,18 @@ export class Server {
         return server;
     }
 
+    /** Where it is: `http://127.0.0.1:` and its port, which is another after a restart. */
+    get url(): string {
+        return this.#url;
+    }
+
     get port(): number {
         return Number(new URL(this.#url).port);
+    }
+
+    /** What operators and producers prove themselves by. */
+    get apiKey(): string {
+        return readFileSync(join(this.#directory, "data", "api-key"), "utf8").trim();
     }
 
     async start(): Promise<void> {
@@ -78,8 +87,7 @@ export class Server {
 
     /** Asks the server as an operator does. */
     async call(path: string, body: string, type = "application/json"): Promise<unknown> {
-        const key = readFileSync(join(this.#directory, "data", "api-key"), "utf8").trim();
-        const headers = { Authorization: `Bearer ${key}`, "Content-Type": type };
+        const headers = { Authorization: `Bearer ${this.apiKey}`, "Content-Type": type };
         const answer = await fetch(this.#url + path, { method: "POST", headers, body });
         const text = await answer.text();
         if (!answer.ok) throw new Error(`${path}: ${answer.status} ${text}`);
@@ -99,66 +107,5 @@ export class Server {
         );
         const answer = JSON.stringify(await this.call("/v1/notifications", lines.join("\n"), "application/x-ndjson"));
         if (/"error"|"rejected":[1-9]/.test(answer)) throw new Error(`not accepted: ${answer.slice(0, 500)}`);
-    }
-}
-
-/** A network between a client and a server, with its troubles. */
-export class Proxy {
-    readonly #pairs = new Set<[Socket, Socket]>();
-    /** What came from a server that nobody got, of pairs that are frozen. */
-    frozen = 0;
-    port = 0;
-    connections = 0;
-    target: number;
-    readonly #listener = createServer((client) => {
-        const server = connectTcp(this.target, "127.0.0.1");
-        this.connections += 1;
-        const pair: [Socket, Socket] = [client, server];
-        this.#pairs.add(pair);
-        for (const [from, to] of [pair, [server, client]] as const) {
-            from.on("error", () => undefined);
-            from.on("data", (bytes) => {
-                if (this.#pairs.has(pair)) to.write(bytes);
-                else this.frozen += bytes.length;
-            });
-            from.on("close", () => {
-                if (!this.#pairs.delete(pair)) return;
-                to.destroy();
-            });
-        }
-    });
-
-    private constructor(target: number) {
-        this.target = target;
-    }
-
-    static async start(target: number): Promise<Proxy> {
-        const proxy = new Proxy(target);
-        proxy.#listener.listen(0, "127.0.0.1");
-        await once(proxy.#listener, "listening");
-        proxy.port = (proxy.#listener.address() as AddressInfo).port;
-        return proxy;
-    }
-
-    get open(): number {
-        return this.#pairs.size;
-    }
-
-    /** Cuts every connection: no goodbye, and what was on its way is lost. */
-    cut(): void {
-        for (const pair of [...this.#pairs]) {
-            this.#pairs.delete(pair);
-            for (const socket of pair) socket.resetAndDestroy();
-        }
-    }
-
-    /** From now on nothing is passed on over the connections there are, which stay open. */
-    freeze(): void {
-        this.#pairs.clear();
-    }
-
-    close(): void {
-        this.cut();
-        this.#listener.close();
     }
 }

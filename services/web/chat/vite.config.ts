@@ -1,0 +1,14 @@
+import { defineConfig } from "vite";
+
+export default defineConfig({
+    base: "/",
+    resolve: { conditions: ["source"] },
+    build: {
+        outDir: "../dist/chat",
+        emptyOutDir: true,
+        target: "es2022",
+        // The pages' Content-Security-Policy allows no data: addresses.
+        assetsInlineLimit: 0,
+        modulePreload: { polyfill: false },
+    },
+});
