@@ -28,11 +28,16 @@ use crate::identity::sigv4::{self, RequestParts};
 use crate::identity::tokens::{DEFAULT_CAPACITY, MemoryTokens};
 use crate::identity::used::LocalTokens;
 use crate::rates::MemoryRates;
-use crate::server::{AddUserError, AuthError, DeadLetter, Login, NewUser, Services, Which};
+use crate::server::{
+    AddUserError, AuthError, DeadLetter, Guest, Login, LoginOffer, NewUser, Services, Which,
+};
 use crate::storage::{self, AcceptError, Accepted, Store, StoreError, Submission, Table};
 
 /// Dead letters read at once when all are redriven or purged.
 const DEAD_LETTERS_AT_ONCE: usize = 500;
+
+/// What the names of guests begin with.
+const GUEST: &str = "guest-";
 
 /// What the runtime is made with.
 pub struct RuntimeConfig {
@@ -42,6 +47,8 @@ pub struct RuntimeConfig {
     pub authorizer: AuthorizerConfig,
     /// How connect tokens are issued.
     pub issuer: IssuerConfig,
+    /// Who may log in without an account.
+    pub login: LoginOffer,
 }
 
 /// Why the services can't be put together.
@@ -67,6 +74,7 @@ pub struct Runtime {
     issuer: Issuer<LocalCipher, MemoryTokens<SystemClock>, SystemClock>,
     authorizer: Authorizer<LocalCipher, LocalTokens<SystemClock>, HttpKeySets, LocalSecrets, SystemClock>,
     accounts: Accounts<Table<SystemClock>>,
+    login: LoginOffer,
     history: Option<StoredHistory<SystemClock>>,
     jwt: JwtIssuer,
     credentials: Credentials,
@@ -86,7 +94,7 @@ impl Runtime {
         credentials: Credentials,
     ) -> Result<Self, RuntimeError> {
         let store = outbox.store.clone();
-        let RuntimeConfig { edge, mut authorizer, issuer } = config;
+        let RuntimeConfig { edge, mut authorizer, issuer, login } = config;
         let clock = SystemClock;
         let tokens = MemoryTokens::new(DEFAULT_CAPACITY, clock);
         let cipher = || LocalCipher::new(&credentials.cipher_key);
@@ -114,11 +122,22 @@ impl Runtime {
             issuer: Issuer::new(cipher(), tokens, clock, issuer),
             authorizer: Authorizer::new(ports, authorizer),
             accounts: Accounts::new(store.table("users")),
+            login,
             history,
             jwt,
             credentials,
             store,
         })
+    }
+
+    /// A token for a user who has proved to be one.
+    fn log_in(&self, user_id: UserId) -> Result<Login, AuthError> {
+        let subject = JwtSubject { username: user_id.to_string(), user_id };
+        let issued = self
+            .jwt
+            .issue(subject, self.clock.now())
+            .map_err(|source| AuthError::Unavailable(source.into()))?;
+        Ok(Login { id_token: issued.token, expires_at: issued.expires_at })
     }
 
     /// Does something with every dead letter, page by page.
@@ -209,6 +228,9 @@ impl Services for Runtime {
     }
 
     async fn login(&self, username: &str, password: &str) -> Result<Login, AuthError> {
+        if let Some(user) = self.login.users.iter().find(|user| user.is(username, password)) {
+            return self.log_in(user.username.clone());
+        }
         let refused = || AuthError::Refused(LoginError::Refused.to_string());
         // No account has a password that breaks the rules.
         let password = Password::new(password.to_owned()).map_err(|_| refused())?;
@@ -216,12 +238,16 @@ impl Services for Runtime {
             LoginError::Refused => refused(),
             LoginError::Undecided(source) => AuthError::Unavailable(source.into()),
         })?;
-        let subject = JwtSubject { username: account.user_id.to_string(), user_id: account.user_id };
-        let issued = self
-            .jwt
-            .issue(subject, self.clock.now())
-            .map_err(|source| AuthError::Unavailable(source.into()))?;
-        Ok(Login { id_token: issued.token, expires_at: issued.expires_at })
+        self.log_in(account.user_id)
+    }
+
+    fn guest(&self) -> Result<Option<Guest>, AuthError> {
+        if !self.login.guests {
+            return Ok(None);
+        }
+        let name = format!("{GUEST}{}", hex::encode(rand::random::<[u8; 5]>()));
+        let user_id = UserId::new(name).map_err(|source| AuthError::Unavailable(source.into()))?;
+        Ok(Some(Guest { login: self.log_in(user_id.clone())?, user_id }))
     }
 
     async fn add_user(&self, NewUser { user_id, password }: NewUser) -> Result<Account, AddUserError> {
