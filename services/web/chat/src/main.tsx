@@ -7,6 +7,7 @@ import { render } from "preact";
 import { App } from "./components/app.tsx";
 import { takeFromAddress } from "./login/credential.ts";
 
+// Before anything is shown or asked for.
 const token = takeFromAddress(location, history);
 const root = document.getElementById("app");
 if (root !== null) render(<App token={token} />, root);

@@ -1,23 +1,27 @@
 import type { JSX } from "preact";
 import type { Session } from "../session/session.ts";
 import type { Place, State } from "../state/types.ts";
-import { userOf } from "../state/view.ts";
+import { hubOf, userOf } from "../state/view.ts";
 
 interface Props {
     readonly state: State;
     readonly session: Session;
     readonly place: Place;
+    /** Whether nothing has been said yet. */
+    readonly nothing: boolean;
 }
 
-/** What stands where nothing has been said yet. */
-export function Empty({ state, session, place }: Props): JSX.Element {
+/** What stands where nothing has been said yet; in development also what there is to try. */
+export function Empty({ state, session, place, nothing }: Props): JSX.Element | null {
     const user = userOf(place);
     const [other] = state.users;
+    const guides = hubOf(place) !== undefined && session.info.development && other !== undefined;
+    if (!nothing && !guides) return null;
     if (place === "programs") {
         return <p class="empty faint">Nothing yet. What a program sends to {state.me?.userId} appears here.</p>;
     }
     if (user !== undefined) return <p class="empty faint">Nothing has been said yet between you and {user}.</p>;
-    if (!session.info.development || other === undefined) {
+    if (!guides) {
         return <p class="empty faint">Nothing has been said yet.</p>;
     }
     return (

@@ -1,10 +1,10 @@
-import { clock, timeOfDay } from "@tidings/common/format";
+import { duration, timeOfDay } from "@tidings/common/format";
 import type { JSX } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Session } from "../session/session.ts";
 import type { Event } from "../state/reducer.ts";
 import type { Absence, Entry, Place, State } from "../state/types.ts";
-import { type Line, hubOf, linesOf, userOf } from "../state/view.ts";
+import { type Line, linesOf, userOf } from "../state/view.ts";
 import type { Store } from "../store.ts";
 import { Empty } from "./empty.tsx";
 import { Message } from "./message.tsx";
@@ -35,20 +35,27 @@ export function Log({ state, session, store, name, choose }: Props): JSX.Element
     const { place } = state;
     const { lines, more } = linesOf(state, place, most);
     const last = lines.at(-1)?.key;
-    const lastOwn = lines.findLast(({ type, ...line }) => type === "entry" && isOwn(line as { entry: Entry }, state));
+    const lastOwn = lines.findLast((line) => line.type === "entry" && isOwn(line.entry, state));
 
-    const toEnd = (): void => {
-        const log = box.current;
-        if (log === null) return;
-        // Of much that was held, the beginning is shown and not the end.
-        const divider = log.querySelector<HTMLElement>("[data-held]:last-of-type");
-        const end = log.scrollHeight - log.clientHeight;
-        log.scrollTop = divider === null ? end : Math.min(end, divider.offsetTop - log.offsetTop);
-    };
+    // Of much that was held, the beginning is shown and not the end.
+    const catchesUp = lines.at(-1)?.type === "entry" && state.entries.findLast(inPlace(place))?.absence !== undefined;
+
     useLayoutEffect(() => {
-        if (follows.current) toEnd();
-        else setBelow(true);
+        if (follows.current) toEnd(box.current, catchesUp);
+        else if (lines.length > 0) setBelow(true);
     }, [last, lines.length]);
+    useEffect(() => {
+        const log = box.current;
+        if (log === null) return undefined;
+        // The place for it changes with what is written below, and with a keyboard on the screen.
+        const observer = new ResizeObserver(() => {
+            if (follows.current) toEnd(log, false);
+        });
+        observer.observe(log);
+        return () => {
+            observer.disconnect();
+        };
+    }, []);
 
     return (
         <div class="log-frame">
@@ -72,7 +79,7 @@ export function Log({ state, session, store, name, choose }: Props): JSX.Element
                         else void session.older();
                     }}
                 />
-                {lines.length === 0 && <Empty state={state} session={session} place={place} />}
+                <Empty state={state} session={session} place={place} nothing={lines.length === 0} />
                 {lines.map((line) => (
                     <Row key={line.key} line={line}>
                         {(entry, heads) => (
@@ -111,6 +118,18 @@ export function Log({ state, session, store, name, choose }: Props): JSX.Element
             )}
         </div>
     );
+}
+
+function toEnd(log: HTMLElement | null, catchesUp: boolean): void {
+    if (log === null) return;
+    const end = log.scrollHeight - log.clientHeight;
+    const dividers = log.querySelectorAll<HTMLElement>("[data-held]");
+    const divider = catchesUp ? dividers[dividers.length - 1] : undefined;
+    log.scrollTop = divider === undefined ? end : Math.min(end, divider.offsetTop);
+}
+
+function inPlace(place: Place): (entry: Entry) => boolean {
+    return (entry) => entry.place === place;
 }
 
 interface RowProps {
@@ -154,16 +173,16 @@ function Row({ line, children }: RowProps): JSX.Element {
 
 function spanOf({ since, until }: Absence): string {
     if (since === undefined) return `until ${timeOfDay(until)}`;
-    return `${timeOfDay(since)} to ${timeOfDay(until)}, for ${clock(until - since)}`;
+    return `from ${timeOfDay(since)}, for ${duration(until - since)}`;
 }
 
-function isOwn({ entry }: { readonly entry: Entry }, { me }: State): boolean {
+function isOwn(entry: Entry, { me }: State): boolean {
     return entry.kind === "message" && entry.from === me?.userId;
 }
 
 /** The name of who has to come back before what was written is delivered. */
 function awaited({ here, hereIsKnown, me }: State, place: Place): string | undefined {
     const user = userOf(place);
-    if (user === undefined || hubOf(place) !== undefined || user === me?.userId) return undefined;
+    if (user === undefined || user === me?.userId) return undefined;
     return hereIsKnown && !here.has(user) ? user : undefined;
 }

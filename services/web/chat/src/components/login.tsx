@@ -68,7 +68,7 @@ export function Login({ info, ending, offered, loggedIn }: Props): JSX.Element {
                     {problem}
                 </p>
                 {offered !== undefined && (
-                    <Token pasted={offered} handshakes={handshakes} preferred={handshake} loggedIn={loggedIn} />
+                    <Token pasted={offered} handshakes={handshakes} loggedIn={loggedIn} />
                 )}
                 {users.length > 0 && (
                     <section aria-labelledby="as-somebody">
@@ -126,7 +126,7 @@ export function Login({ info, ending, offered, loggedIn }: Props): JSX.Element {
                 <details class="advanced">
                     <summary>Other ways to log in and connect</summary>
                     {offered === undefined && (
-                        <Token handshakes={handshakes} preferred={handshake} loggedIn={loggedIn} />
+                        <Token handshakes={handshakes} loggedIn={loggedIn} />
                     )}
                     {handshakes.length > 1 && (
                         <fieldset>

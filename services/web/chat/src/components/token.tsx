@@ -7,12 +7,11 @@ interface Props {
     /** One that came with the link. */
     readonly pasted?: string;
     readonly handshakes: readonly Handshake[];
-    readonly preferred: Handshake;
     readonly loggedIn: (credential: Credential) => void;
 }
 
 /** Logs in with a token of any issuer. One that came with a link is not used before its reader has said so. */
-export function Token({ pasted, handshakes, preferred, loggedIn }: Props): JSX.Element {
+export function Token({ pasted, handshakes, loggedIn }: Props): JSX.Element {
     const [text, setText] = useState("");
     const [problem, setProblem] = useState<string>();
     const offered = pasted === undefined ? undefined : claimsOf(pasted);
@@ -23,7 +22,9 @@ export function Token({ pasted, handshakes, preferred, loggedIn }: Props): JSX.E
         setProblem(why);
         if (claims === undefined || why !== undefined) return;
         const { userId, expiresAt } = claims;
-        const credential = { userId, guest: false, idToken: token, handshake: preferred };
+        // A server gives connect tokens to its own users; another issuer's are known to the handshake alone.
+        const handshake = handshakes.includes("jwt") ? "jwt" : "token";
+        const credential = { userId, guest: false, idToken: token, handshake } as const;
         loggedIn(expiresAt === undefined ? credential : { ...credential, expiresAt });
     };
 

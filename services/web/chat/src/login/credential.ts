@@ -52,8 +52,8 @@ export function trimmed(pasted: string): string {
 const PARAMETERS = ["access_token", "id_token"];
 
 /**
- * The token that came with the link, if one did. It is taken out of the address at once, before anything else is
- * loaded or shown, so that it is in no history, no bookmark and no `Referer`.
+ * The token that came with the link, if one did. It is taken out of the address at once, so that it stays in no
+ * history and gets into no bookmark and no `Referer`.
  */
 export function takeFromAddress(location: Location, history: History): string | undefined {
     const address = new URL(location.href);

@@ -140,10 +140,9 @@ function arrived(state: State, came: Entry, replayed: boolean): State {
     return { ...next, unseen, unread: { ...state.unread, [entry.place]: unread } };
 }
 
-/** Who speaks is here, too, unless it was said in an absence. */
-function present(here: ReadonlyMap<string, string>, entry: Entry): ReadonlyMap<string, string> {
-    const { kind, from, name, absence } = entry;
-    if (absence !== undefined || kind === "message") return here;
+/** Who is here after somebody came or went. */
+function present(here: ReadonlyMap<string, string>, { kind, from, name }: Entry): ReadonlyMap<string, string> {
+    if (kind === "message") return here;
     const next = new Map(here);
     if (kind === "joined") next.set(from, name ?? from);
     else next.delete(from);
