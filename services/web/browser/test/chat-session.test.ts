@@ -41,10 +41,10 @@ test("a wrong password is told in words, and the right one lets in", async () =>
     const visitor = await Visitor.arrive(browser, server.url);
     const { page } = visitor;
     await page.getByRole("textbox", { name: "User name" }).fill("alice");
-    await page.getByLabel("Password").fill("wrong");
+    await page.getByRole("textbox", { name: "Password" }).fill("wrong");
     await page.getByRole("button", { name: "Log in", exact: true }).click();
     await page.getByRole("alert").getByText("User name or password is wrong.").waitFor();
-    await page.getByLabel("Password").fill("alice");
+    await page.getByRole("textbox", { name: "Password" }).fill("alice");
     await page.getByRole("button", { name: "Log in", exact: true }).click();
     await connected(page);
     expect(visitor.complaints.filter((complaint) => !complaint.includes("401"))).toEqual([]);

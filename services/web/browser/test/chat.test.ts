@@ -88,7 +88,7 @@ test("messages have several lines, and those of others can't be markup", async (
 
 test("a hidden tab counts what comes in its title, and shows where it began", async () => {
     const [alice, bob] = await Promise.all([logIn(browser, server.url, "alice"), logIn(browser, server.url, "bob")]);
-    await alice.page.getByText("bob is here").last().waitFor();
+    await alice.page.getByRole("heading", { name: "Here now 1" }).waitFor();
     await show(alice.page, "hidden");
     await write(bob.page, "are you there?", "hello?");
     await alice.page.waitForFunction(() => document.title === "(2) Tidings: alice");
@@ -130,7 +130,7 @@ test("where clients don't send and nothing is kept, the page says so, and shows 
     await strict.call("/v1/users", JSON.stringify({ username: "erin", password: "correct horse" }));
     const erin = await Visitor.arrive(browser, strict.url);
     await erin.page.getByRole("textbox", { name: "User name" }).fill("erin");
-    await erin.page.getByLabel("Password").fill("correct horse");
+    await erin.page.getByRole("textbox", { name: "Password" }).fill("correct horse");
     await erin.page.getByRole("button", { name: "Log in", exact: true }).click();
     await connected(erin.page);
     await erin.page.getByText("This server lets nobody write from here.").waitFor();

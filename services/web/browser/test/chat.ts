@@ -16,8 +16,7 @@ export async function enter(page: Page, user: string): Promise<void> {
 
 /** Waits until the page says that it is connected. */
 export async function connected(page: Page): Promise<void> {
-    await page.getByText("Connected", { exact: true }).first().waitFor();
-    await page.locator(".lamp.open").waitFor();
+    await page.locator(".status-word").getByText("Connected", { exact: true }).waitFor();
 }
 
 /** Chooses a conversation. */

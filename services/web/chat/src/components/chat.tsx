@@ -129,8 +129,8 @@ function about(state: State, place: Place): string {
 }
 
 function reasonAgainst(state: State, place: Place, sending: string): string | undefined {
-    if (place === "programs") return "Programs can’t be written to from here.";
     if (sending === "off") return "This server lets nobody write from here. What programs send to you arrives.";
+    if (place === "programs") return "Programs can’t be written to from here.";
     return state.link.status === "away" ? "You are offline. Come back to write." : undefined;
 }
 

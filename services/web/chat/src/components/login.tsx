@@ -84,7 +84,6 @@ export function Login({ info, ending, offered, loggedIn }: Props): JSX.Element {
                                         type="button"
                                         class="card"
                                         disabled={busy}
-                                        aria-label={`Log in as ${username}, password ${password}`}
                                         onClick={() => {
                                             attempt(logIn(username, password, handshake));
                                         }}
@@ -93,7 +92,7 @@ export function Login({ info, ending, offered, loggedIn }: Props): JSX.Element {
                                             {username.slice(0, 1)}
                                         </span>
                                         <span>
-                                            <strong>Log in as {username}</strong>
+                                            <strong>Log in as {username}</strong>{" "}
                                             <span class="faint">password: {password}</span>
                                         </span>
                                     </button>
