@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { linesOf, nameOf, peopleOf, titleOf } from "../src/state/view.ts";
+import type { Place, State } from "../src/state/types.ts";
 import { NOON, ROOM, after, arrived, away, entry, open } from "./world.ts";
 
 const DAY = 24 * 3_600_000;
 
-function types(state: ReturnType<typeof after>, most = 100): string[] {
-    return linesOf(state, ROOM, most).lines.map((line) =>
+function types(state: State, most = 100, place: Place = ROOM): string[] {
+    return linesOf(state, place, most).lines.map((line) =>
         line.type === "entry" ? `${line.heads ? "+" : ""}${line.entry.text}` : line.type,
     );
 }
@@ -24,18 +25,28 @@ describe("lines", () => {
     });
 
     test("set off what was held, with how much and since when", () => {
+        const place = "user:bob";
         const state = after(
             open(),
-            arrived(entry(1)),
+            arrived(entry(1, { place })),
             away(NOON + 100),
             open(NOON + 900),
-            arrived(entry(2), true),
-            arrived(entry(3), true),
-            arrived(entry(4)),
+            arrived(entry(2, { place }), true),
+            arrived(entry(3, { place }), true),
+            arrived(entry(4, { place })),
         );
-        expect(types(state)).toEqual(["day", "+text 1", "held", "+text 2", "text 3", "caught-up", "+text 4"]);
-        const held = linesOf(state, ROOM, 100).lines.find(({ type }) => type === "held");
+        const lines = ["day", "+text 1", "held", "+text 2", "text 3", "caught-up", "+text 4"];
+        expect(types(state, 100, place)).toEqual(lines);
+        const held = linesOf(state, place, 100).lines.find(({ type }) => type === "held");
         expect(held).toMatchObject({ count: 2, absence: { since: NOON + 100, until: NOON + 900 } });
+    });
+
+    test("say of a hub what an absence has cost, where it was", () => {
+        const state = after(open(), arrived(entry(1)), away(), open(NOON + 900), away(), open(NOON + 990), arrived(entry(2)));
+        expect(types(state)).toEqual(["day", "+text 1", "missed", "+text 2"]);
+        const nothing = after(open(), arrived(entry(1)), away(), open(NOON + 900));
+        expect(types(nothing)).toEqual(["day", "+text 1", "missed"]);
+        expect(linesOf(nothing, "user:bob", 9).lines).toEqual([]);
     });
 
     test("show where the unread ones begin", () => {

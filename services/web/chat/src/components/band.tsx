@@ -1,5 +1,6 @@
 import { clock, timeOfDay } from "@tidings/common/format";
 import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import type { Link } from "../state/types.ts";
 import { useNow } from "../store.ts";
 
@@ -14,6 +15,12 @@ const OFTEN = 4;
 /** Says what it means that there is no connection. */
 export function Band({ link, comeBack }: Props): JSX.Element | null {
     const now = useNow();
+    const back = useRef<HTMLButtonElement>(null);
+    const left = link.status === "away" && link.by === "user";
+    useEffect(() => {
+        // The button that was pressed is gone. Whom the time has sent away may be typing: their Enter is not for this.
+        if (left && document.activeElement === document.body) back.current?.focus();
+    }, [left]);
     if (link.status === "open" || (link.status === "connecting" && link.failures === 0)) return null;
     if (link.status === "away") {
         const since = timeOfDay(link.since);
@@ -27,7 +34,7 @@ export function Band({ link, comeBack }: Props): JSX.Element | null {
                     </strong>{" "}
                     What is sent to you now is held by the server, and arrives in order when you come back.
                 </p>
-                <button type="button" class="primary" onClick={comeBack}>
+                <button ref={back} type="button" class="primary" onClick={comeBack}>
                     Come back
                 </button>
             </section>

@@ -28,15 +28,24 @@ export function Chat({ session, store }: Props): JSX.Element {
     const { everyone, sending } = session.info;
     const name = nameOf(state, place, everyone);
 
-    const focus = (): void => {
-        (composer.current ?? heading.current)?.focus();
-    };
+    const away = link.status === "away";
     const choose = (chosen: Place): void => {
         store.dispatch({ type: "chosen", place: chosen });
         setSideOpen(false);
     };
-    // Whoever has just logged in, or chosen a conversation, goes on with writing.
-    useEffect(focus, [place]);
+    // Whoever has logged in, chosen a conversation or come back goes on with writing; on a touch screen that would
+    // bring up a keyboard that nobody has asked for.
+    useEffect(() => {
+        const touch = matchMedia("(hover: none)").matches;
+        if (!away) ((touch ? undefined : composer.current) ?? heading.current)?.focus();
+    }, [place, away]);
+    // On a small screen one of the two is shown; the focus goes along.
+    const turned = useRef(false);
+    useEffect(() => {
+        if (sideOpen) document.querySelector<HTMLElement>(".from-side")?.focus();
+        else if (turned.current) heading.current?.focus();
+        turned.current = sideOpen;
+    }, [sideOpen]);
 
     return (
         <div class={sideOpen ? "chat side-open" : "chat"}>
@@ -79,7 +88,6 @@ export function Chat({ session, store }: Props): JSX.Element {
                     link={link}
                     comeBack={() => {
                         session.comeBack();
-                        focus();
                     }}
                 />
                 <Returned state={state} everyone={everyone} choose={choose} />

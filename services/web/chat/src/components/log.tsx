@@ -160,6 +160,12 @@ function Row({ line, children }: RowProps): JSX.Element {
                     <span class="faint">{spanOf(line.absence)}</span>
                 </div>
             );
+        case "missed":
+            return (
+                <p class="divider missed">
+                    <span>{missedIn(line.absence)}</span>
+                </p>
+            );
         case "caught-up":
             return (
                 <p class="divider caught-up">
@@ -174,6 +180,11 @@ function Row({ line, children }: RowProps): JSX.Element {
 function spanOf({ since, until }: Absence): string {
     if (since === undefined) return `until ${timeOfDay(until)}`;
     return `from ${timeOfDay(since)}, for ${duration(until - since)}`;
+}
+
+function missedIn({ since, until }: Absence): string {
+    const length = since === undefined ? "" : ` for ${duration(until - since)}`;
+    return `You were away${length}. What was said here meanwhile is not held`;
 }
 
 function isOwn(entry: Entry, { me }: State): boolean {

@@ -52,6 +52,7 @@ export function Login({ info, ending, offered, loggedIn }: Props): JSX.Element {
                 <h1 ref={heading} tabIndex={-1}>
                     Tidings
                 </h1>
+                <p class="motto">Messages that wait for you.</p>
                 <ol class="story">
                     <li>Write to someone who is here, and it arrives at once.</li>
                     <li>Write to someone who is away, and it is held for them.</li>

@@ -57,7 +57,7 @@ export function SessionPanel({ state, session }: Props): JSX.Element {
                         </>
                     )}
                 </dd>
-                <dt>Proven by</dt>
+                <dt>Connects by</dt>
                 <dd>{handshake === "token" ? "a single-use token" : "the login’s JSON Web Token"}</dd>
             </dl>
             {left < SOON && (

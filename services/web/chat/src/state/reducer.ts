@@ -110,7 +110,12 @@ function linked(state: State, link: Link): State {
         // A connection that took another's place without a gap goes on.
         if (was.status === "open") return state;
         const since = was.status === "connecting" ? undefined : was.since;
-        const absence = since === undefined ? { until: link.since } : { since, until: link.since };
+        const after = state.entries.findLast(({ sequence }) => sequence !== undefined)?.sequence;
+        const absence = {
+            until: link.since,
+            ...(since === undefined ? {} : { since }),
+            ...(after === undefined ? {} : { after }),
+        };
         return { ...state, link, absences: [...state.absences, absence] };
     }
     const gone = { ...state, here: new Map<string, string>(), hereIsKnown: false };

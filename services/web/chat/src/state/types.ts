@@ -82,6 +82,8 @@ export type Past =
 export interface Absence {
     readonly since?: number;
     readonly until: number;
+    /** The last that had arrived before. */
+    readonly after?: string;
 }
 
 /** All there is to show. */

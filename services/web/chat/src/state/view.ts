@@ -6,6 +6,8 @@ export type Line =
     | { readonly type: "held"; readonly key: string; readonly count: number; readonly absence: Absence }
     | { readonly type: "caught-up"; readonly key: string }
     | { readonly type: "unread"; readonly key: string }
+    /** Of what a hub was told in an absence nothing is here. */
+    | { readonly type: "missed"; readonly key: string; readonly absence: Absence }
     | {
           readonly type: "entry";
           readonly key: string;
@@ -23,9 +25,12 @@ export function linesOf(state: State, place: Place, most: number): { lines: read
     const shown = all.slice(-most);
     const first = state.unread[place]?.first;
     const lines: Line[] = [];
+    const missed = hubOf(place) === undefined ? [] : state.absences.filter(({ since }) => since !== undefined);
     let before: Entry | undefined;
     for (const entry of shown) {
         const { key, absence, at } = entry;
+        const gaps = missed.splice(0, missed.findLastIndex((gap) => comesAfter(entry, gap)) + 1);
+        lines.push(...lineOf(gaps));
         const day = before === undefined || dayOf(before.at) !== dayOf(at);
         const held = absence !== undefined && absence !== before?.absence;
         const caughtUp = absence === undefined && before?.absence !== undefined;
@@ -39,11 +44,22 @@ export function linesOf(state: State, place: Place, most: number): { lines: read
         } else if (caughtUp) {
             lines.push({ type: "caught-up", key: `caught up ${key}` });
         }
-        const divided = day || held || caughtUp || key === first;
+        const divided = gaps.length > 0 || day || held || caughtUp || key === first;
         lines.push({ type: "entry", key, entry, heads: divided || !goesOn(before, entry) });
         before = entry;
     }
+    lines.push(...lineOf(missed));
     return { lines, more: all.length > shown.length };
+}
+
+function comesAfter({ sequence }: Entry, { after }: Absence): boolean {
+    return sequence === undefined || after === undefined || sequence > after;
+}
+
+/** The last of several absences in which nothing was heard stands for all. */
+function lineOf(absences: readonly Absence[]): readonly Line[] {
+    const absence = absences.at(-1);
+    return absence === undefined ? [] : [{ type: "missed", key: `missed ${absence.until}`, absence }];
 }
 
 function goesOn(before: Entry | undefined, { kind, from, at }: Entry): boolean {
