@@ -28,6 +28,7 @@ describe("lines", () => {
         const place = "user:bob";
         const state = after(
             open(),
+            { type: "chosen", place },
             arrived(entry(1, { place })),
             away(NOON + 100),
             open(NOON + 900),
