@@ -64,6 +64,21 @@ test("what was held in another conversation is pointed out", async () => {
     expect(await said(alice.page)).toEqual(texts("look here", 3));
 });
 
+test("what is said in the room meanwhile is not held, and the page does not hide that", async () => {
+    await write(bob.page, "before");
+    await hear(alice.page, "before");
+    await alice.page.getByRole("button", { name: "Go offline" }).click();
+    await bob.page.getByText("alice has left, and doesn’t hear what is said here").waitFor();
+    await write(bob.page, "meanwhile");
+    await alice.page.getByRole("button", { name: "Come back" }).click();
+    await connected(alice.page);
+    await bob.page.getByText("alice is here").last().waitFor();
+    await write(bob.page, "after");
+    await hear(alice.page, "after");
+    expect(await said(alice.page)).toEqual(["before", "after"]);
+    await alice.page.getByText(/^You were away for .* What was said here meanwhile is not held$/).waitFor();
+});
+
 test("offline lasts over a reload", async () => {
     await alice.page.getByRole("button", { name: "Go offline" }).click();
     await alice.page.getByRole("button", { name: "Come back" }).waitFor();

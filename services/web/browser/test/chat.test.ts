@@ -82,6 +82,10 @@ test("messages have several lines, and those of others can't be markup", async (
     // A gateway's heartbeat, but not for people.
     await write(bob.page, "ping");
     await hear(alice.page, "ping");
+    await field.fill("a".repeat(70_000));
+    await field.press("Enter");
+    await bob.page.getByRole("alert").getByText("This is too long to send").waitFor();
+    await write(bob.page, "a".repeat(60_000));
     expect(alice.complaints).toEqual([]);
     await Promise.all([alice.leave(), bob.leave()]);
 });

@@ -12,6 +12,9 @@ import { Returned } from "./returned.tsx";
 import { Side } from "./side.tsx";
 import { Status } from "./status.tsx";
 
+/** What of a message is not its text, in bytes. */
+const AROUND = 2048;
+
 interface Props {
     readonly session: Session;
     readonly store: Store<State, Event>;
@@ -97,7 +100,7 @@ export function Chat({ session, store }: Props): JSX.Element {
                     field={composer}
                     name={name}
                     reason={reasonAgainst(state, place, sending)}
-                    most={session.info.maxMessageBytes}
+                    most={largest(session.info.maxMessageBytes, place)}
                     draft={drafts.current.get(place) ?? ""}
                     changed={(text) => drafts.current.set(place, text)}
                     write={(text) => {
@@ -140,6 +143,11 @@ function reasonAgainst(state: State, place: Place, sending: string): string | un
     if (sending === "off") return "This server lets nobody write from here. What programs send to you arrives.";
     if (place === "programs") return "Programs can’t be written to from here.";
     return state.link.status === "away" ? "You are offline. Come back to write." : undefined;
+}
+
+/** The largest text, in bytes: what a hub is told has it twice. */
+function largest(message: number, place: Place): number {
+    return (message - AROUND) / (hubOf(place) === undefined ? 1 : 2);
 }
 
 /** What somebody who doesn't see the page is told. */

@@ -7,15 +7,12 @@ interface Props {
     readonly name: string;
     /** Why nothing can be written now. */
     readonly reason: string | undefined;
-    /** The largest frame, in bytes. */
+    /** The largest text, in bytes as JSON. */
     readonly most: number;
     readonly draft: string;
     readonly changed: (text: string) => void;
     readonly write: (text: string) => void;
 }
-
-/** What of a frame is not the text, in bytes: twice, as characters may have to be escaped. */
-const AROUND = 2048;
 
 /** Most lines that the field grows to. */
 const MOST_LINES = 8;
@@ -32,8 +29,8 @@ export function Composer({ field, name, reason, most, draft, changed, write }: P
     const send = (): void => {
         if (text.trim() === "") return;
         const size = new TextEncoder().encode(JSON.stringify(text)).length;
-        if (size > most - AROUND) {
-            setProblem(`This is too long to send: ${kilobytes(size)}, and ${kilobytes(most - AROUND)} are possible.`);
+        if (size > most) {
+            setProblem(`This is too long to send: ${kilobytes(size)}, and ${kilobytes(most)} are possible.`);
             return;
         }
         write(text.trim());
