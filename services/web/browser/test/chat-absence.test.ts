@@ -31,7 +31,7 @@ afterEach(async () => {
 test("what is sent to who has gone offline is held, and is there in order when they come back", async () => {
     await choose(alice.page, "bob");
     await alice.page.getByRole("button", { name: "Go offline" }).click();
-    await alice.page.getByText("What is sent to you now is held by the server").waitFor();
+    await alice.page.getByText("What is sent to you alone is now held by the server").waitFor();
     await alice.page.getByText("You are offline. Come back to write.").waitFor();
 
     await choose(bob.page, "alice");

@@ -1,8 +1,12 @@
+import { createHmac } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Server } from "@tidings/testing/server";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Visitor, launch } from "./browser.ts";
-import { connected, enter, logIn } from "./chat.ts";
+import { connected, enter, hear, logIn, messages, write } from "./chat.ts";
 
 let browser: Browser;
 let server: Server;
@@ -133,6 +137,32 @@ test("a token that comes with the link is out of the address at once, and used o
         expect(visitor.complaints).toEqual([]);
         await visitor.leave();
     }
+});
+
+test("who logs in elsewhere comes with the token of that issuer", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tidings-issuer-"));
+    const secret = join(folder, "secret");
+    writeFileSync(secret, "a secret that the issuer and the gateway share");
+    const issuer = `[[handshake.jwt_issuers]]\nissuer = "https://login.example.com"\nalgorithm = "HS256"\nsecret = "${secret}"`;
+    const trusting = await Server.start(issuer, "--development");
+    const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const exp = Math.floor(Date.now() / 1000) + 3600;
+    const claims = { iss: "https://login.example.com", sub: "u-4711", preferred_username: "Frank", exp };
+    const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part(claims)}`;
+    const signature = createHmac("sha256", readFileSync(secret)).update(signed).digest("base64url");
+    const frank = await Visitor.arrive(browser, `${trusting.url}/?access_token=${signed}.${signature}`);
+    await frank.page.getByText("It is for Frank (u-4711), from https://login.example.com").waitFor();
+    await frank.page.getByRole("button", { name: "Continue as Frank" }).click();
+    await connected(frank.page);
+    await frank.page.locator(".me").getByText("Frank").waitFor();
+    const bob = await logIn(browser, trusting.url, "bob");
+    await write(frank.page, "hello from elsewhere");
+    await hear(bob.page, "hello from elsewhere");
+    expect(await messages(bob.page).locator(".by strong").allTextContents()).toEqual(["Frank"]);
+    expect(frank.complaints).toEqual([]);
+    await Promise.all([frank.leave(), bob.leave()]);
+    await trusting.remove();
+    rmSync(folder, { recursive: true });
 });
 
 test("a token can be pasted, and what is none is told", async () => {

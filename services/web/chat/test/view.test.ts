@@ -77,6 +77,8 @@ test("who is here comes before who is away", () => {
 
 test("the title counts what came while nobody looked", () => {
     expect(titleOf(after(open()))).toBe("Tidings: alice");
+    const identified = { type: "identified", me: { userId: "u-1", name: "Alice" }, hubs: ["everyone"] } as const;
+    expect(titleOf(after(open(), identified))).toBe("Tidings: Alice");
     expect(titleOf(after(open(), { type: "visibility", hidden: true }, arrived(entry(1))))).toBe("(1) Tidings: alice");
 });
 

@@ -32,7 +32,7 @@ export function Band({ link, comeBack }: Props): JSX.Element | null {
                             ? `Disconnected at ${since}, after the time you had chosen.`
                             : `You went offline at ${since}.`}
                     </strong>{" "}
-                    What is sent to you now is held by the server, and arrives in order when you come back.
+                    What is sent to you alone is now held by the server, and arrives in order when you come back.
                 </p>
                 <button ref={back} type="button" class="primary" onClick={comeBack}>
                     Come back

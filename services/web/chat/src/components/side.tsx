@@ -32,7 +32,9 @@ export function Side({ state, session, choose, close }: Props): JSX.Element {
                 <p class="wordmark">Tidings</p>
                 <p>
                     <span class="faint">{me?.guest === true ? "You are a guest:" : "You are"}</span>{" "}
-                    <strong class="me">{me?.userId}</strong>
+                    <strong class="me" title={me?.userId}>
+                        {me?.name ?? me?.userId}
+                    </strong>
                 </p>
                 <button type="button" class="quiet from-side" onClick={close}>
                     Back to the conversation

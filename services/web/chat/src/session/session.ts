@@ -177,9 +177,10 @@ export class Session {
     async #opened(client: Client): Promise<void> {
         if (this.#settings.disconnectAt === undefined) this.#plan();
         try {
-            const { userId, hubs } = await client.whoami();
+            const { userId, username, hubs } = await client.whoami();
             if (this.#client !== client) return;
-            this.#store.dispatch({ type: "identified", userId, hubs });
+            const me = username == null || username === userId ? { userId } : { userId, name: username };
+            this.#store.dispatch({ type: "identified", me, hubs });
             const { everyone } = this.info;
             const [hub] = everyone === null ? hubs : [everyone];
             if (hub !== undefined) {

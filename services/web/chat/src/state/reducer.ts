@@ -13,7 +13,7 @@ export type Event =
       }
     | { readonly type: "logged-out" }
     /** The gateway says who one is. */
-    | { readonly type: "identified"; readonly userId: string; readonly hubs: readonly string[] }
+    | { readonly type: "identified"; readonly me: Omit<Me, "guest">; readonly hubs: readonly string[] }
     | { readonly type: "link"; readonly link: Link }
     | { readonly type: "arrived"; readonly entry: Entry; readonly replayed: boolean }
     | { readonly type: "remembered"; readonly entries: readonly Entry[]; readonly past: Past }
@@ -58,7 +58,7 @@ export function reduce(state: State, event: Event): State {
         case "logged-out":
             return { ...initial, hidden: state.hidden };
         case "identified":
-            return identified(state, event.userId, event.hubs);
+            return identified(state, event.me, event.hubs);
         case "link":
             return linked(state, event.link);
         case "arrived":
@@ -94,10 +94,10 @@ export function reduce(state: State, event: Event): State {
     }
 }
 
-function identified(state: State, userId: string, hubs: readonly string[]): State {
+function identified(state: State, who: Omit<Me, "guest">, hubs: readonly string[]): State {
     if (state.me === undefined) return state;
-    const me = state.me.userId === userId ? state.me : { ...state.me, userId };
-    const users = state.users.filter((user) => user !== userId);
+    const me = { guest: state.me.guest, ...who };
+    const users = state.users.filter((user) => user !== who.userId);
     const [hub] = hubs;
     const place = state.place === "programs" && hub !== undefined ? (`hub:${hub}` as const) : state.place;
     return { ...state, me, users, place, hubs: [...new Set([...state.hubs, ...hubs])] };

@@ -4,6 +4,8 @@ export type Place = `hub:${string}` | `user:${string}` | "programs";
 /** Who uses the page. */
 export interface Me {
     readonly userId: string;
+    /** Their name, where that is another than the id. */
+    readonly name?: string;
     /** Whether they have no account. */
     readonly guest: boolean;
 }

@@ -99,7 +99,8 @@ export function peopleOf(state: State): readonly { readonly user: string; readon
 /** The page's title: what came while nobody looked counts. */
 export function titleOf({ me, unseen }: State): string {
     if (me === undefined) return "Tidings";
-    return unseen > 0 ? `(${unseen}) Tidings: ${me.userId}` : `Tidings: ${me.userId}`;
+    const name = `Tidings: ${me.name ?? me.userId}`;
+    return unseen > 0 ? `(${unseen}) ${name}` : name;
 }
 
 /** How many messages an absence has held, in all conversations. */
