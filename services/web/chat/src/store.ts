@@ -30,15 +30,23 @@ export class Store<S, E> {
     }
 }
 
-/** The store's state, for a component that shows it. */
+/** The store's state, for a component that shows it: once for all that changes at the same time. */
 export function useStore<S, E>(store: Store<S, E>): S {
     const [state, setState] = useState(store.state);
     useEffect(() => {
+        let timer: ReturnType<typeof setTimeout> | undefined;
         const changed = (): void => {
-            setState(() => store.state);
+            timer ??= setTimeout(() => {
+                timer = undefined;
+                setState(() => store.state);
+            });
         };
         changed();
-        return store.subscribe(changed);
+        const unsubscribe = store.subscribe(changed);
+        return () => {
+            unsubscribe();
+            clearTimeout(timer);
+        };
     }, [store]);
     return state;
 }

@@ -63,6 +63,8 @@ describe("lines", () => {
         expect(types(state, 2)).toEqual(["day", "+text 2", "text 3"]);
         expect(linesOf(state, ROOM, 2).more).toBe(true);
         expect(linesOf(state, ROOM, 3).more).toBe(false);
+        const held = after(open(), ...[1, 2, 3].map((n) => arrived(entry(n), true)));
+        expect(linesOf(held, ROOM, 2).lines).toContainEqual(expect.objectContaining({ type: "held", count: 3 }));
     });
 });
 

@@ -97,5 +97,5 @@ export function App({ token }: { readonly token: string | undefined }): JSX.Elem
             />
         );
     }
-    return <Chat key={session.credential.idToken} session={session} store={store} />;
+    return <Chat key={session.credential.idToken} session={session} store={store} state={state} />;
 }

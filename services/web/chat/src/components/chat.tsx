@@ -4,7 +4,7 @@ import type { Session } from "../session/session.ts";
 import type { Event } from "../state/reducer.ts";
 import type { Place, State } from "../state/types.ts";
 import { heldIn, hubOf, nameOf, userOf } from "../state/view.ts";
-import { type Store, useStore } from "../store.ts";
+import type { Store } from "../store.ts";
 import { Band } from "./band.tsx";
 import { Composer } from "./composer.tsx";
 import { Log } from "./log.tsx";
@@ -18,11 +18,11 @@ const AROUND = 2048;
 interface Props {
     readonly session: Session;
     readonly store: Store<State, Event>;
+    readonly state: State;
 }
 
 /** The page of somebody who is logged in. */
-export function Chat({ session, store }: Props): JSX.Element {
-    const state = useStore(store);
+export function Chat({ session, store, state }: Props): JSX.Element {
     const [sideOpen, setSideOpen] = useState(false);
     const heading = useRef<HTMLHeadingElement>(null);
     const composer = useRef<HTMLTextAreaElement>(null);

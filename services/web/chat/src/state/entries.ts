@@ -12,16 +12,26 @@ function inOrder(a: Entry, b: Entry): number {
 export function merge(entries: readonly Entry[], came: readonly Entry[], me: string): readonly Entry[] {
     const all = [...entries];
     let changed = false;
+    let sorted = true;
     for (const entry of came) {
         const at = indexOf(all, entry, me);
         const known = all[at];
-        if (known === undefined) all.push(entry.from === me && isMessage(entry) ? accepted(entry) : entry);
-        else if (known.sequence === undefined) all[at] = confirmed(known, entry);
-        else continue;
+        if (known === undefined) {
+            const last = all.at(-1);
+            // Most come in order, and there may be thousands.
+            sorted &&= last === undefined || inOrder(last, entry) <= 0;
+            all.push(entry.from === me && isMessage(entry) ? accepted(entry) : entry);
+        } else if (known.sequence === undefined) {
+            sorted = false;
+            all[at] = confirmed(known, entry);
+        } else {
+            continue;
+        }
         changed = true;
     }
+    if (!changed) return entries;
     // The sort is stable: what has no place in the order stays as it was written.
-    return changed ? all.sort(inOrder) : entries;
+    return sorted ? all : all.sort(inOrder);
 }
 
 /** Where an entry is already: by its id or key, or as one's own that is under way with the same words. */

@@ -37,7 +37,7 @@ export function linesOf(state: State, place: Place, most: number): { lines: read
         if (day) lines.push({ type: "day", key: `day ${key}`, at });
         const of = absence === undefined ? undefined : state.absences[absence - 1];
         if (held && of !== undefined) {
-            const count = shown.filter((other) => other.absence === absence).length;
+            const count = all.filter((other) => other.absence === absence).length;
             lines.push({ type: "held", key: `held ${key}`, count, absence: of });
         } else if (key === first) {
             lines.push({ type: "unread", key: `unread ${key}` });
