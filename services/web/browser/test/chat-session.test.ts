@@ -106,7 +106,7 @@ test("who logs out is forgotten and gone", async () => {
     await alice.page.getByText("You are logged out").waitFor();
     await bob.page.getByText("Nobody else").waitFor();
     await nothingKept(alice.page);
-    expect(await alice.page.evaluate(() => document.activeElement?.textContent)).toBe("Tidings");
+    await alice.page.waitForFunction(() => document.activeElement?.textContent === "Tidings");
     await alice.page.reload();
     await alice.page.getByRole("button", { name: "Log in as alice" }).waitFor();
     expect(alice.complaints).toEqual([]);
