@@ -213,27 +213,27 @@ impl<K: Clock> Committer<K> {
         self.stale.extend(self.dedup.prune(now));
         let count: usize = accepts.iter().map(|accept| accept.items.len()).sum();
         let mode = if accepts.is_empty() { PersistMode::Buffer } else { self.mode() };
-        let mut batch = engine.batch(count + self.backlog.len() + self.stale.len() + 2, mode);
+        let mut batch = Batch::new(count + self.backlog.len() + self.stale.len() + 2, mode);
         let mut commit = self.begin(now, count);
         let mut answers = Vec::with_capacity(accepts.len());
         for Accept { items, answer } in accepts {
-            let accepted = items.into_iter().map(|item| self.add(&engine, &mut batch, &mut commit, item));
+            let accepted = items.into_iter().map(|item| self.add(&mut batch, &mut commit, item));
             answers.push((answer, accepted.collect::<Vec<_>>()));
         }
         for Deletes { user, seqs, dead } in &self.backlog {
             for seq in seqs.iter() {
                 row_key_into(&mut self.key, user, *seq);
-                engine.remove(&mut batch, Space::Rows, Slice::new(&self.key));
+                batch.remove(Space::Rows, Slice::new(&self.key));
             }
             if let Some((seq, value)) = dead {
-                engine.insert(&mut batch, Space::Dead, seq.to_be_bytes(), value.as_slice());
+                batch.insert(Space::Dead, seq.to_be_bytes(), value.as_slice());
             }
         }
         for key in &self.stale {
-            engine.remove(&mut batch, Space::Dedup, *key);
+            batch.remove(Space::Dedup, *key);
         }
         if !commit.ids.is_empty() {
-            engine.insert(&mut batch, Space::Dedup, commit.ids.key(), commit.ids.value());
+            batch.insert(Space::Dedup, commit.ids.key(), commit.ids.value());
         }
         let result = engine.commit(batch, &self.head, commit.next);
         drop(engine);
@@ -274,7 +274,7 @@ impl<K: Clock> Committer<K> {
     }
 
     /// Adds a notification to the commit, unless its id was accepted before.
-    fn add(&mut self, engine: &Engine, batch: &mut Batch, commit: &mut Commit, item: Prepared) -> Accepted {
+    fn add(&mut self, batch: &mut Batch, commit: &mut Commit, item: Prepared) -> Accepted {
         let Prepared { value, notification, fingerprint, redriven } = item;
         if let Some(seq) = fingerprint.and_then(|fingerprint| self.dedup.get(&fingerprint)) {
             return Accepted { sequence: sequence(seq), duplicate: true };
@@ -285,12 +285,12 @@ impl<K: Clock> Committer<K> {
             self.dedup.insert(&mut commit.ids, fingerprint, seq);
         }
         if let Some(dead) = redriven {
-            engine.remove(batch, Space::Dead, dead.to_be_bytes());
+            batch.remove(Space::Dead, dead.to_be_bytes());
             commit.redriven.push(dead);
         }
         row_key_into(&mut self.key, &notification.user_id, seq);
         let bytes = value.len() + QUEUED_BYTES;
-        engine.insert(batch, Space::Rows, Slice::new(&self.key), value);
+        batch.insert(Space::Rows, Slice::new(&self.key), value);
         commit.queued.push(Queued::new(seq, notification, bytes));
         Accepted { sequence: sequence(seq), duplicate: false }
     }
@@ -329,11 +329,11 @@ impl<K: Clock> Committer<K> {
         }
         let Some(engine) = self.core.engine.get() else { return };
         let mode = if lazy { PersistMode::Buffer } else { self.mode() };
-        let mut batch = engine.batch(changes.len() + 1, mode);
+        let mut batch = Batch::new(changes.len() + 1, mode);
         for Change { space, key, value } in changes {
             match value {
-                Some(value) => engine.insert(&mut batch, space, key, value),
-                None => engine.remove(&mut batch, space, key),
+                Some(value) => batch.insert(space, key, value),
+                None => batch.remove(space, key),
             }
         }
         // Rows from outside: their sequences are not given again.
@@ -441,7 +441,7 @@ impl<K: Clock> Committer<K> {
                 self.dedup.undo(&commit.ids);
             }
         }
-        let probe = engine.batch(0, PersistMode::SyncData);
+        let probe = Batch::new(0, PersistMode::SyncData);
         let probed = engine.commit_always(probe, &self.head, self.head.next);
         let directory = || self.core.directory.clone();
         self.head = probed.map_err(|source| OpenError::Engine { directory: directory(), source })?;

@@ -32,18 +32,28 @@ pub(super) struct Engine {
     meta: Keyspace,
 }
 
-/// A commit in the making.
+/// A commit in the making. Of several changes of one key the last counts.
 pub(super) struct Batch {
-    inner: OwnedWriteBatch,
+    changes: Vec<(Space, Slice, Option<Slice>)>,
     mode: PersistMode,
     /// Which spaces it writes to, one bit each.
     spaces: u8,
 }
 
 impl Batch {
-    /// Writes a batch that is no commit, to an engine in the making.
-    pub(super) fn write_unnumbered(self) -> fjall::Result<()> {
-        self.inner.commit()
+    /// A batch with room for so many changes.
+    pub(super) fn new(capacity: usize, mode: PersistMode) -> Self {
+        Self { changes: Vec::with_capacity(capacity), mode, spaces: 0 }
+    }
+
+    pub(super) fn insert(&mut self, space: Space, key: impl Into<Slice>, value: impl Into<Slice>) {
+        self.touch(space);
+        self.changes.push((space, key.into(), Some(value.into())));
+    }
+
+    pub(super) fn remove(&mut self, space: Space, key: impl Into<Slice>) {
+        self.touch(space);
+        self.changes.push((space, key.into(), None));
     }
 
     /// Has the commit's number written to a space besides.
@@ -78,9 +88,26 @@ impl Engine {
         })
     }
 
-    pub(super) fn batch(&self, capacity: usize, mode: PersistMode) -> Batch {
-        let inner = OwnedWriteBatch::with_capacity(self.db.clone(), capacity + SPACES + 1);
-        Batch { inner: inner.durability(Some(mode)), mode, spaces: 0 }
+    /// The engine's own form of a batch, in the order of the keys: each finds its place in the memtable near that of
+    /// the one before, which is in the processor's cache.
+    fn sorted(&self, mut changes: Vec<(Space, Slice, Option<Slice>)>, mode: PersistMode) -> OwnedWriteBatch {
+        changes.sort_by(|(space, key, _), (other_space, other_key, _)| {
+            (*space as u8, key).cmp(&(*other_space as u8, other_key))
+        });
+        let batch = OwnedWriteBatch::with_capacity(self.db.clone(), changes.len() + SPACES + 1);
+        let mut batch = batch.durability(Some(mode));
+        for (space, key, value) in changes {
+            match value {
+                Some(value) => batch.insert(self.keyspace(space), key, value),
+                None => batch.remove(self.keyspace(space), key),
+            }
+        }
+        batch
+    }
+
+    /// Writes a batch that is no commit, to an engine in the making.
+    pub(super) fn write_unnumbered(&self, batch: Batch) -> fjall::Result<()> {
+        self.sorted(batch.changes, batch.mode).commit()
     }
 
     const fn keyspace(&self, space: Space) -> &Keyspace {
@@ -92,22 +119,6 @@ impl Engine {
         }
     }
 
-    pub(super) fn insert(
-        &self,
-        batch: &mut Batch,
-        space: Space,
-        key: impl Into<Slice>,
-        value: impl Into<Slice>,
-    ) {
-        batch.touch(space);
-        batch.inner.insert(self.keyspace(space), key, value);
-    }
-
-    pub(super) fn remove(&self, batch: &mut Batch, space: Space, key: impl Into<Slice>) {
-        batch.touch(space);
-        batch.inner.remove(self.keyspace(space), key);
-    }
-
     /// Writes a batch as the commit after `head`, and says how far the store is then. A batch with nothing in
     /// it is not written.
     pub(super) fn commit(&self, batch: Batch, head: &Head, next: Seq) -> fjall::Result<Head> {
@@ -116,7 +127,8 @@ impl Engine {
 
     /// Writes a batch as the commit after `head`, even if nothing is in it.
     pub(super) fn commit_always(&self, batch: Batch, head: &Head, next: Seq) -> fjall::Result<Head> {
-        let Batch { mut inner, mode, spaces } = batch;
+        let Batch { changes, mode, spaces } = batch;
+        let mut inner = self.sorted(changes, mode);
         let Head { commit, next: first, synced, reach: before } = *head;
         let commit = commit + 1;
         let record = Record { commit, first, next, synced, base: self.db.seqno(), spaces, before };

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use fjall::PersistMode;
 
-use super::engine::{self, Engine};
+use super::engine::{self, Batch, Engine};
 use super::error::OpenError;
 use super::head::{Head, Space};
 use super::inspect::{self, Found};
@@ -47,7 +47,7 @@ pub(super) fn create(directory: &Path, settings: &StorageSettings) -> Result<(),
 
 /// Writes the first numbered commit, to every space.
 pub(super) fn finish(engine: &Engine, before: &Head) -> fjall::Result<Head> {
-    let mut batch = engine.batch(0, PersistMode::SyncAll);
+    let mut batch = Batch::new(0, PersistMode::SyncAll);
     for space in Space::ALL {
         batch.touch(space);
     }

@@ -215,16 +215,15 @@ struct Salvage<'a> {
 
 impl Salvage<'_> {
     fn write(&mut self, space: Space, key: &[u8], value: Option<&[u8]>) -> fjall::Result<()> {
-        let engine = self.engine;
-        let batch = self.batch.get_or_insert_with(|| engine.batch(AT_ONCE, PersistMode::Buffer));
+        let batch = self.batch.get_or_insert_with(|| Batch::new(AT_ONCE, PersistMode::Buffer));
         match value {
             Some(value) => {
                 if matches!(space, Space::Rows | Space::Dead) {
                     self.highest = self.highest.max(key_seq(key).unwrap_or(0));
                 }
-                engine.insert(batch, space, key, value);
+                batch.insert(space, key, value);
             }
-            None => engine.remove(batch, space, key),
+            None => batch.remove(space, key),
         }
         self.waiting += 1;
         if self.waiting >= AT_ONCE { self.flush() } else { Ok(()) }
@@ -232,7 +231,7 @@ impl Salvage<'_> {
 
     fn flush(&mut self) -> fjall::Result<()> {
         self.waiting = 0;
-        self.batch.take().map_or(Ok(()), Batch::write_unnumbered)
+        self.batch.take().map_or(Ok(()), |batch| self.engine.write_unnumbered(batch))
     }
 
     /// Copies the latest version of every key, and says between which keys something can't be read.
