@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::message::Run;
 use super::report::{Latency, Meter, Report};
-use super::server::usage;
+use crate::usage::usage;
 use super::sockets::Sockets;
 use super::{Load, Target};
 

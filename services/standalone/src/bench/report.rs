@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Load;
 use super::producer::Sent;
-use super::server::{Usage, usage};
+use crate::usage::{Usage, usage};
 use super::tally::Tally;
 
 /// Latencies in microseconds.
