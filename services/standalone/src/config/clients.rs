@@ -125,7 +125,10 @@ impl HubsConfig {
 }
 
 fn reserved(hub: &HubName) -> String {
-    format!("{hub:?} is a hub of the gateway's own; take a name that does not begin with {:?}", HubName::RESERVED)
+    format!(
+        "{hub:?} is a hub of the gateway's own; take a name that does not begin with {:?}",
+        HubName::RESERVED
+    )
 }
 
 /// The members of a hub by decision, written `team: alice bob`.

@@ -5,9 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use contract_notifications_v1::{
-    HubName, Notification, NotificationId, Payload, UserId, WhenOffline,
-};
+use contract_notifications_v1::{HubName, Notification, NotificationId, Payload, UserId, WhenOffline};
 use dispatcher::ports::HubMembers as _;
 use futures_util::future::{Either, select};
 use shared_ports::{Clock, PortError};
@@ -45,14 +43,12 @@ impl<K: Clock + Clone + 'static> Sampler<K> {
     }
 
     fn snapshot(&mut self) -> Snapshot {
-        let Counts { accepted, delivered, .. } = self.tally.counts();
+        let all = self.tally.counts();
         // One that is still on its way is missing for a moment in those delivered.
         let own = self.own.load(Ordering::Relaxed);
-        let counts = Counts {
-            accepted: accepted.saturating_sub(own),
-            delivered: delivered.saturating_sub(own),
-            ..self.tally.counts()
-        };
+        let accepted = all.accepted.saturating_sub(own);
+        let delivered = all.delivered.saturating_sub(own);
+        let counts = Counts { accepted, delivered, ..all };
         let latencies = self.tally.latencies();
         let latency = Latency::between(&self.latencies, &latencies);
         self.latencies = latencies;
@@ -138,4 +134,3 @@ pub async fn run<K: Clock + Clone + 'static>(
         };
     }
 }
-

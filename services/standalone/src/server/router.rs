@@ -8,7 +8,9 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 
 use super::problem::Problem;
-use super::{App, Services, accounts, dead_letters, health, history, management, produce, upgrade};
+use super::{
+    App, Services, accounts, dead_letters, figures, health, history, inspection, management, produce, upgrade,
+};
 
 pub(super) fn router<S: Services>(app: Arc<App<S>>) -> Router {
     let connection = || get(management::get::<S>).post(management::post::<S>).delete(management::delete::<S>);
@@ -35,6 +37,12 @@ pub(super) fn router<S: Services>(app: Arc<App<S>>) -> Router {
         .route("/v1/dead-letters/{id}", get(dead_letters::get::<S>).delete(dead_letters::purge::<S>))
         .route("/v1/dead-letters/{id}/redrive", post(dead_letters::redrive::<S>))
         .route("/v1/history/{user}/{kind}", get(history::page::<S>))
+        .route("/v1/figures", get(figures::page::<S>))
+        .route("/v1/users/{user}", get(inspection::user::<S>))
+        .route(
+            "/v1/users/{user}/notifications/{id}",
+            get(inspection::notification::<S>).post(inspection::follow::<S>),
+        )
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz::<S>))
         .route("/metrics", get(health::metrics::<S>))
@@ -50,7 +58,7 @@ pub(super) fn unknown_route(path: &str) -> Problem {
     let path: String = path.chars().take(128).collect();
     let detail = format!(
         "there is nothing at {path:?}; there are /ws, /v1/notifications, /v1/token, /v1/login, /v1/users, \
-         /v1/dead-letters, /v1/history, /message, /@connections/{{id}}, /.well-known/jwks.json, /healthz, /readyz and /metrics"
+         /v1/dead-letters, /v1/history, /v1/figures, /message, /@connections/{{id}}, /.well-known/jwks.json, /healthz, /readyz and /metrics"
     );
     Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
 }

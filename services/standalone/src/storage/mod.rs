@@ -175,10 +175,8 @@ impl<K: Clock + 'static> Store<K> {
         let core = Arc::clone(committer.core());
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let held = Arc::clone(&core.held);
-        let counter =
-            thread("tidings-count").spawn(move || held.count(rows)).map_err(OpenError::Thread)?;
-        let committer =
-            thread("tidings-commit").spawn(move || committer.run()).map_err(OpenError::Thread)?;
+        let counter = thread("tidings-count").spawn(move || held.count(rows)).map_err(OpenError::Thread)?;
+        let committer = thread("tidings-commit").spawn(move || committer.run()).map_err(OpenError::Thread)?;
         let threads = Mutex::new(vec![counter, committer]);
         Ok(Self { handle: Arc::new(Handle { core, threads, _lock: lock }) })
     }
@@ -200,11 +198,7 @@ impl<K: Clock + 'static> Store<K> {
     }
 
     /// Takes the directory and reads what is needed of what is there.
-    fn load(
-        directory: &Path,
-        settings: StorageSettings,
-        clock: K,
-    ) -> Result<Loaded<K>, OpenError> {
+    fn load(directory: &Path, settings: StorageSettings, clock: K) -> Result<Loaded<K>, OpenError> {
         let lock = opening::lock(directory)?;
         if !inspect::is_there(directory) {
             opening::create(directory, &settings)?;

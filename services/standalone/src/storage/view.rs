@@ -10,8 +10,10 @@ use super::codec::{Seq, decode, sequence};
 use super::error::StoreError;
 use super::{DeadLetter, Store};
 
-/// Most rows of a user that are looked at.
+/// Most rows of a user, and most dead letters, that are looked at,
 pub const MOST_SEEN: usize = 10_000;
+/// and most bytes of them.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// Dead letters read at once.
 const DEAD_LETTERS: usize = 1_000;
 
@@ -70,6 +72,13 @@ struct Known {
     deleting: HashSet<Seq>,
 }
 
+impl Known {
+    /// The notification of a row, unless the row is being deleted or can't be read.
+    fn read(&self, user: &UserId, number: Seq, value: &[u8]) -> Option<Notification> {
+        (!self.deleting.contains(&number)).then(|| decode(user, value).ok()).flatten()
+    }
+}
+
 impl<K: Clock + 'static> Store<K> {
     fn known_for_view(&self, user: &UserId) -> Known {
         let published = self.core().published.load(Ordering::Acquire);
@@ -91,8 +100,10 @@ impl<K: Clock + 'static> Store<K> {
         if known.queued_from == 0 {
             return Ok(view);
         }
-        for row in self.core().reader()?.scan(user, 0, known.queued_from - 1) {
-            let (number, value) = row?;
+        let engine = self.core().reader()?;
+        let last = known.queued_from - 1;
+        for number in engine.scan_keys(user, 0, last) {
+            let number = number?;
             if known.deleting.contains(&number) {
                 continue;
             }
@@ -101,11 +112,14 @@ impl<K: Clock + 'static> Store<K> {
                 break;
             }
             view.count += 1;
-            if view.first.len() < limit
-                && let Ok(notification) = decode(user, &value)
-            {
-                let pushed_to = self.pushed_to(user, number);
-                let place = Place::Held { pushed_to };
+        }
+        for row in engine.scan(user, 0, last) {
+            let (number, value) = row?;
+            if view.first.len() == limit {
+                break;
+            }
+            if let Some(notification) = known.read(user, number, &value) {
+                let place = Place::Held { pushed_to: self.pushed_to(user, number) };
                 view.first.push(Kept { sequence: sequence(number), notification, place });
             }
         }
@@ -123,13 +137,14 @@ impl<K: Clock + 'static> Store<K> {
     pub fn find(&self, user: &UserId, id: &NotificationId) -> Result<Search<Kept>, StoreError> {
         let known = self.known_for_view(user);
         let rows = self.core().reader()?.scan(user, 0, known.published.saturating_sub(1)).rev();
+        let mut bytes = 0;
         for (at, row) in rows.enumerate() {
-            if at == MOST_SEEN {
+            let (number, value) = row?;
+            bytes += value.len();
+            if at == MOST_SEEN || bytes > MOST_BYTES {
                 return Ok(Search { found: None, complete: false });
             }
-            let (number, value) = row?;
-            let same = || decode(user, &value).ok().filter(|notification| notification.id == *id);
-            let Some(notification) = (!known.deleting.contains(&number)).then(same).flatten() else {
+            let Some(notification) = known.read(user, number, &value).filter(|other| other.id == *id) else {
                 continue;
             };
             let place = if number < known.queued_from {
