@@ -111,8 +111,12 @@ impl App {
         let store = Store::open(&config.data_dir.join(STORE), config.store.settings(), clock)?;
         let (sender, inserted) = mpsc::unbounded_channel();
         let registry = Registry::new(sender, config.connections.limits());
-        let runtime_config =
-            RuntimeConfig { edge: config.edge(), authorizer, issuer: config.tokens.issuer() };
+        let runtime_config = RuntimeConfig {
+            edge: config.edge(),
+            authorizer,
+            issuer: config.tokens.issuer(),
+            login: config.login.offer(),
+        };
         let hubs = MemoryHubs::new(config.hubs.members());
         let broadcasts = Broadcasts::open(&store, BroadcastSettings::default())?;
         let outbox = Outbox { store: store.clone(), broadcasts: broadcasts.0.clone() };

@@ -6,6 +6,7 @@
 mod clients;
 mod error;
 mod handshake;
+mod login;
 mod sections;
 mod span;
 mod table;
@@ -20,14 +21,28 @@ pub use clients::{
 };
 pub use error::{ConfigError, Origin};
 pub use handshake::HandshakeConfig;
+pub use login::LoginConfig;
 pub use sections::{
-    ConnectionsConfig, DispatcherConfig, HistoryConfig, LogConfig, LogFormat, ServerConfig, StoreConfig,
-    TokensConfig,
+    ConnectionsConfig, DispatcherConfig, HistoryConfig, LogConfig, LogFormat, PagesConfig, ServerConfig,
+    StoreConfig, TokensConfig,
 };
 pub use span::{InvalidSpan, OptionalSpan, Span};
 
 /// Every key with its default, and what it does.
 pub const DEFAULT: &str = include_str!("default.toml");
+
+/// What is another default in development.
+pub const DEVELOPMENT: &str = include_str!("development.toml");
+
+/// What settings are that nobody sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Defaults {
+    /// Those of `default.toml`.
+    #[default]
+    General,
+    /// The same with `development.toml` laid over them: people can log in and talk to each other at once.
+    Development,
+}
 
 /// The whole configuration. See `default.toml` for what each key does.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -37,6 +52,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The HTTP surface.
     pub server: ServerConfig,
+    /// The web pages.
+    pub pages: PagesConfig,
+    /// Who may log in without an account.
+    pub login: LoginConfig,
     /// How handshakes are decided.
     pub handshake: HandshakeConfig,
     /// Connect tokens.
@@ -58,15 +77,16 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `file`, if one is given, and what `environment` overrides of it.
+    /// Reads `file`, if one is given, over `defaults`, and what `environment` overrides of both.
     ///
     /// # Errors
     /// [`ConfigError`] naming the file or the key.
     pub fn load(
+        defaults: Defaults,
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        Self::from_text(&read(file)?, environment)
+        Self::from_table(merge(defaults, &read(file)?, environment)?)
     }
 
     /// Every setting as [`Config::load`] would take it, by section.
@@ -74,10 +94,11 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] naming the file or the key.
     pub fn effective(
+        defaults: Defaults,
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<toml::Table, ConfigError> {
-        let table = merge(&read(file)?, environment)?;
+        let table = merge(defaults, &read(file)?, environment)?;
         Self::from_table(table.clone())?;
         Ok(table)
     }
@@ -90,7 +111,7 @@ impl Config {
         file: &str,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        Self::from_table(merge(file, environment)?)
+        Self::from_table(merge(Defaults::General, file, environment)?)
     }
 
     fn from_table(table: toml::Table) -> Result<Self, ConfigError> {
@@ -109,6 +130,7 @@ impl Config {
             return Err(ConfigError::invalid("data_dir", "it is empty; give a directory"));
         }
         self.server.validate()?;
+        self.validate_login()?;
         self.tokens.validate()?;
         self.validate_handshake()?;
         self.connections.validate()?;
@@ -127,10 +149,15 @@ fn read(file: Option<&Path>) -> Result<String, ConfigError> {
 
 /// The defaults with the file's text and the environment laid over them.
 fn merge(
+    defaults: Defaults,
     file: &str,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<toml::Table, ConfigError> {
     let mut table = table::defaults()?;
+    if defaults == Defaults::Development {
+        let changes = DEVELOPMENT.parse().map_err(|source| ConfigError::Syntax(Box::new(source)))?;
+        table::merge_file(&mut table, changes)?;
+    }
     let overrides = file.parse().map_err(|source| ConfigError::Syntax(Box::new(source)))?;
     table::merge_file(&mut table, overrides)?;
     table::merge_environment(&mut table, environment)?;

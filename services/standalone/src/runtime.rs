@@ -31,7 +31,9 @@ use crate::identity::tokens::{DEFAULT_CAPACITY, MemoryTokens};
 use crate::identity::used::LocalTokens;
 use crate::life::{Life, Sources};
 use crate::rates::MemoryRates;
-use crate::server::{AddUserError, AuthError, DeadLetter, Login, NewUser, Services, Which};
+use crate::server::{
+    AddUserError, AuthError, DeadLetter, Guest, Login, LoginOffer, NewUser, Services, Which,
+};
 use crate::storage::{
     self, AcceptError, Accepted, MailboxView, Search, Store, StoreError, Submission, Table,
 };
@@ -41,6 +43,9 @@ const DEAD_LETTERS_AT_ONCE: usize = 500;
 /// Pages of a user's history that are searched for a notification.
 const HISTORY_PAGES: usize = 10;
 
+/// What the names of guests begin with.
+const GUEST: &str = "guest-";
+
 /// What the runtime is made with.
 pub struct RuntimeConfig {
     /// The edge's limits and policies.
@@ -49,6 +54,8 @@ pub struct RuntimeConfig {
     pub authorizer: AuthorizerConfig,
     /// How connect tokens are issued.
     pub issuer: IssuerConfig,
+    /// Who may log in without an account.
+    pub login: LoginOffer,
 }
 
 /// What operators watch.
@@ -100,6 +107,7 @@ pub struct Runtime {
     issuer: Issuer<LocalCipher, MemoryTokens<SystemClock>, SystemClock>,
     authorizer: Authorizer<LocalCipher, LocalTokens<SystemClock>, HttpKeySets, LocalSecrets, SystemClock>,
     accounts: Accounts<Table<SystemClock>>,
+    login: LoginOffer,
     history: Option<StoredHistory<SystemClock>>,
     watching: Watching,
     jwt: JwtIssuer,
@@ -114,7 +122,7 @@ impl Runtime {
     pub fn new(config: RuntimeConfig, over: Parts, credentials: Credentials) -> Result<Self, RuntimeError> {
         let Parts { outbox, registry, hubs, history, watching } = over;
         let store = outbox.store.clone();
-        let RuntimeConfig { edge, mut authorizer, issuer } = config;
+        let RuntimeConfig { edge, mut authorizer, issuer, login } = config;
         let clock = SystemClock;
         let tokens = MemoryTokens::new(DEFAULT_CAPACITY, clock);
         let cipher = || LocalCipher::new(&credentials.cipher_key);
@@ -142,12 +150,23 @@ impl Runtime {
             issuer: Issuer::new(cipher(), tokens, clock, issuer),
             authorizer: Authorizer::new(ports, authorizer),
             accounts: Accounts::new(store.table("users")),
+            login,
             history,
             watching,
             jwt,
             credentials,
             store,
         })
+    }
+
+    /// A token for a user who has proved to be one.
+    fn log_in(&self, user_id: UserId) -> Result<Login, AuthError> {
+        let subject = JwtSubject { username: user_id.to_string(), user_id };
+        let issued = self
+            .jwt
+            .issue(subject, self.clock.now())
+            .map_err(|source| AuthError::Unavailable(source.into()))?;
+        Ok(Login { id_token: issued.token, expires_at: issued.expires_at })
     }
 
     /// Does something with every dead letter, page by page.
@@ -238,6 +257,9 @@ impl Services for Runtime {
     }
 
     async fn login(&self, username: &str, password: &str) -> Result<Login, AuthError> {
+        if let Some(user) = self.login.users.iter().find(|user| user.is(username, password)) {
+            return self.log_in(user.username.clone());
+        }
         let refused = || AuthError::Refused(LoginError::Refused.to_string());
         // No account has a password that breaks the rules.
         let password = Password::new(password.to_owned()).map_err(|_| refused())?;
@@ -245,12 +267,16 @@ impl Services for Runtime {
             LoginError::Refused => refused(),
             LoginError::Undecided(source) => AuthError::Unavailable(source.into()),
         })?;
-        let subject = JwtSubject { username: account.user_id.to_string(), user_id: account.user_id };
-        let issued = self
-            .jwt
-            .issue(subject, self.clock.now())
-            .map_err(|source| AuthError::Unavailable(source.into()))?;
-        Ok(Login { id_token: issued.token, expires_at: issued.expires_at })
+        self.log_in(account.user_id)
+    }
+
+    fn guest(&self) -> Result<Option<Guest>, AuthError> {
+        if !self.login.guests {
+            return Ok(None);
+        }
+        let name = format!("{GUEST}{}", hex::encode(rand::random::<[u8; 5]>()));
+        let user_id = UserId::new(name).map_err(|source| AuthError::Unavailable(source.into()))?;
+        Ok(Some(Guest { login: self.log_in(user_id.clone())?, user_id }))
     }
 
     async fn add_user(&self, NewUser { user_id, password }: NewUser) -> Result<Account, AddUserError> {

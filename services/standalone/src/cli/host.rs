@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::Context as _;
+use contract_notifications_v1::UserId;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -52,9 +53,25 @@ fn welcome(url: &str, config: &Config, output: &mut Output) -> anyhow::Result<()
         tracing::warn!("server.authenticate is off: anyone may send notifications and read dead letters");
     }
     let key = config.data_dir.join(crate::identity::credentials::API_KEY_FILE);
-    output.result(&json!({ "ready": true, "url": url, "apiKeyFile": key }), |output| {
+    let pages = config.pages.enabled && server::pages::are_built();
+    output.result(&json!({ "ready": true, "url": url, "apiKeyFile": key, "pages": pages }), |output| {
         let title = output.paint(Tone::Strong, &format!("Tidings is ready at {url}"));
-        format!("{title}\n  API key  {}\n  stop it  Ctrl-C", key.display())
+        let mut lines = vec![title];
+        if pages {
+            let users: Vec<_> = config.login.shown_users.iter().map(UserId::as_str).collect();
+            let who =
+                if users.is_empty() { String::new() } else { format!(", log in as {}", users.join(", ")) };
+            lines.push(format!("  chat     {url}/{who}"));
+            lines.push(format!("  console  {url}/console/"));
+        } else if config.pages.enabled {
+            lines.push(
+                "  pages    none: they are built with Node.js 20.19 or later; see scripts/build-pages"
+                    .to_owned(),
+            );
+        }
+        lines.push(format!("  API key  {}", key.display()));
+        lines.push("  stop it  Ctrl-C".to_owned());
+        lines.join("\n")
     })?;
     Ok(())
 }
@@ -76,7 +93,8 @@ pub(super) fn show_config(
     json: bool,
 ) -> anyhow::Result<String> {
     let environment = environment(settings, data_dir);
-    let table = Config::effective(settings.config.as_deref(), environment).map_err(bad)?;
+    let table =
+        Config::effective(settings.defaults(), settings.config.as_deref(), environment).map_err(bad)?;
     Ok(if json { serde_json::to_string(&table)? } else { toml::to_string(&table)? })
 }
 
@@ -98,7 +116,7 @@ pub(super) fn repair_store(
 /// The configuration: the file, then the environment, then the flags.
 fn load(settings: &Settings, data_dir: Option<&Path>) -> anyhow::Result<Config> {
     let environment = environment(settings, data_dir);
-    Ok(Config::load(settings.config.as_deref(), environment).map_err(bad)?)
+    Ok(Config::load(settings.defaults(), settings.config.as_deref(), environment).map_err(bad)?)
 }
 
 fn bad(error: ConfigError) -> BadConfiguration {

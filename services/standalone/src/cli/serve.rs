@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Exit, Globals, Output, host};
+use crate::config::Defaults;
 
 /// Run the server. Every setting can stand in the configuration file, see `tidings config default`.
 #[derive(Debug, Default, Args)]
@@ -19,6 +20,9 @@ pub(super) struct Settings {
     /// The configuration file
     #[arg(long, env = "TIDINGS_CONFIG", value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+    /// Begin from defaults with which one can log in to the page and talk to each other at once; on this machine alone
+    #[arg(long)]
+    pub(super) development: bool,
     /// The address to listen on; port 0 is any that is free
     #[arg(long, value_name = "ADDRESS")]
     pub(super) listen: Option<String>,
@@ -28,6 +32,13 @@ pub(super) struct Settings {
     /// Enforce API Gateway's limits
     #[arg(long)]
     pub(super) like_aws: bool,
+}
+
+impl Settings {
+    /// What settings are that nobody sets.
+    pub(super) fn defaults(&self) -> Defaults {
+        if self.development { Defaults::Development } else { Defaults::General }
+    }
 }
 
 impl Serve {

@@ -6,14 +6,14 @@ use std::str::FromStr;
 
 use contract_connections_v1::FrameFormat;
 use contract_notifications_v1::{HubName, UserId};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use ws_edge::{Excess, RateLimit, SendPolicy};
 
 use super::span::{InvalidSpan, Span};
 use super::{ConfigError, sections::SECOND};
 
 /// Who may send to whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
     /// No client sends anything.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use auth_token::IssuerConfig;
 use contract_frames_v1::MAX_MESSAGE_BYTES;
+use contract_identity_v1::Method;
 use dispatcher::core::run;
 use dispatcher::ports::HistoryPolicy;
 use serde::Deserialize;
@@ -14,11 +15,11 @@ use shared_telemetry::Format;
 use ws_edge::{ConnectionLimit, EdgeConfig};
 
 use super::{
-    Config, ConfigError, DefaultFormat, HandshakeConfig, HubsConfig, OptionalRate, OptionalSpan, Policy,
-    SendingConfig, Span, TooMany,
+    Config, ConfigError, DefaultFormat, HandshakeConfig, HubsConfig, LoginConfig, OptionalRate, OptionalSpan,
+    Policy, SendingConfig, Span, TooMany,
 };
 use crate::connections::Limits;
-use crate::server::{Settings, TlsFiles};
+use crate::server::{About, Settings, TlsFiles};
 use crate::storage::{Durability, StorageSettings};
 
 /// The HTTP surface.
@@ -36,6 +37,14 @@ pub struct ServerConfig {
     pub max_body_bytes: usize,
     pub max_bulk_body_bytes: usize,
     pub shutdown_timeout: Span,
+}
+
+/// The web pages.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml says what each key does")]
+pub struct PagesConfig {
+    pub enabled: bool,
 }
 
 /// Connect tokens.
@@ -310,6 +319,8 @@ impl Config {
         Settings {
             listen,
             authenticate,
+            pages: self.pages.enabled,
+            about: self.about(),
             header_timeout: self.server.header_timeout.0,
             body_timeout: self.server.body_timeout.0,
             max_http_connections,
@@ -317,6 +328,22 @@ impl Config {
             max_body_bytes: self.server.max_body_bytes,
             max_bulk_body_bytes: self.server.max_bulk_body_bytes,
             shutdown_timeout: self.server.shutdown_timeout.0,
+        }
+    }
+
+    /// What the server says about itself.
+    pub fn about(&self) -> About {
+        let HandshakeConfig { token, jwt, hmac, open, .. } = self.handshake;
+        let methods =
+            [(token, Method::Token), (jwt, Method::Jwt), (hmac, Method::Hmac), (open, Method::Open)];
+        About {
+            handshake: methods.into_iter().filter_map(|(on, method)| on.then_some(method)).collect(),
+            login: self.login.offer(),
+            sending: self.sending.policy,
+            everyone: self.hubs.everyone(),
+            presence: self.hubs.presence,
+            history: self.history.enabled,
+            max_message_bytes: self.connections.limits().max_message_bytes,
         }
     }
 
@@ -365,6 +392,8 @@ impl Default for Config {
                 max_bulk_body_bytes,
                 shutdown_timeout: Span(shutdown_timeout),
             },
+            pages: PagesConfig { enabled: true },
+            login: LoginConfig::default(),
             handshake: HandshakeConfig::default(),
             tokens: TokensConfig {
                 issuer: "tidings".to_owned(),

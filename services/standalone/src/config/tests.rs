@@ -29,6 +29,27 @@ fn the_default_file_is_the_default() {
     assert_eq!(file("").unwrap(), Config::default());
 }
 
+#[test]
+fn what_is_set_comes_before_what_development_changes() {
+    let config = |environment| Config::load(Defaults::Development, None, environment).unwrap();
+    let development = config(environment(&[]));
+    assert!(development.handshake.jwt && development.login.guests && development.history.enabled);
+    assert_eq!(development.about().login.users.len(), 3);
+    let config =
+        config(environment(&[("TIDINGS_LOGIN__GUESTS", "false"), ("TIDINGS_LOGIN__SHOWN_USERS", "")]));
+    assert_eq!((config.login.guests, config.login.shown_users), (false, vec![]));
+}
+
+#[test]
+fn passwords_that_everybody_knows_stay_on_this_machine() {
+    let listening = |address| {
+        Config::load(Defaults::Development, None, environment(&[("TIDINGS_SERVER__LISTEN", address)]))
+    };
+    assert!(listening("[::1]:8080").is_ok());
+    let error = refused(listening("0.0.0.0:8080"));
+    assert!(error.contains("login.shown_users") && error.contains("0.0.0.0:8080"), "{error}");
+}
+
 /// The default file has every key, or it would not have become a [`Config`], whose fields have no
 /// defaults of their own. And each is explained.
 #[test]
@@ -200,7 +221,7 @@ fn a_list_in_the_environment_has_brackets_or_commas_alone() {
 fn a_file_that_is_no_toml_is_refused_by_line() {
     let error = refused(file("data_dir = \"a\"\n[server\n"));
     assert!(error.contains("not valid TOML") && error.contains("line 2"), "{error}");
-    let error = refused(Config::load(Some(Path::new("/nowhere/tidings.toml")), []));
+    let error = refused(Config::load(Defaults::General, Some(Path::new("/nowhere/tidings.toml")), []));
     assert!(error.contains("/nowhere/tidings.toml"), "{error}");
 }
 

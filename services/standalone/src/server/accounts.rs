@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::{Credential, credential};
 use super::problem::Problem;
-use super::{AddUserError, App, AuthError, Login, NewUser, Services};
+use super::{AddUserError, App, AuthError, Guest, Login, NewUser, Services};
 use crate::identity::accounts::Account;
 
 /// Largest body here.
@@ -78,6 +78,12 @@ struct LoginResponse {
     expires_at: Timestamp,
 }
 
+impl From<Login> for LoginResponse {
+    fn from(Login { id_token, expires_at }: Login) -> Self {
+        Self { id_token, expires_at }
+    }
+}
+
 /// Logs a user in.
 pub(super) async fn login<S: Services>(
     State(app): State<Arc<App<S>>>,
@@ -86,14 +92,30 @@ pub(super) async fn login<S: Services>(
     let (parts, body) = request.into_parts();
     let body = app.read(&parts.headers, body, MAX_BODY).await?;
     let LoginRequest { username, password } = parse(&body, r#"{"username": "…", "password": "…"}"#)?;
-    let Login { id_token, expires_at } =
-        app.services.login(&username, &password).await.map_err(|error| match error {
-            AuthError::Missing(detail) | AuthError::Refused(detail) => {
-                Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
-            }
-            error @ AuthError::Unavailable(_) => error.into(),
-        })?;
-    Ok(secret(LoginResponse { id_token, expires_at }))
+    let login = app.services.login(&username, &password).await.map_err(|error| match error {
+        AuthError::Missing(detail) | AuthError::Refused(detail) => {
+            Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+        }
+        error @ AuthError::Unavailable(_) => error.into(),
+    })?;
+    Ok(secret(LoginResponse::from(login)))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GuestResponse {
+    user_id: UserId,
+    #[serde(flatten)]
+    login: LoginResponse,
+}
+
+/// Lets a visitor in as a guest.
+pub(super) async fn guest<S: Services>(State(app): State<Arc<App<S>>>) -> Result<Response, Problem> {
+    let Some(Guest { user_id, login }) = app.services.guest()? else {
+        let detail = "guests are not let in here; log in with an account (or switch login.guests on)";
+        return Err(Problem::new(StatusCode::NOT_FOUND, "not-found", detail));
+    };
+    Ok(secret(GuestResponse { user_id, login: login.into() }))
 }
 
 #[derive(Deserialize)]

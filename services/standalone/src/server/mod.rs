@@ -4,6 +4,7 @@
 //! What it needs of the rest of the process it asks of [`Services`]; sockets belong to the
 //! [`Registry`] once their handshake is answered.
 
+mod about;
 mod accept;
 mod accounts;
 mod auth;
@@ -14,6 +15,7 @@ mod health;
 mod history;
 mod inspection;
 mod management;
+pub(crate) mod pages;
 #[cfg(fuzzing)]
 pub mod probe;
 mod problem;
@@ -36,9 +38,10 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 
 use crate::connections::Registry;
+pub use about::{About, LoginOffer, ShownUser};
 pub use health::{Metrics, MetricsError, prometheus};
 use rate::Rate;
-pub use services::{AddUserError, AuthError, DeadLetter, Login, NewUser, Services, Which};
+pub use services::{AddUserError, AuthError, DeadLetter, Guest, Login, NewUser, Services, Which};
 pub use tls::{TlsError, TlsFiles, TlsKeys};
 
 /// Connections that may wait to be accepted; the system may allow fewer.
@@ -51,6 +54,10 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Whether producers and operators have to prove who they are.
     pub authenticate: bool,
+    /// Whether the web pages are served.
+    pub pages: bool,
+    /// What the server says about itself.
+    pub about: About,
     /// How long a client may take to send a request's head, or to complete a TLS handshake.
     pub header_timeout: Duration,
     /// How long a client may take to send a request's body.
@@ -72,6 +79,8 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             authenticate: true,
+            pages: true,
+            about: About::default(),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             max_http_connections: 20_000,

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::{get, post};
 
 use super::problem::Problem;
 use super::{
-    App, Services, accounts, dead_letters, figures, health, history, inspection, management, produce, upgrade,
+    App, Services, about, accounts, dead_letters, figures, health, history, inspection, management, pages,
+    produce, upgrade,
 };
 
 pub(super) fn router<S: Services>(app: Arc<App<S>>) -> Router {
@@ -21,6 +23,7 @@ pub(super) fn router<S: Services>(app: Arc<App<S>>) -> Router {
         .route("/", get(upgrade::stage::<S>))
         .route("/{stage}", get(upgrade::stage::<S>))
         .route("/{stage}/", get(upgrade::stage::<S>))
+        .route("/v1/info", get(about::info::<S>))
         .route("/v1/notifications", post(produce::notifications::<S>))
         .route("/message", post(produce::message::<S>))
         .route("/@connections/{id}", connection())
@@ -30,6 +33,7 @@ pub(super) fn router<S: Services>(app: Arc<App<S>>) -> Router {
         .route("/{stage}/%40connections/{id}", connection())
         .route("/v1/token", post(accounts::token::<S>))
         .route("/v1/login", post(accounts::login::<S>))
+        .route("/v1/guest", post(accounts::guest::<S>))
         .route("/v1/users", get(accounts::users::<S>).post(accounts::add_user::<S>))
         .route("/.well-known/jwks.json", get(accounts::jwks::<S>))
         .route("/v1/dead-letters", get(dead_letters::list::<S>).delete(dead_letters::purge_all::<S>))
@@ -46,7 +50,7 @@ pub(super) fn router<S: Services>(app: Arc<App<S>>) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz::<S>))
         .route("/metrics", get(health::metrics::<S>))
-        .fallback(async |request: Request| unknown_route(request.uri().path()))
+        .fallback(unrouted::<S>)
         .method_not_allowed_fallback(async |request: Request| {
             let detail = format!("{} is not possible here; the header Allow says what is", request.method());
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
@@ -54,10 +58,20 @@ pub(super) fn router<S: Services>(app: Arc<App<S>>) -> Router {
         .with_state(app)
 }
 
-pub(super) fn unknown_route(path: &str) -> Problem {
+/// Answers a path that no other route has: with a file of the pages, if it is one's.
+pub(super) async fn unrouted<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let path = request.uri().path();
+    let file = app.settings.pages.then(|| pages::answer(request.method(), path, request.headers())).flatten();
+    file.unwrap_or_else(|| Err(unknown_route(path)))
+}
+
+fn unknown_route(path: &str) -> Problem {
     let path: String = path.chars().take(128).collect();
     let detail = format!(
-        "there is nothing at {path:?}; there are /ws, /v1/notifications, /v1/token, /v1/login, /v1/users, \
+        "there is nothing at {path:?}; there are /ws, /v1/info, /v1/notifications, /v1/token, /v1/login, /v1/guest, /v1/users, \
          /v1/dead-letters, /v1/history, /v1/figures, /message, /@connections/{{id}}, /.well-known/jwks.json, /healthz, /readyz and /metrics"
     );
     Problem::new(StatusCode::NOT_FOUND, "not-found", detail)

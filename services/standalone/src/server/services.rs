@@ -63,6 +63,15 @@ pub struct Login {
     pub expires_at: Timestamp,
 }
 
+/// A guest who was let in. No `Debug`: it holds a credential.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Guest {
+    /// Who the guest is to the gateway.
+    pub user_id: UserId,
+    /// As of a user who logged in.
+    pub login: Login,
+}
+
 /// A notification that can never be delivered, or that an operator took out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -147,6 +156,9 @@ pub trait Services: Send + Sync + 'static {
 
     /// Logs a user in.
     fn login(&self, username: &str, password: &str) -> impl Future<Output = Result<Login, AuthError>> + Send;
+
+    /// Lets a visitor in as a guest, with a name of their own; `None` where there are no guests.
+    fn guest(&self) -> Result<Option<Guest>, AuthError>;
 
     /// Adds a user.
     fn add_user(&self, user: NewUser) -> impl Future<Output = Result<Account, AddUserError>> + Send;

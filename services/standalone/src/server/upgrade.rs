@@ -44,15 +44,15 @@ pub(super) async fn websocket<S: Services>(
     upgrade(app, request).await
 }
 
-/// Answers `GET /{stage}` and `GET /`, as an endpoint of API Gateway is called.
+/// Answers `GET /{stage}` and `GET /`, as an endpoint of API Gateway is called; who wants no WebSocket wants a page.
 pub(super) async fn stage<S: Services>(
-    State(app): State<Arc<App<S>>>,
+    app: State<Arc<App<S>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     if contains_token(request.headers(), &UPGRADE, "websocket") {
-        return upgrade(app, request).await;
+        return upgrade(app.0, request).await;
     }
-    Err(super::router::unknown_route(request.uri().path()))
+    super::router::unrouted(app, request).await
 }
 
 async fn upgrade<S: Services>(app: Arc<App<S>>, mut request: Request) -> Result<Response, Problem> {

@@ -7,9 +7,10 @@ use std::time::SystemTime;
 use axum::Router;
 use axum::routing::get;
 use ring::hmac;
+use serde_json::{Value, json};
 use tidings::app::App;
 use tidings::client::Gateway;
-use tidings::config::Config;
+use tidings::config::{Config, Defaults};
 use tidings::identity::jwt::{JwtIssuer, JwtSubject};
 use tidings::identity::secrets::Key256;
 use time::OffsetDateTime;
@@ -41,7 +42,11 @@ impl Server {
             "data_dir = {:?}\n[server]\nlisten = \"127.0.0.1:0\"\n[handshake]\n{handshake}",
             data.to_str().unwrap()
         );
-        let app = App::build(&Config::from_text(&text, []).unwrap(), None).unwrap();
+        Self::of(&Config::from_text(&text, []).unwrap())
+    }
+
+    fn of(config: &Config) -> Self {
+        let app = App::build(config, None).unwrap();
         let (url, (stop, stopped)) = (app.url(), oneshot::channel::<()>());
         let running = tokio::spawn(app.run(async {
             let _ = stopped.await;
@@ -79,6 +84,15 @@ impl Server {
         })
         .await;
         Answer::parse(&answer)
+    }
+
+    /// Sends a body, if there is one, and gives the status and the answer.
+    async fn call(&self, path: &str, body: Option<Value>) -> (u16, Value) {
+        let url = format!("{}{path}", self.url);
+        let client = reqwest::Client::new();
+        let request = body.map_or_else(|| client.get(&url), |body| client.post(&url).body(body.to_string()));
+        let answer = within(request.send()).await.unwrap();
+        (answer.status().as_u16(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
     }
 
     async fn status(&self, query: &str, headers: &[(&str, &str)]) -> u16 {
@@ -245,4 +259,41 @@ fn a_secret_that_is_not_there_is_named_at_the_start() {
     let config = Config::from_text(&text, []).unwrap();
     let error = App::build(&config, None).err().unwrap().to_string();
     assert_eq!(error, "the secret /nowhere/secret can't be read");
+}
+
+#[tokio::test]
+async fn in_development_one_logs_in_as_shown_or_as_a_guest() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = Config::load(Defaults::Development, None, []).unwrap();
+    config.data_dir = directory.path().join("data");
+    config.server.listen.set_port(0);
+    let server = Server::of(&config);
+    let (_, info) = server.call("/v1/info", None).await;
+    assert_eq!((&info["development"], &info["sending"]), (&json!(true), &json!("anyone")));
+    assert_eq!((&info["handshake"], &info["login"]["guests"]), (&json!(["token", "jwt"]), &json!(true)));
+    let shown = info["login"]["users"][0].clone();
+    let (status, login) = server.call("/v1/login", Some(shown.clone())).await;
+    assert_eq!(status, 200, "{login}");
+    let jwt = login["idToken"].as_str().unwrap();
+    assert_eq!(server.status(&format!("?token={jwt}"), &[]).await, 101);
+    let wrong = json!({ "username": shown["username"], "password": "wrong" });
+    assert_eq!(server.call("/v1/login", Some(wrong)).await.0, 401);
+    let (status, guest) = server.call("/v1/guest", Some(Value::Null)).await;
+    assert_eq!(status, 200);
+    assert!(guest["userId"].as_str().unwrap().starts_with("guest-"), "{guest}");
+    let jwt = guest["idToken"].as_str().unwrap();
+    assert_eq!(server.status(&format!("?token={jwt}"), &[]).await, 101);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn without_development_nobody_is_shown_or_a_guest() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path(), "");
+    let (_, info) = server.call("/v1/info", None).await;
+    assert_eq!((&info["development"], &info["login"]["users"]), (&json!(false), &json!([])));
+    let alice = json!({ "username": "alice", "password": "alice" });
+    assert_eq!(server.call("/v1/login", Some(alice)).await.0, 401);
+    assert_eq!(server.call("/v1/guest", Some(Value::Null)).await.0, 404);
+    server.stop().await;
 }

@@ -237,6 +237,7 @@ async fn unknown_routes_and_methods_are_told() {
     let server = start().await;
     server.get("/v1/nothing").await.require_problem(404, &["/v1/nothing", "/v1/notifications"]);
     server.get("/nothing").await.require_problem(404, &["/nothing"]);
+    server.send("POST", "/v1/guest", &[], b"").await.require_problem(404, &["guests"]);
     let answer = server.get(PATH).await;
     answer.require_problem(405, &["GET", "Allow"]);
     assert_eq!(answer.header("allow"), Some("POST"));

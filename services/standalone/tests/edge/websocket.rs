@@ -97,7 +97,8 @@ async fn the_subprotocol_is_echoed_and_the_stage_is_an_endpoint_too() {
 /// Clients of other gateways have such addresses: that of a local server without a path, and a stage with a slash.
 #[tokio::test]
 async fn the_root_and_a_slash_at_the_end_are_endpoints_too() {
-    let server = start().await;
+    let settings = Settings { pages: false, ..Settings::default() };
+    let server = start_with(settings, Limits::default(), None).await;
     for path in ["/", "/ws/", "/prod/"] {
         let url = format!("ws://{}{path}?client_id=jo", server.address);
         tokio_tungstenite::connect_async(url).await.unwrap_or_else(|error| panic!("{path}: {error}"));

@@ -7,7 +7,7 @@ let browser: Browser;
 let server: Server;
 
 beforeAll(async () => {
-    [browser, server] = await Promise.all([launch(), Server.start()]);
+    [browser, server] = await Promise.all([launch(), Server.start("", "--development")]);
 });
 
 afterAll(async () => {

@@ -26,9 +26,15 @@ export class Server {
     #process: ChildProcess | undefined;
     #url = "";
 
-    /** Starts one; `config` is what differs from the defaults. */
-    static async start(config = ""): Promise<Server> {
-        const server = new Server();
+    readonly #flags: readonly string[];
+
+    private constructor(flags: readonly string[]) {
+        this.#flags = flags;
+    }
+
+    /** Starts one; `config` is what differs from the defaults, and `flags` are more of `tidings serve`. */
+    static async start(config = "", ...flags: string[]): Promise<Server> {
+        const server = new Server(flags);
         writeFileSync(join(server.#directory, "tidings.toml"), config);
         try {
             await server.start();
@@ -56,7 +62,7 @@ export class Server {
     async start(): Promise<void> {
         const data = join(this.#directory, "data");
         const config = join(this.#directory, "tidings.toml");
-        const args = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data, "--config", config];
+        const args = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data, "--config", config, ...this.#flags];
         const child = spawn(binary(), args, { stdio: ["ignore", "pipe", "pipe"] });
         this.#process = child;
         const said: string[] = [];
