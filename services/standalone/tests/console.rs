@@ -190,7 +190,7 @@ async fn what_is_held_is_counted_also_after_a_restart() {
     assert_eq!((first.len(), &first[0]["id"], &first[0]["bytes"]), (20, &"n0".into(), &1.into()));
     assert!(!jo.to_string().contains("payload"), "{jo}");
     // A client that takes them all, and says so twice.
-    let mut client = server.connect_with(&(server.token("jo", &[]).await + "&ack=1")).await;
+    let mut client = server.connect_with(&(server.token("jo", &[]).await + "&acknowledge=true")).await;
     let mut sequences = Vec::new();
     while sequences.len() < 30 {
         let frame = next(&mut client).await;
@@ -226,7 +226,7 @@ async fn a_notification_is_followed_through_its_life() {
     server.post("/v1/notifications", json!({ "userId": "jo", "id": "n1", "payload": 1 })).await;
     let held = server.until(path, |life| life["state"] == "held").await;
     let sequence = held["sequence"].clone();
-    let mut client = server.connect_with(&(server.token("jo", &[]).await + "&ack=1")).await;
+    let mut client = server.connect_with(&(server.token("jo", &[]).await + "&acknowledge=true")).await;
     assert_eq!(next(&mut client).await["id"], "n1");
     server.until(path, |life| life["state"] == "pushed").await;
     ask(&mut client, json!({ "action": "ack", "sequences": [sequence] })).await;

@@ -7,7 +7,7 @@ const LIFE: &str = "/v1/users/jo/notifications/n1";
 #[tokio::test]
 async fn a_user_is_shown_with_connections_and_mailbox() {
     let mut server = start().await;
-    let (_first, first) = server.connect_with("jo", "&ack=1").await;
+    let (_first, first) = server.connect_with("jo", "&acknowledge=true").await;
     let (_second, second) = server.connect_with("jo", "&format=raw").await;
     server.until_connections("jo", 2).await;
     let answer = server.get("/v1/users/jo").await;
