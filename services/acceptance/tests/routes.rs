@@ -200,6 +200,42 @@ async fn too_much_is_refused_and_says_when_to_ask_again() {
 }
 
 #[tokio::test]
+async fn a_client_is_told_who_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let team = ("TIDINGS_HUBS__MEMBERS", r#"["team: al bo jo", "ops: bo"]"#);
+    let server = start(&directory, &[SAME_HUB, team]).await;
+    let (mut jo, _jo) = (Client::connect(&server, "jo").await, Client::connect(&server, "jo").await);
+    let al = Client::connect(&server, "al").await;
+    let all = json!({ "action": "members" });
+    let everybody = json!({ "type": "members", "hub": "all", "users": ["al", "jo"] });
+    assert_eq!(told(&mut jo, &all).await, everybody);
+    let first = told(&mut jo, &json!({ "action": "members", "limit": 1 })).await;
+    assert_eq!((&first["users"], &first["next"]), (&json!(["al"]), &json!("al")));
+    let rest = told(&mut jo, &json!({ "action": "members", "limit": 1, "after": "al" })).await;
+    assert_eq!(rest, json!({ "type": "members", "hub": "all", "users": ["jo"] }));
+    // The operator says who is in it, and the connections who of them is there.
+    let team = json!({ "action": "members", "hub": "team" });
+    assert_eq!(told(&mut jo, &team).await["users"], json!(["al", "jo"]));
+    let refused = jo.ask(json!({ "action": "members", "hub": "ops" })).await;
+    assert!(matches!(refused, ServerFrame::Error { code: ErrorCode::Forbidden, .. }), "{refused:?}");
+
+    al.close().await;
+    let alone = async {
+        for hub in [&all, &team] {
+            while told(&mut jo, hub).await["users"] != json!(["jo"]) {}
+        }
+    };
+    tokio::time::timeout(PATIENCE, alone).await.expect("who closed is not there any more");
+}
+
+/// What a client is told of a hub's members, as it comes.
+async fn told(client: &mut Client, query: &Value) -> Value {
+    let answer = client.ask(query.clone()).await;
+    assert!(matches!(answer, ServerFrame::Members { .. }), "{answer:?}");
+    serde_json::from_str(&answer.to_json()).unwrap()
+}
+
+#[tokio::test]
 async fn a_client_reads_its_users_history() {
     let directory = tempfile::tempdir().unwrap();
     let server = start(&directory, &[ANYONE, ("TIDINGS_HISTORY__ENABLED", "true")]).await;
@@ -239,7 +275,10 @@ async fn without_leave_nobody_sends_and_actions_are_named() {
     let ServerFrame::Error { code: ErrorCode::UnknownAction, message, .. } = answer else {
         panic!("{answer:?}")
     };
-    assert!(message.contains("sendMessage, message, sendmessage, ping, ack, history, whoami"), "{message}");
+    assert!(
+        message.contains("sendMessage, message, sendmessage, ping, ack, history, members, whoami"),
+        "{message}"
+    );
     let ack = ClientFrame::Ack { sequences: Vec::new() }.to_json();
     let answer = jo.ask(serde_json::from_str(&ack).unwrap()).await;
     assert_eq!(answer, ServerFrame::AckOk { acknowledged: 0 });

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use contract_connections_v1::ConnectionId;
-use contract_frames_v1::{ClientFrame, MAX_ACK_SEQUENCES, ServerFrame};
+use contract_frames_v1::{ClientFrame, MAX_ACK_SEQUENCES, MAX_MEMBERS, ServerFrame};
 use contract_identity_v1::{Method, Principal};
 use contract_notifications_v1::{HubName, Timestamp, UserId, Version1};
 use fuzz::{json_members, require_bounded};
@@ -49,7 +49,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
         hubs: Vec::new(),
         expires_at: None,
     };
-    let (connection_id, hubs) = (ConnectionId::new("c"), [all]);
+    let (connection_id, hubs) = (ConnectionId::new("c"), [all.clone()]);
     let caller = Caller {
         principal: &principal,
         connection_id: &connection_id,
@@ -80,6 +80,14 @@ fuzz_target!(|data: &[u8]| -> Corpus {
         }
         Ok(ClientFrame::Whoami) => assert!(matches!(decision, Decision::Reply(ServerFrame::Whoami(_)))),
         Ok(ClientFrame::History(query)) => assert_eq!(decision, Decision::History(query)),
+        Ok(ClientFrame::Members(query)) => match decision {
+            Decision::Members(order) => {
+                assert_eq!((order.joined, order.after), (order.hub == all, query.after));
+                assert_eq!(order.hub, query.hub.unwrap_or(all));
+                assert!((1..=MAX_MEMBERS).contains(&order.limit));
+            }
+            other => panic!("it is not told: {other:?}"),
+        },
         Ok(ClientFrame::Broadcast(broadcast)) if &*broadcast.message == "ping" => {
             let pong = ServerFrame::Pong { message: Some("pong".into()) };
             assert_eq!(decision, Decision::Reply(pong), "a heartbeat is sent to nobody");

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -194,8 +195,12 @@ impl App {
             let sampler = Sampler::new(tally, store.clone(), registry.clone(), SystemClock);
             tokio::spawn(figures::run(sampler, figures, hubs.clone(), until(&stopped)))
         });
-        let background = [
-            tokio::spawn(run_dispatcher(store.clone(), dispatcher, workers, until(&stopped))),
+        let dispatchers = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let mut background: Vec<_> = (0..dispatchers)
+            .map(|_| run_dispatcher(store.clone(), Arc::clone(&dispatcher), workers, until(&stopped)))
+            .map(tokio::spawn)
+            .collect();
+        background.extend([
             tokio::spawn(run_replayer(inserted, Arc::new(replayer), SystemClock, workers, until(&stopped))),
             tokio::spawn(run_broadcasts(
                 broadcasts.1,
@@ -208,7 +213,7 @@ impl App {
             )),
             tokio::spawn(run_sweeper(registry, SystemClock, until(&stopped))),
             tokio::spawn(keep_metrics(metrics, until(&stopped))),
-        ];
+        ]);
         let (stop_history, history_stopped) = watch::channel(());
         let history = history.map(|(kept, writer)| {
             [
@@ -219,7 +224,7 @@ impl App {
         // Runs in flight need the sockets, and clients need answers: first the doors close, then the rest.
         server.run(shutdown).await;
         drop(stop);
-        wait_for(figures.into_iter().chain(background)).await;
+        wait_for(background.into_iter().chain(figures)).await;
         // What the last runs record is written too.
         drop(stop_history);
         if let Some(history) = history {

@@ -119,6 +119,7 @@ impl HubRows for Joined {
 async fn the_hubs_conform() {
     let memory = MemoryHubs::default();
     hubs::all(&memory, &Joined(memory.clone()), "h").await;
+    hubs::pages(&memory, "h", ManualClock::default().now(), false).await;
     hub_members::all(&memory, &Joined(memory.clone()), "h").await;
     hub_members::many(&memory, &Joined(memory.clone()), "h", 100).await;
     hubs::rates(&MemoryRates::default(), "h", ManualClock::default().now()).await;

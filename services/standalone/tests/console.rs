@@ -154,6 +154,7 @@ async fn operators_are_sent_the_figures_and_nobody_else_is() {
     for frame in [
         json!({ "action": "sendmessage", "message": "hi", "hub": OPERATIONS }),
         json!({ "action": "message", "data": { "content": 1, "recipient": { "hub": OPERATIONS } } }),
+        json!({ "action": "members", "hub": OPERATIONS }),
     ] {
         let refused = ask(&mut mallory, frame).await;
         assert_eq!((&refused["type"], &refused["code"]), (&"error".into(), &"forbidden".into()), "{refused}");

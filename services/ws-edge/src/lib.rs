@@ -14,6 +14,7 @@ mod telemetry;
 pub use config::{ConnectionLimit, EdgeConfig, Excess, RateLimit, SendPolicy};
 pub use core::admission::{Admission, ClientInfo, ConnectRefusal, ConnectRequest, admit};
 pub use core::frame::{Caller, Decision, Inbound, decide};
+pub use core::members::MembersOrder;
 pub use core::sending::{Letter, SendOrder, Target};
 pub use service::{ConnectError, Edge, MessageRequest};
 pub use telemetry::describe_metrics;

@@ -45,6 +45,38 @@ pub trait Mailbox: Send + Sync {
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
+/// A user in a hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub user_id: UserId,
+    /// Whether a connection of theirs has joined; if not, they are a member by the operator's decision.
+    pub joined: bool,
+}
+
+/// Some members of a hub.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HubPage {
+    /// The members, in the order of their users' ids, none twice.
+    pub members: Vec<Member>,
+    /// Whether there may be members after the last of them; never with no members at all.
+    pub more: bool,
+}
+
+impl HubPage {
+    /// Adds a row, of rows that are read in the order of their users. `false` when the page has `limit`
+    /// members and this is of another one: then there is no need to read on.
+    pub fn add(&mut self, user_id: UserId, joined: bool, limit: usize) -> bool {
+        let has_room = self.members.len() < limit;
+        match self.members.last_mut() {
+            Some(last) if last.user_id == user_id => last.joined |= joined,
+            _ if has_room => self.members.push(Member { user_id, joined }),
+            _ => self.more = true,
+        }
+        !self.more
+    }
+}
+
 /// The hubs' members, as the edge uses them.
 pub trait Hubs: Send + Sync {
     /// Stores members, whether or not they are there.
@@ -52,6 +84,16 @@ pub trait Hubs: Send + Sync {
 
     /// Deletes members; those not there are no error. Only the hub and the key of each count.
     fn leave(&self, members: &[HubMember]) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Reads members in the order of their users' ids, strongly consistently: those after `after`, at most
+    /// `limit`, which is at least 1. What expired by `now` is not there any more.
+    fn members(
+        &self,
+        hub: &HubName,
+        after: Option<&UserId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<HubPage, PortError>> + Send;
 
     /// Whether a user has joined a hub with any connection, or is a member by decision.
     fn has(&self, hub: &HubName, user: &UserId) -> impl Future<Output = Result<bool, PortError>> + Send;

@@ -2,6 +2,7 @@
 
 mod frames;
 mod history;
+mod members;
 
 use contract_connections_v1::{ConnectionId, ConnectionKey, HubMember};
 use contract_frames_v1::PresenceEvent;

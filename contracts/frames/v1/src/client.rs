@@ -12,13 +12,17 @@ use serde::Serialize;
 pub use invalid::InvalidFrame;
 
 /// The actions a client may ask for.
-pub const ACTIONS: [&str; 7] = ["sendMessage", "message", "sendmessage", "ping", "ack", "history", "whoami"];
+pub const ACTIONS: [&str; 8] =
+    ["sendMessage", "message", "sendmessage", "ping", "ack", "history", "members", "whoami"];
 
 /// Most sequences one `ack` may name.
 pub const MAX_ACK_SEQUENCES: usize = 1_000;
 
 /// Most sessions one `sendMessage` may name.
 pub const MAX_SESSIONS: usize = 100;
+
+/// Most users that one answer to `members` names.
+pub const MAX_MEMBERS: usize = 100;
 
 /// A frame from the client. All actions but `ping`, `ack` and `whoami` have to be allowed by the gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
@@ -47,6 +51,9 @@ pub enum ClientFrame {
     /// Asks for what is known of the user's own past, newest first.
     #[serde(rename = "history")]
     History(HistoryQuery),
+    /// Asks who is in a hub and connected, in the order of their ids.
+    #[serde(rename = "members")]
+    Members(MembersQuery),
     /// Asks who the gateway takes the client for.
     #[serde(rename = "whoami")]
     Whoami,
@@ -127,6 +134,21 @@ pub struct HistoryQuery {
     /// At most this many rows, between 1 and [`MAX_PAGE`]; as many as that when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = "MAX_PAGE"))]
+    pub limit: Option<usize>,
+}
+
+/// See [`ClientFrame::Members`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, JsonSchema)]
+pub struct MembersQuery {
+    /// Of which hub; of the one that every connection joins when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hub: Option<HubName>,
+    /// Only users after this one: the `next` of an earlier answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<UserId>,
+    /// At most this many users, between 1 and [`MAX_MEMBERS`]; as many as that when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = "MAX_MEMBERS"))]
     pub limit: Option<usize>,
 }
 

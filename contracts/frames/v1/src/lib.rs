@@ -9,8 +9,8 @@ mod payloads;
 mod server;
 
 pub use client::{
-    ACTIONS, Broadcast, ClientFrame, HistoryQuery, InvalidFrame, MAX_ACK_SEQUENCES, MAX_SESSIONS, Message,
-    MessageData, Recipient, SendMessage,
+    ACTIONS, Broadcast, ClientFrame, HistoryQuery, InvalidFrame, MAX_ACK_SEQUENCES, MAX_MEMBERS,
+    MAX_SESSIONS, MembersQuery, Message, MessageData, Recipient, SendMessage,
 };
 pub use limits::{FrameTooLarge, MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, require_fits};
 pub use payloads::{ChatMessage, DirectMessage, DirectMessageData, Presence, PresenceEvent};

@@ -101,6 +101,17 @@ pub enum ServerFrame {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<Box<str>>,
     },
+    /// The answer to `members`.
+    Members {
+        /// Of which hub.
+        hub: HubName,
+        /// Who is in it and connected, in the order of their ids; there may be fewer than asked for, or
+        /// none, although there are more.
+        users: Vec<UserId>,
+        /// From where to go on, if there may be more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<UserId>,
+    },
     /// The answer to `whoami`.
     Whoami(Whoami),
 }
@@ -195,6 +206,12 @@ impl ServerFrame {
             next: Option<Box<str>>,
         }
         #[derive(Deserialize)]
+        struct Members {
+            hub: HubName,
+            users: Vec<UserId>,
+            next: Option<UserId>,
+        }
+        #[derive(Deserialize)]
         struct AckOk {
             acknowledged: usize,
         }
@@ -214,6 +231,10 @@ impl ServerFrame {
             "history" => {
                 let History { of, items, next } = serde_json::from_str(text)?;
                 Self::History { of, items, next }
+            }
+            "members" => {
+                let Members { hub, users, next } = serde_json::from_str(text)?;
+                Self::Members { hub, users, next }
             }
             "whoami" => Self::Whoami(serde_json::from_str(text)?),
             "ack-ok" => Self::AckOk { acknowledged: serde_json::from_str::<AckOk>(text)?.acknowledged },

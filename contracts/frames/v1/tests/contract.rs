@@ -43,6 +43,10 @@ fn every_refusal_names_what_is_wrong() {
         (r#"{"action":"sendmessage","message":"x","id":""}"#, "notification id is empty"),
         (r#"{"action":"history","of":"all"}"#, r#"where "of" is "messages" or "sessions""#),
         (r#"{"action":"history","limit":0}"#, "the limit is 0; allowed are 1 to 100"),
+        (r#"{"action":"members","limit":101}"#, "the limit is 101; allowed are 1 to 100"),
+        (r#"{"action":"members","hub":7}"#, r#"the "members" frame is not of the expected form"#),
+        (r#"{"action":"members","hub":""}"#, "hub name is empty"),
+        (r#"{"action":"members","after":"a b"}"#, "user id has the character ' '"),
         (&many, "the ack names 1001 sequences; allowed are at most 1000"),
     ] {
         let message = ClientFrame::from_json(text).unwrap_err().to_string();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract_connections_v1::{HubMember, MemberKey};
 use contract_notifications_v1::{HubName, Timestamp, UserId, Version1};
 use ws_edge::RateLimit;
-use ws_edge::ports::{Hubs, RateKey, RateLimits};
+use ws_edge::ports::{HubPage, Hubs, Member, RateKey, RateLimits};
 
 use crate::fixture::HubRows;
 use crate::{connection, user};
@@ -48,6 +48,47 @@ pub async fn all<H: Hubs, F: HubRows>(hubs: &H, fixture: &F, prefix: &str) {
     assert!(!hubs.has(&team, &bo).await.unwrap());
     assert!(hubs.has(&ops, &bo).await.unwrap());
     assert_eq!(fixture.users(&team).await, [alan]);
+}
+
+/// Who is in a hub, page by page, at `now`. `expires` says whether rows do, as they must where nothing else may
+/// take away those of a connection that is gone.
+pub async fn pages<H: Hubs>(hubs: &H, prefix: &str, now: Timestamp, expires: bool) {
+    let hub = HubName::new(format!("{prefix}-pages")).unwrap();
+    let page = async |after: Option<&str>, limit: usize| {
+        hubs.members(&hub, after.map(user).as_ref(), limit, now).await.unwrap()
+    };
+    assert_eq!(page(None, 5).await, HubPage::default());
+
+    // Several connections of one user are one member, on whichever side of a page's end they stand.
+    let connections = [("a", 1), ("b", 7), ("ba", 1), ("c", 3), ("d", 1)];
+    let of = |name: &str, n: u8| member(&hub, &user(name), &format!("{name}-{n}"));
+    let rows = connections.into_iter().flat_map(|(name, most)| (0..most).map(move |n| of(name, n)));
+    // Members by decision: without a connection before all others, behind them, and among them; and one with.
+    let decided = ["A", "ba", "bb", "e"].map(|name| {
+        let member = MemberKey { user_id: user(name), connection_id: None };
+        HubMember { version: Version1, hub: hub.clone(), member, ttl: None }
+    });
+    hubs.join(&rows.chain(decided).collect::<Vec<_>>()).await.unwrap();
+    let expected = |names: &[&str], more| {
+        let member = |name: &&str| Member { user_id: user(name), joined: !["A", "bb", "e"].contains(name) };
+        HubPage { members: names.iter().map(member).collect(), more }
+    };
+    let everybody = ["A", "a", "b", "ba", "bb", "c", "d", "e"];
+    assert_eq!(page(None, 9).await, expected(&everybody, false));
+    assert_eq!(page(None, 8).await, expected(&everybody, false));
+    assert_eq!(page(None, 1).await, expected(&["A"], true));
+    assert_eq!(page(None, 3).await, expected(&["A", "a", "b"], true));
+    assert_eq!(page(Some("b"), 2).await, expected(&["ba", "bb"], true));
+    assert_eq!(page(Some("bb"), 3).await, expected(&["c", "d", "e"], false));
+    assert_eq!(page(Some("e"), 3).await, HubPage::default());
+    // One who has left may be the last that was told.
+    assert_eq!(page(Some("bc"), 1).await, expected(&["c"], true));
+
+    let gone = HubMember { ttl: Some(now.millis() / 1000), ..member(&hub, &user("f"), "f") };
+    let last = HubMember { ttl: Some(now.millis() / 1000 + 1), ..member(&hub, &user("g"), "g") };
+    hubs.join(&[gone, last]).await.unwrap();
+    let found = page(Some("e"), 9).await;
+    assert_eq!(found, expected(if expires { &["g"] } else { &["f", "g"] }, false));
 }
 
 /// All that a counter of actions must do. `now` is about the present, since rows expire.

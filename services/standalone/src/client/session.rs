@@ -205,6 +205,7 @@ impl<C: Credentials> Driver<C> {
                 | ServerFrame::AckOk { .. }
                 | ServerFrame::Sent { .. }
                 | ServerFrame::History { .. }
+                | ServerFrame::Members { .. }
                 | ServerFrame::Whoami(_),
             ) => {}
             // A newer gateway may say more than this version understands.

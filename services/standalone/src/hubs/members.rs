@@ -5,10 +5,10 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use contract_connections_v1::{HubMember, MemberKey};
-use contract_notifications_v1::{HubName, UserId};
+use contract_notifications_v1::{HubName, Timestamp, UserId};
 use dispatcher::ports::{HubMembers, MembersPage};
 use shared_ports::PortError;
-use ws_edge::ports::Hubs;
+use ws_edge::ports::{HubPage, Hubs};
 
 /// The members of all hubs. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +35,15 @@ fn from(user: &UserId) -> Bound<MemberKey> {
     Bound::Included(MemberKey { user_id: user.clone(), connection_id: None })
 }
 
+/// The rows of the users after `after`.
+fn behind<'a>(
+    set: &'a BTreeSet<MemberKey>,
+    after: Option<&'a UserId>,
+) -> impl Iterator<Item = &'a MemberKey> {
+    let start = after.map_or(Bound::Unbounded, from);
+    set.range((start, Bound::Unbounded)).skip_while(move |member| after == Some(&member.user_id))
+}
+
 impl Hubs for MemoryHubs {
     async fn join(&self, members: &[HubMember]) -> Result<(), PortError> {
         let mut hubs = self.lock();
@@ -56,6 +65,25 @@ impl Hubs for MemoryHubs {
         Ok(())
     }
 
+    /// A row goes with its connection here, and none expires.
+    async fn members(
+        &self,
+        hub: &HubName,
+        after: Option<&UserId>,
+        limit: usize,
+        _: Timestamp,
+    ) -> Result<HubPage, PortError> {
+        let hubs = self.lock();
+        let Some(set) = hubs.get(hub) else { return Ok(HubPage::default()) };
+        let mut page = HubPage::default();
+        for MemberKey { user_id, connection_id } in behind(set, after) {
+            if !page.add(user_id.clone(), connection_id.is_some(), limit) {
+                break;
+            }
+        }
+        Ok(page)
+    }
+
     async fn has(&self, hub: &HubName, user: &UserId) -> Result<bool, PortError> {
         let hubs = self.lock();
         let first = hubs.get(hub).and_then(|set| set.range((from(user), Bound::Unbounded)).next());
@@ -72,10 +100,9 @@ impl HubMembers for MemoryHubs {
     ) -> Result<MembersPage, PortError> {
         let hubs = self.lock();
         let Some(set) = hubs.get(hub) else { return Ok(MembersPage::default()) };
-        let start = after.map_or(Bound::Unbounded, from);
         let mut users: Vec<UserId> = Vec::new();
-        for MemberKey { user_id, .. } in set.range((start, Bound::Unbounded)) {
-            if after == Some(user_id) || users.last() == Some(user_id) {
+        for MemberKey { user_id, .. } in behind(set, after) {
+            if users.last() == Some(user_id) {
                 continue;
             }
             if users.len() == limit {

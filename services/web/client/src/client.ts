@@ -45,6 +45,16 @@ export interface HistoryPage<K extends Kind> {
     readonly next?: string;
 }
 
+/** Who is in a hub, and connected, in the order of their ids. */
+export interface Members {
+    /** Which hub. */
+    readonly hub: string;
+    /** The users; there may be fewer than asked for, or none, although there are more. */
+    readonly users: readonly string[];
+    /** What to ask for as `after` next; absent on the last page. */
+    readonly next?: string;
+}
+
 /** What became of a message. */
 export interface Sent {
     /** The id of every recipient's notification, which the gateway makes of the sender and the `id` given. */
@@ -188,6 +198,18 @@ export class Client implements AsyncIterable<Notification, undefined> {
         return typeof next === "string" ? { ...page, next } : page;
     }
 
+    /**
+     * Who is in a hub that the user is a member of, and connected; in the hub of everyone when none is named. At most
+     * `limit` (1 to 100, and 100 when absent) users behind `after`.
+     */
+    async members(
+        query: { readonly hub?: string; readonly after?: string; readonly limit?: number } = {},
+    ): Promise<Members> {
+        const { hub, users, next } = await this.#ask({ action: "members", ...query }, "members");
+        const page = { hub, users };
+        return typeof next === "string" ? { ...page, next } : page;
+    }
+
     /** Who the gateway takes the client for. */
     async whoami(): Promise<Whoami> {
         const whoami: Whoami & { type?: string } = { ...(await this.#ask({ action: "whoami" }, "whoami")) };
@@ -269,7 +291,7 @@ export class Client implements AsyncIterable<Notification, undefined> {
         return { id: answer.id, results: answer.results };
     }
 
-    #ask<T extends "sent" | "history" | "whoami">(
+    #ask<T extends "sent" | "history" | "members" | "whoami">(
         frame: Parameters<Requests["add"]>[0],
         type: T,
     ): Promise<Answer<T>> {

@@ -6,6 +6,7 @@ export type NotificationId = string;
  * Which of a user's two histories.
  */
 export type Kind = "sessions" | "messages";
+export type UserId = string;
 /**
  * Any JSON value, delivered byte for byte as it was sent.
  */
@@ -24,7 +25,6 @@ export type Recipient =
     | {
           hub: HubName;
       };
-export type UserId = string;
 export type Sequence = string;
 /**
  * A frame from the client. All actions but `ping`, `ack` and `whoami` have to be allowed by the gateway.
@@ -53,6 +53,9 @@ export type ClientFrame =
       }
     | (HistoryQuery & {
           action: "history";
+      })
+    | (MembersQuery & {
+          action: "members";
       })
     | {
           action: "whoami";
@@ -142,6 +145,22 @@ export type ServerFrame =
           of: Kind;
           type: "history";
       }
+    | {
+          /**
+           * Of which hub.
+           */
+          hub: HubName;
+          /**
+           * From where to go on, if there may be more.
+           */
+          next?: UserId | null;
+          type: "members";
+          /**
+           * Who is in it and connected, in the order of their ids; there may be fewer than asked for, or
+           * none, although there are more.
+           */
+          users: UserId[];
+      }
     | (Whoami & {
           type: "whoami";
       });
@@ -195,6 +214,23 @@ export interface HistoryQuery {
      * Of what; of messages when absent.
      */
     of: Kind;
+}
+/**
+ * See `ClientFrame`.
+ */
+export interface MembersQuery {
+    /**
+     * Only users after this one: the `next` of an earlier answer.
+     */
+    after?: UserId | null;
+    /**
+     * Of which hub; of the one that every connection joins when absent.
+     */
+    hub?: HubName | null;
+    /**
+     * At most this many users, between 1 and `MAX_MEMBERS`; as many as that when absent.
+     */
+    limit?: number | null;
 }
 /**
  * See `ClientFrame`.

@@ -1,6 +1,6 @@
 export type { Backoff } from "./backoff.ts";
 export { connect } from "./client.ts";
-export type { Client, Events, HistoryPage, MessageOptions, Past, Sent } from "./client.ts";
+export type { Client, Events, HistoryPage, Members, MessageOptions, Past, Sent } from "./client.ts";
 export type { Clock, Timer } from "./clock.ts";
 export type { Credential, TokenPlace } from "./credential.ts";
 export type { Environment } from "./environment.ts";

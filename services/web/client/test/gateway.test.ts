@@ -232,7 +232,7 @@ describe("with a gateway", { timeout: 120_000 }, () => {
 
     it("sends, asks, and is refused", async () => {
         const server = await serve(
-            '[sending]\npolicy = "same-hub"\nrate_per_user = "4/1h"\n[hubs]\neveryone = "all"\n[history]\nenabled = true\n',
+            '[sending]\npolicy = "same-hub"\nrate_per_user = "6/1h"\n[hubs]\neveryone = "all"\n[history]\nenabled = true\n',
         );
         const [alice, bob] = [listen(server, "alice"), listen(server, "bob")];
         const bobs = bob[Symbol.asyncIterator]();
@@ -258,6 +258,9 @@ describe("with a gateway", { timeout: 120_000 }, () => {
             { text: "everyone?", sender: "alice", hub: "all" },
         ]);
 
+        expect(await alice.members({ limit: 1 })).toEqual({ hub: "all", users: ["alice"], next: "alice" });
+        expect(await bob.members({ hub: "all", after: "alice" })).toEqual({ hub: "all", users: ["bob"] });
+        await expect(alice.members({ hub: "team" })).rejects.toMatchObject({ code: "forbidden" });
         await expect(alice.message("hello", { user: "nobody there" })).rejects.toMatchObject({ code: "bad-request" });
         const { items } = await alice.history({ of: "sessions" });
         expect(items).toMatchObject([{ method: "token" }]);

@@ -4,11 +4,13 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
 use contract_connections_v1::{HubMember, MemberKey, hub_attributes};
-use contract_notifications_v1::{HubName, UserId};
+use contract_notifications_v1::{HubName, Timestamp, UserId};
+use serde::Deserialize;
 use shared_aws::{batch_write, port_error};
 use shared_ports::PortError;
 use shared_retry::RetryPolicy;
-use ws_edge::ports::Hubs;
+use shared_telemetry::chain;
+use ws_edge::ports::{HubPage, Hubs};
 
 /// The hubs' table.
 #[derive(Debug, Clone)]
@@ -23,6 +25,13 @@ impl DynamoHubs {
     pub fn new(sdk: &SdkConfig, table: &str, retry: RetryPolicy) -> Self {
         Self { client: Client::new(sdk), table: table.to_owned(), retry }
     }
+}
+
+/// What is read of a row.
+#[derive(Deserialize)]
+struct Row {
+    member: MemberKey,
+    ttl: Option<u64>,
 }
 
 impl Hubs for DynamoHubs {
@@ -51,6 +60,55 @@ impl Hubs for DynamoHubs {
         };
         let writes = members.iter().map(delete).collect::<Result<_, _>>()?;
         batch_write(&self.client, &self.table, OPERATION, writes, self.retry).await
+    }
+
+    /// Reads a row for each member and one more in one Query; further ones only when members have several
+    /// connections.
+    async fn members(
+        &self,
+        hub: &HubName,
+        after: Option<&UserId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<HubPage, PortError> {
+        // Below every member there is.
+        let after = after.map_or_else(|| " ".to_owned(), MemberKey::after);
+        let mut items = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("#hub = :hub AND #member > :after")
+            .projection_expression("#member, #ttl")
+            .limit(i32::try_from(limit.saturating_add(1)).unwrap_or(i32::MAX))
+            .expression_attribute_names("#hub", hub_attributes::HUB)
+            .expression_attribute_names("#member", hub_attributes::MEMBER)
+            .expression_attribute_names("#ttl", hub_attributes::TTL)
+            .expression_attribute_values(":hub", AttributeValue::S(hub.to_string()))
+            .expression_attribute_values(":after", AttributeValue::S(after))
+            .into_paginator()
+            .items()
+            .send();
+        let mut page = HubPage::default();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|error| port_error("reading a hub's members", error))?;
+            let Row { member: MemberKey { user_id, connection_id }, ttl } =
+                match serde_dynamo::from_item(item) {
+                    Ok(row) => row,
+                    Err(error) => {
+                        // One row that can't be read must not hide the others.
+                        tracing::error!(%hub, error = chain(&error), "a hub's member can't be read");
+                        continue;
+                    }
+                };
+            if ttl.is_some_and(|ttl| ttl <= now.millis() / 1000) {
+                continue;
+            }
+            if !page.add(user_id, connection_id.is_some(), limit) {
+                break;
+            }
+        }
+        Ok(page)
     }
 
     async fn has(&self, hub: &HubName, user: &UserId) -> Result<bool, PortError> {

@@ -28,7 +28,9 @@ const RETRY: RetryPolicy =
 async fn the_hubs_conform() {
     let world = World::new().await;
     let table = HubsTable::new(&world).await;
-    hubs::all(&DynamoHubs::new(&world.sdk, table.name(), RETRY), &table, "h").await;
+    let adapter = DynamoHubs::new(&world.sdk, table.name(), RETRY);
+    hubs::all(&adapter, &table, "h").await;
+    hubs::pages(&adapter, "h", SystemClock.now(), true).await;
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use contract_frames_v1::{
 use contract_identity_v1::{Method, Principal};
 use contract_notifications_v1::{HubName, Sequence, Timestamp};
 
+use super::members::{self, MembersOrder, NotTold};
 use super::sending::{self, NotSent, SendOrder};
 use crate::EdgeConfig;
 
@@ -60,6 +61,8 @@ pub enum Decision {
     Send(SendOrder),
     /// Read the user's history.
     History(HistoryQuery),
+    /// Read who is in a hub.
+    Members(MembersOrder),
 }
 
 /// Decides a client's frame.
@@ -96,6 +99,7 @@ fn act(frame: ClientFrame, caller: &Caller<'_>, config: &EdgeConfig) -> Decision
         }
         ClientFrame::Whoami => Decision::Reply(ServerFrame::Whoami(whoami(caller))),
         ClientFrame::History(query) => Decision::History(query),
+        ClientFrame::Members(query) => told(members::members(query, caller, config)),
         // A heartbeat is answered whether or not clients may send.
         ClientFrame::Broadcast(Broadcast { message, .. }) if &*message == HEARTBEAT.0 => {
             Decision::Reply(ServerFrame::Pong { message: Some(HEARTBEAT.1.into()) })
@@ -121,6 +125,13 @@ fn sent(order: Result<SendOrder, NotSent>) -> Decision {
             };
             Decision::Refuse { code, message: error.to_string() }
         }
+    }
+}
+
+fn told(order: Result<MembersOrder, NotTold>) -> Decision {
+    match order {
+        Ok(order) => Decision::Members(order),
+        Err(error) => Decision::Refuse { code: ErrorCode::Forbidden, message: error.to_string() },
     }
 }
 
@@ -233,7 +244,10 @@ mod tests {
     fn refusals_have_their_code_and_say_what_is_allowed() {
         let (code, message) = refusal(text(r#"{"action":"dance"}"#));
         assert_eq!(code, ErrorCode::UnknownAction);
-        assert!(message.contains("dance") && message.contains("ping, ack, history, whoami"), "{message}");
+        assert!(
+            message.contains("dance") && message.contains("ping, ack, history, members, whoami"),
+            "{message}"
+        );
         for frame in
             ["", "hello", "[]", r#"["ping"]"#, r#"{"action":"ack"}"#, r#"{"action":"ack","sequences":["x"]}"#]
         {

@@ -6,7 +6,7 @@ use contract_connections_v1::HubMember;
 use contract_notifications_v1::{FanOut, HubName, Notification, Timestamp, UserId};
 use shared_ports::PortError;
 
-use super::{Hubs, Outbox, RateKey, RateLimits};
+use super::{HubPage, Hubs, Outbox, RateKey, RateLimits};
 use crate::RateLimit;
 
 /// Hubs without members, an outbox that takes nothing, and limits that nobody reaches: what an edge has
@@ -26,6 +26,16 @@ impl Hubs for Off {
 
     async fn leave(&self, _: &[HubMember]) -> Result<(), PortError> {
         Ok(())
+    }
+
+    async fn members(
+        &self,
+        _: &HubName,
+        _: Option<&UserId>,
+        _: usize,
+        _: Timestamp,
+    ) -> Result<HubPage, PortError> {
+        Ok(HubPage::default())
     }
 
     async fn has(&self, _: &HubName, _: &UserId) -> Result<bool, PortError> {

@@ -10,7 +10,6 @@ use metrics::counter;
 use shared_ports::{Clock, PortError};
 use shared_telemetry::chain;
 
-use super::history::NoPast;
 use super::{Edge, id_of, new_id};
 use crate::core::frame::{Caller, Decision, Inbound, decide};
 use crate::core::hubs::hubs_of;
@@ -27,6 +26,14 @@ pub struct MessageRequest<'a> {
     pub request_id: &'a str,
     /// The frame.
     pub frame: Inbound<'a>,
+}
+
+/// Why a client does not get what it asked for.
+pub(super) struct Refusal {
+    /// For programs.
+    pub(super) code: ErrorCode,
+    /// For people.
+    pub(super) message: String,
 }
 
 impl<C, M, K, H, O, L, Y> Edge<C, M, K, H, O, L, Y>
@@ -62,10 +69,11 @@ where
             },
             Decision::History(query) => match self.limited(&caller, &request).await {
                 Some(refusal) => Some(refusal),
-                None => Some(match self.past(&principal.user_id, &query).await {
-                    Ok(frame) => frame,
-                    Err(NoPast { code, message }) => refuse(&request, code, message),
-                }),
+                None => Some(answer(&request, self.past(&principal.user_id, &query).await)),
+            },
+            Decision::Members(order) => match self.limited(&caller, &request).await {
+                Some(refusal) => Some(refusal),
+                None => Some(answer(&request, self.who_is_there(&caller, order).await)),
             },
         }
     }
@@ -182,6 +190,11 @@ where
 fn not_sent(error: &PortError) -> ErrorCode {
     tracing::warn!(error = chain(error), "a message could not be queued");
     ErrorCode::Internal
+}
+
+/// What a client gets for what it asked for, or why it does not.
+fn answer(request: &MessageRequest<'_>, outcome: Result<ServerFrame, Refusal>) -> ServerFrame {
+    outcome.unwrap_or_else(|Refusal { code, message }| refuse(request, code, message))
 }
 
 /// The answer to a frame that is refused.

@@ -16,17 +16,12 @@ use shared_ports::{Clock, PortError};
 use shared_telemetry::chain;
 
 use super::Edge;
+use super::frames::Refusal;
 use crate::core::admission::ClientInfo;
 use crate::ports::History;
 
 /// How long a handshake or an end may wait for the history.
 const BUDGET: Duration = Duration::from_secs(1);
-
-/// Why a client is not told of its user's past.
-pub(super) struct NoPast {
-    pub(super) code: ErrorCode,
-    pub(super) message: String,
-}
 
 impl<C, M, K: Clock, H, O, L, Y: History> Edge<C, M, K, H, O, L, Y> {
     pub(super) async fn record_opened(
@@ -67,10 +62,10 @@ impl<C, M, K: Clock, H, O, L, Y: History> Edge<C, M, K, H, O, L, Y> {
     }
 
     /// The answer to a client that asks for its user's history.
-    pub(super) async fn past(&self, user: &UserId, query: &HistoryQuery) -> Result<ServerFrame, NoPast> {
+    pub(super) async fn past(&self, user: &UserId, query: &HistoryQuery) -> Result<ServerFrame, Refusal> {
         if self.history.lifetime().is_none() {
             let message = "this gateway keeps no history".to_owned();
-            return Err(NoPast { code: ErrorCode::Forbidden, message });
+            return Err(Refusal { code: ErrorCode::Forbidden, message });
         }
         match query.of {
             Kind::Sessions => {
@@ -85,27 +80,27 @@ impl<C, M, K: Clock, H, O, L, Y: History> Edge<C, M, K, H, O, L, Y> {
     }
 }
 
-fn request<Key: FromStr<Err = InvalidKey>>(query: &HistoryQuery) -> Result<PageRequest<Key>, NoPast> {
+fn request<Key: FromStr<Err = InvalidKey>>(query: &HistoryQuery) -> Result<PageRequest<Key>, Refusal> {
     let before = query.before.as_deref().map(str::parse).transpose().map_err(|error: InvalidKey| {
         let message = format!("before: {error}; give what an earlier answer gave as \"next\"");
-        NoPast { code: ErrorCode::BadRequest, message }
+        Refusal { code: ErrorCode::BadRequest, message }
     })?;
     Ok(PageRequest { before, limit: query.limit.unwrap_or(MAX_PAGE) })
 }
 
-fn frame<T: Serialize>(of: Kind, page: Page<T>) -> Result<ServerFrame, NoPast> {
+fn frame<T: Serialize>(of: Kind, page: Page<T>) -> Result<ServerFrame, Refusal> {
     let items = page.items.iter().map(Payload::from_value).collect::<Result<_, _>>();
     let items = items.map_err(|error| {
         tracing::error!(%error, "the history can't be written as JSON");
-        NoPast { code: ErrorCode::Internal, message: "the history can't be read".to_owned() }
+        Refusal { code: ErrorCode::Internal, message: "the history can't be read".to_owned() }
     })?;
     Ok(ServerFrame::History { of, items, next: page.next.map(Into::into) })
 }
 
 /// By value, as `map_err` gives it.
 #[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
-fn unavailable(error: PortError) -> NoPast {
+fn unavailable(error: PortError) -> Refusal {
     tracing::warn!(error = chain(&error), "the history can't be read");
     let message = "the history can't be read at the moment; ask again".to_owned();
-    NoPast { code: ErrorCode::Internal, message }
+    Refusal { code: ErrorCode::Internal, message }
 }

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use contract_connections_v1::ConnectionId;
+use contract_connections_v1::{ConnectionId, MemberKey};
 use contract_frames_v1::{ErrorCode, SendResult, ServerFrame};
 use contract_history_v1::Kind;
 use contract_identity_v1::{Method, Principal};
@@ -333,4 +333,82 @@ async fn a_history_that_hangs_holds_up_no_handshake() {
 async fn without_a_history_who_asks_is_told_so() {
     let answer = send(&World::default(), "jo", r#"{"action":"history"}"#).await;
     assert!(matches!(answer, Some(ServerFrame::Error { code: ErrorCode::Forbidden, .. })), "{answer:?}");
+}
+
+/// Who a client is told is in a hub, and from where to go on.
+async fn who(edge: &WorldEdge<'_>, user: &str, query: &str) -> (Vec<String>, Option<String>) {
+    match say(edge, user, query).await {
+        Some(ServerFrame::Members { users, next, .. }) => {
+            (users.iter().map(ToString::to_string).collect(), next.map(|next| next.to_string()))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn decided(world: &World, hub: &str, user: &str) {
+    let member = MemberKey { user_id: UserId::new(user).unwrap(), connection_id: None };
+    world.members.lock().unwrap().insert((HubName::new(hub).unwrap(), member));
+}
+
+#[tokio::test]
+async fn members_are_told_who_is_there() {
+    let world = World::default();
+    let edge = edge_of(&world, chat());
+    for user in ["jo", "al", "bo"] {
+        join(&edge, user).await;
+    }
+    edge.connect(&principal("jo"), request("another", &[])).await.unwrap();
+    let everybody = (["al", "bo", "jo"].map(str::to_owned).to_vec(), None);
+    assert_eq!(who(&edge, "jo", r#"{"action":"members"}"#).await, everybody);
+    let first = (vec!["al".to_owned(), "bo".to_owned()], Some("bo".to_owned()));
+    assert_eq!(who(&edge, "jo", r#"{"action":"members","hub":"all","limit":2}"#).await, first);
+    let rest = (vec!["jo".to_owned()], None);
+    assert_eq!(who(&edge, "al", r#"{"action":"members","after":"bo","limit":2}"#).await, rest);
+    edge.disconnect(&principal("bo"), &ConnectionId::new("bo"), Timestamp::from_millis(7)).await.unwrap();
+    edge.disconnect(&principal("jo"), &ConnectionId::new("jo"), Timestamp::from_millis(7)).await.unwrap();
+    let left = (["al", "jo"].map(str::to_owned).to_vec(), None);
+    assert_eq!(who(&edge, "al", r#"{"action":"members"}"#).await, left, "jo has another connection");
+}
+
+/// Members by decision stand in the table whether or not they are connected.
+#[tokio::test]
+async fn a_member_by_decision_is_there_while_connected() {
+    let world = World::default();
+    let edge = edge_of(&world, chat());
+    for user in ["al", "bo", "jo"] {
+        decided(&world, "team", user);
+    }
+    let team = r#"{"action":"members","hub":"team","limit":2}"#;
+    // Nobody of the first two is, and there may be more.
+    assert_eq!(who(&edge, "jo", team).await, (Vec::new(), Some("bo".to_owned())));
+    for user in ["bo", "jo"] {
+        join(&edge, user).await;
+    }
+    assert_eq!(who(&edge, "jo", team).await, (vec!["bo".to_owned()], Some("bo".to_owned())));
+    for row in world.connections.lock().unwrap().values_mut().filter(|row| row.user_id.as_str() == "bo") {
+        row.ttl = Noon.now().ttl_seconds();
+    }
+    assert_eq!(who(&edge, "jo", team).await, (Vec::new(), Some("bo".to_owned())), "its row has expired");
+}
+
+#[tokio::test]
+async fn who_is_in_a_hub_is_for_its_members() {
+    let world = World::default();
+    let refusal =
+        async |config: EdgeConfig, frame: &str| match say(&edge_of(&world, config), "jo", frame).await {
+            Some(ServerFrame::Error { code, message, .. }) => (code, message),
+            other => panic!("{other:?}"),
+        };
+    decided(&world, "team", "al");
+    let (code, message) = refusal(chat(), r#"{"action":"members","hub":"team"}"#).await;
+    assert!(code == ErrorCode::Forbidden && message.contains(r#"not in the hub "team""#), "{message}");
+    let (code, _) = refusal(EdgeConfig::default(), r#"{"action":"members"}"#).await;
+    assert_eq!(code, ErrorCode::Forbidden);
+    let none = RateLimit { most: 0, per: Duration::from_secs(1) };
+    let limited = EdgeConfig { user_rate: Some(none), ..chat() };
+    let (code, _) = refusal(limited, r#"{"action":"members"}"#).await;
+    assert_eq!(code, ErrorCode::TooManyRequests);
+    world.down.store(true, Ordering::SeqCst);
+    let (code, message) = refusal(chat(), r#"{"action":"members"}"#).await;
+    assert!(code == ErrorCode::Internal && message.contains("ask again"), "{message}");
 }

@@ -1,6 +1,6 @@
 //! Every port of the edge, in memory.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,7 +10,9 @@ use contract_history_v1::{MessageKey, MessageRow, PageRequest, SessionKey, Sessi
 use contract_notifications_v1::{FanOut, HubName, Notification, Sequence, Timestamp, UserId};
 use shared_ports::{Clock, PortError};
 use ws_edge::RateLimit;
-use ws_edge::ports::{Connections, History, HistoryPage, Hubs, Mailbox, Outbox, RateKey, RateLimits};
+use ws_edge::ports::{
+    Connections, History, HistoryPage, HubPage, Hubs, Mailbox, Member, Outbox, RateKey, RateLimits,
+};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Queued {
@@ -97,6 +99,24 @@ impl Hubs for &World {
             self.members.lock().unwrap().remove(&(row.hub.clone(), row.member.clone()));
         }
         Ok(())
+    }
+
+    async fn members(
+        &self,
+        hub: &HubName,
+        after: Option<&UserId>,
+        limit: usize,
+        _: Timestamp,
+    ) -> Result<HubPage, PortError> {
+        self.up()?;
+        let mut users: BTreeMap<UserId, bool> = BTreeMap::new();
+        for (_, key) in self.members.lock().unwrap().iter().filter(|(of, _)| of == hub) {
+            *users.entry(key.user_id.clone()).or_default() |= key.connection_id.is_some();
+        }
+        users.retain(|user, _| after.is_none_or(|after| user > after));
+        let more = users.len() > limit;
+        let member = |(user_id, joined)| Member { user_id, joined };
+        Ok(HubPage { members: users.into_iter().map(member).take(limit).collect(), more })
     }
 
     async fn has(&self, hub: &HubName, user: &UserId) -> Result<bool, PortError> {

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use contract_history_v1::MAX_PAGE;
 use contract_notifications_v1::{InvalidIdentifier, InvalidSequence};
 
 use super::{ACTIONS, MAX_ACK_SEQUENCES, MAX_SESSIONS};
@@ -51,11 +50,13 @@ pub enum InvalidFrame {
     /// An empty text.
     #[error("the message is empty; give a text")]
     EmptyMessage,
-    /// A page of no rows, or of too many.
-    #[error("the limit is {found}; allowed are 1 to {MAX_PAGE}")]
+    /// A page of nothing, or of too much.
+    #[error("the limit is {found}; allowed are 1 to {most}")]
     Limit {
         /// The limit found.
         found: usize,
+        /// The largest there may be.
+        most: usize,
     },
 }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
 use super::{
-    Broadcast, ClientFrame, HistoryQuery, InvalidFrame, MAX_ACK_SEQUENCES, MAX_SESSIONS, Message,
-    MessageData, Recipient, SendMessage, strip,
+    Broadcast, ClientFrame, HistoryQuery, InvalidFrame, MAX_ACK_SEQUENCES, MAX_MEMBERS, MAX_SESSIONS,
+    MembersQuery, Message, MessageData, Recipient, SendMessage, strip,
 };
 
 #[derive(Deserialize)]
@@ -31,6 +31,7 @@ pub(super) fn frame(text: &str) -> Result<ClientFrame, InvalidFrame> {
         "ping" => Ok(ClientFrame::Ping),
         "ack" => ack(text),
         "history" => history(text),
+        "members" => members(text),
         "whoami" => Ok(ClientFrame::Whoami),
         other => Err(InvalidFrame::UnknownAction { found: other.chars().take(64).collect() }),
     }
@@ -150,11 +151,30 @@ fn history(text: &str) -> Result<ClientFrame, InvalidFrame> {
     }
     let expected = r#"{"action":"history","of":"messages","before":"…","limit":…}, where "of" is "messages" or "sessions""#;
     let Fields { of, before, limit } = fields(text, "history", expected)?;
-    if let Some(found) = limit.filter(|limit| !(1..=MAX_PAGE).contains(limit)) {
-        return Err(InvalidFrame::Limit { found });
-    }
+    require_limit(limit, MAX_PAGE)?;
     let of = of.unwrap_or(Kind::Messages);
     Ok(ClientFrame::History(HistoryQuery { of, before, limit }))
+}
+
+fn members(text: &str) -> Result<ClientFrame, InvalidFrame> {
+    #[derive(Deserialize)]
+    struct Fields {
+        hub: Option<String>,
+        after: Option<String>,
+        limit: Option<usize>,
+    }
+    let expected = r#"{"action":"members","hub":"…","after":"…","limit":…}"#;
+    let Fields { hub, after, limit } = fields(text, "members", expected)?;
+    require_limit(limit, MAX_MEMBERS)?;
+    let (hub, after) = (hub.map(HubName::new).transpose()?, after.map(UserId::new).transpose()?);
+    Ok(ClientFrame::Members(MembersQuery { hub, after, limit }))
+}
+
+fn require_limit(limit: Option<usize>, most: usize) -> Result<(), InvalidFrame> {
+    match limit.filter(|limit| !(1..=most).contains(limit)) {
+        Some(found) => Err(InvalidFrame::Limit { found, most }),
+        None => Ok(()),
+    }
 }
 
 fn notification_id(id: Option<String>) -> Result<Option<NotificationId>, InvalidFrame> {
