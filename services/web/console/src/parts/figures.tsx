@@ -10,10 +10,14 @@ interface Shown {
     readonly bad?: boolean;
 }
 
+/** The seconds that a rate is the mean of. */
+const SECONDS = 5;
+
 /** The numbers of now. */
 export function Figures({ snapshots }: { readonly snapshots: readonly Snapshot[] }) {
-    const [before, now] = snapshots.slice(-2);
-    if (now === undefined || before === undefined) {
+    // Over some seconds: what comes in bursts would be nothing most of the time.
+    const [before, now] = [snapshots.at(-1 - SECONDS) ?? snapshots.at(0), snapshots.at(-1)];
+    if (snapshots.length < 2 || now === undefined || before === undefined) {
         return <p class="faint">The first figures are on their way.</p>;
     }
     return (
@@ -66,11 +70,8 @@ function shown(before: Snapshot, now: Snapshot): Shown[] {
         ...(now.residentBytes === null
             ? []
             : [
-                  {
-                      label: "Memory",
-                      value: bytes(now.residentBytes),
-                      note: used === null ? "processor –" : `processor ${figure(Math.round(used))} %`,
-                  },
+                  { label: "Memory", value: bytes(now.residentBytes), note: "of the server’s process" },
+                  { label: "Processor", value: used === null ? "–" : `${count(used)} %`, note: "of one core" },
               ]),
     ];
 }

@@ -19,12 +19,14 @@ export function LifeOf({ api, user, id, accepted }: Properties) {
     const { value, problem } = usePolled(`${user} ${id}`, () => api.follow(user, id), pause);
     // Until the server has been asked, it is known to have been accepted.
     const state = value?.state ?? (accepted === undefined ? undefined : "queued");
+    const title = state === undefined ? "Looking …" : stateWords(state);
     const known = sequence(value?.sequence ?? accepted?.sequence ?? "");
     return (
         <article class="life">
-            <h3 class={state === undefined ? undefined : mood(state)}>
-                <span role="status">{state === undefined ? "Looking …" : stateWords(state)}</span>
-            </h3>
+            <h3 class={state === undefined ? undefined : mood(state)}>{title}</h3>
+            <p class="visually-hidden" role="status">
+                {title}
+            </p>
             <dl class="facts">
                 <dt>Notification</dt>
                 <dd class="mono">{id}</dd>

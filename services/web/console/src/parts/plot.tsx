@@ -7,6 +7,9 @@ const HEIGHT = 150;
 /** How the lines differ besides by colour: whole, dashed, dotted. */
 const DASHES: readonly number[][] = [[], [7, 4], [2, 3]];
 
+/** Steps between the lines of the grid: there is no half a notification. */
+const STEPS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
+
 interface Properties {
     readonly data: Columns;
     readonly span: number;
@@ -80,8 +83,8 @@ function options(place: HTMLElement, lines: number, latest: () => { data: Column
             y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] },
         },
         axes: [
-            { ...axis, size: 24, space: 70, values: [[1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
-            { ...axis, size: 46, space: 32, values: (_, ticks) => ticks.map((tick) => figure(tick)) },
+            { ...axis, size: 24, space: 62, values: [[1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
+            { ...axis, size: 46, space: 32, incrs: STEPS, values: (_, ticks) => ticks.map((tick) => figure(tick)) },
         ],
         series: [
             {},

@@ -27,7 +27,8 @@ export function DeadLettersView({ api, known, now }: Properties) {
     const first = value?.items ?? [];
     const items = [...first, ...more.filter(({ id }) => !first.some((other) => other.id === id))];
     const after = more.length === 0 ? value?.next : next;
-    const total = Math.max(known, items.length);
+    // The figures are a moment old: where the list is whole, it knows better.
+    const total = after === undefined ? items.length : Math.max(known, items.length);
     const doneWith = (text: string): void => {
         setDone(text);
         setMore([]);
