@@ -73,7 +73,7 @@ impl Server {
 
     async fn connect_with(&self, query: &str) -> Client {
         let url = format!("{}/ws?{query}", self.url.replace("http", "ws"));
-        within(connect_async(url)).await.unwrap().0
+        within(Box::pin(connect_async(url))).await.unwrap().0
     }
 
     async fn token(&self, user: &str, hubs: &[&str]) -> String {

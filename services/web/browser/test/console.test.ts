@@ -1,4 +1,5 @@
 import { type Client, connect } from "@tidings/client";
+import { Proxy } from "@tidings/testing/network";
 import { Server } from "@tidings/testing/server";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
@@ -32,7 +33,7 @@ afterEach(async () => {
 });
 
 /** Somebody who is there, and takes what comes. */
-async function user(name: string): Promise<Client> {
+async function user(name: string, take: (payload: unknown) => void = () => undefined): Promise<void> {
     const client = connect({
         url: `${server.url.replace("http", "ws")}/ws`,
         token: () => server.token(name),
@@ -40,13 +41,14 @@ async function user(name: string): Promise<Client> {
         WebSocket,
     });
     clients.push(client);
-    client.on("notification", () => undefined);
+    client.on("notification", ({ payload }) => {
+        take(payload);
+    });
     await new Promise<void>((open) => {
         client.on("state", ({ status }) => {
             if (status === "open") open();
         });
     });
-    return client;
 }
 
 async function logIn(): Promise<void> {
@@ -142,13 +144,11 @@ test("a test notification is checked, sent, and followed until it is acknowledge
     await page.getByRole("button", { name: "Send it" }).click();
     await page.getByRole("heading", { name: "Held in the mailbox until the user comes" }).waitFor();
     await screenshot(page, "console-send-held");
-    const late = await user("late");
-    const payload = new Promise((got) => {
-        late.on("notification", ({ payload: it }) => {
-            got(it);
-        });
+    let taken: unknown;
+    await user("late", (payload) => {
+        taken = payload;
     });
-    expect(await payload).toEqual({ text: "hello" });
+    await expect.poll(() => taken, { timeout: 30_000 }).toEqual({ text: "hello" });
     await page.getByRole("heading", { name: "Delivered and acknowledged" }).waitFor();
     const steps = await page.locator(".steps li > span:first-child").allInnerTexts();
     expect(steps).toEqual([
@@ -167,7 +167,8 @@ test("a test notification is checked, sent, and followed until it is acknowledge
 
 test("without the server the figures are marked as old, and live again when it is back", async () => {
     const other = await Server.start();
-    const visited = await Visitor.arrive(browser, `${other.url}/console/`);
+    const network = await Proxy.start(other.port);
+    const visited = await Visitor.arrive(browser, `http://127.0.0.1:${network.port}/console/`);
     try {
         await visited.page.getByLabel("API key").fill(other.apiKey);
         await visited.page.getByRole("button", { name: "Open the console" }).click();
@@ -178,8 +179,13 @@ test("without the server the figures are marked as old, and live again when it i
         await visited.page.locator(".stale .figures").waitFor();
         expect(await barriers(visited.page)).toEqual([]);
         await screenshot(visited.page, "console-lost");
+        await other.start();
+        network.target = other.port;
+        await visited.page.getByText("Live", { exact: true }).waitFor();
+        await visited.page.locator(".stale .figures").waitFor({ state: "detached" });
     } finally {
         await visited.leave();
+        network.close();
         await other.remove();
     }
 });

@@ -2,7 +2,7 @@ import type { Api } from "../api.ts";
 import { usePolled } from "../hooks.ts";
 import { type Accepted, type Life, isOver, mood, stateWords, steps } from "../state/life.ts";
 import { userAddress } from "../state/route.ts";
-import { sequence, timeWithSeconds } from "../state/words.ts";
+import { exactTime, sequence } from "../state/words.ts";
 
 /** How often something that changes soon is asked about, and something that may take long. */
 const [SOON, LATER] = [400, 2_000];
@@ -45,7 +45,7 @@ export function LifeOf({ api, user, id, accepted }: Properties) {
                 {steps(value, accepted).map(({ what, words, at, detail }, index) => (
                     <li key={`${what}-${index}`} class={what}>
                         <span>{words}</span>
-                        <span class="numbers when">{at === undefined ? "now" : timeWithSeconds(at)}</span>
+                        <span class="numbers when">{at === undefined ? "now" : exactTime(at)}</span>
                         {detail !== undefined && <span class="note">{detail}</span>}
                     </li>
                 ))}

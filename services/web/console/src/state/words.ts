@@ -2,6 +2,12 @@ const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const seconds = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const exact = new Intl.DateTimeFormat(undefined, {
+    hour: "numeric",
+    minute: "2-digit",
+    second: "2-digit",
+    fractionalSecondDigits: 3,
+});
 
 /** A number as it is. */
 export function count(value: number): string {
@@ -38,6 +44,11 @@ export function bytes(value: number): string {
 /** The time of day with seconds, in the reader's way. */
 export function timeWithSeconds(millisecondsSinceEpoch: number): string {
     return seconds.format(millisecondsSinceEpoch);
+}
+
+/** The time of day to the millisecond, in the reader's way. */
+export function exactTime(millisecondsSinceEpoch: number): string {
+    return exact.format(millisecondsSinceEpoch);
 }
 
 /** `1 notification`, `2 notifications`. */
