@@ -83,7 +83,16 @@ function options(place: HTMLElement, lines: number, latest: () => { data: Column
             y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] },
         },
         axes: [
-            { ...axis, size: 24, space: 62, values: [[1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
+            {
+                ...axis,
+                size: 24,
+                // Where whole minutes are shown, their labels are shorter.
+                space: (_, __, from, to) => (to - from >= 300 ? 40 : 62),
+                values: [
+                    [60, "{HH}:{mm}", null, null, null, null, null, null, 1],
+                    [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
+                ],
+            },
             { ...axis, size: 46, space: 32, incrs: STEPS, values: (_, ticks) => ticks.map((tick) => figure(tick)) },
         ],
         series: [
