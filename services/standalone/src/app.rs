@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use contract_connections_v1::ConnectionKey;
 use dispatcher::Dispatcher;
-use metrics_exporter_prometheus::PrometheusHandle;
 use replayer::{Replayer, ReplayerConfig};
 use shared_ports::SystemClock;
 use shared_retry::ThreadChance;
@@ -17,12 +16,14 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::connections::{Registry, run_sweeper};
+use crate::figures::{self, Figures, Sampler};
+use crate::following::{Following, Recorded};
 use crate::history::{self, StoredHistory};
 use crate::hubs::{BroadcastSettings, Broadcasts, MemoryHubs, Outbox, PendingBroadcasts, run_broadcasts};
 use crate::identity::credentials::{Credentials, CredentialsError};
 use crate::identity::shared_secrets::{LocalSecrets, SecretError};
-use crate::runtime::{Runtime, RuntimeConfig, RuntimeError};
-use crate::server::{BindError, Server, TlsError};
+use crate::runtime::{Parts, Runtime, RuntimeConfig, RuntimeError, Watching};
+use crate::server::{BindError, Metrics, Server, TlsError};
 use crate::storage::{LastKey, OpenError, Store, StoreError};
 use crate::workers::{WorkerSettings, run_dispatcher, run_replayer};
 
@@ -38,7 +39,7 @@ type SystemDispatcher = Dispatcher<
     SystemStore,
     SystemClock,
     ThreadChance,
-    Option<SystemHistory>,
+    Recorded<Option<SystemHistory>, SystemClock>,
 >;
 
 /// The store's folder in the data directory.
@@ -87,7 +88,8 @@ pub struct App {
     workers: WorkerSettings,
     /// The history and what writes it, if there is to be one.
     history: Option<(SystemHistory, history::Writer<SystemClock>)>,
-    metrics: Option<PrometheusHandle>,
+    watching: Watching,
+    metrics: Option<Metrics>,
 }
 
 impl App {
@@ -98,7 +100,7 @@ impl App {
     ///
     /// # Errors
     /// [`BuildError`] saying what is in the way.
-    pub fn build(config: &Config, metrics: Option<PrometheusHandle>) -> Result<Self, BuildError> {
+    pub fn build(config: &Config, metrics: Option<Metrics>) -> Result<Self, BuildError> {
         let clock = SystemClock;
         let authorizer = config.authorizer();
         for name in authorizer.secrets() {
@@ -121,8 +123,17 @@ impl App {
         let outbox = Outbox { store: store.clone(), broadcasts: broadcasts.0.clone() };
         let history = config.history.policy().map(|policy| StoredHistory::new(&store, policy, clock));
         let kept = history.as_ref().map(|(history, _)| history.clone());
-        let runtime =
-            Runtime::new(runtime_config, outbox, registry.clone(), hubs.clone(), kept.clone(), credentials)?;
+        let following = Following::new(clock);
+        let watching =
+            Watching { figures: metrics.as_ref().map(|_| Figures::default()), following: following.clone() };
+        let parts = Parts {
+            outbox,
+            registry: registry.clone(),
+            hubs: hubs.clone(),
+            history: kept.clone(),
+            watching: watching.clone(),
+        };
+        let runtime = Runtime::new(runtime_config, parts, credentials)?;
         let server =
             Server::bind(config.server(), tls, Arc::new(runtime), registry.clone(), metrics.clone())?;
         let dispatcher = Arc::new(Dispatcher {
@@ -133,7 +144,7 @@ impl App {
             clock,
             chance: ThreadChance,
             settings: config.dispatcher.settings(),
-            history: kept,
+            history: Recorded { kept, following },
         });
         let workers =
             WorkerSettings { run_budget: config.dispatcher.run_budget.0, ..WorkerSettings::default() };
@@ -150,6 +161,7 @@ impl App {
             broadcasts,
             workers,
             history,
+            watching,
             metrics,
         })
     }
@@ -162,12 +174,27 @@ impl App {
     /// Runs until `shutdown` is complete; then finishes what is in flight and closes the store.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         let Self {
-            server, registry, inserted, store, dispatcher, hubs, broadcasts, workers, history, ..
+            server,
+            registry,
+            inserted,
+            store,
+            dispatcher,
+            hubs,
+            broadcasts,
+            workers,
+            history,
+            watching,
+            metrics,
+            ..
         } = self;
-        let metrics = self.metrics;
         let (stop, stopped) = watch::channel(());
         let replayer =
             Replayer::new(LastKey(store.clone()), store.clone(), SystemClock, ReplayerConfig::default());
+        let figures = watching.figures.zip(metrics.as_ref()).map(|(figures, metrics)| {
+            let tally = Arc::clone(&metrics.tally);
+            let sampler = Sampler::new(tally, store.clone(), registry.clone(), SystemClock);
+            tokio::spawn(figures::run(sampler, figures, hubs.clone(), until(&stopped)))
+        });
         let dispatchers = std::thread::available_parallelism().map_or(1, NonZero::get);
         let mut background: Vec<_> = (0..dispatchers)
             .map(|_| run_dispatcher(store.clone(), Arc::clone(&dispatcher), workers, until(&stopped)))
@@ -197,7 +224,7 @@ impl App {
         // Runs in flight need the sockets, and clients need answers: first the doors close, then the rest.
         server.run(shutdown).await;
         drop(stop);
-        wait_for(background).await;
+        wait_for(background.into_iter().chain(figures)).await;
         // What the last runs record is written too.
         drop(stop_history);
         if let Some(history) = history {
@@ -223,12 +250,12 @@ fn until(stopped: &watch::Receiver<()>) -> impl Future<Output = ()> + Send + use
     async move { while stopped.changed().await.is_ok() {} }
 }
 
-async fn keep_metrics(metrics: Option<PrometheusHandle>, shutdown: impl Future<Output = ()> + Send) {
+async fn keep_metrics(metrics: Option<Metrics>, shutdown: impl Future<Output = ()> + Send) {
     let upkeep = async {
         loop {
             tokio::time::sleep(METRICS_UPKEEP).await;
             if let Some(metrics) = &metrics {
-                metrics.run_upkeep();
+                metrics.exposition.run_upkeep();
             }
         }
     };

@@ -4,18 +4,20 @@ use auth_token::{
     Authorizer, AuthorizerConfig, Handshake, IssueError, IssuedToken, Issuer, IssuerConfig, Ports, Refusal,
     Subject, VerifiedJwt,
 };
-use axum::http::request::Parts;
+use axum::http::request;
 use contract_connections_v1::{ConnectionId, ConnectionKey};
 use contract_frames_v1::ServerFrame;
-use contract_history_v1::{Message, MessageKey, Page, PageRequest, Session, SessionKey};
+use contract_history_v1::{MAX_PAGE, Message, MessageKey, Page, PageRequest, Session, SessionKey};
 use contract_identity_v1::Principal;
-use contract_notifications_v1::{Sequence, Timestamp, UserId};
+use contract_notifications_v1::{NotificationId, Sequence, Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
 use shared_ports::{Clock, PortError, SystemClock};
 use ws_edge::ports::History as _;
 use ws_edge::{Admission, ConnectError, ConnectRequest, Edge, EdgeConfig, MessageRequest};
 
 use crate::connections::Registry;
+use crate::figures::{Figures, Snapshot};
+use crate::following::{Following, Watched};
 use crate::history::StoredHistory;
 use crate::hubs::{MemoryHubs, Outbox};
 use crate::identity::accounts::{Account, AccountError, Accounts, LoginError, Password};
@@ -27,14 +29,19 @@ use crate::identity::shared_secrets::LocalSecrets;
 use crate::identity::sigv4::{self, RequestParts};
 use crate::identity::tokens::{DEFAULT_CAPACITY, MemoryTokens};
 use crate::identity::used::LocalTokens;
+use crate::life::{Life, Sources};
 use crate::rates::MemoryRates;
 use crate::server::{
     AddUserError, AuthError, DeadLetter, Guest, Login, LoginOffer, NewUser, Services, Which,
 };
-use crate::storage::{self, AcceptError, Accepted, Store, StoreError, Submission, Table};
+use crate::storage::{
+    self, AcceptError, Accepted, MailboxView, Search, Store, StoreError, Submission, Table,
+};
 
 /// Dead letters read at once when all are redriven or purged.
 const DEAD_LETTERS_AT_ONCE: usize = 500;
+/// Pages of a user's history that are searched for a notification.
+const HISTORY_PAGES: usize = 10;
 
 /// What the names of guests begin with.
 const GUEST: &str = "guest-";
@@ -51,6 +58,29 @@ pub struct RuntimeConfig {
     pub login: LoginOffer,
 }
 
+/// What operators watch.
+#[derive(Debug, Clone)]
+pub struct Watching {
+    /// The figures, if any are taken.
+    pub figures: Option<Figures>,
+    /// The notifications that are followed.
+    pub following: Following<SystemClock>,
+}
+
+/// What the services are over.
+pub struct Parts {
+    /// The store, and the broadcasts in it.
+    pub outbox: Outbox<SystemClock>,
+    /// The open connections.
+    pub registry: Registry,
+    /// Who is in which hub.
+    pub hubs: MemoryHubs,
+    /// The history, if one is kept.
+    pub history: Option<StoredHistory<SystemClock>>,
+    /// What operators watch.
+    pub watching: Watching,
+}
+
 /// Why the services can't be put together.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
@@ -64,7 +94,10 @@ pub enum RuntimeError {
 
 /// The edge over this process's ports.
 type LocalEdge<History> =
-    Edge<Registry, Store<SystemClock>, SystemClock, MemoryHubs, Outbox<SystemClock>, MemoryRates, History>;
+    Edge<Registry, Mailbox, SystemClock, MemoryHubs, Outbox<SystemClock>, MemoryRates, History>;
+
+/// The mailboxes as clients reach them.
+type Mailbox = Watched<Store<SystemClock>, SystemClock>;
 
 /// The services of this process.
 pub struct Runtime {
@@ -76,6 +109,7 @@ pub struct Runtime {
     accounts: Accounts<Table<SystemClock>>,
     login: LoginOffer,
     history: Option<StoredHistory<SystemClock>>,
+    watching: Watching,
     jwt: JwtIssuer,
     credentials: Credentials,
 }
@@ -85,14 +119,8 @@ impl Runtime {
     ///
     /// # Errors
     /// [`RuntimeError`] when what is stored can't be read.
-    pub fn new(
-        config: RuntimeConfig,
-        outbox: Outbox<SystemClock>,
-        registry: Registry,
-        hubs: MemoryHubs,
-        history: Option<StoredHistory<SystemClock>>,
-        credentials: Credentials,
-    ) -> Result<Self, RuntimeError> {
+    pub fn new(config: RuntimeConfig, over: Parts, credentials: Credentials) -> Result<Self, RuntimeError> {
+        let Parts { outbox, registry, hubs, history, watching } = over;
         let store = outbox.store.clone();
         let RuntimeConfig { edge, mut authorizer, issuer, login } = config;
         let clock = SystemClock;
@@ -111,7 +139,7 @@ impl Runtime {
             clock,
             edge: Edge {
                 connections: registry,
-                mailbox: store.clone(),
+                mailbox: Watched { mailbox: store.clone(), following: watching.following.clone() },
                 clock,
                 hubs,
                 outbox,
@@ -124,6 +152,7 @@ impl Runtime {
             accounts: Accounts::new(store.table("users")),
             login,
             history,
+            watching,
             jwt,
             credentials,
             store,
@@ -181,7 +210,7 @@ impl Services for Runtime {
         }
     }
 
-    fn check_signature(&self, request: &Parts, body: &[u8]) -> Result<(), AuthError> {
+    fn check_signature(&self, request: &request::Parts, body: &[u8]) -> Result<(), AuthError> {
         let parts = RequestParts::new(&request.method, &request.uri, &request.headers);
         let body_sha256 = Sha256::digest(body).into();
         sigv4::verify(&self.credentials.access_key, &parts, &body_sha256, self.clock.now())
@@ -322,6 +351,36 @@ impl Services for Runtime {
         Ok(Some(Page::of_messages(found.rows, found.more)))
     }
 
+    fn figures(&self, after: Option<Timestamp>) -> Option<Vec<Snapshot>> {
+        self.watching.figures.as_ref().map(|figures| figures.since(after))
+    }
+
+    async fn mailbox(&self, user: &UserId, limit: usize) -> Result<MailboxView, PortError> {
+        let (store, user) = (self.store.clone(), user.clone());
+        reading(move || store.mailbox(&user, limit)).await
+    }
+
+    fn keeps_history(&self) -> bool {
+        self.history.is_some()
+    }
+
+    async fn life(&self, user: &UserId, id: &NotificationId) -> Result<Life, PortError> {
+        let history = match &self.history {
+            Some(history) => Some(past_of(history, user, id).await?),
+            None => None,
+        };
+        let (store, whose, which) = (self.store.clone(), user.clone(), id.clone());
+        let kept = reading(move || store.find(&whose, &which)).await?;
+        let dead = self.store.find_dead_letter(user, id).await.map_err(port_error)?;
+        // Last: what leaves the queue meanwhile is told of here.
+        let followed = self.watching.following.of(user, id);
+        Ok(Life::of(user.clone(), id.clone(), Sources { kept, dead, history, followed }))
+    }
+
+    fn follow(&self, user: &UserId, id: &NotificationId) -> bool {
+        self.watching.following.follow(user, id)
+    }
+
     fn ready(&self) -> Result<(), String> {
         if self.store.is_ready() {
             Ok(())
@@ -329,6 +388,40 @@ impl Services for Runtime {
             Err("notifications can't be accepted: the disk is full or fails".to_owned())
         }
     }
+}
+
+/// Reads from the store where it may take a while.
+async fn reading<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, PortError> {
+    const OPERATION: &str = "looking a user up";
+    let read = tokio::task::spawn_blocking(read).await;
+    let read = read.map_err(|source| PortError::permanent(OPERATION, source))?;
+    read.map_err(|source| PortError::retryable(OPERATION, source))
+}
+
+/// What the history says of a notification, in the user's newest entries.
+async fn past_of(
+    history: &StoredHistory<SystemClock>,
+    user: &UserId,
+    id: &NotificationId,
+) -> Result<Search<Vec<Message>>, PortError> {
+    let (mut found, mut before, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = history.messages(user, &PageRequest { before, limit: MAX_PAGE }).await?;
+        let Some(last) = page.rows.last() else { break };
+        before = Some(last.entry);
+        pages += 1;
+        let more = page.more;
+        found.extend(page.rows.into_iter().filter(|row| row.notification_id == *id).map(Message::from));
+        if !more {
+            break;
+        }
+        if pages == HISTORY_PAGES {
+            return Ok(Search { found: Some(found), complete: false });
+        }
+    }
+    Ok(Search { found: Some(found), complete: true })
 }
 
 fn port_error(error: StoreError) -> PortError {

@@ -204,10 +204,10 @@ where
         Ok(())
     }
 
-    /// Tells the other members of the hubs that a user came or went. It is worth no handshake: what can't
-    /// be told is logged.
+    /// Tells the other members of the hubs that a user came or went, except in the gateway's own. It is worth
+    /// no handshake: what can't be told is logged.
     async fn tell(&self, principal: &Principal, event: PresenceEvent, members: &[HubMember]) {
-        for member in members {
+        for member in members.iter().filter(|member| !member.hub.is_reserved()) {
             let notice = presence(principal, event, member.hub.clone(), new_id(), self.clock.now());
             let told = match notice {
                 Ok(notice) => {

@@ -130,6 +130,15 @@ sqs_identifier!(
 );
 
 impl HubName {
+    /// What the names begin with of hubs that are the gateway's own, such as that of its operators. Nobody but
+    /// the gateway sends to them, and nothing but a connect token that names one lets a connection in.
+    pub const RESERVED: &str = "tidings:";
+
+    /// Whether the hub is one of the gateway's own.
+    pub fn is_reserved(&self) -> bool {
+        self.as_str().starts_with(Self::RESERVED)
+    }
+
     /// The message group of what is sent to the hub: one broadcast at a time is fanned out.
     pub fn group(&self) -> String {
         format!("{HUB_GROUP}{self}")

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::message::Run;
 use super::report::{Latency, Meter, Report};
-use super::server::usage;
 use super::sockets::Sockets;
 use super::{Load, Target};
+use crate::usage::usage;
 
 /// After that long the server has done what connecting entails.
 const SETTLE: Duration = Duration::from_secs(2);

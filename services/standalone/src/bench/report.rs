@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::Load;
 use super::producer::Sent;
-use super::server::{Usage, usage};
 use super::tally::Tally;
+use crate::usage::{Usage, usage};
 
 /// Latencies in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -98,11 +98,17 @@ impl SendingConfig {
 
 impl HubsConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        if let Some(Members { hub, .. }) = self.members.iter().find(|members| members.hub.is_reserved()) {
+            return Err(ConfigError::invalid("hubs.members", reserved(hub)));
+        }
         if self.everyone.is_empty() {
             return Ok(());
         }
-        let hub = HubName::new(self.everyone.as_str());
-        hub.map(drop).map_err(|error| ConfigError::invalid("hubs.everyone", error.to_string()))
+        match HubName::new(self.everyone.as_str()) {
+            Ok(hub) if hub.is_reserved() => Err(ConfigError::invalid("hubs.everyone", reserved(&hub))),
+            Ok(_) => Ok(()),
+            Err(error) => Err(ConfigError::invalid("hubs.everyone", error.to_string())),
+        }
     }
 
     /// The hub that every connection joins.
@@ -116,6 +122,13 @@ impl HubsConfig {
             .iter()
             .flat_map(|Members { hub, users }| users.iter().map(move |user| (hub.clone(), user.clone())))
     }
+}
+
+fn reserved(hub: &HubName) -> String {
+    format!(
+        "{hub:?} is a hub of the gateway's own; take a name that does not begin with {:?}",
+        HubName::RESERVED
+    )
 }
 
 /// The members of a hub by decision, written `team: alice bob`.

@@ -254,3 +254,14 @@ fn what_is_set_reaches_the_parts() {
     let policy = file("[history]\nenabled = true\nlifetime = \"2d\"").unwrap().history.policy().unwrap();
     assert_eq!((policy.lifetime, policy.payloads), (Duration::from_hours(48), false));
 }
+
+#[test]
+fn the_gateways_own_hubs_are_no_ones_to_name() {
+    for (key, text) in [
+        ("hubs.everyone", "[hubs]\neveryone = \"tidings:operations\""),
+        ("hubs.members", "[hubs]\nmembers = [\"tidings:x: ann\"]"),
+    ] {
+        let text = refused(file(text));
+        assert!(text.contains(key) && text.contains("gateway's own"), "{text}");
+    }
+}

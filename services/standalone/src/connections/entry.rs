@@ -29,6 +29,17 @@ pub struct Description {
     pub peer: Option<Peer>,
 }
 
+/// A user's open connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenConnection {
+    /// Its row.
+    pub row: Connection,
+    /// What is known of it.
+    pub description: Description,
+    /// Bytes of frames that wait to be written to its socket, or are being written.
+    pub waiting_bytes: usize,
+}
+
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) row: Connection,
@@ -52,6 +63,14 @@ impl Entry {
             heard: AtomicU64::new(since),
             active: AtomicU64::new(since),
             pinged: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn describe(&self) -> Description {
+        Description {
+            connected_at: self.row.connected_at,
+            last_active_at: self.active_at(),
+            peer: self.peer.get().map(|peer| (**peer).clone()),
         }
     }
 

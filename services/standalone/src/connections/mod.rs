@@ -30,7 +30,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-pub use entry::{Description, Peer};
+pub use entry::{Description, OpenConnection, Peer};
 pub use limits::Limits;
 pub use socket::{Attachment, ClientMessage, Session};
 pub use sweep::run_sweeper;
@@ -90,12 +90,19 @@ impl Registry {
 
     /// What is known of a connection; `None` when there is none.
     pub fn describe(&self, id: &ConnectionId) -> Option<Description> {
-        let entry = self.0.table.by_id(id)?;
-        Some(Description {
-            connected_at: entry.row.connected_at,
-            last_active_at: entry.active_at(),
-            peer: entry.peer.get().map(|peer| (**peer).clone()),
-        })
+        Some(self.0.table.by_id(id)?.describe())
+    }
+
+    /// What is known of a user's connections, the oldest first.
+    pub fn of(&self, user: &UserId) -> Vec<OpenConnection> {
+        let mut entries = self.0.table.entries_of(user);
+        entries.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
+        let open = |entry: Arc<Entry>| OpenConnection {
+            row: entry.row.clone(),
+            description: entry.describe(),
+            waiting_bytes: entry.outbox.waiting_bytes(),
+        };
+        entries.into_iter().map(open).collect()
     }
 
     /// Pushes one text frame to a connection, whosever it is.

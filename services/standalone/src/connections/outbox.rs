@@ -137,6 +137,11 @@ impl Outbox {
         lock(&self.state).bytes > room
     }
 
+    /// Bytes of the frames that wait or are being written.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        lock(&self.state).bytes
+    }
+
     /// Since when the socket owes progress.
     pub(super) fn owing_since(&self) -> Option<Timestamp> {
         lock(&self.state).owing_since

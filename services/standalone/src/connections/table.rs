@@ -91,6 +91,11 @@ impl Table {
             .unwrap_or_default()
     }
 
+    /// The connections of a user.
+    pub(super) fn entries_of(&self, user: &UserId) -> Vec<Arc<Entry>> {
+        lock(self.shard(&self.users, user)).get(user).cloned().unwrap_or_default()
+    }
+
     /// Calls `visit` for every connection. It runs under a lock and must not come back to the table.
     pub(super) fn for_each(&self, mut visit: impl FnMut(&Arc<Entry>)) {
         for shard in &self.ids {

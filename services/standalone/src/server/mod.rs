@@ -10,8 +10,10 @@ mod accounts;
 mod auth;
 mod dead_letters;
 mod entries;
+mod figures;
 mod health;
 mod history;
+mod inspection;
 mod management;
 pub(crate) mod pages;
 #[cfg(fuzzing)]
@@ -32,13 +34,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 
 use crate::connections::Registry;
 pub use about::{About, LoginOffer, ShownUser};
-pub use health::prometheus;
+pub use health::{Metrics, MetricsError, prometheus};
 use rate::Rate;
 pub use services::{AddUserError, AuthError, DeadLetter, Guest, Login, NewUser, Services, Which};
 pub use tls::{TlsError, TlsFiles, TlsKeys};
@@ -97,7 +98,7 @@ struct App<S> {
     registry: Registry,
     settings: Settings,
     connect_rate: Rate,
-    metrics: Option<PrometheusHandle>,
+    metrics: Option<Metrics>,
 }
 
 /// A server that listens and does not answer yet.
@@ -128,7 +129,7 @@ impl<S: Services> Server<S> {
         tls: Option<TlsKeys>,
         services: Arc<S>,
         registry: Registry,
-        metrics: Option<PrometheusHandle>,
+        metrics: Option<Metrics>,
     ) -> Result<Self, BindError> {
         let address = settings.listen;
         let listener = listen(address).map_err(|source| BindError { address, source })?;

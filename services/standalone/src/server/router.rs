@@ -10,7 +10,8 @@ use axum::routing::{get, post};
 
 use super::problem::Problem;
 use super::{
-    App, Services, about, accounts, dead_letters, health, history, management, pages, produce, upgrade,
+    App, Services, about, accounts, dead_letters, figures, health, history, inspection, management, pages,
+    produce, upgrade,
 };
 
 pub(super) fn router<S: Services>(app: Arc<App<S>>) -> Router {
@@ -40,6 +41,12 @@ pub(super) fn router<S: Services>(app: Arc<App<S>>) -> Router {
         .route("/v1/dead-letters/{id}", get(dead_letters::get::<S>).delete(dead_letters::purge::<S>))
         .route("/v1/dead-letters/{id}/redrive", post(dead_letters::redrive::<S>))
         .route("/v1/history/{user}/{kind}", get(history::page::<S>))
+        .route("/v1/figures", get(figures::page::<S>))
+        .route("/v1/users/{user}", get(inspection::user::<S>))
+        .route(
+            "/v1/users/{user}/notifications/{id}",
+            get(inspection::notification::<S>).post(inspection::follow::<S>),
+        )
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz::<S>))
         .route("/metrics", get(health::metrics::<S>))
@@ -65,7 +72,7 @@ fn unknown_route(path: &str) -> Problem {
     let path: String = path.chars().take(128).collect();
     let detail = format!(
         "there is nothing at {path:?}; there are /ws, /v1/info, /v1/notifications, /v1/token, /v1/login, /v1/guest, /v1/users, \
-         /v1/dead-letters, /v1/history, /message, /@connections/{{id}}, /.well-known/jwks.json, /healthz, /readyz and /metrics"
+         /v1/dead-letters, /v1/history, /v1/figures, /message, /@connections/{{id}}, /.well-known/jwks.json, /healthz, /readyz and /metrics"
     );
     Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
 }

@@ -13,8 +13,10 @@ use serde::Serialize;
 use shared_ports::PortError;
 use ws_edge::{Admission, ConnectError, ConnectRequest, MessageRequest};
 
+use crate::figures::Snapshot;
 use crate::identity::accounts::Account;
-use crate::storage::{AcceptError, Accepted, Submission};
+use crate::life::Life;
+use crate::storage::{AcceptError, Accepted, MailboxView, Submission};
 
 /// Why a caller is not let in. The texts are for the caller.
 #[derive(Debug, thiserror::Error)]
@@ -196,6 +198,30 @@ pub trait Services: Send + Sync + 'static {
         user: &UserId,
         page: &PageRequest<MessageKey>,
     ) -> impl Future<Output = Result<Option<Page<Message>>, PortError>> + Send;
+
+    /// The figures taken after `after`, or all that are kept; `None` when none are taken.
+    fn figures(&self, after: Option<Timestamp>) -> Option<Vec<Snapshot>>;
+
+    /// The beginning of a user's mailbox, at most `limit` rows, and how many there are.
+    fn mailbox(
+        &self,
+        user: &UserId,
+        limit: usize,
+    ) -> impl Future<Output = Result<MailboxView, PortError>> + Send;
+
+    /// Whether a history is kept.
+    fn keeps_history(&self) -> bool;
+
+    /// What is known of a notification.
+    fn life(
+        &self,
+        user: &UserId,
+        id: &NotificationId,
+    ) -> impl Future<Output = Result<Life, PortError>> + Send;
+
+    /// Remembers from now on what becomes of a notification, for a while. False when as many are followed as
+    /// may be.
+    fn follow(&self, user: &UserId, id: &NotificationId) -> bool;
 
     /// Whether notifications can be accepted; if not, why.
     fn ready(&self) -> Result<(), String>;

@@ -5,7 +5,7 @@ use std::collections::hash_map::{HashMap, RandomState};
 use std::collections::{BinaryHeap, VecDeque};
 use std::hash::BuildHasher as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use contract_notifications_v1::{Timestamp, UserId};
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::codec::Seq;
 use super::engine::{Engine, EngineCell};
 use super::error::StoreError;
+use super::held::Held;
 use super::inbox::{Deletes, Inbox};
 use super::settings::StorageSettings;
 use super::user::{Queued, User};
@@ -51,6 +52,9 @@ pub(super) struct Core<K> {
     pub(super) first_own: Seq,
     /// Bytes of queued notifications in memory.
     pub(super) hot_bytes: AtomicUsize,
+    /// Notifications in the queue, in memory or not. What is queued may be gone before it is counted.
+    pub(super) queued: AtomicIsize,
+    pub(super) held: Arc<Held>,
     pub(super) runs: AtomicU64,
     pub(super) in_flight: AtomicUsize,
     pub(super) dead_letters: AtomicUsize,
@@ -88,6 +92,8 @@ impl<K> Core<K> {
             published: AtomicU64::new(first_own),
             first_own,
             hot_bytes: AtomicUsize::new(0),
+            queued: AtomicIsize::new(0),
+            held: Arc::default(),
             runs: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
             dead_letters: AtomicUsize::new(dead_letters),
@@ -180,7 +186,7 @@ impl<K> Core<K> {
     /// Queues notifications that are on disk, in ascending order of sequence; `next` is the sequence after
     /// them.
     pub(super) fn publish(&self, queued: impl IntoIterator<Item = Queued>, next: Seq) {
-        let mut woken = Vec::new();
+        let (mut woken, mut count) = (Vec::new(), 0);
         for entry in queued {
             let (user, seq) = (entry.notification.user_id.clone(), entry.seq);
             let room = self.hot_bytes.load(Ordering::Relaxed) < self.settings.hot_bytes;
@@ -191,6 +197,7 @@ impl<K> Core<K> {
             };
             let bytes = state.publish(entry, room, self.settings.hot_entries);
             let wake = state.wake();
+            count += 1;
             // With the lock held: once the entry can be received, and so become held, it can be read.
             self.published.fetch_max(seq + 1, Ordering::AcqRel);
             drop(shard);
@@ -199,6 +206,7 @@ impl<K> Core<K> {
                 woken.push(user);
             }
         }
+        self.queued.fetch_add(count, Ordering::Relaxed);
         self.published.fetch_max(next, Ordering::AcqRel);
         if !woken.is_empty() {
             self.make_ready(woken);
@@ -227,6 +235,12 @@ impl<K> Core<K> {
         for Deletes { user, .. } in deletes {
             self.with_user(user, |state| _ = state.deleting.pop_front());
         }
+    }
+
+    /// Notifications that are queued no more, of which some are held now.
+    pub(super) fn finished(&self, entries: usize, held: usize) {
+        self.queued.fetch_sub(isize::try_from(entries).unwrap_or(isize::MAX), Ordering::Relaxed);
+        self.held.add(held);
     }
 
     /// How many users are ready.

@@ -17,6 +17,7 @@ use super::engine::Engine;
 use super::error::StoreError;
 use super::head::Space;
 use super::inbox::Change;
+use super::user::Removed;
 use super::{LastKey, Store};
 
 /// Most rows of a user kept in mind; beyond them the disk is read again.
@@ -77,8 +78,9 @@ impl<K: Clock> Core<K> {
             let mut reading =
                 Reading { core: self, user, query, limit: query.limit.max(1), read: Read::default() };
             reading.read(&known)?;
-            let Read { mut rows, capped, learned, bad, gone } = reading.read;
-            self.learn(user, known.epoch, learned, bad, gone);
+            let Read { mut rows, capped, learned, bad, gone, leftover } = reading.read;
+            self.held.remove(bad.len() + leftover.len());
+            self.learn(user, known.epoch, learned, bad, [gone, leftover].concat());
             if rows.is_empty() && capped {
                 // All that was known to be there was not: the rest is still to be read.
                 continue;
@@ -171,10 +173,38 @@ impl<K: Clock> Core<K> {
 
     fn remove(&self, user: &UserId, sequences: &[Sequence], acknowledged: bool) {
         let published = self.published.load(Ordering::Acquire);
+        let mut unknown = Vec::new();
         self.with_user(user, |state| {
-            let rows = sequences.iter().map(|sequence| seq(*sequence));
-            let deletes = rows.filter(|seq| state.remove(*seq, acknowledged, published)).collect();
+            let mut deletes = Vec::new();
+            for seq in sequences.iter().map(|sequence| seq(*sequence)) {
+                match state.remove(seq, acknowledged, published) {
+                    Removed::Nothing => {}
+                    Removed::Held => deletes.push(seq),
+                    Removed::Unknown => unknown.push(seq),
+                }
+            }
+            self.held.remove(deletes.len());
             self.delete_later(user, state, deletes, None);
+        });
+        if !unknown.is_empty() {
+            self.remove_unknown(user, unknown, acknowledged, published);
+        }
+    }
+
+    /// Removes rows of which memory does not know whether they are there: most are acknowledged twice.
+    fn remove_unknown(&self, user: &UserId, mut rows: Vec<Seq>, acknowledged: bool, published: Seq) {
+        let engine = self.reader();
+        // What can't be read may be there.
+        let there = |row: &Seq| {
+            engine
+                .as_ref()
+                .map_or(true, |engine| engine.rows.contains_key(row_key(user, *row)).unwrap_or(true))
+        };
+        rows.retain(there);
+        self.with_user(user, |state| {
+            rows.retain(|row| state.remove(*row, acknowledged, published) != Removed::Nothing);
+            self.held.remove(rows.len());
+            self.delete_later(user, state, rows, None);
         });
     }
 
@@ -225,8 +255,10 @@ struct Read {
     learned: Option<(Vec<Seq>, Seq)>,
     /// Rows that can't be read, as dead letters.
     bad: Vec<(Seq, Vec<u8>)>,
-    /// Rows that are not there, or not to be delivered.
+    /// Rows that are not there,
     gone: Vec<Seq>,
+    /// and that are not to be delivered.
+    leftover: Vec<Seq>,
 }
 
 /// A page being read.
@@ -245,7 +277,7 @@ impl<K: Clock> Reading<'_, K> {
 
     fn take(&mut self, seq: Seq, value: &[u8], to: Vec<ConnectionId>) {
         match decode(self.user, value) {
-            Ok(notification) if self.core.is_leftover(seq, &notification) => self.read.gone.push(seq),
+            Ok(notification) if self.core.is_leftover(seq, &notification) => self.read.leftover.push(seq),
             Ok(notification) => self.read.rows.push((seq, Arc::new(notification), to)),
             Err(reason) => {
                 let letter = dead::encode(self.core.clock.now(), &reason.to_string(), self.user, value);

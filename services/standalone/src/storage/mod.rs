@@ -18,6 +18,7 @@ mod dedup;
 mod engine;
 mod error;
 mod head;
+mod held;
 mod inbox;
 mod inspect;
 mod mailbox;
@@ -31,6 +32,7 @@ mod settings;
 mod steps;
 mod table;
 mod user;
+mod view;
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -53,6 +55,7 @@ pub use repair::{Check, Repaired, Unreadable, check, repair};
 pub use settings::{Durability, StorageSettings};
 pub use steps::CommitSteps;
 pub use table::{Table, TableRow};
+pub use view::{Kept, MOST_SEEN, MailboxView, Place, Search};
 
 use self::codec::Seq;
 use self::committer::Committer;
@@ -93,8 +96,13 @@ pub struct StoreStats {
     pub users_in_memory: usize,
     /// Runs handed out and not settled.
     pub runs_in_flight: usize,
+    /// Notifications in the queue, also those that are being delivered.
+    pub queued: usize,
     /// Bytes of queued notifications in memory.
     pub queued_bytes: usize,
+    /// Notifications held in mailboxes, also those that were pushed and are not acknowledged, but none that is
+    /// in the queue; `None` while those are still counted that there were at the start.
+    pub held: Option<u64>,
     /// Dead letters.
     pub dead_letters: usize,
     /// How often the engine refused to write and had to be reopened.
@@ -111,9 +119,18 @@ pub struct Store<K: Clock + 'static> {
 #[derive(Debug, Clone)]
 pub struct LastKey<K: Clock + 'static>(pub Store<K>);
 
+/// A store that was read as far as is needed before it is used.
+struct Loaded<K> {
+    committer: Committer<K>,
+    lock: opening::Lock,
+    /// All rows at this moment.
+    rows: fjall::Iter,
+}
+
 struct Handle<K: Clock + 'static> {
     core: Arc<Core<K>>,
-    committer: Mutex<Option<JoinHandle<()>>>,
+    /// The one that counts and the one that writes.
+    threads: Mutex<Vec<JoinHandle<()>>>,
     /// Let go of after the committer has closed the engine.
     _lock: opening::Lock,
 }
@@ -121,9 +138,11 @@ struct Handle<K: Clock + 'static> {
 impl<K: Clock + 'static> Handle<K> {
     fn close(&self) {
         self.core.inbox.close();
-        let thread = lock(&self.committer).take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the committer panicked");
+        self.core.held.stop();
+        for thread in std::mem::take(&mut *lock(&self.threads)) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store panicked");
+            }
         }
     }
 }
@@ -152,13 +171,14 @@ impl<K: Clock + 'static> Store<K> {
     /// # Errors
     /// [`OpenError`] saying who or what is in the way.
     pub fn open(directory: &Path, settings: StorageSettings, clock: K) -> Result<Self, OpenError> {
-        let (committer, lock) = Self::load(directory, settings, clock)?;
+        let Loaded { committer, lock, rows } = Self::load(directory, settings, clock)?;
         let core = Arc::clone(committer.core());
-        let thread = std::thread::Builder::new()
-            .name("tidings-commit".to_owned())
-            .spawn(move || committer.run())
-            .map_err(OpenError::Thread)?;
-        Ok(Self { handle: Arc::new(Handle { core, committer: Mutex::new(Some(thread)), _lock: lock }) })
+        let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let held = Arc::clone(&core.held);
+        let counter = thread("tidings-count").spawn(move || held.count(rows)).map_err(OpenError::Thread)?;
+        let committer = thread("tidings-commit").spawn(move || committer.run()).map_err(OpenError::Thread)?;
+        let threads = Mutex::new(vec![counter, committer]);
+        Ok(Self { handle: Arc::new(Handle { core, threads, _lock: lock }) })
     }
 
     /// Opens or creates the store without a thread: it writes when the [`CommitSteps`] are told to.
@@ -170,18 +190,15 @@ impl<K: Clock + 'static> Store<K> {
         settings: StorageSettings,
         clock: K,
     ) -> Result<(Self, CommitSteps<K>), OpenError> {
-        let (committer, lock) = Self::load(directory, settings, clock)?;
+        let Loaded { committer, lock, rows } = Self::load(directory, settings, clock)?;
         let core = Arc::clone(committer.core());
-        let store = Self { handle: Arc::new(Handle { core, committer: Mutex::new(None), _lock: lock }) };
+        core.held.count(rows);
+        let store = Self { handle: Arc::new(Handle { core, threads: Mutex::default(), _lock: lock }) };
         Ok((store, CommitSteps::new(committer)))
     }
 
     /// Takes the directory and reads what is needed of what is there.
-    fn load(
-        directory: &Path,
-        settings: StorageSettings,
-        clock: K,
-    ) -> Result<(Committer<K>, opening::Lock), OpenError> {
+    fn load(directory: &Path, settings: StorageSettings, clock: K) -> Result<Loaded<K>, OpenError> {
         let lock = opening::lock(directory)?;
         if !inspect::is_there(directory) {
             opening::create(directory, &settings)?;
@@ -195,8 +212,9 @@ impl<K: Clock + 'static> Store<K> {
         let mark = Mark::open(directory)
             .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;
         let core = Arc::new(Core::new(directory.to_owned(), settings, clock, head.next, dead_letters));
+        let rows = engine.rows.iter();
         core.engine.set(engine);
-        Ok((Committer::new(core, dedup, head, mark, stale), lock))
+        Ok(Loaded { committer: Committer::new(core, dedup, head, mark, stale), lock, rows })
     }
 
     fn core(&self) -> &Arc<Core<K>> {
@@ -320,6 +338,8 @@ impl<K: Clock + 'static> Store<K> {
             ready_users,
             users_in_memory: core.users(),
             runs_in_flight,
+            queued: usize::try_from(core.queued.load(Ordering::Relaxed)).unwrap_or(0),
+            held: core.held.get(),
             queued_bytes: core.hot_bytes.load(Ordering::Relaxed),
             dead_letters: core.dead_letters.load(Ordering::Relaxed),
             failures: core.failures.load(Ordering::Relaxed),

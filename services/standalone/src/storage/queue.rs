@@ -148,6 +148,7 @@ impl<K: Clock> Core<K> {
             }
         }
         drop(engine);
+        self.finished(bad.len(), 0);
         let hot = self.with_user(user, |state| {
             self.bury(user, state, bad);
             state.warm(rows, read_to)
@@ -175,8 +176,9 @@ impl<K: Clock> Core<K> {
 
     fn settle(&self, user: &UserId, run: u64, outcomes: &[Outcome]) {
         let (wake, failed, freed) = self.with_user(user, |state| {
-            let Settled { deletes, dead, freed, failed } =
+            let Settled { deletes, dead, freed, failed, finished, held } =
                 state.settle(run, outcomes, self.settings.max_receive_count);
+            self.finished(finished, held);
             let buried = dead.map(|queued| {
                 let reason = format!("received {} times", queued.receives);
                 let value = super::codec::encode(&queued.notification);

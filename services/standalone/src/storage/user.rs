@@ -117,8 +117,23 @@ pub(super) struct Settled {
     pub(super) dead: Option<Queued>,
     /// Bytes of queued notifications that are gone.
     pub(super) freed: usize,
+    /// How many are queued no more,
+    pub(super) finished: usize,
+    /// and how many of those are held now.
+    pub(super) held: usize,
     /// How often what failed was received.
     pub(super) failed: Option<u32>,
+}
+
+/// What the removal of a row from the mailbox comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Removed {
+    /// There is no such row, or its deletion is under way, or it is queued besides.
+    Nothing,
+    /// The row is to be deleted.
+    Held,
+    /// The row is to be deleted if it is there, which the disk knows.
+    Unknown,
 }
 
 impl User {
@@ -237,6 +252,7 @@ impl User {
                 if kept.is_empty() && settled.dead.is_none() && queued.receives >= max_receives {
                     settled.freed += queued.bytes;
                     self.held -= usize::from(queued.held);
+                    settled.finished += 1;
                     self.rows.remove(&queued.seq);
                     settled.deletes.push(queued.seq);
                     settled.dead = Some(queued);
@@ -246,8 +262,10 @@ impl User {
                 continue;
             }
             settled.freed += queued.bytes;
+            settled.finished += 1;
             if queued.held {
                 self.held -= 1;
+                settled.held += 1;
                 self.hold(queued.seq);
             } else {
                 self.rows.remove(&queued.seq);
@@ -324,9 +342,9 @@ impl User {
         true
     }
 
-    /// Removes a row from the mailbox; true when it has to be deleted on disk. `published` is the first
-    /// sequence not yet in the queue.
-    pub(super) fn remove(&mut self, seq: Seq, acknowledged: bool, published: Seq) -> bool {
+    /// Removes a row from the mailbox, and says what has to be done on disk. `published` is the first sequence
+    /// not yet in the queue.
+    pub(super) fn remove(&mut self, seq: Seq, acknowledged: bool, published: Seq) -> Removed {
         let queued_from = self.first_queued().map_or(published, |first| first.min(published));
         if seq >= queued_from {
             if let Some(queued) = self.queued(seq).filter(|queued| queued.held) {
@@ -335,17 +353,17 @@ impl User {
                 self.held -= 1;
                 self.rows.remove(&seq);
             }
-            return false;
+            return Removed::Nothing;
         }
         if self.rows.remove(&seq).is_some() {
             self.epoch = new_epoch();
-            return true;
+            return Removed::Held;
         }
-        let unknown = seq >= self.known_to;
-        if unknown {
-            self.epoch = new_epoch();
+        if seq < self.known_to || self.is_deleting(seq) {
+            return Removed::Nothing;
         }
-        unknown
+        self.epoch = new_epoch();
+        Removed::Unknown
     }
 
     /// Whether the row is deleted, whatever the disk says.

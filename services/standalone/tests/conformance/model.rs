@@ -244,6 +244,20 @@ impl World {
         }
     }
 
+    /// What the store says there is.
+    fn require_counts(&self) {
+        let store = self.store.as_ref().unwrap();
+        let held = loop {
+            if let Some(held) = store.stats().held {
+                break held;
+            }
+            std::thread::yield_now();
+        };
+        let rows = || self.users.iter().flat_map(|(_, mailbox)| mailbox.rows.values());
+        assert_eq!(held, rows().filter(|row| !row.queued).count() as u64);
+        assert_eq!(store.stats().queued, rows().filter(|row| row.queued).count());
+    }
+
     async fn run(&mut self, store: &TestStore, paged: bool, put: u8, pushed: u8, acks: u8, done: usize) {
         let Some(mut received) = store.try_receive() else {
             let waiting =
@@ -352,6 +366,7 @@ proptest! {
             world.open();
             for step in steps {
                 world.apply(step).await;
+                world.require_counts();
             }
         });
     }

@@ -4,6 +4,7 @@
 
 mod handshakes;
 mod history;
+mod inspection;
 mod lifecycle;
 mod management;
 mod producer;

@@ -16,11 +16,13 @@ use contract_notifications_v1::{NotificationId, Sequence, Timestamp, UserId, Ver
 use dispatcher::ports::Connections as _;
 use shared_ports::{Clock as _, PortError, SystemClock};
 use tidings::connections::{Limits, Registry, run_sweeper};
+use tidings::figures::Snapshot;
 use tidings::identity::accounts::Account;
+use tidings::life::{Life, Sources};
 use tidings::server::{
     AddUserError, AuthError, DeadLetter, Guest, Login, NewUser, Server, Services, Settings, TlsKeys, Which,
 };
-use tidings::storage::{AcceptError, Accepted, Submission};
+use tidings::storage::{AcceptError, Accepted, MailboxView, Search, Submission};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -213,6 +215,31 @@ impl Services for World {
     ) -> Result<Option<Page<Message>>, PortError> {
         self.histories.lock().unwrap().push(format!("{user} {page:?}"));
         Ok(Some(Page { items: Vec::new(), next: page.before.map(|key| key.to_string()) }))
+    }
+
+    fn figures(&self, after: Option<Timestamp>) -> Option<Vec<Snapshot>> {
+        (after != Some(Timestamp::from_millis(0))).then(Vec::new)
+    }
+
+    async fn mailbox(&self, user: &UserId, limit: usize) -> Result<MailboxView, PortError> {
+        match user.as_str() {
+            "down" => Err(PortError::retryable("reading a mailbox", "down")),
+            _ => Ok(MailboxView { first: Vec::new(), count: limit, more: true }),
+        }
+    }
+
+    fn keeps_history(&self) -> bool {
+        false
+    }
+
+    async fn life(&self, user: &UserId, id: &NotificationId) -> Result<Life, PortError> {
+        let (kept, dead) = (Search { found: None, complete: true }, Search { found: None, complete: true });
+        let sources = Sources { kept, dead, history: None, followed: None };
+        Ok(Life::of(user.clone(), id.clone(), sources))
+    }
+
+    fn follow(&self, user: &UserId, _: &NotificationId) -> bool {
+        user.as_str() != "many"
     }
 
     fn ready(&self) -> Result<(), String> {

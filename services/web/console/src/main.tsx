@@ -1,5 +1,9 @@
 import "@tidings/common/base.css";
+import "uplot/dist/uPlot.min.css";
+import "./console.css";
+import "./parts.css";
 import { render } from "preact";
+import { App } from "./app.tsx";
 
 const root = document.getElementById("app");
-if (root !== null) render(<h1>Tidings</h1>, root);
+if (root !== null) render(<App />, root);

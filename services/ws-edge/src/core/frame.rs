@@ -115,9 +115,11 @@ fn sent(order: Result<SendOrder, NotSent>) -> Decision {
         Ok(order) => Decision::Send(order),
         Err(error) => {
             let code = match error {
-                NotSent::Off | NotSent::NoEveryone | NotSent::NoHub | NotSent::OtherHub(_) => {
-                    ErrorCode::Forbidden
-                }
+                NotSent::Off
+                | NotSent::NoEveryone
+                | NotSent::NoHub
+                | NotSent::OtherHub(_)
+                | NotSent::Reserved(_) => ErrorCode::Forbidden,
                 NotSent::TooLarge(_) => ErrorCode::BadRequest,
                 NotSent::Payload(_) => ErrorCode::Internal,
             };

@@ -1,21 +1,30 @@
 //! Which hubs a connection is in.
 
 use contract_connections_v1::{ConnectionId, HubMember, MemberKey};
-use contract_identity_v1::Principal;
+use contract_identity_v1::{Method, Principal};
 use contract_notifications_v1::{HubName, Timestamp, Version1};
 
 use crate::EdgeConfig;
 
 /// The hubs of a principal: that of everyone, then those the credential names. What can't be a hub's name
 /// is passed over: it would be the credential's issuer who is to be told, and not the client.
+///
+/// One of the gateway's own hubs is for who has a connect token that names it. Such a connection is in no
+/// other hub: who operates the gateway is nobody whom its users are to hear of.
 pub(crate) fn hubs_of(principal: &Principal, config: &EdgeConfig) -> Vec<HubName> {
     let mut hubs: Vec<_> = config.everyone.iter().cloned().collect();
     for name in &principal.hubs {
         match HubName::new(name.as_str()) {
+            Ok(hub) if hub.is_reserved() && principal.method != Method::Token => {
+                tracing::warn!(%hub, "a credential names a hub that only a connect token may name");
+            }
             Ok(hub) if !hubs.contains(&hub) => hubs.push(hub),
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "a credential names a hub that can't be one"),
         }
+    }
+    if hubs.iter().any(HubName::is_reserved) {
+        hubs.retain(HubName::is_reserved);
     }
     hubs
 }
@@ -35,7 +44,6 @@ pub(crate) fn members(
 
 #[cfg(test)]
 mod tests {
-    use contract_identity_v1::Method;
     use contract_notifications_v1::UserId;
 
     use super::*;
@@ -54,5 +62,25 @@ mod tests {
         let hubs = hubs_of(&principal, &config);
         assert_eq!(hubs.iter().map(HubName::as_str).collect::<Vec<_>>(), ["all", "team", "ops"]);
         assert!(hubs_of(&Principal { hubs: Vec::new(), ..principal }, &EdgeConfig::default()).is_empty());
+    }
+
+    #[test]
+    fn the_gateways_own_hubs_are_for_connect_tokens_and_apart_from_all_others() {
+        let config = EdgeConfig { everyone: Some(HubName::new("all").unwrap()), ..EdgeConfig::default() };
+        let hubs = |method| {
+            let principal = Principal {
+                version: Version1,
+                user_id: UserId::new("jo").unwrap(),
+                username: None,
+                method,
+                hubs: ["team", "tidings:operations"].map(str::to_owned).to_vec(),
+                expires_at: None,
+            };
+            hubs_of(&principal, &config).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(hubs(Method::Token), ["tidings:operations"]);
+        for method in [Method::Jwt, Method::Hmac, Method::Open] {
+            assert_eq!(hubs(method), ["all", "team"]);
+        }
     }
 }

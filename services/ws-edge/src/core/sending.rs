@@ -82,6 +82,9 @@ pub(crate) enum NotSent {
     /// The sender is not in the hub.
     #[error("you are not in the hub {0:?}, and may send to your own hubs alone")]
     OtherHub(HubName),
+    /// The hub is the gateway's own.
+    #[error("nobody but the gateway sends to the hub {0:?}")]
+    Reserved(HubName),
     /// No frame could carry it.
     #[error(transparent)]
     TooLarge(#[from] FrameTooLarge),
@@ -244,6 +247,7 @@ fn user_target(user_id: UserId, caller: &Caller<'_>, config: &EdgeConfig) -> Res
 fn hub_target(hub: HubName, caller: &Caller<'_>, config: &EdgeConfig) -> Result<Target, NotSent> {
     match config.sending {
         SendPolicy::Off => Err(NotSent::Off),
+        _ if hub.is_reserved() => Err(NotSent::Reserved(hub)),
         SendPolicy::SameHub if !caller.hubs.contains(&hub) => Err(NotSent::OtherHub(hub)),
         SendPolicy::SameHub | SendPolicy::Anyone => {
             let name = hub.group().into();

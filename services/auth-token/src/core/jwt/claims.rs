@@ -1,6 +1,6 @@
 //! The claims that are looked at.
 
-use contract_notifications_v1::{Timestamp, UserId};
+use contract_notifications_v1::{HubName, Timestamp, UserId};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Number, Value};
 
@@ -96,11 +96,12 @@ impl Claims {
 }
 
 /// The hubs that the claims of these names list, each once: as a list, or as a text with commas or blanks
-/// between. API Gateway hands lists on as such a text, in brackets.
+/// between. API Gateway hands lists on as such a text, in brackets. The gateway's own hubs are left out: an
+/// issuer of identities has no say about them.
 pub fn hubs<'a>(names: &[String], claim: impl Fn(&str) -> Option<&'a Value>) -> Vec<String> {
     let mut hubs: Vec<String> = Vec::new();
     let mut add = |hub: &str| {
-        if !hub.is_empty() && !hubs.iter().any(|known| known == hub) {
+        if !hub.is_empty() && !hub.starts_with(HubName::RESERVED) && !hubs.iter().any(|known| known == hub) {
             hubs.push(hub.to_owned());
         }
     };
@@ -157,6 +158,14 @@ mod tests {
         assert_eq!(hubs(json!({"hubs": " a, b  c "})), ["a", "b", "c"]);
         assert_eq!(hubs(json!({"hubs": "[a b]"})), ["a", "b"]);
         assert_eq!(hubs(json!({"hubs": 3, "others": ["x"]})), Vec::<String>::new());
+    }
+
+    #[test]
+    fn nobodys_claims_list_the_gateways_own_hubs() {
+        let names = ["hubs".to_owned()];
+        let hubs = |value| claims(value).hubs(&names);
+        assert_eq!(hubs(json!({"hubs": ["tidings:operations", "team", "tidings:"]})), ["team"]);
+        assert_eq!(hubs(json!({"hubs": "[tidings:operations tidings team]"})), ["tidings", "team"]);
     }
 
     #[test]

@@ -116,6 +116,20 @@ fn within_the_same_hub_alone_if_so_decided() {
 }
 
 #[test]
+fn nobody_sends_to_the_gateways_own_hubs() {
+    for policy in [SendPolicy::Anyone, SendPolicy::SameHub] {
+        for frame in [
+            r#"{"action":"sendmessage","message":"hi","hub":"tidings:operations"}"#,
+            r#"{"action":"message","data":{"content":1,"recipient":{"hub":"tidings:operations"}}}"#,
+        ] {
+            let Decision::Refuse { code, message } = decided(policy, frame) else { panic!("{frame}") };
+            assert_eq!(code, ErrorCode::Forbidden);
+            assert!(message.contains("nobody but the gateway"), "{message}");
+        }
+    }
+}
+
+#[test]
 fn what_no_frame_can_carry_is_refused() {
     let text = "x".repeat(127 * 1024);
     let frame = ClientFrame::Broadcast(Broadcast { id: None, message: text.into(), hub: None }).to_json();

@@ -1,0 +1,109 @@
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import type { Columns } from "../state/series.ts";
+import { figure } from "../state/words.ts";
+
+const HEIGHT = 150;
+/** How the lines differ besides by colour: whole, dashed, dotted. */
+const DASHES: readonly number[][] = [[], [7, 4], [2, 3]];
+
+/** Steps between the lines of the grid: there is no half a notification. */
+const STEPS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
+
+interface Properties {
+    readonly data: Columns;
+    readonly span: number;
+    /** What is to be seen, in words. */
+    readonly label: string;
+}
+
+/** A plot over time. Its colours are those of the style sheet, in light and dark. */
+export function Plot({ data, span, label }: Properties) {
+    const place = useRef<HTMLDivElement>(null);
+    const plot = useRef<uPlot | undefined>(undefined);
+    const latest = useRef({ data, span });
+    latest.current = { data, span };
+    const lines = data.length - 1;
+    useEffect(() => {
+        const target = place.current;
+        if (target === null) return;
+        const make = (): void => {
+            plot.current?.destroy();
+            plot.current = new uPlot(options(target, lines, () => latest.current), latest.current.data, target);
+        };
+        make();
+        const sizes = new ResizeObserver(() => {
+            plot.current?.setSize({ width: target.clientWidth, height: HEIGHT });
+        });
+        sizes.observe(target);
+        const dark = matchMedia("(prefers-color-scheme: dark)");
+        dark.addEventListener("change", make);
+        return () => {
+            dark.removeEventListener("change", make);
+            sizes.disconnect();
+            plot.current?.destroy();
+            plot.current = undefined;
+        };
+    }, [lines]);
+    useEffect(() => {
+        plot.current?.setData(data);
+    }, [data, span]);
+    return <div class="canvas" ref={place} role="img" aria-label={label} />;
+}
+
+/** A colour of the style sheet as it is now. */
+function colour(place: HTMLElement, name: string): string {
+    const probe = document.createElement("span");
+    probe.className = name;
+    place.append(probe);
+    const { color } = getComputedStyle(probe);
+    probe.remove();
+    return color;
+}
+
+function options(place: HTMLElement, lines: number, latest: () => { data: Columns; span: number }): uPlot.Options {
+    const [grid, faint] = [colour(place, "plot-grid"), colour(place, "plot-text")];
+    const font = "12px system-ui, sans-serif";
+    const axis: uPlot.Axis = { stroke: faint, font, grid: { stroke: grid, width: 1 }, ticks: { show: false }, gap: 6 };
+    return {
+        width: place.clientWidth,
+        height: HEIGHT,
+        legend: { show: false },
+        cursor: { show: false },
+        padding: [8, 4, 0, 0],
+        scales: {
+            x: {
+                range: () => {
+                    const { data, span } = latest();
+                    const end = data[0].at(-1) ?? 0;
+                    return [end - span / 1000, end];
+                },
+            },
+            // Zero is always shown, and nothing is drawn as large as something.
+            y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] },
+        },
+        axes: [
+            {
+                ...axis,
+                size: 24,
+                // Where whole minutes are shown, their labels are shorter.
+                space: (_, __, from, to) => (to - from >= 300 ? 40 : 62),
+                values: [
+                    [60, "{HH}:{mm}", null, null, null, null, null, null, 1],
+                    [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
+                ],
+            },
+            { ...axis, size: 46, space: 32, incrs: STEPS, values: (_, ticks) => ticks.map((tick) => figure(tick)) },
+        ],
+        series: [
+            {},
+            ...Array.from({ length: lines }, (_, at) => ({
+                stroke: colour(place, `line-${at + 1}`),
+                width: 1.75,
+                dash: DASHES[at] ?? [],
+                points: { show: false },
+                spanGaps: false,
+            })),
+        ],
+    };
+}
