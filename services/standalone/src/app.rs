@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -167,8 +168,12 @@ impl App {
         let (stop, stopped) = watch::channel(());
         let replayer =
             Replayer::new(LastKey(store.clone()), store.clone(), SystemClock, ReplayerConfig::default());
-        let background = [
-            tokio::spawn(run_dispatcher(store.clone(), dispatcher, workers, until(&stopped))),
+        let dispatchers = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let mut background: Vec<_> = (0..dispatchers)
+            .map(|_| run_dispatcher(store.clone(), Arc::clone(&dispatcher), workers, until(&stopped)))
+            .map(tokio::spawn)
+            .collect();
+        background.extend([
             tokio::spawn(run_replayer(inserted, Arc::new(replayer), SystemClock, workers, until(&stopped))),
             tokio::spawn(run_broadcasts(
                 broadcasts.1,
@@ -181,7 +186,7 @@ impl App {
             )),
             tokio::spawn(run_sweeper(registry, SystemClock, until(&stopped))),
             tokio::spawn(keep_metrics(metrics, until(&stopped))),
-        ];
+        ]);
         let (stop_history, history_stopped) = watch::channel(());
         let history = history.map(|(kept, writer)| {
             [

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use contract_connections_v1::ConnectionKey;
@@ -45,13 +46,13 @@ impl Default for WorkerSettings {
     }
 }
 
-/// Runs handed out before others get a turn on the thread.
-const RUNS_AT_ONCE: usize = 64;
+/// Runs begun before others get a turn on the thread.
+const RUNS_AT_ONCE: usize = 16;
 /// Most stream records taken together.
 const RECORDS_AT_ONCE: usize = 1_000;
 
 /// Dispatches what the store queues, different users at the same time, until `shutdown` is over; then lets
-/// the runs in flight finish. Those that take too long are given up: their entries stay on disk.
+/// the runs in flight finish. Several of these share the work, each on one thread at a time. Those that take too long are given up: their entries stay on disk.
 pub async fn run_dispatcher<C, M, P, Q, K, R, H>(
     store: Store<K>,
     dispatcher: Arc<Dispatcher<C, M, P, Q, K, R, H>>,
@@ -76,7 +77,8 @@ pub async fn run_dispatcher<C, M, P, Q, K, R, H>(
             () = &mut shutdown => break,
             received = store.receive() => received,
         };
-        tokio::spawn(run(Arc::clone(&dispatcher), received, settings.run_budget, running.clone()));
+        let run = run(Arc::clone(&dispatcher), received, settings.run_budget, running.clone());
+        begin(Box::pin(run));
         handed_out += 1;
         if handed_out % RUNS_AT_ONCE == 0 {
             tokio::task::yield_now().await;
@@ -85,6 +87,15 @@ pub async fn run_dispatcher<C, M, P, Q, K, R, H>(
     drop(running);
     if tokio::time::timeout(settings.shutdown, finished.recv()).await.is_err() {
         tracing::warn!("runs were still in flight; what they did not deliver is kept");
+    }
+}
+
+/// Runs something as far as it gets at once; what is left of it gets a task of its own. Where sockets take what is
+/// pushed, nothing is left, and there is no task to make.
+fn begin(mut run: Pin<Box<impl Future<Output = ()> + Send + 'static>>) {
+    // A task polls it again, so that nobody needs to be woken for this.
+    if run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+        tokio::spawn(run);
     }
 }
 

@@ -14,6 +14,7 @@ mod outbox;
 mod socket;
 mod sweep;
 mod table;
+mod tcp;
 mod wire;
 
 use std::future::poll_fn;
@@ -33,6 +34,7 @@ pub use entry::{Description, Peer};
 pub use limits::Limits;
 pub use socket::{Attachment, ClientMessage, Session};
 pub use sweep::run_sweeper;
+pub use tcp::SharedTcp;
 
 use entry::Entry;
 use outbox::{End, PendingPush};
@@ -139,8 +141,7 @@ impl Registry {
 
     async fn write(&self, entry: &Entry, frames: Vec<Bytes>) -> Pushed {
         let mut push = PendingPush::new(frames);
-        let room = self.0.limits.buffer_bytes;
-        let ended = poll_fn(|cx| entry.outbox.poll_push(&mut push, room, self.now(), cx)).await;
+        let ended = poll_fn(|cx| entry.outbox.poll_push(&mut push, self.limits(), self.now(), cx)).await;
         if push.accepted > 0 {
             entry.active(self.now());
         }

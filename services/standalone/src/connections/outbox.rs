@@ -1,5 +1,6 @@
 //! What waits to be written to one socket.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Mutex;
@@ -10,7 +11,29 @@ use bytes::Bytes;
 use contract_notifications_v1::Timestamp;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::{lock, wire};
+use super::tcp::SharedTcp;
+use super::{Limits, lock, wire};
+
+/// How many bytes are put together for one write.
+pub(super) const WRITE_CHUNK: usize = 64 * 1024;
+
+thread_local! {
+    /// Where frames are put together.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends a place to put frames together, empty.
+pub(super) fn with_scratch<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.clear();
+        let result = work(scratch);
+        // What one large frame took is not kept for ever.
+        if scratch.capacity() > 4 * WRITE_CHUNK {
+            *scratch = Vec::new();
+        }
+        result
+    })
+}
 
 /// How a connection ends from our side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +63,13 @@ struct State {
     owing_since: Option<Timestamp>,
     ping: bool,
     end: Option<End>,
+    /// The socket's task has taken something and not yet written all of it.
+    writing: bool,
+    /// The rest of a frame of which a push could write only the beginning.
+    rest: Vec<u8>,
+    /// Where a push may write by itself while nothing else waits: it saves waking the socket's task, and being
+    /// woken by it.
+    direct: Option<SharedTcp>,
     socket: Option<Waker>,
     pushes: Vec<Waker>,
 }
@@ -72,16 +102,21 @@ impl Outbox {
     pub(super) fn poll_push(
         &self,
         push: &mut PendingPush,
-        room: usize,
+        limits: &Limits,
         now: Timestamp,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Ended>> {
         let mut woken = None;
-        let poll = lock(&self.state).poll_push(push, room, now, cx, &mut woken);
+        let poll = lock(&self.state).poll_push(push, limits, now, cx, &mut woken);
         if let Some(socket) = woken {
             socket.wake();
         }
         poll
+    }
+
+    /// From now on a push may write to the socket by itself.
+    pub(super) fn write_directly(&self, socket: SharedTcp) {
+        lock(&self.state).direct = Some(socket);
     }
 
     /// Puts in a frame that nobody waits for. After the end it goes nowhere.
@@ -128,6 +163,7 @@ impl Outbox {
             state.queue = VecDeque::new();
             state.bytes = 0;
             state.owing_since = None;
+            state.direct = None;
             (state.socket.take(), mem::take(&mut state.pushes))
         };
         wake(socket);
@@ -143,26 +179,23 @@ impl Outbox {
         state.end
     }
 
-    /// Appends frames to `into`, at least one if there is one, until it holds `enough` bytes.
-    pub(super) fn take(&self, into: &mut Vec<u8>, enough: usize, max_frame: usize) {
+    /// Appends frames to `into`, at least one if there is one, until it holds a chunk, and `control` to them; then
+    /// nobody else writes until [`Outbox::wrote`]. Frames stay behind when `is_open` is false.
+    pub(super) fn take(&self, into: &mut Vec<u8>, max_frame: usize, control: &mut Vec<u8>, is_open: bool) {
         let mut state = lock(&self.state);
-        if mem::take(&mut state.ping) {
-            into.extend_from_slice(&wire::PING);
+        into.append(&mut state.rest);
+        if is_open {
+            state.take(into, max_frame);
         }
-        while into.len() < enough {
-            let Some(frame) = state.queue.pop_front() else { break };
-            wire::text(into, &frame, max_frame);
-        }
-        // What a burst took is not kept for an idle connection.
-        if state.queue.is_empty() && state.queue.capacity() > 8 {
-            state.queue = VecDeque::new();
-        }
+        into.append(control);
+        state.writing = !into.is_empty();
     }
 
     /// All that was taken is written.
     pub(super) fn wrote(&self, now: Timestamp) {
         let pushes = {
             let mut state = lock(&self.state);
+            state.writing = false;
             let waiting = state.queue.len() as u64;
             if state.end.is_some() || state.written == state.put - waiting {
                 return;
@@ -183,6 +216,20 @@ fn wake(waker: Option<Waker>) {
 }
 
 impl State {
+    fn take(&mut self, into: &mut Vec<u8>, max_frame: usize) {
+        if mem::take(&mut self.ping) {
+            into.extend_from_slice(&wire::PING);
+        }
+        while into.len() < WRITE_CHUNK {
+            let Some(frame) = self.queue.pop_front() else { break };
+            wire::text(into, &frame, max_frame);
+        }
+        // What a burst took is not kept for an idle connection.
+        if self.queue.is_empty() && self.queue.capacity() > 8 {
+            self.queue = VecDeque::new();
+        }
+    }
+
     fn put(&mut self, frame: Bytes, now: Timestamp) {
         self.bytes += frame.len();
         self.put += 1;
@@ -193,11 +240,12 @@ impl State {
     fn poll_push(
         &mut self,
         push: &mut PendingPush,
-        room: usize,
+        limits: &Limits,
         now: Timestamp,
         cx: &mut Context<'_>,
         woken: &mut Option<Waker>,
     ) -> Poll<Result<(), Ended>> {
+        let room = limits.buffer_bytes;
         let written = usize::try_from(self.written.saturating_sub(push.start)).unwrap_or(usize::MAX);
         if written < push.chunk {
             if self.end.is_some() {
@@ -213,7 +261,11 @@ impl State {
         if self.end.is_some() {
             return Poll::Ready(Err(Ended));
         }
-        push.start = self.put;
+        self.write_directly(push, limits.max_frame_bytes, now);
+        if push.chunk == 0 && push.rest.as_slice().is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        push.start = self.put - push.chunk as u64;
         while let Some(frame) = push.rest.as_slice().first() {
             if self.bytes > 0 && self.bytes + frame.len() > room {
                 break;
@@ -225,6 +277,37 @@ impl State {
             *woken = self.socket.take();
         }
         self.wait(cx)
+    }
+
+    /// Writes a push's first frames, if nothing is before them and the socket takes them at once.
+    fn write_directly(&mut self, push: &mut PendingPush, max_frame: usize, now: Timestamp) {
+        let is_first = !self.writing && !self.ping && self.queue.is_empty() && self.rest.is_empty();
+        let Some(direct) = self.direct.as_ref().filter(|_| is_first) else { return };
+        with_scratch(|scratch| {
+            let mut count = 0;
+            for frame in push.rest.as_slice() {
+                wire::text(scratch, frame, max_frame);
+                count += 1;
+                if scratch.len() >= WRITE_CHUNK {
+                    break;
+                }
+            }
+            let written = direct.write_now(scratch);
+            if written == 0 {
+                return;
+            }
+            push.rest.by_ref().take(count).for_each(drop);
+            self.put += count as u64;
+            if written == scratch.len() {
+                self.written = self.put;
+                push.accepted += count;
+                return;
+            }
+            self.rest = scratch[written..].to_vec();
+            self.bytes += self.rest.len();
+            self.owing_since.get_or_insert(now);
+            push.chunk = count;
+        });
     }
 
     fn wait<T>(&mut self, cx: &Context<'_>) -> Poll<T> {

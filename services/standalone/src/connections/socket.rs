@@ -4,7 +4,6 @@
 //! ours. So every byte to the socket goes one way, a buffer is only there while something is written, and
 //! an idle connection has none but the reader's.
 
-use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io::{self, Read, Write};
 use std::pin::Pin;
@@ -22,13 +21,11 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::Registry;
 use super::entry::{Entry, Peer};
-use super::outbox::End;
+use super::outbox::{End, with_scratch};
+use super::tcp::SharedTcp;
 
 /// The reader's buffer: clients send little.
 const READ_BUFFER: usize = 1024;
-
-/// How many bytes are put together for one write.
-const WRITE_CHUNK: usize = 64 * 1024;
 
 /// How many bytes of answers may wait before the client is not read any more.
 const MAX_CONTROL: usize = 1024;
@@ -76,6 +73,11 @@ impl Drop for Attachment {
 }
 
 impl Attachment {
+    /// Lets pushes write to the socket by themselves, which must be the one that is run, and have nothing before it.
+    pub fn write_directly(&self, socket: SharedTcp) {
+        self.entry.outbox.write_directly(socket);
+    }
+
     /// Runs the socket until it is closed. `read_ahead` is what was read of it beyond the handshake.
     pub async fn run<S: Session>(
         mut self,
@@ -138,11 +140,6 @@ struct Driver<'a, T, S> {
     unflushed: bool,
     answering: Option<Pin<Box<dyn Future<Output = Option<String>> + Send>>>,
     phase: Phase,
-}
-
-thread_local! {
-    /// Where frames are put together.
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
@@ -269,7 +266,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
                 self.unflushed = false;
                 self.attachment.entry.outbox.wrote(self.attachment.registry.now());
             }
-            let wrote = SCRATCH.with_borrow_mut(|scratch| self.write_some(scratch, cx))?;
+            let wrote = with_scratch(|scratch| self.write_some(scratch, cx))?;
             if !wrote {
                 return Poll::Ready(Ok(()));
             }
@@ -278,15 +275,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
 
     /// Puts frames together in `scratch` and begins to write them; `false` when there are none.
     fn write_some(&mut self, scratch: &mut Vec<u8>, cx: &mut Context<'_>) -> io::Result<bool> {
-        scratch.clear();
-        if self.phase == Phase::Open {
-            let max_frame = self.attachment.registry.limits().max_frame_bytes;
-            self.attachment.entry.outbox.take(scratch, WRITE_CHUNK, max_frame);
-        }
-        if !self.control.is_empty() {
-            scratch.append(&mut self.control);
-            self.control = Vec::new();
-        }
+        let max_frame = self.attachment.registry.limits().max_frame_bytes;
+        let is_open = self.phase == Phase::Open;
+        self.attachment.entry.outbox.take(scratch, max_frame, &mut self.control, is_open);
+        // An answer is seldom; its buffer is not kept for an idle connection.
+        self.control = Vec::new();
         if scratch.is_empty() {
             return Ok(false);
         }
@@ -296,9 +289,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
             Poll::Pending => 0,
         };
         self.rest.extend_from_slice(&scratch[written..]);
-        if scratch.capacity() > 4 * WRITE_CHUNK {
-            *scratch = Vec::new();
-        }
         Ok(true)
     }
 

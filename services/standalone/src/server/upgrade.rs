@@ -27,7 +27,7 @@ use super::problem::Problem;
 use super::request::{Remote, request_id};
 use super::services::Services;
 use super::stream::Stream;
-use crate::connections::{Attachment, ClientMessage, Peer, Session};
+use crate::connections::{Attachment, ClientMessage, Peer, Session, SharedTcp};
 
 /// Answers `GET /ws`.
 pub(super) async fn websocket<S: Services>(
@@ -141,8 +141,18 @@ async fn serve<S: Services>(
     };
     let Opened { principal, id, .. } = &opened;
     let session = Frames { app: app.clone(), principal: principal.clone(), id: id.clone() };
-    let socket = attachment.run(parts.io.into_inner(), parts.read_buf, peer, session);
-    // A task of its own: this one is as large as the handshake it waited for.
+    match parts.io.into_inner() {
+        Stream::Plain(socket) => {
+            let socket = SharedTcp::new(socket);
+            attachment.write_directly(socket.clone());
+            run(app, opened, attachment.run(socket, parts.read_buf, peer, session));
+        }
+        Stream::Tls(socket) => run(app, opened, attachment.run(socket, parts.read_buf, peer, session)),
+    }
+}
+
+/// Runs a socket in a task of its own: the one before is as large as the handshake it waited for.
+fn run<S: Services>(app: Arc<App<S>>, opened: Opened, socket: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(async move {
         socket.await;
         forget(&*app.services, &opened).await;

@@ -12,8 +12,9 @@ use contract_notifications_v1::{Timestamp, UserId};
 use dispatcher::ports::{Connections as _, Push as _, PushError};
 use futures_util::{SinkExt as _, StreamExt as _};
 use proptest::prelude::*;
-use tidings::connections::{ClientMessage, Limits, Peer, Registry, Session};
+use tidings::connections::{ClientMessage, Limits, Peer, Registry, Session, SharedTcp};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -52,6 +53,18 @@ async fn open(registry: &Registry, user: &str, id: &str, bytes: usize) -> Duplex
     tokio::spawn(attachment.run(ours, Bytes::new(), peer(), Silent));
     tokio::task::yield_now().await;
     theirs
+}
+
+/// As [`open`], over TCP, where pushes write to the socket by themselves.
+async fn open_tcp(registry: &Registry, user: &str, id: &str) -> WebSocketStream<TcpStream> {
+    registry.put(&row(user, id, 1_000_000)).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let theirs = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let ours = SharedTcp::new(listener.accept().await.unwrap().0);
+    let attachment = registry.attach(&ConnectionId::new(id)).unwrap();
+    attachment.write_directly(ours.clone());
+    tokio::spawn(attachment.run(ours, Bytes::new(), peer(), Silent));
+    WebSocketStream::from_raw_socket(theirs, Role::Client, None).await
 }
 
 async fn client(socket: DuplexStream) -> WebSocketStream<DuplexStream> {
@@ -103,6 +116,59 @@ async fn a_push_before_the_socket_is_up_waits_then_arrives() {
     tokio::spawn(attachment.run(ours, Bytes::new(), peer(), Silent));
     assert_eq!(within(client(theirs).await.next()).await.unwrap().unwrap(), Message::text("early"));
     assert_eq!(within(pushing).await.accepted, 1);
+}
+
+#[tokio::test]
+async fn a_push_to_an_idle_socket_is_written_at_once() {
+    let (registry, _inserted) = registry(Limits::default());
+    let mut theirs = open_tcp(&registry, "jo", "a").await;
+    let mut pushing = Box::pin(push(&registry, "jo", "a", vec!["one".into(), "two".into()]));
+    // The socket's task did not run meanwhile.
+    let Poll::Ready(pushed) = poll_once(pushing.as_mut()) else { panic!("not written") };
+    assert_eq!(pushed.accepted, 2);
+    assert_eq!(within(theirs.next()).await.unwrap().unwrap(), Message::text("one"));
+    assert_eq!(within(theirs.next()).await.unwrap().unwrap(), Message::text("two"));
+    // Nothing keeps the socket open when the connection has ended.
+    registry.close(&ConnectionId::new("a"));
+    assert!(matches!(within(theirs.next()).await.unwrap().unwrap(), Message::Close(Some(_))));
+    assert!(within(theirs.next()).await.is_none());
+    let after = push(&registry, "jo", "a", vec!["late".into()]).await;
+    assert!(matches!(after.error, Some(PushError::Gone)));
+}
+
+/// Some of them the socket takes at once, of some a part, and others have to wait: pings and a close come between
+/// whole frames.
+#[tokio::test]
+async fn what_a_slow_client_gets_is_whole_and_in_order() {
+    let (registry, _inserted) = registry(Limits { max_frame_bytes: 32 * 1024, ..Limits::default() });
+    let mut theirs = open_tcp(&registry, "jo", "a").await;
+    let frame = |number: usize| format!("{number}:{}", "x".repeat(number % 50 * 2_000));
+    let pushing = tokio::spawn({
+        let registry = registry.clone();
+        async move {
+            for first in (0..300).step_by(3) {
+                let frames = (first..first + 3).map(|number| frame(number).into()).collect();
+                assert_eq!(push(&registry, "jo", "a", frames).await.accepted, 3);
+                // A silent client is pinged.
+                registry.sweep(at(1_000 + first as u64 * 20));
+            }
+            registry.close(&ConnectionId::new("a"));
+        }
+    });
+    let mut number = 0;
+    loop {
+        match within(theirs.next()).await.expect("the close frame comes first").unwrap() {
+            Message::Text(text) => {
+                assert!(text.as_str() == frame(number), "frame {number}");
+                number += 1;
+            }
+            Message::Close(_) => break,
+            _ => {}
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(number, 300);
+    within(pushing).await.unwrap();
 }
 
 #[tokio::test]

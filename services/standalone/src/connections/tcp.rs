@@ -1,0 +1,64 @@
+//! A TCP socket that its connection's task and whoever pushes share.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use rustix::net::Shutdown;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// A TCP socket; clones are the same one. It is closed when the last of them is dropped.
+#[derive(Debug, Clone)]
+pub struct SharedTcp(Arc<TcpStream>);
+
+impl SharedTcp {
+    /// Shares a socket.
+    pub fn new(socket: TcpStream) -> Self {
+        Self(Arc::new(socket))
+    }
+
+    /// Writes what the system takes at once; gives how many bytes that were.
+    pub(super) fn write_now(&self, bytes: &[u8]) -> usize {
+        // What goes wrong shows itself to the connection's task, which reads.
+        self.0.try_write(bytes).unwrap_or(0)
+    }
+}
+
+/// An operation that finds out that the socket is not ready is tried again when it is.
+macro_rules! when_ready {
+    ($socket:expr, $poll_ready:ident, $cx:expr, $attempt:expr) => {
+        loop {
+            ready!($socket.0.$poll_ready($cx))?;
+            match $attempt {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    };
+}
+
+impl AsyncRead for SharedTcp {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        when_ready!(self, poll_read_ready, cx, self.0.try_read_buf(into).map(drop))
+    }
+}
+
+impl AsyncWrite for SharedTcp {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        when_ready!(self, poll_write_ready, cx, self.0.try_write(bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match rustix::net::shutdown(&*self.0, Shutdown::Write) {
+            // The client has closed it already.
+            Ok(()) | Err(rustix::io::Errno::NOTCONN) => Poll::Ready(Ok(())),
+            Err(error) => Poll::Ready(Err(error.into())),
+        }
+    }
+}
