@@ -9,7 +9,7 @@ use std::process::Stdio;
 use acceptance_clients::{aws_cli, python};
 use acceptance_snippets::{document, parse, snippet};
 use contract_frames_v1::Delivery;
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{SinkExt as _, Stream, StreamExt as _};
 use serde_json::{Value, json};
 use support::{PATIENCE, Server, next, user};
 use tempfile::TempDir;
@@ -60,8 +60,8 @@ fn payload(delivery: &Delivery) -> Value {
     serde_json::from_str(delivery.payload.get()).unwrap()
 }
 
-/// Connects with a token, and gives the frames.
-async fn frames(server: &Server, token: &str) -> impl futures_util::Stream<Item = Value> + Unpin {
+/// Connects with a token, asks who that is, and gives the frames that come.
+async fn connect(server: &Server, token: &str) -> impl Stream<Item = Value> + Unpin {
     let url = format!("{}/ws?token={token}", server.url.replacen("http", "ws", 1));
     let (mut socket, _) = connect_async(url).await.expect("the token is good");
     socket.send(Message::text(json!({ "action": "whoami" }).to_string())).await.unwrap();
@@ -71,23 +71,27 @@ async fn frames(server: &Server, token: &str) -> impl futures_util::Stream<Item 
     }))
 }
 
+/// The next frame; `None` when the connection has ended.
+async fn frame(frames: &mut (impl Stream<Item = Value> + Unpin)) -> Option<Value> {
+    tokio::time::timeout(PATIENCE, frames.next()).await.expect("something comes in time")
+}
+
 #[tokio::test]
 async fn curl() {
     let (server, directory) = start(&[]).await;
     let script = snippet(CLIENTS, "curl").unwrap();
     let printed = run(&script.code, &server, &directory, &[]).await;
     // The token that it prints last opens a connection of the one it is for.
-    let mut frames = frames(&server, printed.lines().last().unwrap()).await;
-    let mut payloads = Vec::new();
-    while let Some(frame) = frames.next().await {
+    let mut frames = connect(&server, printed.lines().last().unwrap()).await;
+    let (mut payloads, mut users) = (Vec::new(), Vec::new());
+    while payloads.len() < 2 || users.is_empty() {
+        let frame = frame(&mut frames).await.unwrap();
         match frame["type"].as_str().unwrap() {
-            "whoami" => assert_eq!(frame["userId"], "alice"),
+            "whoami" => users.push(frame["userId"].clone()),
             _ => payloads.push(frame["payload"].clone()),
         }
-        if payloads.len() == 2 {
-            break;
-        }
     }
+    assert_eq!(users, ["alice"]);
     assert_eq!(payloads, [json!({ "order": 1042 }), json!({ "sale": "today" })]);
     for name in ["bob", "carol"] {
         assert_eq!(payload(&next(&mut listen(&server, name)).await), json!({ "sale": "today" }));
@@ -101,9 +105,9 @@ async fn readme() {
     // It names the port of a server that is started without a choice.
     let script = script.replace("http://127.0.0.1:8080", &server.url) + "echo\necho \"$TOKEN\"\n";
     let printed = run(&script, &server, &directory, &[]).await;
-    let mut frames = frames(&server, printed.lines().last().unwrap()).await;
+    let mut frames = connect(&server, printed.lines().last().unwrap()).await;
     let notification = loop {
-        let frame = frames.next().await.unwrap();
+        let frame = frame(&mut frames).await.unwrap();
         if frame["type"] == "notification" {
             break frame;
         }
@@ -167,21 +171,21 @@ async fn ask(server: &Server, method: reqwest::Method, path: &str, body: Option<
 async fn the_aws_cli() {
     let (server, directory) = start(&[]).await;
     let token = ask(&server, reqwest::Method::POST, "/v1/token", Some(json!({ "userId": "alice" }))).await;
-    let mut frames = frames(&server, token["token"].as_str().unwrap()).await;
-    let whoami = frames.next().await.unwrap();
+    let mut frames = connect(&server, token["token"].as_str().unwrap()).await;
+    let whoami = frame(&mut frames).await.unwrap();
     let connection = whoami["connectionId"].as_str().unwrap();
     let script = snippet(CLIENTS, "aws-cli").unwrap().code;
     let described = run(&script, &server, &directory, &[("CONNECTION", connection)]).await;
     let described: Value = serde_json::from_str(&described).unwrap();
     assert_eq!(described["Identity"]["SourceIp"], "127.0.0.1");
-    assert_eq!(frames.next().await.unwrap(), json!({ "maintenance": "in ten minutes" }));
-    assert_eq!(frames.next().await, None, "the connection was closed");
+    assert_eq!(frame(&mut frames).await.unwrap(), json!({ "maintenance": "in ten minutes" }));
+    assert_eq!(frame(&mut frames).await, None, "the connection was closed");
 }
 
 #[tokio::test]
 async fn in_rust_over_http() {
     let (server, directory) = start(&[]).await;
-    // Built with this test, of the program in the document.
+    assert!(snippet(CLIENTS, "rust-http").is_ok(), "the example is built of it");
     let own = std::env::current_exe().unwrap();
     let example = own.ancestors().nth(2).unwrap().join("examples/rust_http");
     assert!(example.exists(), "{} is not built: cargo build -p acceptance --examples", example.display());
