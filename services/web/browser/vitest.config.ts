@@ -4,8 +4,8 @@ export default defineConfig({
     test: {
         include: ["test/**/*.test.ts"],
         // A browser is slow to start on a busy machine; nothing here waits for a time to pass.
-        testTimeout: 60_000,
-        hookTimeout: 60_000,
+        testTimeout: 120_000,
+        hookTimeout: 120_000,
         // One browser at a time.
         fileParallelism: false,
     },

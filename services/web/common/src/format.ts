@@ -6,6 +6,20 @@ export function clock(milliseconds: number): string {
     return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
 }
 
+const UNITS = [
+    ["day", 86_400_000],
+    ["hour", 3_600_000],
+    ["minute", 60_000],
+    ["second", 1000],
+] as const;
+
+/** A duration in words, in its largest unit: `3 minutes`, `1 hour`. */
+export function duration(milliseconds: number): string {
+    const [unit, length] = UNITS.find(([, length]) => milliseconds >= length) ?? (["second", 1000] as const);
+    const count = Math.max(0, Math.floor(milliseconds / length));
+    return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}
+
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 

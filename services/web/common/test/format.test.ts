@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { clock } from "../src/format.ts";
+import { clock, duration } from "../src/format.ts";
 
 test.each([
     [-1, "0:00"],
@@ -8,4 +8,14 @@ test.each([
     [3_723_000, "1:02:03"],
 ])("%i ms is %s", (milliseconds, text) => {
     expect(clock(milliseconds)).toBe(text);
+});
+
+test.each([
+    [-1, "0 seconds"],
+    [1_999, "1 second"],
+    [179_000, "2 minutes"],
+    [3_600_000, "1 hour"],
+    [200_000_000, "2 days"],
+])("%i ms last %s", (milliseconds, text) => {
+    expect(duration(milliseconds)).toBe(text);
 });
