@@ -14,6 +14,9 @@ use tokio::process::Command;
 
 const CLIENTS: &str = "docs/clients.md";
 
+/// Version 1 of the AWS CLI has addresses of its own for SQS, which come before that in the environment.
+const ENDPOINT: &str = r#"aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }; "#;
+
 /// Runs a program, which has to succeed, with what a producer on AWS has in its environment.
 async fn run(command: &mut Command, user: &str) -> String {
     command.env("AWS_ENDPOINT_URL", endpoint()).env("AWS_DEFAULT_REGION", REGION).env("USER_ID", user);
@@ -31,7 +34,12 @@ async fn arrives(deployment: &Deployment, name: &str, expected: &Value) {
         let delivery = device.next().await;
         assert_eq!(serde_json::from_str::<Value>(delivery.payload.get()).unwrap(), *expected);
         if *expected != "last" {
-            assert_eq!(deployment.post(&json!({ "userId": name, "payload": "last" }).to_string()).await, 202);
+            assert_eq!(
+                deployment
+                    .post(&json!({ "userId": name, "id": unique("last"), "payload": "last" }).to_string())
+                    .await,
+                202
+            );
         }
     }
 }
@@ -55,7 +63,7 @@ async fn the_aws_cli() {
     let (deployment, alice) = (Deployment::shared().await, unique("alice"));
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("outputs.json"), deployment.outputs().to_string()).unwrap();
-    let script = snippet("docs/deploy.md", "aws-sqs").unwrap().code;
+    let script = format!("{ENDPOINT}{}", snippet("docs/deploy.md", "aws-sqs").unwrap().code);
     let path = std::env::var("PATH").unwrap();
     assert!(
         std::env::split_paths(&path).any(|folder| Path::new(&folder).join("jq").exists()),
