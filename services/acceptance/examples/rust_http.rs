@@ -1,4 +1,5 @@
 //! The producer over HTTP of `docs/clients.md`, word for word.
+#![allow(clippy::print_stdout, reason = "it says what became of what it sent")]
 
 mod documented {
     include!(concat!(env!("OUT_DIR"), "/rust-http.rs"));

@@ -1,4 +1,5 @@
 //! The producer on AWS of `docs/clients.md`, word for word.
+#![allow(clippy::print_stdout, reason = "it says what became of what it sent")]
 
 mod documented {
     /// In place of the crate: its own HTTP client would bring another TLS library.

@@ -1,6 +1,7 @@
 //! Takes programs out of the documents: a fenced block behind a line `<!-- run: NAME -->`. Only for tests, and for
 //! examples, which are built of such programs.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -69,8 +70,10 @@ pub fn snippet(path: &str, name: &str) -> io::Result<Snippet> {
 /// As [`snippet`]; or the program can't be written.
 pub fn write_example(name: &str) -> io::Result<()> {
     const DOCUMENT: &str = "docs/clients.md";
-    println!("cargo::rerun-if-changed={}", document(DOCUMENT).display());
-    println!("cargo::rerun-if-changed=build.rs");
+    // How a build script talks to cargo (<https://doc.rust-lang.org/cargo/reference/build-scripts.html>).
+    let mut cargo = io::stdout();
+    writeln!(cargo, "cargo::rerun-if-changed={}", document(DOCUMENT).display())?;
+    writeln!(cargo, "cargo::rerun-if-changed=build.rs")?;
     let out = std::env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("this is no build script"))?;
     fs::write(Path::new(&out).join(format!("{name}.rs")), snippet(DOCUMENT, name)?.code)
 }
