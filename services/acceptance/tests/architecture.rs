@@ -110,8 +110,9 @@ fn what_is_for_tests_is_in_no_program() {
     let members = members(&metadata);
     for (name, package) in &members {
         for kit in internal(package, &members) {
-            let for_tests = ["acceptance-clients", "shared-conformance", "shared-test-kit"];
-            let is_for_tests = ["shared-test-kit", "acceptance-aws"].contains(name);
+            let for_tests =
+                ["acceptance-clients", "acceptance-snippets", "shared-conformance", "shared-test-kit"];
+            let is_for_tests = ["shared-test-kit", "acceptance", "acceptance-aws"].contains(name);
             assert!(
                 !for_tests.contains(&kit) || is_for_tests,
                 "{name} depends on {kit} outside of its tests"

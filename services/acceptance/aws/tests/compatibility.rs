@@ -7,7 +7,7 @@ use acceptance_aws::{Deployment, binary};
 use acceptance_clients::cognito::Trusted;
 use acceptance_clients::messaging::Person;
 use acceptance_clients::{Gateway, Issuer, chat, cognito, connections, hub, messaging, unique};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared_test_kit::endpoint;
 use tokio::sync::OnceCell;
 
@@ -107,4 +107,39 @@ async fn serverless_async_messaging_gateway() {
         assert_eq!(deployment.post(&body.to_string()).await, 202);
     })
     .await;
+}
+
+/// Not of another gateway, but this deployment has a hub of everyone, in which others of these stories come and go.
+#[tokio::test]
+async fn members_are_told_who_is_there() {
+    let Shared { deployment, .. } = shared().await;
+    let (al, jo) = (unique("al"), unique("jo"));
+    let open =
+        async |user: &str| deployment.try_open(&format!("client_id={user}")).await.expect("it is open");
+    let (mut asking, other) = (open(&jo).await, open(&al).await);
+    let mut there = async || {
+        let (mut users, mut after) = (Vec::new(), None);
+        loop {
+            // Pages are small, so that there are several.
+            asking.send(&json!({ "action": "members", "after": after, "limit": 2 })).await;
+            let page = loop {
+                let frame: Value = serde_json::from_str(&asking.frame().await).unwrap();
+                if frame["type"] == "members" {
+                    break frame;
+                }
+            };
+            users.extend(
+                page["users"].as_array().unwrap().iter().map(|user| user.as_str().unwrap().to_owned()),
+            );
+            after = page["next"].as_str().map(str::to_owned);
+            if after.is_none() {
+                assert!(users.is_sorted_by(|a, b| a < b), "{users:?}");
+                return users;
+            }
+        }
+    };
+    let users = there().await;
+    assert!(users.contains(&al) && users.contains(&jo), "{users:?}");
+    drop(other);
+    while there().await.contains(&al) {}
 }

@@ -15,6 +15,7 @@ mod lines;
 pub mod messaging;
 mod signed;
 mod socket;
+mod tools;
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub use issuer::Issuer;
 pub use jwt::hs256;
 pub use signed::SignedClient;
 pub use socket::Client;
+pub use tools::{aws_cli, python};
 
 /// How long anything may take before a test gives up. No test is right or wrong by it.
 pub const PATIENCE: Duration = Duration::from_mins(2);

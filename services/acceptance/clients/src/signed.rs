@@ -1,22 +1,12 @@
 //! The client in Python that signs its handshake.
 
-use std::process::{Command, Stdio};
-use std::sync::LazyLock;
-
 use serde_json::Value;
 
 use crate::Gateway;
 use crate::lines::Program;
+use crate::python;
 
 const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/hub.py");
-const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/python-clients");
-
-/// The Python that has what the client needs.
-static PYTHON: LazyLock<String> = LazyLock::new(|| {
-    let installed = Command::new(INSTALL).stderr(Stdio::inherit()).output().unwrap();
-    assert!(installed.status.success(), "run `scripts/python-clients` to see what is missing");
-    String::from_utf8(installed.stdout).unwrap().trim().to_owned()
-});
 
 /// A client in Python with an open connection.
 #[derive(Debug)]
@@ -28,7 +18,7 @@ impl SignedClient {
     /// # Errors
     /// The status of an answer that refuses it.
     pub async fn open(gateway: &Gateway, session: &str, secret: &str, more: &[&str]) -> Result<Self, u16> {
-        let mut command = tokio::process::Command::new(&*PYTHON);
+        let mut command = tokio::process::Command::new(python());
         command.args([CLIENT, &gateway.web_socket_url, session]).args(more).env("HUB_SECRET", secret);
         let mut program = Program::start(&mut command);
         let answer = program.line().await;

@@ -12,6 +12,7 @@ mod stand_in;
 mod table;
 mod world;
 
+pub use aws_config::SdkConfig;
 pub use endpoint::{REGION, endpoint, enforcing_endpoint, sdk_config, sdk_config_for};
 pub use queue::{ReplayDeliveries, TestQueue};
 pub use stand_in::{Asked, StandIn};

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -22,6 +22,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Files whose names change with what is in them.
 const HASHED: &str = "assets/";
 
+/// The client for pages without a build, of any origin: its path, and its file.
+const CLIENT: (&str, &str) = ("/client.js", "client/client.js");
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// The built pages, each in a folder.
@@ -31,7 +35,7 @@ struct Built;
 
 /// Whether this program has the pages.
 pub(crate) fn are_built() -> bool {
-    ["chat/index.html", "console/index.html"].into_iter().all(|page| Built::get(page).is_some())
+    ["chat/index.html", "console/index.html", CLIENT.1].into_iter().all(|page| Built::get(page).is_some())
 }
 
 /// What a path under which nothing else is shows; `None` when no page has such a file.
@@ -45,7 +49,7 @@ pub(super) fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Option
     let name = name(path);
     match Built::get(&name) {
         Some(file) => Some(Ok(respond(&name, file, headers))),
-        None if name.ends_with("index.html") => Some(Err(missing())),
+        None if name.ends_with("index.html") || name == CLIENT.1 => Some(Err(missing())),
         None => None,
     }
 }
@@ -55,6 +59,7 @@ fn name(path: &str) -> Cow<'static, str> {
     match path {
         "/" => "chat/index.html".into(),
         "/console/" => "console/index.html".into(),
+        path if path == CLIENT.0 => CLIENT.1.into(),
         _ => match path.strip_prefix("/console/") {
             Some(file) => format!("console/{file}").into(),
             None => format!("chat{path}").into(),
@@ -89,6 +94,11 @@ fn respond(name: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
     ];
     let own = response.headers_mut();
     own.extend(fixed.map(|(header, value)| (header, HeaderValue::from_static(value))));
+    if name == CLIENT.1 {
+        // Modules are loaded with CORS (<https://html.spec.whatwg.org/#fetch-a-single-module-script>).
+        let open = [(ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin")];
+        own.extend(open.map(|(header, value)| (header, HeaderValue::from_static(value))));
+    }
     let media_type = HeaderValue::try_from(file.metadata.mimetype());
     own.extend([(CONTENT_TYPE, media_type), (ETAG, HeaderValue::try_from(etag))].into_iter().filter_map(
         // Both are legal values: a media type, and hexadecimal digits.
@@ -107,6 +117,7 @@ mod tests {
         assert_eq!(name("/assets/a.js"), "chat/assets/a.js");
         assert_eq!(name("/console/"), "console/index.html");
         assert_eq!(name("/console/icon.svg"), "console/icon.svg");
+        assert_eq!(name("/client.js"), "client/client.js");
     }
 
     #[test]
@@ -121,6 +132,18 @@ mod tests {
         assert!(answer(&Method::POST, "/", &HeaderMap::new()).is_none());
         let redirect = answer(&Method::GET, "/console", &HeaderMap::new()).unwrap().unwrap();
         assert_eq!(redirect.headers()[LOCATION], "/console/");
+    }
+
+    #[test]
+    fn the_client_is_for_pages_of_any_origin() {
+        let file = EmbeddedFile {
+            data: Cow::Borrowed(b"x"),
+            metadata: rust_embed::Metadata::__rust_embed_new([7; 32], None, None, "text/javascript"),
+        };
+        let response = respond(CLIENT.1, file, &HeaderMap::new());
+        assert_eq!(response.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+        assert_eq!(response.headers()[CROSS_ORIGIN_RESOURCE_POLICY], "cross-origin");
+        assert_eq!(response.headers()[CACHE_CONTROL], "no-cache");
     }
 
     #[test]

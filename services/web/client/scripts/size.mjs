@@ -3,21 +3,14 @@
 //   node scripts/size.mjs     prints the figures; exit code 1 when they are over the limit
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { bundle } from "./bundle.mjs";
 
 /** What it may be, in bytes after compression. */
 export const LIMIT = 6 * 1000;
 
 /** Bytes of the bundle, minified, and compressed. */
 export async function measure() {
-    const { outputFiles } = await build({
-        entryPoints: [fileURLToPath(new URL("../src/index.ts", import.meta.url))],
-        bundle: true,
-        minify: true,
-        format: "esm",
-        target: "es2022",
-        write: false,
-    });
+    const { outputFiles } = await bundle({ write: false });
     const { contents } = outputFiles[0];
     return { minified: contents.length, compressed: gzipSync(contents, { level: 9 }).length };
 }

@@ -1,7 +1,11 @@
 import type { Clock, Timer } from "./clock.ts";
 
-/** Most sequences in one acknowledgement, by the contract of the frames. */
-const MAX_SEQUENCES = 1000;
+/**
+ * Most sequences in one acknowledgement. The contract of the frames allows 1,000, but of 42 bytes each they would be more
+ * than the 32 KiB of a frame that API Gateway takes
+ * (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html).
+ */
+const MAX_SEQUENCES = 750;
 
 /** Gathers acknowledgements: a batch is due when it is full, or its first has waited long enough. */
 export class Acks {

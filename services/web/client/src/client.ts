@@ -218,8 +218,8 @@ export class Client implements AsyncIterable<Notification, undefined> {
     }
 
     /**
-     * Acknowledges what was taken and closes the connection, within three seconds. What waits for the application is
-     * not taken, and held by the gateway.
+     * Acknowledges what was taken and closes the connection, within three seconds; at once, without waiting for the
+     * network, while there is no connection. What waits for the application is not taken, and held by the gateway.
      */
     close(): Promise<void> {
         if (this.#closing !== undefined) return this.#closing;

@@ -3,6 +3,9 @@ import { TidingsError } from "./errors.ts";
 import type { ClientFrame, Delivery, ServerFrame } from "./frames.ts";
 import type { Disconnect } from "./state.ts";
 
+/** The code of a connection that is closed for a message that is too large (https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1). */
+const TOO_LARGE = 1009;
+
 type Handler<E> = { handle(event: E): void }["handle"] | null;
 
 /** What of a WebSocket is used. That of browsers and of Node.js 22 fits, and that of the package `ws`. */
@@ -89,6 +92,10 @@ export class Socket {
             this.#message(data);
         };
         socket.onclose = ({ code, reason }) => {
+            if (code === TOO_LARGE) {
+                // Sent again it would end the next connection too.
+                this.#takeJob()?.refused(new TidingsError("bad-request", "the gateway takes no frame as large as this"));
+            }
             // 1005 and 1006 say that there was no code, and no close frame.
             const why = !this.#opened ? "refused" : code === 1006 ? "broken" : "closed";
             this.#end({ why, code, ...(reason === "" ? {} : { message: reason }) });

@@ -1,13 +1,7 @@
 // Against a real server process. Waiting is for events only; nothing here depends on how long something takes.
-import { afterEach, describe, expect, it } from "vitest";
-import { WebSocket } from "ws";
-import { type Client, connect } from "../src/client.ts";
-import type { Clock } from "../src/clock.ts";
-import { systemClock } from "../src/clock.ts";
-import type { Options } from "../src/options.ts";
-import type { State } from "../src/state.ts";
-import { Proxy } from "@tidings/testing/network";
-import { Server } from "@tidings/testing/server";
+import { describe, expect, it } from "vitest";
+import { type Clock, systemClock } from "../src/clock.ts";
+import { isOpen, listen, network, received, serve, stateOf, upTo } from "./gateway.ts";
 
 /** Numbers that look random and are the same each time (mulberry32). */
 function randomOf(seed: number): () => number {
@@ -19,69 +13,6 @@ function randomOf(seed: number): () => number {
         return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
     };
 }
-
-const cleanUp: (() => unknown)[] = [];
-afterEach(async () => {
-    for (const step of cleanUp.splice(0).reverse()) await step();
-});
-
-async function serve(config = ""): Promise<Server> {
-    const server = await Server.start(config);
-    cleanUp.push(() => server.remove());
-    return server;
-}
-
-async function network(server: Server): Promise<Proxy> {
-    const proxy = await Proxy.start(server.port);
-    cleanUp.push(() => {
-        proxy.close();
-    });
-    return proxy;
-}
-
-function listen(server: Server, user: string, options: Partial<Options> & { port?: number } = {}): Client {
-    const { port = server.port, ...rest } = options;
-    const client = connect({
-        url: `ws://127.0.0.1:${port}/ws`,
-        token: () => server.token(user),
-        WebSocket,
-        backoff: { initial: 20, max: 200 },
-        ...rest,
-    });
-    cleanUp.push(() => client.close());
-    return client;
-}
-
-/** The numbers of what a client receives, and a way to wait for the last. */
-function received(client: Client): { numbers: number[]; until: (count: number) => Promise<void> } {
-    const numbers: number[] = [];
-    let wake = (): void => undefined;
-    client.on("notification", ({ payload, outOfOrder }) => {
-        expect(outOfOrder).toBe(false);
-        numbers.push((payload as { n: number }).n);
-        wake();
-    });
-    return {
-        numbers,
-        until: async (count) => {
-            while (numbers.length < count) await new Promise<void>((resolve) => (wake = resolve));
-        },
-    };
-}
-
-async function stateOf(client: Client, wanted: (state: State) => boolean): Promise<void> {
-    while (!wanted(client.state)) {
-        await new Promise<void>((resolve) => {
-            const off = client.on("state", () => {
-                off();
-                resolve();
-            });
-        });
-    }
-}
-
-const isOpen = ({ status }: State): boolean => status === "open";
-const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 
 describe("with a gateway", { timeout: 120_000 }, () => {
     it("receives what was held and what is new, and what is acknowledged does not come again", async () => {
