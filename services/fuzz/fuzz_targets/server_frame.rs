@@ -63,12 +63,10 @@ fn single(item: &Item) {
     encode_single(&mut frame, notification, *sequence, *replayed);
     let frame = frame.strip_prefix(b"before").expect("a frame is appended");
     assert_eq!(read(frame), ServerFrame::Notification(delivery(item)));
-    let counted = item_len(notification, *sequence);
+    let counted = item_len(notification);
     // "true" is a byte shorter than "false", which is what is counted.
     assert_eq!(frame.len() + usize::from(*replayed), counted, "what is counted is what is written");
-    let largest = item_len(notification, Sequence::MAX);
-    assert!(counted <= largest, "a sequence always takes the same room");
-    assert_eq!(require_fits(notification).is_ok(), largest <= MAX_MESSAGE_BYTES);
+    assert_eq!(require_fits(notification).is_ok(), counted <= MAX_MESSAGE_BYTES);
 }
 
 fn batches(items: &[Item], format: Format, max_batch_bytes: usize) {
@@ -77,7 +75,7 @@ fn batches(items: &[Item], format: Format, max_batch_bytes: usize) {
         Format::Batch => FrameFormat::Batch,
         Format::Raw => FrameFormat::Raw,
     };
-    let lens: Vec<_> = items.iter().map(|(notification, at, _)| item_len(notification, *at)).collect();
+    let lens: Vec<_> = items.iter().map(|(notification, ..)| item_len(notification)).collect();
     let frames = split(format, lens.iter().copied().enumerate(), max_batch_bytes);
     let all: Vec<usize> = frames.concat();
     assert!(all.iter().copied().eq(0..items.len()), "every row is in one frame, in order: {frames:?}");

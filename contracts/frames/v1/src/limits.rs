@@ -1,6 +1,6 @@
 //! How large a frame may be.
 
-use contract_notifications_v1::{Notification, Sequence};
+use contract_notifications_v1::Notification;
 
 use crate::item_len;
 
@@ -28,7 +28,6 @@ pub struct FrameTooLarge {
 /// # Errors
 /// [`FrameTooLarge`] with the size it would have.
 pub fn require_fits(notification: &Notification) -> Result<(), FrameTooLarge> {
-    // The longest sequence there is: the queue has not given one yet.
-    let bytes = item_len(notification, Sequence::MAX);
+    let bytes = item_len(notification);
     if bytes <= MAX_MESSAGE_BYTES { Ok(()) } else { Err(FrameTooLarge { bytes }) }
 }

@@ -4,7 +4,7 @@
 use contract_frames_v1::{
     ChatMessage, ClientFrame, DirectMessage, MAX_MESSAGE_BYTES, Presence, ServerFrame, item_len, require_fits,
 };
-use contract_notifications_v1::{NotificationId, NotificationRequest, Sequence, Timestamp};
+use contract_notifications_v1::{NotificationId, NotificationRequest, Timestamp};
 
 const SERVER_FRAMES: &str = include_str!("../fixtures/server-frames.ndjson");
 const CLIENT_FRAMES: &str = include_str!("../fixtures/client-frames.ndjson");
@@ -63,7 +63,7 @@ fn the_size_limit_counts_the_envelope() {
             .unwrap()
             .complete(|| NotificationId::new("n").unwrap(), Timestamp::from_millis(1))
     };
-    let envelope = item_len(&notification(100), Sequence::MAX) - 100;
+    let envelope = item_len(&notification(100)) - 100;
     assert!(require_fits(&notification(MAX_MESSAGE_BYTES - envelope)).is_ok());
     let message = require_fits(&notification(MAX_MESSAGE_BYTES - envelope + 1)).unwrap_err().to_string();
     assert!(message.contains("131073 bytes") && message.contains("131072"), "{message}");

@@ -192,10 +192,20 @@ impl FromStr for Sequence {
     }
 }
 
+/// What the padded form of a number of 64 bits begins with: `u64::MAX` has 20 digits.
+const LEADING_ZEROS: &str = "0000000000000000000";
+
 impl fmt::Display for Sequence {
     /// The padded form.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:0width$}", self.0, width = Self::DIGITS)
+        // Division of 128 bits is slow, and every frame has a sequence.
+        match u64::try_from(self.0) {
+            Ok(number) => {
+                f.write_str(LEADING_ZEROS)?;
+                write!(f, "{number:0width$}", width = Self::DIGITS - LEADING_ZEROS.len())
+            }
+            Err(_) => write!(f, "{:0width$}", self.0, width = Self::DIGITS),
+        }
     }
 }
 

@@ -139,7 +139,7 @@ pub fn item(notification: Arc<Notification>, sequence: Sequence) -> Item<Arc<Not
         sequence,
         expires_at: notification.expires_at,
         when_offline: notification.when_offline,
-        len: item_len(&notification, sequence),
+        len: item_len(&notification),
         body: notification,
     }
 }
