@@ -1,26 +1,19 @@
-//! What a server's process uses, and what ours may.
+//! What a process uses.
 
 use std::fs;
 use std::time::Duration;
 
-use anyhow::bail;
-
-use crate::open_files::raise_limit;
-
-/// Files the program has open besides sockets.
-const OTHER_FILES: u64 = 64;
-
 /// What a process has used.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Usage {
+pub struct Usage {
     /// Resident memory now.
-    pub(super) rss_bytes: u64,
+    pub rss_bytes: u64,
     /// Processor time so far.
-    pub(super) cpu: Duration,
+    pub cpu: Duration,
 }
 
 /// What a process has used; nothing where there is no `/proc`.
-pub(super) fn usage(pid: Option<u32>) -> Option<Usage> {
+pub fn usage(pid: Option<u32>) -> Option<Usage> {
     let pid = pid?;
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -36,15 +29,6 @@ fn parse_usage(status: &str, stat: &str) -> Option<Usage> {
     // Linux shows a hundred ticks a second whatever it counts itself.
     let cpu = Duration::from_millis((ticks()? + ticks()?) * 10);
     Some(Usage { rss_bytes: kib * 1_024, cpu })
-}
-
-/// Allows this process as many open files as the connections need.
-pub(super) fn raise_open_files(connections: u32) -> anyhow::Result<()> {
-    let needed = u64::from(connections) + OTHER_FILES;
-    if let Some(limit) = raise_limit().filter(|limit| *limit < needed) {
-        bail!("{connections} connections need {needed} open files, and {limit} are allowed; see ulimit -n");
-    }
-    Ok(())
 }
 
 #[cfg(test)]
