@@ -14,8 +14,6 @@ use super::pipe::Pipe;
 
 const CONNECT: &[u8] =
     b"CONNECT {\"verbose\":false,\"pedantic\":false,\"lang\":\"rust\",\"version\":\"1\"}\r\n";
-/// Where a producer's answers go.
-const INBOX: &str = "_INBOX.answers";
 const STREAM: &str = "notifications";
 
 /// Where a user's notifications are published.
@@ -142,10 +140,12 @@ pub(crate) struct Publisher {
     pings: std::collections::VecDeque<u64>,
 }
 
-fn connect(host: &str) -> anyhow::Result<Pipe> {
+/// A connection, with a subject of its own for answers.
+fn connect(host: &str) -> anyhow::Result<(Pipe, String)> {
+    let inbox = format!("_INBOX.{:016x}", rand::random::<u64>());
     let mut pipe = Pipe::connect(host)?;
     pipe.out.extend_from_slice(CONNECT);
-    pipe.out.extend_from_slice(format!("SUB {INBOX} 1\r\nPING\r\n").as_bytes());
+    pipe.out.extend_from_slice(format!("SUB {inbox} 1\r\nPING\r\n").as_bytes());
     pipe.send()?;
     let mut open = false;
     while !open {
@@ -162,7 +162,7 @@ fn connect(host: &str) -> anyhow::Result<Pipe> {
             Ok((used, 0))
         })?;
     }
-    Ok(pipe)
+    Ok((pipe, inbox))
 }
 
 impl Publisher {
@@ -173,15 +173,16 @@ impl Publisher {
         payload_bytes: usize,
         kept: bool,
     ) -> anyhow::Result<Self> {
+        let (pipe, inbox) = connect(host)?;
         let publish = |&user: &u32| {
             let payload = Template::payload(run, payload_bytes);
             let subject = subject(&run.user(user), kept);
-            let reply = if kept { format!(" {INBOX}") } else { String::new() };
+            let reply = if kept { format!(" {inbox}") } else { String::new() };
             let head = format!("PUB {subject}{reply} {}\r\n", payload.len());
             payload.framed(head.as_bytes(), b"\r\n")
         };
         let publishes = users.iter().map(publish).collect();
-        Ok(Self { pipe: connect(host)?, publishes, kept, count: 0, pings: std::collections::VecDeque::new() })
+        Ok(Self { pipe, publishes, kept, count: 0, pings: std::collections::VecDeque::new() })
     }
 
     fn answers(bytes: &[u8], pings: &mut std::collections::VecDeque<u64>) -> anyhow::Result<(usize, u64)> {
@@ -227,11 +228,11 @@ impl Sink for Publisher {
 
 /// Makes the stream, unless it is there, and a durable consumer for each user.
 pub(crate) fn prepare(host: &str, run: &Run, users: u32) -> anyhow::Result<()> {
-    let mut pipe = connect(host)?;
+    let (mut pipe, inbox) = connect(host)?;
     let mut ask = |api: String, body: serde_json::Value| {
         let body = body.to_string();
         pipe.out
-            .extend_from_slice(format!("PUB $JS.API.{api} {INBOX} {}\r\n{body}\r\n", body.len()).as_bytes());
+            .extend_from_slice(format!("PUB $JS.API.{api} {inbox} {}\r\n{body}\r\n", body.len()).as_bytes());
         pipe.flush(1, created)
     };
     let stream = json!({ "name": STREAM, "subjects": ["kept.*"], "storage": "file", "retention": "limits" });
