@@ -15,7 +15,7 @@ use crate::protocol::{Arrivals, Protocol};
 use crate::socket::{Handshake, Socket};
 use crate::tally::{Seen, Tally, histogram};
 
-/// Handshakes at a time.
+/// Handshakes at a time, unless told.
 const HANDSHAKES: usize = 64;
 
 /// How one receiver gets in, and what it does then.
@@ -48,6 +48,8 @@ impl std::fmt::Debug for Door {
 pub struct Sockets {
     /// What they got.
     pub tally: Rc<RefCell<Tally>>,
+    /// Handshakes at a time.
+    pub at_once: usize,
     tasks: Vec<JoinHandle<()>>,
     /// Open, and never read.
     stuck: Vec<Socket>,
@@ -68,7 +70,8 @@ impl Sockets {
 
     /// None yet; they count there.
     pub fn with_tally(run: &Run, tally: Rc<RefCell<Tally>>) -> Self {
-        Self { tally, tasks: Vec::new(), stuck: Vec::new(), scanner: Rc::new(Scanner::new(run)) }
+        let scanner = Rc::new(Scanner::new(run));
+        Self { tally, at_once: HANDSHAKES, tasks: Vec::new(), stuck: Vec::new(), scanner }
     }
 
     /// Opens one for each door, and gives the time that took; the time of each is recorded in microseconds.
@@ -83,7 +86,7 @@ impl Sockets {
                 let socket = Socket::open(&door.handshake, door.protocol, arrivals).await?;
                 anyhow::Ok((socket, door.leave_after, began.elapsed()))
             })
-            .buffer_unordered(HANDSHAKES);
+            .buffer_unordered(self.at_once);
         while let Some(opened) = handshakes.next().await {
             let (socket, leave_after, took) = opened?;
             times.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1));
@@ -114,14 +117,6 @@ impl Sockets {
             if received != last.0 {
                 last = (received, Instant::now());
             }
-        }
-    }
-
-    /// Waits until every receiver has left or ended.
-    pub async fn left(&mut self) {
-        for task in self.tasks.drain(..) {
-            // A task that panicked has left, too.
-            let _ = task.await;
         }
     }
 }

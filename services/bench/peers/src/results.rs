@@ -16,6 +16,8 @@ pub(crate) struct Results {
     pub(crate) versions: BTreeMap<String, String>,
     pub(crate) command: String,
     pub(crate) scale: Scale,
+    /// Whether numbers were small, to see that everything works.
+    pub(crate) quick: bool,
     pub(crate) runs: u32,
     pub(crate) measurements: Vec<Measurement>,
     /// What could not be measured, and why.
@@ -147,6 +149,7 @@ pub(crate) mod tests {
             versions: [("nats-server".to_owned(), "2.9.10".to_owned())].into(),
             command: "scripts/bench-peers".into(),
             scale: Scale::quick(),
+            quick: false,
             runs: 2,
             measurements: vec![
                 measurement(1, System::Tidings, 100.0),

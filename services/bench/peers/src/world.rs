@@ -22,6 +22,9 @@ use crate::systems::{System, Tools};
 
 /// Tokens asked for at once: few enough that none expires before its handshake.
 const WAVE: usize = 2_000;
+/// Handshakes at a time: mosquitto looks after its WebSockets a few times a second only, and would be measured by
+/// nothing else with few.
+pub(crate) const AT_ONCE: usize = 512;
 /// A large payload.
 const LARGE_BYTES: usize = 8 * 1024;
 
@@ -93,9 +96,7 @@ impl World {
     pub(crate) async fn prepare(&self, run: &Run, users: u32) -> anyhow::Result<()> {
         match self.system {
             System::Mosquitto | System::MosquittoTcp | System::MosquittoDurable => {
-                let mut sockets = Sockets::new(run);
-                let doors = self.doors(run, &(0..users).collect::<Vec<_>>()).await?;
-                sockets.open(doors, &mut Sockets::times()).await?;
+                self.open(&mut Sockets::new(run), run, users, |_, door| door).await?;
                 Ok(())
             }
             System::Jetstream | System::JetstreamSynced => {
@@ -165,6 +166,7 @@ impl World {
         change: impl Fn(u32, Door) -> Door,
     ) -> anyhow::Result<(Histogram<u64>, Duration)> {
         let (mut times, mut took) = (Sockets::times(), Duration::ZERO);
+        sockets.at_once = AT_ONCE;
         for wave in (0..users).collect::<Vec<_>>().chunks(WAVE) {
             let doors = self.doors(run, wave).await?;
             let doors = wave.iter().zip(doors).map(|(user, door)| change(*user, door)).collect();

@@ -6,7 +6,7 @@ use bench_load::message::now;
 use bench_load::{Latency, Pace, Run, Sockets};
 
 use super::{Entry, Figures, Scale, quiet};
-use crate::world::World;
+use crate::world::{AT_ONCE, World};
 
 /// Accepting ends after that long, however much it was.
 const LONGEST: Duration = Duration::from_secs(4);
@@ -31,6 +31,7 @@ pub(super) async fn run(world: &World, scale: &Scale) -> anyhow::Result<Figures>
     // All doors are got before the clock starts.
     let doors = world.doors(&run, &(0..scale.users).collect::<Vec<_>>()).await?;
     let mut sockets = Sockets::new(&run);
+    sockets.at_once = AT_ONCE;
     let mut times = Sockets::times();
     let (before, began) = (world.usage(), now());
     sockets.open(doors, &mut times).await?;

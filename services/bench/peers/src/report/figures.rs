@@ -37,7 +37,7 @@ pub(crate) const FIGURES: &[Figure] = &[
     plotted("replay.perSecond", "replay when they connect, /s", 1.0, "replay"),
     figure("replay.cpuMicros", "… server CPU each, µs", 1.0),
     plotted("connections.perSecond", "connections, /s", 1.0, "connections"),
-    figure("connections.p99Micros", "… until ready, 64 at a time, p99, ms", 1e-3),
+    figure("connections.p99Micros", "… until ready, 512 at a time, p99, ms", 1e-3),
     figure("connections.cpuMicros", "… server CPU each, µs", 1.0),
     plotted("connections.bytesEach", "memory of an idle connection, bytes", 1.0, "idle"),
     figure("crowd.bytesEach", "… of very many, bytes", 1.0),
