@@ -127,6 +127,7 @@ impl Results {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::report::number;
 
     /// Two runs of two systems.
     pub(crate) fn example() -> Results {
@@ -180,7 +181,7 @@ pub(crate) mod tests {
         let ratio = results.ratio((System::Tidings, figure), (System::Line, figure)).unwrap();
         assert_eq!((ratio.min, ratio.max), (0.25, 0.5));
         assert_eq!(results.ratio((System::Tidings, figure), (System::Nats, figure)), None);
-        assert_eq!(results.soundness(System::Line), [10.0, 2.0, 0.0, 0.0, 0.0]);
+        assert_eq!(results.soundness(System::Line).map(number), ["10", "2", "0", "0", "0"]);
         assert_eq!(results.systems(), [System::Tidings, System::Line]);
     }
 

@@ -19,6 +19,9 @@ use crate::world::World;
 /// Figures by name.
 pub(crate) type Figures = BTreeMap<String, f64>;
 
+/// Accepting ends after that long, however much it was.
+const LONGEST: Duration = Duration::from_secs(4);
+
 /// A case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -121,14 +124,14 @@ impl Scale {
         Duration::from_secs_f64(self.seconds)
     }
 
-    /// So many to each user, as fast as they are accepted.
+    /// So many to each user, as fast as they are accepted: fewer where that takes too long.
     const fn burst(users: u32, messages: u32, (producers, batch): (u32, u32)) -> Pace {
         Pace {
             users,
             producers,
             batch,
             messages: Some(messages),
-            duration: None,
+            duration: Some(LONGEST),
             rate: None,
             first_number: 0,
             window: None,

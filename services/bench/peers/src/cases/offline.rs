@@ -3,23 +3,17 @@
 use std::time::Duration;
 
 use bench_load::message::now;
-use bench_load::{Latency, Pace, Run, Sockets};
+use bench_load::{Latency, Run, Sockets};
 
 use super::{Entry, Figures, Scale, quiet};
 use crate::world::{AT_ONCE, World};
-
-/// Accepting ends after that long, however much it was.
-const LONGEST: Duration = Duration::from_secs(4);
 
 pub(super) async fn run(world: &World, scale: &Scale) -> anyhow::Result<Figures> {
     let run = Run::new();
     world.prepare(&run, scale.users).await?;
     let mut figures = Figures::new();
     let before = world.usage();
-    let pace = Pace {
-        duration: Some(LONGEST),
-        ..Scale::burst(scale.users, scale.held, world.system.offline_producers())
-    };
+    let pace = Scale::burst(scale.users, scale.held, world.system.offline_producers());
     let sent = world.send(&run, pace).await?;
     let held = world.usage();
     let mut entry = Entry { figures: &mut figures, under: "accept" };

@@ -52,7 +52,8 @@ pub(crate) const FIGURES: &[Figure] = &[
     figure("interrupted.usersOutOfOrder", "… users with something out of order, of 100", 1.0),
     figure("interrupted.duplicates", "… came twice", 1.0),
     figure("interrupted.seconds", "… last one after, s", 1.0),
-    figure("held.lost", "10,000 held for one user: lost", 1.0),
+    figure("held.expected", "held for one user", 1.0),
+    figure("held.lost", "… lost", 1.0),
     figure("held.reordered", "… out of order", 1.0),
     figure("held.seconds", "… all there after, s", 1.0),
 ];
