@@ -58,8 +58,8 @@ fn write_head(results: &Results, text: &mut String) -> std::fmt::Result {
     )?;
     writeln!(
         text,
-        "{} users, payloads of {} bytes, {} runs in which systems take turns. The first number is the median, \
-         in brackets the least and the most.\n",
+        "{} users, payloads of {} bytes, runs: {}, in which systems take turns. The first number is the median, in \
+         brackets the least and the most.\n",
         number(results.scale.users.into()),
         results.scale.payload_bytes,
         results.runs
