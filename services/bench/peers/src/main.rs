@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum as _};
+use tokio::signal::unix::{SignalKind, signal};
 
 use cases::{Case, Scale};
 use results::{LeftOut, Measurement, Results};
@@ -152,7 +153,14 @@ fn measure(options: &Options) -> anyhow::Result<Results> {
                     Err(anyhow::anyhow!(reason))
                 } else {
                     let local = tokio::task::LocalSet::new();
-                    local.block_on(&runtime, cases::run(case, system, &tools, &results.scale))
+                    // A case that is dropped ends its server.
+                    let outcome = local.block_on(&runtime, async {
+                        tokio::select! {
+                            measured = cases::run(case, system, &tools, &results.scale) => Some(measured),
+                            () = interruption() => None,
+                        }
+                    });
+                    outcome.context("interrupted")?
                 };
                 match measured {
                     Ok(figures) => {
@@ -169,6 +177,21 @@ fn measure(options: &Options) -> anyhow::Result<Results> {
         }
     }
     Ok(results)
+}
+
+/// Waits until somebody wants this program to end.
+async fn interruption() {
+    let terminate = signal(SignalKind::terminate());
+    match terminate {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        // Without it a server may be left, which is all that is lost.
+        Err(_) => std::future::pending().await,
+    }
 }
 
 /// What is worth seeing while more is measured.
