@@ -20,5 +20,4 @@ pub mod rates;
 pub mod runtime;
 pub mod server;
 pub mod storage;
-mod usage;
 pub mod workers;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::message::Run;
-use super::report::{Latency, Meter, Report};
-use super::sockets::Sockets;
-use super::{Load, Target};
-use crate::usage::usage;
+use bench_load::process::usage;
+use bench_load::{Latency, Run, Sockets, Target};
+
+use super::report::{Meter, Report};
+use super::{Load, world};
 
 /// After that long the server has done what connecting entails.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -20,8 +20,8 @@ pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> 
     );
     let warm = Load { users: WARM_UP, connections: WARM_UP, ..load.clone() };
     let run = Run::new();
-    let mut sockets = Sockets::new(&run, &warm);
-    sockets.open(target, &run, &warm).await?;
+    let mut sockets = Sockets::new(&run);
+    world::open(&mut sockets, target, &run, &warm).await?;
     drop(sockets);
     tokio::time::sleep(SETTLE).await;
 
@@ -30,8 +30,8 @@ pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> 
     let run = Run::new();
     // Each connection is another user's, which is what costs most.
     let load = Load { users: load.connections, ..load.clone() };
-    let mut sockets = Sockets::new(&run, &load);
-    let (handshakes, _) = sockets.open(target, &run, &load).await?;
+    let mut sockets = Sockets::new(&run);
+    let (handshakes, _) = world::open(&mut sockets, target, &run, &load).await?;
     tokio::time::sleep(SETTLE).await;
     let after = usage(target.pid).map_or(0, |usage| usage.rss_bytes);
     let mut report = Report {

@@ -1,48 +1,20 @@
-//! The benchmark: measures any Tidings over its public interface.
-//!
-//! Producers are threads with blocking sockets and precise timers; all WebSockets share one thread, which
-//! reads frames without parsing JSON. Each notification carries the time it was meant to be sent at, so
-//! that a slow server can't slow the clock it is measured by (no coordinated omission), and its number, so
-//! that losses, duplicates and changes of order are seen.
+//! The benchmark: measures any Tidings over its public interface, with the parts of `bench-load`.
 
 #![allow(clippy::cast_precision_loss, reason = "measurements are never near 2^52")]
 
 mod connect;
-mod http;
 mod idle;
-mod message;
 mod offline;
 mod online;
-mod producer;
 mod report;
-mod server;
-mod socket;
-mod sockets;
-mod tally;
-mod tokens;
+mod world;
 
 use std::time::Duration;
 
-pub use report::{Latency, Report, Row};
+pub use bench_load::{Latency, Target};
+pub use report::{Report, Row};
 
 use contract_connections_v1::FrameFormat;
-
-/// The server that is measured.
-#[derive(Clone)]
-pub struct Target {
-    /// Its address, `http://…`.
-    pub url: String,
-    /// Its API key.
-    pub api_key: String,
-    /// Its process, when it runs on this machine.
-    pub pid: Option<u32>,
-}
-
-impl std::fmt::Debug for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Target").field("url", &self.url).field("pid", &self.pid).finish_non_exhaustive()
-    }
-}
 
 /// How much of what.
 #[derive(Debug, Clone)]
@@ -88,7 +60,7 @@ pub enum Mode {
 
 /// Measures. Blocks; must not be called within a runtime.
 pub fn run(mode: Mode, target: &Target, load: &Load) -> anyhow::Result<Report> {
-    server::raise_open_files(load.connections)?;
+    world::raise_open_files(load.connections)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {

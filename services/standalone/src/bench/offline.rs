@@ -1,21 +1,21 @@
 //! Notifications to users who are not connected, and their replay when they connect.
 
-use super::message::{Run, now};
-use super::producer;
-use super::report::{Latency, Meter, Report};
-use super::sockets::Sockets;
-use super::{Load, Target};
+use bench_load::message::now;
+use bench_load::{Latency, Run, Sockets, Target};
+
+use super::report::{Meter, Report};
+use super::{Load, world};
 
 pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> {
     let run = Run::new();
     let meter = Meter::start(target.pid);
-    let sent = producer::send(target, &run, load).await?;
+    let sent = world::send(target, &run, load).await?;
     // Each user's notifications are held until its first device comes.
     let load = Load { connections: load.connections.min(load.users), ..load.clone() };
-    let mut sockets = Sockets::new(&run, &load);
+    let mut sockets = Sockets::new(&run);
     let began = now();
-    let (handshakes, _) = sockets.open(target, &run, &load).await?;
-    let expected = sent.deliveries(&load);
+    let (handshakes, _) = world::open(&mut sockets, target, &run, &load).await?;
+    let expected = sent.deliveries(load.connections);
     sockets.drain(expected, load.quiet).await;
     let tally = sockets.tally.borrow();
     let mut report = Report {

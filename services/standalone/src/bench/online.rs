@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use super::message::{Run, now};
-use super::producer;
-use super::report::{Latency, Meter, Report};
-use super::sockets::Sockets;
-use super::{Load, Target};
+use bench_load::message::now;
+use bench_load::{Latency, Run, Sockets, Target};
+
+use super::report::{Meter, Report};
+use super::{Load, world};
 
 pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> {
     let run = Run::new();
-    let mut sockets = Sockets::new(&run, load);
-    sockets.open(target, &run, load).await?;
+    let mut sockets = Sockets::new(&run);
+    world::open(&mut sockets, target, &run, load).await?;
     // The server may still be at work on what connecting entails.
     tokio::time::sleep(Duration::from_millis(200)).await;
     let meter = Meter::start(target.pid);
     let began = now();
-    let sent = producer::send(target, &run, load).await?;
-    let expected = sent.deliveries(load);
+    let sent = world::send(target, &run, load).await?;
+    let expected = sent.deliveries(load.connections);
     sockets.drain(expected, load.quiet).await;
     let tally = sockets.tally.borrow();
     let mut report = Report {

@@ -2,36 +2,11 @@
 
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
+use bench_load::process::{Usage, usage};
+use bench_load::{Latency, Sent, Tally};
 use serde::Serialize;
 
 use super::Load;
-use super::producer::Sent;
-use super::tally::Tally;
-use crate::usage::{Usage, usage};
-
-/// Latencies in microseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names say it")]
-pub struct Latency {
-    pub p50: u64,
-    pub p99: u64,
-    #[serde(rename = "p99_9")]
-    pub p99_9: u64,
-    pub max: u64,
-}
-
-impl Latency {
-    pub(super) fn of(histogram: &Histogram<u64>) -> Option<Self> {
-        (!histogram.is_empty()).then(|| Self {
-            p50: histogram.value_at_quantile(0.5),
-            p99: histogram.value_at_quantile(0.99),
-            p99_9: histogram.value_at_quantile(0.999),
-            max: histogram.max(),
-        })
-    }
-}
 
 /// A measurement. What was not measured is absent.
 #[derive(Debug, Clone, Default, Serialize)]

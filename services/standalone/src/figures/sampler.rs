@@ -18,7 +18,7 @@ use super::{EVERY, Figures, HUB, KIND, SOURCE, Snapshot, Tally};
 use crate::connections::Registry;
 use crate::hubs::MemoryHubs;
 use crate::storage::{Store, Submission};
-use crate::usage::usage;
+use bench_load::process::usage;
 
 /// Most members that are sent the figures.
 const MOST_WATCHERS: usize = 1_000;

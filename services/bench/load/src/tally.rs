@@ -2,34 +2,53 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hdrhistogram::Histogram;
 
-use super::message::{Found, now};
+use crate::message::{Found, now};
 
 /// Longest latency told apart: an hour, in microseconds.
 const MAX_MICROS: u64 = 3_600_000_000;
 
 /// A histogram of microseconds with three significant digits.
-#[allow(clippy::expect_used, reason = "these bounds are constant and within what the constructor allows")]
-pub(super) fn histogram() -> Histogram<u64> {
+#[allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "these bounds are constant and within what the constructor allows"
+)]
+pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, MAX_MICROS, 3).expect("constant bounds")
 }
 
-/// Counts over all connections.
-pub(super) struct Tally {
-    pub(super) received: u64,
-    pub(super) duplicates: u64,
-    pub(super) reordered: u64,
-    pub(super) latency: Histogram<u64>,
-    /// When the last one came.
-    pub(super) last: u64,
+/// Counts over many connections.
+#[derive(Debug)]
+pub struct Tally {
+    /// Notifications that came for the first time.
+    pub received: u64,
+    /// Notifications that a connection had already.
+    pub duplicates: u64,
+    /// Notifications that came after one with a higher number.
+    pub reordered: u64,
+    /// From the intended time of sending to receipt, microseconds.
+    pub latency: Histogram<u64>,
+    /// When the last one came, by the generator's clock.
+    pub last: u64,
     /// Connections that ended on their own.
-    pub(super) lost: u64,
+    pub lost: u64,
+    /// `received`, for the threads that send.
+    arrivals: Arc<AtomicU64>,
 }
 
 impl Tally {
-    pub(super) fn new() -> Rc<RefCell<Self>> {
+    /// Nothing yet.
+    pub fn new() -> Rc<RefCell<Self>> {
+        Self::with_arrivals(Arc::default())
+    }
+
+    /// Nothing yet; what comes is counted where other threads see it too.
+    pub fn with_arrivals(arrivals: Arc<AtomicU64>) -> Rc<RefCell<Self>> {
         Rc::new(RefCell::new(Self {
             received: 0,
             duplicates: 0,
@@ -37,20 +56,23 @@ impl Tally {
             latency: histogram(),
             last: 0,
             lost: 0,
+            arrivals,
         }))
     }
 }
 
-/// What one connection has seen, as bits: compact, and right in whatever order they come.
-#[derive(Default)]
-pub(super) struct Seen {
+/// What one receiver has seen, as bits: compact, and right in whatever order they come.
+#[derive(Debug, Default)]
+pub struct Seen {
     bits: Vec<u64>,
     next: u32,
+    /// Of it, came after one with a higher number.
+    pub reordered: u64,
 }
 
 impl Seen {
     /// Counts a notification.
-    pub(super) fn count(&mut self, found: &Found<'_>, tally: &mut Tally) {
+    pub fn count(&mut self, found: &Found<'_>, tally: &mut Tally) {
         let at = now();
         tally.last = at;
         let (word, bit) = (found.number as usize / 64, 1_u64 << (found.number % 64));
@@ -63,8 +85,11 @@ impl Seen {
         }
         self.bits[word] |= bit;
         tally.received += 1;
+        // One thread writes.
+        tally.arrivals.store(tally.received, Ordering::Relaxed);
         if found.number < self.next {
             tally.reordered += 1;
+            self.reordered += 1;
         } else {
             self.next = found.number + 1;
         }

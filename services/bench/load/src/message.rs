@@ -1,5 +1,5 @@
-//! What the benchmark's notifications look like, and how they are found again in a frame without parsing
-//! it.
+//! What the generator's notifications look like, and how they are found again in what a server sends without
+//! parsing it.
 
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -14,30 +14,33 @@ const NUMBER_DIGITS: usize = 10;
 const BETWEEN: &[u8] = br#"","n":""#;
 const SEQUENCE: &[u8] = br#""sequence":""#;
 
-/// Nanoseconds since the benchmark began: the same clock for all its threads.
-pub(super) fn now() -> u64 {
+/// Nanoseconds since the generator's clock was first asked: the same clock for all its threads.
+pub fn now() -> u64 {
     nanos(Instant::now())
 }
 
-/// A moment on the benchmark's clock.
-pub(super) fn nanos(at: Instant) -> u64 {
+/// A moment on the generator's clock.
+pub fn nanos(at: Instant) -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     let start = *START.get_or_init(Instant::now);
     u64::try_from(at.saturating_duration_since(start).as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// One run's users and notifications, told from another run's by a random name.
-#[derive(Clone)]
-pub(super) struct Run {
+#[derive(Debug, Clone)]
+pub struct Run {
     name: String,
 }
 
 impl Run {
-    pub(super) fn new() -> Self {
+    /// A run with a new name.
+    #[allow(clippy::new_without_default, reason = "no two are equal")]
+    pub fn new() -> Self {
         Self { name: format!("{:08x}", rand::random::<u32>()) }
     }
 
-    pub(super) fn user(&self, user: u32) -> String {
+    /// What a user is called: letters, digits and hyphens, which every protocol allows.
+    pub fn user(&self, user: u32) -> String {
         format!("bench-{}-{user}", self.name)
     }
 
@@ -46,8 +49,9 @@ impl Run {
     }
 }
 
-/// The requests' lines for one user: all but time and number stays the same.
-pub(super) struct Template {
+/// One user's notification as bytes on the wire: all but time and number stays the same.
+#[derive(Debug)]
+pub struct Template {
     text: Vec<u8>,
     id: Option<usize>,
     time: usize,
@@ -55,34 +59,49 @@ pub(super) struct Template {
 }
 
 impl Template {
-    pub(super) fn new(run: &Run, user: u32, payload_bytes: usize, with_ids: bool) -> Self {
-        let (time_digits, number_digits) = ("0".repeat(TIME_DIGITS), "0".repeat(NUMBER_DIGITS));
-        let user_id = run.user(user);
-        let mut text = format!(r#"{{"userId":"{user_id}","#);
-        let id = with_ids.then(|| {
-            text.extend([r#""id":""#, &user_id, "-"]);
-            let at = text.len();
-            text.push_str(&number_digits);
-            text.push_str(r#"","#);
-            at
-        });
-        text.push_str(r#""payload":"#);
-        let start = text.len();
-        text.push_str(&run.marker());
+    /// The payload alone: a JSON object of so many bytes, or of a few more than a hundred when that is more.
+    pub fn payload(run: &Run, payload_bytes: usize) -> Self {
+        let mut text = run.marker();
         let time = text.len();
-        text.push_str(&time_digits);
+        text.push_str(&"0".repeat(TIME_DIGITS));
         text.push_str(r#"","n":""#);
         let number = text.len();
-        text.push_str(&number_digits);
+        text.push_str(&"0".repeat(NUMBER_DIGITS));
         text.push_str(r#"","pad":""#);
-        let pad = payload_bytes.saturating_sub(text.len() - start + 2);
+        let pad = payload_bytes.saturating_sub(text.len() + 2);
         text.push_str(&"x".repeat(pad));
-        text.push_str("\"}}\n");
-        Self { text: text.into_bytes(), id, time, number }
+        text.push_str(r#""}"#);
+        Self { text: text.into_bytes(), id: None, time, number }
     }
 
-    /// Appends the line of the user's notification `number`, meant to be sent at `time`.
-    pub(super) fn write(&self, time: u64, number: u32, into: &mut Vec<u8>) {
+    /// The same with bytes around it, as a protocol has them.
+    #[must_use]
+    pub fn framed(mut self, before: &[u8], after: &[u8]) -> Self {
+        self.text.splice(0..0, before.iter().copied());
+        self.text.extend_from_slice(after);
+        self.time += before.len();
+        self.number += before.len();
+        self.id = self.id.map(|id| id + before.len());
+        self
+    }
+
+    /// A line of a request to Tidings.
+    pub fn line(run: &Run, user: u32, payload_bytes: usize, with_ids: bool) -> Self {
+        let user_id = run.user(user);
+        let mut before = format!(r#"{{"userId":"{user_id}","#);
+        let id = with_ids.then(|| {
+            before.extend([r#""id":""#, &user_id, "-"]);
+            let at = before.len();
+            before.push_str(&"0".repeat(NUMBER_DIGITS));
+            before.push_str(r#"","#);
+            at
+        });
+        before.push_str(r#""payload":"#);
+        Self { id, ..Self::payload(run, payload_bytes).framed(before.as_bytes(), b"}\n") }
+    }
+
+    /// Appends the user's notification `number`, meant to be sent at `time`.
+    pub fn write(&self, time: u64, number: u32, into: &mut Vec<u8>) {
         let start = into.len();
         into.extend_from_slice(&self.text);
         let line = &mut into[start..];
@@ -93,7 +112,9 @@ impl Template {
         }
     }
 
-    pub(super) const fn len(&self) -> usize {
+    /// Bytes of each.
+    #[allow(clippy::len_without_is_empty, reason = "it never is")]
+    pub const fn len(&self) -> usize {
         self.text.len()
     }
 }
@@ -112,28 +133,30 @@ fn number(digits: &[u8]) -> u64 {
 
 /// One of the run's notifications in a frame.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found<'a> {
+pub struct Found<'a> {
     /// Its padded sequence; absent in bare frames.
-    pub(super) sequence: Option<&'a [u8; Sequence::DIGITS]>,
+    pub sequence: Option<&'a [u8; Sequence::DIGITS]>,
     /// When it was meant to be sent.
-    pub(super) time: u64,
+    pub time: u64,
     /// Its number for its user.
-    pub(super) number: u32,
+    pub number: u32,
 }
 
 /// Finds a run's notifications in frames.
-pub(super) struct Scanner {
+#[derive(Debug)]
+pub struct Scanner {
     marker: Finder<'static>,
 }
 
 impl Scanner {
-    pub(super) fn new(run: &Run) -> Self {
+    /// Finds this run's, and no other's.
+    pub fn new(run: &Run) -> Self {
         Self { marker: Finder::new(run.marker().as_bytes()).into_owned() }
     }
 
     /// Calls `found` for each of a frame's notifications. Payloads are delivered byte for byte, so they are
     /// where they were written.
-    pub(super) fn scan<'a>(&self, frame: &'a [u8], mut found: impl FnMut(Found<'a>)) {
+    pub fn scan<'a>(&self, frame: &'a [u8], mut found: impl FnMut(Found<'a>)) {
         let mut at = 0;
         while let Some(marker) = self.marker.find(&frame[at..]) {
             let envelope = &frame[at..at + marker];
@@ -165,7 +188,7 @@ mod tests {
     use super::*;
 
     fn notifications(run: &Run, times: &[u64], bytes: usize) -> Vec<Notification> {
-        let template = Template::new(run, 7, bytes, true);
+        let template = Template::line(run, 7, bytes, true);
         let mut lines = Vec::new();
         for (number, &time) in (0..).zip(times) {
             template.write(time, number, &mut lines);

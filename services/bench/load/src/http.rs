@@ -7,23 +7,23 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use memchr::memmem;
 
-use super::Target;
+use crate::Target;
 
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Where to connect to.
 #[derive(Clone)]
-pub(super) struct Address {
+pub struct Address {
     /// The `Host` header.
-    pub(super) host: String,
+    pub host: String,
     /// The path before every other.
-    pub(super) prefix: String,
+    pub prefix: String,
 }
 
 impl Address {
     /// # Errors
     /// TLS: the generator must be cheaper than what it measures.
-    pub(super) fn of(target: &Target) -> anyhow::Result<Self> {
+    pub fn of(target: &Target) -> anyhow::Result<Self> {
         let url = target.url.trim_end_matches('/');
         let Some(rest) = url.strip_prefix("http://") else {
             bail!("the benchmark speaks http:// only, and not {url}");
@@ -38,7 +38,7 @@ impl Address {
     }
 
     /// A connected socket.
-    pub(super) fn connect(&self) -> anyhow::Result<TcpStream> {
+    pub fn connect(&self) -> anyhow::Result<TcpStream> {
         let unreachable = || format!("{} does not answer", self.host);
         let address = self.host.to_socket_addrs().with_context(unreachable)?.next();
         let address = address.with_context(unreachable)?;
@@ -51,7 +51,7 @@ impl Address {
 }
 
 /// A kept-alive connection for POST requests to one path.
-pub(super) struct Poster {
+pub struct Poster {
     stream: TcpStream,
     head: String,
     request: Vec<u8>,
@@ -59,7 +59,8 @@ pub(super) struct Poster {
 }
 
 impl Poster {
-    pub(super) fn connect(target: &Target, path: &str, content_type: &str) -> anyhow::Result<Self> {
+    /// Connected, with the target's API key.
+    pub fn connect(target: &Target, path: &str, content_type: &str) -> anyhow::Result<Self> {
         let address = Address::of(target)?;
         let head = format!(
             "POST {}{path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\ncontent-type: \
@@ -70,7 +71,7 @@ impl Poster {
     }
 
     /// Sends a body; gives the answer's status and body.
-    pub(super) fn post(&mut self, body: &[u8]) -> anyhow::Result<(u16, &[u8])> {
+    pub fn post(&mut self, body: &[u8]) -> anyhow::Result<(u16, &[u8])> {
         self.request.clear();
         self.request.extend_from_slice(self.head.as_bytes());
         write!(self.request, "{}\r\n\r\n", body.len())?;
@@ -123,7 +124,7 @@ fn parse_head(answer: &[u8]) -> anyhow::Result<Option<(u16, usize, usize)>> {
 }
 
 /// The number after the last `"name":` of an answer.
-pub(super) fn last_number(body: &[u8], name: &str) -> Option<u64> {
+pub fn last_number(body: &[u8], name: &str) -> Option<u64> {
     let at = memmem::rfind(body, name.as_bytes())? + name.len();
     let digits = body.get(at..)?.strip_prefix(b"\":")?;
     let digits = digits.iter().skip_while(|byte| byte.is_ascii_whitespace());

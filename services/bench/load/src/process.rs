@@ -5,15 +5,15 @@ use std::time::Duration;
 
 /// What a process has used.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// Resident memory now.
-    pub(crate) rss_bytes: u64,
+    pub rss_bytes: u64,
     /// Processor time so far.
-    pub(crate) cpu: Duration,
+    pub cpu: Duration,
 }
 
 /// What a process has used; nothing where there is no `/proc`.
-pub(crate) fn usage(pid: Option<u32>) -> Option<Usage> {
+pub fn usage(pid: Option<u32>) -> Option<Usage> {
     let pid = pid?;
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -5,8 +5,8 @@ use std::thread;
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
-use super::Target;
-use super::http::Poster;
+use crate::Target;
+use crate::http::Poster;
 
 /// Connections that ask for tokens.
 const THREADS: usize = 4;
@@ -17,7 +17,7 @@ struct Token {
 }
 
 /// A token for each user, in their order.
-pub(super) async fn fetch(target: &Target, users: Vec<String>) -> anyhow::Result<Vec<String>> {
+pub async fn fetch(target: &Target, users: Vec<String>) -> anyhow::Result<Vec<String>> {
     let target = target.clone();
     tokio::task::spawn_blocking(move || fetch_blocking(&target, &users)).await?
 }

@@ -1,0 +1,30 @@
+//! What this process may.
+
+use std::fs;
+
+use anyhow::Context as _;
+
+/// How many files it may have open, as may the servers it starts.
+pub(crate) fn open_files() -> anyhow::Result<u64> {
+    let limits = fs::read_to_string("/proc/self/limits").context("the limit of open files is not known")?;
+    parse(&limits).context("the limit of open files is not understood")
+}
+
+fn parse(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let soft = line.split_whitespace().next()?;
+    if soft == "unlimited" { Some(u64::MAX) } else { soft.parse().ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_soft_limit_counts() {
+        let limits = "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024   4096   files\n";
+        assert_eq!(parse(limits), Some(1_024));
+        assert_eq!(parse("Max open files unlimited unlimited files"), Some(u64::MAX));
+        assert_eq!(parse(""), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! A server's process.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+/// How long a server may take to start.
+const START: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(5);
+
+/// A process that ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It keeps nothing anybody wants.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// When a server is ready.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ready {
+    /// When it has written a line to its standard output.
+    Line,
+    /// When this port of the loopback answers.
+    Port(u16),
+}
+
+impl Process {
+    /// Starts it, with what it says on standard error in the folder's `log`; gives the first line of its output
+    /// where that tells that it is ready. Blocks.
+    pub(crate) fn start(mut command: Command, ready: Ready, folder: &Path) -> anyhow::Result<(Self, String)> {
+        let log = folder.join("log");
+        let program = command.get_program().to_string_lossy().into_owned();
+        // What the environment says of a server is not meant for this one.
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TIDINGS_"))
+        {
+            command.env_remove(name);
+        }
+        command.stdin(Stdio::null()).stderr(File::options().create(true).append(true).open(&log)?);
+        let child = match ready {
+            Ready::Line => command.stdout(Stdio::piped()).spawn(),
+            Ready::Port(_) => command.stdout(Stdio::null()).spawn(),
+        };
+        let mut process = Self { child: child.with_context(|| format!("{program} could not be started"))? };
+        let line = match ready {
+            Ready::Line => process.first_line(),
+            Ready::Port(port) => process.answers(port).then(String::new),
+        };
+        let Some(line) = line else {
+            let ended = match process.child.try_wait()? {
+                Some(status) => format!("ended with {status}"),
+                None => "does not get ready".to_owned(),
+            };
+            let log = fs::read_to_string(log).unwrap_or_default();
+            bail!("{program} {ended}: {}", log.lines().last().unwrap_or("it said nothing"));
+        };
+        Ok((process, line))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as a crash does.
+    pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill().context("the server could not be killed")?;
+        self.child.wait().context("the server did not end")?;
+        Ok(())
+    }
+
+    fn answers(&mut self, port: u16) -> bool {
+        let began = Instant::now();
+        while began.elapsed() < START && matches!(self.child.try_wait(), Ok(None)) {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return true;
+            }
+            thread::sleep(POLL);
+        }
+        false
+    }
+
+    /// The first line of its output; what follows is read and forgotten, so that it never blocks.
+    fn first_line(&mut self) -> Option<String> {
+        let stdout = self.child.stdout.take()?;
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let mut reader = BufReader::new(stdout);
+            let mut line = String::new();
+            if reader.read_line(&mut line).is_ok_and(|read| read > 0) {
+                // Nobody waits any more when it took too long.
+                let _ = sender.send(line);
+            }
+            io::copy(&mut reader, &mut io::sink())
+        });
+        receiver.recv_timeout(START).ok()
+    }
+}
+
+/// A port of the loopback that nobody had a moment ago, for servers that can't say which they took.
+pub(crate) fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0)).context("no port can be opened")?.local_addr()?.port())
+}

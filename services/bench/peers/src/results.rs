@@ -1,0 +1,194 @@
+//! What was measured, as it is written to JSON.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cases::{Case, Figures, Scale};
+use crate::systems::System;
+
+/// All measurements of one call.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Results {
+    pub(crate) machine: Machine,
+    /// Of the programs, by their names.
+    pub(crate) versions: BTreeMap<String, String>,
+    pub(crate) command: String,
+    pub(crate) scale: Scale,
+    /// Whether numbers were small, to see that everything works.
+    pub(crate) quick: bool,
+    pub(crate) runs: u32,
+    pub(crate) measurements: Vec<Measurement>,
+    /// What could not be measured, and why.
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// Where it was measured.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Machine {
+    pub(crate) processor: String,
+    pub(crate) processors: usize,
+    pub(crate) memory_gib: u64,
+    pub(crate) kernel: String,
+    pub(crate) open_files: u64,
+}
+
+/// One case on one system in one run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Measurement {
+    pub(crate) run: u32,
+    pub(crate) case: Case,
+    pub(crate) system: System,
+    pub(crate) figures: Figures,
+}
+
+/// A case that was not measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LeftOut {
+    pub(crate) case: Case,
+    pub(crate) system: System,
+    pub(crate) reason: String,
+}
+
+/// Several runs' values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+}
+
+impl Spread {
+    /// Nothing, of nothing.
+    pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let (min, max) = (*values.first()?, *values.last()?);
+        let middle = values.len() / 2;
+        let median = if values.len() % 2 == 1 {
+            values[middle]
+        } else {
+            f64::midpoint(values[middle - 1], values[middle])
+        };
+        Some(Self { median, min, max })
+    }
+}
+
+impl Results {
+    /// A figure of a system, by run.
+    pub(crate) fn values(&self, system: System, figure: &str) -> BTreeMap<u32, f64> {
+        let of_system = self.measurements.iter().filter(|measurement| measurement.system == system);
+        of_system.filter_map(|one| Some((one.run, *one.figures.get(figure)?))).collect()
+    }
+
+    /// A figure of a system over all runs.
+    pub(crate) fn spread(&self, system: System, figure: &str) -> Option<Spread> {
+        Spread::of(self.values(system, figure).into_values().collect())
+    }
+
+    /// How many times one system's figure is another's, run by run.
+    pub(crate) fn ratio(&self, (system, figure): (System, &str), (to, of): (System, &str)) -> Option<Spread> {
+        let others = self.values(to, of);
+        let ratios = self.values(system, figure).into_iter().filter_map(|(run, value)| {
+            let other = *others.get(&run)?;
+            (other > 0.0).then(|| value / other)
+        });
+        Spread::of(ratios.collect())
+    }
+
+    /// Those that were measured, in their order.
+    pub(crate) fn systems(&self) -> Vec<System> {
+        let mut systems: Vec<_> = self.measurements.iter().map(|measurement| measurement.system).collect();
+        systems.sort_unstable();
+        systems.dedup();
+        systems
+    }
+
+    /// A system's figures of soundness over all runs and cases but those in which something fails: what was
+    /// expected, lost, repeated, out of order, and how many connections were lost.
+    pub(crate) fn soundness(&self, system: System) -> [f64; 5] {
+        let names = ["expected", "lost", "duplicates", "reordered", "connectionsLost"];
+        names.map(|name| {
+            let sound = self
+                .measurements
+                .iter()
+                .filter(|one| one.system == system && !matches!(one.case, Case::Crash | Case::Interrupted));
+            let figures = sound.flat_map(|one| &one.figures);
+            let counts = figures.filter(|(key, _)| key.rsplit('.').next() == Some(name));
+            // A sum of nothing would be -0.
+            counts.fold(0.0, |sum, (_, count)| sum + count)
+        })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::report::number;
+
+    /// Two runs of two systems.
+    pub(crate) fn example() -> Results {
+        let measurement = |run, system, per_second: f64| Measurement {
+            run,
+            case: Case::Online,
+            system,
+            figures: [("online.perSecond", per_second), ("online.lost", 1.0), ("online.expected", 5.0)]
+                .map(|(name, value)| (name.to_owned(), value))
+                .into(),
+        };
+        Results {
+            machine: Machine {
+                processor: "p".into(),
+                processors: 2,
+                memory_gib: 4,
+                kernel: "k".into(),
+                open_files: 1_024,
+            },
+            versions: [("nats-server".to_owned(), "2.9.10".to_owned())].into(),
+            command: "scripts/bench-peers".into(),
+            scale: Scale::quick(),
+            quick: false,
+            runs: 2,
+            measurements: vec![
+                measurement(1, System::Tidings, 100.0),
+                measurement(1, System::Line, 400.0),
+                measurement(2, System::Tidings, 300.0),
+                measurement(2, System::Line, 600.0),
+            ],
+            left_out: vec![LeftOut {
+                case: Case::Crowd,
+                system: System::Nats,
+                reason: "too few files".into(),
+            }],
+        }
+    }
+
+    #[test]
+    fn spreads_have_the_middle_value() {
+        let spread = |values: &[f64]| Spread::of(values.to_vec()).map(|s| (s.median, s.min, s.max));
+        assert_eq!(spread(&[]), None);
+        assert_eq!(spread(&[3.0, 1.0, 2.0]), Some((2.0, 1.0, 3.0)));
+        assert_eq!(spread(&[4.0, 1.0, 2.0, 3.0]), Some((2.5, 1.0, 4.0)));
+    }
+
+    #[test]
+    fn ratios_are_of_the_same_run() {
+        let results = example();
+        let figure = "online.perSecond";
+        let ratio = results.ratio((System::Tidings, figure), (System::Line, figure)).unwrap();
+        assert_eq!((ratio.min, ratio.max), (0.25, 0.5));
+        assert_eq!(results.ratio((System::Tidings, figure), (System::Nats, figure)), None);
+        assert_eq!(results.soundness(System::Line).map(number), ["10", "2", "0", "0", "0"]);
+        assert_eq!(results.systems(), [System::Tidings, System::Line]);
+    }
+
+    #[test]
+    fn json_is_read_back() {
+        let json = serde_json::to_string(&example()).unwrap();
+        let results: Results = serde_json::from_str(&json).unwrap();
+        assert_eq!(serde_json::to_string(&results).unwrap(), json);
+    }
+}
