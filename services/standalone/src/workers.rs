@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use contract_connections_v1::ConnectionKey;
@@ -91,11 +92,16 @@ pub async fn run_dispatcher<C, M, P, Q, K, R, H>(
 }
 
 /// Runs something as far as it gets at once; what is left of it gets a task of its own. Where sockets take what is
-/// pushed, nothing is left, and there is no task to make.
+/// pushed, nothing is left, and there is no task to make. One that panics ends by itself, as a task would: its entries
+/// are received again.
 fn begin(mut run: Pin<Box<impl Future<Output = ()> + Send + 'static>>) {
     // A task polls it again, so that nobody needs to be woken for this.
-    if run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-        tokio::spawn(run);
+    let mut context = Context::from_waker(Waker::noop());
+    // Nothing looks into it after a panic.
+    match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(&mut context))) {
+        Ok(Poll::Ready(())) => {}
+        Ok(Poll::Pending) => drop(tokio::spawn(run)),
+        Err(_) => tracing::error!("a run panicked and is repeated"),
     }
 }
 

@@ -15,7 +15,6 @@ pub mod http;
 pub mod latency;
 pub mod message;
 pub mod posts;
-pub mod process;
 pub mod producer;
 pub mod protocol;
 pub mod socket;

@@ -9,10 +9,10 @@ use anyhow::Context as _;
 use bench_load::frames::Frames;
 use bench_load::http::Address;
 use bench_load::posts::Posts;
-use bench_load::process::{Usage, usage};
 use bench_load::{Door, Handshake, Pace, Run, Sent, Sockets, Target, producer, tokens};
 use hdrhistogram::Histogram;
 use serde::Deserialize;
+use shared_telemetry::process::{Usage, usage};
 use tempfile::TempDir;
 
 use crate::line::Lines;

@@ -1,7 +1,9 @@
-//! Structured logs, for people or for programs, and what must never stand in them.
+//! Structured logs, for people or for programs, and what must never stand in them; and what a process uses.
 //!
 //! Secrets, tokens and payloads are never logged. User ids are not either: a log that has to tell users
 //! apart has [`user_hash`] of them.
+
+pub mod process;
 
 use std::error::Error;
 use std::fmt;

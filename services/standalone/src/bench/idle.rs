@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bench_load::process::usage;
 use bench_load::{Latency, Run, Sockets, Target};
+use shared_telemetry::process::usage;
 
 use super::report::{Meter, Report};
 use super::{Load, world};

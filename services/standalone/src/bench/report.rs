@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use bench_load::process::{Usage, usage};
 use bench_load::{Latency, Sent, Tally};
 use serde::Serialize;
+use shared_telemetry::process::{Usage, usage};
 
 use super::Load;
 

@@ -9,6 +9,7 @@ use contract_notifications_v1::{HubName, Notification, NotificationId, Payload, 
 use dispatcher::ports::HubMembers as _;
 use futures_util::future::{Either, select};
 use shared_ports::{Clock, PortError};
+use shared_telemetry::process::usage;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -18,7 +19,6 @@ use super::{EVERY, Figures, HUB, KIND, SOURCE, Snapshot, Tally};
 use crate::connections::Registry;
 use crate::hubs::MemoryHubs;
 use crate::storage::{Store, Submission};
-use bench_load::process::usage;
 
 /// Most members that are sent the figures.
 const MOST_WATCHERS: usize = 1_000;

@@ -19,6 +19,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::support::submissions;
 
+/// A user to whom nothing can be pushed without a panic.
+const PANICS: &str = "panics";
+
 /// Connections, and what was pushed to each.
 #[derive(Clone, Default)]
 struct World {
@@ -38,6 +41,7 @@ impl Connections for World {
 
 impl Push for World {
     async fn push(&self, user: &UserId, _: &ConnectionId, frames: Vec<Bytes>) -> Pushed {
+        assert_ne!(user.as_str(), PANICS, "as it is meant to");
         let accepted = frames.len();
         self.pushed.lock().unwrap().entry(user.clone()).or_default().extend(frames);
         Pushed { accepted, error: None }
@@ -152,5 +156,23 @@ async fn held_then_replayed_then_live_all_in_order() {
     let due_for = vec![connection("c")];
     let query = PageQuery { after: None, up_to: Sequence::MAX, due_for, limit: 10 };
     assert_eq!(running.store.page(&a, query).await.unwrap().rows, []);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_panics_is_tried_again_and_stops_nobody_else() {
+    let running = start(crate::support::settings());
+    let (a, panics) = (user("a"), user(PANICS));
+    for user in [&a, &panics] {
+        running.world.connect(user, FrameFormat::Raw);
+    }
+    running.store.accept(submissions(&panics, 0..1)).await.unwrap();
+    running.store.accept(submissions(&a, 0..10)).await.unwrap();
+    let start = Instant::now();
+    while running.world.payloads(&a).len() < 10 {
+        assert!(start.elapsed() < Duration::from_secs(30), "nobody dispatches any more");
+        tokio::task::yield_now().await;
+    }
+    assert!(running.store.stats().queued_bytes > 0, "what panicked is kept");
     running.stop().await;
 }
