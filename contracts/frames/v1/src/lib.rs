@@ -4,6 +4,7 @@
 //! instead. From the client come [`ClientFrame`]s, told apart by `action`.
 
 mod client;
+mod encode;
 mod limits;
 mod payloads;
 mod server;
@@ -12,12 +13,10 @@ pub use client::{
     ACTIONS, Broadcast, ClientFrame, HistoryQuery, InvalidFrame, MAX_ACK_SEQUENCES, MAX_MEMBERS,
     MAX_SESSIONS, MembersQuery, Message, MessageData, Recipient, SendMessage,
 };
+pub use encode::{encode_batch, encode_single, item_len};
 pub use limits::{FrameTooLarge, MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, require_fits};
 pub use payloads::{ChatMessage, DirectMessage, DirectMessageData, Presence, PresenceEvent};
-pub use server::{
-    Delivery, ErrorCode, InvalidServerFrame, SendResult, ServerFrame, Whoami, encode_batch, encode_single,
-    item_len,
-};
+pub use server::{Delivery, ErrorCode, InvalidServerFrame, SendResult, ServerFrame, Whoami};
 
 /// The WebSocket subprotocol, and the value of the `protocol` query parameter, by which a client asks for
 /// this version's batched frames.

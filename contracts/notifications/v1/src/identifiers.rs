@@ -170,6 +170,31 @@ impl Sequence {
     pub const fn number(self) -> u128 {
         self.0
     }
+
+    /// The padded form, in ASCII.
+    pub fn digits(self) -> [u8; Self::DIGITS] {
+        let mut digits = [b'0'; Self::DIGITS];
+        let (mut places, mut rest) = (digits.iter_mut().rev(), self.0);
+        // Division of 128 bits is slow, and every frame has a sequence: no more of it than the number takes.
+        let mut low = loop {
+            match u64::try_from(rest) {
+                Ok(low) => break low,
+                Err(_) => put_last_digit(&mut places, (rest % 10) as u8),
+            }
+            rest /= 10;
+        };
+        while low > 0 {
+            put_last_digit(&mut places, (low % 10) as u8);
+            low /= 10;
+        }
+        digits
+    }
+}
+
+fn put_last_digit<'a>(places: &mut impl Iterator<Item = &'a mut u8>, digit: u8) {
+    if let Some(place) = places.next() {
+        *place = b'0' + digit;
+    }
 }
 
 impl From<Sequence> for NotificationId {
@@ -192,27 +217,22 @@ impl FromStr for Sequence {
     }
 }
 
-/// What the padded form of a number of 64 bits begins with: `u64::MAX` has 20 digits.
-const LEADING_ZEROS: &str = "0000000000000000000";
-
 impl fmt::Display for Sequence {
     /// The padded form.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Division of 128 bits is slow, and every frame has a sequence.
-        match u64::try_from(self.0) {
-            Ok(number) => {
-                f.write_str(LEADING_ZEROS)?;
-                write!(f, "{number:0width$}", width = Self::DIGITS - LEADING_ZEROS.len())
-            }
-            Err(_) => write!(f, "{:0width$}", self.0, width = Self::DIGITS),
-        }
+        f.write_str(text(&self.digits()))
     }
 }
 
 impl Serialize for Sequence {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(text(&self.digits()))
     }
+}
+
+/// Digits as text, which they always are.
+fn text(digits: &[u8; Sequence::DIGITS]) -> &str {
+    std::str::from_utf8(digits).unwrap_or_default()
 }
 
 impl<'de> Deserialize<'de> for Sequence {
@@ -272,6 +292,7 @@ mod tests {
         #[test]
         fn sequence_text_round_trips_and_keeps_order(a: u128, b: u128) {
             let (a, b) = (Sequence::new(a), Sequence::new(b));
+            prop_assert_eq!(a.to_string(), format!("{:039}", a.number()));
             prop_assert_eq!(a.to_string().parse::<Sequence>().unwrap(), a);
             prop_assert_eq!(a.to_string().cmp(&b.to_string()), a.cmp(&b));
         }

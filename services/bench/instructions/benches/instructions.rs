@@ -32,7 +32,7 @@ fn decide(story: Story) -> Report {
 }
 
 #[library_benchmark]
-#[bench::frame(args = (notification(1)), config = at_most(5_300))]
+#[bench::frame(args = (notification(1)), config = at_most(1_300))]
 fn encode((notification, sequence): (Body, Sequence)) -> Vec<u8> {
     let mut into = Vec::with_capacity(512);
     encode_single(&mut into, &notification, sequence, false);

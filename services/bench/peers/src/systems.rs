@@ -63,7 +63,8 @@ impl System {
     /// Threads that send, and most notifications at once, to users who are connected: what each is fastest with.
     pub(crate) const fn online_producers(self) -> (u32, u32) {
         match self {
-            Self::Tidings | Self::TidingsAcked | Self::Node => (4, 100),
+            Self::Tidings | Self::TidingsAcked => (4, 1_000),
+            Self::Node => (4, 100),
             _ => (2, 100),
         }
     }

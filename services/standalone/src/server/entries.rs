@@ -47,7 +47,8 @@ pub(super) struct Entries<'a> {
 
 enum Texts<'a> {
     Array(std::vec::IntoIter<&'a RawValue>),
-    Lines(std::str::Lines<'a>),
+    /// The lines left, and how many at most.
+    Lines(std::str::Lines<'a>, usize),
 }
 
 /// The first entries of an array, one more than are allowed. All of them, of two bytes each, would take
@@ -96,19 +97,21 @@ impl<'a> Entries<'a> {
     }
 
     pub(super) fn lines(body: &'a str) -> Self {
-        Self { texts: Texts::Lines(body.lines()), taken: 0 }
+        let count = memchr::memchr_iter(b'\n', body.as_bytes()).count() + 1;
+        Self { texts: Texts::Lines(body.lines(), count), taken: 0 }
     }
 
     /// Reads the next entries; `None` when there are no more. The first beyond [`MAX_ENTRIES`] is refused
     /// and ends the body.
     pub(super) fn chunk(&mut self, now: impl Fn() -> Timestamp) -> Option<Chunk> {
-        let mut chunk = Chunk { slots: Vec::with_capacity(64), submissions: Vec::with_capacity(64) };
+        let count = self.texts.at_most().min(CHUNK);
+        let mut chunk = Chunk { slots: Vec::with_capacity(count), submissions: Vec::with_capacity(count) };
         while chunk.slots.len() < CHUNK && self.taken <= MAX_ENTRIES {
             let Some(text) = self.texts.next() else { break };
             self.taken += 1;
             if self.taken > MAX_ENTRIES {
                 let detail = format!("there are more than {MAX_ENTRIES} entries; those before it were taken");
-                chunk.slots.push(Slot::Refused(Problem::too_large(detail)));
+                chunk.slots.push(Slot::Refused(Problem::too_large(detail).into()));
                 break;
             }
             match submission(text, now()) {
@@ -116,10 +119,20 @@ impl<'a> Entries<'a> {
                     chunk.slots.push(Slot::Submitted(submission.notification.id.clone()));
                     chunk.submissions.push(submission);
                 }
-                Err(problem) => chunk.slots.push(Slot::Refused(problem)),
+                Err(problem) => chunk.slots.push(Slot::Refused(problem.into())),
             }
         }
         (!chunk.slots.is_empty()).then_some(chunk)
+    }
+}
+
+impl Texts<'_> {
+    /// How many there are still at most.
+    fn at_most(&self) -> usize {
+        match self {
+            Self::Array(entries) => entries.len(),
+            Self::Lines(_, count) => *count,
+        }
     }
 }
 
@@ -129,7 +142,10 @@ impl<'a> Iterator for Texts<'a> {
     fn next(&mut self) -> Option<&'a str> {
         match self {
             Self::Array(entries) => entries.next().map(RawValue::get),
-            Self::Lines(lines) => lines.find(|line| !line.trim().is_empty()),
+            Self::Lines(lines, count) => {
+                *count = count.saturating_sub(1);
+                lines.find(|line| !line.trim().is_empty())
+            }
         }
     }
 }
@@ -137,7 +153,7 @@ impl<'a> Iterator for Texts<'a> {
 /// What became of one entry.
 pub(super) enum Slot {
     Submitted(NotificationId),
-    Refused(Problem),
+    Refused(Box<Problem>),
 }
 
 /// The answer to a body of many, as it grows.
@@ -221,26 +237,9 @@ pub(super) fn write_accepted(into: &mut Vec<u8>, id: &NotificationId, accepted: 
     // Neither the value nor a buffer in memory can fail.
     let _ = serde_json::to_writer(&mut *into, id);
     into.extend_from_slice(br#","sequence":""#);
-    write_sequence(into, accepted.sequence);
+    into.extend_from_slice(&accepted.sequence.digits());
     into.extend_from_slice(br#"","duplicate":"#);
     into.extend_from_slice(if accepted.duplicate { b"true}" } else { b"false}" });
-}
-
-/// The padded sequence. Formatting 128 bits is slow, and those of one server fit into 64.
-fn write_sequence(into: &mut Vec<u8>, sequence: Sequence) {
-    let Ok(mut number) = u64::try_from(sequence.number()) else {
-        let _ = write!(into, "{sequence}");
-        return;
-    };
-    let mut digits = [b'0'; Sequence::DIGITS];
-    for digit in digits.iter_mut().rev() {
-        if number == 0 {
-            break;
-        }
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-    into.extend_from_slice(&digits);
 }
 
 /// Why a store did not accept, for the producer.
@@ -275,14 +274,5 @@ mod tests {
         // What is not kept is still checked.
         assert!(Entries::array(&body.replace("1]", "1,]")).is_err());
         assert!(Entries::array("{}").is_err());
-    }
-
-    #[test]
-    fn sequences_are_written_as_they_display() {
-        for number in [0, 1, 10, 12_345, u128::from(u64::MAX), u128::from(u64::MAX) + 1, u128::MAX] {
-            let mut text = Vec::new();
-            write_sequence(&mut text, Sequence::new(number));
-            assert_eq!(String::from_utf8(text).unwrap(), Sequence::new(number).to_string());
-        }
     }
 }
