@@ -108,9 +108,9 @@ fn text_len(text: &str) -> usize {
 
 /// Whether a text stands in JSON as it is (<https://www.rfc-editor.org/rfc/rfc8259#section-7>).
 fn is_plain(text: &str) -> bool {
-    let special = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
+    let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
     // All bytes, without an end before: the compiler looks at many at once then.
-    !text.bytes().fold(false, |found, byte| found | special(byte))
+    text.bytes().filter(|byte| is_special(*byte)).count() == 0
 }
 
 fn write_json(into: impl io::Write, value: &(impl serde::Serialize + ?Sized)) {
