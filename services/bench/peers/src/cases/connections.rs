@@ -7,7 +7,7 @@ use anyhow::ensure;
 use bench_load::{Door, Handshake, Latency, Run, Sockets};
 
 use super::{Entry, Figures};
-use crate::limits::open_files;
+use bench_kit::limits::open_files;
 use crate::world::World;
 
 /// After that long the server has done what connecting entails.
