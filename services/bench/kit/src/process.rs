@@ -96,7 +96,8 @@ impl Process {
     /// # Errors
     /// It does not end, or says that something went wrong.
     pub fn stop(&mut self, patience: Duration) -> anyhow::Result<()> {
-        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).context("the process has no number")?;
+        let pid =
+            i32::try_from(self.pid()).ok().and_then(Pid::from_raw).context("the process has no number")?;
         kill_process(pid, Signal::TERM).context("the server could not be asked to end")?;
         let began = Instant::now();
         while began.elapsed() < patience {

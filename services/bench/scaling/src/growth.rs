@@ -19,12 +19,12 @@ impl Growth {
     /// Of points in the order of their inputs; nothing of fewer than two, or of nothing.
     pub(crate) fn of(points: &[(f64, f64)]) -> Option<Self> {
         let (&first, &last) = (points.first()?, points.last()?);
-        let least = points.iter().map(|(_, value)| *value).fold(f64::INFINITY, f64::min);
-        if least <= 0.0 || first.0 <= 0.0 || last.0 <= first.0 {
+        let lowest = points.iter().map(|(_, value)| *value).fold(f64::INFINITY, f64::min);
+        if lowest <= 0.0 || first.0 <= 0.0 || last.0 <= first.0 {
             return None;
         }
         let exponent = (last.1 / first.1).ln() / (last.0 / first.0).ln();
-        Some(Self { first, last, exponent, to_least: last.1 / least })
+        Some(Self { first, last, exponent, to_least: last.1 / lowest })
     }
 
     /// Whether the cost of a unit at the end is much more than at its least.

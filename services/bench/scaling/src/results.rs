@@ -78,7 +78,8 @@ impl Results {
     pub(crate) fn soundness(&self, curve: Curve) -> [f64; 5] {
         let [lost, duplicates, reordered, connections] = UNSOUND;
         ["expected", lost, duplicates, reordered, connections].map(|name| {
-            let figures = self.measurements.iter().filter(|one| one.curve == curve).flat_map(|one| &one.figures);
+            let figures =
+                self.measurements.iter().filter(|one| one.curve == curve).flat_map(|one| &one.figures);
             let counts = figures.filter(|(key, _)| last_part(key) == name);
             // A sum of nothing would be -0.
             counts.fold(0.0, |sum, (_, count)| sum + count)
@@ -88,7 +89,11 @@ impl Results {
     /// Whether nothing failed, and nothing was lost, repeated or out of order anywhere.
     pub(crate) fn is_sound(&self) -> bool {
         let failed = self.left_out.iter().any(|one| one.failed);
-        !failed && self.curves().into_iter().all(|curve| self.soundness(curve)[1..].iter().all(|count| *count == 0.0))
+        !failed
+            && self
+                .curves()
+                .into_iter()
+                .all(|curve| self.soundness(curve)[1..].iter().all(|count| *count == 0.0))
     }
 }
 
@@ -130,7 +135,12 @@ pub(crate) mod tests {
                 measurement(2, 100, 14.0),
                 measurement(2, 1_000, 28.0),
             ],
-            left_out: vec![LeftOut { curve: Curve::Hub, input: 100, what: "too few files".into(), failed: false }],
+            left_out: vec![LeftOut {
+                curve: Curve::Hub,
+                input: 100,
+                what: "too few files".into(),
+                failed: false,
+            }],
         }
     }
 
@@ -138,10 +148,13 @@ pub(crate) mod tests {
     fn medians_of_all_runs_make_the_curve() {
         let results = example();
         let along = results.along(Curve::Users, "online.cpuMicros");
-        assert_eq!(along.iter().map(|(x, y)| (*x, y.median)).collect::<Vec<_>>(), [(100, 12.0), (1_000, 24.0)]);
+        assert_eq!(
+            along.iter().map(|(x, y)| (*x, y.median)).collect::<Vec<_>>(),
+            [(100, 12.0), (1_000, 24.0)]
+        );
         let growth = results.growth(Curve::Users, "online.cpuMicros").unwrap();
         assert!((growth.to_least - 2.0).abs() < 1e-9 && growth.is_growing());
-        assert_eq!(results.soundness(Curve::Users), [28.0, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(results.soundness(Curve::Users).map(bench_kit::number), ["28", "0", "0", "0", "0"]);
         assert_eq!(results.curves(), [Curve::Users]);
     }
 

@@ -52,7 +52,7 @@ fn every_curve_is_measured_and_told() {
     };
     // What should have come is known, and is as much as the scale says.
     for (curve, input, key, expected) in [
-        ("users", 40, "replay.expected", 400.0),
+        ("users", 40, "replay.expected", 400.0_f64),
         ("users", 40, "online.expected", 400.0),
         ("backlog", 20, "replay.expected", 200.0),
         ("stored", 2_000, "deliver.expected", 2_000.0),

@@ -201,7 +201,9 @@ impl<K: Clock + 'static> Store<K> {
         let Loaded { committer, lock, rows } = Self::load(directory, settings, clock)?;
         let core = Arc::clone(committer.core());
         core.held.count(rows);
-        let store = Self { handle: Arc::new(Handle { core, threads: Mutex::default(), space: Arc::default(), _lock: lock }) };
+        let store = Self {
+            handle: Arc::new(Handle { core, threads: Mutex::default(), space: Arc::default(), _lock: lock }),
+        };
         Ok((store, CommitSteps::new(committer)))
     }
 

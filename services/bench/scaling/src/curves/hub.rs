@@ -13,7 +13,9 @@ use anyhow::{Context as _, ensure};
 use bench_kit::{Entry, Figures, tidings};
 use bench_load::http::Address;
 use bench_load::message::now;
-use bench_load::{Arrivals, Door, Handshake, Opcode, Protocol, Run, Sockets, Tally, Template, Window, tokens};
+use bench_load::{
+    Arrivals, Door, Handshake, Opcode, Protocol, Run, Sockets, Tally, Template, Window, tokens,
+};
 use memchr::memmem;
 use tokio::time::Instant;
 

@@ -91,7 +91,7 @@ pub(crate) async fn measure(
 /// Why so many connections can't be made here, if they can't.
 fn too_many(connections: u32) -> anyhow::Result<Option<String>> {
     let (connections, allowed) = (u64::from(connections), limits::open_files()?);
-    let most = allowed.saturating_sub(OTHER_FILES).min(MOST_CONNECTIONS).max(1);
+    let most = allowed.saturating_sub(OTHER_FILES).clamp(1, MOST_CONNECTIONS);
     let reason =
         || format!("{connections} connections at once, and {most} are possible with {allowed} open files");
     Ok((connections > most).then(reason))

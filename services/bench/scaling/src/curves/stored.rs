@@ -66,16 +66,17 @@ async fn start(
     let down = began.elapsed().saturating_sub(ready);
     let cpu = world.usage().cpu;
     let second = world.counted().await?;
+    let counted = began.elapsed().saturating_sub(down);
     let mut entry = Entry { figures, under };
     entry.add("readySeconds", ready.as_secs_f64());
     entry.add("readyCpuSeconds", cpu.as_secs_f64());
     entry.add("endSeconds", down.as_secs_f64());
-    entry.add("countedSeconds", (began.elapsed() - down).as_secs_f64());
+    entry.add("countedSeconds", counted.as_secs_f64());
     entry.add("rssBytes", world.usage().rss_bytes as f64);
     entry.add("diskBytes", world.disk_bytes()? as f64);
-    let counted = second.mailbox.unwrap_or(0);
+    let held = second.mailbox.unwrap_or(0);
     // What is held is known; a difference is a fault of the count.
-    entry.add("lost", expected.abs_diff(counted) as f64);
+    entry.add("lost", expected.abs_diff(held) as f64);
     Ok(())
 }
 

@@ -90,9 +90,11 @@ fn draw(title: &str, input: &str, lines: &[Line]) -> anyhow::Result<String> {
         for ((name, along, factor), colour) in lines.iter().zip(LINES.iter().cycle()) {
             let place = |(input, spread): &(u32, Spread)| (f64::from(*input), spread.median * factor);
             let series = LineSeries::new(along.iter().map(place), colour.stroke_width(2)).point_size(3);
-            chart.draw_series(series).map_err(|error| fail(&error))?.label(name).legend(move |(x, y)| {
-                PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2))
-            });
+            chart
+                .draw_series(series)
+                .map_err(|error| fail(&error))?
+                .label(name)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
             let whisker = |(input, spread): &(u32, Spread)| {
                 let ends = [spread.min, spread.max].map(|end| (f64::from(*input), end * factor));
                 PathElement::new(ends, INK.stroke_width(1))
