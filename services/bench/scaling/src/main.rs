@@ -104,7 +104,8 @@ fn measure(options: &Options) -> anyhow::Result<Results> {
     let scale = results.scale.clone();
     for run in 1..=results.runs {
         for &curve in &curves {
-            for &input in curve.inputs(&scale).iter().filter(|input| **input <= options.up_to) {
+            let wanted = |input: &&u32| **input <= options.up_to && curve.is_for_run(**input, run);
+            for &input in curve.inputs(&scale).iter().filter(wanted) {
                 let label =
                     format!("run {run} of {}: {}, {}", results.runs, curve.name(), number(f64::from(input)));
                 let measured = until_interrupted(&runtime, curves::measure(curve, input, program, &scale))?;

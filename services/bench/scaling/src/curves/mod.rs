@@ -24,6 +24,9 @@ const OTHER_FILES: u64 = 1_024;
 /// A generator that has as many sockets is busy with nothing else.
 const MOST_CONNECTIONS: u64 = 15_000;
 
+/// More than that are stored in the first run only.
+const MOST_STORED_AGAIN: u32 = 1_000_000;
+
 /// A curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -53,6 +56,11 @@ pub(crate) struct Point {
 impl Curve {
     pub(crate) fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Whether a point is measured in this run: what takes minutes is in the first only.
+    pub(crate) const fn is_for_run(self, input: u32, run: u32) -> bool {
+        run == 1 || !matches!(self, Self::Stored) || input <= MOST_STORED_AGAIN
     }
 
     /// Where it is measured.
