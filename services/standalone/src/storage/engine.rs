@@ -78,7 +78,8 @@ impl Engine {
         // One worker serves rotation, flush and compaction in turn: the memtable would grow without limit
         // during a compaction. Of two the one that is kept free for flushes spins while the other compacts: after
         // each flush there is an order to compact for every worker, and the first hands its own back to the queue
-        // until another takes it. A third takes it, and finds most often that there is nothing to do.
+        // until another takes it. A third takes it, and finds most often that there is nothing to do
+        // (docs/adr/0004-storage-engine.md).
         let db = Database::builder(directory)
             .cache_size(settings.cache_bytes)
             .journal_compression(CompressionType::None)

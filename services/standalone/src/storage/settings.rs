@@ -65,7 +65,7 @@ impl Default for StorageSettings {
             journal_bytes: 128 * MIB,
             reserve_bytes: 512 * MIB,
             commit_entries: 4_096,
-            reclaim_rows: 500_000,
+            reclaim_rows: 200_000,
             waiting_bytes: 64 * 1024 * 1024,
             run_entries: 256,
             run_bytes: 1024 * 1024,
