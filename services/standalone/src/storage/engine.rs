@@ -19,8 +19,8 @@ use super::settings::StorageSettings;
 /// Memory for rows of the small keyspaces not yet in a table file.
 const SMALL_MEMTABLE: u64 = 8 * 1024 * 1024;
 
-/// Size of the tables that are written when removed rows are merged down, and of the first level then.
-const MERGED_TABLE: u64 = 16 * 1024 * 1024;
+/// Largest table that is written when removed rows are merged down: the engine's own size.
+const LARGEST_TABLE: u64 = 64 * 1024 * 1024;
 
 /// An open database.
 pub(super) struct Engine {
@@ -166,14 +166,20 @@ impl Engine {
     }
 
     /// Merges removed rows one step down to where they and their tombstones are dropped; false when there is
-    /// nothing to merge. The strategy is the engine's own and sees what its threads are at, so both may be at work.
-    pub(super) fn merge_down(&self) -> fjall::Result<bool> {
+    /// nothing to merge. Tables of so many bytes or more are written, and no level but the last is left with more. The strategy is the engine's own and sees what its threads are at, so both may be at work.
+    pub(super) fn merge_down(&self, table_bytes: u64) -> fjall::Result<bool> {
         let tables = || {
             let tree = &self.rows.tree;
             (tree.tombstone_count(), tree.table_count(), tree.disk_space(), tree.level_table_count(0))
         };
         let before = tables();
-        let strategy = Leveled::default().with_l0_threshold(1).with_table_target_size(MERGED_TABLE);
+        // It merges no more than fifty tables at a time, and a table from the memtable may touch all of them.
+        let table_bytes = (self.rows.tree.disk_space() / 40).clamp(table_bytes, LARGEST_TABLE);
+        // By its own ratio of ten it would spread the tombstones over levels it finds room in, and stop there.
+        let strategy = Leveled::default()
+            .with_l0_threshold(1)
+            .with_table_target_size(table_bytes)
+            .with_level_ratio_policy(vec![1.0]);
         let dropped_before = self.db.supervisor.snapshot_tracker.get_seqno_safe_to_gc();
         self.rows.tree.compact(Arc::new(strategy), dropped_before)?;
         Ok(tables() != before)

@@ -79,7 +79,7 @@ pub(super) async fn connection_micros(
         cpu += world.usage().cpu.saturating_sub(before.cpu);
     }
     let micros = cpu.as_secs_f64() * 1e6 / f64::from(connections.max(1));
-    Entry { figures, under: "connection" }.add("cpuMicros", micros);
+    Entry { figures, under: "connection" }.add("cpuMicrosEach", micros);
     Ok(micros)
 }
 

@@ -37,7 +37,7 @@ const USERS: &[Figure] = &[
     figure("accept.rssBytes", "RSS then, MiB", MIB),
     flat("replay.cpuMicros", "replay, µs", 1.0),
     figure("replay.perSecond", "replay, /s", 1.0),
-    flat("connection.cpuMicros", "connection, µs", 1.0),
+    flat("connection.cpuMicrosEach", "connection, µs", 1.0),
     flat("online.cpuMicros", "online, µs", 1.0),
     figure("online.perSecond", "online, /s", 1.0),
     figure("online.rssBytes", "RSS then, MiB", MIB),

@@ -12,7 +12,10 @@ use crate::results::Results;
 const SIZE: (u32, u32) = (760, 320);
 const LABELS: u32 = 56;
 const MARGIN: u32 = 10;
-const TITLE: u32 = 30;
+/// Room for the half of the last label.
+const RIGHT: u32 = 40;
+/// Room for the names of the lines above them, as a part of the highest.
+const NAMES: f64 = 1.5;
 /// Colours of the lines, in turn.
 const LINES: [RGBColor; 5] =
     [OURS, RGBColor(0xd0, 0x6a, 0x1e), RGBColor(0x3a, 0x8f, 0x4d), RGBColor(0x8a, 0x4f, 0xa8), THEIRS];
@@ -72,15 +75,16 @@ fn draw(title: &str, input: &str, lines: &[Line]) -> anyhow::Result<String> {
         let text = |size: i32| (FONT, size).into_font().color(&INK);
         let mut chart = ChartBuilder::on(&area)
             .margin(MARGIN)
+            .margin_right(RIGHT)
             .caption(title, text(16))
-            .top_x_label_area_size(TITLE / 3)
             .x_label_area_size(LABELS * 2 / 3)
             .y_label_area_size(LABELS)
-            .build_cartesian_2d((first..last).log_scale(), 0.0..most * 1.1)
+            .build_cartesian_2d((first..last).log_scale(), 0.0..most * NAMES)
             .map_err(|error| fail(&error))?;
         chart
             .configure_mesh()
             .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
             .x_desc(input)
             .x_label_formatter(&|at| number(*at))
             .y_label_formatter(&|at| number(*at))
