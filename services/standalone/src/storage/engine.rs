@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use contract_notifications_v1::UserId;
-use fjall::compaction::Leveled;
 use fjall::config::CompressionPolicy;
 use fjall::{
     CompressionType, Database, Guard, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice,
@@ -19,8 +18,10 @@ use super::settings::StorageSettings;
 /// Memory for rows of the small keyspaces not yet in a table file.
 const SMALL_MEMTABLE: u64 = 8 * 1024 * 1024;
 
-/// Largest table that is written when removed rows are merged down: the engine's own size.
-const LARGEST_TABLE: u64 = 64 * 1024 * 1024;
+/// Size of the tables that are written when all are merged: the engine's own.
+const MERGED_TABLE: u64 = 64 * 1024 * 1024;
+/// Most bytes that are merged at once.
+const MOST_MERGED: u64 = 4 * 1024 * 1024 * 1024;
 
 /// An open database.
 pub(super) struct Engine {
@@ -165,24 +166,16 @@ impl Engine {
         self.rows.tree.tombstone_count()
     }
 
-    /// Merges removed rows one step down to where they and their tombstones are dropped; false when there is
-    /// nothing to merge. Tables of so many bytes or more are written, and no level but the last is left with more. The strategy is the engine's own and sees what its threads are at, so both may be at work.
-    pub(super) fn merge_down(&self, table_bytes: u64) -> fjall::Result<bool> {
-        let tables = || {
-            let tree = &self.rows.tree;
-            (tree.tombstone_count(), tree.table_count(), tree.disk_space(), tree.level_table_count(0))
-        };
-        let before = tables();
-        // It merges no more than fifty tables at a time, and a table from the memtable may touch all of them.
-        let table_bytes = (self.rows.tree.disk_space() / 40).clamp(table_bytes, LARGEST_TABLE);
-        // By its own ratio of ten it would spread the tombstones over levels it finds room in, and stop there.
-        let strategy = Leveled::default()
-            .with_l0_threshold(1)
-            .with_table_target_size(table_bytes)
-            .with_level_ratio_policy(vec![1.0]);
-        let dropped_before = self.db.supervisor.snapshot_tracker.get_seqno_safe_to_gc();
-        self.rows.tree.compact(Arc::new(strategy), dropped_before)?;
-        Ok(tables() != before)
+    /// Merges all table files of the rows into one level, without those that were removed; false when they are too large
+    /// for that. Until it is done the engine's threads merge nothing, and commits wait once thirty memtables were
+    /// written: so it is only for as many bytes as are read in seconds.
+    pub(super) fn merge_all(&self) -> fjall::Result<bool> {
+        if self.rows.tree.disk_space() > MOST_MERGED {
+            return Ok(false);
+        }
+        let removed_before = self.db.supervisor.snapshot_tracker.get_seqno_safe_to_gc();
+        self.rows.tree.major_compact(MERGED_TABLE, removed_before)?;
+        Ok(true)
     }
 
     /// How many rows a space has.

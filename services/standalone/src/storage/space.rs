@@ -3,20 +3,16 @@
 //! A row that is removed leaves a tombstone, and the engine drops the two when it merges the tables they are in: it
 //! does that when a level is full. Tombstones are much smaller than rows, so after a large backlog was delivered most
 //! of it stays on disk, and nothing that happens later need make the levels full. So where the tombstones are more
-//! than what is stored, the engine's own strategy is run with smaller levels, which merges them down. That reads and
-//! writes no more than there are tombstones, again and again: it costs each removal the same.
+//! than what is stored, all tables are merged. That reads and writes no more than a few times what was removed since
+//! the last time: it costs each removal the same.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::core::Core;
-use super::engine::Engine;
 
 /// How often it is looked whether there is anything to give back.
 const EVERY: Duration = Duration::from_secs(2);
-
-/// Size of the tables that are written, and of all levels but the last then.
-const TABLE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Ends the thread that gives space back.
 #[derive(Debug, Default)]
@@ -45,41 +41,38 @@ impl Stop {
 
 /// Gives space back now and then, until it is over.
 pub(super) fn run<K>(core: &Core<K>, stop: &Stop) {
+    let mut least = 0;
     while !stop.is_over_within(EVERY) {
-        core.give_space_back(stop);
+        least = core.give_space_back(least);
     }
 }
 
 impl<K> Core<K> {
-    /// Merges removed rows down while there are more of them than of others.
-    fn give_space_back(&self, stop: &Stop) {
-        while self.has_space_to_give() && !stop.is_over_within(Duration::ZERO) {
-            // An engine that is being reopened is looked at later.
-            let Some(engine) = self.engine.get() else { return };
-            match engine.merge_down(TABLE_BYTES) {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => {
-                    let error = shared_telemetry::chain(&error);
-                    tracing::warn!(error, "the space of what was removed could not be given back");
-                    return;
-                }
-            }
+    /// Merges all tables if more rows were removed than there are, and at least so many. Gives the least number for
+    /// the next time: what is left now may have to be there still, for whoever reads.
+    fn give_space_back(&self, least: u64) -> u64 {
+        // An engine that is being reopened is looked at later, as is one whose rows are still counted.
+        let (Some(engine), Some(stored)) = (self.engine.get(), self.stored()) else { return least };
+        if engine.tombstones() < self.settings.reclaim_rows.max(stored).max(least).max(1) {
+            return least;
         }
+        if let Err(error) = engine.merge_all() {
+            let error = shared_telemetry::chain(&error);
+            tracing::warn!(error, "the space of what was removed could not be given back");
+        }
+        engine.tombstones().saturating_mul(2)
     }
 
-    /// Whether more rows were removed than there are; not while those there were at the start are still counted.
-    fn has_space_to_give(&self) -> bool {
-        let Some(held) = self.held.get() else { return false };
+    /// How many rows there are.
+    fn stored(&self) -> Option<u64> {
         let queued = self.queued.load(std::sync::atomic::Ordering::Relaxed);
-        let stored = held.saturating_add(u64::try_from(queued).unwrap_or(0));
-        let tombstones = self.engine.get().map_or(0, |engine: Arc<Engine>| engine.tombstones());
-        tombstones >= self.settings.reclaim_rows.max(stored).max(1)
+        Some(self.held.get()?.saturating_add(u64::try_from(queued).unwrap_or(0)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Instant;
 
     use contract_notifications_v1::UserId;
@@ -88,15 +81,13 @@ mod tests {
     use shared_conformance::ManualClock;
 
     use super::super::codec::row_key;
-    use super::super::engine::Batch;
+    use super::super::engine::{Batch, Engine};
     use super::super::head::{Head, Space};
     use super::super::settings::StorageSettings;
     use super::super::{CommitSteps, Store, Submission};
     use super::*;
 
     const ROWS: u64 = 20_000;
-    /// What is stored makes several levels of tables so small.
-    const SMALL: u64 = 16 * 1024;
 
     /// With so little memory for rows the engine's own threads are at work, too.
     fn busy() -> StorageSettings {
@@ -142,10 +133,9 @@ mod tests {
         rest(&engine);
         // What the engine leaves by itself: it is what this is for.
         assert_eq!((engine.tombstones(), engine.table_bytes() > full), (ROWS, true));
-        while engine.merge_down(SMALL).unwrap() {}
+        assert!(engine.merge_all().unwrap());
         let left = (engine.tombstones(), engine.table_bytes());
-        assert!(left.0 < ROWS / 10 && left.1 < full / 10, "{left:?} of {full}");
-        assert!(!engine.merge_down(SMALL).unwrap());
+        assert!(left.0 == 0 && left.1 < full / 20, "{left:?} of {full}");
     }
 
     #[test]
@@ -155,9 +145,9 @@ mod tests {
         let head = change(&engine, Head::EMPTY, Some(b"first"));
         let head = change(&engine, head, None);
         let head = change(&engine, head, Some(b"second"));
-        while engine.merge_down(SMALL).unwrap() {}
+        assert!(engine.merge_all().unwrap());
         engine.write_out().unwrap();
-        while engine.merge_down(SMALL).unwrap() {}
+        assert!(engine.merge_all().unwrap());
         let user = UserId::new("alice").unwrap();
         let rows: Vec<_> = engine.scan(&user, 0, ROWS).map(Result::unwrap).collect();
         assert_eq!(rows.len() as u64, ROWS);
@@ -165,7 +155,7 @@ mod tests {
         drop(rows);
         change(&engine, head, None);
         engine.write_out().unwrap();
-        while engine.merge_down(SMALL).unwrap() {}
+        assert!(engine.merge_all().unwrap());
         assert_eq!(engine.scan(&user, 0, ROWS).count(), 0);
     }
 
@@ -216,23 +206,21 @@ mod tests {
         let opened = Store::open_stepped(dir.path(), settings, ManualClock::default());
         let (store, mut steps) = opened.unwrap();
         let tombstones = || store.core().engine.get().unwrap().tombstones();
-        let stop = Stop::default();
 
         accept(&store, &mut steps, 600).await;
         deliver(&store, &mut steps).await;
         accept(&store, &mut steps, 1_000).await;
-        store.core().give_space_back(&stop);
+        store.core().give_space_back(0);
         assert_eq!(tombstones(), 600);
 
         deliver(&store, &mut steps).await;
-        assert!(store.core().has_space_to_give());
-        store.core().give_space_back(&stop);
-        assert_eq!((tombstones(), store.core().has_space_to_give()), (0, false));
+        store.core().give_space_back(0);
+        assert_eq!(tombstones(), 0);
 
         // So few are not worth it.
         accept(&store, &mut steps, 90).await;
         deliver(&store, &mut steps).await;
-        store.core().give_space_back(&stop);
+        store.core().give_space_back(0);
         assert_eq!(tombstones(), 90);
         store.close();
         steps.finish();
