@@ -52,10 +52,27 @@ impl Address {
 
 /// A kept-alive connection for POST requests to one path.
 pub struct Poster {
-    stream: TcpStream,
+    exchange: Exchange,
     head: String,
     request: Vec<u8>,
+}
+
+/// A connection, and the answer being read.
+struct Exchange {
+    stream: TcpStream,
     answer: Vec<u8>,
+}
+
+/// Asks for a path once, with the target's API key; gives the answer's status and body.
+pub fn get(target: &Target, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
+    let address = Address::of(target)?;
+    let request = format!(
+        "GET {}{path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
+        address.prefix, address.host, target.api_key
+    );
+    let mut exchange = Exchange { stream: address.connect()?, answer: Vec::new() };
+    let (status, body) = exchange.ask(request.as_bytes())?;
+    Ok((status, body.to_vec()))
 }
 
 impl Poster {
@@ -67,7 +84,8 @@ impl Poster {
              {content_type}\r\ncontent-length: ",
             address.prefix, address.host, target.api_key
         );
-        Ok(Self { stream: address.connect()?, head, request: Vec::new(), answer: Vec::new() })
+        let exchange = Exchange { stream: address.connect()?, answer: Vec::new() };
+        Ok(Self { exchange, head, request: Vec::new() })
     }
 
     /// Sends a body; gives the answer's status and body.
@@ -76,7 +94,14 @@ impl Poster {
         self.request.extend_from_slice(self.head.as_bytes());
         write!(self.request, "{}\r\n\r\n", body.len())?;
         self.request.extend_from_slice(body);
-        self.stream.write_all(&self.request).context("the request could not be sent")?;
+        self.exchange.ask(&self.request)
+    }
+}
+
+impl Exchange {
+    /// Sends a request; gives the answer's status and body.
+    fn ask(&mut self, request: &[u8]) -> anyhow::Result<(u16, &[u8])> {
+        self.stream.write_all(request).context("the request could not be sent")?;
         self.answer.clear();
         let (status, body, length) = loop {
             if let Some(head) = parse_head(&self.answer)? {

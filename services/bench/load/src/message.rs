@@ -11,6 +11,10 @@ use memchr::memmem::{self, Finder};
 const TIME_DIGITS: usize = 20;
 /// Digits of a notification's number.
 const NUMBER_DIGITS: usize = 10;
+/// What a payload that is to be larger has more.
+const PAD: &str = r#"","pad":""#;
+/// No payload is smaller; up to nine bytes more are not possible either.
+pub const LEAST_BYTES: usize = 64;
 const BETWEEN: &[u8] = br#"","n":""#;
 const SEQUENCE: &[u8] = br#""sequence":""#;
 
@@ -59,7 +63,7 @@ pub struct Template {
 }
 
 impl Template {
-    /// The payload alone: a JSON object of so many bytes, or of a few more than a hundred when that is more.
+    /// The payload alone: a JSON object of so many bytes, or of [`LEAST_BYTES`] when that is more.
     pub fn payload(run: &Run, payload_bytes: usize) -> Self {
         let mut text = run.marker();
         let time = text.len();
@@ -67,9 +71,10 @@ impl Template {
         text.push_str(r#"","n":""#);
         let number = text.len();
         text.push_str(&"0".repeat(NUMBER_DIGITS));
-        text.push_str(r#"","pad":""#);
-        let pad = payload_bytes.saturating_sub(text.len() + 2);
-        text.push_str(&"x".repeat(pad));
+        if let Some(pad) = payload_bytes.checked_sub(text.len() + PAD.len() + 2) {
+            text.push_str(PAD);
+            text.push_str(&"x".repeat(pad));
+        }
         text.push_str(r#""}"#);
         Self { text: text.into_bytes(), id: None, time, number }
     }
@@ -243,8 +248,11 @@ mod tests {
     #[test]
     fn payloads_have_the_size_asked_for() {
         let run = Run::new();
-        for bytes in [100, 256, 4_000] {
+        for bytes in [LEAST_BYTES, 73, 100, 256, 4_000] {
             assert_eq!(notifications(&run, &[1], bytes)[0].payload.get().len(), bytes);
+        }
+        for bytes in [0, 72] {
+            assert_eq!(notifications(&run, &[1], bytes)[0].payload.get().len(), LEAST_BYTES);
         }
         assert_eq!(notifications(&run, &[1], 256)[0].id.as_str(), format!("{}-0000000000", run.user(7)));
     }

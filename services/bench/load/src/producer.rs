@@ -41,17 +41,31 @@ pub struct Window {
     /// Counted by the receivers.
     pub arrivals: Arc<AtomicU64>,
     limit: u64,
+    /// How often each arrives.
+    copies: u64,
 }
 
 impl Window {
     /// So many.
     pub fn new(limit: u64) -> Arc<Self> {
-        Arc::new(Self { sent: AtomicU64::new(0), arrivals: Arc::default(), limit })
+        Self::of_copies(limit, 1)
     }
 
-    fn is_full(&self) -> bool {
-        let arrived = self.arrivals.load(Ordering::Relaxed);
+    /// So many, of which each arrives so often.
+    pub fn of_copies(limit: u64, copies: u64) -> Arc<Self> {
+        let copies = copies.max(1);
+        Arc::new(Self { sent: AtomicU64::new(0), arrivals: Arc::default(), limit, copies })
+    }
+
+    /// Whether no more may be sent now.
+    pub fn is_full(&self) -> bool {
+        let arrived = self.arrivals.load(Ordering::Relaxed) / self.copies;
         self.sent.load(Ordering::Relaxed).saturating_sub(arrived) >= self.limit
+    }
+
+    /// Enters that so many were sent.
+    pub fn sent(&self, count: u64) {
+        self.sent.fetch_add(count, Ordering::Relaxed);
     }
 }
 
@@ -226,7 +240,7 @@ impl<'a, S: Sink> Producer<'a, S> {
     fn flush(&mut self) -> anyhow::Result<()> {
         let count = self.chosen.len() as u64;
         if let Some(window) = &self.pace.window {
-            window.sent.fetch_add(count, Ordering::Relaxed);
+            window.sent(count);
         }
         let began = Instant::now();
         let taken = self.sink.flush()?;
@@ -323,5 +337,15 @@ mod tests {
         let sent = send(&pace, |users| Ok(Kept(users.to_vec(), Vec::new(), &kept))).unwrap();
         assert_eq!(sent.accepted, 4);
         assert!(window.is_full());
+    }
+
+    #[test]
+    fn what_arrives_several_times_makes_room_once() {
+        let window = Window::of_copies(2, 3);
+        window.sent(2);
+        for (arrived, full) in [(0, true), (2, true), (3, false)] {
+            window.arrivals.store(arrived, Ordering::Relaxed);
+            assert_eq!(window.is_full(), full, "{arrived}");
+        }
     }
 }

@@ -3,10 +3,8 @@
 #![allow(clippy::cast_precision_loss, reason = "measurements are never near 2^52")]
 
 mod cases;
-mod limits;
 mod line;
 mod machine;
-mod process;
 mod protocol;
 mod report;
 mod results;
@@ -14,12 +12,13 @@ mod systems;
 mod world;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use bench_kit::program::{read, say, show, until_interrupted, write};
+use bench_kit::{Figures, Machine, number};
 use clap::{Parser, ValueEnum as _};
-use tokio::signal::unix::{SignalKind, signal};
 
 use cases::{Case, Scale};
 use results::{LeftOut, Measurement, Results};
@@ -89,10 +88,7 @@ fn measure_and_report(options: &Options) -> anyhow::Result<ExitCode> {
         line::serve()?;
     }
     let results = match &options.from {
-        Some(file) => {
-            let text = fs::read_to_string(file).with_context(|| format!("{} is not read", file.display()))?;
-            serde_json::from_str(&text).with_context(|| format!("{} is not understood", file.display()))?
-        }
+        Some(file) => read(file)?,
         None => measure(options)?,
     };
     if let Some(file) = &options.json {
@@ -124,7 +120,7 @@ fn measure(options: &Options) -> anyhow::Result<Results> {
     let versions = machine::versions(&tools);
     let nats_version = versions.get("nats-server").and_then(|version| machine::major_minor(version));
     let mut results = Results {
-        machine: machine::machine()?,
+        machine: Machine::here()?,
         versions,
         command: command_line(),
         scale: if options.quick { Scale::quick() } else { Scale::full() },
@@ -152,15 +148,7 @@ fn measure(options: &Options) -> anyhow::Result<Results> {
                 let measured = if let Some(reason) = tools.missing(system, nats_version).or(slow) {
                     Err(anyhow::anyhow!(reason))
                 } else {
-                    let local = tokio::task::LocalSet::new();
-                    // A case that is dropped ends its server.
-                    let outcome = local.block_on(&runtime, async {
-                        tokio::select! {
-                            measured = cases::run(case, system, &tools, &results.scale) => Some(measured),
-                            () = interruption() => None,
-                        }
-                    });
-                    outcome.context("interrupted")?
+                    until_interrupted(&runtime, cases::run(case, system, &tools, &results.scale))?
                 };
                 match measured {
                     Ok(figures) => {
@@ -179,23 +167,8 @@ fn measure(options: &Options) -> anyhow::Result<Results> {
     Ok(results)
 }
 
-/// Waits until somebody wants this program to end.
-async fn interruption() {
-    let terminate = signal(SignalKind::terminate());
-    match terminate {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        // Without it a server may be left, which is all that is lost.
-        Err(_) => std::future::pending().await,
-    }
-}
-
 /// What is worth seeing while more is measured.
-fn summary(case: Case, figures: &cases::Figures) -> String {
+fn summary(case: Case, figures: &Figures) -> String {
     let keys: &[&str] = match case {
         Case::Online => &["online.perSecond", "online.cpuMicros", "steady.p99Micros", "half.p99Micros"],
         Case::Offline => &["accept.perSecond", "replay.perSecond", "replay.lost"],
@@ -206,25 +179,11 @@ fn summary(case: Case, figures: &cases::Figures) -> String {
         Case::Interrupted => &["interrupted.lost", "interrupted.usersOutOfOrder", "interrupted.seconds"],
         Case::Held => &["held.lost", "held.reordered", "held.seconds"],
     };
-    let found = keys.iter().filter_map(|key| Some(format!("{key} {}", report::number(*figures.get(*key)?))));
+    let found = keys.iter().filter_map(|key| Some(format!("{key} {}", number(*figures.get(*key)?))));
     found.collect::<Vec<_>>().join(", ")
 }
 
 /// How the script was called, as it says, or this program.
 fn command_line() -> String {
     std::env::var("BENCH_PEERS_COMMAND").unwrap_or_else(|_| "bench-peers".to_owned())
-}
-
-fn write(file: &Path, text: &str) -> anyhow::Result<()> {
-    fs::write(file, text).with_context(|| format!("{} can't be written", file.display()))
-}
-
-#[allow(clippy::print_stderr, reason = "progress, for who waits")]
-fn say(text: &str) {
-    eprintln!("{text}");
-}
-
-#[allow(clippy::print_stdout, reason = "what the program is for")]
-fn show(text: &str) {
-    println!("{text}");
 }

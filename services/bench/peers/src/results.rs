@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use bench_kit::{Figures, Machine, Spread};
 use serde::{Deserialize, Serialize};
 
-use crate::cases::{Case, Figures, Scale};
+use crate::cases::{Case, Scale};
 use crate::systems::System;
 
 /// All measurements of one call.
@@ -24,17 +25,6 @@ pub(crate) struct Results {
     pub(crate) left_out: Vec<LeftOut>,
 }
 
-/// Where it was measured.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Machine {
-    pub(crate) processor: String,
-    pub(crate) processors: usize,
-    pub(crate) memory_gib: u64,
-    pub(crate) kernel: String,
-    pub(crate) open_files: u64,
-}
-
 /// One case on one system in one run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,29 +42,6 @@ pub(crate) struct LeftOut {
     pub(crate) case: Case,
     pub(crate) system: System,
     pub(crate) reason: String,
-}
-
-/// Several runs' values.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Spread {
-    pub(crate) median: f64,
-    pub(crate) min: f64,
-    pub(crate) max: f64,
-}
-
-impl Spread {
-    /// Nothing, of nothing.
-    pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
-        values.sort_by(f64::total_cmp);
-        let (min, max) = (*values.first()?, *values.last()?);
-        let middle = values.len() / 2;
-        let median = if values.len() % 2 == 1 {
-            values[middle]
-        } else {
-            f64::midpoint(values[middle - 1], values[middle])
-        };
-        Some(Self { median, min, max })
-    }
 }
 
 impl Results {
@@ -127,7 +94,7 @@ impl Results {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::report::number;
+    use bench_kit::number;
 
     /// Two runs of two systems.
     pub(crate) fn example() -> Results {
@@ -164,14 +131,6 @@ pub(crate) mod tests {
                 reason: "too few files".into(),
             }],
         }
-    }
-
-    #[test]
-    fn spreads_have_the_middle_value() {
-        let spread = |values: &[f64]| Spread::of(values.to_vec()).map(|s| (s.median, s.min, s.max));
-        assert_eq!(spread(&[]), None);
-        assert_eq!(spread(&[3.0, 1.0, 2.0]), Some((2.0, 1.0, 3.0)));
-        assert_eq!(spread(&[4.0, 1.0, 2.0, 3.0]), Some((2.5, 1.0, 4.0)));
     }
 
     #[test]

@@ -6,25 +6,20 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use bench_kit::process::{Process, Ready, START, free_port};
+use bench_kit::tidings;
 use bench_load::frames::Frames;
-use bench_load::http::Address;
 use bench_load::posts::Posts;
-use bench_load::{Door, Handshake, Pace, Run, Sent, Sockets, Target, producer, tokens};
+use bench_load::{Door, Handshake, Pace, Run, Sent, Sockets, Target, producer};
 use hdrhistogram::Histogram;
 use serde::Deserialize;
-use shared_telemetry::process::{Usage, usage};
+use shared_telemetry::process::Usage;
 use tempfile::TempDir;
 
 use crate::line::Lines;
-use crate::process::{Process, Ready, free_port};
 use crate::protocol::{mqtt, nats};
 use crate::systems::{System, Tools};
 
-/// Tokens asked for at once: few enough that none expires before its handshake.
-const WAVE: usize = 2_000;
-/// Handshakes at a time: mosquitto looks after its WebSockets a few times a second only, and would be measured by
-/// nothing else with few.
-pub(crate) const AT_ONCE: usize = 512;
 /// A large payload.
 const LARGE_BYTES: usize = 8 * 1024;
 
@@ -51,12 +46,6 @@ pub(crate) struct World {
     folder: TempDir,
 }
 
-/// The line that Tidings and the Node server write when they are ready.
-#[derive(Deserialize)]
-struct Url {
-    url: String,
-}
-
 /// The line of our own.
 #[derive(Deserialize)]
 struct Ports {
@@ -81,7 +70,7 @@ impl World {
 
     /// What its process has used.
     pub(crate) fn usage(&self) -> Usage {
-        usage(Some(self.process.pid())).unwrap_or_default()
+        self.process.usage()
     }
 
     fn target(&self) -> Target {
@@ -121,39 +110,23 @@ impl World {
                 nats::Subscriber::new(&run.user(*user), kept),
             )
         };
-        let users = users.iter();
+        let each = users.iter();
         Ok(match self.system {
-            System::Tidings => self.tidings_doors(run, users, false).await?,
-            System::TidingsAcked => self.tidings_doors(run, users, true).await?,
+            System::Tidings | System::TidingsAcked => {
+                tidings::doors(&self.target(), run, users, self.system.confirms()).await?
+            }
             System::Line | System::Node => {
-                users.map(|user| Door::new(websocket(user), Frames::new(false))).collect()
+                each.map(|user| Door::new(websocket(user), Frames::new(false))).collect()
             }
             System::Mosquitto | System::MosquittoDurable => {
-                users.map(|user| mqtt(Handshake::websocket(host, "/mqtt".to_owned()), user)).collect()
+                each.map(|user| mqtt(Handshake::websocket(host, "/mqtt".to_owned()), user)).collect()
             }
             System::MosquittoTcp => {
-                users.map(|user| mqtt(Handshake::tcp(&self.addresses.tcp), user)).collect()
+                each.map(|user| mqtt(Handshake::tcp(&self.addresses.tcp), user)).collect()
             }
-            System::Nats => users.map(|user| nats(user, false)).collect(),
-            System::Jetstream | System::JetstreamSynced => users.map(|user| nats(user, true)).collect(),
+            System::Nats => each.map(|user| nats(user, false)).collect(),
+            System::Jetstream | System::JetstreamSynced => each.map(|user| nats(user, true)).collect(),
         })
-    }
-
-    async fn tidings_doors(
-        &self,
-        run: &Run,
-        users: impl Iterator<Item = &u32>,
-        acknowledge: bool,
-    ) -> anyhow::Result<Vec<Door>> {
-        let target = self.target();
-        let address = Address::of(&target)?;
-        let tokens = tokens::fetch(&target, users.map(|user| run.user(*user)).collect()).await?;
-        let query = if acknowledge { "format=batch&acknowledge=true" } else { "format=batch" };
-        let door = |token| {
-            let path = format!("{}/ws?token={token}&{query}", address.prefix);
-            Door::new(Handshake::websocket(&address.host, path), Frames::new(acknowledge))
-        };
-        Ok(tokens.into_iter().map(door).collect())
     }
 
     /// Opens a connection for each of many users; gives the time each took, and the time all took without what
@@ -165,14 +138,11 @@ impl World {
         users: u32,
         change: impl Fn(u32, Door) -> Door,
     ) -> anyhow::Result<(Histogram<u64>, Duration)> {
-        let (mut times, mut took) = (Sockets::times(), Duration::ZERO);
-        sockets.at_once = AT_ONCE;
-        for wave in (0..users).collect::<Vec<_>>().chunks(WAVE) {
+        let doors = async |wave: &[u32]| {
             let doors = self.doors(run, wave).await?;
-            let doors = wave.iter().zip(doors).map(|(user, door)| change(*user, door)).collect();
-            took += sockets.open(doors, &mut times).await?;
-        }
-        Ok((times, took))
+            Ok(wave.iter().zip(doors).map(|(user, door)| change(*user, door)).collect())
+        };
+        tidings::open(sockets, &(0..users).collect::<Vec<_>>(), doors).await
     }
 
     /// Sends from other threads, and gives what was accepted once all of it was.
@@ -213,24 +183,19 @@ fn start(system: System, tools: &Tools, folder: &TempDir) -> anyhow::Result<(Pro
     let path = |tool: &Option<std::path::PathBuf>| tool.clone().context("the program is not known");
     match system {
         System::Tidings | System::TidingsAcked => {
-            let mut command = Command::new(path(&tools.tidings)?);
-            command.args(["--json", "serve", "--listen", "127.0.0.1:0", "--data-dir"]);
-            command.arg(folder.path().join("data"));
-            let (process, line) = Process::start(command, Ready::Line, folder.path())?;
-            let key = fs::read_to_string(folder.path().join("data/api-key"));
-            let key = key.context("the server made no API key")?.trim().to_owned();
-            Ok((process, over_http(&line, key)?))
+            let (process, target) = tidings::start(&path(&tools.tidings)?, folder.path(), None, START)?;
+            Ok((process, over_http(target.url, target.api_key)))
         }
         System::Node => {
             let mut command = Command::new("node");
             command.arg(path(&tools.node_server)?);
-            let (process, line) = Process::start(command, Ready::Line, folder.path())?;
-            Ok((process, over_http(&line, String::new())?))
+            let (process, line) = Process::start(command, Ready::Line, folder.path(), START)?;
+            Ok((process, over_http(tidings::url(&line)?, String::new())))
         }
         System::Line => {
             let mut command = Command::new(std::env::current_exe().context("this program is not found")?);
             command.arg(crate::SERVE_LINE);
-            let (process, line) = Process::start(command, Ready::Line, folder.path())?;
+            let (process, line) = Process::start(command, Ready::Line, folder.path(), START)?;
             let Ports { tcp, websocket } = serde_json::from_str(&line)?;
             Ok((process, Addresses { tcp, websocket, ..Addresses::default() }))
         }
@@ -245,11 +210,9 @@ fn start(system: System, tools: &Tools, folder: &TempDir) -> anyhow::Result<(Pro
     }
 }
 
-fn over_http(line: &str, api_key: String) -> anyhow::Result<Addresses> {
-    let Url { url } = serde_json::from_str(line).context("what the server says is not understood")?;
-    let url = url.trim_end_matches('/').to_owned();
+fn over_http(url: String, api_key: String) -> Addresses {
     let websocket = url.trim_start_matches("http://").to_owned();
-    Ok(Addresses { websocket, url, api_key, ..Addresses::default() })
+    Addresses { websocket, url, api_key, ..Addresses::default() }
 }
 
 fn start_mosquitto(config: &str, tools: &Tools, folder: &TempDir) -> anyhow::Result<(Process, Addresses)> {
@@ -277,7 +240,7 @@ fn start_configured(
     fs::write(&file, config.replace("@DIRECTORY@", &directory))?;
     command.arg("-c").arg(&file);
     // The one for WebSockets is opened last by both.
-    let (process, _) = Process::start(command, Ready::Port(websocket), folder.path())?;
+    let (process, _) = Process::start(command, Ready::Port(websocket), folder.path(), START)?;
     let at = |port| format!("127.0.0.1:{port}");
     Ok((process, Addresses { tcp: at(tcp), websocket: at(websocket), ..Addresses::default() }))
 }

@@ -9,6 +9,7 @@ use fjall::config::CompressionPolicy;
 use fjall::{
     CompressionType, Database, Guard, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice,
 };
+use lsm_tree::AbstractTree as _;
 
 use super::codec::{Seq, key_seq, row_key};
 use super::head::{Head, META, NUMBER_KEY, RECORD_KEY, Record, SPACES, Space};
@@ -16,6 +17,11 @@ use super::settings::StorageSettings;
 
 /// Memory for rows of the small keyspaces not yet in a table file.
 const SMALL_MEMTABLE: u64 = 8 * 1024 * 1024;
+
+/// Size of the tables that are written when all are merged: the engine's own.
+const MERGED_TABLE: u64 = 64 * 1024 * 1024;
+/// Most bytes that are merged at once.
+const MOST_MERGED: u64 = 4 * 1024 * 1024 * 1024;
 
 /// An open database.
 pub(super) struct Engine {
@@ -71,12 +77,15 @@ impl Engine {
                 .expect_point_read_hits(true)
         };
         // One worker serves rotation, flush and compaction in turn: the memtable would grow without limit
-        // during a compaction. More than two only compete for the processors.
+        // during a compaction. Of two the one that is kept free for flushes spins while the other compacts: after
+        // each flush there is an order to compact for every worker, and the first hands its own back to the queue
+        // until another takes it. A third takes it, and finds most often that there is nothing to do
+        // (docs/adr/0004-storage-engine.md).
         let db = Database::builder(directory)
             .cache_size(settings.cache_bytes)
             .journal_compression(CompressionType::None)
             .max_journaling_size(settings.journal_bytes)
-            .worker_threads(2)
+            .worker_threads(3)
             .open()?;
         Ok(Self {
             rows: db.keyspace(Space::Rows.name(), || options(settings.memtable_bytes))?,
@@ -152,6 +161,23 @@ impl Engine {
         Ok(value.and_then(|value| Record::decode(&value).ok()).map(|record| record.head()))
     }
 
+    /// How many rows were removed whose space is not given back yet, as far as that came to table files.
+    pub(super) fn tombstones(&self) -> u64 {
+        self.rows.tree.tombstone_count()
+    }
+
+    /// Merges all table files of the rows into one level, without those that were removed; false when they are too large
+    /// for that. Until it is done the engine's threads merge nothing, and commits wait once thirty memtables were
+    /// written: so it is only for as many bytes as are read in seconds.
+    pub(super) fn merge_all(&self) -> fjall::Result<bool> {
+        if self.rows.tree.disk_space() > MOST_MERGED {
+            return Ok(false);
+        }
+        let removed_before = self.db.supervisor.snapshot_tracker.get_seqno_safe_to_gc();
+        self.rows.tree.major_compact(MERGED_TABLE, removed_before)?;
+        Ok(true)
+    }
+
     /// How many rows a space has.
     pub(super) fn count(&self, space: Space) -> fjall::Result<u64> {
         let rows = self.keyspace(space).iter();
@@ -181,6 +207,24 @@ impl Engine {
     ) -> impl DoubleEndedIterator<Item = fjall::Result<Seq>> + use<> {
         let range = row_key(user, first)..=row_key(user, last.max(first));
         self.rows.range(range).map(|guard| Ok(key_seq(&guard.key()?).unwrap_or(0)))
+    }
+}
+
+#[cfg(test)]
+impl Engine {
+    /// Writes all rows to table files, and waits for it.
+    pub(super) fn write_out(&self) -> fjall::Result<()> {
+        self.rows.rotate_memtable_and_wait()
+    }
+
+    /// Whether its own threads have nothing to do.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.db.outstanding_flushes() == 0 && self.db.active_compactions() == 0
+    }
+
+    /// Bytes of the rows' table files.
+    pub(super) fn table_bytes(&self) -> u64 {
+        self.rows.tree.disk_space()
     }
 }
 

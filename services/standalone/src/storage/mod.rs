@@ -29,6 +29,7 @@ pub mod probe;
 mod queue;
 mod repair;
 mod settings;
+mod space;
 mod steps;
 mod table;
 mod user;
@@ -129,8 +130,9 @@ struct Loaded<K> {
 
 struct Handle<K: Clock + 'static> {
     core: Arc<Core<K>>,
-    /// The one that counts and the one that writes.
+    /// The one that counts, the one that gives space back, and the one that writes.
     threads: Mutex<Vec<JoinHandle<()>>>,
+    space: Arc<space::Stop>,
     /// Let go of after the committer has closed the engine.
     _lock: opening::Lock,
 }
@@ -139,6 +141,7 @@ impl<K: Clock + 'static> Handle<K> {
     fn close(&self) {
         self.core.inbox.close();
         self.core.held.stop();
+        self.space.stop();
         for thread in std::mem::take(&mut *lock(&self.threads)) {
             if thread.join().is_err() {
                 tracing::error!("a thread of the store panicked");
@@ -176,9 +179,14 @@ impl<K: Clock + 'static> Store<K> {
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let held = Arc::clone(&core.held);
         let counter = thread("tidings-count").spawn(move || held.count(rows)).map_err(OpenError::Thread)?;
-        let committer = thread("tidings-commit").spawn(move || committer.run()).map_err(OpenError::Thread)?;
-        let threads = Mutex::new(vec![counter, committer]);
-        Ok(Self { handle: Arc::new(Handle { core, threads, _lock: lock }) })
+        let space = Arc::<space::Stop>::default();
+        let (giving, stop) = (Arc::clone(&core), Arc::clone(&space));
+        let giver =
+            thread("tidings-space").spawn(move || space::run(&giving, &stop)).map_err(OpenError::Thread)?;
+        let committer = thread("tidings-commit").spawn(move || committer.run());
+        let committer = committer.inspect_err(|_| space.stop()).map_err(OpenError::Thread)?;
+        let threads = Mutex::new(vec![counter, giver, committer]);
+        Ok(Self { handle: Arc::new(Handle { core, threads, space, _lock: lock }) })
     }
 
     /// Opens or creates the store without a thread: it writes when the [`CommitSteps`] are told to.
@@ -193,7 +201,9 @@ impl<K: Clock + 'static> Store<K> {
         let Loaded { committer, lock, rows } = Self::load(directory, settings, clock)?;
         let core = Arc::clone(committer.core());
         core.held.count(rows);
-        let store = Self { handle: Arc::new(Handle { core, threads: Mutex::default(), _lock: lock }) };
+        let store = Self {
+            handle: Arc::new(Handle { core, threads: Mutex::default(), space: Arc::default(), _lock: lock }),
+        };
         Ok((store, CommitSteps::new(committer)))
     }
 

@@ -34,6 +34,8 @@ pub struct StorageSettings {
     pub reserve_bytes: u64,
     /// Most notifications taken into one commit; a request is not split.
     pub commit_entries: usize,
+    /// From so many removed rows on, and when they are more than those stored, their space is given back at once.
+    pub reclaim_rows: u64,
     /// Most bytes of notifications waiting for their commit; producers beyond that wait before it.
     pub waiting_bytes: usize,
     /// Most entries of one run.
@@ -63,6 +65,7 @@ impl Default for StorageSettings {
             journal_bytes: 128 * MIB,
             reserve_bytes: 512 * MIB,
             commit_entries: 4_096,
+            reclaim_rows: 200_000,
             waiting_bytes: 64 * 1024 * 1024,
             run_entries: 256,
             run_bytes: 1024 * 1024,

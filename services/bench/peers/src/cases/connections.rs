@@ -7,8 +7,8 @@ use anyhow::ensure;
 use bench_load::{Door, Handshake, Latency, Run, Sockets};
 
 use super::{Entry, Figures};
-use crate::limits::open_files;
 use crate::world::World;
+use bench_kit::limits::open_files;
 
 /// After that long the server has done what connecting entails.
 const SETTLE: Duration = Duration::from_secs(1);

@@ -6,18 +6,15 @@ mod offline;
 mod online;
 mod slow;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bench_load::{Latency, Pace, Tally};
+use bench_kit::{Entry, Figures};
+use bench_load::Pace;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::systems::{System, Tools};
 use crate::world::World;
-
-/// Figures by name.
-pub(crate) type Figures = BTreeMap<String, f64>;
 
 /// Accepting ends after that long, however much it was.
 const LONGEST: Duration = Duration::from_secs(4);
@@ -159,41 +156,5 @@ const fn quiet(system: System) -> Duration {
     match system {
         System::Jetstream | System::JetstreamSynced => Duration::from_secs(35),
         _ => Duration::from_secs(2),
-    }
-}
-
-/// Enters figures under a common name.
-struct Entry<'a> {
-    figures: &'a mut Figures,
-    under: &'a str,
-}
-
-impl Entry<'_> {
-    fn add(&mut self, name: &str, value: f64) {
-        self.figures.insert(format!("{}.{name}", self.under), value);
-    }
-
-    /// What was lost and so on of so many deliveries.
-    fn soundness(&mut self, expected: u64, tally: &Tally) {
-        self.add("expected", expected as f64);
-        self.add("lost", expected.saturating_sub(tally.received) as f64);
-        self.add("duplicates", tally.duplicates as f64);
-        self.add("reordered", tally.reordered as f64);
-        self.add("connectionsLost", tally.lost as f64);
-    }
-
-    fn latency(&mut self, latency: Option<Latency>) {
-        let Some(latency) = latency else { return };
-        self.add("p50Micros", latency.p50 as f64);
-        self.add("p99Micros", latency.p99 as f64);
-        self.add("p999Micros", latency.p99_9 as f64);
-        self.add("maxMicros", latency.max as f64);
-    }
-
-    /// The server's time a message since `before`, unless too little to be told from nothing.
-    fn cpu(&mut self, before: Duration, after: Duration, messages: u64) {
-        if messages > 0 {
-            self.add("cpuMicros", after.saturating_sub(before).as_secs_f64() * 1e6 / messages as f64);
-        }
     }
 }

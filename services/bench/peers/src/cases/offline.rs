@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use bench_kit::tidings::AT_ONCE;
 use bench_load::message::now;
 use bench_load::{Latency, Run, Sockets};
 
 use super::{Entry, Figures, Scale, quiet};
-use crate::world::{AT_ONCE, World};
+use crate::world::World;
 
 pub(super) async fn run(world: &World, scale: &Scale) -> anyhow::Result<Figures> {
     let run = Run::new();

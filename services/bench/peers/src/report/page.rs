@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use bench_kit::spread::cell;
+use bench_kit::{Plot, number};
+
 use super::figures::FIGURES;
-use super::plots::Plot;
-use super::{number, targets};
-use crate::results::{Results, Spread};
+use super::targets;
+use crate::results::Results;
 
 /// The tables, in Markdown.
 pub(crate) fn tables(results: &Results) -> String {
@@ -34,7 +36,6 @@ pub(crate) fn page(results: &Results, plots: &[Plot]) -> String {
 }
 
 fn write_head(results: &Results, text: &mut String) -> std::fmt::Result {
-    let machine = &results.machine;
     writeln!(text, "# Tidings beside its peers\n")?;
     writeln!(
         text,
@@ -42,20 +43,8 @@ fn write_head(results: &Results, text: &mut String) -> std::fmt::Result {
          same figures run by run are in [peers.json](peers.json).\n",
         results.command
     )?;
-    writeln!(
-        text,
-        "{} × {}, {} GiB of memory, Linux {}; server and load generator together. {}.\n",
-        machine.processors,
-        machine.processor,
-        machine.memory_gib,
-        machine.kernel,
-        results
-            .versions
-            .iter()
-            .map(|(name, version)| format!("{name} {version}"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    )?;
+    let versions = results.versions.iter().map(|(name, version)| format!("{name} {version}"));
+    writeln!(text, "{}. {}.\n", results.machine.description(), versions.collect::<Vec<_>>().join(", "))?;
     writeln!(
         text,
         "{} users, payloads of {} bytes, runs: {}, in which systems take turns. The first number is the median, in \
@@ -127,12 +116,6 @@ fn write_left_out(results: &Results, text: &mut String) -> std::fmt::Result {
         writeln!(text, "- {} of {}: {}", left_out.case.name(), left_out.system.name(), left_out.reason)?;
     }
     Ok(())
-}
-
-fn cell(spread: Option<Spread>, factor: f64) -> String {
-    let Some(Spread { median, min, max }) = spread else { return "–".to_owned() };
-    let [median, min, max] = [median, min, max].map(|value| number(value * factor));
-    if min == max { median } else { format!("{median} ({min}–{max})") }
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Bars, as SVG.
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
+use bench_kit::plot::{FONT, INK, OURS, THEIRS, fail};
+use bench_kit::{Plot, Spread, number};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::figures::FIGURES;
-use super::number;
-use crate::results::{Results, Spread};
+use crate::results::Results;
 use crate::systems::System;
 
 const WIDTH: i32 = 760;
@@ -15,18 +16,6 @@ const HEAD: i32 = 40;
 /// Room for names, and for numbers behind the longest bar.
 const NAMES: i32 = 160;
 const NUMBERS: i32 = 90;
-const FONT: &str = "sans-serif";
-const INK: RGBColor = RGBColor(0x33, 0x33, 0x33);
-const OURS: RGBColor = RGBColor(0x1f, 0x6f, 0xb4);
-const THEIRS: RGBColor = RGBColor(0xa8, 0xb4, 0xc0);
-
-/// A file.
-#[derive(Debug, Clone)]
-pub(crate) struct Plot {
-    pub(crate) title: String,
-    pub(crate) file: String,
-    pub(crate) svg: String,
-}
 
 /// One for each figure that is to be shown and was measured on more than one system.
 pub(crate) fn plots(results: &Results) -> anyhow::Result<Vec<Plot>> {
@@ -61,7 +50,6 @@ fn draw(title: &str, bars: &[(System, Spread)]) -> anyhow::Result<String> {
     {
         let area = SVGBackend::with_string(&mut svg, (WIDTH.unsigned_abs(), height.unsigned_abs()))
             .into_drawing_area();
-        let fail = |error: &dyn std::fmt::Display| anyhow!("{error}");
         area.fill(&WHITE).map_err(|error| fail(&error))?;
         let text = |size: i32| (FONT, size).into_font().color(&INK);
         area.draw(&Text::new(title.to_owned(), (10, 12), text(16))).map_err(|error| fail(&error))?;

@@ -1,7 +1,8 @@
 //! What Tidings is to reach, as ratios within a run.
 
-use super::number;
-use crate::results::{Results, Spread};
+use bench_kit::{Spread, number};
+
+use crate::results::Results;
 use crate::systems::System;
 
 /// Which side of the bound is right.

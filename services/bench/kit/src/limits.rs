@@ -5,7 +5,10 @@ use std::fs;
 use anyhow::Context as _;
 
 /// How many files it may have open, as may the servers it starts.
-pub(crate) fn open_files() -> anyhow::Result<u64> {
+///
+/// # Errors
+/// There is no `/proc`.
+pub fn open_files() -> anyhow::Result<u64> {
     let limits = fs::read_to_string("/proc/self/limits").context("the limit of open files is not known")?;
     parse(&limits).context("the limit of open files is not understood")
 }

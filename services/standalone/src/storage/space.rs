@@ -1,0 +1,238 @@
+//! Giving disk space back.
+//!
+//! A row that is removed leaves a tombstone, and the engine drops the two when it merges the tables they are in: it
+//! does that when a level is full. Tombstones are much smaller than rows, so after a large backlog was delivered most
+//! of it stays on disk, and nothing that happens later need make the levels full. So where the tombstones are more
+//! than what is stored, all tables are merged. That reads and writes no more than a few times what was removed since
+//! the last time: it costs each removal the same.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::core::Core;
+
+/// How often it is looked whether there is anything to give back.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Ends the thread that gives space back.
+#[derive(Debug, Default)]
+pub(super) struct Stop {
+    over: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Stop {
+    /// Ends it, after the merge it is at.
+    pub(super) fn stop(&self) {
+        *self.over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for as long as this, unless it is over: then it is true.
+    fn is_over_within(&self, time: Duration) -> bool {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        let (over, _) = self
+            .changed
+            .wait_timeout_while(over, time, |over| !*over)
+            .unwrap_or_else(PoisonError::into_inner);
+        *over
+    }
+}
+
+/// Gives space back now and then, until it is over.
+pub(super) fn run<K>(core: &Core<K>, stop: &Stop) {
+    let mut least = 0;
+    while !stop.is_over_within(EVERY) {
+        least = core.give_space_back(least);
+    }
+}
+
+impl<K> Core<K> {
+    /// Merges all tables if more rows were removed than there are, and at least so many. Gives the least number for
+    /// the next time: what is left now may have to be there still, for whoever reads.
+    fn give_space_back(&self, least: u64) -> u64 {
+        // An engine that is being reopened is looked at later, as is one whose rows are still counted.
+        let (Some(engine), Some(stored)) = (self.engine.get(), self.stored()) else { return least };
+        if engine.tombstones() < self.settings.reclaim_rows.max(stored).max(least).max(1) {
+            return least;
+        }
+        if let Err(error) = engine.merge_all() {
+            let error = shared_telemetry::chain(&error);
+            tracing::warn!(error, "the space of what was removed could not be given back");
+        }
+        engine.tombstones().saturating_mul(2)
+    }
+
+    /// How many rows there are.
+    fn stored(&self) -> Option<u64> {
+        let queued = self.queued.load(std::sync::atomic::Ordering::Relaxed);
+        Some(self.held.get()?.saturating_add(u64::try_from(queued).unwrap_or(0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use contract_notifications_v1::UserId;
+    use dispatcher::core::run::Outcome;
+    use fjall::PersistMode;
+    use shared_conformance::ManualClock;
+
+    use super::super::codec::row_key;
+    use super::super::engine::{Batch, Engine};
+    use super::super::head::{Head, Space};
+    use super::super::settings::StorageSettings;
+    use super::super::{CommitSteps, Store, Submission};
+    use super::*;
+
+    const ROWS: u64 = 20_000;
+
+    /// With so little memory for rows the engine's own threads are at work, too.
+    fn busy() -> StorageSettings {
+        StorageSettings { memtable_bytes: 256 * 1024, ..StorageSettings::default() }
+    }
+
+    /// Writes or removes all rows, some at a time.
+    fn change(engine: &Engine, mut head: Head, value: Option<&[u8]>) -> Head {
+        let user = UserId::new("alice").unwrap();
+        for first in (0..ROWS).step_by(500) {
+            let mut batch = Batch::new(500, PersistMode::Buffer);
+            for seq in first..first + 500 {
+                match value {
+                    Some(value) => batch.insert(Space::Rows, row_key(&user, seq), value),
+                    None => batch.remove(Space::Rows, row_key(&user, seq)),
+                }
+            }
+            head = engine.commit(batch, &head, head.next).unwrap();
+        }
+        head
+    }
+
+    /// Waits until the engine's own threads have nothing to do.
+    fn rest(engine: &Engine) {
+        let began = Instant::now();
+        while !engine.is_at_rest() {
+            assert!(began.elapsed() < Duration::from_mins(1), "the engine is at work for too long");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn what_was_removed_takes_no_space_once_it_is_merged_down() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::open(dir.path(), &StorageSettings::default()).unwrap();
+        let head = change(&engine, Head::EMPTY, Some(&[7; 200]));
+        engine.write_out().unwrap();
+        rest(&engine);
+        let full = engine.table_bytes();
+        assert!(full > ROWS * 200, "{full}");
+        change(&engine, head, None);
+        engine.write_out().unwrap();
+        rest(&engine);
+        // What the engine leaves by itself: it is what this is for.
+        assert_eq!((engine.tombstones(), engine.table_bytes() > full), (ROWS, true));
+        assert!(engine.merge_all().unwrap());
+        let left = (engine.tombstones(), engine.table_bytes());
+        assert!(left.0 == 0 && left.1 < full / 20, "{left:?} of {full}");
+    }
+
+    #[test]
+    fn what_is_stored_is_there_after_merging_down() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::open(dir.path(), &busy()).unwrap();
+        let head = change(&engine, Head::EMPTY, Some(b"first"));
+        let head = change(&engine, head, None);
+        let head = change(&engine, head, Some(b"second"));
+        assert!(engine.merge_all().unwrap());
+        engine.write_out().unwrap();
+        assert!(engine.merge_all().unwrap());
+        let user = UserId::new("alice").unwrap();
+        let rows: Vec<_> = engine.scan(&user, 0, ROWS).map(Result::unwrap).collect();
+        assert_eq!(rows.len() as u64, ROWS);
+        assert!(rows.iter().all(|(_, value)| **value == *b"second"));
+        drop(rows);
+        change(&engine, head, None);
+        engine.write_out().unwrap();
+        assert!(engine.merge_all().unwrap());
+        assert_eq!(engine.scan(&user, 0, ROWS).count(), 0);
+    }
+
+    type TestStore = Store<ManualClock>;
+
+    /// Commits while something is done that waits for it.
+    async fn committed<T>(steps: &mut CommitSteps<ManualClock>, done: impl Future<Output = T>) -> T {
+        let commit = async {
+            loop {
+                steps.wait().await;
+                steps.step();
+            }
+        };
+        tokio::select! {
+            biased;
+            done = done => done,
+            never = commit => never,
+        }
+    }
+
+    fn write_out(store: &TestStore) {
+        store.core().engine.get().unwrap().write_out().unwrap();
+    }
+
+    async fn accept(store: &TestStore, steps: &mut CommitSteps<ManualClock>, count: u64) {
+        let user = shared_conformance::user("alice");
+        let submission = |number| Submission {
+            notification: shared_conformance::notification(&user, number),
+            deduplicate: false,
+        };
+        committed(steps, store.accept((0..count).map(submission).collect())).await.unwrap();
+        write_out(store);
+    }
+
+    async fn deliver(store: &TestStore, steps: &mut CommitSteps<ManualClock>) {
+        while let Some(received) = store.try_receive() {
+            let outcomes = vec![Outcome::Done; received.entries().len()];
+            store.settle(received, &outcomes);
+        }
+        committed(steps, store.flush()).await.unwrap();
+        write_out(store);
+    }
+
+    #[tokio::test]
+    async fn space_is_given_back_when_more_was_removed_than_is_stored() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = StorageSettings { reclaim_rows: 100, reserve_bytes: 0, ..StorageSettings::default() };
+        let opened = Store::open_stepped(dir.path(), settings, ManualClock::default());
+        let (store, mut steps) = opened.unwrap();
+        let tombstones = || store.core().engine.get().unwrap().tombstones();
+
+        accept(&store, &mut steps, 600).await;
+        deliver(&store, &mut steps).await;
+        accept(&store, &mut steps, 1_000).await;
+        store.core().give_space_back(0);
+        assert_eq!(tombstones(), 600);
+
+        deliver(&store, &mut steps).await;
+        store.core().give_space_back(0);
+        assert_eq!(tombstones(), 0);
+
+        // So few are not worth it.
+        accept(&store, &mut steps, 90).await;
+        deliver(&store, &mut steps).await;
+        store.core().give_space_back(0);
+        assert_eq!(tombstones(), 90);
+        store.close();
+        steps.finish();
+    }
+
+    #[test]
+    fn whoever_waits_is_told_that_it_is_over() {
+        let stop = Arc::new(Stop::default());
+        assert!(!stop.is_over_within(Duration::ZERO));
+        let other = Arc::clone(&stop);
+        let waits = std::thread::spawn(move || other.is_over_within(Duration::from_hours(1)));
+        stop.stop();
+        assert!(waits.join().unwrap());
+    }
+}
