@@ -159,7 +159,7 @@ mod tests {
     fn the_page_says_what_was_measured_and_what_grows() {
         let page = page(&example(), &[]);
         for line in [
-            "| Users (users) | online, µs | 12 at 100 | 24 at 1,000 | 0.30 | 2 | **grows faster than its input** |",
+            "| Users (users) | online, µs | 12 at 100 | 24 at 1,000 | 0.30 | 2 | **grows faster than its input**: see below |",
             "| users | 100 | 1,000 |",
             "| online, µs | 12 (10–14) | 24 (20–28) |",
             "| users | 28 | 0 | 0 | 0 | 0 |",
