@@ -9,6 +9,8 @@ use crate::aws::Endpoint;
 use crate::process::{Program, Running, with_log};
 use crate::scenario::Scenario;
 
+/// How often it is tried: under valgrind a call may take so long that the function makes it a second time.
+const ATTEMPTS: u32 = 3;
 /// Events before those that are counted, and those.
 const BEFORE: u64 = 20;
 const COUNTED: u64 = 100;
@@ -34,16 +36,23 @@ pub(crate) async fn count(
     endpoint: &Endpoint,
     folder: &Path,
 ) -> Result<Counts> {
-    let difference = async |tool, read: fn(&str) -> Option<[u64; 2]>| {
-        let [start, end] = [BEFORE, BEFORE + COUNTED].map(|events| (tool, events));
-        let mut totals = [[0; 2]; 2];
-        for (total, (tool, events)) in totals.iter_mut().zip([start, end]) {
-            let said = with_log(under(tool, binary, scenario, endpoint, folder, events).await, folder)?;
-            *total = read(&said).with_context(|| format!("{tool} said something else: {said}"))?;
+    let total = async |tool, read: fn(&str) -> Option<[u64; 2]>, events| {
+        let mut attempts = 1;
+        loop {
+            match with_log(under(tool, binary, scenario, endpoint, folder, events).await, folder) {
+                Ok(said) => {
+                    return read(&said).with_context(|| format!("{tool} said something else: {said}"));
+                }
+                Err(error) if attempts == ATTEMPTS => return Err(error),
+                Err(_) => attempts += 1,
+            }
         }
-        let [start, end] = totals;
+    };
+    let difference = async |tool, read| {
+        let start = total(tool, read, BEFORE).await?;
+        let end = total(tool, read, BEFORE + COUNTED).await?;
         // What starting takes is in both.
-        anyhow::Ok([0, 1].map(|of| end[of].saturating_sub(start[of]).div_ceil(COUNTED)))
+        anyhow::Ok([0, 1].map(|of: usize| end[of].saturating_sub(start[of]).div_ceil(COUNTED)))
     };
     let [bytes, allocations] = difference("dhat", allocated).await?;
     let [instructions, _] = difference("callgrind", executed).await?;

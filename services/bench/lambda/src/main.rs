@@ -169,9 +169,10 @@ impl Bench {
         peers.truncate(2);
         let rows = self.in_turn(peers, rounds, 0, measure).await;
         let rows = rows.with_context(|| format!("{function}, {}", scenario.title))?;
-        let counts = match count {
-            true => Some(counts::count(&self.binary(function), scenario, &self.endpoint, folder).await?),
-            false => None,
+        let counts = if count {
+            Some(counts::count(&self.binary(function), scenario, &self.endpoint, folder).await?)
+        } else {
+            None
         };
         Ok(Handled { title: format!("{function}: {}", scenario.title), units: scenario.units, rows, counts })
     }

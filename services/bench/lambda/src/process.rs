@@ -17,7 +17,7 @@ use crate::runtime_api::{Moment, RuntimeApi};
 use crate::scenario::Scenario;
 
 /// How long anything may take before the measurement is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A program and its arguments.
 #[derive(Debug, Clone)]

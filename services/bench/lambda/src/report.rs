@@ -81,25 +81,23 @@ impl Handled {
     /// A line of the table, in Markdown; «each» is of what is in an event.
     pub(crate) fn line(&self) -> String {
         let Self { title, units, rows, counts } = self;
-        let mut line = format!("| {title} |");
-        let each = 1_000.0 / f64::from(*units);
-        let columns: [(fn(&Warm) -> Duration, f64, usize); 2] = [(|w| w.cpu, each, 0), (|w| w.wall, 1.0, 2)];
-        for (of, scale, digits) in columns {
+        let mut cells = vec![title.clone()];
+        let mut times = |of: fn(&Warm) -> Duration, scale: f64, digits: usize| {
             let medians: Vec<_> = rows.iter().map(|row| row.median(of)).collect();
-            let show = |ms: f64| format!(" {:.digits$} |", ms * scale);
-            line += &medians.first().map_or_else(String::new, |ours| show(*ours));
-            line += &match medians[..] {
-                [ours, other, ..] => format!("{} {:.1} |", show(other), other / ours),
-                _ => "  |  |".to_owned(),
+            let show =
+                |ms: Option<&f64>| ms.map_or_else(String::new, |ms| format!("{:.digits$}", ms * scale));
+            let ratio = match medians[..] {
+                [ours, other, ..] => format!("{:.1}", other / ours),
+                _ => String::new(),
             };
-        }
-        let units = u64::from(*units);
-        line + &match counts {
-            Some(Counts { allocations, bytes, instructions }) => {
-                format!(" {} | {} | {} |", allocations / units, bytes / units, instructions / units)
-            }
-            None => "  |  |  |".to_owned(),
-        }
+            cells.extend([show(medians.first()), show(medians.get(1)), ratio]);
+        };
+        times(|warm| warm.cpu, 1_000.0 / f64::from(*units), 0);
+        times(|warm| warm.wall, 1.0, 2);
+        let each = |counted: u64| (counted / u64::from(*units)).to_string();
+        let counted = |of: fn(&Counts) -> u64| counts.as_ref().map(of).map_or_else(String::new, each);
+        cells.extend([counted(|c| c.allocations), counted(|c| c.bytes), counted(|c| c.instructions)]);
+        format!("| {} |", cells.join(" | "))
     }
 }
 

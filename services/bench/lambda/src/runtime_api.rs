@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Response, StatusCode};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -100,7 +100,9 @@ impl Function {
         if head.method == Method::GET && path.ends_with("/invocation/next") {
             tell(Moment::Next(at));
             // Never closed.
-            self.events.acquire().await.ok().map(SemaphorePermit::forget);
+            if let Ok(event) = self.events.acquire().await {
+                event.forget();
+            }
             let response = self.invocation();
             tell(Moment::Given(Instant::now()));
             return response;
