@@ -1,5 +1,5 @@
 import { ApiGatewayManagementApiClient, PostToConnectionCommand } from "@aws-sdk/client-apigatewaymanagementapi";
-import { DeleteItemCommand, DynamoDBClient, PutItemCommand, QueryCommand } from "@aws-sdk/client-dynamodb";
+import { BatchWriteItemCommand, DeleteItemCommand, DynamoDBClient, PutItemCommand, QueryCommand } from "@aws-sdk/client-dynamodb";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 
 const dynamodb = new DynamoDBClient({});
@@ -19,7 +19,7 @@ const connectionsOf = async (user) => {
             ExpressionAttributeValues: { ":user": { S: user } },
         }),
     );
-    return Items.map((item) => item.connectionId.S);
+    return Items.map((item) => ({ id: item.connectionId.S, batches: item.format.S === "batch" }));
 };
 
 const heldFor = async (user, upTo) => {
@@ -33,32 +33,51 @@ const heldFor = async (user, upTo) => {
             Limit: 101,
         }),
     );
-    return Items;
+    return Items.map((row) => ({ id: row.id.S, sequence: row.sequence.S, sentAt: Number(row.sentAt.N), payload: JSON.parse(row.payload.S), replayed: true }));
 };
 
-const push = (connection, notification) =>
-    management.send(
-        new PostToConnectionCommand({
-            ConnectionId: connection,
-            Data: Buffer.from(JSON.stringify({ type: "notification", ...notification })),
-        }),
-    );
+const framesOf = ({ batches }, items) =>
+    batches && items.length > 1
+        ? [{ type: "notifications", items }]
+        : items.map((item) => ({ type: "notification", ...item }));
 
-const hold = (user, sequence, { id, payload, sentAt }) =>
-    dynamodb.send(
-        new PutItemCommand({
-            TableName: mailboxTable,
-            Item: {
-                version: { N: "1" },
-                userId: { S: user },
-                sequence: { S: sequence },
-                id: { S: id },
-                payload: { S: JSON.stringify(payload) },
-                sentAt: { N: String(sentAt) },
-                whenOffline: { S: "hold" },
-            },
-        }),
-    );
+const push = async (connection, items) => {
+    for (const frame of framesOf(connection, items)) {
+        await management.send(new PostToConnectionCommand({ ConnectionId: connection.id, Data: Buffer.from(JSON.stringify(frame)) }));
+    }
+};
+
+const pushToAll = (connections, items) => Promise.all(connections.map((connection) => push(connection, items)));
+
+// One row by itself, several in one batch; what the table leaves out of it is a failure.
+const write = async (rows, one, inBatch) => {
+    if (rows.length === 1) {
+        await dynamodb.send(one(rows[0]));
+        return;
+    }
+    const { UnprocessedItems } = await dynamodb.send(new BatchWriteItemCommand({ RequestItems: { [mailboxTable]: rows.map(inBatch) } }));
+    if (Object.keys(UnprocessedItems ?? {}).length > 0) {
+        throw new Error("rows were not written");
+    }
+};
+
+const hold = (user, notifications) => {
+    const rows = notifications.map(({ id, sequence, payload, sentAt }) => ({
+        version: { N: "1" },
+        userId: { S: user },
+        sequence: { S: sequence },
+        id: { S: id },
+        payload: { S: JSON.stringify(payload) },
+        sentAt: { N: String(sentAt) },
+        whenOffline: { S: "hold" },
+    }));
+    return write(rows, (Item) => new PutItemCommand({ TableName: mailboxTable, Item }), (Item) => ({ PutRequest: { Item } }));
+};
+
+const forget = (user, notifications) => {
+    const keys = notifications.map(({ sequence }) => ({ userId: { S: user }, sequence: { S: sequence } }));
+    return write(keys, (Key) => new DeleteItemCommand({ TableName: mailboxTable, Key }), (Key) => ({ DeleteRequest: { Key } }));
+};
 
 const bury = (record, reason) =>
     sqs.send(
@@ -71,49 +90,47 @@ const bury = (record, reason) =>
         }),
     );
 
-const dispatch = async (record) => {
-    let entry;
-    try {
-        entry = JSON.parse(record.body);
-    } catch (error) {
-        await bury(record, error.message);
-        return;
-    }
-    const user = record.attributes.MessageGroupId;
-    const replay = entry.type === "replay";
-    const sequence = replay ? entry.sequence : record.attributes.SequenceNumber.padStart(39, "0");
-    const notification = {
-        id: entry.id ?? record.attributes.MessageDeduplicationId,
-        payload: entry.payload,
-        sentAt: Number(record.attributes.SentTimestamp),
-    };
-    const connections = await connectionsOf(user);
-    if (connections.length === 0) {
-        if (!replay) {
-            await hold(user, sequence, notification);
+// What is new in a user's records, and up to which row older ones are to be pushed.
+const read = async (records) => {
+    const fresh = [];
+    let upTo = "";
+    for (const record of records) {
+        let entry;
+        try {
+            entry = JSON.parse(record.body);
+        } catch (error) {
+            await bury(record, error.message);
+            continue;
         }
-        return;
+        const { attributes } = record;
+        const replay = entry.type === "replay";
+        const sequence = replay ? entry.sequence : attributes.SequenceNumber.padStart(39, "0");
+        upTo = sequence > upTo ? sequence : upTo;
+        if (!replay) {
+            const id = entry.id ?? attributes.MessageDeduplicationId;
+            fresh.push({ id, sequence, sentAt: Number(attributes.SentTimestamp), payload: entry.payload, replayed: false });
+        }
     }
-    for (const row of await heldFor(user, sequence)) {
-        const held = { id: row.id.S, sequence: row.sequence.S, sentAt: Number(row.sentAt.N), payload: JSON.parse(row.payload.S), replayed: true };
-        await Promise.all(connections.map((connection) => push(connection, held)));
-        await dynamodb.send(new DeleteItemCommand({ TableName: mailboxTable, Key: { userId: row.userId, sequence: row.sequence } }));
-    }
-    if (!replay) {
-        await Promise.all(connections.map((connection) => push(connection, { ...notification, sequence, replayed: false })));
-    }
+    return { fresh, upTo };
 };
 
-const dispatchInOrder = async (records) => {
-    for (const [at, record] of records.entries()) {
-        try {
-            await dispatch(record);
-        } catch (error) {
-            console.error(error);
-            return records.slice(at).map(({ messageId }) => ({ itemIdentifier: messageId }));
-        }
+const dispatch = async (user, records) => {
+    let { fresh, upTo } = await read(records);
+    let connections = await connectionsOf(user);
+    if (connections.length === 0 && fresh.length > 0) {
+        await hold(user, fresh);
+        fresh = [];
+        connections = await connectionsOf(user);
     }
-    return [];
+    if (connections.length === 0) {
+        return;
+    }
+    const held = await heldFor(user, upTo);
+    if (held.length > 0) {
+        await pushToAll(connections, held);
+        await forget(user, held);
+    }
+    await pushToAll(connections, fresh);
 };
 
 export const handler = async ({ Records }) => {
@@ -122,6 +139,14 @@ export const handler = async ({ Records }) => {
         const user = record.attributes.MessageGroupId;
         byUser.set(user, [...(byUser.get(user) ?? []), record]);
     }
-    const failed = await Promise.all([...byUser.values()].map(dispatchInOrder));
-    return { batchItemFailures: failed.flat() };
+    const runs = [...byUser].map(async ([user, records]) => {
+        try {
+            await dispatch(user, records);
+            return [];
+        } catch (error) {
+            console.error(error);
+            return records.map(({ messageId }) => ({ itemIdentifier: messageId }));
+        }
+    });
+    return { batchItemFailures: (await Promise.all(runs)).flat() };
 };

@@ -1,6 +1,11 @@
 //! An endpoint that answers the functions' calls with what tables, queue, key and connections would say. It
 //! speaks TLS, as AWS does: to trust it is part of a start.
+//!
+//! What there is of a user is said by the user's name: `away…` has no connection, `app…` one that takes several
+//! notifications in a frame, others one that takes them one by one; `bob` has one notification held, `held-100`
+//! a hundred, and others have none when the dispatcher looks, and ten when the replayer does.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -36,7 +41,7 @@ pub(crate) type Call = String;
 pub(crate) struct Endpoint {
     port: u16,
     authority: String,
-    calls: Arc<Mutex<Vec<Call>>>,
+    calls: Arc<Mutex<BTreeMap<Call, usize>>>,
 }
 
 /// A certificate for `localhost`, and in PEM the authority that issued it.
@@ -66,7 +71,7 @@ impl Endpoint {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
-        let calls = Arc::new(Mutex::new(Vec::new()));
+        let calls = Arc::<Mutex<_>>::default();
         let log = Arc::clone(&calls);
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
@@ -99,17 +104,15 @@ impl Endpoint {
         Ok(std::fs::write(folder.join("all.pem"), system + &self.authority)?)
     }
 
-    /// The calls since this was last asked, sorted.
-    pub(crate) fn take_calls(&self) -> Vec<Call> {
-        let mut calls = std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner));
-        calls.sort();
-        calls
+    /// How often each call was made since this was last asked.
+    pub(crate) fn take_calls(&self) -> BTreeMap<Call, usize> {
+        std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-fn respond(request: &Received, log: &Mutex<Vec<Call>>) -> Response<Full<Bytes>> {
+fn respond(request: &Received, log: &Mutex<BTreeMap<Call, usize>>) -> Response<Full<Bytes>> {
     let (call, answer) = answer(request);
-    log.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+    *log.lock().unwrap_or_else(PoisonError::into_inner).entry(call).or_default() += 1;
     let (status, body) = answer.map_or_else(
         || (StatusCode::BAD_REQUEST, json!({ "__type": "UnknownOperationException" }).to_string()),
         |answer| (StatusCode::OK, answer.to_string()),
@@ -135,7 +138,8 @@ fn answer(request: &Received) -> (Call, Option<Value>) {
     let text = |name: &str| body[name].as_str().unwrap_or_default();
     match target.and_then(|target| target.split_once('.')) {
         Some(("DynamoDB_20120810", operation)) => {
-            (format!("dynamodb {operation} {}", text("TableName")), dynamodb(operation, &body))
+            let table = table_of(&body);
+            (format!("dynamodb {operation} {table}"), dynamodb(operation, table, &body))
         }
         Some(("AmazonSQS", "SendMessageBatch")) => {
             let entries = body["Entries"].as_array().map_or(&[][..], Vec::as_slice);
@@ -173,18 +177,26 @@ fn claims() -> String {
     claims.ok().and_then(|claims| serde_json::to_string(&claims).ok()).unwrap_or_default()
 }
 
-fn dynamodb(operation: &str, body: &Value) -> Option<Value> {
+/// The table of a request; of a batch the first.
+fn table_of(body: &Value) -> &str {
+    let batch =
+        || body["RequestItems"].as_object().and_then(|tables| tables.keys().next().map(String::as_str));
+    body["TableName"].as_str().or_else(batch).unwrap_or_default()
+}
+
+fn dynamodb(operation: &str, table: &str, body: &Value) -> Option<Value> {
     let user = user_of(body);
-    let rows = match (operation, body["TableName"].as_str()?) {
+    let rows = match (operation, table) {
+        ("Query", CONNECTIONS_TABLE) if user.starts_with("away") => Vec::new(),
         ("Query", CONNECTIONS_TABLE) => vec![json!({
             "version": { "N": "1" }, "userId": { "S": user }, "connectionId": { "S": format!("{user}-1") },
             "connectedAt": { "N": "1767225600000" }, "acknowledges": { "BOOL": false },
-            "format": { "S": "single" }, "ttl": { "N": "1767233400" },
+            "format": { "S": if user.starts_with("app") { "batch" } else { "single" } }, "ttl": { "N": "1767233400" },
         })],
-        // Alice has nothing waiting when the dispatcher looks, and when the replayer does, for keys alone,
-        // as many rows as make one batch of the queue; Bob has one row.
+        // The replayer asks for keys alone.
         ("Query", MAILBOX_TABLE) if body.get("ProjectionExpression").is_some() => {
-            (0..10).map(|n| json!({ "sequence": { "S": format!("{n:039}") } })).collect()
+            let held = user.strip_prefix("held-").and_then(|count| count.parse().ok()).unwrap_or(10);
+            (0..held).map(|n| json!({ "sequence": { "S": format!("{n:039}") } })).collect()
         }
         ("Query", MAILBOX_TABLE) if user == "bob" => vec![json!({
             "version": { "N": "1" }, "userId": { "S": "bob" },
@@ -205,9 +217,10 @@ fn dynamodb(operation: &str, body: &Value) -> Option<Value> {
     Some(json!({ "Count": rows.len(), "ScannedCount": rows.len(), "Items": rows }))
 }
 
-/// Whose rows a query asks for.
+/// Whose rows a query asks for, by the names that the peers give this value.
 fn user_of(body: &Value) -> &str {
-    body["ExpressionAttributeValues"][":user"]["S"].as_str().unwrap_or_default()
+    let named = [":user", ":value"].map(|name| body["ExpressionAttributeValues"][name]["S"].as_str());
+    named.into_iter().flatten().next().unwrap_or_default()
 }
 
 fn sent(entries: &[Value]) -> Value {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Response, StatusCode};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -30,10 +31,11 @@ pub(crate) enum Moment {
     Error(Bytes),
 }
 
-/// The Runtime API of one process; it gives the same event whenever it is asked for one.
+/// The Runtime API of one process; it gives the same event as often as it is told to.
 pub(crate) struct RuntimeApi {
     address: String,
     moments: UnboundedReceiver<Moment>,
+    function: Arc<Function>,
     accepting: JoinHandle<()>,
 }
 
@@ -41,6 +43,8 @@ struct Function {
     name: &'static str,
     event: Bytes,
     moments: UnboundedSender<Moment>,
+    /// As many as events may be given.
+    events: Semaphore,
 }
 
 impl RuntimeApi {
@@ -49,23 +53,30 @@ impl RuntimeApi {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let (sender, moments) = unbounded_channel();
-        let function = Arc::new(Function { name, event: event.into(), moments: sender });
+        let function = Function { name, event: event.into(), moments: sender, events: Semaphore::new(0) };
+        let function = Arc::new(function);
+        let answering = Arc::clone(&function);
         let accepting = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 let _delayed = socket.set_nodelay(true);
-                let function = Arc::clone(&function);
+                let function = Arc::clone(&answering);
                 tokio::spawn(serve(socket, move |request| {
                     let function = Arc::clone(&function);
-                    async move { function.answer(request) }
+                    async move { function.answer(request).await }
                 }));
             }
         });
-        Ok(Self { address, moments, accepting })
+        Ok(Self { address, moments, function, accepting })
     }
 
     /// As `AWS_LAMBDA_RUNTIME_API` has it.
     pub(crate) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Gives the event once, now or when it is asked for.
+    pub(crate) fn give(&self) {
+        self.function.events.add_permits(1);
     }
 
     /// What happened next.
@@ -81,13 +92,17 @@ impl Drop for RuntimeApi {
 }
 
 impl Function {
-    fn answer(&self, request: Received) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Received) -> Response<Full<Bytes>> {
         let Received { at, head, body } = request;
         // Nobody listens any more when all that was to be measured has been.
         let tell = |moment| drop(self.moments.send(moment));
         let path = head.uri.path();
         if head.method == Method::GET && path.ends_with("/invocation/next") {
             tell(Moment::Next(at));
+            // Never closed.
+            if let Ok(event) = self.events.acquire().await {
+                event.forget();
+            }
             let response = self.invocation();
             tell(Moment::Given(Instant::now()));
             return response;

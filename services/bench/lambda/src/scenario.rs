@@ -1,10 +1,9 @@
-//! What is measured: each function on a sample event, the calls it then makes, and what it answers.
+//! What is measured: a function on an event, the calls it then makes, and what it answers.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use contract_deployment_v1::{
-    AUTH_TOKEN_AUTHORIZER, AUTH_TOKEN_ISSUER, DISPATCHER, Function, REPLAYER, WS_EDGE, variables,
-};
+use contract_deployment_v1::{Function, variables};
 
 use crate::aws::{Call, Endpoint};
 
@@ -17,71 +16,26 @@ pub(crate) const MAILBOX_TABLE: &str = "mailbox";
 pub(crate) struct Scenario {
     /// Which.
     pub function: &'static Function,
-    /// The sample event of its own tests.
-    pub sample: &'static str,
-    /// The calls of one invocation, sorted.
-    pub calls: &'static [&'static str],
+    /// What the event is.
+    pub title: &'static str,
+    /// How many of what the function is about are in it.
+    pub units: u32,
+    /// What the function is given.
+    pub event: String,
+    /// The calls of one invocation.
+    pub calls: Vec<Call>,
     /// A place in its answer (RFC 6901), and what must stand there, as JSON.
     pub answer: (&'static str, &'static str),
 }
 
-/// All of them.
-pub(crate) const SCENARIOS: [Scenario; 5] = [
-    Scenario {
-        function: &AUTH_TOKEN_ISSUER,
-        sample: include_str!("../../../auth-token/lambda/events/issue-http-api.json"),
-        calls: &["dynamodb PutItem tokens", "kms Encrypt key"],
-        answer: ("/statusCode", "200"),
-    },
-    Scenario {
-        function: &AUTH_TOKEN_AUTHORIZER,
-        sample: include_str!("../../../auth-token/lambda/events/authorize.json"),
-        calls: &["dynamodb DeleteItem tokens", "kms Decrypt key"],
-        answer: ("/policyDocument/Statement/0/Effect", r#""Allow""#),
-    },
-    Scenario {
-        function: &WS_EDGE,
-        sample: include_str!("../../../ws-edge/lambda/events/connect.json"),
-        calls: &["dynamodb PutItem connections"],
-        answer: ("", r#"{"headers":{"Sec-WebSocket-Protocol":"tidings.v1"},"statusCode":200}"#),
-    },
-    Scenario {
-        function: &DISPATCHER,
-        sample: include_str!("../../../dispatcher/lambda/events/sqs-batch.json"),
-        calls: &[
-            "dynamodb DeleteItem mailbox",
-            "dynamodb Query connections",
-            "dynamodb Query connections",
-            "dynamodb Query mailbox",
-            "dynamodb Query mailbox",
-            "execute-api PostToConnection alice-1",
-            "execute-api PostToConnection bob-1",
-        ],
-        answer: ("", r#"{"batchItemFailures":[]}"#),
-    },
-    Scenario {
-        function: &REPLAYER,
-        sample: include_str!("../../../replayer/lambda/events/stream-batch.json"),
-        calls: &[
-            "dynamodb Query mailbox",
-            "dynamodb Query mailbox",
-            "sqs SendMessageBatch 10",
-            "sqs SendMessageBatch 10",
-        ],
-        answer: ("", r#"{"batchItemFailures":[]}"#),
-    },
-];
-
 impl Scenario {
-    /// What the function is given. The sample of a handshake has two tokens, as what is read from it is tested
-    /// with; to be let in, both must be the same.
-    pub(crate) fn event(&self) -> String {
-        self.sample.replace("AQICAHhvdGhlcg", "AQICAHh0b2tlbg")
-    }
-
-    /// The calls of `invocations`, sorted.
-    pub(crate) fn calls_of(&self, invocations: usize) -> Vec<Call> {
-        self.calls.iter().flat_map(|call| std::iter::repeat_n((*call).to_owned(), invocations)).collect()
+    /// How often each call is made by so many invocations.
+    pub(crate) fn calls_of(&self, invocations: usize) -> BTreeMap<Call, usize> {
+        let mut calls = BTreeMap::new();
+        for call in &self.calls {
+            *calls.entry(call.clone()).or_default() += invocations;
+        }
+        calls
     }
 
     /// The environment of a process, as Lambda sets it

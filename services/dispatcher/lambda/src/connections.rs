@@ -1,6 +1,5 @@
 //! The Connections table on DynamoDB.
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
@@ -24,8 +23,8 @@ pub struct DynamoConnections {
 
 impl DynamoConnections {
     /// The table of this name.
-    pub fn new(sdk: &SdkConfig, table: &str) -> Self {
-        Self { client: Client::new(sdk), table: table.to_owned() }
+    pub fn new(client: &Client, table: &str) -> Self {
+        Self { client: client.clone(), table: table.to_owned() }
     }
 }
 

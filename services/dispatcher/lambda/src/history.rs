@@ -1,6 +1,5 @@
 //! The table of the history on DynamoDB, as the dispatcher writes it.
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
 use contract_history_v1::MessageRow;
@@ -25,8 +24,8 @@ pub struct DynamoHistory {
 
 impl DynamoHistory {
     /// The table of this name; `retry` says how the rest of a batch is tried again.
-    pub fn new(sdk: &SdkConfig, table: &str, policy: HistoryPolicy, retry: RetryPolicy) -> Self {
-        Self { client: Client::new(sdk), table: table.to_owned(), policy, retry }
+    pub fn new(client: &Client, table: &str, policy: HistoryPolicy, retry: RetryPolicy) -> Self {
+        Self { client: client.clone(), table: table.to_owned(), policy, retry }
     }
 
     async fn write(&self, rows: Vec<MessageRow>) -> Result<(), PortError> {

@@ -1,6 +1,5 @@
 //! The hubs' table on DynamoDB.
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract_connections_v1::{MemberKey, hub_attributes};
@@ -19,8 +18,8 @@ pub struct DynamoHubMembers {
 
 impl DynamoHubMembers {
     /// The table of this name.
-    pub fn new(sdk: &SdkConfig, table: &str) -> Self {
-        Self { client: Client::new(sdk), table: table.to_owned() }
+    pub fn new(client: &Client, table: &str) -> Self {
+        Self { client: client.clone(), table: table.to_owned() }
     }
 }
 

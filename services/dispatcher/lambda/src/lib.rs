@@ -48,13 +48,16 @@ pub struct Function {
 impl Function {
     /// Puts the dispatcher together.
     pub fn new(config: &Config, sdk: &SdkConfig) -> Self {
-        let queue = SqsQueue::new(sdk, &config.notifications_queue);
+        // One client of each, however many ports use it: to make one is a good part of a start, and each would
+        // resolve endpoint and credentials anew.
+        let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_sqs::Client::new(sdk));
+        let queue = SqsQueue::new(&sqs, &config.notifications_queue);
         let retry = config.settings.retry;
-        let history =
-            config.history.as_ref().map(|(table, policy)| DynamoHistory::new(sdk, table, *policy, retry));
+        let history = config.history.as_ref();
+        let history = history.map(|(table, policy)| DynamoHistory::new(&dynamodb, table, *policy, retry));
         let dispatcher = Dispatcher {
-            connections: DynamoConnections::new(sdk, &config.connections_table),
-            mailbox: DynamoMailbox::new(sdk, &config.mailbox_table, retry),
+            connections: DynamoConnections::new(&dynamodb, &config.connections_table),
+            mailbox: DynamoMailbox::new(&dynamodb, &config.mailbox_table, retry),
             push: ManagementPush::new(sdk, &config.management_endpoint),
             queue: queue.clone(),
             clock: SystemClock,
@@ -62,12 +65,12 @@ impl Function {
             settings: config.settings,
             history,
         };
-        let dead_letters = SqsDeadLetters::new(sdk, &config.dead_letter_queue);
+        let dead_letters = SqsDeadLetters::new(&sqs, &config.dead_letter_queue);
         let service = BatchDispatcher {
             dispatcher,
             dead_letters,
             redelivery: queue,
-            members: DynamoHubMembers::new(sdk, &config.hubs_table),
+            members: DynamoHubMembers::new(&dynamodb, &config.hubs_table),
             fan_out_members: config.fan_out_members,
         };
         Self { service, time_reserve: config.time_reserve }

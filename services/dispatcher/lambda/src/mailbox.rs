@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -83,8 +82,8 @@ fn row(item: Item) -> Result<MailboxRow, NotARow> {
 
 impl DynamoMailbox {
     /// The table of this name; `retry` says how the rest of a batch is tried again.
-    pub fn new(sdk: &SdkConfig, table: &str, retry: RetryPolicy) -> Self {
-        Self { client: Client::new(sdk), table: table.to_owned(), retry }
+    pub fn new(client: &Client, table: &str, retry: RetryPolicy) -> Self {
+        Self { client: client.clone(), table: table.to_owned(), retry }
     }
 
     async fn write(&self, operation: &'static str, writes: Vec<WriteRequest>) -> Result<(), PortError> {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue};
 use contract_deployment_v1::DEAD_LETTER_REASON;
@@ -27,8 +26,8 @@ pub struct SqsQueue {
 
 impl SqsQueue {
     /// The queue at this URL.
-    pub fn new(sdk: &SdkConfig, url: &str) -> Self {
-        Self { client: Client::new(sdk), url: url.to_owned() }
+    pub fn new(client: &Client, url: &str) -> Self {
+        Self { client: client.clone(), url: url.to_owned() }
     }
 }
 
@@ -116,8 +115,8 @@ pub struct SqsDeadLetters {
 
 impl SqsDeadLetters {
     /// The queue at this URL.
-    pub fn new(sdk: &SdkConfig, url: &str) -> Self {
-        Self { client: Client::new(sdk), url: url.to_owned() }
+    pub fn new(client: &Client, url: &str) -> Self {
+        Self { client: client.clone(), url: url.to_owned() }
     }
 }
 

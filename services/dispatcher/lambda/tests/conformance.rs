@@ -28,7 +28,7 @@ const RETRY: RetryPolicy =
 async fn the_mailbox_conforms() {
     let world = World::new().await;
     let table = MailboxTable::new(&world).await;
-    mailbox::all(&DynamoMailbox::new(&world.sdk, table.name(), RETRY), "m").await;
+    mailbox::all(&DynamoMailbox::new(&world.dynamodb, table.name(), RETRY), "m").await;
 }
 
 const POLICY: HistoryPolicy = HistoryPolicy { lifetime: Duration::from_hours(1), payloads: true };
@@ -37,7 +37,7 @@ const POLICY: HistoryPolicy = HistoryPolicy { lifetime: Duration::from_hours(1),
 async fn the_history_conforms() {
     let world = World::new().await;
     let table = HistoryTable::new(&world).await;
-    let adapter = DynamoHistory::new(&world.sdk, table.name(), POLICY, RETRY);
+    let adapter = DynamoHistory::new(&world.dynamodb, table.name(), POLICY, RETRY);
     history::all(&adapter, &table, SystemClock.now(), "h").await;
 }
 
@@ -45,7 +45,7 @@ async fn the_history_conforms() {
 async fn a_page_of_large_rows_is_read_in_parts() {
     let world = World::new().await;
     let table = MailboxTable::new(&world).await;
-    let mailbox = DynamoMailbox::new(&world.sdk, table.name(), RETRY);
+    let mailbox = DynamoMailbox::new(&world.dynamodb, table.name(), RETRY);
     let alice = user("alice");
     // Together more than the 1 MiB one query reads.
     let large = Payload::from_value(&"x".repeat(120_000)).unwrap();
@@ -80,7 +80,7 @@ async fn a_page_of_large_rows_is_read_in_parts() {
 async fn rows_are_paged_for_more_connections_than_an_expression_holds() {
     let world = World::new().await;
     let table = MailboxTable::new(&world).await;
-    let mailbox = DynamoMailbox::new(&world.sdk, table.name(), RETRY);
+    let mailbox = DynamoMailbox::new(&world.dynamodb, table.name(), RETRY);
     let alice = user("alice");
     let due_for: Vec<_> = (0..400).map(|n| connection(&format!("connection-{n}="))).collect();
     let mut rows = mailbox::rows(&alice, 1..=250);
@@ -103,14 +103,14 @@ async fn rows_are_paged_for_more_connections_than_an_expression_holds() {
 async fn the_connections_conform() {
     let world = World::new().await;
     let table = ConnectionsTable::new(&world).await;
-    connections::all(&DynamoConnections::new(&world.sdk, table.name()), &table, "c").await;
+    connections::all(&DynamoConnections::new(&world.dynamodb, table.name()), &table, "c").await;
 }
 
 #[tokio::test]
 async fn the_hubs_conform() {
     let world = World::new().await;
     let table = HubsTable::new(&world).await;
-    let members = DynamoHubMembers::new(&world.sdk, table.name());
+    let members = DynamoHubMembers::new(&world.dynamodb, table.name());
     hub_members::all(&members, &table, "h").await;
     hub_members::many(&members, &table, "h", 30).await;
 }
@@ -134,7 +134,7 @@ async fn a_broadcasts_notifications_and_its_rest_are_queued() {
 async fn queue() -> (World, TestQueue, SqsQueue) {
     let world = World::new().await;
     let queue = world.queue().await;
-    let adapter = SqsQueue::new(&world.sdk, &queue.url);
+    let adapter = SqsQueue::new(&world.sqs, &queue.url);
     (world, queue, adapter)
 }
 
@@ -159,7 +159,7 @@ async fn a_replay_goes_on_with_the_trace() {
 #[tokio::test]
 async fn a_dead_letter_is_kept_once_with_its_reason() {
     let (world, queue, _) = queue().await;
-    let dead_letters = SqsDeadLetters::new(&world.sdk, &queue.dead_letter_url);
+    let dead_letters = SqsDeadLetters::new(&world.sqs, &queue.dead_letter_url);
     let letter =
         DeadLetter { group: "alice", body: "nonsense", message_id: "m-1", reason: "not\u{7}\u{ffff} JSON" };
     dead_letters.bury(letter).await.unwrap();

@@ -19,8 +19,10 @@ pub struct World {
     pub sdk: SdkConfig,
     /// Begins all names.
     pub prefix: String,
-    dynamodb: aws_sdk_dynamodb::Client,
-    sqs: aws_sdk_sqs::Client,
+    /// The endpoint's tables.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// The endpoint's queues.
+    pub sqs: aws_sdk_sqs::Client,
 }
 
 impl World {

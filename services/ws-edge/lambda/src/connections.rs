@@ -1,6 +1,5 @@
 //! The Connections table on DynamoDB.
 
-use aws_config::SdkConfig;
 use aws_sdk_apigatewaymanagement::Client as ManagementClient;
 use aws_sdk_apigatewaymanagement::error::SdkError;
 use aws_sdk_apigatewaymanagement::operation::delete_connection::DeleteConnectionError;
@@ -8,7 +7,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract_connections_v1::{Connection, ConnectionKey, attributes};
 use contract_notifications_v1::UserId;
-use shared_aws::{management_client, partition, port_error};
+use shared_aws::{partition, port_error};
 use shared_ports::PortError;
 use ws_edge::ports::Connections;
 
@@ -21,10 +20,9 @@ pub struct DynamoConnections {
 }
 
 impl DynamoConnections {
-    /// The table of this name, and the connections of the stage at `endpoint`.
-    pub fn new(sdk: &SdkConfig, table: &str, endpoint: &str) -> Self {
-        let management = management_client(sdk, endpoint);
-        Self { client: Client::new(sdk), table: table.to_owned(), management }
+    /// The table of this name, and the connections to which `management` leads.
+    pub fn new(client: &Client, table: &str, management: ManagementClient) -> Self {
+        Self { client: client.clone(), table: table.to_owned(), management }
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::query::QueryOutput;
@@ -42,8 +41,8 @@ struct Query<'a> {
 
 impl<K: Clock> DynamoHistory<K> {
     /// The table of this name, whose rows are kept for `lifetime`.
-    pub fn new(sdk: &SdkConfig, table: &str, lifetime: Duration, clock: K) -> Self {
-        Self { client: Client::new(sdk), table: table.to_owned(), lifetime, clock }
+    pub fn new(client: &Client, table: &str, lifetime: Duration, clock: K) -> Self {
+        Self { client: client.clone(), table: table.to_owned(), lifetime, clock }
     }
 
     /// Rows newest first, without those that are too old: DynamoDB deletes them within days

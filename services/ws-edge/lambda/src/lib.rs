@@ -15,7 +15,7 @@ mod rates;
 use aws_config::SdkConfig;
 use aws_lambda_events::event::apigw::ApiGatewayWebsocketProxyRequest;
 use contract_identity_v1::InvalidContext;
-use shared_aws::Invocation;
+use shared_aws::{Invocation, management_client};
 use shared_ports::SystemClock;
 use ws_edge::{Edge, MessageRequest};
 
@@ -46,15 +46,20 @@ pub struct Function {
 impl Function {
     /// Puts the edge together.
     pub fn new(config: &Config, sdk: &SdkConfig) -> Self {
+        // One client for all tables: to make one is a good part of a start, and each would resolve endpoint and
+        // credentials anew.
+        let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
+        let management = management_client(sdk, &config.management_endpoint);
         let history = config.history.as_ref();
-        let history = history.map(|(table, lifetime)| DynamoHistory::new(sdk, table, *lifetime, SystemClock));
+        let history =
+            history.map(|(table, lifetime)| DynamoHistory::new(&dynamodb, table, *lifetime, SystemClock));
         let service = Edge {
-            connections: DynamoConnections::new(sdk, &config.connections_table, &config.management_endpoint),
-            mailbox: DynamoMailbox::new(sdk, &config.mailbox_table, config.retry),
+            connections: DynamoConnections::new(&dynamodb, &config.connections_table, management),
+            mailbox: DynamoMailbox::new(&dynamodb, &config.mailbox_table, config.retry),
             clock: SystemClock,
-            hubs: DynamoHubs::new(sdk, &config.hubs_table, config.retry),
-            outbox: SqsOutbox::new(sdk, &config.notifications_queue),
-            rates: DynamoRates::new(sdk, &config.rates_table),
+            hubs: DynamoHubs::new(&dynamodb, &config.hubs_table, config.retry),
+            outbox: SqsOutbox::new(&aws_sdk_sqs::Client::new(sdk), &config.notifications_queue),
+            rates: DynamoRates::new(&dynamodb, &config.rates_table),
             history,
             config: config.edge.clone(),
         };

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, WriteRequest};
 use contract_mailbox_v1::attributes;
@@ -22,8 +21,8 @@ pub struct DynamoMailbox {
 
 impl DynamoMailbox {
     /// The table of this name; `retry` says how the rest of a batch is tried again.
-    pub fn new(sdk: &SdkConfig, table: &str, retry: RetryPolicy) -> Self {
-        Self { client: Client::new(sdk), table: table.to_owned(), retry }
+    pub fn new(client: &Client, table: &str, retry: RetryPolicy) -> Self {
+        Self { client: client.clone(), table: table.to_owned(), retry }
     }
 }
 

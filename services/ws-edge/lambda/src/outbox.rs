@@ -1,6 +1,5 @@
 //! The notifications queue on SQS, as clients' messages reach it.
 
-use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use contract_notifications_v1::{FanOut, Notification, QueueEntry};
 use shared_aws::{FifoMessage, port_error, send_fifo, trace_attributes};
@@ -16,8 +15,8 @@ pub struct SqsOutbox {
 
 impl SqsOutbox {
     /// The queue at this URL.
-    pub fn new(sdk: &SdkConfig, url: &str) -> Self {
-        Self { client: Client::new(sdk), url: url.to_owned() }
+    pub fn new(client: &Client, url: &str) -> Self {
+        Self { client: client.clone(), url: url.to_owned() }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -27,8 +26,8 @@ pub struct DynamoRates {
 
 impl DynamoRates {
     /// The table of this name.
-    pub fn new(sdk: &SdkConfig, table: &str) -> Self {
-        Self { client: Client::new(sdk), table: table.to_owned() }
+    pub fn new(client: &Client, table: &str) -> Self {
+        Self { client: client.clone(), table: table.to_owned() }
     }
 
     /// Makes a change to a row if a condition holds; gives whether it did.

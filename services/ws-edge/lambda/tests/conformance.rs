@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use contract_notifications_v1::{FanOut, HubName, NotificationId, Payload, QueueEntry, WhenOffline};
+use shared_aws::management_client;
 use shared_conformance::{acknowledgements, edge_connections, edge_history, hubs, notification, user};
 use shared_ports::{Clock as _, SystemClock};
 use shared_retry::RetryPolicy;
@@ -17,7 +18,8 @@ async fn the_connections_conform() {
     let table = ConnectionsTable::new(&world).await;
     // An API without connections: every one of them is gone.
     let endpoint = format!("{}/_aws/execute-api/none/none", endpoint());
-    let connections = DynamoConnections::new(&world.sdk, table.name(), &endpoint);
+    let management = management_client(&world.sdk, &endpoint);
+    let connections = DynamoConnections::new(&world.dynamodb, table.name(), management);
     edge_connections::all(&connections, &table, "c").await;
 }
 
@@ -28,7 +30,7 @@ const RETRY: RetryPolicy =
 async fn the_hubs_conform() {
     let world = World::new().await;
     let table = HubsTable::new(&world).await;
-    let adapter = DynamoHubs::new(&world.sdk, table.name(), RETRY);
+    let adapter = DynamoHubs::new(&world.dynamodb, table.name(), RETRY);
     hubs::all(&adapter, &table, "h").await;
     hubs::pages(&adapter, "h", SystemClock.now(), true).await;
 }
@@ -37,14 +39,14 @@ async fn the_hubs_conform() {
 async fn the_counts_conform() {
     let world = World::new().await;
     let table = RatesTable::new(&world).await;
-    hubs::rates(&DynamoRates::new(&world.sdk, table.name()), "r", SystemClock.now()).await;
+    hubs::rates(&DynamoRates::new(&world.dynamodb, table.name()), "r", SystemClock.now()).await;
 }
 
 #[tokio::test]
 async fn messages_and_broadcasts_are_queued_for_their_groups_once() {
     let world = World::new().await;
     let queue = world.queue().await;
-    let outbox = SqsOutbox::new(&world.sdk, &queue.url);
+    let outbox = SqsOutbox::new(&world.sqs, &queue.url);
     // More than one batch.
     let notifications: Vec<_> = (0..12).map(|n| notification(&user(&format!("u{n}")), 1)).collect();
     for _ in 0..2 {
@@ -80,7 +82,7 @@ async fn messages_and_broadcasts_are_queued_for_their_groups_once() {
 async fn acknowledgements_conform() {
     let world = World::new().await;
     let table = MailboxTable::new(&world).await;
-    acknowledgements::all(&DynamoMailbox::new(&world.sdk, table.name(), RETRY), &table, "a").await;
+    acknowledgements::all(&DynamoMailbox::new(&world.dynamodb, table.name(), RETRY), &table, "a").await;
 }
 
 #[tokio::test]
@@ -88,7 +90,7 @@ async fn the_history_conforms() {
     let world = World::new().await;
     let table = HistoryTable::new(&world).await;
     let lifetime = Duration::from_hours(1);
-    let history = DynamoHistory::new(&world.sdk, table.name(), lifetime, SystemClock);
+    let history = DynamoHistory::new(&world.dynamodb, table.name(), lifetime, SystemClock);
     edge_history::all(&history, &table, SystemClock.now(), "h").await;
 }
 
@@ -112,7 +114,7 @@ async fn a_page_of_large_rows_is_read_in_parts() {
     };
     let rows: Vec<_> = (0..24).map(row).collect();
     table.record(&alice, &rows).await;
-    let history = DynamoHistory::new(&world.sdk, table.name(), hour, SystemClock);
+    let history = DynamoHistory::new(&world.dynamodb, table.name(), hour, SystemClock);
     let (mut seen, mut before) = (Vec::new(), None);
     loop {
         let page = history.messages(&alice, &PageRequest { before, limit: 100 }).await.unwrap();
