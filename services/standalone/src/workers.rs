@@ -53,7 +53,8 @@ const RUNS_AT_ONCE: usize = 16;
 const RECORDS_AT_ONCE: usize = 1_000;
 
 /// Dispatches what the store queues, different users at the same time, until `shutdown` is over; then lets
-/// the runs in flight finish. Several of these share the work, each on one thread at a time. Those that take too long are given up: their entries stay on disk.
+/// the runs in flight finish. Runs that take too long are given up: their entries stay on disk. Several of these share
+/// the work, each on one thread at a time.
 pub async fn run_dispatcher<C, M, P, Q, K, R, H>(
     store: Store<K>,
     dispatcher: Arc<Dispatcher<C, M, P, Q, K, R, H>>,

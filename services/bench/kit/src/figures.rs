@@ -1,9 +1,12 @@
 //! Figures by name.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::time::Duration;
 
 use bench_load::{Latency, Tally};
+
+use crate::number;
 
 /// Figures by name.
 pub type Figures = BTreeMap<String, f64>;
@@ -49,8 +52,32 @@ impl Entry<'_> {
     }
 }
 
-/// What is not sound: names of counts that must be nothing.
-pub const UNSOUND: [&str; 4] = ["lost", "duplicates", "reordered", "connectionsLost"];
+/// Counts that must be nothing, as [`Entry::soundness`] names them.
+const UNSOUND: [&str; 4] = ["lost", "duplicates", "reordered", "connectionsLost"];
+
+/// Whether a figure says that something was lost, came twice or out of order.
+pub fn is_unsound(key: &str, value: f64) -> bool {
+    value > 0.0 && UNSOUND.contains(&last_part(key))
+}
+
+/// Sums over measurements: what was expected, and what of it was lost, came twice and out of order, and how many
+/// connections were lost.
+pub fn soundness<'a>(measured: &(impl Iterator<Item = &'a Figures> + Clone)) -> [f64; 5] {
+    let [lost, duplicates, reordered, connections] = UNSOUND;
+    ["expected", lost, duplicates, reordered, connections].map(|name| {
+        let counts = measured.clone().flatten().filter(|(key, _)| last_part(key) == name);
+        // A sum of nothing would be -0.
+        counts.fold(0.0, |sum, (_, count)| sum + count)
+    })
+}
+
+/// A table of soundness in Markdown: each row's name and its sums.
+pub fn soundness_table<N: Display>(rows: impl Iterator<Item = (N, [f64; 5])>) -> String {
+    let head =
+        "| | expected | lost | came twice | out of order | connections lost |\n|---|---|---|---|---|---|\n";
+    let row = |(name, counts): (N, [f64; 5])| format!("| {name} | {} |\n", counts.map(number).join(" | "));
+    std::iter::once(head.to_owned()).chain(rows.map(row)).collect()
+}
 
 /// The last part of a figure's name.
 pub fn last_part(key: &str) -> &str {

@@ -1,5 +1,7 @@
 //! Numbers as people read them.
 
+use bench_load::thousands;
+
 /// A number with three significant digits or its thousands apart.
 pub fn number(value: f64) -> String {
     if value != 0.0 && value.abs() < 100.0 {
@@ -13,15 +15,7 @@ pub fn number(value: f64) -> String {
         let text = format!("{value:.decimals$}");
         return text.trim_end_matches('0').trim_end_matches('.').to_owned();
     }
-    let digits = format!("{value:.0}");
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) && !text.ends_with('-') {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    thousands(&format!("{value:.0}"))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub mod protocol;
 pub mod socket;
 pub mod sockets;
 pub mod tally;
+mod thousands;
 pub mod tokens;
 
 pub use latency::Latency;
@@ -29,6 +30,7 @@ pub use protocol::{Arrivals, Opcode, Protocol};
 pub use socket::{Handshake, Socket};
 pub use sockets::{Door, Sockets};
 pub use tally::{Seen, Tally};
+pub use thousands::thousands;
 
 /// The server of Tidings that is measured.
 #[derive(Clone)]

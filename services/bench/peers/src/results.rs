@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bench_kit::figures::soundness;
 use bench_kit::{Figures, Machine, Spread};
 use serde::{Deserialize, Serialize};
 
@@ -74,20 +75,11 @@ impl Results {
         systems
     }
 
-    /// A system's figures of soundness over all runs and cases but those in which something fails: what was
-    /// expected, lost, repeated, out of order, and how many connections were lost.
+    /// The sums of a system's [`soundness`] over all runs and cases but those in which something fails.
     pub(crate) fn soundness(&self, system: System) -> [f64; 5] {
-        let names = ["expected", "lost", "duplicates", "reordered", "connectionsLost"];
-        names.map(|name| {
-            let sound = self
-                .measurements
-                .iter()
-                .filter(|one| one.system == system && !matches!(one.case, Case::Crash | Case::Interrupted));
-            let figures = sound.flat_map(|one| &one.figures);
-            let counts = figures.filter(|(key, _)| key.rsplit('.').next() == Some(name));
-            // A sum of nothing would be -0.
-            counts.fold(0.0, |sum, (_, count)| sum + count)
-        })
+        let fails = |case| matches!(case, Case::Crash | Case::Interrupted);
+        let sound = self.measurements.iter().filter(|one| one.system == system && !fails(one.case));
+        soundness(&sound.map(|one| &one.figures))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bench_kit::figures::{UNSOUND, last_part};
+use bench_kit::figures::{is_unsound, soundness};
 use bench_kit::{Figures, Machine, Spread};
 use serde::{Deserialize, Serialize};
 
@@ -74,26 +74,16 @@ impl Results {
         Growth::of(&along.map(|(input, spread)| (f64::from(input), spread.median)).collect::<Vec<_>>())
     }
 
-    /// What a curve expected, and what of it was lost, repeated, out of order, and how many connections were lost.
+    /// The sums of a curve's [`soundness`].
     pub(crate) fn soundness(&self, curve: Curve) -> [f64; 5] {
-        let [lost, duplicates, reordered, connections] = UNSOUND;
-        ["expected", lost, duplicates, reordered, connections].map(|name| {
-            let figures =
-                self.measurements.iter().filter(|one| one.curve == curve).flat_map(|one| &one.figures);
-            let counts = figures.filter(|(key, _)| last_part(key) == name);
-            // A sum of nothing would be -0.
-            counts.fold(0.0, |sum, (_, count)| sum + count)
-        })
+        let of_curve = self.measurements.iter().filter(|one| one.curve == curve);
+        soundness(&of_curve.map(|one| &one.figures))
     }
 
     /// Whether nothing failed, and nothing was lost, repeated or out of order anywhere.
     pub(crate) fn is_sound(&self) -> bool {
-        let failed = self.left_out.iter().any(|one| one.failed);
-        !failed
-            && self
-                .curves()
-                .into_iter()
-                .all(|curve| self.soundness(curve)[1..].iter().all(|count| *count == 0.0))
+        let mut figures = self.measurements.iter().flat_map(|one| &one.figures);
+        !self.left_out.iter().any(|one| one.failed) && !figures.any(|(key, value)| is_unsound(key, *value))
     }
 }
 

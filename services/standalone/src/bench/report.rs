@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bench_load::{Latency, Sent, Tally};
+use bench_load::{Latency, Sent, Tally, thousands};
 use serde::Serialize;
 use shared_telemetry::process::{Usage, usage};
 
@@ -151,7 +151,7 @@ impl Report {
             rows.extend(value.map(|value| Row { name, value, bad }));
         };
         let count = |value: Option<u64>| value.map(grouped);
-        let rate = |value: Option<f64>| value.map(|rate| format!("{}/s", group(&format!("{rate:.0}"))));
+        let rate = |value: Option<f64>| value.map(|rate| format!("{}/s", thousands(&format!("{rate:.0}"))));
         let seconds = |value: Option<f64>| value.map(|value| format!("{value:.2} s"));
         let latency = |value: Option<Latency>| value.map(latency_text);
         let some = |value: Option<u64>| value.is_some_and(|value| value > 0);
@@ -188,18 +188,7 @@ fn latency_text(latency: Latency) -> String {
 
 /// A number with its thousands apart.
 fn grouped(number: u64) -> String {
-    group(&number.to_string())
-}
-
-fn group(digits: &str) -> String {
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    thousands(&number.to_string())
 }
 
 #[cfg(test)]

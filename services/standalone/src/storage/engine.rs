@@ -166,11 +166,16 @@ impl Engine {
         self.rows.tree.tombstone_count()
     }
 
+    /// Bytes of the rows' table files.
+    pub(super) fn table_bytes(&self) -> u64 {
+        self.rows.tree.disk_space()
+    }
+
     /// Merges all table files of the rows into one level, without those that were removed; false when they are too large
     /// for that. Until it is done the engine's threads merge nothing, and commits wait once thirty memtables were
     /// written: so it is only for as many bytes as are read in seconds.
     pub(super) fn merge_all(&self) -> fjall::Result<bool> {
-        if self.rows.tree.disk_space() > MOST_MERGED {
+        if self.table_bytes() > MOST_MERGED {
             return Ok(false);
         }
         let removed_before = self.db.supervisor.snapshot_tracker.get_seqno_safe_to_gc();
@@ -220,11 +225,6 @@ impl Engine {
     /// Whether its own threads have nothing to do.
     pub(super) fn is_at_rest(&self) -> bool {
         self.db.outstanding_flushes() == 0 && self.db.active_compactions() == 0
-    }
-
-    /// Bytes of the rows' table files.
-    pub(super) fn table_bytes(&self) -> u64 {
-        self.rows.tree.disk_space()
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::core::Core;
+use super::engine::free_bytes;
 
 /// How often it is looked whether there is anything to give back.
 const EVERY: Duration = Duration::from_secs(2);
@@ -53,7 +54,13 @@ impl<K> Core<K> {
     fn give_space_back(&self, least: u64) -> u64 {
         // An engine that is being reopened is looked at later, as is one whose rows are still counted.
         let (Some(engine), Some(stored)) = (self.engine.get(), self.stored()) else { return least };
-        if engine.tombstones() < self.settings.reclaim_rows.max(stored).max(least).max(1) {
+        let tombstones = engine.tombstones();
+        if tombstones < self.settings.reclaim_rows.max(stored).max(least).max(1) {
+            return least;
+        }
+        // The old tables go when the new ones are there. On a full disk nothing could be accepted any more.
+        let room = merged_bytes(engine.table_bytes(), stored, tombstones);
+        if free_bytes(&self.directory) < self.settings.reserve_bytes.saturating_add(room) {
             return least;
         }
         if let Err(error) = engine.merge_all() {
@@ -68,6 +75,13 @@ impl<K> Core<K> {
         let queued = self.queued.load(std::sync::atomic::Ordering::Relaxed);
         Some(self.held.get()?.saturating_add(u64::try_from(queued).unwrap_or(0)))
     }
+}
+
+/// About how many of the tables' bytes are left when they are merged: those of what is stored. There was a row for
+/// each tombstone, too.
+fn merged_bytes(tables: u64, stored: u64, tombstones: u64) -> u64 {
+    let rows = u128::from(stored) + u128::from(tombstones);
+    u64::try_from(u128::from(tables) * u128::from(stored) / rows.max(1)).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -224,6 +238,14 @@ mod tests {
         assert_eq!(tombstones(), 90);
         store.close();
         steps.finish();
+    }
+
+    #[test]
+    fn a_merge_takes_room_for_what_is_stored() {
+        assert_eq!(merged_bytes(1_000, 0, 500), 0);
+        assert_eq!(merged_bytes(1_000, 500, 500), 500);
+        assert_eq!(merged_bytes(u64::MAX, u64::MAX, 0), u64::MAX);
+        assert_eq!(merged_bytes(0, 0, 0), 0);
     }
 
     #[test]

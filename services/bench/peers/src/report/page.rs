@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use bench_kit::figures::soundness_table;
 use bench_kit::spread::cell;
 use bench_kit::{Plot, number};
 
@@ -96,14 +97,8 @@ fn write_figures(results: &Results, text: &mut String) -> std::fmt::Result {
 fn write_soundness(results: &Results, text: &mut String) -> std::fmt::Result {
     writeln!(text, "\n## What was lost without any fault\n")?;
     writeln!(text, "Over all runs and all cases but those with a kill or a drop.\n")?;
-    writeln!(
-        text,
-        "| | expected | lost | came twice | out of order | connections lost |\n|---|---|---|---|---|---|"
-    )?;
-    for system in results.systems() {
-        let counts = results.soundness(system).map(number).join(" | ");
-        writeln!(text, "| {} | {counts} |", system.name())?;
-    }
+    let rows = results.systems().into_iter().map(|system| (system.name(), results.soundness(system)));
+    text.push_str(&soundness_table(rows));
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::{Result, Write as _};
 
+use bench_kit::figures::soundness_table;
 use bench_kit::spread::cell;
 use bench_kit::{Plot, number};
 
@@ -128,14 +129,8 @@ fn write_curve(results: &Results, curve: Curve, plots: &[Plot], text: &mut Strin
 
 fn write_soundness(results: &Results, text: &mut String) -> Result {
     writeln!(text, "\n## What was lost\n")?;
-    writeln!(
-        text,
-        "| | expected | lost | came twice | out of order | connections lost |\n|---|---|---|---|---|---|"
-    )?;
-    for curve in results.curves() {
-        let counts = results.soundness(curve).map(number).join(" | ");
-        writeln!(text, "| {} | {counts} |", curve.name())?;
-    }
+    let rows = results.curves().into_iter().map(|curve| (curve.name(), results.soundness(curve)));
+    text.push_str(&soundness_table(rows));
     Ok(())
 }
 
