@@ -237,7 +237,8 @@ impl Subject<'_> {
                 let expires = life.expires_at.is_some_and(|at| self.clock.jumped || at <= server_time(due));
                 let there = link.closed.is_none_or(|closed| closed > due) && self.end() > due;
                 let late = there && !expires && life.read_at.is_none_or(|read| read > due);
-                if !late || self.history.was_down(stored.max(opened), due) {
+                let excused = self.history.was_down(stored.max(opened), due) || self.history.was_writing(due);
+                if !late || excused {
                     return None;
                 }
                 let how = format!("c{connection} waits more than {BOUND} ms for n{number}");

@@ -10,6 +10,9 @@ use crate::world::server_time;
 const RUN_PORTS: [&str; 7] =
     ["list connections", "read a page", "put rows", "delete rows", "mark rows", "enqueue a replay", "push"];
 
+/// How soon after its commit a write is reported to have been made, in milliseconds.
+const WRITTEN: u64 = 100;
+
 /// What may explain that something is delivered again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Excuse {
@@ -78,6 +81,10 @@ pub(crate) struct History {
     /// Takes in their order.
     pub(crate) taken: Vec<Take>,
     ends: Vec<u64>,
+    /// From when to when the committer waited for a slow disk.
+    slow: Vec<(u64, u64)>,
+    /// When rows were put into the mailbox.
+    puts: Vec<u64>,
     /// When connections were listed last: a run looks at expiry dates after that.
     listed: u64,
     pushing: BTreeSet<u32>,
@@ -120,6 +127,12 @@ impl History {
     /// Whether no process was there, or none that listened, at some time after `from`, up to `to`.
     pub(crate) fn was_down(&self, from: u64, to: u64) -> bool {
         self.ends.iter().any(|at| (from..=to).contains(at))
+    }
+
+    /// Whether the user's run was waiting then for a slow disk, to have written what it holds.
+    pub(crate) fn was_writing(&self, at: u64) -> bool {
+        let put = |from: u64| self.puts.iter().any(|put| (from..=from + WRITTEN).contains(put));
+        self.slow.iter().any(|(from, to)| (*from..=*to).contains(&at) && put(*to))
     }
 
     fn life(&mut self, number: u32) -> &mut Life {
@@ -170,6 +183,8 @@ impl History {
                 self.link(*connection).closed = Some(at);
             }
             What::Called("list connections") => self.listed = at,
+            What::Called("put rows") => self.puts.push(at),
+            What::Committed { slow } if *slow > 0 => self.slow.push((at - slow, at)),
             What::Taken { connection, items } => {
                 let given_up = self.was_given_up(*connection, at);
                 let begun = server_time(self.listed);

@@ -69,6 +69,8 @@ pub(crate) fn start(world: &Arc<World>, directory: &Path) -> Result<Running, Ope
     let (store, steps) = Store::open_stepped(directory, world.plan.storage.clone(), clock.clone())?;
     let (sender, inserted) = mpsc::unbounded_channel();
     let registry = Registry::new(sender, world.plan.limits);
+    let connected = registry.clone();
+    store.expect_delivery(move |user| connected.takes_pushes(user));
     let edge = Edge::new(
         Faulty::new(registry.clone(), world),
         Faulty::new(store.clone(), world),

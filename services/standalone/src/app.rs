@@ -112,6 +112,8 @@ impl App {
         let store = Store::open(&config.data_dir.join(STORE), config.store.settings(), clock)?;
         let (sender, inserted) = mpsc::unbounded_channel();
         let registry = Registry::new(sender, config.connections.limits());
+        let connected = registry.clone();
+        store.expect_delivery(move |user| connected.takes_pushes(user));
         let runtime_config = RuntimeConfig {
             edge: config.edge(),
             authorizer,

@@ -105,6 +105,11 @@ impl Registry {
         entries.into_iter().map(open).collect()
     }
 
+    /// Whether a push is all it takes to deliver to a user: there are connections, and none acknowledges.
+    pub fn takes_pushes(&self, user: &UserId) -> bool {
+        self.0.table.has_only(user, |entry| !entry.row.acknowledges)
+    }
+
     /// Pushes one text frame to a connection, whosever it is.
     ///
     /// # Errors

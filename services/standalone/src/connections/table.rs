@@ -91,6 +91,12 @@ impl Table {
             .unwrap_or_default()
     }
 
+    /// Whether a user has connections, and all of them are such.
+    pub(super) fn has_only(&self, user: &UserId, such: impl Fn(&Entry) -> bool) -> bool {
+        let users = lock(self.shard(&self.users, user));
+        users.get(user).is_some_and(|entries| entries.iter().all(|entry| such(entry)))
+    }
+
     /// The connections of a user.
     pub(super) fn entries_of(&self, user: &UserId) -> Vec<Arc<Entry>> {
         lock(self.shard(&self.users, user)).get(user).cloned().unwrap_or_default()

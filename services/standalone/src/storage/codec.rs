@@ -141,11 +141,16 @@ impl<'a> Reader<'a> {
         Ok(u64::from_be_bytes(*first))
     }
 
+    pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], Corrupted> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or(Corrupted::Short)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
     pub(super) fn text(&mut self) -> Result<&'a str, Corrupted> {
         let (len, rest) = self.0.split_first_chunk().ok_or(Corrupted::Short)?;
-        let len = usize::from(u16::from_be_bytes(*len));
-        let (text, rest) = rest.split_at_checked(len).ok_or(Corrupted::Short)?;
         self.0 = rest;
+        let text = self.take(u16::from_be_bytes(*len).into())?;
         Ok(std::str::from_utf8(text)?)
     }
 }

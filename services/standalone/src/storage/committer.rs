@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use contract_notifications_v1::Timestamp;
 use fjall::{PersistMode, Slice};
 use metrics::{counter, gauge, histogram};
 use shared_ports::Clock;
@@ -15,18 +14,19 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Accepted;
-use super::codec::{Seq, row_key_into, sequence};
+use super::arrivals::{self, Arrivals, Place};
+use super::codec::{row_key_into, sequence};
+use super::commit::Commit;
 use super::core::{Core, lock};
-use super::dedup::{self, Dedup};
+use super::dedup::Dedup;
 use super::engine::{Batch, Engine, free_bytes};
 use super::error::{AcceptError, OpenError};
 use super::head::{Head, Space};
 use super::inbox::{Accept, Change, Deletes, Prepared, Work, Write};
 use super::mark::Mark;
 use super::opening;
-use super::queue::QUEUED_BYTES;
 use super::settings::Durability;
-use super::user::Queued;
+use super::user::{Queued, queued_bytes};
 
 /// How long the thread sleeps when there is nothing to do.
 const IDLE: Duration = Duration::from_mins(1);
@@ -40,15 +40,6 @@ const READERS: Duration = Duration::from_secs(5);
 
 type Answer = oneshot::Sender<Result<Vec<Accepted>, AcceptError>>;
 
-/// A commit in the making.
-struct Commit {
-    ids: dedup::Accepted,
-    queued: Vec<Queued>,
-    redriven: Vec<Seq>,
-    number: u64,
-    next: Seq,
-}
-
 /// The writing thread's state.
 pub(super) struct Committer<K> {
     core: Arc<Core<K>>,
@@ -59,6 +50,10 @@ pub(super) struct Committer<K> {
     stale: Vec<[u8; 16]>,
     /// Deletions that are not on disk yet.
     backlog: Vec<Deletes>,
+    /// Records on disk,
+    arrivals: Arrivals,
+    /// and what was settled of them, but is not noted yet.
+    settled: Vec<Place>,
     /// A commit that failed, and of which reopening shows whether it was made.
     uncertain: Option<Commit>,
     /// The engine refuses to write; not before this time it is reopened.
@@ -96,6 +91,8 @@ impl<K: Clock> Committer<K> {
             mark,
             stale,
             backlog: Vec::new(),
+            arrivals: Arrivals::default(),
+            settled: Vec::new(),
             uncertain: None,
             broken: None,
             pause: FIRST_PAUSE,
@@ -157,7 +154,9 @@ impl<K: Clock> Committer<K> {
     }
 
     fn cycle(&mut self, work: Work) {
-        let Work { accepts, deletes, writes, closing: _ } = work;
+        let Work { accepts, deletes, settled, writes, closing: _ } = work;
+        self.settled.extend(settled);
+        self.settled.extend(deletes.iter().filter_map(|deletes| deletes.arrival));
         self.backlog.extend(deletes);
         if !self.recover() {
             let error = self.refusal();
@@ -167,9 +166,10 @@ impl<K: Clock> Committer<K> {
             refuse_writes(writes, error);
             return;
         }
-        if !accepts.is_empty() || !self.backlog.is_empty() {
+        if !accepts.is_empty() || !self.backlog.is_empty() || !self.settled.is_empty() {
             self.commit(accepts);
         }
+        self.move_out();
         let mut writes = writes;
         while let Some(write) = writes.pop_front() {
             if self.broken.is_some() {
@@ -211,16 +211,19 @@ impl<K: Clock> Committer<K> {
         let start = Instant::now();
         let now = self.core.clock.now();
         self.stale.extend(self.dedup.prune(now));
-        let count: usize = accepts.iter().map(|accept| accept.items.len()).sum();
+        let items = || accepts.iter().flat_map(|accept| &accept.items);
+        let (count, bytes) =
+            items().fold((0, 0), |(count, bytes), item| (count + 1, bytes + queued_bytes(&item.value)));
         let mode = if accepts.is_empty() { PersistMode::Buffer } else { self.mode() };
         let mut batch = Batch::new(count + self.backlog.len() + self.stale.len() + 2, mode);
-        let mut commit = self.begin(now, count);
+        let mut commit = Commit::new(&self.core, &self.head, now, count, bytes);
         let mut answers = Vec::with_capacity(accepts.len());
         for Accept { items, answer } in accepts {
             let accepted = items.into_iter().map(|item| self.add(&mut batch, &mut commit, item));
             answers.push((answer, accepted.collect::<Vec<_>>()));
         }
-        for Deletes { user, seqs, dead } in &self.backlog {
+        commit.record.write(&mut batch, commit.number);
+        for Deletes { user, seqs, dead, arrival: _ } in &self.backlog {
             for seq in seqs.iter() {
                 row_key_into(&mut self.key, user, *seq);
                 batch.remove(Space::Rows, Slice::new(&self.key));
@@ -229,6 +232,7 @@ impl<K: Clock> Committer<K> {
                 batch.insert(Space::Dead, seq.to_be_bytes(), value.as_slice());
             }
         }
+        self.arrivals.note(&mut batch, &self.settled);
         for key in &self.stale {
             batch.remove(Space::Dedup, *key);
         }
@@ -246,6 +250,8 @@ impl<K: Clock> Committer<K> {
                 self.stale.clear();
                 self.done(commit);
                 self.core.deleted(&std::mem::take(&mut self.backlog));
+                self.arrivals.noted(&self.settled);
+                self.settled.clear();
                 for (to, accepted) in answers {
                     answer(to, Ok(accepted));
                 }
@@ -259,17 +265,6 @@ impl<K: Clock> Committer<K> {
                     answer(to, Err(refusal));
                 }
             }
-        }
-    }
-
-    fn begin(&self, now: Timestamp, count: usize) -> Commit {
-        let number = self.head.commit + 1;
-        Commit {
-            ids: dedup::Accepted::new(now, number),
-            queued: Vec::with_capacity(count),
-            redriven: Vec::new(),
-            number,
-            next: self.head.next,
         }
     }
 
@@ -288,11 +283,49 @@ impl<K: Clock> Committer<K> {
             batch.remove(Space::Dead, dead.to_be_bytes());
             commit.redriven.push(dead);
         }
-        row_key_into(&mut self.key, &notification.user_id, seq);
-        let bytes = value.len() + QUEUED_BYTES;
-        batch.insert(Space::Rows, Slice::new(&self.key), value);
-        commit.queued.push(Queued::new(seq, notification, bytes));
+        let bytes = queued_bytes(&value);
+        let arrival = commit.arrive(&self.core, &notification.user_id, seq, &value);
+        if arrival.is_none() {
+            row_key_into(&mut self.key, &notification.user_id, seq);
+            batch.insert(Space::Rows, Slice::new(&self.key), value);
+        }
+        commit.queued.push(Queued { arrival, ..Queued::new(seq, notification, bytes) });
         Accepted { sequence: sequence(seq), duplicate: false }
+    }
+
+    /// Gives rows to what keeps old records, when these take too much of the disk.
+    fn move_out(&mut self) {
+        while self.broken.is_none()
+            && let Some(number) = self.arrivals.excess(self.core.settings.hot_bytes)
+            && let Some(engine) = self.core.engine.get()
+        {
+            let moved = match arrivals::unsettled(&engine, number) {
+                Ok(Ok(arrivals)) => {
+                    let mut batch = Batch::new(arrivals.len() + 2, PersistMode::Buffer);
+                    for arrival in arrivals.into_iter().filter(|arrival| self.core.gets_row(arrival)) {
+                        arrival.write_row(&mut batch);
+                    }
+                    arrivals::remove(&mut batch, number);
+                    engine.commit(batch, &self.head, self.head.next)
+                }
+                Ok(Err(error)) => {
+                    // It is looked at when the store is opened the next time.
+                    let error = shared_telemetry::chain(&error);
+                    tracing::error!(error, number, "what a commit accepted can't be read");
+                    Ok(self.head)
+                }
+                Err(error) => Err(error),
+            };
+            drop(engine);
+            match moved {
+                Ok(head) => {
+                    self.head = head;
+                    self.mark();
+                    self.arrivals.close(number);
+                }
+                Err(error) => self.breaks(&error),
+            }
+        }
     }
 
     /// A commit is on disk.
@@ -311,6 +344,7 @@ impl<K: Clock> Committer<K> {
         if !commit.redriven.is_empty() {
             self.core.dead_letters.fetch_sub(commit.redriven.len(), Ordering::Relaxed);
         }
+        self.arrivals.insert(commit.number, &commit.record);
         self.core.publish(commit.queued, commit.next);
         gauge!("tidings_queued_users").set(self.core.ready_users() as f64);
         gauge!("tidings_dead_letters").set(self.core.dead_letters.load(Ordering::Relaxed) as f64);
@@ -322,7 +356,7 @@ impl<K: Clock> Committer<K> {
 
     /// Makes changes from outside; durably, unless they are lazy.
     fn write(&mut self, write: Write) {
-        let Write { changes, highest, lazy, answer } = write;
+        let Write { changes, highest, arrivals, lazy, answer } = write;
         if lazy && !self.has_room() {
             _ = answer.send(Err(AcceptError::DiskFull));
             return;
@@ -336,6 +370,7 @@ impl<K: Clock> Committer<K> {
                 None => batch.remove(space, key),
             }
         }
+        self.arrivals.note(&mut batch, &arrivals);
         // Rows from outside: their sequences are not given again.
         let next = highest.map_or(self.head.next, |highest| self.head.next.max(highest + 1));
         let result = engine.commit(batch, &self.head, next);
@@ -345,6 +380,7 @@ impl<K: Clock> Committer<K> {
             Ok(head) => {
                 self.head = head;
                 self.mark();
+                self.arrivals.noted(&arrivals);
                 let unsynced = || (mode == PersistMode::Buffer).then(Instant::now);
                 self.unsynced_since = self.unsynced_since.or_else(unsynced);
                 self.core.published.fetch_max(self.head.next, Ordering::AcqRel);
@@ -352,6 +388,7 @@ impl<K: Clock> Committer<K> {
                 _ = answer.send(Ok(()));
             }
             Err(error) => {
+                self.arrivals.take_back(&arrivals);
                 self.breaks(&error);
                 _ = answer.send(Err(self.refusal()));
             }
@@ -454,17 +491,6 @@ fn unmarked(error: &std::io::Error) {
     let error = shared_telemetry::chain(error);
     tracing::warn!(error, "the mark beside the store could not be written");
     counter!("tidings_store_mark_failures_total").increment(1);
-}
-
-impl Queued {
-    /// A notification that was not received yet.
-    pub(super) fn new(
-        seq: Seq,
-        notification: Arc<contract_notifications_v1::Notification>,
-        bytes: usize,
-    ) -> Self {
-        Self { seq, notification, bytes, receives: 0, held: false, acknowledged: false }
-    }
 }
 
 fn answer(to: Answer, accepted: Result<Vec<Accepted>, AcceptError>) {

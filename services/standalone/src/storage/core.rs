@@ -6,12 +6,13 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::hash::BuildHasher as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use contract_notifications_v1::{Timestamp, UserId};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
+use super::arrivals::Arrival;
 use super::codec::Seq;
 use super::engine::{Engine, EngineCell};
 use super::error::StoreError;
@@ -22,6 +23,8 @@ use super::user::{Queued, User};
 
 /// Users are spread over this many locks.
 const SHARDS: usize = 64;
+
+type DeliveredSoon = Box<dyn Fn(&UserId) -> bool + Send + Sync>;
 
 type Shard = Mutex<HashMap<UserId, User, RandomState>>;
 
@@ -37,6 +40,8 @@ pub(super) struct Core<K> {
     pub(super) clock: K,
     pub(super) engine: EngineCell,
     pub(super) inbox: Inbox,
+    /// Whether what is accepted for a user will most likely be delivered at once.
+    pub(super) delivered_soon: OnceLock<DeliveredSoon>,
     /// Room for notifications that wait for their commit, in KiB.
     pub(super) waiting: Semaphore,
     hasher: RandomState,
@@ -84,6 +89,7 @@ impl<K> Core<K> {
             clock,
             engine: EngineCell::default(),
             inbox: Inbox::default(),
+            delivered_soon: OnceLock::new(),
             shards: (0..SHARDS).map(|_| Mutex::new(HashMap::with_hasher(hasher.clone()))).collect(),
             hasher,
             ready: Mutex::default(),
@@ -213,21 +219,19 @@ impl<K> Core<K> {
         }
     }
 
+    /// Deletes rows on disk soon.
+    pub(super) fn delete_later(&self, user: &UserId, state: &mut User, seqs: Vec<Seq>) {
+        if !seqs.is_empty() {
+            let (user, seqs) = (user.clone(), seqs.into());
+            self.delete_soon(state, Deletes { user, seqs, dead: None, arrival: None });
+        }
+    }
+
     /// Deletes rows on disk soon. To be called with the user's lock held and `state` under it, so that the
     /// committer gets a user's deletions in the order in which they are noted.
-    pub(super) fn delete_later(
-        &self,
-        user: &UserId,
-        state: &mut User,
-        seqs: Vec<Seq>,
-        dead: Option<(Seq, Vec<u8>)>,
-    ) {
-        if seqs.is_empty() {
-            return;
-        }
-        let seqs: Arc<[Seq]> = seqs.into();
-        state.deleting.push_back(Arc::clone(&seqs));
-        self.inbox.delete(Deletes { user: user.clone(), seqs, dead });
+    pub(super) fn delete_soon(&self, state: &mut User, deletes: Deletes) {
+        state.deleting.push_back(Arc::clone(&deletes.seqs));
+        self.inbox.delete(deletes);
     }
 
     /// Deletions that are on disk now.
@@ -241,6 +245,23 @@ impl<K> Core<K> {
     pub(super) fn finished(&self, entries: usize, held: usize) {
         self.queued.fetch_sub(isize::try_from(entries).unwrap_or(isize::MAX), Ordering::Relaxed);
         self.held.add(held);
+    }
+
+    /// How many notifications for a user may go to the disk without rows of their own.
+    pub(super) fn room_to_arrive(&self, user: &UserId) -> usize {
+        if !self.delivered_soon.get().is_some_and(|delivered_soon| delivered_soon(user)) {
+            return 0;
+        }
+        let hot_entries = self.settings.hot_entries;
+        self.shard(user).get(user).map_or(hot_entries, |state| state.room(hot_entries))
+    }
+
+    /// Notes that what is written of a record gets a row besides; false when it is settled.
+    pub(super) fn gets_row(&self, arrival: &Arrival) -> bool {
+        let mut shard = self.shard(&arrival.user);
+        let queued = shard.get_mut(&arrival.user).and_then(|state| state.queued(arrival.seq));
+        let queued = queued.filter(|queued| queued.arrival == Some(arrival.place));
+        queued.map(|queued| queued.perhaps_row = true).is_some()
     }
 
     /// How many users are ready.

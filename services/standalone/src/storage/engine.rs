@@ -34,6 +34,8 @@ pub(super) struct Engine {
     pub(super) dead: Keyspace,
     /// The rows of all [tables](super::Table).
     pub(super) tables: Keyspace,
+    /// What is about to be delivered, one record for each commit.
+    pub(super) arrivals: Keyspace,
     /// The record of the last commit.
     meta: Keyspace,
 }
@@ -92,6 +94,7 @@ impl Engine {
             dedup: db.keyspace(Space::Dedup.name(), || options(SMALL_MEMTABLE))?,
             dead: db.keyspace(Space::Dead.name(), || options(SMALL_MEMTABLE))?,
             tables: db.keyspace(Space::Tables.name(), || options(SMALL_MEMTABLE))?,
+            arrivals: db.keyspace(Space::Arrivals.name(), || options(settings.memtable_bytes))?,
             meta: db.keyspace(META, || options(SMALL_MEMTABLE))?,
             db,
         })
@@ -125,6 +128,7 @@ impl Engine {
             Space::Dedup => &self.dedup,
             Space::Dead => &self.dead,
             Space::Tables => &self.tables,
+            Space::Arrivals => &self.arrivals,
         }
     }
 

@@ -14,10 +14,12 @@ pub(super) enum Space {
     Dedup,
     Dead,
     Tables,
+    Arrivals,
 }
 
 impl Space {
-    pub(super) const ALL: [Self; SPACES] = [Self::Rows, Self::Dedup, Self::Dead, Self::Tables];
+    pub(super) const ALL: [Self; SPACES] =
+        [Self::Rows, Self::Dedup, Self::Dead, Self::Tables, Self::Arrivals];
 
     /// The keyspace's name.
     pub(super) const fn name(self) -> &'static str {
@@ -26,11 +28,12 @@ impl Space {
             Self::Dedup => "dedup",
             Self::Dead => "dead-letters",
             Self::Tables => "tables",
+            Self::Arrivals => "arrivals",
         }
     }
 }
 
-pub(super) const SPACES: usize = 4;
+pub(super) const SPACES: usize = 5;
 
 /// The keyspace of the records.
 pub(super) const META: &str = "meta";
@@ -42,7 +45,7 @@ pub(super) const NUMBER_KEY: &[u8] = &[0];
 /// By space, the number of the last commit that wrote to it.
 pub(super) type Reach = [u64; SPACES];
 
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// How far the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,10 +136,10 @@ mod tests {
             synced: 7,
             base: 55,
             spaces: 0b101,
-            before: [8, 7, 6, 5],
+            before: [8, 7, 6, 5, 4],
         };
         assert_eq!(Record::decode(&record.encode()).unwrap(), record);
-        assert_eq!(record.reach(), [9, 7, 9, 5]);
+        assert_eq!(record.reach(), [9, 7, 9, 5, 4]);
         assert!(matches!(Record::decode(&[1, 0]), Err(Corrupted::Format(1))));
         assert!(matches!(Record::decode(&record.encode()[..40]), Err(Corrupted::Short)));
     }

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use super::Accepted;
+use super::arrivals::Place;
 use super::codec::Seq;
 use super::core::lock;
 use super::dedup::Fingerprint;
@@ -40,6 +41,8 @@ pub(super) struct Deletes {
     pub(super) user: UserId,
     pub(super) seqs: Arc<[Seq]>,
     pub(super) dead: Option<(Seq, Vec<u8>)>,
+    /// Where the one that becomes a dead letter stands besides.
+    pub(super) arrival: Option<Place>,
 }
 
 /// One key to be written, or removed when there is no value.
@@ -54,6 +57,8 @@ pub(super) struct Write {
     pub(super) changes: Vec<Change>,
     /// The highest sequence among them, if they are rows.
     pub(super) highest: Option<Seq>,
+    /// Notifications that have rows from now on.
+    pub(super) arrivals: Vec<Place>,
     /// Whether it may wait for a sync that others need, for a second at most, and gives way when the disk is
     /// nearly full.
     pub(super) lazy: bool,
@@ -65,13 +70,18 @@ pub(super) struct Write {
 pub(super) struct Work {
     pub(super) accepts: Vec<Accept>,
     pub(super) deletes: Vec<Deletes>,
+    /// Notifications that are settled and have no rows.
+    pub(super) settled: Vec<Place>,
     pub(super) writes: VecDeque<Write>,
     pub(super) closing: bool,
 }
 
 impl Work {
     pub(super) fn is_empty(&self) -> bool {
-        self.accepts.is_empty() && self.deletes.is_empty() && self.writes.is_empty()
+        self.accepts.is_empty()
+            && self.deletes.is_empty()
+            && self.settled.is_empty()
+            && self.writes.is_empty()
     }
 }
 
@@ -79,7 +89,8 @@ impl Work {
 struct Waiting {
     accepts: VecDeque<Accept>,
     deletes: VecDeque<Deletes>,
-    /// When the first of `deletes` came.
+    settled: Vec<Place>,
+    /// When the first of `deletes` and `settled` came.
     deletes_since: Option<Instant>,
     writes: VecDeque<Write>,
     closing: bool,
@@ -119,8 +130,16 @@ impl Inbox {
     }
 
     pub(super) fn delete(&self, deletes: Deletes) {
+        self.push_removal(|waiting| waiting.deletes.push_back(deletes));
+    }
+
+    pub(super) fn settle(&self, settled: &[Place]) {
+        self.push_removal(|waiting| waiting.settled.extend_from_slice(settled));
+    }
+
+    fn push_removal(&self, push: impl FnOnce(&mut Waiting)) {
         let mut waiting = lock(&self.waiting);
-        waiting.deletes.push_back(deletes);
+        push(&mut waiting);
         // One that waits for work must learn of the first; the others it finds when their time has come.
         if waiting.deletes_since.is_none() {
             waiting.deletes_since = Some(Instant::now());
@@ -203,7 +222,8 @@ impl Waiting {
         self.deletes_since = (!self.deletes.is_empty()).then(Instant::now);
         // A write comes after the deletions that were there before it.
         let writes = if self.deletes.is_empty() { std::mem::take(&mut self.writes) } else { VecDeque::new() };
-        Work { accepts, deletes, writes, closing: self.closing }
+        let settled = std::mem::take(&mut self.settled);
+        Work { accepts, deletes, settled, writes, closing: self.closing }
     }
 }
 

@@ -125,8 +125,8 @@ impl<K: Clock> Core<K> {
             for seq in &gone {
                 state.rows.remove(seq);
             }
-            self.bury(user, state, bad);
-            self.delete_later(user, state, gone, None);
+            self.bury_rows(user, state, bad);
+            self.delete_later(user, state, gone);
         });
     }
 
@@ -184,7 +184,7 @@ impl<K: Clock> Core<K> {
                 }
             }
             self.held.remove(deletes.len());
-            self.delete_later(user, state, deletes, None);
+            self.delete_later(user, state, deletes);
         });
         if !unknown.is_empty() {
             self.remove_unknown(user, unknown, acknowledged, published);
@@ -204,7 +204,7 @@ impl<K: Clock> Core<K> {
         self.with_user(user, |state| {
             rows.retain(|row| state.remove(*row, acknowledged, published) != Removed::Nothing);
             self.held.remove(rows.len());
-            self.delete_later(user, state, rows, None);
+            self.delete_later(user, state, rows);
         });
     }
 
@@ -362,28 +362,33 @@ impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
         self.core().page(user, &query).map_err(port_error("reading a mailbox"))
     }
 
-    /// Rows that are queued are on disk already; only what was changed about them is written.
+    /// What is queued is on disk already: it is written if it was changed, or has no row there.
     async fn put(&self, user: &UserId, rows: Vec<MailboxRow>) -> Result<(), PortError> {
         let port_error = || port_error("writing to a mailbox");
         let mut changes: Vec<(Seq, Change)> = Vec::new();
-        let mut written: Vec<(Seq, Vec<ConnectionId>)> = Vec::new();
+        let mut arrivals = Vec::new();
+        let mut later: Vec<&MailboxRow> = Vec::new();
         let change = |seq, notification: &Notification| {
             let (key, value) = (row_key(user, seq), Some(encode(notification)));
             (seq, Change { space: Space::Rows, key, value })
         };
         self.core().with_user(user, |state| {
-            for MailboxRow { sequence, notification, pushed_to } in &rows {
-                let number = seq(*sequence);
-                let pushed_to: Vec<_> = pushed_to.iter().cloned().collect();
-                let same = state.queued(number).is_some_and(|queued| {
-                    Arc::ptr_eq(&queued.notification, notification) || queued.notification == *notification
-                });
-                if !same {
+            for row in &rows {
+                let (number, notification) = (seq(row.sequence), &row.notification);
+                let (mut same, mut has_row) = (false, false);
+                if let Some(queued) = state.queued(number) {
+                    same = Arc::ptr_eq(&queued.notification, notification)
+                        || queued.notification == *notification;
+                    has_row = queued.arrival.is_none();
+                    queued.perhaps_row |= !has_row;
+                    arrivals.extend(queued.arrival);
+                }
+                if !same || !has_row {
                     changes.retain(|(other, _)| *other != number);
                     changes.push(change(number, notification));
                 }
-                if !state.put(number, notification, &pushed_to) {
-                    written.push((number, pushed_to));
+                if !has_row || !state.put(number, notification, &row.pushed_to) {
+                    later.push(row);
                 }
             }
         });
@@ -395,10 +400,13 @@ impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
         }
         let highest = changes.iter().map(|(seq, _)| *seq).max();
         let changes = changes.into_iter().map(|(_, change)| change).collect();
-        self.write(changes, highest).await.map_err(StoreError::Write).map_err(port_error())?;
+        let written = self.write_with(changes, highest, arrivals).await;
+        written.map_err(StoreError::Write).map_err(port_error())?;
         self.core().with_user(user, |state| {
-            for (seq, pushed_to) in written {
-                state.written(seq, pushed_to);
+            for MailboxRow { sequence, notification, pushed_to } in later {
+                if !state.put(seq(*sequence), notification, pushed_to) {
+                    state.written(seq(*sequence), pushed_to.iter().cloned().collect());
+                }
             }
         });
         Ok(())

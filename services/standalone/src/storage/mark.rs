@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     fn head(commit: u64) -> Head {
-        Head { commit, next: commit * 10, synced: commit, reach: [commit, 0, 0, 1] }
+        Head { commit, next: commit * 10, synced: commit, reach: [commit, 0, 0, 1, 0] }
     }
 
     fn noted(directory: &Path) -> u64 {

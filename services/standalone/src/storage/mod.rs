@@ -2,15 +2,18 @@
 //! one embedded engine (docs/adr/0004-storage-engine.md).
 //!
 //! A notification is one row on disk: inserted when it is accepted, deleted when it is delivered,
-//! acknowledged, expired, let go or a dead letter, and not written in between. Whether it is an entry of
-//! the queue or a row of its user's mailbox is known in memory only (`user.rs`); after a restart every row
+//! acknowledged, expired, let go or a dead letter, and not written in between. What will most likely be
+//! delivered at once has a row only when it is held after all; until then it is in one record with what its
+//! commit accepted for others who are there (`arrivals.rs`). Whether a notification is an entry of the queue or a row of its user's mailbox is known in memory only (`user.rs`); after a restart every row
 //! is in the mailbox, for no connection survives a restart, and the user who comes back gets it replayed.
 //!
 //! One thread writes (`committer.rs`): whatever waits goes into one commit and one sync. Reads go to the
 //! engine at once, on the caller's thread; they are short, and what an active user's mailbox holds is known
 //! in memory.
 
+mod arrivals;
 mod codec;
+mod commit;
 mod committer;
 mod core;
 mod dead;
@@ -42,7 +45,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use contract_connections_v1::ConnectionKey;
-use contract_notifications_v1::{Notification, Sequence};
+use contract_notifications_v1::{Notification, Sequence, UserId};
 use dispatcher::core::run::Outcome;
 use fjall::Slice;
 use shared_ports::Clock;
@@ -214,6 +217,7 @@ impl<K: Clock + 'static> Store<K> {
             opening::create(directory, &settings)?;
         }
         let (engine, head) = opening::open(directory, &settings)?;
+        let head = opening::give_rows(directory, &engine, head)?;
         let unreadable = |error| opening::unreadable(directory, &error);
         let mut dedup = Dedup::new(settings.dedup_window, settings.dedup_entries);
         let stale = load(&engine, &mut dedup, &clock, &settings).map_err(unreadable)?;
@@ -266,14 +270,24 @@ impl<K: Clock + 'static> Store<K> {
 
     /// Makes changes together; they are as durable as the settings say when this returns.
     async fn write(&self, changes: Vec<Change>, highest: Option<Seq>) -> Result<(), AcceptError> {
+        self.write_with(changes, highest, Vec::new()).await
+    }
+
+    /// Makes changes together, by which notifications without rows get theirs.
+    async fn write_with(
+        &self,
+        changes: Vec<Change>,
+        highest: Option<Seq>,
+        arrivals: Vec<arrivals::Place>,
+    ) -> Result<(), AcceptError> {
         let (answer, done) = oneshot::channel();
-        self.written(Write { changes, highest, lazy: false, answer }, done).await
+        self.written(Write { changes, highest, arrivals, lazy: false, answer }, done).await
     }
 
     /// Makes changes together that a power cut may undo within a second.
     async fn write_lazily(&self, changes: Vec<Change>) -> Result<(), AcceptError> {
         let (answer, done) = oneshot::channel();
-        self.written(Write { changes, highest: None, lazy: true, answer }, done).await
+        self.written(Write { changes, highest: None, arrivals: Vec::new(), lazy: true, answer }, done).await
     }
 
     async fn written(
@@ -320,6 +334,14 @@ impl<K: Clock + 'static> Store<K> {
                 state.know_nothing();
             }
         });
+    }
+
+    /// Tells the store, once, how to know that what is accepted for a user will most likely be delivered at once and
+    /// never held. It costs less then: notifications of one commit go to the disk as one record, and are not
+    /// removed one by one. One that is held after all is written once more.
+    pub fn expect_delivery(&self, delivered_soon: impl Fn(&UserId) -> bool + Send + Sync + 'static) {
+        // Whoever came first has said it.
+        _ = self.core().delivered_soon.set(Box::new(delivered_soon));
     }
 
     /// A small durable table.

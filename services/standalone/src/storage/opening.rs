@@ -6,6 +6,7 @@ use std::path::Path;
 
 use fjall::PersistMode;
 
+use super::arrivals;
 use super::engine::{self, Batch, Engine};
 use super::error::OpenError;
 use super::head::{Head, Space};
@@ -92,9 +93,30 @@ pub(super) fn open(directory: &Path, settings: &StorageSettings) -> Result<(Engi
     Err(OpenError::Damaged { directory: directory.to_owned(), damage })
 }
 
+/// Gives rows to all that was about to be delivered when an earlier process stopped: whoever was there is so no more.
+pub(super) fn give_rows(directory: &Path, engine: &Engine, head: Head) -> Result<Head, OpenError> {
+    let mut head = head;
+    let commits = arrivals::commits(engine).map_err(|error| unreadable(directory, &error))?;
+    for commit in commits {
+        let arrivals = arrivals::unsettled(engine, commit).map_err(|error| unreadable(directory, &error))?;
+        let arrivals = arrivals
+            .map_err(|error| damaged(directory, format!("the notifications of commit {commit}: {error}")))?;
+        let mut batch = Batch::new(arrivals.len() + 2, PersistMode::SyncData);
+        for arrival in arrivals {
+            arrival.write_row(&mut batch);
+        }
+        arrivals::remove(&mut batch, commit);
+        head = engine.commit(batch, &head, head.next).map_err(|source| engine_error(directory, source))?;
+    }
+    Ok(head)
+}
+
 /// Something that is read at the start can't be.
 pub(super) fn unreadable(directory: &Path, error: &fjall::Error) -> OpenError {
-    let why = error.to_string();
+    damaged(directory, error.to_string())
+}
+
+fn damaged(directory: &Path, why: String) -> OpenError {
     let damage = vec![inspect::Damage::File { path: engine::directory(directory), why }];
     OpenError::Damaged { directory: directory.to_owned(), damage }
 }

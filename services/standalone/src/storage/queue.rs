@@ -11,14 +11,13 @@ use futures_util::future::{Either, select};
 use shared_ports::Clock;
 use std::pin::pin;
 
+use super::arrivals::Place;
 use super::codec::{Seq, decode, sequence};
 use super::core::Core;
 use super::dead;
 use super::error::StoreError;
-use super::user::{Queued, RunLimits, Settled, Start};
-
-/// Memory a queued notification takes besides its bytes on disk.
-pub(super) const QUEUED_BYTES: usize = 256;
+use super::inbox::Deletes;
+use super::user::{Queued, RunLimits, Settled, Start, User, queued_bytes};
 
 /// The next entries of one user, who gets no others until this is settled. When it is dropped instead, they
 /// are received again after their visibility.
@@ -134,7 +133,7 @@ impl<K: Clock> Core<K> {
             let (seq, value) = row?;
             match decode(user, &value) {
                 Ok(notification) => {
-                    let size = value.len() + QUEUED_BYTES;
+                    let size = queued_bytes(&value);
                     bytes += size;
                     rows.push(Queued::new(seq, Arc::new(notification), size));
                 }
@@ -150,7 +149,7 @@ impl<K: Clock> Core<K> {
         drop(engine);
         self.finished(bad.len(), 0);
         let hot = self.with_user(user, |state| {
-            self.bury(user, state, bad);
+            self.bury_rows(user, state, bad);
             state.warm(rows, read_to)
         });
         self.hot_bytes.fetch_add(hot, Ordering::Relaxed);
@@ -158,14 +157,20 @@ impl<K: Clock> Core<K> {
     }
 
     /// Makes dead letters of rows.
-    pub(super) fn bury(&self, user: &UserId, state: &mut super::user::User, bad: Vec<(Seq, Vec<u8>)>) {
-        for (seq, value) in bad {
-            let (user_hash, sequence) = (shared_telemetry::user_hash(user), sequence(seq));
-            tracing::warn!(user = %user_hash, %sequence, "a notification became a dead letter");
-            metrics::counter!("tidings_dead_letters_total").increment(1);
-            self.dead_letters.fetch_add(1, Ordering::Relaxed);
-            self.delete_later(user, state, vec![seq], Some((seq, value)));
+    pub(super) fn bury_rows(&self, user: &UserId, state: &mut User, bad: Vec<(Seq, Vec<u8>)>) {
+        for (seq, letter) in bad {
+            self.bury(user, state, seq, letter, None);
         }
+    }
+
+    /// Makes a dead letter of a notification, which has a row or stands elsewhere.
+    fn bury(&self, user: &UserId, state: &mut User, seq: Seq, letter: Vec<u8>, arrival: Option<Place>) {
+        let (user_hash, sequence) = (shared_telemetry::user_hash(user), sequence(seq));
+        tracing::warn!(user = %user_hash, %sequence, "a notification became a dead letter");
+        metrics::counter!("tidings_dead_letters_total").increment(1);
+        self.dead_letters.fetch_add(1, Ordering::Relaxed);
+        let deletes = Deletes { user: user.clone(), seqs: [seq].into(), dead: Some((seq, letter)), arrival };
+        self.delete_soon(state, deletes);
     }
 
     /// Whether a row's notification was not to be held, and is left from an earlier process: no connection
@@ -176,18 +181,19 @@ impl<K: Clock> Core<K> {
 
     fn settle(&self, user: &UserId, run: u64, outcomes: &[Outcome]) {
         let (wake, failed, freed) = self.with_user(user, |state| {
-            let Settled { deletes, dead, freed, failed, finished, held } =
+            let Settled { deletes, arrivals, dead, freed, failed, finished, held } =
                 state.settle(run, outcomes, self.settings.max_receive_count);
             self.finished(finished, held);
-            let buried = dead.map(|queued| {
+            if !arrivals.is_empty() {
+                self.inbox.settle(&arrivals);
+            }
+            self.delete_later(user, state, deletes);
+            if let Some(queued) = dead {
                 let reason = format!("received {} times", queued.receives);
                 let value = super::codec::encode(&queued.notification);
-                (queued.seq, dead::encode(self.clock.now(), &reason, user, &value))
-            });
-            let dead_seq = buried.as_ref().map(|(seq, _)| *seq);
-            let rest = deletes.into_iter().filter(|seq| Some(*seq) != dead_seq).collect();
-            self.delete_later(user, state, rest, None);
-            self.bury(user, state, buried.into_iter().collect());
+                let letter = dead::encode(self.clock.now(), &reason, user, &value);
+                self.bury(user, state, queued.seq, letter, queued.arrival);
+            }
             let failed = failed.filter(|_| state.has_work());
             state.waiting |= failed.is_some();
             (state.wake(), failed, freed)

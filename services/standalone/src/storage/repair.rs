@@ -11,7 +11,8 @@ use fjall::PersistMode;
 use lsm_tree::InternalValue;
 use serde::Serialize;
 
-use super::codec::{Seq, key_seq};
+use super::arrivals::{self, Arrival};
+use super::codec::{Seq, key_seq, row_key};
 use super::engine::{self, Batch, Engine};
 use super::error::OpenError;
 use super::head::{Head, META, NUMBER_KEY, SPACES, Space};
@@ -145,12 +146,15 @@ pub fn repair(directory: &Path, settings: &StorageSettings) -> Result<Repaired, 
         parts += bad.len() as u64;
         unreadable.extend(bad);
     }
-    unreadable.truncate(MOST_PLACES);
     for journal in &found.journals {
         if let Ok(bytes) = inspect::journal::read(journal) {
             salvage.journal(&bytes, &found, &done).map_err(engine_error)?;
         }
     }
+    let bad = salvage.arrivals().map_err(engine_error)?;
+    parts += bad.len() as u64;
+    unreadable.extend(bad);
+    unreadable.truncate(MOST_PLACES);
     let (counts, highest) = salvage.finish().map_err(engine_error)?;
     let marked = mark::read(directory).ok().flatten();
     let next = found.head.next.max(marked.map_or(1, |marked| marked.next)).max(highest.saturating_add(1));
@@ -184,8 +188,8 @@ pub fn repair(directory: &Path, settings: &StorageSettings) -> Result<Repaired, 
 
 /// The keyspace of that name; the number the engine gave it when it was made if that can't be read.
 fn keyspace(found: &Found, name: &str) -> u64 {
-    let made = [Space::Rows.name(), Space::Dedup.name(), Space::Dead.name(), Space::Tables.name(), META];
-    let at = made.iter().position(|other| *other == name).unwrap_or(0) as u64;
+    let mut made = Space::ALL.into_iter().map(Space::name).chain([META]);
+    let at = made.position(|other| other == name).unwrap_or(0) as u64;
     found.keyspace(name).unwrap_or(at + 1)
 }
 
@@ -276,6 +280,27 @@ impl Salvage<'_> {
             }
         }
         self.flush()
+    }
+
+    /// Gives rows to what was about to be delivered.
+    fn arrivals(&mut self) -> fjall::Result<Vec<Unreadable>> {
+        let mut bad = Vec::new();
+        for commit in arrivals::commits(self.engine)? {
+            if let Ok(arrivals) = arrivals::unsettled(self.engine, commit)? {
+                for Arrival { user, seq, value, .. } in arrivals {
+                    self.write(Space::Rows, &row_key(&user, seq), Some(&value))?;
+                }
+            } else {
+                let name = Some(format!("commit {commit}"));
+                let keyspace = Space::Arrivals.name();
+                bad.push(Unreadable { keyspace, after: name.clone(), before: name });
+            }
+            for key in arrivals::keys(commit) {
+                self.write(Space::Arrivals, &key, None)?;
+            }
+        }
+        self.flush()?;
+        Ok(bad)
     }
 
     /// How many rows there are by space, and the highest sequence.

@@ -5,7 +5,7 @@
 //! every other row of the user is held and comes before them. An entry that the dispatcher has put into the
 //! mailbox is marked `held`; when it is settled it stays on disk.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,7 +14,11 @@ use contract_notifications_v1::Notification;
 use dispatcher::core::batch::item;
 use dispatcher::core::run::{Entry, Outcome};
 
+use super::arrivals::Place;
 use super::codec::{Seq, sequence};
+
+/// Memory a queued notification takes besides its bytes on disk.
+const QUEUED_BYTES: usize = 256;
 
 /// No two states of users' knowledge have the same number, so that what was read from disk meanwhile can
 /// tell whether it still holds.
@@ -31,10 +35,35 @@ pub(super) struct Queued {
     /// Its share of the memory for queued notifications.
     pub(super) bytes: usize,
     pub(super) receives: u32,
+    /// Where it is on disk, unless it has just a row.
+    pub(super) arrival: Option<Place>,
+    /// Perhaps it has a row besides.
+    pub(super) perhaps_row: bool,
     /// It is in the mailbox too.
     pub(super) held: bool,
     /// The client has acknowledged it.
     pub(super) acknowledged: bool,
+}
+
+impl Queued {
+    /// A notification that was not received yet.
+    pub(super) fn new(seq: Seq, notification: Arc<Notification>, bytes: usize) -> Self {
+        Self {
+            seq,
+            notification,
+            bytes,
+            receives: 0,
+            arrival: None,
+            perhaps_row: false,
+            held: false,
+            acknowledged: false,
+        }
+    }
+}
+
+/// The memory a notification takes in the queue.
+pub(super) const fn queued_bytes(value: &[u8]) -> usize {
+    value.len() + QUEUED_BYTES
 }
 
 /// The entries handed out last.
@@ -111,8 +140,10 @@ pub(super) enum Start {
 /// What became of a run.
 #[derive(Default)]
 pub(super) struct Settled {
-    /// Rows to be deleted.
+    /// Rows to be deleted,
     pub(super) deletes: Vec<Seq>,
+    /// and what has no row and is no more.
+    pub(super) arrivals: Vec<Place>,
     /// An entry that failed too often.
     pub(super) dead: Option<Queued>,
     /// Bytes of queued notifications that are gone.
@@ -166,13 +197,20 @@ impl User {
             *last = queued.seq;
             return 0;
         }
-        if room && self.queue.len() < hot_entries {
+        // Nothing could read it back; room was found before it was written.
+        let stays = queued.arrival.is_some();
+        if stays || room && self.queue.len() < hot_entries {
             let bytes = queued.bytes;
             self.queue.push_back(queued);
             return bytes;
         }
         self.cold = Some((queued.seq, queued.seq));
         0
+    }
+
+    /// How many notifications may be queued here before they have to be read back from disk.
+    pub(super) fn room(&self, hot_entries: usize) -> usize {
+        if self.cold.is_some() { 0 } else { hot_entries.saturating_sub(self.queue.len()) }
     }
 
     pub(super) fn enqueue_replay(&mut self, bound: Seq) {
@@ -254,7 +292,6 @@ impl User {
                     self.held -= usize::from(queued.held);
                     settled.finished += 1;
                     self.rows.remove(&queued.seq);
-                    settled.deletes.push(queued.seq);
                     settled.dead = Some(queued);
                 } else {
                     kept.push(queued);
@@ -269,7 +306,10 @@ impl User {
                 self.hold(queued.seq);
             } else {
                 self.rows.remove(&queued.seq);
-                settled.deletes.push(queued.seq);
+                settled.arrivals.extend(queued.arrival);
+                if queued.arrival.is_none() || queued.perhaps_row {
+                    settled.deletes.push(queued.seq);
+                }
             }
         }
         for queued in kept.into_iter().rev() {
@@ -323,21 +363,27 @@ impl User {
         self.queue.iter().filter(|queued| queued.held).take(self.held)
     }
 
-    /// Puts a queued entry into the mailbox too, as it now is; false when it is not queued in memory.
+    /// The newest entry in memory that has not just a row and that `is_it`.
+    pub(super) fn newest_arrival(&self, is_it: impl Fn(&Notification) -> bool) -> Option<&Queued> {
+        self.queue.iter().rev().find(|queued| queued.arrival.is_some() && is_it(&queued.notification))
+    }
+
+    /// Puts a queued entry into the mailbox too, as it now is, and with a row; false when it is not queued in memory.
     pub(super) fn put(
         &mut self,
         seq: Seq,
         notification: &Arc<Notification>,
-        pushed_to: &[ConnectionId],
+        pushed_to: &BTreeSet<ConnectionId>,
     ) -> bool {
         let Some(queued) = self.queued(seq) else { return false };
         let fresh = !std::mem::replace(&mut queued.held, true);
         queued.notification = Arc::clone(notification);
+        (queued.arrival, queued.perhaps_row) = (None, false);
         queued.acknowledged = false;
         self.held += usize::from(fresh);
         self.rows.remove(&seq);
         if !pushed_to.is_empty() {
-            self.rows.insert(seq, pushed_to.to_vec());
+            self.rows.insert(seq, pushed_to.iter().cloned().collect());
         }
         true
     }

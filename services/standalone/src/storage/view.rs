@@ -1,6 +1,7 @@
 //! What operators see of a user's queue and mailbox. Nothing is changed or learned by looking.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use contract_notifications_v1::{Notification, NotificationId, Sequence, UserId};
@@ -136,6 +137,16 @@ impl<K: Clock + 'static> Store<K> {
     /// [`StoreError`] when the store can't be read.
     pub fn find(&self, user: &UserId, id: &NotificationId) -> Result<Search<Kept>, StoreError> {
         let known = self.known_for_view(user);
+        // What has no row is queued: it comes behind most that has one.
+        let arrival = self.core().with_user(user, |state| {
+            let newest = state.newest_arrival(|notification| notification.id == *id);
+            newest.map(|queued| (queued.seq, Arc::clone(&queued.notification)))
+        });
+        if let Some((number, notification)) = arrival {
+            let (notification, place) = (Notification::clone(&notification), self.queued_as(user, number));
+            let found = Some(Kept { sequence: sequence(number), notification, place });
+            return Ok(Search { found, complete: true });
+        }
         let rows = self.core().reader()?.scan(user, 0, known.published.saturating_sub(1)).rev();
         let mut bytes = 0;
         for (at, row) in rows.enumerate() {

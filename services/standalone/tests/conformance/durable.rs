@@ -143,6 +143,8 @@ async fn an_unreadable_row_becomes_a_dead_letter_and_blocks_nobody() {
     let a = user("a");
     let accepted = accept(&store, &a, 0..3).await;
     drop(store);
+    // Now each has a row.
+    drop(open(dir.path(), &clock));
     {
         let database = fjall::Database::builder(dir.path().join("engine")).open().unwrap();
         let rows = database.keyspace("notifications", fjall::KeyspaceCreateOptions::default).unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use contract_connections_v1::{ConnectionId, ConnectionKey};
@@ -141,13 +142,23 @@ struct World {
     store: Option<TestStore>,
     users: Vec<(UserId, Mailbox)>,
     last: Sequence,
+    hot_bytes: usize,
 }
 
 impl World {
     fn open(&mut self) {
         self.store = None;
-        let settings = StorageSettings { run_entries: 5, hot_entries: 4, ..settings() };
-        self.store = Some(Store::open(self.dir.path(), settings, self.clock.clone()).unwrap());
+        let settings =
+            StorageSettings { run_entries: 5, hot_entries: 4, hot_bytes: self.hot_bytes, ..settings() };
+        let store = Store::open(self.dir.path(), settings, self.clock.clone()).unwrap();
+        // One user's are expected to be delivered at once, another's never, the third's now and then.
+        let asked = AtomicUsize::new(0);
+        let [always, never] = [0, 1].map(|n| self.users[n].0.clone());
+        store.expect_delivery(move |user| {
+            let now_and_then = || asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+            *user == always || *user != never && now_and_then()
+        });
+        self.store = Some(store);
     }
 
     fn row(user: &UserId, sequence: Sequence, pushed_to: BTreeSet<ConnectionId>) -> MailboxRow {
@@ -353,16 +364,19 @@ fn still_queued(mailbox: &Mailbox, queued: &[Sequence], outcomes: &[Outcome], re
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_store_does_as_the_model(steps in prop::collection::vec(step(), 1..80)) {
+    fn the_store_does_as_the_model(
+        steps in prop::collection::vec(step(), 1..80),
+        hot_bytes in prop_oneof![Just(1_000), Just(StorageSettings::default().hot_bytes)],
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let users = (0..USERS).map(|n| (user(&format!("u{n}")), Mailbox::default())).collect();
             let dir = tempfile::tempdir().unwrap();
-            let mut world =
-                World { dir, clock: ManualClock::default(), store: None, users, last: Sequence::ZERO };
+            let clock = ManualClock::default();
+            let mut world = World { dir, clock, store: None, users, last: Sequence::ZERO, hot_bytes };
             world.open();
             for step in steps {
                 world.apply(step).await;

@@ -17,8 +17,11 @@ pub(crate) fn settings() -> StorageSettings {
     StorageSettings { memtable_bytes: 8 * MIB, cache_bytes: 8 * MIB, reserve_bytes: 0, ..Default::default() }
 }
 
+/// A store in which what is accepted is expected to be delivered at once.
 pub(crate) fn open(directory: &Path, clock: &ManualClock) -> TestStore {
-    Store::open(directory, settings(), clock.clone()).unwrap()
+    let store = Store::open(directory, settings(), clock.clone()).unwrap();
+    store.expect_delivery(|_| true);
+    store
 }
 
 pub(crate) fn store() -> (TempDir, TestStore, ManualClock) {

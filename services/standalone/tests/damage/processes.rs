@@ -18,6 +18,7 @@ const DIRECTORY: &str = "TIDINGS_TEST_STORE";
 async fn other_process() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let store = Store::open(Path::new(&directory), settings(), ManualClock::default()).unwrap();
+    store.expect_delivery(|_| true);
     let mut output = std::io::stdout();
     for n in 0.. {
         let submission = Submission { notification: notification(&user("a"), n), deduplicate: false };

@@ -112,6 +112,7 @@ fn dir() -> TempDir {
 /// Accepts, delivers, buries and deletes.
 async fn session(directory: &Path, content: &mut Content, commits: std::ops::Range<u64>) {
     let store = Store::open(directory, settings(), ManualClock::default()).unwrap();
+    store.expect_delivery(|user| soon(user.as_str()));
     let deadline = Instant::now() + Duration::from_secs(30);
     while commits.start > 0 && directory.join("engine/0.jnl").exists() {
         assert!(Instant::now() < deadline, "the sealed journal was not flushed");
@@ -155,7 +156,21 @@ async fn session(directory: &Path, content: &mut Content, commits: std::ops::Ran
     content.dead = page.letters.iter().map(|letter| letter.id.number()).collect();
     content.table = store.table("users").list().unwrap();
     assert!(content.dead.len() > 3 && content.table.len() > 10, "{content:?}");
+    // What is being delivered when the process ends.
+    store.expect_delivery(|user| soon(user.as_str()));
+    for name in user_names().filter(|name| soon(name)) {
+        let numbers = [commits.end * 10 - 2, commits.end * 10 - 1];
+        store.accept(numbers.map(|n| deduplicated(&name, n)).to_vec()).await.unwrap();
+        for rows in [&mut content.accepted, &mut content.mailboxes] {
+            rows.entry(name.clone()).or_default().extend(numbers);
+        }
+    }
     store.close();
+}
+
+/// Whether a user's notifications are expected to be delivered at once: each kind of user is among these and others.
+fn soon(name: &str) -> bool {
+    ["user-0", "user-1", "user-2", "user-3"].contains(&name)
 }
 
 /// Keeps a run's notifications in the mailbox.

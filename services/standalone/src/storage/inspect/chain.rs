@@ -165,7 +165,7 @@ mod tests {
     /// What is found of journals, when the commits up to `marked` were durable and the table files hold those
     /// up to `stored`.
     fn look(journals: &[Vec<u8>], stored: u64, marked: u64) -> Found {
-        let reach = |commit| [commit, 0, 0, 0];
+        let reach = |commit| [commit, 0, 0, 0, 0];
         let record = Record {
             commit: stored,
             first: stored,

@@ -217,7 +217,7 @@ pub(super) mod tests {
     /// A commit of one notification, made when those up to `synced` were synced.
     pub(in super::super) fn synced_batch(commit: u64, synced: u64) -> Vec<u8> {
         let (first, spaces) = (commit, 1 << Space::Rows as u8);
-        let before = [commit - 1, 0, 0, 0];
+        let before = [commit - 1, 0, 0, 0, 0];
         let record = Record { commit, first, next: first + 1, synced, base: commit, spaces, before };
         let mut items = Vec::new();
         push_item(&mut items, 1, b"key", b"some value");
