@@ -44,6 +44,13 @@ impl Entry<'_> {
         self.add("maxMicros", latency.max as f64);
     }
 
+    /// The 99th percentile of a typical quarter of a second, unless it is of nothing.
+    pub fn typical(&mut self, tally: &Tally) {
+        if let Some(micros) = tally.quarters.typical_p99() {
+            self.add("typicalP99Micros", micros as f64);
+        }
+    }
+
     /// The server's time a message since `before`, unless too little to be told from nothing.
     pub fn cpu(&mut self, before: Duration, after: Duration, messages: u64) {
         if messages > 0 {

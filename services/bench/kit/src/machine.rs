@@ -53,6 +53,37 @@ impl Machine {
     }
 }
 
+/// How much of the processors' time the host of a virtual machine keeps for others.
+#[derive(Debug)]
+pub struct Stolen(Option<(u64, u64)>);
+
+impl Stolen {
+    /// From now on.
+    pub fn begin() -> Self {
+        Self(ticks())
+    }
+
+    /// How much it was since, in percent; nothing where the kernel does not say.
+    pub fn percent(&self) -> Option<f64> {
+        let ((stolen, all), (stolen_now, all_now)) = (self.0?, ticks()?);
+        let passed = all_now.saturating_sub(all);
+        (passed > 0).then(|| 100.0 * stolen_now.saturating_sub(stolen) as f64 / passed as f64)
+    }
+}
+
+/// Ticks that were stolen, and all, of all processors.
+fn ticks() -> Option<(u64, u64)> {
+    stolen(&fs::read_to_string("/proc/stat").ok()?)
+}
+
+/// The eighth number is what was stolen (<https://man7.org/linux/man-pages/man5/proc_stat.5.html>); those behind it are
+/// in others already.
+fn stolen(stat: &str) -> Option<(u64, u64)> {
+    let numbers = stat.strip_prefix("cpu ")?.lines().next()?.split_whitespace().take(8);
+    let numbers: Vec<u64> = numbers.map(str::parse).collect::<Result<_, _>>().ok()?;
+    Some((*numbers.get(7)?, numbers.iter().sum()))
+}
+
 /// The value of `name : value`.
 fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines()
@@ -78,6 +109,13 @@ fn version(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_stolen_is_the_eighth_number() {
+        assert_eq!(stolen("cpu  1 2 3 4 5 6 7 8 9 10\ncpu0 1 1 1 1 1 1 1 1 1 1\n"), Some((8, 36)));
+        assert_eq!(stolen("cpu  1 2 3\n"), None);
+        assert!(Stolen::begin().percent().is_none_or(|percent| (0.0..=100.0).contains(&percent)));
+    }
 
     #[test]
     fn versions_are_found_in_what_programs_say() {

@@ -22,6 +22,48 @@ pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, MAX_MICROS, 3).expect("constant bounds")
 }
 
+/// How long a [`Quarters`] is, nanoseconds.
+const QUARTER: u64 = 250_000_000;
+
+/// Latencies by quarters of a second: a pause of the machine that nobody measured is in some of them only, and does not
+/// decide what is typical.
+#[derive(Debug)]
+pub struct Quarters {
+    /// The present one,
+    number: u64,
+    /// and what was recorded in it.
+    present: Histogram<u64>,
+    /// The 99th percentiles of those before it, microseconds.
+    p99s: Vec<u64>,
+}
+
+impl Quarters {
+    fn new() -> Self {
+        Self { number: 0, present: histogram(), p99s: Vec::new() }
+    }
+
+    /// Records a latency of what came at a time of the generator's clock.
+    fn record(&mut self, at: u64, micros: u64) {
+        if at / QUARTER != self.number {
+            self.number = at / QUARTER;
+            self.p99s.extend(self.present_p99());
+            self.present.reset();
+        }
+        self.present.saturating_record(micros);
+    }
+
+    fn present_p99(&self) -> Option<u64> {
+        (!self.present.is_empty()).then(|| self.present.value_at_quantile(0.99))
+    }
+
+    /// The median of the quarters' 99th percentiles, microseconds; nothing, of nothing.
+    pub fn typical_p99(&self) -> Option<u64> {
+        let mut p99s: Vec<_> = self.p99s.iter().copied().chain(self.present_p99()).collect();
+        p99s.sort_unstable();
+        p99s.get(p99s.len() / 2).copied()
+    }
+}
+
 /// Counts over many connections.
 #[derive(Debug)]
 pub struct Tally {
@@ -33,6 +75,8 @@ pub struct Tally {
     pub reordered: u64,
     /// From the intended time of sending to receipt, microseconds.
     pub latency: Histogram<u64>,
+    /// The same by quarters of a second.
+    pub quarters: Quarters,
     /// When the last one came, by the generator's clock.
     pub last: u64,
     /// Connections that ended on their own.
@@ -54,6 +98,7 @@ impl Tally {
             duplicates: 0,
             reordered: 0,
             latency: histogram(),
+            quarters: Quarters::new(),
             last: 0,
             lost: 0,
             arrivals,
@@ -93,13 +138,27 @@ impl Seen {
         } else {
             self.next = found.number + 1;
         }
-        tally.latency.saturating_record((at.saturating_sub(found.time) / 1_000).max(1));
+        let micros = (at.saturating_sub(found.time) / 1_000).max(1);
+        tally.latency.saturating_record(micros);
+        tally.quarters.record(at, micros);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pause_is_in_one_quarter_and_not_typical() {
+        let mut quarters = Quarters::new();
+        assert_eq!(quarters.typical_p99(), None);
+        for (quarter, micros) in [(0, 100), (1, 100), (2, 50_000), (3, 110), (4, 120)] {
+            for n in 0..100 {
+                quarters.record(quarter * QUARTER + n, micros);
+            }
+        }
+        assert_eq!(quarters.typical_p99(), Some(110));
+    }
 
     #[test]
     fn duplicates_and_changes_of_order_are_counted() {

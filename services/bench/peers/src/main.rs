@@ -16,12 +16,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use bench_kit::machine::Stolen;
 use bench_kit::program::{read, say, show, until_interrupted, write};
 use bench_kit::{Figures, Machine, number};
 use clap::{Parser, ValueEnum as _};
 
 use cases::{Case, Scale};
-use results::{LeftOut, Measurement, Results};
+use results::{LeftOut, Measurement, Results, STOLEN};
 use systems::{System, Tools};
 
 /// The argument by which this program is the line's server.
@@ -145,13 +146,17 @@ fn measure(options: &Options) -> anyhow::Result<Results> {
                 }
                 let slow = options.quick && case == Case::Interrupted && system == System::Jetstream;
                 let slow = slow.then(|| "it takes 30 s, and this is a quick run".to_owned());
+                let stolen = Stolen::begin();
                 let measured = if let Some(reason) = tools.missing(system, nats_version).or(slow) {
                     Err(anyhow::anyhow!(reason))
                 } else {
                     until_interrupted(&runtime, cases::run(case, system, &tools, &results.scale))?
                 };
                 match measured {
-                    Ok(figures) => {
+                    Ok(mut figures) => {
+                        let stolen =
+                            stolen.percent().map(|percent| (format!("{}.{STOLEN}", case.name()), percent));
+                        figures.extend(stolen);
                         say(&format!("{label}: {}", summary(case, &figures)));
                         results.measurements.push(Measurement { run, case, system, figures });
                     }
@@ -170,11 +175,13 @@ fn measure(options: &Options) -> anyhow::Result<Results> {
 /// What is worth seeing while more is measured.
 fn summary(case: Case, figures: &Figures) -> String {
     let keys: &[&str] = match case {
-        Case::Online => &["online.perSecond", "online.cpuMicros", "steady.p99Micros", "half.p99Micros"],
+        Case::Online => {
+            &["online.perSecond", "online.cpuMicros", "steady.typicalP99Micros", "half.typicalP99Micros"]
+        }
         Case::Offline => &["accept.perSecond", "replay.perSecond", "replay.lost"],
         Case::Connections => &["connections.perSecond", "connections.bytesEach"],
         Case::Crowd => &["crowd.perSecond", "crowd.bytesEach"],
-        Case::Slow => &["allRead.p99Micros", "oneStuck.p99Micros"],
+        Case::Slow => &["allRead.typicalP99Micros", "oneStuck.typicalP99Micros"],
         Case::Crash => &["crash.lost", "crash.duplicates", "crash.restartSeconds"],
         Case::Interrupted => &["interrupted.lost", "interrupted.usersOutOfOrder", "interrupted.seconds"],
         Case::Held => &["held.lost", "held.reordered", "held.seconds"],

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use bench_kit::figures::soundness;
+use bench_kit::figures::{last_part, soundness};
 use bench_kit::{Figures, Machine, Spread};
 use serde::{Deserialize, Serialize};
 
 use crate::cases::{Case, Scale};
 use crate::systems::System;
+
+/// What a figure's name ends with that says how much of the processors' time was kept for others.
+pub(crate) const STOLEN: &str = "stolenPercent";
 
 /// All measurements of one call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -65,6 +68,12 @@ impl Results {
             (other > 0.0).then(|| value / other)
         });
         Spread::of(ratios.collect())
+    }
+
+    /// How much of the processors' time the host kept for others while something was measured, in percent.
+    pub(crate) fn stolen(&self) -> Option<Spread> {
+        let figures = self.measurements.iter().flat_map(|measurement| &measurement.figures);
+        Spread::of(figures.filter(|(key, _)| last_part(key) == STOLEN).map(|(_, value)| *value).collect())
     }
 
     /// Those that were measured, in their order.

@@ -58,6 +58,7 @@ async fn rate(
     entry.add("rssBytes", after.rss_bytes as f64);
     if rate.is_some() {
         entry.latency(Latency::of(&tally.latency));
+        entry.typical(&tally);
         entry.add("lateP99Micros", sent.lateness.value_at_quantile(0.99) as f64);
     }
     entry.soundness(expected, &tally);

@@ -42,6 +42,7 @@ pub(super) async fn run(world: &World, scale: &Scale) -> anyhow::Result<Figures>
         let tally = sockets.tally.borrow();
         let mut entry = Entry { figures: &mut figures, under };
         entry.latency(Latency::of(&tally.latency));
+        entry.typical(&tally);
         entry.soundness(expected, &tally);
     }
     Ok(figures)

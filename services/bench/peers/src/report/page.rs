@@ -53,7 +53,17 @@ fn write_head(results: &Results, text: &mut String) -> std::fmt::Result {
         number(results.scale.users.into()),
         results.scale.payload_bytes,
         results.runs
-    )
+    )?;
+    results.stolen().map_or(Ok(()), |stolen| {
+        writeln!(
+            text,
+            "The machine is virtual: of its processors' time the host kept {} % for others while these were measured \
+             (median; {} to {} %).\n",
+            number(stolen.median),
+            number(stolen.min),
+            number(stolen.max)
+        )
+    })
 }
 
 fn write_targets(results: &Results, text: &mut String) -> std::fmt::Result {
