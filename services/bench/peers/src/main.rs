@@ -119,7 +119,6 @@ fn measure(options: &Options) -> anyhow::Result<Results> {
         libraries: options.libraries.clone(),
     };
     let versions = machine::versions(&tools);
-    let nats_version = versions.get("nats-server").and_then(|version| machine::major_minor(version));
     let mut results = Results {
         machine: Machine::here()?,
         versions,
@@ -130,46 +129,59 @@ fn measure(options: &Options) -> anyhow::Result<Results> {
         measurements: Vec::new(),
         left_out: Vec::new(),
     };
-    let chosen = |case: Case| options.cases.is_empty() || options.cases.contains(&case);
-    let cases: Vec<_> = Case::value_variants().iter().copied().filter(|case| chosen(*case)).collect();
-    let wanted = |system: System| options.systems.is_empty() || options.systems.contains(&system);
-    let systems: Vec<_> = System::value_variants().iter().copied().filter(|one| wanted(*one)).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     for run in 1..=results.runs {
-        for &case in &cases {
-            for &system in systems.iter().filter(|system| case.is_for(**system)) {
-                let label = format!("run {run} of {}: {}, {}", results.runs, case.name(), system.name());
-                let known = results.left_out.iter().any(|one| (one.case, one.system) == (case, system));
-                // Memory hardly varies, and so many connections take long.
-                if known || (case == Case::Crowd && run > 1) {
-                    continue;
+        let Err(interrupted) = measure_run(run, options, &tools, &mut results) else { continue };
+        results.forget(run);
+        results.runs = run - 1;
+        if results.runs == 0 {
+            return Err(interrupted);
+        }
+        say(&format!("{interrupted:#}: what was measured in whole runs is reported"));
+        break;
+    }
+    Ok(results)
+}
+
+/// Measures every case on every system once; fails when it is interrupted.
+fn measure_run(run: u32, options: &Options, tools: &Tools, results: &mut Results) -> anyhow::Result<()> {
+    let chosen = |case: &Case| options.cases.is_empty() || options.cases.contains(case);
+    let wanted = |system: &System| options.systems.is_empty() || options.systems.contains(system);
+    let nats_version = results.versions.get("nats-server").and_then(|version| machine::major_minor(version));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    for &case in Case::value_variants().iter().filter(|case| chosen(case)) {
+        let systems = System::value_variants().iter().filter(|system| wanted(system));
+        for &system in systems.filter(|system| case.is_for(**system)) {
+            let label = format!("run {run} of {}: {}, {}", results.runs, case.name(), system.name());
+            let known = results.left_out.iter().any(|one| (one.case, one.system) == (case, system));
+            // Memory hardly varies, and so many connections take long.
+            if known || (case == Case::Crowd && run > 1) {
+                continue;
+            }
+            let slow = options.quick && case == Case::Interrupted && system == System::Jetstream;
+            let slow = slow.then(|| "it takes 30 s, and this is a quick run".to_owned());
+            let stolen = Stolen::begin();
+            let measured = if let Some(reason) = tools.missing(system, nats_version).or(slow) {
+                Err(anyhow::anyhow!(reason))
+            } else {
+                until_interrupted(&runtime, cases::run(case, system, tools, &results.scale))?
+            };
+            match measured {
+                Ok(mut figures) => {
+                    let stolen =
+                        stolen.percent().map(|percent| (format!("{}.{STOLEN}", case.name()), percent));
+                    figures.extend(stolen);
+                    say(&format!("{label}: {}", summary(case, &figures)));
+                    results.measurements.push(Measurement { run, case, system, figures });
                 }
-                let slow = options.quick && case == Case::Interrupted && system == System::Jetstream;
-                let slow = slow.then(|| "it takes 30 s, and this is a quick run".to_owned());
-                let stolen = Stolen::begin();
-                let measured = if let Some(reason) = tools.missing(system, nats_version).or(slow) {
-                    Err(anyhow::anyhow!(reason))
-                } else {
-                    until_interrupted(&runtime, cases::run(case, system, &tools, &results.scale))?
-                };
-                match measured {
-                    Ok(mut figures) => {
-                        let stolen =
-                            stolen.percent().map(|percent| (format!("{}.{STOLEN}", case.name()), percent));
-                        figures.extend(stolen);
-                        say(&format!("{label}: {}", summary(case, &figures)));
-                        results.measurements.push(Measurement { run, case, system, figures });
-                    }
-                    Err(error) => {
-                        let reason = format!("{error:#}");
-                        say(&format!("{label}: {reason}"));
-                        results.left_out.push(LeftOut { case, system, reason });
-                    }
+                Err(error) => {
+                    let reason = format!("{error:#}");
+                    say(&format!("{label}: {reason}"));
+                    results.left_out.push(LeftOut { case, system, reason });
                 }
             }
         }
     }
-    Ok(results)
+    Ok(())
 }
 
 /// What is worth seeing while more is measured.

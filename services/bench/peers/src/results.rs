@@ -49,6 +49,11 @@ pub(crate) struct LeftOut {
 }
 
 impl Results {
+    /// Leaves out what was measured in a run.
+    pub(crate) fn forget(&mut self, run: u32) {
+        self.measurements.retain(|measurement| measurement.run != run);
+    }
+
     /// A figure of a system, by run.
     pub(crate) fn values(&self, system: System, figure: &str) -> BTreeMap<u32, f64> {
         let of_system = self.measurements.iter().filter(|measurement| measurement.system == system);

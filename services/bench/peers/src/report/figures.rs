@@ -48,7 +48,12 @@ pub(crate) const FIGURES: &[Figure] = &[
         "p99 of a typical ¼ s while a user gets 8 MB/s and reads it, ms",
         1e-3,
     ),
-    plotted("oneStuck.typicalP99Micros", "… and does not read it, ms", 1e-3, "stuck-p99"),
+    plotted(
+        "oneStuck.typicalP99Micros",
+        "p99 of a typical ¼ s while a user gets 8 MB/s and does not read it, ms",
+        1e-3,
+        "stuck-p99",
+    ),
     figure("allRead.p99Micros", "p99 while a user gets 8 MB/s and reads it, ms", 1e-3),
     figure("oneStuck.p99Micros", "… and does not read it, ms", 1e-3),
     figure("crash.expected", "accepted before kill -9", 1.0),

@@ -24,7 +24,7 @@ pub(crate) fn plots(results: &Results) -> anyhow::Result<Vec<Plot>> {
     for figure in FIGURES {
         let label = figure.label.trim_start_matches("… ");
         if !figure.label.starts_with('…') {
-            group = label.split(',').next().unwrap_or(label);
+            group = label.split(", ").next().unwrap_or(label);
         }
         let Some(name) = figure.plot else { continue };
         let bar = |system: System| {
