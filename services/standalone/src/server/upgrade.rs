@@ -155,7 +155,8 @@ async fn serve<S: Services>(
 fn run<S: Services>(app: Arc<App<S>>, opened: Opened, socket: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(async move {
         socket.await;
-        forget(&*app.services, &opened).await;
+        // What it takes to forget it is not in the memory of each connection that is open.
+        Box::pin(forget(&*app.services, &opened)).await;
     });
 }
 

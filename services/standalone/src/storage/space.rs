@@ -7,13 +7,15 @@
 //! the last time: it costs each removal the same.
 
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::engine::free_bytes;
 
 /// How often it is looked whether there is anything to give back.
 const EVERY: Duration = Duration::from_secs(2);
+/// How many times as long as a merge took nothing is merged after it: what was removed meanwhile may be as much again.
+const PAUSES: u32 = 2;
 
 /// Ends the thread that gives space back.
 #[derive(Debug, Default)]
@@ -42,32 +44,32 @@ impl Stop {
 
 /// Gives space back now and then, until it is over.
 pub(super) fn run<K>(core: &Core<K>, stop: &Stop) {
-    let mut least = 0;
-    while !stop.is_over_within(EVERY) {
-        least = core.give_space_back(least);
+    let mut pause = EVERY;
+    while !stop.is_over_within(pause) {
+        let start = Instant::now();
+        core.give_space_back();
+        pause = EVERY.max(start.elapsed() * PAUSES);
     }
 }
 
 impl<K> Core<K> {
-    /// Merges all tables if more rows were removed than there are, and at least so many. Gives the least number for
-    /// the next time: what is left now may have to be there still, for whoever reads.
-    fn give_space_back(&self, least: u64) -> u64 {
+    /// Merges all tables if more rows were removed than there are.
+    fn give_space_back(&self) {
         // An engine that is being reopened is looked at later, as is one whose rows are still counted.
-        let (Some(engine), Some(stored)) = (self.engine.get(), self.stored()) else { return least };
+        let (Some(engine), Some(stored)) = (self.engine.get(), self.stored()) else { return };
         let tombstones = engine.tombstones();
-        if tombstones < self.settings.reclaim_rows.max(stored).max(least).max(1) {
-            return least;
+        if tombstones < self.settings.reclaim_rows.max(stored).max(1) {
+            return;
         }
         // The old tables go when the new ones are there. On a full disk nothing could be accepted any more.
         let room = merged_bytes(engine.table_bytes(), stored, tombstones);
         if free_bytes(&self.directory) < self.settings.reserve_bytes.saturating_add(room) {
-            return least;
+            return;
         }
         if let Err(error) = engine.merge_all() {
             let error = shared_telemetry::chain(&error);
             tracing::warn!(error, "the space of what was removed could not be given back");
         }
-        engine.tombstones().saturating_mul(2)
     }
 
     /// How many rows there are.
@@ -87,7 +89,6 @@ fn merged_bytes(tables: u64, stored: u64, tombstones: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Instant;
 
     use contract_notifications_v1::UserId;
     use dispatcher::core::run::Outcome;
@@ -224,17 +225,17 @@ mod tests {
         accept(&store, &mut steps, 600).await;
         deliver(&store, &mut steps).await;
         accept(&store, &mut steps, 1_000).await;
-        store.core().give_space_back(0);
+        store.core().give_space_back();
         assert_eq!(tombstones(), 600);
 
         deliver(&store, &mut steps).await;
-        store.core().give_space_back(0);
+        store.core().give_space_back();
         assert_eq!(tombstones(), 0);
 
         // So few are not worth it.
         accept(&store, &mut steps, 90).await;
         deliver(&store, &mut steps).await;
-        store.core().give_space_back(0);
+        store.core().give_space_back();
         assert_eq!(tombstones(), 90);
         store.close();
         steps.finish();
