@@ -14,7 +14,7 @@ enum Input<'a> {
     Row { notification: AnyNotification, seqs: [u64; 2], cut: u16 },
     Dead { at: u64, reason: String, notification: AnyNotification, row: Option<&'a [u8]> },
     Dedup { at: u64, commit: u64, ids: Vec<(AnyNotification, u64)> },
-    Record { numbers: [u64; 5], spaces: u8, before: [u64; 4] },
+    Record { numbers: [u64; 5], spaces: u8, before: probe::Before },
     Journal { meta: u8, bytes: &'a [u8] },
     Bytes { format: bool, key: &'a [u8], value: &'a [u8] },
 }

@@ -4,7 +4,7 @@ use contract_notifications_v1::{Notification, Sequence, Timestamp, UserId};
 
 use super::dead::{self, DeadLetter};
 use super::dedup::Accepted;
-use super::head::{Reach, Record};
+use super::head::{self, Record};
 use super::inspect::journal::{Piece, Pieces};
 use super::{codec, dedup};
 
@@ -44,9 +44,12 @@ pub fn decode_dead(seq: u64, value: &[u8]) -> Result<DeadLetter, impl std::error
     dead::read(seq, value)
 }
 
+/// How far each space was written before a commit.
+pub type Before = head::Reach;
+
 /// The record of a commit, from its numbers: its own, the first and the next sequence, the last durable
 /// commit, and the engine's number.
-pub fn encode_record([commit, first, next, synced, base]: [u64; 5], spaces: u8, before: Reach) -> Vec<u8> {
+pub fn encode_record([commit, first, next, synced, base]: [u64; 5], spaces: u8, before: Before) -> Vec<u8> {
     Record { commit, first, next, synced, base, spaces, before }.encode()
 }
 
@@ -54,7 +57,7 @@ pub fn encode_record([commit, first, next, synced, base]: [u64; 5], spaces: u8, 
 ///
 /// # Errors
 /// Why it can't be read.
-pub fn decode_record(value: &[u8]) -> Result<([u64; 5], u8, Reach), impl std::error::Error + use<>> {
+pub fn decode_record(value: &[u8]) -> Result<([u64; 5], u8, Before), impl std::error::Error + use<>> {
     Record::decode(value).map(|record| {
         let Record { commit, first, next, synced, base, spaces, before } = record;
         ([commit, first, next, synced, base], spaces, before)
