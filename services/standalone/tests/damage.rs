@@ -6,6 +6,8 @@
 
 #[path = "damage/cases.rs"]
 mod cases;
+#[path = "damage/earlier.rs"]
+mod earlier;
 #[path = "damage/processes.rs"]
 mod processes;
 #[path = "damage/seed.rs"]

@@ -14,7 +14,7 @@ use fjall::Slice;
 
 use super::codec::{Corrupted, Reader, Seq, put_text, row_key};
 use super::engine::{Batch, Engine};
-use super::head::{NUMBER_KEY, Space};
+use super::head::Space;
 
 const FORMAT: u8 = 1;
 /// A record of so many bytes gets no more: it is read back as a whole.
@@ -110,12 +110,12 @@ fn read(commit: u64, record: &[u8]) -> Result<Vec<Arrival>, Corrupted> {
     Ok(arrivals)
 }
 
-/// The commits whose records, or notes, are there.
+/// The commits whose records, or notes, are there. The space's number has a shorter key.
 pub(super) fn commits(engine: &Engine) -> fjall::Result<Vec<u64>> {
     let mut commits = Vec::new();
     for guard in engine.arrivals.iter() {
         let key = guard.key()?;
-        if let Some(commit) = key.first_chunk().filter(|_| *key != *NUMBER_KEY) {
+        if let Some(commit) = key.first_chunk() {
             commits.push(u64::from_be_bytes(*commit));
         }
     }
@@ -270,9 +270,12 @@ fn commits_of(places: &[Place]) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use contract_notifications_v1::{Sequence, UserId};
     use dispatcher::core::run::{Entry, Outcome};
     use dispatcher::ports::{Mailbox as _, MailboxRow, PageQuery};
+    use futures_util::FutureExt as _;
     use proptest::prelude::*;
     use shared_conformance::{ManualClock, connection, notification, user};
 
@@ -366,6 +369,19 @@ mod tests {
         page.rows.iter().map(|row| row.notification.payload.get().parse().unwrap()).collect()
     }
 
+    /// What the dispatcher puts into the mailbox of a user who is not there.
+    fn rows_to_hold(received: &Received<ManualClock>) -> Vec<MailboxRow> {
+        let row = |entry: &Entry<_>| match entry {
+            Entry::Notification { item, .. } => MailboxRow {
+                sequence: item.sequence,
+                notification: std::sync::Arc::clone(&item.body),
+                pushed_to: std::collections::BTreeSet::new(),
+            },
+            Entry::Replay(_) => panic!("a replay"),
+        };
+        received.entries().iter().map(row).collect()
+    }
+
     #[tokio::test]
     async fn a_commit_for_users_who_are_there_is_one_record_until_all_of_it_is_settled() {
         let dir = tempfile::tempdir().unwrap();
@@ -403,21 +419,34 @@ mod tests {
         let store = open(dir.path(), &["a"]);
         accept(&store, &[("a", 0..2)]).await;
         let received = store.receive().await;
-        let row = |entry: &Entry<_>| match entry {
-            Entry::Notification { item, .. } => MailboxRow {
-                sequence: item.sequence,
-                notification: std::sync::Arc::clone(&item.body),
-                pushed_to: std::collections::BTreeSet::new(),
-            },
-            Entry::Replay(_) => panic!("a replay"),
-        };
-        let rows_held: Vec<_> = received.entries().iter().map(row).collect();
-        store.put(received.user(), rows_held).await.unwrap();
+        store.put(received.user(), rows_to_hold(&received)).await.unwrap();
         assert_eq!((records(&store), rows(&store, "a")), (0, 2));
         settle(&store, received, Outcome::Done);
         assert_eq!(held(&store, "a").await, [0, 1]);
         drop(store);
         assert_eq!(held(&open(dir.path(), &["a"]), "a").await, [0, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_row_that_was_given_up_before_it_was_written_goes_when_it_is_settled() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = StorageSettings { reserve_bytes: 0, ..StorageSettings::default() };
+        let (store, mut steps) = Store::open_stepped(dir.path(), settings, ManualClock::default()).unwrap();
+        store.expect_delivery(|_| true);
+        let mut accepting = pin!(accept(&store, &[("a", 0..2)]));
+        assert!(accepting.as_mut().now_or_never().is_none());
+        steps.step();
+        accepting.await;
+        let received = store.receive().await;
+        // The disk stalls; the run is given up, and the next one finds a connection.
+        assert!(store.put(received.user(), rows_to_hold(&received)).now_or_never().is_none());
+        settle(&store, received, Outcome::Done);
+        let mut flush = pin!(store.flush());
+        assert!(flush.as_mut().now_or_never().is_none());
+        steps.step();
+        steps.step();
+        flush.await.unwrap();
+        assert_eq!((records(&store), rows(&store, "a")), (0, 0));
     }
 
     #[tokio::test]

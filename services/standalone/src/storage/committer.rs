@@ -163,20 +163,17 @@ impl<K: Clock> Committer<K> {
             for accept in accepts {
                 answer(accept.answer, Err(error));
             }
-            refuse_writes(writes, error);
+            for write in writes {
+                write.refuse(error);
+            }
             return;
         }
         if !accepts.is_empty() || !self.backlog.is_empty() || !self.settled.is_empty() {
             self.commit(accepts);
         }
         self.move_out();
-        let mut writes = writes;
-        while let Some(write) = writes.pop_front() {
-            if self.broken.is_some() {
-                refuse_writes([write], AcceptError::Unavailable);
-                continue;
-            }
-            self.write(write);
+        for write in writes {
+            if self.broken.is_some() { write.refuse(AcceptError::Unavailable) } else { self.write(write) }
         }
         self.sync_if_due();
         if self.mark.is_unsynced() && self.marked_at.is_none_or(|at| at.elapsed() >= SYNC_EVERY) {
@@ -302,7 +299,7 @@ impl<K: Clock> Committer<K> {
             let moved = match arrivals::unsettled(&engine, number) {
                 Ok(Ok(arrivals)) => {
                     let mut batch = Batch::new(arrivals.len() + 2, PersistMode::Buffer);
-                    for arrival in arrivals.into_iter().filter(|arrival| self.core.gets_row(arrival)) {
+                    for arrival in arrivals.into_iter().filter(|arrival| self.core.note_row(arrival)) {
                         arrival.write_row(&mut batch);
                     }
                     arrivals::remove(&mut batch, number);
@@ -356,12 +353,12 @@ impl<K: Clock> Committer<K> {
 
     /// Makes changes from outside; durably, unless they are lazy.
     fn write(&mut self, write: Write) {
-        let Write { changes, highest, arrivals, lazy, answer } = write;
-        if lazy && !self.has_room() {
-            _ = answer.send(Err(AcceptError::DiskFull));
+        if write.lazy && !self.has_room() {
+            write.refuse(AcceptError::DiskFull);
             return;
         }
         let Some(engine) = self.core.engine.get() else { return };
+        let Write { changes, highest, arrivals, lazy, answer } = write;
         let mode = if lazy { PersistMode::Buffer } else { self.mode() };
         let mut batch = Batch::new(changes.len() + 1, mode);
         for Change { space, key, value } in changes {
@@ -496,10 +493,4 @@ fn unmarked(error: &std::io::Error) {
 fn answer(to: Answer, accepted: Result<Vec<Accepted>, AcceptError>) {
     // One that stopped waiting is no reason to stop.
     _ = to.send(accepted);
-}
-
-fn refuse_writes(writes: impl IntoIterator<Item = Write>, error: AcceptError) {
-    for Write { answer, .. } in writes {
-        _ = answer.send(Err(error));
-    }
 }

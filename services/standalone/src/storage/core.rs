@@ -257,7 +257,7 @@ impl<K> Core<K> {
     }
 
     /// Notes that what is written of a record gets a row besides; false when it is settled.
-    pub(super) fn gets_row(&self, arrival: &Arrival) -> bool {
+    pub(super) fn note_row(&self, arrival: &Arrival) -> bool {
         let mut shard = self.shard(&arrival.user);
         let queued = shard.get_mut(&arrival.user).and_then(|state| state.queued(arrival.seq));
         let queued = queued.filter(|queued| queued.arrival == Some(arrival.place));

@@ -94,8 +94,9 @@ impl Engine {
             dedup: db.keyspace(Space::Dedup.name(), || options(SMALL_MEMTABLE))?,
             dead: db.keyspace(Space::Dead.name(), || options(SMALL_MEMTABLE))?,
             tables: db.keyspace(Space::Tables.name(), || options(SMALL_MEMTABLE))?,
-            arrivals: db.keyspace(Space::Arrivals.name(), || options(settings.memtable_bytes))?,
             meta: db.keyspace(META, || options(SMALL_MEMTABLE))?,
+            // After the others, as in a store that was made before there were arrivals.
+            arrivals: db.keyspace(Space::Arrivals.name(), || options(settings.memtable_bytes))?,
             db,
         })
     }

@@ -34,6 +34,8 @@ impl Space {
 }
 
 pub(super) const SPACES: usize = 5;
+/// How many a store had before there were arrivals; it gets these when it is opened.
+pub(super) const SPACES_BEFORE_ARRIVALS: usize = 4;
 
 /// The keyspace of the records.
 pub(super) const META: &str = "meta";
@@ -45,7 +47,17 @@ pub(super) const NUMBER_KEY: &[u8] = &[0];
 /// By space, the number of the last commit that wrote to it.
 pub(super) type Reach = [u64; SPACES];
 
+/// Reads how far the first `spaces` were written; nothing was written to the others.
+pub(super) fn read_reach(reader: &mut Reader<'_>, spaces: usize) -> Result<Reach, Corrupted> {
+    let mut reach = [0; SPACES];
+    for number in reach.iter_mut().take(spaces) {
+        *number = reader.number()?;
+    }
+    Ok(reach)
+}
+
 const FORMAT: u8 = 3;
+const FORMAT_BEFORE_ARRIVALS: u8 = 2;
 
 /// How far the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,17 +120,15 @@ impl Record {
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Corrupted> {
         let mut reader = Reader(bytes);
-        match reader.byte()? {
-            FORMAT => {}
+        let known = match reader.byte()? {
+            FORMAT => SPACES,
+            FORMAT_BEFORE_ARRIVALS => SPACES_BEFORE_ARRIVALS,
             other => return Err(Corrupted::Format(other)),
-        }
+        };
         let spaces = reader.byte()?;
         let (commit, first, next) = (reader.number()?, reader.number()?, reader.number()?);
         let (synced, base) = (reader.number()?, reader.number()?);
-        let mut before = [0; SPACES];
-        for number in &mut before {
-            *number = reader.number()?;
-        }
+        let before = read_reach(&mut reader, known)?;
         Ok(Self { commit, first, next, synced, base, spaces, before })
     }
 }

@@ -65,6 +65,14 @@ pub(super) struct Write {
     pub(super) answer: oneshot::Sender<Result<(), AcceptError>>,
 }
 
+impl Write {
+    /// Makes none of the changes.
+    pub(super) fn refuse(self, error: AcceptError) {
+        // One that stopped waiting is no reason to stop.
+        _ = self.answer.send(Err(error));
+    }
+}
+
 /// What the committer does next.
 #[derive(Default)]
 pub(super) struct Work {
@@ -72,7 +80,7 @@ pub(super) struct Work {
     pub(super) deletes: Vec<Deletes>,
     /// Notifications that are settled and have no rows.
     pub(super) settled: Vec<Place>,
-    pub(super) writes: VecDeque<Write>,
+    pub(super) writes: Vec<Write>,
     pub(super) closing: bool,
 }
 
@@ -92,7 +100,11 @@ struct Waiting {
     settled: Vec<Place>,
     /// When the first of `deletes` and `settled` came.
     deletes_since: Option<Instant>,
-    writes: VecDeque<Write>,
+    /// How many deletions came so far, and how many of them were taken.
+    deletes_come: u64,
+    deletes_taken: u64,
+    /// Each with how many deletions came before it.
+    writes: VecDeque<(u64, Write)>,
     closing: bool,
     /// The task that waits for work, where no thread does.
     task: Option<Waker>,
@@ -116,7 +128,7 @@ impl Inbox {
 
     /// False when the store is being closed.
     pub(super) fn write(&self, write: Write) -> bool {
-        self.push(|waiting| waiting.writes.push_back(write))
+        self.push(|waiting| waiting.writes.push_back((waiting.deletes_come, write)))
     }
 
     fn push(&self, push: impl FnOnce(&mut Waiting)) -> bool {
@@ -130,7 +142,10 @@ impl Inbox {
     }
 
     pub(super) fn delete(&self, deletes: Deletes) {
-        self.push_removal(|waiting| waiting.deletes.push_back(deletes));
+        self.push_removal(|waiting| {
+            waiting.deletes_come += 1;
+            waiting.deletes.push_back(deletes);
+        });
     }
 
     pub(super) fn settle(&self, settled: &[Place]) {
@@ -217,20 +232,25 @@ impl Waiting {
     }
 
     fn take(&mut self, entries: usize) -> Work {
-        let accepts = take_about(&mut self.accepts, entries, |accept| accept.items.len());
-        let deletes = take_about(&mut self.deletes, entries, |deletes| deletes.seqs.len());
+        let all = self.accepts.len();
+        let accepts = take_about(&mut self.accepts, all, entries, |accept| accept.items.len());
+        // A deletion and a write may be of one row: each is made after those that came before it.
+        let before_writes = self.writes.front().map_or(self.deletes_come, |(before, _)| *before);
+        let most = usize::try_from(before_writes - self.deletes_taken).unwrap_or(usize::MAX);
+        let deletes = take_about(&mut self.deletes, most, entries, |deletes| deletes.seqs.len());
+        self.deletes_taken += deletes.len() as u64;
         self.deletes_since = (!self.deletes.is_empty()).then(Instant::now);
-        // A write comes after the deletions that were there before it.
-        let writes = if self.deletes.is_empty() { std::mem::take(&mut self.writes) } else { VecDeque::new() };
+        let due = self.writes.partition_point(|(before, _)| *before <= self.deletes_taken);
+        let writes = self.writes.drain(..due).map(|(_, write)| write).collect();
         let settled = std::mem::take(&mut self.settled);
         Work { accepts, deletes, settled, writes, closing: self.closing }
     }
 }
 
-/// The first of `queue` that together have about `count` elements, at least one of them.
-fn take_about<T>(queue: &mut VecDeque<T>, count: usize, len: impl Fn(&T) -> usize) -> Vec<T> {
+/// The first of `queue`, at most `most`, that together have about `count` elements; at least one of them.
+fn take_about<T>(queue: &mut VecDeque<T>, most: usize, count: usize, len: impl Fn(&T) -> usize) -> Vec<T> {
     let (mut taken, mut sum) = (0, 0);
-    for element in &*queue {
+    for element in queue.iter().take(most) {
         sum += len(element);
         taken += 1;
         if sum >= count {

@@ -13,13 +13,13 @@ use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::codec::{Reader, Seq};
-use super::head::{Head, Reach, SPACES};
+use super::head::{Head, Reach, SPACES, SPACES_BEFORE_ARRIVALS, read_reach};
 
 /// The file's name.
 pub(super) const FILE: &str = "mark";
 
-const MAGIC: &[u8; 8] = b"tidings2";
-const CONTENT: usize = 8 * (3 + SPACES);
+const MAGIC: &[u8; 8] = b"tidings3";
+const MAGIC_BEFORE_ARRIVALS: &[u8; 8] = b"tidings2";
 /// No disk writes less than this at once, and none tears it.
 const SLOT: usize = 512;
 
@@ -90,7 +90,8 @@ pub(super) fn read(directory: &Path) -> io::Result<Option<Marked>> {
         tracing::warn!("one half of the mark beside the store is damaged; the other is used");
     }
     let latest = [first, second].into_iter().flatten().max_by_key(|marked| marked.commit);
-    latest.map(Some).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "nothing in it is whole"))
+    let none = "nothing in it is whole, or a later version wrote it";
+    latest.map(Some).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, none))
 }
 
 fn slots(directory: &Path) -> io::Result<[Option<Marked>; 2]> {
@@ -99,7 +100,7 @@ fn slots(directory: &Path) -> io::Result<[Option<Marked>; 2]> {
 }
 
 fn encode(head: &Head) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(CONTENT);
+    let mut bytes = Vec::with_capacity(content(SPACES) + 8);
     bytes.extend_from_slice(MAGIC);
     for number in [head.commit, head.next].into_iter().chain(head.reach) {
         bytes.extend_from_slice(&number.to_be_bytes());
@@ -109,18 +110,25 @@ fn encode(head: &Head) -> Vec<u8> {
     bytes
 }
 
+/// Bytes of a slot before its checksum.
+const fn content(spaces: usize) -> usize {
+    MAGIC.len() + 8 * (2 + spaces)
+}
+
 fn decode(bytes: &[u8]) -> Option<Marked> {
-    let (content, rest) = bytes.split_at_checked(CONTENT)?;
+    let spaces = match bytes.first_chunk()? {
+        MAGIC => SPACES,
+        MAGIC_BEFORE_ARRIVALS => SPACES_BEFORE_ARRIVALS,
+        _ => return None,
+    };
+    let (content, rest) = bytes.split_at_checked(content(spaces))?;
     let checksum = u64::from_be_bytes(*rest.first_chunk()?);
     if xxh3_64(content) != checksum {
         return None;
     }
-    let mut reader = Reader(content.strip_prefix(MAGIC)?);
+    let mut reader = Reader(&content[MAGIC.len()..]);
     let (commit, next) = (reader.number().ok()?, reader.number().ok()?);
-    let mut reach = [0; SPACES];
-    for number in &mut reach {
-        *number = reader.number().ok()?;
-    }
+    let reach = read_reach(&mut reader, spaces).ok()?;
     Some(Marked { commit, next, reach })
 }
 
@@ -150,7 +158,7 @@ mod tests {
         }
         let path = dir.path().join(FILE);
         let whole = std::fs::read(&path).unwrap();
-        for at in 0..CONTENT + 8 {
+        for at in 0..content(SPACES) + 8 {
             for slot in [0, SLOT] {
                 let mut bytes = whole.clone();
                 bytes[slot + at] ^= 1;

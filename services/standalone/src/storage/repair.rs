@@ -188,7 +188,8 @@ pub fn repair(directory: &Path, settings: &StorageSettings) -> Result<Repaired, 
 
 /// The keyspace of that name; the number the engine gave it when it was made if that can't be read.
 fn keyspace(found: &Found, name: &str) -> u64 {
-    let mut made = Space::ALL.into_iter().map(Space::name).chain([META]);
+    let [rows, dedup, dead, tables, arrivals] = Space::ALL.map(Space::name);
+    let mut made = [rows, dedup, dead, tables, META, arrivals].into_iter();
     let at = made.position(|other| other == name).unwrap_or(0) as u64;
     found.keyspace(name).unwrap_or(at + 1)
 }

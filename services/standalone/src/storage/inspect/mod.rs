@@ -133,6 +133,11 @@ pub(super) fn look(directory: &Path) -> Found {
         Found { damage, head: Head::EMPTY, names, journals: journals(&engine), batches: 0, unfinished: None };
     let mut reach = [0; SPACES];
     for space in Space::ALL {
+        let unused = marked.as_ref().is_some_and(|marked| marked.reach[space as usize] == 0);
+        if unused && found.keyspace(space.name()).is_none() {
+            // There was no such space when the store was made.
+            continue;
+        }
         let number = found.stored(&engine, space.name(), NUMBER_KEY);
         let number = number.and_then(|value| value.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)));
         reach[space as usize] = number.unwrap_or(0);
