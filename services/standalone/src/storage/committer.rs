@@ -298,12 +298,13 @@ impl<K: Clock> Committer<K> {
         {
             let moved = match arrivals::unsettled(&engine, number) {
                 Ok(Ok(arrivals)) => {
+                    let next = self.head.next_after_rows(arrivals.len());
                     let mut batch = Batch::new(arrivals.len() + 2, PersistMode::Buffer);
                     for arrival in arrivals.into_iter().filter(|arrival| self.core.note_row(arrival)) {
                         arrival.write_row(&mut batch);
                     }
                     arrivals::remove(&mut batch, number);
-                    engine.commit(batch, &self.head, self.head.next)
+                    engine.commit(batch, &self.head, next)
                 }
                 Ok(Err(error)) => {
                     // It is looked at when the store is opened the next time.
@@ -369,7 +370,7 @@ impl<K: Clock> Committer<K> {
         }
         self.arrivals.note(&mut batch, &arrivals);
         // Rows from outside: their sequences are not given again.
-        let next = highest.map_or(self.head.next, |highest| self.head.next.max(highest + 1));
+        let next = highest.map_or(0, |highest| highest + 1).max(self.head.next_after_rows(arrivals.len()));
         let result = engine.commit(batch, &self.head, next);
         drop(engine);
         self.head.next = next;

@@ -74,6 +74,12 @@ pub(super) struct Head {
 impl Head {
     /// Of a store nothing was written to.
     pub(super) const EMPTY: Self = Self { commit: 0, next: 1, synced: 0, reach: [0; SPACES] };
+
+    /// The next sequence after a commit that gives rows to so many notifications that were accepted before. It takes
+    /// as many sequences: whoever misses the commit knows by them how many notifications are missing with it.
+    pub(super) const fn next_after_rows(&self, count: usize) -> Seq {
+        self.next + count as Seq
+    }
 }
 
 /// What a commit says about itself.

@@ -101,12 +101,13 @@ pub(super) fn give_rows(directory: &Path, engine: &Engine, head: Head) -> Result
         let arrivals = arrivals::unsettled(engine, commit).map_err(|error| unreadable(directory, &error))?;
         let arrivals = arrivals
             .map_err(|error| damaged(directory, format!("the notifications of commit {commit}: {error}")))?;
+        let next = head.next_after_rows(arrivals.len());
         let mut batch = Batch::new(arrivals.len() + 2, PersistMode::SyncData);
         for arrival in arrivals {
             arrival.write_row(&mut batch);
         }
         arrivals::remove(&mut batch, commit);
-        head = engine.commit(batch, &head, head.next).map_err(|source| engine_error(directory, source))?;
+        head = engine.commit(batch, &head, next).map_err(|source| engine_error(directory, source))?;
     }
     Ok(head)
 }

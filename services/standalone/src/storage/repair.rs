@@ -242,7 +242,7 @@ impl Salvage<'_> {
     /// Copies the latest version of every key, and says between which keys something can't be read.
     fn tables(&mut self, space: Space, tables: &Tables) -> fjall::Result<Vec<Unreadable>> {
         let mut bad = Vec::new();
-        let readers = tables.open.iter().map(|(_, table)| Readable::new(table.range(..)).peekable());
+        let readers = tables.open.iter().map(|(_, table)| Readable::new(inspect::rows(table)).peekable());
         let mut readers: Vec<_> = readers.collect();
         let mut last: Option<Vec<u8>> = None;
         while let Some(item) = next_of(&mut readers) {

@@ -97,7 +97,7 @@ impl Tables {
     /// Reads every row, and says which files can't be read through.
     pub(in super::super) fn read_through(&self) -> Vec<BadFile> {
         let bad = self.open.iter().filter_map(|(path, table)| {
-            let error = table.range(..).find_map(Result::err)?;
+            let error = rows(table).find_map(Result::err)?;
             Some(BadFile::new(path, error))
         });
         bad.collect()
@@ -172,12 +172,23 @@ fn take<const N: usize>(list: &mut &[u8]) -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
+/// All rows of a table file in order, and an error for each block that can't be read. The engine's own iterator gives the
+/// error of an index that can't be read for ever.
+pub(in super::super) fn rows(table: &Table) -> impl Iterator<Item = lsm_tree::Result<InternalValue>> + use<> {
+    let (blocks, mut errors) = (table.metadata.data_block_count, 0);
+    table.range(..).take_while(move |row| {
+        errors = if row.is_err() { errors + 1 } else { 0 };
+        errors <= blocks
+    })
+}
+
 /// The keyspaces by name, as the engine would find them, and what is wrong with the files that say so.
 pub(in super::super) fn names(engine: &Path) -> (Vec<(u64, String)>, Vec<BadFile>) {
     let Tables { open, mut bad, .. } = Tables::listed(engine, NAMES);
     let mut latest: std::collections::BTreeMap<Vec<u8>, InternalValue> = std::collections::BTreeMap::new();
     for (path, table) in &open {
-        for item in table.range(..) {
+        let mut unreadable = None;
+        for item in rows(table) {
             match item {
                 Ok(item) => {
                     let entry = latest.entry(item.key.user_key.to_vec()).or_insert_with(|| item.clone());
@@ -185,9 +196,10 @@ pub(in super::super) fn names(engine: &Path) -> (Vec<(u64, String)>, Vec<BadFile
                         *entry = item;
                     }
                 }
-                Err(error) => bad.push(BadFile::new(path, error)),
+                Err(error) => _ = unreadable.get_or_insert(error),
             }
         }
+        bad.extend(unreadable.map(|error| BadFile::new(path, error)));
     }
     let name = |(key, item): (Vec<u8>, InternalValue)| {
         let id = u64::from_be_bytes(*key.strip_prefix(b"n")?.first_chunk()?);
@@ -195,4 +207,47 @@ pub(in super::super) fn names(engine: &Path) -> (Vec<(u64, String)>, Vec<BadFile
         (!item.key.is_tombstone()).then_some((id, name))
     };
     (latest.into_iter().filter_map(name).collect(), bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use fjall::PersistMode;
+    use shared_conformance::user;
+
+    use super::super::super::codec::row_key;
+    use super::super::super::engine::{Batch, Engine};
+    use super::super::super::head::{Head, Space};
+    use super::super::super::settings::StorageSettings;
+    use super::*;
+
+    #[test]
+    fn the_rows_of_a_damaged_table_come_to_an_end() {
+        const ROWS: u64 = 100;
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::open(dir.path(), &StorageSettings::default()).unwrap();
+        let mut batch = Batch::new(0, PersistMode::Buffer);
+        for seq in 0..ROWS {
+            batch.insert(Space::Rows, row_key(&user("a"), seq), [7; 100]);
+        }
+        engine.commit(batch, &Head::EMPTY, 1).unwrap();
+        engine.write_out().unwrap();
+        drop(engine);
+        let first = 1;
+        let Tables { open, .. } = Tables::found(dir.path(), first);
+        let [(path, table)] = &open[..] else { panic!("one table was written") };
+        // And the number of the commit.
+        assert_eq!(rows(table).filter(Result::is_ok).count() as u64, ROWS + 1);
+        let whole = std::fs::read(path).unwrap();
+        let mut unreadable = 0;
+        for at in (0..whole.len()).step_by(32) {
+            let mut damaged = whole.clone();
+            damaged[at] = !damaged[at];
+            std::fs::write(path, damaged).unwrap();
+            for (_, table) in Tables::found(dir.path(), first).open {
+                assert!(rows(&table).take(1_000).count() < 1_000, "{at}");
+                unreadable += u64::from(rows(&table).next().is_some_and(|row| row.is_err()));
+            }
+        }
+        assert!(unreadable > 0);
+    }
 }

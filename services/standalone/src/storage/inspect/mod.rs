@@ -16,7 +16,7 @@ use super::mark;
 use chain::Chain;
 use files::BadFile;
 
-pub(super) use files::Tables;
+pub(super) use files::{Tables, rows};
 pub(super) use journal::{Piece, Pieces};
 
 /// What the engine's own version file holds.
@@ -165,7 +165,7 @@ impl Found {
         };
         let tables = Tables::listed(engine, id);
         // These are read from beginning to end at the start: better now than when the engine is open.
-        if [Space::Dedup.name(), Space::Dead.name()].contains(&name) {
+        if [Space::Dedup, Space::Dead, Space::Arrivals].map(Space::name).contains(&name) {
             self.damage.extend(tables.read_through().into_iter().map(Damage::from));
         }
         let value = tables.get(key);
