@@ -114,7 +114,8 @@ test("who can't be reached or is not there can be written to by name", async () 
 });
 
 test("a server says so when it is asked too much, and everything is sent in order all the same", async () => {
-    const slow = await Server.start('[sending]\nrate_per_connection = "4/1s"', "--development");
+    // So few that a machine with little time for the browser asks too much, too.
+    const slow = await Server.start('[sending]\nrate_per_connection = "4/4s"', "--development");
     const [alice, bob] = await Promise.all([logIn(browser, slow.url, "alice"), logIn(browser, slow.url, "bob")]);
     const texts = Array.from({ length: 12 }, (_, index) => `number ${index + 1}`);
     const field = bob.page.getByRole("textbox", { name: "Message to Everyone" });
