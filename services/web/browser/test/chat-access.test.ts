@@ -143,6 +143,7 @@ describe.each(LOOKS)("in %s", (name, options) => {
         await page.getByRole("button", { name: "Read 3 from bob" }).waitFor();
         await check(page, "back");
         await page.getByRole("button", { name: "Read 3 from bob" }).click();
+        await page.getByRole("heading", { level: 1, name: "bob" }).waitFor();
         await write(page, "Reading it now.");
         await check(page, "held");
 

@@ -108,6 +108,7 @@ test("who can't be reached or is not there can be written to by name", async () 
     const dialog = alice.page.getByRole("dialog", { name: "Write to someone" });
     await dialog.getByRole("textbox", { name: "User name" }).or(dialog.getByRole("combobox")).fill("dave");
     await dialog.getByRole("button", { name: "Write", exact: true }).click();
+    await alice.page.getByRole("heading", { level: 1, name: "dave" }).waitFor();
     await write(alice.page, "for later");
     await alice.page.getByText("Sent. Held until dave is back").waitFor();
     await alice.leave();

@@ -27,13 +27,15 @@ export function Composer({ field, name, reason, most, draft, changed, write }: P
         setProblem(undefined);
     };
     const send = (): void => {
-        if (text.trim() === "") return;
-        const size = new TextEncoder().encode(JSON.stringify(text)).length;
+        // What was typed just now may not be drawn yet.
+        const written = field.current?.value ?? text;
+        if (written.trim() === "") return;
+        const size = new TextEncoder().encode(JSON.stringify(written)).length;
         if (size > most) {
             setProblem(`This is too long to send: ${kilobytes(size)}, and ${kilobytes(most)} are possible.`);
             return;
         }
-        write(text.trim());
+        write(written.trim());
         edit("");
         field.current?.focus();
     };
