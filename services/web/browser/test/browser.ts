@@ -56,8 +56,6 @@ export class Visitor {
 
     static async arrive(browser: Browser, address: string, options: Options = {}): Promise<Visitor> {
         const context = await browser.newContext({ reducedMotion: "reduce", ...options });
-        // A busy machine's disk may take its time.
-        context.setDefaultTimeout(60_000);
         const visitor = new Visitor(context, await context.newPage());
         await visitor.page.goto(address);
         return visitor;

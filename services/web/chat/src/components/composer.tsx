@@ -36,6 +36,8 @@ export function Composer({ field, name, reason, most, draft, changed, write }: P
             return;
         }
         write(written.trim());
+        // Where it was not drawn yet, drawing nothing changes nothing.
+        if (field.current !== null) field.current.value = "";
         edit("");
         field.current?.focus();
     };
