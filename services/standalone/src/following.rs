@@ -193,7 +193,7 @@ mod tests {
     use contract_notifications_v1::{Notification, Payload, WhenOffline};
     use dispatcher::ports::{History as _, NoHistory};
     use futures_util::FutureExt as _;
-    use shared_conformance::ManualClock;
+    use verification_conformance::ManualClock;
 
     use super::*;
 

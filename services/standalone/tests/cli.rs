@@ -1,9 +1,9 @@
 //! The program as people and scripts run it, against a gateway of canned answers.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
-use shared_conformance::Nobody;
 use std::path::Path;
 use std::process::Stdio;
+use verification_conformance::Nobody;
 
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};

@@ -29,11 +29,6 @@ use contract_connections_v1::{Connection, ConnectionId, ConnectionKey};
 use contract_notifications_v1::{HubName, Sequence, UserId};
 use dispatcher::core::run::{Entry, Outcome};
 use dispatcher::ports::{Connections as _, HubMembers as _, Mailbox as _};
-use shared_conformance::fixture::{ConnectionRows, Deliveries, HubRows, MailboxRows};
-use shared_conformance::{
-    ManualClock, acknowledgements, connections, edge_connections, hub_members, hubs, key_sets, mailbox,
-    mailbox_keys, replay_queue, replayer_queue, secrets, sequences, tokens,
-};
 use shared_ports::Clock as _;
 use tidings::connections::{Limits, Registry};
 use tidings::hubs::MemoryHubs;
@@ -46,6 +41,11 @@ use tidings::identity::used::LocalTokens;
 use tidings::rates::MemoryRates;
 use tidings::storage::Store;
 use tokio::sync::mpsc;
+use verification_conformance::fixture::{ConnectionRows, Deliveries, HubRows, MailboxRows};
+use verification_conformance::{
+    ManualClock, acknowledgements, connections, edge_connections, hub_members, hubs, key_sets, mailbox,
+    mailbox_keys, replay_queue, replayer_queue, secrets, sequences, tokens,
+};
 
 /// The store's mailboxes.
 struct Rows(support::TestStore);

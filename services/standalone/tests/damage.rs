@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use shared_conformance::ManualClock;
 use tidings::storage::{Damage, OpenError, Store, check, repair};
+use verification_conformance::ManualClock;
 
 use cases::{Case, Kind};
 use seed::{Content, Seed, copy, settings, user_names};

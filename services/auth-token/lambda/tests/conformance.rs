@@ -6,9 +6,9 @@ use std::time::Duration;
 use auth_token_lambda::{DynamoTokens, HttpKeySets, KmsCipher, ManagedSecrets};
 use contract_deployment_v1::TOKENS;
 use shared_aws::http_connector;
-use shared_conformance::{key_sets, secrets, tokens};
 use shared_ports::{Clock as _, SystemClock};
-use shared_test_kit::World;
+use verification_conformance::{key_sets, secrets, tokens};
+use verification_test_kit::World;
 
 #[tokio::test]
 async fn the_tokens_conform() {

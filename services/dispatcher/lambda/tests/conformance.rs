@@ -14,12 +14,12 @@ use dispatcher::ports::{
 use dispatcher_lambda::{
     DynamoConnections, DynamoHistory, DynamoHubMembers, DynamoMailbox, SqsDeadLetters, SqsQueue,
 };
-use shared_conformance::{
-    connection, connections, history, hub_members, mailbox, notification, replay_queue, user,
-};
 use shared_ports::{Clock as _, SystemClock, trace};
 use shared_retry::RetryPolicy;
-use shared_test_kit::{ConnectionsTable, HistoryTable, HubsTable, MailboxTable, TestQueue, World};
+use verification_conformance::{
+    connection, connections, history, hub_members, mailbox, notification, replay_queue, user,
+};
+use verification_test_kit::{ConnectionsTable, HistoryTable, HubsTable, MailboxTable, TestQueue, World};
 
 const RETRY: RetryPolicy =
     RetryPolicy { initial: Duration::from_millis(10), max: Duration::from_millis(100) };
@@ -71,7 +71,7 @@ async fn a_page_of_large_rows_is_read_in_parts() {
             break;
         }
     }
-    assert_eq!(seen, shared_conformance::sequences(1..=24));
+    assert_eq!(seen, verification_conformance::sequences(1..=24));
     mailbox.delete(&alice, &seen).await.unwrap();
     assert!(table.stored(&alice).await.is_empty());
 }

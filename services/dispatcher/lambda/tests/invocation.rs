@@ -4,11 +4,13 @@
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use shared_conformance::fixture::{ConnectionRows as _, HistoryRows as _};
-use shared_conformance::{connection_row, user};
 use shared_ports::{Clock as _, SystemClock};
 use shared_telemetry::user_hash;
-use shared_test_kit::{ConnectionsTable, HistoryTable, MailboxTable, StandIn, TestQueue, World, endpoint};
+use verification_conformance::fixture::{ConnectionRows as _, HistoryRows as _};
+use verification_conformance::{connection_row, user};
+use verification_test_kit::{
+    ConnectionsTable, HistoryTable, MailboxTable, StandIn, TestQueue, World, endpoint,
+};
 
 const INVOKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/invoke");
 const BATCH: &str = include_str!("../events/sqs-batch.json");

@@ -4,9 +4,9 @@
 use bytes::Bytes;
 use dispatcher::ports::{Push as _, PushError, Pushed};
 use dispatcher_lambda::ManagementPush;
-use shared_conformance::{connection, user};
 use shared_ports::trace;
-use shared_test_kit::{Asked, StandIn, sdk_config_for};
+use verification_conformance::{connection, user};
+use verification_test_kit::{Asked, StandIn, sdk_config_for};
 
 async fn push(gateway: &StandIn, frames: &[&'static str]) -> Pushed {
     let sdk = sdk_config_for("http://127.0.0.1:1").await;

@@ -4,10 +4,10 @@
 use contract_notifications_v1::{QueueEntry, Replay, Sequence};
 use replayer::ports::{ReplayEntry, ReplayQueue as _};
 use replayer_lambda::{DynamoMailboxKeys, SqsReplayQueue};
-use shared_conformance::{mailbox_keys, replayer_queue, user};
 use shared_ports::trace;
-use shared_test_kit::{MailboxTable, StandIn, World, sdk_config_for};
 use uuid::Uuid;
+use verification_conformance::{mailbox_keys, replayer_queue, user};
+use verification_test_kit::{MailboxTable, StandIn, World, sdk_config_for};
 
 #[tokio::test]
 async fn the_mailbox_keys_conform() {

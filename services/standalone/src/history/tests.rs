@@ -2,8 +2,8 @@ use contract_history_v1::What;
 use contract_identity_v1::Method;
 use contract_notifications_v1::Sequence;
 use dispatcher::ports::History as _;
-use shared_conformance::{ManualClock, connection, notification, user};
 use tempfile::TempDir;
+use verification_conformance::{ManualClock, connection, notification, user};
 use ws_edge::ports::History as _;
 
 use super::*;

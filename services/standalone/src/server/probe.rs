@@ -1,4 +1,4 @@
-//! What the server makes of requests before it acts on them, for the fuzz targets (services/fuzz) alone.
+//! What the server makes of requests before it acts on them, for the fuzz targets (services/verification/fuzz) alone.
 
 use auth_token::Handshake;
 use axum::http::{HeaderMap, Uri};

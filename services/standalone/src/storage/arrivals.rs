@@ -277,7 +277,7 @@ mod tests {
     use dispatcher::ports::{Mailbox as _, MailboxRow, PageQuery};
     use futures_util::FutureExt as _;
     use proptest::prelude::*;
-    use shared_conformance::{ManualClock, connection, notification, user};
+    use verification_conformance::{ManualClock, connection, notification, user};
 
     use super::super::settings::StorageSettings;
     use super::super::{Place as Seen, Received, Store, Submission};

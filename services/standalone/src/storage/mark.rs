@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn a_full_disk_does_not_hinder_it() {
         let mount = tempfile::tempdir().unwrap();
-        let disk = shared_conformance::SmallDisk::mount(mount.path(), 1);
+        let disk = verification_conformance::SmallDisk::mount(mount.path(), 1);
         Mark::create(disk.path(), &head(1)).unwrap();
         let mut mark = Mark::open(disk.path()).unwrap();
         let mut ballast = File::create(disk.path().join("rest")).unwrap();

@@ -1,4 +1,4 @@
-//! What is written to disk, and read from it, for the fuzz targets (services/fuzz) alone.
+//! What is written to disk, and read from it, for the fuzz targets (services/verification/fuzz) alone.
 
 use contract_notifications_v1::{Notification, Sequence, Timestamp, UserId};
 

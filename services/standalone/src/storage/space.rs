@@ -93,7 +93,7 @@ mod tests {
     use contract_notifications_v1::UserId;
     use dispatcher::core::run::Outcome;
     use fjall::PersistMode;
-    use shared_conformance::ManualClock;
+    use verification_conformance::ManualClock;
 
     use super::super::codec::row_key;
     use super::super::engine::{Batch, Engine};
@@ -196,9 +196,9 @@ mod tests {
     }
 
     async fn accept(store: &TestStore, steps: &mut CommitSteps<ManualClock>, count: u64) {
-        let user = shared_conformance::user("alice");
+        let user = verification_conformance::user("alice");
         let submission = |number| Submission {
-            notification: shared_conformance::notification(&user, number),
+            notification: verification_conformance::notification(&user, number),
             deduplicate: false,
         };
         committed(steps, store.accept((0..count).map(submission).collect())).await.unwrap();

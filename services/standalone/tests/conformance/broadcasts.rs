@@ -8,12 +8,12 @@ use contract_notifications_v1::{
     FanOut, HubName, Notification, NotificationId, Payload, Timestamp, UserId, WhenOffline,
 };
 use dispatcher::ports::Notifications;
-use shared_conformance::ManualClock;
 use shared_ports::PortError;
 use shared_retry::{RetryPolicy, ThreadChance};
 use tidings::hubs::{BroadcastSettings, Broadcasts, MemoryHubs, Outbox, PendingBroadcasts, run_broadcasts};
 use tidings::storage::Store;
 use tokio::sync::oneshot;
+use verification_conformance::ManualClock;
 use ws_edge::ports::Outbox as _;
 
 use super::support;

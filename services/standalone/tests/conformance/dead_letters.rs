@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use dispatcher::core::run::Outcome;
-use shared_conformance::{ManualClock, user};
 use tidings::storage::{StorageSettings, Store};
+use verification_conformance::{ManualClock, user};
 
 use crate::support::{TestStore, accept, number, open, payloads, settings, settle};
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use dispatcher::core::run::Outcome;
-use shared_conformance::{ManualClock, SmallDisk, user};
 use tidings::storage::{AcceptError, StorageSettings, Store, Submission};
+use verification_conformance::{ManualClock, SmallDisk, user};
 
 use crate::support::{accept, mailbox, payloads, settings, settle, store, submissions};
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use dispatcher::core::run::Outcome;
 use dispatcher::ports::Mailbox as _;
-use shared_conformance::{ManualClock, connection, notification, user};
 use tidings::storage::{Durability, OpenError, StorageSettings, Store, Submission};
+use verification_conformance::{ManualClock, connection, notification, user};
 
 use crate::queue::rows;
 use crate::support::{accept, mailbox, open, payloads, settings, settle, store};

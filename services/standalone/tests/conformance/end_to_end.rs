@@ -10,12 +10,12 @@ use contract_notifications_v1::{Sequence, Timestamp, UserId, Version1};
 use dispatcher::Dispatcher;
 use dispatcher::ports::{Connections, Mailbox as _, NoHistory, PageQuery, Push, Pushed};
 use replayer::{Replayer, ReplayerConfig};
-use shared_conformance::{connection, user};
 use shared_ports::{PortError, SystemClock};
 use shared_retry::ThreadChance;
 use tidings::storage::{LastKey, StorageSettings, Store};
 use tidings::workers::{WorkerSettings, run_dispatcher, run_replayer};
 use tokio::sync::{mpsc, oneshot};
+use verification_conformance::{connection, user};
 
 use crate::support::submissions;
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use contract_history_v1::{MessageRow, PageRequest};
 use contract_notifications_v1::UserId;
 use dispatcher::ports::{History as _, HistoryPolicy};
-use shared_conformance::fixture::HistoryRows;
-use shared_conformance::{ManualClock, edge_history, history};
 use shared_ports::Clock as _;
 use tidings::history::StoredHistory;
+use verification_conformance::fixture::HistoryRows;
+use verification_conformance::{ManualClock, edge_history, history};
 use ws_edge::ports::History as _;
 
 use crate::support::store;

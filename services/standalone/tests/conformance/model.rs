@@ -11,9 +11,9 @@ use dispatcher::core::run::{Entry, Outcome};
 use dispatcher::ports::{Mailbox as _, MailboxRow, PageQuery, ReplayQueue as _};
 use proptest::prelude::*;
 use replayer::ports::MailboxKeys as _;
-use shared_conformance::{ManualClock, connection, notification, user};
 use tempfile::TempDir;
 use tidings::storage::{LastKey, StorageSettings, Store};
+use verification_conformance::{ManualClock, connection, notification, user};
 
 use crate::support::{TestStore, settings, submissions};
 
@@ -235,7 +235,7 @@ impl World {
             }
             Step::Closed { user, connection } => {
                 let (id, mailbox) = &mut self.users[user];
-                let connection_id = shared_conformance::connection(CONNECTIONS[connection]);
+                let connection_id = verification_conformance::connection(CONNECTIONS[connection]);
                 for row in mailbox.rows.values_mut() {
                     row.pushed_to.remove(&connection_id);
                 }

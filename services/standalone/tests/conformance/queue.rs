@@ -6,8 +6,8 @@ use std::time::Duration;
 use contract_notifications_v1::{Replay, Sequence};
 use dispatcher::core::run::{Entry, Outcome};
 use dispatcher::ports::{Mailbox as _, MailboxRow, ReplayQueue as _};
-use shared_conformance::{ManualClock, user};
 use tidings::storage::{StorageSettings, Store};
+use verification_conformance::{ManualClock, user};
 
 use crate::support::{accept, mailbox, payloads, settings, settle, store, submissions};
 

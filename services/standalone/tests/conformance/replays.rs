@@ -7,11 +7,11 @@ use contract_connections_v1::ConnectionKey;
 use contract_notifications_v1::{Sequence, UserId};
 use replayer::ports::{KeyPage, MailboxKeys, ReplayEntry, ReplayQueue};
 use replayer::{Replayer, ReplayerConfig};
-use shared_conformance::{connection, user};
 use shared_ports::{PortError, SystemClock};
 use tidings::workers::{WorkerSettings, run_replayer};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
+use verification_conformance::{connection, user};
 
 /// Everybody holds one row. The user "stuck" never gets an answer, "slow" gets it after a second.
 struct Mailboxes;

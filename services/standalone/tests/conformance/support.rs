@@ -5,9 +5,9 @@ use std::path::Path;
 use contract_notifications_v1::{Sequence, UserId};
 use dispatcher::core::run::{Entry, Outcome};
 use dispatcher::ports::{Mailbox as _, PageQuery};
-use shared_conformance::{ManualClock, connection, notification};
 use tempfile::TempDir;
 use tidings::storage::{Accepted, Received, StorageSettings, Store, Submission};
+use verification_conformance::{ManualClock, connection, notification};
 
 pub(crate) type TestStore = Store<ManualClock>;
 

@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use contract_notifications_v1::UserId;
-use shared_conformance::{ManualClock, notification, user};
 use tempfile::TempDir;
 use tidings::storage::{Store, Submission, check, repair};
+use verification_conformance::{ManualClock, notification, user};
 
 use super::seed::{TestStore, copy, mailbox, settings};
 

@@ -6,8 +6,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use shared_conformance::{ManualClock, notification, user};
 use tidings::storage::{OpenError, Store, Submission};
+use verification_conformance::{ManualClock, notification, user};
 
 use super::seed::{content, mailbox, settings};
 

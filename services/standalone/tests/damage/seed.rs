@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use contract_notifications_v1::Sequence;
 use dispatcher::core::run::Outcome;
 use dispatcher::ports::{Mailbox as _, PageQuery};
-use shared_conformance::{ManualClock, connection, notification, user};
 use shared_ports::PortError;
 use tempfile::TempDir;
 use tidings::storage::{StorageSettings, Store, Submission};
+use verification_conformance::{ManualClock, connection, notification, user};
 
 const USERS: usize = 6;
 const TRAILER: &[u8] = b"FJL\x03";

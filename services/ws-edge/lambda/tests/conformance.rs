@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use contract_notifications_v1::{FanOut, HubName, NotificationId, Payload, QueueEntry, WhenOffline};
 use shared_aws::management_client;
-use shared_conformance::{acknowledgements, edge_connections, edge_history, hubs, notification, user};
 use shared_ports::{Clock as _, SystemClock};
 use shared_retry::RetryPolicy;
-use shared_test_kit::{ConnectionsTable, HistoryTable, HubsTable, MailboxTable, RatesTable, World, endpoint};
+use verification_conformance::{acknowledgements, edge_connections, edge_history, hubs, notification, user};
+use verification_test_kit::{
+    ConnectionsTable, HistoryTable, HubsTable, MailboxTable, RatesTable, World, endpoint,
+};
 use ws_edge::ports::Outbox as _;
 use ws_edge_lambda::{DynamoConnections, DynamoHistory, DynamoHubs, DynamoMailbox, DynamoRates, SqsOutbox};
 
@@ -99,8 +101,8 @@ async fn the_history_conforms() {
 async fn a_page_of_large_rows_is_read_in_parts() {
     use contract_history_v1::{MessageRow, PageRequest, What};
     use contract_notifications_v1::Sequence;
-    use shared_conformance::fixture::HistoryRows as _;
-    use shared_conformance::{notification, user};
+    use verification_conformance::fixture::HistoryRows as _;
+    use verification_conformance::{notification, user};
     use ws_edge::ports::History as _;
 
     let world = World::new().await;

@@ -68,7 +68,7 @@ fn item() -> Item<()> {
 
 const ACCEPTED: PushReport = PushReport { accepted: 1, refusal: None };
 
-/// R3, found by services/model: a handshake and its grace may end while another connection is pushed to.
+/// R3, found by services/verification/model: a handshake and its grace may end while another connection is pushed to.
 #[test]
 fn a_410_is_judged_by_when_its_push_was_ordered() {
     let early = Timestamp::from_millis(1);

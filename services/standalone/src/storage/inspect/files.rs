@@ -212,7 +212,7 @@ pub(in super::super) fn names(engine: &Path) -> (Vec<(u64, String)>, Vec<BadFile
 #[cfg(test)]
 mod tests {
     use fjall::PersistMode;
-    use shared_conformance::user;
+    use verification_conformance::user;
 
     use super::super::super::codec::row_key;
     use super::super::super::engine::{Batch, Engine};

@@ -1,5 +1,0 @@
-//! Takes the example out of the document that it stands in.
-
-fn main() -> std::io::Result<()> {
-    acceptance_snippets::write_example("rust-http")
-}

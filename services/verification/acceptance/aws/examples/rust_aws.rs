@@ -1,0 +1,23 @@
+//! The producer on AWS of `docs/clients.md`, word for word.
+#![allow(clippy::print_stdout, reason = "it says what became of what it sent")]
+
+mod documented {
+    /// In place of the crate: its own HTTP client would bring another TLS library.
+    mod aws_config {
+        pub(super) use aws_sdk_sqs::config::BehaviorVersion;
+
+        pub(super) async fn load_defaults(_: BehaviorVersion) -> verification_test_kit::SdkConfig {
+            verification_test_kit::sdk_config().await
+        }
+    }
+
+    include!(concat!(env!("OUT_DIR"), "/rust-aws.rs"));
+
+    pub(super) fn run() -> Result<(), Box<dyn Error>> {
+        main()
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    documented::run()
+}

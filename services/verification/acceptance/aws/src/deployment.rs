@@ -1,0 +1,226 @@
+//! A deployment of the functions on the endpoint, and its producers.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+use contract_notifications_v1::{Notification, QueueEntry, Sequence, UserId};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use tokio_tungstenite::tungstenite::Error;
+use verification_test_kit::{endpoint, sdk_config_for};
+
+use crate::device::Device;
+use crate::http::post;
+
+/// Arguments by which a deployment takes clients at their word.
+pub const OPEN: [&str; 2] = ["--config", r#"tidings:handshakeMethods=["open"]"#];
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../..");
+const BUILD: &str = "cargo build -p auth-token-lambda -p ws-edge-lambda -p dispatcher-lambda \
+                     -p replayer-lambda -p tidings";
+
+/// What the Pulumi program made: a stack.
+pub struct Deployment {
+    pub(crate) endpoint: String,
+    stack: String,
+    outputs: Value,
+    sqs: aws_sdk_sqs::Client,
+}
+
+/// The folder of this build's binaries, two above the test's own.
+fn binaries() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    own.ancestors().nth(2).unwrap().to_owned()
+}
+
+/// A binary of this build.
+///
+/// # Panics
+/// When it is not built; the text says how to.
+pub fn binary(name: &str) -> PathBuf {
+    let binary = binaries().join(name);
+    assert!(binary.exists(), "{} is not built: {BUILD}", binary.display());
+    binary
+}
+
+/// The binaries without their debug information, which is most of them, packed: once for all deployments.
+fn archives() -> &'static Path {
+    static ARCHIVES: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = binaries().join("acceptance-archives");
+        std::fs::create_dir_all(&folder).unwrap();
+        for function in contract_deployment_v1::FUNCTIONS {
+            let stripped = folder.join(function.name);
+            let done = Command::new("strip").arg("-o").args([&stripped, &binary(function.name)]).status();
+            assert!(done.is_ok_and(|status| status.success()), "strip fails: install binutils");
+        }
+        let mut pack = Command::new(format!("{ROOT}/scripts/build-lambdas"));
+        let packed = pack.arg("--pack").args([&folder, &folder]).output().unwrap();
+        assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
+        folder
+    });
+    &ARCHIVES
+}
+
+/// Applies the Pulumi program to an endpoint, and gives the stack's name and its outputs.
+async fn apply(endpoint: &str, arguments: &[&str], settings: &[&str]) -> (String, Value) {
+    let stack = format!("e2e-{}", &uuid::Uuid::new_v4().simple().to_string()[..10]);
+    let mut command = Command::new(format!("{ROOT}/scripts/local-aws"));
+    command.args(["apply", "--stack", &stack]).args(arguments).env("AWS_ENDPOINT_URL", endpoint);
+    if !settings.is_empty() {
+        command.arg("--config").arg(format!("tidings:settings={}", json!(settings)));
+    }
+    let applied = tokio::task::spawn_blocking(move || {
+        command.arg("--archives").arg(archives()).stdin(Stdio::null()).output().unwrap()
+    });
+    let applied = applied.await.unwrap();
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    (stack, serde_json::from_slice(&applied.stdout).unwrap())
+}
+
+impl Deployment {
+    /// Deploys the stack `dev` as it is configured: once, for all tests of a process. Whoever uses it has users
+    /// of their own.
+    pub async fn shared() -> Self {
+        static SHARED: OnceCell<(String, Value)> = OnceCell::const_new();
+        let (stack, outputs) = SHARED.get_or_init(|| async { apply(&endpoint(), &[], &[]).await }).await;
+        Self::of(&endpoint(), stack.clone(), outputs.clone()).await
+    }
+
+    /// Deploys to an endpoint, with more arguments and with variables of the functions, as `NAME=value`.
+    pub async fn with(endpoint: &str, arguments: &[&str], settings: &[&str]) -> Self {
+        let (stack, outputs) = apply(endpoint, arguments, settings).await;
+        Self::of(endpoint, stack, outputs).await
+    }
+
+    /// Clients are each test's own, for they don't outlive its runtime.
+    async fn of(endpoint: &str, stack: String, outputs: Value) -> Self {
+        let sqs = aws_sdk_sqs::Client::new(&sdk_config_for(endpoint).await);
+        Self { endpoint: endpoint.to_owned(), stack, outputs, sqs }
+    }
+
+    /// One of the outputs.
+    pub fn output(&self, name: &str) -> &str {
+        self.outputs[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.outputs))
+    }
+
+    /// All outputs, as `pulumi stack output --json` prints them.
+    pub const fn outputs(&self) -> &Value {
+        &self.outputs
+    }
+
+    /// The name of a table.
+    pub fn table(&self, name: &str) -> &str {
+        self.outputs["tables"][name].as_str().unwrap()
+    }
+
+    /// What a function is called on the endpoint.
+    fn function(&self, name: &str) -> String {
+        format!("tidings-{}-{name}", self.stack)
+    }
+
+    /// Shortens the time after which the batch of a function that died comes again.
+    pub async fn set_visibility(&self, seconds: u32) {
+        let request = self.sqs.set_queue_attributes().queue_url(self.output("queueUrl"));
+        let request = request.attributes(QueueAttributeName::VisibilityTimeout, seconds.to_string());
+        request.send().await.unwrap();
+    }
+
+    /// Sends notifications as a batching producer does, and gives the sequences they were accepted with.
+    pub async fn send(&self, notifications: &[Notification]) -> Vec<Sequence> {
+        let mut sequences = Vec::new();
+        for batch in notifications.chunks(10) {
+            let entries = batch.iter().enumerate().map(|(at, notification)| {
+                SendMessageBatchRequestEntry::builder()
+                    .id(at.to_string())
+                    .message_group_id(notification.user_id.as_str())
+                    .message_deduplication_id(notification.id.as_str())
+                    .message_body(QueueEntry::Notification(notification.clone()).to_json())
+                    .build()
+                    .unwrap()
+            });
+            let request = self.sqs.send_message_batch().queue_url(self.output("queueUrl"));
+            let sent = request.set_entries(Some(entries.collect())).send().await.unwrap();
+            assert!(sent.failed.is_empty(), "{:?}", sent.failed);
+            let of: BTreeMap<usize, Sequence> = sent
+                .successful
+                .iter()
+                .map(|one| (one.id.parse().unwrap(), one.sequence_number().unwrap().parse().unwrap()))
+                .collect();
+            sequences.extend(of.into_values());
+        }
+        sequences
+    }
+
+    /// Posts a body to the producer API; gives the status.
+    pub async fn post(&self, body: &str) -> u16 {
+        let headers = [("content-type", "application/json")];
+        let answer = post(self.output("producerUrl"), "execute-api", &headers, body.to_owned()).await;
+        answer.status().as_u16()
+    }
+
+    /// A connect token, from the issuer.
+    pub async fn token(&self, user: &UserId) -> String {
+        let answer = self.invoke("auth-token-issuer", &Self::token_request(user)).await;
+        let answer = answer.expect("the issuer answers");
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        body["token"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
+    }
+
+    /// What the issuer gets when a user asks for a token.
+    pub fn token_request(user: &UserId) -> Value {
+        json!({ "requestContext": { "authorizer": { "claims": { "sub": user } } } })
+    }
+
+    /// What a function answers to an event
+    /// (<https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>).
+    ///
+    /// # Errors
+    /// What it says when it fails.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, String> {
+        let url = format!("{}/2015-03-31/functions/{}/invocations", self.endpoint, self.function(function));
+        let answer = post(&url, "lambda", &[], event.to_string()).await;
+        let failed = answer.headers().contains_key("x-amz-function-error") || !answer.status().is_success();
+        let text = answer.text().await.unwrap();
+        if failed { Err(text) } else { Ok(serde_json::from_str(&text).unwrap()) }
+    }
+
+    /// The processes of a function that run now.
+    pub fn processes(&self, function: &str) -> Processes {
+        let name = format!("AWS_LAMBDA_FUNCTION_NAME={}", self.function(function));
+        let processes = std::fs::read_dir("/proc").unwrap().flatten().filter(|process| {
+            let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable == name.as_bytes())
+        });
+        let ids: Vec<_> = processes.map(|process| process.file_name()).collect();
+        assert!(!ids.is_empty(), "{function} does not run");
+        Processes(ids)
+    }
+
+    /// Opens a connection with these query parameters.
+    ///
+    /// # Errors
+    /// Whatever refuses it.
+    pub async fn try_open(&self, query: &str) -> Result<Device, Error> {
+        Device::open(&format!("{}?{query}", self.output("webSocketUrl"))).await
+    }
+
+    /// Opens a connection of a user with a fresh token.
+    pub async fn open(&self, user: &UserId, options: &str) -> Device {
+        let token = self.token(user).await;
+        self.try_open(&format!("token={token}{options}")).await.expect("the user is let in")
+    }
+}
+
+/// Processes of a function.
+pub struct Processes(Vec<std::ffi::OsString>);
+
+impl Processes {
+    /// Ends them as a crash would.
+    pub fn kill(&self) {
+        let killed = Command::new("kill").arg("-KILL").args(&self.0).status();
+        assert!(killed.is_ok_and(|status| status.success()), "the processes run");
+    }
+}

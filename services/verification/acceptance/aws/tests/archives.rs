@@ -1,0 +1,75 @@
+//! What `scripts/build-lambdas` packs depends on nothing but the binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../scripts/build-lambdas");
+const FUNCTION: &str = "dispatcher";
+
+fn pack(from: &Path, to: &Path) -> Output {
+    Command::new(SCRIPT).arg("--pack").args([from, to]).arg(FUNCTION).output().unwrap()
+}
+
+/// The bytes of the archive of a file that looks like this.
+fn archive(data: &[u8], mode: u32, age: Duration) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let binary = folder.path().join(FUNCTION);
+    fs::write(&binary, data).unwrap();
+    File::options().write(true).open(&binary).unwrap().set_modified(SystemTime::now() - age).unwrap();
+    fs::set_permissions(&binary, Permissions::from_mode(mode)).unwrap();
+    let packed = pack(folder.path(), folder.path());
+    assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
+    fs::read(folder.path().join(format!("{FUNCTION}.zip"))).unwrap()
+}
+
+/// What an archive holds, read by other means than it was written with: `[[name, mode, content], ...]`.
+fn entries(archive: &[u8]) -> Value {
+    const READ: &str = "\
+import json, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as archive:
+    print(json.dumps([
+        [entry.filename, oct(entry.external_attr >> 16), archive.read(entry).decode('latin-1')]
+        for entry in archive.infolist()
+    ]))";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("archive.zip");
+    fs::write(&file, archive).unwrap();
+    let read = Command::new("python3").args(["-c", READ]).arg(&file).output().unwrap();
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    serde_json::from_slice(&read.stdout).unwrap()
+}
+
+#[test]
+fn the_same_binary_gives_the_same_bytes() {
+    let data = b"\x7fELF and more, more, more";
+    let first = archive(data, 0o755, Duration::ZERO);
+    assert_eq!(first, archive(data, 0o755, Duration::ZERO));
+    // However old the file is, and whatever may be done with it.
+    assert_eq!(first, archive(data, 0o600, Duration::from_hours(24 * 365)));
+    assert_ne!(first, archive(b"\x7fELF and less", 0o755, Duration::ZERO));
+}
+
+#[test]
+fn an_archive_holds_the_bootstrap_alone_and_it_may_be_run() {
+    let archive = archive(b"\x7fELF", 0o600, Duration::ZERO);
+    assert_eq!(entries(&archive), json!([["bootstrap", "0o100755", "\u{7f}ELF"]]));
+}
+
+#[test]
+fn a_binary_is_found_where_the_cross_build_leaves_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let built = folder.path().join(FUNCTION);
+    fs::create_dir(&built).unwrap();
+    fs::write(built.join("bootstrap"), b"\x7fELF").unwrap();
+    let out = folder.path().join("out");
+    assert!(pack(folder.path(), &out).status.success());
+    let packed = fs::read(out.join(format!("{FUNCTION}.zip"))).unwrap();
+    assert_eq!(packed, archive(b"\x7fELF", 0o755, Duration::ZERO));
+    assert!(!pack(&folder.path().join("nowhere"), &out).status.success());
+}

@@ -1,0 +1,226 @@
+//! Tables as the other services use them.
+
+use std::collections::BTreeSet;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use contract_connections_v1::{Connection, ConnectionId, HubMember, MemberKey};
+use contract_deployment_v1::{CONNECTIONS, HISTORY, HUBS, MAILBOX, RATES, Table};
+use contract_history_v1::MessageRow;
+use contract_mailbox_v1::HeldNotification;
+use contract_notifications_v1::{HubName, Sequence, UserId, Version1};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use verification_conformance::fixture::{ConnectionRows, HistoryRows, HubRows, MailboxRows};
+
+use crate::World;
+
+/// A table of a test.
+#[derive(Debug, Clone)]
+struct TestTable {
+    client: Client,
+    name: String,
+    table: &'static Table,
+}
+
+impl TestTable {
+    async fn new(world: &World, table: &'static Table) -> Self {
+        Self { client: Client::new(&world.sdk), name: world.table(table).await, table }
+    }
+
+    async fn put(&self, row: &impl Serialize) {
+        let item = serde_dynamo::to_item(row).expect("a row is an item");
+        self.client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .send()
+            .await
+            .expect("the row is put");
+    }
+
+    async fn delete(&self, partition: &str, sort: &str) {
+        let mut delete = self.client.delete_item().table_name(&self.name);
+        delete = delete.key(self.table.partition_key, AttributeValue::S(partition.to_owned()));
+        if let Some(sort_key) = self.table.sort_key {
+            delete = delete.key(sort_key, AttributeValue::S(sort.to_owned()));
+        }
+        delete.send().await.expect("the row is deleted");
+    }
+
+    async fn rows<T: DeserializeOwned>(&self, partition: &str) -> Vec<T> {
+        let pages = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression("#partition = :partition")
+            .expression_attribute_names("#partition", self.table.partition_key)
+            .expression_attribute_values(":partition", AttributeValue::S(partition.to_owned()))
+            .into_paginator()
+            .items()
+            .send();
+        let items = pages.try_collect().await.expect("the table is read");
+        serde_dynamo::from_items(items).expect("items are rows")
+    }
+}
+
+/// The Connections table of a test.
+#[derive(Debug, Clone)]
+pub struct ConnectionsTable(TestTable);
+
+impl ConnectionsTable {
+    /// Makes the table.
+    pub async fn new(world: &World) -> Self {
+        Self(TestTable::new(world, &CONNECTIONS).await)
+    }
+
+    /// A table that is there already, by its name on the endpoint.
+    pub fn existing(sdk: &SdkConfig, name: &str) -> Self {
+        Self(TestTable { client: Client::new(sdk), name: name.to_owned(), table: &CONNECTIONS })
+    }
+
+    /// Its name on the endpoint.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+}
+
+impl ConnectionRows for ConnectionsTable {
+    async fn insert(&self, row: &Connection) {
+        self.0.put(row).await;
+    }
+
+    async fn delete(&self, user: &UserId, connection: &ConnectionId) {
+        self.0.delete(user.as_str(), connection.as_str()).await;
+    }
+
+    async fn rows(&self, user: &UserId) -> Vec<Connection> {
+        self.0.rows(user.as_str()).await
+    }
+}
+
+/// The mailbox table of a test.
+#[derive(Debug, Clone)]
+pub struct MailboxTable(TestTable);
+
+impl MailboxTable {
+    /// Makes the table.
+    pub async fn new(world: &World) -> Self {
+        Self(TestTable::new(world, &MAILBOX).await)
+    }
+
+    /// A table that is there already, by its name on the endpoint.
+    pub fn existing(sdk: &SdkConfig, name: &str) -> Self {
+        Self(TestTable { client: Client::new(sdk), name: name.to_owned(), table: &MAILBOX })
+    }
+
+    /// Its name on the endpoint.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The rows of a user, as they are stored.
+    pub async fn stored(&self, user: &UserId) -> Vec<HeldNotification> {
+        self.0.rows(user.as_str()).await
+    }
+}
+
+impl MailboxRows for MailboxTable {
+    async fn hold(&self, user: &UserId, numbers: &[u64]) {
+        for n in numbers {
+            let notification = verification_conformance::notification(user, *n);
+            self.0
+                .put(&HeldNotification::new(notification, Sequence::new((*n).into()), BTreeSet::new()))
+                .await;
+        }
+    }
+
+    async fn delete(&self, user: &UserId, numbers: &[u64]) {
+        for n in numbers {
+            self.0.delete(user.as_str(), &Sequence::new((*n).into()).to_string()).await;
+        }
+    }
+
+    async fn held(&self, user: &UserId) -> Vec<Sequence> {
+        self.stored(user).await.into_iter().map(|row| row.sequence).collect()
+    }
+}
+
+/// The history's table of a test.
+#[derive(Debug, Clone)]
+pub struct HistoryTable(TestTable);
+
+impl HistoryTable {
+    /// Makes the table.
+    pub async fn new(world: &World) -> Self {
+        Self(TestTable::new(world, &HISTORY).await)
+    }
+
+    /// Its name on the endpoint.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+}
+
+impl HistoryRows for HistoryTable {
+    async fn record(&self, _: &UserId, rows: &[MessageRow]) {
+        for row in rows {
+            self.0.put(row).await;
+        }
+    }
+
+    async fn recorded(&self, user: &UserId) -> Vec<MessageRow> {
+        let mut rows: Vec<MessageRow> = self.0.rows(user.as_str()).await;
+        rows.reverse();
+        rows
+    }
+}
+
+/// The hubs' table of a test.
+#[derive(Debug, Clone)]
+pub struct HubsTable(TestTable);
+
+impl HubsTable {
+    /// Makes the table.
+    pub async fn new(world: &World) -> Self {
+        Self(TestTable::new(world, &HUBS).await)
+    }
+
+    /// Its name on the endpoint.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+}
+
+impl HubRows for HubsTable {
+    async fn join(&self, hub: &HubName, user: &UserId, connection: &str) {
+        let connection_id = Some(ConnectionId::new(connection));
+        let member = MemberKey { user_id: user.clone(), connection_id };
+        self.0.put(&HubMember { version: Version1, hub: hub.clone(), member, ttl: None }).await;
+    }
+
+    async fn users(&self, hub: &HubName) -> Vec<UserId> {
+        let rows: Vec<HubMember> = self.0.rows(hub.as_str()).await;
+        let mut users: Vec<_> = rows.into_iter().map(|row| row.member.user_id).collect();
+        users.dedup();
+        users
+    }
+}
+
+/// The table of counts of a test.
+#[derive(Debug, Clone)]
+pub struct RatesTable(TestTable);
+
+impl RatesTable {
+    /// Makes the table.
+    pub async fn new(world: &World) -> Self {
+        Self(TestTable::new(world, &RATES).await)
+    }
+
+    /// Its name on the endpoint.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+}
