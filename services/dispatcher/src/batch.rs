@@ -9,7 +9,7 @@ use contract_notifications_v1::{FanOut, Timestamp, UserId};
 use futures_util::future::{Either, join_all, join3, select};
 use metrics::counter;
 use shared_ports::{Clock, PortError, trace};
-use shared_retry::ThreadChance;
+use shared_retry::ThreadRandom;
 use shared_telemetry::{chain, user_hash};
 
 use crate::Dispatcher;
@@ -62,7 +62,7 @@ const HISTORY_BUDGET: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct BatchDispatcher<C, M, P, Q, K, D, R, U, H = NoHistory> {
     /// Dispatches a user's run.
-    pub dispatcher: Dispatcher<C, M, P, Q, K, ThreadChance, H>,
+    pub dispatcher: Dispatcher<C, M, P, Q, K, ThreadRandom, H>,
     /// Where entries go that can never succeed.
     pub dead_letters: D,
     /// Decides when failed entries come again.

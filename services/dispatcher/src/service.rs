@@ -10,7 +10,7 @@ use contract_history_v1::MessageRow;
 use contract_notifications_v1::{Notification, Replay, Timestamp, UserId};
 use futures_util::future::join_all;
 use shared_ports::{Clock, PortError};
-use shared_retry::{Chance, RetryPolicy, ThreadChance};
+use shared_retry::{Jitter, RetryPolicy, ThreadRandom};
 
 use crate::core::batch::item;
 use crate::core::run::{
@@ -43,7 +43,7 @@ impl Default for Settings {
 
 /// The dispatcher over its ports.
 #[derive(Debug, Clone)]
-pub struct Dispatcher<C, M, P, Q, K, R = ThreadChance, H = NoHistory> {
+pub struct Dispatcher<C, M, P, Q, K, R = ThreadRandom, H = NoHistory> {
     /// The Connections table.
     pub connections: C,
     /// The mailboxes.
@@ -55,7 +55,7 @@ pub struct Dispatcher<C, M, P, Q, K, R = ThreadChance, H = NoHistory> {
     /// The time.
     pub clock: K,
     /// The jitter of its delays.
-    pub chance: R,
+    pub jitter: R,
     /// How it works.
     pub settings: Settings,
     /// The history of what became of notifications.
@@ -78,7 +78,7 @@ where
     P: Push,
     Q: ReplayQueue,
     K: Clock,
-    R: Chance,
+    R: Jitter,
     H: History,
 {
     /// Decides and does what becomes of the consecutive entries of one user.
@@ -162,7 +162,7 @@ where
             }
             Command::Push(orders) => Event::Pushed(self.push_all(user, &orders).await),
             Command::Wait { attempt } => {
-                let delay = self.chance.delay(&self.settings.retry, attempt);
+                let delay = self.jitter.delay(&self.settings.retry, attempt);
                 if self.clock.now().plus(delay) > deadline {
                     return Ok(Event::OutOfTime);
                 }

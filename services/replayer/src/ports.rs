@@ -5,7 +5,7 @@ use std::future::Future;
 
 use contract_notifications_v1::{Replay, Sequence, UserId};
 use shared_ports::PortError;
-pub use shared_retry::ThreadChance;
+pub use shared_retry::ThreadRandom;
 use uuid::Uuid;
 
 /// Some keys of a mailbox.
@@ -53,14 +53,14 @@ pub trait ReplayQueue: Send + Sync {
     fn send(&self, batch: &[ReplayEntry]) -> impl Future<Output = Result<Vec<usize>, PortError>> + Send;
 }
 
-/// Where chance comes from, so that a simulation can decide it.
-pub trait Chance: shared_retry::Chance {
+/// Source of random numbers, so that a simulation can decide it.
+pub trait RandomSource: shared_retry::Jitter {
     /// A random deduplication ID.
     fn deduplication_id(&self) -> Uuid;
 }
 
 /// UUIDv4.
-impl Chance for ThreadChance {
+impl RandomSource for ThreadRandom {
     fn deduplication_id(&self) -> Uuid {
         Uuid::new_v4()
     }

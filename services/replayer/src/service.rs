@@ -16,7 +16,7 @@ use shared_telemetry::{chain, user_hash};
 
 use crate::core::limits::{Limits, batch_len, body};
 use crate::core::machine::{Cause, Command, Event, Machine, Unfinished};
-use crate::ports::{Chance, KeyPage, MailboxKeys, ReplayEntry, ReplayQueue, ThreadChance};
+use crate::ports::{KeyPage, MailboxKeys, RandomSource, ReplayEntry, ReplayQueue, ThreadRandom};
 
 /// How replays are done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,30 +75,36 @@ pub enum ReplayFailed {
 /// Counts `tidings_replays_requeued_total` (entries), `tidings_replay_retries_total` (waits after a
 /// failure) and `tidings_replays_failed_total` (mailboxes).
 #[derive(Debug)]
-pub struct Replayer<M, Q, K, R = ThreadChance> {
+pub struct Replayer<M, Q, K, R = ThreadRandom> {
     mailbox: M,
     queue: Q,
     clock: K,
-    chance: R,
+    random: R,
     config: ReplayerConfig,
 }
 
 impl<M: MailboxKeys, Q: ReplayQueue, K: Clock> Replayer<M, Q, K> {
     /// A replayer over its ports, with the thread's random numbers.
     pub const fn new(mailbox: M, queue: Q, clock: K, config: ReplayerConfig) -> Self {
-        Self::with_chance(mailbox, queue, clock, ThreadChance, config)
+        Self::with_random_source(mailbox, queue, clock, ThreadRandom, config)
     }
 }
 
-impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: Chance> Replayer<M, Q, K, R> {
-    /// A replayer over its ports, whose random numbers `chance` decides.
-    pub const fn with_chance(mailbox: M, queue: Q, clock: K, chance: R, config: ReplayerConfig) -> Self {
-        Self { mailbox, queue, clock, chance, config }
+impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: RandomSource> Replayer<M, Q, K, R> {
+    /// A replayer over its ports, whose random numbers `random` decides.
+    pub const fn with_random_source(
+        mailbox: M,
+        queue: Q,
+        clock: K,
+        random: R,
+        config: ReplayerConfig,
+    ) -> Self {
+        Self { mailbox, queue, clock, random, config }
     }
 
-    /// Where its chance comes from.
-    pub const fn chance(&self) -> &R {
-        &self.chance
+    /// Where its random comes from.
+    pub const fn random(&self) -> &R {
+        &self.random
     }
 
     /// Puts a replay entry on the queue for every row of the user's mailbox. Is over by `deadline`.
@@ -171,7 +177,7 @@ struct Run<'a, M, Q, K, R> {
     last: Option<PortError>,
 }
 
-impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: Chance> Run<'_, M, Q, K, R> {
+impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: RandomSource> Run<'_, M, Q, K, R> {
     /// Carries out a command and says what came of it.
     async fn perform(&mut self, command: Command) -> Event {
         let replayer = self.replayer;
@@ -193,7 +199,7 @@ impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: Chance> Run<'_, M, Q, K, R> {
             }
             Command::Wait { attempt } => {
                 counter!("tidings_replay_retries_total").increment(1);
-                let delay = replayer.chance.delay(&replayer.config.retry, attempt);
+                let delay = replayer.random.delay(&replayer.config.retry, attempt);
                 if replayer.clock.now().plus(delay) >= self.deadline {
                     return Event::OutOfTime;
                 }
@@ -211,7 +217,7 @@ impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: Chance> Run<'_, M, Q, K, R> {
         tried.cloned().unwrap_or_else(|| ReplayEntry {
             replay: Replay { user_id: self.user.clone(), sequence },
             body: body(self.user, sequence),
-            deduplication_id: self.replayer.chance.deduplication_id(),
+            deduplication_id: self.replayer.random.deduplication_id(),
         })
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use contract_connections_v1::{ConnectionId, ConnectionKey};
 use contract_notifications_v1::{NotificationId, QueueEntry, Replay, Sequence, Timestamp, UserId};
 use proptest::prelude::*;
-use replayer::ports::{Chance, KeyPage, MailboxKeys, ReplayEntry, ReplayQueue};
+use replayer::ports::{KeyPage, MailboxKeys, RandomSource, ReplayEntry, ReplayQueue};
 use replayer::{Limits, ReplayFailed, Replayer, ReplayerConfig, Requeued};
 use shared_ports::{Clock, PortError};
 use shared_retry::RetryPolicy;
@@ -35,13 +35,13 @@ impl Clock for VirtualClock {
 #[derive(Default)]
 struct Counted(AtomicU64);
 
-impl Chance for &Counted {
+impl RandomSource for &Counted {
     fn deduplication_id(&self) -> Uuid {
         Uuid::from_u128(self.0.fetch_add(1, Ordering::SeqCst).into())
     }
 }
 
-impl shared_retry::Chance for &Counted {
+impl shared_retry::Jitter for &Counted {
     fn delay(&self, policy: &RetryPolicy, attempt: u32) -> Duration {
         policy.bound(attempt)
     }
@@ -124,7 +124,7 @@ impl World {
 
     fn replayer(&self) -> Replayer<&Self, &Self, VirtualClock, &Counted> {
         let config = ReplayerConfig { limits: LIMITS, ..ReplayerConfig::default() };
-        Replayer::with_chance(self, self, VirtualClock(Instant::now()), &self.counted, config)
+        Replayer::with_random_source(self, self, VirtualClock(Instant::now()), &self.counted, config)
     }
 
     async fn replay(&self) -> Result<Requeued, ReplayFailed> {

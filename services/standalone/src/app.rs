@@ -10,7 +10,7 @@ use contract_connections_v1::ConnectionKey;
 use dispatcher::Dispatcher;
 use replayer::{Replayer, ReplayerConfig};
 use shared_ports::SystemClock;
-use shared_retry::ThreadChance;
+use shared_retry::ThreadRandom;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -38,7 +38,7 @@ type SystemDispatcher = Dispatcher<
     Registry,
     SystemStore,
     SystemClock,
-    ThreadChance,
+    ThreadRandom,
     Recorded<Option<SystemHistory>, SystemClock>,
 >;
 
@@ -144,7 +144,7 @@ impl App {
             push: registry.clone(),
             queue: store.clone(),
             clock,
-            chance: ThreadChance,
+            jitter: ThreadRandom,
             settings: config.dispatcher.settings(),
             history: Recorded { kept, following },
         });
@@ -210,7 +210,7 @@ impl App {
                 hubs,
                 store.clone(),
                 SystemClock,
-                ThreadChance,
+                ThreadRandom,
                 until(&stopped),
             )),
             tokio::spawn(run_sweeper(registry, SystemClock, until(&stopped))),

@@ -18,7 +18,7 @@ use futures_util::stream::FuturesUnordered;
 use replayer::Replayer;
 use replayer::ports::MailboxKeys;
 use shared_ports::Clock;
-use shared_retry::{Chance, RetryPolicy};
+use shared_retry::{Jitter, RetryPolicy};
 use tokio::sync::mpsc;
 
 use crate::storage::{Received, Store};
@@ -66,7 +66,7 @@ pub async fn run_dispatcher<C, M, P, Q, K, R, H>(
     P: Push + 'static,
     Q: ReplayQueue + 'static,
     K: Clock + 'static,
-    R: Chance + 'static,
+    R: Jitter + 'static,
     H: History + 'static,
 {
     let mut shutdown = pin!(shutdown);
@@ -117,7 +117,7 @@ async fn run<C, M, P, Q, K, R, H>(
     P: Push,
     Q: ReplayQueue,
     K: Clock,
-    R: Chance,
+    R: Jitter,
     H: History,
 {
     let deadline = dispatcher.clock.now().plus(budget);
@@ -156,7 +156,7 @@ pub async fn run_replayer<M, Q, K, R>(
     M: MailboxKeys,
     Q: replayer::ports::ReplayQueue,
     K: Clock,
-    R: replayer::ports::Chance,
+    R: replayer::ports::RandomSource,
 {
     let mut shutdown = pin!(shutdown);
     let replayer = &*replayer;
@@ -188,7 +188,7 @@ pub async fn run_replayer<M, Q, K, R>(
                 if let Err(error) = outcome {
                     let error = shared_telemetry::chain(&error);
                     tracing::warn!(error, "a mailbox could not be requeued and is tried again");
-                    let again_at = clock.now().plus(replayer.chance().delay(&settings.replay_retry, attempts));
+                    let again_at = clock.now().plus(replayer.random().delay(&settings.replay_retry, attempts));
                     let attempts = attempts.saturating_add(1);
                     failed.insert(user, Failed { key, attempts, again_at });
                 }

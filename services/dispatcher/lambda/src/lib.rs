@@ -18,7 +18,7 @@ use dispatcher::core::run::Outcome;
 use dispatcher::{BatchDispatcher, Deadlines, Dispatcher};
 use shared_aws::Invocation;
 use shared_ports::SystemClock;
-use shared_retry::ThreadChance;
+use shared_retry::ThreadRandom;
 
 pub use config::Config;
 pub use connections::DynamoConnections;
@@ -61,7 +61,7 @@ impl Function {
             push: ManagementPush::new(sdk, &config.management_endpoint),
             queue: queue.clone(),
             clock: SystemClock,
-            chance: ThreadChance,
+            jitter: ThreadRandom,
             settings: config.settings,
             history,
         };

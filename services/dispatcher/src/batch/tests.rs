@@ -12,7 +12,7 @@ use contract_connections_v1::{Connection, ConnectionId, FrameFormat};
 use contract_history_v1::What;
 use contract_notifications_v1::{HubName, Notification, Replay, Sequence, UserId, Version1};
 use shared_ports::PortError;
-use shared_retry::ThreadChance;
+use shared_retry::ThreadRandom;
 
 use super::*;
 use crate::Settings;
@@ -217,7 +217,7 @@ fn dispatch(ports: &Ports, entries: &[(&str, &str)], receive_count: u32) -> Vec<
         push: ports,
         queue: ports,
         clock: Still,
-        chance: ThreadChance,
+        jitter: ThreadRandom,
         settings: Settings::default(),
         history: ports,
     };

@@ -11,16 +11,16 @@ use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff as _;
 
 /// Where the jitter comes from, so that a simulation can decide it.
-pub trait Chance: Send + Sync {
+pub trait Jitter: Send + Sync {
     /// The delay after `attempt` failures (the first is 0).
     fn delay(&self, policy: &RetryPolicy, attempt: u32) -> Duration;
 }
 
 /// The thread's random numbers: full jitter.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ThreadChance;
+pub struct ThreadRandom;
 
-impl Chance for ThreadChance {
+impl Jitter for ThreadRandom {
     fn delay(&self, policy: &RetryPolicy, attempt: u32) -> Duration {
         policy.delay(attempt)
     }

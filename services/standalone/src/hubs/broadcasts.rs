@@ -12,7 +12,7 @@ use dispatcher::fan_out;
 use dispatcher::ports::{HubMembers, Notifications};
 use futures_util::future::{Either, select};
 use shared_ports::{Clock, PortError};
-use shared_retry::{Chance, RetryPolicy};
+use shared_retry::{Jitter, RetryPolicy};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::storage::{AcceptError, Store, StoreError, Submission, Table};
@@ -236,7 +236,7 @@ pub async fn run_broadcasts<K: Clock + 'static>(
     members: impl HubMembers,
     queue: impl Notifications,
     clock: K,
-    chance: impl Chance,
+    jitter: impl Jitter,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let PendingBroadcasts(mut pending) = pending;
@@ -271,7 +271,7 @@ pub async fn run_broadcasts<K: Clock + 'static>(
                 failures = 0;
             }
             Err(error) => {
-                let delay = chance.delay(&broadcasts.settings.retry, failures);
+                let delay = jitter.delay(&broadcasts.settings.retry, failures);
                 failures = failures.saturating_add(1);
                 tracing::warn!(error = shared_telemetry::chain(&error), ?delay, "a broadcast is tried again");
                 turns.put_back(job);

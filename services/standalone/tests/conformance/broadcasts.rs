@@ -9,7 +9,7 @@ use contract_notifications_v1::{
 };
 use dispatcher::ports::Notifications;
 use shared_ports::PortError;
-use shared_retry::{RetryPolicy, ThreadChance};
+use shared_retry::{RetryPolicy, ThreadRandom};
 use tidings::hubs::{BroadcastSettings, Broadcasts, MemoryHubs, Outbox, PendingBroadcasts, run_broadcasts};
 use tidings::storage::Store;
 use tokio::sync::oneshot;
@@ -98,7 +98,7 @@ async fn until(
         members(5),
         queue.clone(),
         clock.clone(),
-        ThreadChance,
+        ThreadRandom,
         shutdown,
     );
     let run = tokio::spawn(run);

@@ -11,7 +11,7 @@ use dispatcher::Dispatcher;
 use dispatcher::ports::{Connections, Mailbox as _, NoHistory, PageQuery, Push, Pushed};
 use replayer::{Replayer, ReplayerConfig};
 use shared_ports::{PortError, SystemClock};
-use shared_retry::ThreadChance;
+use shared_retry::ThreadRandom;
 use tidings::storage::{LastKey, StorageSettings, Store};
 use tidings::workers::{WorkerSettings, run_dispatcher, run_replayer};
 use tokio::sync::{mpsc, oneshot};
@@ -92,7 +92,7 @@ fn start(settings: StorageSettings) -> Running {
         push: world.clone(),
         queue: store.clone(),
         clock: SystemClock,
-        chance: ThreadChance,
+        jitter: ThreadRandom,
         settings: dispatcher::Settings::default(),
         history: NoHistory,
     });

@@ -24,7 +24,7 @@ use ws_edge::{Edge, EdgeConfig, Inbound, MessageRequest};
 use crate::faulty::Faulty;
 use crate::mutant::Mutant;
 use crate::trace::What;
-use crate::world::{World, WorldChance, WorldClock};
+use crate::world::{World, WorldClock, WorldRandomness};
 
 type WorldStore = Store<WorldClock>;
 type WorldDispatcher = Dispatcher<
@@ -33,7 +33,7 @@ type WorldDispatcher = Dispatcher<
     Faulty<Registry>,
     Faulty<WorldStore>,
     WorldClock,
-    WorldChance,
+    WorldRandomness,
 >;
 
 /// What the clients and the producers of a process reach.
@@ -65,7 +65,7 @@ pub(crate) struct Running {
 /// Starts a process on a directory.
 pub(crate) fn start(world: &Arc<World>, directory: &Path) -> Result<Running, OpenError> {
     let clock = WorldClock(Arc::clone(world));
-    let chance = WorldChance(Arc::clone(world));
+    let jitter = WorldRandomness(Arc::clone(world));
     let (store, steps) = Store::open_stepped(directory, world.plan.storage.clone(), clock.clone())?;
     let (sender, inserted) = mpsc::unbounded_channel();
     let registry = Registry::new(sender, world.plan.limits);
@@ -83,15 +83,15 @@ pub(crate) fn start(world: &Arc<World>, directory: &Path) -> Result<Running, Ope
         push: Faulty::new(registry.clone(), world),
         queue: Faulty::new(store.clone(), world),
         clock: clock.clone(),
-        chance: chance.clone(),
+        jitter: jitter.clone(),
         settings: world.plan.dispatcher,
         history: NoHistory,
     });
-    let replayer = Arc::new(Replayer::with_chance(
+    let replayer = Arc::new(Replayer::with_random_source(
         Faulty::new(LastKey(store.clone()), world),
         Faulty::new(store.clone(), world),
         clock.clone(),
-        chance,
+        jitter,
         ReplayerConfig::default(),
     ));
     let (stop, stopped) = watch::channel(false);

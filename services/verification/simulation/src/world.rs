@@ -203,18 +203,18 @@ pub(crate) const fn server_time(at: u64) -> u64 {
     BEGINNING + at
 }
 
-/// The server's chance.
+/// The server's jitter.
 #[derive(Debug, Clone)]
-pub(crate) struct WorldChance(pub(crate) Arc<World>);
+pub(crate) struct WorldRandomness(pub(crate) Arc<World>);
 
-impl shared_retry::Chance for WorldChance {
+impl shared_retry::Jitter for WorldRandomness {
     fn delay(&self, policy: &RetryPolicy, attempt: u32) -> Duration {
         let bound = u64::try_from(policy.bound(attempt).as_millis()).unwrap_or(u64::MAX);
         self.0.dice.millis(0, bound)
     }
 }
 
-impl replayer::ports::Chance for WorldChance {
+impl replayer::ports::RandomSource for WorldRandomness {
     fn deduplication_id(&self) -> Uuid {
         Uuid::from_u64_pair(self.0.dice.between(0, u64::MAX), self.0.dice.between(0, u64::MAX))
     }
