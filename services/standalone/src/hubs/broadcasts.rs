@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use contract_notifications_v1::{FanOut, HubName, Notification, NotificationId, QueueEntry, Timestamp};
 use dispatcher::fan_out;
-use dispatcher::ports::{HubMembers, Notifications};
+use dispatcher::ports::{HubMembers, NotificationQueue};
 use futures_util::future::{Either, select};
 use shared_ports::{Clock, PortError};
 use shared_retry::{Jitter, RetryPolicy};
@@ -183,7 +183,7 @@ impl<K: Clock + 'static> ws_edge::ports::Outbox for Outbox<K> {
     }
 }
 
-impl<K: Clock + 'static> Notifications for Store<K> {
+impl<K: Clock + 'static> NotificationQueue for Store<K> {
     async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
         let accepted = self.accept(submissions(notifications)).await;
         accepted
@@ -234,7 +234,7 @@ pub async fn run_broadcasts<K: Clock + 'static>(
     pending: PendingBroadcasts,
     broadcasts: Broadcasts<K>,
     members: impl HubMembers,
-    queue: impl Notifications,
+    queue: impl NotificationQueue,
     clock: K,
     jitter: impl Jitter,
     shutdown: impl Future<Output = ()> + Send,
