@@ -79,10 +79,12 @@ impl<P: BatchPorts> BatchDispatcher<P> {
         let GroupedBatch { runs, hubs, poison } = group(&entries);
         let runs = runs.into_iter().map(|run| self.dispatch_run(batch, run, deadlines));
         let hubs = hubs.into_iter().map(|run| self.dispatch_hub(batch, run, deadlines));
-        let poison = poison.into_iter().map(|(index, reason)| self.dead_letter(batch, index, &reason));
-        let (runs, hubs, poison) = join3(join_all(runs), join_all(hubs), join_all(poison)).await;
+        let letters = poison.iter().map(|(index, reason)| self.dead_letter(batch, *index, reason));
+        let (runs, hubs, dead_letters) = join3(join_all(runs), join_all(hubs), join_all(letters)).await;
         let mut outcomes = vec![Outcome::Retry; batch.len()];
-        for (index, outcome) in runs.into_iter().flatten().chain(hubs.into_iter().flatten()).chain(poison) {
+        for (index, outcome) in
+            runs.into_iter().flatten().chain(hubs.into_iter().flatten()).chain(dead_letters)
+        {
             outcomes[index] = outcome;
         }
         outcomes
