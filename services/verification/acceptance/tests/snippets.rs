@@ -213,7 +213,7 @@ const DOCUMENTS: [(&str, &str); 4] = [
     ("README.md", r#""README.md""#),
     (CLIENTS, "CLIENTS"),
     ("docs/how-to/deploy.md", r#""docs/how-to/deploy.md""#),
-    ("services/web/client/README.md", "README"),
+    ("services/clients/typescript/README.md", "README"),
 ];
 
 /// Where those tests are.
@@ -221,7 +221,7 @@ const TESTS: [&str; 4] = [
     "services/verification/acceptance/tests",
     "services/verification/acceptance/aws/tests",
     "services/web/browser/test",
-    "services/web/client/test",
+    "services/clients/typescript/test",
 ];
 
 #[test]

@@ -2,7 +2,7 @@ import eslint from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-    { ignores: ["**/node_modules/**", "**/dist/**", "client/src/frames.ts"] },
+    { ignores: ["**/node_modules/**", "**/dist/**", "clients/typescript/src/frames.ts"] },
     eslint.configs.recommended,
     ...tseslint.configs.strictTypeChecked,
     ...tseslint.configs.stylisticTypeChecked,

@@ -5,7 +5,7 @@ import { bundled, snippet } from "@tidings/testing/snippets";
 import { afterEach, describe, expect, it } from "vitest";
 
 const CLIENTS = "docs/how-to/clients.md";
-const README = "services/web/client/README.md";
+const README = "services/clients/typescript/README.md";
 
 const cleanUp: (() => Promise<void>)[] = [];
 afterEach(async () => {
