@@ -7,7 +7,7 @@ use std::str::FromStr;
 use contract_connections_v1::FrameFormat;
 use contract_notifications_v1::{HubName, UserId};
 use serde::{Deserialize, Serialize};
-use ws_edge::{Excess, RateLimit, SendPolicy};
+use ws_edge::{ClientMessagePolicy, Excess, RateLimit};
 
 use super::span::{InvalidSpan, Span};
 use super::{ConfigError, sections::SECOND};
@@ -87,11 +87,11 @@ pub struct HubsConfig {
 
 impl SendingConfig {
     /// Who may send to whom.
-    pub const fn policy(&self) -> SendPolicy {
+    pub const fn policy(&self) -> ClientMessagePolicy {
         match self.policy {
-            Policy::Off => SendPolicy::Off,
-            Policy::SameHub => SendPolicy::SameHub,
-            Policy::Anyone => SendPolicy::Anyone,
+            Policy::Off => ClientMessagePolicy::Off,
+            Policy::SameHub => ClientMessagePolicy::SameHub,
+            Policy::Anyone => ClientMessagePolicy::Anyone,
         }
     }
 }

@@ -169,7 +169,7 @@ fn submissions(notifications: Vec<Notification>) -> Vec<Submission> {
     notifications.into_iter().map(submission).collect()
 }
 
-impl<K: Clock + 'static> ws_edge::ports::Outbox for Outbox<K> {
+impl<K: Clock + 'static> ws_edge::ports::MessageQueue for Outbox<K> {
     async fn send(&self, notifications: Vec<Notification>) -> Vec<Result<(), PortError>> {
         let count = notifications.len();
         // All or none.

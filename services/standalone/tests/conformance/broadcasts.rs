@@ -14,7 +14,7 @@ use tidings::hubs::{BroadcastSettings, Broadcasts, MemoryHubs, Outbox, PendingBr
 use tidings::storage::Store;
 use tokio::sync::oneshot;
 use verification_conformance::ManualClock;
-use ws_edge::ports::Outbox as _;
+use ws_edge::ports::MessageQueue as _;
 
 use super::support;
 

@@ -19,7 +19,7 @@ use tidings::storage::{CommitSteps, LastKey, OpenError, Received, Store};
 use tidings::workers::{WorkerSettings, run_dispatcher, run_replayer};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use ws_edge::{Edge, EdgeConfig, Inbound, MessageRequest};
+use ws_edge::{DeliveryOnly, Edge, EdgeConfig, Inbound, MessageRequest};
 
 use crate::faulty::Faulty;
 use crate::mutant::Mutant;
@@ -41,7 +41,7 @@ type WorldDispatcher = Dispatcher<
 pub(crate) struct Process {
     pub(crate) store: WorldStore,
     pub(crate) registry: Registry,
-    pub(crate) edge: Arc<Edge<Faulty<Registry>, Faulty<WorldStore>, WorldClock>>,
+    pub(crate) edge: Arc<Edge<DeliveryOnly<Faulty<Registry>, Faulty<WorldStore>, WorldClock>>>,
     /// Whether it listens no more.
     closed: Arc<AtomicBool>,
 }
