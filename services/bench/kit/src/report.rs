@@ -150,7 +150,7 @@ pub fn write_head<S, P>(text: &mut String, results: &Results<S, P>, name: &str, 
     writeln!(text, "# {title}\n")?;
     writeln!(
         text,
-        "Written by `{}`: [method](../bench-{name}.md), [results of every run]({name}.json).\n",
+        "Written by `{}`: [method](../reference/bench-{name}.md), [results of every run]({name}.json).\n",
         results.command
     )?;
     let versions = results.versions.iter().map(|(name, version)| format!("{name} {version}"));
