@@ -211,8 +211,9 @@ mod tests {
     #[test]
     fn interruption_keeps_complete_runs() {
         let mut results = results();
-        let ends_in =
-            |end: u32| move |run, _: &mut Runner, _: &mut _| if run < end { Ok(()) } else { Err(Interrupted) };
+        let ends_in = |end: u32| {
+            move |run, _: &mut Runner, _: &mut _| if run < end { Ok(()) } else { Err(Interrupted) }
+        };
         results.measure_runs(PartialRun::Discard, ends_in(2)).unwrap();
         assert_eq!((results.runs, results.incomplete, results.measurements.len()), (1, false, 1));
         assert!(results.clone().measure_runs(PartialRun::Discard, ends_in(1)).is_err());
