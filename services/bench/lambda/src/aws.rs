@@ -226,7 +226,7 @@ fn dynamodb(operation: &str, table: &str, body: &Value) -> Option<Value> {
     Some(json!({ "Count": rows.len(), "ScannedCount": rows.len(), "Items": rows }))
 }
 
-/// Returns the user of a query. Ours and the Node functions give the value different names.
+/// Returns the user of a query. The functions of Tidings and those in Node name the value differently.
 fn user_of(body: &Value) -> &str {
     let named = [":user", ":value"].map(|name| body["ExpressionAttributeValues"][name]["S"].as_str());
     named.into_iter().flatten().next().unwrap_or_default()

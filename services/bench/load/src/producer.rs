@@ -38,6 +38,24 @@ pub struct Workload {
     pub window: Option<Arc<Window>>,
 }
 
+impl Workload {
+    /// Creates a workload of `messages` to each user, as fast as the server accepts them.
+    ///
+    /// `producers` is the number of threads, and `batch` the largest number of notifications sent at once.
+    pub const fn new(users: u32, messages: u32, (producers, batch): (u32, u32)) -> Self {
+        Self {
+            users,
+            producers,
+            batch,
+            messages: Some(messages),
+            duration: None,
+            rate: None,
+            first_number: 0,
+            window: None,
+        }
+    }
+}
+
 /// A limit of notifications that are sent and have not arrived, shared by all threads.
 #[derive(Debug)]
 pub struct Window {
@@ -345,16 +363,7 @@ mod tests {
     }
 
     fn workload() -> Workload {
-        Workload {
-            users: 5,
-            producers: 2,
-            batch: 3,
-            messages: Some(4),
-            duration: None,
-            rate: None,
-            first_number: 7,
-            window: None,
-        }
+        Workload { first_number: 7, ..Workload::new(5, 4, (2, 3)) }
     }
 
     #[test]

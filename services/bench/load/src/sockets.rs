@@ -25,7 +25,7 @@ const POLL: Duration = Duration::from_millis(5);
 
 /// A receiver to connect.
 pub struct Receiver {
-    /// How its connection is opened.
+    /// Parameters of its connection.
     pub handshake: Handshake,
     /// The protocol it speaks.
     pub protocol: Box<dyn Protocol>,

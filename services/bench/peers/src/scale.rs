@@ -73,15 +73,6 @@ impl Scale {
 }
 
 /// Returns a workload of `messages` to each user, as fast as the server accepts them. It ends after four seconds.
-pub(crate) const fn burst(users: u32, messages: u32, (producers, batch): (u32, u32)) -> Workload {
-    Workload {
-        users,
-        producers,
-        batch,
-        messages: Some(messages),
-        duration: Some(MAX_BURST),
-        rate: None,
-        first_number: 0,
-        window: None,
-    }
+pub(crate) fn burst(users: u32, messages: u32, producers: (u32, u32)) -> Workload {
+    Workload { duration: Some(MAX_BURST), ..Workload::new(users, messages, producers) }
 }

@@ -2,7 +2,7 @@
 
 use bench_kit::{Metrics, open_files};
 
-/// Files that are open besides connections: the generator's few, and the server's tables and journals.
+/// Files that are open in addition to connections: the generator's few, and the server's tables and journals.
 const OTHER_FILES: u64 = 1_024;
 /// Largest number of connections. With more, the generator is busy with its sockets alone.
 const MAX_CONNECTIONS: u64 = 15_000;
@@ -15,7 +15,7 @@ pub(crate) struct Outcome {
     pub(crate) not_measured: Vec<String>,
 }
 
-/// Returns the reason if so many connections at once are impossible on this machine.
+/// Returns the reason why this machine can't have that many connections at once, if there is one.
 ///
 /// # Errors
 /// The limit of open files is unknown.

@@ -15,7 +15,7 @@ const SETTLE: Duration = Duration::from_secs(1);
 const WARM_UP: u32 = 50;
 /// Connections from one address, which has some 28,000 ports.
 const PER_ADDRESS: u32 = 20_000;
-/// Files that are open besides connections.
+/// Files that are open in addition to connections.
 const OTHER_FILES: u64 = 64;
 
 pub(super) async fn measure(server: &Server, connections: u32, activity: &str) -> anyhow::Result<Metrics> {

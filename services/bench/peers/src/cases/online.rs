@@ -35,16 +35,12 @@ async fn measure_rate(
     server.open(&mut sockets, &run, scale.users, |_, receiver| receiver).await?;
     tokio::time::sleep(SETTLE).await;
     let (before, began) = (server.usage(), now());
-    let (producers, batch) = server.system.online_producers();
     let workload = Workload {
-        users: scale.users,
-        producers,
-        batch,
         messages: None,
         duration: Some(scale.duration()),
         rate,
-        first_number: 0,
         window: rate.is_none().then_some(window),
+        ..Workload::new(scale.users, 0, server.system.online_producers())
     };
     let sent = server.send(&run, workload).await?;
     let expected = sent.deliveries(scale.users);

@@ -3,7 +3,7 @@
 use bench_kit::{Metrics, Recorder};
 use bench_load::{Handshake, Latency, Receiver, RunId, Sockets, Workload, histogram};
 
-use crate::scale::{Scale, burst};
+use crate::scale::Scale;
 use crate::server::Server;
 
 /// Receive buffer of the stuck user's connection in bytes, so small that it fills at once.
@@ -31,7 +31,7 @@ pub(super) async fn measure(server: &Server, scale: &Scale) -> anyhow::Result<Me
             duration: Some(scale.duration()),
             rate: Some(rate),
             messages: None,
-            ..burst(users, 0, (producers, 100))
+            ..Workload::new(users, 0, (producers, 100))
         };
         let (producers, _) = server.system.online_producers();
         let (sent, flood_sent) = tokio::join!(

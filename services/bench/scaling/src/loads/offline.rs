@@ -47,17 +47,7 @@ pub(crate) async fn accept(
     metrics: &mut Metrics,
 ) -> anyhow::Result<SendReport> {
     let before = server.usage();
-    let (producers, batch) = PRODUCERS;
-    let workload = Workload {
-        users: load.users,
-        producers,
-        batch,
-        messages: Some(load.messages),
-        duration: None,
-        rate: None,
-        first_number: 0,
-        window: None,
-    };
+    let workload = Workload::new(load.users, load.messages, PRODUCERS);
     let sent = server.send(run, workload, load.payload_bytes).await?;
     server.queue_is_empty().await?;
     let after = server.usage();

@@ -49,16 +49,10 @@ pub(crate) async fn run(
     tokio::time::sleep(SETTLE).await;
 
     let (before, began) = (server.usage(), now());
-    let (producers, batch) = PRODUCERS;
     let workload = Workload {
-        users: load.users,
-        producers,
-        batch,
-        messages: Some(load.messages),
         duration: Some(MAX_DURATION),
-        rate: None,
-        first_number: 0,
         window: Some(window),
+        ..Workload::new(load.users, load.messages, PRODUCERS)
     };
     let sent = server.send(&run, workload, load.payload_bytes).await?;
     let expected = sent.accepted * u64::from(load.devices);

@@ -50,7 +50,7 @@ pub(super) async fn measure(program: &Path, members: u32, scale: &Scale) -> anyh
     Ok(outcome)
 }
 
-/// Sends broadcasts to a hub with so many members and so many connected ones, and records the cost for each member.
+/// Sends broadcasts to a hub with some or all of its members connected, and records the cost for each member.
 async fn broadcast(
     program: &Path,
     (members, connected): (u32, u32),
