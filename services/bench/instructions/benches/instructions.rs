@@ -1,7 +1,8 @@
 //! Counts of instructions, which are the same in every run, with an upper limit for each.
 //!
-//! A limit is a tenth above the count when it was set, with Rust 1.95 on x86-64. A change that exceeds a limit is either
-//! a mistake or worth its cost; in the second case the change raises the limit and its commit says why.
+//! A limit is a tenth above the count when it was set, with Rust 1.95 on x86-64. A change that exceeds a
+//! limit is either a mistake or worth its cost; in the second case the change raises the limit and its commit
+//! says why.
 #![allow(clippy::exit, reason = "the library's main exits")]
 
 use std::hint::black_box;

@@ -1,9 +1,9 @@
 //! Shared parts of the benchmarks `bench-peers` and `bench-scaling`.
 //!
-//! A benchmark measures *points* (a case on a system, an input of a sweep) in one or more *runs*. Each point has a
-//! server process of its own ([`process`], [`tidings`]) and gives [`Metrics`] by name. [`Results`] collects them,
-//! survives an interruption and is stored as JSON; [`report`] turns it into tables, a page and plots, and has the
-//! command-line options that all benchmarks share.
+//! A benchmark measures *points* (a case on a system, an input of a sweep) in one or more *runs*. Each point
+//! has a server process of its own ([`process`], [`tidings`]) and gives [`Metrics`] by name. [`Results`]
+//! collects them, survives an interruption and is stored as JSON; [`report`] turns it into tables, a page and
+//! plots, and has the command-line options that all benchmarks share.
 
 #![allow(clippy::cast_precision_loss, reason = "measurements are never near 2^52")]
 

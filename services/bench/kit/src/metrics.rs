@@ -1,7 +1,7 @@
 //! Metrics by name, and the delivery errors among them.
 //!
-//! A name has two parts, such as `online.perSecond`: the activity that was measured, and the metric. The second part is
-//! the same in all benchmarks.
+//! A name has two parts, such as `online.perSecond`: the activity that was measured, and the metric. The
+//! second part is the same in all benchmarks.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

@@ -43,8 +43,8 @@ pub enum ReadySignal {
 impl Process {
     /// Starts a server and waits until it is ready. Blocks.
     ///
-    /// Its standard error goes to the file `log` in `folder`. Returns the line that [`ReadySignal::Line`] waits for,
-    /// else an empty string.
+    /// Its standard error goes to the file `log` in `folder`. Returns the line that [`ReadySignal::Line`]
+    /// waits for, else an empty string.
     ///
     /// # Errors
     /// The server can't be started, ends, or is not ready within `timeout`. The error has the last line of its log.

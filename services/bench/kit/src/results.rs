@@ -102,8 +102,8 @@ impl<Scale, Point> Results<Scale, Point> {
 
     /// Calls `measure` for each run, with the run's number.
     ///
-    /// An interruption ends the runs and drops the measurements of the current one, so that all points have the same
-    /// number of runs. `first` says what to do if there is no other run.
+    /// An interruption ends the runs and drops the measurements of the current one, so that all points have
+    /// the same number of runs. `first` says what to do if there is no other run.
     ///
     /// # Errors
     /// There is nothing to report, or [`Runner::new`] failed.

@@ -31,8 +31,8 @@ fn ticks() -> Option<Ticks> {
     parse(&fs::read_to_string("/proc/stat").ok()?)
 }
 
-/// Reads the line of all processors. Its eighth number is the steal time, and those behind it are part of others
-/// (<https://man7.org/linux/man-pages/man5/proc_stat.5.html>).
+/// Reads the line of all processors. Its eighth number is the steal time, and those behind it are part of
+/// others (<https://man7.org/linux/man-pages/man5/proc_stat.5.html>).
 fn parse(stat: &str) -> Option<Ticks> {
     let numbers = stat.strip_prefix("cpu ")?.lines().next()?.split_whitespace().take(8);
     let numbers: Vec<u64> = numbers.map(str::parse).collect::<Result<_, _>>().ok()?;

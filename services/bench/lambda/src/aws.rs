@@ -99,8 +99,8 @@ impl Endpoint {
         format!("https://localhost:{}", self.port)
     }
 
-    /// Writes the certificate authority to `folder`: alone in `own.pem` for Node, which has the public authorities built
-    /// in, and after the system's list in `all.pem` for programs that read a list.
+    /// Writes the certificate authority to `folder`: alone in `own.pem` for Node, which has the public
+    /// authorities built in, and after the system's list in `all.pem` for programs that read a list.
     ///
     /// # Errors
     /// The system has no list, or the files can't be written.

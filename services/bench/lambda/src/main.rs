@@ -1,8 +1,8 @@
 //! Measures the Lambda functions: their start (`init`), and an event once they are warm (`handlers`).
 //!
-//! Node functions that make the same calls are measured in the same run, in turn with those of Tidings. Both get a
-//! stand-in for the Runtime API and one for AWS, and must give the expected answers and make the expected calls.
-//! `scripts/bench-lambda` builds the functions and runs this program.
+//! Node functions that make the same calls are measured in the same run, in turn with those of Tidings. Both
+//! get a stand-in for the Runtime API and one for AWS, and must give the expected answers and make the
+//! expected calls. `scripts/bench-lambda` builds the functions and runs this program.
 #![allow(clippy::print_stdout, reason = "the tables are the program's output")]
 
 mod aws;
@@ -129,8 +129,8 @@ impl Bench {
         Ok(peers)
     }
 
-    /// Measures processes of the peers in turn, so that each is the first in as many rounds as the others. The first
-    /// `discarded` rounds are not recorded.
+    /// Measures processes of the peers in turn, so that each is the first in as many rounds as the others.
+    /// The first `discarded` rounds are not recorded.
     async fn in_turn<T>(
         &self,
         mut peers: Vec<(PeerRow<T>, Program)>,

@@ -1,7 +1,7 @@
 //! Lambda's Runtime API for one process (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
 //!
-//! Each connection of the process is a task. It reports the steps of the conversation with their times through a
-//! channel, and waits for a permit before it gives an event.
+//! Each connection of the process is a task. It reports the steps of the conversation with their times
+//! through a channel, and waits for a permit before it gives an event.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -28,7 +28,8 @@ pub(crate) fn issue() -> Scenario {
 
 /// The authorizer allows a handshake.
 pub(crate) fn authorize() -> Scenario {
-    // The sample has two different tokens, for tests of reading them. A handshake is allowed only if both are the same.
+    // The sample has two different tokens, for tests of reading them. A handshake is allowed only if both are
+    // the same.
     let event = include_str!("../../../auth-token/lambda/events/authorize.json");
     sample(
         &AUTH_TOKEN_AUTHORIZER,

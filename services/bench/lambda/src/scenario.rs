@@ -39,9 +39,11 @@ impl Scenario {
     }
 
     /// Returns the environment variables of a process, as Lambda sets them
-    /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>). They are the same for all peers.
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>). They are the same for all
+    /// peers.
     ///
-    /// `endpoint` is the URL of the AWS endpoint, and `authorities` the folder with its certificate authorities.
+    /// `endpoint` is the URL of the AWS endpoint, and `authorities` the folder with its certificate
+    /// authorities.
     pub(crate) fn environment(
         &self,
         endpoint: &str,

@@ -1,5 +1,5 @@
-//! The receiving side of Tidings' WebSocket frames. It also reads any server that sends each notification in a text
-//! frame.
+//! The receiving side of Tidings' WebSocket frames. It also reads any server that sends each notification in
+//! a text frame.
 
 use std::ops::ControlFlow;
 use std::time::Duration;

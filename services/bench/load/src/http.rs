@@ -1,7 +1,7 @@
 //! A minimal blocking HTTP/1.1 client: one request at a time on a connection that is kept open.
 //!
-//! It reads answers with a `Content-Length` only, and speaks no TLS, so that the generator costs little beside the
-//! server.
+//! It reads answers with a `Content-Length` only, and speaks no TLS, so that the generator costs little
+//! beside the server.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -72,7 +72,8 @@ struct Connection {
     answer: Vec<u8>,
 }
 
-/// Sends a GET request with the target's API key, on a connection of its own. Returns the answer's status and body.
+/// Sends a GET request with the target's API key, on a connection of its own. Returns the answer's status and
+/// body.
 ///
 /// # Errors
 /// The server can't be reached or its answer can't be read.

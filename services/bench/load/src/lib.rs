@@ -1,9 +1,9 @@
 //! Parts of a load generator for servers that push notifications.
 //!
-//! Producers are threads with blocking sockets and precise timers ([`producer`]). All receiving sockets share one
-//! thread, which reads frames without parsing JSON ([`sockets`]). Each notification carries its intended send time, so
-//! a slow server can't slow the clock it is measured by (no coordinated omission), and its number, so that losses,
-//! duplicates and changes of order are seen ([`tally`]).
+//! Producers are threads with blocking sockets and precise timers ([`producer`]). All receiving sockets share
+//! one thread, which reads frames without parsing JSON ([`sockets`]). Each notification carries its intended
+//! send time, so a slow server can't slow the clock it is measured by (no coordinated omission), and its
+//! number, so that losses, duplicates and changes of order are seen ([`tally`]).
 //!
 //! A server needs a [`Sink`] to send with and a [`Protocol`] to receive with. Those of Tidings are here
 //! ([`http_producer`], [`frames`], [`tokens`]); those of other servers are in `bench-peers`.

@@ -1,7 +1,7 @@
 //! The generator's notifications: written from templates, found again in frames without parsing JSON.
 //!
-//! A payload begins with a marker of its run, then its intended send time and its number, all at fixed offsets. Servers
-//! deliver payloads byte for byte, so a search for the marker finds them in any frame.
+//! A payload begins with a marker of its run, then its intended send time and its number, all at fixed
+//! offsets. Servers deliver payloads byte for byte, so a search for the marker finds them in any frame.
 
 use contract_notifications_v1::Sequence;
 use memchr::memmem::{self, Finder};

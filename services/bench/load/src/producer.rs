@@ -1,8 +1,8 @@
 //! Threads that send notifications at a rate, or as fast as the server accepts them.
 //!
 //! Each user belongs to one thread, so the order of a user's notifications is known. With a rate, the n-th
-//! notification has an intended send time whatever the server does: a slow server makes later notifications late, and
-//! their latency shows it.
+//! notification has an intended send time whatever the server does: a slow server makes later notifications
+//! late, and their latency shows it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -95,8 +95,8 @@ impl Window {
 pub trait Sink: Send {
     /// Adds a notification to the next batch.
     ///
-    /// `user` is an index into the users of this sink, `time` the intended send time by the generator's clock, and
-    /// `number` the notification's number.
+    /// `user` is an index into the users of this sink, `time` the intended send time by the generator's
+    /// clock, and `number` the notification's number.
     fn write(&mut self, user: usize, time: u64, number: u32);
 
     /// Sends the batch. Returns false if the server refused it for now.

@@ -1,7 +1,7 @@
 //! A receiver's connection, over WebSocket or plain TCP.
 //!
-//! It is built to cost little, so that one thread can read for many thousands: all sockets of a thread read into one
-//! buffer, and a socket keeps bytes only of a frame that has arrived in part.
+//! It is built to cost little, so that one thread can read for many thousands: all sockets of a thread read
+//! into one buffer, and a socket keeps bytes only of a frame that has arrived in part.
 
 use std::cell::RefCell;
 use std::io;

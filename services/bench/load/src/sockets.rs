@@ -1,6 +1,7 @@
 //! All receivers of a measurement, on one thread.
 //!
-//! Each open connection is a local task. The tasks share one [`Tally`]; dropping [`Sockets`] closes the connections.
+//! Each open connection is a local task. The tasks share one [`Tally`]; dropping [`Sockets`] closes the
+//! connections.
 
 use std::cell::RefCell;
 use std::fmt;

@@ -1,11 +1,11 @@
 //! The baseline: a bare server on tokio-tungstenite that only pushes.
 //!
-//! It has no storage, handles no errors, and speaks a minimal protocol with producers. No server that uses the same
-//! WebSocket library on the same runtime can be faster, so the distance to it is the cost of everything else a server
-//! does.
+//! It has no storage, handles no errors, and speaks a minimal protocol with producers. No server that uses
+//! the same WebSocket library on the same runtime can be faster, so the distance to it is the cost of
+//! everything else a server does.
 //!
-//! Each connection is a task. The users' map is behind one lock, which is never held across an await. The server runs as
-//! a process of its own: the benchmark's program, started with [`SERVE_OPTION`].
+//! Each connection is a task. The users' map is behind one lock, which is never held across an await. The
+//! server runs as a process of its own: the benchmark's program, started with [`SERVE_OPTION`].
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
-//! The measurement of each case. Each has a fresh server and returns metrics; [`crate::report`] has their labels.
+//! The measurement of each case. Each has a fresh server and returns metrics; [`crate::report`] has their
+//! labels.
 
 mod connections;
 mod faults;

@@ -1,7 +1,7 @@
 //! Measures Tidings beside other servers that push.
 //!
-//! Each server gets the same load by its own protocol. Within a run, each case goes over all systems before the next
-//! case, so that changes of the machine affect all of them.
+//! Each server gets the same load by its own protocol. Within a run, each case goes over all systems before
+//! the next case, so that changes of the machine affect all of them.
 
 #![allow(clippy::cast_precision_loss, reason = "measurements are never near 2^52")]
 
@@ -35,8 +35,8 @@ use tools::Tools;
 
 /// Measure Tidings beside other servers that push.
 ///
-/// scripts/bench-peers finds or installs these and passes their paths. Exits with 1 if Tidings lost, repeated or
-/// misordered anything.
+/// scripts/bench-peers finds or installs these and passes their paths. Exits with 1 if Tidings lost, repeated
+/// or misordered anything.
 #[derive(Debug, Parser)]
 #[command(name = "bench-peers", version)]
 struct Arguments {

@@ -72,7 +72,8 @@ impl Scale {
     }
 }
 
-/// Returns a workload of `messages` to each user, as fast as the server accepts them. It ends after four seconds.
+/// Returns a workload of `messages` to each user, as fast as the server accepts them. It ends after four
+/// seconds.
 pub(crate) fn burst(users: u32, messages: u32, producers: (u32, u32)) -> Workload {
     Workload { duration: Some(MAX_BURST), ..Workload::new(users, messages, producers) }
 }

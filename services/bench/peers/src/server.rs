@@ -143,7 +143,8 @@ impl Server {
 
     /// Connects the users 0 to `users` in waves. `change` may change a user's receiver.
     ///
-    /// Returns the time of each handshake in microseconds, and the time of all, without that of fetching tokens.
+    /// Returns the time of each handshake in microseconds, and the time of all, without that of fetching
+    /// tokens.
     ///
     /// # Errors
     /// A connection is refused.

@@ -17,8 +17,8 @@ pub(crate) struct Growth {
 }
 
 impl Growth {
-    /// Returns the growth along points in the order of their inputs. Returns `None` for fewer than two points, or if a
-    /// value is not positive.
+    /// Returns the growth along points in the order of their inputs. Returns `None` for fewer than two
+    /// points, or if a value is not positive.
     pub(crate) fn of(points: &[(f64, f64)]) -> Option<Self> {
         let (&first, &last) = (points.first()?, points.last()?);
         let smallest = points.iter().map(|(_, value)| *value).fold(f64::INFINITY, f64::min);

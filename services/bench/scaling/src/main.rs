@@ -1,4 +1,5 @@
-//! Measures how the cost of a notification grows: with users, backlog, stored notifications, payloads, devices and hubs.
+//! Measures how the cost of a notification grows: with users, backlog, stored notifications, payloads,
+//! devices and hubs.
 
 #![allow(clippy::cast_precision_loss, reason = "measurements are never near 2^52")]
 
@@ -33,8 +34,8 @@ use sweep::{Point, Sweep};
 
 /// Measure how the cost of a notification grows.
 ///
-/// scripts/bench-scaling builds Tidings and passes its path. Exits with 1 if anything was lost, repeated or out of
-/// order.
+/// scripts/bench-scaling builds Tidings and passes its path. Exits with 1 if anything was lost, repeated or
+/// out of order.
 #[derive(Debug, Parser)]
 #[command(name = "bench-scaling", version)]
 struct Arguments {

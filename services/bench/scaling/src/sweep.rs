@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::scale::Scale;
 
-/// Largest input of the sweep `stored` that is measured in every run. Larger ones take minutes, and are measured in the
-/// first run alone.
+/// Largest input of the sweep `stored` that is measured in every run. Larger ones take minutes, and are
+/// measured in the first run alone.
 const MAX_STORED_IN_EVERY_RUN: u32 = 1_000_000;
 
 /// A sweep.

@@ -1,4 +1,5 @@
-//! The measurement of each sweep's points. Each point has a fresh server; [`crate::report`] has the metrics' labels.
+//! The measurement of each sweep's points. Each point has a fresh server; [`crate::report`] has the metrics'
+//! labels.
 
 mod backlog;
 mod devices;

@@ -35,7 +35,8 @@ pub(super) async fn crash(server: &mut Server, scale: &Scale) -> anyhow::Result<
     Ok(metrics)
 }
 
-/// Drops all connections when a third of the held notifications have arrived, sends more, and connects all users again.
+/// Drops all connections when a third of the held notifications have arrived, sends more, and connects all
+/// users again.
 pub(super) async fn interrupted(server: &Server, scale: &Scale) -> anyhow::Result<Metrics> {
     let run = RunId::new();
     let users = scale.failing_users;

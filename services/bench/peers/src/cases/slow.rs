@@ -11,8 +11,8 @@ const RECEIVE_BUFFER: u32 = 4_096;
 /// The stuck user's share of the rate.
 const SHARE: f64 = 0.5;
 
-/// Measures the latency of the other users: first while the one user reads, then while it does not. It is sent the same
-/// in both.
+/// Measures the latency of the other users: first while the one user reads, then while it does not. It is
+/// sent the same in both.
 pub(super) async fn measure(server: &Server, scale: &Scale) -> anyhow::Result<Metrics> {
     let mut metrics = Metrics::new();
     for (activity, reads) in [("allRead", true), ("oneStuck", false)] {

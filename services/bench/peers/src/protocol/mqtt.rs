@@ -115,8 +115,8 @@ fn write_subscribe(topic: &str, out: &mut Vec<u8>) {
     out.push(1);
 }
 
-/// A subscriber with a persistent session. It subscribes on every connection, which changes nothing if the session
-/// exists already.
+/// A subscriber with a persistent session. It subscribes on every connection, which changes nothing if the
+/// session exists already.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
     user: String,

@@ -1,6 +1,6 @@
 //! The protocol of NATS (<https://docs.nats.io/reference/reference-protocols/nats-protocol>), and the part of
-//! JetStream's (<https://docs.nats.io/reference/reference-protocols/nats_api_reference>) for one stream with a durable
-//! consumer for each user.
+//! JetStream's (<https://docs.nats.io/reference/reference-protocols/nats_api_reference>) for one stream with
+//! a durable consumer for each user.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -132,8 +132,8 @@ impl Protocol for Subscriber {
 
 /// A publisher for some users.
 ///
-/// JetStream confirms each notification. NATS alone confirms nothing, so a ping follows each batch, and its answer
-/// confirms the batch.
+/// JetStream confirms each notification. NATS alone confirms nothing, so a ping follows each batch, and its
+/// answer confirms the batch.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     pipeline: Pipeline,

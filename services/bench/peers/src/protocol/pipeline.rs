@@ -14,8 +14,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A pipelined TCP connection. Blocks.
 ///
-/// Methods take a decoder of the server's answers. It is given all bytes that are not decoded yet, and returns how many
-/// bytes it has decoded and how many notifications they confirm.
+/// Methods take a decoder of the server's answers. It is given all bytes that are not decoded yet, and
+/// returns how many bytes it has decoded and how many notifications they confirm.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     stream: TcpStream,

@@ -85,8 +85,8 @@ pub(crate) async fn connection_micros(
     Ok(micros)
 }
 
-/// Connects all users in waves, each after the wave before has its notifications, and records the cost without that of
-/// the connections.
+/// Connects all users in waves, each after the wave before has its notifications, and records the cost
+/// without that of the connections.
 pub(crate) async fn replay(
     server: &Server,
     run: &RunId,

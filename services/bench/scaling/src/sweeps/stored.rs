@@ -1,5 +1,5 @@
-//! More notifications on disk in all, for users who stay disconnected while others are served; and the disk space that
-//! remains after all are delivered.
+//! More notifications on disk in all, for users who stay disconnected while others are served; and the disk
+//! space that remains after all are delivered.
 
 use std::time::{Duration, Instant};
 
