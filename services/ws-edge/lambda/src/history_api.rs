@@ -1,7 +1,7 @@
 //! Answers operators who read a user's history through the producers' REST API
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>).
 //!
-//! Who may ask is decided before: the method is authorized by IAM.
+//! IAM authorizes the request before it reaches this function.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -16,7 +16,7 @@ use ws_edge::ports::History;
 
 use crate::event::Answer;
 
-/// A request of the REST API, as far as it is needed.
+/// A request to the REST API, with the fields that are used here.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryEvent {
@@ -48,7 +48,7 @@ struct RequestContext {
     request_id: String,
 }
 
-/// Why a page is not given. The text is for the caller.
+/// A reason for refusing a request. The text is for the caller.
 struct Refusal {
     status: u16,
     message: Cow<'static, str>,
@@ -60,7 +60,7 @@ impl Refusal {
     }
 }
 
-/// As the producers' door answers what it refuses.
+/// The body of a refusal, in the form that the producer API uses.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct RefusalBody<'a> {
@@ -68,7 +68,7 @@ struct RefusalBody<'a> {
     message: &'a str,
 }
 
-/// Answers one request; without a history, that there is none.
+/// Answers one request. If no history is kept, the answer is status 404.
 pub(crate) async fn answer<H: History>(history: &H, event: HistoryEvent) -> Answer {
     let request_id = event.request_context.request_id.clone();
     page(history, event).await.unwrap_or_else(|Refusal { status, message }| {
@@ -78,33 +78,34 @@ pub(crate) async fn answer<H: History>(history: &H, event: HistoryEvent) -> Answ
 
 async fn page<H: History>(history: &H, event: HistoryEvent) -> Result<Answer, Refusal> {
     if history.lifetime().is_none() {
-        let message = "no history is kept here; the stack's configuration has it kept: history";
+        let message = "no history is kept; to keep one, set history in the stack's configuration";
         return Err(Refusal { status: 404, message: message.into() });
     }
     let PathParameters { user_id, kind } = event.path_parameters.unwrap_or_default();
     let query = event.query_string_parameters.unwrap_or_default();
     let kind: Kind = kind.parse().map_err(|error: UnknownKind| Refusal::new(404, &error))?;
-    // Parts of the path come as they were sent; parameters of the query come decoded.
+    // API Gateway decodes the parameters of the query, but not those of the path.
     let user_id = percent_decode_str(&user_id).decode_utf8_lossy().into_owned();
     let user = UserId::new(user_id).map_err(|error| Refusal::new(400, &error))?;
     Ok(match kind {
         Kind::Sessions => {
-            let found = history.sessions(&user, &asked(&query)?).await.map_err(failed)?;
+            let found = history.sessions(&user, &page_request(&query)?).await.map_err(failed)?;
             Answer::json(200, &Page::of_sessions(found.rows, found.more))
         }
         Kind::Messages => {
-            let found = history.messages(&user, &asked(&query)?).await.map_err(failed)?;
+            let found = history.messages(&user, &page_request(&query)?).await.map_err(failed)?;
             Answer::json(200, &Page::of_messages(found.rows, found.more))
         }
     })
 }
 
-fn asked<Key: FromStr<Err = InvalidKey>>(query: &QueryParameters) -> Result<PageRequest<Key>, Refusal> {
+fn page_request<Key: FromStr<Err = InvalidKey>>(
+    query: &QueryParameters,
+) -> Result<PageRequest<Key>, Refusal> {
     PageRequest::parse(query.before.as_deref(), query.limit.as_deref())
         .map_err(|error| Refusal::new(400, &error))
 }
 
-/// By value, as `map_err` gives it.
 #[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
 fn failed(error: PortError) -> Refusal {
     let retryable = error.is_retryable();

@@ -16,7 +16,7 @@ const SESSIONS: &str = include_str!("../../events/history-sessions.json");
 const SESSION: &str = include_str!("../../../../../contracts/history/v1/fixtures/session.json");
 const MESSAGE: &str = include_str!("../../../../../contracts/history/v1/fixtures/message.json");
 
-/// A history of one session and one message, and perhaps older ones.
+/// A history with one session and one message, which claims to have more.
 #[derive(Default)]
 struct Fake {
     error: Option<fn() -> PortError>,
@@ -75,12 +75,12 @@ impl History for Fake {
     }
 }
 
-/// The status, and the body; the header says that it is JSON.
+/// Returns the status and the JSON body of the answer.
 fn ask(history: &impl History, event: Value) -> (u64, Value) {
     let event: HistoryEvent = serde_json::from_value(event).unwrap();
     let mut future = pin!(answer(history, event));
     let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
-        panic!("nothing waits here")
+        panic!("the fake history never waits")
     };
     let answer = serde_json::to_value(&answer).unwrap();
     assert_eq!(answer["headers"]["Content-Type"], "application/json");
@@ -88,7 +88,7 @@ fn ask(history: &impl History, event: Value) -> (u64, Value) {
     (answer["statusCode"].as_u64().unwrap(), body)
 }
 
-/// The sample event, changed.
+/// Returns the sample event with a change.
 fn event(change: impl FnOnce(&mut Value)) -> Value {
     let mut event = serde_json::from_str(SESSIONS).unwrap();
     change(&mut event);
@@ -96,7 +96,7 @@ fn event(change: impl FnOnce(&mut Value)) -> Value {
 }
 
 #[test]
-fn the_sample_event_gets_a_page() {
+fn sample_event_gets_a_page() {
     let fake = Fake::default();
     let (status, body) = ask(&fake, event(|_| {}));
     assert_eq!(status, 200);
@@ -107,7 +107,7 @@ fn the_sample_event_gets_a_page() {
 }
 
 #[test]
-fn messages_are_given_with_their_payloads() {
+fn messages_include_their_payloads() {
     let fake = Fake::default();
     let (status, body) = ask(
         &fake,
@@ -121,7 +121,7 @@ fn messages_are_given_with_their_payloads() {
 }
 
 #[test]
-fn what_may_not_be_asked_for_is_refused() {
+fn invalid_requests_are_refused() {
     let fake = Fake::default();
     for (at, value, status, word) in [
         ("/pathParameters/kind", json!("users"), 404, "\"messages\""),
@@ -142,7 +142,7 @@ fn what_may_not_be_asked_for_is_refused() {
 }
 
 #[test]
-fn a_history_that_is_off_or_down_says_so() {
+fn disabled_or_failing_history_is_reported() {
     let (status, body) = ask(&NoHistory, event(|_| {}));
     assert_eq!(status, 404);
     assert!(body["message"].as_str().unwrap().contains("no history is kept"), "{body}");
@@ -151,6 +151,6 @@ fn a_history_that_is_off_or_down_says_so() {
     for (error, expected) in [(retryable as fn() -> PortError, 503), (permanent, 500)] {
         let (status, body) = ask(&Fake { error: Some(error), ..Fake::default() }, event(|_| {}));
         assert_eq!(status, expected);
-        assert!(!body.to_string().contains("denied"), "the cause is in the log");
+        assert!(!body.to_string().contains("denied"), "the answer must not reveal the cause");
     }
 }

@@ -1,26 +1,26 @@
-//! The notifications queue on SQS, as clients' messages reach it.
+//! Queues clients' messages on SQS.
 
 use aws_sdk_sqs::Client;
 use contract_notifications_v1::{FanOut, Notification, QueueEntry};
 use shared_aws::{FifoMessage, port_error, send_fifo, trace_attributes};
 use shared_ports::PortError;
-use ws_edge::ports::Outbox;
+use ws_edge::ports::MessageQueue;
 
-/// The notifications queue.
+/// The notifications queue, a FIFO queue.
 #[derive(Debug, Clone)]
-pub struct SqsOutbox {
+pub struct SqsMessageQueue {
     client: Client,
     url: String,
 }
 
-impl SqsOutbox {
-    /// The queue at this URL.
+impl SqsMessageQueue {
+    /// Creates an adapter for the queue at `url`.
     pub fn new(client: &Client, url: &str) -> Self {
         Self { client: client.clone(), url: url.to_owned() }
     }
 }
 
-impl Outbox for SqsOutbox {
+impl MessageQueue for SqsMessageQueue {
     async fn send(&self, notifications: Vec<Notification>) -> Vec<Result<(), PortError>> {
         let messages = notifications.into_iter().map(FifoMessage::from).collect();
         send_fifo(&self.client, &self.url, "queueing messages", messages).await

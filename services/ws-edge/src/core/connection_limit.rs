@@ -1,45 +1,45 @@
-//! Whether a user has too many connections.
+//! Enforces the limit of a user's open connections.
 
 use contract_connections_v1::{Connection, ConnectionId};
 use contract_notifications_v1::Timestamp;
 
-use crate::{ConnectionLimit, Excess};
+use crate::config::{ConnectionLimit, Excess};
 
-/// What is to be done about a user's connections after one was added.
+/// The consequence of a new connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Crowd {
-    /// Nothing: there are no more than there may be.
-    Fits,
-    /// The new one is one too many.
-    Refuse,
-    /// These have to go.
-    Close(Vec<ConnectionId>),
+pub(crate) enum LimitDecision {
+    /// Keep all connections.
+    WithinLimit,
+    /// Refuse the new connection.
+    RefuseNew,
+    /// Close these older connections and keep the new one.
+    CloseOldest(Vec<ConnectionId>),
 }
 
-/// Decides about `open`, the user's connections with the new one among them.
+/// Decides at `now` about the connection `new`. `open` is the user's connections, the new one included.
 ///
-/// A row is stored before its decision, so of several that are added at the same time the last one stored
-/// sees all that stay: they are never more than may be. Times can't tell which of them came last, so it may
-/// be that more of them are refused than had to be.
-pub(crate) fn crowd(
+/// Each connection stores its row before it decides, so the last of several simultaneous connections sees all
+/// others: the user never keeps more than the limit. Their times can't tell which of them was last, so more
+/// of them may be refused than necessary.
+pub(crate) fn decide(
     mut open: Vec<Connection>,
     new: &ConnectionId,
     limit: ConnectionLimit,
     now: Timestamp,
-) -> Crowd {
-    // DynamoDB deletes late what has expired.
+) -> LimitDecision {
+    // DynamoDB deletes expired rows late.
     open.retain(|row| row.ttl > now.millis() / 1000);
     let excess = open.len().saturating_sub(limit.most);
     if excess == 0 {
-        return Crowd::Fits;
+        return LimitDecision::WithinLimit;
     }
     match limit.excess {
-        Excess::RefuseNewest => Crowd::Refuse,
+        Excess::RefuseNewest => LimitDecision::RefuseNew,
         Excess::CloseOldest => {
-            // Of one millisecond, the new one is the newest.
+            // Among connections of the same millisecond, the new one counts as the newest.
             open.sort_unstable_by_key(|row| (row.connected_at, row.connection_id == *new));
             let oldest: Vec<_> = open.drain(..excess).map(|row| row.connection_id).collect();
-            if oldest.contains(new) { Crowd::Refuse } else { Crowd::Close(oldest) }
+            if oldest.contains(new) { LimitDecision::RefuseNew } else { LimitDecision::CloseOldest(oldest) }
         }
     }
 }
@@ -65,44 +65,46 @@ mod tests {
         }
     }
 
-    fn decide(rows: &[Connection], new: &str, most: usize, excess: Excess) -> Crowd {
+    fn decide_for(rows: &[Connection], new: &str, most: usize, excess: Excess) -> LimitDecision {
         let limit = ConnectionLimit { most, excess };
-        crowd(rows.to_vec(), &ConnectionId::new(new), limit, Timestamp::from_millis(50_000))
+        decide(rows.to_vec(), &ConnectionId::new(new), limit, Timestamp::from_millis(50_000))
     }
 
     #[test]
-    fn one_too_many_is_refused_or_takes_the_place_of_the_oldest() {
+    fn excess_refuses_the_new_or_closes_the_oldest() {
         let rows = [row("c", 3, 99), row("a", 1, 99), row("b", 2, 99)];
         for excess in [Excess::RefuseNewest, Excess::CloseOldest] {
-            assert_eq!(decide(&rows, "c", 3, excess), Crowd::Fits);
+            assert_eq!(decide_for(&rows, "c", 3, excess), LimitDecision::WithinLimit);
         }
-        assert_eq!(decide(&rows, "c", 2, Excess::RefuseNewest), Crowd::Refuse);
-        assert_eq!(decide(&rows, "c", 2, Excess::CloseOldest), Crowd::Close(vec![ConnectionId::new("a")]));
-        // Another one was opened meanwhile.
-        assert_eq!(decide(&rows, "a", 2, Excess::CloseOldest), Crowd::Refuse);
+        assert_eq!(decide_for(&rows, "c", 2, Excess::RefuseNewest), LimitDecision::RefuseNew);
+        assert_eq!(
+            decide_for(&rows, "c", 2, Excess::CloseOldest),
+            LimitDecision::CloseOldest(vec![ConnectionId::new("a")])
+        );
+        // A newer connection opened in the meantime.
+        assert_eq!(decide_for(&rows, "a", 2, Excess::CloseOldest), LimitDecision::RefuseNew);
     }
 
     #[test]
-    fn two_of_one_millisecond_are_one_after_the_other() {
+    fn new_is_newest_within_one_millisecond() {
         for (first, second) in [("a", "b"), ("b", "a")] {
             let rows = [row(first, 1, 99), row(second, 1, 99)];
-            assert_eq!(decide(&rows, second, 1, Excess::RefuseNewest), Crowd::Refuse);
-            let first = Crowd::Close(vec![ConnectionId::new(first)]);
-            assert_eq!(decide(&rows, second, 1, Excess::CloseOldest), first);
+            assert_eq!(decide_for(&rows, second, 1, Excess::RefuseNewest), LimitDecision::RefuseNew);
+            let first = LimitDecision::CloseOldest(vec![ConnectionId::new(first)]);
+            assert_eq!(decide_for(&rows, second, 1, Excess::CloseOldest), first);
         }
     }
 
     #[test]
-    fn what_has_expired_does_not_count() {
+    fn expired_connections_do_not_count() {
         let rows = [row("a", 1, 50), row("b", 2, 51)];
-        assert_eq!(decide(&rows, "b", 1, Excess::RefuseNewest), Crowd::Fits);
+        assert_eq!(decide_for(&rows, "b", 1, Excess::RefuseNewest), LimitDecision::WithinLimit);
     }
 
     proptest! {
-        /// Whichever way the steps of several connections fall among each other: one stores its row, then
-        /// decides.
+        /// Interleaves the steps of several connections in any order; each stores its row, then decides.
         #[test]
-        fn no_more_stay_than_may(
+        fn limit_holds_under_any_interleaving(
             times in prop::collection::vec(0_u64..4, 1..8),
             steps in prop::collection::vec(any::<prop::sample::Index>(), 16),
             most in 1_usize..5,
@@ -122,18 +124,20 @@ mod tests {
                     open.push(row.clone());
                     continue;
                 }
-                match decide(&open, id.as_str(), most, excess) {
-                    Crowd::Fits => {}
-                    Crowd::Refuse => open.retain(|row| row.connection_id != *id),
-                    Crowd::Close(oldest) => open.retain(|row| !oldest.contains(&row.connection_id)),
+                match decide_for(&open, id.as_str(), most, excess) {
+                    LimitDecision::WithinLimit => {}
+                    LimitDecision::RefuseNew => open.retain(|row| row.connection_id != *id),
+                    LimitDecision::CloseOldest(oldest) => {
+                        open.retain(|row| !oldest.contains(&row.connection_id));
+                    }
                 }
             }
             prop_assert!(open.len() <= most, "{open:?}");
         }
 
-        /// One after the other, as many stay as may: the first ones, or the last ones.
+        /// Connections that open one after the other fill the limit with the first or the last of them.
         #[test]
-        fn as_many_stay_as_may(
+        fn sequential_connections_fill_the_limit(
             mut times in prop::collection::vec(0_u64..4, 1..8),
             most in 1_usize..5,
             excess in prop::sample::select(vec![Excess::RefuseNewest, Excess::CloseOldest]),
@@ -143,17 +147,19 @@ mod tests {
             for (at, time) in times.iter().enumerate() {
                 let id = at.to_string();
                 open.push(row(&id, *time, 99));
-                match decide(&open, &id, most, excess) {
-                    Crowd::Fits => {}
-                    Crowd::Refuse => { open.pop(); }
-                    Crowd::Close(oldest) => open.retain(|row| !oldest.contains(&row.connection_id)),
+                match decide_for(&open, &id, most, excess) {
+                    LimitDecision::WithinLimit => {}
+                    LimitDecision::RefuseNew => { open.pop(); }
+                    LimitDecision::CloseOldest(oldest) => {
+                        open.retain(|row| !oldest.contains(&row.connection_id));
+                    }
                 }
             }
             let stay = most.min(times.len());
             let first = if excess == Excess::RefuseNewest { 0 } else { times.len() - stay };
             let stayed: Vec<_> = open.iter().map(|row| row.connection_id.as_str().to_owned()).collect();
             let expected: Vec<_> = (first..first + stay).map(|at| at.to_string()).collect();
-            // Of one millisecond, any of the older ones may go.
+            // Among older connections of the same millisecond, any may be closed.
             prop_assert_eq!(stayed.len(), stay);
             if excess == Excess::RefuseNewest || times.windows(2).all(|pair| pair[0] < pair[1]) {
                 prop_assert_eq!(stayed, expected);
