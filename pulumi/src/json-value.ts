@@ -1,62 +1,62 @@
 import { readFileSync } from "node:fs";
 
-/** A JSON value whose shape is not known yet, with where it stands, for errors. */
-export class Shape {
+/** A parsed JSON value of unknown type. Its readers check the type, and name the path of a wrong value in their error. */
+export class JsonValue {
     private constructor(
         readonly value: unknown,
-        readonly where: string,
+        readonly path: string,
     ) {}
 
-    /** The value in a file. */
-    static ofFile(path: string): Shape {
-        return new Shape(JSON.parse(readFileSync(path, "utf8")), path);
+    /** Parses a file, whose path begins the path of every value in it. */
+    static ofFile(path: string): JsonValue {
+        return new JsonValue(JSON.parse(readFileSync(path, "utf8")), path);
     }
 
-    /** A member of an object; a shape of nothing when there is none. */
-    member(name: string): Shape {
+    /** Returns a member of an object. The value of an absent member is `undefined`, which every reader refuses. */
+    member(name: string): JsonValue {
         if (typeof this.value !== "object" || this.value === null || Array.isArray(this.value)) {
             return this.fail("an object");
         }
-        return new Shape((this.value as Record<string, unknown>)[name], `${this.where}: ${name}`);
+        return new JsonValue((this.value as Record<string, unknown>)[name], `${this.path}: ${name}`);
     }
 
-    /** The elements of an array, each read by `read`. */
-    list<T>(read: (element: Shape) => T): readonly T[] {
+    /** Reads each element of an array with `read`. */
+    list<T>(read: (element: JsonValue) => T): readonly T[] {
         if (!Array.isArray(this.value)) {
             return this.fail("an array");
         }
-        return this.value.map((element, at) => read(new Shape(element, `${this.where}[${at}]`)));
+        return this.value.map((element, at) => read(new JsonValue(element, `${this.path}[${at}]`)));
     }
 
-    text(): string {
-        return typeof this.value === "string" && this.value !== "" ? this.value : this.fail("a text that is not empty");
+    nonEmptyString(): string {
+        return typeof this.value === "string" && this.value !== "" ? this.value : this.fail("a string that is not empty");
     }
 
-    /** A text, which may be empty, or `undefined` for null. */
-    anyTextOrNull(): string | undefined {
-        return this.value === "" ? "" : this.textOrNull();
+    /** Reads a string, which may be empty, or `undefined` for null. */
+    stringOrNull(): string | undefined {
+        return this.value === "" ? "" : this.nonEmptyStringOrNull();
     }
 
-    /** A text, or `undefined` for null. */
-    textOrNull(): string | undefined {
-        return this.value === null ? undefined : this.text();
+    /** Reads a string that is not empty, or `undefined` for null. */
+    nonEmptyStringOrNull(): string | undefined {
+        return this.value === null ? undefined : this.nonEmptyString();
     }
 
-    flag(): boolean {
+    boolean(): boolean {
         return typeof this.value === "boolean" ? this.value : this.fail("true or false");
     }
 
-    count(): number {
+    positiveInteger(): number {
         const { value } = this;
-        return typeof value === "number" && Number.isInteger(value) && value > 0 ? value : this.fail("a whole number from 1 on");
+        return typeof value === "number" && Number.isInteger(value) && value > 0 ? value : this.fail("a whole number of at least 1");
     }
 
     oneOf<T extends string>(allowed: readonly T[]): T {
-        return allowed.find((one) => one === this.value) ?? this.fail(`one of ${allowed.join(", ")}`);
+        return allowed.find((candidate) => candidate === this.value) ?? this.fail(`one of ${allowed.join(", ")}`);
     }
 
     private fail(expected: string): never {
         const found = this.value === undefined ? "missing" : JSON.stringify(this.value).slice(0, 80);
-        throw new Error(`${this.where} is ${found}; allowed is ${expected}`);
+        throw new Error(`${this.path} is ${found}; expected ${expected}`);
     }
 }
