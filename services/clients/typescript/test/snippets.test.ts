@@ -4,7 +4,7 @@ import { Server } from "@tidings/testing/server";
 import { bundled, snippet } from "@tidings/testing/snippets";
 import { afterEach, describe, expect, it } from "vitest";
 
-const CLIENTS = "docs/clients.md";
+const CLIENTS = "docs/how-to/clients.md";
 const README = "services/clients/typescript/README.md";
 
 const cleanUp: (() => Promise<void>)[] = [];

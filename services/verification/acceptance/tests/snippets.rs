@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 use verification_snippets::{document, parse, snippet};
 use verification_source_clients::{aws_cli, python};
 
-const CLIENTS: &str = "docs/clients.md";
+const CLIENTS: &str = "docs/how-to/clients.md";
 
 /// A server, and the folder that it was started in, where the programs are started too.
 async fn start(environment: &[(&str, &str)]) -> (Server, TempDir) {
@@ -212,7 +212,7 @@ const NO_PROGRAM: [&str; 2] = ["toml", "json"];
 const DOCUMENTS: [(&str, &str); 4] = [
     ("README.md", r#""README.md""#),
     (CLIENTS, "CLIENTS"),
-    ("docs/deploy.md", r#""docs/deploy.md""#),
+    ("docs/how-to/deploy.md", r#""docs/how-to/deploy.md""#),
     ("services/clients/typescript/README.md", "README"),
 ];
 

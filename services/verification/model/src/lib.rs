@@ -1,7 +1,7 @@
 //! A model checker of delivery: the real cores of dispatcher, replayer and edge in a small world, explored
 //! in every order in which things can happen, with crashes and failures between any two steps.
 //!
-//! What is promised, which rules it rests on and what was explored is in docs/delivery.md.
+//! What is promised, which rules it rests on and what was explored is in docs/explanation/verification.md.
 
 mod action;
 mod check;

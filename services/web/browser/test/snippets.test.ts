@@ -11,7 +11,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { Visitor, launch } from "./browser.ts";
 
-const CLIENTS = "docs/clients.md";
+const CLIENTS = "docs/how-to/clients.md";
 const README = "services/clients/typescript/README.md";
 
 let browser: Browser;
