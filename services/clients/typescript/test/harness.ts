@@ -1,4 +1,4 @@
-// A real server process and clients of it, which are gone after each test.
+// Starts server processes and clients, and removes them after each test.
 import { Proxy } from "@tidings/testing/network";
 import { Server } from "@tidings/testing/server";
 import { afterEach, expect } from "vitest";
@@ -12,12 +12,14 @@ afterEach(async () => {
     for (const step of cleanUp.splice(0).reverse()) await step();
 });
 
+/** Starts a server. */
 export async function serve(config = ""): Promise<Server> {
     const server = await Server.start(config);
     cleanUp.push(() => server.remove());
     return server;
 }
 
+/** Puts a proxy between clients and a server. */
 export async function network(server: Server): Promise<Proxy> {
     const proxy = await Proxy.start(server.port);
     cleanUp.push(() => {
@@ -26,6 +28,7 @@ export async function network(server: Server): Promise<Proxy> {
     return proxy;
 }
 
+/** Connects a client as `user`. */
 export function listen(server: Server, user: string, options: Partial<Options> & { port?: number } = {}): Client {
     const { port = server.port, ...rest } = options;
     const client = connect({
@@ -39,7 +42,7 @@ export function listen(server: Server, user: string, options: Partial<Options> &
     return client;
 }
 
-/** The numbers of what a client receives, and a way to wait for the last. */
+/** Records the numbers in the payloads that a client receives. `until` waits for the given count. */
 export function received(client: Client): { numbers: number[]; until: (count: number) => Promise<void> } {
     const numbers: number[] = [];
     let wake = (): void => undefined;
@@ -56,6 +59,7 @@ export function received(client: Client): { numbers: number[]; until: (count: nu
     };
 }
 
+/** Waits until the client is in the wanted state. */
 export async function stateOf(client: Client, wanted: (state: State) => boolean): Promise<void> {
     while (!wanted(client.state)) {
         await new Promise<void>((resolve) => {
@@ -68,4 +72,5 @@ export async function stateOf(client: Client, wanted: (state: State) => boolean)
 }
 
 export const isOpen = ({ status }: State): boolean => status === "open";
+/** Returns the numbers from 0 to `count - 1`. */
 export const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);

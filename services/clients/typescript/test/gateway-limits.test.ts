@@ -1,11 +1,11 @@
-// What a gateway asks of a client: how it proves who it is, and API Gateway's limits, as a real server has them.
+// Tests of credentials and of API Gateway's limits, against a real server process.
 import { describe, expect, it } from "vitest";
-import { isOpen, listen, received, serve, stateOf, upTo } from "./gateway.ts";
+import { isOpen, listen, received, serve, stateOf, upTo } from "./harness.ts";
 
 const LIKE_AWS = "[connections]\nlike_aws = true\n";
 
-describe("a gateway's demands", { timeout: 120_000 }, () => {
-    it("is let in by a JSON Web Token in the query and in a subprotocol, and refused by a bad one", async () => {
+describe("credentials and limits", { timeout: 120_000 }, () => {
+    it("a valid JSON Web Token is accepted and a forged one refused", async () => {
         const server = await serve("[handshake]\njwt = true\n");
         const person = JSON.stringify({ username: "alice", password: "correct horse battery" });
         await server.call("/v1/users", person);
@@ -13,7 +13,7 @@ describe("a gateway's demands", { timeout: 120_000 }, () => {
         for (const tokenIn of ["subprotocol", "query"] as const) {
             const client = listen(server, "alice", { tokenIn, token: () => Promise.resolve(idToken) });
             expect(await client.whoami()).toMatchObject({ userId: "alice", method: "jwt" });
-            // The end of the credential is the token's own.
+            // The expiry is that of the token.
             expect((await client.whoami()).expiresAt).toBeGreaterThan(Date.now());
             await client.close();
         }
@@ -24,14 +24,14 @@ describe("a gateway's demands", { timeout: 120_000 }, () => {
         expect(stranger.state).toMatchObject({ reason: { why: "refused" } });
     });
 
-    it("acknowledges thousands at once within API Gateway's frames", async () => {
+    it("thousands of acks fit the frames of API Gateway", async () => {
         const server = await serve(LIKE_AWS);
         const count = 2000;
         await server.produce("alice", 0, count);
         const client = listen(server, "alice", { ackBatch: count, ackDelay: 60_000 });
         const { numbers, until } = received(client);
         await until(count);
-        // It ends when all is confirmed.
+        // Returns when everything is confirmed.
         await client.close();
         expect(numbers).toEqual(upTo(count));
         await server.produce("alice", count, count + 1);
@@ -40,7 +40,7 @@ describe("a gateway's demands", { timeout: 120_000 }, () => {
         expect(after.numbers).toEqual([count]);
     });
 
-    it("gets the largest notifications there are, in many frames", async () => {
+    it("the largest notifications arrive, in many frames", async () => {
         const server = await serve(LIKE_AWS);
         const text = "x".repeat(130_000);
         const body = JSON.stringify({ userId: "alice", payload: text });
@@ -50,7 +50,7 @@ describe("a gateway's demands", { timeout: 120_000 }, () => {
         for (let n = 0; n < 3; n += 1) expect((await notifications.next()).value?.payload).toBe(text);
     });
 
-    it("rejects what is too large to be sent, and goes on", async () => {
+    it("a message that is too large is rejected and the next sent", async () => {
         const server = await serve(`${LIKE_AWS}[sending]\npolicy = "anyone"\n`);
         const client = listen(server, "alice");
         await stateOf(client, isOpen);
