@@ -1,5 +1,5 @@
 // Starts server processes and clients, and removes them after each test.
-import { Proxy } from "@tidings/testing/network";
+import { Proxy } from "@tidings/testing/proxy";
 import { Server } from "@tidings/testing/server";
 import { afterEach, expect } from "vitest";
 import { WebSocket } from "ws";

@@ -1,4 +1,4 @@
-import { Proxy } from "@tidings/testing/network";
+import { Proxy } from "@tidings/testing/proxy";
 import { Server } from "@tidings/testing/server";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, afterEach, expect, test } from "vitest";

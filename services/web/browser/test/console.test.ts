@@ -1,5 +1,5 @@
 import { type Client, connect } from "@tidings/client";
-import { Proxy } from "@tidings/testing/network";
+import { Proxy } from "@tidings/testing/proxy";
 import { Server } from "@tidings/testing/server";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";

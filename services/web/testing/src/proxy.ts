@@ -1,13 +1,17 @@
 import { once } from "node:events";
 import { type AddressInfo, type Socket, connect as connectTcp, createServer } from "node:net";
 
-/** A network between a client and a server, with its troubles. */
+/** A TCP proxy between clients and a server that can cut and freeze connections. */
 export class Proxy {
+    /** Open connections: the client's socket and the server's. */
     readonly #pairs = new Set<[Socket, Socket]>();
-    /** What came from a server that nobody got, of pairs that are frozen. */
+    /** Number of bytes dropped on frozen connections. */
     frozen = 0;
+    /** Port that clients connect to. */
     port = 0;
+    /** Number of connections so far. */
     connections = 0;
+    /** Port of the server. */
     target: number;
     readonly #listener = createServer((client) => {
         const server = connectTcp(this.target, "127.0.0.1");
@@ -31,6 +35,7 @@ export class Proxy {
         this.target = target;
     }
 
+    /** Starts a proxy in front of a server on the port `target`. */
     static async start(target: number): Promise<Proxy> {
         const proxy = new Proxy(target);
         proxy.#listener.listen(0, "127.0.0.1");
@@ -39,11 +44,12 @@ export class Proxy {
         return proxy;
     }
 
+    /** Number of open connections. */
     get open(): number {
         return this.#pairs.size;
     }
 
-    /** Cuts every connection: no goodbye, and what was on its way is lost. */
+    /** Resets every connection. Data on its way is lost. */
     cut(): void {
         for (const pair of [...this.#pairs]) {
             this.#pairs.delete(pair);
@@ -51,11 +57,12 @@ export class Proxy {
         }
     }
 
-    /** From now on nothing is passed on over the connections there are, which stay open. */
+    /** Drops all further data of the current connections, and leaves them open. */
     freeze(): void {
         this.#pairs.clear();
     }
 
+    /** Resets every connection and stops listening. */
     close(): void {
         this.cut();
         this.#listener.close();
