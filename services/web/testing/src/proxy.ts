@@ -5,8 +5,6 @@ import { type AddressInfo, type Socket, connect as connectTcp, createServer } fr
 export class Proxy {
     /** Open connections: the client's socket and the server's. */
     readonly #pairs = new Set<[Socket, Socket]>();
-    /** Number of bytes dropped on frozen connections. */
-    frozen = 0;
     /** Port that clients connect to. */
     port = 0;
     /** Number of connections so far. */
@@ -21,8 +19,8 @@ export class Proxy {
         for (const [from, to] of [pair, [server, client]] as const) {
             from.on("error", () => undefined);
             from.on("data", (bytes) => {
+                // Data of a frozen connection is dropped.
                 if (this.#pairs.has(pair)) to.write(bytes);
-                else this.frozen += bytes.length;
             });
             from.on("close", () => {
                 if (!this.#pairs.delete(pair)) return;
@@ -42,11 +40,6 @@ export class Proxy {
         await once(proxy.#listener, "listening");
         proxy.port = (proxy.#listener.address() as AddressInfo).port;
         return proxy;
-    }
-
-    /** Number of open connections. */
-    get open(): number {
-        return this.#pairs.size;
     }
 
     /** Resets every connection. Data on its way is lost. */

@@ -1,47 +1,50 @@
 import { dateAndTime } from "@tidings/common/format";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { type Claims, type Credential, type Handshake, claimsOf, trimmed } from "../login/credential.ts";
+import { type Claims, type Credential, type Handshake, decodeClaims, trimToken } from "../login/credential.ts";
 
 interface Props {
-    /** One that came with the link. */
-    readonly pasted?: string;
+    /** The token in the URL, if there was one. */
+    readonly tokenInUrl?: string;
     readonly handshakes: readonly Handshake[];
-    readonly loggedIn: (credential: Credential) => void;
+    readonly onLogin: (credential: Credential) => void;
 }
 
-/** Logs in with a token of any issuer. One that came with a link is not used before its reader has said so. */
-export function Token({ pasted, handshakes, loggedIn }: Props): JSX.Element {
+/**
+ * The login with a JSON Web Token of any issuer. A token from the URL is used only after the user confirms it, because
+ * otherwise a link could log people in as somebody else.
+ */
+export function TokenLogin({ tokenInUrl, handshakes, onLogin }: Props): JSX.Element {
     const [text, setText] = useState("");
     const [problem, setProblem] = useState<string>();
-    const offered = pasted === undefined ? undefined : claimsOf(pasted);
+    const offered = tokenInUrl === undefined ? undefined : decodeClaims(tokenInUrl);
 
     const use = (token: string): void => {
-        const claims = claimsOf(token);
-        const why = reasonAgainst(claims, handshakes);
-        setProblem(why);
-        if (claims === undefined || why !== undefined) return;
+        const claims = decodeClaims(token);
+        const found = problemWith(claims, handshakes);
+        setProblem(found);
+        if (claims === undefined || found !== undefined) return;
         const { userId, expiresAt } = claims;
-        // A server gives connect tokens to its own users; another issuer's are known to the handshake alone.
+        // The server gives connect tokens to its own users only. Tokens of other issuers have to go into the handshake.
         const handshake = handshakes.includes("jwt") ? "jwt" : "token";
         const credential = { userId, guest: false, idToken: token, handshake } as const;
-        loggedIn(expiresAt === undefined ? credential : { ...credential, expiresAt });
+        onLogin(expiresAt === undefined ? credential : { ...credential, expiresAt });
     };
 
-    if (pasted !== undefined) {
+    if (tokenInUrl !== undefined) {
         return (
             <section class="offer" aria-labelledby="offer">
-                <h2 id="offer">A login came with the link</h2>
+                <h2 id="offer">Login from a link</h2>
                 {offered === undefined ? (
-                    <p>It is no token that this page can use. Log in another way.</p>
+                    <p>The token in this link is not valid. Log in another way.</p>
                 ) : (
                     <>
-                        <p>{described(offered)} Go on only if that is you.</p>
+                        <p>{describe(offered)} Continue only if that is you.</p>
                         <button
                             type="button"
                             class="primary"
                             onClick={() => {
-                                use(pasted);
+                                use(tokenInUrl);
                             }}
                         >
                             Continue as {offered.name ?? offered.userId}
@@ -59,10 +62,10 @@ export function Token({ pasted, handshakes, loggedIn }: Props): JSX.Element {
             aria-labelledby="with-token"
             onSubmit={(event) => {
                 event.preventDefault();
-                use(trimmed(text));
+                use(trimToken(text));
             }}
         >
-            <h2 id="with-token">With a token</h2>
+            <h2 id="with-token">Log in with a token</h2>
             <label>
                 JSON Web Token from an issuer that this server trusts
                 <textarea
@@ -81,22 +84,25 @@ export function Token({ pasted, handshakes, loggedIn }: Props): JSX.Element {
             <p class="bad" role="alert" id="token-problem" hidden={problem === undefined}>
                 {problem}
             </p>
-            <button type="submit">Log in with this token</button>
+            <button type="submit">Log in with token</button>
         </form>
     );
 }
 
-function described({ userId, name, issuer, expiresAt }: Claims): string {
+function describe({ userId, name, issuer, expiresAt }: Claims): string {
     const who = name === undefined || name === userId ? userId : `${name} (${userId})`;
-    const from = issuer === undefined ? "" : `, from ${issuer}`;
-    const until = expiresAt === undefined ? "" : `, until ${dateAndTime(expiresAt)}`;
-    return `It is for ${who}${from}${until}.`;
+    const from = issuer === undefined ? "" : `, issued by ${issuer}`;
+    const until = expiresAt === undefined ? "" : `, valid until ${dateAndTime(expiresAt)}`;
+    return `This link logs you in as ${who}${from}${until}.`;
 }
 
-function reasonAgainst(claims: Claims | undefined, handshakes: readonly Handshake[]): string | undefined {
-    if (claims === undefined) return "This is no JSON Web Token that names a user: it has three parts, with dots between.";
-    if (claims.expiresAt !== undefined && claims.expiresAt <= Date.now()) {
-        return `This token has ended: it was good until ${dateAndTime(claims.expiresAt)}.`;
+function problemWith(claims: Claims | undefined, handshakes: readonly Handshake[]): string | undefined {
+    if (claims === undefined) {
+        return "This is not a JSON Web Token that names a user. Copy the whole token: three parts, separated by dots.";
     }
-    return handshakes.length === 0 ? "This server accepts neither tokens nor JSON Web Tokens from pages." : undefined;
+    if (claims.expiresAt !== undefined && claims.expiresAt <= Date.now()) {
+        return `This token expired on ${dateAndTime(claims.expiresAt)}. Paste a newer one.`;
+    }
+    if (handshakes.length > 0) return undefined;
+    return "This server accepts no tokens from web pages. Ask its operator to allow the handshake method jwt.";
 }

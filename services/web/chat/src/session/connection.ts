@@ -1,8 +1,8 @@
 import type { Disconnect, State as ClientState } from "@tidings/client";
-import type { Link } from "../state/types.ts";
+import type { Connection } from "../state/types.ts";
 
-/** What the page shows of the client's state; nothing of its end, which the page brings about itself. */
-export function linkOf(state: ClientState, now: number): Link | undefined {
+/** Translates the client's state for the page. Returns `undefined` for a closed client. */
+export function connectionOf(state: ClientState, now: number): Connection | undefined {
     switch (state.status) {
         case "open":
             return { status: "open", since: state.since };
@@ -10,30 +10,30 @@ export function linkOf(state: ClientState, now: number): Link | undefined {
             return { status: "connecting", failures: state.failures };
         case "waiting": {
             const { reason, nextAttemptAt, failures } = state;
-            const link = { status: "lost", since: now, why: wordsFor(reason), failures } as const;
-            return nextAttemptAt === undefined ? link : { ...link, nextAttemptAt };
+            const lost = { status: "lost", since: now, reason: describe(reason), failures } as const;
+            return nextAttemptAt === undefined ? lost : { ...lost, nextAttemptAt };
         }
         case "closed":
             return undefined;
     }
 }
 
-function wordsFor({ why, code, message }: Disconnect): string {
+function describe({ why, code, message }: Disconnect): string {
     switch (why) {
         case "offline":
             return "This device has no network.";
         case "no-token":
-            return "The server can't be reached, or gives no access right now.";
+            return "The server can't be reached, or denies access at the moment.";
         case "refused":
             return "The server can't be reached, or refuses the connection.";
         case "closed":
             return message === undefined || message === ""
-                ? `The server closed the connection (${code ?? 1000}).`
+                ? `The server closed the connection (code ${code ?? 1000}).`
                 : `The server closed the connection: ${message}.`;
         case "silent":
             return "The server stopped answering.";
         case "behind":
-            return "More arrived than this page could show; it catches up.";
+            return "Messages arrived faster than this page could show them.";
         case "broken":
         case "requested":
         case "forbidden":

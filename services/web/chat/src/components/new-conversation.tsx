@@ -1,18 +1,18 @@
 import type { JSX, RefObject } from "preact";
 import { useState } from "preact/hooks";
-import type { Place } from "../state/types.ts";
+import type { Conversation } from "../state/types.ts";
 
 interface Props {
     readonly dialog: RefObject<HTMLDialogElement | null>;
     readonly people: readonly string[];
-    readonly choose: (place: Place) => void;
+    readonly select: (conversation: Conversation) => void;
 }
 
-/** Asks for the name of somebody who is not in the list. */
-export function WriteTo({ dialog, people, choose }: Props): JSX.Element {
+/** The dialog for a conversation with a user who is not in the list. */
+export function NewConversation({ dialog, people, select }: Props): JSX.Element {
     const [name, setName] = useState("");
     return (
-        <dialog ref={dialog} aria-labelledby="write-to">
+        <dialog ref={dialog} aria-labelledby="new-conversation">
             <form
                 onSubmit={(event) => {
                     event.preventDefault();
@@ -20,11 +20,11 @@ export function WriteTo({ dialog, people, choose }: Props): JSX.Element {
                     if (user === "") return;
                     dialog.current?.close();
                     setName("");
-                    choose(`user:${user}`);
+                    select(`user:${user}`);
                 }}
             >
-                <h2 id="write-to">Write to someone</h2>
-                <p class="faint">They need not be here: what you write is held until they are.</p>
+                <h2 id="new-conversation">New conversation</h2>
+                <p class="faint">They don’t have to be online: your messages are held until they are.</p>
                 <label>
                     User name
                     <input
@@ -48,7 +48,7 @@ export function WriteTo({ dialog, people, choose }: Props): JSX.Element {
                 </datalist>
                 <p class="buttons">
                     <button type="submit" class="primary">
-                        Write
+                        Start
                     </button>
                     <button
                         type="button"
