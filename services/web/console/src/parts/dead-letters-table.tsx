@@ -1,15 +1,16 @@
 import { dateAndTime } from "@tidings/common/format";
 import type { DeadLetter } from "../api.ts";
-import { followAddress, userAddress } from "../state/route.ts";
-import { ago } from "../state/words.ts";
+import { notificationAddress, userAddress } from "../state/route.ts";
+import { age } from "../state/format.ts";
 
-interface Properties {
+interface Props {
     readonly items: readonly DeadLetter[];
     readonly now: number;
+    /** Asks for confirmation of an action on a dead letter. */
     readonly confirm: (verb: "redrive" | "drop", letter: DeadLetter) => void;
 }
 
-export function DeadLettersTable({ items, now, confirm }: Properties) {
+export function DeadLettersTable({ items, now, confirm }: Props) {
     return (
         <div class="scroll" role="region" aria-label="Dead letters" tabIndex={0}>
             <table>
@@ -17,10 +18,10 @@ export function DeadLettersTable({ items, now, confirm }: Properties) {
                     <tr>
                         <th scope="col">Notification</th>
                         <th scope="col">User</th>
-                        <th scope="col">Why</th>
-                        <th scope="col">Since</th>
+                        <th scope="col">Reason</th>
+                        <th scope="col">Failed</th>
                         <th scope="col">
-                            <span class="visually-hidden">What can be done</span>
+                            <span class="visually-hidden">Actions</span>
                         </th>
                     </tr>
                 </thead>
@@ -29,9 +30,9 @@ export function DeadLettersTable({ items, now, confirm }: Properties) {
                         <tr key={letter.id}>
                             <th scope="row" class="mono">
                                 {letter.notificationId === undefined ? (
-                                    "can’t be read"
+                                    "unreadable"
                                 ) : (
-                                    <a href={followAddress(letter.userId, letter.notificationId)}>{letter.notificationId}</a>
+                                    <a href={notificationAddress(letter.userId, letter.notificationId)}>{letter.notificationId}</a>
                                 )}
                             </th>
                             <td>
@@ -39,7 +40,7 @@ export function DeadLettersTable({ items, now, confirm }: Properties) {
                             </td>
                             <td class="wide">{letter.reason}</td>
                             <td class="numbers" title={dateAndTime(letter.since)}>
-                                {ago(letter.since, now)} ago
+                                {age(letter.since, now)} ago
                             </td>
                             <td class="number">
                                 <span class="buttons">

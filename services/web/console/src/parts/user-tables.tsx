@@ -1,7 +1,7 @@
 import { dateAndTime } from "@tidings/common/format";
-import type { Connection, Held, Past } from "../api.ts";
-import { followAddress } from "../state/route.ts";
-import { ago, bytes, count, sequence } from "../state/words.ts";
+import type { Connection, HeldNotification, HistoryRow } from "../api.ts";
+import { age, formatBytes, formatCount, formatSequence } from "../state/format.ts";
+import { notificationAddress } from "../state/route.ts";
 
 interface ConnectionsProperties {
     readonly connections: readonly Connection[];
@@ -17,13 +17,13 @@ export function ConnectionsTable({ connections, now, close }: ConnectionsPropert
                     <tr>
                         <th scope="col">Connection</th>
                         <th scope="col">Open for</th>
-                        <th scope="col">From</th>
+                        <th scope="col">Client</th>
                         <th scope="col">Frames</th>
                         <th scope="col" class="number">
-                            To be written
+                            Unsent
                         </th>
                         <th scope="col">
-                            <span class="visually-hidden">What can be done</span>
+                            <span class="visually-hidden">Actions</span>
                         </th>
                     </tr>
                 </thead>
@@ -34,17 +34,17 @@ export function ConnectionsTable({ connections, now, close }: ConnectionsPropert
                                 {connection.id}
                             </th>
                             <td class="numbers" title={dateAndTime(connection.since)}>
-                                {ago(connection.since, now)}
+                                {age(connection.since, now)}
                             </td>
                             <td class="wide">
-                                {connection.sourceIp ?? "not known yet"}
+                                {connection.sourceIp ?? "unknown"}
                                 {connection.userAgent !== undefined && <span class="note">{connection.userAgent}</span>}
                             </td>
                             <td>
                                 {connection.format}
                                 <span class="note">{connection.acknowledges ? "acknowledges" : "does not acknowledge"}</span>
                             </td>
-                            <td class="number">{bytes(connection.waitingBytes)}</td>
+                            <td class="number">{formatBytes(connection.waitingBytes)}</td>
                             <td class="number">
                                 <button
                                     class="small"
@@ -65,7 +65,7 @@ export function ConnectionsTable({ connections, now, close }: ConnectionsPropert
 
 interface MailboxProperties {
     readonly user: string;
-    readonly rows: readonly Held[];
+    readonly rows: readonly HeldNotification[];
     readonly now: number;
 }
 
@@ -91,15 +91,15 @@ export function MailboxTable({ user, rows, now }: MailboxProperties) {
                     {rows.map((row) => (
                         <tr key={row.sequence}>
                             <th scope="row" class="mono">
-                                <a href={followAddress(user, row.id)}>{row.id}</a>
+                                <a href={notificationAddress(user, row.id)}>{row.id}</a>
                             </th>
-                            <td class="number">{sequence(row.sequence)}</td>
+                            <td class="number">{formatSequence(row.sequence)}</td>
                             <td class="numbers" title={dateAndTime(row.sentAt)}>
-                                {ago(row.sentAt, now)} ago
+                                {age(row.sentAt, now)} ago
                             </td>
                             <td>{row.kind ?? "–"}</td>
-                            <td class="number">{bytes(row.bytes)}</td>
-                            <td>{row.pushedTo === 0 ? "no" : `to ${count(row.pushedTo)}, not acknowledged`}</td>
+                            <td class="number">{formatBytes(row.bytes)}</td>
+                            <td>{row.pushedTo === 0 ? "no" : `to ${formatCount(row.pushedTo)}, not acknowledged`}</td>
                         </tr>
                     ))}
                 </tbody>
@@ -108,14 +108,14 @@ export function MailboxTable({ user, rows, now }: MailboxProperties) {
     );
 }
 
-export function PastTable({ user, rows }: { readonly user: string; readonly rows: readonly Past[] }) {
+export function HistoryTable({ user, rows }: { readonly user: string; readonly rows: readonly HistoryRow[] }) {
     return (
         <div class="scroll" role="region" aria-label="History" tabIndex={0}>
             <table>
                 <thead>
                     <tr>
-                        <th scope="col">When</th>
-                        <th scope="col">What</th>
+                        <th scope="col">Time</th>
+                        <th scope="col">Event</th>
                         <th scope="col">Notification</th>
                         <th scope="col" class="number">
                             Sequence
@@ -128,9 +128,9 @@ export function PastTable({ user, rows }: { readonly user: string; readonly rows
                             <td class="numbers">{dateAndTime(row.at)}</td>
                             <td>{row.what}</td>
                             <td class="mono">
-                                <a href={followAddress(user, row.id)}>{row.id}</a>
+                                <a href={notificationAddress(user, row.id)}>{row.id}</a>
                             </td>
-                            <td class="number">{sequence(row.sequence)}</td>
+                            <td class="number">{formatSequence(row.sequence)}</td>
                         </tr>
                     ))}
                 </tbody>

@@ -1,17 +1,17 @@
-import { type Counts, type Snapshot, rate } from "./figures.ts";
+import { type Counts, type Snapshot, rate } from "./metrics.ts";
 
 /** One line of a plot. */
 export interface Series {
     readonly label: string;
-    /** Its value at a snapshot; `null` where there is none. */
+    /** Returns the value at a snapshot, or `null` if there is none. */
     readonly value: (before: Snapshot | undefined, at: Snapshot) => number | null;
 }
 
-/** What a plot shows. */
+/** Definition of a plot. */
 export interface PlotDefinition {
     readonly id: string;
     readonly title: string;
-    /** What the numbers are, after them: `a second`, `ms`, or nothing for counts. */
+    /** Unit of the values: `per second`, `ms`, or empty for counts. */
     readonly unit: string;
     readonly series: readonly Series[];
 }
@@ -20,7 +20,7 @@ function perSecond(label: string, name: keyof Counts): Series {
     return { label, value: (before, at) => (before === undefined ? null : rate(before, at, name)) };
 }
 
-function level(label: string, value: (at: Snapshot) => number | null): Series {
+function gauge(label: string, value: (at: Snapshot) => number | null): Series {
     return { label, value: (_, at) => value(at) };
 }
 
@@ -28,49 +28,49 @@ export const PLOTS: readonly PlotDefinition[] = [
     {
         id: "traffic",
         title: "Notifications",
-        unit: "a second",
+        unit: "per second",
         series: [perSecond("Accepted", "accepted"), perSecond("Delivered", "delivered"), perSecond("Held", "held")],
     },
     {
         id: "latency",
-        title: "From sending to push",
+        title: "Latency from sending to push",
         unit: "ms",
         series: [
-            level("Half within", ({ latency }) => latency?.p50 ?? null),
-            level("95 % within", ({ latency }) => latency?.p95 ?? null),
-            level("99 % within", ({ latency }) => latency?.p99 ?? null),
+            gauge("p50", ({ latency }) => latency?.p50 ?? null),
+            gauge("p95", ({ latency }) => latency?.p95 ?? null),
+            gauge("p99", ({ latency }) => latency?.p99 ?? null),
         ],
     },
     {
         id: "replay",
-        title: "Out of mailboxes",
-        unit: "a second",
+        title: "Replay from mailboxes",
+        unit: "per second",
         series: [perSecond("Replayed", "replayed"), perSecond("Acknowledged", "acknowledged")],
     },
     {
         id: "mailbox",
-        title: "Held in mailboxes",
+        title: "Held notifications",
         unit: "",
-        series: [level("Held", ({ mailbox }) => mailbox)],
+        series: [gauge("Held", ({ mailbox }) => mailbox)],
     },
     {
         id: "connections",
         title: "Open connections",
         unit: "",
-        series: [level("Open", ({ connections }) => connections)],
+        series: [gauge("Open", ({ connections }) => connections)],
     },
     {
         id: "dead-letters",
         title: "Dead letters",
         unit: "",
-        series: [level("Dead letters", ({ deadLetters }) => deadLetters)],
+        series: [gauge("Dead letters", ({ deadLetters }) => deadLetters)],
     },
 ];
 
-/** Times in seconds, and the values of each line at them. */
+/** Times in seconds, and the values of each line at these times. */
 export type Columns = [number[], ...(number | null)[][]];
 
-/** The values of a plot over the last `span` milliseconds. */
+/** Returns the values of a plot over the last `span` milliseconds. */
 export function columns({ series }: PlotDefinition, snapshots: readonly Snapshot[], span: number): Columns {
     const end = snapshots.at(-1)?.at ?? 0;
     const first = snapshots.findIndex(({ at }) => at >= end - span);
@@ -82,15 +82,15 @@ export function columns({ series }: PlotDefinition, snapshots: readonly Snapshot
     ];
 }
 
-/** One row of the table that says what a plot shows. */
+/** A row of the table that shows the same as a plot. */
 export interface Row {
-    /** The end of its part of the time, in milliseconds since the epoch. */
+    /** End of the row's interval, in milliseconds since the Unix epoch. */
     readonly at: number;
-    /** The mean of each line. */
+    /** Mean of each line during the interval. */
     readonly values: readonly (number | null)[];
 }
 
-/** A plot in about `rows` rows, newest first: each has the means of its part of the time. */
+/** Summarises a plot in about `rows` rows, newest first. */
 export function rowsOf([times, ...lines]: Columns, rows: number): Row[] {
     const size = Math.max(1, Math.ceil(times.length / rows));
     const result: Row[] = [];

@@ -1,31 +1,23 @@
-import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import type { ConfirmationTexts } from "../state/confirmation.ts";
 
-/** Something that is done when it is confirmed. */
-export interface Question {
-    readonly title: string;
-    /** What will happen, in a sentence or two. */
-    readonly consequence: ComponentChildren;
-    /** What the button says that does it. */
-    readonly action: string;
-    /** What the other one says. */
-    readonly refusal: string;
-    readonly dangerous: boolean;
-    readonly act: () => void;
+/** An action to confirm. */
+export interface Confirmation extends ConfirmationTexts {
+    readonly onConfirm: () => void;
 }
 
-interface Properties {
-    readonly question: Question;
+interface Props {
+    readonly confirmation: Confirmation;
     readonly close: () => void;
 }
 
-/** Asks before something is done that can't be taken back. Escape is a no. */
-export function Confirm({ question, close }: Properties) {
+/** A dialog that asks before an action that can't be undone. Escape cancels. */
+export function ConfirmDialog({ confirmation, close }: Props) {
     const dialog = useRef<HTMLDialogElement>(null);
     useEffect(() => {
         dialog.current?.showModal();
     }, []);
-    const { title, consequence, action, refusal, dangerous, act } = question;
+    const { title, consequence, action, refusal, dangerous, onConfirm } = confirmation;
     return (
         <dialog ref={dialog} aria-labelledby="confirm-title" aria-describedby="confirm-text" onClose={close}>
             <h2 id="confirm-title">{title}</h2>
@@ -43,7 +35,7 @@ export function Confirm({ question, close }: Properties) {
                     class={dangerous ? "danger" : "primary"}
                     onClick={() => {
                         dialog.current?.close();
-                        act();
+                        onConfirm();
                     }}
                 >
                     {action}

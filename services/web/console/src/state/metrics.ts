@@ -1,4 +1,4 @@
-/** What the server has done since it began, in notifications. */
+/** Numbers of notifications since the start of the server. */
 export interface Counts {
     readonly accepted: number;
     readonly delivered: number;
@@ -7,10 +7,11 @@ export interface Counts {
     readonly acknowledged: number;
     readonly expired: number;
     readonly dropped: number;
+    /** Number of notifications that became dead letters. */
     readonly buried: number;
 }
 
-/** From the sending of notifications to their push, in milliseconds. */
+/** Time from sending to push, in milliseconds. */
 export interface Latency {
     readonly count: number;
     readonly p50: number;
@@ -18,19 +19,23 @@ export interface Latency {
     readonly p99: number;
 }
 
-/** What the server says of itself every second. */
+/** The live metrics of a moment. The server takes a snapshot every second. */
 export interface Snapshot {
-    /** When, in milliseconds since the epoch, by the server's clock. */
+    /** Time of the snapshot in milliseconds since the Unix epoch, by the server's clock. */
     readonly at: number;
     readonly counts: Counts;
-    /** Of the last second; `null` when nothing was pushed. */
+    /** Latency during the last second. `null` if nothing was pushed. */
     readonly latency: Latency | null;
+    /** Number of open connections. */
     readonly connections: number;
+    /** Number of notifications in the queue. */
     readonly queued: number;
-    /** `null` while the server still counts what there was at its start. */
+    /** Number of held notifications. `null` while the server still counts those of before its start. */
     readonly mailbox: number | null;
     readonly deadLetters: number;
+    /** Memory of the server process. `null` where the system does not tell. */
     readonly residentBytes: number | null;
+    /** Processor time of the server process. `null` where the system does not tell. */
     readonly cpuMs: number | null;
 }
 
@@ -45,7 +50,7 @@ const COUNTS = [
     "buried",
 ] as const satisfies (keyof Counts)[];
 const NUMBERS = ["at", "connections", "queued", "deadLetters"] as const satisfies (keyof Snapshot)[];
-const MAYBE = ["mailbox", "residentBytes", "cpuMs"] as const satisfies (keyof Snapshot)[];
+const NULLABLE_NUMBERS = ["mailbox", "residentBytes", "cpuMs"] as const satisfies (keyof Snapshot)[];
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
     return typeof value === "object" && value !== null;
@@ -55,34 +60,34 @@ function isLatency(value: unknown): boolean {
     return isObject(value) && ["count", "p50", "p95", "p99"].every((name) => typeof value[name] === "number");
 }
 
-/** Reads figures; `undefined` for anything else: whatever reaches the page is checked before it is shown. */
-export function snapshot(value: unknown): Snapshot | undefined {
+/** Validates a snapshot. Returns `undefined` for anything else. */
+export function parseSnapshot(value: unknown): Snapshot | undefined {
     if (!isObject(value) || !isObject(value["counts"])) return undefined;
     const counts = value["counts"];
-    const whole =
+    const valid =
         COUNTS.every((name) => typeof counts[name] === "number") &&
         NUMBERS.every((name) => typeof value[name] === "number") &&
-        MAYBE.every((name) => value[name] === null || typeof value[name] === "number") &&
+        NULLABLE_NUMBERS.every((name) => value[name] === null || typeof value[name] === "number") &&
         (value["latency"] === null || isLatency(value["latency"]));
-    return whole ? (value as unknown as Snapshot) : undefined;
+    return valid ? (value as unknown as Snapshot) : undefined;
 }
 
-/** The longest time between two snapshots over which a rate says something, in milliseconds. */
-const GAP = 10_000;
+/** Maximum time between two snapshots for a meaningful rate, in milliseconds. */
+const MAX_GAP = 10_000;
 
-/** How many there were a second between two snapshots; `null` across a gap, and when the server began anew. */
+/** Returns the rate per second between two snapshots. Returns `null` across a gap or a restart of the server. */
 export function rate(before: Snapshot, after: Snapshot, name: keyof Counts): number | null {
     const time = after.at - before.at;
     const more = after.counts[name] - before.counts[name];
-    if (time <= 0 || time > GAP || after.counts.accepted < before.counts.accepted) return null;
-    // What is on its way at the moment of a snapshot may be missing in one of them.
+    if (time <= 0 || time > MAX_GAP || after.counts.accepted < before.counts.accepted) return null;
+    // A count may decrease slightly, because a snapshot may miss a notification that is being delivered.
     return (Math.max(0, more) * 1000) / time;
 }
 
-/** The share of one processor that was used between two snapshots, in percent. */
-export function processor(before: Snapshot, after: Snapshot): number | null {
+/** Returns the use of one processor core between two snapshots, in percent. */
+export function cpuPercent(before: Snapshot, after: Snapshot): number | null {
     const time = after.at - before.at;
-    if (before.cpuMs === null || after.cpuMs === null || time <= 0 || time > GAP) return null;
+    if (before.cpuMs === null || after.cpuMs === null || time <= 0 || time > MAX_GAP) return null;
     const used = after.cpuMs - before.cpuMs;
     return used < 0 ? null : (used * 100) / time;
 }

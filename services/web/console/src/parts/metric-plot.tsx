@@ -1,18 +1,18 @@
-import { type Columns, type PlotDefinition, rowsOf } from "../state/series.ts";
-import { figure, timeWithSeconds } from "../state/words.ts";
+import { formatNumber, timeWithSeconds } from "../state/format.ts";
+import { type Columns, type PlotDefinition, rowsOf } from "../state/plots.ts";
 import { Plot } from "./plot.tsx";
 
-/** About how many rows the table of a plot has. */
+/** Approximate number of rows in the table of a plot. */
 const ROWS = 15;
 
-interface Properties {
+interface Props {
     readonly plot: PlotDefinition;
     readonly data: Columns;
     readonly span: number;
 }
 
-/** A plot with its legend, and the same in numbers for who can't see it. */
-export function PlotFigure({ plot, data, span }: Properties) {
+/** A plot with its legend, and a table with the same values. */
+export function MetricPlot({ plot, data, span }: Props) {
     const [, ...lines] = data;
     const unit = plot.unit === "" ? "" : ` ${plot.unit}`;
     return (
@@ -26,7 +26,7 @@ export function PlotFigure({ plot, data, span }: Properties) {
                     {plot.series.map(({ label }, at) => (
                         <li key={label}>
                             <span class={`swatch line-${at + 1}`} aria-hidden="true" />
-                            {label} <strong>{figure(lines[at]?.at(-1) ?? null)}</strong>
+                            {label} <strong>{formatNumber(lines[at]?.at(-1) ?? null)}</strong>
                         </li>
                     ))}
                 </ul>
@@ -34,12 +34,12 @@ export function PlotFigure({ plot, data, span }: Properties) {
             <Plot data={data} span={span} label={`${plot.title}${unit}: ${summary(plot, lines)}`} />
             <details>
                 <summary>
-                    In numbers<span class="visually-hidden">: {plot.title}</span>
+                    Values<span class="visually-hidden">: {plot.title}</span>
                 </summary>
                 <table class="numbers">
                     <thead>
                         <tr>
-                            <th scope="col">Until</th>
+                            <th scope="col">Time</th>
                             {plot.series.map(({ label }) => (
                                 <th key={label} scope="col">
                                     {label}
@@ -52,7 +52,7 @@ export function PlotFigure({ plot, data, span }: Properties) {
                             <tr key={at}>
                                 <th scope="row">{timeWithSeconds(at)}</th>
                                 {values.map((value, index) => (
-                                    <td key={index}>{figure(value)}</td>
+                                    <td key={index}>{formatNumber(value)}</td>
                                 ))}
                             </tr>
                         ))}
@@ -63,13 +63,13 @@ export function PlotFigure({ plot, data, span }: Properties) {
     );
 }
 
-/** The plot in a sentence. */
+/** Returns a text alternative of the plot: the current value and the maximum of each line. */
 function summary({ series }: PlotDefinition, lines: readonly (readonly (number | null)[])[]): string {
     const parts = series.map(({ label }, at) => {
         const values = (lines[at] ?? []).filter((value) => value !== null);
         if (values.length === 0) return `${label} has no values`;
-        const [now, most] = [values.at(-1) ?? 0, values.reduce((a, b) => Math.max(a, b))];
-        return `${label} ${figure(now)} now, at most ${figure(most)}`;
+        const [now, maximum] = [values.at(-1) ?? 0, values.reduce((a, b) => Math.max(a, b))];
+        return `${label} ${formatNumber(now)} now, maximum ${formatNumber(maximum)}`;
     });
     return parts.join("; ");
 }
