@@ -146,6 +146,9 @@ describe("with a gateway", { timeout: 120_000 }, () => {
             await until(next);
             proxy.cut();
             cuts += 1;
+            // Reconnect first, so that each cut ends another connection.
+            await stateOf(client, (state) => !isOpen(state));
+            await stateOf(client, isOpen);
         }
         await producing;
         await until(count);
