@@ -1,9 +1,9 @@
 import { Proxy } from "@tidings/testing/proxy";
 import { Server } from "@tidings/testing/server";
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Visitor, launch } from "./browser.ts";
-import { select, connected, chooseUser, receive, logIn, messages, messageTexts, texts, send } from "./chat.ts";
+import { chooseUser, connected, logIn, logInAliceAndBob, messageTexts, messages, receive, select, send, texts } from "./chat.ts";
 
 let browser: Browser;
 let server: Server;
@@ -20,7 +20,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
     server = await Server.start("", "--development");
-    [alice, bob] = await Promise.all([logIn(browser, server.url, "alice"), logIn(browser, server.url, "bob")]);
+    [alice, bob] = await logInAliceAndBob(browser, server.url);
 });
 
 afterEach(async () => {

@@ -1,19 +1,11 @@
 import { Server } from "@tidings/testing/server";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Visitor, accessibilityViolations, launch, screenshot } from "./browser.ts";
-import { select, connected, chooseUser, receive, logIn, send } from "./chat.ts";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { Visitor, accessibilityViolations, screenshot } from "./browser.ts";
+import { chooseUser, connected, logIn, logInAliceAndBob, receive, select, send } from "./chat.ts";
+import { setUp } from "./setup.ts";
 
-let browser: Browser;
-let server: Server;
-
-beforeAll(async () => {
-    [browser, server] = await Promise.all([launch(), Server.start("", "--development")]);
-});
-
-afterAll(async () => {
-    await Promise.all([browser.close(), server.remove()]);
-});
+const setup = setUp("", "--development");
 
 /** Presses Tab until the element with this name has the focus. */
 async function tabTo(page: Page, name: RegExp, key = "Tab"): Promise<void> {
@@ -39,7 +31,7 @@ function overflow(page: Page): Promise<number> {
 }
 
 test("the keyboard alone is enough", async () => {
-    const alice = await Visitor.open(browser, server.url);
+    const alice = await Visitor.open(setup.browser, setup.server.url);
     const { page } = alice;
     await page.getByRole("button", { name: "Log in as alice" }).waitFor();
     await tabTo(page, /Log in as alice/);
@@ -76,7 +68,7 @@ test("the keyboard alone is enough", async () => {
 });
 
 test("screen readers get the state of the connection", async () => {
-    const [alice, bob] = await Promise.all([logIn(browser, server.url, "alice"), logIn(browser, server.url, "bob")]);
+    const [alice, bob] = await logInAliceAndBob(setup.browser, setup.server.url);
     const spoken = alice.page.locator("main > [role=status]");
     await spoken.getByText("Connected.").waitFor({ state: "attached" });
     await alice.page.getByRole("button", { name: "Go offline" }).click();
@@ -107,7 +99,7 @@ describe.each(LOOKS)("in %s", (name, options) => {
     test("every view is accessible and fits", { timeout: 180_000 }, async () => {
         // A new server, whose history is empty.
         const server = await Server.start("", "--development");
-        const alice = await Visitor.open(browser, server.url, options);
+        const alice = await Visitor.open(setup.browser, server.url, options);
         const { page } = alice;
         const phone = name.startsWith("phone");
         const openSidebar = async (): Promise<void> => {
@@ -120,7 +112,7 @@ describe.each(LOOKS)("in %s", (name, options) => {
         await chooseUser(page, "alice");
         await check(page, "guide");
 
-        const bob = await logIn(browser, server.url, "bob");
+        const bob = await logIn(setup.browser, server.url, "bob");
         await send(page, "Morning! Is the release note ready?");
         await receive(bob.page, "Morning! Is the release note ready?");
         await send(

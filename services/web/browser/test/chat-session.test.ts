@@ -3,25 +3,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Server } from "@tidings/testing/server";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { Visitor, launch } from "./browser.ts";
-import { connected, chooseUser, receive, logIn, messages, send } from "./chat.ts";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
+import { Visitor } from "./browser.ts";
+import { chooseUser, connected, logIn, logInAliceAndBob, messages, receive, send } from "./chat.ts";
+import { setUp } from "./setup.ts";
 
-let browser: Browser;
-let server: Server;
-
-beforeAll(async () => {
-    [browser, server] = await Promise.all([launch(), Server.start("", "--development")]);
-});
-
-afterAll(async () => {
-    await Promise.all([browser.close(), server.remove()]);
-});
+const setup = setUp("", "--development");
 
 /** Logs in on a page with a clock that the test controls. */
 async function logInWithClock(user: string): Promise<Visitor> {
-    const visitor = await Visitor.open(browser, server.url);
+    const visitor = await Visitor.open(setup.browser, setup.server.url);
     await visitor.page.clock.install();
     await visitor.page.reload();
     await chooseUser(visitor.page, user);
@@ -35,7 +27,7 @@ async function nothingStored(page: Page): Promise<void> {
 
 /** Returns a JSON Web Token of a demo user. */
 async function idToken(user: string): Promise<string> {
-    const answer = await fetch(`${server.url}/v1/login`, {
+    const answer = await fetch(`${setup.server.url}/v1/login`, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ username: user, password: user }),
@@ -44,7 +36,7 @@ async function idToken(user: string): Promise<string> {
 }
 
 test("a wrong password shows an error, the right one logs in", async () => {
-    const visitor = await Visitor.open(browser, server.url);
+    const visitor = await Visitor.open(setup.browser, setup.server.url);
     const { page } = visitor;
     await page.getByRole("textbox", { name: "User name" }).fill("alice");
     await page.getByRole("textbox", { name: "Password" }).fill("wrong");
@@ -102,7 +94,7 @@ test("the page goes offline automatically after the chosen time", async () => {
 });
 
 test("a logout clears the tab and the presence", async () => {
-    const [alice, bob] = await Promise.all([logIn(browser, server.url, "alice"), logIn(browser, server.url, "bob")]);
+    const [alice, bob] = await logInAliceAndBob(setup.browser, setup.server.url);
     await bob.page.getByRole("heading", { name: "Online 1" }).waitFor();
     await alice.page.getByRole("button", { name: "Log out" }).click();
     await alice.page.getByText("You are logged out").waitFor();
@@ -116,7 +108,7 @@ test("a logout clears the tab and the presence", async () => {
 });
 
 test("a guest logs in without an account", async () => {
-    const guest = await Visitor.open(browser, server.url);
+    const guest = await Visitor.open(setup.browser, setup.server.url);
     await guest.page.getByRole("button", { name: "Continue as guest" }).click();
     await connected(guest.page);
     await guest.page.getByText("You are a guest:").waitFor();
@@ -128,10 +120,10 @@ test("a guest logs in without an account", async () => {
 test("a token in the URL is removed and used only if confirmed", async () => {
     const token = await idToken("alice");
     for (const address of [`/?access_token=${token}`, `/#access_token=${token}&token_type=Bearer`]) {
-        const visitor = await Visitor.open(browser, server.url + address);
+        const visitor = await Visitor.open(setup.browser, setup.server.url + address);
         const { page } = visitor;
         await page.getByRole("heading", { name: "Login from a link" }).waitFor();
-        expect(page.url()).toBe(`${server.url}/`);
+        expect(page.url()).toBe(`${setup.server.url}/`);
         await nothingStored(page);
         await page.getByRole("button", { name: "Continue as alice" }).click();
         await connected(page);
@@ -152,12 +144,12 @@ test("a token of another issuer logs in", async () => {
     const claims = { iss: "https://login.example.com", sub: "u-4711", preferred_username: "Frank", exp };
     const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part(claims)}`;
     const signature = createHmac("sha256", readFileSync(secret)).update(signed).digest("base64url");
-    const frank = await Visitor.open(browser, `${trusting.url}/?access_token=${signed}.${signature}`);
+    const frank = await Visitor.open(setup.browser, `${trusting.url}/?access_token=${signed}.${signature}`);
     await frank.page.getByText("This link logs you in as Frank (u-4711), issued by https://login.example.com").waitFor();
     await frank.page.getByRole("button", { name: "Continue as Frank" }).click();
     await connected(frank.page);
     await frank.page.locator(".me").getByText("Frank").waitFor();
-    const bob = await logIn(browser, trusting.url, "bob");
+    const bob = await logIn(setup.browser, trusting.url, "bob");
     await send(frank.page, "hello from elsewhere");
     await receive(bob.page, "hello from elsewhere");
     expect(await messages(bob.page).locator(".byline strong").allTextContents()).toEqual(["Frank"]);
@@ -168,7 +160,7 @@ test("a token of another issuer logs in", async () => {
 });
 
 test("a pasted token logs in, other text shows an error", async () => {
-    const visitor = await Visitor.open(browser, server.url);
+    const visitor = await Visitor.open(setup.browser, setup.server.url);
     const { page } = visitor;
     await page.getByText("More login options").click();
     const field = page.getByRole("textbox", { name: "JSON Web Token" });
@@ -184,7 +176,7 @@ test("a pasted token logs in, other text shows an error", async () => {
 });
 
 test("the authentication of connections can be chosen", async () => {
-    const visitor = await Visitor.open(browser, server.url);
+    const visitor = await Visitor.open(setup.browser, setup.server.url);
     const { page } = visitor;
     await page.getByText("More login options").click();
     await page.getByRole("radio", { name: /JSON Web Token/ }).check();

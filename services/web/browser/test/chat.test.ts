@@ -1,23 +1,14 @@
 import { Server } from "@tidings/testing/server";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { Visitor, launch } from "./browser.ts";
-import { select, connected, chooseUser, receive, logIn, messages, messageTexts, setVisibility, send } from "./chat.ts";
+import { expect, test } from "vitest";
+import { Visitor } from "./browser.ts";
+import { chooseUser, connected, logIn, logInAliceAndBob, messageTexts, messages, receive, select, send, setVisibility } from "./chat.ts";
+import { setUp } from "./setup.ts";
 
-let browser: Browser;
-let server: Server;
-
-beforeAll(async () => {
-    [browser, server] = await Promise.all([launch(), Server.start("", "--development")]);
-});
-
-afterAll(async () => {
-    await Promise.all([browser.close(), server.remove()]);
-});
+const setup = setUp("", "--development");
 
 test("two tabs are two users who exchange messages", async () => {
-    const alice = await logIn(browser, server.url, "alice");
-    const page = await alice.tab(server.url);
+    const alice = await logIn(setup.browser, setup.server.url, "alice");
+    const page = await alice.tab(setup.server.url);
     await chooseUser(page, "bob");
     await send(alice.page, "hello, everybody");
     await receive(page, "hello, everybody");
@@ -40,10 +31,10 @@ test("two tabs are two users who exchange messages", async () => {
 });
 
 test("online users are shown as they come and go", async () => {
-    const alice = await logIn(browser, server.url, "alice");
+    const alice = await logIn(setup.browser, setup.server.url, "alice");
     const people = alice.page.getByRole("navigation", { name: "Conversations" });
     await people.getByText("Nobody else").waitFor();
-    const carol = await logIn(browser, server.url, "carol");
+    const carol = await logIn(setup.browser, setup.server.url, "carol");
     await people.getByRole("heading", { name: "Online 1" }).waitFor();
     await carol.page.getByRole("heading", { name: "Online 1" }).waitFor();
     await carol.page.getByRole("button", { name: "alice" }).waitFor();
@@ -57,7 +48,7 @@ test("online users are shown as they come and go", async () => {
 });
 
 test("a reload keeps the login and each message once", async () => {
-    const [alice, bob] = await Promise.all([logIn(browser, server.url, "alice"), logIn(browser, server.url, "bob")]);
+    const [alice, bob] = await logInAliceAndBob(setup.browser, setup.server.url);
     const texts = ["before the reload", "and this, too"];
     await send(bob.page, ...texts);
     await receive(alice.page, "and this, too");
@@ -70,7 +61,7 @@ test("a reload keeps the login and each message once", async () => {
 });
 
 test("messages may have several lines and are never markup", async () => {
-    const [alice, bob] = await Promise.all([logIn(browser, server.url, "alice"), logIn(browser, server.url, "bob")]);
+    const [alice, bob] = await logInAliceAndBob(setup.browser, setup.server.url);
     const field = bob.page.getByRole("textbox", { name: "Message to Everyone" });
     await field.fill("<img src=x onerror=alert(1)>");
     await field.press("Shift+Enter");
@@ -91,7 +82,7 @@ test("messages may have several lines and are never markup", async () => {
 });
 
 test("a hidden tab counts new messages in its title", async () => {
-    const [alice, bob] = await Promise.all([logIn(browser, server.url, "alice"), logIn(browser, server.url, "bob")]);
+    const [alice, bob] = await logInAliceAndBob(setup.browser, setup.server.url);
     await alice.page.getByRole("heading", { name: "Online 1" }).waitFor();
     await setVisibility(alice.page, "hidden");
     await send(bob.page, "are you there?", "hello?");
@@ -103,7 +94,7 @@ test("a hidden tab counts new messages in its title", async () => {
 });
 
 test("an offline user can be written to by name", async () => {
-    const alice = await logIn(browser, server.url, "alice");
+    const alice = await logIn(setup.browser, setup.server.url, "alice");
     await alice.page.getByRole("button", { name: "Write to someone else" }).click();
     const dialog = alice.page.getByRole("dialog", { name: "New conversation" });
     await dialog.getByRole("textbox", { name: "User name" }).or(dialog.getByRole("combobox")).fill("dave");
@@ -117,7 +108,7 @@ test("an offline user can be written to by name", async () => {
 test("the rate limit delays messages and keeps their order", async () => {
     // So low that even a slow machine reaches the limit.
     const slow = await Server.start('[sending]\nrate_per_connection = "4/4s"', "--development");
-    const [alice, bob] = await Promise.all([logIn(browser, slow.url, "alice"), logIn(browser, slow.url, "bob")]);
+    const [alice, bob] = await logInAliceAndBob(setup.browser, slow.url);
     const texts = Array.from({ length: 12 }, (_, index) => `number ${index + 1}`);
     const field = bob.page.getByRole("textbox", { name: "Message to Everyone" });
     for (const text of texts) {
@@ -134,7 +125,7 @@ test("the rate limit delays messages and keeps their order", async () => {
 test("without sending and history the page shows notifications", async () => {
     const strict = await Server.start();
     await strict.call("/v1/users", JSON.stringify({ username: "erin", password: "correct horse" }));
-    const erin = await Visitor.open(browser, strict.url);
+    const erin = await Visitor.open(setup.browser, strict.url);
     await erin.page.getByRole("textbox", { name: "User name" }).fill("erin");
     await erin.page.getByRole("textbox", { name: "Password" }).fill("correct horse");
     await erin.page.getByRole("button", { name: "Log in", exact: true }).click();

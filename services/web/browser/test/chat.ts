@@ -8,6 +8,11 @@ export async function logIn(browser: Browser, address: string, user: string, opt
     return visitor;
 }
 
+/** Logs in two users, each with a browser profile of their own. */
+export function logInAliceAndBob(browser: Browser, address: string): Promise<[alice: Visitor, bob: Visitor]> {
+    return Promise.all([logIn(browser, address, "alice"), logIn(browser, address, "bob")]);
+}
+
 /** Logs in as a demo user on an open page. */
 export async function chooseUser(page: Page, user: string): Promise<void> {
     await page.getByRole("button", { name: `Log in as ${user}` }).click();

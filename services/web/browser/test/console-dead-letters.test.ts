@@ -1,9 +1,8 @@
 import { once } from "node:events";
 import { type Socket, connect } from "node:net";
-import { Server } from "@tidings/testing/server";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { Visitor, accessibilityViolations, launch, screenshot } from "./browser.ts";
+import { expect, test } from "vitest";
+import { Visitor, accessibilityViolations, screenshot } from "./browser.ts";
+import { setUp } from "./setup.ts";
 
 /**
  * Configuration with which dead letters are easy to produce: one failure is enough, and a run whose connection ends
@@ -17,16 +16,7 @@ grace = "60s"
 run_budget = "500ms"
 `;
 
-let browser: Browser;
-let server: Server;
-
-beforeAll(async () => {
-    [browser, server] = await Promise.all([launch(), Server.start(CONFIG)]);
-});
-
-afterAll(async () => {
-    await Promise.all([browser.close(), server.remove()]);
-});
+const setup = setUp(CONFIG);
 
 interface DeadLetters {
     readonly items: readonly unknown[];
@@ -34,17 +24,17 @@ interface DeadLetters {
 
 /** Sends a GET request with the API key. */
 async function get(path: string): Promise<unknown> {
-    const answer = await fetch(server.url + path, { headers: { Authorization: `Bearer ${server.apiKey}` } });
+    const answer = await fetch(setup.server.url + path, { headers: { Authorization: `Bearer ${setup.server.apiKey}` } });
     return answer.json();
 }
 
 /** Opens a WebSocket for a user and reads nothing from it. */
 async function openSilently(user: string): Promise<Socket> {
-    const socket = connect(server.port, "127.0.0.1");
+    const socket = connect(setup.server.port, "127.0.0.1");
     socket.on("error", () => undefined);
     await once(socket, "connect");
     socket.write(
-        `GET /ws?token=${await server.token(user)} HTTP/1.1\r\nHost: test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n` +
+        `GET /ws?token=${await setup.server.token(user)} HTTP/1.1\r\nHost: test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n` +
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     );
     const connections = async (): Promise<number> =>
@@ -58,7 +48,7 @@ async function produceDeadLetters(user: string): Promise<number> {
     const socket = await openSilently(user);
     const payload = "x".repeat(120_000);
     const lines = Array.from({ length: 100 }, (_, n) => JSON.stringify({ userId: user, id: `${user}-${n}`, payload }));
-    await server.call("/v1/notifications", lines.join("\n"), "application/x-ndjson");
+    await setup.server.call("/v1/notifications", lines.join("\n"), "application/x-ndjson");
     const waiting = async (): Promise<number> => {
         const { connections } = (await get(`/v1/users/${user}`)) as { connections: { waitingBytes: number }[] };
         return connections[0]?.waitingBytes ?? 0;
@@ -74,9 +64,9 @@ test("dead letters are redriven and dropped after confirmation", async () => {
     await produceDeadLetters("ann");
     await produceDeadLetters("bob");
     await produceDeadLetters("cyd");
-    const visitor = await Visitor.open(browser, `${server.url}/console/#/dead-letters`);
+    const visitor = await Visitor.open(setup.browser, `${setup.server.url}/console/#/dead-letters`);
     const { page } = visitor;
-    await page.getByLabel("API key").fill(server.apiKey);
+    await page.getByLabel("API key").fill(setup.server.apiKey);
     await page.getByRole("button", { name: "Open console" }).click();
     await page.getByRole("heading", { name: /^[3-9]\d* dead letters$/ }).waitFor();
     const rows = page.getByRole("region", { name: "Dead letters" }).locator("tbody tr");

@@ -1,27 +1,19 @@
 import { type Client, connect } from "@tidings/client";
 import { Proxy } from "@tidings/testing/proxy";
 import { Server } from "@tidings/testing/server";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { Visitor, accessibilityViolations, launch, screenshot } from "./browser.ts";
+import { Visitor, accessibilityViolations, screenshot } from "./browser.ts";
+import { setUp } from "./setup.ts";
 
-let browser: Browser;
-let server: Server;
+const setup = setUp("[history]\nenabled = true\n");
 let visitor: Visitor;
 let page: Page;
 let clients: Client[] = [];
 
-beforeAll(async () => {
-    [browser, server] = await Promise.all([launch(), Server.start("[history]\nenabled = true\n")]);
-});
-
-afterAll(async () => {
-    await Promise.all([browser.close(), server.remove()]);
-});
-
 beforeEach(async () => {
-    visitor = await Visitor.open(browser, `${server.url}/console/`);
+    visitor = await Visitor.open(setup.browser, `${setup.server.url}/console/`);
     page = visitor.page;
 });
 
@@ -35,8 +27,8 @@ afterEach(async () => {
 /** Connects a user that handles notifications. */
 async function connectUser(name: string, handle: (payload: unknown) => void = () => undefined): Promise<void> {
     const client = connect({
-        url: `${server.url.replace("http", "ws")}/ws`,
-        token: () => server.token(name),
+        url: `${setup.server.url.replace("http", "ws")}/ws`,
+        token: () => setup.server.token(name),
         ackDelay: 50,
         WebSocket,
     });
@@ -53,7 +45,7 @@ async function connectUser(name: string, handle: (payload: unknown) => void = ()
 
 /** Logs in and waits for live metrics. */
 async function logIn(): Promise<void> {
-    await page.getByLabel("API key").fill(server.apiKey);
+    await page.getByLabel("API key").fill(setup.server.apiKey);
     await page.getByRole("button", { name: "Open console" }).click();
     await page.getByText("Live", { exact: true }).waitFor();
 }
@@ -98,7 +90,7 @@ test("tiles count accepted, delivered and held notifications", async () => {
     await connectUser("al");
     await expect.poll(() => countSinceStart("Accepted")).not.toBeNaN();
     const [accepted, delivered, held] = [await countSinceStart("Accepted"), await countSinceStart("Delivered"), await countSinceStart("Held")];
-    await Promise.all([server.produce("al", 0, 40), server.produce("nobody", 0, 7)]);
+    await Promise.all([setup.server.produce("al", 0, 40), setup.server.produce("nobody", 0, 7)]);
     await expect.poll(() => countSinceStart("Accepted"), { timeout: 30_000 }).toBe(accepted + 47);
     await expect.poll(() => countSinceStart("Delivered"), { timeout: 30_000 }).toBe(delivered + 40);
     await expect.poll(() => countSinceStart("Held"), { timeout: 30_000 }).toBe(held + 7);
@@ -108,7 +100,7 @@ test("tiles count accepted, delivered and held notifications", async () => {
 });
 
 test("a user is found, and a connection closed when confirmed", async () => {
-    await server.produce("kept", 0, 25);
+    await setup.server.produce("kept", 0, 25);
     await connectUser("kim");
     await logIn();
     await open("Users");
@@ -170,7 +162,7 @@ test("a test notification is sent and tracked to its end", async () => {
 test("without a server the metrics are marked as stale", async () => {
     const other = await Server.start();
     const network = await Proxy.start(other.port);
-    const visited = await Visitor.open(browser, `http://127.0.0.1:${network.port}/console/`);
+    const visited = await Visitor.open(setup.browser, `http://127.0.0.1:${network.port}/console/`);
     try {
         await visited.page.getByLabel("API key").fill(other.apiKey);
         await visited.page.getByRole("button", { name: "Open console" }).click();
@@ -199,7 +191,7 @@ for (const [name, options] of [
     ["phone-dark", { colorScheme: "dark", viewport: { width: 360, height: 740 } }],
 ] as const) {
     test(`every view is accessible and fits: ${name}`, async () => {
-        const visited = await Visitor.open(browser, `${server.url}/console/`, options);
+        const visited = await Visitor.open(setup.browser, `${setup.server.url}/console/`, options);
         [visitor, page] = [visited, (await visitor.close(), visited.page)];
         await logIn();
         const many = Array.from({ length: 8 }, (_, n) => connectUser(`${name}-${n}`));
@@ -207,7 +199,7 @@ for (const [name, options] of [
         await expect.poll(() => countSinceStart("Accepted")).not.toBeNaN();
         for (let round = 0; round < 4; round += 1) {
             const before = await countSinceStart("Accepted");
-            for (let n = 0; n < 12; n += 1) await server.produce(`${name}-${n}`, round * 50, round * 50 + 20 + 2 * n);
+            for (let n = 0; n < 12; n += 1) await setup.server.produce(`${name}-${n}`, round * 50, round * 50 + 20 + 2 * n);
             await expect.poll(() => countSinceStart("Accepted"), { timeout: 30_000 }).toBeGreaterThan(before);
         }
         expect(await accessibilityViolations(page)).toEqual([]);

@@ -1,8 +1,9 @@
-import { useEffect, useRef } from "preact/hooks";
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { ConfirmationTexts } from "../state/confirmation.ts";
 
 /** An action to confirm. */
-export interface Confirmation extends ConfirmationTexts {
+interface Confirmation extends ConfirmationTexts {
     readonly onConfirm: () => void;
 }
 
@@ -11,8 +12,18 @@ interface Props {
     readonly close: () => void;
 }
 
+/** Returns the open confirmation dialog, if there is one, and a function that opens one. */
+export function useConfirmation(): [dialog: JSX.Element | undefined, confirm: (confirmation: Confirmation) => void] {
+    const [confirmation, setConfirmation] = useState<Confirmation>();
+    if (confirmation === undefined) return [undefined, setConfirmation];
+    const close = (): void => {
+        setConfirmation(undefined);
+    };
+    return [<ConfirmDialog confirmation={confirmation} close={close} />, setConfirmation];
+}
+
 /** A dialog that asks before an action that can't be undone. Escape cancels. */
-export function ConfirmDialog({ confirmation, close }: Props) {
+function ConfirmDialog({ confirmation, close }: Props) {
     const dialog = useRef<HTMLDialogElement>(null);
     useEffect(() => {
         dialog.current?.showModal();

@@ -85,14 +85,14 @@ export function Console({ api, logOut }: Props) {
     );
 }
 
-interface ViewProperties {
+interface ViewProps {
     readonly api: Api;
     readonly route: Exclude<Route, { view: "overview" }>;
     readonly now: number;
     readonly deadLetters: number;
 }
 
-function View({ api, route, now, deadLetters }: ViewProperties) {
+function View({ api, route, now, deadLetters }: ViewProps) {
     switch (route.view) {
         case "user":
             return <UserView api={api} user={route.user} now={now} />;

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Api, DeadLetter } from "../api.ts";
 import { errorMessage, usePolling } from "../hooks.ts";
-import { type Confirmation, ConfirmDialog } from "../parts/confirm-dialog.tsx";
+import { useConfirmation } from "../parts/confirm-dialog.tsx";
 import { DeadLettersTable } from "../parts/dead-letters-table.tsx";
 import { confirmationOf, resultMessage } from "../state/dead-letter-actions.ts";
 import { formatCount, pluralize } from "../state/format.ts";
@@ -21,7 +21,7 @@ export function DeadLettersView({ api, total, now }: Props) {
     const { value, problem, refresh } = usePolling("dead letters", () => api.deadLetters(), () => INTERVAL);
     const [more, setMore] = useState<readonly DeadLetter[]>([]);
     const [next, setNext] = useState<string>();
-    const [confirmation, setConfirmation] = useState<Confirmation>();
+    const [dialog, openDialog] = useConfirmation();
     const [result, setResult] = useState("");
     // Load the list again as soon as their number changes.
     useEffect(refresh, [total, refresh]);
@@ -43,7 +43,7 @@ export function DeadLettersView({ api, total, now }: Props) {
                 (error: unknown) => `Nothing was changed: ${errorMessage(error)}.`,
             ).then(showResult, () => undefined);
         };
-        setConfirmation({ ...confirmationOf(verb, letter === undefined ? count : 1, letter?.userId), onConfirm });
+        openDialog({ ...confirmationOf(verb, letter === undefined ? count : 1, letter?.userId), onConfirm });
     };
     const showMore = (): void => {
         if (after === undefined) return;
@@ -98,14 +98,7 @@ export function DeadLettersView({ api, total, now }: Props) {
             {after !== undefined && (
                 <button onClick={showMore}>Show more (now {formatCount(items.length)})</button>
             )}
-            {confirmation !== undefined && (
-                <ConfirmDialog
-                    confirmation={confirmation}
-                    close={() => {
-                        setConfirmation(undefined);
-                    }}
-                />
-            )}
+            {dialog}
         </>
     );
 }

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Api, Connection, User } from "../api.ts";
 import { errorMessage, usePolling } from "../hooks.ts";
-import { type Confirmation, ConfirmDialog } from "../parts/confirm-dialog.tsx";
+import { useConfirmation } from "../parts/confirm-dialog.tsx";
 import { ConnectionsTable, HistoryTable, MailboxTable } from "../parts/user-tables.tsx";
 import { age, formatCount, pluralize } from "../state/format.ts";
 import { userAddress } from "../state/route.ts";
@@ -64,14 +64,14 @@ function UserDetails({ api, user, now }: { readonly api: Api; readonly user: str
         },
         () => INTERVAL,
     );
-    const [confirmation, setConfirmation] = useState<Confirmation>();
+    const [dialog, openDialog] = useConfirmation();
     const [result, setResult] = useState("");
     if (value === undefined) {
         if (problem === undefined) return <p>Loading…</p>;
         return <p role="alert">The user can’t be loaded: {problem}.</p>;
     }
     const close = (connection: Connection): void => {
-        setConfirmation({
+        openDialog({
             title: "Close this connection?",
             consequence: "The client is told that an operator closed the connection. Most clients reconnect at once. Held notifications are not lost.",
             action: "Close connection",
@@ -129,14 +129,7 @@ function UserDetails({ api, user, now }: { readonly api: Api; readonly user: str
                     <HistoryTable user={user} rows={history} />
                 )}
             </section>
-            {confirmation !== undefined && (
-                <ConfirmDialog
-                    confirmation={confirmation}
-                    close={() => {
-                        setConfirmation(undefined);
-                    }}
-                />
-            )}
+            {dialog}
         </>
     );
 }
