@@ -9,7 +9,7 @@ use std::path::Path;
 use futures_util::future::join_all;
 use serde_json::json;
 use support::{Server, connected, next, notification, now, user};
-use tidings::client::{ListenerConfig, Outcome};
+use tidings_client::{ListenerConfig, Outcome};
 
 /// A mailbox whose rows are told apart by their time keeps one of several of a millisecond.
 #[tokio::test]

@@ -11,7 +11,7 @@ use futures_util::{SinkExt as _, Stream, StreamExt as _};
 use serde_json::{Value, json};
 use support::{PATIENCE, Server, next, user};
 use tempfile::TempDir;
-use tidings::client::{Listener, ListenerConfig};
+use tidings_client::{Listener, ListenerConfig};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio_tungstenite::connect_async;
