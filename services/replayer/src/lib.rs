@@ -5,7 +5,8 @@
 //! delivered by the same dispatcher, in the same order, as what is new. It does not read what is held.
 //!
 //! What is done and when is decided by [`Machine`], without IO, clock or randomness; [`Replayer`] carries it
-//! out over the ports. A replay may be repeated at any time: a `Replay` entry whose row is gone does nothing.
+//! out over the ports. A replay may be repeated at any time: a `Replay` entry whose row is gone does
+//! nothing.
 
 mod core;
 pub mod ports;

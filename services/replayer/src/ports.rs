@@ -37,8 +37,8 @@ pub trait MailboxKeys: Send + Sync {
     /// The first keys after `after`, about `limit` of them.
     ///
     /// Strongly consistent: a row whose insertion has returned is in the page. The dispatcher stores a row
-    /// and then looks for connections; were this read older, neither might see the other (rule R2). Only keys
-    /// are read, not what is held.
+    /// and then looks for connections; were this read older, neither might see the other (rule R2). Only
+    /// keys are read, not what is held.
     fn keys(
         &self,
         user: &UserId,
@@ -54,16 +54,16 @@ pub struct ReplayEntry {
     pub replay: Replay,
     /// The body, a queue entry as JSON.
     pub body: String,
-    /// The deduplication ID: random, so that no earlier replay of the same row suppresses this one, and the
-    /// same whenever this replay sends the entry again, so that an answer lost on the way makes no second
-    /// entry.
+    /// The deduplication ID: random, so that no earlier replay of the same row suppresses this one, and
+    /// the same whenever this replay sends the entry again, so that an answer lost on the way makes no
+    /// second entry.
     pub deduplication_id: Uuid,
 }
 
 /// The notifications queue, as the replayer fills it.
 pub trait ReplayQueue: Send + Sync {
-    /// Sends entries of one user, in order, in one request, and returns the positions of those that were not
-    /// accepted. An error means that possibly none was.
+    /// Sends entries of one user, in order, in one request, and returns the positions of those that were
+    /// not accepted. An error means that possibly none was.
     fn send(&self, batch: &[ReplayEntry]) -> impl Future<Output = Result<Vec<usize>, PortError>> + Send;
 }
 

@@ -27,8 +27,8 @@ pub struct ReplayerConfig {
     pub limits: Limits,
     /// How delays grow while a port fails.
     pub retry: RetryPolicy,
-    /// How many users' mailboxes are replayed at a time: one user's trouble delays no other. Zero counts as
-    /// one.
+    /// How many users' mailboxes are replayed at a time: one user's trouble delays no other. Zero counts
+    /// as one.
     pub concurrent_users: usize,
 }
 
@@ -74,8 +74,8 @@ pub enum ReplayError {
 
 /// Requeues what is held for users who came back.
 ///
-/// Counts `tidings_replays_requeued_total` (entries), `tidings_replay_retries_total` (waits after a failure)
-/// and `tidings_replays_failed_total` (mailboxes).
+/// Counts `tidings_replays_requeued_total` (entries), `tidings_replay_retries_total` (waits after a
+/// failure) and `tidings_replays_failed_total` (mailboxes).
 pub struct Replayer<P: Ports> {
     mailbox: P::Mailbox,
     queue: P::Queue,

@@ -58,8 +58,8 @@ pub struct Function {
 impl Function {
     /// Puts the dispatcher together.
     pub fn new(config: &Config, sdk: &SdkConfig) -> Self {
-        // One client of each, however many ports use it: to make one is a good part of a start, and each
-        // would resolve endpoint and credentials anew.
+        // One client of each, however many ports use it: to make one is a good part of a start, and each would
+        // resolve endpoint and credentials anew.
         let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_sqs::Client::new(sdk));
         let queue = SqsQueue::new(&sqs, &config.notifications_queue);
         let retry = config.settings.retry;

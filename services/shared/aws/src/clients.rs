@@ -29,9 +29,9 @@ pub struct AttemptLimits {
 }
 
 impl Default for AttemptLimits {
-    /// Tables, queues and keys in the same region answer in some 10 ms. An attempt that takes a hundred times
-    /// as long is given up and made anew, and a call ends well within an invocation's time: what is tried
-    /// beyond that is the service's decision.
+    /// Tables, queues and keys in the same region answer in some 10 ms. An attempt that takes a hundred
+    /// times as long is given up and made anew, and a call ends well within an invocation's time: what is
+    /// tried beyond that is the service's decision.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(1),

@@ -92,8 +92,7 @@ pub enum RunError {
 /// metrics the units of those that the service has.
 ///
 /// Logs in JSON to standard error, each line with the invocation's request id. The work of an invocation
-/// belongs to the trace it came with ([`trace`]). What was measured during an invocation is written to
-/// standard output at its end, in CloudWatch's embedded metric format
+/// belongs to the trace it came with ([`trace`]). What was measured during an invocation is written to standard output at its end, in CloudWatch's embedded metric format
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
 ///
 /// # Errors

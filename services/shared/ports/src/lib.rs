@@ -1,5 +1,5 @@
-//! What the ports of every service have in common: the [`Clock`], the two classes of [`PortError`], and the
-//! [trace](mod@trace) that work belongs to.
+//! What the ports of every service have in common: the [`Clock`], the two classes of [`PortError`], and
+//! the [trace](mod@trace) that work belongs to.
 
 pub mod trace;
 
@@ -33,8 +33,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// What an adapter's own error becomes at the port: the caller only needs to know whether trying again can
-/// help.
+/// What an adapter's own error becomes at the port: the caller only needs to know whether trying again
+/// can help.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
     /// Throttled, timed out, unreachable: trying again later may succeed.

@@ -1,9 +1,9 @@
 //! Exponential backoff with full jitter, as the AWS Architecture Blog describes it
-//! (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>): each delay is drawn evenly
-//! from zero to a bound that doubles.
+//! (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>): each delay is drawn
+//! evenly from zero to a bound that doubles.
 //!
-//! The bound comes from the `backoff` crate, which is no longer maintained (RUSTSEC-2025-0012); this crate is
-//! the only one that uses it. The draw is made here, so that a simulation can decide it.
+//! The bound comes from the `backoff` crate, which is no longer maintained (RUSTSEC-2025-0012); this crate
+//! is the only one that uses it. The draw is made here, so that a simulation can decide it.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Structured logs, for people or for programs, and what must never stand in them; and what a process uses.
 //!
-//! Secrets, tokens and payloads are never logged. User ids are not either: a log that has to tell users apart
-//! has [`user_hash`] of them.
+//! Secrets, tokens and payloads are never logged. User ids are not either: a log that has to tell users
+//! apart has [`user_hash`] of them.
 
 pub mod process;
 
@@ -94,8 +94,8 @@ pub fn join(causes: impl Iterator<Item = impl fmt::Display>) -> String {
     text
 }
 
-/// Stands for a user in logs: the first twelve digits of the SHA-256 of the id. It tells users apart and is
-/// found again by hashing a known id.
+/// Stands for a user in logs: the first twelve digits of the SHA-256 of the id. It tells users apart and
+/// is found again by hashing a known id.
 pub fn user_hash(user: &UserId) -> impl fmt::Display + use<> {
     hex::encode(&Sha256::digest(user.as_str())[..6])
 }
