@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::machine::Machine;
 use crate::metrics::{DeliveryTotals, Metrics};
-use crate::report::Options;
+use crate::options::Options;
 use crate::runner::{Interrupted, Runner, progress};
 
 /// The results of one call: its setting, its measurements, and the points it could not measure.

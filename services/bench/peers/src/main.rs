@@ -18,7 +18,8 @@ mod tools;
 
 use std::process::ExitCode;
 
-use bench_kit::report::{command_line, run, warn_about_old_names};
+use bench_kit::options::{command_line, warn_about_old_names};
+use bench_kit::report::run;
 use bench_kit::results::PartialRun;
 use bench_kit::steal::StealTime;
 use bench_kit::{

@@ -79,13 +79,7 @@ pub(crate) mod tests {
                 .into(),
         };
         Results {
-            machine: Machine {
-                processor: "p".into(),
-                processors: 2,
-                memory_gib: 4,
-                kernel: "k".into(),
-                open_files: 1_024,
-            },
+            machine: Machine::current().unwrap(),
             versions: [("nats-server".to_owned(), "2.9.10".to_owned())].into(),
             command: "scripts/bench-peers".into(),
             scale: Scale::quick(),

@@ -18,7 +18,8 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
 use bench_kit::metrics::last_part;
-use bench_kit::report::{command_line, run, warn_about_old_names};
+use bench_kit::options::{command_line, warn_about_old_names};
+use bench_kit::report::run;
 use bench_kit::results::PartialRun;
 use bench_kit::version::version_of;
 use bench_kit::{

@@ -68,13 +68,7 @@ pub(crate) mod tests {
             .into(),
         };
         Results {
-            machine: Machine {
-                processor: "p".into(),
-                processors: 2,
-                memory_gib: 4,
-                kernel: "k".into(),
-                open_files: 1_024,
-            },
+            machine: Machine::current().unwrap(),
             versions: [("Tidings".to_owned(), "0.1.0".to_owned())].into(),
             command: "scripts/bench-scaling".into(),
             scale: Scale::quick(),
