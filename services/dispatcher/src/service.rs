@@ -76,8 +76,8 @@ pub(crate) struct Dispatched {
 impl<P: Ports> Dispatcher<P> {
     /// Dispatches the consecutive entries of one user and records their history.
     ///
-    /// There must be no other run of this user at the same time; the queue's message group ensures that. Pushes are
-    /// attempted until `deadline`. Failed entries have the outcome `Retry` in the report.
+    /// There must be no other run of this user at the same time; the queue's message group ensures that.
+    /// Pushes are attempted until `deadline`. Failed entries have the outcome `Retry` in the report.
     ///
     /// If the future is dropped, no outcome is known, and the queue must deliver all entries again.
     pub async fn dispatch(&self, user: &UserId, entries: Vec<Entry<Body>>, deadline: Timestamp) -> Report {
@@ -283,7 +283,8 @@ fn held(row: MailboxRow) -> HeldItem<Body> {
     HeldItem { item: item(row.notification, row.sequence), pushed_to: row.pushed_to }
 }
 
-/// Makes the row to write. The run may have changed the expiry of a deferred `when_offline: drop` notification.
+/// Makes the row to write. The run may have changed the expiry of a deferred `when_offline: drop`
+/// notification.
 fn row(HeldItem { item, pushed_to }: HeldItem<Body>) -> MailboxRow {
     let mut notification = item.body;
     if notification.expires_at != item.expires_at {
