@@ -11,6 +11,7 @@ use contract_notifications_v1::{Notification, Replay, Timestamp, UserId};
 use futures_util::future::join_all;
 use shared_ports::{Clock as _, PortError};
 use shared_retry::{Jitter as _, RetryPolicy};
+use shared_telemetry::chain;
 
 use crate::core::batch::item;
 use crate::core::run::{
@@ -110,10 +111,7 @@ impl<P: Ports> Dispatcher<P> {
                 observer.on_command(&command);
             }
             let event = self.carry_out(user, command, deadline).await.unwrap_or_else(|error| {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "run failed, its entries are redelivered"
-                );
+                tracing::warn!(error = chain(&error), "command of a run failed");
                 Event::Failed
             });
             let now = self.clock.now();
@@ -245,7 +243,7 @@ fn push_report(
     let refusal = error.map(|error| match error {
         PushError::Gone => Refusal::Gone,
         PushError::Unavailable(_) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "push refused, it is attempted again");
+            tracing::warn!(error = chain(&error), "push refused, it is attempted again");
             Refusal::Unavailable
         }
     });
