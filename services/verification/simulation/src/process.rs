@@ -19,7 +19,7 @@ use tidings_sockets::{ClientMessage, Registry, Session, run_sweeper};
 use tidings_store::{CommitSteps, LastKey, OpenError, Received, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use ws_edge::{Edge, EdgeConfig, Inbound, MessageRequest};
+use ws_edge::{DeliveryOnly, Edge, EdgeConfig, Inbound, MessageRequest};
 
 use crate::faulty::Faulty;
 use crate::mutant::Mutant;
@@ -54,7 +54,7 @@ impl replayer::ports::Ports for WorldPorts {
 pub(crate) struct Process {
     pub(crate) store: WorldStore,
     pub(crate) registry: Registry,
-    pub(crate) edge: Arc<Edge<Faulty<Registry>, Faulty<WorldStore>, WorldClock>>,
+    pub(crate) edge: Arc<Edge<DeliveryOnly<Faulty<Registry>, Faulty<WorldStore>, WorldClock>>>,
     /// Whether it listens no more.
     closed: Arc<AtomicBool>,
 }

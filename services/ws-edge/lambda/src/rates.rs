@@ -1,4 +1,4 @@
-//! How often clients act, counted on DynamoDB.
+//! Counts clients' actions in DynamoDB.
 
 use std::time::Duration;
 
@@ -15,9 +15,11 @@ use ws_edge::ports::{RateKey, RateLimits};
 
 const OPERATION: &str = "counting an action";
 
-/// The table of counts.
+/// The table of action counters: one row for each connection and user, with the start of its window and a
+/// count.
 ///
-/// An action is one conditional write, one that begins a window is two, and one too many is two and a read.
+/// An action within the window costs one conditional write, an action that begins a window two, and a refused
+/// action two writes and a read.
 #[derive(Debug, Clone)]
 pub struct DynamoRates {
     client: Client,
@@ -25,12 +27,12 @@ pub struct DynamoRates {
 }
 
 impl DynamoRates {
-    /// The table of this name.
+    /// Creates an adapter for `table`.
     pub fn new(client: &Client, table: &str) -> Self {
         Self { client: client.clone(), table: table.to_owned() }
     }
 
-    /// Makes a change to a row if a condition holds; gives whether it did.
+    /// Updates a row if a condition holds, and returns true if it did.
     async fn change(
         &self,
         key: &str,
@@ -64,7 +66,7 @@ impl DynamoRates {
         }
     }
 
-    /// When the present window began.
+    /// Reads the start of the current window.
     async fn window(&self, key: &str) -> Result<Option<Timestamp>, PortError> {
         let found = self
             .client
@@ -93,7 +95,7 @@ impl RateLimits for DynamoRates {
             RateKey::User(id) => format!("user/{id}"),
         };
         let per = u64::try_from(limit.per.as_millis()).unwrap_or(u64::MAX);
-        // A window that began then is over now.
+        // A window that began at this time or before is over.
         let over = now.millis().saturating_sub(per);
         let counted = self.change(
             &key,

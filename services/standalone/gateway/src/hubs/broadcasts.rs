@@ -162,7 +162,7 @@ pub struct Outbox<K: Clock + 'static> {
     pub broadcasts: Broadcasts<K>,
 }
 
-impl<K: Clock + 'static> ws_edge::ports::Outbox for Outbox<K> {
+impl<K: Clock + 'static> ws_edge::ports::MessageQueue for Outbox<K> {
     async fn send(&self, notifications: Vec<Notification>) -> Vec<Result<(), PortError>> {
         let count = notifications.len();
         // All or none.

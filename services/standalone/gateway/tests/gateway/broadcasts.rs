@@ -16,7 +16,7 @@ use tidings_gateway::hubs::{
 use tidings_store::Store;
 use tokio::sync::oneshot;
 use verification_conformance::ManualClock;
-use ws_edge::ports::Outbox as _;
+use ws_edge::ports::MessageQueue as _;
 
 use super::store_support;
 
