@@ -15,5 +15,5 @@ mod telemetry;
 
 pub use core::limits::{Limits, batch_len};
 pub use core::machine::{Cause, Command, Event, Machine, Unfinished};
-pub use service::{ReplayFailed, Replayer, ReplayerConfig, Requeued};
+pub use service::{ReplayError, Replayer, ReplayerConfig, Requeued};
 pub use telemetry::describe_metrics;

@@ -4,9 +4,23 @@
 use std::future::Future;
 
 use contract_notifications_v1::{Replay, Sequence, UserId};
-use shared_ports::PortError;
+use shared_ports::{Clock, PortError};
 pub use shared_retry::ThreadRandom;
 use uuid::Uuid;
+
+/// The ports of a replayer: names the adapter for each.
+///
+/// An implementing type stands for one way to put the replayer together and usually has no values.
+pub trait Ports {
+    /// The keys of mailboxes.
+    type Mailbox: MailboxKeys;
+    /// The notifications queue.
+    type Queue: ReplayQueue;
+    /// The clock.
+    type Clock: Clock;
+    /// The source of random numbers.
+    type Random: RandomSource;
+}
 
 /// Some keys of a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

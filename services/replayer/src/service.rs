@@ -10,13 +10,15 @@ use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 use metrics::counter;
-use shared_ports::{Clock, PortError};
-use shared_retry::RetryPolicy;
+use shared_ports::{Clock as _, PortError};
+use shared_retry::{Jitter as _, RetryPolicy};
 use shared_telemetry::{chain, user_hash};
 
 use crate::core::limits::{Limits, batch_len, body};
 use crate::core::machine::{Cause, Command, Event, Machine, Unfinished};
-use crate::ports::{KeyPage, MailboxKeys, RandomSource, ReplayEntry, ReplayQueue, ThreadRandom};
+use crate::ports::{
+    KeyPage, MailboxKeys as _, Ports, RandomSource as _, ReplayEntry, ReplayQueue as _, ThreadRandom,
+};
 
 /// How replays are done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,7 +51,7 @@ pub struct Requeued {
 
 /// A replay that could not send every entry. To do it all again does no harm.
 #[derive(Debug, thiserror::Error)]
-pub enum ReplayFailed {
+pub enum ReplayError {
     /// The deadline came first.
     #[error("time was up after {requeued} entries of the mailbox were requeued")]
     OutOfTime {
@@ -74,44 +76,43 @@ pub enum ReplayFailed {
 ///
 /// Counts `tidings_replays_requeued_total` (entries), `tidings_replay_retries_total` (waits after a
 /// failure) and `tidings_replays_failed_total` (mailboxes).
-#[derive(Debug)]
-pub struct Replayer<M, Q, K, R = ThreadRandom> {
-    mailbox: M,
-    queue: Q,
-    clock: K,
-    random: R,
+pub struct Replayer<P: Ports> {
+    mailbox: P::Mailbox,
+    queue: P::Queue,
+    clock: P::Clock,
+    random: P::Random,
     config: ReplayerConfig,
 }
 
-impl<M: MailboxKeys, Q: ReplayQueue, K: Clock> Replayer<M, Q, K> {
+impl<P: Ports<Random = ThreadRandom>> Replayer<P> {
     /// A replayer over its ports, with the thread's random numbers.
-    pub const fn new(mailbox: M, queue: Q, clock: K, config: ReplayerConfig) -> Self {
+    pub const fn new(mailbox: P::Mailbox, queue: P::Queue, clock: P::Clock, config: ReplayerConfig) -> Self {
         Self::with_random_source(mailbox, queue, clock, ThreadRandom, config)
     }
 }
 
-impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: RandomSource> Replayer<M, Q, K, R> {
+impl<P: Ports> Replayer<P> {
     /// A replayer over its ports, whose random numbers `random` decides.
     pub const fn with_random_source(
-        mailbox: M,
-        queue: Q,
-        clock: K,
-        random: R,
+        mailbox: P::Mailbox,
+        queue: P::Queue,
+        clock: P::Clock,
+        random: P::Random,
         config: ReplayerConfig,
     ) -> Self {
         Self { mailbox, queue, clock, random, config }
     }
 
     /// Where its random comes from.
-    pub const fn random(&self) -> &R {
+    pub const fn random(&self) -> &P::Random {
         &self.random
     }
 
     /// Puts a replay entry on the queue for every row of the user's mailbox. Is over by `deadline`.
     ///
     /// # Errors
-    /// [`ReplayFailed`] when not every entry could be sent.
-    pub async fn replay(&self, user: &UserId, deadline: Timestamp) -> Result<Requeued, ReplayFailed> {
+    /// [`ReplayError`] when not every entry could be sent.
+    pub async fn replay(&self, user: &UserId, deadline: Timestamp) -> Result<Requeued, ReplayError> {
         let mut run = Run { replayer: self, user, deadline, entries: Vec::new(), last: None };
         let mut machine = Machine::new(self.config.limits.page_size, batch_len(&self.config.limits, user));
         let outcome = loop {
@@ -129,8 +130,8 @@ impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: RandomSource> Replayer<M, Q, K
             Err(Unfinished { cause, .. }) => {
                 counter!("tidings_replays_failed_total").increment(1);
                 Err(match cause {
-                    Cause::OutOfTime => ReplayFailed::OutOfTime { requeued, last: run.last },
-                    Cause::Refused => ReplayFailed::Refused { requeued, cause: run.last },
+                    Cause::OutOfTime => ReplayError::OutOfTime { requeued, last: run.last },
+                    Cause::Refused => ReplayError::Refused { requeued, cause: run.last },
                 })
             }
         }
@@ -167,8 +168,8 @@ impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: RandomSource> Replayer<M, Q, K
 }
 
 /// One replay in progress.
-struct Run<'a, M, Q, K, R> {
-    replayer: &'a Replayer<M, Q, K, R>,
+struct Run<'a, P: Ports> {
+    replayer: &'a Replayer<P>,
     user: &'a UserId,
     deadline: Timestamp,
     /// The entries of the present batch, so that one that is sent again keeps its deduplication ID.
@@ -177,7 +178,7 @@ struct Run<'a, M, Q, K, R> {
     last: Option<PortError>,
 }
 
-impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: RandomSource> Run<'_, M, Q, K, R> {
+impl<P: Ports> Run<'_, P> {
     /// Carries out a command and says what came of it.
     async fn perform(&mut self, command: Command) -> Event {
         let replayer = self.replayer;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use contract_connections_v1::{ConnectionId, ConnectionKey};
 use contract_notifications_v1::{NotificationId, QueueEntry, Replay, Sequence, Timestamp, UserId};
 use proptest::prelude::*;
-use replayer::ports::{KeyPage, MailboxKeys, RandomSource, ReplayEntry, ReplayQueue};
-use replayer::{Limits, ReplayFailed, Replayer, ReplayerConfig, Requeued};
+use replayer::ports::{KeyPage, MailboxKeys, Ports, RandomSource, ReplayEntry, ReplayQueue};
+use replayer::{Limits, ReplayError, Replayer, ReplayerConfig, Requeued};
 use shared_ports::{Clock, PortError};
 use shared_retry::RetryPolicy;
 use tokio::time::Instant;
@@ -101,6 +101,13 @@ impl ReplayQueue for &World {
     }
 }
 
+impl<'a> Ports for &'a World {
+    type Mailbox = Self;
+    type Queue = Self;
+    type Clock = VirtualClock;
+    type Random = &'a Counted;
+}
+
 fn user(name: &str) -> UserId {
     UserId::new(name).unwrap()
 }
@@ -122,12 +129,12 @@ impl World {
         self
     }
 
-    fn replayer(&self) -> Replayer<&Self, &Self, VirtualClock, &Counted> {
+    fn replayer(&self) -> Replayer<&Self> {
         let config = ReplayerConfig { limits: LIMITS, ..ReplayerConfig::default() };
         Replayer::with_random_source(self, self, VirtualClock(Instant::now()), &self.counted, config)
     }
 
-    async fn replay(&self) -> Result<Requeued, ReplayFailed> {
+    async fn replay(&self) -> Result<Requeued, ReplayError> {
         self.replayer().replay(&user("jo"), Timestamp::from_millis(60_000)).await
     }
 
@@ -193,7 +200,7 @@ async fn delays_double_and_the_deadline_ends_them() {
     let deadline = Timestamp::from_millis(5_000);
     let failed = world.replayer().replay(&user("jo"), deadline).await.unwrap_err();
     let source = failed.source().unwrap().to_string();
-    assert!(matches!(failed, ReplayFailed::OutOfTime { requeued: 0, .. }), "{failed:?}");
+    assert!(matches!(failed, ReplayError::OutOfTime { requeued: 0, .. }), "{failed:?}");
     assert_eq!(source, "sending replays is not possible at the moment");
     // 50 + 100 + 200 + 400 + 800 + 1,600 ms, and the next 2 s would pass the deadline.
     assert_eq!(start.elapsed().as_millis(), 3_150);
@@ -204,7 +211,7 @@ async fn delays_double_and_the_deadline_ends_them() {
 async fn a_refusal_is_reported_at_once() {
     let world = World::holding("jo", 1..=4).answering([Answer::Failed(vec![]), Answer::Refused]);
     let failed = world.replay().await.unwrap_err();
-    assert!(matches!(failed, ReplayFailed::Refused { requeued: 3, cause: Some(_) }), "{failed:?}");
+    assert!(matches!(failed, ReplayError::Refused { requeued: 3, cause: Some(_) }), "{failed:?}");
     assert_eq!(world.batches().len(), 2);
 }
 
@@ -292,7 +299,7 @@ proptest! {
                 prop_assert_eq!(count, numbers.len());
                 prop_assert_eq!(accepted, numbers);
             }
-            Err(ReplayFailed::OutOfTime { requeued, .. }) => prop_assert!(requeued <= accepted.len()),
+            Err(ReplayError::OutOfTime { requeued, .. }) => prop_assert!(requeued <= accepted.len()),
             Err(other) => panic!("{other:?}"),
         }
         prop_assert!(world.batches().iter().all(|batch| batch.len() <= LIMITS.batch_entries));

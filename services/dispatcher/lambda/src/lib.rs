@@ -15,6 +15,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use dispatcher::core::run::Outcome;
+use dispatcher::ports::{BatchPorts, Ports};
 use dispatcher::{BatchDispatcher, Deadlines, Dispatcher};
 use shared_aws::Invocation;
 use shared_ports::SystemClock;
@@ -22,26 +23,35 @@ use shared_retry::ThreadRandom;
 
 pub use config::Config;
 pub use connections::DynamoConnections;
-pub use event::{InvalidEvent, deliveries, response};
+pub use event::{InvalidEvent, messages, response};
 pub use history::DynamoHistory;
 pub use hubs::DynamoHubMembers;
 pub use mailbox::DynamoMailbox;
 pub use push::ManagementPush;
 pub use queue::{SqsDeadLetters, SqsQueue};
 
+/// The dispatcher's ports on AWS.
+enum AwsPorts {}
+
+impl Ports for AwsPorts {
+    type Connections = DynamoConnections;
+    type Mailbox = DynamoMailbox;
+    type Push = ManagementPush;
+    type Queue = SqsQueue;
+    type Clock = SystemClock;
+    type Jitter = ThreadRandom;
+    type History = Option<DynamoHistory>;
+}
+
+impl BatchPorts for AwsPorts {
+    type DeadLetters = SqsDeadLetters;
+    type Redelivery = SqsQueue;
+    type Members = DynamoHubMembers;
+}
+
 /// The dispatcher over AWS.
 pub struct Function {
-    service: BatchDispatcher<
-        DynamoConnections,
-        DynamoMailbox,
-        ManagementPush,
-        SqsQueue,
-        SystemClock,
-        SqsDeadLetters,
-        SqsQueue,
-        DynamoHubMembers,
-        Option<DynamoHistory>,
-    >,
+    service: BatchDispatcher<AwsPorts>,
     time_reserve: Duration,
 }
 
@@ -86,9 +96,9 @@ impl Function {
             runs: invocation.try_until(self.time_reserve / 2),
             history: invocation.try_until(self.time_reserve / 4),
         };
-        let batch = deliveries(&invocation.event)?;
+        let batch = messages(&invocation.event)?;
         let outcomes = self.service.dispatch_batch(&batch, deadlines).await;
         let failed = batch.iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Retry);
-        Ok(response(failed.map(|(delivery, _)| delivery.message_id)))
+        Ok(response(failed.map(|(message, _)| message.message_id)))
     }
 }

@@ -6,7 +6,9 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue};
 use contract_deployment_v1::DEAD_LETTER_REASON;
 use contract_notifications_v1::{FanOut, Notification, QueueEntry, Replay};
-use dispatcher::ports::{BroadcastQueue, DeadLetter, DeadLetters, Notifications, Redelivery, ReplayQueue};
+use dispatcher::ports::{
+    BroadcastQueue, DeadLetter, DeadLetters, NotificationQueue, Redelivery, ReplayQueue,
+};
 use shared_aws::{FifoMessage, port_error, send_fifo, trace_attributes};
 use shared_ports::PortError;
 use uuid::Uuid;
@@ -62,7 +64,7 @@ impl ReplayQueue for SqsQueue {
     }
 }
 
-impl Notifications for SqsQueue {
+impl NotificationQueue for SqsQueue {
     async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
         let messages = notifications.into_iter().map(FifoMessage::from).collect();
         let sent = send_fifo(&self.client, &self.url, "queueing a broadcast's notifications", messages).await;
@@ -71,7 +73,7 @@ impl Notifications for SqsQueue {
 }
 
 impl BroadcastQueue for SqsQueue {
-    async fn go_on(&self, rest: FanOut) -> Result<(), PortError> {
+    async fn enqueue_rest(&self, rest: FanOut) -> Result<(), PortError> {
         self.put("queueing the rest of a broadcast", QueueEntry::FanOut(rest)).await
     }
 }
@@ -121,7 +123,7 @@ impl SqsDeadLetters {
 }
 
 impl DeadLetters for SqsDeadLetters {
-    async fn bury(&self, letter: DeadLetter<'_>) -> Result<(), PortError> {
+    async fn dead_letter(&self, letter: DeadLetter<'_>) -> Result<(), PortError> {
         const OPERATION: &str = "keeping a dead letter";
         let reason: String = letter.reason.chars().filter(|c| legal(*c)).take(REASON_CHARACTERS).collect();
         let attribute = MessageAttributeValue::builder().data_type("String").string_value(reason).build();

@@ -9,7 +9,7 @@ use contract_deployment_v1::DEAD_LETTER_REASON;
 use contract_notifications_v1::{Payload, QueueEntry, Replay, Sequence, Timestamp};
 use dispatcher::ports::{
     BroadcastQueue as _, DeadLetter, DeadLetters as _, HistoryPolicy, Mailbox as _, MailboxRow,
-    Notifications as _, PageQuery, Redelivery as _, ReplayQueue as _,
+    NotificationQueue as _, PageQuery, Redelivery as _, ReplayQueue as _,
 };
 use dispatcher_lambda::{
     DynamoConnections, DynamoHistory, DynamoHubMembers, DynamoMailbox, SqsDeadLetters, SqsQueue,
@@ -125,7 +125,7 @@ async fn a_broadcasts_notifications_and_its_rest_are_queued() {
     let rest = r#"{"version":1,"type":"fan-out","hub":"team","after":"u9","id":"n","payload":1,"sentAt":1,"whenOffline":"drop"}"#;
     let read = QueueEntry::from_json(rest, || panic!("it has an id"), Timestamp::default()).unwrap();
     let QueueEntry::FanOut(entry) = read else { panic!("no broadcast") };
-    adapter.go_on(entry).await.unwrap();
+    adapter.enqueue_rest(entry).await.unwrap();
     let bodies: Vec<_> = queue.drain().await.into_iter().filter_map(|message| message.body).collect();
     assert_eq!(bodies.len(), 13);
     assert!(bodies.iter().any(|body| body == rest));
@@ -162,8 +162,8 @@ async fn a_dead_letter_is_kept_once_with_its_reason() {
     let dead_letters = SqsDeadLetters::new(&world.sqs, &queue.dead_letter_url);
     let letter =
         DeadLetter { group: "alice", body: "nonsense", message_id: "m-1", reason: "not\u{7}\u{ffff} JSON" };
-    dead_letters.bury(letter).await.unwrap();
-    dead_letters.bury(letter).await.unwrap();
+    dead_letters.dead_letter(letter).await.unwrap();
+    dead_letters.dead_letter(letter).await.unwrap();
     let [message] = &queue.drain_dead_letters().await[..] else { panic!("one message") };
     assert_eq!(message.body(), Some("nonsense"));
     let reason = message.message_attributes().and_then(|all| all.get(DEAD_LETTER_REASON)).unwrap();

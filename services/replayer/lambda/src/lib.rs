@@ -12,6 +12,7 @@ use aws_config::SdkConfig;
 use aws_lambda_events::event::dynamodb::Event;
 use aws_lambda_events::event::streams::DynamoDbEventResponse;
 use replayer::Replayer;
+use replayer::ports::{Ports, ThreadRandom};
 use shared_aws::Invocation;
 use shared_ports::SystemClock;
 
@@ -20,9 +21,19 @@ pub use event::{Inserted, inserted, response};
 pub use mailbox::DynamoMailboxKeys;
 pub use queue::SqsReplayQueue;
 
+/// The replayer's ports on AWS.
+enum AwsPorts {}
+
+impl Ports for AwsPorts {
+    type Mailbox = DynamoMailboxKeys;
+    type Queue = SqsReplayQueue;
+    type Clock = SystemClock;
+    type Random = ThreadRandom;
+}
+
 /// The replayer over AWS.
 pub struct Function {
-    service: Replayer<DynamoMailboxKeys, SqsReplayQueue, SystemClock>,
+    service: Replayer<AwsPorts>,
     time_reserve: Duration,
 }
 

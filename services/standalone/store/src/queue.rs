@@ -7,7 +7,7 @@ use std::time::Duration;
 use contract_notifications_v1::{Notification, UserId, WhenOffline};
 use dispatcher::core::run::{Entry, Outcome};
 use dispatcher::core::visibility;
-use dispatcher::ports::Notifications;
+use dispatcher::ports::NotificationQueue;
 use futures_util::future::{Either, select};
 use shared_ports::{Clock, PortError};
 use std::pin::pin;
@@ -211,7 +211,7 @@ impl<K: Clock> Core<K> {
     }
 }
 
-impl<K: Clock + 'static> Notifications for Store<K> {
+impl<K: Clock + 'static> NotificationQueue for Store<K> {
     async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
         let accepted = self.accept(notifications.into_iter().map(Submission::deduplicated).collect()).await;
         accepted

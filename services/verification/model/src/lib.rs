@@ -30,7 +30,7 @@ pub use world::World;
 
 use std::sync::Arc;
 
-use dispatcher::core::run::Live;
+use dispatcher::core::run::OpenConnection;
 use machine::Machines;
 use stateright::{Model, Property};
 
@@ -40,7 +40,7 @@ pub struct Delivery {
     scope: Scope,
     without: Option<Rule>,
     /// What the dispatcher sees of each device's connection.
-    lives: Vec<Live>,
+    lives: Vec<OpenConnection>,
     /// What the machines were seen to do.
     machines: Arc<Machines>,
 }

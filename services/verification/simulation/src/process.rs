@@ -27,14 +27,27 @@ use crate::trace::What;
 use crate::world::{World, WorldClock, WorldRandomness};
 
 type WorldStore = Store<WorldClock>;
-type WorldDispatcher = Dispatcher<
-    Faulty<Registry>,
-    Faulty<WorldStore>,
-    Faulty<Registry>,
-    Faulty<WorldStore>,
-    WorldClock,
-    WorldRandomness,
->;
+type WorldDispatcher = Dispatcher<WorldPorts>;
+
+/// The ports of the services: the real adapters with faults.
+enum WorldPorts {}
+
+impl dispatcher::ports::Ports for WorldPorts {
+    type Connections = Faulty<Registry>;
+    type Mailbox = Faulty<WorldStore>;
+    type Push = Faulty<Registry>;
+    type Queue = Faulty<WorldStore>;
+    type Clock = WorldClock;
+    type Jitter = WorldRandomness;
+    type History = NoHistory;
+}
+
+impl replayer::ports::Ports for WorldPorts {
+    type Mailbox = Faulty<LastKey<WorldClock>>;
+    type Queue = Faulty<WorldStore>;
+    type Clock = WorldClock;
+    type Random = WorldRandomness;
+}
 
 /// What the clients and the producers of a process reach.
 #[derive(Clone)]
@@ -77,7 +90,7 @@ pub(crate) fn start(world: &Arc<World>, directory: &Path) -> Result<Running, Ope
         clock.clone(),
         EdgeConfig::default(),
     );
-    let dispatcher = Arc::new(Dispatcher {
+    let dispatcher = Arc::new(WorldDispatcher {
         connections: Faulty::new(registry.clone(), world),
         mailbox: Faulty::new(store.clone(), world),
         push: Faulty::new(registry.clone(), world),
@@ -87,7 +100,7 @@ pub(crate) fn start(world: &Arc<World>, directory: &Path) -> Result<Running, Ope
         settings: world.plan.dispatcher,
         history: NoHistory,
     });
-    let replayer = Arc::new(Replayer::with_random_source(
+    let replayer = Arc::new(Replayer::<WorldPorts>::with_random_source(
         Faulty::new(LastKey(store.clone()), world),
         Faulty::new(store.clone(), world),
         clock.clone(),

@@ -1,4 +1,4 @@
-//! The same run, with other names for its connections.
+//! Symmetry of runs, for the model checker: a run with its connections renamed.
 
 use std::collections::BTreeSet;
 
@@ -6,16 +6,18 @@ use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::Timestamp;
 
 use super::state::{PushState, Row, Run};
-use super::types::{Command, Held, Live, PushOrder, Stats};
+use super::types::{Command, HeldItem, OpenConnection, PushRequest, Stats};
 
 impl<B: Clone> Run<B> {
-    /// The run as it would be if its connections had other names and had connected at other times, with
-    /// its last command. What a run decides depends on names only in the order in which connections are
-    /// served, and on times only in which grace is over; so a model checker needs to look at one of all
-    /// runs that differ in this alone.
+    /// Returns this run and its last command as they would be if the connections had other ids and had connected at
+    /// other times.
     ///
-    /// `rename` gets a connection's name and gives the new one, which must be different for different
-    /// connections; `connected_at` gives the time for the new name.
+    /// A run's decisions depend on ids only through the order in which connections are served, and on times only
+    /// through the end of the grace period. So a model checker needs to explore only one of all runs that differ in
+    /// nothing else.
+    ///
+    /// `rename` maps a connection's id to its new id, and must map different ids to different ones. `connected_at`
+    /// returns the time of a new id.
     #[must_use]
     pub fn renamed(
         &self,
@@ -23,39 +25,43 @@ impl<B: Clone> Run<B> {
         rename: impl Fn(&ConnectionId) -> ConnectionId,
         connected_at: impl Fn(&ConnectionId) -> Timestamp,
     ) -> (Self, Command<B>) {
-        let live = |old: &Live| {
+        let renamed = |old: &OpenConnection| {
             let id = rename(&old.id);
-            Live { connected_at: connected_at(&id), id, ..old.clone() }
+            OpenConnection { connected_at: connected_at(&id), id, ..old.clone() }
         };
         let mut run = self.clone();
-        rename_all(&mut run.live, live);
-        rename_all(&mut run.serving, live);
+        rename_all(&mut run.open, renamed);
+        rename_all(&mut run.serving, renamed);
         run.listed = names(&run.listed, &rename);
         for row in run.fresh.iter_mut().chain(&mut run.rows) {
             row.rename(&rename);
         }
         for PushState { connection, .. } in &mut run.pushes {
-            *connection = live(connection);
+            *connection = renamed(connection);
         }
         run.pushes.sort_by(|a, b| a.connection.id.cmp(&b.connection.id));
         for (_, connections) in &mut run.marks {
             *connections = names(connections, &rename);
         }
-        (run, command.renamed(&rename, live))
+        (run, command.renamed(&rename, renamed))
     }
 }
 
 impl<B> Run<B> {
-    /// The run with nothing counted so far. Nothing is decided by the counts.
+    /// Returns this run with all counts at zero. No decision depends on the counts.
     #[must_use]
-    pub fn uncounted(mut self) -> Self {
+    pub fn without_stats(mut self) -> Self {
         self.stats = Stats::default();
         self
     }
 }
 
 impl<B: Clone> Command<B> {
-    fn renamed(&self, rename: &impl Fn(&ConnectionId) -> ConnectionId, live: impl Fn(&Live) -> Live) -> Self {
+    fn renamed(
+        &self,
+        rename: &impl Fn(&ConnectionId) -> ConnectionId,
+        renamed: impl Fn(&OpenConnection) -> OpenConnection,
+    ) -> Self {
         let mut command = self.clone();
         match &mut command {
             Self::ReadPage { due_for, .. } => {
@@ -63,7 +69,7 @@ impl<B: Clone> Command<B> {
                 due_for.sort();
             }
             Self::Put(rows) => {
-                for Held { pushed_to, .. } in rows {
+                for HeldItem { pushed_to, .. } in rows {
                     *pushed_to = names(pushed_to, rename);
                 }
             }
@@ -72,12 +78,12 @@ impl<B: Clone> Command<B> {
                     *connections = names(connections, rename);
                 }
             }
-            Self::Forget(gone) => rename_all(gone, live),
-            Self::Push(orders) => {
-                for PushOrder { connection, .. } in orders.iter_mut() {
+            Self::Forget(gone) => rename_all(gone, renamed),
+            Self::Push(requests) => {
+                for PushRequest { connection, .. } in requests.iter_mut() {
                     *connection = rename(connection);
                 }
-                orders.sort_by(|a, b| a.connection.cmp(&b.connection));
+                requests.sort_by(|a, b| a.connection.cmp(&b.connection));
             }
             Self::ListConnections
             | Self::Delete(_)
@@ -103,9 +109,9 @@ fn names(
     old.iter().map(rename).collect()
 }
 
-fn rename_all(connections: &mut [Live], live: impl Fn(&Live) -> Live) {
+fn rename_all(connections: &mut [OpenConnection], renamed: impl Fn(&OpenConnection) -> OpenConnection) {
     for connection in connections.iter_mut() {
-        *connection = live(connection);
+        *connection = renamed(connection);
     }
     connections.sort_by(|a, b| a.id.cmp(&b.id));
 }
@@ -139,41 +145,42 @@ mod tests {
         ConnectionId::new(format!("c{index}"))
     }
 
-    /// The names of three connections, in another order.
+    /// Renames three connections so that their order changes.
     fn turned(id: &ConnectionId) -> ConnectionId {
         name((0..3).position(|index| name(index) == *id).map_or(0, |index| (index + 1) % 3))
     }
 
-    /// All connected at the same time, so names are all that differs.
-    fn live(index: usize, acknowledges: bool) -> Live {
+    /// All connections are made at the same time, so that only their names differ.
+    fn connection(index: usize, acknowledges: bool) -> OpenConnection {
         let connected_at = Timestamp::from_millis(1_000);
-        Live { id: name(index), connected_at, acknowledges, format: FrameFormat::Batch }
+        OpenConnection { id: name(index), connected_at, acknowledges, format: FrameFormat::Batch }
     }
 
-    /// Some answer to a command.
+    /// Returns an answer to a command, chosen by the bits of `choice`.
     fn answer(command: &Command<()>, choice: u8, acknowledges: bool) -> Event<()> {
         let chosen = |index: usize| choice >> index & 1 == 1;
         let some = || (0..3).filter(|index| chosen(*index));
         match command {
             _ if choice > 240 => Event::Failed,
             Command::ListConnections => {
-                Event::Listed(some().map(|index| live(index, acknowledges)).collect())
+                Event::Listed(some().map(|index| connection(index, acknowledges)).collect())
             }
             Command::ReadPage { .. } => {
-                let held = |number| Held { item: item(number), pushed_to: some().map(name).collect() };
+                let held = |number| HeldItem { item: item(number), pushed_to: some().map(name).collect() };
                 let rows = (1..=u128::from(choice >> 3 & 3)).map(held).collect();
                 Event::Page { rows, more: choice >> 5 & 1 == 1 }
             }
-            Command::Push(orders) => {
+            Command::Push(requests) => {
                 let refusal = if choice >> 6 == 0 { Refusal::Gone } else { Refusal::Unavailable };
-                let report =
-                    |order: &PushOrder<()>| match (0..3).find(|index| name(*index) == order.connection) {
-                        Some(index) if chosen(index) => {
-                            PushReport { accepted: usize::from(choice >> 3 & 1), refusal: Some(refusal) }
-                        }
-                        _ => PushReport { accepted: order.frames.len(), refusal: None },
-                    };
-                Event::Pushed(orders.iter().map(report).collect())
+                let report = |request: &PushRequest<()>| match (0..3)
+                    .find(|index| name(*index) == request.connection)
+                {
+                    Some(index) if chosen(index) => {
+                        PushReport { accepted: usize::from(choice >> 3 & 1), refusal: Some(refusal) }
+                    }
+                    _ => PushReport { accepted: request.frames.len(), refusal: None },
+                };
+                Event::Pushed(requests.iter().map(report).collect())
             }
             Command::Wait { .. } if choice > 200 => Event::OutOfTime,
             Command::Wait { .. } => Event::Waited,
@@ -181,16 +188,15 @@ mod tests {
         }
     }
 
-    /// The same answer where connections have other names: in the order in which they are listed, or asked
-    /// for, there.
+    /// Renames the connections of an answer, and puts them into the order of the renamed run.
     fn turn(event: Event<()>, command: &Command<()>, turned_command: &Command<()>) -> Event<()> {
         match event {
-            Event::Listed(mut lives) => {
-                for live in &mut lives {
-                    live.id = turned(&live.id);
+            Event::Listed(mut connections) => {
+                for connection in &mut connections {
+                    connection.id = turned(&connection.id);
                 }
-                lives.sort_by(|a, b| a.id.cmp(&b.id));
-                Event::Listed(lives)
+                connections.sort_by(|a, b| a.id.cmp(&b.id));
+                Event::Listed(connections)
             }
             Event::Page { mut rows, more } => {
                 for row in &mut rows {
@@ -199,23 +205,23 @@ mod tests {
                 Event::Page { rows, more }
             }
             Event::Pushed(reports) => {
-                let (Command::Push(orders), Command::Push(turned_orders)) = (command, turned_command) else {
+                let (Command::Push(requests), Command::Push(turned_requests)) = (command, turned_command)
+                else {
                     panic!("{turned_command:?} is not {command:?} renamed");
                 };
-                let of = |order: &PushOrder<()>| {
-                    let same = |old: &PushOrder<()>| turned(&old.connection) == order.connection;
-                    reports[orders.iter().position(same).unwrap_or_default()]
+                let of = |request: &PushRequest<()>| {
+                    let same = |old: &PushRequest<()>| turned(&old.connection) == request.connection;
+                    reports[requests.iter().position(same).unwrap_or_default()]
                 };
-                Event::Pushed(turned_orders.iter().map(of).collect())
+                Event::Pushed(turned_requests.iter().map(of).collect())
             }
             other => other,
         }
     }
 
     proptest! {
-        /// Nothing that is decided depends on names.
         #[test]
-        fn a_renamed_run_goes_the_same_way(
+        fn decisions_do_not_depend_on_connection_ids(
             replay in any::<bool>(),
             redelivered in any::<bool>(),
             acknowledges in any::<bool>(),
@@ -242,14 +248,14 @@ mod tests {
     }
 
     #[test]
-    fn when_a_connection_connected_goes_with_its_new_name() {
+    fn renamed_connection_gets_its_new_time() {
         let (mut run, _) =
             Run::start(LIMITS, vec![Entry::Notification { item: item(1), redelivered: false }]);
         let now = Timestamp::from_millis(1_000);
-        let command = run.on(Event::Listed(vec![live(0, false)]), now);
+        let command = run.on(Event::Listed(vec![connection(0, false)]), now);
         let later = |id: &ConnectionId| Timestamp::from_millis(if *id == name(1) { 9_000 } else { 0 });
         let (mut renamed, _) = run.renamed(&command, turned, later);
-        // Over for the old time, not for the new one.
+        // The grace period is over for the old time, not for the new one.
         let now = Timestamp::from_millis(7_000);
         for run in [&mut run, &mut renamed] {
             run.on(Event::Page { rows: Vec::new(), more: false }, now);

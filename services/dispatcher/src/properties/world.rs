@@ -7,11 +7,12 @@ use contract_connections_v1::{ConnectionId, FrameFormat};
 use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
 
 use crate::core::run::{
-    Command, Entry, Event, Held, Item, Limits, Live, Outcome, PushOrder, PushReport, Refusal, Report, Run,
+    Command, Entry, Event, HeldItem, Item, Limits, OpenConnection, Outcome, PushReport, PushRequest, Refusal,
+    Report, Run,
 };
-use crate::history::{Happened, Observer};
+use crate::history::{DeliveryEvent, Observer};
 
-pub(super) const LIMITS: Limits = Limits {
+const LIMITS: Limits = Limits {
     inline_drain: 3,
     replay_drain: 6,
     page: 2,
@@ -20,8 +21,8 @@ pub(super) const LIMITS: Limits = Limits {
     drop_hold: Duration::from_secs(30),
 };
 
-/// Numbers that decide what happens next; zeros when they run out.
-pub(crate) struct Choices(pub(crate) VecDeque<u16>);
+/// Random numbers that decide the next event. Zeros follow after the last.
+pub(super) struct Choices(pub(super) VecDeque<u16>);
 
 impl Choices {
     fn below(&mut self, bound: usize) -> usize {
@@ -35,17 +36,17 @@ impl Choices {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Socket {
-    /// `$connect` has not returned: pushes get 410.
+    /// `$connect` has not returned, and pushes get a 410.
     Handshaking,
     Open,
-    /// The gateway takes pushes, and nobody receives them.
+    /// The gateway accepts pushes, but the client does not receive them.
     HalfOpen,
     Closed,
 }
 
 #[derive(Debug)]
 pub(super) struct Client {
-    live: Live,
+    connection: OpenConnection,
     socket: Socket,
     pub(super) received: Vec<Sequence>,
     unacknowledged: BTreeSet<Sequence>,
@@ -57,34 +58,34 @@ enum Queued {
     Replay(Sequence),
 }
 
-/// A run in progress, how many entries it has, its next command, and who watches it for the history.
+/// A run in progress, the number of its entries, its next command, and its observer.
 type Running = (Run<()>, usize, Command<()>, Observer<()>);
 
 #[derive(Debug)]
-pub(crate) struct World {
+pub(super) struct World {
     pub(super) now: Timestamp,
     next: u128,
     queue: VecDeque<(Queued, u32)>,
-    pub(super) mailbox: BTreeMap<Sequence, Held<()>>,
+    pub(super) mailbox: BTreeMap<Sequence, HeldItem<()>>,
     pub(super) clients: Vec<Client>,
     /// The Connections table: indexes into `clients`.
     rows: BTreeSet<usize>,
-    /// Stream records not yet delivered.
+    /// Number of stream records not yet delivered.
     inserted: usize,
     run: Option<Running>,
     pub(super) must_arrive: BTreeSet<Sequence>,
-    pub(crate) may_be_dropped: BTreeSet<Sequence>,
-    pub(crate) may_expire: BTreeSet<Sequence>,
-    /// What the gateway took, whether or not a client received it.
-    pub(crate) accepted: BTreeSet<Sequence>,
+    pub(super) may_be_dropped: BTreeSet<Sequence>,
+    pub(super) may_expire: BTreeSet<Sequence>,
+    /// Notifications that the gateway accepted, received by a client or not.
+    pub(super) accepted: BTreeSet<Sequence>,
     pub(super) first_deliveries: Vec<Sequence>,
-    pub(crate) faults: usize,
-    /// The history, by run.
-    pub(crate) history: Vec<Vec<Happened<()>>>,
+    pub(super) faults: usize,
+    /// The history of each run.
+    pub(super) history: Vec<Vec<DeliveryEvent<()>>>,
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             now: Timestamp::from_millis(1_000_000),
             next: 1,
@@ -127,25 +128,26 @@ impl World {
         let index = self.clients.len();
         let format = [FrameFormat::Single, FrameFormat::Batch][choices.below(2)];
         let id = ConnectionId::new(format!("connection-{index}"));
-        let live = Live { id, connected_at: self.now, acknowledges, format };
+        let connection = OpenConnection { id, connected_at: self.now, acknowledges, format };
         let unacknowledged = BTreeSet::new();
-        self.clients.push(Client { live, socket, received: Vec::new(), unacknowledged });
+        self.clients.push(Client { connection, socket, received: Vec::new(), unacknowledged });
         self.rows.insert(index);
         self.inserted += 1;
     }
 
-    /// Lets time pass. A handshake takes less than the grace period.
+    /// Advances the clock. A handshake takes less than the grace period.
     fn advance(&mut self, seconds: u64) {
         self.now = self.now.plus(Duration::from_secs(seconds));
         for client in &mut self.clients {
-            if client.socket == Socket::Handshaking && self.now >= client.live.connected_at.plus(LIMITS.grace)
+            if client.socket == Socket::Handshaking
+                && self.now >= client.connection.connected_at.plus(LIMITS.grace)
             {
                 client.socket = Socket::Open;
             }
         }
     }
 
-    /// The replayer: a queue entry for each row of the mailbox.
+    /// Acts as the replayer: queues an entry for each row of the mailbox.
     fn replay(&mut self) {
         self.queue.extend(self.mailbox.keys().map(|&sequence| (Queued::Replay(sequence), 0)));
     }
@@ -156,12 +158,12 @@ impl World {
         }
     }
 
-    /// Every sequence that was given out.
-    pub(crate) fn produced(&self) -> BTreeSet<Sequence> {
+    /// Returns every sequence produced so far.
+    pub(super) fn produced(&self) -> BTreeSet<Sequence> {
         (1..self.next).map(Sequence::new).collect()
     }
 
-    pub(crate) fn act(&mut self, choices: &mut Choices) {
+    pub(super) fn act(&mut self, choices: &mut Choices) {
         match choices.below(16) {
             0..=2 => self.produce(choices),
             3 => {
@@ -175,26 +177,26 @@ impl World {
                 if let Some(client) = self.clients.get_mut(index) {
                     client.socket = match client.socket {
                         Socket::Handshaking => Socket::Open,
-                        // In push mode what a half-open socket swallows is lost: nobody can know.
-                        Socket::Open if half_open && client.live.acknowledges => Socket::HalfOpen,
+                        // In push mode a notification sent to a half-open socket is lost without a trace.
+                        Socket::Open if half_open && client.connection.acknowledges => Socket::HalfOpen,
                         _ => Socket::Closed,
                     };
                 }
             }
             5 => {
-                // `$disconnect`, late or never.
+                // `$disconnect` comes late or never.
                 let closed = self.rows.iter().copied().find(|&i| self.clients[i].socket == Socket::Closed);
                 closed.map(|index| self.rows.remove(&index));
             }
             6 if self.inserted > 0 => {
-                // Delivered, perhaps not for the last time.
+                // A stream record is delivered, and may be delivered again.
                 self.inserted -= usize::from(!choices.one_in(4));
                 self.replay();
             }
             7 => self.advance(2),
             8 if !self.clients.is_empty() => self.acknowledge(choices.below(self.clients.len())),
             9 if choices.one_in(4) => {
-                // The dispatcher crashes: what it held in memory is gone, its entries are redelivered.
+                // The dispatcher crashes: its memory is lost, and its entries are redelivered.
                 self.faults += usize::from(self.run.take().is_some());
             }
             _ => self.dispatch(choices),
@@ -231,9 +233,9 @@ impl World {
             self.queue.drain(..done);
             return;
         }
-        observer.ordered(&command);
+        observer.on_command(&command);
         let event = if choices.one_in(25) {
-            // A port fails, before or after it took effect.
+            // A port fails, before or after it has taken effect.
             self.faults += 1;
             if choices.one_in(2) {
                 self.perform(command, choices);
@@ -242,7 +244,7 @@ impl World {
         } else {
             self.perform(command, choices)
         };
-        observer.came(&event, self.now);
+        observer.on_event(&event, self.now);
         let command = run.on(event, self.now);
         self.run = Some((run, size, command, observer));
     }
@@ -250,7 +252,7 @@ impl World {
     fn perform(&mut self, command: Command<()>, choices: &mut Choices) -> Event<()> {
         match command {
             Command::ListConnections => {
-                Event::Listed(self.rows.iter().map(|&index| self.clients[index].live.clone()).collect())
+                Event::Listed(self.rows.iter().map(|&index| self.clients[index].connection.clone()).collect())
             }
             Command::ReadPage { after, up_to, due_for, limit } => {
                 assert!(!due_for.is_empty() && limit > 0);
@@ -283,15 +285,20 @@ impl World {
                 Event::Done
             }
             Command::Forget(gone) => {
-                for live in gone {
-                    let index = self.clients.iter().position(|client| client.live == live).unwrap();
-                    assert_eq!(self.clients[index].socket, Socket::Closed, "R3: only a closed one is gone");
+                for connection in gone {
+                    let of_client = |client: &Client| client.connection == connection;
+                    let index = self.clients.iter().position(of_client).unwrap();
+                    assert_eq!(
+                        self.clients[index].socket,
+                        Socket::Closed,
+                        "R3: a connection that is not closed was forgotten"
+                    );
                     self.rows.remove(&index);
                 }
                 Event::Done
             }
-            Command::Push(orders) => {
-                Event::Pushed(orders.into_iter().map(|order| self.push(&order, choices)).collect())
+            Command::Push(requests) => {
+                Event::Pushed(requests.into_iter().map(|request| self.push(&request, choices)).collect())
             }
             Command::Wait { .. } => {
                 if choices.one_in(5) {
@@ -309,10 +316,11 @@ impl World {
         }
     }
 
-    fn push(&mut self, order: &PushOrder<()>, choices: &mut Choices) -> PushReport {
-        let client = self.clients.iter_mut().find(|client| client.live.id == order.connection).unwrap();
+    fn push(&mut self, request: &PushRequest<()>, choices: &mut Choices) -> PushReport {
+        let client =
+            self.clients.iter_mut().find(|client| client.connection.id == request.connection).unwrap();
         let mut accepted = 0;
-        for frame in &order.frames {
+        for frame in &request.frames {
             let bytes: usize = frame.items.iter().map(|item| item.item.len).sum();
             assert!(frame.items.len() == 1 || bytes <= LIMITS.batch_bytes);
             if choices.one_in(12) {
@@ -341,8 +349,8 @@ impl World {
         PushReport { accepted, refusal: None }
     }
 
-    /// The faults end, every handshake ends, somebody is there, and everything has time to finish.
-    pub(crate) fn quiesce(&mut self) {
+    /// Ends all faults and handshakes, makes sure that a client is connected, and lets everything finish.
+    pub(super) fn quiesce(&mut self) {
         let mut calm = Choices(VecDeque::new());
         for client in &mut self.clients {
             client.socket = match client.socket {
@@ -351,7 +359,7 @@ impl World {
             };
         }
         self.advance(LIMITS.grace.as_secs());
-        // Who is there already must not need a newcomer to get what is held.
+        // A client that is already connected must get what is held without a new connection.
         if self.clients.iter().all(|client| client.socket == Socket::Closed) {
             self.connect(true, Socket::Open, &mut calm);
         }
@@ -370,11 +378,11 @@ impl World {
 }
 
 impl World {
-    /// The end of the story, short enough to read.
+    /// Returns a short description of the final state.
     pub(super) fn summary(&self) -> String {
         let numbers = |s: &[Sequence]| s.iter().map(|s| s.number()).collect::<Vec<_>>();
         let clients = self.clients.iter().map(|c| {
-            let Live { id, acknowledges, .. } = &c.live;
+            let OpenConnection { id, acknowledges, .. } = &c.connection;
             format!("\n  {id} acknowledges: {acknowledges} {:?} {:?}", c.socket, numbers(&c.received))
         });
         let rows = self.mailbox.values().map(|r| {
