@@ -41,10 +41,8 @@ test.each([
 
 test("a setting reaches only the functions that read it", async () => {
     const graph = await programGraph("dev", { "tidings:settings": ["TIDINGS_INLINE_DRAIN=7"] });
-    const readers = graph.allOf("lambda/function").filter(({ inputs }) => {
-        const { variables } = inputs["environment"] as { readonly variables: Readonly<Record<string, unknown>> };
-        return variables["TIDINGS_INLINE_DRAIN"] === "7";
-    });
+    const functions = graph.allOf("lambda/function");
+    const readers = functions.filter(({ name }) => graph.environment(name)["TIDINGS_INLINE_DRAIN"] === "7");
     expect(readers.map(({ name }) => name)).toEqual(["dispatcher"]);
 });
 

@@ -96,8 +96,9 @@ describe("adaptations", () => {
     });
 
     test("add the endpoint to the variables of functions", async () => {
-        const { inputs } = (await programGraph("dev")).resource("lambda/function", "dispatcher");
-        const { variables } = inputs["environment"] as { readonly variables: object };
+        const graph = await programGraph("dev");
+        const { inputs } = graph.resource("lambda/function", "dispatcher");
+        const variables = graph.environment("dispatcher");
         const adapted = adapt(changes, "aws:lambda/function:Function", inputs);
         expect(adapted["environment"]).toEqual({ variables: { ...variables, AWS_ENDPOINT_URL: UNREACHABLE.functionsUrl } });
     });

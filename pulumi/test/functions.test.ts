@@ -46,13 +46,6 @@ function expectedResources(graph: Graph): Readonly<Record<ResourceName, { readon
     };
 }
 
-function variables(graph: Graph, name: string): Readonly<Record<string, unknown>> {
-    const { environment } = graph.resource("lambda/function", name).inputs as {
-        readonly environment: { readonly variables: Readonly<Record<string, unknown>> };
-    };
-    return environment.variables;
-}
-
 describe.each(STACK_NAMES)("functions of %s", (stack) => {
     let graph: Graph;
     beforeAll(async () => {
@@ -77,7 +70,7 @@ describe.each(STACK_NAMES)("functions of %s", (stack) => {
     test("have exactly their variables, with the right resources", () => {
         const resources = expectedResources(graph);
         for (const spec of contract.functions) {
-            const environment = variables(graph, spec.name);
+            const environment = graph.environment(spec.name);
             const known = spec.variables.map(({ name }) => name);
             expect(Object.keys(environment).filter((name) => !known.includes(name)), `unknown to ${spec.name}`).toEqual([]);
             for (const { name, resource } of spec.variables) {

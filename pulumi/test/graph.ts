@@ -45,6 +45,14 @@ export class Graph {
         return resource.dependsOn.includes(dependency.urn);
     }
 
+    /** Returns the environment variables of a function. */
+    environment(functionName: string): Properties {
+        const { environment } = this.resource("lambda/function", functionName).inputs as {
+            readonly environment: { readonly variables: Properties };
+        };
+        return environment.variables;
+    }
+
     /** Returns the statements of all policies of a role. */
     roleStatements(roleName: string): readonly Statement[] {
         const policies = this.allOf("iam/rolePolicy").filter(({ inputs }) => inputs["role"] === roleName);

@@ -6,13 +6,6 @@ import { parseJson, asList, type Graph } from "./graph.js";
 const AUTHORIZER = "auth-token-authorizer";
 const ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:mine-AbCdEf";
 
-function variables(graph: Graph): Readonly<Record<string, unknown>> {
-    const { environment } = graph.resource("lambda/function", AUTHORIZER).inputs as {
-        readonly environment: { readonly variables: Readonly<Record<string, unknown>> };
-    };
-    return environment.variables;
-}
-
 /** Returns the ARNs of the secrets that the authorizer may read. */
 function readable(graph: Graph): readonly unknown[] {
     const reads = graph.roleStatements(graph.resource("iam/role", AUTHORIZER).id).filter(({ Action }) => asList(Action).includes("secretsmanager:GetSecretValue"));
@@ -25,9 +18,9 @@ function secrets(graph: Graph): readonly string[] {
 
 test("by default only connect tokens are accepted", async () => {
     const graph = await programGraph("dev");
-    expect(variables(graph)).toMatchObject({ TIDINGS_AUTH_METHODS: "token", TIDINGS_JWT_ISSUERS: "[]" });
-    expect(variables(graph)).not.toHaveProperty("TIDINGS_HMAC_SECRET");
-    expect(variables(graph)).not.toHaveProperty("TIDINGS_JWT_SECRET");
+    expect(graph.environment(AUTHORIZER)).toMatchObject({ TIDINGS_AUTH_METHODS: "token", TIDINGS_JWT_ISSUERS: "[]" });
+    expect(graph.environment(AUTHORIZER)).not.toHaveProperty("TIDINGS_HMAC_SECRET");
+    expect(graph.environment(AUTHORIZER)).not.toHaveProperty("TIDINGS_JWT_SECRET");
     expect(secrets(graph)).toEqual([]);
     expect(readable(graph)).toEqual([]);
 });
@@ -36,7 +29,7 @@ test("jwt accepts tokens of the user pool", async () => {
     const graph = await programGraph("dev", { "tidings:handshakeMethods": ["token", "jwt"] });
     const pool = graph.resource("cognito/userPool", "users");
     const client = graph.resource("cognito/userPoolClient", "users");
-    expect(parseJson(variables(graph)["TIDINGS_JWT_ISSUERS"])).toEqual([
+    expect(parseJson(graph.environment(AUTHORIZER)["TIDINGS_JWT_ISSUERS"])).toEqual([
         { issuer: `https://${String(pool.outputs["endpoint"])}`, algorithm: "RS256", audiences: [client.id] },
     ]);
     expect(secrets(graph)).toEqual([]);
@@ -44,7 +37,7 @@ test("jwt accepts tokens of the user pool", async () => {
 
 test("jwt accepts tokens of the external issuer", async () => {
     const graph = await programGraph("issuer", { "tidings:handshakeIssuers": "" });
-    expect(parseJson(variables(graph)["TIDINGS_JWT_ISSUERS"])).toEqual([
+    expect(parseJson(graph.environment(AUTHORIZER)["TIDINGS_JWT_ISSUERS"])).toEqual([
         { issuer: "https://login.example.com/realms/main", algorithm: "RS256", audiences: ["tidings"] },
     ]);
 });
@@ -52,18 +45,18 @@ test("jwt accepts tokens of the external issuer", async () => {
 test("hmac creates a secret for the authorizer alone", async () => {
     const graph = await programGraph("dev", { "tidings:handshakeMethods": ["hmac"] });
     const secret = graph.resource("secretsmanager/secret", "hmac").outputs["arn"];
-    expect(variables(graph)["TIDINGS_HMAC_SECRET"]).toBe(secret);
+    expect(graph.environment(AUTHORIZER)["TIDINGS_HMAC_SECRET"]).toBe(secret);
     expect(readable(graph)).toEqual([secret]);
     expect(secrets(graph)).toEqual(["hmac"]);
 });
 
 test("an existing secret is used, and none is created", async () => {
     const graph = await programGraph("issuer", { "tidings:hmacSecretArn": ARN, "tidings:jwtSecretArn": ARN });
-    expect(variables(graph)).toMatchObject({ TIDINGS_HMAC_SECRET: ARN, TIDINGS_JWT_SECRET: ARN });
+    expect(graph.environment(AUTHORIZER)).toMatchObject({ TIDINGS_HMAC_SECRET: ARN, TIDINGS_JWT_SECRET: ARN });
     expect(readable(graph)).toEqual([ARN, ARN]);
     expect(secrets(graph)).toEqual([]);
 });
 
 test("the authorizer allows the same origins as the token API", async () => {
-    expect(variables(await programGraph("dev"))["TIDINGS_ALLOWED_ORIGINS"]).toBe("http://localhost:8080");
+    expect((await programGraph("dev")).environment(AUTHORIZER)["TIDINGS_ALLOWED_ORIGINS"]).toBe("http://localhost:8080");
 });

@@ -1,7 +1,6 @@
 //! Opens and closes connections: their rows, their hubs, and the notices to other members.
 //!
-//! A handshake is stored hub rows first, connection row last: a stored connection can be sent messages for
-//! all its hubs.
+//! Hub rows are written before the connection's row: a connection that others can see is in all its hubs.
 
 use contract_connections_v1::{ConnectionId, ConnectionKey, HubMember};
 use contract_frames_v1::PresenceEvent;
