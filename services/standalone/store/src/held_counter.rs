@@ -9,11 +9,11 @@ use std::sync::{Arc, OnceLock};
 
 use fjall::Iter;
 
-use super::head::NUMBER_KEY;
+use super::commit_position::NUMBER_KEY;
 
 /// How many rows are held.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct HeldCounter {
     /// Rows there were at the start, all of which are held.
     before: OnceLock<u64>,
     since: AtomicI64,
@@ -21,7 +21,7 @@ pub(super) struct Held {
     over: AtomicBool,
 }
 
-impl Held {
+impl HeldCounter {
     pub(super) fn add(&self, rows: usize) {
         self.change(rows, i64::saturating_add);
     }

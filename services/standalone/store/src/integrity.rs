@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::commit_position::{
+    CommitPosition, CommitRecord, KEYSPACES, Keyspace, META, NUMBER_KEY, RECORD_KEY,
+};
+use super::durable_marker;
 use super::engine;
-use super::head::{Head, META, NUMBER_KEY, RECORD_KEY, Record, SPACES, Space};
-use super::mark;
 use chain::Chain;
 use files::BadFile;
 
@@ -80,7 +82,7 @@ impl From<BadFile> for Damage {
 pub(super) struct Found {
     pub(super) damage: Vec<Damage>,
     /// The last commit, whatever is missing before.
-    pub(super) head: Head,
+    pub(super) position: CommitPosition,
     /// Which keyspaces there are.
     pub(super) names: Vec<(u64, String)>,
     /// The journals, oldest first.
@@ -103,21 +105,24 @@ impl Found {
 pub(super) fn is_there(directory: &Path) -> bool {
     let is = |name: &str| directory.join(name).exists();
     let engine = engine::directory(directory).exists();
-    engine || is(engine::REPAIRED) || (is(mark::FILE) && !is(engine::NEW))
+    engine || is(engine::REPAIRED) || (is(durable_marker::FILE) && !is(engine::NEW))
 }
 
 /// Looks at the store in `directory`.
 pub(super) fn look(directory: &Path) -> Found {
     let engine = engine::directory(directory);
     let mut damage = Vec::new();
-    let marked = match mark::read(directory) {
+    let marked = match durable_marker::read(directory) {
         Ok(Some(marked)) => Some(marked),
         Ok(None) => {
-            damage.push(Damage::File { path: directory.join(mark::FILE), why: "it is missing".to_owned() });
+            damage.push(Damage::File {
+                path: directory.join(durable_marker::FILE),
+                why: "it is missing".to_owned(),
+            });
             None
         }
         Err(error) => {
-            damage.push(Damage::File { path: directory.join(mark::FILE), why: error.to_string() });
+            damage.push(Damage::File { path: directory.join(durable_marker::FILE), why: error.to_string() });
             None
         }
     };
@@ -129,20 +134,26 @@ pub(super) fn look(directory: &Path) -> Found {
     }
     let (names, bad) = files::names(&engine);
     damage.extend(bad.into_iter().map(Damage::from));
-    let mut found =
-        Found { damage, head: Head::EMPTY, names, journals: journals(&engine), batches: 0, unfinished: None };
-    let mut reach = [0; SPACES];
-    for space in Space::ALL {
-        let unused = marked.as_ref().is_some_and(|marked| marked.reach[space as usize] == 0);
-        if unused && found.keyspace(space.name()).is_none() {
+    let mut found = Found {
+        damage,
+        position: CommitPosition::EMPTY,
+        names,
+        journals: journals(&engine),
+        batches: 0,
+        unfinished: None,
+    };
+    let mut reach = [0; KEYSPACES];
+    for keyspace in Keyspace::ALL {
+        let unused = marked.as_ref().is_some_and(|marked| marked.reach[keyspace as usize] == 0);
+        if unused && found.keyspace(keyspace.name()).is_none() {
             // There was no such space when the store was made.
             continue;
         }
-        let number = found.stored(&engine, space.name(), NUMBER_KEY);
+        let number = found.stored(&engine, keyspace.name(), NUMBER_KEY);
         let number = number.and_then(|value| value.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)));
-        reach[space as usize] = number.unwrap_or(0);
+        reach[keyspace as usize] = number.unwrap_or(0);
     }
-    let record = found.stored(&engine, META, RECORD_KEY).and_then(|value| Record::decode(&value).ok());
+    let record = found.stored(&engine, META, RECORD_KEY).and_then(|value| CommitRecord::decode(&value).ok());
     let meta = found.keyspace(META).unwrap_or(u64::MAX);
     let mut chain = Chain::new(reach, record, marked);
     for path in &found.journals {
@@ -165,7 +176,10 @@ impl Found {
         };
         let tables = Tables::listed(engine, id);
         // These are read from beginning to end at the start: better now than when the engine is open.
-        if [Space::Dedup, Space::Dead, Space::Arrivals].map(Space::name).contains(&name) {
+        if [Keyspace::Dedup, Keyspace::DeadLetters, Keyspace::PendingRecords]
+            .map(Keyspace::name)
+            .contains(&name)
+        {
             self.damage.extend(tables.read_through().into_iter().map(Damage::from));
         }
         let value = tables.get(key);

@@ -6,8 +6,10 @@
 //! than what is stored, all tables are merged. That reads and writes no more than a few times what was removed since
 //! the last time: it costs each removal the same.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
+
+use shared_sync::IgnorePoison as _;
 
 use super::core::Core;
 use super::engine::free_bytes;
@@ -27,17 +29,14 @@ pub(super) struct Stop {
 impl Stop {
     /// Ends it, after the merge it is at.
     pub(super) fn stop(&self) {
-        *self.over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.over.lock().ignore_poison() = true;
         self.changed.notify_all();
     }
 
     /// Waits for as long as this, unless it is over: then it is true.
     fn is_over_within(&self, time: Duration) -> bool {
-        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
-        let (over, _) = self
-            .changed
-            .wait_timeout_while(over, time, |over| !*over)
-            .unwrap_or_else(PoisonError::into_inner);
+        let over = self.over.lock().ignore_poison();
+        let (over, _) = self.changed.wait_timeout_while(over, time, |over| !*over).ignore_poison();
         *over
     }
 }
@@ -96,8 +95,8 @@ mod tests {
     use verification_conformance::ManualClock;
 
     use super::super::codec::row_key;
+    use super::super::commit_position::{CommitPosition, Keyspace};
     use super::super::engine::{Batch, Engine};
-    use super::super::head::{Head, Space};
     use super::super::settings::StorageSettings;
     use super::super::{CommitSteps, Store, Submission};
     use super::*;
@@ -110,19 +109,19 @@ mod tests {
     }
 
     /// Writes or removes all rows, some at a time.
-    fn change(engine: &Engine, mut head: Head, value: Option<&[u8]>) -> Head {
+    fn change(engine: &Engine, mut position: CommitPosition, value: Option<&[u8]>) -> CommitPosition {
         let user = UserId::new("alice").unwrap();
         for first in (0..ROWS).step_by(500) {
             let mut batch = Batch::new(500, PersistMode::Buffer);
             for seq in first..first + 500 {
                 match value {
-                    Some(value) => batch.insert(Space::Rows, row_key(&user, seq), value),
-                    None => batch.remove(Space::Rows, row_key(&user, seq)),
+                    Some(value) => batch.insert(Keyspace::Rows, row_key(&user, seq), value),
+                    None => batch.remove(Keyspace::Rows, row_key(&user, seq)),
                 }
             }
-            head = engine.commit(batch, &head, head.next).unwrap();
+            position = engine.commit(batch, &position, position.next).unwrap();
         }
-        head
+        position
     }
 
     /// Waits until the engine's own threads have nothing to do.
@@ -138,12 +137,12 @@ mod tests {
     fn what_was_removed_takes_no_space_once_it_is_merged_down() {
         let dir = tempfile::tempdir().unwrap();
         let engine = Engine::open(dir.path(), &StorageSettings::default()).unwrap();
-        let head = change(&engine, Head::EMPTY, Some(&[7; 200]));
+        let position = change(&engine, CommitPosition::EMPTY, Some(&[7; 200]));
         engine.write_out().unwrap();
         rest(&engine);
         let full = engine.table_bytes();
         assert!(full > ROWS * 200, "{full}");
-        change(&engine, head, None);
+        change(&engine, position, None);
         engine.write_out().unwrap();
         rest(&engine);
         // What the engine leaves by itself: it is what this is for.
@@ -157,9 +156,9 @@ mod tests {
     fn what_is_stored_is_there_after_merging_down() {
         let dir = tempfile::tempdir().unwrap();
         let engine = Engine::open(dir.path(), &busy()).unwrap();
-        let head = change(&engine, Head::EMPTY, Some(b"first"));
-        let head = change(&engine, head, None);
-        let head = change(&engine, head, Some(b"second"));
+        let position = change(&engine, CommitPosition::EMPTY, Some(b"first"));
+        let position = change(&engine, position, None);
+        let position = change(&engine, position, Some(b"second"));
         assert!(engine.merge_all().unwrap());
         engine.write_out().unwrap();
         assert!(engine.merge_all().unwrap());
@@ -168,7 +167,7 @@ mod tests {
         assert_eq!(rows.len() as u64, ROWS);
         assert!(rows.iter().all(|(_, value)| **value == *b"second"));
         drop(rows);
-        change(&engine, head, None);
+        change(&engine, position, None);
         engine.write_out().unwrap();
         assert!(engine.merge_all().unwrap());
         assert_eq!(engine.scan(&user, 0, ROWS).count(), 0);
@@ -206,9 +205,9 @@ mod tests {
     }
 
     async fn deliver(store: &TestStore, steps: &mut CommitSteps<ManualClock>) {
-        while let Some(received) = store.try_receive() {
-            let outcomes = vec![Outcome::Done; received.entries().len()];
-            store.settle(received, &outcomes);
+        while let Some(lease) = store.try_receive() {
+            let outcomes = vec![Outcome::Done; lease.entries().len()];
+            store.complete(lease, &outcomes);
         }
         committed(steps, store.flush()).await.unwrap();
         write_out(store);

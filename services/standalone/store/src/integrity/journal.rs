@@ -14,7 +14,7 @@ use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::super::head::{RECORD_KEY, Record};
+use super::super::commit_position::{CommitRecord, RECORD_KEY};
 
 const START: u8 = 1;
 const ITEM: u8 = 2;
@@ -65,7 +65,7 @@ pub(in super::super) struct Batch<'a> {
     /// The engine's number of it.
     pub(in super::super) seqno: u64,
     /// What it says about itself; nothing when it is none of ours.
-    pub(in super::super) record: Option<Record>,
+    pub(in super::super) record: Option<CommitRecord>,
     /// Whether what is not covered by the engine's checksum is as it should be: the engine reads it then.
     pub(in super::super) header: bool,
     items: &'a [u8],
@@ -80,7 +80,7 @@ impl<'a> Batch<'a> {
         let (mut next, mut found, mut record) = (first, 0_u32, None);
         while let Some((item, len)) = item(bytes.get(next..)?) {
             if item.keyspace == meta && item.key == RECORD_KEY {
-                record = item.value.and_then(|value| Record::decode(value).ok());
+                record = item.value.and_then(|value| CommitRecord::decode(value).ok());
             }
             next += len;
             found = found.saturating_add(1);
@@ -195,7 +195,7 @@ impl<'a> Iterator for Pieces<'a> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::head::Space;
+    use crate::commit_position::Keyspace;
 
     pub(in super::super) const META_ID: u64 = 5;
 
@@ -216,9 +216,9 @@ pub(super) mod tests {
 
     /// A commit of one notification, made when those up to `synced` were synced.
     pub(in super::super) fn synced_batch(commit: u64, synced: u64) -> Vec<u8> {
-        let (first, spaces) = (commit, 1 << Space::Rows as u8);
+        let (first, keyspaces) = (commit, 1 << Keyspace::Rows as u8);
         let before = [commit - 1, 0, 0, 0, 0];
-        let record = Record { commit, first, next: first + 1, synced, base: commit, spaces, before };
+        let record = CommitRecord { commit, first, next: first + 1, synced, base: commit, keyspaces, before };
         let mut items = Vec::new();
         push_item(&mut items, 1, b"key", b"some value");
         push_item(&mut items, META_ID, RECORD_KEY, &record.encode());
@@ -226,7 +226,7 @@ pub(super) mod tests {
         [&start[..], &items, &[END], &xxh3_64(&items).to_le_bytes(), TRAILER].concat()
     }
 
-    /// The numbers of the batches, and how many places are broken.
+    /// The numbers of the batches, and how many locations are broken.
     fn read(bytes: &[u8]) -> (Vec<u64>, usize) {
         let (mut numbers, mut broken) = (Vec::new(), 0);
         for piece in Pieces::new(bytes, META_ID) {

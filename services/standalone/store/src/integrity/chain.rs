@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::head::{Reach, Record, SPACES};
-use super::super::mark::Marked;
+use super::super::commit_position::{CommitRecord, KEYSPACES, Reach};
+use super::super::durable_marker::DurablePosition;
 use super::journal::{Batch, Piece, Pieces};
 use super::{Damage, Found};
 
@@ -17,7 +17,7 @@ struct Break {
     /// Whether something behind it says that it was durable.
     durable: bool,
     /// The last commit before it.
-    before: Option<Record>,
+    before: Option<CommitRecord>,
     /// What is missing if it was durable; otherwise the engine drops all that is behind it, which was not
     /// durable either.
     missing: Option<Damage>,
@@ -28,9 +28,9 @@ pub(super) struct Chain {
     /// How far the table files go, by space.
     stored: Reach,
     /// The record that came to a table file.
-    stored_record: Option<Record>,
-    marked: Option<Marked>,
-    last: Option<Record>,
+    stored_record: Option<CommitRecord>,
+    marked: Option<DurablePosition>,
+    last: Option<CommitRecord>,
     last_seqno: u64,
     batches: u64,
     breaks: Vec<Break>,
@@ -38,7 +38,11 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    pub(super) fn new(stored: Reach, stored_record: Option<Record>, marked: Option<Marked>) -> Self {
+    pub(super) fn new(
+        stored: Reach,
+        stored_record: Option<CommitRecord>,
+        marked: Option<DurablePosition>,
+    ) -> Self {
         Self {
             stored,
             stored_record,
@@ -76,8 +80,8 @@ impl Chain {
     /// if all of these came to table files.
     fn expected(&self) -> u64 {
         let stored = self.stored_record.map_or(0, |stored| stored.commit);
-        let all = |marked: &Marked| {
-            stored >= marked.commit && (0..SPACES).all(|at| self.stored[at] >= marked.reach[at])
+        let all = |marked: &DurablePosition| {
+            stored >= marked.commit && (0..KEYSPACES).all(|at| self.stored[at] >= marked.reach[at])
         };
         let before = self.last.map(|last| last.commit);
         before.or_else(|| self.marked.as_ref().is_some_and(all).then_some(stored)).unwrap_or(0) + 1
@@ -117,7 +121,7 @@ impl Chain {
     fn hole(&self, reach: Reach, next: u64, next_seq: u64) -> Option<Damage> {
         let before = self.last.map_or(0, |last| last.commit);
         let missing = |at: usize| reach[at] > before && reach[at] > self.stored[at];
-        if !(0..SPACES).any(missing) {
+        if !(0..KEYSPACES).any(missing) {
             return None;
         }
         let stored = self.stored_record.filter(|stored| self.last.is_none() && stored.commit < next);
@@ -150,7 +154,7 @@ impl Chain {
             }
         }
         let latest = [last, self.stored_record].into_iter().flatten().max_by_key(|record| record.commit);
-        found.head = latest.map_or(found.head, |record| record.head());
+        found.position = latest.map_or(found.position, |record| record.position());
         found.batches = self.batches;
         found.damage.extend(self.damage);
     }
@@ -158,7 +162,7 @@ impl Chain {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::head::Head;
+    use super::super::super::commit_position::CommitPosition;
     use super::super::journal::tests::{META_ID, synced_batch};
     use super::*;
 
@@ -166,22 +170,22 @@ mod tests {
     /// up to `stored`.
     fn look(journals: &[Vec<u8>], stored: u64, marked: u64) -> Found {
         let reach = |commit| [commit, 0, 0, 0, 0];
-        let record = Record {
+        let record = CommitRecord {
             commit: stored,
             first: stored,
             next: stored + 1,
             synced: stored,
             base: 0,
-            spaces: 1,
+            keyspaces: 1,
             before: reach(stored.saturating_sub(1)),
         };
-        let mark = Marked { commit: marked, next: marked + 1, reach: reach(marked) };
-        let mut chain = Chain::new(reach(stored), (stored > 0).then_some(record), Some(mark));
+        let durable = DurablePosition { commit: marked, next: marked + 1, reach: reach(marked) };
+        let mut chain = Chain::new(reach(stored), (stored > 0).then_some(record), Some(durable));
         for (at, journal) in journals.iter().enumerate() {
             chain.follow(Path::new(&at.to_string()), journal, META_ID);
         }
-        let (damage, names, journals, head) = (Vec::new(), Vec::new(), Vec::new(), Head::EMPTY);
-        let mut found = Found { damage, head, names, journals, batches: 0, unfinished: None };
+        let (damage, names, journals, position) = (Vec::new(), Vec::new(), Vec::new(), CommitPosition::EMPTY);
+        let mut found = Found { damage, position, names, journals, batches: 0, unfinished: None };
         chain.finish(&mut found);
         found
     }
@@ -200,7 +204,7 @@ mod tests {
     #[test]
     fn what_was_being_written_is_dropped_and_what_was_durable_is_missed() {
         let found = look(&[[journal(1..=3), torn(4)].concat()], 0, 3);
-        assert_eq!((found.damage.len(), found.head.commit, found.unfinished.is_some()), (0, 3, true));
+        assert_eq!((found.damage.len(), found.position.commit, found.unfinished.is_some()), (0, 3, true));
         assert!(!look(&[[journal(1..=3), torn(4)].concat()], 0, 4).damage.is_empty());
         assert!(!look(&[journal(1..=3)], 0, 4).damage.is_empty());
     }
@@ -210,7 +214,7 @@ mod tests {
         // The mark is behind, and 4 and 5 were written without a sync: only 5 came to the disk.
         let unsynced = [journal(1..=3), torn(4), synced_batch(5, 3)].concat();
         let found = look(&[unsynced], 0, 2);
-        assert_eq!((found.damage.clone(), found.head.commit), (vec![], 3), "{:?}", found.damage);
+        assert_eq!((found.damage.clone(), found.position.commit), (vec![], 3), "{:?}", found.damage);
         // But if 4 was synced before 5 was made, it was damaged, whatever the mark says.
         let synced = [journal(1..=3), torn(4), synced_batch(5, 4)].concat();
         assert_eq!(look(&[synced], 0, 2).damage.len(), 2);

@@ -20,7 +20,7 @@ const DEAD_LETTERS: usize = 1_000;
 
 /// Where an accepted notification is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum NotificationState {
     /// In the queue: it is being delivered, or is about to be.
     Queued {
         /// How often the dispatcher has had it.
@@ -33,22 +33,22 @@ pub enum Place {
     },
 }
 
-/// A notification of a user that is not settled.
+/// A notification of a user that is not completed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Kept {
+pub struct StoredNotification {
     /// Its place in the user's order.
     pub sequence: Sequence,
     /// The notification.
     pub notification: Notification,
     /// Where it is.
-    pub place: Place,
+    pub state: NotificationState,
 }
 
 /// What a user's mailbox holds.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MailboxView {
     /// The first, in order.
-    pub first: Vec<Kept>,
+    pub first: Vec<StoredNotification>,
     /// How many there are.
     pub count: usize,
     /// Whether there are more than were counted.
@@ -120,8 +120,8 @@ impl<K: Clock + 'static> Store<K> {
                 break;
             }
             if let Some(notification) = known.read(user, number, &value) {
-                let place = Place::Held { pushed_to: self.pushed_to(user, number) };
-                view.first.push(Kept { sequence: sequence(number), notification, place });
+                let state = NotificationState::Held { pushed_to: self.pushed_to(user, number) };
+                view.first.push(StoredNotification { sequence: sequence(number), notification, state });
             }
         }
         Ok(view)
@@ -135,16 +135,16 @@ impl<K: Clock + 'static> Store<K> {
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.
-    pub fn find(&self, user: &UserId, id: &NotificationId) -> Result<Search<Kept>, StoreError> {
+    pub fn find(&self, user: &UserId, id: &NotificationId) -> Result<Search<StoredNotification>, StoreError> {
         let known = self.known_for_view(user);
         // What has no row is queued: it comes behind most that has one.
-        let arrival = self.core().with_user(user, |state| {
-            let newest = state.newest_arrival(|notification| notification.id == *id);
+        let pending = self.core().with_user(user, |state| {
+            let newest = state.newest_pending(|notification| notification.id == *id);
             newest.map(|queued| (queued.seq, Arc::clone(&queued.notification)))
         });
-        if let Some((number, notification)) = arrival {
-            let (notification, place) = (Notification::clone(&notification), self.queued_as(user, number));
-            let found = Some(Kept { sequence: sequence(number), notification, place });
+        if let Some((number, notification)) = pending {
+            let (notification, state) = (Notification::clone(&notification), self.queued_as(user, number));
+            let found = Some(StoredNotification { sequence: sequence(number), notification, state });
             return Ok(Search { found, complete: true });
         }
         let rows = self.core().reader()?.scan(user, 0, known.published.saturating_sub(1)).rev();
@@ -158,25 +158,25 @@ impl<K: Clock + 'static> Store<K> {
             let Some(notification) = known.read(user, number, &value).filter(|other| other.id == *id) else {
                 continue;
             };
-            let place = if number < known.queued_from {
-                Place::Held { pushed_to: self.pushed_to(user, number) }
+            let state = if number < known.queued_from {
+                NotificationState::Held { pushed_to: self.pushed_to(user, number) }
             } else {
                 self.queued_as(user, number)
             };
-            let found = Some(Kept { sequence: sequence(number), notification, place });
+            let found = Some(StoredNotification { sequence: sequence(number), notification, state });
             return Ok(Search { found, complete: true });
         }
         Ok(Search { found: None, complete: true })
     }
 
     /// An entry of the queue; one that is put into the mailbox before it is pushed counts as there.
-    fn queued_as(&self, user: &UserId, number: Seq) -> Place {
+    fn queued_as(&self, user: &UserId, number: Seq) -> NotificationState {
         self.core().with_user(user, |state| {
             let pushed_to = state.rows.get(&number).map_or(0, Vec::len);
             match state.queued(number) {
-                Some(queued) if queued.held => Place::Held { pushed_to },
-                Some(queued) => Place::Queued { receives: queued.receives },
-                None => Place::Queued { receives: 0 },
+                Some(queued) if queued.held => NotificationState::Held { pushed_to },
+                Some(queued) => NotificationState::Queued { receives: queued.receives },
+                None => NotificationState::Queued { receives: 0 },
             }
         })
     }

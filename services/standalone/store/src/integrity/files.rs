@@ -215,8 +215,8 @@ mod tests {
     use verification_conformance::user;
 
     use super::super::super::codec::row_key;
+    use super::super::super::commit_position::{CommitPosition, Keyspace};
     use super::super::super::engine::{Batch, Engine};
-    use super::super::super::head::{Head, Space};
     use super::super::super::settings::StorageSettings;
     use super::*;
 
@@ -227,9 +227,9 @@ mod tests {
         let engine = Engine::open(dir.path(), &StorageSettings::default()).unwrap();
         let mut batch = Batch::new(0, PersistMode::Buffer);
         for seq in 0..ROWS {
-            batch.insert(Space::Rows, row_key(&user("a"), seq), [7; 100]);
+            batch.insert(Keyspace::Rows, row_key(&user("a"), seq), [7; 100]);
         }
-        engine.commit(batch, &Head::EMPTY, 1).unwrap();
+        engine.commit(batch, &CommitPosition::EMPTY, 1).unwrap();
         engine.write_out().unwrap();
         drop(engine);
         let first = 1;

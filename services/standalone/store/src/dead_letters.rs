@@ -6,11 +6,11 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use contract_notifications_v1::{Notification, Sequence, Timestamp, UserId};
 use shared_ports::Clock;
+use shared_sync::IgnorePoison as _;
 
 use super::codec::{Corrupted, Reader, Seq, decode, put_text, seq, sequence};
-use super::core::lock;
+use super::commit_position::Keyspace;
 use super::error::StoreError;
-use super::head::Space;
 use super::inbox::Change;
 use super::{Accepted, Store, prepare};
 
@@ -87,7 +87,7 @@ impl<K: Clock + 'static> Store<K> {
         after: Option<Sequence>,
         limit: usize,
     ) -> Result<DeadLetterPage, StoreError> {
-        // Those of settled runs are on their way to the disk.
+        // Those of completed runs are on their way to the disk.
         self.write(Vec::new(), None).await?;
         let limit = limit.max(1);
         let first = after.map_or(0, |after| seq(after).saturating_add(1));
@@ -137,7 +137,7 @@ impl<K: Clock + 'static> Store<K> {
         let mut items = Vec::new();
         for id in ids {
             let number = seq(*id);
-            if !lock(&self.core().redriving).insert(number) {
+            if !self.core().redriving.lock().ignore_poison().insert(number) {
                 redriven.skipped.push(*id);
                 continue;
             }
@@ -166,11 +166,11 @@ impl<K: Clock + 'static> Store<K> {
         let mut claim = Claim { set: &self.core().redriving, seqs: Vec::new() };
         let mut changes = Vec::new();
         for number in ids.iter().map(|id| seq(*id)) {
-            if lock(&self.core().redriving).insert(number) {
+            if self.core().redriving.lock().ignore_poison().insert(number) {
                 claim.seqs.push(number);
                 if self.core().reader()?.dead.contains_key(number.to_be_bytes())? {
                     let key = number.to_be_bytes().to_vec();
-                    changes.push(Change { space: Space::Dead, key, value: None });
+                    changes.push(Change { keyspace: Keyspace::DeadLetters, key, value: None });
                 }
             }
         }
@@ -189,7 +189,7 @@ struct Claim<'a> {
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        let mut set = lock(self.set);
+        let mut set = self.set.lock().ignore_poison();
         for seq in &self.seqs {
             set.remove(seq);
         }

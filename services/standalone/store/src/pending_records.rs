@@ -2,8 +2,8 @@
 //!
 //! A row of its own is inserted when a notification is accepted and removed when it is delivered, and both look for
 //! their place among all other rows. For a user who is there the second follows within milliseconds, so such
-//! notifications go to the disk as one record for each commit, and it is removed when the last of them is settled.
-//! What of it is settled before is noted beside it with each commit. A notification that has to be held gets its row
+//! notifications go to the disk as one record for each commit, and it is removed when the last of them is completed.
+//! What of it is completed before is noted beside it with each commit. A notification that has to be held gets its row
 //! then; and when a store is opened, what is left in records becomes rows, so that everything else knows rows alone
 //! (docs/adr/0014-arrivals-in-one-record.md).
 
@@ -13,8 +13,8 @@ use contract_notifications_v1::UserId;
 use fjall::Slice;
 
 use super::codec::{Corrupted, Reader, Seq, put_text, row_key};
+use super::commit_position::Keyspace;
 use super::engine::{Batch, Engine};
-use super::head::Space;
 
 const FORMAT: u8 = 1;
 /// A record of so many bytes gets no more: it is read back as a whole.
@@ -22,19 +22,19 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// Where a notification stands: in the record of which commit, as the how manyth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Place {
+pub(super) struct RecordLocation {
     pub(super) commit: u64,
     pub(super) index: u32,
 }
 
 /// A record in the making.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub(super) struct PendingRecord {
     bytes: Vec<u8>,
     count: u32,
 }
 
-impl Record {
+impl PendingRecord {
     /// Adds a notification by its row's value, and says as the how manyth; `None` when the record is full, as it is
     /// from then on.
     pub(super) fn push(&mut self, user: &UserId, seq: Seq, value: &[u8]) -> Option<u32> {
@@ -56,7 +56,7 @@ impl Record {
     /// Has the record written as the commit's, unless nothing is in it.
     pub(super) fn write(&self, batch: &mut Batch, commit: u64) {
         if self.count > 0 {
-            batch.insert(Space::Arrivals, key(commit), self.bytes.as_slice());
+            batch.insert(Keyspace::PendingRecords, key(commit), self.bytes.as_slice());
         }
     }
 }
@@ -74,29 +74,29 @@ fn note_key(commit: u64) -> [u8; 9] {
 
 /// A notification of a record.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Arrival {
-    pub(super) place: Place,
+pub(super) struct PendingNotification {
+    pub(super) location: RecordLocation,
     pub(super) user: UserId,
     pub(super) seq: Seq,
     /// The value of its row.
     pub(super) value: Slice,
 }
 
-impl Arrival {
+impl PendingNotification {
     /// Has its row written.
     pub(super) fn write_row(self, batch: &mut Batch) {
-        batch.insert(Space::Rows, row_key(&self.user, self.seq), self.value);
+        batch.insert(Keyspace::Rows, row_key(&self.user, self.seq), self.value);
     }
 }
 
 /// What is in a record.
-fn read(commit: u64, record: &[u8]) -> Result<Vec<Arrival>, Corrupted> {
+fn read(commit: u64, record: &[u8]) -> Result<Vec<PendingNotification>, Corrupted> {
     let mut reader = Reader(record);
     match reader.byte()? {
         FORMAT => {}
         other => return Err(Corrupted::Format(other)),
     }
-    let mut arrivals = Vec::new();
+    let mut pending_records = Vec::new();
     for index in 0.. {
         if reader.0.is_empty() {
             break;
@@ -105,15 +105,20 @@ fn read(commit: u64, record: &[u8]) -> Result<Vec<Arrival>, Corrupted> {
         let seq = reader.number()?;
         let len = usize::try_from(reader.number()?).map_err(|_| Corrupted::Short)?;
         let value = Slice::new(reader.take(len)?);
-        arrivals.push(Arrival { place: Place { commit, index }, user, seq, value });
+        pending_records.push(PendingNotification {
+            location: RecordLocation { commit, index },
+            user,
+            seq,
+            value,
+        });
     }
-    Ok(arrivals)
+    Ok(pending_records)
 }
 
 /// The commits whose records, or notes, are there. The space's number has a shorter key.
 pub(super) fn commits(engine: &Engine) -> fjall::Result<Vec<u64>> {
     let mut commits = Vec::new();
-    for guard in engine.arrivals.iter() {
+    for guard in engine.pending_records.iter() {
         let key = guard.key()?;
         if let Some(commit) = key.first_chunk() {
             commits.push(u64::from_be_bytes(*commit));
@@ -123,14 +128,17 @@ pub(super) fn commits(engine: &Engine) -> fjall::Result<Vec<u64>> {
     Ok(commits)
 }
 
-/// What is not settled of a commit's record, as far as that was noted.
-pub(super) fn unsettled(engine: &Engine, commit: u64) -> fjall::Result<Result<Vec<Arrival>, Corrupted>> {
-    let Some(record) = engine.arrivals.get(key(commit))? else { return Ok(Ok(Vec::new())) };
-    let note = engine.arrivals.get(note_key(commit))?;
-    let settled = Settled(note.map(|note| note.to_vec()).unwrap_or_default());
-    Ok(read(commit, &record).map(|mut arrivals| {
-        arrivals.retain(|arrival| !settled.contains(arrival.place.index));
-        arrivals
+/// What is not completed of a commit's record, as far as that was noted.
+pub(super) fn incomplete(
+    engine: &Engine,
+    commit: u64,
+) -> fjall::Result<Result<Vec<PendingNotification>, Corrupted>> {
+    let Some(record) = engine.pending_records.get(key(commit))? else { return Ok(Ok(Vec::new())) };
+    let note = engine.pending_records.get(note_key(commit))?;
+    let completed = Completed(note.map(|note| note.to_vec()).unwrap_or_default());
+    Ok(read(commit, &record).map(|mut pending_records| {
+        pending_records.retain(|pending| !completed.contains(pending.location.index));
+        pending_records
     }))
 }
 
@@ -142,21 +150,21 @@ pub(super) fn keys(commit: u64) -> [Vec<u8>; 2] {
 /// Has a record and its note removed.
 pub(super) fn remove(batch: &mut Batch, commit: u64) {
     for key in keys(commit) {
-        batch.remove(Space::Arrivals, key);
+        batch.remove(Keyspace::PendingRecords, key);
     }
 }
 
-/// Which of a record's notifications are settled, one bit each.
+/// Which of a record's notifications are completed, one bit each.
 #[derive(Debug, Default)]
-struct Settled(Vec<u8>);
+struct Completed(Vec<u8>);
 
-impl Settled {
+impl Completed {
     fn contains(&self, index: u32) -> bool {
         let (at, bit) = Self::bit(index);
         self.0.get(at).is_some_and(|byte| byte & bit != 0)
     }
 
-    /// True when it was not settled before.
+    /// True when it was not completed before.
     fn insert(&mut self, index: u32) -> bool {
         let (at, bit) = Self::bit(index);
         let fresh = !self.contains(index);
@@ -165,7 +173,7 @@ impl Settled {
         fresh
     }
 
-    /// True when it was settled.
+    /// True when it was completed.
     fn remove(&mut self, index: u32) -> bool {
         let (at, bit) = Self::bit(index);
         let there = self.contains(index);
@@ -184,62 +192,62 @@ impl Settled {
 #[derive(Debug)]
 struct Open {
     bytes: usize,
-    settled: Settled,
+    completed: Completed,
     left: u32,
     /// Whether there is perhaps a note beside it.
     noted: bool,
 }
 
-/// The records on disk of this process, and what is settled of them.
+/// The records on disk of this process, and what is completed of them.
 #[derive(Debug, Default)]
-pub(super) struct Arrivals {
+pub(super) struct PendingRecords {
     open: BTreeMap<u64, Open>,
     /// Bytes of all records.
     bytes: usize,
 }
 
-impl Arrivals {
+impl PendingRecords {
     /// A record that is on disk now.
-    pub(super) fn insert(&mut self, commit: u64, record: &Record) {
+    pub(super) fn insert(&mut self, commit: u64, record: &PendingRecord) {
         if record.count > 0 {
             let (bytes, left) = (record.bytes.len(), record.count);
-            self.open.insert(commit, Open { bytes, settled: Settled::default(), left, noted: false });
+            self.open.insert(commit, Open { bytes, completed: Completed::default(), left, noted: false });
             self.bytes += bytes;
         }
     }
 
     /// A batch failed by which notifications were to get rows: what is left of their record counts.
-    pub(super) fn take_back(&mut self, places: &[Place]) {
-        for place in places {
-            if let Some(open) = self.open.get_mut(&place.commit) {
-                open.left += u32::from(open.settled.remove(place.index));
+    pub(super) fn take_back(&mut self, locations: &[RecordLocation]) {
+        for location in locations {
+            if let Some(open) = self.open.get_mut(&location.commit) {
+                open.left += u32::from(open.completed.remove(location.index));
             }
         }
     }
 
-    /// Has it written that notifications are settled, or have rows that the batch writes; may be told more than once.
-    pub(super) fn note(&mut self, batch: &mut Batch, places: &[Place]) {
-        for place in places {
-            if let Some(open) = self.open.get_mut(&place.commit) {
-                open.left -= u32::from(open.settled.insert(place.index));
+    /// Has it written that notifications are completed, or have rows that the batch writes; may be told more than once.
+    pub(super) fn note(&mut self, batch: &mut Batch, locations: &[RecordLocation]) {
+        for location in locations {
+            if let Some(open) = self.open.get_mut(&location.commit) {
+                open.left -= u32::from(open.completed.insert(location.index));
             }
         }
-        for commit in commits_of(places) {
+        for commit in commits_of(locations) {
             let Some(open) = self.open.get_mut(&commit) else { continue };
             if open.left > 0 {
                 open.noted = true;
-                batch.insert(Space::Arrivals, note_key(commit), open.settled.0.as_slice());
+                batch.insert(Keyspace::PendingRecords, note_key(commit), open.completed.0.as_slice());
             } else if open.noted {
                 remove(batch, commit);
             } else {
-                batch.remove(Space::Arrivals, key(commit));
+                batch.remove(Keyspace::PendingRecords, key(commit));
             }
         }
     }
 
     /// What was written of these is on disk.
-    pub(super) fn noted(&mut self, places: &[Place]) {
-        for commit in commits_of(places) {
+    pub(super) fn noted(&mut self, locations: &[RecordLocation]) {
+        for commit in commits_of(locations) {
             if self.open.get(&commit).is_some_and(|open| open.left == 0) {
                 self.close(commit);
             }
@@ -253,16 +261,16 @@ impl Arrivals {
         }
     }
 
-    /// The oldest record, when all together have more than `most` bytes: one notification that is not settled keeps
+    /// The oldest record, when all together have more than `most` bytes: one notification that is not completed keeps
     /// the whole record of its commit.
     pub(super) fn excess(&self, most: usize) -> Option<u64> {
         self.open.keys().next().copied().filter(|_| self.bytes > most)
     }
 }
 
-/// The commits of places, each once.
-fn commits_of(places: &[Place]) -> Vec<u64> {
-    let mut commits: Vec<_> = places.iter().map(|place| place.commit).collect();
+/// The commits of locations, each once.
+fn commits_of(locations: &[RecordLocation]) -> Vec<u64> {
+    let mut commits: Vec<_> = locations.iter().map(|location| location.commit).collect();
     commits.sort_unstable();
     commits.dedup();
     commits
@@ -280,7 +288,7 @@ mod tests {
     use verification_conformance::{ManualClock, connection, notification, user};
 
     use super::super::settings::StorageSettings;
-    use super::super::{Place as Seen, Received, Store, Submission};
+    use super::super::{Lease, NotificationState as Seen, Store, Submission};
     use super::*;
 
     proptest! {
@@ -288,14 +296,14 @@ mod tests {
         fn what_is_put_into_a_record_is_read_from_it(
             rows in prop::collection::vec(("[!-~]{1,128}", any::<u64>(), any::<Vec<u8>>()), 1..20),
         ) {
-            let mut record = Record::default();
+            let mut record = PendingRecord::default();
             for (index, (user, seq, value)) in (0..).zip(&rows) {
                 prop_assert_eq!(record.push(&UserId::new(user.as_str()).unwrap(), *seq, value), Some(index));
             }
-            let arrivals = read(7, &record.bytes).unwrap();
-            let places: Vec<_> = arrivals.iter().map(|arrival| (arrival.place.commit, arrival.place.index)).collect();
-            prop_assert_eq!(places, (0..).take(rows.len()).map(|index| (7, index)).collect::<Vec<_>>());
-            let read = arrivals.into_iter().map(|row| (row.user.as_str().to_owned(), row.seq, row.value.to_vec()));
+            let pending_records = read(7, &record.bytes).unwrap();
+            let locations: Vec<_> = pending_records.iter().map(|pending| (pending.location.commit, pending.location.index)).collect();
+            prop_assert_eq!(locations, (0..).take(rows.len()).map(|index| (7, index)).collect::<Vec<_>>());
+            let read = pending_records.into_iter().map(|row| (row.user.as_str().to_owned(), row.seq, row.value.to_vec()));
             prop_assert_eq!(read.collect::<Vec<_>>(), rows);
         }
 
@@ -309,22 +317,22 @@ mod tests {
         fn settled_are_those_that_were_and_were_not_taken_back(
             changes in prop::collection::vec((0..200_u32, any::<bool>()), 0..100),
         ) {
-            let (mut settled, mut model) = (Settled::default(), std::collections::BTreeSet::new());
+            let (mut completed, mut model) = (Completed::default(), std::collections::BTreeSet::new());
             for (index, is_settled) in changes {
                 if is_settled {
-                    prop_assert_eq!(settled.insert(index), model.insert(index));
+                    prop_assert_eq!(completed.insert(index), model.insert(index));
                 } else {
-                    prop_assert_eq!(settled.remove(index), model.remove(&index));
+                    prop_assert_eq!(completed.remove(index), model.remove(&index));
                 }
             }
-            let found: Vec<_> = (0..300).filter(|index| settled.contains(*index)).collect();
+            let found: Vec<_> = (0..300).filter(|index| completed.contains(*index)).collect();
             prop_assert_eq!(found, model.into_iter().collect::<Vec<_>>());
         }
     }
 
     #[test]
     fn a_full_record_takes_no_more() {
-        let mut record = Record::default();
+        let mut record = PendingRecord::default();
         let user = user("a");
         assert_eq!(record.push(&user, 1, &vec![0; MOST_BYTES]), Some(0));
         assert_eq!(record.push(&user, 2, b"x"), None);
@@ -357,9 +365,9 @@ mod tests {
         store.core().engine.get().unwrap().scan(&user(name), 0, Seq::MAX).count()
     }
 
-    fn settle(store: &TestStore, received: Received<ManualClock>, outcome: Outcome) {
-        let outcomes = vec![outcome; received.entries().len()];
-        store.settle(received, &outcomes);
+    fn complete(store: &TestStore, lease: Lease<ManualClock>, outcome: Outcome) {
+        let outcomes = vec![outcome; lease.entries().len()];
+        store.complete(lease, &outcomes);
     }
 
     async fn held(store: &TestStore, name: &str) -> Vec<u64> {
@@ -370,7 +378,7 @@ mod tests {
     }
 
     /// What the dispatcher puts into the mailbox of a user who is not there.
-    fn rows_to_hold(received: &Received<ManualClock>) -> Vec<MailboxRow> {
+    fn rows_to_hold(lease: &Lease<ManualClock>) -> Vec<MailboxRow> {
         let row = |entry: &Entry<_>| match entry {
             Entry::Notification { item, .. } => MailboxRow {
                 sequence: item.sequence,
@@ -379,7 +387,7 @@ mod tests {
             },
             Entry::Replay(_) => panic!("a replay"),
         };
-        received.entries().iter().map(row).collect()
+        lease.entries().iter().map(row).collect()
     }
 
     #[tokio::test]
@@ -389,10 +397,10 @@ mod tests {
         accept(&store, &[("a", 0..3), ("b", 0..2), ("c", 0..2)]).await;
         assert_eq!((records(&store), rows(&store, "a"), rows(&store, "b"), rows(&store, "c")), (1, 0, 0, 2));
         let (a, b) = (store.receive().await, store.receive().await);
-        settle(&store, a, Outcome::Done);
+        complete(&store, a, Outcome::Done);
         store.flush().await.unwrap();
         assert_eq!(records(&store), 1);
-        // A crash now repeats what is not settled, and nothing else.
+        // A crash now repeats what is not completed, and nothing else.
         drop((b, store));
         let store = open(dir.path(), &["a", "b"]);
         assert_eq!((records(&store), rows(&store, "a"), rows(&store, "b")), (0, 0, 2));
@@ -405,12 +413,12 @@ mod tests {
         let store = open(dir.path(), &["a", "b"]);
         accept(&store, &[("a", 0..3), ("b", 0..2)]).await;
         let (a, b) = (store.receive().await, store.receive().await);
-        settle(&store, a, Outcome::Done);
+        complete(&store, a, Outcome::Done);
         store.flush().await.unwrap();
-        settle(&store, b, Outcome::Done);
+        complete(&store, b, Outcome::Done);
         store.flush().await.unwrap();
         let engine = store.core().engine.get().unwrap();
-        assert_eq!((records(&store), engine.count(Space::Rows).unwrap()), (0, 0));
+        assert_eq!((records(&store), engine.count(Keyspace::Rows).unwrap()), (0, 0));
     }
 
     #[tokio::test]
@@ -418,10 +426,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = open(dir.path(), &["a"]);
         accept(&store, &[("a", 0..2)]).await;
-        let received = store.receive().await;
-        store.put(received.user(), rows_to_hold(&received)).await.unwrap();
+        let lease = store.receive().await;
+        store.put(lease.user(), rows_to_hold(&lease)).await.unwrap();
         assert_eq!((records(&store), rows(&store, "a")), (0, 2));
-        settle(&store, received, Outcome::Done);
+        complete(&store, lease, Outcome::Done);
         assert_eq!(held(&store, "a").await, [0, 1]);
         drop(store);
         assert_eq!(held(&open(dir.path(), &["a"]), "a").await, [0, 1]);
@@ -437,10 +445,10 @@ mod tests {
         assert!(accepting.as_mut().now_or_never().is_none());
         steps.step();
         accepting.await;
-        let received = store.receive().await;
+        let lease = store.receive().await;
         // The disk stalls; the run is given up, and the next one finds a connection.
-        assert!(store.put(received.user(), rows_to_hold(&received)).now_or_never().is_none());
-        settle(&store, received, Outcome::Done);
+        assert!(store.put(lease.user(), rows_to_hold(&lease)).now_or_never().is_none());
+        complete(&store, lease, Outcome::Done);
         let mut flush = pin!(store.flush());
         assert!(flush.as_mut().now_or_never().is_none());
         steps.step();
@@ -457,11 +465,11 @@ mod tests {
         let mut stuck = None;
         for n in 0..COMMITS {
             accept(&store, &[("stuck", n..n + 1), ("quick", 0..40)]).await;
-            while let Some(received) = store.try_receive() {
-                if received.user().as_str() == "quick" {
-                    settle(&store, received, Outcome::Done);
+            while let Some(lease) = store.try_receive() {
+                if lease.user().as_str() == "quick" {
+                    complete(&store, lease, Outcome::Done);
                 } else {
-                    stuck = Some(received);
+                    stuck = Some(lease);
                 }
             }
         }
@@ -472,16 +480,16 @@ mod tests {
         // It is queued, and held nowhere.
         assert_eq!(held(&store, "stuck").await, [0_u64; 0]);
         let found = store.find(&user("stuck"), &notification(&user("stuck"), 3).id).unwrap().found.unwrap();
-        assert_eq!(found.place, Seen::Queued { receives: 0 });
+        assert_eq!(found.state, Seen::Queued { receives: 0 });
         // What it gets is in order, and then it is gone.
         let mut got = Vec::new();
         let mut next = stuck;
-        while let Some(received) = next.take().or_else(|| store.try_receive()) {
-            for entry in received.entries() {
+        while let Some(lease) = next.take().or_else(|| store.try_receive()) {
+            for entry in lease.entries() {
                 let Entry::Notification { item, .. } = entry else { panic!("{entry:?}") };
                 got.push(item.body.payload.get().parse::<u64>().unwrap());
             }
-            settle(&store, received, Outcome::Done);
+            complete(&store, lease, Outcome::Done);
         }
         assert_eq!(got, (0..COMMITS).collect::<Vec<_>>());
         assert_eq!(held(&store, "stuck").await, [0_u64; 0]);
@@ -497,8 +505,8 @@ mod tests {
         let store = Store::open(dir.path(), settings, ManualClock::default()).unwrap();
         store.expect_delivery(|_| true);
         accept(&store, &[("a", 0..1)]).await;
-        let received = store.receive().await;
-        settle(&store, received, Outcome::Retry);
+        let lease = store.receive().await;
+        complete(&store, lease, Outcome::Retry);
         assert_eq!(store.dead_letters(None, 10).await.unwrap().letters.len(), 1);
         assert_eq!((records(&store), rows(&store, "a")), (0, 0));
     }
