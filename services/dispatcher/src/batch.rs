@@ -39,8 +39,8 @@ pub struct QueueMessage<'a> {
 pub struct Deadlines {
     /// Time until which failed pushes are attempted again.
     pub retries: Timestamp,
-    /// Time at which unfinished runs are cancelled. Their entries fail, so a call that hangs affects one user and not
-    /// the whole batch.
+    /// Time at which unfinished runs are cancelled. Their entries fail, so a call that hangs affects one user
+    /// and not the whole batch.
     pub runs: Timestamp,
     /// Time at which the recording of the history is cancelled, early enough to answer the batch.
     pub history: Timestamp,
@@ -51,8 +51,8 @@ const HISTORY_BUDGET: Duration = Duration::from_secs(1);
 
 /// Dispatches batches: entries of different users concurrently, the entries of one user in order.
 ///
-/// A run's history is recorded after the outcomes of its entries are decided, for a second at most. Rows that fail or
-/// take longer are counted as lost and change no outcome. The history of a cancelled run is lost.
+/// A run's history is recorded after the outcomes of its entries are decided, for a second at most. Rows that
+/// fail or take longer are counted as lost and change no outcome. The history of a cancelled run is lost.
 ///
 /// Counts `tidings_dead_letters_total` by `reason`.
 pub struct BatchDispatcher<P: BatchPorts> {
@@ -71,9 +71,9 @@ pub struct BatchDispatcher<P: BatchPorts> {
 impl<P: BatchPorts> BatchDispatcher<P> {
     /// Dispatches a batch and returns an outcome for each message, in the batch's order.
     ///
-    /// After a failed entry, all later entries of the same user or hub fail too. Entries of others are not affected.
-    /// Entries that can never succeed go to the dead-letter queue, and their outcome is `Done`. Failed entries are
-    /// postponed by a delay that grows with their receive count ([`after_failure`]).
+    /// After a failed entry, all later entries of the same user or hub fail too. Entries of others are not
+    /// affected. Entries that can never succeed go to the dead-letter queue, and their outcome is `Done`.
+    /// Failed entries are postponed by a delay that grows with their receive count ([`after_failure`]).
     pub async fn dispatch_batch(&self, batch: &[QueueMessage<'_>], deadlines: Deadlines) -> Vec<Outcome> {
         let entries: Vec<_> = batch.iter().map(|message| message.entry.clone()).collect();
         let GroupedBatch { runs, hubs, poison } = group(&entries);
@@ -175,8 +175,9 @@ impl<P: BatchPorts> BatchDispatcher<P> {
         }
     }
 
-    /// Shortens the visibility timeout of one user's failed entries. All of them get the same: a message group delivers
-    /// nothing while one of its messages is in flight, so a longer timeout would delay the earlier entries.
+    /// Shortens the visibility timeout of one user's failed entries. All of them get the same: a message
+    /// group delivers nothing while one of its messages is in flight, so a longer timeout would delay the
+    /// earlier entries.
     async fn postpone(&self, batch: &[QueueMessage<'_>], outcomes: &[(usize, Outcome)]) {
         let mut failed =
             outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Retry).map(|(at, _)| &batch[*at]);

@@ -11,18 +11,19 @@ pub const DEFAULT_MEMBERS: usize = 1_000;
 
 /// Queues the notifications of the next `limit` members, and returns the rest of the broadcast, if any.
 ///
-/// Each step is bounded, so that a large hub delays nobody; the caller queues the rest as an entry. If an entry is
-/// delivered twice, the same notification ids are queued again, and the queue ignores them.
+/// Each step is bounded, so that a large hub delays nobody; the caller queues the rest as an entry. If an
+/// entry is delivered twice, the same notification ids are queued again, and the queue ignores them.
 ///
-/// Members who join or leave during the broadcast may or may not be served. The order of two broadcasts is kept for
-/// every member of a hub with up to `limit` members. In a larger hub, joins and leaves between two broadcasts can
-/// move a member into another step, and this member may then see the broadcasts in reverse order.
+/// Members who join or leave during the broadcast may or may not be served. The order of two broadcasts is
+/// kept for every member of a hub with up to `limit` members. In a larger hub, joins and leaves between two
+/// broadcasts can move a member into another step, and this member may then see the broadcasts in reverse
+/// order.
 ///
 /// Counts `tidings_fanned_out_total`.
 ///
 /// # Errors
-/// [`PortError`] if the members could not be read, or not all notifications could be queued. The entry must then be
-/// delivered again.
+/// [`PortError`] if the members could not be read, or not all notifications could be queued. The entry must
+/// then be delivered again.
 pub async fn fan_out(
     entry: FanOut,
     members: &impl HubMembers,

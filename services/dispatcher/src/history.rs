@@ -1,7 +1,7 @@
 //! The history of deliveries, derived from the commands and events of a run.
 //!
-//! The state machine of [`core`](crate::core) does not know that it is observed, and nothing here has a part in
-//! delivery.
+//! The state machine of [`core`](crate::core) does not know that it is observed, and nothing here has a part
+//! in delivery.
 
 use std::collections::{HashMap, HashSet};
 
@@ -35,12 +35,13 @@ enum PendingCommand<B> {
 
 /// Observes one run and derives these events:
 ///
-/// - *delivered*: a connection accepted the notification for the first time in this run. If a later run pushes it
-///   again, because the client did not acknowledge, that is another delivery.
-/// - *held*: the notification was put into the mailbox without a push, or was put there before the push and no
-///   connection accepted it.
-/// - *expired*, *dropped*: the run is done with the notification, and it was neither delivered nor held; or it was
-///   held and deleted after its expiry. A delivery that no client acknowledged before its expiry also expires.
+/// - *delivered*: a connection accepted the notification for the first time in this run. If a later run
+///   pushes it again, because the client did not acknowledge, that is another delivery.
+/// - *held*: the notification was put into the mailbox without a push, or was put there before the push and
+///   no connection accepted it.
+/// - *expired*, *dropped*: the run is done with the notification, and it was neither delivered nor held; or
+///   it was held and deleted after its expiry. A delivery that no client acknowledged before its expiry also
+///   expires.
 ///
 /// The effects of a failed command are not known and not recorded. The run is repeated and observed again.
 #[derive(Debug, Clone)]

@@ -1,5 +1,5 @@
-//! The dispatcher takes entries of the notifications queue and pushes them to the user's open connections, or holds
-//! them in the user's mailbox, in the user's order.
+//! The dispatcher takes entries of the notifications queue and pushes them to the user's open connections, or
+//! holds them in the user's mailbox, in the user's order.
 //!
 //! - [`core`] makes the decisions, without IO.
 //! - [`ports`] declares the traits through which the dispatcher reaches queue, tables and clients.

@@ -1,8 +1,8 @@
-//! Ports of the dispatcher: narrow traits that adapters implement, with embedded storage and sockets in one process,
-//! or with DynamoDB, SQS and API Gateway on AWS.
+//! Ports of the dispatcher: narrow traits that adapters implement, with embedded storage and sockets in one
+//! process, or with DynamoDB, SQS and API Gateway on AWS.
 //!
-//! No SDK type crosses a port. An adapter type may implement several ports. [`Ports`] names the adapters of one
-//! dispatcher, so that the dispatcher has one type parameter.
+//! No SDK type crosses a port. An adapter type may implement several ports. [`Ports`] names the adapters of
+//! one dispatcher, so that the dispatcher has one type parameter.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -18,7 +18,8 @@ use shared_retry::Jitter;
 
 /// The adapters of a [`Dispatcher`](crate::Dispatcher), one for each port.
 ///
-/// A type that implements this trait stands for one way to put a dispatcher together; usually it is an empty enum.
+/// A type that implements this trait stands for one way to put a dispatcher together; usually it is an empty
+/// enum.
 pub trait Ports {
     /// The Connections table.
     type Connections: Connections;
@@ -36,8 +37,8 @@ pub trait Ports {
     type History: History;
 }
 
-/// The adapters of a [`BatchDispatcher`](crate::BatchDispatcher): those of a dispatcher, and those that only a batch
-/// needs.
+/// The adapters of a [`BatchDispatcher`](crate::BatchDispatcher): those of a dispatcher, and those that only
+/// a batch needs.
 pub trait BatchPorts: Ports<Queue: BroadcastQueue> {
     /// The dead-letter queue.
     type DeadLetters: DeadLetters;
@@ -49,8 +50,8 @@ pub trait BatchPorts: Ports<Queue: BroadcastQueue> {
 
 /// The Connections table, as the dispatcher uses it.
 pub trait Connections: Send + Sync {
-    /// Lists the user's open connections, strongly consistently: a row whose insertion has returned is in the list
-    /// (rule R2 depends on it).
+    /// Lists the user's open connections, strongly consistently: a row whose insertion has returned is in the
+    /// list (rule R2 depends on it).
     fn list(&self, user: &UserId) -> impl Future<Output = Result<Vec<Connection>, PortError>> + Send;
 
     /// Deletes the row of a closed connection if it still is the row inserted at `connected_at`.
@@ -111,8 +112,8 @@ pub trait Mailbox: Send + Sync {
         sequences: &[Sequence],
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Adds connections to the `pushed_to` of rows. Skips rows that no longer exist: a row that the client has
-    /// acknowledged in the meantime must not come back.
+    /// Adds connections to the `pushed_to` of rows. Skips rows that no longer exist: a row that the client
+    /// has acknowledged in the meantime must not come back.
     fn mark(
         &self,
         user: &UserId,
@@ -142,7 +143,8 @@ pub struct Pushed {
 
 /// Pushes to clients.
 pub trait Push: Send + Sync {
-    /// Sends text frames to one connection in order, until one is refused. A frame is accepted or refused as a whole.
+    /// Sends text frames to one connection in order, until one is refused. A frame is accepted or refused as
+    /// a whole.
     fn push(
         &self,
         user: &UserId,
@@ -168,8 +170,8 @@ pub struct MembersPage {
 
 /// The hubs' members, as the dispatcher uses them.
 pub trait HubMembers: Send + Sync {
-    /// Reads the users who have joined a hub, in the order of their ids: those after `after`, at most `limit`, which
-    /// is at least 1.
+    /// Reads the users who have joined a hub, in the order of their ids: those after `after`, at most
+    /// `limit`, which is at least 1.
     fn page(
         &self,
         hub: &HubName,
@@ -180,8 +182,8 @@ pub trait HubMembers: Send + Sync {
 
 /// The notifications queue, as a broadcast fills it.
 pub trait NotificationQueue: Send + Sync {
-    /// Queues notifications of different users, and ignores those whose id was queued before. After an error, some
-    /// may have been queued.
+    /// Queues notifications of different users, and ignores those whose id was queued before. After an error,
+    /// some may have been queued.
     fn send(&self, notifications: Vec<Notification>) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
@@ -236,8 +238,9 @@ pub trait History: Send + Sync {
 
     /// Records rows of one user, no two of them with the same key.
     ///
-    /// There is no error for the caller to act on: an implementation logs rows that it can't record, and counts them
-    /// as `tidings_history_failed_total` ([`count_history_failed`](crate::count_history_failed)). They are lost.
+    /// There is no error for the caller to act on: an implementation logs rows that it can't record, and
+    /// counts them as `tidings_history_failed_total` ([`count_history_failed`](crate::count_history_failed)).
+    /// They are lost.
     fn record(&self, user: &UserId, rows: Vec<MessageRow>) -> impl Future<Output = ()> + Send;
 }
 

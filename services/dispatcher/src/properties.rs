@@ -1,7 +1,7 @@
 //! Properties of delivery and history, checked in thousands of random worlds.
 //!
-//! A [`World`] has one user with a queue, a mailbox and connections, and real runs are driven in it. A list of random
-//! numbers decides its events and faults.
+//! A [`World`] has one user with a queue, a mailbox and connections, and real runs are driven in it. A list
+//! of random numbers decides its events and faults.
 
 mod world;
 
@@ -37,13 +37,13 @@ proptest! {
             world.must_arrive.difference(&arrived).collect::<Vec<_>>(),
             world.summary()
         );
-        // (b): the user sees first deliveries in order. After a fault, a `when_offline: drop` notification may have
-        // been discarded and come back with the redelivery of its run.
+        // (b): the user sees first deliveries in order. After a fault, a `when_offline: drop` notification
+        // may have been discarded and come back with the redelivery of its run.
         let mut ordered = world.first_deliveries.clone();
         ordered.retain(|sequence| world.faults == 0 || !world.may_be_dropped.contains(sequence));
         prop_assert!(ascending(&ordered), "order: {}", world.summary());
-        // (c): without a fault no connection gets a notification twice, so the order on each connection is the
-        // user's. After a fault, a device may get again what another device has acknowledged.
+        // (c): without a fault no connection gets a notification twice, so the order on each connection is
+        // the user's. After a fault, a device may get again what another device has acknowledged.
         for client in &world.clients {
             prop_assert!(world.faults > 0 || ascending(&client.received), "twice: {}", world.summary());
         }

@@ -11,6 +11,7 @@ use contract_notifications_v1::{Notification, Replay, Timestamp, UserId};
 use futures_util::future::join_all;
 use shared_ports::{Clock as _, PortError};
 use shared_retry::{Jitter as _, RetryPolicy};
+use shared_telemetry::chain;
 
 use crate::core::batch::item;
 use crate::core::run::{
@@ -76,8 +77,8 @@ pub(crate) struct Dispatched {
 impl<P: Ports> Dispatcher<P> {
     /// Dispatches the consecutive entries of one user and records their history.
     ///
-    /// There must be no other run of this user at the same time; the queue's message group ensures that. Pushes are
-    /// attempted until `deadline`. Failed entries have the outcome `Retry` in the report.
+    /// There must be no other run of this user at the same time; the queue's message group ensures that.
+    /// Pushes are attempted until `deadline`. Failed entries have the outcome `Retry` in the report.
     ///
     /// If the future is dropped, no outcome is known, and the queue must deliver all entries again.
     pub async fn dispatch(&self, user: &UserId, entries: Vec<Entry<Body>>, deadline: Timestamp) -> Report {
@@ -110,10 +111,7 @@ impl<P: Ports> Dispatcher<P> {
                 observer.on_command(&command);
             }
             let event = self.carry_out(user, command, deadline).await.unwrap_or_else(|error| {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "run failed, its entries are redelivered"
-                );
+                tracing::warn!(error = chain(&error), "command of a run failed");
                 Event::Failed
             });
             let now = self.clock.now();
@@ -245,7 +243,7 @@ fn push_report(
     let refusal = error.map(|error| match error {
         PushError::Gone => Refusal::Gone,
         PushError::Unavailable(_) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "push refused, it is attempted again");
+            tracing::warn!(error = chain(&error), "push refused, it is attempted again");
             Refusal::Unavailable
         }
     });
@@ -283,7 +281,8 @@ fn held(row: MailboxRow) -> HeldItem<Body> {
     HeldItem { item: item(row.notification, row.sequence), pushed_to: row.pushed_to }
 }
 
-/// Makes the row to write. The run may have changed the expiry of a deferred `when_offline: drop` notification.
+/// Makes the row to write. The run may have changed the expiry of a deferred `when_offline: drop`
+/// notification.
 fn row(HeldItem { item, pushed_to }: HeldItem<Body>) -> MailboxRow {
     let mut notification = item.body;
     if notification.expires_at != item.expires_at {

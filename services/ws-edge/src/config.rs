@@ -8,8 +8,8 @@ use contract_notifications_v1::HubName;
 /// The edge's limits and policies.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EdgeConfig {
-    /// Lifetime of a connection's row, counted from the handshake. It removes rows of connections whose end
-    /// nobody reported.
+    /// Lifetime of a connection's row, counted from the handshake. Rows of connections whose end was never
+    /// reported expire after it.
     pub row_lifetime: Duration,
     /// Largest frame a client may send, in bytes.
     pub max_message_bytes: usize,
@@ -64,7 +64,8 @@ pub enum ClientMessagePolicy {
     Anyone,
 }
 
-/// Largest number of actions in a window of time. A window begins with the first action after the last one.
+/// Largest number of actions in a window of time. A window begins with the first action after the end of the
+/// previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RateLimit {
     /// Most actions in one window.

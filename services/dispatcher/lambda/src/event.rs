@@ -1,4 +1,4 @@
-//! Batches as Lambda gets them from SQS, and the answer to them
+//! Batches of SQS messages, and the response to them
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>).
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
@@ -6,20 +6,20 @@ use contract_notifications_v1::{Sequence, Timestamp};
 use dispatcher::QueueMessage;
 use dispatcher::core::batch::ReceivedEntry;
 
-/// An event that is no batch of a FIFO queue.
+/// Error for an event that is not a batch of a FIFO queue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("record {index} of the batch has no valid {field}; the event source must be an SQS FIFO queue")]
 pub struct InvalidEvent {
-    /// Which record.
+    /// Index of the record.
     pub index: usize,
-    /// What it lacks.
+    /// The missing or invalid field.
     pub field: &'static str,
 }
 
-/// The entries of a batch.
+/// Returns the messages of a batch.
 ///
 /// # Errors
-/// [`InvalidEvent`] when a record lacks what every message of a FIFO queue has.
+/// [`InvalidEvent`] if a record lacks a field that every message of a FIFO queue has.
 pub fn messages(event: &SqsEvent) -> Result<Vec<QueueMessage<'_>>, InvalidEvent> {
     event.records.iter().enumerate().map(|(index, record)| message(index, record)).collect()
 }
@@ -48,7 +48,7 @@ fn message(index: usize, record: &SqsMessage) -> Result<QueueMessage<'_>, Invali
     })
 }
 
-/// The answer that names the messages that failed; Lambda deletes the others.
+/// Makes the response with the ids of the failed messages. Lambda deletes the others.
 pub fn response<'a>(failed: impl IntoIterator<Item = &'a str>) -> SqsBatchResponse {
     let failure = |message_id: &str| {
         let mut failure = BatchItemFailure::default();
@@ -67,7 +67,7 @@ mod tests {
     const BATCH: &str = include_str!("../events/sqs-batch.json");
 
     #[test]
-    fn a_batch_is_read() {
+    fn batch_is_read() {
         let event: SqsEvent = serde_json::from_str(BATCH).unwrap();
         let batch = messages(&event).unwrap();
         assert_eq!(batch.len(), 2);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_standard_queue_is_refused() {
+    fn standard_queue_is_refused() {
         let mut event: SqsEvent = serde_json::from_str(BATCH).unwrap();
         event.records[1].attributes.remove("MessageGroupId");
         let error = messages(&event).unwrap_err();
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_named_as_lambda_reads_them() {
+    fn failures_are_reported_in_lambda_format() {
         let json = serde_json::to_string(&response(["a", "b"])).unwrap();
         assert_eq!(json, r#"{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"b"}]}"#);
         assert_eq!(serde_json::to_string(&response([])).unwrap(), r#"{"batchItemFailures":[]}"#);

@@ -1,5 +1,5 @@
-//! The dispatcher on Lambda: receives batches of the notifications queue, and gives the service its ports on
-//! DynamoDB, SQS and the API Gateway Management API.
+//! The dispatcher on Lambda: receives batches of the notifications queue, and implements the dispatcher's
+//! ports with DynamoDB, SQS and the API Gateway Management API.
 
 mod config;
 mod connections;
@@ -30,7 +30,7 @@ pub use mailbox::DynamoMailbox;
 pub use push::ManagementPush;
 pub use queue::{SqsDeadLetters, SqsQueue};
 
-/// The dispatcher's ports on AWS.
+/// The dispatcher's adapters for AWS.
 enum AwsPorts {}
 
 impl Ports for AwsPorts {
@@ -49,17 +49,17 @@ impl BatchPorts for AwsPorts {
     type Members = DynamoHubMembers;
 }
 
-/// The dispatcher over AWS.
+/// The dispatcher's Lambda function.
 pub struct Function {
     service: BatchDispatcher<AwsPorts>,
     time_reserve: Duration,
 }
 
 impl Function {
-    /// Puts the dispatcher together.
+    /// Makes the function with its AWS clients.
     pub fn new(config: &Config, sdk: &SdkConfig) -> Self {
-        // One client of each, however many ports use it: to make one is a good part of a start, and each would
-        // resolve endpoint and credentials anew.
+        // The ports share one client for each service. Making a client takes a good part of a cold start,
+        // because each resolves endpoint and credentials.
         let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_sqs::Client::new(sdk));
         let queue = SqsQueue::new(&sqs, &config.notifications_queue);
         let retry = config.settings.retry;
@@ -86,10 +86,10 @@ impl Function {
         Self { service, time_reserve: config.time_reserve }
     }
 
-    /// Dispatches a batch, and names the entries that failed.
+    /// Dispatches a batch and reports the failed messages.
     ///
     /// # Errors
-    /// [`InvalidEvent`] when it is no batch of a FIFO queue; then all of it is received again.
+    /// [`InvalidEvent`] if the event is not a batch of a FIFO queue. SQS then delivers the whole batch again.
     pub async fn invoke(&self, invocation: Invocation<SqsEvent>) -> Result<SqsBatchResponse, InvalidEvent> {
         let deadlines = Deadlines {
             retries: invocation.try_until(self.time_reserve),

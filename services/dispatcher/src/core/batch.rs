@@ -28,7 +28,8 @@ pub struct ReceivedEntry<'a> {
     pub receive_count: u32,
 }
 
-/// Reasons why an entry can never succeed. Such an entry is a poison message and goes to the dead-letter queue.
+/// Reasons why an entry can never succeed. Such an entry is a poison message and goes to the dead-letter
+/// queue.
 #[derive(Debug, thiserror::Error)]
 pub enum EntryError {
     /// The body is not a valid queue entry.

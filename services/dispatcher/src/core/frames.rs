@@ -4,8 +4,8 @@ use contract_connections_v1::FrameFormat;
 
 /// Splits rows, given as (index, length in bytes), into frames, and returns the indexes of each frame's rows.
 ///
-/// Only [`FrameFormat::Batch`] puts several rows into one frame, up to `max_batch_bytes`. A longer row gets a frame
-/// of its own.
+/// Only [`FrameFormat::Batch`] puts several rows into one frame, up to `max_batch_bytes`. A longer row gets a
+/// frame of its own.
 pub fn split(
     format: FrameFormat,
     rows: impl IntoIterator<Item = (usize, usize)>,

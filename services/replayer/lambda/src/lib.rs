@@ -1,5 +1,5 @@
-//! The replayer on Lambda: receives the stream of the Connections table, and gives the service its ports on
-//! DynamoDB and SQS.
+//! The replayer on Lambda: reads the stream of the Connections table, and implements the replayer's ports
+//! with DynamoDB and SQS.
 
 mod config;
 mod event;
@@ -21,7 +21,7 @@ pub use event::{Inserted, inserted, response};
 pub use mailbox::DynamoMailboxKeys;
 pub use queue::SqsReplayQueue;
 
-/// The replayer's ports on AWS.
+/// The replayer's adapters for AWS.
 enum AwsPorts {}
 
 impl Ports for AwsPorts {
@@ -31,14 +31,14 @@ impl Ports for AwsPorts {
     type Random = ThreadRandom;
 }
 
-/// The replayer over AWS.
+/// The replayer's Lambda function.
 pub struct Function {
     service: Replayer<AwsPorts>,
     time_reserve: Duration,
 }
 
 impl Function {
-    /// Puts the replayer together.
+    /// Makes the function with its AWS clients.
     pub fn new(config: &Config, sdk: &SdkConfig) -> Self {
         let mailbox = DynamoMailboxKeys::new(sdk, &config.mailbox_table);
         let queue = SqsReplayQueue::new(sdk, &config.notifications_queue);
@@ -46,7 +46,7 @@ impl Function {
         Self { service, time_reserve: config.time_reserve }
     }
 
-    /// Replays the mailboxes of users whose connections were inserted, and names the records that failed.
+    /// Replays the mailboxes of users whose connections were inserted, and reports the failed records.
     pub async fn invoke(&self, invocation: Invocation<Event>) -> DynamoDbEventResponse {
         let deadline = invocation.try_until(self.time_reserve);
         let inserted = inserted(invocation.event);

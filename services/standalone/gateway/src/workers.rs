@@ -16,7 +16,7 @@ use futures_util::stream::FuturesUnordered;
 use replayer::Replayer;
 use shared_ports::Clock as _;
 use shared_retry::{Jitter as _, RetryPolicy};
-use tidings_store::{Received, Store};
+use tidings_store::{Lease, Store};
 use tokio::sync::mpsc;
 
 /// How the workers work.
@@ -96,14 +96,14 @@ fn begin(mut run: Pin<Box<impl Future<Output = ()> + Send + 'static>>) {
 
 async fn run<P: dispatcher::ports::Ports>(
     dispatcher: Arc<Dispatcher<P>>,
-    mut received: Received<P::Clock>,
+    mut received: Lease<P::Clock>,
     budget: Duration,
     running: mpsc::Sender<()>,
 ) {
     let deadline = dispatcher.clock.now().plus(budget);
     let entries = received.take_entries();
     let report = dispatcher.dispatch(received.user(), entries, deadline).await;
-    received.settle(&report.outcomes);
+    received.complete(&report.outcomes);
     drop(running);
 }
 

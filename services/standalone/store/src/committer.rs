@@ -1,7 +1,7 @@
-//! The thread that writes: everything that waits goes into one commit.
+//! The committer: the only thread that writes. It makes one commit of everything that waits in the inbox.
 //!
-//! Its pauses are kept by tokio's clock: that is the machine's monotonic one, which no correction of the
-//! time of day disturbs, except where a simulation has paused it.
+//! Pauses follow tokio's clock, the machine's monotonic one: corrections of the wall clock do not disturb it,
+//! and a simulation can pause it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,63 +10,64 @@ use std::time::Duration;
 use fjall::{PersistMode, Slice};
 use metrics::{counter, gauge, histogram};
 use shared_ports::Clock;
+use shared_sync::IgnorePoison as _;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Accepted;
-use super::arrivals::{self, Arrivals, Place};
 use super::codec::{row_key_into, sequence};
 use super::commit::Commit;
-use super::core::{Core, lock};
+use super::commit_position::{CommitPosition, Keyspace};
+use super::core::Core;
 use super::dedup::Dedup;
+use super::durable_marker::DurableMarker;
 use super::engine::{Batch, Engine, free_bytes};
 use super::error::{AcceptError, OpenError};
-use super::head::{Head, Space};
 use super::inbox::{Accept, Change, Deletes, Prepared, Work, Write};
-use super::mark::Mark;
 use super::opening;
+use super::pending_records::{self, PendingRecords, RecordLocation};
 use super::settings::Durability;
 use super::user::{Queued, queued_bytes};
 
-/// How long the thread sleeps when there is nothing to do.
+/// Longest sleep without work.
 const IDLE: Duration = Duration::from_mins(1);
-/// How long buffered writes stay unsynced at most.
+/// Longest time for which buffered writes stay unsynced.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// Pauses between attempts to reopen the engine.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How long readers may keep an engine that is to be reopened.
+/// Longest time for which readers may keep an engine that is to be reopened.
 const READERS: Duration = Duration::from_secs(5);
 
 type Answer = oneshot::Sender<Result<Vec<Accepted>, AcceptError>>;
 
-/// The writing thread's state.
+/// The state of the committer's thread.
 pub(super) struct Committer<K> {
     core: Arc<Core<K>>,
     dedup: Dedup,
-    head: Head,
-    mark: Mark,
-    /// Records of ids to be removed.
+    position: CommitPosition,
+    marker: DurableMarker,
+    /// Keys of deduplication records to remove.
     stale: Vec<[u8; 16]>,
     /// Deletions that are not on disk yet.
     backlog: Vec<Deletes>,
-    /// Records on disk,
-    arrivals: Arrivals,
-    /// and what was settled of them, but is not noted yet.
-    settled: Vec<Place>,
-    /// A commit that failed, and of which reopening shows whether it was made.
+    /// Pending records on disk.
+    pending_records: PendingRecords,
+    /// Pending notifications that were completed since the last commit that noted it.
+    completed: Vec<RecordLocation>,
+    /// A commit that failed. Reopening the engine shows whether it was written.
     uncertain: Option<Commit>,
-    /// The engine refuses to write; not before this time it is reopened.
+    /// Time before which the engine, which refuses to write, is not reopened.
     broken: Option<Instant>,
     pause: Duration,
     unsynced_since: Option<Instant>,
-    /// The key being written.
+    /// Buffer for the key being written.
     key: Vec<u8>,
-    /// When the note of the last durable commit was last synced.
+    /// Time at which the marker was last synced.
     marked_at: Option<Instant>,
 }
 
-/// Leaves nobody waiting for a committer that is gone.
+/// Answers everybody who waits for a committer that is gone.
 pub(super) struct Abandon<K>(pub(super) Arc<Core<K>>);
 
 impl<K> Drop for Abandon<K> {
@@ -80,19 +81,19 @@ impl<K: Clock> Committer<K> {
     pub(super) fn new(
         core: Arc<Core<K>>,
         dedup: Dedup,
-        head: Head,
-        mark: Mark,
+        position: CommitPosition,
+        marker: DurableMarker,
         stale: Vec<[u8; 16]>,
     ) -> Self {
         Self {
             core,
             dedup,
-            head,
-            mark,
+            position,
+            marker,
             stale,
             backlog: Vec::new(),
-            arrivals: Arrivals::default(),
-            settled: Vec::new(),
+            pending_records: PendingRecords::default(),
+            completed: Vec::new(),
             uncertain: None,
             broken: None,
             pause: FIRST_PAUSE,
@@ -106,25 +107,25 @@ impl<K: Clock> Committer<K> {
         &self.core
     }
 
-    /// Works until the inbox is closed and empty; then closes the engine.
+    /// Works until the inbox is closed and empty, then closes the engine.
     pub(super) fn run(mut self) {
         let abandon = Abandon(Arc::clone(&self.core));
         while self.step(self.patience()) {}
         self.finish(abandon);
     }
 
-    /// Makes one commit of what waits, which is waited for at most for `patience`. False when the inbox is
-    /// closed and was empty.
+    /// Makes one commit of the waiting work, and waits for work at most `patience`. Returns false when the
+    /// inbox is closed and was empty.
     pub(super) fn step(&mut self, patience: Duration) -> bool {
         let work = self.core.inbox.take(self.core.settings.commit_entries, patience);
         let over = work.closing && work.is_empty();
-        *lock(&self.core.writing_since) = Some(Instant::now());
+        *self.core.writing_since.lock().ignore_poison() = Some(Instant::now());
         self.cycle(work);
-        *lock(&self.core.writing_since) = None;
+        *self.core.writing_since.lock().ignore_poison() = None;
         !over
     }
 
-    /// Makes everything durable and closes the engine.
+    /// Syncs everything and closes the engine.
     pub(super) fn finish(mut self, abandon: Abandon<K>) {
         match self.core.engine.get().map(|engine| engine.sync()) {
             Some(Ok(())) if self.broken.is_none() => {
@@ -143,20 +144,20 @@ impl<K: Clock> Committer<K> {
         }
     }
 
-    /// How long there is nothing to do unless something comes.
+    /// Returns the time to wait for work.
     pub(super) fn patience(&self) -> Duration {
         if self.broken.is_some() {
             return self.pause;
         }
-        let unmarked = self.marked_at.filter(|_| self.mark.is_unsynced());
+        let unmarked = self.marked_at.filter(|_| self.marker.is_unsynced());
         let due = self.unsynced_since.into_iter().chain(unmarked).min();
         due.map_or(IDLE, |since| SYNC_EVERY.saturating_sub(since.elapsed()))
     }
 
     fn cycle(&mut self, work: Work) {
-        let Work { accepts, deletes, settled, writes, closing: _ } = work;
-        self.settled.extend(settled);
-        self.settled.extend(deletes.iter().filter_map(|deletes| deletes.arrival));
+        let Work { accepts, deletes, completed, writes, closing: _ } = work;
+        self.completed.extend(completed);
+        self.completed.extend(deletes.iter().filter_map(|deletes| deletes.pending));
         self.backlog.extend(deletes);
         if !self.recover() {
             let error = self.refusal();
@@ -168,7 +169,7 @@ impl<K: Clock> Committer<K> {
             }
             return;
         }
-        if !accepts.is_empty() || !self.backlog.is_empty() || !self.settled.is_empty() {
+        if !accepts.is_empty() || !self.backlog.is_empty() || !self.completed.is_empty() {
             self.commit(accepts);
         }
         self.move_out();
@@ -176,12 +177,12 @@ impl<K: Clock> Committer<K> {
             if self.broken.is_some() { write.refuse(AcceptError::Unavailable) } else { self.write(write) }
         }
         self.sync_if_due();
-        if self.mark.is_unsynced() && self.marked_at.is_none_or(|at| at.elapsed() >= SYNC_EVERY) {
+        if self.marker.is_unsynced() && self.marked_at.is_none_or(|at| at.elapsed() >= SYNC_EVERY) {
             self.sync_mark();
         }
     }
 
-    /// Why nothing is accepted at the moment.
+    /// Returns the reason for refusing notifications at the moment, if there is one.
     fn refusal(&self) -> AcceptError {
         if self.has_room() { AcceptError::Unavailable } else { AcceptError::DiskFull }
     }
@@ -197,7 +198,8 @@ impl<K: Clock> Committer<K> {
         }
     }
 
-    /// Writes notifications and deletions, queues the former and answers their producers.
+    /// Writes notifications and deletions in one commit, queues the notifications and answers their
+    /// producers.
     fn commit(&mut self, mut accepts: Vec<Accept>) {
         let Some(engine) = self.core.engine.get() else { return };
         if !accepts.is_empty() && !self.has_room() {
@@ -213,42 +215,42 @@ impl<K: Clock> Committer<K> {
             items().fold((0, 0), |(count, bytes), item| (count + 1, bytes + queued_bytes(&item.value)));
         let mode = if accepts.is_empty() { PersistMode::Buffer } else { self.mode() };
         let mut batch = Batch::new(count + self.backlog.len() + self.stale.len() + 2, mode);
-        let mut commit = Commit::new(&self.core, &self.head, now, count, bytes);
+        let mut commit = Commit::new(&self.core, &self.position, now, count, bytes);
         let mut answers = Vec::with_capacity(accepts.len());
         for Accept { items, answer } in accepts {
             let accepted = items.into_iter().map(|item| self.add(&mut batch, &mut commit, item));
             answers.push((answer, accepted.collect::<Vec<_>>()));
         }
         commit.record.write(&mut batch, commit.number);
-        for Deletes { user, seqs, dead, arrival: _ } in &self.backlog {
+        for Deletes { user, seqs, dead, pending: _ } in &self.backlog {
             for seq in seqs.iter() {
                 row_key_into(&mut self.key, user, *seq);
-                batch.remove(Space::Rows, Slice::new(&self.key));
+                batch.remove(Keyspace::Rows, Slice::new(&self.key));
             }
             if let Some((seq, value)) = dead {
-                batch.insert(Space::Dead, seq.to_be_bytes(), value.as_slice());
+                batch.insert(Keyspace::DeadLetters, seq.to_be_bytes(), value.as_slice());
             }
         }
-        self.arrivals.note(&mut batch, &self.settled);
+        self.pending_records.note(&mut batch, &self.completed);
         for key in &self.stale {
-            batch.remove(Space::Dedup, *key);
+            batch.remove(Keyspace::Dedup, *key);
         }
         if !commit.ids.is_empty() {
-            batch.insert(Space::Dedup, commit.ids.key(), commit.ids.value());
+            batch.insert(Keyspace::Dedup, commit.ids.key(), commit.ids.value());
         }
-        let result = engine.commit(batch, &self.head, commit.next);
+        let result = engine.commit(batch, &self.position, commit.next);
         drop(engine);
-        // Not even a commit that failed gives its sequences back.
-        self.head.next = commit.next;
+        // A failed commit keeps its sequences: they are never assigned again.
+        self.position.next = commit.next;
         match result {
-            Ok(head) => {
-                self.head = head;
-                self.mark();
+            Ok(position) => {
+                self.position = position;
+                self.write_marker();
                 self.stale.clear();
                 self.done(commit);
                 self.core.deleted(&std::mem::take(&mut self.backlog));
-                self.arrivals.noted(&self.settled);
-                self.settled.clear();
+                self.pending_records.noted(&self.completed);
+                self.completed.clear();
                 for (to, accepted) in answers {
                     answer(to, Ok(accepted));
                 }
@@ -277,56 +279,57 @@ impl<K: Clock> Committer<K> {
             self.dedup.insert(&mut commit.ids, fingerprint, seq);
         }
         if let Some(dead) = redriven {
-            batch.remove(Space::Dead, dead.to_be_bytes());
+            batch.remove(Keyspace::DeadLetters, dead.to_be_bytes());
             commit.redriven.push(dead);
         }
         let bytes = queued_bytes(&value);
-        let arrival = commit.arrive(&self.core, &notification.user_id, seq, &value);
-        if arrival.is_none() {
+        let pending = commit.arrive(&self.core, &notification.user_id, seq, &value);
+        if pending.is_none() {
             row_key_into(&mut self.key, &notification.user_id, seq);
-            batch.insert(Space::Rows, Slice::new(&self.key), value);
+            batch.insert(Keyspace::Rows, Slice::new(&self.key), value);
         }
-        commit.queued.push(Queued { arrival, ..Queued::new(seq, notification, bytes) });
+        commit.queued.push(Queued { pending, ..Queued::new(seq, notification, bytes) });
         Accepted { sequence: sequence(seq), duplicate: false }
     }
 
-    /// Gives rows to what keeps old records, when these take too much of the disk.
+    /// Creates rows for the notifications of the oldest pending records while all records take too much of
+    /// the disk.
     fn move_out(&mut self) {
         while self.broken.is_none()
-            && let Some(number) = self.arrivals.excess(self.core.settings.hot_bytes)
+            && let Some(number) = self.pending_records.excess(self.core.settings.hot_bytes)
             && let Some(engine) = self.core.engine.get()
         {
-            let moved = match arrivals::unsettled(&engine, number) {
-                Ok(Ok(arrivals)) => {
-                    let next = self.head.next_after_rows(arrivals.len());
-                    let mut batch = Batch::new(arrivals.len() + 2, PersistMode::Buffer);
-                    for arrival in arrivals.into_iter().filter(|arrival| self.core.note_row(arrival)) {
-                        arrival.write_row(&mut batch);
+            let moved = match pending_records::incomplete(&engine, number) {
+                Ok(Ok(pending_records)) => {
+                    let next = self.position.next_after_rows(pending_records.len());
+                    let mut batch = Batch::new(pending_records.len() + 2, PersistMode::Buffer);
+                    for pending in pending_records.into_iter().filter(|pending| self.core.note_row(pending)) {
+                        pending.write_row(&mut batch);
                     }
-                    arrivals::remove(&mut batch, number);
-                    engine.commit(batch, &self.head, next)
+                    pending_records::remove(&mut batch, number);
+                    engine.commit(batch, &self.position, next)
                 }
                 Ok(Err(error)) => {
-                    // It is looked at when the store is opened the next time.
+                    // The next start checks the record.
                     let error = shared_telemetry::chain(&error);
                     tracing::error!(error, number, "what a commit accepted can't be read");
-                    Ok(self.head)
+                    Ok(self.position)
                 }
                 Err(error) => Err(error),
             };
             drop(engine);
             match moved {
-                Ok(head) => {
-                    self.head = head;
-                    self.mark();
-                    self.arrivals.close(number);
+                Ok(position) => {
+                    self.position = position;
+                    self.write_marker();
+                    self.pending_records.close(number);
                 }
                 Err(error) => self.breaks(&error),
             }
         }
     }
 
-    /// A commit is on disk.
+    /// Publishes a commit that is on disk.
     #[expect(clippy::cast_precision_loss, reason = "a metric")]
     fn done(&mut self, commit: Commit) {
         self.pause = FIRST_PAUSE;
@@ -342,7 +345,7 @@ impl<K: Clock> Committer<K> {
         if !commit.redriven.is_empty() {
             self.core.dead_letters.fetch_sub(commit.redriven.len(), Ordering::Relaxed);
         }
-        self.arrivals.insert(commit.number, &commit.record);
+        self.pending_records.insert(commit.number, &commit.record);
         self.core.publish(commit.queued, commit.next);
         gauge!("tidings_queued_users").set(self.core.ready_users() as f64);
         gauge!("tidings_dead_letters").set(self.core.dead_letters.load(Ordering::Relaxed) as f64);
@@ -352,41 +355,43 @@ impl<K: Clock> Committer<K> {
         (self.core.settings.durability == Durability::Buffered).then(Instant::now)
     }
 
-    /// Makes changes from outside; durably, unless they are lazy.
+    /// Writes changes from outside. They are durable afterwards unless they are lazy.
     fn write(&mut self, write: Write) {
         if write.lazy && !self.has_room() {
             write.refuse(AcceptError::DiskFull);
             return;
         }
         let Some(engine) = self.core.engine.get() else { return };
-        let Write { changes, highest, arrivals, lazy, answer } = write;
+        let Write { changes, highest, pending_records, lazy, answer } = write;
         let mode = if lazy { PersistMode::Buffer } else { self.mode() };
         let mut batch = Batch::new(changes.len() + 1, mode);
-        for Change { space, key, value } in changes {
+        for Change { keyspace, key, value } in changes {
             match value {
-                Some(value) => batch.insert(space, key, value),
-                None => batch.remove(space, key),
+                Some(value) => batch.insert(keyspace, key, value),
+                None => batch.remove(keyspace, key),
             }
         }
-        self.arrivals.note(&mut batch, &arrivals);
-        // Rows from outside: their sequences are not given again.
-        let next = highest.map_or(0, |highest| highest + 1).max(self.head.next_after_rows(arrivals.len()));
-        let result = engine.commit(batch, &self.head, next);
+        self.pending_records.note(&mut batch, &pending_records);
+        // Rows from outside: their sequences are not assigned again.
+        let next = highest
+            .map_or(0, |highest| highest + 1)
+            .max(self.position.next_after_rows(pending_records.len()));
+        let result = engine.commit(batch, &self.position, next);
         drop(engine);
-        self.head.next = next;
+        self.position.next = next;
         match result {
-            Ok(head) => {
-                self.head = head;
-                self.mark();
-                self.arrivals.noted(&arrivals);
+            Ok(position) => {
+                self.position = position;
+                self.write_marker();
+                self.pending_records.noted(&pending_records);
                 let unsynced = || (mode == PersistMode::Buffer).then(Instant::now);
                 self.unsynced_since = self.unsynced_since.or_else(unsynced);
-                self.core.published.fetch_max(self.head.next, Ordering::AcqRel);
-                // One that stopped waiting is no reason to stop.
+                self.core.published.fetch_max(self.position.next, Ordering::AcqRel);
+                // A caller that stopped waiting needs no answer.
                 _ = answer.send(Ok(()));
             }
             Err(error) => {
-                self.arrivals.take_back(&arrivals);
+                self.pending_records.take_back(&pending_records);
                 self.breaks(&error);
                 _ = answer.send(Err(self.refusal()));
             }
@@ -404,16 +409,16 @@ impl<K: Clock> Committer<K> {
         }
     }
 
-    /// All commits so far are durable.
+    /// Marks all commits so far as durable.
     fn synced(&mut self) {
-        self.head.synced = self.head.commit;
-        self.mark();
+        self.position.synced = self.position.commit;
+        self.write_marker();
     }
 
-    /// Notes the last commit, if it is durable.
-    fn mark(&mut self) {
-        if self.head.synced == self.head.commit
-            && let Err(error) = self.mark.write(&self.head)
+    /// Writes the marker if the last commit is durable.
+    fn write_marker(&mut self) {
+        if self.position.synced == self.position.commit
+            && let Err(error) = self.marker.write(&self.position)
         {
             unmarked(&error);
         }
@@ -421,7 +426,7 @@ impl<K: Clock> Committer<K> {
 
     fn sync_mark(&mut self) {
         self.marked_at = Some(Instant::now());
-        if let Err(error) = self.mark.sync() {
+        if let Err(error) = self.marker.sync() {
             unmarked(&error);
         }
     }
@@ -436,10 +441,10 @@ impl<K: Clock> Committer<K> {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
-    /// Reopens the engine if that is necessary and due; false when it can't be written.
+    /// Reopens the engine if that is necessary and due. Returns false if the engine can't be written.
     fn recover(&mut self) -> bool {
         let Some(not_before) = self.broken else { return true };
-        // While the disk is full, reads go on with the old handle; reopening would only fail.
+        // While the disk is full, reads go on with the old handle; reopening would fail.
         if Instant::now() < not_before || !self.has_room() {
             return false;
         }
@@ -464,34 +469,35 @@ impl<K: Clock> Committer<K> {
         }
     }
 
-    /// Opens the engine, settles what became of the commit that failed, and tries to write.
+    /// Opens the engine, finds out whether the failed commit was written, and tries to write.
     fn reopen(&mut self) -> Result<Engine, OpenError> {
-        let (engine, head) = opening::open(&self.core.directory, &self.core.settings)?;
-        self.head = Head { next: self.head.next.max(head.next), ..head };
+        let (engine, position) = opening::open(&self.core.directory, &self.core.settings)?;
+        self.position = CommitPosition { next: self.position.next.max(position.next), ..position };
         if let Some(commit) = self.uncertain.take() {
-            if head.commit >= commit.number {
-                // It is on disk: it counts as accepted, and its producer's next attempt as duplicate.
+            if position.commit >= commit.number {
+                // The commit is on disk: its notifications count as accepted, and the producer's next attempt
+                // is a duplicate.
                 self.done(commit);
             } else {
                 self.dedup.undo(&commit.ids);
             }
         }
         let probe = Batch::new(0, PersistMode::SyncData);
-        let probed = engine.commit_always(probe, &self.head, self.head.next);
+        let probed = engine.commit_always(probe, &self.position, self.position.next);
         let directory = || self.core.directory.clone();
-        self.head = probed.map_err(|source| OpenError::Engine { directory: directory(), source })?;
-        self.mark();
+        self.position = probed.map_err(|source| OpenError::Engine { directory: directory(), source })?;
+        self.write_marker();
         Ok(engine)
     }
 }
 
 fn unmarked(error: &std::io::Error) {
     let error = shared_telemetry::chain(error);
-    tracing::warn!(error, "the mark beside the store could not be written");
+    tracing::warn!(error, "the marker beside the store could not be written");
     counter!("tidings_store_mark_failures_total").increment(1);
 }
 
 fn answer(to: Answer, accepted: Result<Vec<Accepted>, AcceptError>) {
-    // One that stopped waiting is no reason to stop.
+    // A caller that stopped waiting needs no answer.
     _ = to.send(accepted);
 }

@@ -4,18 +4,18 @@ use fjall::Guard;
 use shared_ports::Clock;
 
 use super::Store;
+use super::commit_position::Keyspace;
 use super::error::StoreError;
-use super::head::Space;
 use super::inbox::Change;
 
 /// The key and the value of a row.
 pub type TableRow = (Vec<u8>, Vec<u8>);
 
-/// A small durable table of bytes by name.
+/// A small durable table of bytes, with a name.
 #[derive(Clone)]
 pub struct Table<K: Clock + 'static> {
     store: Store<K>,
-    /// The table's name and a zero byte: the keys of its rows begin with it.
+    /// Prefix of the keys of its rows: the table's name and a zero byte.
     prefix: Box<[u8]>,
 }
 
@@ -37,7 +37,7 @@ impl<K: Clock + 'static> Table<K> {
         [&self.prefix, key].concat()
     }
 
-    /// What is stored under `key`.
+    /// Returns the value of `key`.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.
@@ -46,37 +46,37 @@ impl<K: Clock + 'static> Table<K> {
         Ok(value.map(|value| value.to_vec()))
     }
 
-    /// Stores `value` under `key`; it is durable when this returns.
+    /// Stores `value` under `key`. It is durable when this returns.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be written.
     pub async fn put(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        let change = Change { space: Space::Tables, key: self.key(key), value: Some(value.to_vec()) };
+        let change = Change { keyspace: Keyspace::Tables, key: self.key(key), value: Some(value.to_vec()) };
         Ok(self.store.write(vec![change], None).await?)
     }
 
-    /// Removes what is stored under `key`, if there is something.
+    /// Removes `key`, if it is there.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be written.
     pub async fn delete(&self, key: &[u8]) -> Result<(), StoreError> {
-        let change = Change { space: Space::Tables, key: self.key(key), value: None };
+        let change = Change { keyspace: Keyspace::Tables, key: self.key(key), value: None };
         Ok(self.store.write(vec![change], None).await?)
     }
 
-    /// Stores rows and removes keys together, none of them twice. A power cut within the next second may undo
-    /// all of it; a crash of the process does not.
+    /// Stores rows and removes keys in one commit, no key twice. A power cut within a second may undo all of
+    /// it; a crash of the process does not.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be written, or the disk is nearly full.
     pub async fn change_lazily(&self, rows: Vec<TableRow>, removed: Vec<Vec<u8>>) -> Result<(), StoreError> {
-        let change = |key: &[u8], value| Change { space: Space::Tables, key: self.key(key), value };
+        let change = |key: &[u8], value| Change { keyspace: Keyspace::Tables, key: self.key(key), value };
         let rows = rows.into_iter().map(|(key, value)| change(&key, Some(value)));
         let removed = removed.into_iter().map(|key| change(&key, None));
         Ok(self.store.write_lazily(rows.chain(removed).collect()).await?)
     }
 
-    /// The first rows from `from` on and before `end`, at most `limit`, in order of the keys.
+    /// Returns the first rows from `from` on and before `end`, at most `limit`, in order of the keys.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.
@@ -86,7 +86,7 @@ impl<K: Clock + 'static> Table<K> {
         engine.tables.range(range).take(limit).map(|guard| self.row(guard)).collect()
     }
 
-    /// The last rows from `from` on and before `end`, at most `limit`, the last first.
+    /// Returns the last rows from `from` on and before `end`, at most `limit`, the last one first.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.
@@ -101,7 +101,7 @@ impl<K: Clock + 'static> Table<K> {
         Ok((key[self.prefix.len()..].to_vec(), value.to_vec()))
     }
 
-    /// Everything in the table, in order of the keys.
+    /// Returns all rows, in order of the keys.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.

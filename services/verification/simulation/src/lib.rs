@@ -46,9 +46,9 @@ pub enum SimulationError {
     /// The store can't be read in the end.
     #[error("the store of the world can't be read")]
     Read(#[source] tidings_store::StoreError),
-    /// The engine, between two processes.
+    /// A row can't be damaged between two processes.
     #[error("a row of the world can't be damaged")]
-    Engine(#[from] fjall::Error),
+    Damage(#[source] tidings_store::StoreError),
     /// Something of a process has outlived it.
     #[error("a task has outlived its process")]
     Leftover,

@@ -16,7 +16,7 @@ use replayer::{Replayer, ReplayerConfig};
 use shared_ports::Clock as _;
 use tidings_gateway::workers::{WorkerSettings, run_dispatcher, run_replayer};
 use tidings_sockets::{ClientMessage, Registry, Session, run_sweeper};
-use tidings_store::{CommitSteps, LastKey, OpenError, Received, Store};
+use tidings_store::{CommitSteps, LastKey, Lease, OpenError, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use ws_edge::{DeliveryOnly, Edge, EdgeConfig, Inbound, MessageRequest};
@@ -27,6 +27,9 @@ use crate::trace::What;
 use crate::world::{World, WorldClock, WorldRandomness};
 
 type WorldStore = Store<WorldClock>;
+
+/// The edge over ports that fail as the seed decides.
+type WorldEdge = Edge<DeliveryOnly<Faulty<Registry>, Faulty<WorldStore>, WorldClock>>;
 type WorldDispatcher = Dispatcher<WorldPorts>;
 
 /// The ports of the services: the real adapters with faults.
@@ -54,7 +57,7 @@ impl replayer::ports::Ports for WorldPorts {
 pub(crate) struct Process {
     pub(crate) store: WorldStore,
     pub(crate) registry: Registry,
-    pub(crate) edge: Arc<Edge<DeliveryOnly<Faulty<Registry>, Faulty<WorldStore>, WorldClock>>>,
+    pub(crate) edge: Arc<WorldEdge>,
     /// Whether it listens no more.
     closed: Arc<AtomicBool>,
 }
@@ -191,7 +194,7 @@ async fn run_broken(store: WorldStore, dispatcher: Arc<WorldDispatcher>, budget:
 
 async fn broken_run(
     dispatcher: Arc<WorldDispatcher>,
-    mut received: Received<WorldClock>,
+    mut received: Lease<WorldClock>,
     budget: Duration,
     mutant: Mutant,
 ) {
@@ -213,7 +216,7 @@ async fn broken_run(
         Mutant::SettlesFailures => vec![Outcome::Done; count],
         _ => [first, second].concat(),
     };
-    received.settle(&outcomes);
+    received.complete(&outcomes);
 }
 
 /// Answers a connection's frames, as the server does.

@@ -1,5 +1,5 @@
-//! The edge on Lambda: answers the routes of the WebSocket API, and operators who read the history through
-//! the REST API. It implements the edge's ports on DynamoDB, SQS and API Gateway.
+//! The edge on Lambda. One function answers the routes of the WebSocket API, and the requests of operators for
+//! a user's history, which come through the REST API. The edge's ports are on DynamoDB, SQS and API Gateway.
 
 mod config;
 mod connections;
@@ -10,7 +10,7 @@ mod hubs;
 mod incoming;
 mod mailbox;
 mod message_queue;
-mod rates;
+mod rate_limits;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::event::apigw::ApiGatewayWebsocketProxyRequest;
@@ -29,7 +29,7 @@ pub use hubs::DynamoHubs;
 pub use incoming::Incoming;
 pub use mailbox::DynamoMailbox;
 pub use message_queue::SqsMessageQueue;
-pub use rates::DynamoRates;
+pub use rate_limits::DynamoRateLimits;
 
 /// The ports of the edge on AWS.
 struct AwsPorts;
@@ -40,7 +40,7 @@ impl Ports for AwsPorts {
     type Clock = SystemClock;
     type Hubs = DynamoHubs;
     type MessageQueue = SqsMessageQueue;
-    type RateLimits = DynamoRates;
+    type RateLimits = DynamoRateLimits;
     type History = Option<DynamoHistory<SystemClock>>;
 }
 
@@ -65,7 +65,7 @@ impl Function {
             clock: SystemClock,
             hubs: DynamoHubs::new(&dynamodb, &config.hubs_table, config.retry),
             message_queue: SqsMessageQueue::new(&aws_sdk_sqs::Client::new(sdk), &config.notifications_queue),
-            rate_limits: DynamoRates::new(&dynamodb, &config.rates_table),
+            rate_limits: DynamoRateLimits::new(&dynamodb, &config.rates_table),
             history,
             config: config.edge.clone(),
         };

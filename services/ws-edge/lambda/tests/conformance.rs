@@ -13,7 +13,7 @@ use verification_test_kit::{
 };
 use ws_edge::ports::MessageQueue as _;
 use ws_edge_lambda::{
-    DynamoConnections, DynamoHistory, DynamoHubs, DynamoMailbox, DynamoRates, SqsMessageQueue,
+    DynamoConnections, DynamoHistory, DynamoHubs, DynamoMailbox, DynamoRateLimits, SqsMessageQueue,
 };
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn hubs_conform() {
 async fn rate_limits_conform() {
     let world = World::new().await;
     let table = RatesTable::new(&world).await;
-    hubs::rates(&DynamoRates::new(&world.dynamodb, table.name()), "r", SystemClock.now()).await;
+    hubs::rates(&DynamoRateLimits::new(&world.dynamodb, table.name()), "r", SystemClock.now()).await;
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ pub enum Inbound<'a> {
 /// The action to take for a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// Answer with this frame. Nothing else is to be done.
+    /// Answer with this frame.
     Reply(ServerFrame),
     /// Answer with an error frame.
     Refuse {

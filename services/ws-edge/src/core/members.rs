@@ -79,8 +79,8 @@ mod tests {
     #[test]
     fn unnamed_hub_is_the_hub_of_everyone() {
         let config = EdgeConfig { presence: true, everyone: Some(hub("all")), ..EdgeConfig::default() };
-        let order = MembersRequest { hub: hub("all"), after: None, limit: 100, joined: true };
-        assert_eq!(decided(MembersQuery::default(), &config), Ok(order.clone()));
+        let request = MembersRequest { hub: hub("all"), after: None, limit: 100, joined: true };
+        assert_eq!(decided(MembersQuery::default(), &config), Ok(request));
         let after = UserId::new("al").ok();
         let named = MembersQuery { hub: Some(hub("ops")), after: after.clone(), limit: Some(7) };
         assert_eq!(

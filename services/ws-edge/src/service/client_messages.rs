@@ -19,7 +19,8 @@ impl<P: Ports> Edge<P> {
             .as_ref()
             .map_or_else(message_id::random, |key| message_id::for_key(&message.sender, key));
         let mut results: Vec<SendResult> = Vec::with_capacity(targets.len());
-        // The notifications for users are queued together at the end; `positions` are those of their results.
+        // Notifications for users are queued in one call at the end. `positions` has the index of the result of
+        // each.
         let (mut notifications, mut positions) = (Vec::new(), Vec::new());
         for target in targets {
             let to = target.name().into();

@@ -1,7 +1,6 @@
 //! Opens and closes connections: their rows, their hubs, and the notices to other members.
 //!
-//! A handshake is stored hub rows first, connection row last: a stored connection can be sent messages for
-//! all its hubs.
+//! Hub rows are written before the connection's row: a connection that others can see is in all its hubs.
 
 use contract_connections_v1::{ConnectionId, ConnectionKey, HubMember};
 use contract_frames_v1::PresenceEvent;
@@ -52,7 +51,7 @@ impl<P: Ports> Edge<P> {
     /// completed.
     ///
     /// # Errors
-    /// [`ConnectError`]; the handshake must be refused, and nothing stays stored.
+    /// [`ConnectError`]; the handshake must be refused. Rows that were already written are deleted, or expire.
     pub async fn connect(
         &self,
         principal: &Principal,

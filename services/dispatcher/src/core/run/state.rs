@@ -1,8 +1,8 @@
 //! The state machine of a run.
 //!
-//! A run lists the connections, reads due rows page by page, pushes them with the new notifications behind them,
-//! deletes or marks what was accepted, and puts the rest into the mailbox. Each method ends with the next command, and
-//! [`Step`] remembers which answer the machine waits for.
+//! A run lists the connections, reads due rows page by page, pushes them with the new notifications behind
+//! them, deletes or marks what was accepted, and puts the rest into the mailbox. Each method ends with the
+//! next command, and [`Step`] remembers which answer the machine waits for.
 
 use std::collections::BTreeSet;
 
@@ -178,7 +178,8 @@ impl<B: Clone> Run<B> {
             (Step::Push { since }, Event::Pushed(reports)) => self.pushed(&reports, since),
             (Step::Wait, Event::Waited) => self.push_pending(now),
             (Step::Wait, Event::OutOfTime) => self.out_of_time(),
-            // If a closed connection's row stays in the table, the next push finds it again; the run need not fail.
+            // If a closed connection's row stays in the table, the next push finds it again; the run need not
+            // fail.
             (Step::Forget, Event::Done | Event::Failed) => self.complete_pushes(),
             (Step::Delete, Event::Done) => self.mark(),
             (Step::Mark, Event::Done) => {
@@ -317,9 +318,9 @@ impl<B: Clone> Run<B> {
             }
             push.accepted += accepted;
             progress |= accepted > 0;
-            // R3: within the grace period, 410 means that the connection is not yet open. The time of the command
-            // counts: the push may have been refused at once, while its report waits for the slowest connection. By
-            // then the grace period may be over and the connection open.
+            // R3: within the grace period, 410 means that the connection is not yet open. The time of the
+            // command counts: the push may have been refused at once, while its report waits for the slowest
+            // connection. By then the grace period may be over and the connection open.
             let grace_over = since >= push.connection.connected_at.plus(self.limits.grace);
             push.gone = push.is_pending() && report.refusal == Some(Refusal::Gone) && grace_over;
         }
@@ -431,7 +432,8 @@ impl<B: Clone> Run<B> {
         self.finish()
     }
 
-    /// R1: too many rows are held to push them first, so the new notifications go into the mailbox behind them.
+    /// R1: too many rows are held to push them first, so the new notifications go into the mailbox behind
+    /// them.
     fn defer(&mut self, now: Timestamp) -> Command<B> {
         self.rows.clear();
         // The run of the replay entry deletes the expired rows.
@@ -461,15 +463,16 @@ impl<B: Clone> Run<B> {
         self.command(Step::Finished, Command::Finish(Report { outcomes, stats: self.stats }))
     }
 
-    /// Ends the run for redelivery: of all entries, or, if only held rows are left to deliver, from the first entry
-    /// that covers all of them.
+    /// Ends the run for redelivery: of all entries, or, if only held rows are left to deliver, from the first
+    /// entry that covers all of them.
     fn fail(&mut self) -> Command<B> {
         let covers_all = self.bounds.iter().position(|bound| *bound == self.up_to);
         self.retry_from = if self.completed { covers_all } else { Some(0) };
         self.finish()
     }
 
-    /// Returns true if a connected client acknowledges. Rows then leave the mailbox only on its acknowledgement.
+    /// Returns true if a connected client acknowledges. Rows then leave the mailbox only on its
+    /// acknowledgement.
     fn acknowledged(&self) -> bool {
         self.open.iter().any(|connection| connection.acknowledges)
     }

@@ -9,15 +9,15 @@ use super::state::{PushState, Row, Run};
 use super::types::{Command, HeldItem, OpenConnection, PushRequest, Stats};
 
 impl<B: Clone> Run<B> {
-    /// Returns this run and its last command as they would be if the connections had other ids and had connected at
-    /// other times.
+    /// Returns this run and its last command as they would be if the connections had other ids and had
+    /// connected at other times.
     ///
-    /// A run's decisions depend on ids only through the order in which connections are served, and on times only
-    /// through the end of the grace period. So a model checker needs to explore only one of all runs that differ in
-    /// nothing else.
+    /// A run's decisions depend on ids only through the order in which connections are served, and on times
+    /// only through the end of the grace period. So a model checker needs to explore only one of all runs
+    /// that differ in nothing else.
     ///
-    /// `rename` maps a connection's id to its new id, and must map different ids to different ones. `connected_at`
-    /// returns the time of a new id.
+    /// `rename` maps a connection's id to its new id, and must map different ids to different ones.
+    /// `connected_at` returns the time of a new id.
     #[must_use]
     pub fn renamed(
         &self,

@@ -19,8 +19,8 @@ pub struct Limits {
     pub grace: Duration,
     /// Maximum size in bytes of a frame with several notifications.
     pub batch_bytes: usize,
-    /// Maximum time for which a notification with `when_offline: drop` may wait behind the held ones of a connected
-    /// user.
+    /// Maximum time for which a notification with `when_offline: drop` may wait behind the held ones of a
+    /// connected user.
     pub drop_hold: Duration,
 }
 
@@ -88,7 +88,8 @@ pub struct OpenConnection {
     pub format: FrameFormat,
 }
 
-/// An action for the caller. The event that answers it is named with each command; [`Event::Failed`] answers any.
+/// An action for the caller. The event that answers it is named with each command; [`Event::Failed`] answers
+/// any.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Command<B> {
     /// List the user's connections, strongly consistently: [`Event::Listed`].
@@ -114,8 +115,8 @@ pub enum Command<B> {
     Forget(Vec<OpenConnection>),
     /// Push frames to several connections, concurrently: [`Event::Pushed`].
     Push(Vec<PushRequest<B>>),
-    /// Wait before the next attempt, with exponential backoff: [`Event::Waited`], or [`Event::OutOfTime`] if the
-    /// invocation's budget doesn't allow the wait.
+    /// Wait before the next attempt, with exponential backoff: [`Event::Waited`], or [`Event::OutOfTime`] if
+    /// the invocation's budget doesn't allow the wait.
     Wait {
         /// Number of failed attempts without progress, from 0.
         attempt: u32,

@@ -20,15 +20,15 @@ use crate::support::{TestStore, settings, submissions};
 const USERS: usize = 3;
 const CONNECTIONS: [&str; 2] = ["x", "y"];
 
-/// One step; numbers choose among what is there.
+/// One step. Numbers choose among the existing items.
 #[derive(Debug, Clone)]
 enum Step {
     Accept {
         user: usize,
         count: usize,
     },
-    /// A run: whether it reads the mailbox, what it puts and what is acknowledged meanwhile (bits), and
-    /// how many entries are done.
+    /// A lease: whether it reads the mailbox, what it puts there and what is acknowledged meanwhile (bits),
+    /// and the number of entries that are done.
     Run {
         paged: bool,
         put: u8,
@@ -44,7 +44,7 @@ enum Step {
         user: usize,
         row: usize,
     },
-    Mark {
+    DurableMarker {
         user: usize,
         row: usize,
         pushed: u8,
@@ -86,7 +86,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(paged, put, pushed, acknowledged, done)| Step::Run { paged, put, pushed, acknowledged, done }),
         2 => (user.clone(), row.clone()).prop_map(|(user, row)| Step::Delete { user, row }),
         2 => (user.clone(), row.clone()).prop_map(|(user, row)| Step::Acknowledge { user, row }),
-        2 => (user.clone(), row.clone(), 1..4_u8).prop_map(|(user, row, pushed)| Step::Mark { user, row, pushed }),
+        2 => (user.clone(), row.clone(), 1..4_u8).prop_map(|(user, row, pushed)| Step::DurableMarker { user, row, pushed }),
         1 => (user.clone(), row.clone(), 0..4_u8).prop_map(|(user, row, pushed)| Step::Put { user, row, pushed }),
         6 => (user.clone(), 0..40_usize, 0..60_usize, 1..4_u8, 1..8_usize)
             .prop_map(|(user, after, up_to, due, limit)| Step::Page { user, after, up_to, due, limit }),
@@ -151,7 +151,8 @@ impl World {
         let settings =
             StorageSettings { run_entries: 5, hot_entries: 4, hot_bytes: self.hot_bytes, ..settings() };
         let store = Store::open(self.dir.path(), settings, self.clock.clone()).unwrap();
-        // One user's are expected to be delivered at once, another's never, the third's now and then.
+        // One user's notifications are expected to be delivered at once, another's never, the third's now and
+        // then.
         let asked = AtomicUsize::new(0);
         let [always, never] = [0, 1].map(|n| self.users[n].0.clone());
         store.expect_delivery(move |user| {
@@ -193,7 +194,7 @@ impl World {
                 ws_edge::ports::Mailbox::acknowledge(&store, id, &[sequence]).await.unwrap();
                 mailbox.remove(sequence, true);
             }
-            Step::Mark { user, row, pushed } => {
+            Step::DurableMarker { user, row, pushed } => {
                 let (id, mailbox) = &mut self.users[user];
                 let sequence = mailbox.any(row);
                 store.mark(id, &[(sequence, connections(pushed))]).await.unwrap();
@@ -255,7 +256,7 @@ impl World {
         }
     }
 
-    /// What the store says there is.
+    /// Compares the counters with the model.
     fn require_counts(&self) {
         let store = self.store.as_ref().unwrap();
         let held = loop {
@@ -270,14 +271,14 @@ impl World {
     }
 
     async fn run(&mut self, store: &TestStore, paged: bool, put: u8, pushed: u8, acks: u8, done: usize) {
-        let Some(mut received) = store.try_receive() else {
+        let Some(mut lease) = store.try_receive() else {
             let waiting =
                 self.users.iter().any(|(_, m)| m.replay.is_some() || m.rows.values().any(|r| r.queued));
             assert!(!waiting, "nothing to receive");
             return;
         };
-        let (id, mailbox) = self.users.iter_mut().find(|(id, _)| id == received.user()).unwrap();
-        let mut entries = received.take_entries();
+        let (id, mailbox) = self.users.iter_mut().find(|(id, _)| id == lease.user()).unwrap();
+        let mut entries = lease.take_entries();
         let mut outcomes = Vec::new();
         let replay = mailbox.replay.take();
         if let Some(bound) = replay {
@@ -319,7 +320,7 @@ impl World {
                 if row.held { row.queued = false } else { _ = mailbox.rows.remove(&sequence) }
             }
         }
-        store.settle(received, &outcomes);
+        store.complete(lease, &outcomes);
         // Acknowledged entries don't count as failed.
         let failed = still_queued(mailbox, &queued, &outcomes, replay.is_some());
         if !paged && !failed {
@@ -356,7 +357,7 @@ impl World {
     }
 }
 
-/// Whether one of the run's entries that were to be tried again is still queued.
+/// Returns true if an entry of the lease that was to be retried is still queued.
 fn still_queued(mailbox: &Mailbox, queued: &[Sequence], outcomes: &[Outcome], replay: bool) -> bool {
     let outcomes = outcomes.iter().skip(usize::from(replay));
     let mut retried = queued.iter().zip(outcomes).filter(|(_, outcome)| **outcome == Outcome::Retry);
@@ -367,7 +368,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_store_does_as_the_model(
+    fn store_behaves_as_the_model(
         steps in prop::collection::vec(step(), 1..80),
         hot_bytes in prop_oneof![Just(1_000), Just(StorageSettings::default().hot_bytes)],
     ) {

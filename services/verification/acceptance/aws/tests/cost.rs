@@ -265,5 +265,8 @@ async fn what_a_notification_costs_is_as_docs_cost_md_says() {
     }
     let calls: Vec<_> = paths.iter().map(|path| (path.name, &path.usage.calls)).collect();
     let documented = include_str!("../../../../../docs/explanation/cost.md");
-    assert!(documented.contains(&table), "docs/explanation/cost.md should have\n{table}\nfor the calls {calls:#?}");
+    assert!(
+        documented.contains(&table),
+        "docs/explanation/cost.md should have\n{table}\nfor the calls {calls:#?}"
+    );
 }

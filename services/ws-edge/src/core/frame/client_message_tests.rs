@@ -34,25 +34,25 @@ fn decided(client_messages: ClientMessagePolicy, frame: &str) -> Decision {
     decide(Inbound::Text(frame), &caller, &config)
 }
 
-fn ordered(client_messages: ClientMessagePolicy, frame: &str) -> SendRequest {
+fn accepted(client_messages: ClientMessagePolicy, frame: &str) -> SendRequest {
     match decided(client_messages, frame) {
-        Decision::Send(order) => order,
+        Decision::Send(request) => request,
         other => panic!("not sent: {other:?}"),
     }
 }
 
-fn payload(order: &SendRequest) -> Value {
-    serde_json::from_str(order.message.payload.get()).unwrap()
+fn payload(request: &SendRequest) -> Value {
+    serde_json::from_str(request.message.payload.get()).unwrap()
 }
 
 #[test]
 fn send_message_payload_omits_sessions_and_is_held() {
     let frame = r#"{"action":"sendMessage","sessions":["s1","s2"],"id":"i","text":"hello"}"#;
-    let order = ordered(ClientMessagePolicy::Anyone, frame);
-    let targets: Vec<_> = order.targets.iter().map(Target::name).collect();
+    let request = accepted(ClientMessagePolicy::Anyone, frame);
+    let targets: Vec<_> = request.targets.iter().map(Target::name).collect();
     assert_eq!(targets, ["s1", "s2"]);
-    assert_eq!(order.message.payload.get(), r#"{"action":"sendMessage","id":"i","text":"hello"}"#);
-    let notification = order.message.to_user(order.idempotency_key.unwrap(), user("s1"));
+    assert_eq!(request.message.payload.get(), r#"{"action":"sendMessage","id":"i","text":"hello"}"#);
+    let notification = request.message.to_user(request.idempotency_key.unwrap(), user("s1"));
     assert_eq!((notification.id.as_str(), notification.when_offline), ("i", WhenOffline::Hold));
     assert_eq!(
         (notification.kind.as_deref(), notification.source.as_deref()),
@@ -63,7 +63,7 @@ fn send_message_payload_omits_sessions_and_is_held() {
 #[test]
 fn message_payload_names_sender_and_recipient() {
     let to_user = r#"{"action":"message","data":{"content":{"x":1.0},"recipient":"al"}}"#;
-    let order = ordered(ClientMessagePolicy::Anyone, to_user);
+    let request = accepted(ClientMessagePolicy::Anyone, to_user);
     let expected = json!({
         "action": "message",
         "data": {
@@ -73,41 +73,41 @@ fn message_payload_names_sender_and_recipient() {
             "timestamp": 1_767_225_600_999_u64,
         },
     });
-    assert_eq!(payload(&order), expected);
-    assert_eq!(order.targets, [Target::User { user_id: user("al"), shared_hubs: None }]);
-    assert_eq!(order.message.when_offline, WhenOffline::Hold);
+    assert_eq!(payload(&request), expected);
+    assert_eq!(request.targets, [Target::User { user_id: user("al"), shared_hubs: None }]);
+    assert_eq!(request.message.when_offline, WhenOffline::Hold);
 
-    let order = ordered(
+    let request = accepted(
         ClientMessagePolicy::SameHub,
         r#"{"action":"message","data":{"content":1,"recipient":"all"}}"#,
     );
-    assert_eq!(order.targets, [Target::Hub { hub: hub("all"), name: "all".into() }]);
+    assert_eq!(request.targets, [Target::Hub { hub: hub("all"), name: "all".into() }]);
     assert_eq!(
-        (order.message.when_offline, &payload(&order)["data"]["recipient"]),
+        (request.message.when_offline, &payload(&request)["data"]["recipient"]),
         (WhenOffline::Drop, &json!("all"))
     );
 }
 
 #[test]
 fn broadcast_text_begins_with_time_and_name() {
-    let order = ordered(ClientMessagePolicy::SameHub, r#"{"action":"sendmessage","message":"hello"}"#);
-    let payload = payload(&order);
+    let request = accepted(ClientMessagePolicy::SameHub, r#"{"action":"sendmessage","message":"hello"}"#);
+    let payload = payload(&request);
     assert_eq!(payload["message"], "[2026-01-01T00:00:00Z - UTC]\n Jo  hello\n");
     assert_eq!(
         (&payload["text"], &payload["sender"], &payload["hub"]),
         (&json!("hello"), &json!("jo"), &json!("all"))
     );
-    assert_eq!(order.targets, [Target::Hub { hub: hub("all"), name: "hub/all".into() }]);
+    assert_eq!(request.targets, [Target::Hub { hub: hub("all"), name: "hub/all".into() }]);
     let FanOut { hub: to, when_offline, kind, .. } =
-        order.message.to_hub(NotificationId::new("i").unwrap(), hub("all"));
+        request.message.to_hub(NotificationId::new("i").unwrap(), hub("all"));
     assert_eq!((to, when_offline, kind.as_deref()), (hub("all"), WhenOffline::Drop, Some("sendmessage")));
 }
 
 #[test]
 fn same_hub_policy_restricts_recipients() {
-    let order = ordered(ClientMessagePolicy::SameHub, r#"{"action":"sendMessage","sessions":["al"]}"#);
+    let request = accepted(ClientMessagePolicy::SameHub, r#"{"action":"sendMessage","sessions":["al"]}"#);
     let shared_hubs = Some(vec![hub("all"), hub("team")]);
-    assert_eq!(order.targets, [Target::User { user_id: user("al"), shared_hubs }]);
+    assert_eq!(request.targets, [Target::User { user_id: user("al"), shared_hubs }]);
     for frame in [
         r#"{"action":"sendmessage","message":"hello","hub":"ops"}"#,
         r#"{"action":"message","data":{"content":1,"recipient":{"hub":"ops"}}}"#,
@@ -118,7 +118,7 @@ fn same_hub_policy_restricts_recipients() {
             panic!("not refused: {frame}")
         };
         assert!(message.contains("ops"), "{message}");
-        ordered(ClientMessagePolicy::Anyone, frame);
+        accepted(ClientMessagePolicy::Anyone, frame);
     }
 }
 

@@ -1,9 +1,9 @@
-//! A note beside the engine of the last durable commit, by which a store is recognised that has lost its end:
-//! the engine cuts a damaged journal silently (docs/adr/0008-storage-under-fire.md).
+//! The marker: a file beside the engine that names the last durable commit. It reveals a store that lost its
+//! end, because the engine cuts a damaged journal silently (docs/adr/0008-storage-under-fire.md).
 //!
-//! It is written after every durable commit and before that is answered, in place, and synced now and then. A
-//! process that is killed leaves it exact; a power cut leaves an earlier one. It stands in one of two slots
-//! in turn, so that one is whole whatever happens to the other.
+//! The committer writes the marker in place after every durable commit and before it answers, and syncs it
+//! now and then. After a kill the marker is exact, after a power cut it may be older. Writes alternate
+//! between two slots, so that one slot is whole at any time.
 
 use std::fs::File;
 use std::io;
@@ -13,38 +13,40 @@ use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::codec::{Reader, Seq};
-use super::head::{Head, Reach, SPACES, SPACES_BEFORE_ARRIVALS, read_reach};
+use super::commit_position::{
+    CommitPosition, KEYSPACES, KEYSPACES_BEFORE_PENDING_RECORDS, Reach, read_reach,
+};
 
 /// The file's name.
 pub(super) const FILE: &str = "mark";
 
 const MAGIC: &[u8; 8] = b"tidings3";
-const MAGIC_BEFORE_ARRIVALS: &[u8; 8] = b"tidings2";
-/// No disk writes less than this at once, and none tears it.
+const MAGIC_BEFORE_PENDING_RECORDS: &[u8; 8] = b"tidings2";
+/// Bytes of a slot: a disk sector, which no disk writes in part.
 const SLOT: usize = 512;
 
-/// A commit that was durable.
+/// The commit that a slot names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Marked {
+pub(super) struct DurablePosition {
     pub(super) commit: u64,
     pub(super) next: Seq,
     pub(super) reach: Reach,
 }
 
-/// The open file.
+/// The open marker file.
 #[derive(Debug)]
-pub(super) struct Mark {
+pub(super) struct DurableMarker {
     file: File,
     second: bool,
     unsynced: bool,
 }
 
-impl Mark {
-    /// Makes the file, or replaces it, with both slots written; it is durable when this returns.
-    pub(super) fn create(directory: &Path, head: &Head) -> io::Result<()> {
+impl DurableMarker {
+    /// Creates or replaces the file with both slots written. It is durable when this returns.
+    pub(super) fn create(directory: &Path, position: &CommitPosition) -> io::Result<()> {
         let new = directory.join("mark.new");
         let file = File::create(&new)?;
-        let slot = encode(head);
+        let slot = encode(position);
         for at in [0, SLOT] {
             file.write_all_at(&[0; SLOT], at as u64)?;
             file.write_all_at(&slot, at as u64)?;
@@ -61,16 +63,16 @@ impl Mark {
         Ok(Self { file, second, unsynced: false })
     }
 
-    /// Notes that the commits up to `head.synced`, which is the last, are durable.
-    pub(super) fn write(&mut self, head: &Head) -> io::Result<()> {
+    /// Records that the commits up to `position.synced`, the last one, are durable.
+    pub(super) fn write(&mut self, position: &CommitPosition) -> io::Result<()> {
         let at = if self.second { SLOT } else { 0 };
-        self.file.write_all_at(&encode(head), at as u64)?;
+        self.file.write_all_at(&encode(position), at as u64)?;
         self.second = !self.second;
         self.unsynced = true;
         Ok(())
     }
 
-    /// Makes the note durable itself.
+    /// Syncs the file.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.unsynced) { self.file.sync_data() } else { Ok(()) }
     }
@@ -80,29 +82,29 @@ impl Mark {
     }
 }
 
-/// What is noted: none when there is no file, an error when it can't be read or nothing in it is whole.
-pub(super) fn read(directory: &Path) -> io::Result<Option<Marked>> {
+/// Reads the latest whole slot. Returns `None` without a file, and an error when no slot is whole.
+pub(super) fn read(directory: &Path) -> io::Result<Option<DurablePosition>> {
     if !directory.join(FILE).try_exists()? {
         return Ok(None);
     }
     let [first, second] = slots(directory)?;
     if first.is_none() || second.is_none() {
-        tracing::warn!("one half of the mark beside the store is damaged; the other is used");
+        tracing::warn!("one half of the marker beside the store is damaged; the other is used");
     }
     let latest = [first, second].into_iter().flatten().max_by_key(|marked| marked.commit);
-    let none = "nothing in it is whole, or a later version wrote it";
+    let none = "neither half is whole, or a later version wrote it";
     latest.map(Some).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, none))
 }
 
-fn slots(directory: &Path) -> io::Result<[Option<Marked>; 2]> {
+fn slots(directory: &Path) -> io::Result<[Option<DurablePosition>; 2]> {
     let bytes = std::fs::read(directory.join(FILE))?;
     Ok([0, SLOT].map(|at| bytes.get(at..).and_then(decode)))
 }
 
-fn encode(head: &Head) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(content(SPACES) + 8);
+fn encode(position: &CommitPosition) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(content(KEYSPACES) + 8);
     bytes.extend_from_slice(MAGIC);
-    for number in [head.commit, head.next].into_iter().chain(head.reach) {
+    for number in [position.commit, position.next].into_iter().chain(position.reach) {
         bytes.extend_from_slice(&number.to_be_bytes());
     }
     let checksum = xxh3_64(&bytes);
@@ -111,33 +113,33 @@ fn encode(head: &Head) -> Vec<u8> {
 }
 
 /// Bytes of a slot before its checksum.
-const fn content(spaces: usize) -> usize {
-    MAGIC.len() + 8 * (2 + spaces)
+const fn content(keyspaces: usize) -> usize {
+    MAGIC.len() + 8 * (2 + keyspaces)
 }
 
-fn decode(bytes: &[u8]) -> Option<Marked> {
-    let spaces = match bytes.first_chunk()? {
-        MAGIC => SPACES,
-        MAGIC_BEFORE_ARRIVALS => SPACES_BEFORE_ARRIVALS,
+fn decode(bytes: &[u8]) -> Option<DurablePosition> {
+    let keyspaces = match bytes.first_chunk()? {
+        MAGIC => KEYSPACES,
+        MAGIC_BEFORE_PENDING_RECORDS => KEYSPACES_BEFORE_PENDING_RECORDS,
         _ => return None,
     };
-    let (content, rest) = bytes.split_at_checked(content(spaces))?;
+    let (content, rest) = bytes.split_at_checked(content(keyspaces))?;
     let checksum = u64::from_be_bytes(*rest.first_chunk()?);
     if xxh3_64(content) != checksum {
         return None;
     }
     let mut reader = Reader(&content[MAGIC.len()..]);
     let (commit, next) = (reader.number().ok()?, reader.number().ok()?);
-    let reach = read_reach(&mut reader, spaces).ok()?;
-    Some(Marked { commit, next, reach })
+    let reach = read_reach(&mut reader, keyspaces).ok()?;
+    Some(DurablePosition { commit, next, reach })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn head(commit: u64) -> Head {
-        Head { commit, next: commit * 10, synced: commit, reach: [commit, 0, 0, 1, 0] }
+    fn position(commit: u64) -> CommitPosition {
+        CommitPosition { commit, next: commit * 10, synced: commit, reach: [commit, 0, 0, 1, 0] }
     }
 
     fn noted(directory: &Path) -> u64 {
@@ -145,20 +147,20 @@ mod tests {
     }
 
     #[test]
-    fn the_last_one_is_read_and_the_one_before_if_that_is_damaged() {
+    fn damaged_slot_falls_back_to_the_other() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(read(dir.path()).unwrap(), None);
-        Mark::create(dir.path(), &head(1)).unwrap();
-        let mut mark = Mark::open(dir.path()).unwrap();
+        DurableMarker::create(dir.path(), &position(1)).unwrap();
+        let mut marker = DurableMarker::open(dir.path()).unwrap();
         for commit in 2..6 {
-            mark.write(&head(commit)).unwrap();
+            marker.write(&position(commit)).unwrap();
             assert_eq!(noted(dir.path()), commit);
-            // Whoever opens it anew writes to the other slot.
-            mark = Mark::open(dir.path()).unwrap();
+            // A fresh handle writes to the other slot.
+            marker = DurableMarker::open(dir.path()).unwrap();
         }
         let path = dir.path().join(FILE);
         let whole = std::fs::read(&path).unwrap();
-        for at in 0..content(SPACES) + 8 {
+        for at in 0..content(KEYSPACES) + 8 {
             for slot in [0, SLOT] {
                 let mut bytes = whole.clone();
                 bytes[slot + at] ^= 1;
@@ -175,16 +177,16 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_does_not_hinder_it() {
+    fn marker_is_written_on_a_full_disk() {
         let mount = tempfile::tempdir().unwrap();
         let disk = verification_conformance::SmallDisk::mount(mount.path(), 1);
-        Mark::create(disk.path(), &head(1)).unwrap();
-        let mut mark = Mark::open(disk.path()).unwrap();
+        DurableMarker::create(disk.path(), &position(1)).unwrap();
+        let mut marker = DurableMarker::open(disk.path()).unwrap();
         let mut ballast = File::create(disk.path().join("rest")).unwrap();
         while io::Write::write_all(&mut ballast, &[0; 4096]).is_ok() {}
         for commit in 2..50 {
-            mark.write(&head(commit)).unwrap();
-            mark.sync().unwrap();
+            marker.write(&position(commit)).unwrap();
+            marker.sync().unwrap();
             assert_eq!(noted(disk.path()), commit);
         }
     }

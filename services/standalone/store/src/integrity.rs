@@ -1,6 +1,6 @@
-//! Looking at a store before the engine opens it, without changing anything: is all there that was durable?
+//! Checks a store before the engine opens it, without changing a file: is everything there that was durable?
 //!
-//! What is checked, and what each check can't see, is in docs/adr/0008-storage-under-fire.md.
+//! docs/adr/0008-storage-under-fire.md has the checks and their blind spots.
 
 mod chain;
 mod files;
@@ -10,46 +10,48 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::commit_position::{
+    CommitPosition, CommitRecord, KEYSPACES, Keyspace, META, NUMBER_KEY, RECORD_KEY,
+};
+use super::durable_marker;
 use super::engine;
-use super::head::{Head, META, NUMBER_KEY, RECORD_KEY, Record, SPACES, Space};
-use super::mark;
 use chain::Chain;
 use files::BadFile;
 
 pub(super) use files::{Tables, rows};
 pub(super) use journal::{Piece, Pieces};
 
-/// What the engine's own version file holds.
+/// Contents of the engine's version file.
 const VERSION: &[u8] = b"FJL\x03";
 
-/// Something that is wrong with a store.
+/// One item of damage to a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Damage {
-    /// A file is missing, or not as it was written.
+    /// A file is missing or was changed.
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
-    /// A journal can't be read in one place; the engine would drop all that is behind it.
+    /// Part of a journal can't be read. The engine would drop everything behind it.
     Journal {
         /// The file.
         path: PathBuf,
-        /// Where, in bytes.
+        /// Offset of the part, in bytes.
         at: u64,
-        /// How many bytes can't be read.
+        /// Length of the part, in bytes.
         bytes: u64,
     },
-    /// Commits are missing that were durable.
+    /// Durable commits are missing.
     Commits {
-        /// The first one.
+        /// The first missing commit.
         first: u64,
-        /// The last one.
+        /// The last missing commit.
         last: u64,
-        /// How many notifications were accepted by them, at most.
+        /// Most notifications that they had accepted.
         notifications: u64,
     },
 }
@@ -76,48 +78,51 @@ impl From<BadFile> for Damage {
     }
 }
 
-/// What a store holds, as far as it can be seen from outside.
+/// The contents of a store, as far as its files show them.
 pub(super) struct Found {
     pub(super) damage: Vec<Damage>,
-    /// The last commit, whatever is missing before.
-    pub(super) head: Head,
-    /// Which keyspaces there are.
+    /// The last commit, with or without gaps before it.
+    pub(super) position: CommitPosition,
+    /// The keyspaces.
     pub(super) names: Vec<(u64, String)>,
     /// The journals, oldest first.
     pub(super) journals: Vec<PathBuf>,
     /// Batches in the journals.
     pub(super) batches: u64,
-    /// An unfinished batch at the end of a journal, and its bytes: what was being written when the process
-    /// or the machine stopped. The engine drops it.
+    /// An unfinished batch at the end of a journal, and its length in bytes: what was being written when the
+    /// process or the machine stopped. The engine drops it.
     pub(super) unfinished: Option<(PathBuf, u64)>,
 }
 
 impl Found {
-    /// The keyspace of that name.
+    /// Returns the engine's id of the keyspace of that name.
     pub(super) fn keyspace(&self, name: &str) -> Option<u64> {
         self.names.iter().find(|(_, other)| other == name).map(|(id, _)| *id)
     }
 }
 
-/// Whether there is a store: not when nothing was begun, or its making was not finished.
+/// Returns true if there is a store: false before the first start, and after one that was interrupted.
 pub(super) fn is_there(directory: &Path) -> bool {
     let is = |name: &str| directory.join(name).exists();
     let engine = engine::directory(directory).exists();
-    engine || is(engine::REPAIRED) || (is(mark::FILE) && !is(engine::NEW))
+    engine || is(engine::REPAIRED) || (is(durable_marker::FILE) && !is(engine::NEW))
 }
 
-/// Looks at the store in `directory`.
+/// Reads the files of the store in `directory`.
 pub(super) fn look(directory: &Path) -> Found {
     let engine = engine::directory(directory);
     let mut damage = Vec::new();
-    let marked = match mark::read(directory) {
+    let marked = match durable_marker::read(directory) {
         Ok(Some(marked)) => Some(marked),
         Ok(None) => {
-            damage.push(Damage::File { path: directory.join(mark::FILE), why: "it is missing".to_owned() });
+            damage.push(Damage::File {
+                path: directory.join(durable_marker::FILE),
+                why: "it is missing".to_owned(),
+            });
             None
         }
         Err(error) => {
-            damage.push(Damage::File { path: directory.join(mark::FILE), why: error.to_string() });
+            damage.push(Damage::File { path: directory.join(durable_marker::FILE), why: error.to_string() });
             None
         }
     };
@@ -129,20 +134,26 @@ pub(super) fn look(directory: &Path) -> Found {
     }
     let (names, bad) = files::names(&engine);
     damage.extend(bad.into_iter().map(Damage::from));
-    let mut found =
-        Found { damage, head: Head::EMPTY, names, journals: journals(&engine), batches: 0, unfinished: None };
-    let mut reach = [0; SPACES];
-    for space in Space::ALL {
-        let unused = marked.as_ref().is_some_and(|marked| marked.reach[space as usize] == 0);
-        if unused && found.keyspace(space.name()).is_none() {
-            // There was no such space when the store was made.
+    let mut found = Found {
+        damage,
+        position: CommitPosition::EMPTY,
+        names,
+        journals: journals(&engine),
+        batches: 0,
+        unfinished: None,
+    };
+    let mut reach = [0; KEYSPACES];
+    for keyspace in Keyspace::ALL {
+        let unused = marked.as_ref().is_some_and(|marked| marked.reach[keyspace as usize] == 0);
+        if unused && found.keyspace(keyspace.name()).is_none() {
+            // A store made before this keyspace existed.
             continue;
         }
-        let number = found.stored(&engine, space.name(), NUMBER_KEY);
+        let number = found.stored(&engine, keyspace.name(), NUMBER_KEY);
         let number = number.and_then(|value| value.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)));
-        reach[space as usize] = number.unwrap_or(0);
+        reach[keyspace as usize] = number.unwrap_or(0);
     }
-    let record = found.stored(&engine, META, RECORD_KEY).and_then(|value| Record::decode(&value).ok());
+    let record = found.stored(&engine, META, RECORD_KEY).and_then(|value| CommitRecord::decode(&value).ok());
     let meta = found.keyspace(META).unwrap_or(u64::MAX);
     let mut chain = Chain::new(reach, record, marked);
     for path in &found.journals {
@@ -156,7 +167,7 @@ pub(super) fn look(directory: &Path) -> Found {
 }
 
 impl Found {
-    /// What came to a keyspace's table files under a key; notes what is wrong with them.
+    /// Returns the value of a key in a keyspace's table files, and records their damage.
     fn stored(&mut self, engine: &Path, name: &str, key: &[u8]) -> Option<Vec<u8>> {
         let Some(id) = self.keyspace(name) else {
             let path = engine.join("keyspaces");
@@ -164,8 +175,11 @@ impl Found {
             return None;
         };
         let tables = Tables::listed(engine, id);
-        // These are read from beginning to end at the start: better now than when the engine is open.
-        if [Space::Dedup, Space::Dead, Space::Arrivals].map(Space::name).contains(&name) {
+        // The start reads these keyspaces whole: damage should show before the engine is open.
+        if [Keyspace::Dedup, Keyspace::DeadLetters, Keyspace::PendingRecords]
+            .map(Keyspace::name)
+            .contains(&name)
+        {
             self.damage.extend(tables.read_through().into_iter().map(Damage::from));
         }
         let value = tables.get(key);
@@ -180,7 +194,7 @@ impl Found {
     }
 }
 
-/// The journals in the engine's folder, oldest first.
+/// Returns the journals in the engine's folder, oldest first.
 pub(super) fn journals(engine: &Path) -> Vec<PathBuf> {
     let number = |path: PathBuf| {
         let number = path.file_name()?.to_str()?.strip_suffix(".jnl")?.parse::<u64>().ok()?;

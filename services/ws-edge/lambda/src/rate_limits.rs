@@ -21,12 +21,12 @@ const OPERATION: &str = "counting an action";
 /// An action within the window costs one conditional write, an action that begins a window two, and a refused
 /// action two writes and a read.
 #[derive(Debug, Clone)]
-pub struct DynamoRates {
+pub struct DynamoRateLimits {
     client: Client,
     table: String,
 }
 
-impl DynamoRates {
+impl DynamoRateLimits {
     /// Creates an adapter for `table`.
     pub fn new(client: &Client, table: &str) -> Self {
         Self { client: client.clone(), table: table.to_owned() }
@@ -83,7 +83,7 @@ impl DynamoRates {
     }
 }
 
-impl RateLimits for DynamoRates {
+impl RateLimits for DynamoRateLimits {
     async fn take(
         &self,
         key: RateKey<'_>,
