@@ -1,15 +1,13 @@
 //! What other gateways are known to get wrong, where no other test shows that this one does not; and that the guides,
 //! which say where each is shown, name tests that exist.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
-
-mod support;
 
 use std::path::Path;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use support::{Server, connected, next, notification, now, user};
 use tidings::client::{ListenerConfig, Outcome};
+
+use crate::support::{Server, connected, next, notification, now, user};
 
 /// A mailbox whose rows are told apart by their time keeps one of several of a millisecond.
 #[tokio::test]

@@ -1,14 +1,16 @@
 //! A token under many uses at once. By itself: an emulator that starts a process for each use has no time for
 //! anything else.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use futures_util::future::join_all;
 use verification_acceptance_aws::Deployment;
 use verification_conformance::user;
 use verification_test_kit::endpoint;
 
+use crate::alone;
+
 #[tokio::test]
 async fn of_a_hundred_uses_of_a_token_one_is_let_in() {
+    let _alone = alone().await;
     // The emulator takes its time for handshakes.
     let deployment = Deployment::with(&endpoint(), &[], &["TIDINGS_TOKEN_LIFETIME_MS=600000"]).await;
     let token = deployment.token(&user("alice")).await;

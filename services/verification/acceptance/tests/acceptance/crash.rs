@@ -1,14 +1,12 @@
 //! The server is killed in the middle of load, again and again.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
-
-mod support;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract_notifications_v1::UserId;
-use support::{PATIENCE, Server, Story, notification, user};
 use tidings::client::{Event, Gateway, ListenerConfig, Outcome};
+
+use crate::support::{PATIENCE, Server, Story, notification, user};
 
 const KILLS: u32 = 25;
 const USERS: u32 = 8;
@@ -66,7 +64,7 @@ async fn nothing_accepted_is_lost_when_the_server_is_killed_25_times() {
     for user in &users {
         let mut listener = server.listen(user, ListenerConfig::default());
         while story.lock().unwrap().missing(user) > 0 {
-            let delivery = support::next(&mut listener).await;
+            let delivery = crate::support::next(&mut listener).await;
             story.lock().unwrap().seen(user, delivery);
         }
         listener.close().await;

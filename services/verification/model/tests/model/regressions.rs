@@ -1,5 +1,4 @@
 //! Stories that once broke a promise, gone through again.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

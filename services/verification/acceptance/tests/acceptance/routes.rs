@@ -1,15 +1,13 @@
 //! What clients do to each other, over real sockets of a real server process.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
-
-mod support;
 
 use contract_frames_v1::{ClientFrame, ErrorCode, ServerFrame};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use support::{PATIENCE, Server};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::support::{PATIENCE, Server};
 
 /// A connection of a user, taken at their word.
 struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);

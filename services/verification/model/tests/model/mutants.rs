@@ -1,5 +1,4 @@
 //! No rule is there for nothing: without any one of them a promise is broken.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use verification_model::{Delivery, Order, Promise, Rule, Scope, explore, scope, tell};
 

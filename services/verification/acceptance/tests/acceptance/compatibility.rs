@@ -1,16 +1,14 @@
 //! The clients of other gateways, unchanged, each against a server that is configured as the example for them says.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
-
-mod support;
 
 use std::path::Path;
 
 use serde_json::{Value, json};
-use support::{Server, example};
 use tokio::process::Command;
 use verification_source_clients::cognito::Trusted;
 use verification_source_clients::messaging::{Person, run};
 use verification_source_clients::{Gateway, Issuer, chat, cognito, connections, hub, messaging};
+
+use crate::support::{Server, example};
 
 /// A server as its clients and its operator see it.
 fn gateway(server: &Server) -> Gateway {
@@ -78,7 +76,7 @@ async fn websocket_lambda_cognito_auth() {
 
 /// The program, told where the server is.
 fn tidings(server: &Server, data_dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_acceptance"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_verification-acceptance"));
     command.env("TIDINGS_URL", &server.url).env("TIDINGS_DATA_DIR", data_dir);
     command
 }

@@ -1,5 +1,4 @@
 //! The programs of the documents for producers on AWS, word for word, against a deployment.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use std::path::Path;
 use std::process::Stdio;

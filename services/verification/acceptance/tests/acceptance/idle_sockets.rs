@@ -1,15 +1,13 @@
 //! Sockets that are opened and never say anything.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
-
-mod support;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
-use support::{PATIENCE, Server, next, notification, user};
 use tidings::client::ListenerConfig;
 use tidings::open_files::raise_limit;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
+
+use crate::support::{PATIENCE, Server, next, notification, user};
 
 const SOCKETS: usize = 10_000;
 

@@ -1,5 +1,4 @@
 //! The promises hold in small worlds; `scripts/model` explores larger ones.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use std::collections::HashSet;
 use std::hash::Hash;

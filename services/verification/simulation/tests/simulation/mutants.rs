@@ -1,5 +1,4 @@
 //! A check that can't fail is worth nothing: each defect of the world must be found.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use verification_simulation::{Mutant, Promise, check, run};
 

@@ -1,7 +1,4 @@
 //! Notifications from producer to client, over real sockets and a real server process.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
-
-mod support;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,9 +7,10 @@ use contract_connections_v1::FrameFormat;
 use contract_notifications_v1::{Notification, Sequence, UserId, WhenOffline};
 use futures_util::StreamExt as _;
 use serde_json::json;
-use support::{PATIENCE, Server, Story, connected, next, notification, now, user};
 use tidings::client::{Gateway, ListenerConfig, Outcome};
 use tokio_tungstenite::connect_async;
+
+use crate::support::{PATIENCE, Server, Story, connected, next, notification, now, user};
 
 async fn send(gateway: &Gateway, notifications: &[Notification]) -> Vec<Sequence> {
     let outcomes = gateway.send_many(notifications, |_| ()).await;

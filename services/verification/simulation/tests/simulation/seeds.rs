@@ -1,5 +1,4 @@
 //! Worlds in which all promises are kept, and which come out the same each time.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use verification_simulation::{FaultKind, check, explore, run};
 

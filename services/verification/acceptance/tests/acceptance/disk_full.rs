@@ -1,12 +1,10 @@
 //! The disk fills up under a running server.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
-
-mod support;
 
 use serde_json::{Value, json};
-use support::{Server, next, user};
 use tidings::client::ListenerConfig;
 use verification_conformance::SmallDisk;
+
+use crate::support::{Server, next, user};
 
 #[tokio::test]
 async fn a_full_disk_is_said_and_nothing_accepted_is_lost() {

@@ -1,5 +1,4 @@
 //! The clients of other gateways, unchanged, against a deployment that lets all of them in.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use std::process::Command;
 

@@ -1,5 +1,4 @@
 //! What `scripts/build-lambdas` packs depends on nothing but the binary.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;

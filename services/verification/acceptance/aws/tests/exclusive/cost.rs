@@ -1,6 +1,5 @@
 //! What a notification costs on AWS: the calls of the real binaries, counted at the endpoint, at list prices.
 //! docs/cost.md has what comes of it, and is compared with it.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use std::fmt::Write as _;
 
@@ -10,6 +9,8 @@ use shared_ports::{Clock as _, SystemClock};
 use verification_acceptance_aws::{Deployment, Device, Meter, OPEN, Usage};
 use verification_conformance::user;
 use verification_test_kit::{TestQueue, endpoint, sdk_config};
+
+use crate::alone;
 
 /// Notifications on each path: as many as SQS hands over at once.
 const COUNT: usize = 10;
@@ -126,7 +127,7 @@ impl Bench {
 
     /// Has the mailbox of a user requeued who has a connection now, and gives what is on the queue then.
     async fn replay(&self, user: &UserId) -> Vec<Value> {
-        let sample = include_str!("../../../../replayer/lambda/events/stream-batch.json");
+        let sample = include_str!("../../../../../replayer/lambda/events/stream-batch.json");
         let mut event: Value = serde_json::from_str(sample).unwrap();
         let records = event["Records"].as_array_mut().unwrap();
         records.truncate(1);
@@ -255,6 +256,7 @@ async fn paths() -> Vec<Path> {
 
 #[tokio::test]
 async fn what_a_notification_costs_is_as_docs_cost_md_says() {
+    let _alone = alone().await;
     let paths = paths().await;
     let mut table = String::from(
         "| path | WebSocket messages | read units | write units | SQS requests | HTTP API requests | \
@@ -264,6 +266,6 @@ async fn what_a_notification_costs_is_as_docs_cost_md_says() {
         writeln!(table, "{}", path.row()).unwrap();
     }
     let calls: Vec<_> = paths.iter().map(|path| (path.name, &path.usage.calls)).collect();
-    let documented = include_str!("../../../../../docs/cost.md");
+    let documented = include_str!("../../../../../../docs/cost.md");
     assert!(documented.contains(&table), "docs/cost.md should have\n{table}\nfor the calls {calls:#?}");
 }

@@ -1,5 +1,4 @@
 //! The promises, end to end: the functions' real binaries on an AWS endpoint, with clients over WebSocket.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -236,18 +235,20 @@ async fn works(deployment: &Deployment, function: &str, token: &str) -> bool {
             (Deployment::token_request(&user("bob")), |answer| answer["statusCode"] == 200)
         }
         "auth-token-authorizer" => {
-            let mut event = sample(include_str!("../../../../auth-token/lambda/events/authorize.json"));
+            let mut event = sample(include_str!("../../../../../auth-token/lambda/events/authorize.json"));
             event["queryStringParameters"]["token"] = token.into();
             event["multiValueQueryStringParameters"]["token"] = json!([token]);
             (event, |answer| answer["policyDocument"]["Statement"][0]["Effect"] == "Allow")
         }
-        "ws-edge" => (sample(include_str!("../../../../ws-edge/lambda/events/connect.json")), |answer| {
+        "ws-edge" => (sample(include_str!("../../../../../ws-edge/lambda/events/connect.json")), |answer| {
             answer["statusCode"] == 200
         }),
         "dispatcher" => {
-            (sample(include_str!("../../../../dispatcher/lambda/events/sqs-batch.json")), nothing_failed)
+            (sample(include_str!("../../../../../dispatcher/lambda/events/sqs-batch.json")), nothing_failed)
         }
-        _ => (sample(include_str!("../../../../replayer/lambda/events/stream-batch.json")), nothing_failed),
+        _ => {
+            (sample(include_str!("../../../../../replayer/lambda/events/stream-batch.json")), nothing_failed)
+        }
     };
     deployment.invoke(function, &event).await.is_ok_and(|answer| succeeded(&answer))
 }

@@ -1,12 +1,10 @@
 //! A connect token is good for one connection.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
-
-mod support;
 
 use futures_util::StreamExt as _;
-use support::{Server, user};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Error;
+
+use crate::support::{Server, user};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_thousand_concurrent_uses_exactly_one_connects() {

@@ -1,7 +1,4 @@
 //! The programs of the documents, word for word, against a real server.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
-
-mod support;
 
 use std::path::Path;
 use std::process::Stdio;
@@ -9,7 +6,6 @@ use std::process::Stdio;
 use contract_frames_v1::Delivery;
 use futures_util::{SinkExt as _, Stream, StreamExt as _};
 use serde_json::{Value, json};
-use support::{PATIENCE, Server, next, user};
 use tempfile::TempDir;
 use tidings::client::{Listener, ListenerConfig};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
@@ -18,6 +14,8 @@ use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 use verification_snippets::{document, parse, snippet};
 use verification_source_clients::{aws_cli, python};
+
+use crate::support::{PATIENCE, Server, next, user};
 
 const CLIENTS: &str = "docs/clients.md";
 
@@ -218,8 +216,8 @@ const DOCUMENTS: [(&str, &str); 4] = [
 
 /// Where those tests are.
 const TESTS: [&str; 4] = [
-    "services/verification/acceptance/tests",
-    "services/verification/acceptance/aws/tests",
+    "services/verification/acceptance/tests/acceptance",
+    "services/verification/acceptance/aws/tests/aws",
     "services/web/browser/test",
     "services/web/client/test",
 ];
