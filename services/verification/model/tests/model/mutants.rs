@@ -1,19 +1,19 @@
-//! No rule is there for nothing: without any one of them a promise is broken.
+//! Every rule is needed: without it a promise is broken.
 
-use verification_model::{Delivery, Order, Promise, Rule, Scope, explore, scope, tell};
+use verification_model::{Delivery, Promise, Rule, Scope, SearchOrder, describe, explore, scope};
 
-const MOST: usize = 5_000_000;
+const MAX_STEPS: usize = 5_000_000;
 
-/// The promise that is broken in the rule's scope, and how.
-fn without(rule: Rule, reduced: bool) -> (Promise, Vec<String>) {
-    let scope = Scope { reduced, symmetric: reduced, ..scope::named(scope::missing(rule)).unwrap() };
-    let found = explore(scope, Some(rule), Order::BreadthFirst, 1, MOST).unwrap().counterexample;
-    let counterexample = found.unwrap_or_else(|| panic!("{rule:?} is not missed in {}", scope.name));
-    let story = tell(&Delivery::new(scope, Some(rule)).unwrap(), &counterexample.actions);
-    (counterexample.promise, story)
+/// Explores the rule's scope without the rule and returns the promise that is broken, with the path to it.
+fn explore_without(rule: Rule, reduced: bool) -> (Promise, Vec<String>) {
+    let scope = Scope { reduced, symmetric: reduced, ..scope::named(scope::for_missing_rule(rule)).unwrap() };
+    let found = explore(scope, Some(rule), SearchOrder::BreadthFirst, 1, MAX_STEPS).unwrap().counterexample;
+    let counterexample = found.unwrap_or_else(|| panic!("{} needs no {rule:?}", scope.name));
+    let trace = describe(&Delivery::new(scope, Some(rule)).unwrap(), &counterexample.actions);
+    (counterexample.promise, trace)
 }
 
-fn breaks(rule: Rule) -> Promise {
+const fn promise_broken_without(rule: Rule) -> Promise {
     match rule {
         Rule::FailureStopsThatUserOnly => Promise::NoNeedlessRepeat,
         Rule::DrainFirst | Rule::FailureKeepsItsPlace | Rule::OneRunAtATime => Promise::InOrder,
@@ -32,38 +32,39 @@ fn breaks(rule: Rule) -> Promise {
 }
 
 #[test]
-fn every_rule_is_missed() {
+fn every_missing_rule_breaks_its_promise() {
     for rule in Rule::needed() {
-        let (promise, story) = without(rule, true);
-        assert_eq!(promise, breaks(rule), "{rule:?}:\n{}", story.join("\n"));
+        let (promise, trace) = explore_without(rule, true);
+        assert_eq!(promise, promise_broken_without(rule), "{rule:?}:\n{}", trace.join("\n"));
     }
 }
 
 /// The reduction hides no counterexample.
 #[test]
-fn every_rule_is_missed_without_reduction() {
+fn every_missing_rule_breaks_a_promise_unreduced() {
     for rule in Rule::needed() {
-        without(rule, false);
+        explore_without(rule, false);
     }
 }
 
-/// What a run marks was in the mailbox before it last listed connections, and one that appears later has a
-/// replayer that finds it there: docs/delivery.md says so, and this that it is true.
+/// A marked row was in the mailbox before the run last listed connections. A connection that appears later has a
+/// replayer that finds the row there. docs/delivery.md gives the full argument.
 #[test]
-fn the_look_after_marks_is_not_missed() {
-    for name in ["ack-1n-2d", "ack-2n-1d-no-crash", "mixed-1n-2d", "ack-1n-1d-trouble"] {
+fn look_after_marking_is_not_needed() {
+    for name in ["ack-1n-2d", "ack-2n-1d-no-crash", "mixed-1n-2d", "ack-1n-1d-faults"] {
         let scope = scope::named(name).unwrap();
-        let found = explore(scope, Some(Rule::LookAgainAfterMarking), Order::DepthFirst, 1, MOST).unwrap();
+        let rule = Some(Rule::LookAgainAfterMarking);
+        let found = explore(scope, rule, SearchOrder::DepthFirst, 1, MAX_STEPS).unwrap();
         assert!(found.complete && found.counterexample.is_none(), "{name}: {found:?}");
     }
 }
 
-/// With the rule there is nothing to find in the scope in which it is missed.
+/// With all rules, no promise is broken in the scopes that need them.
 #[test]
-fn nothing_is_broken_with_the_rules() {
+fn complete_rules_break_no_promise() {
     for rule in Rule::all() {
-        let scope = scope::named(scope::missing(*rule)).unwrap();
-        let found = explore(scope, None, Order::BreadthFirst, 1, MOST).unwrap();
+        let scope = scope::named(scope::for_missing_rule(*rule)).unwrap();
+        let found = explore(scope, None, SearchOrder::BreadthFirst, 1, MAX_STEPS).unwrap();
         assert!(found.complete && found.counterexample.is_none(), "{}: {found:?}", scope.name);
     }
 }
