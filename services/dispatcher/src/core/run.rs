@@ -2,7 +2,7 @@
 //!
 //! Commands go out, events come in, one at a time; there is no clock and no IO, and the machine is
 //! `Clone + Eq + Hash`, so a model checker can explore it. The rules R1 to R6 are those of
-//! docs/ARCHITECTURE.md; each is named where it is obeyed.
+//! docs/explanation/delivery.md; each is named where it is obeyed.
 
 mod renamed;
 mod state;

@@ -8,7 +8,7 @@ use crate::model::Delivery;
 use crate::state::{Socket, State, Violation};
 use crate::task::Task;
 
-/// A promise of delivery. The letters are those of docs/delivery.md.
+/// A promise of delivery. The letters are those of docs/explanation/delivery.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Promise {

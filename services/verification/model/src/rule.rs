@@ -6,7 +6,7 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// A rule of delivery. R1 to R6 are the numbers that docs/delivery.md gives them.
+/// A rule of delivery. R1 to R6 are the numbers that docs/explanation/delivery.md gives them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use contract_connections_v1::FrameFormat;
 use replayer::ports::MailboxKeys as _;
 use tempfile::TempDir;
-use tidings::storage::LastKey;
+use tidings_store::LastKey;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::sleep;
 

@@ -11,8 +11,8 @@ import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { Visitor, launch } from "./browser.ts";
 
-const CLIENTS = "docs/clients.md";
-const README = "services/web/client/README.md";
+const CLIENTS = "docs/how-to/clients.md";
+const README = "services/clients/typescript/README.md";
 
 let browser: Browser;
 let server: Server;
@@ -133,8 +133,8 @@ test("all of them are of the right types", () => {
         "loop.ts": show + snippet(README, "loop"),
         "listeners.ts": CONNECTED + snippet(README, "listeners"),
         "tsconfig.json": JSON.stringify({
-            extends: "../../../tsconfig.json",
-            compilerOptions: { jsx: "react-jsx", customConditions: ["source"] },
+            extends: "../../../../tsconfig.base.json",
+            compilerOptions: { jsx: "react-jsx", customConditions: ["@tidings/source"] },
             files: ["react.tsx", "loop.ts", "listeners.ts"],
         }),
     };

@@ -19,7 +19,7 @@ export class Program {
         mkdirSync(join(this.#directory, "tidings-data"));
         const all = { ...files, "tidings-data/api-key": server.apiKey };
         for (const [name, text] of Object.entries(all)) writeFileSync(join(this.#directory, name), text);
-        const packages = fileURLToPath(new URL("../../node_modules", import.meta.url));
+        const packages = fileURLToPath(new URL("../../../node_modules", import.meta.url));
         symlinkSync(packages, join(this.#directory, "node_modules"));
         const env = { ...process.env, TIDINGS_URL: server.url, PORT: "0" };
         this.#process = spawn(process.execPath, ["main.mjs"], {

@@ -22,7 +22,7 @@ export async function bundled(code: string, options: BuildOptions = {}): Promise
         format: "esm",
         target: "es2022",
         jsx: "automatic",
-        conditions: ["source"],
+        conditions: ["@tidings/source"],
         ...options,
         write: false,
     });

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract_notifications_v1::UserId;
-use tidings::client::{Event, Gateway, ListenerConfig, Outcome};
+use tidings_client::{Event, Gateway, ListenerConfig, Outcome};
 
 use crate::support::{PATIENCE, Server, Story, notification, user};
 

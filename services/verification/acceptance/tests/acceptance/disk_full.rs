@@ -1,7 +1,7 @@
 //! The disk fills up under a running server.
 
 use serde_json::{Value, json};
-use tidings::client::ListenerConfig;
+use tidings_client::ListenerConfig;
 use verification_conformance::SmallDisk;
 
 use crate::support::{Server, next, user};

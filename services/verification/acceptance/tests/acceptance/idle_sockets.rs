@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
-use tidings::client::ListenerConfig;
+use tidings_client::ListenerConfig;
 use tidings::open_files::raise_limit;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;

@@ -7,7 +7,7 @@ use contract_frames_v1::Delivery;
 use futures_util::{SinkExt as _, Stream, StreamExt as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tidings::client::{Listener, ListenerConfig};
+use tidings_client::{Listener, ListenerConfig};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio_tungstenite::connect_async;
@@ -17,7 +17,7 @@ use verification_source_clients::{aws_cli, python};
 
 use crate::support::{PATIENCE, Server, next, user};
 
-const CLIENTS: &str = "docs/clients.md";
+const CLIENTS: &str = "docs/how-to/clients.md";
 
 /// A server, and the folder that it was started in, where the programs are started too.
 async fn start(environment: &[(&str, &str)]) -> (Server, TempDir) {
@@ -210,8 +210,8 @@ const NO_PROGRAM: [&str; 2] = ["toml", "json"];
 const DOCUMENTS: [(&str, &str); 4] = [
     ("README.md", r#""README.md""#),
     (CLIENTS, "CLIENTS"),
-    ("docs/deploy.md", r#""docs/deploy.md""#),
-    ("services/web/client/README.md", "README"),
+    ("docs/how-to/deploy.md", r#""docs/how-to/deploy.md""#),
+    ("services/clients/typescript/README.md", "README"),
 ];
 
 /// Where those tests are.
@@ -219,7 +219,7 @@ const TESTS: [&str; 4] = [
     "services/verification/acceptance/tests/acceptance",
     "services/verification/acceptance/aws/tests/aws",
     "services/web/browser/test",
-    "services/web/client/test",
+    "services/clients/typescript/test",
 ];
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use contract_frames_v1::Delivery;
 use contract_notifications_v1::{Notification, NotificationId, NotificationRequest, Timestamp, UserId};
-use tidings::client::{ApiKeyCredentials, Event, Gateway, Listener, ListenerConfig};
+use tidings_client::{ApiKeyCredentials, Event, Gateway, Listener, ListenerConfig};
 pub(crate) use verification_conformance::Story;
 
 /// How long anything may take before a test gives up. No test is right or wrong by it.
