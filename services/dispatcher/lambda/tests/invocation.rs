@@ -9,7 +9,7 @@ use shared_telemetry::user_hash;
 use verification_conformance::fixture::{ConnectionRows as _, HistoryRows as _};
 use verification_conformance::{connection_row, user};
 use verification_test_kit::{
-    ConnectionsTable, HistoryTable, MailboxTable, StandIn, TestQueue, World, endpoint,
+    ConnectionsTable, FakeEndpoint, HistoryTable, MailboxTable, TestQueue, TestResources, endpoint,
 };
 
 const INVOKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/invoke");
@@ -18,7 +18,7 @@ const BATCH: &str = include_str!("../events/sqs-batch.json");
 const PAYLOAD: &str = "shipped";
 
 struct Stage {
-    world: World,
+    world: TestResources,
     connections: ConnectionsTable,
     mailbox: MailboxTable,
     queue: TestQueue,
@@ -26,7 +26,7 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
-        let world = World::new().await;
+        let world = TestResources::new().await;
         let connections = ConnectionsTable::new(&world).await;
         let mailbox = MailboxTable::new(&world).await;
         let queue = world.queue().await;
@@ -113,12 +113,12 @@ async fn what_is_pushed_is_measured_and_logged_without_payloads_and_users() {
     let stage = Stage::new().await;
     let opened = SystemClock.now();
     stage.connections.insert(&connection_row(&user("alice"), "c", opened)).await;
-    let gateway = StandIn::new(&[200]).await;
+    let gateway = FakeEndpoint::new(&[200]).await;
     let output = stage.invoke(&batch(), &gateway.url).await;
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{log}");
     assert_eq!(String::from_utf8(output.stdout.clone()).unwrap().trim(), r#"{"batchItemFailures":[]}"#);
-    let pushed = gateway.asked();
+    let pushed = gateway.requests();
     assert!(pushed[0].body.contains(PAYLOAD), "{pushed:?}");
     assert!(pushed[0].trace.as_deref().unwrap().starts_with("Root=1-695585c0"), "{pushed:?}");
 
@@ -151,7 +151,7 @@ async fn what_can_not_be_pushed_is_held_and_what_is_gone_is_forgotten() {
     let row =
         connection_row(&user("alice"), "c", contract_notifications_v1::Timestamp::from_millis(long_ago));
     stage.connections.insert(&row).await;
-    let gateway = StandIn::new(&[410]).await;
+    let gateway = FakeEndpoint::new(&[410]).await;
     let output = stage.invoke(&batch(), &gateway.url).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let (documents, _) = written(&output);
@@ -181,7 +181,7 @@ fn an_environment_that_lacks_something_is_said_as_a_whole_and_ends_the_function(
 async fn what_became_of_notifications_is_in_the_history_if_there_is_one() {
     let stage = Stage::new().await;
     let history = HistoryTable::new(&stage.world).await;
-    let gateway = StandIn::new(&[]).await;
+    let gateway = FakeEndpoint::new(&[]).await;
     let environment = [("TIDINGS_HISTORY_TABLE", history.name()), ("TIDINGS_HISTORY_PAYLOADS", "true")];
     let output = stage.invoke_with(&batch(), &gateway.url, &environment).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -195,7 +195,7 @@ async fn what_became_of_notifications_is_in_the_history_if_there_is_one() {
 #[tokio::test]
 async fn a_history_that_fails_costs_no_delivery_and_is_counted() {
     let stage = Stage::new().await;
-    let gateway = StandIn::new(&[]).await;
+    let gateway = FakeEndpoint::new(&[]).await;
     let environment = [("TIDINGS_HISTORY_TABLE", "there-is-no-such-table")];
     let output = stage.invoke_with(&batch(), &gateway.url, &environment).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -20,6 +20,8 @@ mod dead;
 mod dedup;
 mod engine;
 mod error;
+#[cfg(feature = "fuzz-api")]
+pub mod fuzz_api;
 mod head;
 mod held;
 mod inbox;
@@ -27,8 +29,6 @@ mod inspect;
 mod mailbox;
 mod mark;
 mod opening;
-#[cfg(fuzzing)]
-pub mod probe;
 mod queue;
 mod repair;
 mod settings;

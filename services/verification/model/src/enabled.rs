@@ -110,7 +110,8 @@ impl Delivery {
     }
 }
 
-/// True if another attempt to push can end differently. An attempt that would be refused again is not explored.
+/// True if another attempt to push can end differently. An attempt that would be refused again is not
+/// explored.
 fn is_worth_retrying(state: &State, run: &DispatcherRun) -> bool {
     let (refused, is_temporary) = run.refused;
     is_temporary

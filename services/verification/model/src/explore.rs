@@ -1,4 +1,5 @@
-//! Exploration: visits every state of a scope, or goes random ways through it, and looks for a broken promise.
+//! Exploration: visits every state of a scope, or goes random ways through it, and looks for a broken
+//! promise.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,8 @@ pub struct Exploration {
     pub states: usize,
     /// Number of steps tried.
     pub steps: usize,
-    /// Length of the longest path taken to a new state. In breadth-first order every path is the shortest one.
+    /// Length of the longest path taken to a new state. In breadth-first order every path is the shortest
+    /// one.
     pub depth: usize,
     /// Duration of the exploration.
     pub elapsed: Duration,
@@ -141,8 +143,8 @@ fn shortened(model: &Delivery, mut actions: Vec<Action>) -> Option<Counterexampl
 
 /// Takes `steps` random steps, chosen by `seed`, and then spontaneous steps until the state is quiet.
 ///
-/// A walk finds a circle of steps that never becomes quiet. An exploration can't, because it checks states one by
-/// one.
+/// A walk finds a circle of steps that never becomes quiet. An exploration can't, because it checks states
+/// one by one.
 ///
 /// # Errors
 /// The real edge refuses one of the scope's devices.

@@ -1,7 +1,7 @@
 //! The model's numbers, and the identifiers that stand for them in the real cores.
 //!
-//! Notifications are numbered from 1 in the order of their acceptance, connections from 0 in the order of their
-//! handshakes.
+//! Notifications are numbered from 1 in the order of their acceptance, connections from 0 in the order of
+//! their handshakes.
 
 use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::Sequence;

@@ -1,8 +1,8 @@
 //! A model checker of delivery.
 //!
-//! The real cores of dispatcher, replayer and edge run in a small environment of one user. Every order of events is
-//! explored, with crashes and faults between any two steps. docs/explanation/delivery.md has the promises and the
-//! rules that keep them, docs/explanation/verification.md the scopes explored.
+//! The real cores of dispatcher, replayer and edge run in a small environment of one user. Every order of
+//! events is explored, with crashes and faults between any two steps. docs/explanation/delivery.md has the
+//! promises and the rules that keep them, docs/explanation/verification.md the scopes explored.
 //!
 //! Modules use those before them only:
 //!

@@ -1,7 +1,7 @@
 //! The real machines of dispatcher and replayer, with each of their states kept once.
 //!
-//! A machine has far fewer states than the system. Its reaction to an event is computed by the real core once and
-//! remembered, so that a system state refers to a machine's state and is cheap to copy and to compare.
+//! A machine has far fewer states than the system. Its reaction to an event is computed by the real core once
+//! and remembered, so that a system state refers to a machine's state and is cheap to copy and to compare.
 //! [`Machines`] is shared by all threads of an exploration; its tables have locks of their own.
 
 use std::sync::Arc;

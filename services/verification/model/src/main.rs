@@ -10,8 +10,8 @@ use verification_model::{
     Delivery, Exploration, Rule, SavedCounterexample, Scope, SearchOrder, describe, explore, scope,
 };
 
-/// Explores every order of events for one user in small scopes, with the real cores of dispatcher, replayer and
-/// edge, and looks for a broken promise.
+/// Explores every order of events for one user in small scopes, with the real cores of dispatcher, replayer
+/// and edge, and looks for a broken promise.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Explore the large scopes too, which takes minutes to an hour.

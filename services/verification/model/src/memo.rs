@@ -24,8 +24,8 @@ impl<K, V> Default for Memo<K, V> {
 }
 
 impl<K: Hash + Eq, V: Clone> Memo<K, V> {
-    /// Returns the result for `key`, computing it if it is not known. Threads that ask at the same time may all
-    /// compute it; the first result is kept.
+    /// Returns the result for `key`, computing it if it is not known. Threads that ask at the same time may
+    /// all compute it; the first result is kept.
     pub(crate) fn get(&self, key: K, compute: impl FnOnce() -> V) -> V {
         let shard = usize::try_from(fingerprint(&key) % 16).unwrap_or_default();
         let shard = &self.0[shard % SHARDS];

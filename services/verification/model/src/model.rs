@@ -12,8 +12,8 @@ use crate::scope::Scope;
 
 /// The model of delivery in one scope.
 ///
-/// Modules above this one add its behaviour: `enabled` the possible actions, `step` and `dispatch` their effects,
-/// `reduce` and `symmetry` the reduction of states.
+/// Modules above this one add its behaviour: `enabled` the possible actions, `step` and `dispatch` their
+/// effects, `reduce` and `symmetry` the reduction of states.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     pub(crate) scope: Scope,

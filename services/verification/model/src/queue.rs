@@ -14,6 +14,7 @@ pub enum Entry {
 pub struct QueuedEntry {
     /// The entry.
     pub entry: Entry,
-    /// True if a dispatcher has received it before. Always false for replays, whose redelivery changes nothing.
+    /// True if a dispatcher has received it before. Always false for replays, whose redelivery changes
+    /// nothing.
     pub received: bool,
 }

@@ -1,7 +1,7 @@
 //! Partial-order reduction: fewer orders of actions, without fewer states that matter.
 //!
-//! Two steps that neither see nor change what the other sees or changes lead to the same state in either order, so
-//! one order is enough. A step of a service comes at once if nothing can interfere with it
+//! Two steps that neither see nor change what the other sees or changes lead to the same state in either
+//! order, so one order is enough. A step of a service comes at once if nothing can interfere with it
 //! ([`Delivery::immediate_step`]). An action from outside comes as late as possible: just before a step that
 //! observes it ([`Observers`]). A scope can switch the reduction off, and a test compares both.
 
@@ -13,16 +13,18 @@ use crate::state::{DispatcherRun, Socket, State};
 use crate::task::Task;
 
 impl Delivery {
-    /// A step that may come at once, because no action that could come before it affects it or is affected by it:
+    /// A step that may come at once, because no action that could come before it affects it or is affected by
+    /// it:
     ///
-    /// - The first list of a run and the first read of a replay: actions between receiving and reading can come
-    ///   before receiving just as well.
-    /// - A read of the mailbox by the dispatcher while no ack can come, because only the dispatcher writes to it.
+    /// - The first list of a run and the first read of a replay: actions between receiving and reading can
+    ///   come before receiving just as well.
+    /// - A read of the mailbox by the dispatcher while no ack can come, because only the dispatcher writes to
+    ///   it.
     /// - A write of the dispatcher once it can't crash any more and nobody else can read the mailbox.
-    /// - The deletion of the rows of connections that are gone. Only a later list sees it, and a crash before it
-    ///   could also come before the push that was refused.
-    /// - The end of the grace of a closed connection while no time runs out. The push is tried again until then,
-    ///   and everything that happens meanwhile can come before or after.
+    /// - The deletion of the rows of connections that are gone. Only a later list sees it, and a crash before
+    ///   it could also come before the push that was refused.
+    /// - The end of the grace of a closed connection while no time runs out. The push is tried again until
+    ///   then, and everything that happens meanwhile can come before or after.
     /// - The end of a run or a replay that can't crash any more.
     pub(crate) fn immediate_step(&self, state: &State) -> Option<Action> {
         if state.violation.is_some() || !self.scope.reduced {
@@ -72,11 +74,12 @@ impl Delivery {
 
     /// Makes states equal that differ only in facts that no later step reads:
     ///
-    /// - Marks for connections that can't be served: they are not in the table and the run does not know them.
+    /// - Marks for connections that can't be served: they are not in the table and the run does not know
+    ///   them.
     /// - The connections that a finished run has listed.
-    /// - Between runs, the graces that are over. Only runs use them, and each run asks again, so a grace may turn
-    ///   out to be over when it is asked for. A run may then find a connection within its grace after an earlier
-    ///   run found it past its grace. That allows more than can happen, not less.
+    /// - Between runs, the graces that are over. Only runs use them, and each run asks again, so a grace may
+    ///   turn out to be over when it is asked for. A run may then find a connection within its grace after an
+    ///   earlier run found it past its grace. That allows more than can happen, not less.
     pub(crate) fn normalise(&self, state: &mut State) {
         if !self.scope.reduced {
             return;
@@ -99,9 +102,9 @@ impl Delivery {
         }
     }
 
-    /// The connections to which a frame may be pushed next: all with frames left. If all get the same frames and no
-    /// fault can interfere any more, one connection after the other is enough, because a push to one neither sees
-    /// nor changes anything that belongs to another.
+    /// The connections to which a frame may be pushed next: all with frames left. If all get the same frames
+    /// and no fault can interfere any more, one connection after the other is enough, because a push to one
+    /// neither sees nor changes anything that belongs to another.
     pub(crate) fn pending(&self, state: &State, run: &DispatcherRun) -> Set {
         let Task::Push(orders) = &run.machine.task else { return Set::default() };
         let waiting = orders.iter().map(|order| order.connection);
@@ -118,8 +121,8 @@ impl Delivery {
         first.into_iter().collect()
     }
 
-    /// True if an action from outside is worth exploring now: a step that can come next observes it, or the scope
-    /// is not reduced.
+    /// True if an action from outside is worth exploring now: a step that can come next observes it, or the
+    /// scope is not reduced.
     pub(crate) fn is_observable(&self, state: &State, observers: &Observers, action: Action) -> bool {
         !self.scope.reduced || observers.observe(state, action)
     }
@@ -185,9 +188,10 @@ impl Observers {
 
     /// Adds the replayer's steps.
     ///
-    /// The replayer's entries go behind all others. The moment at which it sends them is observed only by another
-    /// sender, and by a dispatcher that could receive more than was queued before. Its reads are affected by the
-    /// dispatcher's writes and by acks. It takes the next stream record only after the present one.
+    /// The replayer's entries go behind all others. The moment at which it sends them is observed only by
+    /// another sender, and by a dispatcher that could receive more than was queued before. Its reads are
+    /// affected by the dispatcher's writes and by acks. It takes the next stream record only after the
+    /// present one.
     fn add_replayer(&mut self, model: &Delivery, state: &State) {
         let acks_can_come = state.connections.iter().any(|c| !c.unacknowledged.is_empty());
         let accepts = state.accepted < model.scope.notifications;
@@ -229,8 +233,8 @@ impl Observers {
             }
             Action::HalfOpen(index) => self.pending.contains(index),
             Action::Disconnect(_) => self.lists,
-            // A run uses the grace at the time of the push order once the push is refused. A grace that ends after
-            // the order must make no difference if the connection has opened.
+            // A run uses the grace at the time of the push order once the push is refused. A grace that ends
+            // after the order must make no difference if the connection has opened.
             Action::EndGrace(index) => match socket(index) {
                 Socket::Closed => self.pending.contains(index),
                 _ => {

@@ -29,27 +29,29 @@ pub enum Rule {
     MarkAfterPush,
     /// R4: a mark changes only rows that still exist. Without it, it brings an acknowledged row back.
     MarkOnlyIfThere,
-    /// R5: a row is due on every connection it was not pushed to. Without it, a row is due only if it was pushed
-    /// to no connection.
+    /// R5: a row is due on every connection it was not pushed to. Without it, a row is due only if it was
+    /// pushed to no connection.
     PerConnection,
     /// R6: a run lists connections again after its last write. Without it, that list shows no new connection.
     LookAgainBeforeFinishing,
-    /// R6, a part that no promise needs: connections are listed again even if rows were only marked. Without it,
-    /// that list shows no new connection.
+    /// R6, a part that no promise needs: connections are listed again even if rows were only marked. Without
+    /// it, that list shows no new connection.
     LookAgainAfterMarking,
-    /// A stream record comes again if its replayer could not send every entry. Without it, the record is done.
+    /// A stream record comes again if its replayer could not send every entry. Without it, the record is
+    /// done.
     ReportFailedReplay,
     /// The replayer reads the mailbox strongly consistently. Without it, it sees an empty mailbox.
     ReadConsistently,
-    /// After a failure all later entries of the run are delivered again too. Without it, only the failed entry is.
+    /// After a failure all later entries of the run are delivered again too. Without it, only the failed
+    /// entry is.
     RetryTheRest,
     /// A failed run of one user does not repeat entries of another. Without it, entries received in the same
     /// batch as a failed run are delivered again.
     FailureStopsThatUserOnly,
     /// A failed entry keeps its place before the entries behind it. Without it, it moves to the end.
     FailureKeepsItsPlace,
-    /// The queue allows one run of a user at a time. Without it, the entries of a crashed dispatcher are invisible
-    /// for a while and later entries are handed out before them.
+    /// The queue allows one run of a user at a time. Without it, the entries of a crashed dispatcher are
+    /// invisible for a while and later entries are handed out before them.
     OneRunAtATime,
 }
 

@@ -51,8 +51,8 @@ impl SavedCounterexample {
         self.replay_in(self.without, false)
     }
 
-    /// Replays the path with all rules, then takes spontaneous steps until the state is quiet, and returns the
-    /// first promise broken. Steps that are not possible are skipped.
+    /// Replays the path with all rules, then takes spontaneous steps until the state is quiet, and returns
+    /// the first promise broken. Steps that are not possible are skipped.
     ///
     /// # Errors
     /// The scope does not exist.

@@ -1,4 +1,5 @@
-//! The state of the modelled system: one user, their devices, the queue, the tables, and the services at work.
+//! The state of the modelled system: one user, their devices, the queue, the tables, and the services at
+//! work.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use crate::scope::{Faults, GRACE};
 use crate::set::Set;
 use crate::task::Task;
 
-/// Times at which connections connected, in milliseconds, before any grace has ended. The times before the first
-/// are for connections that turn out to have connected earlier.
+/// Times at which connections connected, in milliseconds, before any grace has ended. The times before the
+/// first are for connections that turn out to have connected earlier.
 pub(crate) const CONNECTED: PerConnection = [4, 5, 6, 7];
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -73,8 +74,8 @@ pub struct DispatcherRun {
     ///
     /// [`Rule::WriteBeforePush`]: crate::rule::Rule::WriteBeforePush
     pub late_puts: Vec<(u8, Set)>,
-    /// The first list of connections, or the first since a row was put. Kept only if a rule about looking again is
-    /// left out.
+    /// The first list of connections, or the first since a row was put. Kept only if a rule about looking
+    /// again is left out.
     pub first_listed: Option<Set>,
 }
 
@@ -181,19 +182,19 @@ impl State {
 
     /// The time that the services see.
     ///
-    /// Connections connect at 4 ms, 5 ms and so on. After `ended` graces the time is `GRACE + 4 + ended - 1`, at
-    /// which the graces of exactly the first `ended` connections are over. So the clock needs no state of its own:
-    /// only the set of graces that are over matters.
+    /// Connections connect at 4 ms, 5 ms and so on. After `ended` graces the time is `GRACE + 4 + ended - 1`,
+    /// at which the graces of exactly the first `ended` connections are over. So the clock needs no state of
+    /// its own: only the set of graces that are over matters.
     pub fn now(&self) -> Timestamp {
         let ended = u64::from(CONNECTED[0] + self.ended);
         Timestamp::from_millis(ended).plus(GRACE.saturating_sub(MILLISECOND))
     }
 
-    /// Ends the grace of a connection before that of any other whose grace still lasts. Their times of connecting
-    /// change places, which is possible because no run has compared them.
+    /// Ends the grace of a connection before that of any other whose grace still lasts. Their times of
+    /// connecting change places, which is possible because no run has compared them.
     ///
-    /// Graces may therefore end in any order. One clock does not allow that, but the edges that record times of
-    /// connecting need not share a clock.
+    /// Graces may therefore end in any order. One clock does not allow that, but the edges that record times
+    /// of connecting need not share a clock.
     pub fn end_grace(&mut self, index: u8) {
         let place = usize::from(index);
         let next = CONNECTED[0] + self.ended;

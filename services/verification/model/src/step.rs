@@ -17,7 +17,8 @@ impl Delivery {
         State { fingerprint: self.identity(&state), ..state }
     }
 
-    /// Applies an action that is enabled in `state`, and all steps that a reduced scope takes at once after it.
+    /// Applies an action that is enabled in `state`, and all steps that a reduced scope takes at once after
+    /// it.
     pub fn apply(&self, state: &State, action: Action) -> State {
         self.apply_with(state, action, |_, _| {})
     }
@@ -89,8 +90,9 @@ impl Delivery {
         });
     }
 
-    /// Ends the grace of a connection. In a reduced scope the grace of a closed connection turns out to have been
-    /// over when the last push was ordered. The run knows times of connecting, so it is renamed if one changes.
+    /// Ends the grace of a connection. In a reduced scope the grace of a closed connection turns out to have
+    /// been over when the last push was ordered. The run knows times of connecting, so it is renamed if one
+    /// changes.
     fn end_grace(&self, state: &mut State, index: u8) {
         let before = state.connected;
         if self.scope.reduced && state.connection(index).socket == Socket::Closed {

@@ -1,18 +1,18 @@
 //! Symmetry reduction: states that differ only in the names of connections count as one.
 //!
-//! Every state gets a fingerprint, and of states with the same fingerprint one is explored. For the fingerprint the
-//! connections are renamed to an order that does not depend on their names, and the dispatcher's machine is
-//! renamed with them ([`dispatcher::core::run::Run::renamed`]). This hides nothing, because the possible actions
-//! don't depend on names:
+//! Every state gets a fingerprint, and of states with the same fingerprint one is explored. For the
+//! fingerprint the connections are renamed to an order that does not depend on their names, and the
+//! dispatcher's machine is renamed with them ([`dispatcher::core::run::Run::renamed`]). This hides nothing,
+//! because the possible actions don't depend on names:
 //!
 //! - Only connections of the same kind change places; a device's kind is part of the fingerprint.
-//! - The machine keeps connections in the order of their names or in sets. That order decides only in which order
-//!   pushes and reports are listed. Frames go to different connections in any order, and the rows of connections
-//!   that are gone are deleted in one step.
-//! - The time at which a connection connected is used in one place: to decide whether its grace was over when a
-//!   push was ordered. So three groups never mix: connections whose grace was over when the push in progress was
-//!   ordered, those whose grace is over now, and the others. Any of the others may be the next whose grace ends
-//!   ([`State::end_grace`]).
+//! - The machine keeps connections in the order of their names or in sets. That order decides only in which
+//!   order pushes and reports are listed. Frames go to different connections in any order, and the rows of
+//!   connections that are gone are deleted in one step.
+//! - The time at which a connection connected is used in one place: to decide whether its grace was over when
+//!   a push was ordered. So three groups never mix: connections whose grace was over when the push in
+//!   progress was ordered, those whose grace is over now, and the others. Any of the others may be the next
+//!   whose grace ends ([`State::end_grace`]).
 //!
 //! A test compares the fingerprints of all states with and without this reduction.
 
@@ -122,7 +122,8 @@ impl Delivery {
         devices.iter().position(|device| *device == devices[index]).unwrap_or(index) as u64
     }
 
-    /// The state as bytes with its connections renamed. `connected` has their times of connecting by new names.
+    /// The state as bytes with its connections renamed. `connected` has their times of connecting by new
+    /// names.
     fn encoded(&self, state: &State, names: PerConnection, connected: PerConnection) -> Vec<u8> {
         let count = state.connections.len();
         let set = |set: Set| set.renamed(&names).bits();
@@ -186,8 +187,9 @@ impl Delivery {
     }
 }
 
-/// Times of connecting for connections in this order, reduced to the differences that matter. Connections whose
-/// grace is over come first and keep their times, in ascending order. The others get the next times in turn.
+/// Times of connecting for connections in this order, reduced to the differences that matter. Connections
+/// whose grace is over come first and keep their times, in ascending order. The others get the next times in
+/// turn.
 fn connected(state: &State, order: PerConnection) -> PerConnection {
     let over = state.connections.len().min(usize::from(state.graces_over.len()));
     let mut connected = CONNECTED.map(|at| at + state.ended);

@@ -108,8 +108,8 @@ impl Task {
         }
     }
 
-    /// Number of steps that the task takes: one for each row of a write. The rows of connections that are gone
-    /// are deleted in one step, because `$disconnect` can delete any of them at any time.
+    /// Number of steps that the task takes: one for each row of a write. The rows of connections that are
+    /// gone are deleted in one step, because `$disconnect` can delete any of them at any time.
     pub fn steps(&self) -> usize {
         match self {
             Self::Put(rows) | Self::Mark(rows) => rows.len(),

@@ -1,22 +1,22 @@
-//! The data directory between two processes.
+//! Changes to the data directory between two processes.
 
 use std::path::Path;
 use std::{fs, io};
 
 use fjall::{Database, KeyspaceCreateOptions};
 
-use crate::SimulationError;
-use crate::world::user_id;
+use crate::error::SimulationError;
+use crate::simulation::user_id;
 
-/// Damages a row of a user on disk: gives its sequence, or nothing when the user has none. `choose` says
-/// which of so many.
-pub(crate) fn poison(
+/// Damages a row of a user on disk and returns its sequence, or `None` if the user has no row. `choose` gets
+/// the number of rows and returns the index of the row to damage.
+pub(crate) fn damage_row(
     directory: &Path,
     user: usize,
     choose: impl FnOnce(usize) -> usize,
 ) -> Result<Option<u64>, SimulationError> {
     let Some(user) = user_id(user) else { return Ok(None) };
-    // As the store has it: the engine's folder, the keyspace, and rows under the user, a zero byte and the
+    // The store's layout: the engine's folder, the keyspace, and rows under the user, a zero byte and the
     // sequence, big-endian.
     let engine = directory.join("engine");
     if !engine.exists() {
@@ -35,7 +35,7 @@ pub(crate) fn poison(
     Ok(key.last_chunk().map(|bytes| u64::from_be_bytes(*bytes)))
 }
 
-/// Copies a directory and all that is in it; one that is not there is empty.
+/// Copies a directory with everything in it. A directory that does not exist counts as empty.
 pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     if !from.exists() {

@@ -9,14 +9,14 @@ use shared_ports::{Clock as _, SystemClock};
 use shared_retry::RetryPolicy;
 use verification_conformance::{acknowledgements, edge_connections, edge_history, hubs, notification, user};
 use verification_test_kit::{
-    ConnectionsTable, HistoryTable, HubsTable, MailboxTable, RatesTable, World, endpoint,
+    ConnectionsTable, HistoryTable, HubsTable, MailboxTable, RatesTable, TestResources, endpoint,
 };
 use ws_edge::ports::Outbox as _;
 use ws_edge_lambda::{DynamoConnections, DynamoHistory, DynamoHubs, DynamoMailbox, DynamoRates, SqsOutbox};
 
 #[tokio::test]
 async fn the_connections_conform() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = ConnectionsTable::new(&world).await;
     // An API without connections: every one of them is gone.
     let endpoint = format!("{}/_aws/execute-api/none/none", endpoint());
@@ -30,7 +30,7 @@ const RETRY: RetryPolicy =
 
 #[tokio::test]
 async fn the_hubs_conform() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = HubsTable::new(&world).await;
     let adapter = DynamoHubs::new(&world.dynamodb, table.name(), RETRY);
     hubs::all(&adapter, &table, "h").await;
@@ -39,14 +39,14 @@ async fn the_hubs_conform() {
 
 #[tokio::test]
 async fn the_counts_conform() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = RatesTable::new(&world).await;
     hubs::rates(&DynamoRates::new(&world.dynamodb, table.name()), "r", SystemClock.now()).await;
 }
 
 #[tokio::test]
 async fn messages_and_broadcasts_are_queued_for_their_groups_once() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let queue = world.queue().await;
     let outbox = SqsOutbox::new(&world.sqs, &queue.url);
     // More than one batch.
@@ -82,14 +82,14 @@ async fn messages_and_broadcasts_are_queued_for_their_groups_once() {
 
 #[tokio::test]
 async fn acknowledgements_conform() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = MailboxTable::new(&world).await;
     acknowledgements::all(&DynamoMailbox::new(&world.dynamodb, table.name(), RETRY), &table, "a").await;
 }
 
 #[tokio::test]
 async fn the_history_conforms() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = HistoryTable::new(&world).await;
     let lifetime = Duration::from_hours(1);
     let history = DynamoHistory::new(&world.dynamodb, table.name(), lifetime, SystemClock);
@@ -105,7 +105,7 @@ async fn a_page_of_large_rows_is_read_in_parts() {
     use verification_conformance::{notification, user};
     use ws_edge::ports::History as _;
 
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = HistoryTable::new(&world).await;
     let (alice, now, hour) = (user("alice"), SystemClock.now(), Duration::from_hours(1));
     let row = |n: u64| {

@@ -1,4 +1,4 @@
-//! A connect token is good for one connection.
+//! A connect token opens one connection.
 
 use futures_util::StreamExt as _;
 use tokio_tungstenite::connect_async;
@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::Error;
 use crate::support::{Server, user};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_thousand_concurrent_uses_exactly_one_connects() {
+async fn token_opens_one_of_1000_concurrent_connections() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path()).await;
     let gateway = server.gateway();

@@ -1,4 +1,4 @@
-//! The server is killed in the middle of load, again and again.
+//! A server that is killed under load, many times.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -6,23 +6,23 @@ use std::time::Duration;
 use contract_notifications_v1::UserId;
 use tidings_client::{Event, Gateway, ListenerConfig, Outcome};
 
-use crate::support::{PATIENCE, Server, Story, notification, user};
+use crate::support::{DeliveryLog, Server, TIMEOUT, notification, user};
 
 const KILLS: u32 = 25;
 const USERS: u32 = 8;
 
-/// Sends batches until the server is gone, and writes down what it accepted.
-async fn produce(gateway: Gateway, users: Vec<UserId>, story: Arc<Mutex<Story>>, round: u32) {
+/// Sends batches until the server is gone, and logs the accepted notifications.
+async fn produce(gateway: Gateway, users: Vec<UserId>, log: Arc<Mutex<DeliveryLog>>, round: u32) {
     for batch in 0.. {
         let payload = serde_json::json!({ "round": round, "batch": batch });
         let many: Vec<_> =
             users.iter().flat_map(|user| [user; 3]).map(|u| notification(u, &payload)).collect();
-        // No retries: what was not answered for is not known to be accepted.
+        // Without retries: a batch without an answer does not count as accepted.
         let outcomes = gateway.send_many(&many, |_| ()).await;
-        let mut story = story.lock().unwrap();
+        let mut log = log.lock().unwrap();
         for (notification, outcome) in many.iter().zip(outcomes) {
             match outcome {
-                Outcome::Accepted(accepted) => story.accepted(notification, accepted.sequence),
+                Outcome::Accepted(accepted) => log.accepted(notification, accepted.sequence),
                 Outcome::Unknown(_) => return,
                 Outcome::Refused(problem) => panic!("refused: {problem:?}"),
             }
@@ -30,47 +30,47 @@ async fn produce(gateway: Gateway, users: Vec<UserId>, story: Arc<Mutex<Story>>,
     }
 }
 
-async fn listen(server: &Server, user: UserId, story: Arc<Mutex<Story>>) {
+async fn listen(server: &Server, user: UserId, log: Arc<Mutex<DeliveryLog>>) {
     let mut listener = server.listen(&user, ListenerConfig::default());
     while let Some(Ok(event)) = listener.next().await {
         if let Event::Notification(received) = event {
-            story.lock().unwrap().seen(&user, received.delivery);
+            log.lock().unwrap().delivered(&user, received.delivery);
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_accepted_is_lost_when_the_server_is_killed_25_times() {
+async fn nothing_accepted_is_lost_over_25_kills() {
     let directory = tempfile::tempdir().unwrap();
-    let story = Arc::new(Mutex::new(Story::default()));
+    let log = Arc::new(Mutex::new(DeliveryLog::default()));
     let users: Vec<UserId> = (0..USERS).map(|n| user(&format!("user-{n}"))).collect();
 
     for round in 0..KILLS {
         let server = Server::start(directory.path()).await;
         let gateway = server.gateway().with_attempts(1);
-        let producer = tokio::spawn(produce(gateway, users.clone(), Arc::clone(&story), round));
-        // In each round other users are there.
+        let producer = tokio::spawn(produce(gateway, users.clone(), Arc::clone(&log), round));
+        // Every other user is online in each round.
         let present = users.iter().skip(round as usize % 2).step_by(2);
-        let listeners = present.map(|user| listen(&server, user.clone(), Arc::clone(&story)));
+        let listeners = present.map(|user| listen(&server, user.clone(), Arc::clone(&log)));
         let all = futures_util::future::join_all(listeners);
         let moment = Duration::from_millis(rand::random_range(30..400));
         let _ = tokio::time::timeout(moment, all).await;
         server.kill();
-        story.lock().unwrap().fault();
-        tokio::time::timeout(PATIENCE, producer).await.unwrap().unwrap();
+        log.lock().unwrap().fault();
+        tokio::time::timeout(TIMEOUT, producer).await.unwrap().unwrap();
     }
 
     let server = Server::start(directory.path()).await;
     for user in &users {
         let mut listener = server.listen(user, ListenerConfig::default());
-        while story.lock().unwrap().missing(user) > 0 {
+        while log.lock().unwrap().missing(user) > 0 {
             let delivery = crate::support::next(&mut listener).await;
-            story.lock().unwrap().seen(user, delivery);
+            log.lock().unwrap().delivered(user, delivery);
         }
         listener.close().await;
     }
-    let story = story.lock().unwrap();
-    assert!(story.count() > 100, "there was load: {} accepted", story.count());
-    let duplicates = story.check();
-    println!("{} accepted, {KILLS} kills, {duplicates} duplicates", story.count());
+    let log = log.lock().unwrap();
+    assert!(log.count() > 100, "too little load: {} accepted", log.count());
+    let duplicates = log.check();
+    println!("{} accepted, {KILLS} kills, {duplicates} repeats", log.count());
 }

@@ -1,4 +1,4 @@
-//! Notifications from producer to client, over real sockets and a real server process.
+//! Notifications on their way from producer to client.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde_json::json;
 use tidings_client::{Gateway, ListenerConfig, Outcome};
 use tokio_tungstenite::connect_async;
 
-use crate::support::{PATIENCE, Server, Story, connected, next, notification, now, user};
+use crate::support::{DeliveryLog, Server, TIMEOUT, connected, next, notification, now, user};
 
 async fn send(gateway: &Gateway, notifications: &[Notification]) -> Vec<Sequence> {
     let outcomes = gateway.send_many(notifications, |_| ()).await;
@@ -26,7 +26,7 @@ fn numbered(user: &UserId, numbers: std::ops::Range<u32>) -> Vec<Notification> {
 }
 
 #[tokio::test]
-async fn what_was_held_comes_first_and_in_order() {
+async fn held_notifications_arrive_first_in_order() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path()).await;
     let alice = user("alice");
@@ -40,13 +40,13 @@ async fn what_was_held_comes_first_and_in_order() {
         let delivery = next(&mut listener).await;
         assert_eq!(delivery.payload.get(), json!({ "n": n }).to_string());
         assert_eq!(delivery.sequence, *expected);
-        assert!(delivery.replayed || n >= 300, "{n} was held");
+        assert!(delivery.replayed || n >= 300, "{n} was held and must be marked as replayed");
     }
     assert_eq!(listener.duplicates(), 0);
 }
 
 #[tokio::test]
-async fn every_format_and_mode_gets_the_same_in_order() {
+async fn every_format_delivers_all_in_order() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path()).await;
     let gateway = server.gateway();
@@ -71,7 +71,7 @@ async fn every_format_and_mode_gets_the_same_in_order() {
 }
 
 #[tokio::test]
-async fn a_raw_connection_gets_bare_payloads() {
+async fn raw_connection_gets_bare_payloads() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path()).await;
     let alice = user("alice");
@@ -82,13 +82,13 @@ async fn a_raw_connection_gets_bare_payloads() {
     let url = format!("{}?format=raw&token={token}", gateway.web_socket_url());
     let (mut socket, _) = connect_async(url).await.unwrap();
     for notification in sent {
-        let frame = tokio::time::timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
+        let frame = tokio::time::timeout(TIMEOUT, socket.next()).await.unwrap().unwrap().unwrap();
         assert_eq!(frame.to_text().unwrap(), notification.payload.get());
     }
 }
 
 #[tokio::test]
-async fn two_devices_both_get_everything_in_order() {
+async fn two_devices_get_everything_in_order() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path()).await;
     let alice = user("alice");
@@ -112,7 +112,7 @@ async fn two_devices_both_get_everything_in_order() {
 }
 
 #[tokio::test]
-async fn what_has_expired_or_is_not_to_be_held_does_not_arrive() {
+async fn expired_and_dropped_notifications_do_not_arrive() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path()).await;
     let alice = user("alice");
@@ -126,7 +126,7 @@ async fn what_has_expired_or_is_not_to_be_held_does_not_arrive() {
     let mut listener = server.listen(&alice, ListenerConfig::default());
     assert_eq!(next(&mut listener).await.sequence, sequences[2]);
     assert_eq!(next(&mut listener).await.sequence, sequences[3]);
-    // Nobody has to be absent for that: what is not to be held does arrive online.
+    // While the user is online, a notification that expired is dropped too, and `drop` ones arrive.
     let mut online = numbered(&alice, 4..6);
     online[0].expires_at = Some(contract_notifications_v1::Timestamp::from_millis(1));
     online[1].when_offline = WhenOffline::Drop;
@@ -144,7 +144,7 @@ async fn what_has_expired_or_is_not_to_be_held_does_not_arrive() {
 }
 
 #[tokio::test]
-async fn a_producers_retry_is_delivered_once() {
+async fn producer_retry_is_delivered_once() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path()).await;
     let alice = user("alice");
@@ -162,7 +162,7 @@ async fn a_producers_retry_is_delivered_once() {
 }
 
 #[tokio::test]
-async fn a_restart_keeps_what_is_held_and_who_is_let_in() {
+async fn restart_keeps_mailboxes_and_accounts() {
     let directory = tempfile::tempdir().unwrap();
     let alice = user("alice");
     let server = Server::start(directory.path()).await;
@@ -180,15 +180,15 @@ async fn a_restart_keeps_what_is_held_and_who_is_let_in() {
     }
 }
 
-/// 40 users, half of them absent at first, a third cut off in mid-stream; payloads of 1 to 30 kB whose
-/// bytes a careless program would change.
+/// 40 users: half are offline at first, and a third lose their connection in the middle. Payloads have 1 to
+/// 30 kB, in a JSON form that changes if it is parsed and written again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn forty_users_come_and_go_and_get_every_byte_in_order() {
+async fn forty_reconnecting_users_get_exact_bytes_in_order() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path()).await;
     let gateway = server.gateway();
     let users: Vec<UserId> = (0..40).map(|n| user(&format!("dev-{n:02}"))).collect();
-    let story = Arc::new(Mutex::new(Story::default()));
+    let log = Arc::new(Mutex::new(DeliveryLog::default()));
     let many: Vec<Notification> = (0..400_u32)
         .map(|n| {
             let user = &users[(n % 40) as usize];
@@ -197,7 +197,7 @@ async fn forty_users_come_and_go_and_get_every_byte_in_order() {
                 r#"{{"userId":"{user}","id":"n-{n}","payload":{{"z":{n}.50e0,  "a":"{filler}", "a":[1, 2.0]}}}}"#
             );
             let request = contract_notifications_v1::NotificationRequest::from_json(&body).unwrap();
-            request.complete(|| unreachable!("it has an id"), now())
+            request.complete(|| unreachable!("the request has an id"), now())
         })
         .collect();
 
@@ -206,52 +206,52 @@ async fn forty_users_come_and_go_and_get_every_byte_in_order() {
     let expected_each = many.len() / users.len();
     for (index, user) in users.iter().enumerate().filter(|(index, _)| online(*index)) {
         let listener = server.listen(user, ListenerConfig::default());
-        tasks.push(tokio::spawn(collect(listener, user.clone(), Arc::clone(&story), cut_after(index))));
+        tasks.push(tokio::spawn(collect(listener, user.clone(), Arc::clone(&log), disconnect_after(index))));
     }
     for chunk in many.chunks(50) {
         for (notification, sequence) in chunk.iter().zip(send(&gateway, chunk).await) {
-            story.lock().unwrap().accepted(notification, sequence);
+            log.lock().unwrap().accepted(notification, sequence);
         }
     }
     for (index, user) in users.iter().enumerate().filter(|(index, _)| !online(*index)) {
         let listener = server.listen(user, ListenerConfig::default());
-        tasks.push(tokio::spawn(collect(listener, user.clone(), Arc::clone(&story), cut_after(index))));
+        tasks.push(tokio::spawn(collect(listener, user.clone(), Arc::clone(&log), disconnect_after(index))));
     }
     for task in tasks {
         task.await.unwrap();
     }
-    // Those cut off come back.
+    // Users who lost their connection come back.
     for user in &users {
         let mut listener = server.listen(user, ListenerConfig::default());
-        while story.lock().unwrap().missing(user) > 0 {
+        while log.lock().unwrap().missing(user) > 0 {
             let delivery = next(&mut listener).await;
-            story.lock().unwrap().seen(user, delivery);
+            log.lock().unwrap().delivered(user, delivery);
         }
     }
-    let story = story.lock().unwrap();
-    assert_eq!(story.count(), expected_each * users.len());
-    story.check();
+    let log = log.lock().unwrap();
+    assert_eq!(log.count(), expected_each * users.len());
+    log.check();
 }
 
-/// After how many notifications a user is cut off: a third of them are.
-fn cut_after(index: usize) -> Option<usize> {
+/// Number of notifications after which a user loses the connection, for every third user.
+fn disconnect_after(index: usize) -> Option<usize> {
     index.is_multiple_of(3).then_some(3 + index % 4)
 }
 
-/// Takes a user's ten notifications, or fewer when cut off.
+/// Receives a user's ten notifications, or fewer if the connection is to be lost before.
 async fn collect(
     mut listener: tidings_client::Listener,
     user: UserId,
-    story: Arc<Mutex<Story>>,
-    cut: Option<usize>,
+    log: Arc<Mutex<DeliveryLog>>,
+    disconnect: Option<usize>,
 ) {
-    for _ in 0..cut.unwrap_or(10) {
+    for _ in 0..disconnect.unwrap_or(10) {
         let delivery = next(&mut listener).await;
-        story.lock().unwrap().seen(&user, delivery);
+        log.lock().unwrap().delivered(&user, delivery);
     }
-    if cut.is_some() {
-        story.lock().unwrap().fault();
-        // Dropped, not closed: nothing is said to the server.
+    if disconnect.is_some() {
+        log.lock().unwrap().fault();
+        // Dropped without a close frame.
         drop(listener);
     }
 }

@@ -1,4 +1,4 @@
-//! The disk fills up under a running server.
+//! A disk that fills up under a running server.
 
 use serde_json::{Value, json};
 use tidings_client::ListenerConfig;
@@ -7,7 +7,7 @@ use verification_conformance::SmallDisk;
 use crate::support::{Server, next, user};
 
 #[tokio::test]
-async fn a_full_disk_is_said_and_nothing_accepted_is_lost() {
+async fn full_disk_is_reported_and_loses_nothing() {
     let mount = tempfile::tempdir().unwrap();
     let disk = SmallDisk::mount(mount.path(), 256);
     let settings = [("TIDINGS_STORE__RESERVE_BYTES", "33554432")];
@@ -29,7 +29,7 @@ async fn a_full_disk_is_said_and_nothing_accepted_is_lost() {
     let ready = http.get(format!("{}/readyz", server.url)).send().await.unwrap();
     assert_eq!(ready.status(), 503);
 
-    // What is held is delivered all the same, and when there is room again, accepted.
+    // Held notifications are still delivered. New ones are accepted once there is room again.
     let mut listener = server.listen(&user("alice"), ListenerConfig::default());
     for n in 0..20 {
         assert_eq!(next(&mut listener).await.payload.get(), n.to_string());

@@ -1,4 +1,4 @@
-//! A real server process, and users whose story is written down and checked.
+//! A real server process, and helpers for users and notifications.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -7,10 +7,10 @@ use std::time::Duration;
 use contract_frames_v1::Delivery;
 use contract_notifications_v1::{Notification, NotificationId, NotificationRequest, Timestamp, UserId};
 use tidings_client::{ApiKeyCredentials, Event, Gateway, Listener, ListenerConfig};
-pub(crate) use verification_conformance::Story;
+pub(crate) use verification_conformance::DeliveryLog;
 
-/// How long anything may take before a test gives up. No test is right or wrong by it.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// Time after which a test gives up waiting. No test passes or fails by a wait that is shorter.
+pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A server process on a data directory, killed when dropped.
 pub(crate) struct Server {
@@ -25,12 +25,12 @@ impl Server {
         Self::start_with(data_dir, &[]).await
     }
 
-    /// Starts a server with settings from the environment.
+    /// Starts a server with settings in environment variables.
     pub(crate) async fn start_with(data_dir: &Path, environment: &[(&str, &str)]) -> Self {
         Self::start_from(None, data_dir, environment).await
     }
 
-    /// Starts a server with a configuration of `docs/examples`, and settings from the environment.
+    /// Starts a server with a configuration of `docs/examples` and settings in environment variables.
     pub(crate) async fn start_example(name: &str, data_dir: &Path, environment: &[(&str, &str)]) -> Self {
         Self::start_from(Some(&example(name)), data_dir, environment).await
     }
@@ -48,20 +48,20 @@ impl Server {
             .spawn()
             .expect("the server program starts");
         let output = process.stdout.take().expect("its output is piped");
-        // The first line says where it listens; it is written when the server answers.
+        // The first line has the URL. The server writes it when it is ready to answer.
         let line = tokio::task::spawn_blocking(move || {
             let mut line = String::new();
             std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut line).map(|_| line)
         });
-        let line = tokio::time::timeout(PATIENCE, line).await.expect("the server is ready in time");
-        let line = line.unwrap().expect("the server says where it listens");
+        let line = tokio::time::timeout(TIMEOUT, line).await.expect("the server is ready in time");
+        let line = line.unwrap().expect("the server writes its URL");
         let ready: serde_json::Value =
             serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
         let url = ready["url"].as_str().expect("the ready line has the url").to_owned();
         Self { process, url, data_dir: data_dir.to_owned() }
     }
 
-    /// The server's HTTP side, with its API key.
+    /// A client of the server's HTTP API with its API key.
     pub(crate) fn gateway(&self) -> Gateway {
         let key = std::fs::read_to_string(self.data_dir.join("api-key")).expect("the server made an API key");
         Gateway::new(&self.url).unwrap().with_api_key(key.trim())
@@ -69,32 +69,28 @@ impl Server {
 
     /// A plain HTTP client.
     pub(crate) fn http(&self) -> reqwest::Client {
-        // The gateway's client makes ring the process's TLS provider, without which there is no client.
+        // Making the gateway's client installs a TLS provider, which every client needs.
         drop(self.gateway());
         reqwest::Client::new()
     }
 
-    /// A listener of a user, with single-use tokens.
+    /// Starts a listener of a user, with single-use tokens.
     pub(crate) fn listen(&self, user: &UserId, config: ListenerConfig) -> Listener {
         let gateway = self.gateway();
         Listener::start(gateway.web_socket_url(), ApiKeyCredentials::new(gateway, user.clone()), config)
     }
 
-    /// Ends the process at once, as a crash does (SIGKILL).
+    /// Ends the process at once (SIGKILL), like a crash.
     pub(crate) fn kill(mut self) {
-        self.process.kill().expect("the server is there to be killed");
+        self.process.kill().expect("the server can be killed");
         self.process.wait().expect("the server is gone");
     }
 
-    /// Asks the process to end (SIGTERM) and gives whether it did so successfully.
+    /// Asks the process to end (SIGTERM) and returns true if it ends successfully.
     pub(crate) fn terminate(mut self) -> bool {
         let pid = self.process.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         self.process.wait().unwrap().success()
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.process.id()
     }
 }
 
@@ -105,7 +101,7 @@ impl Drop for Server {
     }
 }
 
-/// A configuration of `docs/examples`.
+/// Returns the path of a configuration of `docs/examples`.
 pub(crate) fn example(name: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/examples")).join(name)
 }
@@ -114,7 +110,7 @@ pub(crate) fn user(name: &str) -> UserId {
     UserId::new(name).unwrap()
 }
 
-/// A notification with an id of its own.
+/// Makes a notification with a new id.
 pub(crate) fn notification(user: &UserId, payload: &serde_json::Value) -> Notification {
     let body = serde_json::json!({ "userId": user, "payload": payload }).to_string();
     let id = || NotificationId::new(uuid::Uuid::now_v7().to_string()).unwrap();
@@ -126,30 +122,32 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap())
 }
 
-/// Waits for the next notification of a listener, over as many connections as it takes.
+/// Waits for the next notification of a listener, which may reconnect meanwhile.
 pub(crate) async fn next(listener: &mut Listener) -> Delivery {
     let wait = async {
         loop {
-            match listener.next().await.expect("the listener goes on").expect("the listener is let in") {
+            match listener.next().await.expect("the listener is running").expect("the listener is authorized")
+            {
                 Event::Notification(received) => return received.delivery,
                 Event::Refused { code, message, .. } => panic!("{code:?}: {message}"),
                 Event::Connected | Event::Disconnected { .. } | Event::Raw(_) => {}
             }
         }
     };
-    tokio::time::timeout(PATIENCE, wait).await.expect("a notification arrives in time")
+    tokio::time::timeout(TIMEOUT, wait).await.expect("a notification arrives in time")
 }
 
 /// Waits until a listener is connected.
 pub(crate) async fn connected(listener: &mut Listener) {
     let wait = async {
         loop {
-            match listener.next().await.expect("the listener goes on").expect("the listener is let in") {
+            match listener.next().await.expect("the listener is running").expect("the listener is authorized")
+            {
                 Event::Connected => return,
                 Event::Disconnected { .. } => {}
                 other => panic!("{other:?} came before the connection"),
             }
         }
     };
-    tokio::time::timeout(PATIENCE, wait).await.expect("the connection is there in time");
+    tokio::time::timeout(TIMEOUT, wait).await.expect("the listener connects in time");
 }

@@ -47,8 +47,8 @@ fn every_missing_rule_breaks_a_promise_unreduced() {
     }
 }
 
-/// A marked row was in the mailbox before the run last listed connections. A connection that appears later has a
-/// replayer that finds the row there. docs/explanation/delivery.md gives the full argument.
+/// A marked row was in the mailbox before the run last listed connections. A connection that appears later
+/// has a replayer that finds the row there. docs/explanation/delivery.md gives the full argument.
 #[test]
 fn look_after_marking_is_not_needed() {
     for name in ["ack-1n-2d", "ack-2n-1d-no-crash", "mixed-1n-2d", "ack-1n-1d-faults"] {

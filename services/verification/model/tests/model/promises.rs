@@ -1,4 +1,5 @@
-//! The promises hold in small scopes, with the reductions and without. `scripts/model` explores larger scopes.
+//! The promises hold in small scopes, with the reductions and without. `scripts/model` explores larger
+//! scopes.
 
 use std::collections::HashSet;
 use std::hash::Hash;

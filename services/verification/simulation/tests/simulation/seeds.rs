@@ -1,34 +1,40 @@
-//! Worlds in which all promises are kept, and which come out the same each time.
+//! Seeds keep every promise, and the same seed gives the same trace.
 
 use verification_simulation::{FaultKind, check, explore, run};
 
-/// How many seeds every run of the tests goes through.
+/// Number of seeds in every run of the tests.
 const SEEDS: u64 = 2_000;
 
 #[test]
 fn every_seed_keeps_every_promise() {
     let found = explore(0..SEEDS, 2).unwrap();
-    if let Some((seed, broken)) = found.broken {
+    if let Some((seed, violation)) = found.violation {
         let finished = run(seed, None).unwrap();
-        let story: Vec<_> = finished.trace.story(Some(broken.user)).collect();
+        let trace: Vec<_> = finished.trace.lines(Some(violation.user)).collect();
         panic!(
-            "{}\nseed {seed}: {broken}\nagain with: scripts/simulate --seed {seed} --story",
-            story.join("\n")
+            "{}\nseed {seed}: {violation}\nrepeat with: scripts/simulate --seed {seed} --trace",
+            trace.join("\n")
         );
     }
-    // Worlds in which nothing happens keep every promise.
-    let tally = found.tally;
-    assert_eq!(tally.worlds, SEEDS);
-    let counts =
-        [tally.crashes, tally.stops, tally.jumps, tally.slow_commits, tally.poisoned, tally.lost_requests];
+    // Simulations in which nothing happens keep every promise, so enough must happen.
+    let statistics = found.statistics;
+    assert_eq!(statistics.simulations, SEEDS);
+    let counts = [
+        statistics.crashes,
+        statistics.stops,
+        statistics.clock_jumps,
+        statistics.slow_commits,
+        statistics.rows_damaged,
+        statistics.lost_requests,
+    ];
     let faults = [FaultKind::Before, FaultKind::After, FaultKind::Partly, FaultKind::Slow];
-    let faults = faults.map(|kind| tally.faults.get(&kind).copied().unwrap_or(0));
-    assert!(counts.iter().chain(&faults).all(|count| *count >= SEEDS / 20), "{tally:?}");
-    assert!(tally.accepted >= 20 * SEEDS && tally.repeats >= SEEDS / 10, "{tally:?}");
+    let faults = faults.map(|kind| statistics.faults.get(&kind).copied().unwrap_or(0));
+    assert!(counts.iter().chain(&faults).all(|count| *count >= SEEDS / 20), "{statistics:?}");
+    assert!(statistics.accepted >= 20 * SEEDS && statistics.repeats >= SEEDS / 10, "{statistics:?}");
 }
 
 #[test]
-fn a_seed_gives_the_same_world_in_every_detail() {
+fn same_seed_gives_same_trace() {
     for seed in 0..60 {
         let (first, second) = (run(seed, None).unwrap(), run(seed, None).unwrap());
         let different = first.trace.0.iter().zip(&second.trace.0).find(|(a, b)| a != b);
@@ -40,6 +46,6 @@ fn a_seed_gives_the_same_world_in_every_detail() {
 }
 
 #[test]
-fn another_seed_gives_another_world() {
+fn different_seeds_give_different_traces() {
     assert_ne!(run(1, None).unwrap().trace.fingerprint(), run(2, None).unwrap().trace.fingerprint());
 }

@@ -1,4 +1,4 @@
-//! What `scripts/build-lambdas` packs depends on nothing but the binary.
+//! Archives of functions depend on nothing but the binary.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,7 +15,7 @@ fn pack(from: &Path, to: &Path) -> Output {
     Command::new(SCRIPT).arg("--pack").args([from, to]).arg(FUNCTION).output().unwrap()
 }
 
-/// The bytes of the archive of a file that looks like this.
+/// Packs a binary with this content, mode and age, and returns the archive.
 fn archive(data: &[u8], mode: u32, age: Duration) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let binary = folder.path().join(FUNCTION);
@@ -27,7 +27,7 @@ fn archive(data: &[u8], mode: u32, age: Duration) -> Vec<u8> {
     fs::read(folder.path().join(format!("{FUNCTION}.zip"))).unwrap()
 }
 
-/// What an archive holds, read by other means than it was written with: `[[name, mode, content], ...]`.
+/// The entries of an archive as `[[name, mode, content], ...]`, read with Python.
 fn entries(archive: &[u8]) -> Value {
     const READ: &str = "\
 import json, sys, zipfile
@@ -45,23 +45,23 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
 }
 
 #[test]
-fn the_same_binary_gives_the_same_bytes() {
+fn same_binary_gives_same_archive() {
     let data = b"\x7fELF and more, more, more";
     let first = archive(data, 0o755, Duration::ZERO);
     assert_eq!(first, archive(data, 0o755, Duration::ZERO));
-    // However old the file is, and whatever may be done with it.
+    // The age and the mode of the file make no difference.
     assert_eq!(first, archive(data, 0o600, Duration::from_hours(24 * 365)));
     assert_ne!(first, archive(b"\x7fELF and less", 0o755, Duration::ZERO));
 }
 
 #[test]
-fn an_archive_holds_the_bootstrap_alone_and_it_may_be_run() {
+fn archive_holds_only_an_executable_bootstrap() {
     let archive = archive(b"\x7fELF", 0o600, Duration::ZERO);
     assert_eq!(entries(&archive), json!([["bootstrap", "0o100755", "\u{7f}ELF"]]));
 }
 
 #[test]
-fn a_binary_is_found_where_the_cross_build_leaves_it() {
+fn binary_is_found_in_the_cross_build_folder() {
     let folder = tempfile::tempdir().unwrap();
     let built = folder.path().join(FUNCTION);
     fs::create_dir(&built).unwrap();

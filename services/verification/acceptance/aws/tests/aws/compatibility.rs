@@ -1,4 +1,4 @@
-//! The clients of other gateways, unchanged, against a deployment that lets all of them in.
+//! The unchanged clients of other gateways, with one deployment that accepts all of them.
 
 use std::process::Command;
 
@@ -16,7 +16,7 @@ const ORIGIN: &str = "https://app.example.com";
 const ISSUER: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_EXAMPLE";
 const AUDIENCE: &str = "0123456789example";
 
-/// What the examples of `docs/examples` have, all at once. A broadcast takes several entries.
+/// The settings of all `docs/examples` together. A broadcast takes several entries, because of the last one.
 const SETTINGS: [&str; 7] = [
     "TIDINGS_DEFAULT_FORMAT=raw",
     "TIDINGS_SEND_POLICY=anyone",
@@ -27,7 +27,7 @@ const SETTINGS: [&str; 7] = [
     "TIDINGS_FAN_OUT_MEMBERS=2",
 ];
 
-/// The deployment of all tests, each of which has users of its own.
+/// The deployment of all tests. Each test has users of its own.
 struct Shared {
     deployment: Deployment,
     gateway: Gateway,
@@ -47,7 +47,7 @@ async fn deploy() -> Shared {
     ]);
     let config = [
         ("handshakeMethods", json!(["token", "jwt", "hmac", "open"])),
-        // A text, not a list.
+        // As a text, not as a list.
         ("handshakeIssuers", json!(issuers.to_string())),
         ("allowedOrigins", json!([ORIGIN])),
         ("history", json!(true)),
@@ -68,24 +68,24 @@ async fn deploy() -> Shared {
 
 #[tokio::test]
 async fn lambda_hub_websocket_auth() {
-    hub::story(&shared().await.gateway, HMAC_SECRET).await;
+    hub::scenario(&shared().await.gateway, HMAC_SECRET).await;
 }
 
 #[tokio::test]
 async fn websocket_connection_lambdas() {
-    connections::story(&shared().await.gateway).await;
+    connections::scenario(&shared().await.gateway).await;
 }
 
 #[tokio::test]
 async fn websocket_chat_application() {
-    chat::story(&shared().await.gateway, JWT_SECRET).await;
+    chat::scenario(&shared().await.gateway, JWT_SECRET).await;
 }
 
 #[tokio::test]
 async fn websocket_lambda_cognito_auth() {
     let Shared { gateway, issuer, .. } = shared().await;
     let trusted = Trusted { issuer, name: ISSUER, audience: AUDIENCE, origin: ORIGIN };
-    cognito::story(gateway, trusted).await;
+    cognito::scenario(gateway, trusted).await;
 }
 
 #[tokio::test]
@@ -101,25 +101,27 @@ async fn serverless_async_messaging_gateway() {
         command.into()
     };
     let person = Person { id_token: &login.jwt, tidings: &program };
-    messaging::story(gateway, &person, async |id, message| {
+    messaging::scenario(gateway, &person, async |id, message| {
         let body = json!({ "userId": login.user, "id": id, "message": message });
         assert_eq!(deployment.post(&body.to_string()).await, 202);
     })
     .await;
 }
 
-/// Not of another gateway, but this deployment has a hub of everyone, in which others of these stories come and go.
+/// Not a client of another gateway, but this deployment has a hub of everyone, in which other tests' users
+/// come and go.
 #[tokio::test]
-async fn members_are_told_who_is_there() {
+async fn members_action_lists_connected_users() {
     let Shared { deployment, .. } = shared().await;
     let (al, jo) = (unique("al"), unique("jo"));
-    let open =
-        async |user: &str| deployment.try_open(&format!("client_id={user}")).await.expect("it is open");
+    let open = async |user: &str| {
+        deployment.try_open(&format!("client_id={user}")).await.expect("the user connects")
+    };
     let (mut asking, other) = (open(&jo).await, open(&al).await);
-    let mut there = async || {
+    let mut connected_users = async || {
         let (mut users, mut after) = (Vec::new(), None);
         loop {
-            // Pages are small, so that there are several.
+            // Small pages, so that there are several.
             asking.send(&json!({ "action": "members", "after": after, "limit": 2 })).await;
             let page = loop {
                 let frame: Value = serde_json::from_str(&asking.frame().await).unwrap();
@@ -137,8 +139,8 @@ async fn members_are_told_who_is_there() {
             }
         }
     };
-    let users = there().await;
+    let users = connected_users().await;
     assert!(users.contains(&al) && users.contains(&jo), "{users:?}");
     drop(other);
-    while there().await.contains(&al) {}
+    while connected_users().await.contains(&al) {}
 }

@@ -1,4 +1,4 @@
-//! The programs of the documents for producers on AWS, word for word, against a deployment.
+//! The programs of the documents for producers on AWS, run unchanged with a deployment.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -13,10 +13,11 @@ use verification_test_kit::{REGION, endpoint};
 
 const CLIENTS: &str = "docs/how-to/clients.md";
 
-/// Version 1 of the AWS CLI has addresses of its own for SQS, which come before that in the environment.
+/// A wrapper of the AWS CLI. Its version 1 has URLs of its own for SQS, which override the endpoint in the
+/// environment.
 const ENDPOINT: &str = r#"aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }; "#;
 
-/// Runs a program, which has to succeed, with what a producer on AWS has in its environment.
+/// Runs a program, which must succeed, with the environment of a producer on AWS.
 async fn run(command: &mut Command, user: &str) -> String {
     command.env("AWS_ENDPOINT_URL", endpoint()).env("AWS_DEFAULT_REGION", REGION).env("USER_ID", user);
     command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").stdin(Stdio::null());
@@ -26,8 +27,8 @@ async fn run(command: &mut Command, user: &str) -> String {
     out
 }
 
-/// What arrives first, and then what is sent by others.
-async fn arrives(deployment: &Deployment, name: &str, expected: &Value) {
+/// Checks that a payload arrives once: first the payload, then one that is sent after it.
+async fn check_arrival(deployment: &Deployment, name: &str, expected: &Value) {
     let mut device = deployment.open(&user(name), "").await;
     for expected in [expected, &json!("last")] {
         let delivery = device.next().await;
@@ -44,9 +45,9 @@ async fn arrives(deployment: &Deployment, name: &str, expected: &Value) {
 }
 
 #[tokio::test]
-async fn in_rust() {
+async fn rust_aws_snippet_runs() {
     let (deployment, alice) = (Deployment::shared().await, unique("alice"));
-    assert!(snippet(CLIENTS, "rust-aws").is_ok(), "the example is built of it");
+    assert!(snippet(CLIENTS, "rust-aws").is_ok(), "the example is built from it");
     let own = std::env::current_exe().unwrap();
     let example = own.ancestors().nth(2).unwrap().join("examples/rust_aws");
     assert!(
@@ -54,15 +55,15 @@ async fn in_rust() {
         "{} is not built: cargo build -p verification-acceptance-aws --examples",
         example.display()
     );
-    // Twice, and delivered once.
+    // Run twice, delivered once.
     for _ in 0..2 {
         run(Command::new(&example).env("QUEUE_URL", deployment.output("queueUrl")), &alice).await;
     }
-    arrives(&deployment, &alice, &json!({ "order": 1042 })).await;
+    check_arrival(&deployment, &alice, &json!({ "order": 1042 })).await;
 }
 
 #[tokio::test]
-async fn the_aws_cli() {
+async fn aws_sqs_snippet_runs() {
     let (deployment, alice) = (Deployment::shared().await, unique("alice"));
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("outputs.json"), deployment.outputs().to_string()).unwrap();
@@ -77,5 +78,5 @@ async fn the_aws_cli() {
         bash.args(["-euo", "pipefail", "-c", &script]).current_dir(folder.path());
         run(bash.env("PATH", format!("{}:{path}", aws_cli().display())), &alice).await;
     }
-    arrives(&deployment, &alice, &json!({ "order": 1042, "state": "shipped" })).await;
+    check_arrival(&deployment, &alice, &json!({ "order": 1042, "state": "shipped" })).await;
 }

@@ -1,5 +1,5 @@
-//! What a notification costs on AWS: the calls of the real binaries, counted at the endpoint, at list prices.
-//! docs/explanation/cost.md has what comes of it, and is compared with it.
+//! The cost of a notification on AWS: the calls of the real binaries, counted at the endpoint, at list
+//! prices. The resulting table must be that of docs/explanation/cost.md.
 
 use std::fmt::Write as _;
 
@@ -12,10 +12,10 @@ use verification_test_kit::{TestQueue, endpoint, sdk_config};
 
 use crate::alone;
 
-/// Notifications on each path: as many as SQS hands over at once.
+/// Notifications on each path: the most that SQS hands over at once.
 const COUNT: usize = 10;
 
-/// List prices of us-east-1 in US dollars; docs/explanation/cost.md says where they stand.
+/// List prices of us-east-1 in US dollars. docs/explanation/cost.md has their sources.
 mod price {
     pub(super) const WEBSOCKET_MESSAGE: f64 = 1.0e-6;
     pub(super) const HTTP_API_REQUEST: f64 = 1.0e-6;
@@ -24,22 +24,22 @@ mod price {
     pub(super) const WRITE_UNIT: f64 = 0.625e-6;
     pub(super) const LAMBDA_REQUEST: f64 = 0.2e-6;
     pub(super) const LAMBDA_GIBIBYTE_SECOND: f64 = 0.000_013_333_4;
-    /// What an invocation is taken to use: 256 MiB for 50 ms.
+    /// An invocation, assumed to take 256 MiB for 50 ms.
     pub(super) const INVOCATION: f64 = LAMBDA_REQUEST + LAMBDA_GIBIBYTE_SECOND * 0.25 * 0.05;
 }
 
-/// A way to a client, and what it took for all of the notifications.
+/// A path to a client, with the usage of all of its notifications.
 struct Path {
     name: &'static str,
     usage: Usage,
-    /// Requests of producers, and of Lambda for the queue: one that receives and one that deletes a batch
+    /// Requests of producers, and of Lambda for the queue: one receives and one deletes each batch
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>).
     queue_requests: usize,
     http_requests: usize,
     /// Frames from clients.
     frames: usize,
     invocations: usize,
-    /// The most that a million may cost, in dollars.
+    /// The target for a million notifications in dollars, which is not enforced.
     target: Option<f64>,
 }
 
@@ -82,12 +82,12 @@ impl Path {
     }
 }
 
-/// A deployment whose functions are invoked one by one, and their calls counted.
+/// A deployment whose functions are invoked by the test and whose calls are counted.
 struct Bench {
     deployment: Deployment,
     meter: Meter,
     queue: TestQueue,
-    /// The last sequence.
+    /// The last sequence used.
     sequence: u64,
 }
 
@@ -103,10 +103,10 @@ impl Bench {
     }
 
     async fn connect(&self, user: &UserId, options: &str) -> Device {
-        self.deployment.try_open(&format!("client_id={user}{options}")).await.expect("the user is let in")
+        self.deployment.try_open(&format!("client_id={user}{options}")).await.expect("the user connects")
     }
 
-    /// A batch of the queue with a notification for each of the users.
+    /// Makes a batch of the queue with a notification for each user.
     fn batch(&mut self, users: &[UserId]) -> Vec<Value> {
         let mut record = |user: &UserId| {
             self.sequence += 1;
@@ -119,13 +119,13 @@ impl Bench {
         users.iter().map(&mut record).collect()
     }
 
-    /// Has a batch dispatched.
+    /// Invokes the dispatcher with a batch.
     async fn dispatch(&self, records: Vec<Value>) {
         let answer = self.deployment.invoke("dispatcher", &json!({ "Records": records })).await;
         assert_eq!(answer.unwrap(), json!({ "batchItemFailures": [] }));
     }
 
-    /// Has the mailbox of a user requeued who has a connection now, and gives what is on the queue then.
+    /// Invokes the replayer for a new connection of a user, and returns the messages that it queued.
     async fn replay(&self, user: &UserId) -> Vec<Value> {
         let sample = include_str!("../../../../../replayer/lambda/events/stream-batch.json");
         let mut event: Value = serde_json::from_str(sample).unwrap();
@@ -148,7 +148,7 @@ impl Bench {
     }
 }
 
-/// A message of the queue, as Lambda hands it over.
+/// A message of the queue in the form in which Lambda hands it over.
 fn record(body: &str, group: &str, id: &str, sequence: &str) -> Value {
     let attributes = json!({
         "ApproximateReceiveCount": "1",
@@ -167,10 +167,10 @@ fn users(prefix: &str, count: usize) -> Vec<UserId> {
 async fn paths() -> Vec<Path> {
     let mut bench = Bench::new().await;
     let mut paths = Vec::new();
-    // Kept to the end: what becomes of a connection that closes is not looked at.
+    // Kept to the end, because the calls for closing a connection are not counted.
     let mut devices = Vec::new();
 
-    // Everybody is online, and each batch has something for ten of them.
+    // Ten users are online, and each batch has a notification for each.
     let ten = users("online", COUNT);
     for user in &ten {
         devices.push(bench.connect(user, "").await);
@@ -196,11 +196,11 @@ async fn paths() -> Vec<Path> {
     let usage = bench.meter.take();
     paths.push(online("online, sent in batches, one user", &usage, 3, 0, 1.6));
 
-    // One who acknowledges, ten at once.
-    let who = user("acknowledges");
-    let mut device = bench.connect(&who, "&acknowledge=true").await;
+    // A user who acknowledges ten notifications at once.
+    let recipient = user("acknowledges");
+    let mut device = bench.connect(&recipient, "&acknowledge=true").await;
     bench.meter.take();
-    let batch = bench.batch(&vec![who; COUNT]);
+    let batch = bench.batch(&vec![recipient; COUNT]);
     bench.dispatch(batch).await;
     let mut sequences = Vec::new();
     for _ in 0..COUNT {
@@ -220,18 +220,18 @@ async fn paths() -> Vec<Path> {
         target: Some(3.2),
     });
 
-    // Ten held for one user, who comes back.
+    // Ten notifications held for one user, who comes back.
     for (name, options, target) in
         [("held and replayed", "", 4.5), ("held and replayed, frames of many", "&format=batch", 3.5)]
     {
-        let who = user(&format!("returns{}", options.len()));
-        let batch = bench.batch(&vec![who.clone(); COUNT]);
+        let recipient = user(&format!("returns{}", options.len()));
+        let batch = bench.batch(&vec![recipient.clone(); COUNT]);
         bench.meter.take();
         bench.dispatch(batch).await;
         let mut usage = bench.meter.take();
-        let mut device = bench.connect(&who, options).await;
+        let mut device = bench.connect(&recipient, options).await;
         bench.meter.take();
-        let replay = bench.replay(&who).await;
+        let replay = bench.replay(&recipient).await;
         assert_eq!(replay.len(), COUNT);
         bench.dispatch(replay).await;
         for _ in 0..COUNT {
@@ -239,7 +239,7 @@ async fn paths() -> Vec<Path> {
         }
         devices.push(device);
         usage.merge(bench.meter.take());
-        // Two batches go over the queue. The replayer's own sending is counted as a call.
+        // Two batches go over the queue. The replayer's requests are counted as its calls.
         let queue_requests = 3 + 2;
         paths.push(Path {
             name,
@@ -255,7 +255,7 @@ async fn paths() -> Vec<Path> {
 }
 
 #[tokio::test]
-async fn what_a_notification_costs_is_as_docs_cost_md_says() {
+async fn notification_cost_matches_docs_cost_md() {
     let _alone = alone().await;
     let paths = paths().await;
     let mut table = String::from(
@@ -267,5 +267,8 @@ async fn what_a_notification_costs_is_as_docs_cost_md_says() {
     }
     let calls: Vec<_> = paths.iter().map(|path| (path.name, &path.usage.calls)).collect();
     let documented = include_str!("../../../../../../docs/explanation/cost.md");
-    assert!(documented.contains(&table), "docs/explanation/cost.md should have\n{table}\nfor the calls {calls:#?}");
+    assert!(
+        documented.contains(&table),
+        "docs/explanation/cost.md should have\n{table}\nfor the calls {calls:#?}"
+    );
 }

@@ -1,5 +1,4 @@
-//! A token under many uses at once. By itself: an emulator that starts a process for each use has no time for
-//! anything else.
+//! A connect token that is used many times at once.
 
 use futures_util::future::join_all;
 use verification_acceptance_aws::Deployment;
@@ -9,9 +8,9 @@ use verification_test_kit::endpoint;
 use crate::alone;
 
 #[tokio::test]
-async fn of_a_hundred_uses_of_a_token_one_is_let_in() {
+async fn token_opens_one_of_100_concurrent_connections() {
     let _alone = alone().await;
-    // The emulator takes its time for handshakes.
+    // The emulator takes minutes for so many handshakes.
     let deployment = Deployment::with(&endpoint(), &[], &["TIDINGS_TOKEN_LIFETIME_MS=600000"]).await;
     let token = deployment.token(&user("alice")).await;
     let query = format!("token={token}");
