@@ -1,6 +1,6 @@
-// Writes src/frames.ts: the types of the frames and of the history's entries, from the JSON Schema of the contracts.
+// Generates src/frames.ts, the types of frames and history entries, from the JSON Schema of the contracts.
 //
-//   node scripts/frames.mjs            writes it
+//   node scripts/frames.mjs            writes the file
 //   node scripts/frames.mjs --print    prints it instead
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -9,29 +9,35 @@ import { compile } from "json-schema-to-typescript";
 const CONTRACTS = new URL("../../../../contracts/", import.meta.url);
 const TARGET = new URL("../src/frames.ts", import.meta.url);
 
-const HEAD = `// Generated from the JSON Schema in contracts/frames/v1 and contracts/history/v1 by \`npm run frames\`; not edited by hand.
+const HEAD = `// Generated from the JSON Schema in contracts/frames/v1 and contracts/history/v1 by \`npm run frames\`. Do not edit.
 
 `;
 
-/** Each schema, the name of its root if that is a type, and definitions that have another name in TypeScript. */
+/** TypeScript names of definitions whose names in the schema say too little on their own. */
+const NAMES = { Kind: "HistoryKind", Method: "AuthenticationMethod", What: "HistoryOutcome" };
+
+/** The schemas, the type name of each root (if it is a type), and the definitions that are renamed in one schema. */
 const SCHEMAS = [
-    { path: "frames/v1/schema/client-frame.json", root: "ClientFrame", names: {} },
-    { path: "frames/v1/schema/server-frame.json", root: "ServerFrame", names: {} },
-    // The payload of `message` is named by its action, which is no name of a type.
-    { path: "frames/v1/schema/payloads.json", names: { message: "DirectMessage" } },
-    { path: "history/v1/schema/messages-page.json", names: { Message: "PastMessage" } },
-    { path: "history/v1/schema/sessions-page.json", names: { Session: "PastSession" } },
+    { path: "frames/v1/schema/client-frame.json", root: "ClientFrame", names: NAMES },
+    { path: "frames/v1/schema/server-frame.json", root: "ServerFrame", names: NAMES },
+    // The payload of `message` is named by its action, which is not a valid type name.
+    { path: "frames/v1/schema/payloads.json", names: { ...NAMES, message: "DirectMessage" } },
+    { path: "history/v1/schema/messages-page.json", names: { ...NAMES, Message: "HistoryMessage" } },
+    { path: "history/v1/schema/sessions-page.json", names: { ...NAMES, Session: "HistorySession" } },
 ];
 
-/** Keywords that are no part of a type; a default would narrow it to that of the default. */
-const LEFT_OUT = new Set(["$schema", "$defs", "format", "default"]);
+/** Keywords that don't belong to a type. `default` would narrow a type to that of the default value. */
+const IGNORED_KEYWORDS = new Set(["$schema", "$defs", "format", "default"]);
 
-/** Draft 2020-12 as the generator reads it: definitions by their old name, and what stands beside a `$ref` kept. */
+/**
+ * Translates JSON Schema draft 2020-12 for the generator, which expects `definitions` and ignores all keywords beside a
+ * `$ref`.
+ */
 function translate(schema, names) {
     if (Array.isArray(schema)) return schema.map((each) => translate(each, names));
     if (typeof schema !== "object" || schema === null) return schema;
     const { $ref, ...rest } = schema;
-    const kept = Object.entries(rest).filter(([keyword]) => !LEFT_OUT.has(keyword));
+    const kept = Object.entries(rest).filter(([keyword]) => !IGNORED_KEYWORDS.has(keyword));
     const translated = Object.fromEntries(kept.map(([keyword, value]) => [keyword, translate(value, names)]));
     if ($ref === undefined) return translated;
     const target = $ref.replace("#/$defs/", "");
@@ -69,14 +75,14 @@ async function generate() {
         style: { tabWidth: 4, printWidth: 120 },
         unreachableDefinitions: true,
     });
-    // The root is only there to hold the definitions.
+    // The root only holds the definitions.
     const text = types.replace(/export interface Frames \{\}\n/, "").trimStart();
     return (
         HEAD +
         text
             .replaceAll(/^( \*\n)? \* This interface was referenced by `Frames`'s JSON-Schema\n \* via the .*\n/gm, "")
             .replaceAll(/^\/\*\*\n \*\/\n/gm, "")
-            // Links as Rust's documentation has them.
+            // Rust documentation links.
             .replaceAll(/\[`(\w+)(?:::\w+)?`\]/g, "`$1`")
     );
 }

@@ -1,17 +1,20 @@
 import type { Clock, Timer } from "./clock.ts";
 
 /**
- * Most sequences in one acknowledgement. The contract of the frames allows 1,000, but of 42 bytes each they would be more
- * than the 32 KiB of a frame that API Gateway takes
+ * Maximum number of sequences in one `ack` frame. The frames contract allows 1,000, but at 42 bytes each they would
+ * exceed the 32 KiB that API Gateway accepts in a frame
  * (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html).
  */
 const MAX_SEQUENCES = 750;
 
-/** Gathers acknowledgements: a batch is due when it is full, or its first has waited long enough. */
+/**
+ * Collects acknowledgements into batches. A batch is due when it is full, or when its oldest acknowledgement has
+ * waited long enough. Acknowledgements that were sent stay here until the gateway confirms them.
+ */
 export class Acks {
-    /** What waits: the id of the notification by its sequence. */
-    #waiting = new Map<string, string>();
-    /** What was sent and is not confirmed. */
+    /** Acknowledgements to send: notification ids by sequence. */
+    #pending = new Map<string, string>();
+    /** Acknowledgements sent and not confirmed yet. */
     #sent = new Map<string, string>();
     #timer: Timer;
     #due = false;
@@ -20,7 +23,11 @@ export class Acks {
     readonly #delay: number;
     readonly #onDue: () => void;
 
-    /** Batches of `size`, none older than `delay` milliseconds; `onDue` is called when one becomes due. */
+    /**
+     * @param size number of acknowledgements that make a batch due
+     * @param delay maximum age of an acknowledgement before its batch is due, in milliseconds
+     * @param onDue called when a batch becomes due
+     */
     constructor(clock: Clock, size: number, delay: number, onDue: () => void) {
         this.#clock = clock;
         this.#size = size;
@@ -28,73 +35,69 @@ export class Acks {
         this.#onDue = onDue;
     }
 
-    /** Whether a batch is due. */
-    get due(): boolean {
+    /** True if a batch is due. */
+    get isDue(): boolean {
         return this.#due;
     }
 
-    /** Whether nothing waits and nothing is unconfirmed. */
-    get settled(): boolean {
-        return this.#waiting.size + this.#sent.size === 0;
+    /** True if nothing is pending and everything sent is confirmed. */
+    get isEmpty(): boolean {
+        return this.#pending.size + this.#sent.size === 0;
     }
 
-    /** Adds a notification the application has taken. */
+    /** Adds a notification that the application has handled. */
     add(sequence: string, id: string): void {
-        this.#waiting.set(sequence, id);
-        if (this.#waiting.size >= this.#size) this.flush();
-        else this.#wait(this.#delay);
+        this.#pending.set(sequence, id);
+        if (this.#pending.size >= this.#size) this.flush();
+        else this.#startTimer(this.#delay);
     }
 
-    /** Makes what waits due. */
+    /** Makes all pending acknowledgements due now. */
     flush(): void {
-        if (this.#waiting.size === 0 || this.#due) return;
-        this.#stop();
+        if (this.#pending.size === 0 || this.#due) return;
+        this.stop();
         this.#due = true;
         this.#onDue();
     }
 
-    /** The sequences to send now, at most as many as one frame may have. They are kept until it is known what became of them. */
-    take(): string[] {
-        const sequences = [...this.#waiting.keys()].slice(0, MAX_SEQUENCES);
+    /** Returns the sequences of the next frame, at most {@link MAX_SEQUENCES}, and marks them as sent. */
+    takeBatch(): string[] {
+        const sequences = [...this.#pending.keys()].slice(0, MAX_SEQUENCES);
         for (const sequence of sequences) {
-            this.#sent.set(sequence, this.#waiting.get(sequence) ?? "");
-            this.#waiting.delete(sequence);
+            this.#sent.set(sequence, this.#pending.get(sequence) ?? "");
+            this.#pending.delete(sequence);
         }
-        this.#due = this.#waiting.size >= this.#size;
-        if (!this.#due && this.#waiting.size > 0) this.#wait(this.#delay);
+        this.#due = this.#pending.size >= this.#size;
+        if (!this.#due && this.#pending.size > 0) this.#startTimer(this.#delay);
         return sequences;
     }
 
-    /** What was taken has arrived. @returns the ids of the notifications */
-    confirmed(): string[] {
+    /** Confirms everything sent. @returns the ids of the notifications */
+    confirm(): string[] {
         const ids = [...this.#sent.values()];
         this.#sent.clear();
         return ids;
     }
 
-    /** What was taken may not have arrived, and waits again: for `delay` milliseconds, and first in line. */
-    returned(delay: number): void {
-        this.#waiting = new Map([...this.#sent, ...this.#waiting]);
+    /** Puts everything sent back to the front, because it may not have arrived. It is due after `delay` milliseconds. */
+    requeue(delay: number): void {
+        this.#pending = new Map([...this.#sent, ...this.#pending]);
         this.#sent = new Map();
         this.#due = false;
-        this.#stop();
-        if (this.#waiting.size > 0) this.#wait(delay);
+        this.stop();
+        if (this.#pending.size > 0) this.#startTimer(delay);
     }
 
-    /** Lets go of the timer. */
+    /** Cancels the timer. */
     stop(): void {
-        this.#stop();
+        if (this.#timer !== undefined) this.#clock.cancel(this.#timer);
+        this.#timer = undefined;
     }
 
-    #wait(delay: number): void {
+    #startTimer(delay: number): void {
         this.#timer ??= this.#clock.after(delay, () => {
             this.#timer = undefined;
             this.flush();
         });
-    }
-
-    #stop(): void {
-        if (this.#timer !== undefined) this.#clock.cancel(this.#timer);
-        this.#timer = undefined;
     }
 }

@@ -5,33 +5,33 @@ import type { Settings } from "./options.ts";
 import { Socket, type SocketHooks } from "./socket.ts";
 import type { Disconnect } from "./state.ts";
 
-/** One attempt to connect: asks for a credential, and begins a handshake with it. */
+/** One attempt to connect: asks for a credential, then starts a handshake with it. */
 export class Attempt {
-    #over = false;
+    #finished = false;
     readonly #timer: Timer;
     #socket: Socket | undefined;
     readonly #settings: Settings;
     readonly #hooks: SocketHooks;
-    readonly #failed: (reason: Disconnect) => void;
+    readonly #onFailure: (reason: Disconnect) => void;
 
     /**
-     * @param hooks those of the socket
-     * @param failed there was no credential, or no handshake; what becomes of a handshake the hooks tell
+     * @param hooks passed to the socket, which reports the outcome of the handshake there
+     * @param onFailure called when there is no credential or the handshake can't be started
      */
-    constructor(settings: Settings, hooks: SocketHooks, failed: (reason: Disconnect) => void) {
+    constructor(settings: Settings, hooks: SocketHooks, onFailure: (reason: Disconnect) => void) {
         this.#settings = settings;
         this.#hooks = hooks;
-        this.#failed = failed;
+        this.#onFailure = onFailure;
         const { clock, connectTimeout, token } = settings;
         this.#timer = clock.after(connectTimeout, () => {
             this.#fail({ why: "no-token", message: "the credential took too long" });
         });
-        // In an async function, so that what `token` throws at once is caught as well.
-        const asked = (async () => (token === undefined ? undefined : credentialOf(await token())))();
-        asked
+        // The async function also catches errors that `token` throws synchronously.
+        const request = (async () => (token === undefined ? undefined : credentialOf(await token())))();
+        request
             .then(
                 (credential) => {
-                    if (!this.#over) this.#handshake(credential);
+                    if (!this.#finished) this.#startHandshake(credential);
                 },
                 (error: unknown) => {
                     const forbidden = error instanceof TidingsError && error.code === "forbidden";
@@ -43,15 +43,15 @@ export class Attempt {
             });
     }
 
-    /** Gives it up. */
+    /** Abandons the attempt and closes its socket. */
     cancel(): void {
-        this.#over = true;
+        this.#finished = true;
         this.#settings.clock.cancel(this.#timer);
         this.#socket?.close();
     }
 
-    #handshake(credential: Credential | undefined): void {
-        this.#over = true;
+    #startHandshake(credential: Credential | undefined): void {
+        this.#finished = true;
         const { url, tokenIn, acknowledge, WebSocket } = this.#settings;
         const handshake = handshakeOf(url, credential?.token, tokenIn, acknowledge);
         const { protocols } = handshake;
@@ -59,16 +59,16 @@ export class Attempt {
         try {
             socket = protocols.length === 0 ? new WebSocket(handshake.url) : new WebSocket(handshake.url, protocols);
         } catch (error) {
-            // A token that can't be a subprotocol, an address that this page may not connect to.
-            this.#failed({ why: "refused", message: String(error) });
+            // The token is not a valid subprotocol, or this page may not connect to the URL.
+            this.#onFailure({ why: "refused", message: String(error) });
             return;
         }
         this.#socket = new Socket(socket, this.#settings, this.#hooks, credential?.expiresAt);
     }
 
     #fail(reason: Disconnect): void {
-        if (this.#over) return;
-        this.#over = true;
-        this.#failed(reason);
+        if (this.#finished) return;
+        this.#finished = true;
+        this.#onFailure(reason);
     }
 }

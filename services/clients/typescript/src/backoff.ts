@@ -1,17 +1,17 @@
-/** How delays between attempts grow, in milliseconds. */
+/** Bounds of the delays between connection attempts, in milliseconds. */
 export interface Backoff {
-    /** The longest first delay. */
+    /** Upper bound of the first delay. */
     readonly initial: number;
-    /** The longest delay there is. */
+    /** Upper bound of every delay. */
     readonly max: number;
 }
 
 /**
- * The delay before the next attempt: anything up to a bound that doubles with every failure ("full jitter",
- * https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+ * Returns the delay before the next attempt: a random time below a bound that doubles with every failure ("full
+ * jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
  *
- * @param failures how many attempts in a row have failed
- * @param random a number from 0 up to but not 1
+ * @param failures number of attempts that failed in a row
+ * @param random returns a number in [0, 1)
  * @returns milliseconds
  */
 export function fullJitter(backoff: Backoff, failures: number, random: () => number): number {

@@ -1,160 +1,170 @@
 import { Acks } from "./acks.ts";
 import type { Timer } from "./clock.ts";
+import { ConnectionManager } from "./connection-manager.ts";
 import { Deduplication } from "./deduplication.ts";
-import { Emitter, unhandled } from "./emitter.ts";
+import { Emitter, reportUncaught } from "./emitter.ts";
 import { TidingsError } from "./errors.ts";
-import type { Delivery, Kind, PastMessage, PastSession, Recipient, SendResult, Whoami } from "./frames.ts";
+import type {
+    Delivery,
+    HistoryKind,
+    HistoryMessage,
+    HistorySession,
+    Recipient,
+    SendResult,
+    Whoami,
+} from "./frames.ts";
 import { type Consumer, Inbox, type Notification } from "./inbox.ts";
 import { NotificationIterator } from "./iterator.ts";
-import { Link } from "./link.ts";
 import { type Options, type Settings, settingsOf } from "./options.ts";
 import { type Answer, Requests } from "./requests.ts";
-import type { Job } from "./socket.ts";
+import type { OutgoingFrame } from "./socket.ts";
 import type { State } from "./state.ts";
 
-/** How long closing may take, in milliseconds: the application's last notification, and acknowledgements. */
+/** Time limit of closing, in milliseconds: for the notification being handled, and for acknowledgements. */
 const CLOSE_TIMEOUT = 3000;
 
-/** What listeners are called with, by event. */
+/** Events of a client, with the argument of their listeners. */
 export interface Events {
-    /** Things have changed. */
+    /** The state of the connection has changed. */
     state: State;
     /**
-     * A notification arrived. A listener that returns a promise is given the next one when that is settled. What it
-     * throws is an `error` event.
+     * A notification arrived. If the listener returns a promise, the next notification follows when that is settled.
+     * An error that the listener throws is emitted as an `error` event.
      */
     notification: Notification;
-    /** The gateway refused an acknowledgement, which is repeated; or a listener of `notification` threw this. */
+    /** The gateway refused an acknowledgement, which is repeated, or a `notification` listener threw this error. */
     error: unknown;
 }
 
-/** What goes with a message. */
+/** Options of a message. */
 export interface MessageOptions {
-    /** The idempotency key; a random one when absent. */
+    /** Idempotency key (a random one). */
     readonly id?: string;
 }
 
 /** An entry of a history. */
-export type Past<K extends Kind> = K extends "sessions" ? PastSession : PastMessage;
+export type HistoryEntry<K extends HistoryKind> = K extends "sessions" ? HistorySession : HistoryMessage;
 
-/** A page of the user's past, newest first. */
-export interface HistoryPage<K extends Kind> {
-    /** The entries; there may be fewer than asked for although there are more. */
-    readonly items: readonly Past<K>[];
-    /** Where the next page begins; absent on the last. */
+/** A page of the user's history, newest first. */
+export interface HistoryPage<K extends HistoryKind> {
+    /** The entries. There may be fewer than `limit` even if more pages follow. */
+    readonly items: readonly HistoryEntry<K>[];
+    /** Cursor of the next page. Absent on the last page. */
     readonly next?: string;
 }
 
-/** Who is in a hub, and connected, in the order of their ids. */
+/** A page of a hub's connected members, ordered by user id. */
 export interface Members {
-    /** Which hub. */
+    /** Name of the hub. */
     readonly hub: string;
-    /** The users; there may be fewer than asked for, or none, although there are more. */
+    /** Ids of the users. There may be fewer than `limit`, or none, even if more pages follow. */
     readonly users: readonly string[];
-    /** What to ask for as `after` next; absent on the last page. */
+    /** Cursor for `after` of the next request. Absent on the last page. */
     readonly next?: string;
 }
 
-/** What became of a message. */
+/** Outcome of sending a message. */
 export interface Sent {
-    /** The id of every recipient's notification, which the gateway makes of the sender and the `id` given. */
+    /** Id of the notification, the same for every recipient. The gateway derives it from the sender and the `id` option. */
     readonly id: string;
-    /** What became of it, by recipient. */
+    /** Outcome for each recipient. */
     readonly results: readonly SendResult[];
 }
 
 /**
- * Connects to a gateway, and stays connected until {@link Client.close}.
+ * Connects to a gateway and stays connected until {@link Client.close}.
  *
- * @throws TypeError when there is no WebSocket here, or `url` is no address
+ * @throws TypeError if there is no WebSocket class, or `url` is not a URL
  */
 export function connect(options: Options): Client {
     return new Client(settingsOf(options));
 }
 
 /**
- * Receives one user's notifications, in order, each once, across as many connections as that needs; and sends.
+ * Receives the notifications of one user in order, each once, across reconnects, and sends messages.
  *
- * What it was asked to send waits for a connection, and is sent again when one ended before the answer. All promises
- * are rejected with a {@link TidingsError}.
+ * A request waits for a connection, and is repeated over the next one if the connection ends before the answer. All
+ * promises are rejected with a {@link TidingsError}.
  */
 export class Client implements AsyncIterable<Notification, undefined> {
     readonly #settings: Settings;
     readonly #events = new Emitter<Omit<Events, "notification">>();
     readonly #inbox: Inbox;
-    readonly #known: Deduplication;
+    readonly #deduplication: Deduplication;
     readonly #acks: Acks;
     readonly #requests: Requests;
-    readonly #link: Link;
+    readonly #connection: ConnectionManager;
     readonly #iterators = new Set<NotificationIterator>();
-    #ackLast = false;
+    /** True if the last frame was an acknowledgement, so that a request is next. */
+    #ackedLast = false;
     #duplicates = 0;
     #closing: Promise<void> | undefined;
-    #closed: (() => void) | undefined;
+    #resolveClosing: (() => void) | undefined;
     #closeTimer: Timer;
 
     /** Use {@link connect}. */
     constructor(settings: Settings) {
         const { clock, ackBatch, ackDelay, remember, requestTimeout } = settings;
         this.#settings = settings;
-        this.#known = new Deduplication(remember);
+        this.#deduplication = new Deduplication(remember);
         this.#inbox = new Inbox({
-            taken: (delivery) => {
-                this.#taken(delivery);
+            handled: (delivery) => {
+                this.#onHandled(delivery);
             },
             failed: (error) => {
-                if (!this.#events.emit("error", error)) unhandled(error);
+                if (!this.#events.emit("error", error)) reportUncaught(error);
             },
-            rested: () => {
-                this.#finish();
+            idle: () => {
+                this.#continueClosing();
             },
         });
         this.#acks = new Acks(clock, ackBatch, ackDelay, () => {
-            this.#link.work();
+            this.#connection.sendNext();
         });
         this.#requests = new Requests(clock, requestTimeout, () => {
-            this.#link.replace({ why: "silent", message: "a request was not answered in time" });
+            this.#connection.reconnect({ why: "silent", message: "a request was not answered in time" });
         });
-        this.#link = new Link(settings, {
+        this.#connection = new ConnectionManager(settings, {
             deliveries: (items) => {
-                this.#accept(items);
+                this.#receive(items);
             },
-            job: () => this.#job(),
+            nextFrame: () => this.#nextFrame(),
             error: (error) => this.#events.emit("error", error),
             state: (state) => {
-                this.#stateChanged(state);
+                this.#onState(state);
             },
         });
     }
 
-    /** How things are now. */
+    /** Current state of the connection. */
     get state(): State {
-        return this.#link.state;
+        return this.#connection.state;
     }
 
-    /** How many duplicates were dropped. */
+    /** Number of duplicates dropped. */
     get duplicates(): number {
         return this.#duplicates;
     }
 
-    /** How many notifications arrived that the application has not taken. Without a listener or loop they wait. */
+    /** Number of notifications that arrived and are not handled yet. Without a listener or a loop they wait. */
     get waiting(): number {
         return this.#inbox.size;
     }
 
-    /** Adds a listener. @returns what removes it again */
+    /** Adds a listener. @returns a function that removes it */
     on<K extends keyof Events>(event: K, listener: (value: Events[K]) => unknown): () => void {
-        if (event === "notification") return this.#inbox.consume(listener as Consumer);
+        if (event === "notification") return this.#inbox.addConsumer(listener as Consumer);
         return this.#events.on(event, listener as (value: unknown) => void);
     }
 
     /**
-     * The notifications, for `for await`. One is taken, and acknowledged, when the loop comes back for the next. The
-     * loop ends when the client is closed, and throws when it ended because there is no credential any more.
+     * Returns the notifications for a `for await` loop. A notification is handled, and acknowledged, when the loop asks
+     * for the next one. The loop ends when the client is closed, and throws if that happened because there is no
+     * credential any more.
      */
     [Symbol.asyncIterator](): NotificationIterator {
         const iterator: NotificationIterator = new NotificationIterator((consumer) => {
-            const detach = this.#inbox.consume(consumer);
+            const detach = this.#inbox.addConsumer(consumer);
             return () => {
                 detach();
                 this.#iterators.delete(iterator);
@@ -165,20 +175,20 @@ export class Client implements AsyncIterable<Notification, undefined> {
         return iterator;
     }
 
-    /** Sends `body` to users (1 to 100): `sendMessage`. Held for whoever is not there. */
+    /** Sends `body` to 1 to 100 users (action `sendMessage`). It is held for users who are offline. */
     send(users: readonly string[], body: Readonly<Record<string, unknown>>, options: MessageOptions = {}): Promise<Sent> {
-        // Our own members stand last: those of the body do not take their place.
+        // The action and the sessions come last, so that a field of the body can't replace them.
         return this.#send({ ...body, action: "sendMessage", sessions: [...users] }, options);
     }
 
-    /** Sends any JSON value to a user, a hub, or everyone: `message`. Held for a user who is not there. */
+    /** Sends any JSON value to a user, a hub or everyone (action `message`). It is held for a user who is offline. */
     message(content: unknown, recipient: Recipient = "all", options: MessageOptions = {}): Promise<Sent> {
         return this.#send({ action: "message", data: { content, recipient } }, options);
     }
 
     /**
-     * Sends a text to a hub, to the first of one's own when none is named: `sendmessage`. The text `ping` can't be
-     * sent, as gateways take it for a heartbeat.
+     * Sends a text to a hub (action `sendmessage`), by default to the first of the user's hubs. The text `ping` is
+     * refused, because gateways take it for a heartbeat.
      */
     broadcast(text: string, options: MessageOptions & { readonly hub?: string } = {}): Promise<Sent> {
         if (text === "ping") {
@@ -188,19 +198,19 @@ export class Client implements AsyncIterable<Notification, undefined> {
         return this.#send({ action: "sendmessage", message: text, ...(hub === undefined ? {} : { hub }) }, options);
     }
 
-    /** The user's own past, newest first: what became of notifications, or the sessions. */
-    async history<K extends Kind = "messages">(
+    /** Returns a page of the user's history, newest first: outcomes of notifications by default, or sessions. */
+    async history<K extends HistoryKind = "messages">(
         query: { readonly of?: K; readonly before?: string; readonly limit?: number } = {},
     ): Promise<HistoryPage<K>> {
         const of = query.of ?? "messages";
         const { items, next } = await this.#ask({ action: "history", ...query, of }, "history");
-        const page = { items: items as Past<K>[] };
+        const page = { items: items as HistoryEntry<K>[] };
         return typeof next === "string" ? { ...page, next } : page;
     }
 
     /**
-     * Who is in a hub that the user is a member of, and connected; in the hub of everyone when none is named. At most
-     * `limit` (1 to 100, and 100 when absent) users behind `after`.
+     * Returns up to `limit` (1 to 100; default 100) connected members of a hub after the user id `after`. The user must
+     * be a member of the hub; the default is the hub of everyone.
      */
     async members(
         query: { readonly hub?: string; readonly after?: string; readonly limit?: number } = {},
@@ -210,7 +220,7 @@ export class Client implements AsyncIterable<Notification, undefined> {
         return typeof next === "string" ? { ...page, next } : page;
     }
 
-    /** Who the gateway takes the client for. */
+    /** Returns the user and the connection as the gateway sees them. */
     async whoami(): Promise<Whoami> {
         const whoami: Whoami & { type?: string } = { ...(await this.#ask({ action: "whoami" }, "whoami")) };
         delete whoami.type;
@@ -218,26 +228,26 @@ export class Client implements AsyncIterable<Notification, undefined> {
     }
 
     /**
-     * Acknowledges what was taken and closes the connection, within three seconds; at once, without waiting for the
-     * network, while there is no connection. What waits for the application is not taken, and held by the gateway.
+     * Acknowledges handled notifications and closes the connection, within three seconds. Without a connection it
+     * closes at once. Notifications that are not handled stay with the gateway, which holds them.
      */
     close(): Promise<void> {
         if (this.#closing !== undefined) return this.#closing;
-        this.#closing = new Promise((resolve) => (this.#closed = resolve));
+        this.#closing = new Promise((resolve) => (this.#resolveClosing = resolve));
         this.#requests.rejectAll(closedError());
         this.#inbox.clear();
         this.#closeTimer = this.#settings.clock.after(CLOSE_TIMEOUT, () => {
-            this.#end();
+            this.#finishClosing();
         });
         for (const iterator of [...this.#iterators]) iterator.end();
-        this.#finish();
+        this.#continueClosing();
         return this.#closing;
     }
 
-    #accept(items: readonly Delivery[]): void {
+    #receive(items: readonly Delivery[]): void {
         if (this.#closing !== undefined) return;
         for (const item of items) {
-            const verdict = this.#known.judge(item.id, item.sequence);
+            const verdict = this.#deduplication.classify(item.id, item.sequence);
             if (verdict === "duplicate") {
                 this.#duplicates += 1;
                 this.#inbox.push(item);
@@ -249,39 +259,42 @@ export class Client implements AsyncIterable<Notification, undefined> {
         }
         const { acknowledge, buffer } = this.#settings;
         if (acknowledge && this.#inbox.size > buffer) {
-            this.#link.pause({ why: "behind", message: `${this.#inbox.size} notifications wait for the application` });
+            this.#connection.pause({
+                why: "behind",
+                message: `${this.#inbox.size} notifications wait for the application`,
+            });
         }
     }
 
-    #taken({ id, sequence }: Delivery): void {
+    #onHandled({ id, sequence }: Delivery): void {
         const { acknowledge, buffer } = this.#settings;
         if (acknowledge) this.#acks.add(sequence, id);
-        else this.#known.settle(id);
-        if (this.#inbox.size <= buffer / 2) this.#link.resume();
+        else this.#deduplication.complete(id);
+        if (this.#inbox.size <= buffer / 2) this.#connection.resume();
     }
 
-    /** The next frame: acknowledgements that are due, and requests, in turns when there are both. */
-    #job(): Job | undefined {
-        const request = this.#acks.due && !this.#ackLast ? undefined : this.#requests.take();
-        this.#ackLast = request === undefined;
-        return request ?? (this.#acks.due ? this.#ack() : undefined);
+    /** Returns the next frame: due acknowledgements or a request, in turns if there are both. */
+    #nextFrame(): OutgoingFrame | undefined {
+        const request = this.#acks.isDue && !this.#ackedLast ? undefined : this.#requests.next();
+        this.#ackedLast = request === undefined;
+        return request ?? (this.#acks.isDue ? this.#ack() : undefined);
     }
 
-    #ack(): Job {
+    #ack(): OutgoingFrame {
         return {
-            frame: { action: "ack", sequences: this.#acks.take() },
-            answered: (frame) => {
+            frame: { action: "ack", sequences: this.#acks.takeBatch() },
+            onAnswer: (frame) => {
                 if (frame.type !== "ack-ok") return false;
-                for (const id of this.#acks.confirmed()) this.#known.settle(id);
-                this.#finish();
+                for (const id of this.#acks.confirm()) this.#deduplication.complete(id);
+                this.#continueClosing();
                 return true;
             },
-            refused: (error) => {
-                this.#acks.returned(error.retryAfter ?? this.#settings.ackDelay);
+            onRefusal: (error) => {
+                this.#acks.requeue(error.retryAfter ?? this.#settings.ackDelay);
                 this.#events.emit("error", error);
             },
-            lost: () => {
-                this.#acks.returned(0);
+            onLoss: () => {
+                this.#acks.requeue(0);
             },
         };
     }
@@ -297,34 +310,34 @@ export class Client implements AsyncIterable<Notification, undefined> {
     ): Promise<Answer<T>> {
         if (this.#closing !== undefined || this.state.status === "closed") return Promise.reject(closedError());
         const answer = this.#requests.add(frame, type);
-        this.#link.work();
+        this.#connection.sendNext();
         return answer;
     }
 
-    #stateChanged(state: State): void {
+    #onState(state: State): void {
         this.#events.emit("state", state);
-        if (this.#closing !== undefined) this.#finish();
+        if (this.#closing !== undefined) this.#continueClosing();
         if (state.status !== "closed") return;
         this.#acks.stop();
         this.#requests.rejectAll(closedError());
         const { why, message } = state.reason;
         const error = why === "forbidden" ? new TidingsError("forbidden", message ?? why) : undefined;
         for (const iterator of [...this.#iterators]) iterator.end(error);
-        this.#closed?.();
+        this.#resolveClosing?.();
     }
 
-    /** Ends a client that is being closed, once all is acknowledged, or nobody is there to be told. */
-    #finish(): void {
+    /** If the client is being closed, closes the connection once everything is acknowledged or nothing can be. */
+    #continueClosing(): void {
         if (this.#closing === undefined) return;
-        const told = this.#acks.settled && this.#inbox.atRest;
-        if (told || this.state.status !== "open") this.#end();
+        const done = this.#acks.isEmpty && this.#inbox.isIdle;
+        if (done || this.state.status !== "open") this.#finishClosing();
         else this.#acks.flush();
     }
 
-    #end(): void {
-        this.#link.close({ why: "requested" });
+    #finishClosing(): void {
+        this.#connection.close({ why: "requested" });
         this.#settings.clock.cancel(this.#closeTimer);
-        this.#closed?.();
+        this.#resolveClosing?.();
     }
 }
 
@@ -332,7 +345,7 @@ function closedError(): TidingsError {
     return new TidingsError("closed", "the client is closed");
 }
 
-/** 128 random bits; `crypto.randomUUID` is missing in pages without TLS. */
+/** Returns 128 random bits as hexadecimal text. `crypto.randomUUID` is missing in pages without TLS. */
 function randomId(): string {
     return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,13 +1,15 @@
-/** A timer that was started; only its clock knows what it is. */
+/** A running timer, opaque to everything but the clock that started it. */
 export type Timer = unknown;
 
-/** Time, as the client sees it. Tests give it another one than the system's. */
+/** The time as the client sees it. Tests replace the system's clock. */
 export interface Clock {
-    /** Milliseconds since the Unix epoch. Only times that are shown, and when a credential ends, depend on it. */
+    /**
+     * Returns milliseconds since the Unix epoch. Only displayed times and the expiry of credentials depend on it.
+     */
     now(): number;
-    /** Calls back after so many milliseconds. */
+    /** Calls `callback` once, after the given number of milliseconds. */
     after(milliseconds: number, callback: () => void): Timer;
-    /** Makes a timer not call back; one that has called back already is ignored. */
+    /** Cancels a timer. Does nothing if it has fired already. */
     cancel(timer: Timer): void;
 }
 

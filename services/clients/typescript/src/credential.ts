@@ -1,22 +1,25 @@
-/** What proves to the gateway who the user is, for one handshake. */
+/** Proof of the user's identity for one handshake. */
 export interface Credential {
-    /** A single-use connect token, or a JSON Web Token. */
+    /** A single-use connect token or a JSON Web Token. */
     readonly token: string;
     /**
-     * When it ends, in milliseconds since the Unix epoch; read from the token when absent, if that is a JSON Web
-     * Token. A new connection with a new credential is opened before.
+     * Time at which the credential expires, in milliseconds since the Unix epoch. When absent, it is read from the
+     * token if that is a JSON Web Token. The client opens a new connection with a new credential before this time.
      */
     readonly expiresAt?: number;
 }
 
-/** The credential a `token` function gave. */
-export function credentialOf(given: string | Credential): Credential {
-    if (typeof given !== "string") return given;
-    const expiresAt = expiryOf(given);
-    return expiresAt === undefined ? { token: given } : { token: given, expiresAt };
+/** Completes the result of a `token` function with the token's expiry, if the token has one. */
+export function credentialOf(result: string | Credential): Credential {
+    if (typeof result !== "string") return result;
+    const expiresAt = expiryOf(result);
+    return expiresAt === undefined ? { token: result } : { token: result, expiresAt };
 }
 
-/** When a JSON Web Token ends, in milliseconds since the Unix epoch (https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4). */
+/**
+ * Returns the expiry of a JSON Web Token in milliseconds since the Unix epoch
+ * (https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4), or `undefined` for any other text.
+ */
 function expiryOf(token: string): number | undefined {
     const [, payload] = token.split(".");
     if (payload === undefined) return undefined;
@@ -25,19 +28,19 @@ function expiryOf(token: string): number | undefined {
         const { exp } = claims as { exp?: unknown };
         return typeof exp === "number" ? exp * 1000 : undefined;
     } catch {
-        // It is no JSON Web Token; whether it is good for something the gateway decides.
+        // Not a JSON Web Token. The gateway decides if it accepts it.
         return undefined;
     }
 }
 
-/** Where a credential goes: into the query, or into a subprotocol, which keeps it out of logs of URLs. */
-export type TokenPlace = "query" | "subprotocol";
+/** Part of the handshake that carries the credential. A subprotocol keeps it out of logs of URLs. */
+export type TokenLocation = "query" | "subprotocol";
 
-/** Address and subprotocols of a handshake. */
+/** Returns the URL and the subprotocols of a handshake. */
 export function handshakeOf(
     url: string,
     token: string | undefined,
-    place: TokenPlace,
+    location: TokenLocation,
     acknowledge: boolean,
 ): { url: string; protocols: string[] } {
     const address = new URL(url);
@@ -45,7 +48,7 @@ export function handshakeOf(
     query.set("protocol", "tidings.v1");
     if (acknowledge) query.set("acknowledge", "true");
     if (token === undefined) return { url: address.href, protocols: [] };
-    if (place === "query") {
+    if (location === "query") {
         query.set("token", token);
         return { url: address.href, protocols: [] };
     }

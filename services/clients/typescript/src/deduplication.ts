@@ -1,45 +1,45 @@
 /**
- * Tells new deliveries from repeated ones, across connections.
+ * Recognises repeated deliveries, across connections.
  *
- * By id, not by the highest sequence so far: a notification redriven from the dead letters keeps its id and gets a
- * new sequence. An id is known for as long as the gateway may hold its notification, which is until that is
- * settled; of settled ids the most recent ones are known, so memory is bounded.
+ * It compares ids instead of the highest sequence, because a redriven dead letter keeps its id and gets a new
+ * sequence. An id is remembered while the gateway may deliver its notification again, that is until the notification
+ * is completed. Of the completed ids only the most recent are remembered, so memory is bounded.
  */
 export class Deduplication {
     readonly #open = new Set<string>();
-    readonly #settled = new Set<string>();
-    readonly #remember: number;
+    readonly #completed = new Set<string>();
+    readonly #capacity: number;
     #highest = "";
 
-    /** @param remember how many settled ids are known */
-    constructor(remember: number) {
-        this.#remember = remember;
+    /** @param capacity number of completed ids to remember */
+    constructor(capacity: number) {
+        this.#capacity = capacity;
     }
 
-    /** How many ids are known. */
+    /** Number of ids remembered. */
     get size(): number {
-        return this.#open.size + this.#settled.size;
+        return this.#open.size + this.#completed.size;
     }
 
-    /** Judges a delivery and remembers it. */
-    judge(id: string, sequence: string): "new" | "out-of-order" | "duplicate" {
-        if (this.#open.has(id) || this.#settled.has(id)) return "duplicate";
+    /** Classifies a delivery and remembers its id. */
+    classify(id: string, sequence: string): "new" | "out-of-order" | "duplicate" {
+        if (this.#open.has(id) || this.#completed.has(id)) return "duplicate";
         this.#open.add(id);
-        // Sequences have leading zeroes: their order is that of their text.
+        // Sequences are padded with zeros, so their text sorts like their numbers.
         if (sequence < this.#highest) return "out-of-order";
         this.#highest = sequence;
         return "new";
     }
 
-    /** The gateway does not hold the notification any more. */
-    settle(id: string): void {
+    /** Marks a notification as no longer held by the gateway. */
+    complete(id: string): void {
         this.#open.delete(id);
-        // Sets keep the order in which values were added, so this makes it the most recent one.
-        this.#settled.delete(id);
-        this.#settled.add(id);
-        if (this.#settled.size > this.#remember) {
-            for (const oldest of this.#settled) {
-                this.#settled.delete(oldest);
+        // A set iterates in insertion order: deleting first makes the id the most recent.
+        this.#completed.delete(id);
+        this.#completed.add(id);
+        if (this.#completed.size > this.#capacity) {
+            for (const oldest of this.#completed) {
+                this.#completed.delete(oldest);
                 break;
             }
         }

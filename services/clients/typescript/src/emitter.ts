@@ -1,8 +1,8 @@
-/** Calls listeners by the name of an event. */
+/** Calls listeners by event name. */
 export class Emitter<E> {
     readonly #listeners: { [K in keyof E]?: Set<(value: E[K]) => void> } = {};
 
-    /** Adds a listener. @returns what removes it again */
+    /** Adds a listener. @returns a function that removes it */
     on<K extends keyof E>(name: K, listener: (value: E[K]) => void): () => void {
         const listeners = (this.#listeners[name] ??= new Set<(value: E[K]) => void>());
         listeners.add(listener);
@@ -11,22 +11,26 @@ export class Emitter<E> {
         };
     }
 
-    /** Calls the listeners; what one throws is nobody else's concern. @returns whether there were any */
+    /**
+     * Calls all listeners. An error that one throws is reported as uncaught and does not affect the others.
+     *
+     * @returns true if there were listeners
+     */
     emit<K extends keyof E>(name: K, value: E[K]): boolean {
         const listeners = [...(this.#listeners[name] ?? [])];
         for (const listener of listeners) {
             try {
                 listener(value);
             } catch (error) {
-                unhandled(error);
+                reportUncaught(error);
             }
         }
         return listeners.length > 0;
     }
 }
 
-/** Makes an error known as one that nobody caught. */
-export function unhandled(error: unknown): void {
+/** Throws an error in a microtask of its own, so that the runtime reports it as uncaught. */
+export function reportUncaught(error: unknown): void {
     queueMicrotask(() => {
         throw error;
     });

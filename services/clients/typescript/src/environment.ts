@@ -1,16 +1,16 @@
-/** What a client knows of the page it is in. */
+/** State of the network and of the page that the client runs in. */
 export interface Environment {
-    /** Whether there may be a network. */
+    /** Returns true if there may be a network. */
     online(): boolean;
-    /** Whether the page is hidden. */
+    /** Returns true if the page is hidden. */
     hidden(): boolean;
-    /** Calls back when one of them has changed. @returns what ends that */
+    /** Calls `changed` whenever one of them may have changed. @returns a function that stops it */
     watch(changed: () => void): () => void;
 }
 
-/** The browser's, as far as there is one: Node.js is always online and visible. */
+/** Returns the environment of the browser. Outside a browser, as in Node.js, it is always online and visible. */
 export function systemEnvironment(): Environment {
-    // Types that a program without a browser doesn't have.
+    // Partial types, because a program without a browser has none of these.
     const page = globalThis as Partial<Pick<Window, "navigator" | "document">> & Partial<EventTarget>;
     const sources: [Partial<EventTarget> | undefined, string[]][] = [
         [page, ["online", "offline", "pageshow"]],

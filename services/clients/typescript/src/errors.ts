@@ -1,26 +1,26 @@
 import type { ErrorCode } from "./frames.ts";
 
 /**
- * What went wrong, for programs: what the gateway says of a refused frame, or
- * - `timeout`: there was no answer in time. It may have been carried out all the same; asked again with the same
+ * Machine-readable reason of an error: a code of the gateway for a refused frame, or
+ * - `timeout`: no answer in time. The gateway may have carried out the request all the same. Repeated with the same
  *   `id` within five minutes, it is not carried out twice.
- * - `closed`: the client was closed before there was an answer.
+ * - `closed`: the client was closed before the answer.
  */
 export type TidingsErrorCode = ErrorCode | "timeout" | "closed";
 
-/** What promises of the client are rejected with. */
+/** Error with which the client's promises are rejected. */
 export class TidingsError extends Error {
     override readonly name = "TidingsError";
-    /** What went wrong, for programs. */
+    /** Machine-readable reason. */
     readonly code: TidingsErrorCode;
-    /** Names the request in the gateway's log, if the gateway refused it. */
+    /** Identifies the request in the gateway's log, if the gateway refused it. */
     readonly requestId: string | undefined;
-    /** With `too-many-requests`: after how many milliseconds to ask again. */
+    /** With `too-many-requests`: milliseconds to wait before asking again. */
     readonly retryAfter: number | undefined;
 
     /**
-     * @param code what went wrong; a `token` function that throws one with `forbidden` ends the client
-     * @param message the same for people
+     * @param code machine-readable reason; a `token` function that throws `forbidden` closes the client
+     * @param message human-readable reason
      */
     constructor(
         code: TidingsErrorCode,

@@ -1,11 +1,11 @@
-// Generated from the JSON Schema in contracts/frames/v1 and contracts/history/v1 by `npm run frames`; not edited by hand.
+// Generated from the JSON Schema in contracts/frames/v1 and contracts/history/v1 by `npm run frames`. Do not edit.
 
 export type HubName = string;
 export type NotificationId = string;
 /**
  * Which of a user's two histories.
  */
-export type Kind = "sessions" | "messages";
+export type HistoryKind = "sessions" | "messages";
 export type UserId = string;
 /**
  * Any JSON value, delivered byte for byte as it was sent.
@@ -142,7 +142,7 @@ export type ServerFrame =
           /**
            * Of what.
            */
-          of: Kind;
+          of: HistoryKind;
           type: "history";
       }
     | {
@@ -171,7 +171,7 @@ export type PresenceEvent = "joined" | "left";
 /**
  * What became of a notification.
  */
-export type What = "delivered" | "dropped" | "expired" | "held";
+export type HistoryOutcome = "delivered" | "dropped" | "expired" | "held";
 /**
  * The name API Gateway gives a connection; opaque.
  */
@@ -179,7 +179,7 @@ export type ConnectionId = string;
 /**
  * By which method a handshake proved who it is.
  */
-export type Method = "token" | "jwt" | "hmac" | "open";
+export type AuthenticationMethod = "token" | "jwt" | "hmac" | "open";
 
 /**
  * See `ClientFrame`.
@@ -213,7 +213,7 @@ export interface HistoryQuery {
     /**
      * Of what; of messages when absent.
      */
-    of: Kind;
+    of: HistoryKind;
 }
 /**
  * See `ClientFrame`.
@@ -444,7 +444,7 @@ export interface DirectMessage {
 /**
  * What became of a notification, as readers get it.
  */
-export interface PastMessage {
+export interface HistoryMessage {
     /**
      * When.
      */
@@ -472,12 +472,12 @@ export interface PastMessage {
     /**
      * What became of it.
      */
-    what: What;
+    what: HistoryOutcome;
 }
 /**
  * A session as readers get it.
  */
-export interface PastSession {
+export interface HistorySession {
     /**
      * When it ended; absent while it lasts, and when the end was not recorded.
      */
@@ -493,7 +493,7 @@ export interface PastSession {
     /**
      * How its handshake proved who it is.
      */
-    method: Method;
+    method: AuthenticationMethod;
     /**
      * When its handshake was accepted.
      */

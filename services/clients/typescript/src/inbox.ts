@@ -1,114 +1,114 @@
 import type { Delivery } from "./frames.ts";
 
-/** A notification, as the application gets it. */
+/** A notification as the application gets it. */
 export interface Notification extends Delivery {
     /**
-     * Whether one with a higher sequence was handed over before. The gateway promises that this does not happen to
-     * what is held for a user who is not there (`whenOffline: "hold"`).
+     * True if a notification with a higher sequence was handed over before. The gateway promises that this never
+     * happens to notifications that are held for offline users (`whenOffline: "hold"`).
      */
     readonly outOfOrder: boolean;
 }
 
 /**
- * Takes notifications; it is done with one when it returns, or the promise it returns is settled. One that comes to
- * `false` says that it was not taken.
+ * Handles notifications. It has handled one when it returns or when the promise it returns is settled, unless the
+ * result is `false`, which means that it did not take the notification.
  */
 export type Consumer = (notification: Notification) => unknown;
 
-/** What an inbox tells its owner. */
+/** Callbacks of an inbox to its owner. */
 export interface InboxHooks {
-    /** The application is done with a delivery. */
-    taken(delivery: Delivery): void;
-    /** A consumer threw this. */
+    /** The application has handled a delivery. */
+    handled(delivery: Delivery): void;
+    /** A consumer threw an error. */
     failed(error: unknown): void;
-    /** Nothing is in a consumer's hand any more. */
-    rested(): void;
+    /** No consumer is working on a notification any more. */
+    idle(): void;
 }
 
 interface Entry {
     readonly delivery: Delivery;
-    /** Absent for a duplicate, which only has to be acknowledged again, behind its first delivery. */
+    /** Absent for a duplicate, which is only acknowledged again, after its first delivery. */
     readonly notification: Notification | undefined;
 }
 
 /**
- * What arrived and is not taken yet: handed over in order of arrival, one when all consumers are done with the one
- * before. Without a consumer it waits.
+ * Queue of notifications that arrived and are not handled yet. It hands them over in order of arrival, the next one
+ * when all consumers are done with the one before, and keeps them while there is no consumer.
  */
 export class Inbox {
     readonly #consumers = new Set<Consumer>();
     readonly #hooks: InboxHooks;
     #entries: Entry[] = [];
     #head = 0;
-    #pumping = false;
+    #running = false;
 
     constructor(hooks: InboxHooks) {
         this.#hooks = hooks;
     }
 
-    /** How many wait. */
+    /** Number of deliveries in the queue. */
     get size(): number {
         return this.#entries.length - this.#head;
     }
 
-    /** Whether no notification is in a consumer's hand. */
-    get atRest(): boolean {
-        return !this.#pumping;
+    /** True if no consumer is working on a notification. */
+    get isIdle(): boolean {
+        return !this.#running;
     }
 
-    /** Adds a delivery; without a notification it is a duplicate. */
+    /** Adds a delivery. Without a notification it is a duplicate. */
     push(delivery: Delivery, notification?: Notification): void {
         this.#entries.push({ delivery, notification });
-        void this.#pump();
+        void this.#run();
     }
 
-    /** Adds a consumer. @returns what removes it again */
-    consume(consumer: Consumer): () => void {
+    /** Adds a consumer. @returns a function that removes it */
+    addConsumer(consumer: Consumer): () => void {
         this.#consumers.add(consumer);
-        void this.#pump();
+        void this.#run();
         return () => {
             this.#consumers.delete(consumer);
         };
     }
 
-    /** Forgets what waits: it is not acknowledged. */
+    /** Discards the queue. Its notifications are not acknowledged, so the gateway keeps them. */
     clear(): void {
         this.#entries = [];
         this.#head = 0;
     }
 
-    async #pump(): Promise<void> {
-        if (this.#pumping) return;
-        this.#pumping = true;
+    async #run(): Promise<void> {
+        if (this.#running) return;
+        this.#running = true;
         while (this.#consumers.size > 0) {
             const entry = this.#entries[this.#head];
             if (entry === undefined) break;
             if (entry.notification !== undefined && !(await this.#offer(entry.notification))) continue;
             this.#advance(entry);
-            this.#hooks.taken(entry.delivery);
+            this.#hooks.handled(entry.delivery);
         }
-        this.#pumping = false;
-        this.#hooks.rested();
+        this.#running = false;
+        this.#hooks.idle();
     }
 
-    /** Goes on to the next entry, unless all were forgotten meanwhile. */
+    /** Moves on to the next entry, unless the queue was cleared meanwhile. */
     #advance(entry: Entry): void {
         if (this.#entries[this.#head] !== entry) return;
         this.#head += 1;
-        // What was taken is let go of now and then: to do it each time would cost the length of the rest.
+        // Removing handled entries copies the rest of the array, so it is done once per thousand.
         if (this.#head >= 1000 || this.#head === this.#entries.length) {
             this.#entries = this.#entries.slice(this.#head);
             this.#head = 0;
         }
     }
 
-    /** Whether a consumer took it. */
+    /** Offers a notification to all consumers. @returns true if at least one took it */
     async #offer(notification: Notification): Promise<boolean> {
         const answers = [...this.#consumers].map(async (consumer) => {
             try {
                 return (await consumer(notification)) !== false;
             } catch (error) {
-                // The application's mistake; the gateway's sending it again would not mend it.
+                // Delivering it again would not correct the application's mistake, so it counts as handled.
                 this.#hooks.failed(error);
                 return true;
             }

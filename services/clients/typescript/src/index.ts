@@ -1,27 +1,27 @@
 export type { Backoff } from "./backoff.ts";
 export { connect } from "./client.ts";
-export type { Client, Events, HistoryPage, Members, MessageOptions, Past, Sent } from "./client.ts";
+export type { Client, Events, HistoryEntry, HistoryPage, Members, MessageOptions, Sent } from "./client.ts";
 export type { Clock, Timer } from "./clock.ts";
-export type { Credential, TokenPlace } from "./credential.ts";
+export type { Credential, TokenLocation } from "./credential.ts";
 export type { Environment } from "./environment.ts";
 export { TidingsError } from "./errors.ts";
 export type { TidingsErrorCode } from "./errors.ts";
 export type {
+    AuthenticationMethod,
     ChatMessage,
     Delivery,
     DirectMessage,
     DirectMessageData,
     ErrorCode,
-    Kind,
-    Method,
-    PastMessage,
-    PastSession,
+    HistoryKind,
+    HistoryMessage,
+    HistoryOutcome,
+    HistorySession,
     Payload,
     Presence,
     PresenceEvent,
     Recipient,
     SendResult,
-    What,
     Whoami,
 } from "./frames.ts";
 export type { Notification } from "./inbox.ts";
@@ -29,3 +29,14 @@ export type { NotificationIterator } from "./iterator.ts";
 export type { Options } from "./options.ts";
 export type { WebSocketConstructor, WebSocketLike } from "./socket.ts";
 export type { Disconnect, State } from "./state.ts";
+
+// Names of version 0.1.0, kept for one release.
+export type { HistoryEntry as Past } from "./client.ts";
+export type { TokenLocation as TokenPlace } from "./credential.ts";
+export type {
+    AuthenticationMethod as Method,
+    HistoryKind as Kind,
+    HistoryMessage as PastMessage,
+    HistoryOutcome as What,
+    HistorySession as PastSession,
+} from "./frames.ts";

@@ -3,25 +3,28 @@ import type { Notification } from "./inbox.ts";
 type Result = IteratorResult<Notification, undefined>;
 
 /**
- * Hands notifications to a `for await` loop. One counts as taken when the loop comes back for the next, or ends; an
- * application that crashes in between is given it again.
+ * Hands notifications to a `for await` loop. A notification counts as handled when the loop asks for the next one, or
+ * ends. An application that crashes in between gets it again.
  */
 export class NotificationIterator implements AsyncIterableIterator<Notification, undefined> {
     #offered: Notification | undefined;
-    #release: ((taken: boolean) => void) | undefined;
+    #answerOffer: ((taken: boolean) => void) | undefined;
     #waiting: { resolve: (result: Result) => void; reject: (error: Error) => void }[] = [];
     #ended = false;
     #error: Error | undefined;
     readonly #detach: () => void;
 
-    /** @param attach makes the iterator a consumer; what it returns ends that */
+    /** @param attach adds the iterator as a consumer and returns a function that removes it */
     constructor(attach: (consumer: (notification: Notification) => Promise<boolean>) => () => void) {
         this.#detach = attach((notification) => this.#offer(notification));
     }
 
-    /** The next notification; rejected once when the client ended for a reason that was not asked for. */
+    /**
+     * Returns the next notification. If the client was closed because of an error, the promise is rejected once with
+     * that error.
+     */
     next(): Promise<Result> {
-        if (this.#offered === undefined) this.#settle(true);
+        if (this.#offered === undefined) this.#answer(true);
         if (this.#error !== undefined) {
             const error = this.#error;
             this.#error = undefined;
@@ -34,18 +37,18 @@ export class NotificationIterator implements AsyncIterableIterator<Notification,
         return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
     }
 
-    /** Ends the loop. What it was given last counts as taken. */
+    /** Ends the loop. The notification it got last counts as handled. */
     return(): Promise<Result> {
         this.end();
         return Promise.resolve({ value: undefined, done: true });
     }
 
-    /** Ends it: with an error, if it is to be told. */
+    /** Ends the iterator, with an error if one is given. */
     end(error?: Error): void {
         if (this.#ended) return;
         this.#ended = true;
         this.#detach();
-        this.#settle(this.#offered === undefined);
+        this.#answer(this.#offered === undefined);
         this.#offered = undefined;
         const [first, ...others] = this.#waiting;
         this.#waiting = [];
@@ -57,24 +60,24 @@ export class NotificationIterator implements AsyncIterableIterator<Notification,
         for (const { resolve } of others) resolve({ value: undefined, done: true });
     }
 
-    /** This. */
+    /** Returns the iterator itself. */
     [Symbol.asyncIterator](): this {
         return this;
     }
 
     #offer(notification: Notification): Promise<boolean> {
         return new Promise((resolve) => {
-            this.#release = resolve;
+            this.#answerOffer = resolve;
             const first = this.#waiting.shift();
             if (first === undefined) this.#offered = notification;
             else first.resolve({ value: notification, done: false });
-            // A call was waiting for what comes after this one already, so this one is done with.
-            if (this.#waiting.length > 0) this.#settle(true);
+            // Another call already waits for the notification after this one, so this one is handled.
+            if (this.#waiting.length > 0) this.#answer(true);
         });
     }
 
-    #settle(taken: boolean): void {
-        this.#release?.(taken);
-        this.#release = undefined;
+    #answer(taken: boolean): void {
+        this.#answerOffer?.(taken);
+        this.#answerOffer = undefined;
     }
 }

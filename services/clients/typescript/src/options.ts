@@ -1,75 +1,79 @@
 import type { Backoff } from "./backoff.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import type { Credential, TokenPlace } from "./credential.ts";
+import type { Credential, TokenLocation } from "./credential.ts";
 import { type Environment, systemEnvironment } from "./environment.ts";
 import type { WebSocketConstructor } from "./socket.ts";
 
-/** How a client behaves. Durations are in milliseconds. */
+/** Options of a client. Durations are in milliseconds; defaults are in parentheses. */
 export interface Options {
-    /** The gateway's WebSocket address: `wss://tidings.example.com/ws`. */
+    /** WebSocket URL of the gateway, such as `wss://tidings.example.com/ws`. */
     readonly url: string;
     /**
-     * Gives the credential for one handshake, and is asked before each. It may fail: then it is asked again later.
-     * When it throws a `TidingsError` with the code `forbidden`, the client ends. Leave it out when a cookie is the
+     * Returns the credential for one handshake; called before each. If it fails, it is called again later. If it
+     * throws a `TidingsError` with the code `forbidden`, the client is closed. Leave it out when a cookie is the
      * credential.
      */
     readonly token?: () => Promise<string | Credential>;
-    /** Where the credential goes; `query` when absent. `subprotocol` keeps it out of logs of URLs. */
-    readonly tokenIn?: TokenPlace;
-    /** Whether the gateway keeps each notification until the application has taken it; `true` when absent. */
+    /** Part of the handshake that carries the credential (`query`). `subprotocol` keeps it out of logs of URLs. */
+    readonly tokenIn?: TokenLocation;
+    /** Lets the gateway keep each notification until the application has handled it (`true`). */
     readonly acknowledge?: boolean;
-    /** Makes WebSockets, where there is no global one: `ws` in Node.js before version 22. */
+    /** WebSocket class, needed where there is no global one: that of `ws` in Node.js before version 22. */
     readonly WebSocket?: WebSocketConstructor;
-    /** How many acknowledgements go in one frame (25), */
+    /** Number of acknowledgements in one frame (25). */
     readonly ackBatch?: number;
-    /** and how long one waits at most (1 s). */
+    /** Maximum delay of an acknowledgement (1 s). */
     readonly ackDelay?: number;
     /**
-     * How long a connection goes without a frame of ours before a `ping` (60 s; in a hidden page 5 minutes at least).
-     * API Gateway closes a connection that was idle for 10 minutes
+     * Time without a frame from the client before it sends a `ping` (60 s; in a hidden page at least 5 minutes). API
+     * Gateway closes a connection that was idle for 10 minutes
      * (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html).
      */
     readonly heartbeat?: number;
-    /** How long the gateway may be silent when it owes an answer, before the connection is given up (10 s). */
+    /** Time that the gateway may be silent while it owes an answer, before the connection is replaced (10 s). */
     readonly answerTimeout?: number;
-    /** How long an attempt to connect may take: the credential, and then the handshake (10 s each). */
+    /** Time limits of an attempt to connect: for the credential, and again for the handshake (10 s each). */
     readonly connectTimeout?: number;
-    /** How long `send` and its like wait for their answer, and for a connection (30 s). */
+    /** Time limit of `send` and the other requests, including the wait for a connection (30 s). */
     readonly requestTimeout?: number;
     /**
-     * After how long a connection is replaced (110 minutes; API Gateway ends one after 2 hours). Up to a tenth of it
-     * is taken off at random, so that clients don't do it all together.
+     * Age at which a connection is replaced (110 minutes; API Gateway closes one after 2 hours). Up to a tenth of it is
+     * subtracted at random, so that clients don't all reconnect at the same time.
      */
     readonly rotateAfter?: number;
-    /** For how long both connections are kept when one is replaced (1 s). */
+    /** Time for which both connections are kept when one replaces the other (1 s). */
     readonly overlap?: number;
-    /** How delays between attempts to connect grow (200 ms, at most 15 s). */
+    /** Bounds of the delays between attempts to connect (200 ms to 15 s). */
     readonly backoff?: Backoff;
-    /** How many ids of settled notifications are known, to recognise duplicates (10,000). */
+    /** Number of completed notifications whose ids are remembered, to recognise duplicates (10,000). */
     readonly remember?: number;
     /**
-     * How many notifications may wait for the application (10,000). When more do, the connection is closed until half
-     * of them are taken; the gateway holds what comes meanwhile. Without acknowledgements there is no limit.
+     * Number of notifications that may wait for the application (10,000). When there are more, the connection is closed
+     * until half of them are handled; the gateway holds new ones meanwhile. Unlimited without acknowledgements.
      */
     readonly buffer?: number;
-    /** The time; for tests. */
+    /** Replaces the system's clock, for tests. */
     readonly clock?: Clock;
-    /** Random numbers from 0 up to but not 1; for tests. */
+    /** Replaces `Math.random`, for tests. Returns numbers in [0, 1). */
     readonly random?: () => number;
-    /** What is known of network and page; for tests. */
+    /** Replaces the browser's network and page state, for tests. */
     readonly environment?: Environment;
 }
 
-/** Options with nothing left out. */
+/** Options with all defaults filled in. */
 export type Settings = Required<Omit<Options, "token">> & Pick<Options, "token">;
 
 const MINUTE = 60_000;
 
-/** @throws TypeError when there is no WebSocket, or the address is none */
+/**
+ * Fills in the defaults.
+ *
+ * @throws TypeError if there is no WebSocket class, or `url` is not a URL
+ */
 export function settingsOf(options: Options): Settings {
     const WebSocket = options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
     if (WebSocket === undefined) {
-        throw new TypeError("there is no WebSocket here; give one as the option WebSocket, as of the package ws");
+        throw new TypeError("no WebSocket class: pass one as the option WebSocket, such as that of the package ws");
     }
     return {
         tokenIn: "query",
@@ -89,7 +93,7 @@ export function settingsOf(options: Options): Settings {
         random: Math.random,
         environment: options.environment ?? systemEnvironment(),
         ...options,
-        // Throws for what is no address.
+        // Throws a TypeError for anything but a URL.
         url: new URL(options.url).href,
         WebSocket,
     };

@@ -1,87 +1,87 @@
 import type { Clock, Timer } from "./clock.ts";
 import { TidingsError } from "./errors.ts";
 import type { ClientFrame, ServerFrame } from "./frames.ts";
-import type { Job } from "./socket.ts";
+import type { OutgoingFrame } from "./socket.ts";
 
-/** An answer of a type. */
+/** An answer of the given type. */
 export type Answer<T extends ServerFrame["type"]> = Extract<ServerFrame, { type: T }>;
 
 interface Request {
-    readonly job: Job;
+    readonly outgoing: OutgoingFrame;
     readonly timer: Timer;
-    underWay: boolean;
+    inFlight: boolean;
     reject(error: TidingsError): void;
 }
 
 /**
- * What the application asked for and has no answer to, in order. A request that was under way when a connection
- * ended is sent again over the next: those that send something have an id, by which the gateway knows them.
+ * Queue of the application's unanswered requests. A request that was in flight when a connection ended is sent again
+ * over the next one. Requests that send messages carry an id, by which the gateway recognises the repetition.
  */
 export class Requests {
     readonly #clock: Clock;
     readonly #timeout: number;
-    readonly #onLate: () => void;
-    #waiting: Request[] = [];
+    readonly #onLateAnswer: () => void;
+    #queue: Request[] = [];
 
     /**
-     * @param timeout how many milliseconds a request may take, waiting for a connection included
-     * @param onLate is called when a request that is under way is given up: its answer may come yet, and would be
-     * taken for that of another one, so the connection must not be used any more
+     * @param timeout time limit of a request, including the wait for a connection, in milliseconds
+     * @param onLateAnswer called when a request in flight times out. Its answer may still arrive and would be taken for
+     * that of another request, so the connection must not be used any more.
      */
-    constructor(clock: Clock, timeout: number, onLate: () => void) {
+    constructor(clock: Clock, timeout: number, onLateAnswer: () => void) {
         this.#clock = clock;
         this.#timeout = timeout;
-        this.#onLate = onLate;
+        this.#onLateAnswer = onLateAnswer;
     }
 
-    /** Adds a request, which is answered by a frame of this type: one request at a time is under way. */
+    /** Adds a request that a frame of type `type` answers. */
     add<T extends ServerFrame["type"]>(frame: ClientFrame & Record<string, unknown>, type: T): Promise<Answer<T>> {
         return new Promise((resolve, reject) => {
-            const done = (): void => {
+            const remove = (): void => {
                 this.#clock.cancel(request.timer);
-                this.#waiting = this.#waiting.filter((other) => other !== request);
+                this.#queue = this.#queue.filter((other) => other !== request);
             };
             const request: Request = {
-                underWay: false,
+                inFlight: false,
                 reject: (error) => {
-                    done();
+                    remove();
                     reject(error);
                 },
                 timer: this.#clock.after(this.#timeout, () => {
-                    const { underWay } = request;
-                    request.reject(new TidingsError("timeout", "there was no answer in time"));
-                    if (underWay) this.#onLate();
+                    const { inFlight } = request;
+                    request.reject(new TidingsError("timeout", "no answer in time"));
+                    if (inFlight) this.#onLateAnswer();
                 }),
-                job: {
+                outgoing: {
                     frame,
-                    answered: (answer) => {
+                    onAnswer: (answer) => {
                         if (answer.type !== type) return false;
-                        done();
+                        remove();
                         resolve(answer as Answer<T>);
                         return true;
                     },
-                    refused: (error) => {
+                    onRefusal: (error) => {
                         request.reject(error);
                     },
-                    lost: () => {
-                        request.underWay = false;
+                    onLoss: () => {
+                        request.inFlight = false;
                     },
                 },
             };
-            this.#waiting.push(request);
+            this.#queue.push(request);
         });
     }
 
-    /** The next one to send. */
-    take(): Job | undefined {
-        const [first] = this.#waiting;
+    /** Returns the oldest request, now in flight, or `undefined` if there is none. */
+    next(): OutgoingFrame | undefined {
+        const [first] = this.#queue;
         if (first === undefined) return undefined;
-        first.underWay = true;
-        return first.job;
+        first.inFlight = true;
+        return first.outgoing;
     }
 
-    /** Rejects all there are. */
+    /** Rejects all requests. */
     rejectAll(error: TidingsError): void {
-        for (const request of [...this.#waiting]) request.reject(error);
+        for (const request of [...this.#queue]) request.reject(error);
     }
 }

@@ -3,12 +3,12 @@ import { TidingsError } from "./errors.ts";
 import type { ClientFrame, Delivery, ServerFrame } from "./frames.ts";
 import type { Disconnect } from "./state.ts";
 
-/** The code of a connection that is closed for a message that is too large (https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1). */
+/** Close code for a message that is too large (https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1). */
 const TOO_LARGE = 1009;
 
 type Handler<E> = { handle(event: E): void }["handle"] | null;
 
-/** What of a WebSocket is used. That of browsers and of Node.js 22 fits, and that of the package `ws`. */
+/** Part of the WebSocket interface that the client uses. Browsers, Node.js 22 and the package `ws` provide it. */
 export interface WebSocketLike {
     onopen: Handler<unknown>;
     onmessage: Handler<{ data: unknown }>;
@@ -18,60 +18,63 @@ export interface WebSocketLike {
     close(code?: number, reason?: string): void;
 }
 
-/** Makes WebSockets. */
+/** Constructor of WebSockets. */
 export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
 
-/** A frame to be sent, and what becomes of it. Exactly one of the three functions is called, once it was sent. */
-export interface Job {
+/**
+ * A frame to send, with callbacks for its outcome. Once it is sent, one of three things happens: `onAnswer` returns
+ * `true`, or `onRefusal` or `onLoss` is called.
+ */
+export interface OutgoingFrame {
     readonly frame: ClientFrame | (ClientFrame & Record<string, unknown>);
-    /** Whether a frame is the answer; then it is carried out. */
-    answered(frame: ServerFrame): boolean;
-    /** It was refused. */
-    refused(error: TidingsError): void;
-    /** The connection ended first. */
-    lost(): void;
+    /** Handles an incoming frame if that is the answer. @returns true if it was */
+    onAnswer(frame: ServerFrame): boolean;
+    /** The gateway refused the frame. */
+    onRefusal(error: TidingsError): void;
+    /** The connection ended before the answer. */
+    onLoss(): void;
 }
 
-/** What a socket tells its owner. Nothing is told any more after `lost` and after {@link Socket.close}. */
+/** Callbacks of a socket to its owner. None is called after `lost` or after {@link Socket.close}. */
 export interface SocketHooks {
     /** The handshake succeeded. */
     open(socket: Socket): void;
     /** Notifications arrived, in order. */
     deliveries(socket: Socket, items: readonly Delivery[]): void;
-    /** There is room for a frame. */
+    /** The socket can send a frame. */
     idle(socket: Socket): void;
-    /** The gateway says what is wrong, and it is not about a frame of ours. */
+    /** The gateway reported an error that is not about a frame of this client. */
     error(error: TidingsError): void;
     /** The connection ended. */
     lost(socket: Socket, reason: Disconnect): void;
 }
 
-/** What a socket needs besides its WebSocket. Durations are in milliseconds. */
+/** Settings of a socket. Durations are in milliseconds. */
 export interface SocketSettings {
     readonly clock: Clock;
-    /** How long the handshake may take. */
+    /** Time limit of the handshake. */
     readonly connectTimeout: number;
-    /** After how long without anything heard an unanswered frame means that nobody is there. */
+    /** Time that the gateway may be silent while a frame is unanswered, before the connection counts as dead. */
     readonly answerTimeout: number;
 }
 
 /**
- * One connection. A frame is sent when the one before has been answered, and not before: an error frame does not
- * name the frame it is about, and on AWS frames are worked on at the same time and may be answered in any order.
- * So it is also known that no frame goes unanswered for long over a connection that is alive.
+ * One connection, with at most one unanswered frame. An error frame does not name the frame it is about, and on AWS
+ * the frames of a connection are handled concurrently and answered in any order, so two unanswered frames could not be
+ * told apart. It also means that silence after a frame reveals a dead connection.
  */
 export class Socket {
     #socket: WebSocketLike | undefined;
-    #job: Job | undefined;
+    #outgoing: OutgoingFrame | undefined;
     #timer: Timer;
     #opened = false;
-    #heard = false;
+    #received = false;
     readonly #settings: SocketSettings;
     readonly #hooks: SocketHooks;
-    /** When the credential it is opened with ends, in milliseconds since the Unix epoch. */
+    /** Time at which the credential of the handshake expires, in milliseconds since the Unix epoch. */
     readonly expiresAt: number | undefined;
 
-    /** Waits for the handshake that the WebSocket has begun. */
+    /** Waits for the handshake that `socket` has begun. */
     constructor(
         socket: WebSocketLike,
         settings: SocketSettings,
@@ -84,42 +87,42 @@ export class Socket {
         this.#socket = socket;
         socket.onopen = () => {
             this.#opened = true;
-            this.#stop();
+            this.#stopTimer();
             hooks.open(this);
-            if (this.idle) hooks.idle(this);
+            if (this.isIdle) hooks.idle(this);
         };
         socket.onmessage = ({ data }) => {
-            this.#message(data);
+            this.#receive(data);
         };
         socket.onclose = ({ code, reason }) => {
             if (code === TOO_LARGE) {
-                // Sent again it would end the next connection too.
-                this.#takeJob()?.refused(new TidingsError("bad-request", "the gateway takes no frame as large as this"));
+                // Sent again, the frame would end the next connection too.
+                this.#takeOutgoing()?.onRefusal(new TidingsError("bad-request", "the gateway takes no frame as large as this"));
             }
-            // 1005 and 1006 say that there was no code, and no close frame.
+            // Codes 1005 and 1006 are local: the close frame had no code, or there was none.
             const why = !this.#opened ? "refused" : code === 1006 ? "broken" : "closed";
             this.#end({ why, code, ...(reason === "" ? {} : { message: reason }) });
         };
-        // A close event follows and has all there is to know; `ws` throws if nobody listens.
+        // The close event that follows has all the information. `ws` throws if there is no error listener.
         socket.onerror = () => undefined;
         this.#timer = settings.clock.after(settings.connectTimeout, () => {
             this.#end({ why: "refused", message: "the handshake took too long" });
         });
     }
 
-    /** Whether a frame may be sent now. */
-    get idle(): boolean {
-        return this.#opened && this.#socket !== undefined && this.#job === undefined;
+    /** True if a frame can be sent. */
+    get isIdle(): boolean {
+        return this.#opened && this.#socket !== undefined && this.#outgoing === undefined;
     }
 
-    /** Sends a frame; only when idle. */
-    run(job: Job): void {
-        this.#job = job;
-        this.#heard = false;
-        this.#watch();
-        // A socket that is closing takes no frame, which its close event will tell.
+    /** Sends a frame. The socket must be idle. */
+    send(outgoing: OutgoingFrame): void {
+        this.#outgoing = outgoing;
+        this.#received = false;
+        this.#startAnswerTimer();
+        // A closing socket may throw here.
         try {
-            this.#socket?.send(JSON.stringify(job.frame));
+            this.#socket?.send(JSON.stringify(outgoing.frame));
         } catch {
             this.#end({ why: "broken" });
         }
@@ -129,16 +132,11 @@ export class Socket {
     close(code = 1000, reason = ""): void {
         const socket = this.#detach();
         socket?.close(code, reason);
-        this.#takeJob()?.lost();
+        this.#takeOutgoing()?.onLoss();
     }
 
-    /** Ends the connection because nobody is there, or it is of no use any more. */
-    end(reason: Disconnect): void {
-        this.#end(reason);
-    }
-
-    #message(data: unknown): void {
-        this.#heard = true;
+    #receive(data: unknown): void {
+        this.#received = true;
         const frame = parse(data);
         if (frame === undefined) return;
         switch (frame.type) {
@@ -151,65 +149,66 @@ export class Socket {
             case "error": {
                 const { code, message, requestId, retryAfter } = frame;
                 const error = new TidingsError(code, message, { requestId, retryAfter: retryAfter ?? undefined });
-                const job = this.#takeJob();
-                if (job === undefined) this.#hooks.error(error);
-                else job.refused(error);
+                const outgoing = this.#takeOutgoing();
+                if (outgoing === undefined) this.#hooks.error(error);
+                else outgoing.onRefusal(error);
                 break;
             }
             default:
-                // What answers nothing, or is not known to this version, is passed over.
-                if (this.#job?.answered(frame) !== true) return;
-                this.#takeJob();
+                // Ignore frames that answer nothing or are unknown to this version.
+                if (this.#outgoing?.onAnswer(frame) !== true) return;
+                this.#takeOutgoing();
         }
-        if (this.idle) this.#hooks.idle(this);
+        if (this.isIdle) this.#hooks.idle(this);
     }
 
-    /** Gives the connection up if it stays silent while a frame is unanswered. */
-    #watch(): void {
+    /** Ends the connection if nothing is received for `answerTimeout` while a frame is unanswered. */
+    #startAnswerTimer(): void {
         this.#timer = this.#settings.clock.after(this.#settings.answerTimeout, () => {
-            if (this.#heard) {
-                this.#heard = false;
-                this.#watch();
+            if (this.#received) {
+                this.#received = false;
+                this.#startAnswerTimer();
             } else {
                 this.#end({ why: "silent" });
             }
         });
     }
 
-    #takeJob(): Job | undefined {
-        const job = this.#job;
-        this.#job = undefined;
-        this.#stop();
-        return job;
+    #takeOutgoing(): OutgoingFrame | undefined {
+        const outgoing = this.#outgoing;
+        this.#outgoing = undefined;
+        this.#stopTimer();
+        return outgoing;
     }
 
-    #stop(): void {
+    #stopTimer(): void {
         this.#settings.clock.cancel(this.#timer);
     }
 
     #detach(): WebSocketLike | undefined {
         const socket = this.#socket;
         this.#socket = undefined;
-        this.#stop();
+        this.#stopTimer();
         if (socket !== undefined) {
             socket.onopen = socket.onmessage = socket.onclose = null;
         }
         return socket;
     }
 
+    /** Ends the connection without a closing handshake, where the WebSocket allows that, and reports it as lost. */
     #end(reason: Disconnect): void {
         const socket = this.#detach();
         if (socket === undefined) return;
-        // Nobody may be there to answer a close frame: a socket that can be cut off is.
+        // The peer may not be there to answer a close frame, so cut the connection if `ws` makes that possible.
         const { terminate } = socket as { terminate?: () => void };
         if (terminate === undefined) socket.close();
         else terminate.call(socket);
-        this.#takeJob()?.lost();
+        this.#takeOutgoing()?.onLoss();
         this.#hooks.lost(this, reason);
     }
 }
 
-/** Reads a frame; `undefined` when it is none. */
+/** Parses a frame. Returns `undefined` for anything else. */
 function parse(data: unknown): ServerFrame | undefined {
     let frame: unknown;
     try {
@@ -219,7 +218,7 @@ function parse(data: unknown): ServerFrame | undefined {
     }
     if (typeof frame !== "object" || frame === null) return undefined;
     if (!("type" in frame) && "message" in frame && "requestId" in frame) {
-        // API Gateway's own words when a function of ours failed.
+        // API Gateway itself sends this when a function failed.
         return { ...frame, type: "error", code: "internal" } as ServerFrame;
     }
     return frame as ServerFrame;

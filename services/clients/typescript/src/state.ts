@@ -1,17 +1,17 @@
 /**
- * Why there is no connection.
+ * Reason for having no connection.
  * - `requested`: {@link Client.close} was called.
  * - `forbidden`: `token` threw a {@link TidingsError} with the code `forbidden`: there is no credential any more.
- * - `no-token`: `token` failed otherwise, or took too long.
- * - `refused`: the handshake failed; a browser does not tell whether the network or the gateway was it.
- * - `closed`: the gateway closed the connection; `code` and `message` are those of its close frame.
+ * - `no-token`: `token` failed with another error, or took too long.
+ * - `refused`: the handshake failed. A browser does not tell if the cause was the network or the gateway.
+ * - `closed`: the gateway closed the connection. `code` and `message` are those of its close frame.
  * - `broken`: the connection ended without a close frame.
- * - `silent`: the gateway did not answer in time; the connection is taken for half-open.
- * - `offline`: the browser says that there is no network.
- * - `behind`: too many notifications wait for the application; what comes after them is held by the gateway.
+ * - `silent`: the gateway did not answer in time, so the connection is considered half-open.
+ * - `offline`: the browser reports that there is no network.
+ * - `behind`: too many notifications wait for the application. The gateway holds new ones.
  */
 export interface Disconnect {
-    /** Why, for programs. */
+    /** Machine-readable reason. */
     readonly why:
         | "requested"
         | "forbidden"
@@ -22,41 +22,41 @@ export interface Disconnect {
         | "silent"
         | "offline"
         | "behind";
-    /** The WebSocket close code, where there was one (https://www.rfc-editor.org/rfc/rfc6455#section-7.4). */
+    /** WebSocket close code, if there was one (https://www.rfc-editor.org/rfc/rfc6455#section-7.4). */
     readonly code?: number;
-    /** What the gateway or an error says. */
+    /** Message of the gateway or of an error. */
     readonly message?: string;
 }
 
-/** How things are, for a user interface. Times are milliseconds since the Unix epoch, by this machine's clock. */
+/** State of the connection, for a user interface. Times are milliseconds since the Unix epoch, by this machine's clock. */
 export type State =
     | {
           /** A connection is being opened. */
           readonly status: "connecting";
-          /** How many attempts in a row have failed. */
+          /** Number of attempts that failed in a row. */
           readonly failures: number;
       }
     | {
-          /** There is a connection; also while another takes its place. */
+          /** A connection is open, possibly being replaced by another. */
           readonly status: "open";
-          /** Since when. */
+          /** Time at which the connection was opened. */
           readonly since: number;
-          /** When the credential ends, if that is known. A new one is asked for before. */
+          /** Time at which the credential expires, if known. A new one is requested before. */
           readonly expiresAt?: number;
       }
     | {
-          /** There is none. */
+          /** There is no connection; another attempt follows. */
           readonly status: "waiting";
-          /** Why. */
+          /** Reason for having no connection. */
           readonly reason: Disconnect;
-          /** When the next attempt is made; absent while what `reason` says has to change first. */
+          /** Time of the next attempt. Absent while `reason` has to change first. */
           readonly nextAttemptAt?: number;
-          /** How many attempts in a row have failed. */
+          /** Number of attempts that failed in a row. */
           readonly failures: number;
       }
     | {
-          /** There will be none any more. */
+          /** The client is closed and will not connect again. */
           readonly status: "closed";
-          /** Why. */
+          /** Reason for closing. */
           readonly reason: Disconnect;
       };

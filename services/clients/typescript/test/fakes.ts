@@ -5,9 +5,9 @@ import type { Environment } from "../src/environment.ts";
 import type { Options } from "../src/options.ts";
 import type { WebSocketLike } from "../src/socket.ts";
 
-/** A clock that goes on only when told to. */
+/** A clock that stands still until {@link FakeClock.pass} is called. */
 export class FakeClock implements Clock {
-    /** What `now` is ahead of the time that has passed. */
+    /** Difference between `now` and the time that has passed, in milliseconds. */
     skew = 1_767_225_600_000;
     #passed = 0;
     #timers: { at: number; callback: () => void }[] = [];
@@ -26,15 +26,16 @@ export class FakeClock implements Clock {
         this.#timers = this.#timers.filter((other) => other !== timer);
     }
 
+    /** Number of running timers. */
     get pending(): number {
         return this.#timers.length;
     }
 
-    /** Lets time pass, and everything happen that is due meanwhile, in order. */
+    /** Lets time pass and fires the timers that are due meanwhile, in order. */
     async pass(milliseconds: number): Promise<void> {
         const until = this.#passed + milliseconds;
         for (;;) {
-            await settle();
+            await flushPromises();
             const next = this.#timers.reduce<{ at: number; callback: () => void } | undefined>(
                 (first, timer) => (timer.at <= until && (first === undefined || timer.at < first.at) ? timer : first),
                 undefined,
@@ -48,13 +49,13 @@ export class FakeClock implements Clock {
     }
 }
 
-/** Lets promises that are settled be acted on. */
-export async function settle(): Promise<void> {
-    // All of them are acted on before the next turn of the event loop.
+/** Runs all callbacks of settled promises. */
+export async function flushPromises(): Promise<void> {
+    // They all run before the next turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** A WebSocket whose other end is the test. */
+/** A WebSocket whose peer is the test. */
 export class FakeSocket implements WebSocketLike {
     onopen: WebSocketLike["onopen"] = null;
     onmessage: WebSocketLike["onmessage"] = null;
@@ -81,30 +82,30 @@ export class FakeSocket implements WebSocketLike {
 
     async open(): Promise<void> {
         this.onopen?.({});
-        await settle();
+        await flushPromises();
     }
 
     async receive(...frames: unknown[]): Promise<void> {
         for (const frame of frames) {
-            // As a browser does: once closing has begun, nothing is received any more.
+            // Like a browser, receive nothing after closing has begun.
             if (this.closed === undefined) this.onmessage?.({ data: JSON.stringify(frame) });
         }
-        await settle();
+        await flushPromises();
     }
 
     async drop(code = 1006, reason = ""): Promise<void> {
         this.closed ??= code;
         this.onclose?.({ code, reason });
-        await settle();
+        await flushPromises();
     }
 
-    /** The last frame that was sent. */
+    /** The frame sent last. */
     get last(): Record<string, unknown> | undefined {
         return this.sent.at(-1);
     }
 }
 
-/** A page of which the test says whether it is online and hidden. */
+/** An environment that the test controls. */
 export class FakeEnvironment implements Environment {
     isOnline = true;
     isHidden = false;
@@ -123,24 +124,26 @@ export class FakeEnvironment implements Environment {
         return () => this.#watchers.delete(changed);
     }
 
+    /** True if somebody watches for changes. */
     get watched(): boolean {
         return this.#watchers.size > 0;
     }
 
+    /** Changes the environment and tells the watchers. */
     async change(change: Partial<Pick<FakeEnvironment, "isOnline" | "isHidden">>): Promise<void> {
         Object.assign(this, change);
         for (const watcher of [...this.#watchers]) watcher();
-        await settle();
+        await flushPromises();
     }
 }
 
-/** A client in a world of fakes. */
-export class World {
+/** A client with a fake clock, environment and WebSocket. */
+export class Fixture {
     readonly clock = new FakeClock();
     readonly environment = new FakeEnvironment();
     readonly sockets: FakeSocket[] = [];
     readonly client: Client;
-    readonly taken: string[] = [];
+    readonly handled: string[] = [];
     readonly states: string[] = [];
     tokens = 0;
 
@@ -166,34 +169,34 @@ export class World {
         this.client.on("state", ({ status }) => this.states.push(status));
     }
 
-    /** Takes notifications as they come. */
+    /** Handles notifications as they arrive, and records their ids. */
     listen(): this {
         this.client.on("notification", ({ id }) => {
-            this.taken.push(id);
+            this.handled.push(id);
         });
         return this;
     }
 
-    /** The socket made last. */
+    /** The newest socket. */
     get socket(): FakeSocket {
         const socket = this.sockets.at(-1);
-        if (socket === undefined) throw new Error("no socket was made");
+        if (socket === undefined) throw new Error("there is no socket");
         return socket;
     }
 
-    /** A world whose first connection is open. */
-    static async open(options: Partial<Options> = {}): Promise<World> {
-        const world = new World(options).listen();
-        await settle();
-        await world.socket.open();
-        return world;
+    /** Returns a fixture whose first connection is open. */
+    static async open(options: Partial<Options> = {}): Promise<Fixture> {
+        const fixture = new Fixture(options).listen();
+        await flushPromises();
+        await fixture.socket.open();
+        return fixture;
     }
 }
 
-/** A sequence, as the contract has it. */
+/** Returns the number as a padded sequence. */
 export const sequence = (n: number): string => String(n).padStart(39, "0");
 
-/** A delivery of a notification whose id is its number, unless it has another. */
+/** Returns a delivery with the sequence `n`. Its id is the number too, unless another is given. */
 export const delivery = (n: number, id = String(n)): Record<string, unknown> => ({
     id,
     sequence: sequence(n),
@@ -202,11 +205,11 @@ export const delivery = (n: number, id = String(n)): Record<string, unknown> => 
     replayed: false,
 });
 
-/** A frame of one notification. */
-export const one = (n: number, id?: string): Record<string, unknown> => ({ type: "notification", ...delivery(n, id) });
+/** Returns a frame with one notification. */
+export const frameOf = (n: number, id?: string): Record<string, unknown> => ({ type: "notification", ...delivery(n, id) });
 
-/** A frame of several. */
-export const several = (...numbers: number[]): Record<string, unknown> => ({
+/** Returns a frame with several notifications. */
+export const batchOf = (...numbers: number[]): Record<string, unknown> => ({
     type: "notifications",
     items: numbers.map((n) => delivery(n)),
 });

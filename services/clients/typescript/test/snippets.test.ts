@@ -1,4 +1,4 @@
-// The programs of the documents that are for Node.js, against a real server.
+// Runs the Node.js programs of the documentation against a real server.
 import { Program } from "@tidings/testing/program";
 import { Server } from "@tidings/testing/server";
 import { bundled, snippet } from "@tidings/testing/snippets";
@@ -15,14 +15,14 @@ afterEach(async () => {
 async function start(code: string): Promise<{ server: Server; program: Program }> {
     const server = await Server.start();
     cleanUp.push(() => server.remove());
-    // The client in one file with it: what the package is built into need not be there.
+    // Bundled with the client, so that the package need not be built.
     const main = await bundled(code, { platform: "node", external: ["ws"] });
     const program = new Program(server, { "main.mjs": main });
     cleanUp.push(() => program.remove());
     return { server, program };
 }
 
-describe("programs of the documents", { timeout: 120_000 }, () => {
+describe("programs of the documentation", { timeout: 120_000 }, () => {
     it("sends and receives in Node.js", async () => {
         const { server, program } = await start(snippet(CLIENTS, "node"));
         expect(await program.line()).toBe('order-1042-shipped {"order":1042}');
@@ -30,7 +30,7 @@ describe("programs of the documents", { timeout: 120_000 }, () => {
         expect([await program.line(), await program.line()]).toEqual(['alice-7 {"n":7}', 'alice-8 {"n":8}']);
     });
 
-    it("is given a WebSocket, as the client's README says", async () => {
+    it("passes a WebSocket class, as in the README", async () => {
         const before = `
             import { connect } from "@tidings/client";
             const url = process.env.TIDINGS_URL.replace("http", "ws") + "/ws";

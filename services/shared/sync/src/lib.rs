@@ -1,8 +1,8 @@
 //! Locks that stay usable after a thread has panicked while holding them.
 //!
-//! A standard lock is poisoned by such a panic, and every later caller gets an error. In Tidings a panic ends one
-//! task and the process goes on, so the data behind a lock must be valid between any two statements that change it,
-//! and callers take the lock all the same: `mutex.lock().ignore_poison()`.
+//! A standard lock is poisoned by such a panic, and every later caller gets an error. In Tidings a panic ends
+//! one task and the process goes on, so the data behind a lock must be valid between any two statements that
+//! change it, and callers take the lock all the same: `mutex.lock().ignore_poison()`.
 //!
 //! This crate depends on the standard library alone, so that any crate can use it.
 

@@ -31,15 +31,27 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 type SystemStore = Store<SystemClock>;
 type SystemHistory = StoredHistory<SystemClock>;
-type SystemDispatcher = Dispatcher<
-    Registry,
-    SystemStore,
-    Registry,
-    SystemStore,
-    SystemClock,
-    ThreadRandom,
-    Recorded<Option<SystemHistory>, SystemClock>,
->;
+type SystemDispatcher = Dispatcher<SystemPorts>;
+
+/// The ports of the services in this process.
+enum SystemPorts {}
+
+impl dispatcher::ports::Ports for SystemPorts {
+    type Connections = Registry;
+    type Mailbox = SystemStore;
+    type Push = Registry;
+    type Queue = SystemStore;
+    type Clock = SystemClock;
+    type Jitter = ThreadRandom;
+    type History = Recorded<Option<SystemHistory>, SystemClock>;
+}
+
+impl replayer::ports::Ports for SystemPorts {
+    type Mailbox = LastKey<SystemClock>;
+    type Queue = SystemStore;
+    type Clock = SystemClock;
+    type Random = ThreadRandom;
+}
 
 /// The store's folder in the data directory.
 pub const STORE: &str = "store";
@@ -137,7 +149,7 @@ impl App {
         let runtime = Runtime::new(runtime_config, parts, credentials)?;
         let server =
             Server::bind(config.server(), tls, Arc::new(runtime), registry.clone(), metrics.clone())?;
-        let dispatcher = Arc::new(Dispatcher {
+        let dispatcher = Arc::new(SystemDispatcher {
             connections: registry.clone(),
             mailbox: store.clone(),
             push: registry.clone(),
@@ -189,8 +201,12 @@ impl App {
             ..
         } = self;
         let (stop, stopped) = watch::channel(());
-        let replayer =
-            Replayer::new(LastKey(store.clone()), store.clone(), SystemClock, ReplayerConfig::default());
+        let replayer = Replayer::<SystemPorts>::new(
+            LastKey(store.clone()),
+            store.clone(),
+            SystemClock,
+            ReplayerConfig::default(),
+        );
         let figures = watching.figures.zip(metrics.as_ref()).map(|(figures, metrics)| {
             let tally = Arc::clone(&metrics.tally);
             let sampler = Sampler::new(tally, store.clone(), registry.clone(), SystemClock);

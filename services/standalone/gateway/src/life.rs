@@ -2,7 +2,7 @@
 use contract_history_v1::{Message, What};
 use contract_notifications_v1::{Notification, NotificationId, Sequence, Timestamp, UserId};
 use serde::Serialize;
-use tidings_store::{DeadLetter, Kept, Place, Search};
+use tidings_store::{DeadLetter, NotificationState, Search, StoredNotification};
 
 use crate::following::Followed;
 
@@ -97,7 +97,7 @@ pub struct Life {
 #[derive(Debug, Clone)]
 pub struct Sources {
     /// It, if it is queued or held.
-    pub kept: Search<Kept>,
+    pub kept: Search<StoredNotification>,
     /// It, if it is a dead letter.
     pub dead: Search<DeadLetter>,
     /// What the history says, newest first; `None` when no history is kept.
@@ -126,7 +126,7 @@ impl Life {
         let past = past(history.as_ref(), followed.as_ref());
         let not_known = not_known(&kept, &dead, history.as_ref(), followed.as_ref());
         let Followed { sequence: followed_as, acknowledged_at, .. } = followed.unwrap_or_default();
-        let notification = |kept: &Kept| kept.notification.clone();
+        let notification = |kept: &StoredNotification| kept.notification.clone();
         let whole: Option<Notification> = kept
             .found
             .as_ref()
@@ -137,7 +137,7 @@ impl Life {
         events.extend(past.iter().map(|(what, at)| event(happened(*what), Some(*at))));
         events.extend(acknowledged_at.map(|at| event(Happened::Acknowledged, Some(at))));
         let state = match (&kept.found, &dead.found) {
-            (Some(Kept { place, .. }), _) => here(*place, &mut events),
+            (Some(StoredNotification { state, .. }), _) => here(*state, &mut events),
             (None, Some(letter)) => {
                 let detail = Some(letter.reason.clone());
                 events.push(Event { what: Happened::DeadLetter, at: Some(letter.at), detail });
@@ -181,9 +181,9 @@ fn past(history: Option<&Search<Vec<Message>>>, followed: Option<&Followed>) -> 
 }
 
 /// Where it is now, and the event that says so.
-fn here(place: Place, events: &mut Vec<Event>) -> State {
+fn here(place: NotificationState, events: &mut Vec<Event>) -> State {
     match place {
-        Place::Queued { receives } => {
+        NotificationState::Queued { receives } => {
             let detail = match receives {
                 0 => None,
                 1 => Some("being delivered".to_owned()),
@@ -192,13 +192,13 @@ fn here(place: Place, events: &mut Vec<Event>) -> State {
             events.push(Event { what: Happened::Queued, at: None, detail });
             State::Queued
         }
-        Place::Held { pushed_to: 0 } => {
+        NotificationState::Held { pushed_to: 0 } => {
             if !events.iter().any(|event| event.what == Happened::Held) {
                 events.push(event(Happened::Held, None));
             }
             State::Held
         }
-        Place::Held { pushed_to } => {
+        NotificationState::Held { pushed_to } => {
             let detail = match pushed_to {
                 1 => "to one connection, which has not acknowledged it".to_owned(),
                 more => format!("to {more} connections, none of which has acknowledged it"),
@@ -210,7 +210,7 @@ fn here(place: Place, events: &mut Vec<Event>) -> State {
 }
 
 fn not_known(
-    kept: &Search<Kept>,
+    kept: &Search<StoredNotification>,
     dead: &Search<DeadLetter>,
     history: Option<&Search<Vec<Message>>>,
     followed: Option<&Followed>,

@@ -89,9 +89,18 @@ pub enum RuntimeError {
     UsedSignatures(#[from] StoreError),
 }
 
-/// The edge over this process's ports.
-type LocalEdge<History> =
-    Edge<Registry, Mailbox, SystemClock, MemoryHubs, Outbox<SystemClock>, MemoryRates, History>;
+/// The edge's ports in this process.
+struct EdgePorts;
+
+impl ws_edge::ports::Ports for EdgePorts {
+    type Connections = Registry;
+    type Mailbox = Mailbox;
+    type Clock = SystemClock;
+    type Hubs = MemoryHubs;
+    type MessageQueue = Outbox<SystemClock>;
+    type RateLimits = MemoryRates;
+    type History = Option<StoredHistory<SystemClock>>;
+}
 
 /// The mailboxes as clients reach them.
 type Mailbox = Watched<Store<SystemClock>, SystemClock>;
@@ -100,7 +109,7 @@ type Mailbox = Watched<Store<SystemClock>, SystemClock>;
 pub struct Runtime {
     clock: SystemClock,
     store: Store<SystemClock>,
-    edge: LocalEdge<Option<StoredHistory<SystemClock>>>,
+    edge: Edge<EdgePorts>,
     issuer: Issuer<LocalCipher, MemoryTokens<SystemClock>, SystemClock>,
     authorizer: Authorizer<LocalCipher, LocalTokens<SystemClock>, HttpKeySets, LocalSecrets, SystemClock>,
     accounts: Accounts<Table<SystemClock>>,
@@ -139,8 +148,8 @@ impl Runtime {
                 mailbox: Watched { mailbox: store.clone(), following: watching.following.clone() },
                 clock,
                 hubs,
-                outbox,
-                rates: MemoryRates::default(),
+                message_queue: outbox,
+                rate_limits: MemoryRates::default(),
                 history: history.clone(),
                 config: edge,
             },

@@ -11,14 +11,12 @@ use std::time::Duration;
 use contract_connections_v1::ConnectionKey;
 use contract_notifications_v1::{Timestamp, UserId};
 use dispatcher::Dispatcher;
-use dispatcher::ports::{Connections, History, Mailbox, Push, ReplayQueue};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use replayer::Replayer;
-use replayer::ports::MailboxKeys;
-use shared_ports::Clock;
-use shared_retry::{Jitter, RetryPolicy};
-use tidings_store::{Received, Store};
+use shared_ports::Clock as _;
+use shared_retry::{Jitter as _, RetryPolicy};
+use tidings_store::{Lease, Store};
 use tokio::sync::mpsc;
 
 /// How the workers work.
@@ -53,20 +51,12 @@ const RECORDS_AT_ONCE: usize = 1_000;
 /// Dispatches what the store queues, different users at the same time, until `shutdown` is over; then lets
 /// the runs in flight finish. Runs that take too long are given up: their entries stay on disk. Several of these share
 /// the work, each on one thread at a time.
-pub async fn run_dispatcher<C, M, P, Q, K, R, H>(
-    store: Store<K>,
-    dispatcher: Arc<Dispatcher<C, M, P, Q, K, R, H>>,
+pub async fn run_dispatcher<P: dispatcher::ports::Ports + 'static>(
+    store: Store<P::Clock>,
+    dispatcher: Arc<Dispatcher<P>>,
     settings: WorkerSettings,
     shutdown: impl Future<Output = ()> + Send,
-) where
-    C: Connections + 'static,
-    M: Mailbox + 'static,
-    P: Push + 'static,
-    Q: ReplayQueue + 'static,
-    K: Clock + 'static,
-    R: Jitter + 'static,
-    H: History + 'static,
-{
+) {
     let mut shutdown = pin!(shutdown);
     // Every run has a sender: when all are gone, so are the runs.
     let (running, mut finished) = mpsc::channel::<()>(1);
@@ -104,24 +94,16 @@ fn begin(mut run: Pin<Box<impl Future<Output = ()> + Send + 'static>>) {
     }
 }
 
-async fn run<C, M, P, Q, K, R, H>(
-    dispatcher: Arc<Dispatcher<C, M, P, Q, K, R, H>>,
-    mut received: Received<K>,
+async fn run<P: dispatcher::ports::Ports>(
+    dispatcher: Arc<Dispatcher<P>>,
+    mut received: Lease<P::Clock>,
     budget: Duration,
     running: mpsc::Sender<()>,
-) where
-    C: Connections,
-    M: Mailbox,
-    P: Push,
-    Q: ReplayQueue,
-    K: Clock,
-    R: Jitter,
-    H: History,
-{
+) {
     let deadline = dispatcher.clock.now().plus(budget);
     let entries = received.take_entries();
     let report = dispatcher.dispatch(received.user(), entries, deadline).await;
-    received.settle(&report.outcomes);
+    received.complete(&report.outcomes);
     drop(running);
 }
 
@@ -144,18 +126,13 @@ struct Failed {
 /// Replays the mailboxes of users whose connections appear, until `shutdown` is over or nobody sends any
 /// more. A replay that fails is tried again until it succeeds, as a stream would. Each user's goes on by
 /// itself: a mailbox that does not answer holds up nobody else's.
-pub async fn run_replayer<M, Q, K, R>(
+pub async fn run_replayer<P: replayer::ports::Ports>(
     mut inserted: mpsc::UnboundedReceiver<ConnectionKey>,
-    replayer: Arc<Replayer<M, Q, K, R>>,
-    clock: K,
+    replayer: Arc<Replayer<P>>,
+    clock: P::Clock,
     settings: WorkerSettings,
     shutdown: impl Future<Output = ()> + Send,
-) where
-    M: MailboxKeys,
-    Q: replayer::ports::ReplayQueue,
-    K: Clock,
-    R: replayer::ports::RandomSource,
-{
+) {
     let mut shutdown = pin!(shutdown);
     let replayer = &*replayer;
     let replay = |user: UserId, deadline: Timestamp| async move {

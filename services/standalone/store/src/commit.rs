@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 
 use contract_notifications_v1::{Timestamp, UserId};
 
-use super::arrivals::{Place, Record};
 use super::codec::Seq;
+use super::commit_position::CommitPosition;
 use super::core::Core;
 use super::dedup;
-use super::head::Head;
+use super::pending_records::{PendingRecord, RecordLocation};
 use super::user::Queued;
 
 /// A commit in the making.
@@ -18,7 +18,7 @@ pub(super) struct Commit {
     pub(super) queued: Vec<Queued>,
     pub(super) redriven: Vec<Seq>,
     /// What goes to the disk as one record,
-    pub(super) record: Record,
+    pub(super) record: PendingRecord,
     /// and how many of each user's that may be, where somebody asked.
     rooms: HashMap<UserId, usize>,
     /// Whether memory has room for all notifications of this commit.
@@ -29,18 +29,24 @@ pub(super) struct Commit {
 
 impl Commit {
     /// The commit after `head`, of `count` notifications that take so many bytes of memory.
-    pub(super) fn new<K>(core: &Core<K>, head: &Head, now: Timestamp, count: usize, bytes: usize) -> Self {
-        let number = head.commit + 1;
+    pub(super) fn new<K>(
+        core: &Core<K>,
+        position: &CommitPosition,
+        now: Timestamp,
+        count: usize,
+        bytes: usize,
+    ) -> Self {
+        let number = position.commit + 1;
         let hot_bytes = core.hot_bytes.load(Ordering::Relaxed);
         Self {
             ids: dedup::Accepted::new(now, number),
             queued: Vec::with_capacity(count),
             redriven: Vec::new(),
-            record: Record::default(),
+            record: PendingRecord::default(),
             rooms: HashMap::new(),
             roomy: hot_bytes.saturating_add(bytes) <= core.settings.hot_bytes,
             number,
-            next: head.next,
+            next: position.next,
         }
     }
 
@@ -52,7 +58,7 @@ impl Commit {
         user: &UserId,
         seq: Seq,
         value: &[u8],
-    ) -> Option<Place> {
+    ) -> Option<RecordLocation> {
         if !self.roomy {
             return None;
         }
@@ -62,6 +68,6 @@ impl Commit {
         };
         let index = if *room == 0 { None } else { self.record.push(user, seq, value) };
         *room = if index.is_none() { 0 } else { *room - 1 };
-        Some(Place { commit: self.number, index: index? })
+        Some(RecordLocation { commit: self.number, index: index? })
     }
 }

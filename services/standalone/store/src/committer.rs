@@ -10,21 +10,22 @@ use std::time::Duration;
 use fjall::{PersistMode, Slice};
 use metrics::{counter, gauge, histogram};
 use shared_ports::Clock;
+use shared_sync::IgnorePoison as _;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Accepted;
-use super::arrivals::{self, Arrivals, Place};
 use super::codec::{row_key_into, sequence};
 use super::commit::Commit;
-use super::core::{Core, lock};
+use super::commit_position::{CommitPosition, Keyspace};
+use super::core::Core;
 use super::dedup::Dedup;
+use super::durable_marker::DurableMarker;
 use super::engine::{Batch, Engine, free_bytes};
 use super::error::{AcceptError, OpenError};
-use super::head::{Head, Space};
 use super::inbox::{Accept, Change, Deletes, Prepared, Work, Write};
-use super::mark::Mark;
 use super::opening;
+use super::pending_records::{self, PendingRecords, RecordLocation};
 use super::settings::Durability;
 use super::user::{Queued, queued_bytes};
 
@@ -44,16 +45,16 @@ type Answer = oneshot::Sender<Result<Vec<Accepted>, AcceptError>>;
 pub(super) struct Committer<K> {
     core: Arc<Core<K>>,
     dedup: Dedup,
-    head: Head,
-    mark: Mark,
+    position: CommitPosition,
+    marker: DurableMarker,
     /// Records of ids to be removed.
     stale: Vec<[u8; 16]>,
     /// Deletions that are not on disk yet.
     backlog: Vec<Deletes>,
     /// Records on disk,
-    arrivals: Arrivals,
-    /// and what was settled of them, but is not noted yet.
-    settled: Vec<Place>,
+    pending_records: PendingRecords,
+    /// and what was completed of them, but is not noted yet.
+    completed: Vec<RecordLocation>,
     /// A commit that failed, and of which reopening shows whether it was made.
     uncertain: Option<Commit>,
     /// The engine refuses to write; not before this time it is reopened.
@@ -80,19 +81,19 @@ impl<K: Clock> Committer<K> {
     pub(super) fn new(
         core: Arc<Core<K>>,
         dedup: Dedup,
-        head: Head,
-        mark: Mark,
+        position: CommitPosition,
+        marker: DurableMarker,
         stale: Vec<[u8; 16]>,
     ) -> Self {
         Self {
             core,
             dedup,
-            head,
-            mark,
+            position,
+            marker,
             stale,
             backlog: Vec::new(),
-            arrivals: Arrivals::default(),
-            settled: Vec::new(),
+            pending_records: PendingRecords::default(),
+            completed: Vec::new(),
             uncertain: None,
             broken: None,
             pause: FIRST_PAUSE,
@@ -118,9 +119,9 @@ impl<K: Clock> Committer<K> {
     pub(super) fn step(&mut self, patience: Duration) -> bool {
         let work = self.core.inbox.take(self.core.settings.commit_entries, patience);
         let over = work.closing && work.is_empty();
-        *lock(&self.core.writing_since) = Some(Instant::now());
+        *self.core.writing_since.lock().ignore_poison() = Some(Instant::now());
         self.cycle(work);
-        *lock(&self.core.writing_since) = None;
+        *self.core.writing_since.lock().ignore_poison() = None;
         !over
     }
 
@@ -148,15 +149,15 @@ impl<K: Clock> Committer<K> {
         if self.broken.is_some() {
             return self.pause;
         }
-        let unmarked = self.marked_at.filter(|_| self.mark.is_unsynced());
+        let unmarked = self.marked_at.filter(|_| self.marker.is_unsynced());
         let due = self.unsynced_since.into_iter().chain(unmarked).min();
         due.map_or(IDLE, |since| SYNC_EVERY.saturating_sub(since.elapsed()))
     }
 
     fn cycle(&mut self, work: Work) {
-        let Work { accepts, deletes, settled, writes, closing: _ } = work;
-        self.settled.extend(settled);
-        self.settled.extend(deletes.iter().filter_map(|deletes| deletes.arrival));
+        let Work { accepts, deletes, completed, writes, closing: _ } = work;
+        self.completed.extend(completed);
+        self.completed.extend(deletes.iter().filter_map(|deletes| deletes.pending));
         self.backlog.extend(deletes);
         if !self.recover() {
             let error = self.refusal();
@@ -168,7 +169,7 @@ impl<K: Clock> Committer<K> {
             }
             return;
         }
-        if !accepts.is_empty() || !self.backlog.is_empty() || !self.settled.is_empty() {
+        if !accepts.is_empty() || !self.backlog.is_empty() || !self.completed.is_empty() {
             self.commit(accepts);
         }
         self.move_out();
@@ -176,7 +177,7 @@ impl<K: Clock> Committer<K> {
             if self.broken.is_some() { write.refuse(AcceptError::Unavailable) } else { self.write(write) }
         }
         self.sync_if_due();
-        if self.mark.is_unsynced() && self.marked_at.is_none_or(|at| at.elapsed() >= SYNC_EVERY) {
+        if self.marker.is_unsynced() && self.marked_at.is_none_or(|at| at.elapsed() >= SYNC_EVERY) {
             self.sync_mark();
         }
     }
@@ -213,42 +214,42 @@ impl<K: Clock> Committer<K> {
             items().fold((0, 0), |(count, bytes), item| (count + 1, bytes + queued_bytes(&item.value)));
         let mode = if accepts.is_empty() { PersistMode::Buffer } else { self.mode() };
         let mut batch = Batch::new(count + self.backlog.len() + self.stale.len() + 2, mode);
-        let mut commit = Commit::new(&self.core, &self.head, now, count, bytes);
+        let mut commit = Commit::new(&self.core, &self.position, now, count, bytes);
         let mut answers = Vec::with_capacity(accepts.len());
         for Accept { items, answer } in accepts {
             let accepted = items.into_iter().map(|item| self.add(&mut batch, &mut commit, item));
             answers.push((answer, accepted.collect::<Vec<_>>()));
         }
         commit.record.write(&mut batch, commit.number);
-        for Deletes { user, seqs, dead, arrival: _ } in &self.backlog {
+        for Deletes { user, seqs, dead, pending: _ } in &self.backlog {
             for seq in seqs.iter() {
                 row_key_into(&mut self.key, user, *seq);
-                batch.remove(Space::Rows, Slice::new(&self.key));
+                batch.remove(Keyspace::Rows, Slice::new(&self.key));
             }
             if let Some((seq, value)) = dead {
-                batch.insert(Space::Dead, seq.to_be_bytes(), value.as_slice());
+                batch.insert(Keyspace::DeadLetters, seq.to_be_bytes(), value.as_slice());
             }
         }
-        self.arrivals.note(&mut batch, &self.settled);
+        self.pending_records.note(&mut batch, &self.completed);
         for key in &self.stale {
-            batch.remove(Space::Dedup, *key);
+            batch.remove(Keyspace::Dedup, *key);
         }
         if !commit.ids.is_empty() {
-            batch.insert(Space::Dedup, commit.ids.key(), commit.ids.value());
+            batch.insert(Keyspace::Dedup, commit.ids.key(), commit.ids.value());
         }
-        let result = engine.commit(batch, &self.head, commit.next);
+        let result = engine.commit(batch, &self.position, commit.next);
         drop(engine);
         // Not even a commit that failed gives its sequences back.
-        self.head.next = commit.next;
+        self.position.next = commit.next;
         match result {
-            Ok(head) => {
-                self.head = head;
-                self.mark();
+            Ok(position) => {
+                self.position = position;
+                self.write_marker();
                 self.stale.clear();
                 self.done(commit);
                 self.core.deleted(&std::mem::take(&mut self.backlog));
-                self.arrivals.noted(&self.settled);
-                self.settled.clear();
+                self.pending_records.noted(&self.completed);
+                self.completed.clear();
                 for (to, accepted) in answers {
                     answer(to, Ok(accepted));
                 }
@@ -277,49 +278,49 @@ impl<K: Clock> Committer<K> {
             self.dedup.insert(&mut commit.ids, fingerprint, seq);
         }
         if let Some(dead) = redriven {
-            batch.remove(Space::Dead, dead.to_be_bytes());
+            batch.remove(Keyspace::DeadLetters, dead.to_be_bytes());
             commit.redriven.push(dead);
         }
         let bytes = queued_bytes(&value);
-        let arrival = commit.arrive(&self.core, &notification.user_id, seq, &value);
-        if arrival.is_none() {
+        let pending = commit.arrive(&self.core, &notification.user_id, seq, &value);
+        if pending.is_none() {
             row_key_into(&mut self.key, &notification.user_id, seq);
-            batch.insert(Space::Rows, Slice::new(&self.key), value);
+            batch.insert(Keyspace::Rows, Slice::new(&self.key), value);
         }
-        commit.queued.push(Queued { arrival, ..Queued::new(seq, notification, bytes) });
+        commit.queued.push(Queued { pending, ..Queued::new(seq, notification, bytes) });
         Accepted { sequence: sequence(seq), duplicate: false }
     }
 
     /// Gives rows to what keeps old records, when these take too much of the disk.
     fn move_out(&mut self) {
         while self.broken.is_none()
-            && let Some(number) = self.arrivals.excess(self.core.settings.hot_bytes)
+            && let Some(number) = self.pending_records.excess(self.core.settings.hot_bytes)
             && let Some(engine) = self.core.engine.get()
         {
-            let moved = match arrivals::unsettled(&engine, number) {
-                Ok(Ok(arrivals)) => {
-                    let next = self.head.next_after_rows(arrivals.len());
-                    let mut batch = Batch::new(arrivals.len() + 2, PersistMode::Buffer);
-                    for arrival in arrivals.into_iter().filter(|arrival| self.core.note_row(arrival)) {
-                        arrival.write_row(&mut batch);
+            let moved = match pending_records::incomplete(&engine, number) {
+                Ok(Ok(pending_records)) => {
+                    let next = self.position.next_after_rows(pending_records.len());
+                    let mut batch = Batch::new(pending_records.len() + 2, PersistMode::Buffer);
+                    for pending in pending_records.into_iter().filter(|pending| self.core.note_row(pending)) {
+                        pending.write_row(&mut batch);
                     }
-                    arrivals::remove(&mut batch, number);
-                    engine.commit(batch, &self.head, next)
+                    pending_records::remove(&mut batch, number);
+                    engine.commit(batch, &self.position, next)
                 }
                 Ok(Err(error)) => {
                     // It is looked at when the store is opened the next time.
                     let error = shared_telemetry::chain(&error);
                     tracing::error!(error, number, "what a commit accepted can't be read");
-                    Ok(self.head)
+                    Ok(self.position)
                 }
                 Err(error) => Err(error),
             };
             drop(engine);
             match moved {
-                Ok(head) => {
-                    self.head = head;
-                    self.mark();
-                    self.arrivals.close(number);
+                Ok(position) => {
+                    self.position = position;
+                    self.write_marker();
+                    self.pending_records.close(number);
                 }
                 Err(error) => self.breaks(&error),
             }
@@ -342,7 +343,7 @@ impl<K: Clock> Committer<K> {
         if !commit.redriven.is_empty() {
             self.core.dead_letters.fetch_sub(commit.redriven.len(), Ordering::Relaxed);
         }
-        self.arrivals.insert(commit.number, &commit.record);
+        self.pending_records.insert(commit.number, &commit.record);
         self.core.publish(commit.queued, commit.next);
         gauge!("tidings_queued_users").set(self.core.ready_users() as f64);
         gauge!("tidings_dead_letters").set(self.core.dead_letters.load(Ordering::Relaxed) as f64);
@@ -359,34 +360,36 @@ impl<K: Clock> Committer<K> {
             return;
         }
         let Some(engine) = self.core.engine.get() else { return };
-        let Write { changes, highest, arrivals, lazy, answer } = write;
+        let Write { changes, highest, pending_records, lazy, answer } = write;
         let mode = if lazy { PersistMode::Buffer } else { self.mode() };
         let mut batch = Batch::new(changes.len() + 1, mode);
-        for Change { space, key, value } in changes {
+        for Change { keyspace, key, value } in changes {
             match value {
-                Some(value) => batch.insert(space, key, value),
-                None => batch.remove(space, key),
+                Some(value) => batch.insert(keyspace, key, value),
+                None => batch.remove(keyspace, key),
             }
         }
-        self.arrivals.note(&mut batch, &arrivals);
+        self.pending_records.note(&mut batch, &pending_records);
         // Rows from outside: their sequences are not given again.
-        let next = highest.map_or(0, |highest| highest + 1).max(self.head.next_after_rows(arrivals.len()));
-        let result = engine.commit(batch, &self.head, next);
+        let next = highest
+            .map_or(0, |highest| highest + 1)
+            .max(self.position.next_after_rows(pending_records.len()));
+        let result = engine.commit(batch, &self.position, next);
         drop(engine);
-        self.head.next = next;
+        self.position.next = next;
         match result {
-            Ok(head) => {
-                self.head = head;
-                self.mark();
-                self.arrivals.noted(&arrivals);
+            Ok(position) => {
+                self.position = position;
+                self.write_marker();
+                self.pending_records.noted(&pending_records);
                 let unsynced = || (mode == PersistMode::Buffer).then(Instant::now);
                 self.unsynced_since = self.unsynced_since.or_else(unsynced);
-                self.core.published.fetch_max(self.head.next, Ordering::AcqRel);
+                self.core.published.fetch_max(self.position.next, Ordering::AcqRel);
                 // One that stopped waiting is no reason to stop.
                 _ = answer.send(Ok(()));
             }
             Err(error) => {
-                self.arrivals.take_back(&arrivals);
+                self.pending_records.take_back(&pending_records);
                 self.breaks(&error);
                 _ = answer.send(Err(self.refusal()));
             }
@@ -406,14 +409,14 @@ impl<K: Clock> Committer<K> {
 
     /// All commits so far are durable.
     fn synced(&mut self) {
-        self.head.synced = self.head.commit;
-        self.mark();
+        self.position.synced = self.position.commit;
+        self.write_marker();
     }
 
     /// Notes the last commit, if it is durable.
-    fn mark(&mut self) {
-        if self.head.synced == self.head.commit
-            && let Err(error) = self.mark.write(&self.head)
+    fn write_marker(&mut self) {
+        if self.position.synced == self.position.commit
+            && let Err(error) = self.marker.write(&self.position)
         {
             unmarked(&error);
         }
@@ -421,7 +424,7 @@ impl<K: Clock> Committer<K> {
 
     fn sync_mark(&mut self) {
         self.marked_at = Some(Instant::now());
-        if let Err(error) = self.mark.sync() {
+        if let Err(error) = self.marker.sync() {
             unmarked(&error);
         }
     }
@@ -464,12 +467,12 @@ impl<K: Clock> Committer<K> {
         }
     }
 
-    /// Opens the engine, settles what became of the commit that failed, and tries to write.
+    /// Opens the engine, completes what became of the commit that failed, and tries to write.
     fn reopen(&mut self) -> Result<Engine, OpenError> {
-        let (engine, head) = opening::open(&self.core.directory, &self.core.settings)?;
-        self.head = Head { next: self.head.next.max(head.next), ..head };
+        let (engine, position) = opening::open(&self.core.directory, &self.core.settings)?;
+        self.position = CommitPosition { next: self.position.next.max(position.next), ..position };
         if let Some(commit) = self.uncertain.take() {
-            if head.commit >= commit.number {
+            if position.commit >= commit.number {
                 // It is on disk: it counts as accepted, and its producer's next attempt as duplicate.
                 self.done(commit);
             } else {
@@ -477,10 +480,10 @@ impl<K: Clock> Committer<K> {
             }
         }
         let probe = Batch::new(0, PersistMode::SyncData);
-        let probed = engine.commit_always(probe, &self.head, self.head.next);
+        let probed = engine.commit_always(probe, &self.position, self.position.next);
         let directory = || self.core.directory.clone();
-        self.head = probed.map_err(|source| OpenError::Engine { directory: directory(), source })?;
-        self.mark();
+        self.position = probed.map_err(|source| OpenError::Engine { directory: directory(), source })?;
+        self.write_marker();
         Ok(engine)
     }
 }

@@ -6,18 +6,20 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::hash::BuildHasher as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use contract_notifications_v1::{Timestamp, UserId};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
-use super::arrivals::Arrival;
+use shared_sync::IgnorePoison as _;
+
 use super::codec::Seq;
 use super::engine::{Engine, EngineCell};
 use super::error::StoreError;
-use super::held::Held;
+use super::held_counter::HeldCounter;
 use super::inbox::{Deletes, Inbox};
+use super::pending_records::PendingNotification;
 use super::settings::StorageSettings;
 use super::user::{Queued, User};
 
@@ -27,11 +29,6 @@ const SHARDS: usize = 64;
 type DeliveredSoon = Box<dyn Fn(&UserId) -> bool + Send + Sync>;
 
 type Shard = Mutex<HashMap<UserId, User, RandomState>>;
-
-/// A lock whose holder may have panicked: every critical section leaves what it guards whole.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// What the parts of the store share.
 pub(super) struct Core<K> {
@@ -59,7 +56,7 @@ pub(super) struct Core<K> {
     pub(super) hot_bytes: AtomicUsize,
     /// Notifications in the queue, in memory or not. What is queued may be gone before it is counted.
     pub(super) queued: AtomicIsize,
-    pub(super) held: Arc<Held>,
+    pub(super) held: Arc<HeldCounter>,
     pub(super) runs: AtomicU64,
     pub(super) in_flight: AtomicUsize,
     pub(super) dead_letters: AtomicUsize,
@@ -120,7 +117,7 @@ impl<K> Core<K> {
         let hash = self.hasher.hash_one(user);
         // The upper bits: the maps use the lower ones.
         let at = usize::try_from(hash >> 58).unwrap_or(0);
-        lock(&self.shards[at % SHARDS])
+        self.shards[at % SHARDS].lock().ignore_poison()
     }
 
     /// Works on what is in memory about a user, who is forgotten afterwards if there is nothing.
@@ -152,13 +149,13 @@ impl<K> Core<K> {
 
     /// Puts users on the list of those that are ready.
     pub(super) fn make_ready(&self, users: impl IntoIterator<Item = UserId>) {
-        lock(&self.ready).extend(users);
+        self.ready.lock().ignore_poison().extend(users);
         self.woken.notify_one();
     }
 
     /// The next ready user, counted as in flight. Whoever takes one lets the next receiver look as well.
     pub(super) fn next_ready(&self) -> Option<UserId> {
-        let mut ready = lock(&self.ready);
+        let mut ready = self.ready.lock().ignore_poison();
         let user = ready.pop_front()?;
         // With the lock held, so that the user is always seen in the list or in flight.
         self.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -170,7 +167,7 @@ impl<K> Core<K> {
 
     /// Makes the user wait until `until`.
     pub(super) fn wait_until(&self, until: Timestamp, user: UserId) {
-        lock(&self.timers).push(Reverse((until, user)));
+        self.timers.lock().ignore_poison().push(Reverse((until, user)));
         self.woken.notify_one();
     }
 
@@ -178,7 +175,7 @@ impl<K> Core<K> {
     pub(super) fn expire_timers(&self, now: Timestamp) -> Option<Timestamp> {
         loop {
             let user = {
-                let mut timers = lock(&self.timers);
+                let mut timers = self.timers.lock().ignore_poison();
                 match timers.peek() {
                     Some(Reverse((at, _))) if *at > now => return Some(*at),
                     Some(_) => timers.pop().map(|Reverse((_, user))| user)?,
@@ -223,7 +220,7 @@ impl<K> Core<K> {
     pub(super) fn delete_later(&self, user: &UserId, state: &mut User, seqs: Vec<Seq>) {
         if !seqs.is_empty() {
             let (user, seqs) = (user.clone(), seqs.into());
-            self.delete_soon(state, Deletes { user, seqs, dead: None, arrival: None });
+            self.delete_soon(state, Deletes { user, seqs, dead: None, pending: None });
         }
     }
 
@@ -256,29 +253,29 @@ impl<K> Core<K> {
         self.shard(user).get(user).map_or(hot_entries, |state| state.room(hot_entries))
     }
 
-    /// Notes that what is written of a record gets a row besides; false when it is settled.
-    pub(super) fn note_row(&self, arrival: &Arrival) -> bool {
-        let mut shard = self.shard(&arrival.user);
-        let queued = shard.get_mut(&arrival.user).and_then(|state| state.queued(arrival.seq));
-        let queued = queued.filter(|queued| queued.arrival == Some(arrival.place));
+    /// Notes that what is written of a record gets a row besides; false when it is completed.
+    pub(super) fn note_row(&self, pending: &PendingNotification) -> bool {
+        let mut shard = self.shard(&pending.user);
+        let queued = shard.get_mut(&pending.user).and_then(|state| state.queued(pending.seq));
+        let queued = queued.filter(|queued| queued.pending == Some(pending.location));
         queued.map(|queued| queued.perhaps_row = true).is_some()
     }
 
     /// How many users are ready.
     pub(super) fn ready_users(&self) -> usize {
-        lock(&self.ready).len()
+        self.ready.lock().ignore_poison().len()
     }
 
     /// How many users are ready and how many runs in flight, at one time: whoever is taken from the list is
     /// counted as in flight with its lock held, and goes on it again before being counted no more.
     pub(super) fn active(&self) -> (usize, usize) {
-        let ready = lock(&self.ready);
+        let ready = self.ready.lock().ignore_poison();
         (ready.len(), self.in_flight.load(Ordering::Acquire))
     }
 
     /// How many users something is in memory about.
     pub(super) fn users(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).len()).sum()
+        self.shards.iter().map(|shard| shard.lock().ignore_poison().len()).sum()
     }
 }
 

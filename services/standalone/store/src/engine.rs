@@ -1,18 +1,20 @@
 //! The storage engine and its keyspaces.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use contract_notifications_v1::UserId;
 use fjall::config::CompressionPolicy;
-use fjall::{
-    CompressionType, Database, Guard, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice,
-};
+use fjall::{CompressionType, Database, Guard, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
 use lsm_tree::AbstractTree as _;
 
+use shared_sync::IgnorePoison as _;
+
 use super::codec::{Seq, key_seq, row_key};
-use super::head::{Head, META, NUMBER_KEY, RECORD_KEY, Record, SPACES, Space};
+use super::commit_position::{
+    CommitPosition, CommitRecord, KEYSPACES, Keyspace, META, NUMBER_KEY, RECORD_KEY,
+};
 use super::settings::StorageSettings;
 
 /// Memory for rows of the small keyspaces not yet in a table file.
@@ -27,46 +29,46 @@ const MOST_MERGED: u64 = 4 * 1024 * 1024 * 1024;
 pub(super) struct Engine {
     db: Database,
     /// Notifications from acceptance until they are delivered, let go, or dead letters.
-    pub(super) rows: Keyspace,
+    pub(super) rows: fjall::Keyspace,
     /// Ids accepted lately, one record for each commit.
-    pub(super) dedup: Keyspace,
+    pub(super) dedup: fjall::Keyspace,
     /// Dead letters by sequence.
-    pub(super) dead: Keyspace,
+    pub(super) dead: fjall::Keyspace,
     /// The rows of all [tables](super::Table).
-    pub(super) tables: Keyspace,
+    pub(super) tables: fjall::Keyspace,
     /// What is about to be delivered, one record for each commit.
-    pub(super) arrivals: Keyspace,
+    pub(super) pending_records: fjall::Keyspace,
     /// The record of the last commit.
-    meta: Keyspace,
+    meta: fjall::Keyspace,
 }
 
 /// A commit in the making. Of several changes of one key the last counts.
 pub(super) struct Batch {
-    changes: Vec<(Space, Slice, Option<Slice>)>,
+    changes: Vec<(Keyspace, Slice, Option<Slice>)>,
     mode: PersistMode,
     /// Which spaces it writes to, one bit each.
-    spaces: u8,
+    keyspaces: u8,
 }
 
 impl Batch {
     /// A batch with room for so many changes.
     pub(super) fn new(capacity: usize, mode: PersistMode) -> Self {
-        Self { changes: Vec::with_capacity(capacity), mode, spaces: 0 }
+        Self { changes: Vec::with_capacity(capacity), mode, keyspaces: 0 }
     }
 
-    pub(super) fn insert(&mut self, space: Space, key: impl Into<Slice>, value: impl Into<Slice>) {
-        self.touch(space);
-        self.changes.push((space, key.into(), Some(value.into())));
+    pub(super) fn insert(&mut self, keyspace: Keyspace, key: impl Into<Slice>, value: impl Into<Slice>) {
+        self.touch(keyspace);
+        self.changes.push((keyspace, key.into(), Some(value.into())));
     }
 
-    pub(super) fn remove(&mut self, space: Space, key: impl Into<Slice>) {
-        self.touch(space);
-        self.changes.push((space, key.into(), None));
+    pub(super) fn remove(&mut self, keyspace: Keyspace, key: impl Into<Slice>) {
+        self.touch(keyspace);
+        self.changes.push((keyspace, key.into(), None));
     }
 
     /// Has the commit's number written to a space besides.
-    pub(super) const fn touch(&mut self, space: Space) {
-        self.spaces |= 1 << space as u8;
+    pub(super) const fn touch(&mut self, keyspace: Keyspace) {
+        self.keyspaces |= 1 << keyspace as u8;
     }
 }
 
@@ -90,29 +92,34 @@ impl Engine {
             .worker_threads(3)
             .open()?;
         Ok(Self {
-            rows: db.keyspace(Space::Rows.name(), || options(settings.memtable_bytes))?,
-            dedup: db.keyspace(Space::Dedup.name(), || options(SMALL_MEMTABLE))?,
-            dead: db.keyspace(Space::Dead.name(), || options(SMALL_MEMTABLE))?,
-            tables: db.keyspace(Space::Tables.name(), || options(SMALL_MEMTABLE))?,
+            rows: db.keyspace(Keyspace::Rows.name(), || options(settings.memtable_bytes))?,
+            dedup: db.keyspace(Keyspace::Dedup.name(), || options(SMALL_MEMTABLE))?,
+            dead: db.keyspace(Keyspace::DeadLetters.name(), || options(SMALL_MEMTABLE))?,
+            tables: db.keyspace(Keyspace::Tables.name(), || options(SMALL_MEMTABLE))?,
             meta: db.keyspace(META, || options(SMALL_MEMTABLE))?,
             // After the others, as in a store that was made before there were arrivals.
-            arrivals: db.keyspace(Space::Arrivals.name(), || options(settings.memtable_bytes))?,
+            pending_records: db
+                .keyspace(Keyspace::PendingRecords.name(), || options(settings.memtable_bytes))?,
             db,
         })
     }
 
     /// The engine's own form of a batch, in the order of the keys: each finds its place in the memtable near that of
     /// the one before, which is in the processor's cache.
-    fn sorted(&self, mut changes: Vec<(Space, Slice, Option<Slice>)>, mode: PersistMode) -> OwnedWriteBatch {
-        changes.sort_by(|(space, key, _), (other_space, other_key, _)| {
-            (*space as u8, key).cmp(&(*other_space as u8, other_key))
+    fn sorted(
+        &self,
+        mut changes: Vec<(Keyspace, Slice, Option<Slice>)>,
+        mode: PersistMode,
+    ) -> OwnedWriteBatch {
+        changes.sort_by(|(keyspace, key, _), (other_space, other_key, _)| {
+            (*keyspace as u8, key).cmp(&(*other_space as u8, other_key))
         });
-        let batch = OwnedWriteBatch::with_capacity(self.db.clone(), changes.len() + SPACES + 1);
+        let batch = OwnedWriteBatch::with_capacity(self.db.clone(), changes.len() + KEYSPACES + 1);
         let mut batch = batch.durability(Some(mode));
-        for (space, key, value) in changes {
+        for (keyspace, key, value) in changes {
             match value {
-                Some(value) => batch.insert(self.keyspace(space), key, value),
-                None => batch.remove(self.keyspace(space), key),
+                Some(value) => batch.insert(self.keyspace(keyspace), key, value),
+                None => batch.remove(self.keyspace(keyspace), key),
             }
         }
         batch
@@ -123,36 +130,46 @@ impl Engine {
         self.sorted(batch.changes, batch.mode).commit()
     }
 
-    const fn keyspace(&self, space: Space) -> &Keyspace {
-        match space {
-            Space::Rows => &self.rows,
-            Space::Dedup => &self.dedup,
-            Space::Dead => &self.dead,
-            Space::Tables => &self.tables,
-            Space::Arrivals => &self.arrivals,
+    const fn keyspace(&self, keyspace: Keyspace) -> &fjall::Keyspace {
+        match keyspace {
+            Keyspace::Rows => &self.rows,
+            Keyspace::Dedup => &self.dedup,
+            Keyspace::DeadLetters => &self.dead,
+            Keyspace::Tables => &self.tables,
+            Keyspace::PendingRecords => &self.pending_records,
         }
     }
 
     /// Writes a batch as the commit after `head`, and says how far the store is then. A batch with nothing in
     /// it is not written.
-    pub(super) fn commit(&self, batch: Batch, head: &Head, next: Seq) -> fjall::Result<Head> {
-        if batch.spaces == 0 { Ok(*head) } else { self.commit_always(batch, head, next) }
+    pub(super) fn commit(
+        &self,
+        batch: Batch,
+        position: &CommitPosition,
+        next: Seq,
+    ) -> fjall::Result<CommitPosition> {
+        if batch.keyspaces == 0 { Ok(*position) } else { self.commit_always(batch, position, next) }
     }
 
     /// Writes a batch as the commit after `head`, even if nothing is in it.
-    pub(super) fn commit_always(&self, batch: Batch, head: &Head, next: Seq) -> fjall::Result<Head> {
-        let Batch { changes, mode, spaces } = batch;
+    pub(super) fn commit_always(
+        &self,
+        batch: Batch,
+        position: &CommitPosition,
+        next: Seq,
+    ) -> fjall::Result<CommitPosition> {
+        let Batch { changes, mode, keyspaces } = batch;
         let mut inner = self.sorted(changes, mode);
-        let Head { commit, next: first, synced, reach: before } = *head;
+        let CommitPosition { commit, next: first, synced, reach: before } = *position;
         let commit = commit + 1;
-        let record = Record { commit, first, next, synced, base: self.db.seqno(), spaces, before };
-        for space in Space::ALL.into_iter().filter(|space| spaces & 1 << *space as u8 != 0) {
-            inner.insert(self.keyspace(space), NUMBER_KEY, commit.to_be_bytes());
+        let record = CommitRecord { commit, first, next, synced, base: self.db.seqno(), keyspaces, before };
+        for keyspace in Keyspace::ALL.into_iter().filter(|keyspace| keyspaces & 1 << *keyspace as u8 != 0) {
+            inner.insert(self.keyspace(keyspace), NUMBER_KEY, commit.to_be_bytes());
         }
         inner.insert(&self.meta, RECORD_KEY, record.encode());
         inner.commit()?;
         let synced = if mode == PersistMode::Buffer { synced } else { commit };
-        Ok(Head { synced, ..record.head() })
+        Ok(CommitPosition { synced, ..record.position() })
     }
 
     /// Makes everything written durable.
@@ -161,9 +178,9 @@ impl Engine {
     }
 
     /// How far the store is, by what it holds.
-    pub(super) fn head(&self) -> fjall::Result<Option<Head>> {
+    pub(super) fn position(&self) -> fjall::Result<Option<CommitPosition>> {
         let value = self.meta.get(RECORD_KEY)?;
-        Ok(value.and_then(|value| Record::decode(&value).ok()).map(|record| record.head()))
+        Ok(value.and_then(|value| CommitRecord::decode(&value).ok()).map(|record| record.position()))
     }
 
     /// How many rows were removed whose space is not given back yet, as far as that came to table files.
@@ -189,8 +206,8 @@ impl Engine {
     }
 
     /// How many rows a space has.
-    pub(super) fn count(&self, space: Space) -> fjall::Result<u64> {
-        let rows = self.keyspace(space).iter();
+    pub(super) fn count(&self, keyspace: Keyspace) -> fjall::Result<u64> {
+        let rows = self.keyspace(keyspace).iter();
         rows.map(Guard::key).try_fold(0, |count, key| Ok(count + u64::from(&*key? != NUMBER_KEY)))
     }
 
@@ -240,16 +257,16 @@ pub(super) struct EngineCell(RwLock<Option<Arc<Engine>>>);
 impl EngineCell {
     /// The engine, unless it is being reopened or closed. Must not be kept across an await.
     pub(super) fn get(&self) -> Option<Arc<Engine>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().ignore_poison().clone()
     }
 
     pub(super) fn set(&self, engine: Engine) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(engine));
+        *self.0.write().ignore_poison() = Some(Arc::new(engine));
     }
 
     /// Closes the engine, once nobody reads any more. False when somebody still does after a while.
     pub(super) fn close(&self, patience: Duration) -> bool {
-        let taken = self.0.write().unwrap_or_else(PoisonError::into_inner).take();
+        let taken = self.0.write().ignore_poison().take();
         let Some(mut engine) = taken else { return true };
         let start = Instant::now();
         loop {
@@ -260,7 +277,7 @@ impl EngineCell {
                 }
                 Err(still) if start.elapsed() < patience => engine = still,
                 Err(still) => {
-                    *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(still);
+                    *self.0.write().ignore_poison() = Some(still);
                     return false;
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::inspect::Damage;
+use super::integrity::Damage;
 
 /// Why a store can't be opened.
 #[derive(Debug, thiserror::Error)]

@@ -2,10 +2,10 @@
 
 use contract_notifications_v1::{Notification, Sequence, Timestamp, UserId};
 
-use super::dead::{self, DeadLetter};
+use super::commit_position::{self, CommitRecord};
+use super::dead_letters::{self, DeadLetter};
 use super::dedup::Accepted;
-use super::head::{self, Record};
-use super::inspect::journal::{Piece, Pieces};
+use super::integrity::journal::{Piece, Pieces};
 use super::{codec, dedup};
 
 /// The key of a user's row.
@@ -33,7 +33,7 @@ pub fn decode_row(user: &UserId, value: &[u8]) -> Result<Notification, impl std:
 
 /// The value of a dead letter.
 pub fn encode_dead(at: Timestamp, reason: &str, user: &UserId, row: &[u8]) -> Vec<u8> {
-    dead::encode(at, reason, user, row)
+    dead_letters::encode(at, reason, user, row)
 }
 
 /// Reads the value of a dead letter.
@@ -41,16 +41,20 @@ pub fn encode_dead(at: Timestamp, reason: &str, user: &UserId, row: &[u8]) -> Ve
 /// # Errors
 /// Why it can't be read.
 pub fn decode_dead(seq: u64, value: &[u8]) -> Result<DeadLetter, impl std::error::Error + use<>> {
-    dead::read(seq, value)
+    dead_letters::read(seq, value)
 }
 
 /// How far each space was written before a commit.
-pub type Before = head::Reach;
+pub type Before = commit_position::Reach;
 
 /// The record of a commit, from its numbers: its own, the first and the next sequence, the last durable
 /// commit, and the engine's number.
-pub fn encode_record([commit, first, next, synced, base]: [u64; 5], spaces: u8, before: Before) -> Vec<u8> {
-    Record { commit, first, next, synced, base, spaces, before }.encode()
+pub fn encode_record(
+    [commit, first, next, synced, base]: [u64; 5],
+    keyspaces: u8,
+    before: Before,
+) -> Vec<u8> {
+    CommitRecord { commit, first, next, synced, base, keyspaces, before }.encode()
 }
 
 /// Reads the record of a commit.
@@ -58,9 +62,9 @@ pub fn encode_record([commit, first, next, synced, base]: [u64; 5], spaces: u8, 
 /// # Errors
 /// Why it can't be read.
 pub fn decode_record(value: &[u8]) -> Result<([u64; 5], u8, Before), impl std::error::Error + use<>> {
-    Record::decode(value).map(|record| {
-        let Record { commit, first, next, synced, base, spaces, before } = record;
-        ([commit, first, next, synced, base], spaces, before)
+    CommitRecord::decode(value).map(|record| {
+        let CommitRecord { commit, first, next, synced, base, keyspaces, before } = record;
+        ([commit, first, next, synced, base], keyspaces, before)
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -12,13 +12,14 @@ use fjall::Slice;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
+use shared_sync::IgnorePoison as _;
+
 use super::Accepted;
-use super::arrivals::Place;
 use super::codec::Seq;
-use super::core::lock;
+use super::commit_position::Keyspace;
 use super::dedup::Fingerprint;
 use super::error::AcceptError;
-use super::head::Space;
+use super::pending_records::RecordLocation;
 
 /// A notification to be accepted, ready to be written.
 pub(super) struct Prepared {
@@ -42,12 +43,12 @@ pub(super) struct Deletes {
     pub(super) seqs: Arc<[Seq]>,
     pub(super) dead: Option<(Seq, Vec<u8>)>,
     /// Where the one that becomes a dead letter stands besides.
-    pub(super) arrival: Option<Place>,
+    pub(super) pending: Option<RecordLocation>,
 }
 
 /// One key to be written, or removed when there is no value.
 pub(super) struct Change {
-    pub(super) space: Space,
+    pub(super) keyspace: Keyspace,
     pub(super) key: Vec<u8>,
     pub(super) value: Option<Vec<u8>>,
 }
@@ -58,7 +59,7 @@ pub(super) struct Write {
     /// The highest sequence among them, if they are rows.
     pub(super) highest: Option<Seq>,
     /// Notifications that have rows from now on.
-    pub(super) arrivals: Vec<Place>,
+    pub(super) pending_records: Vec<RecordLocation>,
     /// Whether it may wait for a sync that others need, for a second at most, and gives way when the disk is
     /// nearly full.
     pub(super) lazy: bool,
@@ -78,8 +79,8 @@ impl Write {
 pub(super) struct Work {
     pub(super) accepts: Vec<Accept>,
     pub(super) deletes: Vec<Deletes>,
-    /// Notifications that are settled and have no rows.
-    pub(super) settled: Vec<Place>,
+    /// Notifications that are completed and have no rows.
+    pub(super) completed: Vec<RecordLocation>,
     pub(super) writes: Vec<Write>,
     pub(super) closing: bool,
 }
@@ -88,7 +89,7 @@ impl Work {
     pub(super) fn is_empty(&self) -> bool {
         self.accepts.is_empty()
             && self.deletes.is_empty()
-            && self.settled.is_empty()
+            && self.completed.is_empty()
             && self.writes.is_empty()
     }
 }
@@ -97,8 +98,8 @@ impl Work {
 struct Waiting {
     accepts: VecDeque<Accept>,
     deletes: VecDeque<Deletes>,
-    settled: Vec<Place>,
-    /// When the first of `deletes` and `settled` came.
+    completed: Vec<RecordLocation>,
+    /// When the first of `deletes` and `completed` came.
     deletes_since: Option<Instant>,
     /// How many deletions came so far, and how many of them were taken.
     deletes_come: u64,
@@ -132,7 +133,7 @@ impl Inbox {
     }
 
     fn push(&self, push: impl FnOnce(&mut Waiting)) -> bool {
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = self.waiting.lock().ignore_poison();
         if waiting.closing {
             return false;
         }
@@ -148,12 +149,12 @@ impl Inbox {
         });
     }
 
-    pub(super) fn settle(&self, settled: &[Place]) {
-        self.push_removal(|waiting| waiting.settled.extend_from_slice(settled));
+    pub(super) fn complete(&self, completed: &[RecordLocation]) {
+        self.push_removal(|waiting| waiting.completed.extend_from_slice(completed));
     }
 
     fn push_removal(&self, push: impl FnOnce(&mut Waiting)) {
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = self.waiting.lock().ignore_poison();
         push(&mut waiting);
         // One that waits for work must learn of the first; the others it finds when their time has come.
         if waiting.deletes_since.is_none() {
@@ -163,7 +164,7 @@ impl Inbox {
     }
 
     pub(super) fn close(&self) {
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = self.waiting.lock().ignore_poison();
         waiting.closing = true;
         self.arrived(waiting);
     }
@@ -180,20 +181,20 @@ impl Inbox {
 
     /// Closes the inbox for want of a committer: whoever waits gets no answer any more.
     pub(super) fn abandon(&self) {
-        *lock(&self.waiting) = Waiting { closing: true, ..Waiting::default() };
+        *self.waiting.lock().ignore_poison() = Waiting { closing: true, ..Waiting::default() };
     }
 
     /// Waits for work, at most for `patience`, and takes about `entries` notifications and as many
     /// deletions of it.
     pub(super) fn take(&self, entries: usize, patience: Duration) -> Work {
         let start = Instant::now();
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = self.waiting.lock().ignore_poison();
         loop {
             let left = waiting.patience(patience.saturating_sub(start.elapsed()));
             if left.is_zero() {
                 break;
             }
-            waiting = self.arrived.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+            waiting = self.arrived.wait_timeout(waiting, left).ignore_poison().0;
         }
         waiting.take(entries)
     }
@@ -204,7 +205,7 @@ impl Inbox {
         let mut timer = pin!(sleep_until(end));
         poll_fn(|cx| {
             loop {
-                let mut waiting = lock(&self.waiting);
+                let mut waiting = self.waiting.lock().ignore_poison();
                 let left = waiting.patience(end.saturating_duration_since(Instant::now()));
                 if left.is_zero() {
                     return Poll::Ready(());
@@ -242,8 +243,8 @@ impl Waiting {
         self.deletes_since = (!self.deletes.is_empty()).then(Instant::now);
         let due = self.writes.partition_point(|(before, _)| *before <= self.deletes_taken);
         let writes = self.writes.drain(..due).map(|(_, write)| write).collect();
-        let settled = std::mem::take(&mut self.settled);
-        Work { accepts, deletes, settled, writes, closing: self.closing }
+        let completed = std::mem::take(&mut self.completed);
+        Work { accepts, deletes, completed, writes, closing: self.closing }
     }
 }
 

@@ -11,32 +11,34 @@
 //! engine at once, on the caller's thread; they are short, and what an active user's mailbox holds is known
 //! in memory.
 
-mod arrivals;
 mod codec;
 mod commit;
+mod commit_position;
 mod committer;
 mod core;
-mod dead;
+mod dead_letters;
 mod dedup;
+mod durable_marker;
 mod engine;
 mod error;
+#[cfg(feature = "fault-injection")]
+pub mod fault_injection;
 #[cfg(feature = "fuzz-api")]
 pub mod fuzz_api;
-mod head;
-mod held;
+mod held_counter;
 mod inbox;
-mod inspect;
+mod integrity;
 mod mailbox;
-mod mark;
+mod mailbox_view;
 mod opening;
+mod pending_records;
 mod queue;
+mod reclaim;
 mod repair;
 mod settings;
-mod space;
 mod steps;
 mod table;
 mod user;
-mod view;
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -49,26 +51,27 @@ use contract_notifications_v1::{Notification, Sequence, UserId};
 use dispatcher::core::run::Outcome;
 use fjall::Slice;
 use shared_ports::Clock;
+use shared_sync::IgnorePoison as _;
 use tokio::sync::oneshot;
 
-pub use dead::{DeadLetter, DeadLetterPage, Redriven};
+pub use dead_letters::{DeadLetter, DeadLetterPage, Redriven};
 pub use error::{AcceptError, OpenError, StoreError};
-pub use inspect::Damage;
-pub use queue::Received;
+pub use integrity::Damage;
+pub use mailbox_view::{MOST_SEEN, MailboxView, NotificationState, Search, StoredNotification};
+pub use queue::Lease;
 pub use repair::{Check, Repaired, Unreadable, check, repair};
 pub use settings::{Durability, StorageSettings};
 pub use steps::CommitSteps;
 pub use table::{Table, TableRow};
-pub use view::{Kept, MOST_SEEN, MailboxView, Place, Search};
 
 use self::codec::Seq;
+use self::commit_position::Keyspace;
 use self::committer::Committer;
-use self::core::{Core, lock, waiting_permits};
+use self::core::{Core, waiting_permits};
 use self::dedup::Dedup;
+use self::durable_marker::DurableMarker;
 use self::engine::{Engine, free_bytes};
-use self::head::Space;
 use self::inbox::{Accept, Change, Prepared, Write};
-use self::mark::Mark;
 
 /// A commit that takes so long is not to be expected to end.
 const STALLED: Duration = Duration::from_secs(10);
@@ -105,7 +108,7 @@ pub struct StoreStats {
     pub ready_users: usize,
     /// Users something is in memory about.
     pub users_in_memory: usize,
-    /// Runs handed out and not settled.
+    /// Runs handed out and not completed.
     pub runs_in_flight: usize,
     /// Notifications in the queue, also those that are being delivered.
     pub queued: usize,
@@ -142,7 +145,7 @@ struct Handle<K: Clock + 'static> {
     core: Arc<Core<K>>,
     /// The one that counts, the one that gives space back, and the one that writes.
     threads: Mutex<Vec<JoinHandle<()>>>,
-    space: Arc<space::Stop>,
+    reclaim: Arc<reclaim::Stop>,
     /// Let go of after the committer has closed the engine.
     _lock: opening::Lock,
 }
@@ -151,8 +154,8 @@ impl<K: Clock + 'static> Handle<K> {
     fn close(&self) {
         self.core.inbox.close();
         self.core.held.stop();
-        self.space.stop();
-        for thread in std::mem::take(&mut *lock(&self.threads)) {
+        self.reclaim.stop();
+        for thread in std::mem::take(&mut *self.threads.lock().ignore_poison()) {
             if thread.join().is_err() {
                 tracing::error!("a thread of the store panicked");
             }
@@ -189,14 +192,15 @@ impl<K: Clock + 'static> Store<K> {
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let held = Arc::clone(&core.held);
         let counter = thread("tidings-count").spawn(move || held.count(rows)).map_err(OpenError::Thread)?;
-        let space = Arc::<space::Stop>::default();
-        let (giving, stop) = (Arc::clone(&core), Arc::clone(&space));
-        let giver =
-            thread("tidings-space").spawn(move || space::run(&giving, &stop)).map_err(OpenError::Thread)?;
+        let reclaim = Arc::<reclaim::Stop>::default();
+        let (of_reclaimer, stop) = (Arc::clone(&core), Arc::clone(&reclaim));
+        let merging = thread("tidings-reclaim")
+            .spawn(move || reclaim::run(&of_reclaimer, &stop))
+            .map_err(OpenError::Thread)?;
         let committer = thread("tidings-commit").spawn(move || committer.run());
-        let committer = committer.inspect_err(|_| space.stop()).map_err(OpenError::Thread)?;
-        let threads = Mutex::new(vec![counter, giver, committer]);
-        Ok(Self { handle: Arc::new(Handle { core, threads, space, _lock: lock }) })
+        let committer = committer.inspect_err(|_| reclaim.stop()).map_err(OpenError::Thread)?;
+        let threads = Mutex::new(vec![counter, merging, committer]);
+        Ok(Self { handle: Arc::new(Handle { core, threads, reclaim, _lock: lock }) })
     }
 
     /// Opens or creates the store without a thread: it writes when the [`CommitSteps`] are told to.
@@ -212,7 +216,12 @@ impl<K: Clock + 'static> Store<K> {
         let core = Arc::clone(committer.core());
         core.held.count(rows);
         let store = Self {
-            handle: Arc::new(Handle { core, threads: Mutex::default(), space: Arc::default(), _lock: lock }),
+            handle: Arc::new(Handle {
+                core,
+                threads: Mutex::default(),
+                reclaim: Arc::default(),
+                _lock: lock,
+            }),
         };
         Ok((store, CommitSteps::new(committer)))
     }
@@ -220,22 +229,22 @@ impl<K: Clock + 'static> Store<K> {
     /// Takes the directory and reads what is needed of what is there.
     fn load(directory: &Path, settings: StorageSettings, clock: K) -> Result<Loaded<K>, OpenError> {
         let lock = opening::lock(directory)?;
-        if !inspect::is_there(directory) {
+        if !integrity::is_there(directory) {
             opening::create(directory, &settings)?;
         }
-        let (engine, head) = opening::open(directory, &settings)?;
-        let head = opening::give_rows(directory, &engine, head)?;
+        let (engine, position) = opening::open(directory, &settings)?;
+        let position = opening::give_rows(directory, &engine, position)?;
         let unreadable = |error| opening::unreadable(directory, &error);
         let mut dedup = Dedup::new(settings.dedup_window, settings.dedup_entries);
         let stale = load(&engine, &mut dedup, &clock, &settings).map_err(unreadable)?;
-        let dead_letters = engine.count(Space::Dead).map_err(unreadable)?;
+        let dead_letters = engine.count(Keyspace::DeadLetters).map_err(unreadable)?;
         let dead_letters = usize::try_from(dead_letters).unwrap_or(usize::MAX);
-        let mark = Mark::open(directory)
+        let marker = DurableMarker::open(directory)
             .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;
-        let core = Arc::new(Core::new(directory.to_owned(), settings, clock, head.next, dead_letters));
+        let core = Arc::new(Core::new(directory.to_owned(), settings, clock, position.next, dead_letters));
         let rows = engine.rows.iter();
         core.engine.set(engine);
-        Ok(Loaded { committer: Committer::new(core, dedup, head, mark, stale), lock, rows })
+        Ok(Loaded { committer: Committer::new(core, dedup, position, marker, stale), lock, rows })
     }
 
     fn core(&self) -> &Arc<Core<K>> {
@@ -285,16 +294,17 @@ impl<K: Clock + 'static> Store<K> {
         &self,
         changes: Vec<Change>,
         highest: Option<Seq>,
-        arrivals: Vec<arrivals::Place>,
+        pending_records: Vec<pending_records::RecordLocation>,
     ) -> Result<(), AcceptError> {
         let (answer, done) = oneshot::channel();
-        self.written(Write { changes, highest, arrivals, lazy: false, answer }, done).await
+        self.written(Write { changes, highest, pending_records, lazy: false, answer }, done).await
     }
 
     /// Makes changes together that a power cut may undo within a second.
     async fn write_lazily(&self, changes: Vec<Change>) -> Result<(), AcceptError> {
         let (answer, done) = oneshot::channel();
-        self.written(Write { changes, highest: None, arrivals: Vec::new(), lazy: true, answer }, done).await
+        self.written(Write { changes, highest: None, pending_records: Vec::new(), lazy: true, answer }, done)
+            .await
     }
 
     async fn written(
@@ -317,18 +327,18 @@ impl<K: Clock + 'static> Store<K> {
     }
 
     /// The entries of the next ready user; waits until there are some. May be cancelled.
-    pub async fn receive(&self) -> Received<K> {
+    pub async fn receive(&self) -> Lease<K> {
         self.core().receive().await
     }
 
     /// The entries of the next ready user, if there is one now.
-    pub fn try_receive(&self) -> Option<Received<K>> {
+    pub fn try_receive(&self) -> Option<Lease<K>> {
         self.core().try_receive().ok()
     }
 
     /// Says what became of received entries, in their order.
-    pub fn settle(&self, received: Received<K>, outcomes: &[Outcome]) {
-        received.settle(outcomes);
+    pub fn complete(&self, lease: Lease<K>, outcomes: &[Outcome]) {
+        lease.complete(outcomes);
     }
 
     /// Forgets what was pushed to a connection that is closed for good.
@@ -359,7 +369,7 @@ impl<K: Clock + 'static> Store<K> {
     /// How long the present commit has been under way. The engine may wait without end for a flush or a
     /// compaction that can't succeed: only a restart of the process helps then.
     pub fn stalled_for(&self) -> Duration {
-        lock(&self.core().writing_since).map_or(Duration::ZERO, |since| since.elapsed())
+        self.core().writing_since.lock().ignore_poison().map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// Whether notifications are accepted: the engine writes, and the disk has room.

@@ -11,11 +11,11 @@ use replayer::ports::{KeyPage, ReplayEntry};
 use shared_ports::{Clock, PortError};
 
 use super::codec::{MAX_FOREIGN_SEQ, Seq, decode, encode, row_key, seq, sequence};
+use super::commit_position::Keyspace;
 use super::core::Core;
-use super::dead;
+use super::dead_letters;
 use super::engine::Engine;
 use super::error::StoreError;
-use super::head::Space;
 use super::inbox::Change;
 use super::user::Removed;
 use super::{LastKey, Store};
@@ -125,7 +125,7 @@ impl<K: Clock> Core<K> {
             for seq in &gone {
                 state.rows.remove(seq);
             }
-            self.bury_rows(user, state, bad);
+            self.dead_letter_rows(user, state, bad);
             self.delete_later(user, state, gone);
         });
     }
@@ -280,7 +280,8 @@ impl<K: Clock> Reading<'_, K> {
             Ok(notification) if self.core.is_leftover(seq, &notification) => self.read.leftover.push(seq),
             Ok(notification) => self.read.rows.push((seq, Arc::new(notification), to)),
             Err(reason) => {
-                let letter = dead::encode(self.core.clock.now(), &reason.to_string(), self.user, value);
+                let letter =
+                    dead_letters::encode(self.core.clock.now(), &reason.to_string(), self.user, value);
                 self.read.bad.push((seq, letter));
             }
         }
@@ -366,11 +367,11 @@ impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
     async fn put(&self, user: &UserId, rows: Vec<MailboxRow>) -> Result<(), PortError> {
         let port_error = || port_error("writing to a mailbox");
         let mut changes: Vec<(Seq, Change)> = Vec::new();
-        let mut arrivals = Vec::new();
+        let mut pending_records = Vec::new();
         let mut later: Vec<&MailboxRow> = Vec::new();
         let change = |seq, notification: &Notification| {
             let (key, value) = (row_key(user, seq), Some(encode(notification)));
-            (seq, Change { space: Space::Rows, key, value })
+            (seq, Change { keyspace: Keyspace::Rows, key, value })
         };
         self.core().with_user(user, |state| {
             for row in &rows {
@@ -379,9 +380,9 @@ impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
                 if let Some(queued) = state.queued(number) {
                     same = Arc::ptr_eq(&queued.notification, notification)
                         || queued.notification == *notification;
-                    has_row = queued.arrival.is_none();
+                    has_row = queued.pending.is_none();
                     queued.perhaps_row |= !has_row;
-                    arrivals.extend(queued.arrival);
+                    pending_records.extend(queued.pending);
                 }
                 if !same || !has_row {
                     changes.retain(|(other, _)| *other != number);
@@ -400,7 +401,7 @@ impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
         }
         let highest = changes.iter().map(|(seq, _)| *seq).max();
         let changes = changes.into_iter().map(|(_, change)| change).collect();
-        let written = self.write_with(changes, highest, arrivals).await;
+        let written = self.write_with(changes, highest, pending_records).await;
         written.map_err(StoreError::Write).map_err(port_error())?;
         self.core().with_user(user, |state| {
             for MailboxRow { sequence, notification, pushed_to } in later {

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use fjall::PersistMode;
 
-use super::arrivals;
+use super::commit_position::{CommitPosition, Keyspace};
+use super::durable_marker::DurableMarker;
 use super::engine::{self, Batch, Engine};
 use super::error::OpenError;
-use super::head::{Head, Space};
-use super::inspect::{self, Found};
-use super::mark::Mark;
+use super::integrity::{self, Found};
+use super::pending_records;
 use super::settings::StorageSettings;
 
 /// The right to a store's directory. It is let go of when the process ends, however it does.
@@ -33,24 +33,25 @@ pub(super) fn lock(directory: &Path) -> Result<Lock, OpenError> {
     }
 }
 
-/// Makes a store: the engine beside its place, the mark, and then the engine into its place, so that a store
+/// Makes a store: the engine beside its location, the mark, and then the engine into its location, so that a store
 /// that is half made is known as such.
 pub(super) fn create(directory: &Path, settings: &StorageSettings) -> Result<(), OpenError> {
     let unusable = |source| OpenError::Directory { directory: directory.to_owned(), source };
     let new = directory.join(engine::NEW);
     remove(&new).map_err(unusable)?;
     let engine = Engine::open(&new, settings).map_err(|source| engine_error(directory, source))?;
-    let head = finish(&engine, &Head::EMPTY).map_err(|source| engine_error(directory, source))?;
+    let position =
+        finish(&engine, &CommitPosition::EMPTY).map_err(|source| engine_error(directory, source))?;
     drop(engine);
-    Mark::create(directory, &head).map_err(unusable)?;
+    DurableMarker::create(directory, &position).map_err(unusable)?;
     put_in_place(directory, engine::NEW).map_err(unusable)
 }
 
 /// Writes the first numbered commit, to every space.
-pub(super) fn finish(engine: &Engine, before: &Head) -> fjall::Result<Head> {
+pub(super) fn finish(engine: &Engine, before: &CommitPosition) -> fjall::Result<CommitPosition> {
     let mut batch = Batch::new(0, PersistMode::SyncAll);
-    for space in Space::ALL {
-        batch.touch(space);
+    for keyspace in Keyspace::ALL {
+        batch.touch(keyspace);
     }
     engine.commit(batch, before, before.next)
 }
@@ -70,8 +71,11 @@ pub(super) fn remove(folder: &Path) -> io::Result<()> {
 }
 
 /// Opens the engine of a store that is there, unless something is missing.
-pub(super) fn open(directory: &Path, settings: &StorageSettings) -> Result<(Engine, Head), OpenError> {
-    let Found { mut damage, head: expected, unfinished, .. } = inspect::look(directory);
+pub(super) fn open(
+    directory: &Path,
+    settings: &StorageSettings,
+) -> Result<(Engine, CommitPosition), OpenError> {
+    let Found { mut damage, position: expected, unfinished, .. } = integrity::look(directory);
     let engine = engine::directory(directory);
     if damage.is_empty() {
         // The engine wants its lock file to be there, and nothing in it.
@@ -80,13 +84,13 @@ pub(super) fn open(directory: &Path, settings: &StorageSettings) -> Result<(Engi
             tracing::info!(?journal, bytes, "a commit that was not finished is dropped");
         }
         let engine = Engine::open(&engine, settings).map_err(|source| engine_error(directory, source))?;
-        let head = engine.head().map_err(|error| unreadable(directory, &error))?;
-        match head {
-            Some(head) if head.commit >= expected.commit => return Ok((engine, head)),
-            head => damage.push(inspect::Damage::Commits {
-                first: head.map_or(0, |head| head.commit) + 1,
+        let position = engine.position().map_err(|error| unreadable(directory, &error))?;
+        match position {
+            Some(position) if position.commit >= expected.commit => return Ok((engine, position)),
+            position => damage.push(integrity::Damage::Commits {
+                first: position.map_or(0, |position| position.commit) + 1,
                 last: expected.commit,
-                notifications: expected.next - head.map_or(1, |head| head.next),
+                notifications: expected.next - position.map_or(1, |position| position.next),
             }),
         }
     }
@@ -94,22 +98,27 @@ pub(super) fn open(directory: &Path, settings: &StorageSettings) -> Result<(Engi
 }
 
 /// Gives rows to all that was about to be delivered when an earlier process stopped: whoever was there is so no more.
-pub(super) fn give_rows(directory: &Path, engine: &Engine, head: Head) -> Result<Head, OpenError> {
-    let mut head = head;
-    let commits = arrivals::commits(engine).map_err(|error| unreadable(directory, &error))?;
+pub(super) fn give_rows(
+    directory: &Path,
+    engine: &Engine,
+    position: CommitPosition,
+) -> Result<CommitPosition, OpenError> {
+    let mut position = position;
+    let commits = pending_records::commits(engine).map_err(|error| unreadable(directory, &error))?;
     for commit in commits {
-        let arrivals = arrivals::unsettled(engine, commit).map_err(|error| unreadable(directory, &error))?;
-        let arrivals = arrivals
+        let pending_records =
+            pending_records::incomplete(engine, commit).map_err(|error| unreadable(directory, &error))?;
+        let pending_records = pending_records
             .map_err(|error| damaged(directory, format!("the notifications of commit {commit}: {error}")))?;
-        let next = head.next_after_rows(arrivals.len());
-        let mut batch = Batch::new(arrivals.len() + 2, PersistMode::SyncData);
-        for arrival in arrivals {
-            arrival.write_row(&mut batch);
+        let next = position.next_after_rows(pending_records.len());
+        let mut batch = Batch::new(pending_records.len() + 2, PersistMode::SyncData);
+        for pending in pending_records {
+            pending.write_row(&mut batch);
         }
-        arrivals::remove(&mut batch, commit);
-        head = engine.commit(batch, &head, next).map_err(|source| engine_error(directory, source))?;
+        pending_records::remove(&mut batch, commit);
+        position = engine.commit(batch, &position, next).map_err(|source| engine_error(directory, source))?;
     }
-    Ok(head)
+    Ok(position)
 }
 
 /// Something that is read at the start can't be.
@@ -118,7 +127,7 @@ pub(super) fn unreadable(directory: &Path, error: &fjall::Error) -> OpenError {
 }
 
 fn damaged(directory: &Path, why: String) -> OpenError {
-    let damage = vec![inspect::Damage::File { path: engine::directory(directory), why }];
+    let damage = vec![integrity::Damage::File { path: engine::directory(directory), why }];
     OpenError::Damaged { directory: directory.to_owned(), damage }
 }
 

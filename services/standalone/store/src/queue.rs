@@ -7,31 +7,31 @@ use std::time::Duration;
 use contract_notifications_v1::{Notification, UserId, WhenOffline};
 use dispatcher::core::run::{Entry, Outcome};
 use dispatcher::core::visibility;
-use dispatcher::ports::Notifications;
+use dispatcher::ports::NotificationQueue;
 use futures_util::future::{Either, select};
 use shared_ports::{Clock, PortError};
 use std::pin::pin;
 
-use super::arrivals::Place;
 use super::codec::{Seq, decode, sequence};
 use super::core::Core;
-use super::dead;
+use super::dead_letters;
 use super::error::StoreError;
 use super::inbox::Deletes;
-use super::user::{Queued, RunLimits, Settled, Start, User, queued_bytes};
+use super::pending_records::RecordLocation;
+use super::user::{Completed, Queued, RunLimits, Start, User, queued_bytes};
 use super::{Store, Submission};
 
-/// The next entries of one user, who gets no others until this is settled. When it is dropped instead, they
+/// The next entries of one user, who gets no others until this is completed. When it is dropped instead, they
 /// are received again after their visibility.
-pub struct Received<K: Clock> {
+pub struct Lease<K: Clock> {
     core: Arc<Core<K>>,
     user: UserId,
     entries: Vec<Entry<Arc<Notification>>>,
     run: u64,
-    settled: bool,
+    completed: bool,
 }
 
-impl<K: Clock> Received<K> {
+impl<K: Clock> Lease<K> {
     /// Whose entries.
     pub const fn user(&self) -> &UserId {
         &self.user
@@ -48,36 +48,36 @@ impl<K: Clock> Received<K> {
     }
 
     /// Says what became of the entries, in their order; those without an outcome are tried again.
-    pub fn settle(mut self, outcomes: &[Outcome]) {
-        self.settle_as(outcomes);
+    pub fn complete(mut self, outcomes: &[Outcome]) {
+        self.complete_as(outcomes);
     }
 
-    fn settle_as(&mut self, outcomes: &[Outcome]) {
-        if !std::mem::replace(&mut self.settled, true) {
-            self.core.settle(&self.user, self.run, outcomes);
+    fn complete_as(&mut self, outcomes: &[Outcome]) {
+        if !std::mem::replace(&mut self.completed, true) {
+            self.core.complete(&self.user, self.run, outcomes);
         }
     }
 }
 
-impl<K: Clock> Drop for Received<K> {
+impl<K: Clock> Drop for Lease<K> {
     fn drop(&mut self) {
-        self.settle_as(&[]);
+        self.complete_as(&[]);
     }
 }
 
-impl<K: Clock> std::fmt::Debug for Received<K> {
+impl<K: Clock> std::fmt::Debug for Lease<K> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut debug = f.debug_struct("Received");
+        let mut debug = f.debug_struct("Lease");
         debug.field("user", &self.user).field("entries", &self.entries.len()).finish_non_exhaustive()
     }
 }
 
 impl<K: Clock> Core<K> {
     /// The next run; waits until there is one.
-    pub(super) async fn receive(self: &Arc<Self>) -> Received<K> {
+    pub(super) async fn receive(self: &Arc<Self>) -> Lease<K> {
         loop {
             let timer = match self.try_receive() {
-                Ok(received) => return received,
+                Ok(lease) => return lease,
                 Err(timer) => timer,
             };
             let woken = pin!(self.woken.notified());
@@ -91,21 +91,21 @@ impl<K: Clock> Core<K> {
     }
 
     /// The next run, or how long the next user that waits has still to wait.
-    pub(super) fn try_receive(self: &Arc<Self>) -> Result<Received<K>, Option<Duration>> {
+    pub(super) fn try_receive(self: &Arc<Self>) -> Result<Lease<K>, Option<Duration>> {
         loop {
             let now = self.clock.now();
             let next = self.expire_timers(now);
             let Some(user) = self.next_ready() else {
                 return Err(next.map(|at| at.since(now)));
             };
-            if let Some(received) = self.start(user) {
-                return Ok(received);
+            if let Some(lease) = self.start(user) {
+                return Ok(lease);
             }
             self.in_flight.fetch_sub(1, Ordering::Release);
         }
     }
 
-    fn start(self: &Arc<Self>, user: UserId) -> Option<Received<K>> {
+    fn start(self: &Arc<Self>, user: UserId) -> Option<Lease<K>> {
         let limits = RunLimits { entries: self.settings.run_entries, bytes: self.settings.run_bytes };
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         loop {
@@ -121,7 +121,7 @@ impl<K: Clock> Core<K> {
                     }
                 }
                 Start::Run(entries) => {
-                    return Some(Received { core: Arc::clone(self), user, entries, run, settled: false });
+                    return Some(Lease { core: Arc::clone(self), user, entries, run, completed: false });
                 }
             }
         }
@@ -140,7 +140,10 @@ impl<K: Clock> Core<K> {
                     rows.push(Queued::new(seq, Arc::new(notification), size));
                 }
                 Err(reason) => {
-                    bad.push((seq, dead::encode(self.clock.now(), &reason.to_string(), user, &value)));
+                    bad.push((
+                        seq,
+                        dead_letters::encode(self.clock.now(), &reason.to_string(), user, &value),
+                    ));
                 }
             }
             if rows.len() >= self.settings.run_entries || bytes >= self.settings.run_bytes {
@@ -151,7 +154,7 @@ impl<K: Clock> Core<K> {
         drop(engine);
         self.finished(bad.len(), 0);
         let hot = self.with_user(user, |state| {
-            self.bury_rows(user, state, bad);
+            self.dead_letter_rows(user, state, bad);
             state.warm(rows, read_to)
         });
         self.hot_bytes.fetch_add(hot, Ordering::Relaxed);
@@ -159,19 +162,26 @@ impl<K: Clock> Core<K> {
     }
 
     /// Makes dead letters of rows.
-    pub(super) fn bury_rows(&self, user: &UserId, state: &mut User, bad: Vec<(Seq, Vec<u8>)>) {
+    pub(super) fn dead_letter_rows(&self, user: &UserId, state: &mut User, bad: Vec<(Seq, Vec<u8>)>) {
         for (seq, letter) in bad {
-            self.bury(user, state, seq, letter, None);
+            self.dead_letter(user, state, seq, letter, None);
         }
     }
 
     /// Makes a dead letter of a notification, which has a row or stands elsewhere.
-    fn bury(&self, user: &UserId, state: &mut User, seq: Seq, letter: Vec<u8>, arrival: Option<Place>) {
+    fn dead_letter(
+        &self,
+        user: &UserId,
+        state: &mut User,
+        seq: Seq,
+        letter: Vec<u8>,
+        pending: Option<RecordLocation>,
+    ) {
         let (user_hash, sequence) = (shared_telemetry::user_hash(user), sequence(seq));
         tracing::warn!(user = %user_hash, %sequence, "a notification became a dead letter");
         metrics::counter!("tidings_dead_letters_total").increment(1);
         self.dead_letters.fetch_add(1, Ordering::Relaxed);
-        let deletes = Deletes { user: user.clone(), seqs: [seq].into(), dead: Some((seq, letter)), arrival };
+        let deletes = Deletes { user: user.clone(), seqs: [seq].into(), dead: Some((seq, letter)), pending };
         self.delete_soon(state, deletes);
     }
 
@@ -181,20 +191,20 @@ impl<K: Clock> Core<K> {
         seq < self.first_own && notification.when_offline == WhenOffline::Drop
     }
 
-    fn settle(&self, user: &UserId, run: u64, outcomes: &[Outcome]) {
+    fn complete(&self, user: &UserId, run: u64, outcomes: &[Outcome]) {
         let (wake, failed, freed) = self.with_user(user, |state| {
-            let Settled { deletes, arrivals, dead, freed, failed, finished, held } =
-                state.settle(run, outcomes, self.settings.max_receive_count);
+            let Completed { deletes, pending_records, dead, freed, failed, finished, held } =
+                state.complete(run, outcomes, self.settings.max_receive_count);
             self.finished(finished, held);
-            if !arrivals.is_empty() {
-                self.inbox.settle(&arrivals);
+            if !pending_records.is_empty() {
+                self.inbox.complete(&pending_records);
             }
             self.delete_later(user, state, deletes);
             if let Some(queued) = dead {
                 let reason = format!("received {} times", queued.receives);
                 let value = super::codec::encode(&queued.notification);
-                let letter = dead::encode(self.clock.now(), &reason, user, &value);
-                self.bury(user, state, queued.seq, letter, queued.arrival);
+                let letter = dead_letters::encode(self.clock.now(), &reason, user, &value);
+                self.dead_letter(user, state, queued.seq, letter, queued.pending);
             }
             let failed = failed.filter(|_| state.has_work());
             state.waiting |= failed.is_some();
@@ -211,7 +221,7 @@ impl<K: Clock> Core<K> {
     }
 }
 
-impl<K: Clock + 'static> Notifications for Store<K> {
+impl<K: Clock + 'static> NotificationQueue for Store<K> {
     async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
         let accepted = self.accept(notifications.into_iter().map(Submission::deduplicated).collect()).await;
         accepted

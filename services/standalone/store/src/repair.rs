@@ -1,7 +1,7 @@
 //! What to do about a damaged store: say what is wrong with it, and go on without what can't be read.
 //!
 //! A repair changes nothing of what is there. It reads all that can be read into a new engine, puts that in
-//! the old one's place, and leaves the old one beside it.
+//! the old one's location, and leaves the old one beside it.
 
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use fjall::PersistMode;
 use lsm_tree::InternalValue;
 use serde::Serialize;
 
-use super::arrivals::{self, Arrival};
 use super::codec::{Seq, key_seq, row_key};
+use super::commit_position::{CommitPosition, KEYSPACES, Keyspace, META, NUMBER_KEY};
+use super::durable_marker::{self, DurableMarker};
 use super::engine::{self, Batch, Engine};
 use super::error::OpenError;
-use super::head::{Head, META, NUMBER_KEY, SPACES, Space};
-use super::inspect::{self, Damage, Found, Piece, Pieces, Tables};
-use super::mark::{self, Mark};
+use super::integrity::{self, Damage, Found, Piece, Pieces, Tables};
 use super::opening;
+use super::pending_records::{self, PendingNotification};
 use super::settings::StorageSettings;
 
 /// Sequences left out after a loss: some may have been given that are not known any more.
@@ -89,7 +89,7 @@ pub struct Unreadable {
 /// # Errors
 /// [`OpenError`] when another process has it, or the directory can't be used.
 pub fn check(directory: &Path) -> Result<Check, OpenError> {
-    let there = directory.exists() && inspect::is_there(directory);
+    let there = directory.exists() && integrity::is_there(directory);
     if !there {
         let (journals, tables) = (0, 0);
         let nothing =
@@ -98,7 +98,7 @@ pub fn check(directory: &Path) -> Result<Check, OpenError> {
     }
     let _lock = opening::lock(directory)?;
     let engine = engine::directory(directory);
-    let Found { mut damage, head, names, journals, batches, unfinished } = inspect::look(directory);
+    let Found { mut damage, position, names, journals, batches, unfinished } = integrity::look(directory);
     let mut tables = 0;
     for id in names.iter().map(|(id, _)| *id).chain([0]) {
         let listed = Tables::listed(&engine, id);
@@ -107,7 +107,7 @@ pub fn check(directory: &Path) -> Result<Check, OpenError> {
         damage.extend(listed.verify().into_iter().map(Damage::from).filter(|bad| !known.contains(bad)));
     }
     let unfinished_bytes = unfinished.map_or(0, |(_, bytes)| bytes);
-    let (commit, journals) = (head.commit, journals.len());
+    let (commit, journals) = (position.commit, journals.len());
     Ok(Check { there, commit, journals, batches, tables, unfinished_bytes, damage })
 }
 
@@ -128,48 +128,50 @@ pub fn repair(directory: &Path, settings: &StorageSettings) -> Result<Repaired, 
     }
     let new = directory.join(engine::REPAIRED);
     opening::remove(&new).map_err(unusable)?;
-    let found = inspect::look(directory);
+    let found = integrity::look(directory);
     let engine_error = |source| OpenError::Engine { directory: new.clone(), source };
     let engine = Engine::open(&new, settings).map_err(engine_error)?;
-    let mut salvage = Salvage { engine: &engine, batch: None, waiting: 0, counts: [0; SPACES], highest: 0 };
+    let mut salvage =
+        Salvage { engine: &engine, batch: None, waiting: 0, counts: [0; KEYSPACES], highest: 0 };
     let (mut unreadable, mut parts) = (Vec::new(), 0);
-    let mut done = [None; SPACES];
-    for space in Space::ALL {
-        let id = keyspace(&found, space.name());
+    let mut done = [None; KEYSPACES];
+    for keyspace in Keyspace::ALL {
+        let id = keyspace_id(&found, keyspace.name());
         let mut tables = Tables::listed(&old, id);
         if !tables.bad.is_empty() && tables.open.is_empty() {
             tables = Tables::found(&old, id);
         }
-        let bad = salvage.tables(space, &tables).map_err(engine_error)?;
+        let bad = salvage.tables(keyspace, &tables).map_err(engine_error)?;
         // What came to a table file whole is not done again: a deletion that is forgotten would be undone.
-        done[space as usize] = tables.highest_seqno().filter(|_| tables.bad.is_empty() && bad.is_empty());
+        done[keyspace as usize] = tables.highest_seqno().filter(|_| tables.bad.is_empty() && bad.is_empty());
         parts += bad.len() as u64;
         unreadable.extend(bad);
     }
     for journal in &found.journals {
-        if let Ok(bytes) = inspect::journal::read(journal) {
+        if let Ok(bytes) = integrity::journal::read(journal) {
             salvage.journal(&bytes, &found, &done).map_err(engine_error)?;
         }
     }
-    let bad = salvage.arrivals().map_err(engine_error)?;
+    let bad = salvage.pending_records().map_err(engine_error)?;
     parts += bad.len() as u64;
     unreadable.extend(bad);
     unreadable.truncate(MOST_PLACES);
     let (counts, highest) = salvage.finish().map_err(engine_error)?;
-    let marked = mark::read(directory).ok().flatten();
-    let next = found.head.next.max(marked.map_or(1, |marked| marked.next)).max(highest.saturating_add(1));
+    let marked = durable_marker::read(directory).ok().flatten();
+    let next = found.position.next.max(marked.map_or(1, |marked| marked.next)).max(highest.saturating_add(1));
     let whole = found.damage.is_empty() && parts == 0;
-    let commit = found.head.commit.max(marked.map_or(0, |marked| marked.commit));
+    let commit = found.position.commit.max(marked.map_or(0, |marked| marked.commit));
     let next = if whole { next } else { next.saturating_add(SKIPPED_SEQUENCES) };
-    let head = opening::finish(&engine, &Head { commit, next, synced: commit, reach: [0; SPACES] });
-    let head = head.map_err(engine_error)?;
+    let position =
+        opening::finish(&engine, &CommitPosition { commit, next, synced: commit, reach: [0; KEYSPACES] });
+    let position = position.map_err(engine_error)?;
     drop(engine);
     let kept = aside(directory);
     if old.exists() {
         std::fs::rename(&old, &kept).map_err(unusable)?;
     }
     opening::put_in_place(directory, engine::REPAIRED).map_err(unusable)?;
-    Mark::create(directory, &head).map_err(unusable)?;
+    DurableMarker::create(directory, &position).map_err(unusable)?;
     let missing = |damage: &Damage| match damage {
         Damage::Commits { notifications, .. } => *notifications,
         _ => 0,
@@ -177,9 +179,9 @@ pub fn repair(directory: &Path, settings: &StorageSettings) -> Result<Repaired, 
     Ok(Repaired {
         lost_notifications: found.damage.iter().map(missing).sum(),
         damage: found.damage,
-        notifications: counts[Space::Rows as usize],
-        dead_letters: counts[Space::Dead as usize],
-        table_rows: counts[Space::Tables as usize],
+        notifications: counts[Keyspace::Rows as usize],
+        dead_letters: counts[Keyspace::DeadLetters as usize],
+        table_rows: counts[Keyspace::Tables as usize],
         unreadable,
         unreadable_parts: parts,
         kept,
@@ -187,9 +189,9 @@ pub fn repair(directory: &Path, settings: &StorageSettings) -> Result<Repaired, 
 }
 
 /// The keyspace of that name; the number the engine gave it when it was made if that can't be read.
-fn keyspace(found: &Found, name: &str) -> u64 {
-    let [rows, dedup, dead, tables, arrivals] = Space::ALL.map(Space::name);
-    let mut made = [rows, dedup, dead, tables, META, arrivals].into_iter();
+fn keyspace_id(found: &Found, name: &str) -> u64 {
+    let [rows, dedup, dead, tables, pending_records] = Keyspace::ALL.map(Keyspace::name);
+    let mut made = [rows, dedup, dead, tables, META, pending_records].into_iter();
     let at = made.position(|other| other == name).unwrap_or(0) as u64;
     found.keyspace(name).unwrap_or(at + 1)
 }
@@ -214,21 +216,21 @@ struct Salvage<'a> {
     engine: &'a Engine,
     batch: Option<Batch>,
     waiting: usize,
-    counts: [u64; SPACES],
+    counts: [u64; KEYSPACES],
     highest: Seq,
 }
 
 impl Salvage<'_> {
-    fn write(&mut self, space: Space, key: &[u8], value: Option<&[u8]>) -> fjall::Result<()> {
+    fn write(&mut self, keyspace: Keyspace, key: &[u8], value: Option<&[u8]>) -> fjall::Result<()> {
         let batch = self.batch.get_or_insert_with(|| Batch::new(AT_ONCE, PersistMode::Buffer));
         match value {
             Some(value) => {
-                if matches!(space, Space::Rows | Space::Dead) {
+                if matches!(keyspace, Keyspace::Rows | Keyspace::DeadLetters) {
                     self.highest = self.highest.max(key_seq(key).unwrap_or(0));
                 }
-                batch.insert(space, key, value);
+                batch.insert(keyspace, key, value);
             }
-            None => batch.remove(space, key),
+            None => batch.remove(keyspace, key),
         }
         self.waiting += 1;
         if self.waiting >= AT_ONCE { self.flush() } else { Ok(()) }
@@ -240,23 +242,27 @@ impl Salvage<'_> {
     }
 
     /// Copies the latest version of every key, and says between which keys something can't be read.
-    fn tables(&mut self, space: Space, tables: &Tables) -> fjall::Result<Vec<Unreadable>> {
+    fn tables(&mut self, keyspace: Keyspace, tables: &Tables) -> fjall::Result<Vec<Unreadable>> {
         let mut bad = Vec::new();
-        let readers = tables.open.iter().map(|(_, table)| Readable::new(inspect::rows(table)).peekable());
+        let readers = tables.open.iter().map(|(_, table)| Readable::new(integrity::rows(table)).peekable());
         let mut readers: Vec<_> = readers.collect();
         let mut last: Option<Vec<u8>> = None;
         while let Some(item) = next_of(&mut readers) {
             let InternalValue { key, value } = match item {
                 Ok(item) => item,
                 Err((after, before)) => {
-                    let name = |key: Option<Vec<u8>>| key.map(|key| shown(space, &key));
-                    bad.push(Unreadable { keyspace: space.name(), after: name(after), before: name(before) });
+                    let name = |key: Option<Vec<u8>>| key.map(|key| shown(keyspace, &key));
+                    bad.push(Unreadable {
+                        keyspace: keyspace.name(),
+                        after: name(after),
+                        before: name(before),
+                    });
                     continue;
                 }
             };
             let known = last.as_deref() == Some(&key.user_key[..]);
             if !known && !key.is_tombstone() && &*key.user_key != NUMBER_KEY {
-                self.write(space, &key.user_key, Some(&value))?;
+                self.write(keyspace, &key.user_key, Some(&value))?;
             }
             if !known {
                 last = Some(key.user_key.to_vec());
@@ -267,16 +273,17 @@ impl Salvage<'_> {
     }
 
     /// Does what the batches of a journal that are whole do.
-    fn journal(&mut self, bytes: &[u8], found: &Found, done: &[Option<u64>; SPACES]) -> fjall::Result<()> {
-        let spaces = Space::ALL.map(|space| (keyspace(found, space.name()), space));
-        for piece in Pieces::new(bytes, keyspace(found, META)) {
+    fn journal(&mut self, bytes: &[u8], found: &Found, done: &[Option<u64>; KEYSPACES]) -> fjall::Result<()> {
+        let keyspaces = Keyspace::ALL.map(|keyspace| (keyspace_id(found, keyspace.name()), keyspace));
+        for piece in Pieces::new(bytes, keyspace_id(found, META)) {
             let Piece::Batch(batch) = piece else { continue };
             let seqno = batch.record.filter(|_| !batch.header).map_or(batch.seqno, |record| record.base);
             for item in batch.items() {
-                let space = spaces.iter().find(|(id, _)| *id == item.keyspace).map(|(_, space)| *space);
-                let Some(space) = space.filter(|_| item.key != NUMBER_KEY) else { continue };
-                if done[space as usize].is_none_or(|done| seqno > done) {
-                    self.write(space, item.key, item.value)?;
+                let keyspace =
+                    keyspaces.iter().find(|(id, _)| *id == item.keyspace).map(|(_, keyspace)| *keyspace);
+                let Some(keyspace) = keyspace.filter(|_| item.key != NUMBER_KEY) else { continue };
+                if done[keyspace as usize].is_none_or(|done| seqno > done) {
+                    self.write(keyspace, item.key, item.value)?;
                 }
             }
         }
@@ -284,20 +291,20 @@ impl Salvage<'_> {
     }
 
     /// Gives rows to what was about to be delivered.
-    fn arrivals(&mut self) -> fjall::Result<Vec<Unreadable>> {
+    fn pending_records(&mut self) -> fjall::Result<Vec<Unreadable>> {
         let mut bad = Vec::new();
-        for commit in arrivals::commits(self.engine)? {
-            if let Ok(arrivals) = arrivals::unsettled(self.engine, commit)? {
-                for Arrival { user, seq, value, .. } in arrivals {
-                    self.write(Space::Rows, &row_key(&user, seq), Some(&value))?;
+        for commit in pending_records::commits(self.engine)? {
+            if let Ok(pending_records) = pending_records::incomplete(self.engine, commit)? {
+                for PendingNotification { user, seq, value, .. } in pending_records {
+                    self.write(Keyspace::Rows, &row_key(&user, seq), Some(&value))?;
                 }
             } else {
                 let name = Some(format!("commit {commit}"));
-                let keyspace = Space::Arrivals.name();
+                let keyspace = Keyspace::PendingRecords.name();
                 bad.push(Unreadable { keyspace, after: name.clone(), before: name });
             }
-            for key in arrivals::keys(commit) {
-                self.write(Space::Arrivals, &key, None)?;
+            for key in pending_records::keys(commit) {
+                self.write(Keyspace::PendingRecords, &key, None)?;
             }
         }
         self.flush()?;
@@ -305,18 +312,18 @@ impl Salvage<'_> {
     }
 
     /// How many rows there are by space, and the highest sequence.
-    fn finish(mut self) -> fjall::Result<([u64; SPACES], Seq)> {
+    fn finish(mut self) -> fjall::Result<([u64; KEYSPACES], Seq)> {
         self.flush()?;
-        for space in Space::ALL {
-            self.counts[space as usize] = self.engine.count(space)?;
+        for keyspace in Keyspace::ALL {
+            self.counts[keyspace as usize] = self.engine.count(keyspace)?;
         }
         Ok((self.counts, self.highest))
     }
 }
 
 /// What a report calls a key: the user of a notification.
-fn shown(space: Space, key: &[u8]) -> String {
-    let user = key.split(|byte| *byte == 0).next().filter(|_| space == Space::Rows);
+fn shown(keyspace: Keyspace, key: &[u8]) -> String {
+    let user = key.split(|byte| *byte == 0).next().filter(|_| keyspace == Keyspace::Rows);
     user.map_or_else(|| hex::encode(key), |user| String::from_utf8_lossy(user).into_owned())
 }
 

@@ -4,8 +4,8 @@ use fjall::Guard;
 use shared_ports::Clock;
 
 use super::Store;
+use super::commit_position::Keyspace;
 use super::error::StoreError;
-use super::head::Space;
 use super::inbox::Change;
 
 /// The key and the value of a row.
@@ -51,7 +51,7 @@ impl<K: Clock + 'static> Table<K> {
     /// # Errors
     /// [`StoreError`] when the store can't be written.
     pub async fn put(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        let change = Change { space: Space::Tables, key: self.key(key), value: Some(value.to_vec()) };
+        let change = Change { keyspace: Keyspace::Tables, key: self.key(key), value: Some(value.to_vec()) };
         Ok(self.store.write(vec![change], None).await?)
     }
 
@@ -60,7 +60,7 @@ impl<K: Clock + 'static> Table<K> {
     /// # Errors
     /// [`StoreError`] when the store can't be written.
     pub async fn delete(&self, key: &[u8]) -> Result<(), StoreError> {
-        let change = Change { space: Space::Tables, key: self.key(key), value: None };
+        let change = Change { keyspace: Keyspace::Tables, key: self.key(key), value: None };
         Ok(self.store.write(vec![change], None).await?)
     }
 
@@ -70,7 +70,7 @@ impl<K: Clock + 'static> Table<K> {
     /// # Errors
     /// [`StoreError`] when the store can't be written, or the disk is nearly full.
     pub async fn change_lazily(&self, rows: Vec<TableRow>, removed: Vec<Vec<u8>>) -> Result<(), StoreError> {
-        let change = |key: &[u8], value| Change { space: Space::Tables, key: self.key(key), value };
+        let change = |key: &[u8], value| Change { keyspace: Keyspace::Tables, key: self.key(key), value };
         let rows = rows.into_iter().map(|(key, value)| change(&key, Some(value)));
         let removed = removed.into_iter().map(|key| change(&key, None));
         Ok(self.store.write_lazily(rows.chain(removed).collect()).await?)

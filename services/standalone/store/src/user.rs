@@ -1,9 +1,9 @@
 //! What is in memory about one user: the queue, the run in flight, and what is known of the mailbox.
 //!
 //! A row is on disk from acceptance to its end. Whether it is an entry of the queue or a row of the mailbox
-//! is decided here: entries are those in `queue` and in `cold`, and as a user's runs are settled in order,
+//! is decided here: entries are those in `queue` and in `cold`, and as a user's runs are completed in order,
 //! every other row of the user is held and comes before them. An entry that the dispatcher has put into the
-//! mailbox is marked `held`; when it is settled it stays on disk.
+//! mailbox is marked `held`; when it is completed it stays on disk.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use contract_notifications_v1::Notification;
 use dispatcher::core::batch::item;
 use dispatcher::core::run::{Entry, Outcome};
 
-use super::arrivals::Place;
 use super::codec::{Seq, sequence};
+use super::pending_records::RecordLocation;
 
 /// Memory a queued notification takes besides its bytes on disk.
 const QUEUED_BYTES: usize = 256;
@@ -36,7 +36,7 @@ pub(super) struct Queued {
     pub(super) bytes: usize,
     pub(super) receives: u32,
     /// Where it is on disk, unless it has just a row.
-    pub(super) arrival: Option<Place>,
+    pub(super) pending: Option<RecordLocation>,
     /// Perhaps it has a row besides.
     pub(super) perhaps_row: bool,
     /// It is in the mailbox too.
@@ -53,7 +53,7 @@ impl Queued {
             notification,
             bytes,
             receives: 0,
-            arrival: None,
+            pending: None,
             perhaps_row: false,
             held: false,
             acknowledged: false,
@@ -139,11 +139,11 @@ pub(super) enum Start {
 
 /// What became of a run.
 #[derive(Default)]
-pub(super) struct Settled {
+pub(super) struct Completed {
     /// Rows to be deleted,
     pub(super) deletes: Vec<Seq>,
     /// and what has no row and is no more.
-    pub(super) arrivals: Vec<Place>,
+    pub(super) pending_records: Vec<RecordLocation>,
     /// An entry that failed too often.
     pub(super) dead: Option<Queued>,
     /// Bytes of queued notifications that are gone.
@@ -198,7 +198,7 @@ impl User {
             return 0;
         }
         // Nothing could read it back; room was found before it was written.
-        let stays = queued.arrival.is_some();
+        let stays = queued.pending.is_some();
         if stays || room && self.queue.len() < hot_entries {
             let bytes = queued.bytes;
             self.queue.push_back(queued);
@@ -270,15 +270,15 @@ impl User {
     }
 
     /// Takes back the run number `id`, entries without an outcome to be tried again.
-    pub(super) fn settle(&mut self, id: u64, outcomes: &[Outcome], max_receives: u32) -> Settled {
-        let mut settled = Settled::default();
-        let Some(flight) = self.flight.take_if(|flight| flight.id == id) else { return settled };
+    pub(super) fn complete(&mut self, id: u64, outcomes: &[Outcome], max_receives: u32) -> Completed {
+        let mut completed = Completed::default();
+        let Some(flight) = self.flight.take_if(|flight| flight.id == id) else { return completed };
         let mut outcomes = outcomes.iter().copied().chain(std::iter::repeat(Outcome::Retry));
         if let Some(bound) = flight.replay {
             if outcomes.next() == Some(Outcome::Done) {
                 self.replay_receives = 0;
             } else {
-                settled.failed = Some(self.replay_receives);
+                completed.failed = Some(self.replay_receives);
                 self.enqueue_replay(bound);
             }
         }
@@ -286,39 +286,39 @@ impl User {
         for outcome in outcomes.take(flight.entries) {
             let Some(queued) = self.queue.pop_front() else { break };
             if outcome == Outcome::Retry && !queued.acknowledged {
-                settled.failed = settled.failed.or(Some(queued.receives));
-                if kept.is_empty() && settled.dead.is_none() && queued.receives >= max_receives {
-                    settled.freed += queued.bytes;
+                completed.failed = completed.failed.or(Some(queued.receives));
+                if kept.is_empty() && completed.dead.is_none() && queued.receives >= max_receives {
+                    completed.freed += queued.bytes;
                     self.held -= usize::from(queued.held);
-                    settled.finished += 1;
+                    completed.finished += 1;
                     self.rows.remove(&queued.seq);
-                    settled.dead = Some(queued);
+                    completed.dead = Some(queued);
                 } else {
                     kept.push(queued);
                 }
                 continue;
             }
-            settled.freed += queued.bytes;
-            settled.finished += 1;
+            completed.freed += queued.bytes;
+            completed.finished += 1;
             if queued.held {
                 self.held -= 1;
-                settled.held += 1;
+                completed.held += 1;
                 self.hold(queued.seq);
             } else {
                 self.rows.remove(&queued.seq);
-                settled.arrivals.extend(queued.arrival);
-                if queued.arrival.is_none() || queued.perhaps_row {
-                    settled.deletes.push(queued.seq);
+                completed.pending_records.extend(queued.pending);
+                if queued.pending.is_none() || queued.perhaps_row {
+                    completed.deletes.push(queued.seq);
                 }
             }
         }
         for queued in kept.into_iter().rev() {
             self.queue.push_front(queued);
         }
-        if !flight.paged && settled.failed.is_none() {
+        if !flight.paged && completed.failed.is_none() {
             self.know_nothing();
         }
-        settled
+        completed
     }
 
     /// A row became held.
@@ -364,8 +364,8 @@ impl User {
     }
 
     /// The newest entry in memory that has not just a row and that `is_it`.
-    pub(super) fn newest_arrival(&self, is_it: impl Fn(&Notification) -> bool) -> Option<&Queued> {
-        self.queue.iter().rev().find(|queued| queued.arrival.is_some() && is_it(&queued.notification))
+    pub(super) fn newest_pending(&self, is_it: impl Fn(&Notification) -> bool) -> Option<&Queued> {
+        self.queue.iter().rev().find(|queued| queued.pending.is_some() && is_it(&queued.notification))
     }
 
     /// Puts a queued entry into the mailbox too, as it now is, and with a row; false when it is not queued in memory.
@@ -378,7 +378,7 @@ impl User {
         let Some(queued) = self.queued(seq) else { return false };
         let fresh = !std::mem::replace(&mut queued.held, true);
         queued.notification = Arc::clone(notification);
-        (queued.arrival, queued.perhaps_row) = (None, false);
+        (queued.pending, queued.perhaps_row) = (None, false);
         queued.acknowledged = false;
         self.held += usize::from(fresh);
         self.rows.remove(&seq);

@@ -1,23 +1,11 @@
 //! Checks of error texts, and a reader of JSON objects.
 
 use std::collections::HashMap;
-use std::error::Error;
 
 use serde_json::value::RawValue;
 
 /// Most bytes of an error with all its causes: two excerpts of untrusted text, escaped, and the explanation.
 const MAX_ERROR_BYTES: usize = 2_048;
-
-/// The text of an error with all its causes.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
 
 /// Checks that an error's text does not grow with the input.
 pub(crate) fn require_bounded(text: &str) {

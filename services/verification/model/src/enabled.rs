@@ -4,7 +4,7 @@ use crate::action::{Action, Outcome};
 use crate::model::Delivery;
 use crate::reduce::Observers;
 use crate::state::{DispatcherRun, ReplayerRun, Socket, State};
-use crate::task::{PushOrder, Task};
+use crate::task::{PushRequest, Task};
 
 impl Delivery {
     /// Replaces `actions` by all actions that are possible in `state`.
@@ -71,7 +71,7 @@ impl Delivery {
         match &run.machine.task {
             Task::Push(orders) => {
                 let pending = self.pending(state, run);
-                for (order, PushOrder { connection, .. }) in (0..).zip(orders) {
+                for (order, PushRequest { connection, .. }) in (0..).zip(orders) {
                     if pending.contains(*connection) {
                         actions.push(Action::Push(order, Outcome::Done));
                         if faults.push_errors > 0 {

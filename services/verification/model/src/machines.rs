@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use contract_notifications_v1::{Timestamp, WhenOffline};
-use dispatcher::core::run::{Command, Entry as RunEntry, Event, Held, Item, Limits, Live, Run};
+use dispatcher::core::run::{Command, Entry as RunEntry, Event, HeldItem, Item, Limits, OpenConnection, Run};
 
 use crate::ids::{PerConnection, connection_id, connection_index, sequence};
 use crate::memo::{Memo, fingerprint};
@@ -37,7 +37,7 @@ impl Eq for DispatcherState {}
 
 impl DispatcherState {
     fn new((run, command): (Run<()>, Command<()>)) -> Self {
-        let run = run.uncounted();
+        let run = run.without_stats();
         let task = Task::of(&command);
         // At the end of a run only its outcomes matter, not the way to them.
         let id = if let Task::Finish(_) = task { fingerprint(&task) } else { fingerprint(&(&run, &command)) };
@@ -125,7 +125,7 @@ impl Machines {
         state: &DispatcherState,
         answer: Answer,
         now: Timestamp,
-        (live, connected): (&[Live], PerConnection),
+        (live, connected): (&[OpenConnection], PerConnection),
     ) -> Arc<DispatcherState> {
         let key = Transition::Answered { id: state.id, answer: answer.clone(), now, connected };
         self.runs.get(key, || {
@@ -133,12 +133,12 @@ impl Machines {
                 Answer::Listed(listed) => {
                     let live = |index: u8| {
                         let index = usize::from(index);
-                        Live { connected_at: millis(connected[index]), ..live[index].clone() }
+                        OpenConnection { connected_at: millis(connected[index]), ..live[index].clone() }
                     };
                     Event::Listed(listed.iter().map(live).collect())
                 }
                 Answer::Page(rows, more) => {
-                    let row = |(n, pushed_to): (u8, Set)| Held {
+                    let row = |(n, pushed_to): (u8, Set)| HeldItem {
                         item: item(n),
                         pushed_to: pushed_to.iter().map(connection_id).collect(),
                     };

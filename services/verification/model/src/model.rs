@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dispatcher::core::run::{Limits, Live};
+use dispatcher::core::run::{Limits, OpenConnection};
 
 use crate::edge;
 use crate::machines::Machines;
@@ -19,7 +19,7 @@ pub struct Delivery {
     pub(crate) scope: Scope,
     pub(crate) without: Option<Rule>,
     /// The dispatcher's view of each device's connection.
-    pub(crate) live: Vec<Live>,
+    pub(crate) live: Vec<OpenConnection>,
     /// The real machines, shared by all threads.
     pub(crate) machines: Arc<Machines>,
 }

@@ -31,7 +31,7 @@ pub enum Task {
     /// Delete the rows of connections that are gone.
     Forget(Set),
     /// Push frames, to all connections at the same time.
-    Push(Vec<PushOrder>),
+    Push(Vec<PushRequest>),
     /// Wait before the next attempt to push.
     Wait,
     /// Queue a replay of everything held up to this notification.
@@ -42,7 +42,7 @@ pub enum Task {
 
 /// Frames for one connection.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct PushOrder {
+pub struct PushRequest {
     /// The connection.
     pub connection: u8,
     /// The notifications of each frame.
@@ -90,7 +90,7 @@ impl Task {
             }
             Command::Forget(gone) => Self::Forget(gone.iter().map(|c| connection_index(&c.id)).collect()),
             Command::Push(orders) => {
-                let order = |order: &dispatcher::core::run::PushOrder<()>| PushOrder {
+                let order = |order: &dispatcher::core::run::PushRequest<()>| PushRequest {
                     connection: connection_index(&order.connection),
                     frames: order
                         .frames

@@ -15,9 +15,9 @@ pub enum SimulationError {
     /// The store can't be read at the end.
     #[error("the simulation's store can't be read")]
     Read(#[source] tidings_store::StoreError),
-    /// The engine can't damage a row between two processes.
+    /// A row can't be damaged between two processes.
     #[error("a row can't be damaged")]
-    Engine(#[from] fjall::Error),
+    Damage(#[source] tidings_store::StoreError),
     /// A task has outlived its process.
     #[error("a task has outlived its process")]
     Leftover,

@@ -16,10 +16,10 @@ use replayer::{Replayer, ReplayerConfig};
 use shared_ports::Clock as _;
 use tidings_gateway::workers::{WorkerSettings, run_dispatcher, run_replayer};
 use tidings_sockets::{ClientMessage, Registry, Session, run_sweeper};
-use tidings_store::{CommitSteps, LastKey, OpenError, Received, Store};
+use tidings_store::{CommitSteps, LastKey, Lease, OpenError, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use ws_edge::{Edge, EdgeConfig, Inbound, MessageRequest};
+use ws_edge::{DeliveryOnly, Edge, EdgeConfig, Inbound, MessageRequest};
 
 use crate::fault_injection::Faulty;
 use crate::mutant::Mutant;
@@ -27,21 +27,35 @@ use crate::simulation::{SimulatedClock, SimulatedRandomness, Simulation};
 use crate::trace::EventKind;
 
 type SimulatedStore = Store<SimulatedClock>;
-type SimulatedDispatcher = Dispatcher<
-    Faulty<Registry>,
-    Faulty<SimulatedStore>,
-    Faulty<Registry>,
-    Faulty<SimulatedStore>,
-    SimulatedClock,
-    SimulatedRandomness,
->;
+type SimulatedEdge = Edge<DeliveryOnly<Faulty<Registry>, Faulty<SimulatedStore>, SimulatedClock>>;
+type SimulatedDispatcher = Dispatcher<SimulatedPorts>;
+
+/// The ports of the services: the real adapters with faults.
+enum SimulatedPorts {}
+
+impl dispatcher::ports::Ports for SimulatedPorts {
+    type Connections = Faulty<Registry>;
+    type Mailbox = Faulty<SimulatedStore>;
+    type Push = Faulty<Registry>;
+    type Queue = Faulty<SimulatedStore>;
+    type Clock = SimulatedClock;
+    type Jitter = SimulatedRandomness;
+    type History = NoHistory;
+}
+
+impl replayer::ports::Ports for SimulatedPorts {
+    type Mailbox = Faulty<LastKey<SimulatedClock>>;
+    type Queue = Faulty<SimulatedStore>;
+    type Clock = SimulatedClock;
+    type Random = SimulatedRandomness;
+}
 
 /// The parts of a process that clients and producers reach.
 #[derive(Clone)]
 pub(crate) struct Process {
     pub(crate) store: SimulatedStore,
     pub(crate) registry: Registry,
-    pub(crate) edge: Arc<Edge<Faulty<Registry>, Faulty<SimulatedStore>, SimulatedClock>>,
+    pub(crate) edge: Arc<SimulatedEdge>,
     is_stopping: Arc<AtomicBool>,
 }
 
@@ -76,7 +90,7 @@ pub(crate) fn start(sim: &Arc<Simulation>, directory: &Path) -> Result<RunningPr
         clock.clone(),
         EdgeConfig::default(),
     );
-    let dispatcher = Arc::new(Dispatcher {
+    let dispatcher = Arc::new(SimulatedDispatcher {
         connections: Faulty::new(registry.clone(), sim),
         mailbox: Faulty::new(store.clone(), sim),
         push: Faulty::new(registry.clone(), sim),
@@ -86,7 +100,7 @@ pub(crate) fn start(sim: &Arc<Simulation>, directory: &Path) -> Result<RunningPr
         settings: sim.plan.dispatcher,
         history: NoHistory,
     });
-    let replayer = Arc::new(Replayer::with_random_source(
+    let replayer = Arc::new(Replayer::<SimulatedPorts>::with_random_source(
         Faulty::new(LastKey(store.clone()), sim),
         Faulty::new(store.clone(), sim),
         clock.clone(),
@@ -172,8 +186,8 @@ async fn run_mutant_dispatcher(
     mutant: Mutant,
 ) {
     loop {
-        let received = store.receive().await;
-        let run = mutant_run(Arc::clone(&dispatcher), received, budget, mutant);
+        let lease = store.receive().await;
+        let run = mutant_run(Arc::clone(&dispatcher), lease, budget, mutant);
         if mutant == Mutant::OneRunAtATime {
             run.await;
         } else {
@@ -184,16 +198,16 @@ async fn run_mutant_dispatcher(
 
 async fn mutant_run(
     dispatcher: Arc<SimulatedDispatcher>,
-    mut received: Received<SimulatedClock>,
+    mut lease: Lease<SimulatedClock>,
     budget: Duration,
     mutant: Mutant,
 ) {
     let deadline = dispatcher.clock.now().plus(budget);
-    let mut entries = received.take_entries();
+    let mut entries = lease.take_entries();
     let count = entries.len();
     let rest: Vec<Entry<_>> =
         if mutant == Mutant::TwoRuns { entries.split_off(count / 2) } else { Vec::new() };
-    let user = received.user();
+    let user = lease.user();
     let dispatch = |entries: Vec<_>| async {
         if entries.is_empty() {
             Vec::new()
@@ -206,7 +220,7 @@ async fn mutant_run(
         Mutant::CompletesFailures => vec![Outcome::Done; count],
         _ => [first, second].concat(),
     };
-    received.settle(&outcomes);
+    lease.complete(&outcomes);
 }
 
 /// Answers a connection's frames as the server does.

@@ -8,6 +8,7 @@ use contract_connections_v1::FrameFormat;
 use replayer::ports::MailboxKeys as _;
 use tempfile::TempDir;
 use tidings_store::LastKey;
+use tidings_store::fault_injection::damage_row;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -235,7 +236,9 @@ impl Runner {
         let (sim, users) = (&self.sim, &self.sim.plan.users);
         let Some(user) = (0..users.len()).rev().find(|user| users[*user].is_faulty) else { return Ok(()) };
         let choose = |of: usize| sim.random.count(0, of as u64 - 1);
-        if let Some(sequence) = disk::damage_row(&self.store, user, choose)? {
+        let Some(id) = user_id(user) else { return Ok(()) };
+        let damaged = damage_row(&self.store, &id, choose).map_err(SimulationError::Damage)?;
+        if let Some(sequence) = damaged {
             sim.log(Some(user), EventKind::RowDamaged { sequence });
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use contract_connections_v1::FrameFormat;
 use contract_notifications_v1::{HubName, UserId};
 use serde::Deserialize;
-use ws_edge::{Excess, RateLimit, SendPolicy};
+use ws_edge::{Excess, RateLimit};
 
 use super::span::{InvalidSpan, Span};
 use super::{ConfigError, sections::SECOND};
@@ -76,11 +76,11 @@ pub struct HubsConfig {
 
 impl SendingConfig {
     /// Who may send to whom.
-    pub const fn policy(&self) -> SendPolicy {
+    pub const fn policy(&self) -> ws_edge::ClientMessagePolicy {
         match self.policy {
-            ClientMessagePolicy::Off => SendPolicy::Off,
-            ClientMessagePolicy::SameHub => SendPolicy::SameHub,
-            ClientMessagePolicy::Anyone => SendPolicy::Anyone,
+            ClientMessagePolicy::Off => ws_edge::ClientMessagePolicy::Off,
+            ClientMessagePolicy::SameHub => ws_edge::ClientMessagePolicy::SameHub,
+            ClientMessagePolicy::Anyone => ws_edge::ClientMessagePolicy::Anyone,
         }
     }
 }

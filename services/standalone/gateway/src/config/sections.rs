@@ -353,7 +353,7 @@ impl Config {
         EdgeConfig {
             max_message_bytes: self.connections.limits().max_message_bytes,
             default_format: self.connections.default_format.into(),
-            sending: self.sending.policy(),
+            client_messages: self.sending.policy(),
             everyone: self.hubs.everyone(),
             presence: self.hubs.presence,
             connection_rate: self.sending.rate_per_connection.0,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use contract_notifications_v1::{FanOut, HubName, Notification, NotificationId, QueueEntry, Timestamp};
 use dispatcher::fan_out;
-use dispatcher::ports::{HubMembers, Notifications};
+use dispatcher::ports::{HubMembers, NotificationQueue};
 use futures_util::future::{Either, select};
 use shared_ports::{Clock, PortError};
 use shared_retry::{Jitter, RetryPolicy};
@@ -162,7 +162,7 @@ pub struct Outbox<K: Clock + 'static> {
     pub broadcasts: Broadcasts<K>,
 }
 
-impl<K: Clock + 'static> ws_edge::ports::Outbox for Outbox<K> {
+impl<K: Clock + 'static> ws_edge::ports::MessageQueue for Outbox<K> {
     async fn send(&self, notifications: Vec<Notification>) -> Vec<Result<(), PortError>> {
         let count = notifications.len();
         // All or none.
@@ -219,7 +219,7 @@ pub async fn run_broadcasts<K: Clock + 'static>(
     pending: PendingBroadcasts,
     broadcasts: Broadcasts<K>,
     members: impl HubMembers,
-    queue: impl Notifications,
+    queue: impl NotificationQueue,
     clock: K,
     jitter: impl Jitter,
     shutdown: impl Future<Output = ()> + Send,

@@ -20,8 +20,8 @@ fn nothing() -> Sources {
     Sources { kept, dead, history: None, followed: None }
 }
 
-fn kept(place: Place) -> Sources {
-    let found = Some(Kept { sequence: Sequence::new(3), notification: notification(), place });
+fn kept(state: NotificationState) -> Sources {
+    let found = Some(StoredNotification { sequence: Sequence::new(3), notification: notification(), state });
     Sources { kept: Search { found, complete: true }, ..nothing() }
 }
 
@@ -48,9 +48,9 @@ fn told(life: &Life) -> Vec<(Happened, Option<u64>)> {
 #[test]
 fn one_that_is_kept_says_where_it_is() {
     for (place, state, last) in [
-        (Place::Queued { receives: 0 }, State::Queued, (Happened::Queued, None)),
-        (Place::Held { pushed_to: 0 }, State::Held, (Happened::Held, None)),
-        (Place::Held { pushed_to: 2 }, State::Pushed, (Happened::Pushed, None)),
+        (NotificationState::Queued { receives: 0 }, State::Queued, (Happened::Queued, None)),
+        (NotificationState::Held { pushed_to: 0 }, State::Held, (Happened::Held, None)),
+        (NotificationState::Held { pushed_to: 2 }, State::Pushed, (Happened::Pushed, None)),
     ] {
         let life = life(kept(place));
         assert_eq!((life.state, life.sequence), (state, Some(Sequence::new(3))));
@@ -58,7 +58,7 @@ fn one_that_is_kept_says_where_it_is() {
         assert_eq!(told(&life), [(Happened::Sent, Some(10)), last]);
         assert!(life.not_known[0].contains("history.enabled"), "{:?}", life.not_known);
     }
-    let life = life(kept(Place::Queued { receives: 4 }));
+    let life = life(kept(NotificationState::Queued { receives: 4 }));
     assert_eq!(life.events[1].detail.as_deref(), Some("tried 4 times"));
 }
 
@@ -98,7 +98,7 @@ fn a_dead_letter_says_why_unless_it_was_redriven() {
     assert_eq!((given_up.state, given_up.dead_letter), (State::DeadLetter, Some(Sequence::new(3))));
     assert_eq!(told(&given_up), [(Happened::Sent, Some(10)), (Happened::DeadLetter, Some(50))]);
     assert_eq!(given_up.events[1].detail.as_deref(), Some("received 10 times"));
-    let redriven = life(Sources { dead, ..kept(Place::Held { pushed_to: 0 }) });
+    let redriven = life(Sources { dead, ..kept(NotificationState::Held { pushed_to: 0 }) });
     assert_eq!((redriven.state, redriven.dead_letter), (State::Held, None));
 }
 

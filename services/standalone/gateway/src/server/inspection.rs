@@ -10,7 +10,7 @@ use contract_notifications_v1::{NotificationId, Sequence, Timestamp, UserId};
 use serde::Serialize;
 use shared_ports::PortError;
 use tidings_sockets::{OpenConnection, Peer};
-use tidings_store::{Kept, MailboxView, Place};
+use tidings_store::{MailboxView, NotificationState, StoredNotification};
 
 use super::problem::Problem;
 use super::{App, Services};
@@ -93,11 +93,11 @@ struct Row {
     pushed_to: usize,
 }
 
-impl From<Kept> for Row {
-    fn from(Kept { sequence, notification, place }: Kept) -> Self {
-        let pushed_to = match place {
-            Place::Held { pushed_to } => pushed_to,
-            Place::Queued { .. } => 0,
+impl From<StoredNotification> for Row {
+    fn from(StoredNotification { sequence, notification, state }: StoredNotification) -> Self {
+        let pushed_to = match state {
+            NotificationState::Held { pushed_to } => pushed_to,
+            NotificationState::Queued { .. } => 0,
         };
         Self {
             id: notification.id,

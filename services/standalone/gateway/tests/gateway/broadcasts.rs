@@ -7,7 +7,7 @@ use std::time::Duration;
 use contract_notifications_v1::{
     FanOut, HubName, Notification, NotificationId, Payload, Timestamp, UserId, WhenOffline,
 };
-use dispatcher::ports::Notifications;
+use dispatcher::ports::NotificationQueue;
 use shared_ports::PortError;
 use shared_retry::{RetryPolicy, ThreadRandom};
 use tidings_gateway::hubs::{
@@ -16,7 +16,7 @@ use tidings_gateway::hubs::{
 use tidings_store::Store;
 use tokio::sync::oneshot;
 use verification_conformance::ManualClock;
-use ws_edge::ports::Outbox as _;
+use ws_edge::ports::MessageQueue as _;
 
 use super::store_support;
 
@@ -56,7 +56,7 @@ impl Queue {
     }
 }
 
-impl Notifications for Queue {
+impl NotificationQueue for Queue {
     async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
         {
             let mut left = self.left.lock().unwrap();

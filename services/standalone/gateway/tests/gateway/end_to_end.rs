@@ -72,6 +72,25 @@ impl World {
     }
 }
 
+enum WorldPorts {}
+
+impl dispatcher::ports::Ports for WorldPorts {
+    type Connections = World;
+    type Mailbox = Store<SystemClock>;
+    type Push = World;
+    type Queue = Store<SystemClock>;
+    type Clock = SystemClock;
+    type Jitter = ThreadRandom;
+    type History = NoHistory;
+}
+
+impl replayer::ports::Ports for WorldPorts {
+    type Mailbox = LastKey<SystemClock>;
+    type Queue = Store<SystemClock>;
+    type Clock = SystemClock;
+    type Random = ThreadRandom;
+}
+
 /// A store with its workers.
 struct Running {
     store: Store<SystemClock>,
@@ -86,7 +105,7 @@ fn start(settings: StorageSettings) -> Running {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), settings, SystemClock).unwrap();
     let world = World::default();
-    let dispatcher = Arc::new(Dispatcher {
+    let dispatcher = Arc::new(Dispatcher::<WorldPorts> {
         connections: world.clone(),
         mailbox: store.clone(),
         push: world.clone(),
@@ -96,8 +115,12 @@ fn start(settings: StorageSettings) -> Running {
         settings: dispatcher::Settings::default(),
         history: NoHistory,
     });
-    let replayer =
-        Replayer::new(LastKey(store.clone()), store.clone(), SystemClock, ReplayerConfig::default());
+    let replayer = Replayer::<WorldPorts>::new(
+        LastKey(store.clone()),
+        store.clone(),
+        SystemClock,
+        ReplayerConfig::default(),
+    );
     let (inserted, records) = mpsc::unbounded_channel();
     let (stop_one, one) = oneshot::channel::<()>();
     let (stop_other, other) = oneshot::channel::<()>();

@@ -29,7 +29,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
-use ws_edge::{Admission, ConnectError, ConnectRequest, Edge, EdgeConfig, MessageRequest};
+use ws_edge::{Admission, ConnectError, ConnectRequest, DeliveryOnly, Edge, EdgeConfig, MessageRequest};
 
 pub(crate) const KEY: &str = "the-api-key";
 
@@ -47,7 +47,7 @@ impl ws_edge::ports::Mailbox for FakeMailbox {
 
 /// Everything behind the server, in memory. Handshakes are taken at their word (`?client_id=`).
 pub(crate) struct World {
-    pub(crate) edge: Edge<Registry, FakeMailbox, SystemClock>,
+    pub(crate) edge: Edge<DeliveryOnly<Registry, FakeMailbox, SystemClock>>,
     pub(crate) acknowledged: FakeMailbox,
     pub(crate) accepted: Mutex<Vec<Submission>>,
     pub(crate) failing: Mutex<Option<AcceptError>>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contract_connections_v1::ConnectionKey;
 use contract_notifications_v1::{Sequence, UserId};
-use replayer::ports::{KeyPage, MailboxKeys, ReplayEntry, ReplayQueue};
+use replayer::ports::{KeyPage, MailboxKeys, Ports, ReplayEntry, ReplayQueue, ThreadRandom};
 use replayer::{Replayer, ReplayerConfig};
 use shared_ports::{PortError, SystemClock};
 use tidings_gateway::workers::{WorkerSettings, run_replayer};
@@ -39,10 +39,20 @@ impl ReplayQueue for Sent {
     }
 }
 
+enum SentPorts {}
+
+impl Ports for SentPorts {
+    type Mailbox = Mailboxes;
+    type Queue = Sent;
+    type Clock = SystemClock;
+    type Random = ThreadRandom;
+}
+
 fn start() -> (mpsc::UnboundedSender<ConnectionKey>, Sent) {
     let (inserted, records) = mpsc::unbounded_channel();
     let sent = Sent::default();
-    let replayer = Replayer::new(Mailboxes, sent.clone(), SystemClock, ReplayerConfig::default());
+    let replayer =
+        Replayer::<SentPorts>::new(Mailboxes, sent.clone(), SystemClock, ReplayerConfig::default());
     let settings = WorkerSettings::default();
     tokio::spawn(run_replayer(records, Arc::new(replayer), SystemClock, settings, std::future::pending()));
     (inserted, sent)

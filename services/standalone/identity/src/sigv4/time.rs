@@ -2,7 +2,8 @@
 
 use contract_notifications_v1::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::Offset;
+
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// Parses `YYYYMMDD'T'HHMMSS'Z'`, from the year 1970 on.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
@@ -14,8 +15,7 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let (month, day) = (two_digits(bytes, 4)?, two_digits(bytes, 6)?);
     let (hour, minute, second) = (two_digits(bytes, 9)?, two_digits(bytes, 11)?, two_digits(bytes, 13)?);
     let time = DateTime::new(year, month, day, hour, minute, second, 0).ok()?;
-    let millis = Offset::UTC.to_timestamp(time).ok()?.as_millisecond();
-    u64::try_from(millis).ok().map(Timestamp::from_millis)
+    u64::try_from(time.duration_since(EPOCH).as_millis()).ok().map(Timestamp::from_millis)
 }
 
 /// The number that two ASCII digits at `at` spell.

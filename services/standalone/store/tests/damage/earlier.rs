@@ -1,4 +1,4 @@
-//! A store that an earlier version made, in `before-arrivals`: three notifications for alice and one for bob, and
+//! A store that an earlier version made, in `before-pending-records`: three notifications for alice and one for bob, and
 //! both of its processes were killed. It is opened, checked and repaired as any other.
 
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::seed::{TestStore, copy, mailbox, settings};
 
 fn earlier_store() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/damage/before-arrivals"), dir.path());
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/damage/before-pending-records"), dir.path());
     dir
 }
 

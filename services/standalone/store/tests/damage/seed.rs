@@ -138,7 +138,7 @@ async fn session(directory: &Path, content: &mut Content, commits: std::ops::Ran
                     vec![Outcome::Done; 2]
                 }
             };
-            store.settle(run, &outcomes);
+            store.complete(run, &outcomes);
         }
         store.table("users").put(&n.to_be_bytes(), &[7; 200]).await.unwrap();
         if n % 4 == 0 {
@@ -174,7 +174,7 @@ fn soon(name: &str) -> bool {
 }
 
 /// Keeps a run's notifications in the mailbox.
-async fn hold(store: &TestStore, run: &tidings_store::Received<ManualClock>) {
+async fn hold(store: &TestStore, run: &tidings_store::Lease<ManualClock>) {
     let rows = run.entries().iter().filter_map(|entry| match entry {
         dispatcher::core::run::Entry::Notification { item, .. } => Some(dispatcher::ports::MailboxRow {
             sequence: item.sequence,

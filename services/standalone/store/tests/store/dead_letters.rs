@@ -6,7 +6,7 @@ use dispatcher::core::run::Outcome;
 use tidings_store::{StorageSettings, Store};
 use verification_conformance::{ManualClock, user};
 
-use crate::support::{TestStore, accept, number, open, payloads, settings, settle};
+use crate::support::{TestStore, accept, complete, number, open, payloads, settings};
 
 async fn store_with_dead_letters() -> (tempfile::TempDir, TestStore, ManualClock) {
     let (dir, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
@@ -14,7 +14,7 @@ async fn store_with_dead_letters() -> (tempfile::TempDir, TestStore, ManualClock
     let store = Store::open(dir.path(), settings, clock.clone()).unwrap();
     accept(&store, &user("a"), 0..3).await;
     for _ in 0..4 {
-        settle(&store, store.try_receive().unwrap(), Outcome::Retry);
+        complete(&store, store.try_receive().unwrap(), Outcome::Retry);
         clock.advance(Duration::from_mins(5));
     }
     (dir, store, clock)
@@ -37,7 +37,7 @@ async fn what_fails_too_often_blocks_nobody_any_more() {
     let rest = store.dead_letters(Some(first.letters[0].id), 1).await.unwrap();
     assert_eq!((&rest.letters[0], rest.more), (&page.letters[1], false));
     assert_eq!(store.dead_letter(page.letters[1].id).await.unwrap().as_ref(), Some(&page.letters[1]));
-    settle(&store, run, Outcome::Retry);
+    complete(&store, run, Outcome::Retry);
     drop(store);
     let store = open(dir.path(), &clock);
     // With the third, which failed too often meanwhile.
@@ -49,7 +49,7 @@ async fn what_fails_too_often_blocks_nobody_any_more() {
 #[tokio::test]
 async fn a_redriven_dead_letter_is_accepted_anew() {
     let (_dir, store, _clock) = store_with_dead_letters().await;
-    settle(&store, store.receive().await, Outcome::Done);
+    complete(&store, store.receive().await, Outcome::Done);
     let ids: Vec<_> =
         store.dead_letters(None, 10).await.unwrap().letters.iter().map(|letter| letter.id).collect();
     let redriven = store.redrive(&[ids[1], ids[1]]).await.unwrap();

@@ -6,7 +6,7 @@ use dispatcher::core::run::Outcome;
 use tidings_store::{AcceptError, StorageSettings, Store, Submission};
 use verification_conformance::{ManualClock, SmallDisk, user};
 
-use crate::support::{accept, mailbox, payloads, settings, settle, store, submissions};
+use crate::support::{accept, complete, mailbox, payloads, settings, store, submissions};
 
 /// Some notifications of a kilobyte, deduplicated, so that repeating them does no harm.
 fn batch(first: u64, count: u64) -> Vec<Submission> {
@@ -55,10 +55,10 @@ async fn a_full_disk_loses_nothing_and_is_recovered_from() {
     // Deliveries go on.
     let run = store.receive().await;
     assert_eq!(payloads(&run), (0..10).collect::<Vec<_>>());
-    settle(&store, run, Outcome::Done);
+    complete(&store, run, Outcome::Done);
     let run = store.receive().await;
     assert_eq!(payloads(&run)[0], 10);
-    settle(&store, run, Outcome::Retry);
+    complete(&store, run, Outcome::Retry);
     disk.free();
     // The producer sends again what was refused, and the store comes back by itself.
     let first_refused = accepted;
@@ -78,7 +78,7 @@ async fn a_full_disk_loses_nothing_and_is_recovered_from() {
     while let Some(run) = store.try_receive() {
         delivered.extend(payloads(&run));
         let outcome = if delivered.len() < 500 { Outcome::Done } else { Outcome::Retry };
-        settle(&store, run, outcome);
+        complete(&store, run, outcome);
     }
     let count = u64::try_from(delivered.len()).unwrap();
     assert_eq!(delivered, (10..10 + count).collect::<Vec<_>>());

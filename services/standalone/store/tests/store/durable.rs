@@ -8,7 +8,7 @@ use tidings_store::{Durability, OpenError, StorageSettings, Store, Submission};
 use verification_conformance::{ManualClock, connection, notification, user};
 
 use crate::queue::rows;
-use crate::support::{accept, mailbox, open, payloads, settings, settle, store};
+use crate::support::{accept, complete, mailbox, open, payloads, settings, store};
 
 #[tokio::test]
 async fn a_restart_keeps_exactly_what_is_undelivered_in_order() {
@@ -20,7 +20,7 @@ async fn a_restart_keeps_exactly_what_is_undelivered_in_order() {
     store.put(&a, held[4..6].to_vec()).await.unwrap();
     // 0 to 3 are delivered, 4 and 5 held, the others tried again.
     let outcomes = (0..10).map(|n| if n < 6 { Outcome::Done } else { Outcome::Retry }).collect::<Vec<_>>();
-    store.settle(run, &outcomes);
+    store.complete(run, &outcomes);
     accept(&store, &b, 0..3).await;
     accept(&store, &a, 10..12).await;
     drop(store);
@@ -40,7 +40,7 @@ async fn sequences_are_not_given_twice() {
     let a = user("a");
     let mut last = accept(&store, &a, 0..5).await[4].sequence;
     let run = store.receive().await;
-    settle(&store, run, Outcome::Done);
+    complete(&store, run, Outcome::Done);
     drop(store);
     for _ in 0..3 {
         let store = open(dir.path(), &clock);

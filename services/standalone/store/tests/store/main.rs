@@ -55,17 +55,17 @@ impl Deliveries for Queue {
         // Runs of others that were dropped are visible again.
         self.1.advance(Duration::from_mins(10));
         let (mut taken, mut others) = (Vec::new(), Vec::new());
-        while let Some(received) = self.0.try_receive() {
-            if received.user() != user {
-                others.push(received);
+        while let Some(lease) = self.0.try_receive() {
+            if lease.user() != user {
+                others.push(lease);
                 continue;
             }
-            for entry in received.entries() {
+            for entry in lease.entries() {
                 let Entry::Replay(bound) = entry else { panic!("a notification in the queue") };
                 taken.push(*bound);
             }
-            let outcomes = vec![Outcome::Done; received.entries().len()];
-            self.0.settle(received, &outcomes);
+            let outcomes = vec![Outcome::Done; lease.entries().len()];
+            self.0.complete(lease, &outcomes);
         }
         taken
     }

@@ -44,7 +44,7 @@ enum Step {
         user: usize,
         row: usize,
     },
-    Mark {
+    DurableMarker {
         user: usize,
         row: usize,
         pushed: u8,
@@ -86,7 +86,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(paged, put, pushed, acknowledged, done)| Step::Run { paged, put, pushed, acknowledged, done }),
         2 => (user.clone(), row.clone()).prop_map(|(user, row)| Step::Delete { user, row }),
         2 => (user.clone(), row.clone()).prop_map(|(user, row)| Step::Acknowledge { user, row }),
-        2 => (user.clone(), row.clone(), 1..4_u8).prop_map(|(user, row, pushed)| Step::Mark { user, row, pushed }),
+        2 => (user.clone(), row.clone(), 1..4_u8).prop_map(|(user, row, pushed)| Step::DurableMarker { user, row, pushed }),
         1 => (user.clone(), row.clone(), 0..4_u8).prop_map(|(user, row, pushed)| Step::Put { user, row, pushed }),
         6 => (user.clone(), 0..40_usize, 0..60_usize, 1..4_u8, 1..8_usize)
             .prop_map(|(user, after, up_to, due, limit)| Step::Page { user, after, up_to, due, limit }),
@@ -193,7 +193,7 @@ impl World {
                 ws_edge::ports::Mailbox::acknowledge(&store, id, &[sequence]).await.unwrap();
                 mailbox.remove(sequence, true);
             }
-            Step::Mark { user, row, pushed } => {
+            Step::DurableMarker { user, row, pushed } => {
                 let (id, mailbox) = &mut self.users[user];
                 let sequence = mailbox.any(row);
                 store.mark(id, &[(sequence, connections(pushed))]).await.unwrap();
@@ -270,14 +270,14 @@ impl World {
     }
 
     async fn run(&mut self, store: &TestStore, paged: bool, put: u8, pushed: u8, acks: u8, done: usize) {
-        let Some(mut received) = store.try_receive() else {
+        let Some(mut lease) = store.try_receive() else {
             let waiting =
                 self.users.iter().any(|(_, m)| m.replay.is_some() || m.rows.values().any(|r| r.queued));
             assert!(!waiting, "nothing to receive");
             return;
         };
-        let (id, mailbox) = self.users.iter_mut().find(|(id, _)| id == received.user()).unwrap();
-        let mut entries = received.take_entries();
+        let (id, mailbox) = self.users.iter_mut().find(|(id, _)| id == lease.user()).unwrap();
+        let mut entries = lease.take_entries();
         let mut outcomes = Vec::new();
         let replay = mailbox.replay.take();
         if let Some(bound) = replay {
@@ -319,7 +319,7 @@ impl World {
                 if row.held { row.queued = false } else { _ = mailbox.rows.remove(&sequence) }
             }
         }
-        store.settle(received, &outcomes);
+        store.complete(lease, &outcomes);
         // Acknowledged entries don't count as failed.
         let failed = still_queued(mailbox, &queued, &outcomes, replay.is_some());
         if !paged && !failed {

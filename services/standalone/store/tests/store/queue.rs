@@ -9,7 +9,7 @@ use dispatcher::ports::{Mailbox as _, MailboxRow, ReplayQueue as _};
 use tidings_store::{StorageSettings, Store};
 use verification_conformance::{ManualClock, user};
 
-use crate::support::{accept, mailbox, payloads, settings, settle, store, submissions};
+use crate::support::{accept, complete, mailbox, payloads, settings, store, submissions};
 
 #[tokio::test]
 async fn users_take_turns_and_each_is_in_order() {
@@ -25,11 +25,11 @@ async fn users_take_turns_and_each_is_in_order() {
     assert!(store.try_receive().is_none());
     accept(&store, &a, 300..301).await;
     assert!(store.try_receive().is_none());
-    settle(&store, first, Outcome::Done);
+    complete(&store, first, Outcome::Done);
     let third = store.receive().await;
     assert_eq!((third.user(), payloads(&third)), (&a, (256..301).collect()));
-    settle(&store, third, Outcome::Done);
-    settle(&store, second, Outcome::Done);
+    complete(&store, third, Outcome::Done);
+    complete(&store, second, Outcome::Done);
     assert!(store.try_receive().is_none());
 }
 
@@ -44,10 +44,10 @@ async fn who_has_entries_is_ready_or_in_flight_at_any_time() {
     let last = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            for received in 1..=ENTRIES {
+            for lease in 1..=ENTRIES {
                 let run = store.try_receive().unwrap();
-                last.store(received == ENTRIES, Ordering::SeqCst);
-                settle(&store, run, Outcome::Done);
+                last.store(lease == ENTRIES, Ordering::SeqCst);
+                complete(&store, run, Outcome::Done);
             }
         });
         while !last.load(Ordering::SeqCst) {
@@ -73,7 +73,7 @@ async fn what_failed_is_invisible_longer_each_time_and_stays_at_the_head() {
     let a = user("a");
     accept(&store, &a, 0..3).await;
     let run = store.receive().await;
-    store.settle(run, &[Outcome::Done, Outcome::Retry, Outcome::Retry]);
+    store.complete(run, &[Outcome::Done, Outcome::Retry, Outcome::Retry]);
     accept(&store, &a, 3..4).await;
     for seconds in [1, 2, 4, 8] {
         assert!(store.try_receive().is_none());
@@ -84,7 +84,7 @@ async fn what_failed_is_invisible_longer_each_time_and_stays_at_the_head() {
         assert_eq!(payloads(&run), [1, 2, 3]);
         let redelivered: Vec<_> = run.entries().iter().map(redelivered).collect();
         assert_eq!(redelivered, [true, true, seconds > 1]);
-        settle(&store, run, Outcome::Retry);
+        complete(&store, run, Outcome::Retry);
     }
 }
 
@@ -136,7 +136,7 @@ async fn what_was_put_is_held_and_what_was_not_is_gone() {
     let rows = rows(run.take_entries());
     store.put(&a, rows[1..3].to_vec()).await.unwrap();
     assert_eq!(mailbox(&store, &a).await, [1, 2]);
-    store.settle(run, &[Outcome::Done; 4]);
+    store.complete(run, &[Outcome::Done; 4]);
     assert_eq!(mailbox(&store, &a).await, [1, 2]);
     store.flush().await.unwrap();
     assert_eq!(mailbox(&store, &a).await, [1, 2]);
@@ -165,7 +165,7 @@ async fn an_acknowledgement_during_the_run_is_final() {
     store.put(&a, rows).await.unwrap();
     ws_edge::ports::Mailbox::acknowledge(&store, &a, &sequences[..2]).await.unwrap();
     assert_eq!(mailbox(&store, &a).await, [2]);
-    store.settle(run, &[Outcome::Retry; 3]);
+    store.complete(run, &[Outcome::Retry; 3]);
     clock.advance(Duration::from_secs(1));
     assert_eq!(payloads(&store.receive().await), [2]);
 }
@@ -194,11 +194,11 @@ async fn replay_entries_coalesce_and_come_first() {
     assert_eq!(run.entries()[0], Entry::Replay(Sequence::new(9)));
     // One that comes meanwhile is not lost, and a failed one is kept.
     store.enqueue(replay(11)).await.unwrap();
-    store.settle(run, &[Outcome::Retry; 2]);
+    store.complete(run, &[Outcome::Retry; 2]);
     clock.advance(Duration::from_secs(1));
     let run = store.receive().await;
     assert_eq!(run.entries()[0], Entry::Replay(Sequence::new(11)));
-    store.settle(run, &[Outcome::Done, Outcome::Done]);
+    store.complete(run, &[Outcome::Done, Outcome::Done]);
     assert!(store.try_receive().is_none());
 }
 
@@ -230,7 +230,7 @@ async fn sequence_is_the_order_of_delivery_whoever_accepts() {
             delivered.entry(run.user().clone()).or_default().push(item.sequence);
             count += 1;
         }
-        settle(&store, run, Outcome::Done);
+        complete(&store, run, Outcome::Done);
     }
     let mut accepted = Vec::new();
     for producer in producers {
@@ -264,7 +264,7 @@ async fn a_long_backlog_stays_on_disk_and_in_order() {
             }
         }
         assert!(store.stats().queued_bytes <= 300 * one, "{:?}", store.stats());
-        settle(&store, run, Outcome::Done);
+        complete(&store, run, Outcome::Done);
     }
     assert_eq!(expected, 10_010);
     store.flush().await.unwrap();
@@ -285,7 +285,7 @@ async fn memory_for_all_users_together_is_bounded() {
     let mut seen = std::collections::HashMap::<_, Vec<u64>>::new();
     while let Some(run) = store.try_receive() {
         seen.entry(run.user().clone()).or_default().extend(payloads(&run));
-        settle(&store, run, Outcome::Done);
+        complete(&store, run, Outcome::Done);
     }
     for name in &users {
         assert_eq!(seen[name], (0..20).collect::<Vec<_>>());

@@ -6,7 +6,7 @@ use contract_notifications_v1::{Sequence, UserId};
 use dispatcher::core::run::{Entry, Outcome};
 use dispatcher::ports::{Mailbox as _, PageQuery};
 use tempfile::TempDir;
-use tidings_store::{Accepted, Received, StorageSettings, Store, Submission};
+use tidings_store::{Accepted, Lease, StorageSettings, Store, Submission};
 use verification_conformance::{ManualClock, connection, notification};
 
 pub(crate) type TestStore = Store<ManualClock>;
@@ -46,12 +46,12 @@ pub(crate) async fn accept(
 }
 
 /// The payloads of a run's notifications, in order.
-pub(crate) fn payloads(received: &Received<ManualClock>) -> Vec<u64> {
+pub(crate) fn payloads(lease: &Lease<ManualClock>) -> Vec<u64> {
     let payload = |entry: &Entry<std::sync::Arc<_>>| match entry {
         Entry::Notification { item, .. } => number(&item.body),
         Entry::Replay(bound) => panic!("replay {bound}"),
     };
-    received.entries().iter().map(payload).collect()
+    lease.entries().iter().map(payload).collect()
 }
 
 pub(crate) fn number(notification: &contract_notifications_v1::Notification) -> u64 {
@@ -59,9 +59,9 @@ pub(crate) fn number(notification: &contract_notifications_v1::Notification) -> 
 }
 
 /// Settles a run, all of it the same way.
-pub(crate) fn settle(store: &TestStore, received: Received<ManualClock>, outcome: Outcome) {
-    let outcomes = vec![outcome; received.entries().len()];
-    store.settle(received, &outcomes);
+pub(crate) fn complete(store: &TestStore, lease: Lease<ManualClock>, outcome: Outcome) {
+    let outcomes = vec![outcome; lease.entries().len()];
+    store.complete(lease, &outcomes);
 }
 
 /// The payloads in a mailbox.

@@ -1,11 +1,9 @@
-//! End-to-end suites over real sockets and a real server process, and checks of the workspace and its
-//! documents.
+//! End-to-end suites over real sockets and a real server process, and checks of the documents.
 //!
 //! Every test starts a server of its own on a directory of its own, so all of them run side by side in one
 //! process. [`support`] has the server process and the helpers that the suites share.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
-mod architecture;
 mod client_actions;
 mod compatibility;
 mod connect_token;

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use arbitrary::Arbitrary;
 use contract_notifications_v1::{FanOut, HubName, QueueEntry, Replay, Sequence, Timestamp, UserId};
-use dispatcher::core::batch::{Grouped, Read, Received, UserRun, group, read};
+use dispatcher::core::batch::{GroupedBatch, ParsedEntry, ReceivedEntry, UserRun, group, parse};
 use dispatcher::core::run::Entry;
+use shared_telemetry::chain;
 
 use crate::any_notification::AnyNotification;
 use crate::input::{Verdict, decode};
-use crate::text::{chain, require_bounded};
+use crate::text::require_bounded;
 
 #[derive(Debug, Arbitrary)]
 struct Input {
@@ -110,7 +111,7 @@ fn check_batch(inputs: &[Input]) {
     let batch: Vec<_> = inputs
         .iter()
         .zip(&texts)
-        .map(|(input, (group, body))| Received {
+        .map(|(input, (group, body))| ReceivedEntry {
             group,
             body,
             sequence: Sequence::new(input.sequence),
@@ -119,7 +120,7 @@ fn check_batch(inputs: &[Input]) {
             receive_count: input.receive_count,
         })
         .collect();
-    let Grouped { runs, hubs, poison } = group(&batch);
+    let GroupedBatch { runs, hubs, poison } = group(&batch);
 
     let mut indexes: Vec<usize> = poison.iter().map(|(index, _)| *index).collect();
     indexes.extend(runs.iter().flat_map(|run| &run.indexes));
@@ -142,21 +143,21 @@ fn check_batch(inputs: &[Input]) {
     }
     for (index, reason) in &poison {
         assert!(!inputs[*index].is_valid(), "a valid entry is taken for poison: {reason}");
-        assert!(read(&batch[*index]).is_err());
+        assert!(parse(&batch[*index]).is_err());
         require_bounded(&chain(reason));
     }
 }
 
-fn check_run(run: &UserRun, batch: &[Received<'_>]) {
+fn check_run(run: &UserRun, batch: &[ReceivedEntry<'_>]) {
     assert_eq!(run.indexes.len(), run.entries.len());
     assert!(run.indexes.is_sorted(), "a user's entries stay in order");
     for (&index, entry) in run.indexes.iter().zip(&run.entries) {
         let received = &batch[index];
         assert_eq!(received.group, run.user.as_str(), "an entry is in its message group's run");
-        let alone = read(received).expect("an entry of a run can be read");
+        let alone = parse(received).expect("an entry of a run can be read");
         assert_eq!(
             alone,
-            Read::ForUser(run.user.clone(), entry.clone()),
+            ParsedEntry::ForUser(run.user.clone(), entry.clone()),
             "an entry does not depend on its neighbours"
         );
         if let Entry::Notification { item, redelivered } = entry {

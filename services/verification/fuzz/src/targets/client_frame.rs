@@ -6,7 +6,7 @@ use contract_connections_v1::ConnectionId;
 use contract_frames_v1::{ClientFrame, MAX_ACK_SEQUENCES, MAX_MEMBERS, ServerFrame};
 use contract_identity_v1::{Method, Principal};
 use contract_notifications_v1::{HubName, Timestamp, UserId, Version1};
-use ws_edge::{Caller, Decision, EdgeConfig, Inbound, SendOrder, SendPolicy, decide};
+use ws_edge::{Caller, ClientMessagePolicy, Decision, EdgeConfig, Inbound, SendRequest, decide};
 
 use crate::input::Verdict;
 use crate::text::{json_members, require_bounded};
@@ -14,10 +14,10 @@ use crate::text::{json_members, require_bounded};
 /// The size limit of frames in bytes, small enough to be reached.
 const MAX_MESSAGE_BYTES: usize = 512;
 
-/// The order of a decision to send.
-fn send_order(decision: Decision) -> SendOrder {
+/// The request of a decision to send.
+fn send_request(decision: Decision) -> SendRequest {
     match decision {
-        Decision::Send(order) => order,
+        Decision::Send(request) => request,
         other => panic!("the frame is not sent: {other:?}"),
     }
 }
@@ -37,7 +37,7 @@ pub fn client_frame(bytes: &[u8]) -> Verdict {
     let all = HubName::new("all").expect("the name is valid");
     let config = EdgeConfig {
         max_message_bytes: MAX_MESSAGE_BYTES,
-        sending: SendPolicy::Anyone,
+        client_messages: ClientMessagePolicy::Anyone,
         everyone: Some(all.clone()),
         ..EdgeConfig::default()
     };
@@ -93,17 +93,17 @@ pub fn client_frame(bytes: &[u8]) -> Verdict {
             assert_eq!(decision, Decision::Reply(pong), "a heartbeat is not sent on");
         }
         Ok(ClientFrame::SendMessage(send)) => {
-            let order = send_order(decision);
-            let named: Vec<_> = order.targets.iter().map(|target| target.name().to_owned()).collect();
+            let request = send_request(decision);
+            let named: Vec<_> = request.targets.iter().map(|target| target.name().to_owned()).collect();
             assert!(
                 named.iter().eq(send.sessions.iter().map(UserId::as_str)),
                 "the message goes to every session named"
             );
-            let members = json_members(order.letter.payload.get()).expect("the payload is an object");
+            let members = json_members(request.message.payload.get()).expect("the payload is an object");
             assert!(!members.contains_key("sessions"), "recipients don't see each other");
         }
         Ok(ClientFrame::Message(_) | ClientFrame::Broadcast(_)) => {
-            assert_eq!(send_order(decision).targets.len(), 1);
+            assert_eq!(send_request(decision).targets.len(), 1);
         }
     }
     Verdict::Keep

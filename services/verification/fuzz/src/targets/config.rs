@@ -2,11 +2,11 @@
 
 use arbitrary::Arbitrary;
 use auth_token::Methods;
+use shared_telemetry::chain;
 use tidings_gateway::config::{Config, ConfigError, DEFAULT};
 use toml::{Table, Value};
 
 use crate::input::{Verdict, decode};
-use crate::text::chain;
 
 #[derive(Debug, Arbitrary)]
 enum Input {

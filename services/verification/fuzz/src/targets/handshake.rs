@@ -19,13 +19,14 @@ use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use shared_ports::{Clock, PortError};
+use shared_telemetry::chain;
 use tidings_gateway::server::fuzz_api;
 use tidings_identity::cipher::LocalCipher;
 use tidings_identity::jwt::{JwtIssuer, JwtSubject};
 use tidings_identity::secrets::Key256;
 
 use crate::input::{Verdict, decode};
-use crate::text::{chain, require_bounded, require_hidden};
+use crate::text::{require_bounded, require_hidden};
 
 #[derive(Debug, Arbitrary)]
 enum Input {

@@ -3,9 +3,10 @@
 use contract_notifications_v1::{
     InvalidNotification, MAX_LABEL_BYTES, NotificationId, NotificationRequest, QueueEntry, Timestamp,
 };
+use shared_telemetry::chain;
 
 use crate::input::Verdict;
-use crate::text::{chain, json_members, require_bounded, require_hidden};
+use crate::text::{json_members, require_bounded, require_hidden};
 
 const SENT_AT: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 

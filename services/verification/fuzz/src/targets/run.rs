@@ -8,7 +8,8 @@ use arbitrary::Arbitrary;
 use contract_connections_v1::{ConnectionId, FrameFormat};
 use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
 use dispatcher::core::run::{
-    Command, Entry, Event, Held, Item, Limits, Live, Outcome, PushOrder, PushReport, Refusal, Report, Run,
+    Command, Entry, Event, HeldItem, Item, Limits, OpenConnection, Outcome, PushReport, PushRequest, Refusal,
+    Report, Run,
 };
 
 use crate::input::{Verdict, decode};
@@ -19,14 +20,14 @@ struct Input {
     replay_drain: u8,
     page: u8,
     batch_bytes: u8,
-    held: Vec<AnyHeld>,
+    held: Vec<AnyHeldItem>,
     entries: Vec<AnyEntry>,
     connections: Vec<AnyConnection>,
     answers: Vec<Answer>,
 }
 
 #[derive(Debug, Arbitrary)]
-struct AnyHeld {
+struct AnyHeldItem {
     gap: u8,
     item: AnyItem,
     /// A bit for each connection to which it was pushed.
@@ -99,9 +100,9 @@ type Body = ();
 #[derive(Default)]
 struct Environment {
     now: Timestamp,
-    connections: Vec<Live>,
+    connections: Vec<OpenConnection>,
     connected: usize,
-    mailbox: BTreeMap<Sequence, Held<Body>>,
+    mailbox: BTreeMap<Sequence, HeldItem<Body>>,
     acknowledged: BTreeSet<Sequence>,
     /// Rows that each connection accepted, in order.
     accepted: BTreeMap<ConnectionId, Vec<Sequence>>,
@@ -158,7 +159,7 @@ impl Environment {
         self.connected += 1;
         let format =
             [FrameFormat::Single, FrameFormat::Batch, FrameFormat::Raw][usize::from(connection.format % 3)];
-        self.connections.push(Live {
+        self.connections.push(OpenConnection {
             id: connection_id(self.connected - 1),
             connected_at: Timestamp::from_millis(connection.connected_at.into()),
             acknowledges: connection.acknowledges && format != FrameFormat::Raw,
@@ -166,13 +167,13 @@ impl Environment {
         });
     }
 
-    fn hold(&mut self, held: &[AnyHeld]) {
+    fn hold(&mut self, held: &[AnyHeldItem]) {
         let mut sequence = 0;
         for row in held.iter().take(MAX_ITEMS) {
             sequence += 1 + u128::from(row.gap);
             let pushed_to = (0..4).filter(|bit| row.pushed_to >> bit & 1 == 1).map(connection_id).collect();
             let item = row.item.build(Sequence::new(sequence));
-            self.mailbox.insert(item.sequence, Held { item, pushed_to });
+            self.mailbox.insert(item.sequence, HeldItem { item, pushed_to });
         }
     }
 
@@ -187,7 +188,7 @@ impl Environment {
                     sequence += 1 + u128::from(*gap);
                     let item = item.build(Sequence::new(sequence));
                     if *redelivered && *stored {
-                        let row = Held { item: item.clone(), pushed_to: BTreeSet::new() };
+                        let row = HeldItem { item: item.clone(), pushed_to: BTreeSet::new() };
                         self.mailbox.insert(item.sequence, row);
                     }
                     Entry::Notification { item, redelivered: *redelivered }
@@ -248,7 +249,7 @@ impl Environment {
             Command::ListConnections => return Event::Listed(self.connections.clone()),
             Command::ReadPage { after, up_to, due_for, limit } => {
                 assert!(limit >= 1 && !due_for.is_empty(), "a page must be able to have rows");
-                let due = |row: &&Held<Body>| {
+                let due = |row: &&HeldItem<Body>| {
                     let wanted =
                         row.item.sequence <= up_to && after.is_none_or(|after| row.item.sequence > after);
                     wanted && due_for.iter().any(|id| !row.pushed_to.contains(id))
@@ -285,7 +286,7 @@ impl Environment {
         Event::Done
     }
 
-    fn push(&mut self, order: &PushOrder<Body>, script: Option<&(u8, bool)>) -> PushReport {
+    fn push(&mut self, order: &PushRequest<Body>, script: Option<&(u8, bool)>) -> PushReport {
         self.check_order(order);
         let Some(open) = self.connections.iter().find(|open| open.id == order.connection) else {
             return PushReport { accepted: 0, refusal: Some(Refusal::Gone) };
@@ -310,7 +311,7 @@ impl Environment {
     }
 
     /// A connection gets every row once, in order, in frames of its format.
-    fn check_order(&self, order: &PushOrder<Body>) {
+    fn check_order(&self, order: &PushRequest<Body>) {
         assert!(!order.frames.is_empty());
         let mut last = self.accepted.get(&order.connection).and_then(|rows| rows.last().copied());
         for frame in &order.frames {

@@ -5,13 +5,14 @@ use auth_token::JWT_LEEWAY;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract_notifications_v1::Timestamp;
+use shared_telemetry::chain;
 use tidings_identity::jwt::{ID_TOKEN_LIFETIME, JwtIssuer, JwtSubject};
 use tidings_identity::secrets::{AccessKey, AccessKeyId, Key256};
 use tidings_identity::sigv4::{RequestParts, SigV4Error, verify};
 
 use crate::any_notification::Identifier;
 use crate::input::{Verdict, decode};
-use crate::text::{chain, require_bounded, require_hidden};
+use crate::text::{require_bounded, require_hidden};
 
 const SECRET: &str = "MARKER/OF/THE/SECRET/MARKER/OF/THE/SECRE";
 const ACCESS_KEY: &str = "TDGSAAAAAAAAAAAAAAAA";

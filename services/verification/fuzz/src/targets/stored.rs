@@ -2,11 +2,12 @@
 
 use arbitrary::Arbitrary;
 use contract_notifications_v1::{Sequence, Timestamp, UserId};
+use shared_telemetry::chain;
 use tidings_store::fuzz_api;
 
 use crate::any_notification::AnyNotification;
 use crate::input::{Verdict, decode};
-use crate::text::{chain, require_bounded};
+use crate::text::require_bounded;
 
 #[derive(Debug, Arbitrary)]
 enum Input<'a> {
