@@ -45,6 +45,8 @@ mod engine;
 mod error;
 #[cfg(feature = "fault-injection")]
 pub mod fault_injection;
+#[cfg(feature = "fuzz-api")]
+pub mod fuzz_api;
 mod held_counter;
 mod inbox;
 mod integrity;
@@ -52,8 +54,6 @@ mod mailbox;
 mod mailbox_view;
 mod opening;
 mod pending_records;
-#[cfg(fuzzing)]
-pub mod probe;
 mod queue;
 mod reclaim;
 mod repair;
