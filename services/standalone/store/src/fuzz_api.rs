@@ -1,4 +1,4 @@
-//! What is written to disk, and read from it, for the fuzz targets (services/verification/fuzz) alone.
+//! Encoders and decoders of everything on disk, for the fuzz targets (services/verification/fuzz) alone.
 
 use contract_notifications_v1::{Notification, Sequence, Timestamp, UserId};
 
@@ -8,47 +8,47 @@ use super::dedup::Accepted;
 use super::integrity::journal::{Piece, Pieces};
 use super::{codec, dedup};
 
-/// The key of a user's row.
+/// Returns the key of a user's row.
 pub fn row_key(user: &UserId, seq: u64) -> Vec<u8> {
     codec::row_key(user, seq)
 }
 
-/// The sequence in a row's key.
+/// Returns the sequence in a row's key.
 pub fn key_seq(key: &[u8]) -> Option<u64> {
     codec::key_seq(key)
 }
 
-/// The value of a row.
+/// Encodes a notification as the value of its row.
 pub fn encode_row(notification: &Notification) -> Vec<u8> {
     codec::encode(notification)
 }
 
-/// Reads the value of a user's row.
+/// Decodes the value of a user's row.
 ///
 /// # Errors
-/// Why it can't be read.
+/// The reason why the value can't be decoded.
 pub fn decode_row(user: &UserId, value: &[u8]) -> Result<Notification, impl std::error::Error + use<>> {
     codec::decode(user, value)
 }
 
-/// The value of a dead letter.
+/// Encodes a dead letter.
 pub fn encode_dead(at: Timestamp, reason: &str, user: &UserId, row: &[u8]) -> Vec<u8> {
     dead_letters::encode(at, reason, user, row)
 }
 
-/// Reads the value of a dead letter.
+/// Decodes a dead letter.
 ///
 /// # Errors
-/// Why it can't be read.
+/// The reason why the value can't be decoded.
 pub fn decode_dead(seq: u64, value: &[u8]) -> Result<DeadLetter, impl std::error::Error + use<>> {
     dead_letters::read(seq, value)
 }
 
-/// How far each space was written before a commit.
+/// The last commit that wrote to each keyspace before a commit.
 pub type Before = commit_position::Reach;
 
-/// The record of a commit, from its numbers: its own, the first and the next sequence, the last durable
-/// commit, and the engine's number.
+/// Encodes the record of a commit. Its numbers are: the commit's own, the next sequence before and after it,
+/// the last durable commit, and the engine's number.
 pub fn encode_record(
     [commit, first, next, synced, base]: [u64; 5],
     keyspaces: u8,
@@ -57,10 +57,10 @@ pub fn encode_record(
     CommitRecord { commit, first, next, synced, base, keyspaces, before }.encode()
 }
 
-/// Reads the record of a commit.
+/// Decodes the record of a commit.
 ///
 /// # Errors
-/// Why it can't be read.
+/// The reason why the value can't be decoded.
 pub fn decode_record(value: &[u8]) -> Result<([u64; 5], u8, Before), impl std::error::Error + use<>> {
     CommitRecord::decode(value).map(|record| {
         let CommitRecord { commit, first, next, synced, base, keyspaces, before } = record;
@@ -68,10 +68,10 @@ pub fn decode_record(value: &[u8]) -> Result<([u64; 5], u8, Before), impl std::e
     })
 }
 
-/// The pieces of a journal: where each begins and ends, and whether it is a whole batch.
+/// Splits a journal into pieces. Returns the range of each, and true if it is a whole batch.
 ///
 /// # Panics
-/// A batch has an item that is longer than the journal.
+/// If a batch has an item that is longer than the journal.
 pub fn journal_pieces(bytes: &[u8], meta: u64) -> Vec<(std::ops::Range<usize>, bool)> {
     let range = |piece| match piece {
         Piece::Batch(batch) => {
@@ -83,7 +83,7 @@ pub fn journal_pieces(bytes: &[u8], meta: u64) -> Vec<(std::ops::Range<usize>, b
     Pieces::new(bytes, meta).map(range).collect()
 }
 
-/// The record of the ids of one commit: its key and its value.
+/// Encodes the record of the ids that one commit accepted. Returns its key and its value.
 pub fn encode_dedup(at: Timestamp, commit: u64, ids: &[(Notification, u64)]) -> ([u8; 16], Vec<u8>) {
     let mut accepted = Accepted::new(at, commit);
     let mut known = dedup::Dedup::new(std::time::Duration::MAX, usize::MAX);
@@ -93,12 +93,12 @@ pub fn encode_dedup(at: Timestamp, commit: u64, ids: &[(Notification, u64)]) -> 
     (accepted.key(), accepted.value())
 }
 
-/// Reads the record of one commit's ids and writes it again.
+/// Decodes the record of one commit's ids and encodes it again.
 pub fn recode_dedup(key: &[u8], value: &[u8]) -> Option<([u8; 16], Vec<u8>)> {
     Accepted::read(key, value).map(|accepted| (accepted.key(), accepted.value()))
 }
 
-/// What a record says that an id was accepted as.
+/// Returns the sequence under which a record says that the notification's id was accepted.
 pub fn find_dedup(key: &[u8], value: &[u8], notification: &Notification) -> Option<Sequence> {
     let mut known = dedup::Dedup::new(std::time::Duration::MAX, usize::MAX);
     known.load(Accepted::read(key, value)?);
