@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use contract_history_v1::What;
+use contract_history_v1::HistoryOutcome;
 use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
 
 use crate::core::run::{Command, Entry, Event, Held, Item, Outcome, Report};
@@ -17,7 +17,7 @@ pub struct Happened<B> {
     /// The notification.
     pub body: B,
     /// What.
-    pub what: What,
+    pub what: HistoryOutcome,
     /// When.
     pub at: Timestamp,
 }
@@ -104,7 +104,7 @@ impl<B: Clone> Observer<B> {
                 for (frames, report) in orders.into_iter().zip(reports) {
                     for item in frames.into_iter().take(report.accepted).flatten() {
                         if self.delivered.insert(item.sequence) {
-                            self.record(item, What::Delivered, now);
+                            self.record(item, HistoryOutcome::Delivered, now);
                         }
                     }
                 }
@@ -113,7 +113,7 @@ impl<B: Clone> Observer<B> {
                 for Held { item, pushed_to } in rows {
                     self.stored.insert(item.sequence);
                     if pushed_to.is_empty() {
-                        self.settle(item, What::Held, now);
+                        self.settle(item, HistoryOutcome::Held, now);
                     }
                 }
             }
@@ -121,7 +121,7 @@ impl<B: Clone> Observer<B> {
                 for sequence in sequences {
                     let read = self.read.get(&sequence).filter(|_| !self.delivered.contains(&sequence));
                     if let Some(item) = read.cloned() {
-                        self.settle(item, What::Expired, now);
+                        self.settle(item, HistoryOutcome::Expired, now);
                     }
                 }
             }
@@ -141,11 +141,11 @@ impl<B: Clone> Observer<B> {
         for item in over {
             // What is in the mailbox may be over by now: that it is let go of is seen when it is deleted.
             let what = if self.stored.contains(&item.sequence) {
-                What::Held
+                HistoryOutcome::Held
             } else if item.when_offline == WhenOffline::Hold || item.expires_at.is_some_and(|at| at <= now) {
-                What::Expired
+                HistoryOutcome::Expired
             } else {
-                What::Dropped
+                HistoryOutcome::Dropped
             };
             self.settle(item, what, now);
         }
@@ -153,13 +153,13 @@ impl<B: Clone> Observer<B> {
     }
 
     /// Records what became of a notification that was not delivered, once.
-    fn settle(&mut self, item: Item<B>, what: What, now: Timestamp) {
+    fn settle(&mut self, item: Item<B>, what: HistoryOutcome, now: Timestamp) {
         if self.settled.insert(item.sequence) {
             self.record(item, what, now);
         }
     }
 
-    fn record(&mut self, item: Item<B>, what: What, at: Timestamp) {
+    fn record(&mut self, item: Item<B>, what: HistoryOutcome, at: Timestamp) {
         self.happened.push(Happened { sequence: item.sequence, body: item.body, what, at });
     }
 }

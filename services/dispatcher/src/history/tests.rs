@@ -22,12 +22,12 @@ proptest! {
         }
         world.quiesce();
 
-        let of = |what: What| -> BTreeSet<Sequence> {
+        let of = |what: HistoryOutcome| -> BTreeSet<Sequence> {
             let all = world.history.iter().flatten();
             all.filter(|happened| happened.what == what).map(|happened| happened.sequence).collect()
         };
-        let (delivered, expired) = (of(What::Delivered), of(What::Expired));
-        let (dropped, held) = (of(What::Dropped), of(What::Held));
+        let (delivered, expired) = (of(HistoryOutcome::Delivered), of(HistoryOutcome::Expired));
+        let (dropped, held) = (of(HistoryOutcome::Dropped), of(HistoryOutcome::Held));
         // Nothing is recorded that did not happen.
         prop_assert!(delivered.is_subset(&world.accepted));
         prop_assert!(dropped.is_subset(&world.may_be_dropped));
@@ -46,7 +46,7 @@ proptest! {
             let mut ended = BTreeSet::new();
             for happened in world.history.iter().flatten() {
                 prop_assert!(!ended.contains(&happened.sequence), "after its end: {happened:?}");
-                if matches!(happened.what, What::Expired | What::Dropped) {
+                if matches!(happened.what, HistoryOutcome::Expired | HistoryOutcome::Dropped) {
                     ended.insert(happened.sequence);
                 }
             }
@@ -68,7 +68,7 @@ fn item(n: u128) -> Item<()> {
 }
 
 /// What is recorded of a run that is answered with `events`, and then with `Done`.
-fn recorded(entries: Vec<Entry<()>>, events: Vec<Event<()>>) -> Vec<(u128, What)> {
+fn recorded(entries: Vec<Entry<()>>, events: Vec<Event<()>>) -> Vec<(u128, HistoryOutcome)> {
     let mut observer = Observer::new(&entries);
     let (mut run, mut command) = Run::start(Limits::default(), entries);
     let mut events = events.into_iter();
@@ -99,7 +99,7 @@ fn no_rows() -> Event<()> {
 fn two_devices_are_one_delivery() {
     let listed = Event::Listed(vec![live("a", false), live("b", false)]);
     let events = vec![listed, no_rows(), Event::Pushed(vec![ACCEPTED, ACCEPTED])];
-    assert_eq!(recorded(vec![new(item(1))], events), [(1, What::Delivered)]);
+    assert_eq!(recorded(vec![new(item(1))], events), [(1, HistoryOutcome::Delivered)]);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn nobody_there() {
     let late = Item { expires_at: Some(NOW), ..item(2) };
     let fleeting = Item { when_offline: WhenOffline::Drop, ..item(3) };
     let entries = vec![new(item(1)), new(late), new(fleeting)];
-    let expected = [(1, What::Held), (2, What::Expired), (3, What::Dropped)];
+    let expected = [(1, HistoryOutcome::Held), (2, HistoryOutcome::Expired), (3, HistoryOutcome::Dropped)];
     assert_eq!(recorded(entries, vec![Event::Listed(Vec::new())]), expected);
 }
 
@@ -116,7 +116,7 @@ fn nobody_there() {
 fn what_was_written_ahead_and_nobody_took_is_held() {
     let gone = Event::Pushed(vec![PushReport { accepted: 0, refusal: Some(Refusal::Gone) }]);
     let events = vec![Event::Listed(vec![live("a", true)]), no_rows(), Event::Done, gone];
-    assert_eq!(recorded(vec![new(item(1))], events), [(1, What::Held)]);
+    assert_eq!(recorded(vec![new(item(1))], events), [(1, HistoryOutcome::Held)]);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_held_one_that_comes_too_late_expires() {
     let page = Event::Page { rows: vec![late, there], more: false };
     let events = vec![Event::Listed(vec![live("a", false)]), page, Event::Pushed(vec![ACCEPTED])];
     let entries = vec![Entry::Replay(Sequence::new(2))];
-    assert_eq!(recorded(entries, events), [(2, What::Delivered), (1, What::Expired)]);
+    assert_eq!(recorded(entries, events), [(2, HistoryOutcome::Delivered), (1, HistoryOutcome::Expired)]);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn what_comes_again_is_not_recorded_yet() {
     let listed = Event::Listed(vec![live("a", false)]);
     let events = vec![listed, no_rows(), Event::Pushed(vec![unavailable]), Event::OutOfTime];
     let entries = vec![new(item(1)), new(item(2))];
-    assert_eq!(recorded(entries, events), [(1, What::Delivered)]);
+    assert_eq!(recorded(entries, events), [(1, HistoryOutcome::Delivered)]);
 }
 
 #[test]
@@ -149,6 +149,6 @@ fn what_waits_behind_held_ones_is_held() {
     let fleeting = Item { when_offline: WhenOffline::Drop, ..item(100) };
     let page = Event::Page { rows, more: true };
     let events = vec![Event::Listed(vec![live("a", false)]), page];
-    assert_eq!(recorded(vec![new(fleeting)], events), [(100, What::Held)]);
+    assert_eq!(recorded(vec![new(fleeting)], events), [(100, HistoryOutcome::Held)]);
     assert_eq!(limits.drop_hold, Duration::from_secs(30));
 }

@@ -1,4 +1,4 @@
-use contract_history_v1::What;
+use contract_history_v1::HistoryOutcome;
 use contract_identity_v1::Method;
 use contract_notifications_v1::Sequence;
 use dispatcher::ports::History as _;
@@ -31,7 +31,7 @@ fn world() -> World {
 impl World {
     fn row(&self, n: u64) -> MessageRow {
         let notification = notification(&user("a"), n);
-        MessageRow::new(&notification, Sequence::new(n.into()), What::Held, self.clock.now(), HOUR)
+        MessageRow::new(&notification, Sequence::new(n.into()), HistoryOutcome::Held, self.clock.now(), HOUR)
     }
 
     fn start(&mut self) {
