@@ -10,7 +10,7 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use auth_token::ports::{KeySets, Secret, SecretVersions, Secrets, TokenStore};
 use auth_token::{
-    Authorizer, AuthorizerConfig, Handshake, HmacConfig, Issuer, IssuerConfig, JwtConfig,
+    Adapters, Authorizer, AuthorizerConfig, Handshake, HmacConfig, Issuer, IssuerConfig, JwtConfig,
     MAX_CREDENTIAL_BYTES, MAX_JWT_BYTES, Methods, Ports, Reason, Status, Subject,
 };
 use base64::Engine as _;
@@ -157,7 +157,17 @@ impl Secrets for OneSecret {
     }
 }
 
-type Gateway = Authorizer<LocalCipher, Tokens, Nowhere, OneSecret, Now>;
+struct Fakes;
+
+impl Adapters for Fakes {
+    type Cipher = LocalCipher;
+    type Store = Tokens;
+    type KeySets = Nowhere;
+    type Secrets = OneSecret;
+    type Clock = Now;
+}
+
+type Gateway = Authorizer<Fakes>;
 
 fn gateway(cipher: LocalCipher, store: Tokens, config: AuthorizerConfig) -> Gateway {
     Authorizer::new(Ports { cipher, store, key_sets: Nowhere, secrets: OneSecret, clock: Now }, config)
