@@ -9,7 +9,7 @@ export default tseslint.config(
     {
         languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
         rules: {
-            // Components register resources by being made.
+            // Creating a resource object registers the resource.
             "no-new": "off",
             "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
             "max-lines": ["error", 500],

@@ -2,10 +2,11 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { Deployment } from "./configuration.js";
-import { trusts } from "./policies.js";
+import { trustPolicy } from "./policies.js";
 
 /**
- * What is logged of a request. Never its path, query, headers or authorizer: tokens come in them
+ * Fields of an access log entry. The path, query, headers and authorizer of a request are never logged, because they
+ * can contain tokens
  * (https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html,
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html).
  */
@@ -38,13 +39,13 @@ const REST_FIELDS = {
 } as const;
 const FIELDS = { webSocket: WEB_SOCKET_FIELDS, http: HTTP_FIELDS, rest: REST_FIELDS };
 
-/** Where and how a stage of an API logs its requests. */
+/** Destination and format of an API stage's access log. */
 export interface AccessLog {
     readonly destinationArn: pulumi.Output<string>;
     readonly format: string;
 }
 
-/** Makes the log group of an API. */
+/** Creates the log group of an API and returns the access log settings of its stage. */
 export function accessLog(
     name: string,
     kind: keyof typeof FIELDS,
@@ -60,7 +61,8 @@ export function accessLog(
 }
 
 /**
- * The role that API Gateway writes the access logs of WebSocket and REST APIs with: one per account and region
+ * The role with which API Gateway writes the access logs of WebSocket and REST APIs. It is a setting of the account
+ * in a region
  * (https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html#set-up-access-logging-permissions).
  */
 export class ApiGatewayLogs extends pulumi.ComponentResource {
@@ -71,14 +73,14 @@ export class ApiGatewayLogs extends pulumi.ComponentResource {
         const parent = { parent: this };
         const role = new aws.iam.Role(
             name,
-            { name: `${prefix}-${name}`, assumeRolePolicy: trusts("apigateway.amazonaws.com") },
+            { name: `${prefix}-${name}`, assumeRolePolicy: trustPolicy("apigateway.amazonaws.com") },
             parent,
         );
         const policy = new aws.iam.RolePolicyAttachment(
             name,
             {
                 role: role.name,
-                // The policy that AWS keeps for this
+                // The managed policy for this purpose
                 // (https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonAPIGatewayPushToCloudWatchLogs.html).
                 policyArn: pulumi.interpolate`arn:${partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs`,
             },

@@ -3,45 +3,48 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { Deployment } from "./configuration.js";
 import type { Issuer } from "./identity.js";
-import type { Target } from "./policies.js";
+import type { ResourceRef } from "./policies.js";
 import { ServiceFunction } from "./service-function.js";
 import type { Storage } from "./storage.js";
 
-// The least and the most that KMS waits before it deletes a key, in days
+// Shortest and longest waiting period before KMS deletes a key, in days
 // (https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html).
-const DELETION_DAYS = { least: 7, most: 30 };
+const DELETION_DAYS = { shortest: 7, longest: 30 };
 
-/** What issuing and deciding asks. */
+/** Components that the service depends on. */
 export interface AuthTokenArgs {
     readonly storage: Storage;
-    /** Who issues the users' JSON Web Tokens. */
+    /** Issuer of the users' JSON Web Tokens. */
     readonly users: Issuer;
 }
 
-/** Issues connect tokens and decides handshakes; the key of the tokens, and secrets shared with clients. */
+/**
+ * The service `auth-token`: a function that issues connect tokens, an authorizer that decides handshakes, the KMS key
+ * that encrypts connect tokens, and the secrets shared with clients.
+ */
 export class AuthToken extends pulumi.ComponentResource {
     readonly issuer: ServiceFunction;
     readonly authorizer: ServiceFunction;
-    private readonly made: Record<string, pulumi.Output<string>> = {};
+    private readonly createdSecretArns: Record<string, pulumi.Output<string>> = {};
 
     constructor(name: string, deployment: Deployment, { storage, users }: AuthTokenArgs, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:AuthToken", name, {}, opts);
         const { production } = deployment.settings;
         const parent = { parent: this };
-        // With the policy that KMS gives a key of its own account: who may use it is said by roles
+        // The default key policy lets IAM policies of this account decide who may use the key
         // (https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html).
         const key = new aws.kms.Key(
             "tokens",
             {
                 description: `Encrypts the connect tokens of ${deployment.prefix}`,
                 enableKeyRotation: true,
-                deletionWindowInDays: production ? DELETION_DAYS.most : DELETION_DAYS.least,
+                deletionWindowInDays: production ? DELETION_DAYS.longest : DELETION_DAYS.shortest,
             },
             { ...parent, protect: production },
         );
         new aws.kms.Alias("tokens", { name: `alias/${deployment.prefix}-tokens`, targetKeyId: key.keyId }, parent);
-        const tokenKey: Target = { value: key.arn, arn: key.arn };
-        const targets = { tokensTable: storage.target("tokens"), tokenKey };
+        const tokenKey: ResourceRef = { value: key.arn, arn: key.arn };
+        const targets = { tokensTable: storage.ref("tokens"), tokenKey };
         this.issuer = new ServiceFunction("auth-token-issuer", deployment, targets, parent);
         const { handshake } = deployment.settings;
         const has = (method: string): boolean => handshake.methods.includes(method);
@@ -59,13 +62,13 @@ export class AuthToken extends pulumi.ComponentResource {
         this.registerOutputs({ keyArn: key.arn });
     }
 
-    /** The ARNs of the secrets that this stack made, which have no value until somebody gives them one. */
+    /** ARNs of the secrets that this stack created. They have no value until an operator sets one. */
     get secretArns(): Readonly<Record<string, pulumi.Output<string>>> {
-        return this.made;
+        return this.createdSecretArns;
     }
 
-    /** The secret with this ARN, or a new one, which is rotated by giving it another value. */
-    private secret(name: string, deployment: Deployment, arn: string | undefined): Target {
+    /** Returns the secret with this ARN, or creates one. Setting another value rotates the secret. */
+    private secret(name: string, deployment: Deployment, arn: string | undefined): ResourceRef {
         if (arn !== undefined) {
             return { value: arn, arn };
         }
@@ -75,21 +78,24 @@ export class AuthToken extends pulumi.ComponentResource {
             {
                 name: `${deployment.prefix}-${name}`,
                 description: `Shared with who connects to ${deployment.prefix} (${name})`,
-                recoveryWindowInDays: production ? DELETION_DAYS.most : DELETION_DAYS.least,
+                recoveryWindowInDays: production ? DELETION_DAYS.longest : DELETION_DAYS.shortest,
             },
             { parent: this, protect: production },
         );
-        this.made[`${name}SecretArn`] = secret.arn;
+        this.createdSecretArns[`${name}SecretArn`] = secret.arn;
         return { value: secret.arn, arn: secret.arn };
     }
 }
 
-/** The one issuer of the users, as the authorizer reads it. HTTP APIs take tokens with RSA alone, so these have it. */
+/**
+ * Returns the users' issuer in the form of TIDINGS_JWT_ISSUERS. The algorithm is RS256, because the JWT authorizer of
+ * an HTTP API accepts RSA signatures only.
+ */
 function issuerList(users: Issuer): pulumi.Output<string> {
     return pulumi.jsonStringify([{ issuer: users.issuer, algorithm: "RS256", audiences: users.audiences }]);
 }
 
-/** Whether some issuer signs with a secret that is shared with it, and names none of its own. */
+/** Returns true if an issuer signs with HS256 and names no secret of its own. */
 function sharesSecret(issuers: string | undefined): boolean {
     const list = JSON.parse(issuers ?? "[]") as readonly { readonly algorithm?: unknown; readonly secret?: unknown }[];
     return list.some((issuer) => issuer.algorithm === "HS256" && issuer.secret === undefined);

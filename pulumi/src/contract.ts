@@ -1,13 +1,13 @@
 import { join } from "node:path";
 
-import { Shape } from "./shape.js";
+import { JsonValue } from "./json-value.js";
 
-/** The repository's folder. */
+/** Root folder of the repository. */
 export const REPOSITORY = join(__dirname, "../..");
 
 const FILE = join(REPOSITORY, "contracts/deployment/v1/deployment.json");
 
-/** What variables name and permissions are for. */
+/** Kinds of resources that environment variables name and permissions apply to. */
 export const RESOURCES = [
     "connectionsTable",
     "connectionsStream",
@@ -26,18 +26,21 @@ export const RESOURCES = [
 ] as const;
 export type ResourceName = (typeof RESOURCES)[number];
 
-/** A table; all key attributes are strings. */
+/** A DynamoDB table. All key attributes are strings. */
 export interface TableContract {
     readonly name: string;
     readonly partitionKey: string;
     readonly sortKey: string | undefined;
     readonly ttl: string;
     readonly stream: "KEYS_ONLY" | undefined;
-    /** Whether a deployment may do without it. */
+    /** True if a deployment may omit the table. */
     readonly optional: boolean;
 }
 
-/** An environment variable: it has a default, or names a resource. With both, a deployment may be without the resource. */
+/**
+ * An environment variable of a function. It has a default, or names a resource, or both: then a deployment may omit
+ * the resource.
+ */
 export interface Variable {
     readonly name: string;
     readonly purpose: string;
@@ -45,12 +48,13 @@ export interface Variable {
     readonly resource: ResourceName | undefined;
 }
 
-/** What a function may do, to what. */
+/** Actions that a function may take on a resource. */
 export interface Permission {
     readonly resource: ResourceName;
     readonly actions: readonly string[];
 }
 
+/** A function on Lambda. */
 export interface FunctionContract {
     readonly name: string;
     readonly variables: readonly Variable[];
@@ -58,21 +62,22 @@ export interface FunctionContract {
     readonly timeoutSeconds: number;
 }
 
-/** A request that is answered over plain HTTP. */
-export interface Door {
+/** Method and path of an HTTP request that the gateway answers. */
+export interface HttpRoute {
     readonly method: string;
     readonly path: string;
 }
 
+/** The names and limits in deployment.json, which services, tests and this program share. */
 export interface Contract {
     readonly tables: readonly TableContract[];
     readonly functions: readonly FunctionContract[];
-    /** Routes of the WebSocket API. */
+    /** Route keys of the WebSocket API. */
     readonly routes: readonly string[];
-    readonly tokenDoor: Door;
-    readonly producerDoor: Door;
-    /** Its path has variables in braces. */
-    readonly historyDoor: Door;
+    readonly tokenRoute: HttpRoute;
+    readonly producerRoute: HttpRoute;
+    /** The path has variables in braces. */
+    readonly historyRoute: HttpRoute;
     readonly queueSource: {
         readonly batchSize: number;
         readonly visibilityTimeoutSeconds: number;
@@ -86,83 +91,83 @@ export interface Contract {
     };
 }
 
-function table(shape: Shape): TableContract {
-    const stream = shape.member("stream");
+function table(json: JsonValue): TableContract {
+    const stream = json.member("stream");
     return {
-        name: shape.member("name").text(),
-        partitionKey: shape.member("partitionKey").text(),
-        sortKey: shape.member("sortKey").textOrNull(),
-        ttl: shape.member("ttl").text(),
+        name: json.member("name").nonEmptyString(),
+        partitionKey: json.member("partitionKey").nonEmptyString(),
+        sortKey: json.member("sortKey").nonEmptyStringOrNull(),
+        ttl: json.member("ttl").nonEmptyString(),
         stream: stream.value === null ? undefined : stream.oneOf(["KEYS_ONLY"] as const),
-        optional: shape.member("optional").flag(),
+        optional: json.member("optional").boolean(),
     };
 }
 
-function variable(shape: Shape): Variable {
-    const resource = shape.member("resource");
+function variable(json: JsonValue): Variable {
+    const resource = json.member("resource");
     return {
-        name: shape.member("name").text(),
-        purpose: shape.member("purpose").text(),
-        default: shape.member("default").anyTextOrNull(),
+        name: json.member("name").nonEmptyString(),
+        purpose: json.member("purpose").nonEmptyString(),
+        default: json.member("default").stringOrNull(),
         resource: resource.value === null ? undefined : resource.oneOf(RESOURCES),
     };
 }
 
-function permission(shape: Shape): Permission {
+function permission(json: JsonValue): Permission {
     return {
-        resource: shape.member("resource").oneOf(RESOURCES),
-        actions: shape.member("actions").list((action) => action.text()),
+        resource: json.member("resource").oneOf(RESOURCES),
+        actions: json.member("actions").list((action) => action.nonEmptyString()),
     };
 }
 
-function functionContract(shape: Shape): FunctionContract {
+function functionContract(json: JsonValue): FunctionContract {
     return {
-        name: shape.member("name").text(),
-        variables: shape.member("variables").list(variable),
-        permissions: shape.member("permissions").list(permission),
-        timeoutSeconds: shape.member("timeoutSeconds").count(),
+        name: json.member("name").nonEmptyString(),
+        variables: json.member("variables").list(variable),
+        permissions: json.member("permissions").list(permission),
+        timeoutSeconds: json.member("timeoutSeconds").positiveInteger(),
     };
 }
 
-function door(shape: Shape): Door {
-    return { method: shape.member("method").text(), path: shape.member("path").text() };
+function httpRoute(json: JsonValue): HttpRoute {
+    return { method: json.member("method").nonEmptyString(), path: json.member("path").nonEmptyString() };
 }
 
-/** Reads the contract that services, tests and this program share. */
+/** Reads and checks deployment.json. Throws an error that names the first wrong value. */
 export function readContract(file = FILE): Contract {
-    const shape = Shape.ofFile(file);
-    const version = shape.member("version").count();
+    const json = JsonValue.ofFile(file);
+    const version = json.member("version").positiveInteger();
     if (version !== 1) {
-        throw new Error(`${file} is of version ${version}; this program knows version 1`);
+        throw new Error(`${file} has version ${version}; this program supports version 1`);
     }
-    const queue = shape.member("queueSource");
-    const stream = shape.member("streamSource");
+    const queue = json.member("queueSource");
+    const stream = json.member("streamSource");
     return {
-        tables: shape.member("tables").list(table),
-        functions: shape.member("functions").list(functionContract),
-        routes: shape.member("routes").list((route) => route.text()),
-        tokenDoor: door(shape.member("tokenDoor")),
-        producerDoor: door(shape.member("producerDoor")),
-        historyDoor: door(shape.member("historyDoor")),
+        tables: json.member("tables").list(table),
+        functions: json.member("functions").list(functionContract),
+        routes: json.member("routes").list((route) => route.nonEmptyString()),
+        tokenRoute: httpRoute(json.member("tokenDoor")),
+        producerRoute: httpRoute(json.member("producerDoor")),
+        historyRoute: httpRoute(json.member("historyDoor")),
         queueSource: {
-            batchSize: queue.member("batchSize").count(),
-            visibilityTimeoutSeconds: queue.member("visibilityTimeoutSeconds").count(),
-            maxReceiveCount: queue.member("maxReceiveCount").count(),
+            batchSize: queue.member("batchSize").positiveInteger(),
+            visibilityTimeoutSeconds: queue.member("visibilityTimeoutSeconds").positiveInteger(),
+            maxReceiveCount: queue.member("maxReceiveCount").positiveInteger(),
         },
         streamSource: {
-            batchSize: stream.member("batchSize").count(),
-            parallelizationFactor: stream.member("parallelizationFactor").count(),
-            maximumRetryAttempts: stream.member("maximumRetryAttempts").count(),
-            eventName: stream.member("eventName").text(),
+            batchSize: stream.member("batchSize").positiveInteger(),
+            parallelizationFactor: stream.member("parallelizationFactor").positiveInteger(),
+            maximumRetryAttempts: stream.member("maximumRetryAttempts").positiveInteger(),
+            eventName: stream.member("eventName").nonEmptyString(),
         },
     };
 }
 
-/** The one of that name. */
-export function named<T extends { readonly name: string }>(all: readonly T[], name: string): T {
-    const found = all.find((one) => one.name === name);
+/** Returns the entry with this name; throws if there is none. */
+export function findByName<T extends { readonly name: string }>(entries: readonly T[], name: string): T {
+    const found = entries.find((entry) => entry.name === name);
     if (found === undefined) {
-        throw new Error(`the contract has no ${name}; it has ${all.map((one) => one.name).join(", ")}`);
+        throw new Error(`the contract has no ${name}; it has ${entries.map((entry) => entry.name).join(", ")}`);
     }
     return found;
 }

@@ -3,20 +3,20 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { Deployment } from "./configuration.js";
 import { contract } from "./contract.js";
-import type { Target } from "./policies.js";
-import { queueTarget, type Queue } from "./queue.js";
+import type { ResourceRef } from "./policies.js";
+import { queueRef, type Queue } from "./queue.js";
 import { ServiceFunction } from "./service-function.js";
 import type { Storage } from "./storage.js";
 
-/** What the dispatcher works with. */
+/** Components that the service depends on. */
 export interface DispatcherArgs {
     readonly storage: Storage;
     readonly queue: Queue;
-    /** The connections of the WebSocket API's stage. */
-    readonly connections: Target;
+    /** Open connections of the WebSocket API's stage. */
+    readonly connections: ResourceRef;
 }
 
-/** Pushes or holds what the queue delivers. */
+/** The service `dispatcher`: a function that receives notifications from the queue, and pushes or holds them. */
 export class Dispatcher extends pulumi.ComponentResource {
     readonly service: ServiceFunction;
 
@@ -27,11 +27,11 @@ export class Dispatcher extends pulumi.ComponentResource {
             "dispatcher",
             deployment,
             {
-                connectionsTable: storage.target("connections"),
-                mailboxTable: storage.target("mailbox"),
-                hubsTable: storage.target("hubs"),
-                notificationsQueue: queueTarget(queue.notifications),
-                deadLetterQueue: queueTarget(queue.deadLetters),
+                connectionsTable: storage.ref("connections"),
+                mailboxTable: storage.ref("mailbox"),
+                hubsTable: storage.ref("hubs"),
+                notificationsQueue: queueRef(queue.notifications),
+                deadLetterQueue: queueRef(queue.deadLetters),
                 connections: args.connections,
                 ...storage.history(),
             },
@@ -48,7 +48,7 @@ export class Dispatcher extends pulumi.ComponentResource {
                 functionResponseTypes: ["ReportBatchItemFailures"],
                 ...(maximumConcurrency === undefined ? {} : { scalingConfig: { maximumConcurrency } }),
             },
-            // Lambda tries the role's rights when it makes the event source.
+            // Lambda checks the role's permissions when it creates the event source.
             { parent: this, dependsOn: this.service.policy },
         );
         this.registerOutputs({ function: this.service.function.name });

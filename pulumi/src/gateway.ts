@@ -16,7 +16,7 @@ import { TokenApi } from "./token-api.js";
 import { WebSocketApi } from "./websocket-api.js";
 import { WsEdge } from "./ws-edge.js";
 
-/** Gives every resource that can have tags these too. The SDK names the input of tags in all that can. */
+/** Adds tags to every resource that supports them: those for which the SDK passes the input `tags`, set or not. */
 function tagging(tags: Readonly<Record<string, string>>): pulumi.ResourceTransformation {
     return ({ props, opts }) => {
         const inputs = props as Readonly<Record<string, unknown>>;
@@ -28,7 +28,7 @@ function tagging(tags: Readonly<Record<string, string>>): pulumi.ResourceTransfo
     };
 }
 
-/** The whole gateway. */
+/** The whole gateway: one component for each service, and one each for storage, queues, APIs, users and alarms. */
 export class Gateway extends pulumi.ComponentResource {
     readonly outputs: pulumi.Inputs;
 
@@ -38,8 +38,8 @@ export class Gateway extends pulumi.ComponentResource {
         const parent = { parent: this };
         const storage = new Storage("storage", deployment, parent);
         const queue = new Queue("queue", deployment, parent);
-        const users = settings.outsideIssuer === undefined ? new Identity("users", deployment, parent) : undefined;
-        const issuer = users?.issuer ?? outside(settings.outsideIssuer);
+        const users = settings.externalIssuer === undefined ? new Identity("users", deployment, parent) : undefined;
+        const issuer = users?.issuer ?? requireIssuer(settings.externalIssuer);
         const authToken = new AuthToken("auth-token", deployment, { storage, users: issuer }, parent);
         const clients = new WebSocketApi("clients", deployment, parent);
         const { connections } = clients;
@@ -86,18 +86,18 @@ export class Gateway extends pulumi.ComponentResource {
     }
 }
 
-function outside(issuer: Deployment["settings"]["outsideIssuer"]): Issuer {
+function requireIssuer(issuer: Deployment["settings"]["externalIssuer"]): Issuer {
     if (issuer === undefined) {
-        throw new Error("there is neither a user pool nor another issuer");
+        throw new Error("the deployment has neither a user pool nor an external issuer");
     }
     return { issuer: issuer.issuer, audiences: [...issuer.audiences] };
 }
 
-function watched(name: string, service: ServiceFunction, is: Partial<WatchedFunction> = {}): WatchedFunction {
-    return { failsOnPurpose: false, readsStream: false, ...is, name, functionName: service.function.name };
+function watched(name: string, service: ServiceFunction, traits: Partial<WatchedFunction> = {}): WatchedFunction {
+    return { failsOnPurpose: false, readsStream: false, ...traits, name, functionName: service.function.name };
 }
 
-/** Deploys the gateway as the stack is configured, and gives the stack's outputs. */
+/** Registers the gateway with the stack's configuration and returns the stack's outputs. */
 export function deploy(): pulumi.Inputs {
     const project = pulumi.getProject();
     const stack = pulumi.getStack();

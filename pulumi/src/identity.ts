@@ -3,13 +3,13 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { Deployment } from "./configuration.js";
 
-/** Who issues the JSON Web Tokens that users get connect tokens for. */
+/** Issuer of the JSON Web Tokens that users exchange for connect tokens. */
 export interface Issuer {
     readonly issuer: pulumi.Input<string>;
     readonly audiences: pulumi.Input<string>[];
 }
 
-/** Users and their passwords: a user pool of Cognito and its one client. */
+/** Users and their passwords: a Cognito user pool with one client. */
 export class Identity extends pulumi.ComponentResource {
     readonly pool: aws.cognito.UserPool;
     readonly client: aws.cognito.UserPoolClient;
@@ -22,7 +22,7 @@ export class Identity extends pulumi.ComponentResource {
             name,
             {
                 name: `${prefix}-users`,
-                // Whoever runs the gateway makes the users.
+                // Operators create the users.
                 adminCreateUserConfig: { allowAdminCreateUserOnly: true },
                 // https://docs.aws.amazon.com/cognito/latest/developerguide/managing-users-passwords.html
                 passwordPolicy: {
@@ -43,7 +43,7 @@ export class Identity extends pulumi.ComponentResource {
             {
                 name: `${prefix}-clients`,
                 userPoolId: this.pool.id,
-                // For pages and programs that can't keep a secret.
+                // Web pages and client programs can't keep a secret.
                 generateSecret: false,
                 // https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow-methods.html
                 explicitAuthFlows: [

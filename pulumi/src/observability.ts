@@ -2,9 +2,12 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { Deployment } from "./configuration.js";
-import { dashboardBody, type Watched } from "./dashboard.js";
+import { dashboardBody, type Watched, type WatchedFunction } from "./dashboard.js";
 
-/** A metric and from where on it is alarming. Periods are minutes, and no data is no alarm. */
+/**
+ * An alarm on a metric. It goes off when the statistic exceeded the threshold in each of the last `minutes` minutes. A
+ * minute without data counts as within the threshold.
+ */
 interface Alarm {
     readonly name: string;
     readonly description: string;
@@ -22,7 +25,7 @@ function queueAlarms({ settings }: Deployment, { queues }: Watched): readonly Al
     return [
         {
             name: "oldest-message",
-            description: "Notifications wait: the dispatcher fails, is throttled, or does not keep up.",
+            description: "Notifications wait too long: the dispatcher fails, is throttled, or is overloaded.",
             namespace: "AWS/SQS",
             metricName: "ApproximateAgeOfOldestMessage",
             dimensions: { QueueName: queues.notifications.name },
@@ -33,13 +36,13 @@ function queueAlarms({ settings }: Deployment, { queues }: Watched): readonly Al
         {
             ...visible,
             name: "dead-letters",
-            description: "Notifications could not be delivered; the attribute of each says why. Redrive them when it is mended.",
+            description: "Notifications could not be delivered. An attribute of each dead letter has the reason. Redrive them after fixing it.",
             dimensions: { QueueName: queues.deadLetters.name },
         },
         {
             ...visible,
             name: "replay-failures",
-            description: "The replayer gave stream records up; what is held for these users comes when they connect again.",
+            description: "The replayer gave up on stream records. Their users get held notifications at the next connect.",
             dimensions: { QueueName: queues.replayFailures.name },
         },
     ];
@@ -47,56 +50,50 @@ function queueAlarms({ settings }: Deployment, { queues }: Watched): readonly Al
 
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 function functionAlarms({ settings }: Deployment, { functions }: Watched): readonly Alarm[] {
+    const ofFunction = ({ functionName }: WatchedFunction, metricName: string) => {
+        return { namespace: "AWS/Lambda", metricName, dimensions: { FunctionName: functionName }, minutes: 3 } as const;
+    };
     const throttles = functions.map(
-        ({ name, functionName }): Alarm => ({
-            name: `${name}-throttles`,
-            description: `Invocations of ${name} are refused for want of concurrency.`,
-            namespace: "AWS/Lambda",
-            metricName: "Throttles",
-            dimensions: { FunctionName: functionName },
+        (watched): Alarm => ({
+            ...ofFunction(watched, "Throttles"),
+            name: `${watched.name}-throttles`,
+            description: `Lambda refuses invocations of ${watched.name} because its concurrency is used up.`,
             statistic: "Sum",
             threshold: 0,
-            minutes: 3,
         }),
     );
-    // Not of the authorizer: it fails on purpose, to have 401 answered.
+    // The authorizer fails on purpose: API Gateway then answers 401.
     const failing = functions.filter(({ failsOnPurpose }) => !failsOnPurpose);
     const errors = failing.map(
-        ({ name, functionName }): Alarm => ({
-            name: `${name}-errors`,
-            description: `Invocations of ${name} fail; its log says why.`,
-            namespace: "AWS/Lambda",
-            metricName: "Errors",
-            dimensions: { FunctionName: functionName },
+        (watched): Alarm => ({
+            ...ofFunction(watched, "Errors"),
+            name: `${watched.name}-errors`,
+            description: `Invocations of ${watched.name} fail. Its log has the reason.`,
             statistic: "Sum",
             threshold: 0,
-            minutes: 3,
         }),
     );
     const streamed = functions.filter(({ readsStream }) => readsStream);
     const age = streamed.map(
-        ({ name, functionName }): Alarm => ({
-            name: `${name}-iterator-age`,
-            description: "Users who came back wait for what is held for them.",
-            namespace: "AWS/Lambda",
-            metricName: "IteratorAge",
-            dimensions: { FunctionName: functionName },
+        (watched): Alarm => ({
+            ...ofFunction(watched, "IteratorAge"),
+            name: `${watched.name}-iterator-age`,
+            description: "Users who connected wait too long for held notifications.",
             statistic: "Maximum",
             threshold: settings.iteratorAgeAlarmSeconds * 1000,
-            minutes: 3,
         }),
     );
     return [...errors, ...throttles, ...age];
 }
 
-/** Alarms, whom they tell, and a dashboard. */
+/** Alarms, the topic that they notify, and the dashboard. */
 export class Observability extends pulumi.ComponentResource {
     readonly dashboardUrl: pulumi.Output<string>;
 
     constructor(name: string, deployment: Deployment, watched: Watched, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:Observability", name, {}, opts);
         const { prefix } = deployment;
-        const alarmActions = this.destinations(deployment);
+        const alarmActions = this.topicArns(deployment);
         for (const { name: alarm, description, minutes, dimensions, ...metric } of [
             ...queueAlarms(deployment, watched),
             ...functionAlarms(deployment, watched),
@@ -129,15 +126,15 @@ export class Observability extends pulumi.ComponentResource {
         this.registerOutputs({ dashboardUrl: this.dashboardUrl });
     }
 
-    /** The topics that alarms go to. */
-    private destinations({ prefix, settings }: Deployment): pulumi.Input<string>[] {
-        const given = settings.alarmTopicArn === undefined ? [] : [settings.alarmTopicArn];
+    /** Returns the SNS topics that alarms notify. Creates one if the configuration has an email address. */
+    private topicArns({ prefix, settings }: Deployment): pulumi.Input<string>[] {
+        const configured = settings.alarmTopicArn === undefined ? [] : [settings.alarmTopicArn];
         if (settings.alarmEmail === undefined) {
-            return given;
+            return configured;
         }
         const parent = { parent: this };
         const topic = new aws.sns.Topic("alarms", { name: `${prefix}-alarms` }, parent);
         new aws.sns.TopicSubscription("alarms", { topic: topic.arn, protocol: "email", endpoint: settings.alarmEmail }, parent);
-        return [...given, topic.arn];
+        return [...configured, topic.arn];
     }
 }

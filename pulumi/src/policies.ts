@@ -11,86 +11,92 @@ export interface Statement {
     readonly Condition?: Readonly<Record<string, Readonly<Record<string, pulumi.Input<string>>>>>;
 }
 
-/** A policy document of these statements. */
+/** Returns a policy document in JSON. */
 export function policyDocument(statements: readonly Statement[]): pulumi.Output<string> {
     // The version of the policy language
     // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html).
     return pulumi.jsonStringify({ Version: "2012-10-17", Statement: statements });
 }
 
-/** Who may take a role: a service of AWS. */
-export function trusts(service: string): pulumi.Output<string> {
+/** Returns a trust policy: this AWS service may assume the role. */
+export function trustPolicy(service: string): pulumi.Output<string> {
     return policyDocument([{ Effect: "Allow", Action: "sts:AssumeRole", Principal: { Service: service } }]);
 }
 
-/** Refuses whoever comes without TLS (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-security-best-practices.html). */
+/** Returns a queue policy that denies requests without TLS (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-security-best-practices.html). */
 export function tlsOnly(queueArn: pulumi.Input<string>): pulumi.Output<string> {
     const Condition = { Bool: { "aws:SecureTransport": "false" } };
     return policyDocument([{ Effect: "Deny", Principal: "*", Action: "sqs:*", Resource: queueArn, Condition }]);
 }
 
 /**
- * What is allowed on everything, because AWS knows no resource for it, each with the page that says so. A
- * test holds all policies to this list.
+ * Actions allowed on `*`, because AWS supports no resource for them, each with the page that documents this. A test
+ * allows a wildcard in no other case.
  */
-export const WITHOUT_RESOURCE: ReadonlyMap<string, string> = new Map([
+export const ACTIONS_WITHOUT_RESOURCE: ReadonlyMap<string, string> = new Map([
     ["xray:PutTraceSegments", "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html"],
     ["xray:PutTelemetryRecords", "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html"],
 ]);
 
-/** A resource as functions know it: what their variables call it, and its ARN. */
-export interface Target {
+/** A resource that functions use: the value of their environment variable for it, and its ARN. */
+export interface ResourceRef {
     readonly value: pulumi.Input<string>;
     readonly arn: pulumi.Input<string>;
 }
 
-/** The resources a function works with. */
-export type Targets = Readonly<Partial<Record<ResourceName, Target>>>;
+/** Resources that a function uses, by kind. */
+export type ResourceRefs = Readonly<Partial<Record<ResourceName, ResourceRef>>>;
 
-/** The resources that a function can do without, because the variable that names one has a default. */
-function dispensable(contract: FunctionContract): ReadonlySet<string> {
-    return new Set(contract.variables.flatMap((one) => (one.resource === undefined || one.default === undefined ? [] : [one.resource])));
+/** Returns the resources that a deployment may omit: those whose variable has a default. */
+function optionalResources(contract: FunctionContract): ReadonlySet<string> {
+    return new Set(
+        contract.variables.flatMap((variable) =>
+            variable.resource === undefined || variable.default === undefined ? [] : [variable.resource],
+        ),
+    );
 }
 
-/** Throws unless the targets are what the function's variables name and its permissions are for, and no others. */
-export function checkTargets(contract: FunctionContract, targets: Targets): void {
+/** Throws unless `resources` are exactly the resources in the function's variables and permissions. */
+export function checkResources(contract: FunctionContract, resources: ResourceRefs): void {
     const known = new Set<string>();
     for (const { resource } of [...contract.variables, ...contract.permissions]) {
         if (resource !== undefined) {
             known.add(resource);
         }
     }
-    const without = dispensable(contract);
-    const missing = [...known].filter((name) => !(name in targets) && !without.has(name));
-    const unknown = Object.keys(targets).filter((name) => !known.has(name));
-    if (missing.length > 0 || unknown.length > 0) {
-        const list = (names: readonly string[]): string => (names.length === 0 ? "nothing" : names.join(", "));
-        throw new Error(`${contract.name} is not given ${list(missing)}, which its contract needs, and is given ${list(unknown)}, which its contract does not know`);
+    const optional = optionalResources(contract);
+    const missing = [...known].filter((name) => !(name in resources) && !optional.has(name));
+    if (missing.length > 0) {
+        throw new Error(`${contract.name} lacks resources of its contract: ${missing.join(", ")}`);
+    }
+    const unknown = Object.keys(resources).filter((name) => !known.has(name));
+    if (unknown.length > 0) {
+        throw new Error(`${contract.name} has resources that its contract does not list: ${unknown.join(", ")}`);
     }
 }
 
-/** The target, which is there after {@link checkTargets}. */
-function target(targets: Targets, name: ResourceName): Target {
-    const found = targets[name];
+/** Returns a resource that {@link checkResources} has found. */
+function findResource(resources: ResourceRefs, name: ResourceName): ResourceRef {
+    const found = resources[name];
     if (found === undefined) {
-        throw new Error(`there is no ${name}`);
+        throw new Error(`the function has no resource ${name}`);
     }
     return found;
 }
 
-/** The function's environment: the resources it works with, and what is set. */
+/** Returns the function's environment variables: the names of its resources, and the settings that it reads. */
 export function environment(
     contract: FunctionContract,
-    targets: Targets,
+    resources: ResourceRefs,
     settings: ReadonlyMap<string, pulumi.Input<string>>,
 ): Record<string, pulumi.Input<string>> {
     const variables: Record<string, pulumi.Input<string>> = {};
-    const without = dispensable(contract);
+    const optional = optionalResources(contract);
     for (const { name, resource } of contract.variables) {
-        if (resource !== undefined && without.has(resource) && !(resource in targets)) {
+        if (resource !== undefined && optional.has(resource) && !(resource in resources)) {
             continue;
         }
-        const value = resource === undefined ? settings.get(name) : target(targets, resource).value;
+        const value = resource === undefined ? settings.get(name) : findResource(resources, resource).value;
         if (value !== undefined) {
             variables[name] = value;
         }
@@ -98,17 +104,17 @@ export function environment(
     return variables;
 }
 
-/** What the function's role allows: its contract's permissions, its log, its traces. */
-export function permissions(contract: FunctionContract, targets: Targets, logGroupArn: pulumi.Input<string>): pulumi.Output<string> {
-    const without = dispensable(contract);
-    const needed = contract.permissions.filter(({ resource }) => resource in targets || !without.has(resource));
+/** Returns the policy of the function's role: the contract's permissions, and writing its log and traces. */
+export function permissions(contract: FunctionContract, resources: ResourceRefs, logGroupArn: pulumi.Input<string>): pulumi.Output<string> {
+    const optional = optionalResources(contract);
+    const needed = contract.permissions.filter(({ resource }) => resource in resources || !optional.has(resource));
     const allowed = needed.map(
-        ({ resource, actions }): Statement => ({ Effect: "Allow", Action: actions, Resource: target(targets, resource).arn }),
+        ({ resource, actions }): Statement => ({ Effect: "Allow", Action: actions, Resource: findResource(resources, resource).arn }),
     );
     return policyDocument([
         ...allowed,
         // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
         { Effect: "Allow", Action: ["logs:CreateLogStream", "logs:PutLogEvents"], Resource: pulumi.interpolate`${logGroupArn}:*` },
-        { Effect: "Allow", Action: [...WITHOUT_RESOURCE.keys()], Resource: "*" },
+        { Effect: "Allow", Action: [...ACTIONS_WITHOUT_RESOURCE.keys()], Resource: "*" },
     ]);
 }

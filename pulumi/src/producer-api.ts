@@ -6,7 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { accessLog } from "./access-logs.js";
 import type { Deployment } from "./configuration.js";
 import { contract } from "./contract.js";
-import { policyDocument, trusts } from "./policies.js";
+import { policyDocument, trustPolicy } from "./policies.js";
 import { producerModel } from "./producer-model.js";
 import type { ServiceFunction } from "./service-function.js";
 import { STAGE } from "./websocket-api.js";
@@ -14,13 +14,13 @@ import { STAGE } from "./websocket-api.js";
 const JSON_TYPE = "application/json";
 
 /**
- * The form for SendMessage
- * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html): the user is the
- * message group; the notification's id deduplicates, or the request's where there is none
+ * Mapping template from a producer's request to the form of SendMessage
+ * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html). The user id is the
+ * message group. The deduplication id is the notification's id, or the request's when it has none
  * (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html).
- * The version is that of the API, and stands before the condition so that no part of the form is empty.
+ * `Version` is the version of the SQS API; it stands before the condition so that no part of the form is empty.
  */
-const SEND = [
+const SEND_TEMPLATE = [
     "#set($id = $input.path('$.id'))",
     "Action=SendMessage",
     "&MessageGroupId=$util.urlEncode($input.path('$.userId'))",
@@ -32,16 +32,16 @@ const SEND = [
 
 interface Answer {
     readonly statusCode: string;
-    /** Which statuses of the queue have it; without, all that no other has. */
+    /** Regular expression for statuses of the queue. Without it, the answer to all statuses that no other pattern matches. */
     readonly selectionPattern?: string;
     readonly body: string;
 }
 
 /**
- * By the queue's status. What is no success is never answered as one, and what is not the producer's fault
- * asks to be sent again
+ * Answers to producers, by the status of the queue's answer
  * (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-integration-settings-integration-response.html).
- * The queue refuses with 400 what it can't take; with 403 and 404 it says that this deployment is not right.
+ * Only a success is answered with 202. The queue answers 400 to a message that it refuses, which is the producer's
+ * error. All else, such as 403 and 404 in a broken deployment, is answered with 503: the producer may retry.
  */
 const ANSWERS: readonly Answer[] = [
     { statusCode: "202", selectionPattern: "2\\d{2}", body: `{"requestId": "$context.requestId"}` },
@@ -49,37 +49,40 @@ const ANSWERS: readonly Answer[] = [
     { statusCode: "503", body: `{"requestId": "$context.requestId", "message": "not accepted; send it again"}` },
 ];
 
-/** The last part of the door's path: the API has no deeper one. */
+/** Returns the path without its leading slash. Throws if it has several segments: the program creates one resource. */
 function pathPart(path: string): string {
     const part = path.slice(1);
     if (part === "" || part.includes("/")) {
-        throw new Error(`the producers' path is ${path}; allowed is one of a single part`);
+        throw new Error(`the producers' path is ${path}; expected a path of one segment`);
     }
     return part;
 }
 
-/** What the API leads to. */
+/** Components that the API depends on. */
 export interface ProducerApiArgs {
     readonly queue: aws.sqs.Queue;
-    /** What has to be there before a log is written. */
+    /** Resources that must exist before the stage can write its access log. */
     readonly logs: readonly pulumi.Resource[];
-    /** The function that reads the history, where one is kept. */
+    /** The function that answers requests for the history; absent if the history is off. */
     readonly history?: ServiceFunction;
 }
 
-/** A door beside that of the producers, and what a policy has to allow for it. */
-interface SideDoor {
+/** URL of the history, and the ARN on which a policy must allow `execute-api:Invoke`. */
+interface HistoryEndpoint {
     readonly url: pulumi.Output<string>;
     readonly invokeArn: pulumi.Output<string>;
 }
 
-/** Where producers with rights in IAM send notifications over HTTP, and operators read the history. */
+/**
+ * REST API with IAM authorization: producers send notifications to the queue, and operators read the history through
+ * the edge.
+ */
 export class ProducerApi extends pulumi.ComponentResource {
     readonly url: pulumi.Output<string>;
-    /** What a producer's policy has to allow: `execute-api:Invoke` on it. */
+    /** ARN on which a producer's policy must allow `execute-api:Invoke`. */
     readonly invokeArn: pulumi.Output<string>;
-    /** Where a user's history is read: below it are the user and the kind. */
-    readonly history: SideDoor | undefined;
+    /** Base of the history's URLs, which continue with the user and the kind of record. */
+    readonly history: HistoryEndpoint | undefined;
     private readonly api: aws.apigateway.RestApi;
 
     constructor(
@@ -89,12 +92,12 @@ export class ProducerApi extends pulumi.ComponentResource {
         opts: pulumi.ComponentResourceOptions,
     ) {
         super("tidings:index:ProducerApi", name, {}, opts);
-        const { path, method } = contract.producerDoor;
+        const { path, method } = contract.producerRoute;
         this.api = new aws.apigateway.RestApi(
             name,
             {
                 name: `${deployment.prefix}-producers`,
-                // Nearest to where producers on AWS run
+                // The shortest way for producers that run on AWS in the same region
                 // (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-endpoint-types.html).
                 endpointConfiguration: { types: "REGIONAL" },
             },
@@ -102,36 +105,36 @@ export class ProducerApi extends pulumi.ComponentResource {
         );
         const model = producerModel();
         const { queue, logs, history } = args;
-        const reading = history === undefined ? [] : this.historyDoor(history);
-        const parts = [...this.method(queue, model), ...reading];
+        const historyParts = history === undefined ? [] : this.historyMethod(history);
+        const parts = [...this.sendMethod(queue, model), ...historyParts];
         const stage = this.stage([model, history !== undefined], parts, logs);
         this.url = pulumi.interpolate`${stage.invokeUrl}${path}`;
         this.invokeArn = pulumi.interpolate`${this.api.executionArn}/${STAGE}/${method}${path}`;
-        const ofHistory = historyPath(contract.historyDoor.path);
+        const historyRoute = splitPath(contract.historyRoute.path);
         this.history = history && {
-            url: pulumi.interpolate`${stage.invokeUrl}${ofHistory.fixed}`,
-            invokeArn: pulumi.interpolate`${this.api.executionArn}/${STAGE}/${contract.historyDoor.method}${ofHistory.pattern}`,
+            url: pulumi.interpolate`${stage.invokeUrl}${historyRoute.base}`,
+            invokeArn: pulumi.interpolate`${this.api.executionArn}/${STAGE}/${contract.historyRoute.method}${historyRoute.pattern}`,
         };
         this.registerOutputs({ url: this.url });
     }
 
-    /** The role that puts messages into the queue, and does nothing else. */
+    /** Creates the role with which API Gateway sends messages to the queue; it allows nothing else. */
     private role(queue: aws.sqs.Queue): readonly [aws.iam.Role, aws.iam.RolePolicy] {
         const parent = { parent: this };
         const name = `${this.deployment.prefix}-producers`;
-        const role = new aws.iam.Role("producers", { name, assumeRolePolicy: trusts("apigateway.amazonaws.com") }, parent);
+        const role = new aws.iam.Role("producers", { name, assumeRolePolicy: trustPolicy("apigateway.amazonaws.com") }, parent);
         const policy = policyDocument([{ Effect: "Allow", Action: "sqs:SendMessage", Resource: queue.arn }]);
         return [role, new aws.iam.RolePolicy("producers", { role: role.name, name: "least", policy }, parent)];
     }
 
-    /** The method, its integration and its answers. */
-    private method(queue: aws.sqs.Queue, schema: string): readonly pulumi.Resource[] {
+    /** Creates the producers' method with its integration and answers, and returns what a deployment waits for. */
+    private sendMethod(queue: aws.sqs.Queue, schema: string): readonly pulumi.Resource[] {
         const parent = { parent: this };
         const restApi = this.api.id;
-        const door = contract.producerDoor;
+        const route = contract.producerRoute;
         const resource = new aws.apigateway.Resource(
             "notifications",
-            { restApi, parentId: this.api.rootResourceId, pathPart: pathPart(door.path) },
+            { restApi, parentId: this.api.rootResourceId, pathPart: pathPart(route.path) },
             parent,
         );
         const model = new aws.apigateway.Model("notification", { restApi, name: "Notification", contentType: JSON_TYPE, schema }, parent);
@@ -140,7 +143,7 @@ export class ProducerApi extends pulumi.ComponentResource {
             { restApi, name: "body", validateRequestBody: true, validateRequestParameters: false },
             parent,
         );
-        const at = { restApi, resourceId: resource.id, httpMethod: door.method };
+        const at = { restApi, resourceId: resource.id, httpMethod: route.method };
         const method = new aws.apigateway.Method(
             "send",
             { ...at, authorization: "AWS_IAM", requestModels: { [JSON_TYPE]: model.name }, requestValidatorId: validator.id },
@@ -155,10 +158,10 @@ export class ProducerApi extends pulumi.ComponentResource {
                 integrationHttpMethod: "POST",
                 uri: pulumi.all([queue.arn, queue.name]).apply(([arn, name]) => queueUri(arn, name)),
                 credentials: role.arn,
-                // Another content type than JSON has no template, and is refused with 415.
+                // A body of another content type than JSON has no template and is refused with 415.
                 passthroughBehavior: "NEVER",
                 requestParameters: { "integration.request.header.Content-Type": "'application/x-www-form-urlencoded'" },
-                requestTemplates: { [JSON_TYPE]: SEND },
+                requestTemplates: { [JSON_TYPE]: SEND_TEMPLATE },
             },
             { ...parent, dependsOn: [method, policy] },
         );
@@ -179,40 +182,40 @@ export class ProducerApi extends pulumi.ComponentResource {
         return [method, integration, ...answers];
     }
 
-    /** The method that operators read the history by, which the edge answers. */
-    private historyDoor(service: ServiceFunction): readonly pulumi.Resource[] {
+    /** Creates the method for reading the history, which the edge answers, and returns what a deployment waits for. */
+    private historyMethod(service: ServiceFunction): readonly pulumi.Resource[] {
         const parent = { parent: this };
         const restApi = this.api.id;
-        const { method, path } = contract.historyDoor;
+        const { method, path } = contract.historyRoute;
         let parentId = this.api.rootResourceId;
         for (const part of path.slice(1).split("/")) {
             const name = `history-${part.replace(/[{}]/g, "")}`;
             parentId = new aws.apigateway.Resource(name, { restApi, parentId, pathPart: part }, parent).id;
         }
         const at = { restApi, resourceId: parentId, httpMethod: method };
-        const door = new aws.apigateway.Method("history", { ...at, authorization: "AWS_IAM" }, parent);
+        const read = new aws.apigateway.Method("history", { ...at, authorization: "AWS_IAM" }, parent);
         // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
         const integration = new aws.apigateway.Integration(
             "history",
             { ...at, type: "AWS_PROXY", integrationHttpMethod: "POST", uri: service.function.invokeArn },
-            { ...parent, dependsOn: [door] },
+            { ...parent, dependsOn: [read] },
         );
-        // Variables of the path are asterisks in an ARN
+        // Path variables are asterisks in an ARN
         // (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html).
         const permission = service.allow(
             "history",
             "apigateway.amazonaws.com",
-            pulumi.interpolate`${this.api.executionArn}/${STAGE}/${method}${historyPath(path).pattern}`,
+            pulumi.interpolate`${this.api.executionArn}/${STAGE}/${method}${splitPath(path).pattern}`,
         );
-        return [door, integration, permission];
+        return [read, integration, permission];
     }
 
-    private stage(made: readonly unknown[], parts: readonly pulumi.Resource[], logs: readonly pulumi.Resource[]): aws.apigateway.Stage {
+    private stage(variants: readonly unknown[], parts: readonly pulumi.Resource[], logs: readonly pulumi.Resource[]): aws.apigateway.Stage {
         const parent = { parent: this };
         const restApi = this.api.id;
         const { rate, burst } = this.deployment.settings.producer;
-        // A stage serves what was deployed last, so that a change of any part has to deploy anew.
-        const redeployment = createHash("sha256").update(JSON.stringify([made, SEND, ANSWERS, contract.producerDoor, contract.historyDoor])).digest("hex");
+        // A stage serves the latest deployment, so a change of any part must create a new deployment.
+        const redeployment = createHash("sha256").update(JSON.stringify([variants, SEND_TEMPLATE, ANSWERS, contract.producerRoute, contract.historyRoute])).digest("hex");
         const deployed = new aws.apigateway.Deployment("producers", { restApi, triggers: { redeployment } }, { ...parent, dependsOn: [...parts] });
         const stage = new aws.apigateway.Stage(
             "producers",
@@ -225,7 +228,7 @@ export class ProducerApi extends pulumi.ComponentResource {
             },
             { ...parent, dependsOn: [...logs] },
         );
-        // Not a usage plan: that counts by API key, and here callers are known by IAM
+        // No usage plan: usage plans count by API key, and these callers authenticate with IAM
         // (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html).
         new aws.apigateway.MethodSettings(
             "producers",
@@ -237,7 +240,7 @@ export class ProducerApi extends pulumi.ComponentResource {
                     throttlingRateLimit: rate,
                     throttlingBurstLimit: burst,
                     metricsEnabled: true,
-                    // It would log notifications.
+                    // Data traces would log notifications.
                     dataTraceEnabled: false,
                     loggingLevel: "OFF",
                 },
@@ -248,12 +251,12 @@ export class ProducerApi extends pulumi.ComponentResource {
     }
 }
 
-/** The part of a path before its variables, and the path with asterisks for them. */
-function historyPath(path: string): { readonly fixed: string; readonly pattern: string } {
-    return { fixed: path.replace(/\/\{.*$/, ""), pattern: path.replace(/\{[^}]*\}/g, "*") };
+/** Returns the path before its first variable, and the path with asterisks for variables. */
+function splitPath(path: string): { readonly base: string; readonly pattern: string } {
+    return { base: path.replace(/\/\{.*$/, ""), pattern: path.replace(/\{[^}]*\}/g, "*") };
 }
 
-/** The queue, as an integration names it (https://docs.aws.amazon.com/apigateway/latest/api/API_Integration.html). */
+/** Returns the URI of a queue in an integration (https://docs.aws.amazon.com/apigateway/latest/api/API_Integration.html). */
 function queueUri(arn: string, name: string): string {
     const [, partition = "", , region = "", account = ""] = arn.split(":");
     return `arn:${partition}:apigateway:${region}:sqs:path/${account}/${name}`;

@@ -3,25 +3,25 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { Deployment } from "./configuration.js";
 import { contract } from "./contract.js";
-import { tlsOnly, type Target } from "./policies.js";
+import { tlsOnly, type ResourceRef } from "./policies.js";
 
-// The longest that SQS keeps a message
+// The longest retention of SQS
 // (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html).
 const RETENTION_SECONDS = 14 * 24 * 3600;
 
-// The name of a FIFO queue ends with it
+// Required at the end of a FIFO queue's name
 // (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html).
 const FIFO_SUFFIX = ".fifo";
 
-// High throughput: messages of different users don't wait for each other
+// High throughput: the limit is per message group, which is a user
 // (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/enable-high-throughput-fifo.html).
 const FIFO = { fifoQueue: true, deduplicationScope: "messageGroup", fifoThroughputLimit: "perMessageGroupId" };
 
-// Encrypted with a key of SQS, which costs nothing for each message
+// Encryption with a key of SQS, which costs nothing per message
 // (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-sqs-sse-queue.html).
 const COMMON = { messageRetentionSeconds: RETENTION_SECONDS, sqsManagedSseEnabled: true };
 
-/** The notifications queue, its dead letters, and the records of failed replays. */
+/** The notifications queue, its dead-letter queue, and the queue of stream records that the replayer gave up on. */
 export class Queue extends pulumi.ComponentResource {
     readonly notifications: aws.sqs.Queue;
     readonly deadLetters: aws.sqs.Queue;
@@ -47,7 +47,7 @@ export class Queue extends pulumi.ComponentResource {
             },
             kept,
         );
-        // Not FIFO: a stream's event source sends to standard queues alone
+        // Not FIFO: the event source of a stream sends failures to standard queues only
         // (https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html).
         this.replayFailures = new aws.sqs.Queue(
             "replay-failures",
@@ -73,7 +73,7 @@ export class Queue extends pulumi.ComponentResource {
     }
 }
 
-/** A queue as functions know it. */
-export function queueTarget(queue: aws.sqs.Queue): Target {
+/** Returns a queue as a resource of a function. */
+export function queueRef(queue: aws.sqs.Queue): ResourceRef {
     return { value: queue.url, arn: queue.arn };
 }

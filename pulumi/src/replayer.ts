@@ -3,11 +3,11 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { Deployment } from "./configuration.js";
 import { contract } from "./contract.js";
-import { queueTarget, type Queue } from "./queue.js";
+import { queueRef, type Queue } from "./queue.js";
 import { ServiceFunction } from "./service-function.js";
 import type { Storage } from "./storage.js";
 
-/** Requeues what is held for users who came back. */
+/** The service `replayer`: a function that requeues held notifications when their user connects. */
 export class Replayer extends pulumi.ComponentResource {
     readonly service: ServiceFunction;
 
@@ -18,9 +18,9 @@ export class Replayer extends pulumi.ComponentResource {
             "replayer",
             deployment,
             {
-                mailboxTable: storage.target("mailbox"),
-                notificationsQueue: queueTarget(queue.notifications),
-                replayFailureQueue: queueTarget(queue.replayFailures),
+                mailboxTable: storage.ref("mailbox"),
+                notificationsQueue: queueRef(queue.notifications),
+                replayFailureQueue: queueRef(queue.replayFailures),
                 connectionsStream: { value: stream, arn: stream },
             },
             { parent: this },
@@ -32,7 +32,7 @@ export class Replayer extends pulumi.ComponentResource {
             {
                 functionName: this.service.function.arn,
                 eventSourceArn: stream,
-                // With LATEST, connects while the event source starts would be missed.
+                // LATEST would miss connects while the event source starts.
                 startingPosition: "TRIM_HORIZON",
                 batchSize,
                 parallelizationFactor,
@@ -42,7 +42,7 @@ export class Replayer extends pulumi.ComponentResource {
                 destinationConfig: { onFailure: { destinationArn: queue.replayFailures.arn } },
                 filterCriteria: { filters: [{ pattern: JSON.stringify({ eventName: [eventName] }) }] },
             },
-            // Lambda tries the role's rights when it makes the event source.
+            // Lambda checks the role's permissions when it creates the event source.
             { parent: this, dependsOn: this.service.policy },
         );
         this.registerOutputs({ function: this.service.function.name });

@@ -5,37 +5,37 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { Deployment } from "./configuration.js";
-import { contract, named } from "./contract.js";
-import { checkTargets, environment, permissions, trusts, type Targets } from "./policies.js";
+import { contract, findByName } from "./contract.js";
+import { checkResources, environment, permissions, trustPolicy, type ResourceRefs } from "./policies.js";
 
-/** A function on Lambda with its role, which may do what its contract says, and its log. */
+/** A Lambda function with its log group and a role that allows exactly the permissions of its contract. */
 export class ServiceFunction extends pulumi.ComponentResource {
     readonly function: aws.lambda.Function;
-    /** The role's policy: what invokes the function in the role's name has to wait for it. */
+    /** Policy of the role. An event source must depend on it, because Lambda checks the role's permissions. */
     readonly policy: aws.iam.RolePolicy;
     readonly logGroup: aws.cloudwatch.LogGroup;
 
-    /** `name` is that of the contract. `variables` come before those of the configuration's settings. */
+    /** `name` is the function's name in the contract. `variables` override the stack's settings. */
     constructor(
         name: string,
         deployment: Deployment,
-        targets: Targets,
+        resources: ResourceRefs,
         opts: pulumi.ComponentResourceOptions,
         variables: ReadonlyMap<string, pulumi.Input<string>> = new Map(),
     ) {
         super("tidings:index:ServiceFunction", name, {}, opts);
         const { settings } = deployment;
-        const own = named(contract.functions, name);
-        checkTargets(own, targets);
+        const spec = findByName(contract.functions, name);
+        checkResources(spec, resources);
         const archive = join(settings.archives, `${name}.zip`);
         if (!existsSync(archive)) {
-            throw new Error(`${archive} is not there; scripts/build-lambdas makes it`);
+            throw new Error(`${archive} does not exist; run scripts/build-lambdas to build it`);
         }
         const functionName = `${deployment.prefix}-${name}`;
         const parent = { parent: this };
         const role = new aws.iam.Role(
             name,
-            { name: functionName, assumeRolePolicy: trusts("lambda.amazonaws.com") },
+            { name: functionName, assumeRolePolicy: trustPolicy("lambda.amazonaws.com") },
             parent,
         );
         this.logGroup = new aws.cloudwatch.LogGroup(
@@ -45,7 +45,7 @@ export class ServiceFunction extends pulumi.ComponentResource {
         );
         this.policy = new aws.iam.RolePolicy(
             name,
-            { role: role.name, name: "least", policy: permissions(own, targets, this.logGroup.arn) },
+            { role: role.name, name: "least", policy: permissions(spec, resources, this.logGroup.arn) },
             parent,
         );
         const reserved = settings.reservedConcurrency.get(name);
@@ -59,19 +59,19 @@ export class ServiceFunction extends pulumi.ComponentResource {
                 handler: "bootstrap",
                 code: new pulumi.asset.FileArchive(archive),
                 role: role.arn,
-                timeout: own.timeoutSeconds,
+                timeout: spec.timeoutSeconds,
                 memorySize: settings.memoryMib,
-                environment: { variables: environment(own, targets, new Map([...settings.variables, ...variables])) },
+                environment: { variables: environment(spec, resources, new Map([...settings.variables, ...variables])) },
                 tracingConfig: { mode: "Active" },
                 ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
             },
-            // Lambda would make the log group itself, without end to what it keeps.
+            // Without a log group, Lambda creates one that never expires.
             { ...parent, dependsOn: [this.logGroup, this.policy] },
         );
         this.registerOutputs({ name: this.function.name });
     }
 
-    /** Lets a service of AWS invoke the function, for one source alone. */
+    /** Allows an AWS service to invoke the function on behalf of one source. */
     allow(name: string, service: string, sourceArn: pulumi.Input<string>): aws.lambda.Permission {
         return new aws.lambda.Permission(
             name,

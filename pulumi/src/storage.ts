@@ -2,36 +2,36 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { Deployment } from "./configuration.js";
-import { contract, named, type TableContract } from "./contract.js";
-import type { Target } from "./policies.js";
+import { contract, findByName, type TableContract } from "./contract.js";
+import type { ResourceRef } from "./policies.js";
 
-/** The tables of the contract. */
+/** The DynamoDB tables of the contract. */
 export class Storage extends pulumi.ComponentResource {
     private readonly tables: readonly { readonly name: string; readonly table: aws.dynamodb.Table }[];
 
     constructor(name: string, deployment: Deployment, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:Storage", name, {}, opts);
         const wanted = contract.tables.filter((table) => !table.optional || deployment.settings.history);
-        this.tables = wanted.map((table) => ({ name: table.name, table: this.make(table, deployment) }));
+        this.tables = wanted.map((table) => ({ name: table.name, table: this.createTable(table, deployment) }));
         this.registerOutputs({ tables: this.names() });
     }
 
-    private make(table: TableContract, { prefix, settings }: Deployment): aws.dynamodb.Table {
+    private createTable(table: TableContract, { prefix, settings }: Deployment): aws.dynamodb.Table {
         const keys = table.sortKey === undefined ? [table.partitionKey] : [table.partitionKey, table.sortKey];
         return new aws.dynamodb.Table(
             table.name,
             {
                 name: `${prefix}-${table.name}`,
-                // Users come and go in waves, and nothing is paid while nobody is there.
+                // The load varies a lot, and an idle gateway costs nothing.
                 billingMode: "PAY_PER_REQUEST",
                 attributes: keys.map((key) => ({ name: key, type: "S" })),
                 hashKey: table.partitionKey,
                 ...(table.sortKey === undefined ? {} : { rangeKey: table.sortKey }),
                 ttl: { attributeName: table.ttl, enabled: true },
                 ...(table.stream === undefined ? {} : { streamEnabled: true, streamViewType: table.stream }),
-                // The key that AWS manages in this account, alias/aws/dynamodb: its uses are in CloudTrail, and no
-                // role needs rights to it. A key of our own would add rights to each role and a dollar a month, and
-                // keep out nobody whom the roles let in.
+                // The AWS managed key alias/aws/dynamodb: CloudTrail records its use, and no role needs permissions
+                // for it. A customer managed key would add permissions to each role and a dollar a month, and would
+                // not restrict access further than the roles do.
                 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html
                 serverSideEncryption: { enabled: true },
                 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Point-in-time-recovery.html
@@ -42,23 +42,23 @@ export class Storage extends pulumi.ComponentResource {
         );
     }
 
-    /** A table, by its name in the contract. */
+    /** Returns the table with this name in the contract. */
     table(name: string): aws.dynamodb.Table {
-        return named(this.tables, name).table;
+        return findByName(this.tables, name).table;
     }
 
-    /** A table as functions know it. */
-    target(name: string): Target {
+    /** Returns a table as a resource of a function. */
+    ref(name: string): ResourceRef {
         const table = this.table(name);
         return { value: table.name, arn: table.arn };
     }
 
-    /** The table of the history, if there is to be one. */
-    history(): { readonly historyTable?: Target } {
-        return this.tables.some(({ name }) => name === "history") ? { historyTable: this.target("history") } : {};
+    /** Returns the history table as a resource of a function, or nothing if the history is off. */
+    history(): { readonly historyTable?: ResourceRef } {
+        return this.tables.some(({ name }) => name === "history") ? { historyTable: this.ref("history") } : {};
     }
 
-    /** What the tables are called on AWS, by their names in the contract. */
+    /** Returns the tables' names on AWS, by their names in the contract. */
     names(): Record<string, pulumi.Output<string>> {
         return Object.fromEntries(this.tables.map(({ name, table }) => [name, table.name]));
     }

@@ -7,24 +7,24 @@ import { contract } from "./contract.js";
 import type { Issuer } from "./identity.js";
 import type { ServiceFunction } from "./service-function.js";
 
-// The stage without a name in its URL
+// The stage whose name is not part of its URL
 // (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-stages.html).
 const STAGE = "$default";
 
-/** What the token API asks. */
+/** Components that the API depends on. */
 export interface TokenApiArgs {
     readonly service: ServiceFunction;
     readonly issuer: Issuer;
 }
 
-/** Where users who have authenticated get connect tokens. */
+/** HTTP API that exchanges a user's JSON Web Token for a connect token. */
 export class TokenApi extends pulumi.ComponentResource {
     readonly url: pulumi.Output<string>;
 
     constructor(name: string, deployment: Deployment, args: TokenApiArgs, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:TokenApi", name, {}, opts);
         const { prefix, settings } = deployment;
-        const { method, path } = contract.tokenDoor;
+        const { method, path } = contract.tokenRoute;
         const parent = { parent: this };
         const cors = { allowMethods: [method], allowHeaders: ["authorization"], allowOrigins: [...settings.allowedOrigins] };
         const api = new aws.apigatewayv2.Api(

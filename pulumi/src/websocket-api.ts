@@ -4,29 +4,32 @@ import * as pulumi from "@pulumi/pulumi";
 import { accessLog } from "./access-logs.js";
 import type { Deployment } from "./configuration.js";
 import { contract } from "./contract.js";
-import type { Target } from "./policies.js";
+import type { ResourceRef } from "./policies.js";
 import type { ServiceFunction } from "./service-function.js";
 
-/** The stage of every API that has its name in its URL. */
+/** Name of the stage of the WebSocket API and the producer API, and a part of their URLs. */
 export const STAGE = "v1";
 
 const CONNECT = "$connect";
 const DEFAULT = "$default";
 const SERVICE = "apigateway.amazonaws.com";
 
-/** What answers the WebSocket API. */
+/** Functions and resources that the API's stage depends on. */
 export interface WebSocketApiArgs {
     readonly authorizer: ServiceFunction;
     readonly edge: ServiceFunction;
-    /** What has to be there before a stage can log. */
+    /** Resources that must exist before the stage can write its access log. */
     readonly logs: readonly pulumi.Resource[];
 }
 
-/** Where clients connect. It is there before what answers it: the edge has to know the API whose connections it closes. */
+/**
+ * WebSocket API for clients. The constructor creates the API alone, because the edge needs its address to close
+ * connections; `serve` adds authorizer, routes and stage.
+ */
 export class WebSocketApi extends pulumi.ComponentResource {
     readonly api: aws.apigatewayv2.Api;
-    /** The connections of the stage, for who pushes to them. */
-    readonly connections: Target;
+    /** Open connections of the stage, for functions that push to them or close them. */
+    readonly connections: ResourceRef;
 
     constructor(
         name: string,
@@ -46,14 +49,14 @@ export class WebSocketApi extends pulumi.ComponentResource {
         };
     }
 
-    /** Has the API answered, and gives its URL. */
+    /** Connects the API with its functions, deploys it, and returns its URL. */
     serve(args: WebSocketApiArgs): pulumi.Output<string> {
         const url = this.stage([...this.routes(args), ...args.logs]);
         this.registerOutputs({ url });
         return url;
     }
 
-    /** The authorizer, whose answer a handshake gets. */
+    /** Creates the authorizer that accepts or refuses handshakes. */
     private authorizer(service: ServiceFunction): aws.apigatewayv2.Authorizer {
         const authorizer = new aws.apigatewayv2.Authorizer(
             "handshake",
@@ -62,7 +65,7 @@ export class WebSocketApi extends pulumi.ComponentResource {
                 name: `${this.deployment.prefix}-handshake`,
                 authorizerType: "REQUEST",
                 authorizerUri: service.function.invokeArn,
-                // No identity sources: with one, API Gateway itself answers 401 to what lacks it
+                // No identity sources: with one, API Gateway would itself refuse requests without it, with 401
                 // (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html).
             },
             { parent: this },
@@ -101,7 +104,7 @@ export class WebSocketApi extends pulumi.ComponentResource {
             if (routeKey !== DEFAULT) {
                 return [route, permission];
             }
-            // Frames are answered
+            // Without a route response, clients get no answers to their frames
             // (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-response.html).
             const args = { apiId: this.api.id, routeId: route.id, routeResponseKey: DEFAULT };
             return [route, permission, new aws.apigatewayv2.RouteResponse(name, args, parent)];
@@ -121,7 +124,7 @@ export class WebSocketApi extends pulumi.ComponentResource {
                     throttlingRateLimit: rate,
                     throttlingBurstLimit: burst,
                     detailedMetricsEnabled: true,
-                    // It would log frames, and URLs with tokens.
+                    // Data traces would log frames, and URLs with tokens.
                     dataTraceEnabled: false,
                     loggingLevel: "OFF",
                 },
@@ -132,7 +135,7 @@ export class WebSocketApi extends pulumi.ComponentResource {
     }
 }
 
-/** The same place over HTTP. */
+/** Returns the HTTP URL of a WebSocket URL. */
 function httpUrl(url: string): string {
     return url.replace(/^ws/, "http");
 }

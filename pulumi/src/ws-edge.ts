@@ -1,20 +1,20 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { Deployment } from "./configuration.js";
-import type { Target } from "./policies.js";
-import { queueTarget, type Queue } from "./queue.js";
+import type { ResourceRef } from "./policies.js";
+import { queueRef, type Queue } from "./queue.js";
 import { ServiceFunction } from "./service-function.js";
 import type { Storage } from "./storage.js";
 
-/** What the edge works with. */
+/** Components that the service depends on. */
 export interface WsEdgeArgs {
     readonly storage: Storage;
     readonly queue: Queue;
-    /** The connections of the WebSocket API's stage. */
-    readonly connections: Target;
+    /** Open connections of the WebSocket API's stage. */
+    readonly connections: ResourceRef;
 }
 
-/** Answers the routes of the WebSocket API, and readers of the history. */
+/** The service `ws-edge`: a function that answers the routes of the WebSocket API and requests for the history. */
 export class WsEdge extends pulumi.ComponentResource {
     readonly service: ServiceFunction;
 
@@ -25,11 +25,11 @@ export class WsEdge extends pulumi.ComponentResource {
             "ws-edge",
             deployment,
             {
-                connectionsTable: storage.target("connections"),
-                mailboxTable: storage.target("mailbox"),
-                hubsTable: storage.target("hubs"),
-                ratesTable: storage.target("rates"),
-                notificationsQueue: queueTarget(queue.notifications),
+                connectionsTable: storage.ref("connections"),
+                mailboxTable: storage.ref("mailbox"),
+                hubsTable: storage.ref("hubs"),
+                ratesTable: storage.ref("rates"),
+                notificationsQueue: queueRef(queue.notifications),
                 connections: args.connections,
                 ...storage.history(),
             },

@@ -6,18 +6,18 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 import { template } from "./cloudformation/template.js";
-import { graph } from "./engine/in-process.js";
+import { programGraph } from "./engine/in-process.js";
 import { STACK_NAMES } from "./engine/stacks.js";
 
-/** Where cfn-lint is; scripts/pulumi-check installs it. */
+/** Path of cfn-lint, which scripts/pulumi-check installs. */
 const CFN_LINT = process.env["TIDINGS_CFN_LINT"] ?? "cfn-lint";
 
-test.each(STACK_NAMES)("%s as a CloudFormation template is accepted by cfn-lint", async (stack) => {
+test.each(STACK_NAMES)("cfn-lint accepts %s as a CloudFormation template", async (stack) => {
     const file = join(mkdtempSync(join(tmpdir(), "tidings-template-")), `${stack}.json`);
-    writeFileSync(file, template(await graph(stack)));
+    writeFileSync(file, template(await programGraph(stack)));
     const linted = spawnSync(CFN_LINT, ["--regions", "eu-central-1", "--", file], { encoding: "utf8" });
     if (linted.error !== undefined) {
-        throw new Error(`${CFN_LINT} can't be run; scripts/pulumi-check installs cfn-lint`, { cause: linted.error });
+        throw new Error(`can't run ${CFN_LINT}; scripts/pulumi-check installs cfn-lint`, { cause: linted.error });
     }
     expect(linted.stdout + linted.stderr).toBe("");
     expect(linted.status).toBe(0);

@@ -1,6 +1,6 @@
-import type { Properties, Recorded } from "./engine/recorder.js";
+import type { Properties, RegisteredResource } from "./engine/recorder.js";
 
-/** A statement of a policy that was registered. */
+/** A statement of a registered policy document. */
 export interface Statement {
     readonly Effect: string;
     readonly Action: string | readonly string[];
@@ -9,29 +9,30 @@ export interface Statement {
     readonly Condition?: unknown;
 }
 
-/** What a program registered, and its outputs. */
+/** The resources that a program registered, and its outputs. Types are given as in `sqs/queue`. */
 export class Graph {
     constructor(
-        readonly resources: readonly Recorded[],
+        readonly resources: readonly RegisteredResource[],
         readonly outputs: Properties,
     ) {}
 
-    /** All of a type, such as `sqs/queue`; throws when there is none, for a rule about none says nothing. */
-    of(type: string): readonly Recorded[] {
-        const found = this.ifAny(type);
+    /** Returns all resources of a type. Throws if there are none, because a rule about no resource checks nothing. */
+    allOf(type: string): readonly RegisteredResource[] {
+        const found = this.anyOf(type);
         if (found.length === 0) {
             throw new Error(`there is no ${type}`);
         }
         return found;
     }
 
-    /** All of a type, which may be none. */
-    ifAny(type: string): readonly Recorded[] {
-        return this.resources.filter((one) => one.custom && one.type.startsWith(`aws:${type}:`));
+    /** Returns all resources of a type, or an empty list. */
+    anyOf(type: string): readonly RegisteredResource[] {
+        return this.resources.filter((resource) => resource.custom && resource.type.startsWith(`aws:${type}:`));
     }
 
-    one(type: string, name: string): Recorded {
-        const found = this.of(type).filter((one) => one.name === name);
+    /** Returns the resource with this type and name; throws if there is none. */
+    resource(type: string, name: string): RegisteredResource {
+        const found = this.allOf(type).filter((resource) => resource.name === name);
         const [first] = found;
         if (first === undefined || found.length > 1) {
             throw new Error(`there are ${found.length} of ${type} called ${name}`);
@@ -39,32 +40,40 @@ export class Graph {
         return first;
     }
 
-    /** Whether one waits for another that the program names, or uses. */
-    waits(one: Recorded, other: Recorded): boolean {
-        return one.dependsOn.includes(other.urn);
+    /** Returns true if a resource depends on another, by `dependsOn` or by using an output of it. */
+    waitsFor(resource: RegisteredResource, dependency: RegisteredResource): boolean {
+        return resource.dependsOn.includes(dependency.urn);
     }
 
-    /** The statements of a function's role. */
-    statements(roleName: string): readonly Statement[] {
-        const policies = this.of("iam/rolePolicy").filter((one) => one.inputs["role"] === roleName);
-        return policies.flatMap((one) => statements(one.inputs["policy"]));
+    /** Returns the environment variables of a function. */
+    environment(functionName: string): Properties {
+        const { environment } = this.resource("lambda/function", functionName).inputs as {
+            readonly environment: { readonly variables: Properties };
+        };
+        return environment.variables;
+    }
+
+    /** Returns the statements of all policies of a role. */
+    roleStatements(roleName: string): readonly Statement[] {
+        const policies = this.allOf("iam/rolePolicy").filter(({ inputs }) => inputs["role"] === roleName);
+        return policies.flatMap(({ inputs }) => statements(inputs["policy"]));
     }
 }
 
-/** The statements of a policy document. */
+/** Returns the statements of a policy document. */
 export function statements(policy: unknown): readonly Statement[] {
-    return (json(policy) as { readonly Statement: readonly Statement[] }).Statement;
+    return (parseJson(policy) as { readonly Statement: readonly Statement[] }).Statement;
 }
 
-/** The document in a text. */
-export function json(value: unknown): unknown {
+/** Parses a value that must be a string with JSON. */
+export function parseJson(value: unknown): unknown {
     if (typeof value !== "string") {
-        throw new Error(`${JSON.stringify(value)} is no text with JSON`);
+        throw new Error(`${JSON.stringify(value)} is not a string with JSON`);
     }
     return JSON.parse(value);
 }
 
-/** One or many as many. */
-export function many<T>(value: T | readonly T[]): readonly T[] {
+/** Returns a list as it is, and any other value as a list of one. */
+export function asList<T>(value: T | readonly T[]): readonly T[] {
     return Array.isArray(value) ? (value as readonly T[]) : [value as T];
 }

@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { contract } from "../src/contract.js";
-import { graph } from "./engine/in-process.js";
+import { programGraph } from "./engine/in-process.js";
 import { STACK_NAMES } from "./engine/stacks.js";
-import { json, type Graph } from "./graph.js";
+import { parseJson, type Graph } from "./graph.js";
 
-/** What somebody is to be told of, by metric and dimension. */
+/** Metrics and resources that must have an alarm. */
 const ALARMS = [
     ["ApproximateAgeOfOldestMessage", "notifications.fifo"],
     ["ApproximateNumberOfMessagesVisible", "dead-letters.fifo"],
@@ -16,13 +16,13 @@ const ALARMS = [
 ] as const;
 
 describe.each(STACK_NAMES)("observability of %s", (stack) => {
-    let made: Graph;
+    let graph: Graph;
     beforeAll(async () => {
-        made = await graph(stack);
+        graph = await programGraph(stack);
     });
 
     test.each(ALARMS)("%s of %s has an alarm", (metricName, of) => {
-        const alarms = made.of("cloudwatch/metricAlarm").filter(({ inputs }) => {
+        const alarms = graph.allOf("cloudwatch/metricAlarm").filter(({ inputs }) => {
             const [dimension] = Object.values(inputs["dimensions"] as Readonly<Record<string, unknown>>);
             return inputs["metricName"] === metricName && dimension === `tidings-${stack}-${of}`;
         });
@@ -35,40 +35,40 @@ describe.each(STACK_NAMES)("observability of %s", (stack) => {
         }
     });
 
-    test("alarms tell whom the configuration names", () => {
+    test("alarms notify the topics of the configuration", () => {
         const topics = {
             dev: [],
-            prod: made.ifAny("sns/topic").map((one) => one.outputs["arn"]),
+            prod: graph.anyOf("sns/topic").map(({ outputs }) => outputs["arn"]),
             issuer: ["arn:aws:sns:eu-central-1:123456789012:operations"],
         }[stack];
         expect(topics.length).toBe(stack === "dev" ? 0 : 1);
-        for (const { inputs, name } of made.of("cloudwatch/metricAlarm")) {
+        for (const { inputs, name } of graph.allOf("cloudwatch/metricAlarm")) {
             expect(inputs["alarmActions"], name).toEqual(topics);
         }
     });
 
     test("the dashboard shows every queue and function", () => {
-        const { inputs } = made.one("cloudwatch/dashboard", "observability");
-        const { widgets } = json(inputs["dashboardBody"]) as {
+        const { inputs } = graph.resource("cloudwatch/dashboard", "observability");
+        const { widgets } = parseJson(inputs["dashboardBody"]) as {
             readonly widgets: readonly { readonly properties: { readonly region: string; readonly metrics: readonly string[][] } }[];
         };
-        const shown = new Set(widgets.flatMap((one) => one.properties.metrics.map((metric) => metric.at(-1))));
-        const names = [...made.of("lambda/function"), ...made.of("sqs/queue")].map((one) => one.inputs["name"]);
-        for (const name of [...names, made.one("apigatewayv2/api", "clients").id]) {
+        const shown = new Set(widgets.flatMap(({ properties }) => properties.metrics.map((metric) => metric.at(-1))));
+        const names = [...graph.allOf("lambda/function"), ...graph.allOf("sqs/queue")].map(({ inputs }) => inputs["name"]);
+        for (const name of [...names, graph.resource("apigatewayv2/api", "clients").id]) {
             expect(shown).toContain(name);
         }
-        expect(new Set(widgets.map((one) => one.properties.region))).toEqual(new Set(["eu-central-1"]));
+        expect(new Set(widgets.map(({ properties }) => properties.region))).toEqual(new Set(["eu-central-1"]));
     });
 
-    test("every resource that can have tags says its project and stack", () => {
-        // What of these has no tags on AWS
+    test("every taggable resource has the tags project and stack", () => {
+        // Resource types without tags on AWS
         // (https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/supported-services.html).
         const untagged = new Set([
             "Account", "Alias", "Authorizer", "Dashboard", "Deployment", "Integration", "IntegrationResponse", "Method",
             "MethodResponse", "MethodSettings", "Model", "Permission", "QueuePolicy", "RedriveAllowPolicy", "RequestValidator",
             "Resource", "RolePolicy", "RolePolicyAttachment", "Route", "RouteResponse", "TopicSubscription", "UserPoolClient",
         ]);
-        for (const { inputs, type, name } of made.resources.filter((one) => one.custom)) {
+        for (const { inputs, type, name } of graph.resources.filter(({ custom }) => custom)) {
             const kind = type.split(":")[2] ?? "";
             const tags = untagged.has(kind) ? undefined : { project: "tidings", stack };
             expect(inputs["tags"], `${type} ${name}`).toEqual(tags);
@@ -76,26 +76,27 @@ describe.each(STACK_NAMES)("observability of %s", (stack) => {
     });
 
     test("every component and resource is under the gateway", () => {
-        const parents = new Map(made.resources.map((one) => [one.urn, one.parent]));
-        for (const one of made.resources.filter((each) => !each.type.endsWith(":Stack") && !each.type.endsWith(":Gateway"))) {
-            let above = one.parent;
-            for (let depth = 0; depth < 4 && !above.includes("tidings:index:Gateway::"); depth += 1) {
-                above = parents.get(above) ?? "";
+        const parents = new Map(graph.resources.map(({ urn, parent }) => [urn, parent]));
+        const below = graph.resources.filter(({ type }) => !type.endsWith(":Stack") && !type.endsWith(":Gateway"));
+        for (const { urn, parent } of below) {
+            let ancestor = parent;
+            for (let depth = 0; depth < 4 && !ancestor.includes("tidings:index:Gateway::"); depth += 1) {
+                ancestor = parents.get(ancestor) ?? "";
             }
-            expect(above, one.urn).toContain("tidings:index:Gateway::gateway");
+            expect(ancestor, urn).toContain("tidings:index:Gateway::gateway");
         }
     });
 
-    test("outputs say where everything is", () => {
-        const { outputs } = made;
-        expect(outputs["webSocketUrl"]).toBe(made.one("apigatewayv2/stage", "clients").outputs["invokeUrl"]);
+    test("outputs have the addresses of all resources", () => {
+        const { outputs } = graph;
+        expect(outputs["webSocketUrl"]).toBe(graph.resource("apigatewayv2/stage", "clients").outputs["invokeUrl"]);
         expect(outputs["tokenUrl"]).toMatch(/^https:\/\/[a-z0-9.-]+\/token$/);
         expect(outputs["producerUrl"]).toMatch(/^https:\/\/[a-z0-9.-]+\/v1\/notifications$/);
-        const queue = made.one("sqs/queue", "notifications").outputs;
+        const queue = graph.resource("sqs/queue", "notifications").outputs;
         expect([outputs["queueUrl"], outputs["queueArn"]]).toEqual([queue["url"], queue["arn"]]);
-        expect(outputs["deadLetterUrl"]).toBe(made.one("sqs/queue", "dead-letters").outputs["url"]);
+        expect(outputs["deadLetterUrl"]).toBe(graph.resource("sqs/queue", "dead-letters").outputs["url"]);
         expect(outputs["tables"]).toEqual(
-            Object.fromEntries(contract.tables.filter((one) => !one.optional || stack === "issuer").map(({ name }) => [name, made.one("dynamodb/table", name).inputs["name"]])),
+            Object.fromEntries(contract.tables.filter(({ optional }) => !optional || stack === "issuer").map(({ name }) => [name, graph.resource("dynamodb/table", name).inputs["name"]])),
         );
         expect(outputs["dashboardUrl"]).toContain(`dashboards/dashboard/tidings-${stack}`);
     });

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { producerModel, toDraft4 } from "../src/producer-model.js";
 
-test("the model says what the contract says, in draft 4", () => {
+test("the model is the contract's schema in draft 4", () => {
     const identifier = { maxLength: 128, minLength: 1, pattern: "^[!-~]+$", type: "string" };
     const optional = (schema: object): object => ({ anyOf: [schema, { type: "null" }] });
     expect(JSON.parse(producerModel())).toEqual({
@@ -30,14 +30,14 @@ test("the model says what the contract says, in draft 4", () => {
     });
 });
 
-test("a property may be called as a keyword is", () => {
+test("a property may have the name of a keyword", () => {
     const properties = { const: { type: "string" }, description: { const: 1 } };
     expect(toDraft4({ properties })).toMatchObject({ properties: { const: { type: "string" }, description: { enum: [1] } } });
 });
 
-test("what draft 4 can't say is refused, not left out", () => {
+test("a schema that draft 4 can't express is refused", () => {
     expect(() => toDraft4({ properties: { a: { if: {} } } })).toThrow("the keyword if");
     expect(() => toDraft4({ $ref: "other.json" })).toThrow('refers to "other.json"');
     expect(() => toDraft4({ $ref: "#/$defs/A", $defs: {} })).toThrow("$defs: A of the schema is missing");
-    expect(() => toDraft4({ $ref: "#/$defs/A", $defs: { A: { items: { $ref: "#/$defs/A" } } } })).toThrow("not within itself");
+    expect(() => toDraft4({ $ref: "#/$defs/A", $defs: { A: { items: { $ref: "#/$defs/A" } } } })).toThrow("without recursion");
 });

@@ -1,57 +1,57 @@
 import { beforeAll, describe, expect, test } from "vitest";
 
-import { contract, named } from "../src/contract.js";
-import { graph } from "./engine/in-process.js";
+import { contract, findByName } from "../src/contract.js";
+import { programGraph } from "./engine/in-process.js";
 import { STACK_NAMES } from "./engine/stacks.js";
-import { json, statements, type Graph } from "./graph.js";
+import { parseJson, statements, type Graph } from "./graph.js";
 
 const FOURTEEN_DAYS = 14 * 24 * 3600;
 
 describe.each(STACK_NAMES)("queues of %s", (stack) => {
-    let made: Graph;
+    let graph: Graph;
     beforeAll(async () => {
-        made = await graph(stack);
+        graph = await programGraph(stack);
     });
 
-    test("notifications and dead letters are FIFO with high throughput, and are named so", () => {
+    test("notifications and dead letters have FIFO queues", () => {
         for (const name of ["notifications", "dead-letters"]) {
-            const { inputs } = made.one("sqs/queue", name);
+            const { inputs } = graph.resource("sqs/queue", name);
             expect(inputs["name"]).toMatch(/^[\w-]{1,75}\.fifo$/);
             expect(inputs["fifoQueue"]).toBe(true);
             expect(inputs["deduplicationScope"]).toBe("messageGroup");
             expect(inputs["fifoThroughputLimit"]).toBe("perMessageGroupId");
-            // Equal notifications are two: an id says whether they are one.
+            // Only the id makes two notifications duplicates, not equal content.
             expect(inputs["contentBasedDeduplication"]).toBeUndefined();
         }
     });
 
     test("visibility is at least six times the dispatcher's timeout", () => {
-        const timeout = made.one("lambda/function", "dispatcher").inputs["timeout"];
-        const visibility = made.one("sqs/queue", "notifications").inputs["visibilityTimeoutSeconds"];
+        const timeout = graph.resource("lambda/function", "dispatcher").inputs["timeout"];
+        const visibility = graph.resource("sqs/queue", "notifications").inputs["visibilityTimeoutSeconds"];
         expect(visibility).toBeGreaterThanOrEqual(6 * Number(timeout));
-        expect(timeout).toBe(named(contract.functions, "dispatcher").timeoutSeconds);
+        expect(timeout).toBe(findByName(contract.functions, "dispatcher").timeoutSeconds);
     });
 
-    test("what can't be delivered goes to the dead-letter queue, which takes from no other", () => {
-        const notifications = made.one("sqs/queue", "notifications");
-        const deadLetters = made.one("sqs/queue", "dead-letters");
-        expect(json(notifications.inputs["redrivePolicy"])).toEqual({
+    test("only the notifications queue has the dead-letter queue", () => {
+        const notifications = graph.resource("sqs/queue", "notifications");
+        const deadLetters = graph.resource("sqs/queue", "dead-letters");
+        expect(parseJson(notifications.inputs["redrivePolicy"])).toEqual({
             deadLetterTargetArn: deadLetters.outputs["arn"],
             maxReceiveCount: contract.queueSource.maxReceiveCount,
         });
-        const { inputs } = made.one("sqs/redriveAllowPolicy", "dead-letters");
+        const { inputs } = graph.resource("sqs/redriveAllowPolicy", "dead-letters");
         expect(inputs["queueUrl"]).toBe(deadLetters.outputs["url"]);
-        expect(json(inputs["redriveAllowPolicy"])).toEqual({
+        expect(parseJson(inputs["redriveAllowPolicy"])).toEqual({
             redrivePermission: "byQueue",
             sourceQueueArns: [notifications.outputs["arn"]],
         });
     });
 
-    test("queues are encrypted, keep messages for 14 days, and refuse whoever comes without TLS", () => {
-        for (const queue of made.of("sqs/queue")) {
+    test("queues are encrypted, keep 14 days and require TLS", () => {
+        for (const queue of graph.allOf("sqs/queue")) {
             expect(queue.inputs["sqsManagedSseEnabled"], queue.name).toBe(true);
             expect(queue.inputs["messageRetentionSeconds"], queue.name).toBe(FOURTEEN_DAYS);
-            const policy = made.one("sqs/queuePolicy", queue.name);
+            const policy = graph.resource("sqs/queuePolicy", queue.name);
             expect(policy.inputs["queueUrl"]).toBe(queue.outputs["url"]);
             expect(statements(policy.inputs["policy"])).toEqual([
                 {
@@ -65,25 +65,25 @@ describe.each(STACK_NAMES)("queues of %s", (stack) => {
         }
     });
 
-    test("the queue invokes the dispatcher as the contract says, with partial batch responses", () => {
-        const { inputs } = made.one("lambda/eventSourceMapping", "queue");
+    test("the queue invokes the dispatcher with the contract's batches", () => {
+        const { inputs } = graph.resource("lambda/eventSourceMapping", "queue");
         expect(inputs).toMatchObject({
-            eventSourceArn: made.one("sqs/queue", "notifications").outputs["arn"],
-            functionName: made.one("lambda/function", "dispatcher").outputs["arn"],
+            eventSourceArn: graph.resource("sqs/queue", "notifications").outputs["arn"],
+            functionName: graph.resource("lambda/function", "dispatcher").outputs["arn"],
             batchSize: contract.queueSource.batchSize,
             functionResponseTypes: ["ReportBatchItemFailures"],
         });
         expect(inputs["maximumBatchingWindowInSeconds"], "a FIFO queue has none").toBeUndefined();
     });
 
-    test("the stream invokes the replayer as the contract says, and what fails for good is put aside", () => {
-        const { inputs } = made.one("lambda/eventSourceMapping", "stream");
+    test("the stream invokes the replayer and has a failure queue", () => {
+        const { inputs } = graph.resource("lambda/eventSourceMapping", "stream");
         const { batchSize, parallelizationFactor, maximumRetryAttempts, eventName } = contract.streamSource;
-        const failures = made.one("sqs/queue", "replay-failures");
+        const failures = graph.resource("sqs/queue", "replay-failures");
         expect(failures.inputs["fifoQueue"]).toBeUndefined();
         expect(inputs).toMatchObject({
-            eventSourceArn: made.one("dynamodb/table", "connections").outputs["streamArn"],
-            functionName: made.one("lambda/function", "replayer").outputs["arn"],
+            eventSourceArn: graph.resource("dynamodb/table", "connections").outputs["streamArn"],
+            functionName: graph.resource("lambda/function", "replayer").outputs["arn"],
             startingPosition: "TRIM_HORIZON",
             batchSize,
             parallelizationFactor,
@@ -93,13 +93,13 @@ describe.each(STACK_NAMES)("queues of %s", (stack) => {
             destinationConfig: { onFailure: { destinationArn: failures.outputs["arn"] } },
         });
         const { filters } = inputs["filterCriteria"] as { readonly filters: readonly { readonly pattern: string }[] };
-        expect(filters.map((one) => json(one.pattern))).toEqual([{ eventName: [eventName] }]);
+        expect(filters.map((one) => parseJson(one.pattern))).toEqual([{ eventName: [eventName] }]);
     });
 
-    test("event sources wait for the rights that they are tried with", () => {
+    test("event sources wait for the role's permissions", () => {
         for (const [source, name] of [["queue", "dispatcher"], ["stream", "replayer"]] as const) {
-            const mapping = made.one("lambda/eventSourceMapping", source);
-            expect(made.waits(mapping, made.one("iam/rolePolicy", name)), source).toBe(true);
+            const mapping = graph.resource("lambda/eventSourceMapping", source);
+            expect(graph.waitsFor(mapping, graph.resource("iam/rolePolicy", name)), source).toBe(true);
         }
     });
 });

@@ -1,56 +1,68 @@
 import type { Properties } from "../engine/recorder.js";
-import { json, many } from "../graph.js";
+import { asList, parseJson } from "../graph.js";
 import type { Endpoint } from "./endpoint.js";
 
-/** What is changed of a resource before it is made, because the endpoint is not AWS. There is nothing else. */
+/** A change to the inputs of a resource that an endpoint other than AWS needs. {@link adaptations} lists them all. */
 export interface Adaptation {
     readonly type: string;
-    readonly what: string;
-    readonly why: string;
-    readonly change: (inputs: Properties) => Properties;
+    readonly change: string;
+    readonly reason: string;
+    readonly apply: (inputs: Properties) => Properties;
 }
 
-/** What the endpoint takes as it is told, and does not act by. */
-export interface WithoutEffect {
-    readonly what: string;
-    readonly why: string;
+/** A setting that the emulator accepts and ignores. */
+export interface IgnoredSetting {
+    readonly setting: string;
+    readonly reason: string;
 }
 
-/** Of the emulator that scripts/local-aws runs, each looked up in it. */
-export const WITHOUT_EFFECT: readonly WithoutEffect[] = [
-    { what: "alarms on queues and on how far replays are behind", why: "it has no such metrics; of functions it has invocations, errors and throttles" },
-    { what: "the dashboard", why: "it draws none" },
-    { what: "access logs, metrics and traces of the APIs, traces of the functions", why: "it makes none" },
-    { what: "throttling of the WebSocket API and the token API", why: "it throttles REST APIs alone" },
-    { what: "who may invoke a function", why: "its API Gateway invokes any, and asks no function's policy" },
-    { what: "retries, bisection and the destination of failures of the stream's event source", why: "it tries a failed batch again for ever" },
-    { what: "concurrency of the queue's and the stream's event source", why: "it hands over one batch at a time, of all users" },
-    { what: "the condition in the producer API's mapping template", why: "it evaluates no #if, and no $context.requestId: a notification without an id is refused with 400" },
-    { what: "encryption at rest, point-in-time recovery", why: "it keeps the settings" },
+/** Settings that the emulator of scripts/local-aws ignores, each confirmed in its source. */
+export const IGNORED_SETTINGS: readonly IgnoredSetting[] = [
+    {
+        setting: "alarms on queues and on the iterator age",
+        reason: "the emulator has no such metrics; for functions it has invocations, errors and throttles",
+    },
+    { setting: "the dashboard", reason: "the emulator displays none" },
+    { setting: "access logs, metrics and traces of APIs, traces of functions", reason: "the emulator writes none" },
+    { setting: "throttling of the WebSocket API and the token API", reason: "the emulator throttles REST APIs only" },
+    { setting: "permissions to invoke functions", reason: "the emulator's API Gateway invokes any function" },
+    {
+        setting: "retries, bisection and failure destination of the stream's event source",
+        reason: "the emulator retries a failed batch without end",
+    },
+    {
+        setting: "concurrency of the event sources of queue and stream",
+        reason: "the emulator delivers one batch at a time, for all users",
+    },
+    {
+        setting: "the condition in the producer API's mapping template",
+        reason: "the emulator evaluates no #if and no $context.requestId: a notification without an id is refused with 400",
+    },
+    { setting: "encryption at rest, point-in-time recovery", reason: "the emulator stores the settings only" },
 ];
 
-/** On AWS the right to an action is that to its batch too, which no policy can name by itself. */
-const BATCHES = ["sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"];
+/** Actions of SQS that on AWS include the action on a batch, which a policy can't name. */
+const ACTIONS_WITH_BATCH = ["sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"];
 
 interface Statement {
     readonly Action: string | readonly string[];
     readonly Condition?: unknown;
 }
 
-function withBatches(statement: Statement): Statement {
-    const actions = many(statement.Action);
-    const batches = actions.filter((action) => BATCHES.includes(action)).map((action) => `${action}Batch`);
+function withBatchActions(statement: Statement): Statement {
+    const actions = asList(statement.Action);
+    const batches = actions.filter((action) => ACTIONS_WITH_BATCH.includes(action)).map((action) => `${action}Batch`);
     return batches.length === 0 ? statement : { ...statement, Action: [...actions, ...batches] };
 }
 
-/** What refuses whoever comes without TLS. */
-function isForTls({ Condition }: Statement): boolean {
+/** Returns true if the statement denies requests without TLS. */
+function requiresTls({ Condition }: Statement): boolean {
     return JSON.stringify(Condition) === JSON.stringify({ Bool: { "aws:SecureTransport": "false" } });
 }
 
-/** A policy with other statements; empty, which is none, when there are none. */
-function ofStatements(policy: unknown, change: (statements: readonly Statement[]) => readonly Statement[]): string {
-    const document = json(policy) as { readonly Statement: readonly Statement[] };
+/** Replaces the statements of a policy. Without statements the policy is an empty string, which removes it. */
+function withStatements(policy: unknown, change: (statements: readonly Statement[]) => readonly Statement[]): string {
+    const document = parseJson(policy) as { readonly Statement: readonly Statement[] };
     const statements = change(document.Statement);
     return statements.length === 0 ? "" : JSON.stringify({ ...document, Statement: statements });
 }
@@ -60,45 +72,53 @@ function withVariable(inputs: Properties, name: string, value: string): Properti
     return { ...inputs, environment: { variables: { ...variables, [name]: value } } };
 }
 
-/** The architecture of this machine, by Lambda's name. */
+/** Returns the architecture of this machine, in Lambda's terms. */
 function architecture(): string {
     return process.arch === "arm64" ? "arm64" : "x86_64";
 }
 
 const WITHOUT_TLS: Adaptation = {
     type: "aws:sqs/queuePolicy:QueuePolicy",
-    what: "what refuses everybody who comes without TLS is left out",
-    why: "the endpoint has no TLS",
-    change: (inputs) => ({ ...inputs, policy: ofStatements(inputs["policy"], (all) => all.filter((one) => !isForTls(one))) }),
+    change: "removes the statement that denies requests without TLS",
+    reason: "the endpoint has no TLS",
+    apply: (inputs) => ({
+        ...inputs,
+        policy: withStatements(inputs["policy"], (statements) => statements.filter((statement) => !requiresTls(statement))),
+    }),
 };
 
-/** All there are. */
+/** Returns all adaptations for an endpoint. */
 export function adaptations(endpoint: Endpoint): readonly Adaptation[] {
     return [
         {
             type: "aws:lambda/function:Function",
-            what: "AWS_ENDPOINT_URL is in the environment",
-            why: "functions would call AWS itself",
-            change: (inputs) => withVariable(inputs, "AWS_ENDPOINT_URL", endpoint.through),
+            change: "sets AWS_ENDPOINT_URL in the environment",
+            reason: "functions would call AWS itself",
+            apply: (inputs) => withVariable(inputs, "AWS_ENDPOINT_URL", endpoint.functionsUrl),
         },
         {
             type: "aws:lambda/function:Function",
-            what: `the architecture is ${architecture()}`,
-            why: "the archives hold binaries of this machine, for they are run on it",
-            change: (inputs) => ({ ...inputs, architectures: [architecture()] }),
+            change: `sets the architecture ${architecture()}`,
+            reason: "functions run on this machine, and the archives hold binaries for it",
+            apply: (inputs) => ({ ...inputs, architectures: [architecture()] }),
         },
         {
             type: "aws:iam/rolePolicy:RolePolicy",
-            what: `who has the right to one of ${BATCHES.join(", ")} has that to its batch by name`,
+            change: `adds the batch action of each of ${ACTIONS_WITH_BATCH.join(", ")}`,
             // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
-            why: "the emulator asks for the batch by its own name, and AWS has none for it",
-            change: (inputs) => ({ ...inputs, policy: ofStatements(inputs["policy"], (all) => all.map(withBatches)) }),
+            reason: "the emulator checks the batch action by its own name, which AWS does not have",
+            apply: (inputs) => ({
+                ...inputs,
+                policy: withStatements(inputs["policy"], (statements) => statements.map(withBatchActions)),
+            }),
         },
         ...(endpoint.url.startsWith("https:") ? [] : [WITHOUT_TLS]),
     ];
 }
 
-/** The inputs as the endpoint is told them. */
-export function adapted(all: readonly Adaptation[], type: string, inputs: Properties): Properties {
-    return all.filter((one) => one.type === type).reduce((changed, one) => one.change(changed), inputs);
+/** Applies all adaptations for a resource type to its inputs. */
+export function adapt(all: readonly Adaptation[], type: string, inputs: Properties): Properties {
+    return all
+        .filter((adaptation) => adaptation.type === type)
+        .reduce((changed, adaptation) => adaptation.apply(changed), inputs);
 }

@@ -3,11 +3,11 @@ import { parseArgs } from "node:util";
 
 import { parse } from "yaml";
 
-import type { Recorded } from "../engine/recorder.js";
-import { run } from "../engine/runner.js";
+import type { RegisteredResource } from "../engine/recorder.js";
+import { runProgram } from "../engine/runner.js";
 import { stackConfiguration, STACK_NAMES } from "../engine/stacks.js";
-import { adaptations, WITHOUT_EFFECT } from "./adaptations.js";
-import { command, say, UsageError } from "./command.js";
+import { adaptations, IGNORED_SETTINGS } from "./adaptations.js";
+import { command, printStatus, UsageError } from "./command.js";
 import { connect, type Endpoint } from "./endpoint.js";
 import { endpointProvider } from "./provider.js";
 
@@ -15,20 +15,20 @@ const USAGE = `\
 apply --archives FOLDER [--stack NAME] [--configuration ${STACK_NAMES.join("|")}] [--config KEY=VALUE]...
       [--environments FILE] [--through URL] [--without FUNCTION:ACTION]... [--without-sources]
 
-Makes what the Pulumi program registers on the endpoint in AWS_ENDPOINT_URL, and prints the stack's outputs as
-\`pulumi stack output --json\` does. There is no state: what is there already is an error, and so is a second run.
-Paths are absolute, or relative to the folder of Pulumi.yaml.
-  --archives         the folder of the functions' archives, for this machine
-  --stack            what the stack is called (dev), which all names on the endpoint begin with
-  --configuration    whose configuration it has (dev)
-  --config           a key of it with another value, in YAML
+Creates the resources of the Pulumi program on the endpoint in AWS_ENDPOINT_URL, and prints the stack's outputs in the
+format of \`pulumi stack output --json\`. It keeps no state: a resource that exists already is an error, so a second run
+fails. Paths are absolute, or relative to the folder of Pulumi.yaml.
+  --archives         folder of the functions' archives, built for this machine
+  --stack            name of the stack, a part of all names on the endpoint (default: dev)
+  --configuration    stack whose configuration is used (default: dev)
+  --config           overrides a configuration key; the value is in YAML
   --environments     writes the environment of each function to a file, for scripts/invoke
 For tests:
-  --through          functions reach the endpoint by this address
-  --without          the function's role lacks an action
-  --without-sources  no event sources`;
+  --through          address by which functions reach the endpoint
+  --without          removes an action from the role of a function
+  --without-sources  creates no event sources`;
 
-function told() {
+function parseOptions() {
     try {
         const { values } = parseArgs({
             options: {
@@ -48,70 +48,72 @@ function told() {
     }
 }
 
-function needed(value: string | undefined, what: string): string {
+function requireValue(value: string | undefined, name: string): string {
     if (value === undefined || value === "") {
-        throw new UsageError(`${what} is needed`);
+        throw new UsageError(`${name} is missing`);
     }
     return value;
 }
 
-function changes(texts: readonly string[]): Record<string, unknown> {
+/** Parses the values of --config. */
+function parseChanges(pairs: readonly string[]): Record<string, unknown> {
     return Object.fromEntries(
-        texts.map((text): [string, unknown] => {
-            const at = text.indexOf("=");
+        pairs.map((pair): [string, unknown] => {
+            const at = pair.indexOf("=");
             if (at < 1) {
-                throw new UsageError(`--config has ${text}; allowed is KEY=VALUE`);
+                throw new UsageError(`--config has ${pair}; expected KEY=VALUE`);
             }
-            return [text.slice(0, at), parse(text.slice(at + 1))];
+            return [pair.slice(0, at), parse(pair.slice(at + 1))];
         }),
     );
 }
 
-/** The environment of each function, by its name in the contract. */
-function environments(functions: readonly Recorded[]): Record<string, unknown> {
-    const variables = ({ outputs }: Recorded): unknown => (outputs["environment"] as { readonly variables: unknown }).variables;
-    return Object.fromEntries(functions.map((one) => [one.name, variables(one)]));
+/** Returns the environment of each function, by the function's name in the contract. */
+function environments(functions: readonly RegisteredResource[]): Record<string, unknown> {
+    const variables = ({ outputs }: RegisteredResource): unknown => (outputs["environment"] as { readonly variables: unknown }).variables;
+    return Object.fromEntries(functions.map((resource) => [resource.name, variables(resource)]));
 }
 
-/** What is not as on AWS, so that nobody takes it for that. */
-function differences(endpoint: Endpoint): void {
-    say("changed for the endpoint:");
-    adaptations(endpoint).forEach(({ type, what, why }) => {
-        say(`  ${type}: ${what}; ${why}`);
+/** Prints the differences between this deployment and one on AWS. */
+function printDifferences(endpoint: Endpoint): void {
+    printStatus("changed for the endpoint:");
+    adaptations(endpoint).forEach(({ type, change, reason }) => {
+        printStatus(`  ${type}: ${change}; ${reason}`);
     });
-    say("made, and without effect on the emulator:");
-    WITHOUT_EFFECT.forEach(({ what, why }) => {
-        say(`  ${what}: ${why}`);
+    printStatus("created, but ignored by the emulator:");
+    IGNORED_SETTINGS.forEach(({ setting, reason }) => {
+        printStatus(`  ${setting}: ${reason}`);
     });
 }
 
 async function main(): Promise<void> {
-    const values = told();
-    const url = needed(process.env["AWS_ENDPOINT_URL"], "AWS_ENDPOINT_URL").replace(/\/$/, "");
-    const own = { ...changes(values.config), "tidings:archives": needed(values.archives, "--archives") };
-    const stack = STACK_NAMES.find((one) => one === values.configuration);
+    const values = parseOptions();
+    const url = requireValue(process.env["AWS_ENDPOINT_URL"], "AWS_ENDPOINT_URL").replace(/\/$/, "");
+    const changes = { ...parseChanges(values.config), "tidings:archives": requireValue(values.archives, "--archives") };
+    const stack = STACK_NAMES.find((name) => name === values.configuration);
     if (stack === undefined) {
-        throw new UsageError(`--configuration has ${values.configuration}; allowed is ${STACK_NAMES.join(", ")}`);
+        throw new UsageError(`--configuration has ${values.configuration}; expected ${STACK_NAMES.join(", ")}`);
     }
-    const configuration = stackConfiguration(stack, own);
-    const region = needed(configuration["aws:region"], "aws:region");
+    const configuration = stackConfiguration(stack, changes);
+    const region = requireValue(configuration["aws:region"], "aws:region");
     const endpoint = await connect(url, region, values.through ?? url);
     const omit = { actions: values.without, eventSources: values["without-sources"] };
     let count = 0;
-    const provider = endpointProvider(endpoint, omit, (made) => {
+    const provider = endpointProvider(endpoint, omit, (resource) => {
         count += 1;
-        say(`${String(count).padStart(4)}  ${made}`);
+        printStatus(`${String(count).padStart(4)}  ${resource}`);
     });
-    const { status, log, graph } = await run(values.stack, configuration, provider);
+    const { status, log, graph } = await runProgram(values.stack, configuration, provider);
     if (log !== "") {
-        say(log);
+        printStatus(log);
     }
     if (status !== 0) {
-        throw new Error(`the stack is not whole${status === null ? "" : `: the program ended with ${status}`}; what was made is still there`);
+        const exit = status === null ? "" : `: the program exited with status ${status}`;
+        throw new Error(`the stack is incomplete${exit}; the resources created so far still exist`);
     }
-    differences(endpoint);
+    printDifferences(endpoint);
     if (values.environments !== undefined) {
-        writeFileSync(values.environments, `${JSON.stringify(environments(graph.of("lambda/function")), null, 2)}\n`);
+        writeFileSync(values.environments, `${JSON.stringify(environments(graph.allOf("lambda/function")), null, 2)}\n`);
     }
     process.stdout.write(`${JSON.stringify(graph.outputs, null, 2)}\n`);
 }

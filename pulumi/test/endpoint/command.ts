@@ -1,19 +1,28 @@
-/** Wrong usage: what was wrong. */
+/** Wrong usage of a command. The message says which argument is wrong. */
 export class UsageError extends Error {}
 
-// As sysexits.h has it.
+// EX_USAGE of sysexits.h.
 const EX_USAGE = 64;
 
-/** Says something to people; what is for programs goes to standard output. */
-export function say(line: string): void {
+/** Writes a line for people to standard error. Standard output is for results that programs read. */
+export function printStatus(line: string): void {
     process.stderr.write(`${line}\n`);
 }
 
-/** Runs a program: exit status 64 for wrong usage, 1 when it fails. */
+/** Runs a command. The exit status is 64 for wrong usage, and 1 for any other failure. */
 export function command(usage: string, main: () => Promise<void>): void {
     main().catch((error: unknown) => {
-        const wrong = error instanceof UsageError;
-        say(`${error instanceof Error ? error.message : String(error)}${wrong ? `\n\n${usage}` : ""}`);
-        process.exitCode = wrong ? EX_USAGE : 1;
+        const isUsageError = error instanceof UsageError;
+        printStatus(`${error instanceof Error ? error.message : String(error)}${isUsageError ? `\n\n${usage}` : ""}`);
+        process.exitCode = isUsageError ? EX_USAGE : 1;
     });
+}
+
+/** Returns the arguments of a command that takes the file of a stack's outputs and a user's name. */
+export function outputsAndName(): { readonly file: string; readonly name: string } {
+    const [file, name, ...more] = process.argv.slice(2);
+    if (file === undefined || name === undefined || more.length > 0) {
+        throw new UsageError("expected two arguments: the file with the stack's outputs, and a user's name");
+    }
+    return { file, name };
 }

@@ -1,57 +1,57 @@
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 
-/** What every client of the SDK is made with. */
+/** Configuration of every client of the AWS SDK. */
 export interface ClientConfiguration {
     readonly endpoint: string;
     readonly region: string;
     readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
 }
 
-/** An AWS endpoint of one address, such as an emulator's. */
+/** An AWS endpoint with a single address for all services, such as an emulator. */
 export interface Endpoint {
     readonly client: ClientConfiguration;
     readonly account: string;
-    /** Its address. */
+    /** Address for programs on this machine. */
     readonly url: string;
-    /** Its address as functions are told it. */
-    readonly through: string;
+    /** Address for functions, which may reach the endpoint by another way. */
+    readonly functionsUrl: string;
 }
 
-/** Emulators take any credentials, and these are the usual ones. */
-const ANYBODY = "test";
+/** Default access key and secret: emulators accept any. */
+const DEFAULT_CREDENTIAL = "test";
 
-/** What clients of an endpoint are made with: the credentials of the environment, or anybody's. */
+/** Returns the configuration of clients for an endpoint, with the credentials of the environment or default ones. */
 export function clientConfiguration(endpoint: string, region: string): ClientConfiguration {
-    const { AWS_ACCESS_KEY_ID: accessKeyId = ANYBODY, AWS_SECRET_ACCESS_KEY: secretAccessKey = ANYBODY } = process.env;
+    const { AWS_ACCESS_KEY_ID: accessKeyId = DEFAULT_CREDENTIAL, AWS_SECRET_ACCESS_KEY: secretAccessKey = DEFAULT_CREDENTIAL } = process.env;
     return { endpoint, region, credentials: { accessKeyId, secretAccessKey } };
 }
 
-/** Asks an endpoint whose it is. */
-export async function connect(url: string, region: string, through: string): Promise<Endpoint> {
+/** Connects to an endpoint and looks up its account. */
+export async function connect(url: string, region: string, functionsUrl: string): Promise<Endpoint> {
     const client = clientConfiguration(url, region);
     const { Account: account } = await new STSClient(client).send(new GetCallerIdentityCommand());
-    return { client, account: given(account, "account"), url, through };
+    return { client, account: required(account, "account"), url, functionsUrl };
 }
 
-/** What an answer has to have. */
-export function given<T>(value: T | null | undefined, what: string): T {
+/** Returns a member of an answer; throws if the answer lacks it. */
+export function required<T>(value: T | null | undefined, what: string): T {
     if (value === undefined || value === null) {
-        throw new Error(`the endpoint gives no ${what}`);
+        throw new Error(`the endpoint's answer has no ${what}`);
     }
     return value;
 }
 
-/** An ARN of this account. */
+/** Returns an ARN in the endpoint's account and region. */
 export function arn({ client, account }: Endpoint, service: string, resource: string): string {
     return `arn:aws:${service}:${client.region}:${account}:${resource}`;
 }
 
-/** The address of an API behind an endpoint, to which the stage and the path are added. */
+/** Returns the base URL of an API on an endpoint; stage and path follow it. */
 export function apiUrl(endpoint: string, apiId: string): string {
     return `${endpoint}/_aws/execute-api/${apiId}`;
 }
 
-/** The same place over WebSocket. */
+/** Returns the WebSocket URL of an HTTP URL. */
 export function webSocketUrl(url: string): string {
     return url.replace(/^http/, "ws");
 }

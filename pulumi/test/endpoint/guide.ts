@@ -1,43 +1,41 @@
 import { dirname, join } from "node:path";
 
-import { command, UsageError } from "./command.js";
+import { command, outputsAndName } from "./command.js";
 import { readOutputs } from "./stack.js";
 import { login } from "./users.js";
 
 const USAGE = `\
 guide OUTPUTS NAME
 
-Makes a user of the stack, and prints where everything is and what can be done. OUTPUTS is what apply printed.`;
+Creates a user of the stack, and prints the stack's addresses and commands to try. OUTPUTS is the file with the output
+of apply.`;
 
 command(USAGE, async () => {
-    const [file, name, ...more] = process.argv.slice(2);
-    if (file === undefined || name === undefined || more.length > 0) {
-        throw new UsageError("a file and a name are needed");
-    }
+    const { file, name } = outputsAndName();
     const outputs = readOutputs(file);
     const { userId } = await login(outputs, name);
     const tidings = join(dirname(dirname(file)), "debug/tidings");
     const body = JSON.stringify({ userId, id: "hello-1", payload: { hello: name } });
     process.stdout.write(`
-Tidings is up.
+Tidings is running.
 
-  clients connect to      ${outputs.webSocketUrl}
-  users get tokens from   ${outputs.tokenUrl}
-  producers post to       ${outputs.producerUrl}
-  or send to the queue    ${outputs.queueUrl}
-  AWS_ENDPOINT_URL        ${new URL(outputs.tokenUrl).origin}
-  outputs of the stack    ${file}
+  WebSocket API for clients   ${outputs.webSocketUrl}
+  token API for users         ${outputs.tokenUrl}
+  producer API                ${outputs.producerUrl}
+  notifications queue         ${outputs.queueUrl}
+  AWS_ENDPOINT_URL            ${new URL(outputs.tokenUrl).origin}
+  outputs of the stack        ${file}
 
-In a second terminal, be ${name}:
+In a second terminal, connect as ${name}:
 
   JWT=$(scripts/local-aws login ${name})
   ${tidings} --stack ${file} listen --jwt "$JWT"
 
-In a third, send something; a notification needs an id here, and one id arrives once in five minutes:
+In a third terminal, send a notification. The emulator requires an id; the same id is delivered once in five minutes:
 
   curl --aws-sigv4 aws:amz:${outputs.region}:execute-api --user test:test -H 'content-type: application/json' \\
        -d '${body}' '${outputs.producerUrl}'
 
-Ctrl-C ends it, and nothing is kept.
+Press Ctrl-C to stop Tidings and delete its data.
 `);
 });

@@ -1,27 +1,27 @@
 import type { Properties } from "../engine/recorder.js";
 import { map, optional, text, type Read } from "./read.js";
 
-/** What came of making a resource: its id, and what it has besides its inputs. */
-export interface Made {
+/** Id of a created resource, and its outputs that are not inputs. */
+export interface Created {
     readonly id: string;
     readonly outputs?: Properties;
 }
 
-/** Makes a resource of some type. */
-export type Handler = (inputs: Properties, name: string) => Promise<Made>;
+/** Creates a resource of one type. */
+export type Handler = (inputs: Properties, name: string) => Promise<Created>;
 
-/** By the type of the resource. */
+/** Handlers by resource type. */
 export type Handlers = Readonly<Record<string, Handler>>;
 
-/** A handler of exactly the inputs that `read` knows. */
-export function handler<Inputs>(read: Read<Inputs>, make: (inputs: Inputs) => Promise<Made>): Handler {
-    return (inputs, name) => make(read(inputs, name));
+/** Returns a handler that accepts exactly the inputs that `read` knows. */
+export function handler<Inputs>(read: Read<Inputs>, create: (inputs: Inputs) => Promise<Created>): Handler {
+    return (inputs, name) => create(read(inputs, name));
 }
 
-/** Tags, which most resources can have. */
+/** Reads the tags of a resource. */
 export const tags = optional(map(text));
 
-/** Tags as most services of AWS have them. */
+/** Converts tags to the list that most AWS services expect. */
 export function tagList(all: Readonly<Record<string, string>> = {}): { Key: string; Value: string }[] {
     return Object.entries(all).map(([Key, Value]) => ({ Key, Value }));
 }

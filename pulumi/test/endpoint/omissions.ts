@@ -1,15 +1,15 @@
 import type { Properties } from "../engine/recorder.js";
-import { json, many } from "../graph.js";
+import { asList, parseJson } from "../graph.js";
 
-/** What a test leaves out of a deployment, to show what it is for or to stand in for it. */
+/** Parts of a deployment that a test leaves out, to show their purpose or to replace them. */
 export interface Omissions {
-    /** Actions that the role of a function is not to have, as `function:service:action`. */
+    /** Actions that a function's role must not have, as `function:service:action`. */
     readonly actions: readonly string[];
-    /** Whether nothing is to invoke functions but the test and the APIs. */
+    /** True to create no event source: then only APIs and the test invoke functions. */
     readonly eventSources: boolean;
 }
 
-export const NOTHING: Omissions = { actions: [], eventSources: false };
+export const NO_OMISSIONS: Omissions = { actions: [], eventSources: false };
 
 const POLICY = "aws:iam/rolePolicy:RolePolicy";
 const EVENT_SOURCE = "aws:lambda/eventSourceMapping:EventSourceMapping";
@@ -18,19 +18,22 @@ interface Document {
     readonly Statement: readonly { readonly Action: string | readonly string[] }[];
 }
 
-/** A policy without some actions, and without statements that are about nothing else. */
+/** Removes actions from a policy, and statements that are left without an action. */
 function withoutActions(policy: unknown, actions: ReadonlySet<string>): string {
-    const document = json(policy) as Document;
-    const left = document.Statement.map((one) => ({ ...one, Action: many(one.Action).filter((action) => !actions.has(action)) }));
-    return JSON.stringify({ ...document, Statement: left.filter((one) => one.Action.length > 0) });
+    const document = parseJson(policy) as Document;
+    const statements = document.Statement.map((statement) => ({
+        ...statement,
+        Action: asList(statement.Action).filter((action) => !actions.has(action)),
+    }));
+    return JSON.stringify({ ...document, Statement: statements.filter(({ Action }) => Action.length > 0) });
 }
 
-/** The inputs of a resource less what is left out of it, or nothing when it is left out itself. */
-export function remaining(omit: Omissions, type: string, name: string, inputs: Properties): Properties | undefined {
+/** Applies omissions to the inputs of a resource. Returns `undefined` if the whole resource is omitted. */
+export function withOmissions(omit: Omissions, type: string, name: string, inputs: Properties): Properties | undefined {
     if (type === EVENT_SOURCE && omit.eventSources) {
         return undefined;
     }
-    // The policy of a function's role is called as the function is.
+    // The policy of a function's role has the name of the function.
     const prefix = `${name}:`;
     const actions = omit.actions.filter((action) => action.startsWith(prefix)).map((action) => action.slice(prefix.length));
     return type === POLICY && actions.length > 0 ? { ...inputs, policy: withoutActions(inputs["policy"], new Set(actions)) } : inputs;

@@ -1,8 +1,8 @@
 import { uniqueId, type Provider } from "../engine/recorder.js";
-import { adapted, adaptations } from "./adaptations.js";
+import { adapt, adaptations } from "./adaptations.js";
 import type { Endpoint } from "./endpoint.js";
 import type { Handlers } from "./handler.js";
-import { remaining, type Omissions } from "./omissions.js";
+import { withOmissions, type Omissions } from "./omissions.js";
 import { apiGateway } from "./services/api-gateway.js";
 import { apiGatewayV2 } from "./services/api-gateway-v2.js";
 import { cloudwatch } from "./services/cloudwatch.js";
@@ -17,31 +17,34 @@ import { sqs } from "./services/sqs.js";
 
 const SERVICES = [apiGateway, apiGatewayV2, cloudwatch, cognito, dynamodb, iam, kms, lambda, secretsManager, sns, sqs];
 
-/** What makes a resource of each type. */
+/** Returns the handlers of all services. */
 export function handlers(endpoint: Endpoint): Handlers {
     return Object.assign({}, ...SERVICES.map((service) => service(endpoint))) as Handlers;
 }
 
-/** Makes each resource on an endpoint, and says so. Throws on a type, and on an input, that it does not know. */
-export function endpointProvider(endpoint: Endpoint, omit: Omissions, made: (line: string) => void): Provider {
-    const all = handlers(endpoint);
+/**
+ * Returns a provider that creates resources on an endpoint and calls `onCreated` with each resource's type and name.
+ * It throws on a type or input that it does not know.
+ */
+export function endpointProvider(endpoint: Endpoint, omit: Omissions, onCreated: (resource: string) => void): Provider {
+    const byType = handlers(endpoint);
     const changes = adaptations(endpoint);
     return async (type, name, inputs) => {
-        const where = `${type} ${name}`;
-        const make = all[type];
-        if (make === undefined) {
-            throw new Error(`${where} is of a type that is not known here`);
+        const resource = `${type} ${name}`;
+        const create = byType[type];
+        if (create === undefined) {
+            throw new Error(`${resource} has an unknown type`);
         }
-        const left = remaining(omit, type, name, inputs);
-        if (left === undefined) {
+        const kept = withOmissions(omit, type, name, inputs);
+        if (kept === undefined) {
             return { id: uniqueId(10), outputs: inputs };
         }
-        const told = adapted(changes, type, left);
-        const { id, outputs } = await make(told, where).catch((cause: unknown) => {
-            const why = cause instanceof Error ? cause.message : String(cause);
-            throw new Error(why.startsWith(where) ? why : `${where}: ${why}`, { cause });
+        const adapted = adapt(changes, type, kept);
+        const { id, outputs } = await create(adapted, resource).catch((cause: unknown) => {
+            const reason = cause instanceof Error ? cause.message : String(cause);
+            throw new Error(reason.startsWith(resource) ? reason : `${resource}: ${reason}`, { cause });
         });
-        made(where);
-        return { id, outputs: { ...told, ...outputs } };
+        onCreated(resource);
+        return { id, outputs: { ...adapted, ...outputs } };
     };
 }

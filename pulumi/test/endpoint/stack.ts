@@ -18,10 +18,10 @@ const outputs = exactly({
     userPoolClientId: text,
 });
 
-/** The outputs of a stack with a user pool. */
+/** Outputs of a stack with a user pool. */
 export type Outputs = ReturnType<typeof outputs>;
 
-/** Reads outputs, as `apply` writes them. */
+/** Reads a file with the output of `apply`. */
 export function readOutputs(file: string): Outputs {
     return outputs(JSON.parse(readFileSync(file, "utf8")), file);
 }

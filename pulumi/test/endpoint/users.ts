@@ -2,26 +2,26 @@ import { randomBytes } from "node:crypto";
 
 import * as sdk from "@aws-sdk/client-cognito-identity-provider";
 
-import { clientConfiguration, given } from "./endpoint.js";
+import { clientConfiguration, required } from "./endpoint.js";
 import type { Outputs } from "./stack.js";
 
-/** Whoever has logged in. */
+/** A user who has logged in. */
 export interface Login {
-    /** `sub` of the token, which is whom notifications are for. */
+    /** User id, the `sub` of the token. */
     readonly userId: string;
-    /** The ID token. */
+    /** ID token. */
     readonly jwt: string;
 }
 
-/** Has letters of both cases and digits, as the pool's policy wants, and is long enough for any. */
+/** Returns a random password that meets the pool's policy. */
 function newPassword(): string {
     return `Aa1${randomBytes(24).toString("base64url")}`;
 }
 
-/** Logs a user of the stack in with a new password, and makes the user first if there is none of the name. */
+/** Sets a new password for a user of the stack, creating the user if necessary, and logs the user in. */
 export async function login(outputs: Outputs, name: string): Promise<Login> {
     const { userPoolId: UserPoolId, userPoolClientId: ClientId, region } = outputs;
-    // All of an emulator is behind one address.
+    // An emulator has the same address for all services.
     const pools = new sdk.CognitoIdentityProviderClient(clientConfiguration(new URL(outputs.tokenUrl).origin, region));
     const user = { UserPoolId, Username: name };
     const create = new sdk.AdminCreateUserCommand({ ...user, MessageAction: "SUPPRESS" });
@@ -42,5 +42,5 @@ export async function login(outputs: Outputs, name: string): Promise<Login> {
     );
     const { UserAttributes: attributes = [] } = await pools.send(new sdk.AdminGetUserCommand(user));
     const sub = attributes.find(({ Name }) => Name === "sub")?.Value;
-    return { userId: given(sub, "id of the user"), jwt: given(result?.IdToken, "ID token") };
+    return { userId: required(sub, "id of the user"), jwt: required(result?.IdToken, "ID token") };
 }

@@ -4,27 +4,27 @@ import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb";
 import { deploy } from "../../src/gateway.js";
 import { Graph } from "../graph.js";
 import { fakeAws } from "./provider.js";
-import { Recorder, type Recorded } from "./recorder.js";
+import { Recorder, type RegisteredResource } from "./recorder.js";
 import { PROJECT, stackConfiguration, type Stack } from "./stacks.js";
 
 type Callback = (error: unknown, response: unknown) => void;
 
-/** The part of the SDK's monitor that resources are registered with. */
+/** The part of the SDK's resource monitor that registers resources. */
 interface Monitor {
     registerResource(request: RegisterResourceRequest, callback: Callback): unknown;
 }
 
 /**
- * The SDK's own mocks are not told of dependsOn, protect and parent, which stand in the request: so the
- * monitor that they make is wrapped, and the mocks answer with what the recorder made.
+ * Makes the SDK's mock monitor record resources. Mocks don't get `dependsOn`, `protect` and `parent`, which only the
+ * request has: so the recorder reads the request first, and the mock then answers with the recorded resource.
  */
 function record(recorder: Recorder): void {
     const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
     const inner = monitor.registerResource.bind(monitor);
     monitor.registerResource = (request, callback) => {
         recorder.register(request).then(
-            (made) => {
-                answers.set(key(made.type, made.name), made);
+            (resource) => {
+                recorded.set(key(resource.type, resource.name), resource);
                 inner(request, callback);
             },
             (error: unknown) => {
@@ -34,27 +34,30 @@ function record(recorder: Recorder): void {
     };
 }
 
-const answers = new Map<string, Recorded>();
+const recorded = new Map<string, RegisteredResource>();
 
 function key(type: string, name: string): string {
     return `${type}::${name}`;
 }
 
-/** Runs the program in this process for a stack, with changes to its configuration, and gives what it registers. */
-export async function graph(stack: Stack, changes: Readonly<Record<string, unknown>> = {}): Promise<Graph> {
-    answers.clear();
+/**
+ * Runs the program in this process with a stack's configuration and `changes` to it, and returns the resources that it
+ * registers.
+ */
+export async function programGraph(stack: Stack, changes: Readonly<Record<string, unknown>> = {}): Promise<Graph> {
+    recorded.clear();
     const recorder = new Recorder(stack, PROJECT.name, fakeAws);
     await pulumi.runtime.setMocks(
         {
             call: ({ token }) => {
-                throw new Error(`the program asks for ${token}, which is not known here`);
+                throw new Error(`the program calls ${token}, which the mocks do not support`);
             },
             newResource: ({ type, name }) => {
-                const made = answers.get(key(type, name));
-                if (made === undefined) {
+                const resource = recorded.get(key(type, name));
+                if (resource === undefined) {
                     throw new Error(`${name} of the type ${type} was not recorded`);
                 }
-                return { id: made.id, state: made.outputs };
+                return { id: resource.id, state: resource.outputs };
             },
         },
         PROJECT.name,
@@ -64,7 +67,7 @@ export async function graph(stack: Stack, changes: Readonly<Record<string, unkno
     pulumi.runtime.setAllConfig(stackConfiguration(stack, changes));
     record(recorder);
     const outputs = await pulumi.runtime.runInPulumiStack(() => Promise.resolve(deploy()));
-    // Without it resources that wait for others would be missing, and rules would hold of nothing.
+    // Waits for resources that depend on others. Without it they would be missing from the graph.
     await pulumi.runtime.disconnect();
     return new Graph(recorder.resources, await resolved(outputs));
 }

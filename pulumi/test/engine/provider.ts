@@ -10,17 +10,18 @@ function arn(service: string, resource: string): string {
 function text(inputs: Properties, name: string): string {
     const value = inputs[name];
     if (typeof value !== "string") {
-        throw new Error(`${name} is ${JSON.stringify(value)}; a text is needed`);
+        throw new Error(`${name} is ${JSON.stringify(value)}; expected a string`);
     }
     return value;
 }
 
-type Make = (inputs: Properties) => { id: string; outputs?: Properties };
+/** Returns the id and outputs that AWS would give a resource. */
+type Create = (inputs: Properties) => { id: string; outputs?: Properties };
 
-const byName: Make = (inputs) => ({ id: text(inputs, "name") });
-const byNumber: Make = () => ({ id: uniqueId(10) });
+const withNameAsId: Create = (inputs) => ({ id: text(inputs, "name") });
+const withRandomId: Create = () => ({ id: uniqueId(10) });
 
-function api(inputs: Properties): ReturnType<Make> {
+function api(inputs: Properties): ReturnType<Create> {
     const id = uniqueId(10);
     const scheme = inputs["protocolType"] === "WEBSOCKET" ? "wss" : "https";
     const outputs = {
@@ -31,30 +32,30 @@ function api(inputs: Properties): ReturnType<Make> {
     return { id, outputs };
 }
 
-function stage(id: string, name: string, scheme: string): ReturnType<Make> {
+function stage(id: string, name: string, scheme: string): ReturnType<Create> {
     const path = name === "$default" ? "" : name;
     return { id: name, outputs: { invokeUrl: `${scheme}://${id}.execute-api.${REGION}.amazonaws.com/${path}` } };
 }
 
-/** What AWS answers when a resource is made: what it gives besides the inputs. */
-const MAKES: Readonly<Record<string, Make>> = {
-    "aws:apigateway/account:Account": byNumber,
-    "aws:apigateway/deployment:Deployment": byNumber,
-    "aws:apigateway/integration:Integration": byNumber,
-    "aws:apigateway/integrationResponse:IntegrationResponse": byNumber,
-    "aws:apigateway/method:Method": byNumber,
-    "aws:apigateway/methodResponse:MethodResponse": byNumber,
-    "aws:apigateway/methodSettings:MethodSettings": byNumber,
-    "aws:apigateway/model:Model": byNumber,
-    "aws:apigateway/requestValidator:RequestValidator": byNumber,
-    "aws:apigateway/resource:Resource": byNumber,
+/** Fakes of AWS by resource type. */
+const CREATE: Readonly<Record<string, Create>> = {
+    "aws:apigateway/account:Account": withRandomId,
+    "aws:apigateway/deployment:Deployment": withRandomId,
+    "aws:apigateway/integration:Integration": withRandomId,
+    "aws:apigateway/integrationResponse:IntegrationResponse": withRandomId,
+    "aws:apigateway/method:Method": withRandomId,
+    "aws:apigateway/methodResponse:MethodResponse": withRandomId,
+    "aws:apigateway/methodSettings:MethodSettings": withRandomId,
+    "aws:apigateway/model:Model": withRandomId,
+    "aws:apigateway/requestValidator:RequestValidator": withRandomId,
+    "aws:apigateway/resource:Resource": withRandomId,
     "aws:apigateway/restApi:RestApi": api,
     "aws:apigateway/stage:Stage": (inputs) => stage(text(inputs, "restApi"), text(inputs, "stageName"), "https"),
     "aws:apigatewayv2/api:Api": api,
-    "aws:apigatewayv2/authorizer:Authorizer": byNumber,
-    "aws:apigatewayv2/integration:Integration": byNumber,
-    "aws:apigatewayv2/route:Route": byNumber,
-    "aws:apigatewayv2/routeResponse:RouteResponse": byNumber,
+    "aws:apigatewayv2/authorizer:Authorizer": withRandomId,
+    "aws:apigatewayv2/integration:Integration": withRandomId,
+    "aws:apigatewayv2/route:Route": withRandomId,
+    "aws:apigatewayv2/routeResponse:RouteResponse": withRandomId,
     "aws:apigatewayv2/stage:Stage": (inputs) =>
         stage(text(inputs, "apiId"), text(inputs, "name"), inputs["name"] === "$default" ? "https" : "wss"),
     "aws:cloudwatch/dashboard:Dashboard": (inputs) => ({ id: text(inputs, "dashboardName") }),
@@ -62,7 +63,7 @@ const MAKES: Readonly<Record<string, Make>> = {
         id: text(inputs, "name"),
         outputs: { arn: arn("logs", `log-group:${text(inputs, "name")}`) },
     }),
-    "aws:cloudwatch/metricAlarm:MetricAlarm": byName,
+    "aws:cloudwatch/metricAlarm:MetricAlarm": withNameAsId,
     "aws:cognito/userPool:UserPool": () => {
         const id = `${REGION}_${uniqueId(9)}`;
         return { id, outputs: { endpoint: `cognito-idp.${REGION}.amazonaws.com/${id}` } };
@@ -77,42 +78,42 @@ const MAKES: Readonly<Record<string, Make>> = {
         id: text(inputs, "name"),
         outputs: { arn: `arn:aws:iam::${ACCOUNT}:role/${text(inputs, "name")}` },
     }),
-    "aws:iam/rolePolicy:RolePolicy": byNumber,
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": byNumber,
-    "aws:kms/alias:Alias": byName,
+    "aws:iam/rolePolicy:RolePolicy": withRandomId,
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": withRandomId,
+    "aws:kms/alias:Alias": withNameAsId,
     "aws:kms/key:Key": () => {
         const id = uniqueId(32);
         return { id, outputs: { keyId: id, arn: arn("kms", `key/${id}`) } };
     },
-    "aws:lambda/eventSourceMapping:EventSourceMapping": byNumber,
+    "aws:lambda/eventSourceMapping:EventSourceMapping": withRandomId,
     "aws:lambda/function:Function": (inputs) => {
         const own = arn("lambda", `function:${text(inputs, "name")}`);
         const invokeArn = `arn:aws:apigateway:${REGION}:lambda:path/2015-03-31/functions/${own}/invocations`;
         return { id: text(inputs, "name"), outputs: { arn: own, invokeArn } };
     },
-    // Made, so that it is the rule about doors that speaks.
-    "aws:lambda/functionUrl:FunctionUrl": byNumber,
-    "aws:lambda/permission:Permission": byNumber,
+    // The program has no function URL. With this type here, the rule about public endpoints reports one.
+    "aws:lambda/functionUrl:FunctionUrl": withRandomId,
+    "aws:lambda/permission:Permission": withRandomId,
     "aws:secretsmanager/secret:Secret": (inputs) => {
         const own = arn("secretsmanager", `secret:${text(inputs, "name")}-${uniqueId(6)}`);
         return { id: own, outputs: { arn: own } };
     },
     "aws:sns/topic:Topic": (inputs) => ({ id: text(inputs, "name"), outputs: { arn: arn("sns", text(inputs, "name")) } }),
-    "aws:sns/topicSubscription:TopicSubscription": byNumber,
+    "aws:sns/topicSubscription:TopicSubscription": withRandomId,
     "aws:sqs/queue:Queue": (inputs) => {
         const url = `https://sqs.${REGION}.amazonaws.com/${ACCOUNT}/${text(inputs, "name")}`;
         return { id: url, outputs: { url, arn: arn("sqs", text(inputs, "name")) } };
     },
-    "aws:sqs/queuePolicy:QueuePolicy": byNumber,
-    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": byNumber,
+    "aws:sqs/queuePolicy:QueuePolicy": withRandomId,
+    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": withRandomId,
 };
 
-/** AWS, as far as the program asks it for names. */
+/** A provider that creates nothing and answers with names like those of AWS. */
 export const fakeAws: Provider = (type, name, inputs) => {
-    const make = MAKES[type];
-    if (make === undefined) {
-        return Promise.reject(new Error(`${name} is of the type ${type}, which is not known here`));
+    const create = CREATE[type];
+    if (create === undefined) {
+        return Promise.reject(new Error(`${name} has the unknown type ${type}`));
     }
-    const { id, outputs } = make(inputs);
+    const { id, outputs } = create(inputs);
     return Promise.resolve({ id, outputs: { ...inputs, ...outputs } });
 };

@@ -5,28 +5,28 @@ import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb";
 /** Inputs or outputs of a resource, as JSON. */
 export type Properties = Readonly<Record<string, unknown>>;
 
-/** A resource as the program registered it. */
-export interface Recorded {
+/** A resource as the program registered it, with the id and outputs that the provider gave it. */
+export interface RegisteredResource {
     readonly urn: string;
     readonly type: string;
     readonly name: string;
-    /** Whether AWS has it; a component is the program's own. */
+    /** True for a resource on AWS, false for a component of the program. */
     readonly custom: boolean;
     readonly inputs: Properties;
     readonly outputs: Properties;
     readonly id: string;
     readonly parent: string;
     readonly protect: boolean;
-    /** URNs of what it waits for. */
+    /** URNs of the resources that it depends on. */
     readonly dependsOn: readonly string[];
 }
 
-/** Makes resources. Throws on a type, or an input, that it does not know. */
+/** Creates a resource and returns its id and outputs. Throws on a type or input that it does not know. */
 export type Provider = (type: string, name: string, inputs: Properties) => Promise<{ id: string; outputs: Properties }>;
 
-/** Makes what a program registers, and keeps what it was. */
+/** Creates the resources that a program registers, with a provider, and records them. */
 export class Recorder {
-    readonly resources: Recorded[] = [];
+    readonly resources: RegisteredResource[] = [];
 
     constructor(
         private readonly stack: string,
@@ -34,38 +34,39 @@ export class Recorder {
         private readonly provider: Provider,
     ) {}
 
-    async register(request: RegisterResourceRequest): Promise<Recorded> {
+    async register(request: RegisterResourceRequest): Promise<RegisteredResource> {
         const type = request.getType();
         const name = request.getName();
         const parent = request.getParent();
         const custom = request.getCustom();
         const inputs = (request.getObject()?.toJavaScript() ?? {}) as Properties;
-        // As the SDK's mocks do: of the parents, the nearest alone.
+        // Like the SDK's mocks, the URN has the type of the nearest parent only.
         const parentType = parent.split("::")[2]?.split("$").pop();
         const path = parentType === undefined ? type : `${parentType}$${type}`;
         const urn = `urn:pulumi:${this.stack}::${this.project}::${path}::${name}`;
-        // Pulumi wants it of the same parent's alone; so a resource is known by type and name.
-        if (this.resources.some((one) => one.type === type && one.name === name)) {
-            throw new Error(`there are two of the type ${type} called ${name}`);
+        // Stricter than Pulumi, which allows the same type and name under different parents: here the two identify a
+        // resource.
+        if (this.resources.some((other) => other.type === type && other.name === name)) {
+            throw new Error(`two resources have the type ${type} and the name ${name}`);
         }
-        const made = custom ? await this.provider(type, name, inputs) : { id: "", outputs: inputs };
-        const recorded: Recorded = {
+        const created = custom ? await this.provider(type, name, inputs) : { id: "", outputs: inputs };
+        const resource: RegisteredResource = {
             urn,
             type,
             name,
             custom,
             inputs,
-            ...made,
+            ...created,
             parent,
             protect: request.getProtect() ?? false,
             dependsOn: request.getDependenciesList(),
         };
-        this.resources.push(recorded);
-        return recorded;
+        this.resources.push(resource);
+        return resource;
     }
 }
 
-/** An id that nothing else has. */
+/** Returns a random id of this length. */
 export function uniqueId(length: number): string {
     return randomUUID().replaceAll("-", "").slice(0, length);
 }

@@ -17,7 +17,7 @@ function reason(error: unknown): string {
     return error instanceof Error ? error.message : String(error);
 }
 
-/** Answers calls, with errors as gRPC has them. */
+/** Wraps a function as a gRPC handler, whose errors become gRPC errors. */
 function unary<Request, Response>(answer: (request: Request) => Promise<Response> | Response): grpc.handleUnaryCall<Request, Response> {
     return (call, callback) => {
         Promise.resolve(call.request)
@@ -37,28 +37,29 @@ function struct(properties: Properties): Struct {
     return Struct.fromJavaScript(properties as Record<string, JavaScriptValue>);
 }
 
-/** What a monitor tells of a program. */
-interface Told {
+/** Callbacks of a resource monitor. */
+interface MonitorEvents {
+    /** Called with the stack's outputs. */
     readonly outputs: (outputs: Properties) => void;
-    /** A resource could not be made, for this reason. */
+    /** Called with the reason when a resource can't be created. */
     readonly failed: (why: string) => void;
 }
 
-/** The monitor that a program registers its resources with. */
-function monitor(recorder: Recorder, told: Told): grpc.UntypedServiceImplementation {
+/** Returns the resource monitor with which a program registers its resources. */
+function monitor(recorder: Recorder, events: MonitorEvents): grpc.UntypedServiceImplementation {
     return {
-        // Of the protocol's later parts the program needs none, and inputs come as plain values without them.
+        // The program needs no later feature of the protocol, and without them inputs arrive as plain values.
         supportsFeature: unary(() => new resource.SupportsFeatureResponse().setHassupport(false)),
         registerResource: unary(async (request: resource.RegisterResourceRequest) => {
-            const made = await recorder.register(request).catch((error: unknown) => {
-                told.failed(reason(error));
+            const { urn, id, outputs } = await recorder.register(request).catch((error: unknown) => {
+                events.failed(reason(error));
                 throw error;
             });
-            return new resource.RegisterResourceResponse().setUrn(made.urn).setId(made.id).setObject(struct(made.outputs));
+            return new resource.RegisterResourceResponse().setUrn(urn).setId(id).setObject(struct(outputs));
         }),
         registerResourceOutputs: unary((request: resource.RegisterResourceOutputsRequest) => {
             if (request.getUrn().includes("pulumi:pulumi:Stack::")) {
-                told.outputs((request.getOutputs()?.toJavaScript() ?? {}));
+                events.outputs((request.getOutputs()?.toJavaScript() ?? {}));
             }
             return new Empty();
         }),
@@ -66,7 +67,7 @@ function monitor(recorder: Recorder, told: Told): grpc.UntypedServiceImplementat
     };
 }
 
-/** The engine, which is told what the program logs; of it, what people are shown as wrong is kept. */
+/** Returns the engine service, which keeps the program's warnings and errors. */
 function host(log: (line: string) => void): Partial<IEngineServer> {
     let root = "";
     return {
@@ -84,20 +85,21 @@ function host(log: (line: string) => void): Partial<IEngineServer> {
     };
 }
 
-/** What a run of the program came to. */
+/** Result of a run of the program. */
 export interface Run {
     readonly graph: Graph;
-    /** The exit status of Pulumi's runner; null when it was ended because a resource could not be made. */
+    /** Exit status of Pulumi's program runner; null if it was killed because a resource could not be created. */
     readonly status: number | null;
-    /** All that it said. */
+    /** Output, warnings and errors of the program. */
     readonly log: string;
 }
 
 /**
- * Runs the program as `pulumi up` does: its entry point, by Pulumi's own runner for Node.js, in a process of its
- * own and with the arguments of Pulumi.yaml, told the configuration, against a monitor here.
+ * Runs the program as `pulumi up` does: Pulumi's own program runner for Node.js executes the entry point in a separate
+ * process, with the arguments of Pulumi.yaml and the given configuration, and registers resources with a monitor in
+ * this process.
  */
-export async function run(stack: string, config: Readonly<Record<string, string>>, provider: Provider): Promise<Run> {
+export async function runProgram(stack: string, config: Readonly<Record<string, string>>, provider: Provider): Promise<Run> {
     const recorder = new Recorder(stack, PROJECT.name, provider);
     const log: string[] = [];
     let outputs: Properties = {};
@@ -106,10 +108,10 @@ export async function run(stack: string, config: Readonly<Record<string, string>
     server.addService(
         ResourceMonitorService,
         monitor(recorder, {
-            outputs: (given) => {
-                outputs = given;
+            outputs: (stackOutputs) => {
+                outputs = stackOutputs;
             },
-            // As the engine does: the program would wait for what depends on it.
+            // The engine, too, ends a program then, which would otherwise wait for the resource.
             failed: (why) => {
                 log.push(why);
                 failing.abort();
@@ -128,8 +130,8 @@ export async function run(stack: string, config: Readonly<Record<string, string>
     });
     const address = `127.0.0.1:${port}`;
     const runner = createRequire(__filename).resolve("@pulumi/pulumi/cmd/run");
-    const told = ["--project", PROJECT.name, "--stack", stack, "--parallel", "16", "--monitor", address, "--engine", address, "--pwd", PROGRAM];
-    const child = spawn(process.execPath, [...PROJECT.runtime.options.nodeargs.split(" "), runner, ...told, PROJECT.main], {
+    const runnerArguments = ["--project", PROJECT.name, "--stack", stack, "--parallel", "16", "--monitor", address, "--engine", address, "--pwd", PROGRAM];
+    const child = spawn(process.execPath, [...PROJECT.runtime.options.nodeargs.split(" "), runner, ...runnerArguments, PROJECT.main], {
         cwd: PROGRAM,
         env: { PATH: process.env["PATH"], PULUMI_CONFIG: JSON.stringify(config), PULUMI_CONFIG_SECRET_KEYS: "[]" },
         stdio: ["ignore", "pipe", "pipe"],

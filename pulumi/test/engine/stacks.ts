@@ -6,14 +6,14 @@ import { parse } from "yaml";
 
 import { contract } from "../../src/contract.js";
 
-/** The folder of Pulumi.yaml. */
+/** Folder of Pulumi.yaml. */
 export const PROGRAM = join(__dirname, "../..");
 
-/** The stacks that all rules are tried on, by where their configuration is. */
+/** Configuration files of the stacks that all rules are checked on. */
 export const STACKS = {
     dev: join(PROGRAM, "Pulumi.dev.yaml"),
     prod: join(PROGRAM, "Pulumi.prod.yaml"),
-    /** Users are another issuer's, and most else is set too. */
+    /** Has an external issuer, and most optional keys. */
     issuer: join(PROGRAM, "test/stacks/Pulumi.issuer.yaml"),
 } as const;
 export type Stack = keyof typeof STACKS;
@@ -21,7 +21,8 @@ export const STACK_NAMES = Object.keys(STACKS) as readonly Stack[];
 
 type Configuration = Readonly<Record<string, unknown>>;
 
-interface Declared {
+/** A configuration key as Pulumi.yaml declares it. */
+interface Declaration {
     readonly type?: string;
     readonly items?: { readonly type: string };
     readonly description?: string;
@@ -29,18 +30,18 @@ interface Declared {
     readonly value?: unknown;
 }
 
-/** Pulumi.yaml. */
+/** Content of Pulumi.yaml. */
 export const PROJECT = parse(readFileSync(join(PROGRAM, "Pulumi.yaml"), "utf8")) as {
     readonly name: string;
     readonly main: string;
     readonly runtime: { readonly name: string; readonly options: { readonly nodeargs: string } };
-    readonly config: Readonly<Record<string, Declared>>;
+    readonly config: Readonly<Record<string, Declaration>>;
 };
 
-function hasType(value: unknown, declared: Declared): boolean {
+function hasType(value: unknown, declared: Declaration): boolean {
     switch (declared.type) {
         case "array":
-            return Array.isArray(value) && value.every((one) => typeof one === declared.items?.type);
+            return Array.isArray(value) && value.every((element) => typeof element === declared.items?.type);
         case "integer":
             return Number.isInteger(value);
         case undefined:
@@ -50,26 +51,26 @@ function hasType(value: unknown, declared: Declared): boolean {
     }
 }
 
-/** What a program is told of its configuration: the stack's, else the project's, as `pulumi` puts them together. */
-export function configuration(own: Configuration): Record<string, string> {
-    const told: Record<string, string> = {};
-    const rest = new Map(Object.entries(own));
+/** Merges the configuration of a stack with the defaults of the project, as `pulumi` does. */
+export function configuration(stackValues: Configuration): Record<string, string> {
+    const merged: Record<string, string> = {};
+    const rest = new Map(Object.entries(stackValues));
     for (const [name, declared] of Object.entries(PROJECT.config)) {
         const key = name.includes(":") ? name : `${PROJECT.name}:${name}`;
         const value = rest.get(key) ?? declared.default ?? declared.value;
         if (!hasType(value, declared)) {
-            throw new Error(`${key} is ${JSON.stringify(value)}; allowed is of the type ${declared.type ?? "string"}`);
+            throw new Error(`${key} is ${JSON.stringify(value)}; expected a value of the type ${declared.type ?? "string"}`);
         }
-        told[key] = typeof value === "string" ? value : JSON.stringify(value);
+        merged[key] = typeof value === "string" ? value : JSON.stringify(value);
         rest.delete(key);
     }
     if (rest.size > 0) {
         throw new Error(`Pulumi.yaml does not declare ${[...rest.keys()].join(", ")}`);
     }
-    return told;
+    return merged;
 }
 
-/** Archives to deploy, which nobody runs. */
+/** Creates a folder with an empty archive for each function, and returns its path. */
 export function archives(): string {
     const folder = mkdtempSync(join(tmpdir(), "tidings-archives-"));
     for (const { name } of contract.functions) {
@@ -78,9 +79,9 @@ export function archives(): string {
     return folder;
 }
 
-/** The configuration of a stack, with archives that are there unless others are told. */
+/** Returns the configuration of a stack with `changes` to it. Unless these set the archives, they are empty files. */
 export function stackConfiguration(stack: Stack, changes: Configuration = {}): Record<string, string> {
     const file = parse(readFileSync(STACKS[stack], "utf8")) as { readonly config: Configuration };
-    const standIn = "tidings:archives" in changes ? {} : { "tidings:archives": archives() };
-    return configuration({ ...file.config, ...standIn, ...changes });
+    const emptyArchives = "tidings:archives" in changes ? {} : { "tidings:archives": archives() };
+    return configuration({ ...file.config, ...emptyArchives, ...changes });
 }

@@ -1,6 +1,6 @@
 /**
- * Seeds each mistake of the table into a copy of the program, and fails unless the check that the table names
- * finds it. First the copy without a mistake has to pass all these checks.
+ * Mutation tests: makes each change of the table in a copy of the program, and fails unless the test that the table
+ * names fails in that copy. Before that, an unchanged copy must pass all these tests.
  */
 import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -11,7 +11,8 @@ import { REPOSITORY } from "../../src/contract.js";
 import { MUTANTS, type Mutant } from "./table.js";
 
 const PROGRAM = join(REPOSITORY, "pulumi");
-const AT_ONCE = 2;
+/** Number of copies that are tested at the same time. */
+const PARALLEL_COPIES = 2;
 
 interface Report {
     readonly testResults: readonly {
@@ -19,14 +20,14 @@ interface Report {
     }[];
 }
 
-/** The tests that passed and that failed, by whole name. */
+/** Full names of the tests that passed and failed, and the output of the test runner. */
 interface Results {
     readonly passed: ReadonlySet<string>;
     readonly failed: ReadonlySet<string>;
     readonly log: string;
 }
 
-/** A copy of the program, which shares what is installed and the contracts with it. */
+/** Copies the program to a temporary folder, with links to its node_modules and to the contracts. */
 function copy(): string {
     const root = mkdtempSync(join(tmpdir(), "tidings-mutant-"));
     const installed = join(PROGRAM, "node_modules");
@@ -36,8 +37,8 @@ function copy(): string {
     return root;
 }
 
-/** Runs these checks in a copy. */
-async function check(root: string, checks: readonly Mutant["check"][]): Promise<Results> {
+/** Runs the named tests in a copy. */
+async function runTests(root: string, checks: readonly Mutant["check"][]): Promise<Results> {
     const files = [...new Set(checks.map(([file]) => `test/${file}.test.ts`))];
     const escaped = checks.map(([, test]) => test.replaceAll(/[$()*+.?[\\\]^{|}]/g, "\\$&"));
     const report = join(root, "report.json");
@@ -56,16 +57,17 @@ async function check(root: string, checks: readonly Mutant["check"][]): Promise<
         });
     });
     const { testResults } = JSON.parse(readFileSync(report, "utf8")) as Report;
-    const all = testResults.flatMap((one) => one.assertionResults);
-    const having = (status: string): ReadonlySet<string> => new Set(all.filter((one) => one.status === status).map((one) => one.fullName));
-    return { passed: having("passed"), failed: having("failed"), log };
+    const assertions = testResults.flatMap(({ assertionResults }) => assertionResults);
+    const withStatus = (wanted: string): ReadonlySet<string> =>
+        new Set(assertions.filter(({ status }) => status === wanted).map(({ fullName }) => fullName));
+    return { passed: withStatus("passed"), failed: withStatus("failed"), log };
 }
 
-function seed(root: string, { file, from, to, mistake }: Mutant): void {
+function mutate(root: string, { file, from, to, mistake }: Mutant): void {
     const path = join(root, "pulumi", file);
     const before = readFileSync(path, "utf8");
     if (before.split(from).length !== 2) {
-        throw new Error(`«${mistake}» can't be seeded: ${file} has to have ${JSON.stringify(from)} once`);
+        throw new Error(`can't make the mistake "${mistake}": ${file} must contain ${JSON.stringify(from)} exactly once`);
     }
     writeFileSync(path, before.replace(from, () => to));
 }
@@ -74,11 +76,11 @@ async function isCaught(mutant: Mutant): Promise<boolean> {
     const started = Date.now();
     const root = copy();
     try {
-        seed(root, mutant);
-        const { failed, log } = await check(root, [mutant.check]);
+        mutate(root, mutant);
+        const { failed, log } = await runTests(root, [mutant.check]);
         const caught = failed.has(mutant.check[1]);
         const seconds = ((Date.now() - started) / 1000).toFixed(1);
-        console.log(`${caught ? "caught" : "MISSED"} in ${seconds} s  ${mutant.mistake}\n        by ${mutant.check[0]}: ${mutant.check[1]}`);
+        console.log(`${caught ? "found" : "MISSED"} in ${seconds} s  ${mutant.mistake}\n        by ${mutant.check[0]}: ${mutant.check[1]}`);
         if (!caught) {
             console.log(log);
         }
@@ -88,14 +90,14 @@ async function isCaught(mutant: Mutant): Promise<boolean> {
     }
 }
 
-/** The copy without a mistake: whatever failed here would be taken for a catch. */
+/** Checks that an unchanged copy passes all tests. A test that fails anyway would seem to find a mistake. */
 async function checkUnchanged(): Promise<void> {
     const root = copy();
     try {
-        const { passed, log } = await check(root, MUTANTS.map((one) => one.check));
-        const rest = MUTANTS.filter((one) => !passed.has(one.check[1]));
+        const { passed, log } = await runTests(root, MUTANTS.map((mutant) => mutant.check));
+        const rest = MUTANTS.map(({ check: [, test] }) => test).filter((test) => !passed.has(test));
         if (rest.length > 0) {
-            throw new Error(`without a mistake these do not pass: ${rest.map((one) => one.check[1]).join("; ")}\n${log}`);
+            throw new Error(`these tests do not pass in an unchanged copy: ${rest.join("; ")}\n${log}`);
         }
     } finally {
         rmSync(root, { recursive: true });
@@ -111,8 +113,8 @@ async function main(): Promise<void> {
             missed += (await isCaught(mutant)) ? 0 : 1;
         }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
-    console.log(`${MUTANTS.length - missed} of ${MUTANTS.length} mistakes are caught`);
+    await Promise.all(Array.from({ length: PARALLEL_COPIES }, work));
+    console.log(`${MUTANTS.length - missed} of ${MUTANTS.length} mistakes were found`);
     process.exitCode = missed === 0 ? 0 : 1;
 }
 

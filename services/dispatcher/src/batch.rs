@@ -1,4 +1,4 @@
-//! Batches of several users' entries, as a queue such as SQS delivers them.
+//! Batches with entries of several users, as SQS delivers them.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,98 +8,83 @@ use contract_history_v1::MessageRow;
 use contract_notifications_v1::{FanOut, Timestamp, UserId};
 use futures_util::future::{Either, join_all, join3, select};
 use metrics::counter;
-use shared_ports::{Clock, PortError, trace};
-use shared_retry::ThreadRandom;
+use shared_ports::{Clock as _, PortError, trace};
 use shared_telemetry::{chain, user_hash};
 
-use crate::Dispatcher;
-use crate::core::batch::{Grouped, HubRun, Poison, Received, UserRun, group};
+use crate::core::batch::{EntryError, GroupedBatch, HubRun, ReceivedEntry, UserRun, group};
 use crate::core::run::Outcome;
 use crate::core::visibility::after_failure;
 use crate::fan_out::fan_out;
 use crate::ports::{
-    BroadcastQueue, Connections, DeadLetter, DeadLetters, History, HubMembers, Mailbox, NoHistory, Push,
-    Redelivery, ReplayQueue,
+    BatchPorts, BroadcastQueue as _, DeadLetter, DeadLetters as _, History as _, Redelivery as _,
 };
-use crate::service::Dispatched;
+use crate::service::{Dispatched, Dispatcher};
 use crate::telemetry::count_history_failed;
 
-/// An entry of a batch, and how the queue is told of it.
+/// A message of a received batch: an entry, and what the queue needs to delete or postpone it.
 #[derive(Debug, Clone)]
-pub struct Delivery<'a> {
+pub struct QueueMessage<'a> {
     /// The entry.
-    pub received: Received<'a>,
-    /// Names the entry, however often it is received.
+    pub entry: ReceivedEntry<'a>,
+    /// The queue's id of the message, the same at every redelivery.
     pub message_id: &'a str,
-    /// Names this receipt of the entry.
+    /// The receipt handle of this delivery.
     pub receipt: &'a str,
-    /// The tracing header it came with.
+    /// The X-Ray tracing header of the message.
     pub trace: Option<Arc<str>>,
 }
 
-/// How long a batch may take.
+/// Deadlines within a batch, each later than the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
-    /// Until when attempts to push are repeated.
+    /// Time until which failed pushes are attempted again.
     pub retries: Timestamp,
-    /// When runs that are not over are given up: their entries fail, and may be delivered again. So a call
-    /// that hangs costs its own user's entries and not the whole batch.
+    /// Time at which unfinished runs are cancelled. Their entries fail, so a call that hangs affects one user
+    /// and not the whole batch.
     pub runs: Timestamp,
-    /// When the recording of the history is given up, if not before: early enough that the batch is answered.
+    /// Time at which the recording of the history is cancelled, early enough to answer the batch.
     pub history: Timestamp,
 }
 
-/// How long the recording of a run's history may hold up the answer to a batch.
+/// Maximum time for recording the history of a run.
 const HISTORY_BUDGET: Duration = Duration::from_secs(1);
 
-/// Dispatches batches: entries of different users at the same time, those of one user in their order.
+/// Dispatches batches: entries of different users concurrently, the entries of one user in order.
+///
+/// A run's history is recorded after the outcomes of its entries are decided, for a second at most. Rows that
+/// fail or take longer are counted as lost and change no outcome. The history of a cancelled run is lost.
 ///
 /// Counts `tidings_dead_letters_total` by `reason`.
-///
-/// A run's history is recorded once it is settled what becomes of its entries, and for a second at most: one
-/// that fails or takes longer is counted, and changes nothing about them. That of a run that is given up is
-/// lost.
-#[derive(Debug, Clone)]
-pub struct BatchDispatcher<C, M, P, Q, K, D, R, U, H = NoHistory> {
+pub struct BatchDispatcher<P: BatchPorts> {
     /// Dispatches a user's run.
-    pub dispatcher: Dispatcher<C, M, P, Q, K, ThreadRandom, H>,
-    /// Where entries go that can never succeed.
-    pub dead_letters: D,
-    /// Decides when failed entries come again.
-    pub redelivery: R,
-    /// The hubs' members.
-    pub members: U,
-    /// Most members of a hub served by one entry.
+    pub dispatcher: Dispatcher<P>,
+    /// The dead-letter queue.
+    pub dead_letters: P::DeadLetters,
+    /// Postpones failed entries.
+    pub redelivery: P::Redelivery,
+    /// The members of hubs.
+    pub members: P::Members,
+    /// Maximum number of hub members served by one entry.
     pub fan_out_members: usize,
 }
 
-impl<C, M, P, Q, K, D, R, U, H> BatchDispatcher<C, M, P, Q, K, D, R, U, H>
-where
-    C: Connections,
-    M: Mailbox,
-    P: Push,
-    Q: ReplayQueue + BroadcastQueue,
-    K: Clock,
-    D: DeadLetters,
-    R: Redelivery,
-    U: HubMembers,
-    H: History,
-{
-    /// Decides and does what becomes of a batch, and gives an outcome for each entry, in the batch's
-    /// order. After an entry that failed, all later ones of its user or hub have failed too, and nobody
-    /// else's.
+impl<P: BatchPorts> BatchDispatcher<P> {
+    /// Dispatches a batch and returns an outcome for each message, in the batch's order.
     ///
-    /// What can never succeed goes to the dead letters and is done. Failed entries come again after a delay
-    /// that grows with how often they were received ([`after_failure`]).
-    pub async fn dispatch_batch(&self, batch: &[Delivery<'_>], deadlines: Deadlines) -> Vec<Outcome> {
-        let received: Vec<_> = batch.iter().map(|delivery| delivery.received.clone()).collect();
-        let Grouped { runs, hubs, poison } = group(&received);
+    /// After a failed entry, all later entries of the same user or hub fail too. Entries of others are not
+    /// affected. Entries that can never succeed go to the dead-letter queue, and their outcome is `Done`.
+    /// Failed entries are postponed by a delay that grows with their receive count ([`after_failure`]).
+    pub async fn dispatch_batch(&self, batch: &[QueueMessage<'_>], deadlines: Deadlines) -> Vec<Outcome> {
+        let entries: Vec<_> = batch.iter().map(|message| message.entry.clone()).collect();
+        let GroupedBatch { runs, hubs, poison } = group(&entries);
         let runs = runs.into_iter().map(|run| self.dispatch_run(batch, run, deadlines));
         let hubs = hubs.into_iter().map(|run| self.dispatch_hub(batch, run, deadlines));
-        let burials = poison.into_iter().map(|(index, reason)| self.bury(batch, index, reason));
-        let (runs, hubs, burials) = join3(join_all(runs), join_all(hubs), join_all(burials)).await;
+        let letters = poison.iter().map(|(index, reason)| self.dead_letter(batch, *index, reason));
+        let (runs, hubs, dead_letters) = join3(join_all(runs), join_all(hubs), join_all(letters)).await;
         let mut outcomes = vec![Outcome::Retry; batch.len()];
-        for (index, outcome) in runs.into_iter().flatten().chain(hubs.into_iter().flatten()).chain(burials) {
+        for (index, outcome) in
+            runs.into_iter().flatten().chain(hubs.into_iter().flatten()).chain(dead_letters)
+        {
             outcomes[index] = outcome;
         }
         outcomes
@@ -107,15 +92,15 @@ where
 
     async fn dispatch_run(
         &self,
-        batch: &[Delivery<'_>],
+        batch: &[QueueMessage<'_>],
         run: UserRun,
         deadlines: Deadlines,
     ) -> Vec<(usize, Outcome)> {
         let UserRun { user, indexes, entries } = run;
         let first = indexes.first().map(|index| &batch[*index]);
-        let trace = first.and_then(|delivery| delivery.trace.clone());
+        let trace = first.and_then(|message| message.trace.clone());
         let user_hash = user_hash(&user);
-        let sequence = first.map(|delivery| tracing::field::display(delivery.received.sequence));
+        let sequence = first.map(|message| tracing::field::display(message.entry.sequence));
         let clock = &self.dispatcher.clock;
         let dispatch = self.dispatcher.dispatch_unrecorded(&user, entries, deadlines.retries);
         let dispatch = trace::scope(trace, dispatch);
@@ -126,7 +111,7 @@ where
                 (indexes.into_iter().zip(report.outcomes).collect(), history)
             }
             Either::Right(_) => {
-                tracing::warn!(user = %user_hash, sequence, entries = indexes.len(), "run given up");
+                tracing::warn!(user = %user_hash, sequence, entries = indexes.len(), "run cancelled at its deadline");
                 (indexes.into_iter().map(|index| (index, Outcome::Retry)).collect(), Vec::new())
             }
         };
@@ -135,10 +120,10 @@ where
         outcomes
     }
 
-    /// Fans out what is for a hub, one after the other; after one that failed the later ones fail too.
+    /// Fans out the broadcasts of a hub in order. After a failed broadcast, the later ones fail too.
     async fn dispatch_hub(
         &self,
-        batch: &[Delivery<'_>],
+        batch: &[QueueMessage<'_>],
         run: HubRun,
         deadlines: Deadlines,
     ) -> Vec<(usize, Outcome)> {
@@ -151,18 +136,18 @@ where
             match select(pin!(work), pin!(over)).await {
                 Either::Left((Ok(()), _)) => done += 1,
                 Either::Left((Err(error), _)) => {
-                    tracing::warn!(%hub, error = chain(&error), "a broadcast failed and comes again");
+                    tracing::warn!(%hub, error = chain(&error), "broadcast failed and is redelivered");
                     break;
                 }
                 Either::Right(_) => {
-                    tracing::warn!(%hub, "a broadcast was given up and comes again");
+                    tracing::warn!(%hub, "broadcast cancelled at its deadline and redelivered");
                     break;
                 }
             }
         }
-        let outcome = |place| if place < done { Outcome::Done } else { Outcome::Retry };
+        let outcome = |at| if at < done { Outcome::Done } else { Outcome::Retry };
         let outcomes: Vec<_> =
-            indexes.into_iter().enumerate().map(|(place, index)| (index, outcome(place))).collect();
+            indexes.into_iter().enumerate().map(|(at, index)| (index, outcome(at))).collect();
         self.postpone(batch, &outcomes).await;
         outcomes
     }
@@ -170,12 +155,12 @@ where
     async fn fan_out_one(&self, entry: FanOut) -> Result<(), PortError> {
         let queue = &self.dispatcher.queue;
         match fan_out(entry, &self.members, queue, self.fan_out_members).await? {
-            Some(rest) => queue.go_on(rest).await,
+            Some(rest) => queue.enqueue_rest(rest).await,
             None => Ok(()),
         }
     }
 
-    /// Records what became of a user's notifications, if that is soon done.
+    /// Records history rows of a user, unless that takes too long.
     async fn record(&self, user: &UserId, rows: Vec<MessageRow>, deadline: Timestamp) {
         if rows.is_empty() {
             return;
@@ -186,59 +171,53 @@ where
         let recorded = self.dispatcher.history.record(user, rows);
         if let Either::Right(_) = select(pin!(recorded), pin!(over)).await {
             count_history_failed(count);
-            tracing::warn!(user = %user_hash(user), entries = count, "recording the history took too long");
+            tracing::warn!(user = %user_hash(user), entries = count, "recording the history took too long, its rows are lost");
         }
     }
 
-    /// Has failed entries of one user come again sooner than the queue by itself would. All of them: one
-    /// that stays invisible longer would hold up those before it, as a message group gives nothing away
-    /// while one of its entries is in flight.
-    async fn postpone(&self, batch: &[Delivery<'_>], outcomes: &[(usize, Outcome)]) {
+    /// Shortens the visibility timeout of one user's failed entries. All of them get the same: a message
+    /// group delivers nothing while one of its messages is in flight, so a longer timeout would delay the
+    /// earlier entries.
+    async fn postpone(&self, batch: &[QueueMessage<'_>], outcomes: &[(usize, Outcome)]) {
         let mut failed =
             outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Retry).map(|(at, _)| &batch[*at]);
         let Some(first) = failed.next() else { return };
-        let delay = after_failure(first.received.receive_count);
-        let receipts: Vec<_> =
-            std::iter::once(first).chain(failed).map(|delivery| delivery.receipt).collect();
-        let sequence = first.received.sequence;
-        tracing::info!(%sequence, entries = receipts.len(), ?delay, "entries failed and come again");
+        let delay = after_failure(first.entry.receive_count);
+        let receipts: Vec<_> = std::iter::once(first).chain(failed).map(|message| message.receipt).collect();
+        let sequence = first.entry.sequence;
+        tracing::info!(%sequence, entries = receipts.len(), ?delay, "entries failed and are redelivered");
         if let Err(error) = self.redelivery.postpone(&receipts, delay).await {
-            // They come again all the same, after the queue's own visibility timeout.
+            // The queue still redelivers them, after its own visibility timeout.
             let error = chain(&error);
-            tracing::warn!(%sequence, error, "failed entries come again later than intended");
+            tracing::warn!(%sequence, error, "failed entries could not be postponed, they are redelivered later than intended");
         }
     }
 
-    async fn bury(&self, batch: &[Delivery<'_>], index: usize, reason: Poison) -> (usize, Outcome) {
-        let Delivery { received, message_id, .. } = &batch[index];
-        let text = reasons(&reason);
-        let letter = DeadLetter { group: received.group, body: received.body, message_id, reason: &text };
-        let outcome = match self.dead_letters.bury(letter).await {
+    /// Moves an entry that can never succeed to the dead-letter queue.
+    async fn dead_letter(
+        &self,
+        batch: &[QueueMessage<'_>],
+        index: usize,
+        reason: &EntryError,
+    ) -> (usize, Outcome) {
+        let QueueMessage { entry, message_id, .. } = &batch[index];
+        let text = chain(reason);
+        let letter = DeadLetter { group: entry.group, body: entry.body, message_id, reason: &text };
+        let outcome = match self.dead_letters.dead_letter(letter).await {
             Ok(()) => {
                 let reason = reason.label();
                 counter!("tidings_dead_letters_total", "reason" => reason).increment(1);
-                tracing::warn!(sequence = %received.sequence, reason, "an entry became a dead letter");
+                tracing::warn!(sequence = %entry.sequence, reason, "entry moved to the dead-letter queue");
                 Outcome::Done
             }
             Err(error) => {
                 let error = chain(&error);
-                tracing::warn!(sequence = %received.sequence, error, "a dead letter could not be kept");
+                tracing::warn!(sequence = %entry.sequence, error, "entry could not be moved to the dead-letter queue");
                 Outcome::Retry
             }
         };
         (index, outcome)
     }
-}
-
-/// The reason with its causes, as one text.
-fn reasons(poison: &Poison) -> String {
-    let mut text = poison.to_string();
-    let mut cause = std::error::Error::source(poison);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,32 +1,33 @@
-//! Broadcasts: from one entry for a hub to a notification for each of its members.
+//! Fan-out of broadcasts: from one entry for a hub to a notification for each member.
 
 use contract_notifications_v1::FanOut;
 use metrics::counter;
 use shared_ports::PortError;
 
-use crate::ports::{HubMembers, MembersPage, Notifications};
+use crate::ports::{HubMembers, MembersPage, NotificationQueue};
 
-/// Most members served by one entry, unless told otherwise.
+/// Default for the maximum number of members served by one entry.
 pub const DEFAULT_MEMBERS: usize = 1_000;
 
-/// Queues the notifications of the next `limit` members, and gives what is left of the broadcast.
+/// Queues the notifications of the next `limit` members, and returns the rest of the broadcast, if any.
 ///
-/// Each step is bounded, so that a hub of any size holds up nothing; what is left is an entry of the queue
-/// again. An entry that is delivered twice queues the same ids again, which the queue takes once.
+/// Each step is bounded, so that a large hub delays nobody; the caller queues the rest as an entry. If an
+/// entry is delivered twice, the same notification ids are queued again, and the queue ignores them.
 ///
-/// Members who join or leave meanwhile are served or not, as it happens. Two broadcasts of one hub keep
-/// their order for a member, except that one whose place moves into another step, because members before it
-/// came or went between the two, may see them the other way round. So the order is certain in hubs of up to
-/// `limit` members.
+/// Members who join or leave during the broadcast may or may not be served. The order of two broadcasts is
+/// kept for every member of a hub with up to `limit` members. In a larger hub, joins and leaves between two
+/// broadcasts can move a member into another step, and this member may then see the broadcasts in reverse
+/// order.
 ///
 /// Counts `tidings_fanned_out_total`.
 ///
 /// # Errors
-/// The members could not be read, or not all notifications queued: the entry is to come again.
+/// [`PortError`] if the members could not be read, or not all notifications could be queued. The entry must
+/// then be delivered again.
 pub async fn fan_out(
     entry: FanOut,
     members: &impl HubMembers,
-    queue: &impl Notifications,
+    queue: &impl NotificationQueue,
     limit: usize,
 ) -> Result<Option<FanOut>, PortError> {
     let MembersPage { users, more } = members.page(&entry.hub, entry.after.as_ref(), limit).await?;
@@ -76,7 +77,7 @@ mod tests {
     #[derive(Default)]
     struct Queue(Mutex<Vec<Notification>>);
 
-    impl Notifications for Queue {
+    impl NotificationQueue for Queue {
         async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
             self.0.lock().unwrap().extend(notifications);
             Ok(())
@@ -100,7 +101,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_member_gets_it_once_in_bounded_steps(
+        fn each_member_is_served_once_in_bounded_steps(
             names in prop::collection::btree_set("[a-d]{1,3}", 0..30),
             limit in 1_usize..10,
             excepted in prop::option::of("[a-d]{1,2}"),

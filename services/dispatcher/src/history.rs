@@ -1,63 +1,66 @@
-//! What became of notifications, for the history: derived by watching a run's commands and events.
+//! The history of deliveries, derived from the commands and events of a run.
 //!
-//! The machine of [`core`](crate::core) knows nothing of it, and nothing here has a part in delivery.
+//! The state machine of [`core`](crate::core) does not know that it is observed, and nothing here has a part
+//! in delivery.
 
 use std::collections::{HashMap, HashSet};
 
 use contract_history_v1::HistoryOutcome;
 use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
 
-use crate::core::run::{Command, Entry, Event, Held, Item, Outcome, Report};
+use crate::core::run::{Command, Entry, Event, Frame, HeldItem, Item, Outcome, Report};
 
-/// Something that became of a notification.
+/// An event in the history of a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Happened<B> {
-    /// The notification's place in its user's order.
+pub struct DeliveryEvent<B> {
+    /// Position of the notification in the user's order.
     pub sequence: Sequence,
     /// The notification.
     pub body: B,
-    /// What.
+    /// Kind of event.
     pub what: HistoryOutcome,
-    /// When.
+    /// Time of the event.
     pub at: Timestamp,
 }
 
-/// What the command in progress will have done once it succeeds.
+/// The effect of the command in progress, if it succeeds.
 #[derive(Debug, Clone)]
-enum Ordered<B> {
-    Nothing,
-    Put(Vec<Held<B>>),
+enum PendingCommand<B> {
+    None,
+    Put(Vec<HeldItem<B>>),
     Delete(Vec<Sequence>),
-    /// For each order, what each of its frames carries.
+    /// The notifications of each frame of each request.
     Push(Vec<Vec<Vec<Item<B>>>>),
 }
 
-/// Watches one run.
+/// Observes one run and derives these events:
 ///
-/// - *delivered*: for the first time in this run, a connection accepted it. A client that doesn't acknowledge
-///   is given it again by a later run, which is another delivery.
-/// - *held*: it was put into the mailbox for nobody, or was put there before it was pushed and nobody took it.
-/// - *expired*, *dropped*: the run is done with it, and it was neither delivered nor held; or it was held, and
-///   was deleted because its time was over. A delivery that no client acknowledged before then expires too.
+/// - *delivered*: a connection accepted the notification for the first time in this run. If a later run
+///   pushes it again, because the client did not acknowledge, that is another delivery.
+/// - *held*: the notification was put into the mailbox without a push, or was put there before the push and
+///   no connection accepted it.
+/// - *expired*, *dropped*: the run is done with the notification, and it was neither delivered nor held; or
+///   it was held and deleted after its expiry. A delivery that no client acknowledged before its expiry also
+///   expires.
 ///
-/// What a command that failed did is not known, and not recorded: the run is repeated, and has it again.
+/// The effects of a failed command are not known and not recorded. The run is repeated and observed again.
 #[derive(Debug, Clone)]
 pub struct Observer<B> {
-    /// The new notifications; `None` stands for a replay.
+    /// The new notifications, with `None` for a replay entry.
     fresh: Vec<Option<Item<B>>>,
-    /// Rows that were read, by sequence.
+    /// Rows read, by sequence.
     read: HashMap<Sequence, Item<B>>,
-    ordered: Ordered<B>,
+    pending: PendingCommand<B>,
     delivered: HashSet<Sequence>,
-    /// New notifications that are in the mailbox by now.
+    /// New notifications that are in the mailbox.
     stored: HashSet<Sequence>,
-    /// Those of which it is recorded that they were let go of, or are held.
-    settled: HashSet<Sequence>,
-    happened: Vec<Happened<B>>,
+    /// Notifications recorded as held, expired or dropped.
+    completed: HashSet<Sequence>,
+    events: Vec<DeliveryEvent<B>>,
 }
 
 impl<B: Clone> Observer<B> {
-    /// Begins to watch a run over these entries.
+    /// Starts to observe a run over these entries.
     pub fn new(entries: &[Entry<B>]) -> Self {
         let fresh = entries.iter().map(|entry| match entry {
             Entry::Notification { item, .. } => Some(item.clone()),
@@ -66,42 +69,43 @@ impl<B: Clone> Observer<B> {
         Self {
             fresh: fresh.collect(),
             read: HashMap::new(),
-            ordered: Ordered::Nothing,
+            pending: PendingCommand::None,
             delivered: HashSet::new(),
             stored: HashSet::new(),
-            settled: HashSet::new(),
-            happened: Vec::new(),
+            completed: HashSet::new(),
+            events: Vec::new(),
         }
     }
 
-    /// Sees a command before it is carried out.
-    pub fn ordered(&mut self, command: &Command<B>) {
-        self.ordered = match command {
-            Command::Put(rows) => Ordered::Put(rows.clone()),
-            Command::Delete(sequences) => Ordered::Delete(sequences.clone()),
-            Command::Push(orders) => {
-                let items = |frame: &crate::core::run::Frame<B>| {
-                    frame.items.iter().map(|carried| carried.item.clone()).collect()
-                };
-                Ordered::Push(orders.iter().map(|order| order.frames.iter().map(items).collect()).collect())
+    /// Observes a command before it is carried out.
+    pub fn on_command(&mut self, command: &Command<B>) {
+        self.pending = match command {
+            Command::Put(rows) => PendingCommand::Put(rows.clone()),
+            Command::Delete(sequences) => PendingCommand::Delete(sequences.clone()),
+            Command::Push(requests) => {
+                let items =
+                    |frame: &Frame<B>| frame.items.iter().map(|carried| carried.item.clone()).collect();
+                PendingCommand::Push(
+                    requests.iter().map(|request| request.frames.iter().map(items).collect()).collect(),
+                )
             }
-            _ => Ordered::Nothing,
+            _ => PendingCommand::None,
         };
     }
 
-    /// Sees what came of the command.
-    pub fn came(&mut self, event: &Event<B>, now: Timestamp) {
-        match (std::mem::replace(&mut self.ordered, Ordered::Nothing), event) {
+    /// Observes the answer to the command.
+    pub fn on_event(&mut self, event: &Event<B>, now: Timestamp) {
+        match (std::mem::replace(&mut self.pending, PendingCommand::None), event) {
             (_, Event::Page { rows, .. }) => {
-                for Held { item, .. } in rows {
+                for HeldItem { item, .. } in rows {
                     if self.fresh.iter().flatten().any(|fresh| fresh.sequence == item.sequence) {
                         self.stored.insert(item.sequence);
                     }
                     self.read.insert(item.sequence, item.clone());
                 }
             }
-            (Ordered::Push(orders), Event::Pushed(reports)) => {
-                for (frames, report) in orders.into_iter().zip(reports) {
+            (PendingCommand::Push(requests), Event::Pushed(reports)) => {
+                for (frames, report) in requests.into_iter().zip(reports) {
                     for item in frames.into_iter().take(report.accepted).flatten() {
                         if self.delivered.insert(item.sequence) {
                             self.record(item, HistoryOutcome::Delivered, now);
@@ -109,19 +113,19 @@ impl<B: Clone> Observer<B> {
                     }
                 }
             }
-            (Ordered::Put(rows), Event::Done) => {
-                for Held { item, pushed_to } in rows {
+            (PendingCommand::Put(rows), Event::Done) => {
+                for HeldItem { item, pushed_to } in rows {
                     self.stored.insert(item.sequence);
                     if pushed_to.is_empty() {
-                        self.settle(item, HistoryOutcome::Held, now);
+                        self.record_once(item, HistoryOutcome::Held, now);
                     }
                 }
             }
-            (Ordered::Delete(sequences), Event::Done) => {
+            (PendingCommand::Delete(sequences), Event::Done) => {
                 for sequence in sequences {
                     let read = self.read.get(&sequence).filter(|_| !self.delivered.contains(&sequence));
                     if let Some(item) = read.cloned() {
-                        self.settle(item, HistoryOutcome::Expired, now);
+                        self.record_once(item, HistoryOutcome::Expired, now);
                     }
                 }
             }
@@ -129,8 +133,8 @@ impl<B: Clone> Observer<B> {
         }
     }
 
-    /// Sees the run's end, and gives what happened, in its order.
-    pub fn finish(mut self, report: &Report, now: Timestamp) -> Vec<Happened<B>> {
+    /// Observes the end of the run and returns all events, in order.
+    pub fn finish(mut self, report: &Report, now: Timestamp) -> Vec<DeliveryEvent<B>> {
         let done = report.outcomes.iter().map(|outcome| *outcome == Outcome::Done);
         let over: Vec<_> = std::mem::take(&mut self.fresh)
             .into_iter()
@@ -139,7 +143,7 @@ impl<B: Clone> Observer<B> {
             .filter(|item| !self.delivered.contains(&item.sequence))
             .collect();
         for item in over {
-            // What is in the mailbox may be over by now: that it is let go of is seen when it is deleted.
+            // A row in the mailbox may have expired by now. Its deletion records that.
             let what = if self.stored.contains(&item.sequence) {
                 HistoryOutcome::Held
             } else if item.when_offline == WhenOffline::Hold || item.expires_at.is_some_and(|at| at <= now) {
@@ -147,20 +151,20 @@ impl<B: Clone> Observer<B> {
             } else {
                 HistoryOutcome::Dropped
             };
-            self.settle(item, what, now);
+            self.record_once(item, what, now);
         }
-        self.happened
+        self.events
     }
 
-    /// Records what became of a notification that was not delivered, once.
-    fn settle(&mut self, item: Item<B>, what: HistoryOutcome, now: Timestamp) {
-        if self.settled.insert(item.sequence) {
+    /// Records the end of a notification that was not delivered, unless one is recorded already.
+    fn record_once(&mut self, item: Item<B>, what: HistoryOutcome, now: Timestamp) {
+        if self.completed.insert(item.sequence) {
             self.record(item, what, now);
         }
     }
 
     fn record(&mut self, item: Item<B>, what: HistoryOutcome, at: Timestamp) {
-        self.happened.push(Happened { sequence: item.sequence, body: item.body, what, at });
+        self.events.push(DeliveryEvent { sequence: item.sequence, body: item.body, what, at });
     }
 }
 

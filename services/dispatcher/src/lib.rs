@@ -1,9 +1,12 @@
-//! The dispatcher: takes the entries of the notifications queue, pushes them to the user's open
-//! connections, or holds them in the user's mailbox, in the user's order.
+//! The dispatcher takes entries of the notifications queue and pushes them to the user's open connections, or
+//! holds them in the user's mailbox, in the user's order.
 //!
-//! [`core`] decides, [`ports`] is what it needs of the world, [`Dispatcher`] drives the one with the other.
-//! A [`BatchDispatcher`] does so for batches of several users' entries, as SQS delivers them. What is for all
-//! members of a hub becomes a notification for each of them ([`fan_out`]).
+//! - [`core`] makes the decisions, without IO.
+//! - [`ports`] declares the traits through which the dispatcher reaches queue, tables and clients.
+//! - [`Dispatcher`] carries out the decisions for one user's run.
+//! - [`BatchDispatcher`] does so for batches with entries of several users, as SQS delivers them.
+//! - [`fan_out`](fan_out()) turns a broadcast into a notification for each member of a hub.
+//! - [`Observer`] derives the history from the course of a run. It has no part in delivery.
 
 mod batch;
 pub mod core;
@@ -13,8 +16,11 @@ pub mod ports;
 mod service;
 mod telemetry;
 
-pub use batch::{BatchDispatcher, Deadlines, Delivery};
+pub use batch::{BatchDispatcher, Deadlines, QueueMessage};
 pub use fan_out::{DEFAULT_MEMBERS, fan_out};
-pub use history::{Happened, Observer};
+pub use history::{DeliveryEvent, Observer};
 pub use service::{Dispatcher, Settings};
 pub use telemetry::{count_history_failed, describe_metrics};
+
+#[cfg(test)]
+mod properties;

@@ -1,5 +1,8 @@
-//! What the dispatcher needs of the world. Adapters give it: embedded storage and sockets in one process,
-//! DynamoDB, SQS and API Gateway on AWS.
+//! Ports of the dispatcher: narrow traits that adapters implement, with embedded storage and sockets in one
+//! process, or with DynamoDB, SQS and API Gateway on AWS.
+//!
+//! No SDK type crosses a port. An adapter type may implement several ports. [`Ports`] names the adapters of
+//! one dispatcher, so that the dispatcher has one type parameter.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -10,15 +13,48 @@ use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionId};
 use contract_history_v1::MessageRow;
 use contract_notifications_v1::{FanOut, HubName, Notification, Replay, Sequence, Timestamp, UserId};
-use shared_ports::PortError;
+use shared_ports::{Clock, PortError};
+use shared_retry::Jitter;
+
+/// The adapters of a [`Dispatcher`](crate::Dispatcher), one for each port.
+///
+/// A type that implements this trait stands for one way to put a dispatcher together; usually it is an empty
+/// enum.
+pub trait Ports {
+    /// The Connections table.
+    type Connections: Connections;
+    /// The users' mailboxes.
+    type Mailbox: Mailbox;
+    /// Pushes to clients.
+    type Push: Push;
+    /// The notifications queue.
+    type Queue: ReplayQueue;
+    /// The clock.
+    type Clock: Clock;
+    /// The jitter of retry delays.
+    type Jitter: Jitter;
+    /// The history of deliveries.
+    type History: History;
+}
+
+/// The adapters of a [`BatchDispatcher`](crate::BatchDispatcher): those of a dispatcher, and those that only
+/// a batch needs.
+pub trait BatchPorts: Ports<Queue: BroadcastQueue> {
+    /// The dead-letter queue.
+    type DeadLetters: DeadLetters;
+    /// Postpones failed entries.
+    type Redelivery: Redelivery;
+    /// The members of hubs.
+    type Members: HubMembers;
+}
 
 /// The Connections table, as the dispatcher uses it.
 pub trait Connections: Send + Sync {
-    /// Every open connection of the user, strongly consistently: a row whose insertion has returned is in
-    /// the list (rule R2 depends on it).
+    /// Lists the user's open connections, strongly consistently: a row whose insertion has returned is in the
+    /// list (rule R2 depends on it).
     fn list(&self, user: &UserId) -> impl Future<Output = Result<Vec<Connection>, PortError>> + Send;
 
-    /// Deletes the row of a connection that is gone, if it still is the row inserted at `connected_at`.
+    /// Deletes the row of a closed connection if it still is the row inserted at `connected_at`.
     fn forget(
         &self,
         user: &UserId,
@@ -27,36 +63,36 @@ pub trait Connections: Send + Sync {
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
-/// A row of a mailbox.
+/// A row of a mailbox: a held notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailboxRow {
-    /// Its place in the user's order.
+    /// Position in the user's order.
     pub sequence: Sequence,
-    /// What is held.
+    /// The notification.
     pub notification: Arc<Notification>,
-    /// The connections it was pushed to, or was about to be.
+    /// The connections it was pushed to, or was about to be pushed to.
     pub pushed_to: BTreeSet<ConnectionId>,
 }
 
-/// Which rows of a mailbox are wanted.
+/// Selects rows of a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageQuery {
     /// Only rows after this one.
     pub after: Option<Sequence>,
     /// Only rows up to and including this one.
     pub up_to: Sequence,
-    /// Only rows that at least one of these connections is not in the `pushed_to` of. Never empty.
+    /// Only rows that were not yet pushed to at least one of these connections. Never empty.
     pub due_for: Vec<ConnectionId>,
-    /// At most this many rows; at least 1.
+    /// Maximum number of rows, at least 1.
     pub limit: usize,
 }
 
-/// Some rows of a mailbox, in ascending order of sequence.
+/// A page of a mailbox, in ascending order of sequence.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
     /// The rows.
     pub rows: Vec<MailboxRow>,
-    /// Whether there may be further rows that match; never with no rows at all.
+    /// True if further rows may match the query. An empty page must not say so.
     pub more: bool,
 }
 
@@ -65,19 +101,19 @@ pub trait Mailbox: Send + Sync {
     /// Reads rows, strongly consistently.
     fn page(&self, user: &UserId, query: PageQuery) -> impl Future<Output = Result<Page, PortError>> + Send;
 
-    /// Writes rows, whether or not they are there. When it fails, some may have been written.
+    /// Inserts rows, replacing those that exist. After an error, some may have been written.
     fn put(&self, user: &UserId, rows: Vec<MailboxRow>)
     -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Deletes rows; those not there are no error. When it fails, some may have been deleted.
+    /// Deletes rows; a missing row is no error. After an error, some may have been deleted.
     fn delete(
         &self,
         user: &UserId,
         sequences: &[Sequence],
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Adds connections to the `pushed_to` of rows, of each row only if it is still there: a row the
-    /// client acknowledged in the meantime must not come back.
+    /// Adds connections to the `pushed_to` of rows. Skips rows that no longer exist: a row that the client
+    /// has acknowledged in the meantime must not come back.
     fn mark(
         &self,
         user: &UserId,
@@ -85,29 +121,29 @@ pub trait Mailbox: Send + Sync {
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
-/// Why a frame was not accepted.
+/// Reasons for refusing a frame.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
-    /// The connection does not exist: 410 of API Gateway.
+    /// The connection does not exist: API Gateway's 410.
     #[error("the connection does not exist")]
     Gone,
-    /// Throttled, timed out, unreachable: trying again later may succeed.
+    /// Throttled, timed out or unreachable; a later attempt may succeed.
     #[error("the push is not possible at the moment")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// How far a push of several frames came.
+/// Result of pushing several frames.
 #[derive(Debug)]
 pub struct Pushed {
-    /// How many frames, from the first on, were accepted.
+    /// Number of frames accepted, counted from the first.
     pub accepted: usize,
-    /// Why the next one was not, if one was left.
+    /// The error of the next frame, unless all were accepted.
     pub error: Option<PushError>,
 }
 
-/// The way to the clients.
+/// Pushes to clients.
 pub trait Push: Send + Sync {
-    /// Sends text frames to one connection, in order, until one is refused. A frame is accepted or not as
+    /// Sends text frames to one connection in order, until one is refused. A frame is accepted or refused as
     /// a whole.
     fn push(
         &self,
@@ -117,25 +153,25 @@ pub trait Push: Send + Sync {
     ) -> impl Future<Output = Pushed> + Send;
 }
 
-/// The notifications queue, as the dispatcher uses it.
+/// The notifications queue, as a run uses it.
 pub trait ReplayQueue: Send + Sync {
-    /// Puts a replay entry behind all that is queued for its user.
+    /// Queues a replay entry behind all other entries of its user.
     fn enqueue(&self, replay: Replay) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
-/// Some members of a hub.
+/// A page of a hub's members.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MembersPage {
-    /// The users, in ascending order, none twice.
+    /// The users in ascending order, without duplicates.
     pub users: Vec<UserId>,
-    /// Whether there may be members after the last of them; never with no users at all.
+    /// True if there may be members after the last user. An empty page must not say so.
     pub more: bool,
 }
 
 /// The hubs' members, as the dispatcher uses them.
 pub trait HubMembers: Send + Sync {
-    /// Reads users who have joined a hub, in the order of their ids: those after `after`, at most `limit`,
-    /// which is at least 1.
+    /// Reads the users who have joined a hub, in the order of their ids: those after `after`, at most
+    /// `limit`, which is at least 1.
     fn page(
         &self,
         hub: &HubName,
@@ -144,41 +180,41 @@ pub trait HubMembers: Send + Sync {
     ) -> impl Future<Output = Result<MembersPage, PortError>> + Send;
 }
 
-/// The notifications queue, as it takes the notifications of a hub's members.
-pub trait Notifications: Send + Sync {
-    /// Queues notifications of different users. One queued with its id before is not queued again. When it
-    /// fails, some may have been queued.
+/// The notifications queue, as a broadcast fills it.
+pub trait NotificationQueue: Send + Sync {
+    /// Queues notifications of different users, and ignores those whose id was queued before. After an error,
+    /// some may have been queued.
     fn send(&self, notifications: Vec<Notification>) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
-/// The notifications queue, as it takes broadcasts.
-pub trait BroadcastQueue: Notifications {
-    /// Queues what is left of a broadcast behind what is queued for its hub.
-    fn go_on(&self, rest: FanOut) -> impl Future<Output = Result<(), PortError>> + Send;
+/// The notifications queue, as it keeps broadcasts in progress.
+pub trait BroadcastQueue: NotificationQueue {
+    /// Queues the rest of a broadcast behind all other entries of its hub.
+    fn enqueue_rest(&self, rest: FanOut) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// An entry that can never succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeadLetter<'a> {
-    /// Its message group.
+    /// The message group it was in.
     pub group: &'a str,
-    /// Its body, as it was.
+    /// The body, unchanged.
     pub body: &'a str,
-    /// Names this entry; the same whenever it is buried again.
+    /// The queue's id of the message, the same at every redelivery.
     pub message_id: &'a str,
-    /// Why, for people.
+    /// The reason, for people.
     pub reason: &'a str,
 }
 
 /// The dead-letter queue.
 pub trait DeadLetters: Send + Sync {
-    /// Keeps what can never succeed, with the reason.
-    fn bury(&self, letter: DeadLetter<'_>) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Puts an entry into the dead-letter queue, once for each `message_id`.
+    fn dead_letter(&self, letter: DeadLetter<'_>) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
-/// The notifications queue, as it is told when failed entries are to come again.
+/// Decides when the notifications queue delivers failed entries again.
 pub trait Redelivery: Send + Sync {
-    /// Has the entries with these receipts, all of one user, received again after `delay` and not before.
+    /// Sets the visibility timeout of the entries with these receipts, all of one user, to `delay`.
     fn postpone(
         &self,
         receipts: &[&str],
@@ -186,28 +222,29 @@ pub trait Redelivery: Send + Sync {
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
-/// What the history is to have of each notification.
+/// Contents of the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryPolicy {
-    /// How long rows are kept.
+    /// Time for which rows are kept.
     pub lifetime: Duration,
-    /// Whether they have the payload.
+    /// True if rows contain the payload.
     pub payloads: bool,
 }
 
-/// The history of what became of notifications. Delivery does not depend on it: whatever happens to it, no
-/// notification is delivered otherwise.
+/// The history of deliveries. Delivery does not depend on it: a failing history changes no delivery.
 pub trait History: Send + Sync {
-    /// What is to be recorded; `None` when the history is off, and then nothing is even observed.
+    /// Returns what to record, or `None` if the history is off. Runs are then not observed at all.
     fn policy(&self) -> Option<HistoryPolicy>;
 
-    /// Records rows of one user, no two with the same key. It has no error for the caller to act on: what
-    /// can't be recorded is counted as `tidings_history_failed_total`
-    /// ([`count_history_failed`](crate::count_history_failed)) and logged, and is lost.
+    /// Records rows of one user, no two of them with the same key.
+    ///
+    /// There is no error for the caller to act on: an implementation logs rows that it can't record, and
+    /// counts them as `tidings_history_failed_total` ([`count_history_failed`](crate::count_history_failed)).
+    /// They are lost.
     fn record(&self, user: &UserId, rows: Vec<MessageRow>) -> impl Future<Output = ()> + Send;
 }
 
-/// No history.
+/// A history that is off.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoHistory;
 
@@ -219,7 +256,7 @@ impl History for NoHistory {
     async fn record(&self, _: &UserId, _: Vec<MessageRow>) {}
 }
 
-/// A history that may be off.
+/// A history that is off if it is `None`.
 impl<H: History> History for Option<H> {
     fn policy(&self) -> Option<HistoryPolicy> {
         self.as_ref().and_then(History::policy)

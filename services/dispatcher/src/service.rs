@@ -1,4 +1,4 @@
-//! Drives runs: carries out the machine's commands through the ports.
+//! Drives runs: carries out the state machine's commands through the ports.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,26 +9,28 @@ use contract_frames_v1::{encode_batch, encode_single};
 use contract_history_v1::MessageRow;
 use contract_notifications_v1::{Notification, Replay, Timestamp, UserId};
 use futures_util::future::join_all;
-use shared_ports::{Clock, PortError};
-use shared_retry::{Jitter, RetryPolicy, ThreadRandom};
+use shared_ports::{Clock as _, PortError};
+use shared_retry::{Jitter as _, RetryPolicy};
+use shared_telemetry::chain;
 
 use crate::core::batch::item;
 use crate::core::run::{
-    Command, Entry, Event, Frame, Held, Limits, Live, PushOrder, PushReport, Refusal, Report, Run, Stats,
+    Command, Entry, Event, Frame, HeldItem, Limits, OpenConnection, PushReport, PushRequest, Refusal, Report,
+    Run, Stats,
 };
-use crate::history::{Happened, Observer};
+use crate::history::{DeliveryEvent, Observer};
 use crate::ports::{
-    Connections, History, HistoryPolicy, Mailbox, MailboxRow, NoHistory, Page, PageQuery, Push, PushError,
-    Pushed, ReplayQueue,
+    Connections as _, History as _, HistoryPolicy, Mailbox as _, MailboxRow, Page, PageQuery, Ports,
+    Push as _, PushError, Pushed, ReplayQueue as _,
 };
 
-/// What a body is outside the core.
+/// The body of an [`Item`](crate::core::run::Item) outside the core.
 type Body = Arc<Notification>;
 
-/// How the dispatcher works.
+/// Settings of the dispatcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// The limits each run keeps.
+    /// The limits of each run.
     pub limits: Limits,
     /// Delays between attempts to push.
     pub retry: RetryPolicy,
@@ -41,51 +43,44 @@ impl Default for Settings {
     }
 }
 
-/// The dispatcher over its ports.
-#[derive(Debug, Clone)]
-pub struct Dispatcher<C, M, P, Q, K, R = ThreadRandom, H = NoHistory> {
+/// Dispatches the entries of users, one run at a time for each user.
+///
+/// A dispatcher has no state of its own. Runs of different users may share it concurrently.
+pub struct Dispatcher<P: Ports> {
     /// The Connections table.
-    pub connections: C,
-    /// The mailboxes.
-    pub mailbox: M,
-    /// The way to the clients.
-    pub push: P,
+    pub connections: P::Connections,
+    /// The users' mailboxes.
+    pub mailbox: P::Mailbox,
+    /// Pushes to clients.
+    pub push: P::Push,
     /// The notifications queue.
-    pub queue: Q,
-    /// The time.
-    pub clock: K,
-    /// The jitter of its delays.
-    pub jitter: R,
-    /// How it works.
+    pub queue: P::Queue,
+    /// The clock.
+    pub clock: P::Clock,
+    /// The jitter of retry delays.
+    pub jitter: P::Jitter,
+    /// Limits and delays.
     pub settings: Settings,
-    /// The history of what became of notifications.
-    pub history: H,
+    /// The history of deliveries.
+    pub history: P::History,
 }
 
-/// What came of a run.
+/// Result of a run whose history is not recorded yet.
 #[derive(Debug)]
 pub(crate) struct Dispatched {
-    /// What is to become of its entries.
+    /// The outcomes of the entries.
     pub(crate) report: Report,
-    /// What the history is to have of it.
+    /// The rows to record in the history.
     pub(crate) history: Vec<MessageRow>,
 }
 
-impl<C, M, P, Q, K, R, H> Dispatcher<C, M, P, Q, K, R, H>
-where
-    C: Connections,
-    M: Mailbox,
-    P: Push,
-    Q: ReplayQueue,
-    K: Clock,
-    R: Jitter,
-    H: History,
-{
-    /// Decides and does what becomes of the consecutive entries of one user.
+impl<P: Ports> Dispatcher<P> {
+    /// Dispatches the consecutive entries of one user and records their history.
     ///
-    /// There must be no other run of this user at the same time: the queue's message group sees to that.
-    /// Attempts to push are repeated until `deadline`. Failures show in the report's outcomes. What became of
-    /// the notifications is recorded in the history when the run is over.
+    /// There must be no other run of this user at the same time; the queue's message group ensures that.
+    /// Pushes are attempted until `deadline`. Failed entries have the outcome `Retry` in the report.
+    ///
+    /// If the future is dropped, no outcome is known, and the queue must deliver all entries again.
     pub async fn dispatch(&self, user: &UserId, entries: Vec<Entry<Body>>, deadline: Timestamp) -> Report {
         let Dispatched { report, history } = self.dispatch_unrecorded(user, entries, deadline).await;
         if !history.is_empty() {
@@ -94,34 +89,34 @@ where
         report
     }
 
-    /// [`Dispatcher::dispatch`], except that the caller records the history.
+    /// Dispatches as [`Dispatcher::dispatch`] does, but leaves the recording of the history to the caller.
     pub(crate) async fn dispatch_unrecorded(
         &self,
         user: &UserId,
         entries: Vec<Entry<Body>>,
         deadline: Timestamp,
     ) -> Dispatched {
-        let mut watched = self.history.policy().map(|policy| (policy, Observer::new(&entries)));
+        let mut history = self.history.policy().map(|policy| (policy, Observer::new(&entries)));
         let (mut run, mut command) = Run::start(self.settings.limits, entries);
         loop {
             if let Command::Finish(report) = command {
                 count(report.stats);
-                let history = watched.map_or_else(Vec::new, |(policy, observer)| {
-                    let happened = observer.finish(&report, self.clock.now());
-                    happened.into_iter().map(|happened| message_row(happened, policy)).collect()
+                let history = history.map_or_else(Vec::new, |(policy, observer)| {
+                    let events = observer.finish(&report, self.clock.now());
+                    events.into_iter().map(|event| message_row(event, policy)).collect()
                 });
                 return Dispatched { report, history };
             }
-            if let Some((_, observer)) = &mut watched {
-                observer.ordered(&command);
+            if let Some((_, observer)) = &mut history {
+                observer.on_command(&command);
             }
             let event = self.carry_out(user, command, deadline).await.unwrap_or_else(|error| {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a run failed and is repeated");
+                tracing::warn!(error = chain(&error), "command of a run failed");
                 Event::Failed
             });
             let now = self.clock.now();
-            if let Some((_, observer)) = &mut watched {
-                observer.came(&event, now);
+            if let Some((_, observer)) = &mut history {
+                observer.on_event(&event, now);
             }
             command = run.on(event, now);
         }
@@ -135,7 +130,7 @@ where
     ) -> Result<Event<Body>, PortError> {
         Ok(match command {
             Command::ListConnections => {
-                Event::Listed(self.connections.list(user).await?.into_iter().map(live).collect())
+                Event::Listed(self.connections.list(user).await?.into_iter().map(open_connection).collect())
             }
             Command::ReadPage { after, up_to, due_for, limit } => {
                 let query = PageQuery { after, up_to, due_for, limit };
@@ -155,12 +150,12 @@ where
                 Event::Done
             }
             Command::Forget(gone) => {
-                for Live { id, connected_at, .. } in gone {
+                for OpenConnection { id, connected_at, .. } in gone {
                     self.connections.forget(user, &id, connected_at).await?;
                 }
                 Event::Done
             }
-            Command::Push(orders) => Event::Pushed(self.push_all(user, &orders).await),
+            Command::Push(requests) => Event::Pushed(self.push_all(user, &requests).await),
             Command::Wait { attempt } => {
                 let delay = self.jitter.delay(&self.settings.retry, attempt);
                 if self.clock.now().plus(delay) > deadline {
@@ -173,31 +168,33 @@ where
                 self.queue.enqueue(Replay { user_id: user.clone(), sequence }).await?;
                 Event::Done
             }
-            // The caller ends the loop before it gets here.
+            // The caller stops at this command.
             Command::Finish(_) => Event::Failed,
         })
     }
 
-    async fn push_all(&self, user: &UserId, orders: &[PushOrder<Body>]) -> Vec<PushReport> {
-        let frames = encode(orders);
-        let mut pushes =
-            orders.iter().zip(frames).map(|(order, frames)| self.push.push(user, &order.connection, frames));
-        let outcomes = match (pushes.next(), orders.len()) {
+    async fn push_all(&self, user: &UserId, requests: &[PushRequest<Body>]) -> Vec<PushReport> {
+        let frames = encode(requests);
+        let mut pushes = requests
+            .iter()
+            .zip(frames)
+            .map(|(request, frames)| self.push.push(user, &request.connection, frames));
+        let outcomes = match (pushes.next(), requests.len()) {
             // Most users have one connection.
             (Some(only), 1) => vec![only.await],
             (first, _) => join_all(first.into_iter().chain(pushes)).await,
         };
         let now = self.clock.now();
-        orders.iter().zip(outcomes).map(|(order, outcome)| push_report(order, outcome, now)).collect()
+        requests.iter().zip(outcomes).map(|(request, outcome)| push_report(request, outcome, now)).collect()
     }
 }
 
-/// The frames of each order, encoded once where orders share them.
-fn encode(orders: &[PushOrder<Body>]) -> Vec<Vec<Bytes>> {
+/// Encodes the frames of each request. Requests with the same frame in the same format share its bytes.
+fn encode(requests: &[PushRequest<Body>]) -> Vec<Vec<Bytes>> {
     let mut encoded: Vec<(FrameFormat, &Frame<Body>, Bytes)> = Vec::new();
     let sequences = |frame: &Frame<Body>| frame.items.iter().map(|i| i.item.sequence).collect::<Vec<_>>();
-    let mut all = Vec::with_capacity(orders.len());
-    for PushOrder { format, frames, .. } in orders {
+    let mut all = Vec::with_capacity(requests.len());
+    for PushRequest { format, frames, .. } in requests {
         let mut own = Vec::with_capacity(frames.len());
         for frame in frames {
             let same = |(other, known, _): &&(FrameFormat, &Frame<Body>, Bytes)| {
@@ -207,7 +204,7 @@ fn encode(orders: &[PushOrder<Body>]) -> Vec<Vec<Bytes>> {
                 Some((_, _, bytes)) => bytes.clone(),
                 None => encode_frame(*format, frame),
             };
-            if orders.len() > 1 {
+            if requests.len() > 1 {
                 encoded.push((*format, frame, bytes.clone()));
             }
             own.push(bytes);
@@ -221,7 +218,7 @@ fn encode_frame(format: FrameFormat, frame: &Frame<Body>) -> Bytes {
     let mut text = Vec::with_capacity(frame.items.iter().map(|i| i.item.len).sum::<usize>() + 64);
     match (format, frame.items.as_slice()) {
         (FrameFormat::Raw, items) => {
-            // A raw connection's frames carry one payload each.
+            // A frame of a raw connection contains one payload.
             for i in items {
                 text.extend_from_slice(i.item.body.payload.get().as_bytes());
             }
@@ -234,15 +231,19 @@ fn encode_frame(format: FrameFormat, frame: &Frame<Body>) -> Bytes {
     text.into()
 }
 
-fn push_report(order: &PushOrder<Body>, Pushed { accepted, error }: Pushed, now: Timestamp) -> PushReport {
-    for item in order.frames.iter().take(accepted).flat_map(|frame| &frame.items).filter(|i| !i.replayed) {
+fn push_report(
+    request: &PushRequest<Body>,
+    Pushed { accepted, error }: Pushed,
+    now: Timestamp,
+) -> PushReport {
+    for item in request.frames.iter().take(accepted).flat_map(|frame| &frame.items).filter(|i| !i.replayed) {
         let latency = now.since(item.item.body.sent_at);
         metrics::histogram!("tidings_push_latency_seconds").record(latency.as_secs_f64());
     }
     let refusal = error.map(|error| match error {
         PushError::Gone => Refusal::Gone,
         PushError::Unavailable(_) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a push is repeated");
+            tracing::warn!(error = chain(&error), "push refused, it is attempted again");
             Refusal::Unavailable
         }
     });
@@ -265,23 +266,24 @@ fn count(stats: Stats) {
     }
 }
 
-fn message_row(happened: Happened<Body>, policy: HistoryPolicy) -> MessageRow {
-    let Happened { sequence, body, what, at } = happened;
+fn message_row(event: DeliveryEvent<Body>, policy: HistoryPolicy) -> MessageRow {
+    let DeliveryEvent { sequence, body, what, at } = event;
     let row = MessageRow::new(&body, sequence, what, at, policy.lifetime);
     if policy.payloads { row.with_payload(&body) } else { row }
 }
 
-fn live(connection: Connection) -> Live {
+fn open_connection(connection: Connection) -> OpenConnection {
     let Connection { connection_id, connected_at, acknowledges, format, .. } = connection;
-    Live { id: connection_id, connected_at, acknowledges, format }
+    OpenConnection { id: connection_id, connected_at, acknowledges, format }
 }
 
-fn held(row: MailboxRow) -> Held<Body> {
-    Held { item: item(row.notification, row.sequence), pushed_to: row.pushed_to }
+fn held(row: MailboxRow) -> HeldItem<Body> {
+    HeldItem { item: item(row.notification, row.sequence), pushed_to: row.pushed_to }
 }
 
-/// The row to write. A deferred notification that is not to be held got its expiry from the run.
-fn row(Held { item, pushed_to }: Held<Body>) -> MailboxRow {
+/// Makes the row to write. The run may have changed the expiry of a deferred `when_offline: drop`
+/// notification.
+fn row(HeldItem { item, pushed_to }: HeldItem<Body>) -> MailboxRow {
     let mut notification = item.body;
     if notification.expires_at != item.expires_at {
         Arc::make_mut(&mut notification).expires_at = item.expires_at;

@@ -1,8 +1,8 @@
-//! What the dispatcher measures.
+//! The dispatcher's metrics.
 
 use metrics::{Unit, describe_counter, describe_histogram};
 
-/// Tells the recorder the units of the dispatcher's metrics and what they are.
+/// Registers unit and description of the dispatcher's metrics with the recorder.
 pub fn describe_metrics() {
     for (name, description) in [
         ("tidings_delivered_total", "notifications pushed to a user for the first time"),
@@ -11,23 +11,23 @@ pub fn describe_metrics() {
         ("tidings_expired_total", "notifications that expired before they could be pushed"),
         (
             "tidings_dropped_total",
-            "notifications dropped because nobody was there and they are not to be held",
+            "notifications that are not to be held, dropped because the user was offline",
         ),
-        ("tidings_gone_total", "connections found gone"),
-        ("tidings_fanned_out_total", "notifications that broadcasts became, one for each member"),
-        ("tidings_history_failed_total", "entries of the history that were lost"),
-        ("tidings_dead_letters_total", "entries that can never succeed, by reason"),
+        ("tidings_gone_total", "connections found closed"),
+        ("tidings_fanned_out_total", "notifications made from broadcasts, one for each member"),
+        ("tidings_history_failed_total", "history rows that could not be recorded"),
+        ("tidings_dead_letters_total", "queue entries that can never succeed, by reason"),
     ] {
         describe_counter!(name, Unit::Count, description);
     }
     describe_histogram!(
         "tidings_push_latency_seconds",
         Unit::Seconds,
-        "from the sending of a notification that was not held to its push"
+        "time from the send time of a notification that was not held to its push"
     );
 }
 
-/// Counts entries of the history that could not be recorded.
-pub fn count_history_failed(entries: usize) {
-    metrics::counter!("tidings_history_failed_total").increment(entries as u64);
+/// Counts history rows that could not be recorded.
+pub fn count_history_failed(rows: usize) {
+    metrics::counter!("tidings_history_failed_total").increment(rows as u64);
 }

@@ -1,4 +1,4 @@
-//! The decisions, without IO.
+//! The replayer's decisions, without IO.
 
 pub(crate) mod limits;
 pub(crate) mod machine;

@@ -1,12 +1,13 @@
-//! Requeues the held notifications of a user who came back.
+//! The replayer requeues the held notifications of a user who has reconnected.
 //!
-//! The insert of a connection's row wakes the replayer. For every key in the user's mailbox it puts a
-//! [`Replay`](contract_notifications_v1::Replay) entry on the notifications queue, so that what is held is
-//! delivered by the same dispatcher, in the same order, as what is new. It does not read what is held.
+//! A new row in the Connections table starts a replay. For every key in the user's mailbox, the replayer puts
+//! a [`Replay`](contract_notifications_v1::Replay) entry on the notifications queue. So held and new
+//! notifications are delivered by the same dispatcher in one order. The replayer reads only keys, not the
+//! notifications.
 //!
-//! What is done and when is decided by [`Machine`], without IO, clock or randomness; [`Replayer`] carries it
-//! out over the ports. A replay may be repeated at any time: a `Replay` entry whose row is gone does
-//! nothing.
+//! [`Machine`] decides what to do, without IO, clock or randomness. [`Replayer`] carries out its commands
+//! over the [`ports`]. A replay may be repeated at any time: a `Replay` entry does nothing if its row is
+//! gone.
 
 mod core;
 pub mod ports;
@@ -15,5 +16,5 @@ mod telemetry;
 
 pub use core::limits::{Limits, batch_len};
 pub use core::machine::{Cause, Command, Event, Machine, Unfinished};
-pub use service::{ReplayFailed, Replayer, ReplayerConfig, Requeued};
+pub use service::{ReplayError, Replayer, ReplayerConfig, Requeued};
 pub use telemetry::describe_metrics;

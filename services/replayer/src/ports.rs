@@ -1,30 +1,46 @@
-//! What the replayer needs of the world. Adapters give it: DynamoDB and SQS on AWS, embedded storage in one
-//! process.
+//! Ports of the replayer: narrow traits that adapters implement, with DynamoDB and SQS on AWS, or with
+//! embedded storage in one process.
+//!
+//! [`Ports`] names the adapters of one replayer, so that the replayer has one type parameter.
 
 use std::future::Future;
 
 use contract_notifications_v1::{Replay, Sequence, UserId};
-use shared_ports::PortError;
+use shared_ports::{Clock, PortError};
 pub use shared_retry::ThreadRandom;
 use uuid::Uuid;
 
-/// Some keys of a mailbox.
+/// The adapters of a [`Replayer`](crate::Replayer), one for each port.
+///
+/// A type that implements this trait stands for one way to put a replayer together; usually it is an empty
+/// enum.
+pub trait Ports {
+    /// The keys of mailboxes.
+    type Mailbox: MailboxKeys;
+    /// The notifications queue.
+    type Queue: ReplayQueue;
+    /// The clock.
+    type Clock: Clock;
+    /// The source of random numbers.
+    type Random: RandomSource;
+}
+
+/// A page of a mailbox's keys.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeyPage {
-    /// The keys, ascending.
+    /// The keys in ascending order.
     pub sequences: Vec<Sequence>,
-    /// Whether there may be further ones. A page without keys must not say so: nothing could be asked for
-    /// after it.
+    /// True if there may be further keys. An empty page must not say so, because it gives no key to read
+    /// after.
     pub more: bool,
 }
 
 /// The users' mailboxes, as the replayer reads them.
 pub trait MailboxKeys: Send + Sync {
-    /// The first keys after `after`, about `limit` of them.
+    /// Reads the first keys after `after`, approximately `limit` of them, without the notifications.
     ///
-    /// Strongly consistent: a row whose insertion has returned is in the page. The dispatcher stores a row
-    /// and then looks for connections; were this read older, neither might see the other (rule R2). Only
-    /// keys are read, not what is held.
+    /// The read is strongly consistent: a row whose insertion has returned is in the page. The dispatcher
+    /// stores a row and then lists connections; with an older read, neither might see the other (rule R2).
     fn keys(
         &self,
         user: &UserId,
@@ -36,30 +52,31 @@ pub trait MailboxKeys: Send + Sync {
 /// An entry for the notifications queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayEntry {
-    /// What it says; its user is the message group.
+    /// The user, who is the message group, and the row to replay.
     pub replay: Replay,
-    /// The body, a queue entry as JSON.
+    /// The body: the queue entry as JSON.
     pub body: String,
-    /// The deduplication ID: random, so that no earlier replay of the same row suppresses this one, and
-    /// the same whenever this replay sends the entry again, so that an answer lost on the way makes no
+    /// The deduplication ID. It is random, so that the queue does not take this entry for that of an earlier
+    /// replay. It is the same when this replay sends the entry again, so that a lost answer does not cause a
     /// second entry.
     pub deduplication_id: Uuid,
 }
 
 /// The notifications queue, as the replayer fills it.
 pub trait ReplayQueue: Send + Sync {
-    /// Sends entries of one user, in order, in one request, and returns the positions of those that were
-    /// not accepted. An error means that possibly none was.
+    /// Sends entries of one user in order in one request, and returns the indexes of those not accepted.
+    ///
+    /// After an error, some or none may have been accepted.
     fn send(&self, batch: &[ReplayEntry]) -> impl Future<Output = Result<Vec<usize>, PortError>> + Send;
 }
 
-/// Source of random numbers, so that a simulation can decide it.
+/// Source of random numbers: jitter and deduplication IDs. A simulation supplies its own.
 pub trait RandomSource: shared_retry::Jitter {
-    /// A random deduplication ID.
+    /// Returns a random deduplication ID.
     fn deduplication_id(&self) -> Uuid;
 }
 
-/// UUIDv4.
+/// Deduplication IDs are UUIDv4.
 impl RandomSource for ThreadRandom {
     fn deduplication_id(&self) -> Uuid {
         Uuid::new_v4()

@@ -1,4 +1,4 @@
-//! The replayer over its ports.
+//! Carries out replays over the ports.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -10,23 +10,25 @@ use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 use metrics::counter;
-use shared_ports::{Clock, PortError};
-use shared_retry::RetryPolicy;
+use shared_ports::{Clock as _, PortError};
+use shared_retry::{Jitter as _, RetryPolicy};
 use shared_telemetry::{chain, user_hash};
 
 use crate::core::limits::{Limits, batch_len, body};
 use crate::core::machine::{Cause, Command, Event, Machine, Unfinished};
-use crate::ports::{KeyPage, MailboxKeys, RandomSource, ReplayEntry, ReplayQueue, ThreadRandom};
+use crate::ports::{
+    KeyPage, MailboxKeys as _, Ports, RandomSource as _, ReplayEntry, ReplayQueue as _, ThreadRandom,
+};
 
-/// How replays are done.
+/// Settings of a replayer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReplayerConfig {
-    /// How much is read and sent at once.
+    /// Sizes of reads and batches.
     pub limits: Limits,
-    /// How delays grow while a port fails.
+    /// Delays between attempts while a port fails.
     pub retry: RetryPolicy,
-    /// How many users' mailboxes are replayed at a time: one user's trouble delays no other. Zero counts
-    /// as one.
+    /// Maximum number of mailboxes replayed concurrently, so that one user's failures delay no other user.
+    /// Zero counts as one.
     pub concurrent_users: usize,
 }
 
@@ -40,78 +42,79 @@ impl Default for ReplayerConfig {
     }
 }
 
-/// A mailbox all of whose rows are requeued.
+/// Result of a replay that requeued all rows of the mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Requeued {
-    /// How many entries were sent.
+    /// Number of entries sent.
     pub count: usize,
 }
 
-/// A replay that could not send every entry. To do it all again does no harm.
+/// Errors of a replay that could not send all entries. The replay can be repeated as a whole.
 #[derive(Debug, thiserror::Error)]
-pub enum ReplayFailed {
-    /// The deadline came first.
-    #[error("time was up after {requeued} entries of the mailbox were requeued")]
+pub enum ReplayError {
+    /// The deadline passed first.
+    #[error("the deadline passed after {requeued} entries of the mailbox were requeued")]
     OutOfTime {
-        /// How many entries were sent.
+        /// Number of entries sent.
         requeued: usize,
-        /// The last trouble, if a port reported any.
+        /// The last error of a port, if any.
         #[source]
         last: Option<PortError>,
     },
-    /// A port refused for good.
+    /// A port returned a permanent error.
     #[error("the replay was refused after {requeued} entries of the mailbox were requeued")]
     Refused {
-        /// How many entries were sent.
+        /// Number of entries sent.
         requeued: usize,
-        /// The refusal.
+        /// The port's error.
         #[source]
         cause: Option<PortError>,
     },
 }
 
-/// Requeues what is held for users who came back.
+/// Requeues the held notifications of users who have reconnected.
 ///
-/// Counts `tidings_replays_requeued_total` (entries), `tidings_replay_retries_total` (waits after a
-/// failure) and `tidings_replays_failed_total` (mailboxes).
-#[derive(Debug)]
-pub struct Replayer<M, Q, K, R = ThreadRandom> {
-    mailbox: M,
-    queue: Q,
-    clock: K,
-    random: R,
+/// Counts `tidings_replays_requeued_total` (entries sent), `tidings_replay_retries_total` (waits after a
+/// failure) and `tidings_replays_failed_total` (mailboxes not requeued completely).
+pub struct Replayer<P: Ports> {
+    mailbox: P::Mailbox,
+    queue: P::Queue,
+    clock: P::Clock,
+    random: P::Random,
     config: ReplayerConfig,
 }
 
-impl<M: MailboxKeys, Q: ReplayQueue, K: Clock> Replayer<M, Q, K> {
-    /// A replayer over its ports, with the thread's random numbers.
-    pub const fn new(mailbox: M, queue: Q, clock: K, config: ReplayerConfig) -> Self {
+impl<P: Ports<Random = ThreadRandom>> Replayer<P> {
+    /// Makes a replayer over its ports, with the thread's random numbers.
+    pub const fn new(mailbox: P::Mailbox, queue: P::Queue, clock: P::Clock, config: ReplayerConfig) -> Self {
         Self::with_random_source(mailbox, queue, clock, ThreadRandom, config)
     }
 }
 
-impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: RandomSource> Replayer<M, Q, K, R> {
-    /// A replayer over its ports, whose random numbers `random` decides.
+impl<P: Ports> Replayer<P> {
+    /// Makes a replayer over its ports, with `random` as the source of random numbers.
     pub const fn with_random_source(
-        mailbox: M,
-        queue: Q,
-        clock: K,
-        random: R,
+        mailbox: P::Mailbox,
+        queue: P::Queue,
+        clock: P::Clock,
+        random: P::Random,
         config: ReplayerConfig,
     ) -> Self {
         Self { mailbox, queue, clock, random, config }
     }
 
-    /// Where its random comes from.
-    pub const fn random(&self) -> &R {
+    /// Returns the source of random numbers.
+    pub const fn random(&self) -> &P::Random {
         &self.random
     }
 
-    /// Puts a replay entry on the queue for every row of the user's mailbox. Is over by `deadline`.
+    /// Queues a replay entry for every row of the user's mailbox. Ends by `deadline`.
+    ///
+    /// If the future is dropped, some entries may have been queued; a repeated replay does no harm.
     ///
     /// # Errors
-    /// [`ReplayFailed`] when not every entry could be sent.
-    pub async fn replay(&self, user: &UserId, deadline: Timestamp) -> Result<Requeued, ReplayFailed> {
+    /// [`ReplayError`] if not all entries could be sent.
+    pub async fn replay(&self, user: &UserId, deadline: Timestamp) -> Result<Requeued, ReplayError> {
         let mut run = Run { replayer: self, user, deadline, entries: Vec::new(), last: None };
         let mut machine = Machine::new(self.config.limits.page_size, batch_len(&self.config.limits, user));
         let outcome = loop {
@@ -129,15 +132,15 @@ impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: RandomSource> Replayer<M, Q, K
             Err(Unfinished { cause, .. }) => {
                 counter!("tidings_replays_failed_total").increment(1);
                 Err(match cause {
-                    Cause::OutOfTime => ReplayFailed::OutOfTime { requeued, last: run.last },
-                    Cause::Refused => ReplayFailed::Refused { requeued, cause: run.last },
+                    Cause::OutOfTime => ReplayError::OutOfTime { requeued, last: run.last },
+                    Cause::Refused => ReplayError::Refused { requeued, cause: run.last },
                 })
             }
         }
     }
 
-    /// Replays the mailboxes of the users in a batch of stream records, each user's once, and returns the
-    /// positions of the records that failed, ascending. Is over by `deadline`.
+    /// Replays the mailboxes of the users in a batch of stream records, once for each user, and returns the
+    /// indexes of the failed records in ascending order. Ends by `deadline`.
     pub async fn replay_batch(&self, records: &[ConnectionKey], deadline: Timestamp) -> Vec<usize> {
         let mut users: BTreeMap<&UserId, Vec<usize>> = BTreeMap::new();
         for (position, record) in records.iter().enumerate() {
@@ -156,7 +159,7 @@ impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: RandomSource> Replayer<M, Q, K
                 Ok(Requeued { count }) => tracing::debug!(user = %user_hash(user), count, "mailbox requeued"),
                 Err(error) => {
                     let error = chain(&error);
-                    tracing::warn!(user = %user_hash(user), error, "a mailbox could not be requeued");
+                    tracing::warn!(user = %user_hash(user), error, "mailbox could not be requeued");
                     failed.extend(positions);
                 }
             }
@@ -167,18 +170,18 @@ impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: RandomSource> Replayer<M, Q, K
 }
 
 /// One replay in progress.
-struct Run<'a, M, Q, K, R> {
-    replayer: &'a Replayer<M, Q, K, R>,
+struct Run<'a, P: Ports> {
+    replayer: &'a Replayer<P>,
     user: &'a UserId,
     deadline: Timestamp,
-    /// The entries of the present batch, so that one that is sent again keeps its deduplication ID.
+    /// The entries of the current batch. An entry that is sent again keeps its deduplication ID.
     entries: Vec<ReplayEntry>,
-    /// The last trouble a port reported.
+    /// The last error of a port.
     last: Option<PortError>,
 }
 
-impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: RandomSource> Run<'_, M, Q, K, R> {
-    /// Carries out a command and says what came of it.
+impl<P: Ports> Run<'_, P> {
+    /// Carries out a command and returns the answer.
     async fn perform(&mut self, command: Command) -> Event {
         let replayer = self.replayer;
         match command {
@@ -206,12 +209,12 @@ impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: RandomSource> Run<'_, M, Q, K,
                 replayer.clock.sleep(delay).await;
                 Event::Waited
             }
-            // Not performed but returned; nothing would come of it.
+            // The caller stops at this command.
             Command::Finish(_) => Event::Waited,
         }
     }
 
-    /// The entry of a row: the one already tried, or a new one.
+    /// Returns the entry of a row: the one of the last attempt, or a new one.
     fn entry(&self, sequence: Sequence) -> ReplayEntry {
         let tried = self.entries.iter().find(|entry| entry.replay.sequence == sequence);
         tried.cloned().unwrap_or_else(|| ReplayEntry {
@@ -227,7 +230,7 @@ impl<M: MailboxKeys, Q: ReplayQueue, K: Clock, R: RandomSource> Run<'_, M, Q, K,
         Event::Failed { retryable }
     }
 
-    /// What `call` gives before the deadline.
+    /// Returns the result of `call`, or `None` if the deadline passes first.
     async fn in_time<T>(&self, call: impl Future<Output = T> + Send) -> Option<T> {
         let clock = &self.replayer.clock;
         let left = self.deadline.since(clock.now());

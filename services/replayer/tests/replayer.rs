@@ -1,6 +1,6 @@
-//! The replayer over a mailbox and a queue in memory, in virtual time.
+//! The replayer over an in-memory mailbox and queue, in virtual time.
 
-#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::error::Error as _;
@@ -11,14 +11,14 @@ use std::time::Duration;
 use contract_connections_v1::{ConnectionId, ConnectionKey};
 use contract_notifications_v1::{NotificationId, QueueEntry, Replay, Sequence, Timestamp, UserId};
 use proptest::prelude::*;
-use replayer::ports::{KeyPage, MailboxKeys, RandomSource, ReplayEntry, ReplayQueue};
-use replayer::{Limits, ReplayFailed, Replayer, ReplayerConfig, Requeued};
+use replayer::ports::{KeyPage, MailboxKeys, Ports, RandomSource, ReplayEntry, ReplayQueue};
+use replayer::{Limits, ReplayError, Replayer, ReplayerConfig, Requeued};
 use shared_ports::{Clock, PortError};
 use shared_retry::RetryPolicy;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// The test runtime's time, which passes only when nothing else is left to do.
+/// The paused clock of the test runtime, which advances only when all tasks are idle.
 struct VirtualClock(Instant);
 
 impl Clock for VirtualClock {
@@ -31,17 +31,17 @@ impl Clock for VirtualClock {
     }
 }
 
-/// Counts instead of drawing.
+/// A source of random numbers that counts up instead, and delays without jitter.
 #[derive(Default)]
-struct Counted(AtomicU64);
+struct Counter(AtomicU64);
 
-impl RandomSource for &Counted {
+impl RandomSource for &Counter {
     fn deduplication_id(&self) -> Uuid {
         Uuid::from_u128(self.0.fetch_add(1, Ordering::SeqCst).into())
     }
 }
 
-impl shared_retry::Jitter for &Counted {
+impl shared_retry::Jitter for &Counter {
     fn delay(&self, policy: &RetryPolicy, attempt: u32) -> Duration {
         policy.bound(attempt)
     }
@@ -52,20 +52,20 @@ enum Answer {
     Failed(Vec<usize>),
     Throttled,
     Refused,
-    /// Accepted, but the answer is lost.
+    /// The batch is accepted, but the answer is lost.
     Lost,
 }
 
 #[derive(Default)]
 struct World {
     held: HashMap<UserId, BTreeSet<u128>>,
-    /// Users whose mailbox never answers.
+    /// Users whose mailboxes never answer.
     hanging: BTreeSet<UserId>,
-    /// Answers of the queue, in order; then it accepts everything.
+    /// The queue's answers, in order. After the last it accepts everything.
     answers: Mutex<VecDeque<Answer>>,
     sent: Mutex<Vec<Vec<ReplayEntry>>>,
     accepted: Mutex<Vec<ReplayEntry>>,
-    counted: Counted,
+    counter: Counter,
 }
 
 impl MailboxKeys for &World {
@@ -101,6 +101,13 @@ impl ReplayQueue for &World {
     }
 }
 
+impl<'a> Ports for &'a World {
+    type Mailbox = Self;
+    type Queue = Self;
+    type Clock = VirtualClock;
+    type Random = &'a Counter;
+}
+
 fn user(name: &str) -> UserId {
     UserId::new(name).unwrap()
 }
@@ -122,12 +129,12 @@ impl World {
         self
     }
 
-    fn replayer(&self) -> Replayer<&Self, &Self, VirtualClock, &Counted> {
+    fn replayer(&self) -> Replayer<&Self> {
         let config = ReplayerConfig { limits: LIMITS, ..ReplayerConfig::default() };
-        Replayer::with_random_source(self, self, VirtualClock(Instant::now()), &self.counted, config)
+        Replayer::with_random_source(self, self, VirtualClock(Instant::now()), &self.counter, config)
     }
 
-    async fn replay(&self) -> Result<Requeued, ReplayFailed> {
+    async fn replay(&self) -> Result<Requeued, ReplayError> {
         self.replayer().replay(&user("jo"), Timestamp::from_millis(60_000)).await
     }
 
@@ -142,10 +149,10 @@ impl World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_row_is_requeued_in_batches() {
+async fn rows_are_requeued_in_batches() {
     let world = World::holding("jo", 1..=9);
     assert_eq!(world.replay().await.unwrap(), Requeued { count: 9 });
-    // Pages of four keys, batches of three entries.
+    // A page has four keys, and a batch three entries.
     assert_eq!(world.batches(), [vec![1, 2, 3], vec![4], vec![5, 6, 7], vec![8], vec![9]]);
     for entry in world.accepted.lock().unwrap().iter() {
         let id = || NotificationId::new("n").unwrap();
@@ -156,14 +163,14 @@ async fn every_row_is_requeued_in_batches() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_mailbox_sends_nothing() {
+async fn empty_mailbox_sends_nothing() {
     let world = World::default();
     assert_eq!(world.replay().await.unwrap(), Requeued { count: 0 });
     assert!(world.batches().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_entries_alone_are_retried_under_their_ids() {
+async fn only_failed_entries_are_retried_with_same_ids() {
     let world = World::holding("jo", 1..=3).answering([Answer::Failed(vec![0, 2]), Answer::Throttled]);
     assert_eq!(world.replay().await.unwrap(), Requeued { count: 3 });
     assert_eq!(world.batches(), [vec![1, 2, 3], vec![1, 3], vec![1, 3]]);
@@ -174,7 +181,7 @@ async fn failed_entries_alone_are_retried_under_their_ids() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_makes_no_second_entry_but_a_second_replay_does() {
+async fn ids_are_stable_in_a_replay_and_new_in_the_next() {
     let world = World::holding("jo", 1..=3).answering([Answer::Lost]);
     let distinct = || {
         let accepted = world.accepted.lock().unwrap();
@@ -187,13 +194,13 @@ async fn a_lost_answer_makes_no_second_entry_but_a_second_replay_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn delays_double_and_the_deadline_ends_them() {
+async fn delays_double_until_the_deadline() {
     let world = World::holding("jo", 1..=2).answering(std::iter::repeat_n(Answer::Throttled, 1_000));
     let start = Instant::now();
     let deadline = Timestamp::from_millis(5_000);
     let failed = world.replayer().replay(&user("jo"), deadline).await.unwrap_err();
     let source = failed.source().unwrap().to_string();
-    assert!(matches!(failed, ReplayFailed::OutOfTime { requeued: 0, .. }), "{failed:?}");
+    assert!(matches!(failed, ReplayError::OutOfTime { requeued: 0, .. }), "{failed:?}");
     assert_eq!(source, "sending replays is not possible at the moment");
     // 50 + 100 + 200 + 400 + 800 + 1,600 ms, and the next 2 s would pass the deadline.
     assert_eq!(start.elapsed().as_millis(), 3_150);
@@ -201,10 +208,10 @@ async fn delays_double_and_the_deadline_ends_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_reported_at_once() {
+async fn permanent_error_is_reported_at_once() {
     let world = World::holding("jo", 1..=4).answering([Answer::Failed(vec![]), Answer::Refused]);
     let failed = world.replay().await.unwrap_err();
-    assert!(matches!(failed, ReplayFailed::Refused { requeued: 3, cause: Some(_) }), "{failed:?}");
+    assert!(matches!(failed, ReplayError::Refused { requeued: 3, cause: Some(_) }), "{failed:?}");
     assert_eq!(world.batches().len(), 2);
 }
 
@@ -217,7 +224,7 @@ fn records(users: &[&str]) -> Vec<ConnectionKey> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_replays_each_user_once() {
+async fn batch_replays_each_user_once() {
     let world = World::holding("jo", [1]).and_holding("al", [2]);
     let records = records(&["jo", "al", "jo", "nobody"]);
     let failed = world.replayer().replay_batch(&records, Timestamp::from_millis(60_000)).await;
@@ -228,7 +235,7 @@ async fn a_batch_replays_each_user_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_in_trouble_fails_alone_and_by_the_deadline() {
+async fn hanging_user_fails_alone_at_the_deadline() {
     let mut world = World::holding("al", [2]).and_holding("zoe", [3]);
     world.hanging.insert(user("jo"));
     let records = records(&["al", "jo", "zoe", "jo"]);
@@ -240,7 +247,7 @@ async fn a_user_in_trouble_fails_alone_and_by_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_users_than_are_replayed_at_a_time_all_get_their_turn() {
+async fn more_users_than_slots_are_all_replayed() {
     let world = (0..100).fold(World::default(), |world, n| world.and_holding(&format!("u{n}"), [n]));
     let names: Vec<_> = (0..100).map(|n| format!("u{n}")).collect();
     let records = records(&names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -248,9 +255,9 @@ async fn more_users_than_are_replayed_at_a_time_all_get_their_turn() {
     assert_eq!(world.accepted().into_iter().collect::<BTreeSet<_>>(), (0..100).collect());
 }
 
-/// Adapters spawn replays on runtimes of many threads.
+/// Adapters spawn replays on multi-threaded runtimes.
 #[test]
-fn a_replay_can_be_sent_to_another_thread() {
+fn replay_future_is_send() {
     fn assert_send<T: Send>(_: &T) {}
     let world = World::default();
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -270,9 +277,8 @@ fn answers() -> impl Strategy<Value = Vec<Answer>> {
 }
 
 proptest! {
-    /// Either every row is requeued, or the failure is reported; never neither.
     #[test]
-    fn nothing_is_silently_left_behind(
+    fn all_rows_are_requeued_or_the_failure_reported(
         numbers in prop::collection::btree_set(0_u128..500, 0..40),
         answers in answers(),
         budget in 0_u64..20_000,
@@ -292,7 +298,7 @@ proptest! {
                 prop_assert_eq!(count, numbers.len());
                 prop_assert_eq!(accepted, numbers);
             }
-            Err(ReplayFailed::OutOfTime { requeued, .. }) => prop_assert!(requeued <= accepted.len()),
+            Err(ReplayError::OutOfTime { requeued, .. }) => prop_assert!(requeued <= accepted.len()),
             Err(other) => panic!("{other:?}"),
         }
         prop_assert!(world.batches().iter().all(|batch| batch.len() <= LIMITS.batch_entries));

@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-    resolve: { conditions: ["source"] },
-    ssr: { resolve: { conditions: ["source"] } },
+    resolve: { conditions: ["@tidings/source"] },
+    ssr: { resolve: { conditions: ["@tidings/source"] } },
     test: {
         include: ["test/**/*.test.ts"],
         // A browser is slow to start on a busy machine; nothing here waits for a time to pass.

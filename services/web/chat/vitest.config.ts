@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-    resolve: { conditions: ["source"] },
-    ssr: { resolve: { conditions: ["source"] } },
+    resolve: { conditions: ["@tidings/source"] },
+    ssr: { resolve: { conditions: ["@tidings/source"] } },
     test: { include: ["test/**/*.test.ts"] },
 });

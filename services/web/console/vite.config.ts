@@ -1,14 +1,3 @@
-import { defineConfig } from "vite";
+import { page } from "../common/vite.page.ts";
 
-export default defineConfig({
-    base: "/console/",
-    resolve: { conditions: ["source"] },
-    build: {
-        outDir: "../dist/console",
-        emptyOutDir: true,
-        target: "es2022",
-        // The pages' Content-Security-Policy allows no data: addresses.
-        assetsInlineLimit: 0,
-        modulePreload: { polyfill: false },
-    },
-});
+export default page("console", "/console/");

@@ -1,4 +1,4 @@
-//! What an operator decides.
+//! The limits and policies an operator sets.
 
 use std::time::Duration;
 
@@ -8,38 +8,40 @@ use contract_notifications_v1::HubName;
 /// The edge's limits and policies.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EdgeConfig {
-    /// How long after the handshake a connection's row is swept out, should nothing have deleted it.
+    /// Lifetime of a connection's row, counted from the handshake. Rows of connections whose end was never
+    /// reported expire after it.
     pub row_lifetime: Duration,
     /// Largest frame a client may send, in bytes.
     pub max_message_bytes: usize,
-    /// Which frames a connection gets that asks for none in particular.
+    /// Frame format of connections that ask for none.
     pub default_format: FrameFormat,
-    /// Who may send to whom.
-    pub sending: SendPolicy,
-    /// The hub that every connection joins, and that messages for everyone go to; none when absent.
+    /// Policy for messages from client to client.
+    pub client_messages: ClientMessagePolicy,
+    /// Hub that every connection joins and that receives messages for `all`. `None`: there is no such hub.
     pub everyone: Option<HubName>,
-    /// Whether the members of a hub are told when another comes or goes.
+    /// True if the members of a hub are notified when a user joins or leaves it.
     pub presence: bool,
-    /// How many actions a connection may ask for; `ping`, `ack` and `whoami` are not counted.
+    /// Rate limit of one connection's actions; `ping`, `ack` and `whoami` don't count.
     pub connection_rate: Option<RateLimit>,
-    /// How many actions all connections of a user may ask for together.
+    /// Rate limit of all actions of one user, over all connections; the same actions count.
     pub user_rate: Option<RateLimit>,
-    /// How many connections a user may have.
+    /// Limit of a user's open connections.
     pub max_connections: Option<ConnectionLimit>,
-    /// Whether a connection whose credential has expired is closed when it asks for something.
+    /// True if a connection with an expired credential is closed at its next frame.
     pub close_when_expired: bool,
 }
 
 impl Default for EdgeConfig {
-    /// Ten minutes over the 2 hours, and the 128 KiB, that API Gateway allows
-    /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>).
-    /// No client sends to another.
+    /// Rows live ten minutes longer than the 2 hours API Gateway allows a connection, frames may have the
+    /// 128 KiB it allows
+    /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>),
+    /// and clients send nothing to each other.
     fn default() -> Self {
         Self {
             row_lifetime: Duration::from_mins(130),
             max_message_bytes: 128 * 1024,
             default_format: FrameFormat::Single,
-            sending: SendPolicy::Off,
+            client_messages: ClientMessagePolicy::Off,
             everyone: None,
             presence: false,
             connection_rate: None,
@@ -50,42 +52,42 @@ impl Default for EdgeConfig {
     }
 }
 
-/// Who may send to whom.
+/// Recipients a client may send messages to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum SendPolicy {
-    /// No client sends anything.
+pub enum ClientMessagePolicy {
+    /// None: clients don't send.
     #[default]
     Off,
-    /// To the hubs of the sender, and to users who are in one of them.
+    /// The sender's hubs, and users who are in one of them.
     SameHub,
-    /// To anyone.
+    /// Every user and hub.
     Anyone,
 }
 
-/// How many actions are allowed in a time: windows of `per` begin with the first action.
+/// Largest number of actions in a window of time. A window begins with the first action after the last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RateLimit {
     /// Most actions in one window.
     pub most: u32,
-    /// How long a window is.
+    /// Length of a window.
     pub per: Duration,
 }
 
-/// How many connections a user may have, and what becomes of one too many.
+/// Largest number of open connections of one user, and the connection that is given up beyond it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConnectionLimit {
     /// Most connections.
     pub most: usize,
-    /// What becomes of one too many.
+    /// The connection to give up when there is one more.
     pub excess: Excess,
 }
 
-/// What becomes of a connection too many.
+/// The connection that is given up when a user exceeds a [`ConnectionLimit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Excess {
-    /// The new one is refused.
+    /// Refuse the new connection.
     #[default]
     RefuseNewest,
-    /// The oldest is closed.
+    /// Close the oldest connection.
     CloseOldest,
 }

@@ -1,9 +1,9 @@
-//! The decisions, without IO: how a connection is admitted, which hubs it is in, what a client's frame asks
-//! for, what clients send to each other, and who is told who else is there.
+//! The edge's decisions, without IO or a clock: time, configuration and rows come in as arguments.
 
 pub(crate) mod admission;
-pub(crate) mod crowd;
+pub(crate) mod caller;
+pub(crate) mod client_messages;
+pub(crate) mod connection_limit;
 pub(crate) mod frame;
 pub(crate) mod hubs;
 pub(crate) mod members;
-pub(crate) mod sending;

@@ -1,20 +1,27 @@
-//! Answers the routes of the WebSocket API: `$connect`, `$disconnect`, and the frames of clients. It owns
-//! the Connections table.
+//! Answers the routes of the WebSocket API: `$connect`, `$disconnect` and the frames that clients send. The
+//! edge owns the Connections table.
 //!
-//! The authorizer has decided who a client is before the edge sees it; the edge decides how the connection
-//! wants its notifications and answers what the client sends. An action is a variant of
-//! [`ClientFrame`](contract_frames_v1::ClientFrame) and a [`Decision`] about it.
+//! The authorizer has proved the client's identity before the edge sees the handshake. The edge chooses the
+//! connection's frame format, enforces limits, and answers each frame.
+//!
+//! - [`admit`] and [`decide`] are pure: they turn a handshake or a frame into a decision, without IO.
+//! - [`Edge`] carries decisions out over its [`ports`].
+//! - To add an action, add a variant to [`ClientFrame`](contract_frames_v1::ClientFrame) and its
+//!   [`Decision`].
 
 mod config;
 mod core;
+mod delivery_only;
 pub mod ports;
 mod service;
 mod telemetry;
 
-pub use config::{ConnectionLimit, EdgeConfig, Excess, RateLimit, SendPolicy};
+pub use config::{ClientMessagePolicy, ConnectionLimit, EdgeConfig, Excess, RateLimit};
 pub use core::admission::{Admission, ClientInfo, ConnectRefusal, ConnectRequest, admit};
-pub use core::frame::{Caller, Decision, Inbound, decide};
-pub use core::members::MembersOrder;
-pub use core::sending::{Letter, SendOrder, Target};
+pub use core::caller::Caller;
+pub use core::client_messages::{ClientMessage, SendRequest, Target};
+pub use core::frame::{Decision, Inbound, decide};
+pub use core::members::MembersRequest;
+pub use delivery_only::{DeliveryOnly, Disabled};
 pub use service::{ConnectError, Edge, MessageRequest};
 pub use telemetry::describe_metrics;

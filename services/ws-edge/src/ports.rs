@@ -1,8 +1,10 @@
-//! What the edge needs of the world. Adapters give it: DynamoDB, SQS and API Gateway on AWS, embedded
-//! storage in one process.
+//! The narrow traits through which the edge reaches storage, the queue and its connections. They use domain
+//! types only: adapters on DynamoDB, SQS and API Gateway implement them on AWS, embedded storage implements
+//! them in one process.
+//!
+//! [`Ports`] lists the adapters of one edge.
 
 mod history;
-mod off;
 
 use std::future::Future;
 use std::time::Duration;
@@ -12,32 +14,52 @@ use contract_notifications_v1::{FanOut, HubName, Notification, Sequence, Timesta
 use shared_ports::PortError;
 
 pub use history::{History, HistoryPage, NoHistory};
-pub use off::Off;
 
-use crate::RateLimit;
+use crate::config::RateLimit;
 
-/// The Connections table, and the connections themselves, as the edge uses them.
+/// The adapters of one [`Edge`](crate::Edge), as one type parameter.
+///
+/// The implementing type is a compile-time list and never has a value.
+/// [`DeliveryOnly`](crate::DeliveryOnly) is the list of an edge without client messages and history.
+pub trait Ports {
+    /// The Connections table and the connections themselves.
+    type Connections: Connections;
+    /// The mailboxes.
+    type Mailbox: Mailbox;
+    /// The time.
+    type Clock: shared_ports::Clock;
+    /// The hubs' members.
+    type Hubs: Hubs;
+    /// The notifications queue.
+    type MessageQueue: MessageQueue;
+    /// The counters of clients' actions.
+    type RateLimits: RateLimits;
+    /// The history of sessions and messages.
+    type History: History;
+}
+
+/// Stores and closes connections.
 pub trait Connections: Send + Sync {
-    /// Stores a row. Once this has returned, a strongly consistent list has it, and its stream record will
-    /// wake the replayer.
+    /// Stores a row. Once it returns, a strongly consistent list contains the row, and the row's stream
+    /// record will wake the replayer.
     fn put(&self, row: &Connection) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Deletes a row; one that is not there is no error.
+    /// Deletes a row. Succeeds if the row doesn't exist.
     fn delete(&self, key: &ConnectionKey) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Every open connection of the user, strongly consistently.
+    /// Lists the user's open connections, strongly consistently.
     fn list(&self, user: &UserId) -> impl Future<Output = Result<Vec<Connection>, PortError>> + Send;
 
-    /// Closes a connection, and deletes its row; one that is not there is no error.
+    /// Closes a connection and deletes its row. Succeeds if neither exists.
     fn close(&self, key: &ConnectionKey) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
-/// The users' mailboxes, as the edge uses them.
+/// Deletes acknowledged notifications from users' mailboxes.
 pub trait Mailbox: Send + Sync {
-    /// Deletes the rows of notifications that arrived; those not there are no error. `sequences` is
-    /// ascending and names none twice, at most
-    /// [`MAX_ACK_SEQUENCES`](contract_frames_v1::MAX_ACK_SEQUENCES). When it fails, some may have been
-    /// deleted.
+    /// Deletes the user's rows with these sequences; missing rows are ignored. `sequences` ascend without
+    /// duplicates and are at most [`MAX_ACK_SEQUENCES`](contract_frames_v1::MAX_ACK_SEQUENCES).
+    ///
+    /// After an error, some of the rows may be deleted.
     fn acknowledge(
         &self,
         user: &UserId,
@@ -48,24 +70,27 @@ pub trait Mailbox: Send + Sync {
 /// A user in a hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Who.
+    /// The user.
     pub user_id: UserId,
-    /// Whether a connection of theirs has joined; if not, they are a member by the operator's decision.
+    /// True if a connection of the user has joined. False if only the operator's configuration makes the user
+    /// a member.
     pub joined: bool,
 }
 
-/// Some members of a hub.
+/// A page of a hub's members.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HubPage {
-    /// The members, in the order of their users' ids, none twice.
+    /// The members, in ascending order of their users' ids, without duplicates.
     pub members: Vec<Member>,
-    /// Whether there may be members after the last of them; never with no members at all.
+    /// True if there may be members after the last one. Never true on an empty page.
     pub more: bool,
 }
 
 impl HubPage {
-    /// Adds a row, of rows that are read in the order of their users. `false` when the page has `limit`
-    /// members and this is of another one: then there is no need to read on.
+    /// Adds a row; rows come in ascending order of their users, several for a user with several connections.
+    ///
+    /// Returns false if the page already has `limit` members and the row belongs to another one: the page is
+    /// complete, and the caller can stop reading.
     pub fn add(&mut self, user_id: UserId, joined: bool, limit: usize) -> bool {
         let has_room = self.members.len() < limit;
         match self.members.last_mut() {
@@ -77,16 +102,16 @@ impl HubPage {
     }
 }
 
-/// The hubs' members, as the edge uses them.
+/// Stores and reads the members of hubs.
 pub trait Hubs: Send + Sync {
-    /// Stores members, whether or not they are there.
+    /// Stores members. Rows that exist are overwritten.
     fn join(&self, members: &[HubMember]) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Deletes members; those not there are no error. Only the hub and the key of each count.
+    /// Deletes members, found by hub and member key; missing rows are ignored.
     fn leave(&self, members: &[HubMember]) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Reads members in the order of their users' ids, strongly consistently: those after `after`, at most
-    /// `limit`, which is at least 1. What expired by `now` is not there any more.
+    /// Reads at most `limit` members with user ids after `after`, in ascending order of user ids, strongly
+    /// consistently. Rows that expired by `now` are left out. `limit` is at least 1.
     fn members(
         &self,
         hub: &HubName,
@@ -95,14 +120,14 @@ pub trait Hubs: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<HubPage, PortError>> + Send;
 
-    /// Whether a user has joined a hub with any connection, or is a member by decision.
+    /// Returns true if the user is in the hub, with a connection or by the operator's configuration.
     fn has(&self, hub: &HubName, user: &UserId) -> impl Future<Output = Result<bool, PortError>> + Send;
 }
 
-/// The notifications queue, as the edge uses it.
-pub trait Outbox: Send + Sync {
-    /// Queues notifications of different users; what became of each, in their order. What is queued
-    /// twice with one id is delivered once.
+/// Queues the messages that clients send.
+pub trait MessageQueue: Send + Sync {
+    /// Queues notifications, each for another user, and returns one result for each, in order. A notification
+    /// queued twice under one id is delivered once.
     fn send(
         &self,
         notifications: Vec<Notification>,
@@ -112,19 +137,19 @@ pub trait Outbox: Send + Sync {
     fn broadcast(&self, fan_out: FanOut) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
-/// Whose actions are counted.
+/// The owner of a counter of actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RateKey<'a> {
-    /// Those of one connection.
+    /// One connection.
     Connection(&'a ConnectionId),
-    /// Those of all connections of a user.
+    /// One user, over all connections.
     User(&'a UserId),
 }
 
-/// Counts what clients do.
+/// Counts clients' actions.
 pub trait RateLimits: Send + Sync {
-    /// Counts one action at `now`. `Some` is how long it is until the next window when there were as many
-    /// as are allowed in this one already.
+    /// Counts one action at `now`. Returns `None` if the action is within `limit`, else the time until the
+    /// next window begins.
     fn take(
         &self,
         key: RateKey<'_>,

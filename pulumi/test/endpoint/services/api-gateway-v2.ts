@@ -1,6 +1,6 @@
 import * as sdk from "@aws-sdk/client-apigatewayv2";
 
-import { apiUrl, arn, given, webSocketUrl, type Endpoint } from "../endpoint.js";
+import { apiUrl, arn, required, webSocketUrl, type Endpoint } from "../endpoint.js";
 import { handler, tags, type Handlers } from "../handler.js";
 import { exactly, flag, list, number, oneOf, optional, text } from "../read.js";
 
@@ -50,9 +50,10 @@ const stage = exactly({
     tags,
 });
 
+/** Returns the handlers of API Gateway's HTTP and WebSocket APIs. */
 export function apiGatewayV2(endpoint: Endpoint): Handlers {
     const apis = new sdk.ApiGatewayV2Client(endpoint.client);
-    /** The address of an API, as it is reached over its protocol. */
+    /** Looks up the protocol of an API and returns its URL. */
     const address = async (id: string): Promise<string> => {
         const { ProtocolType: protocol } = await apis.send(new sdk.GetApiCommand({ ApiId: id }));
         const url = apiUrl(endpoint.url, id);
@@ -61,7 +62,7 @@ export function apiGatewayV2(endpoint: Endpoint): Handlers {
     return {
         "aws:apigatewayv2/api:Api": handler(api, async (inputs) => {
             const cors = inputs.corsConfiguration;
-            const made = await apis.send(
+            const created = await apis.send(
                 new sdk.CreateApiCommand({
                     Name: inputs.name,
                     ProtocolType: inputs.protocolType,
@@ -74,15 +75,15 @@ export function apiGatewayV2(endpoint: Endpoint): Handlers {
                     Tags: inputs.tags,
                 }),
             );
-            const id = given(made.ApiId, "API");
-            const url = apiUrl(endpoint.through, id);
-            // Who asks for the API's endpoint are functions that push.
+            const id = required(created.ApiId, "API");
+            const url = apiUrl(endpoint.functionsUrl, id);
+            // Functions that push use this output, so it has their address of the endpoint.
             const apiEndpoint = inputs.protocolType === "WEBSOCKET" ? webSocketUrl(url) : url;
             return { id, outputs: { apiEndpoint, executionArn: arn(endpoint, "execute-api", id) } };
         }),
         "aws:apigatewayv2/authorizer:Authorizer": handler(authorizer, async (inputs) => {
             const jwt = inputs.jwtConfiguration;
-            const made = await apis.send(
+            const created = await apis.send(
                 new sdk.CreateAuthorizerCommand({
                     ApiId: inputs.apiId,
                     Name: inputs.name,
@@ -92,10 +93,10 @@ export function apiGatewayV2(endpoint: Endpoint): Handlers {
                     JwtConfiguration: jwt && { Issuer: jwt.issuer, Audience: jwt.audiences },
                 }),
             );
-            return { id: given(made.AuthorizerId, "authorizer") };
+            return { id: required(created.AuthorizerId, "authorizer") };
         }),
         "aws:apigatewayv2/integration:Integration": handler(integration, async (inputs) => {
-            const made = await apis.send(
+            const created = await apis.send(
                 new sdk.CreateIntegrationCommand({
                     ApiId: inputs.apiId,
                     IntegrationType: inputs.integrationType,
@@ -104,10 +105,10 @@ export function apiGatewayV2(endpoint: Endpoint): Handlers {
                     PayloadFormatVersion: inputs.payloadFormatVersion,
                 }),
             );
-            return { id: given(made.IntegrationId, "integration") };
+            return { id: required(created.IntegrationId, "integration") };
         }),
         "aws:apigatewayv2/route:Route": handler(route, async (inputs) => {
-            const made = await apis.send(
+            const created = await apis.send(
                 new sdk.CreateRouteCommand({
                     ApiId: inputs.apiId,
                     RouteKey: inputs.routeKey,
@@ -117,17 +118,17 @@ export function apiGatewayV2(endpoint: Endpoint): Handlers {
                     RouteResponseSelectionExpression: inputs.routeResponseSelectionExpression,
                 }),
             );
-            return { id: given(made.RouteId, "route") };
+            return { id: required(created.RouteId, "route") };
         }),
         "aws:apigatewayv2/routeResponse:RouteResponse": handler(routeResponse, async (inputs) => {
-            const made = await apis.send(
+            const created = await apis.send(
                 new sdk.CreateRouteResponseCommand({
                     ApiId: inputs.apiId,
                     RouteId: inputs.routeId,
                     RouteResponseKey: inputs.routeResponseKey,
                 }),
             );
-            return { id: given(made.RouteResponseId, "route response") };
+            return { id: required(created.RouteResponseId, "route response") };
         }),
         "aws:apigatewayv2/stage:Stage": handler(stage, async (inputs) => {
             const { accessLogSettings: log, defaultRouteSettings: settings } = inputs;
@@ -147,7 +148,7 @@ export function apiGatewayV2(endpoint: Endpoint): Handlers {
                     Tags: inputs.tags,
                 }),
             );
-            // Behind one address a stage has its name in the path, `$default` too.
+            // On an emulator the path has the name of the stage, even for `$default`.
             return { id: inputs.name, outputs: { invokeUrl: `${await address(inputs.apiId)}/${inputs.name}` } };
         }),
     };

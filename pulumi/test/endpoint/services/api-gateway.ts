@@ -1,13 +1,13 @@
 import * as sdk from "@aws-sdk/client-api-gateway";
 
 import { uniqueId } from "../../engine/recorder.js";
-import { apiUrl, arn, given, type Endpoint } from "../endpoint.js";
-import { handler, tags, type Handlers, type Made } from "../handler.js";
+import { apiUrl, arn, required, type Endpoint } from "../endpoint.js";
+import { handler, tags, type Created, type Handlers } from "../handler.js";
 import { exactly, flag, list, map, number, oneOf, optional, text, type Read } from "../read.js";
 
 const account = exactly({ cloudwatchRoleArn: text });
 const endpointType = oneOf("REGIONAL");
-/** One type, which may stand by itself or in a list. */
+/** Reads a type that may be alone or in a list. */
 const endpointTypes: Read<"REGIONAL"[]> = (value, where) =>
     Array.isArray(value) ? list(endpointType)(value, where) : [endpointType(value, where)];
 const restApi = exactly({ name: text, endpointConfiguration: exactly({ types: endpointTypes }), tags });
@@ -45,7 +45,7 @@ const integrationResponse = exactly({
 });
 const deployment = exactly({
     restApi: text,
-    /** Says when to deploy anew. */
+    /** A change of these makes Pulumi create another deployment. */
     triggers: map(text),
 });
 const stage = exactly({
@@ -69,11 +69,12 @@ const methodSettings = exactly({
     }),
 });
 
-/** Replacements by path, as most updates of this API are told. */
+/** Returns patch operations that replace the values at these paths. */
 function replace(values: Readonly<Record<string, string | number | boolean>>): sdk.PatchOperation[] {
     return Object.entries(values).map(([path, value]) => ({ op: "replace", path, value: String(value) }));
 }
 
+/** Returns the handlers of API Gateway's REST APIs. */
 export function apiGateway(endpoint: Endpoint): Handlers {
     const apis = new sdk.APIGatewayClient(endpoint.client);
     const at = (inputs: { restApi: string; resourceId: string; httpMethod: string }): { restApiId: string; resourceId: string; httpMethod: string } => ({
@@ -81,31 +82,31 @@ export function apiGateway(endpoint: Endpoint): Handlers {
         resourceId: inputs.resourceId,
         httpMethod: inputs.httpMethod,
     });
-    const part = (...names: readonly string[]): Made => ({ id: names.join("-") });
+    const part = (...names: readonly string[]): Created => ({ id: names.join("-") });
     return {
         "aws:apigateway/account:Account": handler(account, async ({ cloudwatchRoleArn }) => {
             await apis.send(new sdk.UpdateAccountCommand({ patchOperations: replace({ "/cloudwatchRoleArn": cloudwatchRoleArn }) }));
             return { id: "api-gateway-account" };
         }),
         "aws:apigateway/restApi:RestApi": handler(restApi, async ({ name, endpointConfiguration, tags: own }) => {
-            const made = await apis.send(new sdk.CreateRestApiCommand({ name, endpointConfiguration, tags: own }));
-            const id = given(made.id, "API");
+            const created = await apis.send(new sdk.CreateRestApiCommand({ name, endpointConfiguration, tags: own }));
+            const id = required(created.id, "API");
             const { items = [] } = await apis.send(new sdk.GetResourcesCommand({ restApiId: id }));
             const root = items.find(({ path }) => path === "/");
-            const outputs = { rootResourceId: given(root?.id, "root of the API"), executionArn: arn(endpoint, "execute-api", id) };
+            const outputs = { rootResourceId: required(root?.id, "root of the API"), executionArn: arn(endpoint, "execute-api", id) };
             return { id, outputs };
         }),
         "aws:apigateway/resource:Resource": handler(resource, async ({ restApi: restApiId, parentId, pathPart }) => {
-            const made = await apis.send(new sdk.CreateResourceCommand({ restApiId, parentId, pathPart }));
-            return { id: given(made.id, "resource") };
+            const created = await apis.send(new sdk.CreateResourceCommand({ restApiId, parentId, pathPart }));
+            return { id: required(created.id, "resource") };
         }),
         "aws:apigateway/model:Model": handler(model, async ({ restApi: restApiId, ...rest }) => {
-            const made = await apis.send(new sdk.CreateModelCommand({ restApiId, ...rest }));
-            return { id: given(made.id, "model") };
+            const created = await apis.send(new sdk.CreateModelCommand({ restApiId, ...rest }));
+            return { id: required(created.id, "model") };
         }),
         "aws:apigateway/requestValidator:RequestValidator": handler(requestValidator, async ({ restApi: restApiId, ...rest }) => {
-            const made = await apis.send(new sdk.CreateRequestValidatorCommand({ restApiId, ...rest }));
-            return { id: given(made.id, "validator") };
+            const created = await apis.send(new sdk.CreateRequestValidatorCommand({ restApiId, ...rest }));
+            return { id: required(created.id, "validator") };
         }),
         "aws:apigateway/method:Method": handler(method, async (inputs) => {
             const { authorization, requestModels, requestValidatorId } = inputs;
@@ -141,8 +142,8 @@ export function apiGateway(endpoint: Endpoint): Handlers {
             return part(inputs.restApi, inputs.resourceId, inputs.httpMethod, statusCode);
         }),
         "aws:apigateway/deployment:Deployment": handler(deployment, async ({ restApi: restApiId }) => {
-            const made = await apis.send(new sdk.CreateDeploymentCommand({ restApiId }));
-            return { id: given(made.id, "deployment") };
+            const created = await apis.send(new sdk.CreateDeploymentCommand({ restApiId }));
+            return { id: required(created.id, "deployment") };
         }),
         "aws:apigateway/stage:Stage": handler(stage, async (inputs) => {
             const { restApi: restApiId, stageName, accessLogSettings: log } = inputs;

@@ -25,6 +25,7 @@ const metricAlarm = exactly({
 });
 const dashboard = exactly({ dashboardName: text, dashboardBody: text });
 
+/** Returns the handlers of CloudWatch and CloudWatch Logs. */
 export function cloudwatch(endpoint: Endpoint): Handlers {
     const metrics = new sdk.CloudWatchClient(endpoint.client);
     const groups = new logs.CloudWatchLogsClient(endpoint.client);

@@ -1,6 +1,6 @@
 import * as sdk from "@aws-sdk/client-cognito-identity-provider";
 
-import { given, type Endpoint } from "../endpoint.js";
+import { required, type Endpoint } from "../endpoint.js";
 import { handler, tags, type Handlers } from "../handler.js";
 import { exactly, flag, list, number, oneOf, text } from "../read.js";
 
@@ -30,12 +30,13 @@ const userPoolClient = exactly({
     enableTokenRevocation: flag,
 });
 
+/** Returns the handlers of Cognito. */
 export function cognito({ client }: Endpoint): Handlers {
     const pools = new sdk.CognitoIdentityProviderClient(client);
     return {
         "aws:cognito/userPool:UserPool": handler(userPool, async (inputs) => {
             const policy = inputs.passwordPolicy;
-            const { UserPool: made } = await pools.send(
+            const { UserPool: created } = await pools.send(
                 new sdk.CreateUserPoolCommand({
                     PoolName: inputs.name,
                     AdminCreateUserConfig: { AllowAdminCreateUserOnly: inputs.adminCreateUserConfig.allowAdminCreateUserOnly },
@@ -59,12 +60,12 @@ export function cognito({ client }: Endpoint): Handlers {
                     UserPoolTags: inputs.tags,
                 }),
             );
-            const id = given(made?.Id, "user pool");
-            // The pool's tokens name it as AWS does, and not by the endpoint.
+            const id = required(created?.Id, "user pool");
+            // Tokens of the pool have an issuer as on AWS, not one with the endpoint's address.
             return { id, outputs: { endpoint: `cognito-idp.${client.region}.amazonaws.com/${id}` } };
         }),
         "aws:cognito/userPoolClient:UserPoolClient": handler(userPoolClient, async (inputs) => {
-            const { UserPoolClient: made } = await pools.send(
+            const { UserPoolClient: created } = await pools.send(
                 new sdk.CreateUserPoolClientCommand({
                     ClientName: inputs.name,
                     UserPoolId: inputs.userPoolId,
@@ -74,7 +75,7 @@ export function cognito({ client }: Endpoint): Handlers {
                     EnableTokenRevocation: inputs.enableTokenRevocation,
                 }),
             );
-            return { id: given(made?.ClientId, "client of the user pool") };
+            return { id: required(created?.ClientId, "client of the user pool") };
         }),
     };
 }

@@ -1,10 +1,10 @@
 import * as sdk from "@aws-sdk/client-dynamodb";
 
-import { given, type Endpoint } from "../endpoint.js";
+import { required, type Endpoint } from "../endpoint.js";
 import { handler, tagList, tags, type Handlers } from "../handler.js";
 import { exactly, flag, list, oneOf, optional, text } from "../read.js";
 
-const PATIENCE_SECONDS = 60;
+const CREATION_TIMEOUT_SECONDS = 60;
 
 const attribute = exactly({ name: text, type: oneOf("S", "N", "B") });
 const table = exactly({
@@ -22,6 +22,7 @@ const table = exactly({
     tags,
 });
 
+/** Returns the handlers of DynamoDB. */
 export function dynamodb({ client }: Endpoint): Handlers {
     const tables = new sdk.DynamoDBClient(client);
     return {
@@ -32,7 +33,7 @@ export function dynamodb({ client }: Endpoint): Handlers {
                 new sdk.CreateTableCommand({
                     TableName: name,
                     BillingMode: inputs.billingMode,
-                    AttributeDefinitions: inputs.attributes.map((one) => ({ AttributeName: one.name, AttributeType: one.type })),
+                    AttributeDefinitions: inputs.attributes.map(({ name: AttributeName, type: AttributeType }) => ({ AttributeName, AttributeType })),
                     KeySchema: [{ AttributeName: hashKey, KeyType: "HASH" }, ...range],
                     ...(inputs.streamEnabled === true
                         ? { StreamSpecification: { StreamEnabled: true, StreamViewType: inputs.streamViewType } }
@@ -42,7 +43,7 @@ export function dynamodb({ client }: Endpoint): Handlers {
                     Tags: tagList(inputs.tags),
                 }),
             );
-            await sdk.waitUntilTableExists({ client: tables, maxWaitTime: PATIENCE_SECONDS, minDelay: 1 }, { TableName: name });
+            await sdk.waitUntilTableExists({ client: tables, maxWaitTime: CREATION_TIMEOUT_SECONDS, minDelay: 1 }, { TableName: name });
             const { attributeName, enabled } = inputs.ttl;
             await tables.send(
                 new sdk.UpdateTimeToLiveCommand({
@@ -56,9 +57,9 @@ export function dynamodb({ client }: Endpoint): Handlers {
                     PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: inputs.pointInTimeRecovery.enabled },
                 }),
             );
-            const { Table: made } = await tables.send(new sdk.DescribeTableCommand({ TableName: name }));
-            const stream = inputs.streamEnabled === true ? { streamArn: given(made?.LatestStreamArn, "stream") } : {};
-            return { id: name, outputs: { arn: given(made?.TableArn, "table"), ...stream } };
+            const { Table: created } = await tables.send(new sdk.DescribeTableCommand({ TableName: name }));
+            const stream = inputs.streamEnabled === true ? { streamArn: required(created?.LatestStreamArn, "stream") } : {};
+            return { id: name, outputs: { arn: required(created?.TableArn, "table"), ...stream } };
         }),
     };
 }

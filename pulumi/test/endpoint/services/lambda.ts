@@ -3,14 +3,14 @@ import { readFile } from "node:fs/promises";
 import * as sdk from "@aws-sdk/client-lambda";
 
 import { uniqueId } from "../../engine/recorder.js";
-import { arn, given, type Endpoint } from "../endpoint.js";
+import { arn, required, type Endpoint } from "../endpoint.js";
 import { handler, tags, type Handlers } from "../handler.js";
 import { exactly, flag, list, map, number, oneOf, optional, text, type Read } from "../read.js";
 
-const PATIENCE_SECONDS = 60;
+const CREATION_TIMEOUT_SECONDS = 60;
 
-// How an archive of the file system is told
-// (https://www.pulumi.com/docs/iac/concepts/assets-archives/): two members say what it is, the third where.
+// The form of a file archive in a resource's inputs
+// (https://www.pulumi.com/docs/iac/concepts/assets-archives/): two members mark it as an archive, `path` is its file.
 const ASSET = "4dabf18193072939515e22adb298388d";
 const archive: Read<string> = (value, where) =>
     exactly({ [ASSET]: text, __pulumiArchive: flag, path: text })(value, where).path;
@@ -49,6 +49,7 @@ function invokeArn(endpoint: Endpoint, functionArn: string): string {
     return `arn:aws:apigateway:${endpoint.client.region}:lambda:path/2015-03-31/functions/${functionArn}/invocations`;
 }
 
+/** Returns the handlers of Lambda. */
 export function lambda(endpoint: Endpoint): Handlers {
     const functions = new sdk.LambdaClient(endpoint.client);
     return {
@@ -69,7 +70,7 @@ export function lambda(endpoint: Endpoint): Handlers {
                     Tags: inputs.tags,
                 }),
             );
-            const waited = { client: functions, maxWaitTime: PATIENCE_SECONDS, minDelay: 1 };
+            const waited = { client: functions, maxWaitTime: CREATION_TIMEOUT_SECONDS, minDelay: 1 };
             await sdk.waitUntilFunctionActiveV2(waited, { FunctionName: name });
             if (inputs.reservedConcurrentExecutions !== undefined) {
                 const reserved = { FunctionName: name, ReservedConcurrentExecutions: inputs.reservedConcurrentExecutions };
@@ -99,7 +100,7 @@ export function lambda(endpoint: Endpoint): Handlers {
                     Tags: inputs.tags,
                 }),
             );
-            return { id: given(id, "event source mapping") };
+            return { id: required(id, "event source mapping") };
         }),
         "aws:lambda/permission:Permission": handler(permission, async (inputs) => {
             const id = `pulumi-${uniqueId(16)}`;

@@ -1,24 +1,25 @@
 import * as sdk from "@aws-sdk/client-sns";
 
-import { given, type Endpoint } from "../endpoint.js";
+import { required, type Endpoint } from "../endpoint.js";
 import { handler, tagList, tags, type Handlers } from "../handler.js";
 import { exactly, oneOf, text } from "../read.js";
 
 const topic = exactly({ name: text, tags });
 const subscription = exactly({ topic: text, protocol: oneOf("email"), endpoint: text });
 
+/** Returns the handlers of SNS. */
 export function sns({ client }: Endpoint): Handlers {
     const topics = new sdk.SNSClient(client);
     return {
         "aws:sns/topic:Topic": handler(topic, async (inputs) => {
-            const made = await topics.send(new sdk.CreateTopicCommand({ Name: inputs.name, Tags: tagList(inputs.tags) }));
-            const arn = given(made.TopicArn, "topic");
+            const created = await topics.send(new sdk.CreateTopicCommand({ Name: inputs.name, Tags: tagList(inputs.tags) }));
+            const arn = required(created.TopicArn, "topic");
             return { id: arn, outputs: { arn } };
         }),
         "aws:sns/topicSubscription:TopicSubscription": handler(subscription, async (inputs) => {
             const { topic: to, protocol, endpoint } = inputs;
             const subscribe = new sdk.SubscribeCommand({ TopicArn: to, Protocol: protocol, Endpoint: endpoint, ReturnSubscriptionArn: true });
-            return { id: given((await topics.send(subscribe)).SubscriptionArn, "subscription") };
+            return { id: required((await topics.send(subscribe)).SubscriptionArn, "subscription") };
         }),
     };
 }

@@ -1,6 +1,6 @@
 import * as sdk from "@aws-sdk/client-sqs";
 
-import { given, type Endpoint } from "../endpoint.js";
+import { required, type Endpoint } from "../endpoint.js";
 import { handler, tags, type Handlers } from "../handler.js";
 import { exactly, flag, number, oneOf, optional, text } from "../read.js";
 
@@ -18,11 +18,12 @@ const queue = exactly({
 const queuePolicy = exactly({ queueUrl: text, policy: text });
 const redriveAllowPolicy = exactly({ queueUrl: text, redriveAllowPolicy: text });
 
-/** Attributes of a queue are texts; one that is not given is left out. */
+/** Converts the attributes of a queue to strings, and leaves out those that are undefined. */
 function attributes(all: Readonly<Record<string, string | number | boolean | undefined>>): Record<string, string> {
     return Object.fromEntries(Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])));
 }
 
+/** Returns the handlers of SQS. */
 export function sqs({ client }: Endpoint): Handlers {
     const queues = new sdk.SQSClient(client);
     const set = async (url: string, name: string, value: string): Promise<{ id: string }> => {
@@ -46,10 +47,10 @@ export function sqs({ client }: Endpoint): Handlers {
                     tags: inputs.tags,
                 }),
             );
-            const url = given(created.QueueUrl, "URL of the queue");
-            const asked = new sdk.GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["QueueArn"] });
-            const { Attributes: answered } = await queues.send(asked);
-            return { id: url, outputs: { url, arn: given(answered?.QueueArn, "ARN of the queue") } };
+            const url = required(created.QueueUrl, "URL of the queue");
+            const getArn = new sdk.GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["QueueArn"] });
+            const { Attributes: answer } = await queues.send(getArn);
+            return { id: url, outputs: { url, arn: required(answer?.QueueArn, "ARN of the queue") } };
         }),
         "aws:sqs/queuePolicy:QueuePolicy": handler(queuePolicy, ({ queueUrl, policy }) => set(queueUrl, "Policy", policy)),
         "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": handler(redriveAllowPolicy, (inputs) =>

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use contract_connections_v1::{ConnectionId, FrameFormat};
 use contract_notifications_v1::{Notification, NotificationRequest, Sequence, Timestamp};
 use dispatcher::core::batch::item;
-use dispatcher::core::run::{Command, Entry, Event, Held, Limits, Live, PushReport, Report, Run};
+use dispatcher::core::run::{
+    Command, Entry, Event, HeldItem, Limits, OpenConnection, PushReport, Report, Run,
+};
 
 /// What a notification is outside the core.
 pub type Body = Arc<Notification>;
@@ -34,8 +36,8 @@ pub fn notification(n: u64) -> (Body, Sequence) {
 #[derive(Debug)]
 pub struct Story {
     entries: Vec<Entry<Body>>,
-    connections: Vec<Live>,
-    mailbox: Vec<Held<Body>>,
+    connections: Vec<OpenConnection>,
+    mailbox: Vec<HeldItem<Body>>,
 }
 
 impl Story {
@@ -58,7 +60,7 @@ impl Story {
     pub fn replay(held: u64) -> Self {
         let row = |n| {
             let (body, sequence) = notification(n);
-            Held { item: item(body, sequence), pushed_to: BTreeSet::new() }
+            HeldItem { item: item(body, sequence), pushed_to: BTreeSet::new() }
         };
         Self {
             entries: vec![Entry::Replay(Sequence::new(held.into()))],
@@ -99,8 +101,8 @@ impl Story {
     }
 }
 
-fn connection(n: u64) -> Live {
-    Live {
+fn connection(n: u64) -> OpenConnection {
+    OpenConnection {
         id: ConnectionId::new(format!("connection-{n}")),
         connected_at: Timestamp::from_millis(1_767_225_000_000),
         acknowledges: false,

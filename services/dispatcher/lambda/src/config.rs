@@ -1,4 +1,4 @@
-//! The function's configuration.
+//! Configuration of the function.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use dispatcher::core::run::Limits;
 use dispatcher::ports::HistoryPolicy;
 use shared_aws::{ConfigError, Environment, RunConfig};
 
-/// What the environment says.
+/// The configuration, read from environment variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// What every function needs.
+    /// Log and metrics settings, as every function has.
     pub run: RunConfig,
     /// Name of the Connections table.
     pub connections_table: String,
@@ -23,23 +23,23 @@ pub struct Config {
     pub dead_letter_queue: String,
     /// URL of the API Gateway Management API.
     pub management_endpoint: String,
-    /// Name of the table of the hubs' members.
+    /// Name of the table of hub members.
     pub hubs_table: String,
-    /// Most members of a hub served by one entry.
+    /// Maximum number of hub members served by one entry.
     pub fan_out_members: usize,
-    /// How the dispatcher works.
+    /// Settings of the dispatcher.
     pub settings: Settings,
-    /// Name of the table of the history, and what it is to have; `None` for no history.
+    /// Name of the history table and contents of its rows; `None` if the history is off.
     pub history: Option<(String, HistoryPolicy)>,
-    /// How long before the end of its time an invocation stops retrying.
+    /// Time before the end of an invocation at which it stops retrying.
     pub time_reserve: Duration,
 }
 
 impl Config {
-    /// Reads the environment, whose variables `lookup` gives.
+    /// Reads the configuration. `lookup` returns the value of an environment variable.
     ///
     /// # Errors
-    /// [`ConfigError`] with all that is wrong.
+    /// [`ConfigError`] with every problem found.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut env = Environment::new(&DISPATCHER, lookup);
         let limits = Limits {
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_is_read_as_declared() {
+    fn environment_is_read_as_declared() {
         let required = |name: &str| {
             let table = name.ends_with("_TABLE") && name != "TIDINGS_HISTORY_TABLE"
                 || name.ends_with("_QUEUE")
@@ -86,7 +86,7 @@ mod tests {
         };
         let config = Config::read(&required).unwrap();
         assert_eq!(config.mailbox_table, "tidings_mailbox_table");
-        // The contract's defaults are the service's own.
+        // The contract's defaults are the same as the service's.
         assert_eq!(config.settings, Settings::default());
         assert_eq!(config.fan_out_members, dispatcher::DEFAULT_MEMBERS);
         assert_eq!(config.history, None);

@@ -1,4 +1,4 @@
-//! The Connections table on DynamoDB.
+//! The Connections table in DynamoDB.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
@@ -11,10 +11,10 @@ use shared_aws::{partition, port_error};
 use shared_ports::PortError;
 use shared_telemetry::{chain, user_hash};
 
-/// The attribute of a row that tells connections with the same id apart.
+/// The attribute that distinguishes connections with the same id.
 const CONNECTED_AT: &str = "connectedAt";
 
-/// The Connections table.
+/// Reads and deletes rows of the Connections table.
 #[derive(Debug, Clone)]
 pub struct DynamoConnections {
     client: Client,
@@ -22,7 +22,7 @@ pub struct DynamoConnections {
 }
 
 impl DynamoConnections {
-    /// The table of this name.
+    /// Uses the table with this name.
     pub fn new(client: &Client, table: &str) -> Self {
         Self { client: client.clone(), table: table.to_owned() }
     }
@@ -36,9 +36,9 @@ impl Connections for DynamoConnections {
         let row = |item| match serde_dynamo::from_item(item) {
             Ok(row) => Some(row),
             Err(error) => {
-                // One row that can't be read must not hold up the user for ever.
+                // An unreadable row must not block the user for ever.
                 let error = chain(&error);
-                tracing::error!(user = %user_hash(user), error, "a connection's row can't be read");
+                tracing::error!(user = %user_hash(user), error, "row of a connection can't be read");
                 None
             }
         };
@@ -64,7 +64,7 @@ impl Connections for DynamoConnections {
             .await;
         match deleted {
             Ok(_) => Ok(()),
-            // It is gone, or another connection's.
+            // The row is deleted already, or belongs to another connection.
             Err(SdkError::ServiceError(refused))
                 if matches!(refused.err(), DeleteItemError::ConditionalCheckFailedException(_)) =>
             {

@@ -1,30 +1,30 @@
-//! Batches as Lambda gets them from SQS, and the answer to them
+//! Batches of SQS messages, and the response to them
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>).
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use contract_notifications_v1::{Sequence, Timestamp};
-use dispatcher::Delivery;
-use dispatcher::core::batch::Received;
+use dispatcher::QueueMessage;
+use dispatcher::core::batch::ReceivedEntry;
 
-/// An event that is no batch of a FIFO queue.
+/// Error for an event that is not a batch of a FIFO queue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("record {index} of the batch has no valid {field}; the event source must be an SQS FIFO queue")]
 pub struct InvalidEvent {
-    /// Which record.
+    /// Index of the record.
     pub index: usize,
-    /// What it lacks.
+    /// The missing or invalid field.
     pub field: &'static str,
 }
 
-/// The entries of a batch.
+/// Returns the messages of a batch.
 ///
 /// # Errors
-/// [`InvalidEvent`] when a record lacks what every message of a FIFO queue has.
-pub fn deliveries(event: &SqsEvent) -> Result<Vec<Delivery<'_>>, InvalidEvent> {
-    event.records.iter().enumerate().map(|(index, record)| delivery(index, record)).collect()
+/// [`InvalidEvent`] if a record lacks a field that every message of a FIFO queue has.
+pub fn messages(event: &SqsEvent) -> Result<Vec<QueueMessage<'_>>, InvalidEvent> {
+    event.records.iter().enumerate().map(|(index, record)| message(index, record)).collect()
 }
 
-fn delivery(index: usize, record: &SqsMessage) -> Result<Delivery<'_>, InvalidEvent> {
+fn message(index: usize, record: &SqsMessage) -> Result<QueueMessage<'_>, InvalidEvent> {
     let missing = |field| move || InvalidEvent { index, field };
     let attribute =
         |field: &'static str| record.attributes.get(field).map(String::as_str).ok_or_else(missing(field));
@@ -32,7 +32,7 @@ fn delivery(index: usize, record: &SqsMessage) -> Result<Delivery<'_>, InvalidEv
         attribute(field)?.parse().map_err(|_| InvalidEvent { index, field })
     };
     let sequence: Sequence = attribute("SequenceNumber")?.parse().map_err(|_| missing("SequenceNumber")())?;
-    let received = Received {
+    let entry = ReceivedEntry {
         group: attribute("MessageGroupId")?,
         body: record.body.as_deref().unwrap_or_default(),
         sequence,
@@ -40,15 +40,15 @@ fn delivery(index: usize, record: &SqsMessage) -> Result<Delivery<'_>, InvalidEv
         sent_at: Timestamp::from_millis(number("SentTimestamp")?),
         receive_count: u32::try_from(number("ApproximateReceiveCount")?).unwrap_or(u32::MAX),
     };
-    Ok(Delivery {
-        received,
+    Ok(QueueMessage {
+        entry,
         message_id: record.message_id.as_deref().ok_or_else(missing("messageId"))?,
         receipt: record.receipt_handle.as_deref().ok_or_else(missing("receiptHandle"))?,
         trace: record.attributes.get("AWSTraceHeader").map(|header| header.as_str().into()),
     })
 }
 
-/// The answer that names the messages that failed; Lambda deletes the others.
+/// Makes the response with the ids of the failed messages. Lambda deletes the others.
 pub fn response<'a>(failed: impl IntoIterator<Item = &'a str>) -> SqsBatchResponse {
     let failure = |message_id: &str| {
         let mut failure = BatchItemFailure::default();
@@ -67,15 +67,15 @@ mod tests {
     const BATCH: &str = include_str!("../events/sqs-batch.json");
 
     #[test]
-    fn a_batch_is_read() {
+    fn batch_is_read() {
         let event: SqsEvent = serde_json::from_str(BATCH).unwrap();
-        let batch = deliveries(&event).unwrap();
+        let batch = messages(&event).unwrap();
         assert_eq!(batch.len(), 2);
-        let Delivery { received, message_id, receipt, trace } = &batch[0];
-        assert_eq!((received.group, received.deduplication_id), ("alice", "order-1042-shipped"));
-        assert_eq!(received.sequence.number(), 18_849_496_460_467_696_128);
-        assert_eq!((received.sent_at.millis(), received.receive_count), (1_767_225_600_000, 1));
-        assert!(received.body.contains("shipped"));
+        let QueueMessage { entry, message_id, receipt, trace } = &batch[0];
+        assert_eq!((entry.group, entry.deduplication_id), ("alice", "order-1042-shipped"));
+        assert_eq!(entry.sequence.number(), 18_849_496_460_467_696_128);
+        assert_eq!((entry.sent_at.millis(), entry.receive_count), (1_767_225_600_000, 1));
+        assert!(entry.body.contains("shipped"));
         assert_eq!(*message_id, "059f36b4-87a3-44ab-83d2-661975830a7d");
         assert_eq!(*receipt, "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a");
         assert_eq!(
@@ -86,15 +86,15 @@ mod tests {
     }
 
     #[test]
-    fn a_standard_queue_is_refused() {
+    fn standard_queue_is_refused() {
         let mut event: SqsEvent = serde_json::from_str(BATCH).unwrap();
         event.records[1].attributes.remove("MessageGroupId");
-        let error = deliveries(&event).unwrap_err();
+        let error = messages(&event).unwrap_err();
         assert_eq!(error, InvalidEvent { index: 1, field: "MessageGroupId" });
     }
 
     #[test]
-    fn failures_are_named_as_lambda_reads_them() {
+    fn failures_are_reported_in_lambda_format() {
         let json = serde_json::to_string(&response(["a", "b"])).unwrap();
         assert_eq!(json, r#"{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"b"}]}"#);
         assert_eq!(serde_json::to_string(&response([])).unwrap(), r#"{"batchItemFailures":[]}"#);

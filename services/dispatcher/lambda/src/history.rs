@@ -1,4 +1,4 @@
-//! The table of the history on DynamoDB, as the dispatcher writes it.
+//! The history table in DynamoDB, as the dispatcher writes it.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
@@ -13,7 +13,7 @@ use shared_telemetry::{chain, user_hash};
 
 const OPERATION: &str = "writing the history";
 
-/// The table of the history. Rows are written in batches; how long that may take is the caller's to say.
+/// Writes to the history table in batches. The caller limits the time.
 #[derive(Debug, Clone)]
 pub struct DynamoHistory {
     client: Client,
@@ -23,7 +23,8 @@ pub struct DynamoHistory {
 }
 
 impl DynamoHistory {
-    /// The table of this name; `retry` says how the rest of a batch is tried again.
+    /// Uses the table with this name. `retry` sets the delays before unprocessed rows of a batch are sent
+    /// again.
     pub fn new(client: &Client, table: &str, policy: HistoryPolicy, retry: RetryPolicy) -> Self {
         Self { client: client.clone(), table: table.to_owned(), policy, retry }
     }

@@ -1,4 +1,4 @@
-//! The hubs' table on DynamoDB.
+//! The table of hub members in DynamoDB.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -9,7 +9,7 @@ use shared_aws::port_error;
 use shared_ports::PortError;
 use shared_telemetry::chain;
 
-/// The hubs' table.
+/// Reads the table of hub members.
 #[derive(Debug, Clone)]
 pub struct DynamoHubMembers {
     client: Client,
@@ -17,7 +17,7 @@ pub struct DynamoHubMembers {
 }
 
 impl DynamoHubMembers {
-    /// The table of this name.
+    /// Uses the table with this name.
     pub fn new(client: &Client, table: &str) -> Self {
         Self { client: client.clone(), table: table.to_owned() }
     }
@@ -31,7 +31,7 @@ impl HubMembers for DynamoHubMembers {
         limit: usize,
     ) -> Result<MembersPage, PortError> {
         const OPERATION: &str = "reading a hub's members";
-        // Below every member there is.
+        // A space sorts before every member.
         let after = after.map_or_else(|| " ".to_owned(), MemberKey::after);
         let mut items = self
             .client
@@ -39,7 +39,7 @@ impl HubMembers for DynamoHubMembers {
             .table_name(&self.table)
             .key_condition_expression("#hub = :hub AND #member > :after")
             .projection_expression("#member")
-            // One more, to know whether there are more.
+            // One more than asked for shows if there are further members.
             .limit(i32::try_from(limit.saturating_add(1)).unwrap_or(i32::MAX))
             .expression_attribute_names("#hub", hub_attributes::HUB)
             .expression_attribute_names("#member", hub_attributes::MEMBER)
@@ -55,9 +55,9 @@ impl HubMembers for DynamoHubMembers {
             let user_id = match member.map(|member| member.parse::<MemberKey>()) {
                 Some(Ok(MemberKey { user_id, .. })) => user_id,
                 unreadable => {
-                    // One row that can't be read must not hold up the hub for ever.
+                    // An unreadable row must not block the hub for ever.
                     let error = unreadable.and_then(Result::err).map(|error| chain(&error));
-                    tracing::error!(%hub, error, "a hub's member can't be read");
+                    tracing::error!(%hub, error, "row of a hub member can't be read");
                     continue;
                 }
             };

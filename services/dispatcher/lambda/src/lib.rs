@@ -1,5 +1,5 @@
-//! The dispatcher on Lambda: receives batches of the notifications queue, and gives the service its ports on
-//! DynamoDB, SQS and the API Gateway Management API.
+//! The dispatcher on Lambda: receives batches of the notifications queue, and implements the dispatcher's
+//! ports with DynamoDB, SQS and the API Gateway Management API.
 
 mod config;
 mod connections;
@@ -15,6 +15,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use dispatcher::core::run::Outcome;
+use dispatcher::ports::{BatchPorts, Ports};
 use dispatcher::{BatchDispatcher, Deadlines, Dispatcher};
 use shared_aws::Invocation;
 use shared_ports::SystemClock;
@@ -22,34 +23,43 @@ use shared_retry::ThreadRandom;
 
 pub use config::Config;
 pub use connections::DynamoConnections;
-pub use event::{InvalidEvent, deliveries, response};
+pub use event::{InvalidEvent, messages, response};
 pub use history::DynamoHistory;
 pub use hubs::DynamoHubMembers;
 pub use mailbox::DynamoMailbox;
 pub use push::ManagementPush;
 pub use queue::{SqsDeadLetters, SqsQueue};
 
-/// The dispatcher over AWS.
+/// The dispatcher's adapters for AWS.
+enum AwsPorts {}
+
+impl Ports for AwsPorts {
+    type Connections = DynamoConnections;
+    type Mailbox = DynamoMailbox;
+    type Push = ManagementPush;
+    type Queue = SqsQueue;
+    type Clock = SystemClock;
+    type Jitter = ThreadRandom;
+    type History = Option<DynamoHistory>;
+}
+
+impl BatchPorts for AwsPorts {
+    type DeadLetters = SqsDeadLetters;
+    type Redelivery = SqsQueue;
+    type Members = DynamoHubMembers;
+}
+
+/// The dispatcher's Lambda function.
 pub struct Function {
-    service: BatchDispatcher<
-        DynamoConnections,
-        DynamoMailbox,
-        ManagementPush,
-        SqsQueue,
-        SystemClock,
-        SqsDeadLetters,
-        SqsQueue,
-        DynamoHubMembers,
-        Option<DynamoHistory>,
-    >,
+    service: BatchDispatcher<AwsPorts>,
     time_reserve: Duration,
 }
 
 impl Function {
-    /// Puts the dispatcher together.
+    /// Makes the function with its AWS clients.
     pub fn new(config: &Config, sdk: &SdkConfig) -> Self {
-        // One client of each, however many ports use it: to make one is a good part of a start, and each would
-        // resolve endpoint and credentials anew.
+        // The ports share one client for each service. Making a client takes a good part of a cold start,
+        // because each resolves endpoint and credentials.
         let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_sqs::Client::new(sdk));
         let queue = SqsQueue::new(&sqs, &config.notifications_queue);
         let retry = config.settings.retry;
@@ -76,19 +86,19 @@ impl Function {
         Self { service, time_reserve: config.time_reserve }
     }
 
-    /// Dispatches a batch, and names the entries that failed.
+    /// Dispatches a batch and reports the failed messages.
     ///
     /// # Errors
-    /// [`InvalidEvent`] when it is no batch of a FIFO queue; then all of it is received again.
+    /// [`InvalidEvent`] if the event is not a batch of a FIFO queue. SQS then delivers the whole batch again.
     pub async fn invoke(&self, invocation: Invocation<SqsEvent>) -> Result<SqsBatchResponse, InvalidEvent> {
         let deadlines = Deadlines {
             retries: invocation.try_until(self.time_reserve),
             runs: invocation.try_until(self.time_reserve / 2),
             history: invocation.try_until(self.time_reserve / 4),
         };
-        let batch = deliveries(&invocation.event)?;
+        let batch = messages(&invocation.event)?;
         let outcomes = self.service.dispatch_batch(&batch, deadlines).await;
         let failed = batch.iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Retry);
-        Ok(response(failed.map(|(delivery, _)| delivery.message_id)))
+        Ok(response(failed.map(|(message, _)| message.message_id)))
     }
 }

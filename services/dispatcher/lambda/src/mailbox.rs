@@ -1,4 +1,4 @@
-//! The mailbox table on DynamoDB.
+//! The mailbox table in DynamoDB.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,18 +17,18 @@ use shared_ports::PortError;
 use shared_retry::RetryPolicy;
 use shared_telemetry::{chain, user_hash};
 
-/// Rows marked at the same time.
+/// Number of rows marked concurrently.
 const MARKS_AT_ONCE: usize = 10;
-/// Most connections that a filter expression names; it may have 4 KiB and 300 operators
+/// Maximum number of connections in a filter expression, which may have 4 KiB and 300 operators
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-expression-parameters>).
-/// For users with more of them every row is read, and sorted out here.
+/// For a user with more connections, the adapter reads every row and filters by itself.
 const FILTERED_CONNECTIONS: usize = 50;
-/// Rows that are looked at by a query once the first found too few that are due.
+/// Minimum number of rows read by a query after the first, if the first found too few due rows.
 const SCAN: usize = 100;
 
 type Item = HashMap<String, AttributeValue>;
 
-/// The mailbox table.
+/// Reads and writes the mailbox table.
 #[derive(Debug, Clone)]
 pub struct DynamoMailbox {
     client: Client,
@@ -36,8 +36,8 @@ pub struct DynamoMailbox {
     retry: RetryPolicy,
 }
 
-/// A row that can't be written as an item.
-fn not_an_item(error: serde_dynamo::Error) -> PortError {
+/// Makes the error for a row that can't be converted to an item.
+fn item_error(error: serde_dynamo::Error) -> PortError {
     PortError::permanent("writing to a mailbox", error)
 }
 
@@ -52,28 +52,28 @@ fn string_set<'a>(connections: impl IntoIterator<Item = &'a ConnectionId>) -> At
     AttributeValue::Ss(connections.into_iter().map(ToString::to_string).collect())
 }
 
-/// The item of a row. The connections are a set, so that marks can be added to it.
+/// Converts a row to an item. The connections are a string set, so that marks can be added to it.
 fn item(row: MailboxRow) -> Result<Item, PortError> {
     let MailboxRow { sequence, notification, pushed_to } = row;
     let set = (!pushed_to.is_empty()).then(|| string_set(&pushed_to));
     let held = HeldNotification::new(Arc::unwrap_or_clone(notification), sequence, BTreeSet::new());
-    let mut item: Item = serde_dynamo::to_item(held).map_err(not_an_item)?;
+    let mut item: Item = serde_dynamo::to_item(held).map_err(item_error)?;
     if let Some(set) = set {
         item.insert(attributes::PUSHED_TO.to_owned(), set);
     }
     Ok(item)
 }
 
-/// Why an item is no row.
+/// Errors of converting an item to a row.
 #[derive(Debug, thiserror::Error)]
-enum NotARow {
+enum RowError {
     #[error(transparent)]
     Item(#[from] serde_dynamo::Error),
     #[error(transparent)]
     Payload(#[from] contract_mailbox_v1::InvalidPayload),
 }
 
-fn row(item: Item) -> Result<MailboxRow, NotARow> {
+fn row(item: Item) -> Result<MailboxRow, RowError> {
     let mut held: HeldNotification = serde_dynamo::from_item(item)?;
     let pushed_to = std::mem::take(&mut held.pushed_to).into_iter().map(ConnectionId::new).collect();
     let sequence = held.sequence;
@@ -81,7 +81,8 @@ fn row(item: Item) -> Result<MailboxRow, NotARow> {
 }
 
 impl DynamoMailbox {
-    /// The table of this name; `retry` says how the rest of a batch is tried again.
+    /// Uses the table with this name. `retry` sets the delays before unprocessed writes of a batch are sent
+    /// again.
     pub fn new(client: &Client, table: &str, retry: RetryPolicy) -> Self {
         Self { client: client.clone(), table: table.to_owned(), retry }
     }
@@ -91,7 +92,7 @@ impl DynamoMailbox {
     }
 }
 
-/// One query of a page and what it may give.
+/// The query for a page.
 struct Query<'a> {
     user: &'a UserId,
     first: Sequence,
@@ -100,19 +101,19 @@ struct Query<'a> {
 }
 
 impl Query<'_> {
-    /// A row is due when one of the connections is not among those it was pushed to.
+    /// Returns true if the row was not yet pushed to at least one of the connections.
     fn is_due(&self, row: &MailboxRow) -> bool {
         self.due_for.iter().any(|connection| !row.pushed_to.contains(connection))
     }
 
-    /// [`Query::is_due`] as a filter expression, if it can be one.
+    /// Returns [`Query::is_due`] as a filter expression, or `None` if there are too many connections.
     fn filter(&self) -> Option<String> {
         let not_pushed = |at: usize| format!("NOT contains(#pushed, :connection{at})");
         let each: Vec<_> = self.filtered().map(|(at, _)| not_pushed(at)).collect();
         (!each.is_empty()).then(|| format!("attribute_not_exists(#pushed) OR {}", each.join(" OR ")))
     }
 
-    /// The connections that a filter expression names.
+    /// Returns the connections in the filter expression, numbered; none if there are too many.
     fn filtered(&self) -> impl Iterator<Item = (usize, &ConnectionId)> {
         let few = self.due_for.len() <= FILTERED_CONNECTIONS;
         self.due_for.iter().enumerate().filter(move |_| few)
@@ -139,12 +140,12 @@ impl Mailbox for DynamoMailbox {
                     Ok(_) => {}
                     Err(error) => {
                         let error = chain(&error);
-                        tracing::error!(user = %user_hash(user), error, "a mailbox row can't be read");
+                        tracing::error!(user = %user_hash(user), error, "mailbox row can't be read");
                     }
                 }
             }
             start = answer.last_evaluated_key;
-            // A query ends early when it has read 1 MiB: what it gave is enough for a page.
+            // A query ends early after reading 1 MiB. Its rows are enough for a page.
             let cut = ended_early && start.is_some() && !rows.is_empty();
             if rows.len() > limit || start.is_none() || cut {
                 let more = rows.len() > limit || start.is_some();
@@ -190,7 +191,7 @@ impl Mailbox for DynamoMailbox {
         user: &UserId,
         marks: &[(Sequence, BTreeSet<ConnectionId>)],
     ) -> Result<(), PortError> {
-        // Collected first: the compiler can't tell that a stream of a closure's futures is `Send`.
+        // Collected first, because the compiler can't prove that a stream of a closure's futures is `Send`.
         let updates: Vec<_> =
             marks.iter().map(|(sequence, connections)| self.mark_row(user, *sequence, connections)).collect();
         stream::iter(updates).buffer_unordered(MARKS_AT_ONCE).try_collect().await
@@ -209,7 +210,7 @@ impl DynamoMailbox {
         let text = |sequence: Sequence| AttributeValue::S(sequence.to_string());
         let filter = query.filter();
         let names = [("#user", attributes::USER_ID), ("#sequence", attributes::SEQUENCE)];
-        // A name that no expression uses is refused.
+        // DynamoDB refuses a name that no expression uses.
         let names = names.into_iter().chain(filter.is_some().then_some(("#pushed", attributes::PUSHED_TO)));
         let names = names.map(|(name, attribute)| (name.to_owned(), attribute.to_owned()));
         let keys = [
@@ -252,7 +253,7 @@ impl DynamoMailbox {
             .await;
         match marked {
             Ok(_) => Ok(()),
-            // The client has acknowledged it in the meantime.
+            // The client has acknowledged the row in the meantime.
             Err(SdkError::ServiceError(refused))
                 if matches!(refused.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
             {

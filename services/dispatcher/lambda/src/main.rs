@@ -1,4 +1,4 @@
-//! The dispatcher's function.
+//! The dispatcher's Lambda function.
 
 use dispatcher_lambda::{Config, Function};
 use shared_aws::{AttemptLimits, run, sdk_config};

@@ -1,4 +1,4 @@
-//! The way to the clients: the API Gateway Management API.
+//! Pushes to clients through the API Gateway Management API.
 
 use aws_config::SdkConfig;
 use aws_sdk_apigatewaymanagement::Client;
@@ -12,18 +12,19 @@ use dispatcher::ports::{Push, PushError, Pushed};
 use shared_aws::management_client;
 use shared_ports::trace;
 
-/// The header by which a call belongs to a trace
+/// The header that makes a call part of a trace
 /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>).
 const TRACE_HEADER: &str = "x-amzn-trace-id";
 
-/// Pushes through the API Gateway Management API.
+/// Pushes to clients through the API Gateway Management API.
 #[derive(Debug, Clone)]
 pub struct ManagementPush {
     client: Client,
 }
 
 impl ManagementPush {
-    /// Pushes to connections of the stage at `endpoint`. When to push again is the dispatcher's decision.
+    /// Pushes to the connections of the stage at `endpoint`. Each push is one attempt; the dispatcher decides
+    /// about retries.
     pub fn new(sdk: &SdkConfig, endpoint: &str) -> Self {
         Self { client: management_client(sdk, endpoint) }
     }

@@ -1,4 +1,4 @@
-//! The notifications queue and its dead letters on SQS.
+//! The notifications queue and its dead-letter queue in SQS.
 
 use std::time::Duration;
 
@@ -6,18 +6,20 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue};
 use contract_deployment_v1::DEAD_LETTER_REASON;
 use contract_notifications_v1::{FanOut, Notification, QueueEntry, Replay};
-use dispatcher::ports::{BroadcastQueue, DeadLetter, DeadLetters, Notifications, Redelivery, ReplayQueue};
+use dispatcher::ports::{
+    BroadcastQueue, DeadLetter, DeadLetters, NotificationQueue, Redelivery, ReplayQueue,
+};
 use shared_aws::{FifoMessage, port_error, send_fifo, trace_attributes};
 use shared_ports::PortError;
 use uuid::Uuid;
 
-/// Most entries of one batch request
+/// Maximum number of entries in a batch request
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html>).
 const BATCH_ENTRIES: usize = 10;
-/// Most characters of a dead letter's reason.
+/// Maximum number of characters in a dead letter's reason.
 const REASON_CHARACTERS: usize = 1_024;
 
-/// The notifications queue.
+/// Sends to the notifications queue and postpones its messages.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     client: Client,
@@ -25,22 +27,22 @@ pub struct SqsQueue {
 }
 
 impl SqsQueue {
-    /// The queue at this URL.
+    /// Uses the queue at this URL.
     pub fn new(client: &Client, url: &str) -> Self {
         Self { client: client.clone(), url: url.to_owned() }
     }
 }
 
-/// Entries of a batch request that SQS did not take.
+/// Error for entries of a batch request that SQS refused.
 #[derive(Debug, thiserror::Error)]
 #[error("{failed} entries failed, the first with code {code}")]
-struct Failed {
+struct BatchError {
     failed: usize,
     code: String,
 }
 
 impl SqsQueue {
-    /// Queues an entry that no earlier one suppresses.
+    /// Queues an entry with a random deduplication ID.
     async fn put(&self, operation: &'static str, entry: QueueEntry) -> Result<(), PortError> {
         self.client
             .send_message()
@@ -62,7 +64,7 @@ impl ReplayQueue for SqsQueue {
     }
 }
 
-impl Notifications for SqsQueue {
+impl NotificationQueue for SqsQueue {
     async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
         let messages = notifications.into_iter().map(FifoMessage::from).collect();
         let sent = send_fifo(&self.client, &self.url, "queueing a broadcast's notifications", messages).await;
@@ -71,7 +73,7 @@ impl Notifications for SqsQueue {
 }
 
 impl BroadcastQueue for SqsQueue {
-    async fn go_on(&self, rest: FanOut) -> Result<(), PortError> {
+    async fn enqueue_rest(&self, rest: FanOut) -> Result<(), PortError> {
         self.put("queueing the rest of a broadcast", QueueEntry::FanOut(rest)).await
     }
 }
@@ -92,21 +94,21 @@ impl Redelivery for SqsQueue {
             }
             let answer = request.send().await.map_err(|error| port_error(OPERATION, error))?;
             if let [first, ..] = answer.failed.as_slice() {
-                let failed = Failed { failed: answer.failed.len(), code: first.code.clone() };
-                return Err(PortError::retryable(OPERATION, failed));
+                let error = BatchError { failed: answer.failed.len(), code: first.code.clone() };
+                return Err(PortError::retryable(OPERATION, error));
             }
         }
         Ok(())
     }
 }
 
-/// Whether a character may stand in an attribute; nothing else is taken by SQS
+/// Returns true if SQS accepts the character in a message attribute
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>).
-fn legal(c: char) -> bool {
+fn is_legal(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
-/// The dead-letter queue.
+/// Sends to the dead-letter queue.
 #[derive(Debug, Clone)]
 pub struct SqsDeadLetters {
     client: Client,
@@ -114,16 +116,16 @@ pub struct SqsDeadLetters {
 }
 
 impl SqsDeadLetters {
-    /// The queue at this URL.
+    /// Uses the queue at this URL.
     pub fn new(client: &Client, url: &str) -> Self {
         Self { client: client.clone(), url: url.to_owned() }
     }
 }
 
 impl DeadLetters for SqsDeadLetters {
-    async fn bury(&self, letter: DeadLetter<'_>) -> Result<(), PortError> {
-        const OPERATION: &str = "keeping a dead letter";
-        let reason: String = letter.reason.chars().filter(|c| legal(*c)).take(REASON_CHARACTERS).collect();
+    async fn dead_letter(&self, letter: DeadLetter<'_>) -> Result<(), PortError> {
+        const OPERATION: &str = "sending a dead letter";
+        let reason: String = letter.reason.chars().filter(|c| is_legal(*c)).take(REASON_CHARACTERS).collect();
         let attribute = MessageAttributeValue::builder().data_type("String").string_value(reason).build();
         self.client
             .send_message()

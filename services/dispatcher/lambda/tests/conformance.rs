@@ -1,4 +1,4 @@
-//! The adapters against the suites of the ports they implement, on an AWS endpoint.
+//! Runs the ports' conformance suites against the adapters, on an AWS endpoint.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use contract_deployment_v1::DEAD_LETTER_REASON;
 use contract_notifications_v1::{Payload, QueueEntry, Replay, Sequence, Timestamp};
 use dispatcher::ports::{
     BroadcastQueue as _, DeadLetter, DeadLetters as _, HistoryPolicy, Mailbox as _, MailboxRow,
-    Notifications as _, PageQuery, Redelivery as _, ReplayQueue as _,
+    NotificationQueue as _, PageQuery, Redelivery as _, ReplayQueue as _,
 };
 use dispatcher_lambda::{
     DynamoConnections, DynamoHistory, DynamoHubMembers, DynamoMailbox, SqsDeadLetters, SqsQueue,
@@ -25,7 +25,7 @@ const RETRY: RetryPolicy =
     RetryPolicy { initial: Duration::from_millis(10), max: Duration::from_millis(100) };
 
 #[tokio::test]
-async fn the_mailbox_conforms() {
+async fn mailbox_conforms() {
     let world = World::new().await;
     let table = MailboxTable::new(&world).await;
     mailbox::all(&DynamoMailbox::new(&world.dynamodb, table.name(), RETRY), "m").await;
@@ -34,7 +34,7 @@ async fn the_mailbox_conforms() {
 const POLICY: HistoryPolicy = HistoryPolicy { lifetime: Duration::from_hours(1), payloads: true };
 
 #[tokio::test]
-async fn the_history_conforms() {
+async fn history_conforms() {
     let world = World::new().await;
     let table = HistoryTable::new(&world).await;
     let adapter = DynamoHistory::new(&world.dynamodb, table.name(), POLICY, RETRY);
@@ -42,12 +42,12 @@ async fn the_history_conforms() {
 }
 
 #[tokio::test]
-async fn a_page_of_large_rows_is_read_in_parts() {
+async fn page_of_large_rows_is_read_in_parts() {
     let world = World::new().await;
     let table = MailboxTable::new(&world).await;
     let mailbox = DynamoMailbox::new(&world.dynamodb, table.name(), RETRY);
     let alice = user("alice");
-    // Together more than the 1 MiB one query reads.
+    // Together they exceed the 1 MiB that one query reads.
     let large = Payload::from_value(&"x".repeat(120_000)).unwrap();
     let rows = (1..=24).map(|n| {
         let mut notification = notification(&alice, n);
@@ -77,7 +77,7 @@ async fn a_page_of_large_rows_is_read_in_parts() {
 }
 
 #[tokio::test]
-async fn rows_are_paged_for_more_connections_than_an_expression_holds() {
+async fn rows_are_paged_for_400_connections() {
     let world = World::new().await;
     let table = MailboxTable::new(&world).await;
     let mailbox = DynamoMailbox::new(&world.dynamodb, table.name(), RETRY);
@@ -100,14 +100,14 @@ async fn rows_are_paged_for_more_connections_than_an_expression_holds() {
 }
 
 #[tokio::test]
-async fn the_connections_conform() {
+async fn connections_conform() {
     let world = World::new().await;
     let table = ConnectionsTable::new(&world).await;
     connections::all(&DynamoConnections::new(&world.dynamodb, table.name()), &table, "c").await;
 }
 
 #[tokio::test]
-async fn the_hubs_conform() {
+async fn hub_members_conform() {
     let world = World::new().await;
     let table = HubsTable::new(&world).await;
     let members = DynamoHubMembers::new(&world.dynamodb, table.name());
@@ -116,16 +116,16 @@ async fn the_hubs_conform() {
 }
 
 #[tokio::test]
-async fn a_broadcasts_notifications_and_its_rest_are_queued() {
+async fn broadcast_step_and_its_rest_are_queued() {
     let (_world, queue, adapter) = queue().await;
     let notifications: Vec<_> = (0..12).map(|n| notification(&user(&format!("u{n}")), 1)).collect();
     adapter.send(notifications.clone()).await.unwrap();
-    // Once more is once.
+    // The queue ignores the repetition.
     adapter.send(notifications).await.unwrap();
     let rest = r#"{"version":1,"type":"fan-out","hub":"team","after":"u9","id":"n","payload":1,"sentAt":1,"whenOffline":"drop"}"#;
     let read = QueueEntry::from_json(rest, || panic!("it has an id"), Timestamp::default()).unwrap();
     let QueueEntry::FanOut(entry) = read else { panic!("no broadcast") };
-    adapter.go_on(entry).await.unwrap();
+    adapter.enqueue_rest(entry).await.unwrap();
     let bodies: Vec<_> = queue.drain().await.into_iter().filter_map(|message| message.body).collect();
     assert_eq!(bodies.len(), 13);
     assert!(bodies.iter().any(|body| body == rest));
@@ -139,13 +139,13 @@ async fn queue() -> (World, TestQueue, SqsQueue) {
 }
 
 #[tokio::test]
-async fn the_replay_queue_conforms() {
+async fn replay_queue_conforms() {
     let (_world, queue, adapter) = queue().await;
     replay_queue::all(&adapter, &mut queue.replays(), "q").await;
 }
 
 #[tokio::test]
-async fn a_replay_goes_on_with_the_trace() {
+async fn replay_carries_the_trace() {
     let (_world, queue, adapter) = queue().await;
     let replay = Replay { user_id: user("a"), sequence: Sequence::new(1) };
     let header = "Root=1-695585c0-3b9d1c2e4f5a6b7c8d9e0f1a;Sampled=1";
@@ -157,13 +157,13 @@ async fn a_replay_goes_on_with_the_trace() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_is_kept_once_with_its_reason() {
+async fn dead_letter_is_sent_once_with_its_reason() {
     let (world, queue, _) = queue().await;
     let dead_letters = SqsDeadLetters::new(&world.sqs, &queue.dead_letter_url);
     let letter =
         DeadLetter { group: "alice", body: "nonsense", message_id: "m-1", reason: "not\u{7}\u{ffff} JSON" };
-    dead_letters.bury(letter).await.unwrap();
-    dead_letters.bury(letter).await.unwrap();
+    dead_letters.dead_letter(letter).await.unwrap();
+    dead_letters.dead_letter(letter).await.unwrap();
     let [message] = &queue.drain_dead_letters().await[..] else { panic!("one message") };
     assert_eq!(message.body(), Some("nonsense"));
     let reason = message.message_attributes().and_then(|all| all.get(DEAD_LETTER_REASON)).unwrap();
@@ -171,7 +171,7 @@ async fn a_dead_letter_is_kept_once_with_its_reason() {
 }
 
 #[tokio::test]
-async fn failed_entries_come_again_when_they_are_to() {
+async fn postponed_entries_are_received_again() {
     let (world, queue, adapter) = queue().await;
     let sqs = aws_sdk_sqs::Client::new(&world.sdk);
     for sequence in 1..=2 {
@@ -185,7 +185,7 @@ async fn failed_entries_come_again_when_they_are_to() {
     let messages = receive().await;
     let receipts: Vec<_> = messages.iter().map(|message| message.receipt_handle().unwrap()).collect();
     assert_eq!(receipts.len(), 2);
-    assert!(receive().await.is_empty(), "they are in flight");
+    assert!(receive().await.is_empty(), "the entries are in flight");
     adapter.postpone(&receipts, Duration::ZERO).await.unwrap();
     let again: Vec<_> = receive().await.into_iter().map(|message| message.body).collect();
     assert_eq!(again, messages.into_iter().map(|message| message.body).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! The function itself, as Lambda runs it: what it answers, measures and logs.
+//! Responses, metrics and logs of the function's binary, invoked as Lambda does.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use std::process::{Command, Output, Stdio};
@@ -14,17 +14,17 @@ use verification_test_kit::{
 
 const INVOKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/invoke");
 const BATCH: &str = include_str!("../events/sqs-batch.json");
-/// What stands in the payloads of the events.
+/// Text in the payloads of the events.
 const PAYLOAD: &str = "shipped";
 
-struct Stage {
+struct Setup {
     world: World,
     connections: ConnectionsTable,
     mailbox: MailboxTable,
     queue: TestQueue,
 }
 
-impl Stage {
+impl Setup {
     async fn new() -> Self {
         let world = World::new().await;
         let connections = ConnectionsTable::new(&world).await;
@@ -33,7 +33,7 @@ impl Stage {
         Self { world, connections, mailbox, queue }
     }
 
-    /// Invokes the function's binary with `event`, everything logged.
+    /// Invokes the function's binary with `event`, with the log level `trace`.
     async fn invoke(&self, event: &Value, management_endpoint: &str) -> Output {
         self.invoke_with(event, management_endpoint, &[]).await
     }
@@ -54,7 +54,7 @@ impl Stage {
             .env("TIDINGS_LOG", "trace")
             .env("TIDINGS_CONNECTIONS_TABLE", self.connections.name())
             .env("TIDINGS_MAILBOX_TABLE", self.mailbox.name())
-            // No batch here is for a hub.
+            // No batch in these tests is for a hub.
             .env("TIDINGS_HUBS_TABLE", "hubs")
             .env("TIDINGS_NOTIFICATIONS_QUEUE", &self.queue.url)
             .env("TIDINGS_DEAD_LETTER_QUEUE", &self.queue.dead_letter_url)
@@ -67,7 +67,7 @@ impl Stage {
     }
 }
 
-/// The sample batch, and a third entry that can never succeed.
+/// Returns the sample batch with a third entry that can never succeed.
 fn batch() -> Value {
     let mut batch: Value = serde_json::from_str(BATCH).unwrap();
     let mut poison = batch["Records"][0].clone();
@@ -77,14 +77,14 @@ fn batch() -> Value {
     batch
 }
 
-/// What the function wrote: metric documents and log lines.
-fn written(output: &Output) -> (Vec<Value>, Vec<Value>) {
+/// Parses the function's output into metric documents and log lines.
+fn parse_output(output: &Output) -> (Vec<Value>, Vec<Value>) {
     let text = String::from_utf8(output.stderr.clone()).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")));
     lines.partition(|line: &Value| line.get("_aws").is_some())
 }
 
-/// Asserts that a document is valid in the embedded metric format, and gives the units of its metrics
+/// Asserts that a document is valid in the embedded metric format, and returns the units of its metrics
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
 fn units(document: &Value) -> Vec<(&str, &str)> {
     assert!(document["_aws"]["Timestamp"].is_u64(), "{document}");
@@ -109,12 +109,12 @@ fn units(document: &Value) -> Vec<(&str, &str)> {
 }
 
 #[tokio::test]
-async fn what_is_pushed_is_measured_and_logged_without_payloads_and_users() {
-    let stage = Stage::new().await;
+async fn logs_and_metrics_hide_payloads_and_users() {
+    let setup = Setup::new().await;
     let opened = SystemClock.now();
-    stage.connections.insert(&connection_row(&user("alice"), "c", opened)).await;
+    setup.connections.insert(&connection_row(&user("alice"), "c", opened)).await;
     let gateway = StandIn::new(&[200]).await;
-    let output = stage.invoke(&batch(), &gateway.url).await;
+    let output = setup.invoke(&batch(), &gateway.url).await;
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{log}");
     assert_eq!(String::from_utf8(output.stdout.clone()).unwrap().trim(), r#"{"batchItemFailures":[]}"#);
@@ -122,7 +122,7 @@ async fn what_is_pushed_is_measured_and_logged_without_payloads_and_users() {
     assert!(pushed[0].body.contains(PAYLOAD), "{pushed:?}");
     assert!(pushed[0].trace.as_deref().unwrap().starts_with("Root=1-695585c0"), "{pushed:?}");
 
-    let (documents, lines) = written(&output);
+    let (documents, lines) = parse_output(&output);
     let plain = documents.iter().find(|document| document["tidings_delivered_total"] == 1).unwrap();
     let mut units_of = units(plain);
     units_of.sort_unstable();
@@ -141,28 +141,28 @@ async fn what_is_pushed_is_measured_and_logged_without_payloads_and_users() {
     for secret in [PAYLOAD, "alice"] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
-    assert_eq!(stage.queue.drain_dead_letters().await.len(), 1);
+    assert_eq!(setup.queue.drain_dead_letters().await.len(), 1);
 }
 
 #[tokio::test]
-async fn what_can_not_be_pushed_is_held_and_what_is_gone_is_forgotten() {
-    let stage = Stage::new().await;
+async fn closed_connection_is_deleted_and_message_held() {
+    let setup = Setup::new().await;
     let long_ago = SystemClock.now().millis() - 60_000;
     let row =
         connection_row(&user("alice"), "c", contract_notifications_v1::Timestamp::from_millis(long_ago));
-    stage.connections.insert(&row).await;
+    setup.connections.insert(&row).await;
     let gateway = StandIn::new(&[410]).await;
-    let output = stage.invoke(&batch(), &gateway.url).await;
+    let output = setup.invoke(&batch(), &gateway.url).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let (documents, _) = written(&output);
+    let (documents, _) = parse_output(&output);
     let counted = |name: &str| documents.iter().filter_map(|document| document[name].as_u64()).sum::<u64>();
     assert_eq!((counted("tidings_gone_total"), counted("tidings_delivered_total")), (1, 0));
-    assert_eq!(stage.mailbox.stored(&user("alice")).await.len(), 1);
-    assert!(stage.connections.rows(&user("alice")).await.is_empty());
+    assert_eq!(setup.mailbox.stored(&user("alice")).await.len(), 1);
+    assert!(setup.connections.rows(&user("alice")).await.is_empty());
 }
 
 #[test]
-fn an_environment_that_lacks_something_is_said_as_a_whole_and_ends_the_function() {
+fn all_missing_variables_are_reported_at_start() {
     let mut command = Command::new(INVOKE);
     command
         .args(["--binary", env!("CARGO_BIN_EXE_dispatcher"), "dispatcher"])
@@ -178,12 +178,12 @@ fn an_environment_that_lacks_something_is_said_as_a_whole_and_ends_the_function(
 }
 
 #[tokio::test]
-async fn what_became_of_notifications_is_in_the_history_if_there_is_one() {
-    let stage = Stage::new().await;
-    let history = HistoryTable::new(&stage.world).await;
+async fn history_is_recorded_if_configured() {
+    let setup = Setup::new().await;
+    let history = HistoryTable::new(&setup.world).await;
     let gateway = StandIn::new(&[]).await;
     let environment = [("TIDINGS_HISTORY_TABLE", history.name()), ("TIDINGS_HISTORY_PAYLOADS", "true")];
-    let output = stage.invoke_with(&batch(), &gateway.url, &environment).await;
+    let output = setup.invoke_with(&batch(), &gateway.url, &environment).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let recorded = history.recorded(&user("alice")).await;
     let [row] = &recorded[..] else { panic!("{recorded:?}") };
@@ -193,14 +193,14 @@ async fn what_became_of_notifications_is_in_the_history_if_there_is_one() {
 }
 
 #[tokio::test]
-async fn a_history_that_fails_costs_no_delivery_and_is_counted() {
-    let stage = Stage::new().await;
+async fn failing_history_is_counted_and_harmless() {
+    let setup = Setup::new().await;
     let gateway = StandIn::new(&[]).await;
     let environment = [("TIDINGS_HISTORY_TABLE", "there-is-no-such-table")];
-    let output = stage.invoke_with(&batch(), &gateway.url, &environment).await;
+    let output = setup.invoke_with(&batch(), &gateway.url, &environment).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(stage.mailbox.stored(&user("alice")).await.len(), 1);
-    let (documents, lines) = written(&output);
+    assert_eq!(setup.mailbox.stored(&user("alice")).await.len(), 1);
+    let (documents, lines) = parse_output(&output);
     let counted = |name: &str| documents.iter().filter_map(|document| document[name].as_u64()).sum::<u64>();
     let lost = counted("tidings_history_failed_total");
     assert!(lost > 0 && lost == counted("tidings_held_total"), "{lost} of {}", counted("tidings_held_total"));

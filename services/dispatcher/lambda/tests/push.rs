@@ -1,4 +1,4 @@
-//! Pushes against a stand-in of the API Gateway Management API that answers as it is told.
+//! Pushes to a stand-in for the API Gateway Management API with scripted answers.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use bytes::Bytes;
@@ -31,7 +31,7 @@ async fn frames_are_posted_in_order_with_the_trace() {
 }
 
 #[tokio::test]
-async fn a_gone_connection_is_told_from_trouble_and_trouble_is_not_repeated() {
+async fn errors_are_classified_and_not_retried() {
     let gateway = StandIn::new(&[200, 410]).await;
     let Pushed { accepted, error } = push(&gateway, &["1", "2", "3"]).await;
     assert_eq!(accepted, 1);

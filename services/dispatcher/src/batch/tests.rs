@@ -1,4 +1,4 @@
-//! Batches over ports in memory.
+//! Batches over in-memory ports.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -11,54 +11,56 @@ use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionId, FrameFormat};
 use contract_history_v1::HistoryOutcome;
 use contract_notifications_v1::{HubName, Notification, Replay, Sequence, UserId, Version1};
+use shared_ports::Clock;
 use shared_ports::PortError;
 use shared_retry::ThreadRandom;
 
 use super::*;
-use crate::Settings;
 use crate::ports::{
-    HistoryPolicy, MailboxRow, MembersPage, Notifications, Page, PageQuery, PushError, Pushed,
+    BroadcastQueue, Connections, DeadLetters, History, HistoryPolicy, HubMembers, Mailbox, MailboxRow,
+    MembersPage, NotificationQueue, Page, PageQuery, Ports, Push, PushError, Pushed, Redelivery, ReplayQueue,
 };
+use crate::service::Settings;
 
-/// Every port: each user has one connection, named after the user.
+/// All ports. Each user has one connection, named after the user.
 #[derive(Default)]
-struct Ports {
+struct World {
     /// Users whose connections can't be listed.
     failing: Vec<&'static str>,
     /// Users whose connections are never listed.
     hanging: Vec<&'static str>,
     dead_letters_fail: bool,
-    /// Whether there is a history, and whether it ever answers.
-    history: Option<Answers>,
+    /// The behaviour of the history; `None` if it is off.
+    history: Option<HistoryAnswer>,
     pushed: Mutex<Vec<(String, String)>>,
     traces: Mutex<BTreeMap<String, Option<Arc<str>>>>,
-    buried: Mutex<Vec<(String, String)>>,
+    dead_letters: Mutex<Vec<(String, String)>>,
     sent: Mutex<Vec<(String, String)>>,
     postponed: Mutex<Vec<(Vec<String>, Duration)>>,
     recorded: Mutex<Vec<MessageRow>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Answers {
+enum HistoryAnswer {
     AtOnce,
     Never,
 }
 
-impl History for &Ports {
+impl History for &World {
     fn policy(&self) -> Option<HistoryPolicy> {
         self.history.map(|_| HistoryPolicy { lifetime: Duration::from_mins(1), payloads: true })
     }
 
     async fn record(&self, user: &UserId, rows: Vec<MessageRow>) {
         assert!(rows.iter().all(|row| row.user_id == *user));
-        if self.history == Some(Answers::Never) {
+        if self.history == Some(HistoryAnswer::Never) {
             std::future::pending::<()>().await;
         }
         self.recorded.lock().unwrap().extend(rows);
     }
 }
 
-impl Connections for &Ports {
+impl Connections for &World {
     async fn list(&self, user: &UserId) -> Result<Vec<Connection>, PortError> {
         if self.failing.contains(&user.as_str()) {
             return Err(PortError::retryable("listing", "down"));
@@ -83,7 +85,7 @@ impl Connections for &Ports {
     }
 }
 
-impl Mailbox for &Ports {
+impl Mailbox for &World {
     async fn page(&self, _: &UserId, _: PageQuery) -> Result<Page, PortError> {
         Ok(Page::default())
     }
@@ -105,7 +107,7 @@ impl Mailbox for &Ports {
     }
 }
 
-impl Push for &Ports {
+impl Push for &World {
     async fn push(&self, user: &UserId, _: &ConnectionId, frames: Vec<Bytes>) -> Pushed {
         self.traces.lock().unwrap().insert(user.to_string(), trace::current());
         for (accepted, frame) in frames.iter().enumerate() {
@@ -119,14 +121,14 @@ impl Push for &Ports {
     }
 }
 
-impl ReplayQueue for &Ports {
+impl ReplayQueue for &World {
     async fn enqueue(&self, _: Replay) -> Result<(), PortError> {
         Ok(())
     }
 }
 
-/// Every hub has the members m1, m2 and m3.
-impl HubMembers for &Ports {
+/// Each hub has the members m1, m2 and m3.
+impl HubMembers for &World {
     async fn page(
         &self,
         hub: &HubName,
@@ -145,7 +147,7 @@ impl HubMembers for &Ports {
     }
 }
 
-impl Notifications for &Ports {
+impl NotificationQueue for &World {
     async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
         let sent = notifications.into_iter().map(|n| (n.user_id.to_string(), n.payload.get().to_owned()));
         self.sent.lock().unwrap().extend(sent);
@@ -153,25 +155,25 @@ impl Notifications for &Ports {
     }
 }
 
-impl BroadcastQueue for &Ports {
-    async fn go_on(&self, rest: FanOut) -> Result<(), PortError> {
+impl BroadcastQueue for &World {
+    async fn enqueue_rest(&self, rest: FanOut) -> Result<(), PortError> {
         let after = rest.after.unwrap().to_string();
         self.sent.lock().unwrap().push((rest.hub.group(), after));
         Ok(())
     }
 }
 
-impl DeadLetters for &Ports {
-    async fn bury(&self, letter: DeadLetter<'_>) -> Result<(), PortError> {
+impl DeadLetters for &World {
+    async fn dead_letter(&self, letter: DeadLetter<'_>) -> Result<(), PortError> {
         if self.dead_letters_fail {
-            return Err(PortError::retryable("burying", "down"));
+            return Err(PortError::retryable("dead-lettering", "down"));
         }
-        self.buried.lock().unwrap().push((letter.message_id.to_owned(), letter.reason.to_owned()));
+        self.dead_letters.lock().unwrap().push((letter.message_id.to_owned(), letter.reason.to_owned()));
         Ok(())
     }
 }
 
-impl Redelivery for &Ports {
+impl Redelivery for &World {
     async fn postpone(&self, receipts: &[&str], delay: Duration) -> Result<(), PortError> {
         let receipts = receipts.iter().map(|receipt| (*receipt).to_owned()).collect();
         self.postponed.lock().unwrap().push((receipts, delay));
@@ -179,10 +181,10 @@ impl Redelivery for &Ports {
     }
 }
 
-/// A clock that stands still; nothing here waits for it to move, because no time is left to wait.
-struct Still;
+/// A clock that stands still and whose sleeps end at once.
+struct FrozenClock;
 
-impl Clock for Still {
+impl Clock for FrozenClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(1_000_000)
     }
@@ -190,15 +192,31 @@ impl Clock for Still {
     async fn sleep(&self, _: Duration) {}
 }
 
-/// The entries as (group, body).
-fn dispatch(ports: &Ports, entries: &[(&str, &str)], receive_count: u32) -> Vec<Outcome> {
+impl Ports for &World {
+    type Connections = Self;
+    type Mailbox = Self;
+    type Push = Self;
+    type Queue = Self;
+    type Clock = FrozenClock;
+    type Jitter = ThreadRandom;
+    type History = Self;
+}
+
+impl BatchPorts for &World {
+    type DeadLetters = Self;
+    type Redelivery = Self;
+    type Members = Self;
+}
+
+/// Dispatches a batch of entries, given as (group, body).
+fn dispatch(world: &World, entries: &[(&str, &str)], receive_count: u32) -> Vec<Outcome> {
     let names: Vec<_> = (0..entries.len()).map(|n| n.to_string()).collect();
     let batch: Vec<_> = entries
         .iter()
         .zip(&names)
         .zip(1_u128..)
-        .map(|(((group, body), name), n)| Delivery {
-            received: Received {
+        .map(|(((group, body), name), n)| QueueMessage {
+            entry: ReceivedEntry {
                 group,
                 body,
                 sequence: Sequence::new(n),
@@ -212,29 +230,29 @@ fn dispatch(ports: &Ports, entries: &[(&str, &str)], receive_count: u32) -> Vec<
         })
         .collect();
     let dispatcher = Dispatcher {
-        connections: ports,
-        mailbox: ports,
-        push: ports,
-        queue: ports,
-        clock: Still,
+        connections: world,
+        mailbox: world,
+        push: world,
+        queue: world,
+        clock: FrozenClock,
         jitter: ThreadRandom,
         settings: Settings::default(),
-        history: ports,
+        history: world,
     };
-    let dispatcher = BatchDispatcher {
+    let dispatcher = BatchDispatcher::<&World> {
         dispatcher,
-        dead_letters: ports,
-        redelivery: ports,
-        members: ports,
+        dead_letters: world,
+        redelivery: world,
+        members: world,
         fan_out_members: 2,
     };
-    // The time is over at once: what fails is not tried again within the batch.
+    // All deadlines have passed: a failed push is not attempted again within the batch.
     let over = Timestamp::from_millis(0);
     let deadlines = Deadlines { retries: over, runs: over, history: over };
     let mut future = pin!(dispatcher.dispatch_batch(&batch, deadlines));
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcomes) => outcomes,
-        Poll::Pending => panic!("the ports never wait"),
+        Poll::Pending => panic!("a port waits"),
     }
 }
 
@@ -242,10 +260,10 @@ const DONE: Outcome = Outcome::Done;
 const RETRY: Outcome = Outcome::Retry;
 
 #[test]
-fn after_a_failure_the_rest_of_that_user_fails_and_nobody_else() {
-    let ports = Ports::default();
+fn failure_fails_the_rest_of_that_user_only() {
+    let world = World::default();
     let outcomes = dispatch(
-        &ports,
+        &world,
         &[
             ("a", r#"{"userId":"a","message":1}"#),
             ("b", r#"{"userId":"b","message":2}"#),
@@ -256,66 +274,66 @@ fn after_a_failure_the_rest_of_that_user_fails_and_nobody_else() {
         3,
     );
     assert_eq!(outcomes, [DONE, DONE, RETRY, DONE, RETRY]);
-    let pushed = ports.pushed.into_inner().unwrap();
+    let pushed = world.pushed.into_inner().unwrap();
     let of =
         |user: &str| pushed.iter().filter(|(u, _)| u == user).map(|(_, t)| t.as_str()).collect::<Vec<_>>();
     assert_eq!(of("a"), ["1"]);
     assert_eq!(of("b"), ["2", "3"]);
-    let postponed = ports.postponed.into_inner().unwrap();
+    let postponed = world.postponed.into_inner().unwrap();
     assert_eq!(postponed, [(vec!["2".to_owned(), "4".to_owned()], Duration::from_secs(4))]);
 }
 
 #[test]
-fn a_user_whose_run_fails_holds_up_nobody() {
-    let ports = Ports { failing: vec!["a"], ..Ports::default() };
+fn failed_run_delays_no_other_user() {
+    let world = World { failing: vec!["a"], ..World::default() };
     let entries = [("a", r#"{"userId":"a","message":1}"#), ("b", r#"{"userId":"b","message":2}"#)];
-    assert_eq!(dispatch(&ports, &entries, 1), [RETRY, DONE]);
-    assert_eq!(ports.postponed.into_inner().unwrap(), [(vec!["0".to_owned()], Duration::from_secs(1))]);
+    assert_eq!(dispatch(&world, &entries, 1), [RETRY, DONE]);
+    assert_eq!(world.postponed.into_inner().unwrap(), [(vec!["0".to_owned()], Duration::from_secs(1))]);
 }
 
 #[test]
-fn a_user_whose_run_hangs_is_given_up_alone() {
-    let ports = Ports { hanging: vec!["a"], ..Ports::default() };
+fn hanging_run_is_cancelled_alone() {
+    let world = World { hanging: vec!["a"], ..World::default() };
     let entries = [("a", r#"{"userId":"a","message":1}"#), ("b", r#"{"userId":"b","message":2}"#)];
-    assert_eq!(dispatch(&ports, &entries, 2), [RETRY, DONE]);
-    assert_eq!(ports.postponed.into_inner().unwrap(), [(vec!["0".to_owned()], Duration::from_secs(2))]);
+    assert_eq!(dispatch(&world, &entries, 2), [RETRY, DONE]);
+    assert_eq!(world.postponed.into_inner().unwrap(), [(vec!["0".to_owned()], Duration::from_secs(2))]);
 }
 
 #[test]
-fn poison_is_buried_with_its_reason_and_holds_up_nobody() {
-    let ports = Ports::default();
+fn poison_is_dead_lettered_with_its_reason() {
+    let world = World::default();
     let entries =
         [("a", "nonsense"), ("a", r#"{"userId":"a","message":1}"#), ("b", r#"{"userId":"c","message":1}"#)];
-    assert_eq!(dispatch(&ports, &entries, 1), [DONE, DONE, DONE]);
-    let buried = ports.buried.into_inner().unwrap();
-    assert_eq!(buried.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["0", "2"]);
-    assert!(buried[0].1.starts_with("not a valid JSON notification: "), "{}", buried[0].1);
-    assert!(buried[1].1.contains("must be the same"), "{}", buried[1].1);
-    assert!(ports.postponed.into_inner().unwrap().is_empty());
+    assert_eq!(dispatch(&world, &entries, 1), [DONE, DONE, DONE]);
+    let dead_letters = world.dead_letters.into_inner().unwrap();
+    assert_eq!(dead_letters.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["0", "2"]);
+    assert!(dead_letters[0].1.starts_with("not a valid JSON notification: "), "{}", dead_letters[0].1);
+    assert!(dead_letters[1].1.contains("must be the same"), "{}", dead_letters[1].1);
+    assert!(world.postponed.into_inner().unwrap().is_empty());
 }
 
 #[test]
-fn poison_that_can_not_be_buried_stays_in_the_queue() {
-    let ports = Ports { dead_letters_fail: true, ..Ports::default() };
+fn poison_stays_queued_if_dead_lettering_fails() {
+    let world = World { dead_letters_fail: true, ..World::default() };
     let entries = [("a", "nonsense"), ("a", r#"{"userId":"a","message":1}"#)];
-    assert_eq!(dispatch(&ports, &entries, 1), [RETRY, DONE]);
+    assert_eq!(dispatch(&world, &entries, 1), [RETRY, DONE]);
 }
 
 #[test]
-fn a_push_belongs_to_the_trace_of_its_run() {
-    let ports = Ports::default();
+fn push_belongs_to_the_trace_of_its_run() {
+    let world = World::default();
     let entries = [("traced", r#"{"userId":"traced","message":1}"#), ("b", r#"{"userId":"b","message":2}"#)];
-    dispatch(&ports, &entries, 1);
-    let traces = ports.traces.into_inner().unwrap();
+    dispatch(&world, &entries, 1);
+    let traces = world.traces.into_inner().unwrap();
     assert_eq!(traces["traced"].as_deref(), Some("Root=1"));
     assert_eq!(traces["b"], None);
 }
 
 #[test]
-fn a_broadcast_becomes_a_notification_for_each_member_step_by_step() {
-    let ports = Ports { failing: vec!["down"], ..Ports::default() };
+fn broadcast_is_fanned_out_step_by_step() {
+    let world = World { failing: vec!["down"], ..World::default() };
     let outcomes = dispatch(
-        &ports,
+        &world,
         &[
             ("hub/x", r#"{"type":"fan-out","hub":"x","payload":1}"#),
             ("hub/down", r#"{"type":"fan-out","hub":"down","payload":2}"#),
@@ -326,20 +344,20 @@ fn a_broadcast_becomes_a_notification_for_each_member_step_by_step() {
         1,
     );
     assert_eq!(outcomes, [DONE, RETRY, DONE, RETRY, DONE]);
-    let sent = ports.sent.lock().unwrap();
+    let sent = world.sent.lock().unwrap();
     let sent: Vec<_> = sent.iter().map(|(to, what)| (to.as_str(), what.as_str())).collect();
     assert_eq!(sent, [("m1", "1"), ("m2", "1"), ("hub/x", "m2"), ("m3", "3")]);
-    // Both of the hub that failed come again together.
-    assert_eq!(ports.postponed.lock().unwrap()[0].0, ["1", "3"]);
+    // Both entries of the failed hub are postponed together.
+    assert_eq!(world.postponed.lock().unwrap()[0].0, ["1", "3"]);
 }
 
 #[test]
-fn what_became_of_notifications_is_recorded_with_their_payloads() {
-    let ports = Ports { history: Some(Answers::AtOnce), failing: vec!["b"], ..Ports::default() };
+fn history_is_recorded_with_payloads() {
+    let world = World { history: Some(HistoryAnswer::AtOnce), failing: vec!["b"], ..World::default() };
     let body = |user: &str| format!(r#"{{"userId":"{user}","id":"n","payload":[1],"source":"shop"}}"#);
     let (a, b) = (body("a"), body("b"));
-    assert_eq!(dispatch(&ports, &[("a", &a), ("b", &b)], 1), [DONE, RETRY]);
-    let recorded = ports.recorded.lock().unwrap();
+    assert_eq!(dispatch(&world, &[("a", &a), ("b", &b)], 1), [DONE, RETRY]);
+    let recorded = world.recorded.lock().unwrap();
     let [row] = &recorded[..] else { panic!("{recorded:?}") };
     assert_eq!(
         (row.user_id.as_str(), row.notification_id.as_str(), row.outcome),
@@ -349,12 +367,12 @@ fn what_became_of_notifications_is_recorded_with_their_payloads() {
     assert_eq!((row.at, row.ttl), (Timestamp::from_millis(1_000_000), 1_060));
 }
 
-/// The test's clock is over every sleep at once, so that what never answers is given up at once.
+/// The clock ends every sleep at once, so the recording is cancelled at once.
 #[test]
-fn a_history_that_does_not_answer_changes_nothing() {
-    let ports = Ports { history: Some(Answers::Never), ..Ports::default() };
+fn hanging_history_changes_no_outcome() {
+    let world = World { history: Some(HistoryAnswer::Never), ..World::default() };
     let body = r#"{"userId":"a","payload":1}"#;
-    assert_eq!(dispatch(&ports, &[("a", body)], 1), [DONE]);
-    assert_eq!(ports.pushed.lock().unwrap().len(), 1);
-    assert!(ports.recorded.lock().unwrap().is_empty());
+    assert_eq!(dispatch(&world, &[("a", body)], 1), [DONE]);
+    assert_eq!(world.pushed.lock().unwrap().len(), 1);
+    assert!(world.recorded.lock().unwrap().is_empty());
 }

@@ -1,4 +1,4 @@
-//! From what a queue delivered to runs of users and fan-outs of hubs.
+//! Parses the entries of a received batch and groups them by user and hub.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,44 +11,45 @@ use contract_notifications_v1::{
 
 use super::run::{Entry, Item};
 
-/// An entry as the queue delivered it.
+/// An entry, as the queue delivered it.
 #[derive(Debug, Clone)]
-pub struct Received<'a> {
-    /// The message group: which user's or hub's entry it is.
+pub struct ReceivedEntry<'a> {
+    /// The message group, which names the user or the hub.
     pub group: &'a str,
     /// The body, untrusted.
     pub body: &'a str,
     /// The queue's sequence number.
     pub sequence: Sequence,
-    /// The queue's deduplication ID; stands in for an id the producer left out.
+    /// The queue's deduplication ID. Becomes the notification's id if the producer gave none.
     pub deduplication_id: &'a str,
-    /// When the queue accepted it; stands in for a send time the producer left out.
+    /// Time at which the queue accepted it. Becomes the send time if the producer gave none.
     pub sent_at: Timestamp,
-    /// How often it was received, this time included.
+    /// Number of times it was received, including this one.
     pub receive_count: u32,
 }
 
-/// Why an entry can never succeed.
+/// Reasons why an entry can never succeed. Such an entry is a poison message and goes to the dead-letter
+/// queue.
 #[derive(Debug, thiserror::Error)]
-pub enum Poison {
-    /// The body is no queue entry.
+pub enum EntryError {
+    /// The body is not a valid queue entry.
     #[error(transparent)]
     Invalid(#[from] InvalidNotification),
-    /// No frame can carry it.
+    /// The notification does not fit into a frame.
     #[error(transparent)]
     TooLarge(#[from] FrameTooLarge),
-    /// The body names another user or hub than the message group does, so its order would not be kept.
+    /// The body names another user or hub than the message group, so the queue would not keep its order.
     #[error("the entry belongs to message group {expected:?} and is in {group:?}; they must be the same")]
     OtherGroup {
-        /// The group of whom the body names.
+        /// The group of the user or hub that the body names.
         expected: String,
-        /// The message group.
+        /// The message group, at most 128 characters of it.
         group: String,
     },
 }
 
-impl Poison {
-    /// A short fixed word for it, for logs and metrics: the texts may quote what a producer sent.
+impl EntryError {
+    /// Returns a fixed label for logs and metrics. The error's text may quote what a producer sent.
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "invalid",
@@ -61,9 +62,9 @@ impl Poison {
 /// The consecutive entries of one user in a received batch.
 #[derive(Debug, Clone)]
 pub struct UserRun {
-    /// Whose.
+    /// The user.
     pub user: UserId,
-    /// Their places in the batch, in order.
+    /// The entries' indexes in the batch, ascending.
     pub indexes: Vec<usize>,
     /// The entries, in the same order.
     pub entries: Vec<Entry<Arc<Notification>>>,
@@ -72,68 +73,69 @@ pub struct UserRun {
 /// The consecutive fan-outs of one hub in a received batch.
 #[derive(Debug, Clone)]
 pub struct HubRun {
-    /// Whose members.
+    /// The hub.
     pub hub: HubName,
-    /// Their places in the batch, in order.
+    /// The entries' indexes in the batch, ascending.
     pub indexes: Vec<usize>,
     /// The fan-outs, in the same order.
     pub fan_outs: Vec<FanOut>,
 }
 
-/// A batch by who the entries are for.
+/// A batch, grouped by user and hub.
 #[derive(Debug, Default)]
-pub struct Grouped {
-    /// One run per user, in the order in which the users first appear.
+pub struct GroupedBatch {
+    /// One run for each user, in the order of the users' first entries.
     pub runs: Vec<UserRun>,
-    /// One run per hub, in the order in which the hubs first appear.
+    /// One run for each hub, in the order of the hubs' first entries.
     pub hubs: Vec<HubRun>,
-    /// What can never succeed, by its place in the batch.
-    pub poison: Vec<(usize, Poison)>,
+    /// The entries that can never succeed, by index in the batch.
+    pub poison: Vec<(usize, EntryError)>,
 }
 
-/// An entry that was read.
+/// A parsed entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Read {
-    /// For one user.
+pub enum ParsedEntry {
+    /// An entry of one user.
     ForUser(UserId, Entry<Arc<Notification>>),
-    /// For the members of a hub.
+    /// A broadcast to the members of a hub.
     ForHub(FanOut),
 }
 
-/// Reads one entry.
+/// Parses one entry.
 ///
 /// # Errors
-/// [`Poison`]: it must go to the dead-letter queue and must not hold up anybody.
-pub fn read(received: &Received<'_>) -> Result<Read, Poison> {
+/// [`EntryError`] if the entry can never succeed. It must go to the dead-letter queue and delay nobody.
+pub fn parse(entry: &ReceivedEntry<'_>) -> Result<ParsedEntry, EntryError> {
     let id = || {
-        NotificationId::new(received.deduplication_id)
-            .unwrap_or_else(|_| NotificationId::from(received.sequence))
+        NotificationId::new(entry.deduplication_id).unwrap_or_else(|_| NotificationId::from(entry.sequence))
     };
-    let entry = QueueEntry::from_json(received.body, id, received.sent_at)?;
-    let expected = entry.group();
-    if expected != received.group {
-        let group = received.group.chars().take(128).collect();
-        return Err(Poison::OtherGroup { expected: expected.into_owned(), group });
+    let parsed = QueueEntry::from_json(entry.body, id, entry.sent_at)?;
+    let expected = parsed.group();
+    if expected != entry.group {
+        let group = entry.group.chars().take(128).collect();
+        return Err(EntryError::OtherGroup { expected: expected.into_owned(), group });
     }
-    Ok(match entry {
-        QueueEntry::Replay(Replay { user_id, sequence }) => Read::ForUser(user_id, Entry::Replay(sequence)),
+    Ok(match parsed {
+        QueueEntry::Replay(Replay { user_id, sequence }) => {
+            ParsedEntry::ForUser(user_id, Entry::Replay(sequence))
+        }
         QueueEntry::Notification(notification) => {
             require_fits(&notification)?;
             let user = notification.user_id.clone();
-            let item = item(Arc::new(notification), received.sequence);
-            Read::ForUser(user, Entry::Notification { item, redelivered: received.receive_count > 1 })
+            let item = item(Arc::new(notification), entry.sequence);
+            ParsedEntry::ForUser(user, Entry::Notification { item, redelivered: entry.receive_count > 1 })
         }
         QueueEntry::FanOut(fan_out) => {
-            // Every member's notification is as large.
+            // The notifications of all members have the same size.
             if let Ok(member) = UserId::new(fan_out.hub.as_str()) {
                 require_fits(&fan_out.for_member(member))?;
             }
-            Read::ForHub(fan_out)
+            ParsedEntry::ForHub(fan_out)
         }
     })
 }
 
-/// What decisions need to know of a notification.
+/// Reduces a notification to what decisions need.
 pub fn item(notification: Arc<Notification>, sequence: Sequence) -> Item<Arc<Notification>> {
     Item {
         sequence,
@@ -144,14 +146,14 @@ pub fn item(notification: Arc<Notification>, sequence: Sequence) -> Item<Arc<Not
     }
 }
 
-/// Groups a batch into one run per user and hub, and sorts out what can never succeed.
-pub fn group(batch: &[Received<'_>]) -> Grouped {
-    let mut grouped = Grouped::default();
+/// Groups a batch into one run for each user and hub, and separates the entries that can never succeed.
+pub fn group(batch: &[ReceivedEntry<'_>]) -> GroupedBatch {
+    let mut grouped = GroupedBatch::default();
     let mut run_of: HashMap<UserId, usize> = HashMap::new();
-    for (index, received) in batch.iter().enumerate() {
-        match read(received) {
+    for (index, entry) in batch.iter().enumerate() {
+        match parse(entry) {
             Err(reason) => grouped.poison.push((index, reason)),
-            Ok(Read::ForUser(user, entry)) => {
+            Ok(ParsedEntry::ForUser(user, entry)) => {
                 let runs = &mut grouped.runs;
                 let run = *run_of.entry(user).or_insert_with_key(|user| {
                     runs.push(UserRun { user: user.clone(), indexes: Vec::new(), entries: Vec::new() });
@@ -160,7 +162,7 @@ pub fn group(batch: &[Received<'_>]) -> Grouped {
                 runs[run].indexes.push(index);
                 runs[run].entries.push(entry);
             }
-            Ok(Read::ForHub(fan_out)) => {
+            Ok(ParsedEntry::ForHub(fan_out)) => {
                 let of_hub = grouped.hubs.iter_mut().find(|run| run.hub == fan_out.hub);
                 match of_hub {
                     Some(run) => {
@@ -183,8 +185,8 @@ pub fn group(batch: &[Received<'_>]) -> Grouped {
 mod tests {
     use super::*;
 
-    fn received<'a>(group: &'a str, body: &'a str, sequence: u128) -> Received<'a> {
-        Received {
+    fn entry<'a>(group: &'a str, body: &'a str, sequence: u128) -> ReceivedEntry<'a> {
+        ReceivedEntry {
             group,
             body,
             sequence: Sequence::new(sequence),
@@ -195,17 +197,17 @@ mod tests {
     }
 
     #[test]
-    fn users_are_kept_apart_and_in_order_and_poison_blocks_nobody() {
+    fn batch_is_grouped_by_user_and_poison_set_apart() {
         let replay = r#"{"type":"replay","userId":"a","sequence":"1"}"#;
-        let Grouped { runs, hubs, poison } = group(&[
-            received("a", r#"{"userId":"a","message":1}"#, 10),
-            received("b", r#"{"userId":"b","message":2}"#, 11),
-            received("a", "nonsense", 12),
-            received("a", replay, 13),
-            received("a", r#"{"userId":"b","message":3}"#, 14),
-            received("hub/x", r#"{"type":"fan-out","hub":"x","message":4}"#, 15),
-            received("hub/x", r#"{"type":"fan-out","hub":"y","message":5}"#, 16),
-            received("hub/x", r#"{"type":"fan-out","hub":"x","after":"b","message":6}"#, 17),
+        let GroupedBatch { runs, hubs, poison } = group(&[
+            entry("a", r#"{"userId":"a","message":1}"#, 10),
+            entry("b", r#"{"userId":"b","message":2}"#, 11),
+            entry("a", "nonsense", 12),
+            entry("a", replay, 13),
+            entry("a", r#"{"userId":"b","message":3}"#, 14),
+            entry("hub/x", r#"{"type":"fan-out","hub":"x","message":4}"#, 15),
+            entry("hub/x", r#"{"type":"fan-out","hub":"y","message":5}"#, 16),
+            entry("hub/x", r#"{"type":"fan-out","hub":"x","after":"b","message":6}"#, 17),
         ]);
         let shape: Vec<_> = runs.iter().map(|run| (run.user.as_str(), run.indexes.clone())).collect();
         assert_eq!(shape, [("a", vec![0, 3]), ("b", vec![1])]);
@@ -221,10 +223,10 @@ mod tests {
     }
 
     #[test]
-    fn what_the_producer_left_out_comes_from_the_queue() {
-        let read = read(&received("a", r#"{"userId":"a","message":1}"#, 10)).unwrap();
-        let Read::ForUser(_, Entry::Notification { item, redelivered: false }) = read else {
-            panic!("{read:?}")
+    fn missing_id_and_send_time_come_from_the_queue() {
+        let parsed = parse(&entry("a", r#"{"userId":"a","message":1}"#, 10)).unwrap();
+        let ParsedEntry::ForUser(_, Entry::Notification { item, redelivered: false }) = parsed else {
+            panic!("{parsed:?}")
         };
         assert_eq!(item.body.id.as_str(), "dedup");
         assert_eq!(item.body.sent_at.millis(), 5);
@@ -232,9 +234,9 @@ mod tests {
     }
 
     #[test]
-    fn what_no_frame_can_carry_is_poison() {
+    fn oversized_notification_is_poison() {
         let body = format!(r#"{{"userId":"a","message":"{}"}}"#, "x".repeat(131_072));
-        let poison = read(&received("a", &body, 10)).unwrap_err().to_string();
+        let poison = parse(&entry("a", &body, 10)).unwrap_err().to_string();
         assert!(poison.contains("allowed are 131072"), "{poison}");
     }
 }

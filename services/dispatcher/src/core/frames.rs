@@ -1,11 +1,11 @@
-//! Which notifications share a WebSocket frame.
+//! Groups notifications into WebSocket frames.
 
 use contract_connections_v1::FrameFormat;
 
-/// Splits rows, given by the length each takes in a frame, into frames: the indexes of each frame's rows.
+/// Splits rows, given as (index, length in bytes), into frames, and returns the indexes of each frame's rows.
 ///
-/// Only [`FrameFormat::Batch`] puts several into one frame, as many as fit into `max_batch_bytes`; a row
-/// longer than that gets a frame of its own.
+/// Only [`FrameFormat::Batch`] puts several rows into one frame, up to `max_batch_bytes`. A longer row gets a
+/// frame of its own.
 pub fn split(
     format: FrameFormat,
     rows: impl IntoIterator<Item = (usize, usize)>,
@@ -45,7 +45,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_row_is_in_one_frame_in_order(lens in prop::collection::vec(1_usize..50, 0..60), max in 1_usize..120) {
+        fn each_row_is_in_one_frame_in_order(lens in prop::collection::vec(1_usize..50, 0..60), max in 1_usize..120) {
             let frames = split(FrameFormat::Batch, lens.iter().copied().enumerate(), max);
             let flat: Vec<usize> = frames.concat();
             prop_assert_eq!(flat, (0..lens.len()).collect::<Vec<_>>());

@@ -1,16 +1,16 @@
-//! When a failed entry is tried again.
+//! Delays before the redelivery of failed entries.
 
 use std::time::Duration;
 
 use shared_retry::RetryPolicy;
 
-/// Delays before a failed entry is received again: 1 s, 2 s, 4 s … 5 min. The queue's own visibility
-/// timeout, six times the function's, would be minutes from the first failure on.
+/// Delays before a failed entry is received again: 1 s, 2 s, 4 s … 5 min. The queue's own visibility timeout,
+/// six times the function's timeout, would be minutes after the first failure.
 pub const REDELIVERY: RetryPolicy =
     RetryPolicy { initial: Duration::from_secs(1), max: Duration::from_mins(5) };
 
-/// How long an entry that was received `receive_count` times (the first is 1) stays invisible after it
-/// failed.
+/// Returns the visibility timeout of an entry that failed after it was received `receive_count` times. The
+/// first time is 1.
 pub fn after_failure(receive_count: u32) -> Duration {
     REDELIVERY.bound(receive_count.saturating_sub(1).min(32))
 }

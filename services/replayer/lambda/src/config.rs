@@ -1,4 +1,4 @@
-//! The function's configuration.
+//! Configuration of the function.
 
 use std::time::Duration;
 
@@ -6,26 +6,26 @@ use contract_deployment_v1::{REPLAYER, variables};
 use replayer::{Limits, ReplayerConfig};
 use shared_aws::{ConfigError, Environment, RunConfig};
 
-/// What the environment says.
+/// The configuration, read from environment variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// What every function needs.
+    /// Log and metrics settings, as every function has.
     pub run: RunConfig,
     /// Name of the mailbox table.
     pub mailbox_table: String,
     /// URL of the notifications queue.
     pub notifications_queue: String,
-    /// How the replayer works.
+    /// Settings of the replayer.
     pub replayer: ReplayerConfig,
-    /// How long before the end of its time an invocation stops retrying.
+    /// Time before the end of an invocation at which it stops retrying.
     pub time_reserve: Duration,
 }
 
 impl Config {
-    /// Reads the environment, whose variables `lookup` gives.
+    /// Reads the configuration. `lookup` returns the value of an environment variable.
     ///
     /// # Errors
-    /// [`ConfigError`] with all that is wrong.
+    /// [`ConfigError`] with every problem found.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut env = Environment::new(&REPLAYER, lookup);
         let config = Self {
@@ -48,12 +48,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_is_read_as_declared() {
+    fn environment_is_read_as_declared() {
         let required =
             |name: &str| (name.ends_with("_TABLE") || name.ends_with("_QUEUE")).then(|| name.to_lowercase());
         let config = Config::read(&required).unwrap();
         assert_eq!(config.mailbox_table, "tidings_mailbox_table");
-        // The contract's defaults are the service's own.
+        // The contract's defaults are the same as the service's.
         assert_eq!(config.replayer, ReplayerConfig::default());
         assert_eq!(Config::read(&|_| None).unwrap_err().problems().len(), 2);
     }

@@ -1,23 +1,22 @@
-//! Batches of stream records as Lambda gets them, and the answer to them
+//! Batches of DynamoDB stream records, and the response to them
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>).
 
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use contract_connections_v1::ConnectionKey;
 
-/// A connection whose row was inserted.
+/// A stream record of an inserted connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inserted {
-    /// Which connection.
+    /// The connection's key.
     pub key: ConnectionKey,
-    /// Names the record in its stream.
+    /// The record's sequence number in its stream.
     pub sequence_number: String,
 }
 
-/// The inserts among the records of a batch.
+/// Returns the inserts among the records of a batch.
 ///
-/// A record that can't be read is left out: it could never succeed, and would hold up all behind it in its
-/// shard.
+/// A record that can't be read is logged and left out. It could never succeed, and would block its shard.
 pub fn inserted(event: Event) -> Vec<Inserted> {
     event.records.into_iter().filter(|record| record.event_name == "INSERT").filter_map(read).collect()
 }
@@ -28,13 +27,13 @@ fn read(record: EventRecord) -> Option<Inserted> {
         Ok(key) => Some(Inserted { key, sequence_number }),
         Err(error) => {
             let error = shared_telemetry::chain(&error);
-            tracing::error!(record = record.event_id, error, "a stream record can't be read");
+            tracing::error!(record = record.event_id, error, "stream record can't be read");
             None
         }
     }
 }
 
-/// The answer that names the records that failed; Lambda goes on from the first of them.
+/// Makes the response with the sequence numbers of the failed records. Lambda retries from the first of them.
 pub fn response<'a>(failed: impl IntoIterator<Item = &'a str>) -> DynamoDbEventResponse {
     let failure = |sequence_number: &str| {
         let mut failure = DynamoDbBatchItemFailure::default();
@@ -53,7 +52,7 @@ mod tests {
     const BATCH: &str = include_str!("../events/stream-batch.json");
 
     #[test]
-    fn inserts_are_read_and_the_rest_is_not() {
+    fn only_inserts_are_read() {
         let event: Event = serde_json::from_str(BATCH).unwrap();
         assert_eq!(event.records.len(), 4);
         let inserted = inserted(event);
@@ -71,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_named_as_lambda_reads_them() {
+    fn failures_are_reported_in_lambda_format() {
         let json = serde_json::to_string(&response(["17"])).unwrap();
         assert_eq!(json, r#"{"batchItemFailures":[{"itemIdentifier":"17"}]}"#);
     }

@@ -1,5 +1,5 @@
-//! The replayer on Lambda: receives the stream of the Connections table, and gives the service its ports on
-//! DynamoDB and SQS.
+//! The replayer on Lambda: reads the stream of the Connections table, and implements the replayer's ports
+//! with DynamoDB and SQS.
 
 mod config;
 mod event;
@@ -12,6 +12,7 @@ use aws_config::SdkConfig;
 use aws_lambda_events::event::dynamodb::Event;
 use aws_lambda_events::event::streams::DynamoDbEventResponse;
 use replayer::Replayer;
+use replayer::ports::{Ports, ThreadRandom};
 use shared_aws::Invocation;
 use shared_ports::SystemClock;
 
@@ -20,14 +21,24 @@ pub use event::{Inserted, inserted, response};
 pub use mailbox::DynamoMailboxKeys;
 pub use queue::SqsReplayQueue;
 
-/// The replayer over AWS.
+/// The replayer's adapters for AWS.
+enum AwsPorts {}
+
+impl Ports for AwsPorts {
+    type Mailbox = DynamoMailboxKeys;
+    type Queue = SqsReplayQueue;
+    type Clock = SystemClock;
+    type Random = ThreadRandom;
+}
+
+/// The replayer's Lambda function.
 pub struct Function {
-    service: Replayer<DynamoMailboxKeys, SqsReplayQueue, SystemClock>,
+    service: Replayer<AwsPorts>,
     time_reserve: Duration,
 }
 
 impl Function {
-    /// Puts the replayer together.
+    /// Makes the function with its AWS clients.
     pub fn new(config: &Config, sdk: &SdkConfig) -> Self {
         let mailbox = DynamoMailboxKeys::new(sdk, &config.mailbox_table);
         let queue = SqsReplayQueue::new(sdk, &config.notifications_queue);
@@ -35,7 +46,7 @@ impl Function {
         Self { service, time_reserve: config.time_reserve }
     }
 
-    /// Replays the mailboxes of users whose connections were inserted, and names the records that failed.
+    /// Replays the mailboxes of users whose connections were inserted, and reports the failed records.
     pub async fn invoke(&self, invocation: Invocation<Event>) -> DynamoDbEventResponse {
         let deadline = invocation.try_until(self.time_reserve);
         let inserted = inserted(invocation.event);

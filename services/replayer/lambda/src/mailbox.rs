@@ -1,4 +1,4 @@
-//! The keys of mailboxes on DynamoDB.
+//! The keys of mailboxes in DynamoDB.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use replayer::ports::{KeyPage, MailboxKeys};
 use shared_aws::port_error;
 use shared_ports::PortError;
 
-/// The mailbox table, of which only keys are read.
+/// Reads the keys of the mailbox table.
 #[derive(Debug, Clone)]
 pub struct DynamoMailboxKeys {
     client: Client,
@@ -19,20 +19,22 @@ pub struct DynamoMailboxKeys {
 }
 
 impl DynamoMailboxKeys {
-    /// The table of this name.
+    /// Uses the table with this name.
     pub fn new(sdk: &SdkConfig, table: &str) -> Self {
         Self { client: Client::new(sdk), table: table.to_owned() }
     }
 }
 
-/// The sequence of an item. The key's form is the table's own: what is none was not written by a dispatcher.
+/// Returns the sequence of an item, or `None` if the key is not a sequence. The dispatcher writes no such
+/// key.
 fn sequence(item: &HashMap<String, AttributeValue>) -> Option<Sequence> {
     item.get(attributes::SEQUENCE)?.as_s().ok()?.parse().ok()
 }
 
 impl MailboxKeys for DynamoMailboxKeys {
     async fn keys(&self, user: &UserId, after: Option<Sequence>, limit: usize) -> Result<KeyPage, PortError> {
-        // Sequences are padded, so their order as text is theirs as numbers; none is before the empty text.
+        // Sequences are padded, so that their order as text is the numeric order. A space sorts before all of
+        // them.
         let after = after.map_or_else(|| " ".to_owned(), |after| after.to_string());
         let mut start = None;
         loop {

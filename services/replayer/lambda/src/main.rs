@@ -1,4 +1,4 @@
-//! The replayer's function.
+//! The replayer's Lambda function.
 
 use std::convert::Infallible;
 

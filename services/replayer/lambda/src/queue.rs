@@ -1,4 +1,4 @@
-//! The notifications queue on SQS.
+//! The notifications queue in SQS.
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
@@ -7,7 +7,7 @@ use replayer::ports::{ReplayEntry, ReplayQueue};
 use shared_aws::{port_error, trace_attributes};
 use shared_ports::PortError;
 
-/// The notifications queue.
+/// Sends replay entries to the notifications queue.
 #[derive(Debug, Clone)]
 pub struct SqsReplayQueue {
     client: Client,
@@ -15,7 +15,7 @@ pub struct SqsReplayQueue {
 }
 
 impl SqsReplayQueue {
-    /// The queue at this URL.
+    /// Uses the queue at this URL.
     pub fn new(sdk: &SdkConfig, url: &str) -> Self {
         Self { client: Client::new(sdk), url: url.to_owned() }
     }
@@ -37,7 +37,7 @@ impl ReplayQueue for SqsReplayQueue {
         }
         let answer = request.send().await.map_err(|error| port_error(OPERATION, error))?;
         let failed = answer.failed().iter().map(|entry| {
-            tracing::warn!(code = entry.code(), "a replay was not taken by the queue");
+            tracing::warn!(code = entry.code(), "SQS refused a replay entry");
             entry.id().parse()
         });
         failed.collect::<Result<_, _>>().map_err(|error| PortError::permanent(OPERATION, error))

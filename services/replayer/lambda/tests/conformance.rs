@@ -1,4 +1,4 @@
-//! The adapters against the suites of the ports they implement, on an AWS endpoint.
+//! Runs the ports' conformance suites against the adapters, on an AWS endpoint.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use contract_notifications_v1::{QueueEntry, Replay, Sequence};
@@ -10,14 +10,14 @@ use verification_conformance::{mailbox_keys, replayer_queue, user};
 use verification_test_kit::{MailboxTable, StandIn, World, sdk_config_for};
 
 #[tokio::test]
-async fn the_mailbox_keys_conform() {
+async fn mailbox_keys_conform() {
     let world = World::new().await;
     let table = MailboxTable::new(&world).await;
     mailbox_keys::all(&DynamoMailboxKeys::new(&world.sdk, table.name()), &table, "m").await;
 }
 
 #[tokio::test]
-async fn the_replay_queue_conforms() {
+async fn replay_queue_conforms() {
     let world = World::new().await;
     let queue = world.queue().await;
     let adapter = SqsReplayQueue::new(&world.sdk, &queue.url);
@@ -25,22 +25,22 @@ async fn the_replay_queue_conforms() {
 }
 
 #[tokio::test]
-async fn an_entry_sent_again_is_there_once() {
+async fn entry_sent_twice_is_queued_once() {
     let world = World::new().await;
     let queue = world.queue().await;
     let adapter = SqsReplayQueue::new(&world.sdk, &queue.url);
     let replay = Replay { user_id: user("a"), sequence: Sequence::new(3) };
     let body = QueueEntry::Replay(replay.clone()).to_json();
     let entry = ReplayEntry { replay, body, deduplication_id: Uuid::new_v4() };
-    // As after an answer that was lost on its way.
+    // As after a lost answer.
     adapter.send(std::slice::from_ref(&entry)).await.unwrap();
     adapter.send(&[entry]).await.unwrap();
     assert_eq!(queue.drain().await.len(), 1);
 }
 
 #[tokio::test]
-async fn a_replay_goes_on_with_the_trace() {
-    // Emulators leave the system attributes of batches out: what counts is what was asked.
+async fn replay_carries_the_trace() {
+    // Emulators ignore the system attributes of batches, so the request itself is checked.
     let queue = StandIn::new(&[400]).await;
     let adapter = SqsReplayQueue::new(&sdk_config_for(&queue.url).await, &format!("{}/1/queue", queue.url));
     let replay = Replay { user_id: user("a"), sequence: Sequence::new(3) };

@@ -1,37 +1,37 @@
-//! How much goes into one request.
+//! Sizes of reads and batches.
 
 use contract_notifications_v1::{QueueEntry, Replay, Sequence, UserId};
 
-/// How much is read and sent at once.
+/// Sizes of reads and batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limits {
-    /// Keys asked for in one read. Zero counts as one.
+    /// Number of keys requested in one read. Zero counts as one.
     pub page_size: usize,
-    /// Most entries of one batch. Zero counts as one.
+    /// Maximum number of entries in a batch. Zero counts as one.
     pub batch_entries: usize,
-    /// Most bytes the bodies of one batch have together.
+    /// Maximum total size of the bodies in a batch, in bytes.
     pub batch_bytes: usize,
 }
 
 impl Default for Limits {
-    /// A page of keys well below the 1 MiB of one DynamoDB query
-    /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html>), and what
-    /// SQS allows in one batch
+    /// A page of keys that stays well below the 1 MiB of one DynamoDB query
+    /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html>), and the
+    /// limits of an SQS batch
     /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>).
     fn default() -> Self {
         Self { page_size: 1_000, batch_entries: 10, batch_bytes: 1024 * 1024 }
     }
 }
 
-/// How many entries of `user` go into one batch: at least one.
+/// Returns the number of entries of `user` in a full batch, at least one.
 ///
-/// One number serves for all: sequences are padded, so every replay entry of a user has the same length.
+/// All replay entries of a user have the same length, because sequences are padded.
 pub fn batch_len(limits: &Limits, user: &UserId) -> usize {
     let entry_bytes = body(user, Sequence::ZERO).len();
     limits.batch_entries.min(limits.batch_bytes / entry_bytes.max(1)).max(1)
 }
 
-/// The body of the entry that replays one row.
+/// Returns the body of the entry that replays one row, as JSON.
 pub(crate) fn body(user: &UserId, sequence: Sequence) -> String {
     QueueEntry::Replay(Replay { user_id: user.clone(), sequence }).to_json()
 }
@@ -44,7 +44,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_batch_keeps_both_limits(
+        fn batch_keeps_both_limits(
             user in "[!-~]{1,128}",
             numbers in prop::collection::vec(any::<u128>(), 20),
             batch_entries in 0_usize..20,
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_batch_has_ten_entries_whoever_the_user_is() {
+    fn default_batch_has_ten_entries_for_any_user() {
         for user in ["u".to_owned(), "\"".repeat(128)] {
             assert_eq!(batch_len(&Limits::default(), &UserId::new(user).unwrap()), 10);
         }

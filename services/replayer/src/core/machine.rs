@@ -1,75 +1,77 @@
-//! What a replay does, step by step.
+//! The state machine of one replay.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use contract_notifications_v1::Sequence;
 
-/// What is to be done next. Each is answered by an [`Event`].
+/// An action for the caller. The event that answers it is named with each command; [`Event::OutOfTime`]
+/// answers any.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Command {
-    /// Read keys of the mailbox: answered by [`Event::KeysRead`] or [`Event::Failed`].
+    /// Read keys of the mailbox: [`Event::KeysRead`] or [`Event::Failed`].
     ReadKeys {
         /// Only keys after this one.
         after: Option<Sequence>,
-        /// About this many.
+        /// Approximate number of keys.
         limit: usize,
     },
-    /// Send a replay entry for each: answered by [`Event::Sent`] or [`Event::Failed`].
+    /// Send a replay entry for each sequence: [`Event::Sent`] or [`Event::Failed`].
     Send(Vec<Sequence>),
-    /// Back off: answered by [`Event::Waited`].
+    /// Wait before the next attempt, with exponential backoff: [`Event::Waited`].
     Wait {
-        /// How many failures came before the one that is waited for: 0 at first.
+        /// Number of failures before the latest one, from 0.
         attempt: u32,
     },
-    /// The replay is over, with the number of entries sent if every one was. Nothing answers it.
+    /// Stop: the replay is over, with the number of entries sent if all were sent. Nothing answers this
+    /// command.
     Finish(Result<usize, Unfinished>),
 }
 
-/// What happened.
+/// The answer to a command.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Event {
     /// Keys were read.
     KeysRead {
-        /// The keys, ascending.
+        /// The keys in ascending order.
         sequences: Vec<Sequence>,
-        /// Whether there may be further ones.
+        /// True if there may be further keys.
         more: bool,
     },
     /// A batch was sent.
     Sent {
-        /// Positions in it of the entries that were not accepted.
+        /// Indexes in the batch of the entries that were not accepted.
         failed: Vec<usize>,
     },
-    /// What was asked for failed as a whole.
+    /// The command failed as a whole.
     Failed {
-        /// Whether trying again may succeed.
+        /// True if a later attempt may succeed.
         retryable: bool,
     },
     /// The wait is over.
     Waited,
-    /// Time is up: answers any command.
+    /// The deadline has passed.
     OutOfTime,
 }
 
-/// Why a replay ended before every entry was sent.
+/// Reasons for ending a replay before all entries were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// Time was up.
+    /// The deadline passed.
     OutOfTime,
-    /// A port refused for good.
+    /// A port returned a permanent error.
     Refused,
 }
 
-/// A replay that ended before every entry was sent.
+/// Result of a replay that ended before all entries were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Unfinished {
-    /// How many entries were sent.
+    /// Number of entries sent.
     pub requeued: usize,
-    /// Why it ended.
+    /// The reason.
     pub cause: Cause,
 }
 
-/// What the machine is waiting for.
+/// The state of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Phase {
     Reading,
@@ -78,10 +80,12 @@ enum Phase {
     Done(Result<usize, Unfinished>),
 }
 
-/// One replay of one mailbox. It reads keys page by page, sends an entry for each in ascending order, and
-/// sends a batch's failed entries, alone, until they are accepted or time is up.
+/// One replay of one mailbox.
 ///
-/// [`Machine::command`] says what to do; [`Machine::handle`] takes what came of it.
+/// The machine reads keys page by page and sends an entry for each key in ascending order. If entries of a
+/// batch fail, it sends only those again, until they are accepted or the deadline passes.
+///
+/// [`Machine::command`] returns the command to carry out, and [`Machine::handle`] takes the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Machine {
     page_size: usize,
@@ -89,20 +93,20 @@ pub struct Machine {
     phase: Phase,
     /// The last key read.
     after: Option<Sequence>,
-    /// Whether there may be keys after it.
+    /// True if there may be keys after `after`.
     more: bool,
-    /// Keys read whose entries were not yet sent, less those in `batch`.
+    /// Keys read but neither sent nor in `batch`.
     keys: VecDeque<Sequence>,
-    /// Keys whose entries are being sent; empty while reading.
+    /// Keys of the batch being sent. Empty while reading.
     batch: Vec<Sequence>,
-    /// Failures since the last page or batch that succeeded.
+    /// Number of failures since the last page or batch that succeeded.
     attempt: u32,
-    /// Entries sent.
+    /// Number of entries sent.
     requeued: usize,
 }
 
 impl Machine {
-    /// A replay that reads `page_size` keys and sends `batch_len` entries at once. Zero counts as one.
+    /// Starts a replay that reads `page_size` keys and sends `batch_len` entries at once. Zero counts as one.
     pub fn new(page_size: usize, batch_len: usize) -> Self {
         Self {
             page_size: page_size.max(1),
@@ -117,7 +121,7 @@ impl Machine {
         }
     }
 
-    /// What is to be done. The same until an event answers it.
+    /// Returns the command to carry out. It stays the same until an event answers it.
     pub fn command(&self) -> Command {
         match self.phase {
             Phase::Reading => Command::ReadKeys { after: self.after, limit: self.page_size },
@@ -127,14 +131,14 @@ impl Machine {
         }
     }
 
-    /// Takes an event. One that does not answer the present command changes nothing.
+    /// Takes the answer to the current command. Any other event changes nothing.
     pub fn handle(&mut self, event: Event) {
         match (self.phase, event) {
             (Phase::Reading | Phase::Sending | Phase::Waiting, Event::OutOfTime) => {
-                self.give_up(Cause::OutOfTime);
+                self.abort(Cause::OutOfTime);
             }
             (Phase::Reading | Phase::Sending, Event::Failed { retryable: false }) => {
-                self.give_up(Cause::Refused);
+                self.abort(Cause::Refused);
             }
             (Phase::Reading | Phase::Sending, Event::Failed { retryable: true }) => {
                 self.phase = Phase::Waiting;
@@ -149,17 +153,17 @@ impl Machine {
         }
     }
 
-    fn give_up(&mut self, cause: Cause) {
+    fn abort(&mut self, cause: Cause) {
         self.phase = Phase::Done(Err(Unfinished { requeued: self.requeued, cause }));
     }
 
     fn read(&mut self, sequences: Vec<Sequence>, more: bool) {
-        // What a correct adapter gives anyway; so a wrong one can't make the replay go round in circles.
+        // A correct adapter returns only new keys in order. With a wrong one the replay must still end.
         let new: BTreeSet<_> =
             sequences.into_iter().filter(|key| self.after.is_none_or(|after| *key > after)).collect();
         match new.last() {
             Some(last) => self.after = Some(*last),
-            // Nothing could be asked for after such a page. It is not the end, so it is read again.
+            // An empty page that is not the last gives no key to read after, so the page is read again.
             None if more => {
                 self.phase = Phase::Waiting;
                 return;
@@ -186,7 +190,7 @@ impl Machine {
         }
     }
 
-    /// Goes on to the next batch, page, or end.
+    /// Starts the next batch or page, or ends the replay.
     fn advance(&mut self) {
         let len = self.batch_len.min(self.keys.len());
         self.batch.extend(self.keys.drain(..len));

@@ -1,31 +1,31 @@
-//! Writes to a table in batches.
+//! Batch writes to a DynamoDB table.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::WriteRequest;
 use shared_ports::PortError;
 use shared_retry::RetryPolicy;
 
-use crate::port_error;
+use crate::error::port_error;
 
-/// Most writes of one batch
+/// Maximum number of writes in a batch
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>).
 const BATCH_WRITES: usize = 25;
-/// How often what a table left out is tried again before the whole fails.
+/// Number of attempts to write a batch, the first included.
 const ATTEMPTS: u32 = 5;
 
-/// Writes that a table did not take.
+/// Error for writes that a table left unprocessed.
 #[derive(Debug, thiserror::Error)]
-#[error("{left} writes were not taken in {ATTEMPTS} attempts")]
+#[error("{left} writes were left unprocessed after {ATTEMPTS} attempts")]
 pub struct Unprocessed {
-    /// How many of the batch.
+    /// Number of unprocessed writes of the batch.
     pub left: usize,
 }
 
-/// Makes writes to one table, no two of them of the same row. Those that the table leaves out
-/// (`UnprocessedItems`) are tried again alone, after delays of `retry`.
+/// Makes writes to one table, no two of them to the same row. Writes that the table leaves unprocessed
+/// (`UnprocessedItems`) are sent again, without the others, after delays of `retry`.
 ///
 /// # Errors
-/// [`PortError`] naming `operation`; then some writes may have been made.
+/// [`PortError`] with the name `operation`. Some writes may have been made.
 pub async fn batch_write(
     client: &Client,
     table: &str,

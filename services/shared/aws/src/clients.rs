@@ -1,4 +1,4 @@
-//! The configuration of all clients.
+//! Configuration of the AWS clients: timeouts, attempts, and one shared HTTPS connector.
 
 use std::time::Duration;
 
@@ -13,25 +13,26 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
-/// How a client attempts a call.
+/// Timeouts and attempts of a client's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttemptLimits {
-    /// How long to wait for a connection.
+    /// Timeout for connecting.
     pub connect: Duration,
-    /// How long one attempt may take.
+    /// Timeout of one attempt.
     pub attempt: Duration,
-    /// How long all attempts of one call may take together.
+    /// Timeout of a call with all its attempts.
     pub call: Duration,
-    /// How often a call is attempted.
+    /// Maximum number of attempts.
     pub attempts: u32,
-    /// Bound of the delay before the second attempt; it doubles, with jitter, up to a second.
+    /// Maximum delay before the second attempt. It doubles for each further attempt, up to a second, with
+    /// jitter.
     pub first_delay: Duration,
 }
 
 impl Default for AttemptLimits {
-    /// Tables, queues and keys in the same region answer in some 10 ms. An attempt that takes a hundred
-    /// times as long is given up and made anew, and a call ends well within an invocation's time: what is
-    /// tried beyond that is the service's decision.
+    /// Limits for tables, queues and keys in the same region, which answer in about 10 ms. An attempt is
+    /// repeated after more than a hundred times as long, and a call ends well within an invocation. Further
+    /// retries are the service's decision.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(1),
@@ -44,13 +45,13 @@ impl Default for AttemptLimits {
 }
 
 impl AttemptLimits {
-    /// One attempt at a time, for calls whose repetition the service decides itself.
+    /// Returns these limits with a single attempt, for calls that the service retries itself.
     #[must_use]
     pub fn once(self) -> Self {
         Self { attempts: 1, ..self }
     }
 
-    /// As the SDK's retry configuration.
+    /// Returns the SDK's retry configuration.
     pub fn retry(&self) -> RetryConfig {
         RetryConfig::standard()
             .with_max_attempts(self.attempts)
@@ -58,7 +59,7 @@ impl AttemptLimits {
             .with_max_backoff(Duration::from_secs(1))
     }
 
-    /// As the SDK's timeouts.
+    /// Returns the SDK's timeout configuration.
     pub fn timeouts(&self) -> TimeoutConfig {
         TimeoutConfig::builder()
             .connect_timeout(self.connect)
@@ -68,12 +69,13 @@ impl AttemptLimits {
     }
 }
 
-/// A client for HTTPS, with the one implementation of TLS that is built in and one pool of connections.
+/// Makes an HTTPS connector with its own connection pool, for all clients of a function.
 ///
-/// It is complete when it is returned. What the SDK builds instead reads the system's certificate authorities
-/// anew for every service's client, and once more at the first call; that was a good part of a function's
-/// start. So `connect`, how long to wait for a connection, holds for all who share it, whatever their own
-/// configuration says.
+/// `connect` is the timeout for connecting. It applies to every client that shares the connector, and
+/// overrides the client's own configuration.
+///
+/// The SDK's default connector reads the system's certificate authorities once for every client, and again at
+/// the first call, which took a good part of a cold start. This connector reads them once.
 pub fn http_connector(connect: Duration) -> SharedHttpConnector {
     let settings = HttpConnectorSettings::builder().connect_timeout(connect).build();
     let tls = Provider::Rustls(CryptoMode::Ring);
@@ -81,20 +83,22 @@ pub fn http_connector(connect: Duration) -> SharedHttpConnector {
     SharedHttpConnector::new(connector)
 }
 
-/// The same for clients of the SDK.
+/// Wraps a connector as the HTTP client of SDK clients.
 pub fn http_client(connector: SharedHttpConnector) -> SharedHttpClient {
     http_client_fn(move |_, _| connector.clone())
 }
 
-/// The configuration of all clients: region, credentials and the endpoint (`AWS_ENDPOINT_URL`, when it is
-/// set) from the environment, as Lambda sets it
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>), and one HTTPS client. Other
-/// places where the SDK would look for credentials don't exist in a function and are not asked.
+/// Makes the configuration of all clients, with one HTTPS connector.
+///
+/// Region, credentials and the endpoint (`AWS_ENDPOINT_URL`, if set) come from the environment, as Lambda
+/// sets it (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>). The SDK's other
+/// sources of credentials don't exist in a function and are not tried.
 pub async fn sdk_config(limits: AttemptLimits) -> SdkConfig {
     sdk_config_over(limits, http_connector(limits.connect)).await
 }
 
-/// As [`sdk_config`], over an HTTPS client that is shared with what is not of the SDK.
+/// Makes the configuration of [`sdk_config`] over an existing connector, which clients outside the SDK may
+/// share.
 pub async fn sdk_config_over(limits: AttemptLimits, connector: SharedHttpConnector) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(EnvironmentVariableRegionProvider::new())

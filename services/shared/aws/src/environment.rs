@@ -1,4 +1,4 @@
-//! Configuration from environment variables.
+//! Typed configuration from environment variables.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,12 +7,12 @@ use std::time::Duration;
 use contract_deployment_v1::{Function, Variable};
 use shared_retry::RetryPolicy;
 
-/// A value that a variable can have.
+/// A type that a variable's value can have.
 pub trait Value: Default {
-    /// What is allowed, for people.
+    /// Description of the allowed values, for people.
     const EXPECTED: &'static str;
 
-    /// Reads a value; `None` when the text is none.
+    /// Parses a value. Returns `None` if the text is not allowed.
     fn parse(text: &str) -> Option<Self>;
 }
 
@@ -24,7 +24,7 @@ impl Value for String {
     }
 }
 
-/// A text that may be left out.
+/// An optional text.
 impl Value for Option<String> {
     const EXPECTED: &'static str = "a text, or nothing";
 
@@ -58,31 +58,32 @@ impl Value for Duration {
     }
 }
 
-/// What is wrong with a variable.
+/// A problem with a variable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// It has to be set.
+    /// The variable is required but not set.
     #[error("{} is not set; it is the {}", .0.name, .0.purpose)]
     Missing(Variable),
-    /// It has a value that is not allowed.
+    /// The value is not allowed.
     #[error("{} is {found:?}; allowed is {expected}", variable.name)]
     Invalid {
-        /// Which.
+        /// The variable.
         variable: Variable,
-        /// Its value, or the beginning of it.
+        /// The value, at most 64 characters of it.
         found: String,
-        /// What is allowed.
+        /// Description of the allowed values.
         expected: &'static str,
     },
-    /// The program reads it, but the contract does not say so. A test finds this.
+    /// The program reads the variable, but the contract does not declare it. A test finds this.
     #[error("{} is read but not declared", .0.name)]
     Undeclared(Variable),
-    /// The contract says that the function reads it, but the program does not. A test finds this.
+    /// The contract declares the variable for the function, but the program does not read it. A test finds
+    /// this.
     #[error("{} is declared but not read", .0.name)]
     Unread(Variable),
 }
 
-/// Everything that is wrong with the environment of a function.
+/// All problems with the environment of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     function: &'static str,
@@ -90,7 +91,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// All that is wrong.
+    /// Returns all problems.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
@@ -105,8 +106,8 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Reads the variables that the contract says a function reads, and keeps what is wrong until the end, so
-/// that everything is said at once.
+/// Reads the variables that the contract declares for a function, and collects the problems, so that
+/// [`Environment::finish`] reports all of them at once.
 pub struct Environment<'a> {
     function: &'static Function,
     lookup: &'a dyn Fn(&str) -> Option<String>,
@@ -115,18 +116,22 @@ pub struct Environment<'a> {
 }
 
 impl<'a> Environment<'a> {
-    /// The environment of `function`, whose variables `lookup` gives: `&|name| std::env::var(name).ok()`.
+    /// Starts to read the environment of `function`. `lookup` returns a variable's value, for example
+    /// `&|name| std::env::var(name).ok()`.
     pub fn new(function: &'static Function, lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self { function, lookup, read: BTreeSet::new(), problems: Vec::new() }
     }
 
-    /// The variable's value, or its default. When it has none the type's own default stands in until
-    /// [`Environment::finish`] refuses it all.
+    /// Returns the variable's value, or its default.
+    ///
+    /// Without either, or with an invalid value, the result is the type's own default, and
+    /// [`Environment::finish`] fails.
     pub fn get<T: Value>(&mut self, variable: &Variable) -> T {
         self.get_with(variable, T::EXPECTED, T::parse)
     }
 
-    /// As [`Environment::get`], for values that are no [`Value`]. `expected` says what is allowed.
+    /// Returns a value parsed by `parse`, as [`Environment::get`] does for a [`Value`]. `expected` describes
+    /// the allowed values.
     pub fn get_with<T: Default>(
         &mut self,
         variable: &Variable,
@@ -137,7 +142,7 @@ impl<'a> Environment<'a> {
         if !self.function.variables.contains(variable) {
             self.problems.push(Problem::Undeclared(*variable));
         }
-        // A variable set to nothing counts as not set.
+        // An empty variable counts as not set.
         let set = (self.lookup)(variable.name).filter(|text| !text.is_empty());
         let Some(text) = set.or_else(|| variable.default.map(str::to_owned)) else {
             self.problems.push(Problem::Missing(*variable));
@@ -150,7 +155,7 @@ impl<'a> Environment<'a> {
         })
     }
 
-    /// A number of days, from 1 on.
+    /// Returns a number of days, at least 1.
     pub fn days(&mut self, variable: &Variable) -> Duration {
         const DAY: Duration = Duration::from_hours(24);
         let parse =
@@ -158,26 +163,26 @@ impl<'a> Environment<'a> {
         self.get_with(variable, "a whole number of days, 1 to 65535", parse)
     }
 
-    /// What was found wrong so far.
+    /// Returns the problems found so far.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
 
-    /// Refuses a variable's value, which was right by itself, for what others say.
+    /// Records a problem with a variable whose value is valid by itself but conflicts with others.
     pub fn refuse(&mut self, variable: &Variable, expected: &'static str) {
         let found = (self.lookup)(variable.name).unwrap_or_default().chars().take(64).collect();
         self.problems.push(Problem::Invalid { variable: *variable, found, expected });
     }
 
-    /// The policy of delays between attempts.
+    /// Returns a retry policy made of two variables.
     pub fn retry(&mut self, initial: &Variable, max: &Variable) -> RetryPolicy {
         RetryPolicy { initial: self.get(initial), max: self.get(max) }
     }
 
-    /// Gives `config` if everything it was made of was right.
+    /// Returns `config` if no problem was found.
     ///
     /// # Errors
-    /// [`ConfigError`] with all that is wrong.
+    /// [`ConfigError`] with all problems.
     pub fn finish<T>(mut self, config: T) -> Result<T, ConfigError> {
         let unread = self.function.variables.iter().filter(|variable| !self.read.contains(variable.name));
         self.problems.extend(unread.map(|variable| Problem::Unread(*variable)));
@@ -214,13 +219,13 @@ mod tests {
     }
 
     #[test]
-    fn defaults_stand_in() {
+    fn missing_variables_take_their_defaults() {
         let config = read(&[("TIDINGS_MAILBOX_TABLE", "m"), ("TIDINGS_LOG", "")]).unwrap();
         assert_eq!(config, ("info".to_owned(), "m".to_owned(), Duration::from_mins(130)));
     }
 
     #[test]
-    fn everything_that_is_wrong_is_said_at_once() {
+    fn all_problems_are_reported_at_once() {
         let error = read(&[("TIDINGS_ROW_LIFETIME_MS", "soon")]).unwrap_err();
         assert_eq!(error.problems().len(), 2);
         let text = error.to_string();
@@ -230,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_may_be_left_out_is_none() {
+    fn unset_optional_table_is_none() {
         const FUNCTION: Function =
             Function { variables: &[HISTORY_TABLE, HISTORY_TTL, HISTORY_PAYLOADS], ..self::FUNCTION };
         let read = |table: Option<&str>, days: &str| {
@@ -255,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_and_what_is_declared_are_the_same() {
+    fn undeclared_and_unread_variables_are_problems() {
         let mut environment = Environment::new(&FUNCTION, &|_| Some("1".to_owned()));
         let value: String = environment.get(&TOKEN_KEY);
         let error = environment.finish(value).unwrap_err();

@@ -1,4 +1,4 @@
-//! Which errors of AWS may pass.
+//! Classification of AWS errors into retryable and permanent ones.
 
 use std::error::Error;
 
@@ -7,11 +7,11 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use shared_ports::PortError;
 
-/// Codes of refusals that may pass though their status is below 500: throttling, contention of transactions,
-/// and a clock or credentials that are about to be renewed
+/// Error codes that are retryable although their HTTP status is below 500: throttling, conflicts of
+/// transactions, and credentials about to be renewed
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>,
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html>).
-const PASSING: [&str; 13] = [
+const RETRYABLE_CODES: [&str; 13] = [
     "ThrottlingException",
     "Throttling",
     "ThrottledException",
@@ -27,7 +27,7 @@ const PASSING: [&str; 13] = [
     "KMSInternalException",
 ];
 
-/// What an error of the SDK becomes at a port: retryable when trying again later may succeed.
+/// Converts an error of the SDK to an error of a port. It is retryable if a later attempt may succeed.
 pub fn port_error<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> PortError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -37,7 +37,7 @@ where
         SdkError::ServiceError(refused) => {
             let status = refused.raw().status().as_u16();
             let code = refused.err().code().unwrap_or_default();
-            status >= 500 || status == 429 || PASSING.contains(&code)
+            status >= 500 || status == 429 || RETRYABLE_CODES.contains(&code)
         }
         _ => false,
     };
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn throttling_and_faults_pass_and_refusals_do_not() {
+    fn throttling_and_faults_are_retryable() {
         assert!(refused(400, "ProvisionedThroughputExceededException").is_retryable());
         assert!(refused(500, "InternalServerError").is_retryable());
         assert!(refused(429, "whatever").is_retryable());
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cause_is_kept() {
+    fn source_is_kept() {
         let error = refused(400, "ValidationException");
         assert_eq!(error.to_string(), "trying was refused");
         assert!(error.source().is_some());

@@ -1,4 +1,4 @@
-//! Messages to a FIFO queue, in batches.
+//! Sends messages to a FIFO queue in batches.
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
@@ -7,13 +7,15 @@ use futures_util::{StreamExt as _, stream};
 use shared_ports::PortError;
 use shared_telemetry::chain;
 
-use crate::{port_error, trace_attributes};
+use crate::error::port_error;
+use crate::message_trace::trace_attributes;
 
-/// Most messages of one batch, and most bytes of their bodies together
+/// Maximum number of messages in a batch
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>).
 const BATCH_MESSAGES: usize = 10;
+/// Maximum total size of the bodies in a batch, in bytes.
 const BATCH_BYTES: usize = 1024 * 1024;
-/// Batches sent at the same time.
+/// Number of batches sent concurrently.
 const BATCHES_AT_ONCE: usize = 8;
 
 /// A message of a FIFO queue.
@@ -28,7 +30,7 @@ pub struct FifoMessage {
 }
 
 impl From<Notification> for FifoMessage {
-    /// In its user's group, and once for its id.
+    /// Makes a message in the user's group, with the notification's id as the deduplication ID.
     fn from(notification: Notification) -> Self {
         Self {
             group: notification.user_id.to_string(),
@@ -38,13 +40,14 @@ impl From<Notification> for FifoMessage {
     }
 }
 
-/// A message that SQS did not take.
+/// Error for a message that SQS refused.
 #[derive(Debug, thiserror::Error)]
-#[error("the queue did not take it: {0}")]
-struct NotTaken(String);
+#[error("the queue refused it: {0}")]
+struct Refused(String);
 
-/// Sends messages and gives what became of each, in their order. Batches go side by side, so messages of one
-/// group may overtake each other.
+/// Sends messages and returns the result of each, in order.
+///
+/// Batches are sent concurrently, so messages of one group may overtake each other.
 pub async fn send_fifo(
     client: &Client,
     url: &str,
@@ -56,7 +59,7 @@ pub async fn send_fifo(
     sent.collect::<Vec<_>>().await.into_iter().flatten().collect()
 }
 
-/// Cuts messages into what one request may have.
+/// Splits messages into batches within the limits of a request.
 fn batches(messages: Vec<FifoMessage>) -> Vec<Vec<FifoMessage>> {
     let mut batches: Vec<Vec<FifoMessage>> = Vec::new();
     let mut bytes = 0;
@@ -103,7 +106,7 @@ async fn send_batch(
             for failed in answer.failed {
                 let at = failed.id.parse::<usize>().ok();
                 if let Some(outcome) = at.and_then(|at| outcomes.get_mut(at)) {
-                    *outcome = Err(PortError::retryable(operation, NotTaken(failed.code)));
+                    *outcome = Err(PortError::retryable(operation, Refused(failed.code)));
                 }
             }
         }
@@ -111,7 +114,7 @@ async fn send_batch(
             let error = port_error(operation, error);
             let text = chain(&error);
             let again = || {
-                let cause = NotTaken(text.clone());
+                let cause = Refused(text.clone());
                 if error.is_retryable() {
                     PortError::retryable(operation, cause)
                 } else {

@@ -1,4 +1,4 @@
-//! What surrounds an invocation.
+//! The run loop of a function: logs, metrics, trace and deadline of each invocation.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use shared_ports::trace;
 use shared_telemetry::Format;
 use tracing::Instrument as _;
 
-use crate::Environment;
+use crate::environment::Environment;
 
-/// What every function needs to run.
+/// Log and metrics settings of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunConfig {
     function: &'static Function,
@@ -25,7 +25,7 @@ pub struct RunConfig {
 }
 
 impl RunConfig {
-    /// Reads the variables all functions have.
+    /// Reads the variables that all functions have.
     pub fn read(function: &'static Function, environment: &mut Environment<'_>) -> Self {
         let log = environment.get_with(&variables::LOG, "a level, or levels by module", |filter| {
             shared_telemetry::parse_filter(filter).is_ok().then(|| filter.to_owned())
@@ -37,16 +37,16 @@ impl RunConfig {
 /// One invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation<T> {
-    /// What the function was invoked with.
+    /// The event.
     pub event: T,
-    /// When its time is over.
+    /// Time at which Lambda ends the invocation.
     pub deadline: Timestamp,
-    /// Names the invocation in logs.
+    /// The request id, which is in every log line of the invocation.
     pub request_id: String,
 }
 
-/// Crates that write what they carry into their logs at lower levels: requests, events, and with them
-/// payloads. Whatever level is asked for, of these no more than warnings are logged.
+/// Crates that log requests and events, and with them payloads, at levels below `warn`. Only their warnings
+/// and errors are logged, at any configured level.
 const QUIET: [&str; 11] = [
     "aws_config",
     "aws_runtime",
@@ -61,42 +61,43 @@ const QUIET: [&str; 11] = [
     "lambda_runtime",
 ];
 
-/// The filter that was asked for, with [`QUIET`] crates quiet.
+/// Returns the filter with the [`QUIET`] crates limited to warnings.
 fn quiet(filter: &str) -> String {
     QUIET.iter().fold(filter.to_owned(), |filter, name| format!("{filter},{name}=warn"))
 }
 
 impl<T> Invocation<T> {
-    /// Until when to try, so that `reserve` is left to answer.
+    /// Returns the deadline less `reserve`, the time that is left for the response.
     pub fn try_until(&self, reserve: Duration) -> Timestamp {
         let reserve = u64::try_from(reserve.as_millis()).unwrap_or(u64::MAX);
         Timestamp::from_millis(self.deadline.millis().saturating_sub(reserve))
     }
 }
 
-/// Why a function does not run.
+/// Errors of [`run`].
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Logging can't begin.
+    /// Logging can't be set up.
     #[error(transparent)]
     Log(#[from] shared_telemetry::InitError),
-    /// Metrics can't be recorded.
+    /// The metrics recorder can't be set up.
     #[error("metrics can't be recorded")]
     Metrics(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The runtime of Lambda failed.
-    #[error("the runtime failed")]
+    /// The Lambda runtime failed.
+    #[error("the Lambda runtime failed")]
     Runtime(#[source] lambda_runtime::Error),
 }
 
-/// Answers invocations with `handle` until the environment is shut down. `describe` tells the recorder of
-/// metrics the units of those that the service has.
+/// Handles invocations with `handle` until the environment is shut down. `describe` registers the service's
+/// metrics.
 ///
-/// Logs in JSON to standard error, each line with the invocation's request id. The work of an invocation
-/// belongs to the trace it came with ([`trace`]). What was measured during an invocation is written to standard output at its end, in CloudWatch's embedded metric format
-/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
+/// - Logs go to standard error as JSON, each line with the invocation's request id.
+/// - The work of an invocation is part of the trace that it came with ([`trace`]).
+/// - Metrics go to standard output at the end of each invocation, in CloudWatch's embedded metric format
+///   (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
 ///
 /// # Errors
-/// [`RunError`] when it can't begin, or the runtime fails.
+/// [`RunError`] if logs or metrics can't be set up, or the runtime fails.
 pub async fn run<T, R, E, F>(
     config: RunConfig,
     describe: fn(),
@@ -119,7 +120,7 @@ where
     let invoke = async move |event: LambdaEvent<T>| {
         let LambdaEvent { payload, context } = event;
         metrics.set_property("requestId", context.request_id.as_str());
-        // Of the highest level, so that no filter of levels takes the request id from the log.
+        // The span has the highest level, so that no filter removes the request id from the log.
         let span = tracing::error_span!("invocation", requestId = context.request_id);
         let trace = context.xray_trace_id.map(Arc::from);
         let deadline = Timestamp::from_millis(context.deadline);
@@ -131,7 +132,7 @@ where
         }
         result.map_err(Into::into)
     };
-    // Boxed, as the future above: types that nest too deep are more than the compiler takes.
+    // Boxed, as is the future above, because the compiler refuses types that are nested too deeply.
     Box::pin(Runtime::new(service_fn(invoke)).run()).await.map_err(RunError::Runtime)
 }
 
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn crates_that_log_payloads_stay_quiet() {
+    fn crates_that_log_payloads_are_quiet() {
         let filter = quiet("trace,aws_smithy_runtime=trace");
         let parsed = shared_telemetry::parse_filter(&filter).unwrap().to_string();
         for name in QUIET {
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn time_is_left_to_answer() {
+    fn try_until_leaves_the_reserve() {
         let deadline = Timestamp::from_millis(10_000);
         let invocation = Invocation { event: (), deadline, request_id: String::new() };
         assert_eq!(invocation.try_until(Duration::from_secs(2)).millis(), 8_000);

@@ -1,9 +1,9 @@
-//! What the functions on AWS share: their configuration from the environment, clients whose timeouts and
-//! retries are set on purpose, the two classes of errors, and what surrounds an invocation (log, metrics,
-//! deadline).
+//! Shared parts of the Lambda functions.
 //!
 //! A function's `main` reads a typed configuration with [`Environment`], makes its clients from
-//! [`sdk_config`], puts its service together, and hands it to [`run`].
+//! [`sdk_config`], which sets timeouts and retries, and passes its service to [`run`], which adds logs,
+//! metrics, trace and deadline to each invocation. Adapters convert SDK errors with [`port_error`], and share
+//! requests that need batching or paging.
 
 mod batch_write;
 mod clients;

@@ -1,14 +1,14 @@
-//! The way to the connections of a WebSocket API.
+//! The client of the API Gateway Management API.
 
 use aws_config::SdkConfig;
 use aws_sdk_apigatewaymanagement::Client;
 use aws_sdk_apigatewaymanagement::config::Builder;
 
-use crate::AttemptLimits;
+use crate::clients::AttemptLimits;
 
-/// A client of the API Gateway Management API for the connections of the stage at `endpoint`.
+/// Makes a client of the API Gateway Management API for the connections of the stage at `endpoint`.
 ///
-/// A call is attempted once: when to try again is the service's decision.
+/// The client attempts each call once. The service decides about retries.
 pub fn management_client(sdk: &SdkConfig, endpoint: &str) -> Client {
     let once = AttemptLimits::default().once();
     let config = Builder::from(sdk)

@@ -1,12 +1,11 @@
-//! Messages that go on with a trace.
+//! Passes the current trace on with SQS messages.
 
 use std::collections::HashMap;
 
 use aws_sdk_sqs::types::{MessageSystemAttributeNameForSends, MessageSystemAttributeValue};
 use shared_ports::trace;
 
-/// The system attributes by which a message belongs to the trace of the work under way; `None` when it
-/// belongs to none
+/// Returns the system attributes that make a message part of the current trace, or `None` outside a trace
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>).
 pub fn trace_attributes() -> Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>>
 {

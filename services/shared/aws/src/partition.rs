@@ -1,4 +1,4 @@
-//! All of a partition.
+//! Reads whole partitions of a DynamoDB table.
 
 use std::collections::HashMap;
 
@@ -6,15 +6,15 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use shared_ports::PortError;
 
-use crate::port_error;
+use crate::error::port_error;
 
 /// An item of a table.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// Reads every item of a partition, strongly consistently, however many pages they are.
+/// Reads all items of a partition, page by page, strongly consistently.
 ///
 /// # Errors
-/// [`PortError`] naming `operation`.
+/// [`PortError`] with the name `operation`.
 pub async fn partition(
     client: &Client,
     table: &str,
@@ -23,7 +23,7 @@ pub async fn partition(
 ) -> Result<Vec<Item>, PortError> {
     let (mut items, mut start) = (Vec::new(), None);
     loop {
-        // Not the SDK's paginator, whose channels between its two tasks take some 30 KB for each partition.
+        // Not with the SDK's paginator, which takes about 30 KB for the channels between its two tasks.
         let answer = client
             .query()
             .table_name(table)

@@ -1,5 +1,5 @@
-//! What the ports of every service have in common: the [`Clock`], the two classes of [`PortError`], and
-//! the [trace](mod@trace) that work belongs to.
+//! Shared parts of all services' ports: the [`Clock`], the two classes of [`PortError`], and the current
+//! [trace](mod@trace).
 
 pub mod trace;
 
@@ -9,16 +9,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract_notifications_v1::Timestamp;
 
-/// The time and the passing of it. Services ask this port alone, so that tests decide what time it is.
+/// A clock. Services take the time from this port only, so that tests control it.
 pub trait Clock: Send + Sync {
-    /// The present time.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 
-    /// Waits for `duration` of this clock's time.
+    /// Waits for `duration` on this clock.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// The machine's clock.
+/// The system clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -33,23 +33,22 @@ impl Clock for SystemClock {
     }
 }
 
-/// What an adapter's own error becomes at the port: the caller only needs to know whether trying again
-/// can help.
+/// The error of an adapter. It tells the caller only if a later attempt may succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
-    /// Throttled, timed out, unreachable: trying again later may succeed.
+    /// Throttled, timed out or unreachable; a later attempt may succeed.
     #[error("{operation} is not possible at the moment")]
     Retryable {
-        /// What was attempted.
+        /// The operation, such as "listing connections".
         operation: &'static str,
         /// The adapter's own error.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// Refused for good: the same call will never succeed.
+    /// Refused; the same call can never succeed.
     #[error("{operation} was refused")]
     Permanent {
-        /// What was attempted.
+        /// The operation, such as "listing connections".
         operation: &'static str,
         /// The adapter's own error.
         #[source]
@@ -58,17 +57,17 @@ pub enum PortError {
 }
 
 impl PortError {
-    /// An error that may pass.
+    /// Makes a retryable error.
     pub fn retryable(operation: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Retryable { operation, source: source.into() }
     }
 
-    /// An error that will not pass.
+    /// Makes a permanent error.
     pub fn permanent(operation: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Permanent { operation, source: source.into() }
     }
 
-    /// Whether trying again may succeed.
+    /// Returns true if a later attempt may succeed.
     pub const fn is_retryable(&self) -> bool {
         matches!(self, Self::Retryable { .. })
     }

@@ -1,4 +1,4 @@
-//! Which trace the work under way belongs to, carried along without standing in every port.
+//! The current trace, a task-local value, so that ports need no parameter for it.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ tokio::task_local! {
     static TRACE: Arc<str>;
 }
 
-/// Does `work` as part of a trace, named by its X-Ray tracing header
+/// Runs `work` as part of a trace, given as its X-Ray tracing header
 /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>).
 pub async fn scope<F: Future>(trace: Option<Arc<str>>, work: F) -> F::Output {
     match trace {
@@ -16,7 +16,7 @@ pub async fn scope<F: Future>(trace: Option<Arc<str>>, work: F) -> F::Output {
     }
 }
 
-/// The tracing header of the work under way, if it has one.
+/// Returns the tracing header of the current trace, if there is one.
 pub fn current() -> Option<Arc<str>> {
     TRACE.try_with(Arc::clone).ok()
 }

@@ -1,22 +1,22 @@
-//! Exponential backoff with full jitter, as the AWS Architecture Blog describes it
-//! (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>): each delay is drawn
-//! evenly from zero to a bound that doubles.
+//! Exponential backoff with full jitter: each delay is a uniform random duration between zero and a bound,
+//! and the bound doubles after each failure. See the AWS Architecture Blog
+//! (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 //!
-//! The bound comes from the `backoff` crate, which is no longer maintained (RUSTSEC-2025-0012); this crate
-//! is the only one that uses it. The draw is made here, so that a simulation can decide it.
+//! The `backoff` crate computes the bound. It is no longer maintained (RUSTSEC-2025-0012), and no other crate
+//! uses it. The jitter is drawn here, so that a simulation can supply its own.
 
 use std::time::Duration;
 
 use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff as _;
 
-/// Where the jitter comes from, so that a simulation can decide it.
+/// Source of jitter. A simulation supplies its own.
 pub trait Jitter: Send + Sync {
-    /// The delay after `attempt` failures (the first is 0).
+    /// Returns the delay before the next attempt, after `attempt` earlier failures (0 at first).
     fn delay(&self, policy: &RetryPolicy, attempt: u32) -> Duration;
 }
 
-/// The thread's random numbers: full jitter.
+/// Full jitter from the thread's random numbers.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ThreadRandom;
 
@@ -26,34 +26,35 @@ impl Jitter for ThreadRandom {
     }
 }
 
-/// How delays grow.
+/// Bounds of the delays between attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RetryPolicy {
     /// Bound of the first delay.
     pub initial: Duration,
-    /// The bound doubles until it reaches this.
+    /// Maximum bound.
     pub max: Duration,
 }
 
 impl RetryPolicy {
-    /// The bound of the delay after `attempt` failures (the first is 0), without jitter.
+    /// Returns the bound of the delay after `attempt` earlier failures (0 at first).
     pub fn bound(&self, attempt: u32) -> Duration {
         let mut bounds = self.bounds();
         (0..attempt).for_each(|_| _ = bounds.next_backoff());
         bounds.next_backoff().unwrap_or(self.max)
     }
 
-    /// The delay after `attempt` failures (the first is 0), jittered by the thread's random numbers.
+    /// Returns the delay after `attempt` earlier failures (0 at first), with jitter from the thread's random
+    /// numbers.
     pub fn delay(&self, attempt: u32) -> Duration {
         self.bound(attempt).mul_f64(rand::random::<f64>())
     }
 
-    /// A fresh series of delays, jittered by the thread's random numbers.
+    /// Starts a series of delays, with jitter from the thread's random numbers.
     pub fn start(&self) -> Delays<impl FnMut(Duration) -> Duration + Send + use<>> {
         self.start_with(|bound| bound.mul_f64(rand::random::<f64>()))
     }
 
-    /// A fresh series of delays, each drawn by `draw` from its bound.
+    /// Starts a series of delays. `draw` returns each delay for its bound.
     pub fn start_with<F: FnMut(Duration) -> Duration>(&self, draw: F) -> Delays<F> {
         Delays { bounds: self.bounds(), draw, max: self.max }
     }
@@ -65,7 +66,7 @@ impl RetryPolicy {
             randomization_factor: 0.0,
             multiplier: 2.0,
             max_interval: self.max,
-            // The caller's budget ends the series, not time.
+            // The caller ends the series.
             max_elapsed_time: None,
             ..ExponentialBackoff::default()
         }

@@ -1,7 +1,7 @@
-//! Structured logs, for people or for programs, and what must never stand in them; and what a process uses.
+//! Structured logs for people or for programs, and the resource usage of a [process](mod@process).
 //!
-//! Secrets, tokens and payloads are never logged. User ids are not either: a log that has to tell users
-//! apart has [`user_hash`] of them.
+//! Secrets, tokens, payloads and user ids are never logged. Where a log must distinguish users, it contains
+//! their [`user_hash`].
 
 pub mod process;
 
@@ -14,45 +14,45 @@ use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, fmt as format};
 
-/// How log lines look.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
-    /// For people.
+    /// Coloured text for people.
     #[default]
     Human,
-    /// One JSON object a line.
+    /// One JSON object on each line.
     Json,
 }
 
-/// Why logging can't begin.
+/// Errors of setting up the log.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
     /// The filter is not valid.
     #[error("the log filter {filter:?} is not valid")]
     Filter {
-        /// What was asked for.
+        /// The filter.
         filter: String,
-        /// What is wrong with it.
+        /// The parser's error.
         #[source]
         source: ParseError,
     },
-    /// The process logs already.
+    /// The process already has a logger.
     #[error("the process has a logger already")]
     Twice(#[from] TryInitError),
 }
 
-/// Whether a filter is valid: a level such as `info`, or levels by module such as `info,tidings=debug`.
+/// Parses a log filter: a level such as `info`, or levels by module such as `info,tidings=debug`.
 ///
 /// # Errors
-/// [`InitError::Filter`] when it is not.
+/// [`InitError::Filter`] if the filter is not valid.
 pub fn parse_filter(filter: &str) -> Result<EnvFilter, InitError> {
     EnvFilter::try_new(filter).map_err(|source| InitError::Filter { filter: filter.to_owned(), source })
 }
 
-/// Begins to log to standard error. A panic is logged like any other error.
+/// Starts to log to standard error, panics included.
 ///
 /// # Errors
-/// [`InitError`]; then nothing has changed.
+/// [`InitError`] if the filter is not valid or the process already has a logger. Nothing has changed then.
 pub fn init(log_format: Format, filter: &str) -> Result<(), InitError> {
     let builder = format().with_env_filter(parse_filter(filter)?).with_writer(std::io::stderr);
     match log_format {
@@ -63,7 +63,7 @@ pub fn init(log_format: Format, filter: &str) -> Result<(), InitError> {
     Ok(())
 }
 
-/// The place of a panic, and not its message, which may quote what it was about.
+/// Logs the location of each panic, but not its message, which may quote a payload or secret.
 fn log_panics() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -73,12 +73,14 @@ fn log_panics() {
     }));
 }
 
-/// An error and its causes in one line, for a log or a terminal; a JSON log would leave the causes out.
+/// Returns an error and its causes in one line, for a log or a terminal.
+///
+/// Log an error with this function: JSON logs omit the causes of a field of type `dyn Error`.
 pub fn chain(error: &dyn Error) -> String {
     join(std::iter::successors(Some(error), |error: &&dyn Error| (*error).source()))
 }
 
-/// Errors of which each is caused by the next in one line, each text said once.
+/// Joins errors, each caused by the next, in one line. A text that repeats the end of the line is left out.
 pub fn join(causes: impl Iterator<Item = impl fmt::Display>) -> String {
     let mut text = String::new();
     for cause in causes {
@@ -94,8 +96,8 @@ pub fn join(causes: impl Iterator<Item = impl fmt::Display>) -> String {
     text
 }
 
-/// Stands for a user in logs: the first twelve digits of the SHA-256 of the id. It tells users apart and
-/// is found again by hashing a known id.
+/// Returns the hash that stands for a user in logs: the first twelve hex digits of the SHA-256 of the id. To
+/// find a user in a log, hash the id.
 pub fn user_hash(user: &UserId) -> impl fmt::Display + use<> {
     hex::encode(&Sha256::digest(user.as_str())[..6])
 }
@@ -107,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_a_short_hash() {
+    fn user_hash_has_twelve_digits() {
         let user = UserId::new("jo").unwrap();
         let hash = user_hash(&user).to_string();
         assert_eq!(hash, "c278ec5a69c3");
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_told_with_its_causes_each_said_once() {
+    fn chain_has_each_cause_once() {
         #[derive(Debug, thiserror::Error)]
         #[error("the port failed")]
         struct Port(#[source] io::Error);
@@ -126,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_are_checked() {
+    fn invalid_filter_is_refused() {
         assert!(parse_filter("info,tidings=debug").is_ok());
         let error = parse_filter("tidings=loud").unwrap_err().to_string();
         assert!(error.contains("tidings=loud"), "{error}");

@@ -1,18 +1,18 @@
-//! What a process uses.
+//! Resource usage of a process.
 
 use std::fs;
 use std::time::Duration;
 
-/// What a process has used.
+/// Memory and processor time of a process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Usage {
-    /// Resident memory now.
+    /// Resident memory, in bytes.
     pub rss_bytes: u64,
-    /// Processor time so far.
+    /// Processor time since the start of the process.
     pub cpu: Duration,
 }
 
-/// What a process has used; nothing where there is no `/proc`.
+/// Returns the usage of a process, or `None` if there is no such process or no `/proc`.
 pub fn usage(pid: Option<u32>) -> Option<Usage> {
     let pid = pid?;
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -23,10 +23,10 @@ pub fn usage(pid: Option<u32>) -> Option<Usage> {
 fn parse_usage(status: &str, stat: &str) -> Option<Usage> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    // The name in parentheses may contain anything; utime and stime are the 12th and 13th after it.
+    // The name in parentheses may contain anything. utime and stime are the 12th and 13th fields after it.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let mut ticks = || fields.next()?.parse::<u64>().ok();
-    // Linux shows a hundred ticks a second whatever it counts itself.
+    // Linux reports 100 ticks a second, whatever its internal rate.
     let cpu = Duration::from_millis((ticks()? + ticks()?) * 10);
     Some(Usage { rss_bytes: kib * 1_024, cpu })
 }

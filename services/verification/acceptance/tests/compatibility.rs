@@ -78,7 +78,7 @@ async fn websocket_lambda_cognito_auth() {
 
 /// The program, told where the server is.
 fn tidings(server: &Server, data_dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_acceptance"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_verification-acceptance"));
     command.env("TIDINGS_URL", &server.url).env("TIDINGS_DATA_DIR", data_dir);
     command
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use contract_notifications_v1::UserId;
 use support::{PATIENCE, Server, Story, notification, user};
-use tidings::client::{Event, Gateway, ListenerConfig, Outcome};
+use tidings_client::{Event, Gateway, ListenerConfig, Outcome};
 
 const KILLS: u32 = 25;
 const USERS: u32 = 8;

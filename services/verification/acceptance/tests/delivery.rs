@@ -11,7 +11,7 @@ use contract_notifications_v1::{Notification, Sequence, UserId, WhenOffline};
 use futures_util::StreamExt as _;
 use serde_json::json;
 use support::{PATIENCE, Server, Story, connected, next, notification, now, user};
-use tidings::client::{Gateway, ListenerConfig, Outcome};
+use tidings_client::{Gateway, ListenerConfig, Outcome};
 use tokio_tungstenite::connect_async;
 
 async fn send(gateway: &Gateway, notifications: &[Notification]) -> Vec<Sequence> {
@@ -242,7 +242,7 @@ fn cut_after(index: usize) -> Option<usize> {
 
 /// Takes a user's ten notifications, or fewer when cut off.
 async fn collect(
-    mut listener: tidings::client::Listener,
+    mut listener: tidings_client::Listener,
     user: UserId,
     story: Arc<Mutex<Story>>,
     cut: Option<usize>,

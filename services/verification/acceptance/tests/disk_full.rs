@@ -5,7 +5,7 @@ mod support;
 
 use serde_json::{Value, json};
 use support::{Server, next, user};
-use tidings::client::ListenerConfig;
+use tidings_client::ListenerConfig;
 use verification_conformance::SmallDisk;
 
 #[tokio::test]

@@ -6,8 +6,8 @@ mod support;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 use support::{PATIENCE, Server, next, notification, user};
-use tidings::client::ListenerConfig;
 use tidings::open_files::raise_limit;
+use tidings_client::ListenerConfig;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use futures_util::future::join_all;
 use serde_json::json;
 use support::{Server, connected, next, notification, now, user};
-use tidings::client::{ListenerConfig, Outcome};
+use tidings_client::{ListenerConfig, Outcome};
 
 /// A mailbox whose rows are told apart by their time keeps one of several of a millisecond.
 #[tokio::test]
@@ -76,7 +76,7 @@ fn tests_named_in(guide: &str) -> Vec<(String, String)> {
 
 #[test]
 fn the_guides_name_tests_that_exist() {
-    let guides = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/guides"));
+    let guides = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/how-to/migrate"));
     let mut named = 0;
     for guide in std::fs::read_dir(guides).unwrap() {
         let guide = guide.unwrap().path();

@@ -11,7 +11,7 @@ use futures_util::{SinkExt as _, Stream, StreamExt as _};
 use serde_json::{Value, json};
 use support::{PATIENCE, Server, next, user};
 use tempfile::TempDir;
-use tidings::client::{Listener, ListenerConfig};
+use tidings_client::{Listener, ListenerConfig};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio_tungstenite::connect_async;
@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 use verification_snippets::{document, parse, snippet};
 use verification_source_clients::{aws_cli, python};
 
-const CLIENTS: &str = "docs/clients.md";
+const CLIENTS: &str = "docs/how-to/clients.md";
 
 /// A server, and the folder that it was started in, where the programs are started too.
 async fn start(environment: &[(&str, &str)]) -> (Server, TempDir) {
@@ -212,8 +212,8 @@ const NO_PROGRAM: [&str; 2] = ["toml", "json"];
 const DOCUMENTS: [(&str, &str); 4] = [
     ("README.md", r#""README.md""#),
     (CLIENTS, "CLIENTS"),
-    ("docs/deploy.md", r#""docs/deploy.md""#),
-    ("services/web/client/README.md", "README"),
+    ("docs/how-to/deploy.md", r#""docs/how-to/deploy.md""#),
+    ("services/clients/typescript/README.md", "README"),
 ];
 
 /// Where those tests are.
@@ -221,7 +221,7 @@ const TESTS: [&str; 4] = [
     "services/verification/acceptance/tests",
     "services/verification/acceptance/aws/tests",
     "services/web/browser/test",
-    "services/web/client/test",
+    "services/clients/typescript/test",
 ];
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use arbitrary::Arbitrary;
 use contract_notifications_v1::{FanOut, HubName, QueueEntry, Replay, Sequence, Timestamp, UserId};
-use dispatcher::core::batch::{Grouped, Read, Received, UserRun, group, read};
+use dispatcher::core::batch::{GroupedBatch, ParsedEntry, ReceivedEntry, UserRun, group, parse};
 use dispatcher::core::run::Entry;
 use fuzz::{AnyNotification, chain, require_bounded};
 use libfuzzer_sys::fuzz_target;
@@ -103,7 +103,7 @@ fuzz_target!(|inputs: Vec<Input>| {
     let batch: Vec<_> = inputs
         .iter()
         .zip(&texts)
-        .map(|(input, (group, body))| Received {
+        .map(|(input, (group, body))| ReceivedEntry {
             group,
             body,
             sequence: Sequence::new(input.sequence),
@@ -112,7 +112,7 @@ fuzz_target!(|inputs: Vec<Input>| {
             receive_count: input.receive_count,
         })
         .collect();
-    let Grouped { runs, hubs, poison } = group(&batch);
+    let GroupedBatch { runs, hubs, poison } = group(&batch);
 
     let mut places: Vec<usize> = poison.iter().map(|(index, _)| *index).collect();
     places.extend(runs.iter().flat_map(|run| &run.indexes));
@@ -135,19 +135,19 @@ fuzz_target!(|inputs: Vec<Input>| {
     }
     for (index, reason) in &poison {
         assert!(!inputs[*index].is_sound(), "a sound entry is taken for poison: {reason}");
-        assert!(read(&batch[*index]).is_err());
+        assert!(parse(&batch[*index]).is_err());
         require_bounded(&chain(reason));
     }
 });
 
-fn check(run: &UserRun, batch: &[Received<'_>]) {
+fn check(run: &UserRun, batch: &[ReceivedEntry<'_>]) {
     assert_eq!(run.indexes.len(), run.entries.len());
     assert!(run.indexes.is_sorted(), "a user's entries stay in order");
     for (&index, entry) in run.indexes.iter().zip(&run.entries) {
         let received = &batch[index];
         assert_eq!(received.group, run.user.as_str(), "an entry is in its message group's run");
-        let alone = read(received).expect("what is in a run can be read");
-        assert_eq!(alone, Read::ForUser(run.user.clone(), entry.clone()), "neighbours don't matter");
+        let alone = parse(received).expect("what is in a run can be read");
+        assert_eq!(alone, ParsedEntry::ForUser(run.user.clone(), entry.clone()), "neighbours don't matter");
         if let Entry::Notification { item, redelivered } = entry {
             assert_eq!(item.sequence, received.sequence);
             assert_eq!(*redelivered, received.receive_count > 1);

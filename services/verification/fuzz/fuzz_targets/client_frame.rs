@@ -10,13 +10,13 @@ use contract_identity_v1::{Method, Principal};
 use contract_notifications_v1::{HubName, Timestamp, UserId, Version1};
 use fuzz::{json_members, require_bounded};
 use libfuzzer_sys::{Corpus, fuzz_target};
-use ws_edge::{Caller, Decision, EdgeConfig, Inbound, SendOrder, SendPolicy, decide};
+use ws_edge::{Caller, ClientMessagePolicy, Decision, EdgeConfig, Inbound, SendRequest, decide};
 
 /// Small, so that it is reached.
 const MAX_MESSAGE_BYTES: usize = 512;
 
 /// What was decided to be sent.
-fn ordered(decision: Decision) -> SendOrder {
+fn ordered(decision: Decision) -> SendRequest {
     match decision {
         Decision::Send(order) => order,
         other => panic!("it is not sent: {other:?}"),
@@ -37,7 +37,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     let all = HubName::new("all").expect("it is legal");
     let config = EdgeConfig {
         max_message_bytes: MAX_MESSAGE_BYTES,
-        sending: SendPolicy::Anyone,
+        client_messages: ClientMessagePolicy::Anyone,
         everyone: Some(all.clone()),
         ..EdgeConfig::default()
     };
@@ -96,7 +96,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
             let order = ordered(decision);
             let named: Vec<_> = order.targets.iter().map(|target| target.name().to_owned()).collect();
             assert!(named.iter().eq(send.sessions.iter().map(|user| user.as_str())), "all are sent to");
-            let members = json_members(order.letter.payload.get()).expect("an object is sent");
+            let members = json_members(order.message.payload.get()).expect("an object is sent");
             assert!(!members.contains_key("sessions"), "nobody is told whom else it is for");
         }
         Ok(ClientFrame::Message(_) | ClientFrame::Broadcast(_)) => {

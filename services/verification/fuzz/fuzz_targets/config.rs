@@ -6,7 +6,7 @@ use arbitrary::Arbitrary;
 use auth_token::Methods;
 use fuzz::chain;
 use libfuzzer_sys::fuzz_target;
-use tidings::config::{Config, ConfigError, DEFAULT};
+use tidings_gateway::config::{Config, ConfigError, DEFAULT};
 use toml::{Table, Value};
 
 #[derive(Debug, Arbitrary)]

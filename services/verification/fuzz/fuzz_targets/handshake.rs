@@ -23,10 +23,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use libfuzzer_sys::fuzz_target;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use shared_ports::{Clock, PortError};
-use tidings::identity::cipher::LocalCipher;
-use tidings::identity::jwt::{JwtIssuer, JwtSubject};
-use tidings::identity::secrets::Key256;
-use tidings::server::probe;
+use tidings_identity::cipher::LocalCipher;
+use tidings_identity::jwt::{JwtIssuer, JwtSubject};
+use tidings_identity::secrets::Key256;
+use tidings_gateway::server::probe;
 
 #[derive(Debug, Arbitrary)]
 enum Input {

@@ -10,7 +10,8 @@ use arbitrary::Arbitrary;
 use contract_connections_v1::{ConnectionId, FrameFormat};
 use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
 use dispatcher::core::run::{
-    Command, Entry, Event, Held, Item, Limits, Live, Outcome, PushOrder, PushReport, Refusal, Report, Run,
+    Command, Entry, Event, HeldItem, Item, Limits, OpenConnection, Outcome, PushReport, PushRequest, Refusal,
+    Report, Run,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -99,9 +100,9 @@ type Body = ();
 #[derive(Default)]
 struct World {
     now: Timestamp,
-    connections: Vec<Live>,
+    connections: Vec<OpenConnection>,
     connected: usize,
-    mailbox: BTreeMap<Sequence, Held<Body>>,
+    mailbox: BTreeMap<Sequence, HeldItem<Body>>,
     acknowledged: BTreeSet<Sequence>,
     /// What each connection took, in order.
     accepted: BTreeMap<ConnectionId, Vec<Sequence>>,
@@ -151,7 +152,7 @@ impl World {
         self.connected += 1;
         let format =
             [FrameFormat::Single, FrameFormat::Batch, FrameFormat::Raw][usize::from(connection.format % 3)];
-        self.connections.push(Live {
+        self.connections.push(OpenConnection {
             id: connection_id(self.connected - 1),
             connected_at: Timestamp::from_millis(connection.connected_at.into()),
             acknowledges: connection.acknowledges && format != FrameFormat::Raw,
@@ -165,7 +166,7 @@ impl World {
             sequence += 1 + u128::from(row.gap);
             let pushed_to = (0..4).filter(|bit| row.pushed_to >> bit & 1 == 1).map(connection_id).collect();
             let item = row.item.build(Sequence::new(sequence));
-            self.mailbox.insert(item.sequence, Held { item, pushed_to });
+            self.mailbox.insert(item.sequence, HeldItem { item, pushed_to });
         }
     }
 
@@ -180,7 +181,7 @@ impl World {
                     sequence += 1 + u128::from(*gap);
                     let item = item.build(Sequence::new(sequence));
                     if *redelivered && *stored {
-                        let row = Held { item: item.clone(), pushed_to: BTreeSet::new() };
+                        let row = HeldItem { item: item.clone(), pushed_to: BTreeSet::new() };
                         self.mailbox.insert(item.sequence, row);
                     }
                     Entry::Notification { item, redelivered: *redelivered }
@@ -243,7 +244,7 @@ impl World {
             Command::ListConnections => return Event::Listed(self.connections.clone()),
             Command::ReadPage { after, up_to, due_for, limit } => {
                 assert!(limit >= 1 && !due_for.is_empty(), "a page that can't have rows");
-                let due = |row: &&Held<Body>| {
+                let due = |row: &&HeldItem<Body>| {
                     let wanted =
                         row.item.sequence <= up_to && after.is_none_or(|after| row.item.sequence > after);
                     wanted && due_for.iter().any(|id| !row.pushed_to.contains(id))
@@ -280,7 +281,7 @@ impl World {
         Event::Done
     }
 
-    fn push(&mut self, order: &PushOrder<Body>, script: Option<&(u8, bool)>) -> PushReport {
+    fn push(&mut self, order: &PushRequest<Body>, script: Option<&(u8, bool)>) -> PushReport {
         self.check_order(order);
         let Some(open) = self.connections.iter().find(|open| open.id == order.connection) else {
             return PushReport { accepted: 0, refusal: Some(Refusal::Gone) };
@@ -305,7 +306,7 @@ impl World {
     }
 
     /// A connection gets every row once, in order, in frames of the form it wants.
-    fn check_order(&self, order: &PushOrder<Body>) {
+    fn check_order(&self, order: &PushRequest<Body>) {
         assert!(!order.frames.is_empty());
         let mut last = self.accepted.get(&order.connection).and_then(|taken| taken.last().copied());
         for frame in &order.frames {

@@ -10,9 +10,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract_notifications_v1::Timestamp;
 use fuzz::{Identifier, chain, require_bounded, require_hidden};
 use libfuzzer_sys::fuzz_target;
-use tidings::identity::jwt::{ID_TOKEN_LIFETIME, JwtIssuer, JwtSubject};
-use tidings::identity::secrets::{AccessKey, AccessKeyId, Key256};
-use tidings::identity::sigv4::{RequestParts, SigV4Error, verify};
+use tidings_identity::jwt::{ID_TOKEN_LIFETIME, JwtIssuer, JwtSubject};
+use tidings_identity::secrets::{AccessKey, AccessKeyId, Key256};
+use tidings_identity::sigv4::{RequestParts, SigV4Error, verify};
 
 const SECRET: &str = "MARKER/OF/THE/SECRET/MARKER/OF/THE/SECRE";
 const ACCESS_KEY: &str = "TDGSAAAAAAAAAAAAAAAA";

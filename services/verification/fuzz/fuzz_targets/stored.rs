@@ -7,7 +7,7 @@ use arbitrary::Arbitrary;
 use contract_notifications_v1::{Sequence, Timestamp, UserId};
 use fuzz::{AnyNotification, chain, require_bounded};
 use libfuzzer_sys::fuzz_target;
-use tidings::storage::probe;
+use tidings_store::probe;
 
 #[derive(Debug, Arbitrary)]
 enum Input<'a> {

@@ -4,4 +4,5 @@ mod notification;
 mod text;
 
 pub use notification::{AnyNotification, Identifier};
-pub use text::{chain, json_members, require_bounded, require_hidden};
+pub use shared_telemetry::chain;
+pub use text::{json_members, require_bounded, require_hidden};

@@ -1,24 +1,12 @@
 //! What may stand in the text of an error.
 
 use std::collections::HashMap;
-use std::error::Error;
 
 use serde_json::value::RawValue;
 
 /// Most bytes that an error and all its causes may take in an answer or a log: two excerpts of untrusted text,
 /// escaped, and what is said about them.
 const MAX_ERROR_BYTES: usize = 2_048;
-
-/// The text of an error and of all its causes.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
 
 /// An error's text must not grow with what was sent.
 ///

@@ -5,7 +5,7 @@ use contract_connections_v1::FrameFormat;
 use contract_frames_v1::ClientFrame;
 use contract_identity_v1::{Method, Principal};
 use contract_notifications_v1::{Sequence, Timestamp, UserId, Version1};
-use dispatcher::core::run::Live;
+use dispatcher::core::run::OpenConnection;
 use ws_edge::{Caller, ClientInfo, ConnectRequest, Decision, EdgeConfig, Inbound, admit, decide};
 
 use crate::scope::Device;
@@ -27,7 +27,7 @@ fn principal() -> anyhow::Result<Principal> {
 ///
 /// # Errors
 /// The edge does not admit it.
-pub(crate) fn admitted(index: u8, device: Device) -> anyhow::Result<Live> {
+pub(crate) fn admitted(index: u8, device: Device) -> anyhow::Result<OpenConnection> {
     let principal = principal()?;
     let format = match device.format {
         FrameFormat::Single => "single",
@@ -45,7 +45,7 @@ pub(crate) fn admitted(index: u8, device: Device) -> anyhow::Result<Live> {
     let now = Timestamp::from_millis(u64::from(index));
     let row =
         admit(&principal, request, now, &EdgeConfig::default()).context("the edge refuses a device")?.row;
-    Ok(Live {
+    Ok(OpenConnection {
         id: row.connection_id,
         connected_at: row.connected_at,
         acknowledges: row.acknowledges,

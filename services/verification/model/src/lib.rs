@@ -1,7 +1,7 @@
 //! A model checker of delivery: the real cores of dispatcher, replayer and edge in a small world, explored
 //! in every order in which things can happen, with crashes and failures between any two steps.
 //!
-//! What is promised, which rules it rests on and what was explored is in docs/delivery.md.
+//! What is promised, which rules it rests on and what was explored is in docs/explanation/verification.md.
 
 mod action;
 mod check;
@@ -30,7 +30,7 @@ pub use world::World;
 
 use std::sync::Arc;
 
-use dispatcher::core::run::Live;
+use dispatcher::core::run::OpenConnection;
 use machine::Machines;
 use stateright::{Model, Property};
 
@@ -40,7 +40,7 @@ pub struct Delivery {
     scope: Scope,
     without: Option<Rule>,
     /// What the dispatcher sees of each device's connection.
-    lives: Vec<Live>,
+    lives: Vec<OpenConnection>,
     /// What the machines were seen to do.
     machines: Arc<Machines>,
 }

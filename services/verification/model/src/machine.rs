@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use contract_notifications_v1::{Sequence, Timestamp};
 use dispatcher::core::run::{
-    Command, Entry as RunEntry, Event, Held, Limits, Live, Outcome, PushReport, Run,
+    Command, Entry as RunEntry, Event, HeldItem, Limits, OpenConnection, Outcome, PushReport, Run,
 };
 
 use crate::set::Set;
@@ -113,7 +113,7 @@ impl Eq for RunAt {}
 
 impl RunAt {
     fn new((run, command): (Run<()>, Command<()>)) -> Self {
-        let run = run.uncounted();
+        let run = run.without_stats();
         let task = Task::of(&command);
         // When it is over only the outcomes matter, and not how they came about.
         let id = if let Task::Finish(_) = task { fingerprint(&task) } else { fingerprint(&(&run, &command)) };
@@ -152,7 +152,7 @@ impl Task {
             }
             Command::Forget(gone) => Self::Forget(gone.iter().map(|c| connection_index(&c.id)).collect()),
             Command::Push(orders) => {
-                let order = |order: &dispatcher::core::run::PushOrder<()>| Order {
+                let order = |order: &dispatcher::core::run::PushRequest<()>| Order {
                     connection: connection_index(&order.connection),
                     frames: order
                         .frames
@@ -250,7 +250,7 @@ impl Machines {
         at: &RunAt,
         answer: Answer,
         now: Timestamp,
-        (lives, connected): (&[Live], Numbers),
+        (lives, connected): (&[OpenConnection], Numbers),
     ) -> Arc<RunAt> {
         let key = Key::Answered { id: at.id, answer: answer.clone(), now, connected };
         self.runs.get(key, || {
@@ -258,12 +258,12 @@ impl Machines {
                 Answer::Listed(listed) => {
                     let live = |index: u8| {
                         let index = usize::from(index);
-                        Live { connected_at: millis(connected[index]), ..lives[index].clone() }
+                        OpenConnection { connected_at: millis(connected[index]), ..lives[index].clone() }
                     };
                     Event::Listed(listed.iter().map(live).collect())
                 }
                 Answer::Page(rows, more) => {
-                    let row = |(n, pushed_to): (u8, Set)| Held {
+                    let row = |(n, pushed_to): (u8, Set)| HeldItem {
                         item: item(n),
                         pushed_to: pushed_to.iter().map(connection_id).collect(),
                     };

@@ -49,7 +49,7 @@ fn every_rule_is_missed_without_reduction() {
 }
 
 /// What a run marks was in the mailbox before it last listed connections, and one that appears later has a
-/// replayer that finds it there: docs/delivery.md says so, and this that it is true.
+/// replayer that finds it there: docs/explanation/delivery.md says so, and this that it is true.
 #[test]
 fn the_look_after_marks_is_not_missed() {
     for name in ["ack-1n-2d", "ack-2n-1d-no-crash", "mixed-1n-2d", "ack-1n-1d-trouble"] {

@@ -1,4 +1,4 @@
-//! The promises of docs/delivery.md, checked on what happened.
+//! The promises of docs/explanation/delivery.md, checked on what happened.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

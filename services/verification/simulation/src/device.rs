@@ -13,7 +13,7 @@ use contract_frames_v1::ClientFrame;
 use contract_notifications_v1::{Sequence, Timestamp};
 use futures_util::future::select;
 use futures_util::{SinkExt as _, StreamExt as _};
-use tidings::connections::{Attachment, Peer};
+use tidings_sockets::{Attachment, Peer};
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::time::{Instant, sleep, sleep_until, timeout};

@@ -3,38 +3,6 @@
 use std::path::Path;
 use std::{fs, io};
 
-use fjall::{Database, KeyspaceCreateOptions};
-
-use crate::SimulationError;
-use crate::world::user_id;
-
-/// Damages a row of a user on disk: gives its sequence, or nothing when the user has none. `choose` says
-/// which of so many.
-pub(crate) fn poison(
-    directory: &Path,
-    user: usize,
-    choose: impl FnOnce(usize) -> usize,
-) -> Result<Option<u64>, SimulationError> {
-    let Some(user) = user_id(user) else { return Ok(None) };
-    // As the store has it: the engine's folder, the keyspace, and rows under the user, a zero byte and the
-    // sequence, big-endian.
-    let engine = directory.join("engine");
-    if !engine.exists() {
-        return Ok(None);
-    }
-    let db = Database::builder(engine).open()?;
-    let rows = db.keyspace("notifications", KeyspaceCreateOptions::default)?;
-    let prefix = [user.as_str().as_bytes(), &[0]].concat();
-    let keys: Vec<_> = rows.prefix(&prefix).map(fjall::Guard::key).collect::<Result<_, _>>()?;
-    if keys.is_empty() {
-        return Ok(None);
-    }
-    let key = &keys[choose(keys.len()).min(keys.len() - 1)];
-    rows.insert(key.clone(), [0xff])?;
-    db.persist(fjall::PersistMode::Buffer)?;
-    Ok(key.last_chunk().map(|bytes| u64::from_be_bytes(*bytes)))
-}
-
 /// Copies a directory and all that is in it; one that is not there is empty.
 pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;

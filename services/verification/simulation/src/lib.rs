@@ -42,13 +42,13 @@ pub enum SimulationError {
     Runtime(#[source] std::io::Error),
     /// The store does not open.
     #[error("the store of the world can't be opened")]
-    Open(#[from] tidings::storage::OpenError),
+    Open(#[from] tidings_store::OpenError),
     /// The store can't be read in the end.
     #[error("the store of the world can't be read")]
-    Read(#[source] tidings::storage::StoreError),
-    /// The engine, between two processes.
+    Read(#[source] tidings_store::StoreError),
+    /// A row can't be damaged between two processes.
     #[error("a row of the world can't be damaged")]
-    Engine(#[from] fjall::Error),
+    Damage(#[source] tidings_store::StoreError),
     /// Something of a process has outlived it.
     #[error("a task has outlived its process")]
     Leftover,

@@ -5,8 +5,7 @@ use std::time::Duration;
 use contract_connections_v1::FrameFormat;
 use dispatcher::core::run;
 use shared_retry::RetryPolicy;
-use tidings::connections;
-use tidings::storage::{Durability, StorageSettings};
+use tidings_store::{Durability, StorageSettings};
 
 use crate::dice::Dice;
 
@@ -34,7 +33,7 @@ pub struct Plan {
     /// The dispatcher's settings.
     pub dispatcher: dispatcher::Settings,
     /// The connections' limits.
-    pub limits: connections::Limits,
+    pub limits: tidings_sockets::Limits,
 }
 
 /// How a process ends.
@@ -202,9 +201,9 @@ fn dispatcher_settings(dice: &Dice) -> dispatcher::Settings {
     dispatcher::Settings { limits, retry }
 }
 
-fn limits(dice: &Dice) -> connections::Limits {
+fn limits(dice: &Dice) -> tidings_sockets::Limits {
     let seconds = |low, high| Duration::from_secs(dice.between(low, high));
-    connections::Limits {
+    tidings_sockets::Limits {
         buffer_bytes: dice.pick([200, 2_000, 1024 * 1024]),
         write_timeout: seconds(3, 15),
         keepalive: dice.hits(800).then(|| seconds(5, 30)),
@@ -212,6 +211,6 @@ fn limits(dice: &Dice) -> connections::Limits {
         idle_timeout: dice.hits(150).then(|| seconds(10, 60)),
         // An ack has to fit into a frame.
         max_frame_bytes: dice.pick([2_048, 32 * 1024, 128 * 1024]),
-        ..connections::Limits::default()
+        ..tidings_sockets::Limits::default()
     }
 }

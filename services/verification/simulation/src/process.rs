@@ -14,12 +14,12 @@ use dispatcher::core::run::{Entry, Outcome};
 use dispatcher::ports::NoHistory;
 use replayer::{Replayer, ReplayerConfig};
 use shared_ports::Clock as _;
-use tidings::connections::{ClientMessage, Registry, Session, run_sweeper};
-use tidings::storage::{CommitSteps, LastKey, OpenError, Received, Store};
-use tidings::workers::{WorkerSettings, run_dispatcher, run_replayer};
+use tidings_gateway::workers::{WorkerSettings, run_dispatcher, run_replayer};
+use tidings_sockets::{ClientMessage, Registry, Session, run_sweeper};
+use tidings_store::{CommitSteps, LastKey, Lease, OpenError, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use ws_edge::{Edge, EdgeConfig, Inbound, MessageRequest};
+use ws_edge::{DeliveryOnly, Edge, EdgeConfig, Inbound, MessageRequest};
 
 use crate::faulty::Faulty;
 use crate::mutant::Mutant;
@@ -27,21 +27,37 @@ use crate::trace::What;
 use crate::world::{World, WorldClock, WorldRandomness};
 
 type WorldStore = Store<WorldClock>;
-type WorldDispatcher = Dispatcher<
-    Faulty<Registry>,
-    Faulty<WorldStore>,
-    Faulty<Registry>,
-    Faulty<WorldStore>,
-    WorldClock,
-    WorldRandomness,
->;
+
+/// The edge over ports that fail as the seed decides.
+type WorldEdge = Edge<DeliveryOnly<Faulty<Registry>, Faulty<WorldStore>, WorldClock>>;
+type WorldDispatcher = Dispatcher<WorldPorts>;
+
+/// The ports of the services: the real adapters with faults.
+enum WorldPorts {}
+
+impl dispatcher::ports::Ports for WorldPorts {
+    type Connections = Faulty<Registry>;
+    type Mailbox = Faulty<WorldStore>;
+    type Push = Faulty<Registry>;
+    type Queue = Faulty<WorldStore>;
+    type Clock = WorldClock;
+    type Jitter = WorldRandomness;
+    type History = NoHistory;
+}
+
+impl replayer::ports::Ports for WorldPorts {
+    type Mailbox = Faulty<LastKey<WorldClock>>;
+    type Queue = Faulty<WorldStore>;
+    type Clock = WorldClock;
+    type Random = WorldRandomness;
+}
 
 /// What the clients and the producers of a process reach.
 #[derive(Clone)]
 pub(crate) struct Process {
     pub(crate) store: WorldStore,
     pub(crate) registry: Registry,
-    pub(crate) edge: Arc<Edge<Faulty<Registry>, Faulty<WorldStore>, WorldClock>>,
+    pub(crate) edge: Arc<WorldEdge>,
     /// Whether it listens no more.
     closed: Arc<AtomicBool>,
 }
@@ -77,7 +93,7 @@ pub(crate) fn start(world: &Arc<World>, directory: &Path) -> Result<Running, Ope
         clock.clone(),
         EdgeConfig::default(),
     );
-    let dispatcher = Arc::new(Dispatcher {
+    let dispatcher = Arc::new(WorldDispatcher {
         connections: Faulty::new(registry.clone(), world),
         mailbox: Faulty::new(store.clone(), world),
         push: Faulty::new(registry.clone(), world),
@@ -87,7 +103,7 @@ pub(crate) fn start(world: &Arc<World>, directory: &Path) -> Result<Running, Ope
         settings: world.plan.dispatcher,
         history: NoHistory,
     });
-    let replayer = Arc::new(Replayer::with_random_source(
+    let replayer = Arc::new(Replayer::<WorldPorts>::with_random_source(
         Faulty::new(LastKey(store.clone()), world),
         Faulty::new(store.clone(), world),
         clock.clone(),
@@ -178,7 +194,7 @@ async fn run_broken(store: WorldStore, dispatcher: Arc<WorldDispatcher>, budget:
 
 async fn broken_run(
     dispatcher: Arc<WorldDispatcher>,
-    mut received: Received<WorldClock>,
+    mut received: Lease<WorldClock>,
     budget: Duration,
     mutant: Mutant,
 ) {
@@ -200,7 +216,7 @@ async fn broken_run(
         Mutant::SettlesFailures => vec![Outcome::Done; count],
         _ => [first, second].concat(),
     };
-    received.settle(&outcomes);
+    received.complete(&outcomes);
 }
 
 /// Answers a connection's frames, as the server does.

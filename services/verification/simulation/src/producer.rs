@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contract_notifications_v1::{Notification, NotificationId, Payload, Timestamp, WhenOffline};
 use shared_ports::Clock as _;
-use tidings::storage::Submission;
+use tidings_store::Submission;
 
 use crate::mutant::Mutant;
 use crate::plan::SendPlan;

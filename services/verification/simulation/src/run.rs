@@ -7,7 +7,8 @@ use std::time::Duration;
 use contract_connections_v1::FrameFormat;
 use replayer::ports::MailboxKeys as _;
 use tempfile::TempDir;
-use tidings::storage::LastKey;
+use tidings_store::LastKey;
+use tidings_store::fault_injection::damage_row;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::sleep;
 
@@ -240,7 +241,9 @@ impl Whole {
         let (world, users) = (&self.world, &self.world.plan.users);
         let Some(user) = (0..users.len()).rev().find(|user| users[*user].troubled) else { return Ok(()) };
         let choose = |of: usize| world.dice.count(0, of as u64 - 1);
-        if let Some(sequence) = disk::poison(&self.store, user, choose)? {
+        let Some(id) = user_id(user) else { return Ok(()) };
+        let damaged = damage_row(&self.store, &id, choose).map_err(SimulationError::Damage)?;
+        if let Some(sequence) = damaged {
             world.log(Some(user), What::Poisoned { sequence });
         }
         Ok(())

@@ -63,13 +63,13 @@ pub fn snippet(path: &str, name: &str) -> io::Result<Snippet> {
     }
 }
 
-/// For a build script: writes the program `name` of `docs/clients.md` to where an example includes it from, and has the
+/// For a build script: writes the program `name` of `docs/how-to/clients.md` to where an example includes it from, and has the
 /// script run again when the document has changed.
 ///
 /// # Errors
 /// As [`snippet`]; or the program can't be written.
 pub fn write_example(name: &str) -> io::Result<()> {
-    const DOCUMENT: &str = "docs/clients.md";
+    const DOCUMENT: &str = "docs/how-to/clients.md";
     // How a build script talks to cargo (<https://doc.rust-lang.org/cargo/reference/build-scripts.html>).
     let mut cargo = io::stdout();
     writeln!(cargo, "cargo::rerun-if-changed={}", document(DOCUMENT).display())?;

@@ -4,16 +4,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContext, type Page, chromium } from "playwright-core";
 
-/** Where Debian has it; or what CHROMIUM names. */
+/** Path of Chromium: that in CHROMIUM, or the one of Debian. */
 const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
-/** Where screenshots go, for people to look at: `web-screenshots` in cargo's target folder, unless said otherwise. */
+/** Folder of the screenshots: that in TIDINGS_SCREENSHOTS, or `web-screenshots` in cargo's target folder. */
 const SCREENSHOTS =
     process.env["TIDINGS_SCREENSHOTS"] ?? fileURLToPath(new URL("../../../../target/web-screenshots", import.meta.url));
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** What axe reports, as far as it is used here. */
+/** Part of axe's report that is used here. */
 interface Findings {
     readonly violations: readonly {
         readonly id: string;
@@ -23,10 +23,10 @@ interface Findings {
     }[];
 }
 
-/** Starts Chromium, without what it would say to anybody but the page's server. */
+/** Starts Chromium, without background requests to other servers. */
 export async function launch(): Promise<Browser> {
     if (!existsSync(CHROMIUM)) {
-        throw new Error(`there is no ${CHROMIUM}: install the package chromium, or set CHROMIUM`);
+        throw new Error(`no browser at ${CHROMIUM}: install the package chromium, or set CHROMIUM`);
     }
     return chromium.launch({
         executablePath: CHROMIUM,
@@ -42,10 +42,10 @@ export async function launch(): Promise<Browser> {
     });
 }
 
-/** Somebody with a browser of their own: no cookie or storage is shared with another's. */
+/** A user with a browser profile of their own, so that no cookies or storage are shared. */
 export class Visitor {
-    /** What went wrong in their pages: uncaught errors, and what the console calls an error. */
-    readonly complaints: string[] = [];
+    /** Uncaught errors and console errors of the pages. */
+    readonly errors: string[] = [];
 
     private constructor(
         readonly context: BrowserContext,
@@ -54,14 +54,15 @@ export class Visitor {
         this.#listen(page);
     }
 
-    static async arrive(browser: Browser, address: string, options: Options = {}): Promise<Visitor> {
+    /** Opens a page in a new profile. */
+    static async open(browser: Browser, address: string, options: Options = {}): Promise<Visitor> {
         const context = await browser.newContext({ reducedMotion: "reduce", ...options });
         const visitor = new Visitor(context, await context.newPage());
         await visitor.page.goto(address);
         return visitor;
     }
 
-    /** Another tab of the same browser. */
+    /** Opens another tab of the same profile. */
     async tab(address: string): Promise<Page> {
         const page = await this.context.newPage();
         this.#listen(page);
@@ -69,28 +70,29 @@ export class Visitor {
         return page;
     }
 
-    async leave(): Promise<void> {
+    /** Closes all pages of the profile. */
+    async close(): Promise<void> {
         await this.context.close();
     }
 
     #listen(page: Page): void {
-        page.on("pageerror", (error) => this.complaints.push(error.message));
+        page.on("pageerror", (error) => this.errors.push(error.message));
         page.on("console", (message) => {
-            if (message.type() === "error") this.complaints.push(message.text());
+            if (message.type() === "error") this.errors.push(message.text());
         });
     }
 }
 
 type Options = NonNullable<Parameters<Browser["newContext"]>[0]>;
 
-/** Keeps a picture of the page for people to look at. */
+/** Saves a screenshot of the page, for review by people. */
 export async function screenshot(page: Page, name: string): Promise<void> {
     mkdirSync(SCREENSHOTS, { recursive: true });
     await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
 }
 
-/** What axe finds that is serious or worse, as texts. */
-export async function barriers(page: Page): Promise<string[]> {
+/** Returns the serious and critical accessibility violations that axe finds. */
+export async function accessibilityViolations(page: Page): Promise<string[]> {
     await page.evaluate(axe);
     const found = await page.evaluate<Findings>("axe.run()");
     return found.violations

@@ -1,32 +1,37 @@
 import type { Browser, Locator, Page } from "playwright-core";
 import { Visitor } from "./browser.ts";
 
-/** Opens the chat page and logs in as one of the users it shows. */
+/** Opens the chat page and logs in as a demo user. */
 export async function logIn(browser: Browser, address: string, user: string, options = {}): Promise<Visitor> {
-    const visitor = await Visitor.arrive(browser, address, options);
-    await enter(visitor.page, user);
+    const visitor = await Visitor.open(browser, address, options);
+    await chooseUser(visitor.page, user);
     return visitor;
 }
 
-/** Logs in on a page that is open. */
-export async function enter(page: Page, user: string): Promise<void> {
+/** Logs in two users, each with a browser profile of their own. */
+export function logInAliceAndBob(browser: Browser, address: string): Promise<[alice: Visitor, bob: Visitor]> {
+    return Promise.all([logIn(browser, address, "alice"), logIn(browser, address, "bob")]);
+}
+
+/** Logs in as a demo user on an open page. */
+export async function chooseUser(page: Page, user: string): Promise<void> {
     await page.getByRole("button", { name: `Log in as ${user}` }).click();
     await connected(page);
 }
 
-/** Waits until the page says that it is connected. */
+/** Waits until the page is connected. */
 export async function connected(page: Page): Promise<void> {
-    await page.locator(".status-word").getByText("Connected", { exact: true }).waitFor();
+    await page.locator(".status-label").getByText("Connected", { exact: true }).waitFor();
 }
 
-/** Chooses a conversation. */
-export async function choose(page: Page, name: string): Promise<void> {
+/** Selects a conversation. */
+export async function select(page: Page, name: string): Promise<void> {
     await page.getByRole("navigation").getByRole("button", { name: new RegExp(`^${name}`) }).click();
     await page.getByRole("heading", { level: 1, name }).waitFor();
 }
 
-/** Writes messages, one after the other, and waits until the server has accepted all of them. */
-export async function write(page: Page, ...texts: readonly string[]): Promise<void> {
+/** Sends messages and waits until the server has accepted all of them. */
+export async function send(page: Page, ...texts: readonly string[]): Promise<void> {
     const field = page.getByRole("textbox", { name: /^Message to/ });
     for (const text of texts) {
         await field.fill(text);
@@ -36,28 +41,28 @@ export async function write(page: Page, ...texts: readonly string[]): Promise<vo
     await last.getByText(/^Sent/).waitFor();
 }
 
-/** The messages of the conversation that is shown. */
+/** Returns the messages of the selected conversation. */
 export function messages(page: Page): Locator {
     return page.getByRole("log").getByRole("article");
 }
 
-/** What the messages that are shown say, from top to bottom. */
-export async function said(page: Page): Promise<string[]> {
+/** Returns the texts of the messages of the selected conversation. */
+export async function messageTexts(page: Page): Promise<string[]> {
     return messages(page).locator(".text").allTextContents();
 }
 
 /** Waits for a message. */
-export async function hear(page: Page, text: string): Promise<void> {
+export async function receive(page: Page, text: string): Promise<void> {
     await messages(page).locator(".text").getByText(text, { exact: true }).waitFor();
 }
 
-/** The texts 1 to `count` of something. */
+/** Returns the texts `what 1` to `what count`. */
 export function texts(what: string, count: number): string[] {
     return Array.from({ length: count }, (_, index) => `${what} ${index + 1}`);
 }
 
-/** Makes the page think that it is in a tab that is not shown, or is. */
-export async function show(page: Page, visibility: "hidden" | "visible"): Promise<void> {
+/** Makes the page behave as in a hidden or visible tab. */
+export async function setVisibility(page: Page, visibility: "hidden" | "visible"): Promise<void> {
     await page.evaluate((state) => {
         Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
         document.dispatchEvent(new Event("visibilitychange"));

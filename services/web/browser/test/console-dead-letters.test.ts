@@ -1,15 +1,14 @@
 import { once } from "node:events";
 import { type Socket, connect } from "node:net";
-import { Server } from "@tidings/testing/server";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { Visitor, barriers, launch, screenshot } from "./browser.ts";
+import { expect, test } from "vitest";
+import { Visitor, accessibilityViolations, screenshot } from "./browser.ts";
+import { setUp } from "./setup.ts";
 
 /**
- * What fails once is a dead letter; and whoever goes away in the middle of a push is taken for somebody who will be
- * there in a moment, until the run has no time left. Both so that a dead letter can be made at all.
+ * Configuration with which dead letters are easy to produce: one failure is enough, and a run whose connection ends
+ * waits for the client until its time is over.
  */
-const FRAIL = `
+const CONFIG = `
 [store]
 max_receive_count = 1
 [dispatcher]
@@ -17,33 +16,25 @@ grace = "60s"
 run_budget = "500ms"
 `;
 
-let browser: Browser;
-let server: Server;
+const setup = setUp(CONFIG);
 
-beforeAll(async () => {
-    [browser, server] = await Promise.all([launch(), Server.start(FRAIL)]);
-});
-
-afterAll(async () => {
-    await Promise.all([browser.close(), server.remove()]);
-});
-
-interface Letters {
+interface DeadLetters {
     readonly items: readonly unknown[];
 }
 
+/** Sends a GET request with the API key. */
 async function get(path: string): Promise<unknown> {
-    const answer = await fetch(server.url + path, { headers: { Authorization: `Bearer ${server.apiKey}` } });
+    const answer = await fetch(setup.server.url + path, { headers: { Authorization: `Bearer ${setup.server.apiKey}` } });
     return answer.json();
 }
 
-/** Opens a WebSocket for a user and reads nothing of what comes. */
-async function deaf(user: string): Promise<Socket> {
-    const socket = connect(server.port, "127.0.0.1");
+/** Opens a WebSocket for a user and reads nothing from it. */
+async function openSilently(user: string): Promise<Socket> {
+    const socket = connect(setup.server.port, "127.0.0.1");
     socket.on("error", () => undefined);
     await once(socket, "connect");
     socket.write(
-        `GET /ws?token=${await server.token(user)} HTTP/1.1\r\nHost: test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n` +
+        `GET /ws?token=${await setup.server.token(user)} HTTP/1.1\r\nHost: test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n` +
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     );
     const connections = async (): Promise<number> =>
@@ -52,41 +43,41 @@ async function deaf(user: string): Promise<Socket> {
     return socket;
 }
 
-/** Makes dead letters: of what was being pushed to somebody who never read it and then was gone. */
-async function bury(user: string): Promise<number> {
-    const socket = await deaf(user);
+/** Produces dead letters: notifications being pushed to a client that does not read and then disconnects. */
+async function produceDeadLetters(user: string): Promise<number> {
+    const socket = await openSilently(user);
     const payload = "x".repeat(120_000);
     const lines = Array.from({ length: 100 }, (_, n) => JSON.stringify({ userId: user, id: `${user}-${n}`, payload }));
-    await server.call("/v1/notifications", lines.join("\n"), "application/x-ndjson");
+    await setup.server.call("/v1/notifications", lines.join("\n"), "application/x-ndjson");
     const waiting = async (): Promise<number> => {
         const { connections } = (await get(`/v1/users/${user}`)) as { connections: { waitingBytes: number }[] };
         return connections[0]?.waitingBytes ?? 0;
     };
     await expect.poll(waiting, { timeout: 30_000 }).toBeGreaterThan(0);
     socket.destroy();
-    const letters = async (): Promise<number> => ((await get("/v1/dead-letters")) as Letters).items.length;
+    const letters = async (): Promise<number> => ((await get("/v1/dead-letters")) as DeadLetters).items.length;
     await expect.poll(letters, { timeout: 60_000 }).toBeGreaterThan(0);
     return letters();
 }
 
-test("dead letters are redriven and dropped, each once that is confirmed", async () => {
-    await bury("ann");
-    await bury("bob");
-    await bury("cyd");
-    const visitor = await Visitor.arrive(browser, `${server.url}/console/#/dead-letters`);
+test("dead letters are redriven and dropped after confirmation", async () => {
+    await produceDeadLetters("ann");
+    await produceDeadLetters("bob");
+    await produceDeadLetters("cyd");
+    const visitor = await Visitor.open(setup.browser, `${setup.server.url}/console/#/dead-letters`);
     const { page } = visitor;
-    await page.getByLabel("API key").fill(server.apiKey);
-    await page.getByRole("button", { name: "Open the console" }).click();
+    await page.getByLabel("API key").fill(setup.server.apiKey);
+    await page.getByRole("button", { name: "Open console" }).click();
     await page.getByRole("heading", { name: /^[3-9]\d* dead letters$/ }).waitFor();
     const rows = page.getByRole("region", { name: "Dead letters" }).locator("tbody tr");
     const before = await rows.count();
-    expect(await barriers(page)).toEqual([]);
+    expect(await accessibilityViolations(page)).toEqual([]);
     await screenshot(page, "console-dead-letters");
 
     await page.getByRole("button", { name: /^Redrive .* of ann$/ }).first().click();
     const redrive = page.getByRole("dialog", { name: "Redrive the dead letter of ann?" });
-    await redrive.getByText("accepted anew").waitFor();
-    await redrive.getByRole("button", { name: "Not now" }).click();
+    await redrive.getByText("accepted again").waitFor();
+    await redrive.getByRole("button", { name: "Cancel" }).click();
     await redrive.waitFor({ state: "detached" });
     expect(await rows.count()).toBe(before);
     await page.getByRole("button", { name: /^Redrive .* of ann$/ }).first().click();
@@ -98,11 +89,11 @@ test("dead letters are redriven and dropped, each once that is confirmed", async
     const left = before - 1;
     const drop = page.getByRole("dialog", { name: left === 1 ? "Drop 1 dead letter?" : `Drop ${left} dead letters?` });
     await drop.getByText("can’t be undone").waitFor();
-    expect(await barriers(page)).toEqual([]);
+    expect(await accessibilityViolations(page)).toEqual([]);
     await screenshot(page, "console-dead-letters-drop");
     await drop.getByRole("button", { name: /^Drop/ }).click();
     await page.getByText(/dead letters? (was|were) dropped\./).waitFor();
-    await page.getByText("There are none.").waitFor();
-    expect(visitor.complaints).toEqual([]);
-    await visitor.leave();
+    await page.getByText("No dead letters.").waitFor();
+    expect(visitor.errors).toEqual([]);
+    await visitor.close();
 });

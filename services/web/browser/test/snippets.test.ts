@@ -1,4 +1,4 @@
-// The programs of the documents that are for pages, word for word, in a browser.
+// Runs the programs of the documentation for web pages, unchanged, in a browser.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,8 +11,8 @@ import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { Visitor, launch } from "./browser.ts";
 
-const CLIENTS = "docs/clients.md";
-const README = "services/web/client/README.md";
+const CLIENTS = "docs/how-to/clients.md";
+const README = "services/clients/typescript/README.md";
 
 let browser: Browser;
 let server: Server;
@@ -35,54 +35,54 @@ afterAll(async () => {
     await browser.close();
 });
 
-/** What a program says of where the server is, made true. */
-function here(code: string): string {
+/** Replaces the example URLs in a program with those of the server. */
+function withServerUrls(code: string): string {
     return code
         .replaceAll("http://127.0.0.1:8080", server.url)
         .replaceAll("ws://127.0.0.1:8080", server.url.replace("http", "ws"))
         .replaceAll("wss://tidings.example.com", server.url.replace("http", "ws"));
 }
 
-/** A page on a server of its own, which has tokens for alice: that of the document. */
+/** Opens a page of the documentation's web server, which fetches tokens for alice. */
 async function visit(html: string): Promise<Visitor> {
     const program = new Program(server, { "main.mjs": snippet(CLIENTS, "token-server"), "index.html": html });
     cleanUp.push(() => program.remove());
-    const visitor = await Visitor.arrive(browser, await program.line());
-    cleanUp.push(() => visitor.leave());
+    const visitor = await Visitor.open(browser, await program.line());
+    cleanUp.push(() => visitor.close());
     return visitor;
 }
 
-/** A page with a program. */
+/** Opens a page with a program. */
 async function page(code: string, body = ""): Promise<Visitor> {
-    const script = (await bundled(here(code))).replaceAll("</script", "<\\/script");
+    const script = (await bundled(withServerUrls(code))).replaceAll("</script", "<\\/script");
     return visit(`<!doctype html><meta charset="utf-8"><title>Test</title>${body}<script type="module">${script}</script>`);
 }
 
-/** What is held when the page comes, and what is sent when it is there, both in their order. */
-async function delivers(visitor: Visitor, from: number): Promise<void> {
+/** Checks that two held notifications and a new one are shown in order. */
+async function showsNotifications(visitor: Visitor, from: number): Promise<void> {
     const texts = (count: number): string[] => Array.from({ length: count }, (_, n) => `{"n":${from + n}}`);
     await visitor.page.locator("li").nth(1).waitFor();
     await server.produce("alice", from + 2, from + 3);
     await visitor.page.locator("li").nth(2).waitFor();
     expect(await visitor.page.locator("li").allTextContents()).toEqual(texts(3));
     expect(await visitor.page.getByRole("status").textContent()).toBe("open");
-    expect(visitor.complaints).toEqual([]);
+    expect(visitor.errors).toEqual([]);
 }
 
-test("a page without a build", async () => {
+test("the page without a build step runs", async () => {
     await server.produce("alice", 0, 2);
-    const visitor = await visit(here(snippet(CLIENTS, "script-tag")));
-    await delivers(visitor, 0);
+    const visitor = await visit(withServerUrls(snippet(CLIENTS, "script-tag")));
+    await showsNotifications(visitor, 0);
 });
 
-test("React", async () => {
+test("the React component runs", async () => {
     await server.produce("alice", 10, 12);
     const visitor = await page(snippet(CLIENTS, "react"), '<div id="root"></div>');
-    await delivers(visitor, 10);
+    await showsNotifications(visitor, 10);
 });
 
-/** Shows what a program gives to `show`, for which it has no more than a name. */
-const SHOWN = `
+/** Defines the functions and elements that the README's programs use, and shows what they are called with. */
+const OUTPUT = `
     <ul></ul><p role="status"></p>
     <script>
         const add = (text) => {
@@ -95,24 +95,24 @@ const SHOWN = `
         globalThis.line = document.querySelector("p");
     </script>`;
 
-test("the client's README: a loop", async () => {
+test("the loop of the client's README runs", async () => {
     await server.produce("alice", 20, 22);
-    const visitor = await page(snippet(README, "loop"), SHOWN);
+    const visitor = await page(snippet(README, "loop"), OUTPUT);
     await visitor.page.locator("li").nth(1).waitFor();
     expect(await visitor.page.locator("li").allTextContents()).toEqual(['alice-20 {"n":20}', 'alice-21 {"n":21}']);
-    expect(visitor.complaints).toEqual([]);
+    expect(visitor.errors).toEqual([]);
 });
 
-test("the client's README: listeners", async () => {
+test("the listeners of the client's README run", async () => {
     await server.produce("alice", 30, 32);
-    const visitor = await page(`${CONNECTED}${snippet(README, "listeners")}`, SHOWN);
-    await delivers(visitor, 30);
+    const visitor = await page(`${CONNECT}${snippet(README, "listeners")}`, OUTPUT);
+    await showsNotifications(visitor, 30);
     await visitor.page.evaluate("dispatchEvent(new Event('pagehide'))");
     await visitor.page.getByText("closed").waitFor();
 });
 
-/** What the document has in its program before. */
-const CONNECTED = `
+/** The code before the listeners in the README. */
+const CONNECT = `
     import { connect } from "@tidings/client";
     const client = connect({
         url: "wss://tidings.example.com/ws",
@@ -122,8 +122,8 @@ const CONNECTED = `
     declare const line: HTMLElement;
 `;
 
-test("all of them are of the right types", () => {
-    // Within the workspace, for its packages to be found; where neither git nor the linter looks.
+test("the types of all programs are right", () => {
+    // Inside the workspace, so that its packages are found, and ignored by git and the linter.
     const folder = fileURLToPath(new URL("../node_modules/.snippets", import.meta.url));
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
@@ -131,10 +131,10 @@ test("all of them are of the right types", () => {
     const files = {
         "react.tsx": snippet(CLIENTS, "react"),
         "loop.ts": show + snippet(README, "loop"),
-        "listeners.ts": CONNECTED + snippet(README, "listeners"),
+        "listeners.ts": CONNECT + snippet(README, "listeners"),
         "tsconfig.json": JSON.stringify({
-            extends: "../../../tsconfig.json",
-            compilerOptions: { jsx: "react-jsx", customConditions: ["source"] },
+            extends: "../../../../tsconfig.base.json",
+            compilerOptions: { jsx: "react-jsx", customConditions: ["@tidings/source"] },
             files: ["react.tsx", "loop.ts", "listeners.ts"],
         }),
     };

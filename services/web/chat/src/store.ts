@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 
-/** A state that changes by events, and tells when it has. */
+/** State that changes by events through a reducer, and calls listeners after each change. */
 export class Store<S, E> {
     #state: S;
     readonly #reduce: (state: S, event: E) => S;
@@ -21,7 +21,7 @@ export class Store<S, E> {
         if (this.#state !== before) for (const listener of [...this.#listeners]) listener();
     }
 
-    /** Calls back after each change. @returns what ends that */
+    /** Calls `listener` after each change. @returns a function that stops it */
     subscribe(listener: () => void): () => void {
         this.#listeners.add(listener);
         return () => {
@@ -30,7 +30,7 @@ export class Store<S, E> {
     }
 }
 
-/** The store's state, for a component that shows it: once for all that changes at the same time. */
+/** Returns the store's state. The component renders once for all changes made in the same task. */
 export function useStore<S, E>(store: Store<S, E>): S {
     const [state, setState] = useState(store.state);
     useEffect(() => {
@@ -51,7 +51,7 @@ export function useStore<S, E>(store: Store<S, E>): S {
     return state;
 }
 
-/** The time, again every second. */
+/** Returns the current time in milliseconds since the Unix epoch, updated every second. */
 export function useNow(): number {
     const [now, setNow] = useState(() => Date.now());
     useEffect(() => {

@@ -1,4 +1,4 @@
-/** A duration as a clock shows it: `0:07`, `12:30`, `1:02:03`. Less than nothing is nothing. */
+/** Formats a duration as a clock does: `0:07`, `12:30`, `1:02:03`. A negative duration is zero. */
 export function clock(milliseconds: number): string {
     const seconds = Math.max(0, Math.floor(milliseconds / 1000));
     const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
@@ -13,22 +13,25 @@ const UNITS = [
     ["second", 1000],
 ] as const;
 
-/** A duration in words, in its largest unit: `3 minutes`, `1 hour`. */
-export function duration(milliseconds: number): string {
+/**
+ * Formats a duration in its largest unit: `3 minutes`, or `3 min` with the display `short`. A negative duration is
+ * zero.
+ */
+export function duration(milliseconds: number, unitDisplay: "long" | "short" = "long"): string {
     const [unit, length] = UNITS.find(([, length]) => milliseconds >= length) ?? (["second", 1000] as const);
-    const count = Math.max(0, Math.floor(milliseconds / length));
-    return `${count} ${unit}${count === 1 ? "" : "s"}`;
+    const format = new Intl.NumberFormat("en", { style: "unit", unit, unitDisplay });
+    return format.format(Math.max(0, Math.floor(milliseconds / length)));
 }
 
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
-/** The time of day, in the reader's way: `14:05`. */
+/** Formats the time of day in the reader's locale: `14:05`. */
 export function timeOfDay(millisecondsSinceEpoch: number): string {
     return time.format(millisecondsSinceEpoch);
 }
 
-/** Date and time, in the reader's way. */
+/** Formats date and time in the reader's locale. */
 export function dateAndTime(millisecondsSinceEpoch: number): string {
     return dateTime.format(millisecondsSinceEpoch);
 }

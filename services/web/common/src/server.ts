@@ -1,9 +1,9 @@
-/** What the server says when it does not do what it was asked: a problem document (RFC 9457). */
+/** Error of a request to the server: a problem document (RFC 9457), or no answer at all. */
 export class Problem extends Error {
     override readonly name = "Problem";
 
     constructor(
-        /** The HTTP status; 0 when the server could not be reached. */
+        /** HTTP status, or 0 if the server could not be reached. */
         readonly status: number,
         message: string,
         options?: ErrorOptions,
@@ -12,31 +12,32 @@ export class Problem extends Error {
     }
 }
 
-/** A request to the server that the page came from. */
-export interface Ask {
-    /** `GET` when absent, or `POST` with a body. */
+/** Options of a request. */
+export interface RequestOptions {
+    /** HTTP method (`GET`, or `POST` with a body). */
     readonly method?: "GET" | "POST" | "DELETE";
-    /** Sent as JSON. */
+    /** Body, sent as JSON. */
     readonly body?: unknown;
-    /** An API key, or a JSON Web Token. */
+    /** API key or JSON Web Token. */
     readonly bearer?: string;
 }
 
 /**
- * Asks the server; gives the JSON of its answer, or `undefined` where it has none.
+ * Sends a request to the server of the page.
  *
- * @throws Problem when it can't be reached, or refuses
+ * @returns the JSON of the answer, or `undefined` if the answer is empty
+ * @throws Problem if the server can't be reached or answers with an error
  */
-export async function ask(path: string, { method, body, bearer }: Ask = {}): Promise<unknown> {
+export async function request(path: string, { method, body, bearer }: RequestOptions = {}): Promise<unknown> {
     const headers = new Headers({ Accept: "application/json" });
     if (bearer !== undefined) headers.set("Authorization", `Bearer ${bearer}`);
     if (body !== undefined) headers.set("Content-Type", "application/json");
-    const request: RequestInit = { method: method ?? (body === undefined ? "GET" : "POST"), headers };
-    if (body !== undefined) request.body = JSON.stringify(body);
+    const init: RequestInit = { method: method ?? (body === undefined ? "GET" : "POST"), headers };
+    if (body !== undefined) init.body = JSON.stringify(body);
     let answer: Response;
     let text: string;
     try {
-        answer = await fetch(path, request);
+        answer = await fetch(path, init);
         text = await answer.text();
     } catch (cause) {
         throw new Problem(0, "the server can't be reached", { cause });
@@ -45,7 +46,7 @@ export async function ask(path: string, { method, body, bearer }: Ask = {}): Pro
     return text === "" ? undefined : JSON.parse(text);
 }
 
-/** The sentence of a problem document. */
+/** Returns the `detail` of a problem document. */
 function detail(text: string): string | undefined {
     try {
         const problem: unknown = JSON.parse(text);
@@ -53,7 +54,7 @@ function detail(text: string): string | undefined {
             return typeof problem.detail === "string" ? problem.detail : undefined;
         }
     } catch {
-        // Whatever stands between the page and the server may answer something else.
+        // A proxy between the page and the server may answer with something else.
     }
     return undefined;
 }

@@ -1,8 +1,11 @@
-import { ask } from "@tidings/common/server";
-import { type Snapshot, snapshot } from "./state/figures.ts";
-import type { Accepted, Life } from "./state/life.ts";
+import { request } from "@tidings/common/server";
+import { type Snapshot, parseSnapshot } from "./state/metrics.ts";
+import type { Accepted, Timeline } from "./state/timeline.ts";
 
-/** A user's open connection. */
+/** Path of the live metrics. */
+const LIVE_METRICS_PATH = "/v1/figures";
+
+/** An open connection of a user. Times are milliseconds since the Unix epoch. */
 export interface Connection {
     readonly id: string;
     readonly since: number;
@@ -12,80 +15,87 @@ export interface Connection {
     readonly expiresAt?: number;
     readonly sourceIp?: string;
     readonly userAgent?: string;
+    /** Number of bytes that are not written to the network yet. */
     readonly waitingBytes: number;
 }
 
-/** A held notification, without what it says. */
-export interface Held {
+/** A held notification, without its payload. */
+export interface HeldNotification {
     readonly id: string;
     readonly sequence: string;
     readonly sentAt: number;
     readonly expiresAt?: number;
     readonly kind?: string;
+    /** Size of the payload in bytes. */
     readonly bytes: number;
+    /** Number of connections that it was pushed to. */
     readonly pushedTo: number;
 }
 
-/** A user as operators see one. */
+/** A user's connections and mailbox. */
 export interface User {
     readonly userId: string;
     readonly connections: readonly Connection[];
     readonly mailbox: {
         readonly count: number;
+        /** True if there are more than `count`. */
         readonly more: boolean;
         readonly oldestSentAt?: number;
-        readonly first: readonly Held[];
+        readonly first: readonly HeldNotification[];
     };
+    /** True if the server keeps a history. */
     readonly history: boolean;
 }
 
-/** What became of a notification, from the history. */
-export interface Past {
+/** An event of a notification, from the history. */
+export interface HistoryRow {
     readonly id: string;
     readonly sequence: string;
     readonly what: "delivered" | "dropped" | "expired" | "held";
     readonly at: number;
 }
 
-/** A dead letter, without what it says. */
+/** A dead letter, without its payload. */
 export interface DeadLetter {
     readonly id: string;
     readonly userId: string;
+    /** Absent if the notification can't be parsed. */
     readonly notificationId?: string;
     readonly reason: string;
     readonly since: number;
 }
 
-/** Some dead letters. */
-export interface DeadLetters {
+/** A page of dead letters. */
+export interface DeadLetterPage {
     readonly items: readonly DeadLetter[];
+    /** Cursor of the next page. Absent on the last page. */
     readonly next?: string;
 }
 
-/** The server as an operator with the API key may ask it. Every call throws a `Problem` when it is refused. */
+/** The server's API for operators. Every call throws a `Problem` if it fails. */
 export class Api {
-    constructor(private readonly bearer: string) {}
+    constructor(private readonly apiKey: string) {}
 
     private get(path: string): Promise<unknown> {
-        return ask(path, { bearer: this.bearer });
+        return request(path, { bearer: this.apiKey });
     }
 
     private post(path: string, body?: unknown): Promise<unknown> {
-        return ask(path, { bearer: this.bearer, method: "POST", ...(body === undefined ? {} : { body }) });
+        return request(path, { bearer: this.apiKey, method: "POST", ...(body === undefined ? {} : { body }) });
     }
 
     private delete(path: string): Promise<unknown> {
-        return ask(path, { bearer: this.bearer, method: "DELETE" });
+        return request(path, { bearer: this.apiKey, method: "DELETE" });
     }
 
-    /** The figures taken after `after`, or all there are. */
-    async figures(after?: number): Promise<Snapshot[]> {
+    /** Returns the live metrics that the server has kept, or those taken after the time `after`. */
+    async liveMetrics(after?: number): Promise<Snapshot[]> {
         const query = after === undefined ? "" : `?after=${after}`;
-        const { items } = (await this.get(`/v1/figures${query}`)) as { items: unknown[] };
-        return items.map(snapshot).filter((item) => item !== undefined);
+        const { items } = (await this.get(`${LIVE_METRICS_PATH}${query}`)) as { items: unknown[] };
+        return items.map(parseSnapshot).filter((item) => item !== undefined);
     }
 
-    /** A connect token for an operator, who is sent the figures. */
+    /** Returns a connect token for a member of the given hub. */
     async token(userId: string, hub: string): Promise<string> {
         const { token } = (await this.post("/v1/token", { userId, hubs: [hub] })) as { token: string };
         return token;
@@ -95,21 +105,21 @@ export class Api {
         return (await this.get(`/v1/users/${encodeURIComponent(userId)}`)) as User;
     }
 
-    /** The last of what became of a user's notifications, where a history is kept. */
-    async past(userId: string): Promise<readonly Past[]> {
+    /** Returns the last 20 events of a user's notifications, if the server keeps a history. */
+    async history(userId: string): Promise<readonly HistoryRow[]> {
         const page = await this.get(`/v1/history/${encodeURIComponent(userId)}/messages?limit=20`);
-        return (page as { items: readonly Past[] }).items;
+        return (page as { items: readonly HistoryRow[] }).items;
     }
 
     async closeConnection(id: string): Promise<void> {
         await this.delete(`/@connections/${encodeURIComponent(id)}`);
     }
 
-    /** What is known of a notification; from now on more is remembered of it. */
-    async follow(userId: string, id: string): Promise<Life> {
+    /** Returns the timeline of a notification, and lets the server track the notification from now on. */
+    async track(userId: string, id: string): Promise<Timeline> {
         return (await this.post(
             `/v1/users/${encodeURIComponent(userId)}/notifications/${encodeURIComponent(id)}`,
-        )) as Life;
+        )) as Timeline;
     }
 
     async send(body: Readonly<Record<string, unknown>>): Promise<Accepted> {
@@ -117,18 +127,18 @@ export class Api {
         return { ...answer, at: Date.now() };
     }
 
-    async deadLetters(after?: string): Promise<DeadLetters> {
+    async deadLetters(after?: string): Promise<DeadLetterPage> {
         const query = after === undefined ? "" : `?after=${encodeURIComponent(after)}`;
-        return (await this.get(`/v1/dead-letters${query}`)) as DeadLetters;
+        return (await this.get(`/v1/dead-letters${query}`)) as DeadLetterPage;
     }
 
-    /** Has a dead letter accepted anew, or all; gives how many were. */
+    /** Redrives a dead letter, or all, and returns their number. */
     async redrive(id?: string): Promise<number> {
         const path = id === undefined ? "redrive" : `${encodeURIComponent(id)}/redrive`;
         return ((await this.post(`/v1/dead-letters/${path}`)) as { redriven: number }).redriven;
     }
 
-    /** Deletes a dead letter, or all, for good; gives how many were there. */
+    /** Deletes a dead letter, or all, for good, and returns their number. */
     async drop(id?: string): Promise<number> {
         const path = id === undefined ? "" : `/${encodeURIComponent(id)}`;
         return ((await this.delete(`/v1/dead-letters${path}`)) as { purged: number }).purged;

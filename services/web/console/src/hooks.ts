@@ -1,79 +1,82 @@
 import { Problem } from "@tidings/common/server";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { type Route, route } from "./state/route.ts";
+import { type Route, parseRoute } from "./state/route.ts";
 
-/** What the address says is to be shown. */
+/** Returns the route in the URL of the page. */
 export function useRoute(): Route {
-    const [shown, setShown] = useState(() => route(location.hash));
+    const [route, setRoute] = useState(() => parseRoute(location.hash));
     useEffect(() => {
         const changed = (): void => {
-            setShown(route(location.hash));
+            setRoute(parseRoute(location.hash));
         };
         addEventListener("hashchange", changed);
         return () => {
             removeEventListener("hashchange", changed);
         };
     }, []);
-    return shown;
+    return route;
 }
 
-/** What the server answers to something asked again and again. */
+/** Result of polling. */
 export interface Polled<T> {
     readonly value: T | undefined;
-    /** What is wrong, in words; the value is then an older one. */
+    /** Error of the last request. `value` is then that of an earlier one. */
     readonly problem: string | undefined;
-    /** Asks at once. */
+    /** Sends a request at once. */
     readonly refresh: () => void;
 }
 
 /**
- * Asks when shown, and then again after each `pause` milliseconds that it gives for the answer; `undefined` ends it.
- * A page that nobody sees asks nothing. The question is another when `subject` is.
+ * Polls the server while the component is mounted. A hidden page sends no requests.
+ *
+ * @param subject starts over when it changes
+ * @param fetchValue sends a request
+ * @param delayAfter returns the milliseconds until the next request, or `undefined` to stop polling
  */
-export function usePolled<T>(
+export function usePolling<T>(
     subject: string,
-    question: () => Promise<T>,
-    pause: (value: T | undefined) => number | undefined,
+    fetchValue: () => Promise<T>,
+    delayAfter: (value: T | undefined) => number | undefined,
 ): Polled<T> {
     const [state, setState] = useState<{ subject: string; value?: T; problem?: string }>({ subject });
     const [round, setRound] = useState(0);
-    const latest = useRef({ question, pause });
-    latest.current = { question, pause };
+    const latest = useRef({ fetchValue, delayAfter });
+    latest.current = { fetchValue, delayAfter };
     useEffect(() => {
-        const over = new AbortController();
+        const stopped = new AbortController();
         let timer: ReturnType<typeof setTimeout> | undefined;
         let value: T | undefined;
-        const look = async (): Promise<void> => {
+        const poll = async (): Promise<void> => {
             let problem: string | undefined;
             if (!document.hidden || value === undefined) {
                 try {
-                    value = await latest.current.question();
+                    value = await latest.current.fetchValue();
                 } catch (error) {
-                    problem = words(error);
+                    problem = errorMessage(error);
                 }
             }
-            if (over.signal.aborted) return;
+            if (stopped.signal.aborted) return;
             const found = value === undefined ? {} : { value };
             setState({ subject, ...found, ...(problem === undefined ? {} : { problem }) });
-            const next = latest.current.pause(value);
-            if (next !== undefined) timer = setTimeout(() => void look(), next);
+            const delay = latest.current.delayAfter(value);
+            if (delay !== undefined) timer = setTimeout(() => void poll(), delay);
         };
-        void look();
+        void poll();
         return () => {
-            over.abort();
+            stopped.abort();
             clearTimeout(timer);
         };
     }, [subject, round]);
     const refresh = useCallback(() => {
         setRound((before) => before + 1);
     }, []);
-    // Until the first answer, what is known is about something else.
-    const known = state.subject === subject ? state : { subject };
-    return { value: known.value, problem: known.problem, refresh };
+    // Until the first answer, the state is about the previous subject.
+    const current = state.subject === subject ? state : { subject };
+    return { value: current.value, problem: current.problem, refresh };
 }
 
-/** An error in words for people. */
-export function words(error: unknown): string {
+/** Returns the message of an error, without a full stop. */
+export function errorMessage(error: unknown): string {
     const message = error instanceof Error ? error.message : String(error);
     return error instanceof Problem || message !== "" ? message : "something went wrong";
 }

@@ -1,7 +1,7 @@
 import "@tidings/common/base.css";
 import "uplot/dist/uPlot.min.css";
 import "./console.css";
-import "./parts.css";
+import "./components.css";
 import { render } from "preact";
 import { App } from "./app.tsx";
 

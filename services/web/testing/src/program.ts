@@ -7,19 +7,19 @@ import { type Interface, createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Server } from "./server.ts";
 
-/** A program in Node.js, in a folder of its own that looks like the one a server was started in. */
+/** A Node.js program in a temporary folder that looks like the working directory of a server. */
 export class Program {
     readonly #directory = mkdtempSync(join(tmpdir(), "tidings-program-"));
     readonly #process: ChildProcess;
     readonly #lines: Interface;
     readonly #output: AsyncIterator<string, undefined>;
 
-    /** Starts `main.mjs`, next to the other files and to the packages of this workspace. */
+    /** Writes the files and starts `main.mjs`. The program can import the packages of this workspace. */
     constructor(server: Server, files: Readonly<Record<string, string>>) {
         mkdirSync(join(this.#directory, "tidings-data"));
         const all = { ...files, "tidings-data/api-key": server.apiKey };
         for (const [name, text] of Object.entries(all)) writeFileSync(join(this.#directory, name), text);
-        const packages = fileURLToPath(new URL("../../node_modules", import.meta.url));
+        const packages = fileURLToPath(new URL("../../../node_modules", import.meta.url));
         symlinkSync(packages, join(this.#directory, "node_modules"));
         const env = { ...process.env, TIDINGS_URL: server.url, PORT: "0" };
         this.#process = spawn(process.execPath, ["main.mjs"], {
@@ -28,19 +28,19 @@ export class Program {
             stdio: ["ignore", "pipe", "inherit"],
         });
         const { stdout } = this.#process;
-        if (stdout === null) throw new Error("its output is piped");
+        if (stdout === null) throw new Error("the program has no output");
         this.#lines = createInterface(stdout);
         this.#output = this.#lines[Symbol.asyncIterator]();
     }
 
-    /** The next line that it writes. */
+    /** Returns the next line of the program's output. */
     async line(): Promise<string> {
         const { value } = await this.#output.next();
         if (value === undefined) throw new Error("the program has ended");
         return value;
     }
 
-    /** Ends it. */
+    /** Kills the program and removes its folder. */
     async remove(): Promise<void> {
         if (this.#process.exitCode === null && this.#process.signalCode === null) {
             this.#process.kill("SIGKILL");

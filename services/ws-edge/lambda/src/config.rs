@@ -1,4 +1,4 @@
-//! The function's configuration.
+//! The function's configuration, read from environment variables.
 
 use std::time::Duration;
 
@@ -7,38 +7,38 @@ use contract_deployment_v1::{WS_EDGE, variables};
 use contract_notifications_v1::HubName;
 use shared_aws::{ConfigError, Environment, RunConfig};
 use shared_retry::RetryPolicy;
-use ws_edge::{ConnectionLimit, EdgeConfig, Excess, RateLimit, SendPolicy};
+use ws_edge::{ClientMessagePolicy, ConnectionLimit, EdgeConfig, Excess, RateLimit};
 
-/// What the environment says.
+/// The function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// What every function needs.
+    /// Settings that all functions have.
     pub run: RunConfig,
     /// Name of the Connections table.
     pub connections_table: String,
     /// Name of the mailbox table.
     pub mailbox_table: String,
-    /// Name of the table of the hubs' members.
+    /// Name of the hubs table.
     pub hubs_table: String,
-    /// Name of the table in which clients' actions are counted.
+    /// Name of the table of action counters.
     pub rates_table: String,
     /// URL of the notifications queue.
     pub notifications_queue: String,
     /// URL of the API Gateway Management API.
     pub management_endpoint: String,
-    /// Name of the table of the history, and how long rows are kept; `None` for no history.
+    /// Name of the history table and lifetime of its rows; `None` if no history is kept.
     pub history: Option<(String, Duration)>,
     /// The edge's limits and policies.
     pub edge: EdgeConfig,
-    /// Delays before what a table left out of a batch is tried again.
+    /// Delays before the unprocessed part of a batch write is retried.
     pub retry: RetryPolicy,
 }
 
 impl Config {
-    /// Reads the environment, whose variables `lookup` gives.
+    /// Reads the configuration. `lookup` returns the value of an environment variable.
     ///
     /// # Errors
-    /// [`ConfigError`] with all that is wrong.
+    /// [`ConfigError`] lists all missing and malformed variables.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut env = Environment::new(&WS_EDGE, lookup);
         let history_table: Option<String> = env.get(&variables::HISTORY_TABLE);
@@ -60,14 +60,19 @@ impl Config {
 }
 
 fn edge(env: &mut Environment<'_>) -> EdgeConfig {
-    let Most(most) = env.get_with(&variables::MAX_CONNECTIONS, "a whole number from 1 on, or off", most);
+    let MaxConnections(most) =
+        env.get_with(&variables::MAX_CONNECTIONS, "a whole number from 1 on, or off", max_connections);
     let excess = env.get_with(&variables::TOO_MANY_CONNECTIONS, "refuse-newest or close-oldest", excess);
     EdgeConfig {
         row_lifetime: env.get(&variables::ROW_LIFETIME),
         default_format: env.get_with(&variables::DEFAULT_FORMAT, "single, batch or raw", |text| {
             FrameFormat::from_query(text).ok()
         }),
-        sending: env.get_with(&variables::SEND_POLICY, "off, same-hub or anyone", send_policy),
+        client_messages: env.get_with(
+            &variables::SEND_POLICY,
+            "off, same-hub or anyone",
+            client_message_policy,
+        ),
         everyone: env.get_with(&variables::EVERYONE_HUB, "a hub's name of 1 to 124 characters", everyone).0,
         presence: env.get(&variables::PRESENCE),
         connection_rate: env.get_with(&variables::RATE_PER_CONNECTION, RATE, rate).0,
@@ -78,11 +83,11 @@ fn edge(env: &mut Environment<'_>) -> EdgeConfig {
     }
 }
 
-fn send_policy(text: &str) -> Option<SendPolicy> {
+fn client_message_policy(text: &str) -> Option<ClientMessagePolicy> {
     match text {
-        "off" => Some(SendPolicy::Off),
-        "same-hub" => Some(SendPolicy::SameHub),
-        "anyone" => Some(SendPolicy::Anyone),
+        "off" => Some(ClientMessagePolicy::Off),
+        "same-hub" => Some(ClientMessagePolicy::SameHub),
+        "anyone" => Some(ClientMessagePolicy::Anyone),
         _ => None,
     }
 }
@@ -95,7 +100,7 @@ fn excess(text: &str) -> Option<Excess> {
     }
 }
 
-/// A hub's name, or none when the text is empty.
+/// The hub of everyone; an empty text is no hub.
 #[derive(Default)]
 struct Everyone(Option<HubName>);
 
@@ -106,21 +111,21 @@ fn everyone(text: &str) -> Option<Everyone> {
     HubName::new(text).ok().map(|hub| Everyone(Some(hub)))
 }
 
-/// How many connections, or no limit.
+/// Largest number of a user's connections; `off` is no limit.
 #[derive(Default)]
-struct Most(Option<usize>);
+struct MaxConnections(Option<usize>);
 
-fn most(text: &str) -> Option<Most> {
+fn max_connections(text: &str) -> Option<MaxConnections> {
     if text == "off" {
-        return Some(Most(None));
+        return Some(MaxConnections(None));
     }
-    text.parse().ok().filter(|most| *most > 0).map(|most| Most(Some(most)))
+    text.parse().ok().filter(|most| *most > 0).map(|most| MaxConnections(Some(most)))
 }
 
-/// What a rate is to look like.
+/// The allowed form of a rate, for error messages.
 const RATE: &str = "a number of actions, a slash and at least 1000 milliseconds (20/1000), or off";
 
-/// A rate, or none.
+/// A rate limit; `off` is no limit.
 #[derive(Default)]
 struct Rate(Option<RateLimit>);
 
@@ -139,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_is_read_as_declared() {
+    fn environment_is_read_as_declared() {
         let tables = |name: &str| {
             let is_resource = ["_TABLE", "_QUEUE", "_ENDPOINT"].iter().any(|end| name.ends_with(end));
             is_resource.then(|| name.to_lowercase())
@@ -150,13 +155,13 @@ mod tests {
         let config = Config::read(&|name| tables(name).filter(|_| name != "TIDINGS_HISTORY_TABLE")).unwrap();
         assert_eq!(config.history, None);
         assert_eq!(config.connections_table, "tidings_connections_table");
-        // The contract's defaults are the service's own.
+        // The contract's defaults equal the service's.
         assert_eq!(config.edge, EdgeConfig::default());
         assert_eq!(Config::read(&|_| None).unwrap_err().problems().len(), 6);
     }
 
     #[test]
-    fn policies_are_read_by_their_words() {
+    fn policies_are_parsed_and_typos_refused() {
         let read = |name: &'static str, value: &'static str| {
             let lookup = move |asked: &str| {
                 let resource = ["_TABLE", "_QUEUE", "_ENDPOINT"].iter().any(|end| asked.ends_with(end));
@@ -164,7 +169,10 @@ mod tests {
             };
             Config::read(&lookup).map(|config| config.edge)
         };
-        assert_eq!(read("TIDINGS_SEND_POLICY", "same-hub").unwrap().sending, SendPolicy::SameHub);
+        assert_eq!(
+            read("TIDINGS_SEND_POLICY", "same-hub").unwrap().client_messages,
+            ClientMessagePolicy::SameHub
+        );
         assert_eq!(read("TIDINGS_EVERYONE_HUB", "all").unwrap().everyone, HubName::new("all").ok());
         let limit = RateLimit { most: 20, per: Duration::from_secs(1) };
         assert_eq!(read("TIDINGS_RATE_PER_USER", "20/1000").unwrap().user_rate, Some(limit));

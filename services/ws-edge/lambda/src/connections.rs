@@ -1,4 +1,4 @@
-//! The Connections table on DynamoDB.
+//! The Connections table on DynamoDB, and the connections behind the API Gateway Management API.
 
 use aws_sdk_apigatewaymanagement::Client as ManagementClient;
 use aws_sdk_apigatewaymanagement::error::SdkError;
@@ -11,7 +11,7 @@ use shared_aws::{partition, port_error};
 use shared_ports::PortError;
 use ws_edge::ports::Connections;
 
-/// The Connections table.
+/// Stores connections in DynamoDB and closes them through API Gateway.
 #[derive(Debug, Clone)]
 pub struct DynamoConnections {
     client: Client,
@@ -20,7 +20,7 @@ pub struct DynamoConnections {
 }
 
 impl DynamoConnections {
-    /// The table of this name, and the connections to which `management` leads.
+    /// Creates an adapter for `table`, and for the connections of the API that `management` reaches.
     pub fn new(client: &Client, table: &str, management: ManagementClient) -> Self {
         Self { client: client.clone(), table: table.to_owned(), management }
     }

@@ -1,4 +1,4 @@
-//! Events of the WebSocket API, and the answers to them
+//! Events of the WebSocket API and their answers
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integration-requests.html>).
 
 use std::collections::BTreeMap;
@@ -13,18 +13,18 @@ use ws_edge::{ClientInfo, ConnectRequest, Inbound};
 /// The header that carries subprotocols.
 const SUBPROTOCOL_HEADER: &str = "Sec-WebSocket-Protocol";
 
-/// An event that this function can't answer.
+/// Errors of reading an event.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidEvent {
-    /// The authorizer has said nothing of who this is: the route has no authorizer, or another one.
-    #[error("the event has no principal of the authorizer")]
+    /// The event has no principal: its route has no authorizer, or another one.
+    #[error("the event has no principal from the authorizer")]
     Principal(#[from] InvalidContext),
-    /// A field that every event of a WebSocket API has.
+    /// A field is missing that every event of a WebSocket API has.
     #[error("the event has no {0}; it must come from a WebSocket API")]
     Missing(&'static str),
 }
 
-/// What a client sent.
+/// A frame from a client.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Message {
     /// A text frame.
@@ -34,7 +34,7 @@ pub enum Message {
 }
 
 impl Message {
-    /// As the service takes it.
+    /// Returns the frame in the form that the edge takes.
     pub fn inbound(&self) -> Inbound<'_> {
         match self {
             Self::Text(text) => Inbound::Text(text),
@@ -43,38 +43,38 @@ impl Message {
     }
 }
 
-/// What happened.
+/// The route of an event.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Route {
-    /// `$connect`.
+    /// `$connect`: a handshake.
     Connect(ConnectRequest),
-    /// `$disconnect`.
+    /// `$disconnect`: the end of a connection.
     Disconnect {
-        /// When the connection had begun.
+        /// Time at which the connection began.
         opened_at: Timestamp,
     },
-    /// Every other route: a frame.
+    /// Any other route: a frame.
     Message(Message),
 }
 
-/// An event.
+/// An event of the WebSocket API.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebSocketEvent {
-    /// Who the handshake proved to be.
+    /// The identity that the handshake proved.
     pub principal: Principal,
-    /// Over which connection.
+    /// The connection.
     pub connection_id: ConnectionId,
-    /// Names the event in logs and error frames.
+    /// Name of the event in logs and error frames.
     pub request_id: String,
-    /// What happened.
+    /// The route of an event.
     pub route: Route,
 }
 
 impl WebSocketEvent {
-    /// Reads what API Gateway sent.
+    /// Reads an event as API Gateway sends it.
     ///
     /// # Errors
-    /// [`InvalidEvent`] when it is no event of a WebSocket API with our authorizer.
+    /// [`InvalidEvent`] if it is not an event of a WebSocket API with Tidings' authorizer.
     pub fn read(request: ApiGatewayWebsocketProxyRequest) -> Result<Self, InvalidEvent> {
         let context = request.request_context;
         let fields = context.authorizer.fields.into_iter();
@@ -83,7 +83,7 @@ impl WebSocketEvent {
         let principal = Principal::from_context(&texts)?;
         let connection_id =
             ConnectionId::new(context.connection_id.ok_or(InvalidEvent::Missing("connectionId"))?);
-        // API Gateway's own time, the same in every event of a connection.
+        // API Gateway's time, which is the same in all events of a connection.
         let opened_at = Timestamp::from_millis(u64::try_from(context.connected_at).unwrap_or_default());
         let route = match context.event_type.as_deref() {
             Some("CONNECT") => {
@@ -110,8 +110,8 @@ impl WebSocketEvent {
     }
 }
 
-/// An answer. The body of an answer to `$connect` is for the log of API Gateway alone; that of an answer to
-/// a frame goes to the client, where the route has a route response.
+/// An answer. API Gateway only logs the body of an answer to `$connect`. It sends the body of an answer to a
+/// frame to the client, if the route has a route response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
@@ -123,24 +123,24 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A status and a JSON document.
+    /// Creates an answer with a JSON body.
     pub fn json(status_code: u16, body: &impl Serialize) -> Self {
         let headers = BTreeMap::from([("Content-Type", "application/json")]);
-        // What is given here are structs of texts and numbers, which always serialize.
+        // Bodies are structs of texts and numbers, which always serialize.
         Self { status_code, headers, body: Some(serde_json::to_string(body).unwrap_or_default()) }
     }
 
-    /// Only a status.
+    /// Creates an answer without a body.
     pub const fn status(status_code: u16) -> Self {
         Self { status_code, headers: BTreeMap::new(), body: None }
     }
 
-    /// A status and a text.
+    /// Creates an answer with a text body.
     pub const fn text(status_code: u16, body: String) -> Self {
         Self { status_code, headers: BTreeMap::new(), body: Some(body) }
     }
 
-    /// The handshake may be completed, with this subprotocol.
+    /// Creates the answer that completes a handshake, with the subprotocol to use.
     pub fn connected(subprotocol: Option<&'static str>) -> Self {
         let headers = subprotocol.map(|subprotocol| (SUBPROTOCOL_HEADER, subprotocol));
         Self { status_code: 200, headers: headers.into_iter().collect(), body: None }
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_is_read() {
+    fn handshake_is_parsed() {
         let WebSocketEvent { principal, connection_id, request_id, route } = read(CONNECT);
         assert_eq!((principal.user_id.as_str(), principal.method), ("alice", Method::Token));
         assert_eq!((connection_id.as_str(), request_id.as_str()), ("L0SM9cOFvHcCIhw=", "L0SM9EHGvHcFsYg="));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_and_an_end_are_read() {
+    fn frame_and_disconnect_are_parsed() {
         assert!(matches!(read(DISCONNECT).route, Route::Disconnect { .. }));
         let text = r#"{"action":"ack","sequences":["18849496460467696128"]}"#;
         assert!(read(MESSAGE).route == Route::Message(Message::Text(text.to_owned())));
@@ -184,21 +184,21 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_principal_is_refused() {
+    fn event_without_principal_is_refused() {
         let stranger = MESSAGE.replace("\"principal\"", "\"other\"");
         let error = WebSocketEvent::read(serde_json::from_str(&stranger).unwrap()).err().unwrap();
         assert!(matches!(error, InvalidEvent::Principal(InvalidContext::Missing)), "{error}");
     }
 
     #[test]
-    fn what_the_authorizer_refuses_by_way_of_the_edge_is_no_principal() {
+    fn authorizer_refusal_is_not_a_principal() {
         let refused = CONNECT.replacen("\"principal\"", "\"refusal\": \"400\", \"principal\"", 1);
         let error = WebSocketEvent::read(serde_json::from_str(&refused).unwrap()).err().unwrap();
         assert!(matches!(error, InvalidEvent::Principal(InvalidContext::Refused { status: 400 })), "{error}");
     }
 
     #[test]
-    fn answers_are_as_api_gateway_reads_them() {
+    fn answers_have_api_gateways_form() {
         let json = |answer: &Answer| serde_json::to_string(answer).unwrap();
         assert_eq!(
             json(&Answer::connected(Some("tidings.v1"))),

@@ -1,4 +1,4 @@
-//! The table of the history on DynamoDB, as the edge writes and reads it.
+//! The history table on DynamoDB: the edge writes sessions, and reads sessions and messages.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,10 +19,10 @@ use ws_edge::ports::{History, HistoryPage};
 
 type Item = HashMap<String, AttributeValue>;
 
-/// After every character of an entry that a key can have: U+10FFFF.
+/// The largest character, U+10FFFF: it sorts after every character of an entry's key.
 const LAST_CHARACTER: char = char::MAX;
 
-/// The table of the history.
+/// The history table.
 #[derive(Debug, Clone)]
 pub struct DynamoHistory<K> {
     client: Client,
@@ -31,7 +31,7 @@ pub struct DynamoHistory<K> {
     clock: K,
 }
 
-/// A page of rows that is asked for.
+/// A page of rows to read, newest first.
 struct Query<'a> {
     user: &'a UserId,
     prefix: &'static str,
@@ -40,12 +40,13 @@ struct Query<'a> {
 }
 
 impl<K: Clock> DynamoHistory<K> {
-    /// The table of this name, whose rows are kept for `lifetime`.
+    /// Creates an adapter for `table`, whose rows are kept for `lifetime`.
     pub fn new(client: &Client, table: &str, lifetime: Duration, clock: K) -> Self {
         Self { client: client.clone(), table: table.to_owned(), lifetime, clock }
     }
 
-    /// Rows newest first, without those that are too old: DynamoDB deletes them within days
+    /// Reads a page of unexpired rows. Expired rows must be filtered here, because DynamoDB deletes them days
+    /// later
     /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>).
     async fn page<Row: DeserializeOwned>(
         &self,
@@ -56,23 +57,23 @@ impl<K: Clock> DynamoHistory<K> {
         let (mut rows, mut start) = (Vec::new(), None);
         loop {
             let answer = self.query(&query, start.take()).await?;
-            let mut too_old = false;
+            let mut expired = false;
             for item in answer.items.unwrap_or_default() {
                 if item.get(attributes::ENTRY).and_then(|entry| entry.as_s().ok()) == query.before.as_ref() {
                     continue;
                 }
                 match serde_dynamo::from_item::<_, Row>(item) {
                     Ok(row) if ttl(&row) > now => rows.push(row),
-                    // All rows are kept equally long, so that those behind it are too old too.
-                    Ok(_) => too_old = true,
+                    // All rows have the same lifetime, so all rows that follow have expired too.
+                    Ok(_) => expired = true,
                     Err(error) => {
                         let error = chain(&error);
-                        tracing::error!(user = %user_hash(query.user), error, "a row of the history can't be read");
+                        tracing::error!(user = %user_hash(query.user), error, "a history row can't be parsed");
                     }
                 }
             }
-            start = answer.last_evaluated_key.filter(|_| !too_old);
-            // A query ends early when it has read 1 MiB: what it gave is enough for a page.
+            start = answer.last_evaluated_key.filter(|_| !expired);
+            // A query ends early when it has read 1 MiB. Its rows are enough for a page.
             if start.is_none() || !rows.is_empty() {
                 let more = rows.len() > query.limit || start.is_some();
                 rows.truncate(query.limit);
@@ -84,7 +85,8 @@ impl<K: Clock> DynamoHistory<K> {
     async fn query(&self, query: &Query<'_>, start: Option<Item>) -> Result<QueryOutput, PortError> {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let last = query.before.clone().unwrap_or_else(|| format!("{}{LAST_CHARACTER}", query.prefix));
-        // The range includes its end, which is not wanted; and one more says whether there are more.
+        // Two more than the page: the range includes its end, which is filtered out, and one row tells if
+        // more follow.
         let limit = i32::try_from(query.limit + 2).unwrap_or(i32::MAX);
         self.client
             .query()
@@ -143,7 +145,7 @@ impl<K: Clock> History for DynamoHistory<K> {
             .await;
         match updated {
             Ok(_) => Ok(()),
-            // Its beginning was not recorded.
+            // The session's start was not recorded.
             Err(SdkError::ServiceError(refused))
                 if matches!(refused.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
             {

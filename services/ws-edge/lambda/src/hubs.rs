@@ -1,4 +1,4 @@
-//! The hubs' table on DynamoDB.
+//! The hubs table on DynamoDB.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
@@ -11,7 +11,7 @@ use shared_retry::RetryPolicy;
 use shared_telemetry::chain;
 use ws_edge::ports::{HubPage, Hubs};
 
-/// The hubs' table.
+/// The hubs table.
 #[derive(Debug, Clone)]
 pub struct DynamoHubs {
     client: Client,
@@ -20,13 +20,14 @@ pub struct DynamoHubs {
 }
 
 impl DynamoHubs {
-    /// The table of this name; `retry` says how the rest of a batch is tried again.
+    /// Creates an adapter for `table`. `retry` sets the delays before the unprocessed part of a batch is
+    /// retried.
     pub fn new(client: &Client, table: &str, retry: RetryPolicy) -> Self {
         Self { client: client.clone(), table: table.to_owned(), retry }
     }
 }
 
-/// What is read of a row.
+/// The attributes read from a row.
 #[derive(Deserialize)]
 struct Row {
     member: MemberKey,
@@ -61,8 +62,8 @@ impl Hubs for DynamoHubs {
         batch_write(&self.client, &self.table, OPERATION, writes, self.retry).await
     }
 
-    /// Reads a row for each member and one more in one Query; further ones only when members have several
-    /// connections.
+    /// Sends one Query if every member has one connection, and further ones if members have several. The
+    /// first reads a row for each member and one more.
     async fn members(
         &self,
         hub: &HubName,
@@ -70,7 +71,7 @@ impl Hubs for DynamoHubs {
         limit: usize,
         now: Timestamp,
     ) -> Result<HubPage, PortError> {
-        // Below every member there is.
+        // A space sorts before every member key.
         let after = after.map_or_else(|| " ".to_owned(), MemberKey::after);
         let mut items = self
             .client
@@ -95,8 +96,8 @@ impl Hubs for DynamoHubs {
                 match serde_dynamo::from_item(item) {
                     Ok(row) => row,
                     Err(error) => {
-                        // One row that can't be read must not hide the others.
-                        tracing::error!(%hub, error = chain(&error), "a hub's member can't be read");
+                        // One malformed row must not hide the others.
+                        tracing::error!(%hub, error = chain(&error), "a hub's member row can't be parsed");
                         continue;
                     }
                 };

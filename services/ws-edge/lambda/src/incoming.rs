@@ -1,20 +1,20 @@
-//! The two kinds of events that come to this function: those of the WebSocket API, and requests for the history
-//! from the REST API.
+//! Tells the two kinds of events apart that invoke this function: events of the WebSocket API, and requests
+//! for the history from the REST API.
 
 use aws_lambda_events::event::apigw::ApiGatewayWebsocketProxyRequest;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::history_door::HistoryEvent;
+use crate::history_api::HistoryEvent;
 
-/// What every event of a WebSocket API has, and none of a REST API.
+/// A field that every event of a WebSocket API has, and no event of a REST API.
 const CONNECTION_ID: &str = "/requestContext/connectionId";
 
 /// An event.
 pub enum Incoming {
-    /// Of the WebSocket API.
+    /// An event of the WebSocket API.
     WebSocket(Box<ApiGatewayWebsocketProxyRequest>),
-    /// Of the REST API.
+    /// A request to the REST API.
     History(HistoryEvent),
 }
 
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_samples_are_told_apart() {
+    fn sample_events_are_told_apart() {
         for event in ["connect", "disconnect", "message", "history-sessions"] {
             let path = format!("{}/events/{event}.json", env!("CARGO_MANIFEST_DIR"));
             let text = std::fs::read_to_string(path).unwrap();

@@ -1,4 +1,4 @@
-//! The mailbox table on DynamoDB, from which the edge deletes what a client acknowledged.
+//! Deletes acknowledged notifications from the mailbox table on DynamoDB.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,8 @@ pub struct DynamoMailbox {
 }
 
 impl DynamoMailbox {
-    /// The table of this name; `retry` says how the rest of a batch is tried again.
+    /// Creates an adapter for `table`. `retry` sets the delays before the unprocessed part of a batch is
+    /// retried.
     pub fn new(client: &Client, table: &str, retry: RetryPolicy) -> Self {
         Self { client: client.clone(), table: table.to_owned(), retry }
     }

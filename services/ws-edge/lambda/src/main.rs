@@ -1,4 +1,4 @@
-//! The edge's function.
+//! The Lambda function `ws-edge`.
 
 use std::convert::Infallible;
 

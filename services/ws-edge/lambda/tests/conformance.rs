@@ -1,4 +1,4 @@
-//! The adapters against the suites of the ports they implement, on an AWS endpoint.
+//! Runs each adapter against the conformance suite of its port, on the AWS endpoint of `AWS_ENDPOINT_URL`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use std::time::Duration;
@@ -11,14 +11,16 @@ use verification_conformance::{acknowledgements, edge_connections, edge_history,
 use verification_test_kit::{
     ConnectionsTable, HistoryTable, HubsTable, MailboxTable, RatesTable, World, endpoint,
 };
-use ws_edge::ports::Outbox as _;
-use ws_edge_lambda::{DynamoConnections, DynamoHistory, DynamoHubs, DynamoMailbox, DynamoRates, SqsOutbox};
+use ws_edge::ports::MessageQueue as _;
+use ws_edge_lambda::{
+    DynamoConnections, DynamoHistory, DynamoHubs, DynamoMailbox, DynamoRateLimits, SqsMessageQueue,
+};
 
 #[tokio::test]
-async fn the_connections_conform() {
+async fn connections_conform() {
     let world = World::new().await;
     let table = ConnectionsTable::new(&world).await;
-    // An API without connections: every one of them is gone.
+    // This API has no connections: closing any of them finds it gone.
     let endpoint = format!("{}/_aws/execute-api/none/none", endpoint());
     let management = management_client(&world.sdk, &endpoint);
     let connections = DynamoConnections::new(&world.dynamodb, table.name(), management);
@@ -29,7 +31,7 @@ const RETRY: RetryPolicy =
     RetryPolicy { initial: Duration::from_millis(10), max: Duration::from_millis(100) };
 
 #[tokio::test]
-async fn the_hubs_conform() {
+async fn hubs_conform() {
     let world = World::new().await;
     let table = HubsTable::new(&world).await;
     let adapter = DynamoHubs::new(&world.dynamodb, table.name(), RETRY);
@@ -38,21 +40,21 @@ async fn the_hubs_conform() {
 }
 
 #[tokio::test]
-async fn the_counts_conform() {
+async fn rate_limits_conform() {
     let world = World::new().await;
     let table = RatesTable::new(&world).await;
-    hubs::rates(&DynamoRates::new(&world.dynamodb, table.name()), "r", SystemClock.now()).await;
+    hubs::rates(&DynamoRateLimits::new(&world.dynamodb, table.name()), "r", SystemClock.now()).await;
 }
 
 #[tokio::test]
-async fn messages_and_broadcasts_are_queued_for_their_groups_once() {
+async fn messages_and_broadcasts_are_queued_once() {
     let world = World::new().await;
     let queue = world.queue().await;
-    let outbox = SqsOutbox::new(&world.sqs, &queue.url);
-    // More than one batch.
+    let message_queue = SqsMessageQueue::new(&world.sqs, &queue.url);
+    // More notifications than fit into one batch.
     let notifications: Vec<_> = (0..12).map(|n| notification(&user(&format!("u{n}")), 1)).collect();
     for _ in 0..2 {
-        let sent = outbox.send(notifications.clone()).await;
+        let sent = message_queue.send(notifications.clone()).await;
         assert!(sent.len() == 12 && sent.iter().all(Result::is_ok), "{sent:?}");
     }
     let broadcast = FanOut {
@@ -68,7 +70,7 @@ async fn messages_and_broadcasts_are_queued_for_their_groups_once() {
         source: None,
     };
     for _ in 0..2 {
-        outbox.broadcast(broadcast.clone()).await.unwrap();
+        message_queue.broadcast(broadcast.clone()).await.unwrap();
     }
     let mut bodies: Vec<_> =
         queue.drain().await.into_iter().map(|message| message.body.unwrap_or_default()).collect();
@@ -88,7 +90,7 @@ async fn acknowledgements_conform() {
 }
 
 #[tokio::test]
-async fn the_history_conforms() {
+async fn history_conforms() {
     let world = World::new().await;
     let table = HistoryTable::new(&world).await;
     let lifetime = Duration::from_hours(1);
@@ -96,9 +98,9 @@ async fn the_history_conforms() {
     edge_history::all(&history, &table, SystemClock.now(), "h").await;
 }
 
-/// Together more than the 1 MiB one query reads, and than a function may answer.
+/// The rows exceed the 1 MiB that one query reads, and the size of a function's answer.
 #[tokio::test]
-async fn a_page_of_large_rows_is_read_in_parts() {
+async fn page_of_large_rows_is_read_in_parts() {
     use contract_history_v1::{HistoryOutcome, MessageRow, PageRequest};
     use contract_notifications_v1::Sequence;
     use verification_conformance::fixture::HistoryRows as _;

@@ -1,84 +1,84 @@
-//! How a connection is admitted.
+//! Decides handshakes: the frame format of a new connection, and if it acknowledges.
 
 use contract_connections_v1::{Connection, ConnectionId, FrameFormat, UnknownFormat};
 use contract_frames_v1::SUBPROTOCOL;
 use contract_identity_v1::Principal;
 use contract_notifications_v1::{Timestamp, Version1};
 
-use crate::EdgeConfig;
+use crate::config::EdgeConfig;
 
-/// A handshake whose principal is known. No `Debug`: query and subprotocols may carry the credential.
+/// A handshake after authorization. It has no `Debug`: query and subprotocols may carry the credential.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConnectRequest {
-    /// The new connection.
+    /// The new connection's id.
     pub connection_id: ConnectionId,
-    /// The query's parameters, percent-decoded. Of several with one name the last counts, as in API
-    /// Gateway. Those the edge does not know are ignored:
+    /// The query's parameters, percent-decoded. If a name repeats, its last value counts, as in API Gateway.
+    /// Unknown names are ignored. Known are:
     ///
-    /// - `format`: `single`, `batch` or `raw`; by default what the gateway's operator decided;
+    /// - `format`: `single`, `batch` or `raw`; the default is [`EdgeConfig::default_format`];
     /// - `protocol`: `tidings.v1`, for clients that can't offer a subprotocol;
     /// - `acknowledge`: `true` or `1`, `false` (default) or `0`.
     pub query: Vec<(String, String)>,
     /// The subprotocols the client offers.
     pub subprotocols: Vec<String>,
-    /// When the connection began, as whoever accepted it says and will say again when it ends.
+    /// Time at which the server accepted the connection. The report of the connection's end repeats it.
     pub opened_at: Timestamp,
-    /// Where it comes from.
+    /// The client's address and program.
     pub client: ClientInfo,
 }
 
-/// Where a connection comes from.
+/// The address and program of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClientInfo {
-    /// The client's address.
+    /// IP address.
     pub source_ip: String,
-    /// What it calls itself.
+    /// Value of the `User-Agent` header.
     pub user_agent: Option<String>,
 }
 
 /// An admitted connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admission {
-    /// Its row.
+    /// The row to store.
     pub row: Connection,
-    /// The subprotocol to answer the handshake with, if the client offers one that is known.
+    /// Subprotocol that answers the handshake, if the client offered a known one.
     pub subprotocol: Option<&'static str>,
 }
 
-/// Why a handshake is refused with 400. The text is for the client.
+/// Reasons for refusing a handshake with status 400. The text is for the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectRefusal {
-    /// No such format.
+    /// The value of `format` is unknown.
     #[error(transparent)]
     Format(#[from] UnknownFormat),
-    /// No such protocol.
+    /// The value of `protocol` is unknown.
     #[error("protocol {found:?} is unknown; known is {SUBPROTOCOL:?}")]
     Protocol {
-        /// What was asked for, cut to 64 characters.
+        /// The value, cut to 64 characters.
         found: String,
     },
-    /// Neither yes nor no.
+    /// The value of `acknowledge` is not a boolean.
     #[error("acknowledge is {found:?}; allowed are \"true\", \"1\", \"false\" and \"0\"")]
     Acknowledge {
-        /// What was asked for, cut to 64 characters.
+        /// The value, cut to 64 characters.
         found: String,
     },
-    /// Raw frames carry no sequence that could be acknowledged.
+    /// The client asks to acknowledge raw frames, which carry no sequence.
     #[error(
-        "a connection of format \"raw\" can't acknowledge: its frames have no sequence; leave out \
-         acknowledge, or ask for format \"single\" or \"batch\""
+        "a connection with format \"raw\" can't acknowledge, because its frames have no sequence; leave out \
+         acknowledge, or use format \"single\" or \"batch\""
     )]
     AcknowledgeRaw,
 }
 
 /// Decides a handshake at `now`.
 ///
-/// A client that speaks `tidings.v1` gets batched frames, unless `format` asks for others: offering the
-/// subprotocol may only serve to carry the token. Who acknowledges and asks for no format gets no raw frames,
-/// whatever the default is: they have nothing that could be acknowledged.
+/// A client that speaks `tidings.v1` gets batched frames, unless `format` asks for others: a client may offer
+/// the subprotocol only to carry its token. An acknowledging client that asks for no format never gets raw
+/// frames, even if they are the default: they carry no sequence to acknowledge.
 ///
 /// # Errors
-/// [`ConnectRefusal`] naming what is wrong and what is allowed.
+/// [`ConnectRefusal`] names the wrong parameter and the allowed values.
 pub fn admit(
     principal: &Principal,
     request: ConnectRequest,
@@ -121,7 +121,7 @@ pub fn admit(
     Ok(Admission { row, subprotocol })
 }
 
-/// Cuts untrusted text before it goes into a message.
+/// Returns the first 64 characters of untrusted text, for an error message.
 fn excerpt(text: &str) -> String {
     text.chars().take(64).collect()
 }
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_connection_gets_single_frames_and_does_not_acknowledge() {
+    fn plain_connection_gets_unacknowledged_single_frames() {
         let Admission { row, subprotocol } = connect(&[("x", "y")], &["chat"]).unwrap();
         assert_eq!(subprotocol, None);
         let expected = Connection {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_protocol_is_offered_or_asked_for() {
+    fn protocol_comes_as_subprotocol_or_parameter() {
         let offered = connect(&[], &["token.x", "tidings.v1"]).unwrap();
         assert_eq!((offered.row.format, offered.subprotocol), (FrameFormat::Batch, Some("tidings.v1")));
         let asked = connect(&[("protocol", "tidings.v1")], &[]).unwrap();
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn acknowledgement_is_asked_for_and_never_of_raw_frames() {
+    fn acknowledgement_is_optional_and_excludes_raw() {
         for (value, expected) in [("true", true), ("1", true), ("false", false), ("0", false)] {
             assert_eq!(connect(&[("acknowledge", value)], &[]).unwrap().row.acknowledges, expected);
         }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_no_format_gets_the_gateways() {
+    fn default_format_is_the_operators() {
         let config = EdgeConfig { default_format: FrameFormat::Raw, ..EdgeConfig::default() };
         for (query, subprotocols, expected) in [
             (&[][..], &[][..], FrameFormat::Raw),
@@ -224,20 +224,20 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_format_is_refused_by_name() {
+    fn unknown_format_is_refused_by_name() {
         let text = connect(&[("format", "xml")], &[]).unwrap_err().to_string();
         assert!(text.contains("xml") && text.contains("raw"), "{text}");
     }
 
     #[test]
-    fn the_last_of_several_counts() {
+    fn last_value_of_a_parameter_counts() {
         let row = connect(&[("format", "raw"), ("format", "batch")], &[]).unwrap().row;
         assert_eq!(row.format, FrameFormat::Batch);
     }
 
     proptest! {
         #[test]
-        fn no_raw_connection_acknowledges(
+        fn raw_connection_never_acknowledges(
             query in prop::collection::vec(
                 (
                     prop::sample::select(vec!["format", "acknowledge", "protocol", "x"]),

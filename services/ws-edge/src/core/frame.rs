@@ -1,83 +1,70 @@
-//! What a client's frame asks for.
+//! Decides clients' frames: each becomes one [`Decision`] for the service to carry out.
 
 use std::collections::BTreeSet;
 
-use contract_connections_v1::ConnectionId;
 use contract_frames_v1::{
     Broadcast, ClientFrame, ErrorCode, HistoryQuery, InvalidFrame, ServerFrame, Whoami,
 };
 use contract_identity_v1::{Method, Principal};
-use contract_notifications_v1::{HubName, Sequence, Timestamp};
+use contract_notifications_v1::Sequence;
 
-use super::members::{self, MembersOrder, NotTold};
-use super::sending::{self, NotSent, SendOrder};
-use crate::EdgeConfig;
+use super::caller::Caller;
+use super::client_messages::{self, SendRefusal, SendRequest};
+use super::members::{self, MembersRefusal, MembersRequest};
+use crate::config::EdgeConfig;
 
-/// The text of a `sendmessage` that is a heartbeat, and the answer to it.
+/// Text of a `sendmessage` that is a heartbeat, and text of the answer.
 const HEARTBEAT: (&str, &str) = ("ping", "pong");
 
-/// A frame as it came from a client.
+/// A frame from a client, not yet parsed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Inbound<'a> {
     /// A text frame.
     Text(&'a str),
-    /// A binary frame; no action has one.
+    /// A binary frame. No action uses them.
     Binary,
 }
 
-/// Who sent a frame, and when.
-#[derive(Debug, Clone, Copy)]
-pub struct Caller<'a> {
-    /// Who the handshake proved to be.
-    pub principal: &'a Principal,
-    /// The connection it came over.
-    pub connection_id: &'a ConnectionId,
-    /// The hubs the connection is in, the one of everyone first.
-    pub hubs: &'a [HubName],
-    /// When it came.
-    pub now: Timestamp,
-}
-
-/// What is to be done about a frame.
+/// The action to take for a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// Answer, and nothing else.
+    /// Answer with this frame.
     Reply(ServerFrame),
-    /// Refuse the frame.
+    /// Answer with an error frame.
     Refuse {
-        /// For programs.
+        /// The code, for programs.
         code: ErrorCode,
-        /// For people; says what is allowed.
+        /// The text, for people; it says what is allowed.
         message: String,
     },
     /// Delete these rows of the user's mailbox, then answer.
     Acknowledge {
-        /// Which rows, ascending, none twice.
+        /// Sequences of the rows, ascending without duplicates.
         sequences: Vec<Sequence>,
-        /// The answer once they are deleted.
+        /// The answer after the rows are deleted.
         then: ServerFrame,
     },
-    /// Queue what the client sends.
-    Send(SendOrder),
-    /// Read the user's history.
+    /// Queue a message to other clients.
+    Send(SendRequest),
+    /// Answer with a page of the user's history.
     History(HistoryQuery),
-    /// Read who is in a hub.
-    Members(MembersOrder),
+    /// Answer with a page of a hub's connected members.
+    Members(MembersRequest),
 }
 
 /// Decides a client's frame.
 ///
-/// An `ack` is taken from any connection of the user, whether or not it asked to acknowledge: it clears
-/// only the user's own rows, which any device of the user may clear, and to know the connection's mode
-/// would cost a read per frame.
+/// Any connection of the user may send an `ack`, even one that did not ask to acknowledge. An `ack` clears
+/// only the user's own rows, which each of the user's devices may clear, and a check of the connection's mode
+/// would cost a read for each frame.
 pub fn decide(frame: Inbound<'_>, caller: &Caller<'_>, config: &EdgeConfig) -> Decision {
     let Inbound::Text(text) = frame else {
-        let message = "binary frames are not understood; send JSON as text frames".to_owned();
+        let message = "binary frames are not supported; send JSON in text frames".to_owned();
         return Decision::Refuse { code: ErrorCode::BadRequest, message };
     };
     if text.len() > config.max_message_bytes {
         let message =
-            format!("the frame has {} bytes; allowed are at most {}", text.len(), config.max_message_bytes);
+            format!("the frame has {} bytes; at most {} are allowed", text.len(), config.max_message_bytes);
         return Decision::Refuse { code: ErrorCode::BadRequest, message };
     }
     match ClientFrame::from_json(text) {
@@ -99,38 +86,38 @@ fn act(frame: ClientFrame, caller: &Caller<'_>, config: &EdgeConfig) -> Decision
         }
         ClientFrame::Whoami => Decision::Reply(ServerFrame::Whoami(whoami(caller))),
         ClientFrame::History(query) => Decision::History(query),
-        ClientFrame::Members(query) => told(members::members(query, caller, config)),
-        // A heartbeat is answered whether or not clients may send.
+        ClientFrame::Members(query) => list_members(members::decide(query, caller, config)),
+        // Heartbeats are answered even if clients may not send.
         ClientFrame::Broadcast(Broadcast { message, .. }) if &*message == HEARTBEAT.0 => {
             Decision::Reply(ServerFrame::Pong { message: Some(HEARTBEAT.1.into()) })
         }
-        ClientFrame::SendMessage(frame) => sent(sending::send_message(frame, caller, config)),
-        ClientFrame::Message(frame) => sent(sending::message(frame, caller, config)),
-        ClientFrame::Broadcast(frame) => sent(sending::broadcast(frame, caller, config)),
+        ClientFrame::SendMessage(frame) => send(client_messages::send_message(frame, caller, config)),
+        ClientFrame::Message(frame) => send(client_messages::message(frame, caller, config)),
+        ClientFrame::Broadcast(frame) => send(client_messages::broadcast(frame, caller, config)),
     }
 }
 
-fn sent(order: Result<SendOrder, NotSent>) -> Decision {
-    match order {
-        Ok(order) => Decision::Send(order),
+fn send(request: Result<SendRequest, SendRefusal>) -> Decision {
+    match request {
+        Ok(request) => Decision::Send(request),
         Err(error) => {
             let code = match error {
-                NotSent::Off
-                | NotSent::NoEveryone
-                | NotSent::NoHub
-                | NotSent::OtherHub(_)
-                | NotSent::Reserved(_) => ErrorCode::Forbidden,
-                NotSent::TooLarge(_) => ErrorCode::BadRequest,
-                NotSent::Payload(_) => ErrorCode::Internal,
+                SendRefusal::Off
+                | SendRefusal::NoEveryone
+                | SendRefusal::NoHub
+                | SendRefusal::OtherHub(_)
+                | SendRefusal::Reserved(_) => ErrorCode::Forbidden,
+                SendRefusal::TooLarge(_) => ErrorCode::BadRequest,
+                SendRefusal::Payload(_) => ErrorCode::Internal,
             };
             Decision::Refuse { code, message: error.to_string() }
         }
     }
 }
 
-fn told(order: Result<MembersOrder, NotTold>) -> Decision {
-    match order {
-        Ok(order) => Decision::Members(order),
+fn list_members(request: Result<MembersRequest, MembersRefusal>) -> Decision {
+    match request {
+        Ok(request) => Decision::Members(request),
         Err(error) => Decision::Refuse { code: ErrorCode::Forbidden, message: error.to_string() },
     }
 }
@@ -161,8 +148,12 @@ const fn code(error: &InvalidFrame) -> ErrorCode {
 }
 
 #[cfg(test)]
+mod client_message_tests;
+
+#[cfg(test)]
 mod tests {
-    use contract_notifications_v1::{UserId, Version1};
+    use contract_connections_v1::ConnectionId;
+    use contract_notifications_v1::{HubName, Timestamp, UserId, Version1};
     use proptest::prelude::*;
 
     use super::*;
@@ -198,13 +189,13 @@ mod tests {
     }
 
     #[test]
-    fn a_ping_is_answered() {
+    fn ping_is_answered() {
         assert_eq!(text(r#"{"action":"ping","at":1}"#), pong(None));
         assert_eq!(text(r#"{"action":"sendmessage","message":"ping"}"#), pong(Some("pong")));
     }
 
     #[test]
-    fn who_asks_is_told_who_they_are() {
+    fn whoami_names_the_user_and_connection() {
         let Decision::Reply(ServerFrame::Whoami(whoami)) = text(r#"{"action":"whoami"}"#) else {
             panic!("no answer")
         };
@@ -215,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_sends_unless_it_is_allowed() {
+    fn client_messages_are_off_by_default() {
         for frame in [
             r#"{"action":"sendMessage","sessions":["s"]}"#,
             r#"{"action":"message","data":{"content":1,"recipient":"al"}}"#,
@@ -228,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ack_clears_each_row_once_and_answers_how_many_it_named() {
+    fn ack_deduplicates_rows_and_counts_named_ones() {
         assert_eq!(
             text(r#"{"action":"ack","sequences":["7","3","007"]}"#),
             Decision::Acknowledge {
@@ -241,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_have_their_code_and_say_what_is_allowed() {
+    fn refusal_has_a_code_and_says_what_is_allowed() {
         let (code, message) = refusal(text(r#"{"action":"dance"}"#));
         assert_eq!(code, ErrorCode::UnknownAction);
         assert!(
@@ -259,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_over_the_limit_is_refused() {
+    fn oversized_frame_is_refused() {
         let blanks = |bytes: usize| {
             let ping = r#"{"action":"ping"}"#;
             format!("{ping}{}", " ".repeat(bytes - ping.len()))
@@ -272,18 +263,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_decided(frame in ".{0,200}") {
+        fn any_text_gets_a_decision(frame in ".{0,200}") {
             let _ = text(&frame);
         }
 
         #[test]
-        fn rows_to_clear_are_the_distinct_ones_in_order(numbers in prop::collection::vec(0_u128..50, 1..100)) {
+        fn acknowledged_rows_are_distinct_and_ascending(
+            numbers in prop::collection::vec(0_u128..50, 1..100),
+        ) {
             let sequences = numbers.iter().copied().map(Sequence::new).collect();
             let Decision::Acknowledge { sequences, .. } = text(&ClientFrame::Ack { sequences }.to_json()) else {
                 panic!("no acknowledgement")
             };
             prop_assert!(sequences.is_sorted_by(|a, b| a < b));
-            prop_assert_eq!(sequences.iter().map(|s| s.number()).collect::<BTreeSet<_>>(), numbers.into_iter().collect());
+            let cleared: BTreeSet<_> = sequences.iter().map(|sequence| sequence.number()).collect();
+            prop_assert_eq!(cleared, numbers.into_iter().collect());
         }
     }
 }

@@ -1,26 +1,26 @@
-//! Which hubs a connection is in.
+//! The hubs of a connection.
 
 use contract_connections_v1::{ConnectionId, HubMember, MemberKey};
 use contract_identity_v1::{Method, Principal};
 use contract_notifications_v1::{HubName, Timestamp, Version1};
 
-use crate::EdgeConfig;
+use crate::config::EdgeConfig;
 
-/// The hubs of a principal: that of everyone, then those the credential names. What can't be a hub's name
-/// is passed over: it would be the credential's issuer who is to be told, and not the client.
+/// Returns the hubs of a principal: the hub of everyone, then the hubs that the credential names. Illegal
+/// names are logged and skipped, because the mistake is the issuer's and not the client's.
 ///
-/// One of the gateway's own hubs is for who has a connect token that names it. Such a connection is in no
-/// other hub: who operates the gateway is nobody whom its users are to hear of.
+/// Only a connect token can name one of the gateway's reserved hubs. Such a connection, an operator's, joins
+/// no other hub, so that users don't see operators come and go.
 pub(crate) fn hubs_of(principal: &Principal, config: &EdgeConfig) -> Vec<HubName> {
     let mut hubs: Vec<_> = config.everyone.iter().cloned().collect();
     for name in &principal.hubs {
         match HubName::new(name.as_str()) {
             Ok(hub) if hub.is_reserved() && principal.method != Method::Token => {
-                tracing::warn!(%hub, "a credential names a hub that only a connect token may name");
+                tracing::warn!(%hub, "a credential names a hub that only connect tokens may name");
             }
             Ok(hub) if !hubs.contains(&hub) => hubs.push(hub),
             Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "a credential names a hub that can't be one"),
+            Err(error) => tracing::warn!(%error, "a credential names an illegal hub"),
         }
     }
     if hubs.iter().any(HubName::is_reserved) {
@@ -29,8 +29,8 @@ pub(crate) fn hubs_of(principal: &Principal, config: &EdgeConfig) -> Vec<HubName
     hubs
 }
 
-/// The rows by which a connection is in `hubs`.
-pub(crate) fn members(
+/// Returns the rows that make a connection a member of `hubs`.
+pub(crate) fn membership_rows(
     hubs: Vec<HubName>,
     principal: &Principal,
     connection_id: &ConnectionId,
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everyones_hub_comes_first_and_none_twice() {
+    fn everyones_hub_comes_first_without_duplicates() {
         let config = EdgeConfig { everyone: Some(HubName::new("all").unwrap()), ..EdgeConfig::default() };
         let principal = Principal {
             version: Version1,
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gateways_own_hubs_are_for_connect_tokens_and_apart_from_all_others() {
+    fn reserved_hubs_need_a_connect_token() {
         let config = EdgeConfig { everyone: Some(HubName::new("all").unwrap()), ..EdgeConfig::default() };
         let hubs = |method| {
             let principal = Principal {

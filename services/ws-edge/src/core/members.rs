@@ -1,53 +1,53 @@
-//! Who asks who is in a hub, and may know.
+//! Decides if a client may list the members of a hub.
 
 use contract_frames_v1::{MAX_MEMBERS, MembersQuery};
 use contract_notifications_v1::{HubName, UserId};
 
-use super::frame::Caller;
-use crate::{EdgeConfig, SendPolicy};
+use super::caller::Caller;
+use crate::config::{ClientMessagePolicy, EdgeConfig};
 
-/// What is to be read of a hub's members.
+/// A page of a hub's members to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MembersOrder {
-    /// Which hub.
+pub struct MembersRequest {
+    /// The hub.
     pub hub: HubName,
-    /// Only users after this one.
+    /// The page begins after this user.
     pub after: Option<UserId>,
-    /// At most this many users, at least 1.
+    /// Most users on the page; at least 1.
     pub limit: usize,
-    /// Whether the connection that asks is in the hub. If not, its user must be a member by the operator's
-    /// decision.
+    /// True if the caller's connection is in the hub. Otherwise the caller's user must be a member by the
+    /// operator's configuration.
     pub joined: bool,
 }
 
-/// Why a client is not told. The text is for the client.
+/// Reasons for refusing to list members. The text is for the client.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotTold {
-    /// Clients of this gateway are nothing to each other.
-    #[error("clients of this gateway are not told of each other")]
+pub(crate) enum MembersRefusal {
+    /// Client messages and presence are both off.
+    #[error("clients of this gateway can't see each other")]
     Off,
-    /// There is no hub of everyone.
-    #[error("this gateway has no hub that everyone is in; name a hub")]
+    /// The request names no hub, and there is no hub of everyone.
+    #[error("this gateway has no hub of everyone; name a hub")]
     NoEveryone,
-    /// Whoever asks is not in the hub.
-    #[error("you are not in the hub {0:?}, and are told of your own hubs alone")]
+    /// The client is not in the hub.
+    #[error("you are not in the hub {0:?}; you can list the members of your own hubs only")]
     OtherHub(HubName),
 }
 
-/// Decides a `members`. Where clients neither send to each other nor are told who comes and goes, they are not
-/// told who is there either: a hub may be for its producers alone.
-pub(crate) fn members(
+/// Decides a `members` frame. It is refused if client messages and presence are both off: then hubs serve
+/// producers, and clients have no reason to know each other.
+pub(crate) fn decide(
     query: MembersQuery,
     caller: &Caller<'_>,
     config: &EdgeConfig,
-) -> Result<MembersOrder, NotTold> {
-    if config.sending == SendPolicy::Off && !config.presence {
-        return Err(NotTold::Off);
+) -> Result<MembersRequest, MembersRefusal> {
+    if config.client_messages == ClientMessagePolicy::Off && !config.presence {
+        return Err(MembersRefusal::Off);
     }
     let MembersQuery { hub, after, limit } = query;
-    let hub = hub.or_else(|| config.everyone.clone()).ok_or(NotTold::NoEveryone)?;
+    let hub = hub.or_else(|| config.everyone.clone()).ok_or(MembersRefusal::NoEveryone)?;
     let joined = caller.hubs.contains(&hub);
-    Ok(MembersOrder { hub, after, limit: limit.unwrap_or(MAX_MEMBERS), joined })
+    Ok(MembersRequest { hub, after, limit: limit.unwrap_or(MAX_MEMBERS), joined })
 }
 
 #[cfg(test)]
@@ -62,7 +62,7 @@ mod tests {
         HubName::new(name).unwrap()
     }
 
-    fn decide(query: MembersQuery, config: &EdgeConfig) -> Result<MembersOrder, String> {
+    fn decided(query: MembersQuery, config: &EdgeConfig) -> Result<MembersRequest, String> {
         let principal = Principal {
             version: Version1,
             user_id: UserId::new("jo").unwrap(),
@@ -73,38 +73,40 @@ mod tests {
         };
         let (connection_id, hubs) = (&ConnectionId::new("c"), &[hub("all"), hub("team")]);
         let caller = Caller { principal: &principal, connection_id, hubs, now: Timestamp::default() };
-        members(query, &caller, config).map_err(|error| error.to_string())
+        decide(query, &caller, config).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn the_hub_of_everyone_is_meant_when_none_is_named() {
+    fn unnamed_hub_is_the_hub_of_everyone() {
         let config = EdgeConfig { presence: true, everyone: Some(hub("all")), ..EdgeConfig::default() };
-        let order = MembersOrder { hub: hub("all"), after: None, limit: 100, joined: true };
-        assert_eq!(decide(MembersQuery::default(), &config), Ok(order.clone()));
+        let request = MembersRequest { hub: hub("all"), after: None, limit: 100, joined: true };
+        assert_eq!(decided(MembersQuery::default(), &config), Ok(request));
         let after = UserId::new("al").ok();
         let named = MembersQuery { hub: Some(hub("ops")), after: after.clone(), limit: Some(7) };
         assert_eq!(
-            decide(named, &config),
-            Ok(MembersOrder { hub: hub("ops"), after, limit: 7, joined: false })
+            decided(named, &config),
+            Ok(MembersRequest { hub: hub("ops"), after, limit: 7, joined: false })
         );
         let nowhere = EdgeConfig { everyone: None, ..config };
-        assert!(decide(MembersQuery::default(), &nowhere).unwrap_err().contains("name a hub"));
+        assert!(decided(MembersQuery::default(), &nowhere).unwrap_err().contains("name a hub"));
     }
 
     #[test]
-    fn clients_that_are_nothing_to_each_other_are_not_told() {
-        let of = |sending, presence| EdgeConfig {
-            sending,
+    fn members_need_client_messages_or_presence() {
+        let of = |client_messages, presence| EdgeConfig {
+            client_messages,
             presence,
             everyone: Some(hub("all")),
             ..EdgeConfig::default()
         };
-        let refused = decide(MembersQuery::default(), &of(SendPolicy::Off, false)).unwrap_err();
-        assert!(refused.contains("not told of each other"), "{refused}");
-        for (sending, presence) in
-            [(SendPolicy::Off, true), (SendPolicy::SameHub, false), (SendPolicy::Anyone, false)]
-        {
-            assert!(decide(MembersQuery::default(), &of(sending, presence)).is_ok());
+        let refused = decided(MembersQuery::default(), &of(ClientMessagePolicy::Off, false)).unwrap_err();
+        assert!(refused.contains("can't see each other"), "{refused}");
+        for (client_messages, presence) in [
+            (ClientMessagePolicy::Off, true),
+            (ClientMessagePolicy::SameHub, false),
+            (ClientMessagePolicy::Anyone, false),
+        ] {
+            assert!(decided(MembersQuery::default(), &of(client_messages, presence)).is_ok());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The history, as the edge writes and reads it.
+//! The history of a user's sessions and messages.
 
 use std::future::Future;
 use std::time::Duration;
@@ -8,32 +8,34 @@ use contract_history_v1::{MessageKey, MessageRow, PageRequest, SessionKey, Sessi
 use contract_notifications_v1::{Timestamp, UserId};
 use shared_ports::PortError;
 
-/// Some rows of a user's history, newest first.
+/// A page of a user's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryPage<Row> {
-    /// The rows.
+    /// The rows, newest first.
     pub rows: Vec<Row>,
-    /// Whether there may be older ones; never with no rows at all.
+    /// True if there may be older rows. Never true on an empty page.
     pub more: bool,
 }
 
 impl<Row> Default for HistoryPage<Row> {
-    /// Nothing, and nothing older.
+    /// A page without rows, and without older ones.
     fn default() -> Self {
         Self { rows: Vec::new(), more: false }
     }
 }
 
-/// The history. What fails here is to be counted and logged, and must neither fail nor delay what it is about.
+/// Records and reads the history. A failure here is counted and logged. It must never fail or delay the event
+/// that is recorded.
 pub trait History: Send + Sync {
-    /// How long rows are to be kept; `None` when the history is off, and then nothing needs to be recorded.
+    /// Returns the time for which rows are kept, or `None` if the history is off. Callers record nothing
+    /// then.
     fn lifetime(&self) -> Option<Duration>;
 
-    /// Records a session that began.
+    /// Records the start of a session.
     fn session_opened(&self, row: &SessionRow) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Records when a session ended, and so how long it lasted. One whose beginning was not recorded is no
-    /// error, and stays unrecorded.
+    /// Records the end and so the duration of a session. Does nothing if the session's start was not
+    /// recorded.
     fn session_closed(
         &self,
         user: &UserId,
@@ -42,15 +44,15 @@ pub trait History: Send + Sync {
         closed_at: Timestamp,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// The user's sessions that are not yet too old, newest first. What was recorded before is in it.
+    /// Returns a page of the user's unexpired sessions. It sees all rows recorded before the call.
     fn sessions(
         &self,
         user: &UserId,
         page: &PageRequest<SessionKey>,
     ) -> impl Future<Output = Result<HistoryPage<SessionRow>, PortError>> + Send;
 
-    /// What became of the user's notifications and is not yet too old, newest first. What was recorded before
-    /// is in it.
+    /// Returns a page of the user's unexpired message rows: what happened to the user's notifications. It
+    /// sees all rows recorded before the call.
     fn messages(
         &self,
         user: &UserId,
@@ -58,7 +60,7 @@ pub trait History: Send + Sync {
     ) -> impl Future<Output = Result<HistoryPage<MessageRow>, PortError>> + Send;
 }
 
-/// No history.
+/// A history that is off.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoHistory;
 
@@ -98,7 +100,7 @@ impl History for NoHistory {
     }
 }
 
-/// A history that may be off.
+/// `None` is a history that is off.
 impl<H: History> History for Option<H> {
     fn lifetime(&self) -> Option<Duration> {
         self.as_ref().and_then(History::lifetime)

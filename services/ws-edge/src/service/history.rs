@@ -1,4 +1,4 @@
-//! What the edge writes into the history, and what a client reads of its user's own.
+//! Records sessions in the history, and answers clients that read their user's history.
 
 use std::pin::pin;
 use std::str::FromStr;
@@ -12,18 +12,19 @@ use contract_notifications_v1::{Payload, Timestamp, UserId};
 use futures_util::future::{Either, select};
 use metrics::counter;
 use serde::Serialize;
-use shared_ports::{Clock, PortError};
+use shared_ports::{Clock as _, PortError};
 use shared_telemetry::chain;
 
-use super::Edge;
-use super::frames::Refusal;
+use super::edge::Edge;
+use super::refusal::Refusal;
 use crate::core::admission::ClientInfo;
-use crate::ports::History;
+use crate::ports::{History as _, Ports};
 
-/// How long a handshake or an end may wait for the history.
+/// Longest time that opening or closing a connection waits for the history.
 const BUDGET: Duration = Duration::from_secs(1);
 
-impl<C, M, K: Clock, H, O, L, Y: History> Edge<C, M, K, H, O, L, Y> {
+impl<P: Ports> Edge<P> {
+    /// Records the start of a session, if a history is kept.
     pub(super) async fn record_opened(
         &self,
         principal: &Principal,
@@ -35,9 +36,10 @@ impl<C, M, K: Clock, H, O, L, Y: History> Edge<C, M, K, H, O, L, Y> {
         let Principal { user_id, method, .. } = principal;
         let row = SessionRow::opened(user_id.clone(), connection_id.clone(), opened_at, *method, lifetime)
             .from_client(client.source_ip, client.user_agent.as_deref());
-        self.recorded(self.history.session_opened(&row)).await;
+        self.record(self.history.session_opened(&row)).await;
     }
 
+    /// Records the end of a session, if a history is kept.
     pub(super) async fn record_closed(
         &self,
         user: &UserId,
@@ -46,26 +48,31 @@ impl<C, M, K: Clock, H, O, L, Y: History> Edge<C, M, K, H, O, L, Y> {
     ) {
         if self.history.lifetime().is_some() {
             let closed_at = self.clock.now();
-            self.recorded(self.history.session_closed(user, opened_at, connection_id, closed_at)).await;
+            self.record(self.history.session_closed(user, opened_at, connection_id, closed_at)).await;
         }
     }
 
-    /// Waits for what is recorded, and no longer than it may take. A failure changes nothing but a count.
-    async fn recorded(&self, work: impl Future<Output = Result<(), PortError>>) {
+    /// Waits for a write to the history, at most [`BUDGET`]. A failure or timeout is counted and logged; in
+    /// both cases the connection's opening or closing goes on.
+    async fn record(&self, work: impl Future<Output = Result<(), PortError>>) {
         let failed = match select(pin!(work), pin!(self.clock.sleep(BUDGET))).await {
             Either::Left((Ok(()), _)) => return,
             Either::Left((Err(error), _)) => chain(&error),
-            Either::Right(_) => "it took too long".to_owned(),
+            Either::Right(_) => "the history did not answer in time".to_owned(),
         };
         counter!("tidings_history_failed_total").increment(1);
         tracing::warn!(error = failed, "a session could not be recorded");
     }
 
-    /// The answer to a client that asks for its user's history.
-    pub(super) async fn past(&self, user: &UserId, query: &HistoryQuery) -> Result<ServerFrame, Refusal> {
+    /// Returns a page of the user's history, for the user's client.
+    pub(super) async fn history_page(
+        &self,
+        user: &UserId,
+        query: &HistoryQuery,
+    ) -> Result<ServerFrame, Refusal> {
         if self.history.lifetime().is_none() {
             let message = "this gateway keeps no history".to_owned();
-            return Err(Refusal { code: ErrorCode::Forbidden, message });
+            return Err(Refusal::new(ErrorCode::Forbidden, message));
         }
         match query.of {
             HistoryKind::Sessions => {
@@ -82,8 +89,8 @@ impl<C, M, K: Clock, H, O, L, Y: History> Edge<C, M, K, H, O, L, Y> {
 
 fn request<Key: FromStr<Err = InvalidKey>>(query: &HistoryQuery) -> Result<PageRequest<Key>, Refusal> {
     let before = query.before.as_deref().map(str::parse).transpose().map_err(|error: InvalidKey| {
-        let message = format!("before: {error}; give what an earlier answer gave as \"next\"");
-        Refusal { code: ErrorCode::BadRequest, message }
+        let message = format!("before: {error}; use the \"next\" of an earlier answer");
+        Refusal::new(ErrorCode::BadRequest, message)
     })?;
     Ok(PageRequest { before, limit: query.limit.unwrap_or(MAX_PAGE) })
 }
@@ -91,16 +98,15 @@ fn request<Key: FromStr<Err = InvalidKey>>(query: &HistoryQuery) -> Result<PageR
 fn frame<T: Serialize>(of: HistoryKind, page: Page<T>) -> Result<ServerFrame, Refusal> {
     let items = page.items.iter().map(Payload::from_value).collect::<Result<_, _>>();
     let items = items.map_err(|error| {
-        tracing::error!(%error, "the history can't be written as JSON");
-        Refusal { code: ErrorCode::Internal, message: "the history can't be read".to_owned() }
+        tracing::error!(%error, "a history page can't be serialized");
+        Refusal::new(ErrorCode::Internal, "the history can't be read".to_owned())
     })?;
     Ok(ServerFrame::History { of, items, next: page.next.map(Into::into) })
 }
 
-/// By value, as `map_err` gives it.
 #[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
 fn unavailable(error: PortError) -> Refusal {
     tracing::warn!(error = chain(&error), "the history can't be read");
-    let message = "the history can't be read at the moment; ask again".to_owned();
-    Refusal { code: ErrorCode::Internal, message }
+    let message = "the history can't be read at the moment; try again".to_owned();
+    Refusal::new(ErrorCode::Internal, message)
 }

@@ -1,6 +1,6 @@
-//! The edge over tables in memory.
+//! The edge over ports in memory.
 
-#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 mod world;
 
@@ -16,21 +16,20 @@ use contract_notifications_v1::{FanOut, HubName, NotificationId, Sequence, Times
 use shared_ports::Clock as _;
 use world::{Noon, Queued, World};
 use ws_edge::{
-    ClientInfo, ConnectRequest, ConnectionLimit, Edge, EdgeConfig, Excess, Inbound, MessageRequest,
-    RateLimit, SendPolicy,
+    ClientInfo, ClientMessagePolicy, ConnectRequest, ConnectionLimit, Edge, EdgeConfig, Excess, Inbound,
+    MessageRequest, RateLimit,
 };
 
-type WorldEdge<'a> = Edge<&'a World, &'a World, Noon, &'a World, &'a World, &'a World, &'a World>;
+type WorldEdge<'a> = Edge<&'a World>;
 
 fn edge_of(world: &World, config: EdgeConfig) -> WorldEdge<'_> {
-    let clock = Noon;
     Edge {
         connections: world,
         mailbox: world,
-        clock,
+        clock: Noon,
         hubs: world,
-        outbox: world,
-        rates: world,
+        message_queue: world,
+        rate_limits: world,
         history: world,
         config,
     }
@@ -42,7 +41,12 @@ fn edge(world: &World) -> WorldEdge<'_> {
 
 fn chat() -> EdgeConfig {
     let everyone = Some(HubName::new("all").unwrap());
-    EdgeConfig { sending: SendPolicy::SameHub, everyone, presence: true, ..EdgeConfig::default() }
+    EdgeConfig {
+        client_messages: ClientMessagePolicy::SameHub,
+        everyone,
+        presence: true,
+        ..EdgeConfig::default()
+    }
 }
 
 fn principal(user: &str) -> Principal {
@@ -82,7 +86,7 @@ async fn join(edge: &WorldEdge<'_>, user: &str) {
 }
 
 #[tokio::test]
-async fn connections_come_and_go_and_a_user_may_have_many() {
+async fn user_may_have_several_connections() {
     let world = World::default();
     for connection in ["a", "b"] {
         edge(&world).connect(&principal("jo"), request(connection, &[])).await.unwrap();
@@ -90,7 +94,7 @@ async fn connections_come_and_go_and_a_user_may_have_many() {
     assert_eq!(world.connections.lock().unwrap().len(), 2);
     let (jo, a) = (principal("jo"), ConnectionId::new("a"));
     edge(&world).disconnect(&jo, &a, Timestamp::from_millis(7)).await.unwrap();
-    // Once more does no harm.
+    // A repeated disconnect succeeds.
     edge(&world).disconnect(&jo, &a, Timestamp::from_millis(7)).await.unwrap();
     let rows: Vec<_> = world.connections.lock().unwrap().values().cloned().collect();
     assert_eq!(rows.len(), 1);
@@ -99,7 +103,7 @@ async fn connections_come_and_go_and_a_user_may_have_many() {
 }
 
 #[tokio::test]
-async fn a_refused_or_failed_handshake_leaves_no_row() {
+async fn refused_or_failed_handshake_leaves_no_row() {
     let world = World::default();
     let refused = edge(&world).connect(&principal("jo"), request("a", &[("format", "x")])).await.unwrap_err();
     assert_eq!(refused.status(), 400);
@@ -111,7 +115,7 @@ async fn a_refused_or_failed_handshake_leaves_no_row() {
 }
 
 #[tokio::test]
-async fn an_ack_clears_only_the_users_own_rows_and_may_be_repeated() {
+async fn repeatable_ack_clears_only_the_users_own_rows() {
     let world = World::default();
     for user in ["jo", "al"] {
         for number in 1..=2 {
@@ -127,7 +131,7 @@ async fn an_ack_clears_only_the_users_own_rows_and_may_be_repeated() {
 }
 
 #[tokio::test]
-async fn a_failed_ack_is_answered_and_loses_nothing() {
+async fn failed_ack_is_answered_and_loses_nothing() {
     let world = World::default();
     world.held.lock().unwrap().insert((UserId::new("jo").unwrap(), Sequence::new(1)));
     world.down.store(true, Ordering::SeqCst);
@@ -143,7 +147,7 @@ async fn a_failed_ack_is_answered_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_refused_frame_is_answered_with_its_request() {
+async fn refused_frame_is_answered_with_its_request_id() {
     let world = World::default();
     let answer = send(&world, "jo", r#"{"action":"dance"}"#).await;
     let Some(ServerFrame::Error { code: ErrorCode::UnknownAction, request_id, .. }) = answer else {
@@ -154,7 +158,7 @@ async fn a_refused_frame_is_answered_with_its_request() {
 }
 
 #[tokio::test]
-async fn a_connection_joins_its_hubs_and_leaves_them() {
+async fn connection_joins_and_leaves_its_hubs() {
     let world = World::default();
     let edge = edge_of(&world, chat());
     let jo = Principal { hubs: vec!["team".to_owned()], ..principal("jo") };
@@ -167,48 +171,48 @@ async fn a_connection_joins_its_hubs_and_leaves_them() {
     assert_eq!(hubs(), ["all jo b", "team jo b"]);
     edge.disconnect(&jo, &ConnectionId::new("b"), Timestamp::from_millis(7)).await.unwrap();
     assert!(hubs().is_empty());
-    // Told of the first that came and of the last that went, in each hub.
-    let told: Vec<_> = world.queued.lock().unwrap().drain(..).collect();
-    let told: Vec<_> = told
+    // Each hub is notified of the user's first connection and of the end of the last.
+    let queued: Vec<_> = world.queued.lock().unwrap().drain(..).collect();
+    let notices: Vec<_> = queued
         .into_iter()
         .map(|queued| match queued {
-            Queued::ToAll(FanOut { hub, payload, .. }) => {
+            Queued::Broadcast(FanOut { hub, payload, .. }) => {
                 let payload: serde_json::Value = serde_json::from_str(payload.get()).unwrap();
                 format!("{hub} {}", payload["presence"])
             }
-            Queued::To(notification) => panic!("{notification:?}"),
+            Queued::Notification(notification) => panic!("{notification:?}"),
         })
         .collect();
-    assert_eq!(told, [r#"all "joined""#, r#"team "joined""#, r#"all "left""#, r#"team "left""#]);
+    assert_eq!(notices, [r#"all "joined""#, r#"team "joined""#, r#"all "left""#, r#"team "left""#]);
 }
 
 #[tokio::test]
-async fn a_handshake_that_fails_half_way_leaves_nothing() {
+async fn handshake_over_the_limit_leaves_no_rows() {
     let world = World::default();
     let limit = ConnectionLimit { most: 1, excess: Excess::RefuseNewest };
     let edge = edge_of(&world, EdgeConfig { max_connections: Some(limit), ..chat() });
     join(&edge, "jo").await;
     let error = edge.connect(&principal("jo"), request("second", &[])).await.unwrap_err();
     assert_eq!(error.status(), 429);
-    assert!(error.to_string().contains("1 connections already"), "{error}");
+    assert!(error.to_string().contains("already have 1 open"), "{error}");
     assert_eq!((world.connections.lock().unwrap().len(), world.members.lock().unwrap().len()), (1, 1));
 }
 
 #[tokio::test]
-async fn the_oldest_connection_gives_way_if_so_decided() {
+async fn oldest_connection_is_closed_over_the_limit() {
     let world = World::default();
     let limit = ConnectionLimit { most: 1, excess: Excess::CloseOldest };
     let edge = edge_of(&world, EdgeConfig { max_connections: Some(limit), ..EdgeConfig::default() });
     for id in ["a", "b"] {
         edge.connect(&principal("jo"), request(id, &[])).await.unwrap();
     }
-    // Both at noon: the order is that of their ids.
+    // Both connected at noon: the new connection counts as the newest.
     assert_eq!(*world.closed.lock().unwrap(), ["a"]);
     assert_eq!(world.connections.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn messages_to_sessions_are_queued_and_answered_one_by_one() {
+async fn send_message_answers_for_each_session() {
     let world = World::default();
     let edge = edge_of(&world, chat());
     join(&edge, "jo").await;
@@ -222,15 +226,15 @@ async fn messages_to_sessions_are_queued_and_answered_one_by_one() {
         |to: &str, code: Option<ErrorCode>| SendResult { to: to.into(), accepted: code.is_none(), code };
     assert_eq!(results, [result("al", None), result("stranger", Some(ErrorCode::Forbidden))]);
     let queued = world.queued.lock().unwrap();
-    let [Queued::To(notification)] = queued.as_slice() else { panic!("{queued:?}") };
+    let [Queued::Notification(notification)] = queued.as_slice() else { panic!("{queued:?}") };
     assert_eq!((notification.user_id.as_str(), &notification.id), ("al", &id));
 }
 
-/// Or a client could keep another's message, or a producer's, from being delivered.
+/// With shared keys, a client could suppress the messages of other clients and of producers.
 #[tokio::test]
-async fn an_idempotency_key_is_its_senders_own() {
+async fn idempotency_keys_of_senders_do_not_collide() {
     let world = World::default();
-    let edge = edge_of(&world, EdgeConfig { sending: SendPolicy::Anyone, ..chat() });
+    let edge = edge_of(&world, EdgeConfig { client_messages: ClientMessagePolicy::Anyone, ..chat() });
     let frame = r#"{"action":"sendMessage","sessions":["al"],"id":"1"}"#;
     let mut ids = Vec::new();
     for sender in ["jo", "jo", "bo"] {
@@ -242,13 +246,13 @@ async fn an_idempotency_key_is_its_senders_own() {
     }
     assert_eq!(ids[0], ids[1]);
     assert_ne!(ids[0], ids[2]);
-    assert!(ids.iter().all(|id| id.as_str() != "1"), "a producer may have that id");
+    assert!(ids.iter().all(|id| id.as_str() != "1"), "a producer may use that id");
 }
 
 #[tokio::test]
-async fn what_can_not_be_queued_is_told() {
+async fn messages_that_are_not_queued_are_reported() {
     let world = World::default();
-    let edge = edge_of(&world, EdgeConfig { sending: SendPolicy::Anyone, ..chat() });
+    let edge = edge_of(&world, EdgeConfig { client_messages: ClientMessagePolicy::Anyone, ..chat() });
     world.down.store(true, Ordering::SeqCst);
     for frame in
         [r#"{"action":"sendMessage","sessions":["al"]}"#, r#"{"action":"sendmessage","message":"hello"}"#]
@@ -261,7 +265,7 @@ async fn what_can_not_be_queued_is_told() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_too_much_is_told_when_to_ask_again() {
+async fn rate_limited_client_learns_when_to_retry() {
     let world = World::default();
     let rate = Some(RateLimit { most: 2, per: Duration::from_secs(1) });
     let edge = edge_of(&world, EdgeConfig { connection_rate: rate, ..chat() });
@@ -274,13 +278,13 @@ async fn a_client_that_asks_too_much_is_told_when_to_ask_again() {
     };
     assert_eq!((code, retry_after), (ErrorCode::TooManyRequests, Some(1_000)));
     assert!(message.contains("2 actions in 1s"), "{message}");
-    // A heartbeat is never one too many, nor is another's message.
+    // The limit applies neither to heartbeats nor to another user's messages.
     assert!(matches!(say(&edge, "jo", r#"{"action":"ping"}"#).await, Some(ServerFrame::Pong { .. })));
     assert!(matches!(say(&edge, "al", hello).await, Some(ServerFrame::Sent { .. })));
 }
 
 #[tokio::test]
-async fn an_expired_credential_closes_the_connection() {
+async fn expired_credential_closes_the_connection() {
     let world = World::default();
     let edge = edge_of(&world, EdgeConfig { close_when_expired: true, ..EdgeConfig::default() });
     let expired = Principal { expires_at: Some(Noon.now()), ..principal("jo") };
@@ -292,7 +296,7 @@ async fn an_expired_credential_closes_the_connection() {
 }
 
 #[tokio::test]
-async fn sessions_are_recorded_and_told_to_their_user_alone() {
+async fn only_the_user_reads_its_recorded_sessions() {
     let world = World { sessions: Some(Mutex::default()), ..World::default() };
     let edge = edge(&world);
     join(&edge, "jo").await;
@@ -321,22 +325,22 @@ async fn sessions_are_recorded_and_told_to_their_user_alone() {
     }
 }
 
-/// The test's clock is over every sleep at once.
+/// The budget for recording ends at once, because the clock's sleeps do.
 #[tokio::test]
-async fn a_history_that_hangs_holds_up_no_handshake() {
+async fn hanging_history_does_not_delay_a_handshake() {
     let world = World { sessions: Some(Mutex::default()), history_hangs: true, ..World::default() };
     join(&edge(&world), "jo").await;
     assert_eq!(world.connections.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn without_a_history_who_asks_is_told_so() {
+async fn history_request_without_a_history_is_refused() {
     let answer = send(&World::default(), "jo", r#"{"action":"history"}"#).await;
     assert!(matches!(answer, Some(ServerFrame::Error { code: ErrorCode::Forbidden, .. })), "{answer:?}");
 }
 
-/// Who a client is told is in a hub, and from where to go on.
-async fn who(edge: &WorldEdge<'_>, user: &str, query: &str) -> (Vec<String>, Option<String>) {
+/// Returns the users of the answer to a `members` frame, and its `next`.
+async fn members(edge: &WorldEdge<'_>, user: &str, query: &str) -> (Vec<String>, Option<String>) {
     match say(edge, user, query).await {
         Some(ServerFrame::Members { users, next, .. }) => {
             (users.iter().map(ToString::to_string).collect(), next.map(|next| next.to_string()))
@@ -345,13 +349,14 @@ async fn who(edge: &WorldEdge<'_>, user: &str, query: &str) -> (Vec<String>, Opt
     }
 }
 
-fn decided(world: &World, hub: &str, user: &str) {
+/// Makes a user a member by the operator's configuration.
+fn configure_member(world: &World, hub: &str, user: &str) {
     let member = MemberKey { user_id: UserId::new(user).unwrap(), connection_id: None };
     world.members.lock().unwrap().insert((HubName::new(hub).unwrap(), member));
 }
 
 #[tokio::test]
-async fn members_are_told_who_is_there() {
+async fn members_are_listed_page_by_page() {
     let world = World::default();
     let edge = edge_of(&world, chat());
     for user in ["jo", "al", "bo"] {
@@ -359,47 +364,51 @@ async fn members_are_told_who_is_there() {
     }
     edge.connect(&principal("jo"), request("another", &[])).await.unwrap();
     let everybody = (["al", "bo", "jo"].map(str::to_owned).to_vec(), None);
-    assert_eq!(who(&edge, "jo", r#"{"action":"members"}"#).await, everybody);
+    assert_eq!(members(&edge, "jo", r#"{"action":"members"}"#).await, everybody);
     let first = (vec!["al".to_owned(), "bo".to_owned()], Some("bo".to_owned()));
-    assert_eq!(who(&edge, "jo", r#"{"action":"members","hub":"all","limit":2}"#).await, first);
+    assert_eq!(members(&edge, "jo", r#"{"action":"members","hub":"all","limit":2}"#).await, first);
     let rest = (vec!["jo".to_owned()], None);
-    assert_eq!(who(&edge, "al", r#"{"action":"members","after":"bo","limit":2}"#).await, rest);
+    assert_eq!(members(&edge, "al", r#"{"action":"members","after":"bo","limit":2}"#).await, rest);
     edge.disconnect(&principal("bo"), &ConnectionId::new("bo"), Timestamp::from_millis(7)).await.unwrap();
     edge.disconnect(&principal("jo"), &ConnectionId::new("jo"), Timestamp::from_millis(7)).await.unwrap();
     let left = (["al", "jo"].map(str::to_owned).to_vec(), None);
-    assert_eq!(who(&edge, "al", r#"{"action":"members"}"#).await, left, "jo has another connection");
+    assert_eq!(members(&edge, "al", r#"{"action":"members"}"#).await, left, "jo has another connection");
 }
 
-/// Members by decision stand in the table whether or not they are connected.
+/// The rows of configured members exist even while their users are offline.
 #[tokio::test]
-async fn a_member_by_decision_is_there_while_connected() {
+async fn configured_member_is_listed_while_connected() {
     let world = World::default();
     let edge = edge_of(&world, chat());
     for user in ["al", "bo", "jo"] {
-        decided(&world, "team", user);
+        configure_member(&world, "team", user);
     }
     let team = r#"{"action":"members","hub":"team","limit":2}"#;
-    // Nobody of the first two is, and there may be more.
-    assert_eq!(who(&edge, "jo", team).await, (Vec::new(), Some("bo".to_owned())));
+    // Neither of the first two is connected, and more members follow.
+    assert_eq!(members(&edge, "jo", team).await, (Vec::new(), Some("bo".to_owned())));
     for user in ["bo", "jo"] {
         join(&edge, user).await;
     }
-    assert_eq!(who(&edge, "jo", team).await, (vec!["bo".to_owned()], Some("bo".to_owned())));
+    assert_eq!(members(&edge, "jo", team).await, (vec!["bo".to_owned()], Some("bo".to_owned())));
     for row in world.connections.lock().unwrap().values_mut().filter(|row| row.user_id.as_str() == "bo") {
         row.ttl = Noon.now().ttl_seconds();
     }
-    assert_eq!(who(&edge, "jo", team).await, (Vec::new(), Some("bo".to_owned())), "its row has expired");
+    assert_eq!(
+        members(&edge, "jo", team).await,
+        (Vec::new(), Some("bo".to_owned())),
+        "the row of bo's connection has expired"
+    );
 }
 
 #[tokio::test]
-async fn who_is_in_a_hub_is_for_its_members() {
+async fn only_members_may_list_a_hub() {
     let world = World::default();
     let refusal =
         async |config: EdgeConfig, frame: &str| match say(&edge_of(&world, config), "jo", frame).await {
             Some(ServerFrame::Error { code, message, .. }) => (code, message),
             other => panic!("{other:?}"),
         };
-    decided(&world, "team", "al");
+    configure_member(&world, "team", "al");
     let (code, message) = refusal(chat(), r#"{"action":"members","hub":"team"}"#).await;
     assert!(code == ErrorCode::Forbidden && message.contains(r#"not in the hub "team""#), "{message}");
     let (code, _) = refusal(EdgeConfig::default(), r#"{"action":"members"}"#).await;
@@ -410,5 +419,5 @@ async fn who_is_in_a_hub_is_for_its_members() {
     assert_eq!(code, ErrorCode::TooManyRequests);
     world.down.store(true, Ordering::SeqCst);
     let (code, message) = refusal(chat(), r#"{"action":"members"}"#).await;
-    assert!(code == ErrorCode::Internal && message.contains("ask again"), "{message}");
+    assert!(code == ErrorCode::Internal && message.contains("try again"), "{message}");
 }

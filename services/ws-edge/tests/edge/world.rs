@@ -1,4 +1,4 @@
-//! Every port of the edge, in memory.
+//! All ports of the edge, in memory, with switches for failures.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
@@ -11,13 +11,14 @@ use contract_notifications_v1::{FanOut, HubName, Notification, Sequence, Timesta
 use shared_ports::{Clock, PortError};
 use ws_edge::RateLimit;
 use ws_edge::ports::{
-    Connections, History, HistoryPage, HubPage, Hubs, Mailbox, Member, Outbox, RateKey, RateLimits,
+    Connections, History, HistoryPage, HubPage, Hubs, Mailbox, Member, MessageQueue, Ports, RateKey,
+    RateLimits,
 };
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Queued {
-    To(Notification),
-    ToAll(FanOut),
+    Notification(Notification),
+    Broadcast(FanOut),
 }
 
 #[derive(Default)]
@@ -28,19 +29,32 @@ pub(crate) struct World {
     pub(crate) members: Mutex<BTreeSet<(HubName, MemberKey)>>,
     pub(crate) queued: Mutex<Vec<Queued>>,
     pub(crate) counts: Mutex<HashMap<String, u32>>,
-    /// The sessions recorded; none when the history is off.
+    /// The recorded sessions; `None` if the history is off.
     pub(crate) sessions: Option<Mutex<Vec<SessionRow>>>,
+    /// Makes the recording of a session wait for ever.
     pub(crate) history_hangs: bool,
+    /// Makes most ports fail.
     pub(crate) down: AtomicBool,
 }
 
 impl World {
+    /// Fails while the world is down.
     fn up(&self) -> Result<(), PortError> {
         if self.down.load(Ordering::SeqCst) {
             return Err(PortError::retryable("writing", "down"));
         }
         Ok(())
     }
+}
+
+impl<'a> Ports for &'a World {
+    type Connections = &'a World;
+    type Mailbox = &'a World;
+    type Clock = Noon;
+    type Hubs = &'a World;
+    type MessageQueue = &'a World;
+    type RateLimits = &'a World;
+    type History = &'a World;
 }
 
 impl Connections for &World {
@@ -52,7 +66,7 @@ impl Connections for &World {
 
     async fn delete(&self, key: &ConnectionKey) -> Result<(), PortError> {
         self.up()?;
-        self.remove(key);
+        self.connections.lock().unwrap().remove(key);
         Ok(())
     }
 
@@ -65,12 +79,6 @@ impl Connections for &World {
     async fn close(&self, key: &ConnectionKey) -> Result<(), PortError> {
         self.closed.lock().unwrap().push(key.connection_id.to_string());
         self.delete(key).await
-    }
-}
-
-impl World {
-    fn remove(&self, key: &ConnectionKey) {
-        self.connections.lock().unwrap().remove(key);
     }
 }
 
@@ -125,14 +133,14 @@ impl Hubs for &World {
     }
 }
 
-impl Outbox for &World {
+impl MessageQueue for &World {
     async fn send(&self, notifications: Vec<Notification>) -> Vec<Result<(), PortError>> {
         let mut queued = self.queued.lock().unwrap();
         notifications
             .into_iter()
             .map(|notification| {
                 self.up()?;
-                queued.push(Queued::To(notification));
+                queued.push(Queued::Notification(notification));
                 Ok(())
             })
             .collect()
@@ -140,7 +148,7 @@ impl Outbox for &World {
 
     async fn broadcast(&self, fan_out: FanOut) -> Result<(), PortError> {
         self.up()?;
-        self.queued.lock().unwrap().push(Queued::ToAll(fan_out));
+        self.queued.lock().unwrap().push(Queued::Broadcast(fan_out));
         Ok(())
     }
 }
@@ -208,7 +216,7 @@ impl History for &World {
     }
 }
 
-/// A clock that stands still and is over every sleep at once.
+/// A clock that stands still at noon of the first day. Its sleeps end at once.
 pub(crate) struct Noon;
 
 impl Clock for Noon {

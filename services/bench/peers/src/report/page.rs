@@ -40,7 +40,7 @@ fn write_head(results: &Results, text: &mut String) -> std::fmt::Result {
     writeln!(text, "# Tidings beside its peers\n")?;
     writeln!(
         text,
-        "Written by `{}`; [what each system is, how it is driven and what a figure says](../bench-peers.md). The \
+        "Written by `{}`; [what each system is, how it is driven and what a figure says](../reference/bench-peers.md). The \
          same figures run by run are in [peers.json](peers.json).\n",
         results.command
     )?;

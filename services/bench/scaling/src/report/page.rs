@@ -45,7 +45,7 @@ fn write_head(results: &Results, text: &mut String) -> Result {
     writeln!(text, "# How the cost grows\n")?;
     writeln!(
         text,
-        "Written by `{}`; [what is measured and how](../bench-scaling.md). The same figures run by run are in \
+        "Written by `{}`; [what is measured and how](../reference/bench-scaling.md). The same figures run by run are in \
          [scaling.json](scaling.json).\n",
         results.command
     )?;

@@ -1,4 +1,8 @@
 //! The state machine of a run.
+//!
+//! A run lists the connections, reads due rows page by page, pushes them with the new notifications behind
+//! them, deletes or marks what was accepted, and puts the rest into the mailbox. Each method ends with the
+//! next command, and [`Step`] remembers which answer the machine waits for.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +10,8 @@ use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
 
 use super::types::{
-    Command, Entry, Event, Frame, FrameItem, Held, Item, Limits, Live, Outcome, PushOrder, PushReport,
-    Refusal, Report, Stats,
+    Command, Entry, Event, Frame, FrameItem, HeldItem, Item, Limits, OpenConnection, Outcome, PushReport,
+    PushRequest, Refusal, Report, Stats,
 };
 use crate::core::frames;
 
@@ -15,53 +19,53 @@ use crate::core::frames;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Run<B> {
     limits: Limits,
-    /// The last sequence each entry stands for, in the run's order.
+    /// The last sequence that each entry covers, in the run's order.
     bounds: Vec<Sequence>,
-    /// The highest of them: no row beyond it is this run's business.
+    /// The highest of `bounds`. The run touches no row beyond it.
     up_to: Sequence,
-    /// New notifications that are neither delivered nor in the mailbox yet, in order.
+    /// New notifications that are neither delivered nor in the mailbox, in order.
     pub(super) fresh: Vec<Row<B>>,
-    /// Connections listed last that are not known to be gone.
-    pub(super) live: Vec<Live>,
-    /// Those of them that are being served: at first all, after another look those that appeared.
-    pub(super) serving: Vec<Live>,
-    /// Every connection this run has listed.
+    /// The connections of the last list, less those found closed.
+    pub(super) open: Vec<OpenConnection>,
+    /// The open connections that are being served: all of the first list, then those new in each later list.
+    pub(super) serving: Vec<OpenConnection>,
+    /// Every connection that was in a list of this run.
     pub(super) listed: BTreeSet<ConnectionId>,
     /// The last held row read.
     cursor: Option<Sequence>,
-    /// Whether there may be held rows behind `cursor`.
+    /// True if there may be held rows after `cursor`.
     more: bool,
-    /// How many held rows this run may still push.
+    /// Number of held rows that this run may still push.
     drain: usize,
     /// The rows being pushed, in order.
     pub(super) rows: Vec<Row<B>>,
-    /// How far the push to each connection has come.
+    /// Progress of the push to each served connection.
     pub(super) pushes: Vec<PushState>,
-    /// Failed attempts to push since the last that got somewhere.
+    /// Number of failed attempts to push since the last progress.
     attempt: u32,
-    /// Rows to be deleted at the next opportunity.
+    /// Rows to delete after the pushes.
     deletes: Vec<Sequence>,
-    /// Marks to be made at the next opportunity.
+    /// Marks to make after the pushes.
     pub(super) marks: Vec<(Sequence, BTreeSet<ConnectionId>)>,
-    /// Whether the mailbox was written since the connections were listed (R2, R6).
+    /// True if the mailbox was written since the connections were listed (R2, R6).
     look_again: bool,
-    /// Whether every new notification is delivered, in the mailbox, or let go.
-    settled: bool,
-    /// The first entry to be redelivered.
+    /// True if every new notification is delivered, in the mailbox or discarded.
+    completed: bool,
+    /// Index of the first entry to redeliver.
     retry_from: Option<usize>,
-    /// What the next event answers.
+    /// The step whose command the next event answers.
     step: Step,
     pub(super) stats: Stats,
 }
 
-/// The command an event answers, and so what comes next.
+/// The step of a run that waits for an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Step {
     List,
     Read,
     WriteAhead,
     Push {
-        /// When it was ordered.
+        /// Time of the command.
         since: Timestamp,
     },
     Wait,
@@ -74,27 +78,29 @@ enum Step {
     Finished,
 }
 
+/// A notification in progress.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Row<B> {
     item: Item<B>,
-    /// Came from the mailbox, not from the queue.
+    /// True if it came from the mailbox, false if it came from the queue.
     replayed: bool,
-    /// Is in the mailbox.
+    /// True if it is in the mailbox.
     stored: bool,
-    /// An earlier run of it may have put it into the mailbox.
+    /// True if an earlier run may have put it into the mailbox.
     redelivered: bool,
-    /// Connections it was pushed to by earlier runs.
+    /// The connections to which earlier runs pushed it.
     pub(super) pushed_to: BTreeSet<ConnectionId>,
-    /// Connections that accepted it in this run.
+    /// The connections that accepted it in this run.
     pub(super) accepted_by: BTreeSet<ConnectionId>,
 }
 
+/// Progress of the push to one connection.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct PushState {
-    pub(super) connection: Live,
-    /// Indexes into `rows`, frame by frame.
+    pub(super) connection: OpenConnection,
+    /// Indexes into `rows`, for each frame.
     frames: Vec<Vec<usize>>,
-    /// Frames accepted.
+    /// Number of frames accepted.
     accepted: usize,
     gone: bool,
 }
@@ -104,14 +110,14 @@ impl PushState {
         !self.gone && self.accepted < self.frames.len()
     }
 
-    /// Rows of frames not accepted.
+    /// Returns the indexes of the rows that were not accepted.
     fn remaining(&self) -> impl Iterator<Item = usize> + '_ {
         self.frames[self.accepted..].iter().flatten().copied()
     }
 }
 
 impl<B: Clone> Run<B> {
-    /// Begins a run over the consecutive entries of one user, in the queue's order.
+    /// Starts a run over the consecutive entries of one user, in the queue's order.
     pub fn start(limits: Limits, entries: Vec<Entry<B>>) -> (Self, Command<B>) {
         let replays = entries.iter().any(|entry| matches!(entry, Entry::Replay(_)));
         let mut bounds = Vec::with_capacity(entries.len());
@@ -137,12 +143,12 @@ impl<B: Clone> Run<B> {
             up_to: bounds.iter().copied().max().unwrap_or(Sequence::ZERO),
             bounds,
             fresh,
-            live: Vec::new(),
+            open: Vec::new(),
             serving: Vec::new(),
             listed: BTreeSet::new(),
             cursor: None,
             more: false,
-            // At least a page, or the replay would be put off again and again without pushing anything.
+            // At least a page, or the replay would be deferred again and again without pushing anything.
             drain: if replays { limits.replay_drain.max(limits.page) } else { limits.inline_drain },
             rows: Vec::new(),
             pushes: Vec::new(),
@@ -150,7 +156,7 @@ impl<B: Clone> Run<B> {
             deletes: Vec::new(),
             marks: Vec::new(),
             look_again: false,
-            settled: false,
+            completed: false,
             retry_from: None,
             step: Step::List,
             stats: Stats::default(),
@@ -158,8 +164,9 @@ impl<B: Clone> Run<B> {
         (run, Command::ListConnections)
     }
 
-    /// Takes the answer to the last command and gives the next one. After [`Command::Finish`] there is
-    /// none. An event that does not answer the last command fails the run, as [`Event::Failed`] does.
+    /// Takes the answer to the last command and returns the next command, [`Command::Finish`] at the end.
+    ///
+    /// An event that does not answer the last command fails the run, as [`Event::Failed`] does.
     pub fn on(&mut self, event: Event<B>, now: Timestamp) -> Command<B> {
         match (self.step, event) {
             (Step::List, Event::Listed(connections)) => self.listed(&connections, now),
@@ -171,19 +178,20 @@ impl<B: Clone> Run<B> {
             (Step::Push { since }, Event::Pushed(reports)) => self.pushed(&reports, since),
             (Step::Wait, Event::Waited) => self.push_pending(now),
             (Step::Wait, Event::OutOfTime) => self.out_of_time(),
-            // A row that stays behind is found gone again by the next push: not worth failing for.
-            (Step::Forget, Event::Done | Event::Failed) => self.settle(),
+            // If a closed connection's row stays in the table, the next push finds it again; the run need not
+            // fail.
+            (Step::Forget, Event::Done | Event::Failed) => self.complete_pushes(),
             (Step::Delete, Event::Done) => self.mark(),
             (Step::Mark, Event::Done) => {
                 self.look_again = true;
-                self.go_on()
+                self.advance()
             }
             (Step::Hold, Event::Done) => {
                 self.look_again = true;
                 self.conclude()
             }
             (Step::Defer, Event::Done) => {
-                self.settled = true;
+                self.completed = true;
                 self.enqueue()
             }
             (Step::Enqueue, Event::Done) => self.finish(),
@@ -196,19 +204,19 @@ impl<B: Clone> Run<B> {
         command
     }
 
-    fn listed(&mut self, connections: &[Live], now: Timestamp) -> Command<B> {
+    fn listed(&mut self, connections: &[OpenConnection], now: Timestamp) -> Command<B> {
         self.look_again = false;
-        self.let_go(|row| expired(&row.item, now), |stats| &mut stats.expired);
-        // R6: those listed before have been served.
-        let appeared = |connection: &&Live| !self.listed.contains(&connection.id);
+        self.discard_fresh(|row| expired(&row.item, now), |stats| &mut stats.expired);
+        // R6: the connections of earlier lists have been served.
+        let appeared = |connection: &&OpenConnection| !self.listed.contains(&connection.id);
         self.serving = connections.iter().filter(appeared).cloned().collect();
-        self.live.retain(|old| connections.iter().any(|new| new.id == old.id));
-        self.live.extend(self.serving.iter().cloned());
+        self.open.retain(|old| connections.iter().any(|new| new.id == old.id));
+        self.open.extend(self.serving.iter().cloned());
         self.listed.extend(self.serving.iter().map(|connection| connection.id.clone()));
         if self.serving.is_empty() { self.conclude() } else { self.read(None) }
     }
 
-    /// R1: what is held comes before what is new.
+    /// R1: held notifications come before new ones.
     fn read(&mut self, after: Option<Sequence>) -> Command<B> {
         self.cursor = after;
         let due_for = self.serving.iter().map(|c| c.id.clone()).collect();
@@ -216,11 +224,11 @@ impl<B: Clone> Run<B> {
         self.command(Step::Read, Command::ReadPage { after, up_to: self.up_to, due_for, limit })
     }
 
-    fn page(&mut self, held: Vec<Held<B>>, more: bool, now: Timestamp) -> Command<B> {
+    fn page(&mut self, held: Vec<HeldItem<B>>, more: bool, now: Timestamp) -> Command<B> {
         self.cursor = held.last().map(|row| row.item.sequence).or(self.cursor);
         self.more = more;
         self.rows.clear();
-        for Held { item, pushed_to } in held {
+        for HeldItem { item, pushed_to } in held {
             if let Some(row) = self.fresh.iter_mut().find(|row| row.item.sequence == item.sequence) {
                 row.stored = true;
             } else if expired(&item, now) {
@@ -247,7 +255,7 @@ impl<B: Clone> Run<B> {
         self.write_ahead(now)
     }
 
-    /// R4: with a client that acknowledges, a new notification is in the mailbox before it is pushed.
+    /// R4: if a client acknowledges, new notifications go into the mailbox before they are pushed.
     fn write_ahead(&mut self, now: Timestamp) -> Command<B> {
         if !self.acknowledged() {
             return self.push(now);
@@ -256,7 +264,7 @@ impl<B: Clone> Run<B> {
         let mut puts = Vec::new();
         for row in self.rows.iter_mut().filter(|row| !row.replayed && holds(&row.item)) {
             row.stored = true;
-            puts.push(Held { item: row.item.clone(), pushed_to: pushed_to.clone() });
+            puts.push(HeldItem { item: row.item.clone(), pushed_to: pushed_to.clone() });
         }
         if puts.is_empty() { self.push(now) } else { self.command(Step::WriteAhead, Command::Put(puts)) }
     }
@@ -265,7 +273,7 @@ impl<B: Clone> Run<B> {
         self.attempt = 0;
         self.pushes.clear();
         for connection in &self.serving {
-            // R5: a row is due on every connection it was not pushed to.
+            // R5: a row is due on every connection to which it was not pushed.
             let due = self.rows.iter().enumerate().filter(|(_, row)| !row.pushed_to.contains(&connection.id));
             let lens = due.map(|(index, row)| (index, row.item.len));
             let frames = frames::split(connection.format, lens, self.limits.batch_bytes);
@@ -275,20 +283,20 @@ impl<B: Clone> Run<B> {
     }
 
     fn push_pending(&mut self, now: Timestamp) -> Command<B> {
-        let orders: Vec<_> = self
+        let requests: Vec<_> = self
             .pushes
             .iter()
             .filter(|push| push.is_pending())
-            .map(|push| PushOrder {
+            .map(|push| PushRequest {
                 connection: push.connection.id.clone(),
                 format: push.connection.format,
                 frames: push.frames[push.accepted..].iter().map(|rows| self.frame(rows)).collect(),
             })
             .collect();
-        if orders.is_empty() {
-            self.settle()
+        if requests.is_empty() {
+            self.complete_pushes()
         } else {
-            self.command(Step::Push { since: now }, Command::Push(orders))
+            self.command(Step::Push { since: now }, Command::Push(requests))
         }
     }
 
@@ -310,9 +318,9 @@ impl<B: Clone> Run<B> {
             }
             push.accepted += accepted;
             progress |= accepted > 0;
-            // R3: within the grace period, 410 says that the connection is not yet open. The push may have
-            // been refused as early as it was ordered: by the time of the report, which comes with the
-            // slowest connection's, the grace may be over and the connection open.
+            // R3: within the grace period, 410 means that the connection is not yet open. The time of the
+            // command counts: the push may have been refused at once, while its report waits for the slowest
+            // connection. By then the grace period may be over and the connection open.
             let grace_over = since >= push.connection.connected_at.plus(self.limits.grace);
             push.gone = push.is_pending() && report.refusal == Some(Refusal::Gone) && grace_over;
         }
@@ -335,27 +343,27 @@ impl<B: Clone> Run<B> {
     fn forget(&mut self) -> Command<B> {
         let gone: Vec<_> = self.pushes.iter().filter(|p| p.gone).map(|p| p.connection.clone()).collect();
         if gone.is_empty() {
-            return self.settle();
+            return self.complete_pushes();
         }
         self.stats.gone += gone.len();
-        let still_there = |connection: &Live| !gone.iter().any(|other| other.id == connection.id);
-        self.live.retain(still_there);
+        let still_there = |connection: &OpenConnection| !gone.iter().any(|other| other.id == connection.id);
+        self.open.retain(still_there);
         self.serving.retain(still_there);
         self.command(Step::Forget, Command::Forget(gone))
     }
 
-    /// Decides what becomes of the rows pushed.
-    fn settle(&mut self) -> Command<B> {
+    /// Decides which of the pushed rows to delete, to mark or to hold.
+    fn complete_pushes(&mut self) -> Command<B> {
         let acknowledged = self.acknowledged();
         let pushes = std::mem::take(&mut self.pushes);
-        let owed: BTreeSet<usize> =
+        let pending: BTreeSet<usize> =
             pushes.iter().filter(|p| p.is_pending()).flat_map(PushState::remaining).collect();
         let by_push_mode = |row: &Row<B>| {
             let push_mode = pushes.iter().filter(|push| !push.connection.acknowledges);
             push_mode.into_iter().any(|push| row.accepted_by.contains(&push.connection.id))
         };
-        // Not written ahead, so no ack removes what an earlier run may have deferred.
-        let fleeting = |row: &Row<B>| !row.replayed && !holds(&row.item);
+        // Not written ahead, so no ack would remove a row that an earlier run deferred.
+        let never_held = |row: &Row<B>| !row.replayed && !holds(&row.item);
         let mut fresh = Vec::new();
         for (index, row) in std::mem::take(&mut self.rows).into_iter().enumerate() {
             let accepted = !row.accepted_by.is_empty();
@@ -365,9 +373,9 @@ impl<B: Clone> Run<B> {
             }
             if acknowledged && row.replayed && accepted {
                 self.marks.push((row.item.sequence, row.accepted_by));
-            } else if owed.contains(&index) {
-                // The run fails from this row on; it stays where it is.
-            } else if accepted && (fleeting(&row) || (!acknowledged && by_push_mode(&row))) {
+            } else if pending.contains(&index) {
+                // The run fails from this row on; the row stays where it is.
+            } else if accepted && (never_held(&row) || (!acknowledged && by_push_mode(&row))) {
                 if row.stored || row.redelivered {
                     self.deletes.push(row.item.sequence);
                 }
@@ -389,16 +397,16 @@ impl<B: Clone> Run<B> {
         self.command(Step::Delete, Command::Delete(deletes))
     }
 
-    /// R4: held rows are marked after they were pushed.
+    /// R4: held rows are marked after the push.
     fn mark(&mut self) -> Command<B> {
         if self.marks.is_empty() {
-            return self.go_on();
+            return self.advance();
         }
         let marks = std::mem::take(&mut self.marks);
         self.command(Step::Mark, Command::Mark(marks))
     }
 
-    fn go_on(&mut self) -> Command<B> {
+    fn advance(&mut self) -> Command<B> {
         if self.retry_from.is_some() {
             self.finish()
         } else if self.more && !self.serving.is_empty() {
@@ -408,26 +416,27 @@ impl<B: Clone> Run<B> {
         }
     }
 
-    /// Nothing is left to push: holds what nobody took, and looks for new connections after a write.
+    /// Nothing is left to push: holds what no connection took, and lists the connections again after a write.
     fn conclude(&mut self) -> Command<B> {
-        self.let_go(|row| !holds(&row.item), |stats| &mut stats.dropped);
+        self.discard_fresh(|row| !holds(&row.item), |stats| &mut stats.dropped);
         if !self.fresh.is_empty() {
             let rows = std::mem::take(&mut self.fresh);
             self.stats.held += rows.len();
-            // R2: put, then look again.
+            // R2: put, then list the connections again.
             return self.command(Step::Hold, Command::Put(rows.into_iter().map(Row::into_held).collect()));
         }
-        self.settled = true;
+        self.completed = true;
         if self.look_again {
             return self.command(Step::List, Command::ListConnections);
         }
         self.finish()
     }
 
-    /// R1: too much is held to be pushed first, so the new ones go behind it.
+    /// R1: too many rows are held to push them first, so the new notifications go into the mailbox behind
+    /// them.
     fn defer(&mut self, now: Timestamp) -> Command<B> {
         self.rows.clear();
-        // Left for the run of the replay entry.
+        // The run of the replay entry deletes the expired rows.
         self.stats.expired -= std::mem::take(&mut self.deletes).len();
         let latest = now.plus(self.limits.drop_hold);
         let rows: Vec<_> = std::mem::take(&mut self.fresh)
@@ -454,21 +463,26 @@ impl<B: Clone> Run<B> {
         self.command(Step::Finished, Command::Finish(Report { outcomes, stats: self.stats }))
     }
 
-    /// Has the run done again: all of it, or, when only held rows are left to be looked after, from the
-    /// first entry that stands for all of them.
+    /// Ends the run for redelivery: of all entries, or, if only held rows are left to deliver, from the first
+    /// entry that covers all of them.
     fn fail(&mut self) -> Command<B> {
         let covers_all = self.bounds.iter().position(|bound| *bound == self.up_to);
-        self.retry_from = if self.settled { covers_all } else { Some(0) };
+        self.retry_from = if self.completed { covers_all } else { Some(0) };
         self.finish()
     }
 
-    /// Whether a connected client acknowledges, so that rows leave the mailbox only then.
+    /// Returns true if a connected client acknowledges. Rows then leave the mailbox only on its
+    /// acknowledgement.
     fn acknowledged(&self) -> bool {
-        self.live.iter().any(|connection| connection.acknowledges)
+        self.open.iter().any(|connection| connection.acknowledges)
     }
 
-    /// Forgets new notifications that match, and counts them.
-    fn let_go(&mut self, matches: impl Fn(&Row<B>) -> bool, counter: impl Fn(&mut Stats) -> &mut usize) {
+    /// Discards the new notifications that match, and counts them.
+    fn discard_fresh(
+        &mut self,
+        matches: impl Fn(&Row<B>) -> bool,
+        counter: impl Fn(&mut Stats) -> &mut usize,
+    ) {
         let before = self.fresh.len();
         self.fresh.retain(|row| !matches(row));
         *counter(&mut self.stats) += before - self.fresh.len();
@@ -476,8 +490,8 @@ impl<B: Clone> Run<B> {
 }
 
 impl<B> Row<B> {
-    fn into_held(self) -> Held<B> {
-        Held { item: self.item, pushed_to: BTreeSet::new() }
+    fn into_held(self) -> HeldItem<B> {
+        HeldItem { item: self.item, pushed_to: BTreeSet::new() }
     }
 }
 

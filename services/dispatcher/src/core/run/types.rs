@@ -1,4 +1,4 @@
-//! What a run takes in and gives out.
+//! Input and output of a run.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,20 +6,21 @@ use std::time::Duration;
 use contract_connections_v1::{ConnectionId, FrameFormat};
 use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
 
-/// The limits a run keeps.
+/// The limits of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limits {
-    /// Most held rows pushed inline before a new notification (R1).
+    /// Maximum number of held rows pushed inline before a new notification (R1).
     pub inline_drain: usize,
-    /// Most held rows pushed by one run that has a replay entry; a page if that is more.
+    /// Maximum number of held rows pushed by one run that has a replay entry; at least a page.
     pub replay_drain: usize,
-    /// Most rows read at once.
+    /// Maximum number of rows read at once.
     pub page: usize,
-    /// How long after a connection's handshake a 410 means "not yet open" (R3).
+    /// Time after a connection's handshake during which a 410 means "not yet open" (R3).
     pub grace: Duration,
-    /// Most bytes of a frame of several notifications.
+    /// Maximum size in bytes of a frame with several notifications.
     pub batch_bytes: usize,
-    /// How long a notification that is not to be held may wait behind held ones of a connected user.
+    /// Maximum time for which a notification with `when_offline: drop` may wait behind the held ones of a
+    /// connected user.
     pub drop_hold: Duration,
 }
 
@@ -36,27 +37,27 @@ impl Default for Limits {
     }
 }
 
-/// A notification, as far as decisions need it; `body` is passed through.
+/// A notification, reduced to what decisions need. The run passes `body` through.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Item<B> {
-    /// Its place in the user's order.
+    /// Position in the user's order.
     pub sequence: Sequence,
-    /// From when on it must not be delivered any more.
+    /// Time from which on it must not be delivered.
     pub expires_at: Option<Timestamp>,
-    /// What becomes of it without a connection.
+    /// Treatment while the user has no connection.
     pub when_offline: WhenOffline,
-    /// Bytes it takes in a frame.
+    /// Size in a frame, in bytes.
     pub len: usize,
-    /// The rest of it.
+    /// The rest of the notification.
     pub body: B,
 }
 
-/// A held notification.
+/// A held notification: a row of the mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Held<B> {
+pub struct HeldItem<B> {
     /// The notification.
     pub item: Item<B>,
-    /// The connections it was pushed to, or is about to be.
+    /// The connections it was pushed to, or is about to be pushed to.
     pub pushed_to: BTreeSet<ConnectionId>,
 }
 
@@ -67,71 +68,71 @@ pub enum Entry<B> {
     Notification {
         /// The notification.
         item: Item<B>,
-        /// Whether the queue delivered this entry before, so that a row of it may be in the mailbox.
+        /// True if the queue has delivered this entry before; the mailbox may then contain a row of it.
         redelivered: bool,
     },
-    /// Deliver the held rows up to and including this one.
+    /// A request to deliver the held rows up to and including this one.
     Replay(Sequence),
 }
 
 /// An open connection.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Live {
-    /// Which connection.
+pub struct OpenConnection {
+    /// The connection's id.
     pub id: ConnectionId,
-    /// When its handshake was accepted.
+    /// Time at which the handshake was accepted.
     pub connected_at: Timestamp,
-    /// Whether its client acknowledges.
+    /// True if the client acknowledges notifications.
     pub acknowledges: bool,
-    /// How it wants its notifications.
+    /// Format of its frames.
     pub format: FrameFormat,
 }
 
-/// What the machine wants done. Each command is answered by the event named with it, or by
-/// [`Event::Failed`].
+/// An action for the caller. The event that answers it is named with each command; [`Event::Failed`] answers
+/// any.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Command<B> {
     /// List the user's connections, strongly consistently: [`Event::Listed`].
     ListConnections,
-    /// Read held rows, in order: [`Event::Page`].
+    /// Read held rows in order: [`Event::Page`].
     ReadPage {
         /// Only rows after this one.
         after: Option<Sequence>,
         /// Only rows up to and including this one.
         up_to: Sequence,
-        /// Only rows not yet pushed to at least one of these.
+        /// Only rows not yet pushed to at least one of these connections.
         due_for: Vec<ConnectionId>,
-        /// At most this many.
+        /// Maximum number of rows.
         limit: usize,
     },
     /// Write rows: [`Event::Done`].
-    Put(Vec<Held<B>>),
+    Put(Vec<HeldItem<B>>),
     /// Delete rows: [`Event::Done`].
     Delete(Vec<Sequence>),
-    /// Add connections to the `pushed_to` of rows that are still there: [`Event::Done`].
+    /// Add connections to the `pushed_to` of rows that still exist: [`Event::Done`].
     Mark(Vec<(Sequence, BTreeSet<ConnectionId>)>),
-    /// Delete the rows of connections that are gone, if they still are the same: [`Event::Done`].
-    Forget(Vec<Live>),
-    /// Push frames, to different connections at the same time: [`Event::Pushed`].
-    Push(Vec<PushOrder<B>>),
-    /// Wait before the next attempt, longer from attempt to attempt: [`Event::Waited`], or
-    /// [`Event::OutOfTime`] when the invocation's budget doesn't allow it.
+    /// Delete the table rows of closed connections, if they still are the same connections: [`Event::Done`].
+    Forget(Vec<OpenConnection>),
+    /// Push frames to several connections, concurrently: [`Event::Pushed`].
+    Push(Vec<PushRequest<B>>),
+    /// Wait before the next attempt, with exponential backoff: [`Event::Waited`], or [`Event::OutOfTime`] if
+    /// the invocation's budget doesn't allow the wait.
     Wait {
-        /// Failed attempts so far without any progress, from 0.
+        /// Number of failed attempts without progress, from 0.
         attempt: u32,
     },
-    /// Put a replay entry for this row behind all that is queued for the user: [`Event::Done`].
+    /// Queue a replay entry for this row, behind all other entries of the user: [`Event::Done`].
     EnqueueReplay(Sequence),
-    /// The run is over.
+    /// Stop: the run is over, and nothing answers this command.
     Finish(Report),
 }
 
-/// Frames for one connection.
+/// Frames to push to one connection.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct PushOrder<B> {
-    /// Which connection.
+pub struct PushRequest<B> {
+    /// The connection.
     pub connection: ConnectionId,
-    /// How it wants its notifications.
+    /// Format of the frames.
     pub format: FrameFormat,
     /// The frames, in order.
     pub frames: Vec<Frame<B>>,
@@ -140,7 +141,7 @@ pub struct PushOrder<B> {
 /// The notifications of one frame, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Frame<B> {
-    /// At least one.
+    /// The notifications, at least one.
     pub items: Vec<FrameItem<B>>,
 }
 
@@ -149,85 +150,85 @@ pub struct Frame<B> {
 pub struct FrameItem<B> {
     /// The notification.
     pub item: Item<B>,
-    /// Whether it was held before.
+    /// True if the notification comes from the mailbox.
     pub replayed: bool,
 }
 
-/// What became of a [`PushOrder`].
+/// Result of a [`PushRequest`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PushReport {
-    /// How many frames, from the first on, were accepted.
+    /// Number of frames accepted, counted from the first.
     pub accepted: usize,
-    /// Why the next one was not, if one was left.
+    /// Reason for refusing the next frame, unless all were accepted.
     pub refusal: Option<Refusal>,
 }
 
-/// Why a frame was not accepted.
+/// Reasons for refusing a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// No such connection (410).
+    /// The connection does not exist (410).
     Gone,
-    /// Trying again later may succeed.
+    /// A later attempt may succeed.
     Unavailable,
 }
 
-/// What happened.
+/// The answer to a command.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Event<B> {
     /// The user's connections.
-    Listed(Vec<Live>),
-    /// Held rows, in ascending order.
+    Listed(Vec<OpenConnection>),
+    /// A page of held rows, in ascending order.
     Page {
         /// The rows.
-        rows: Vec<Held<B>>,
-        /// Whether there may be further ones.
+        rows: Vec<HeldItem<B>>,
+        /// True if further rows may match.
         more: bool,
     },
-    /// A write was made.
+    /// A write succeeded.
     Done,
-    /// What became of each order of a push, in its order.
+    /// The result of each push request, in the order of the requests.
     Pushed(Vec<PushReport>),
     /// The wait is over.
     Waited,
-    /// There is no time for the wait.
+    /// The budget leaves no time for the wait.
     OutOfTime,
-    /// The command could not be carried out, or only in part.
+    /// The command failed. Some of it may have been carried out.
     Failed,
 }
 
-/// What is to become of an entry.
+/// The decision about an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Remove it from the queue.
+    /// Remove the entry from the queue.
     Done,
-    /// Leave it in the queue, and all of the user's behind it: it is to be delivered again.
+    /// Leave the entry in the queue, with all later entries of the user, for redelivery.
     Retry,
 }
 
-/// What a run did.
+/// Result of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Report {
-    /// An outcome for each entry, in the run's order; after the first `Retry` all are.
+    /// One outcome for each entry, in the run's order. After the first `Retry`, all are `Retry`.
     pub outcomes: Vec<Outcome>,
-    /// For the metrics.
+    /// Counts for the metrics.
     pub stats: Stats,
 }
 
-/// Counts of notifications, except where said.
+/// Counts of notifications, and of closed connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Stats {
-    /// New ones that at least one connection accepted.
+    /// New notifications that at least one connection accepted.
     pub delivered: usize,
-    /// Held ones that at least one connection accepted.
+    /// Held notifications that at least one connection accepted.
     pub replayed: usize,
-    /// New ones put into the mailbox because nobody was there.
+    /// New notifications put into the mailbox because no connection took them.
     pub held: usize,
-    /// New ones put behind held ones that are still waiting.
+    /// New notifications put into the mailbox behind held ones that are still waiting.
     pub deferred: usize,
-    /// Let go because their time was over.
+    /// Notifications discarded because they had expired.
     pub expired: usize,
-    /// Let go because nobody was there and they are not to be held.
+    /// Notifications with `when_offline: drop`, discarded because no connection took them.
     pub dropped: usize,
-    /// Connections found gone.
+    /// Connections found closed.
     pub gone: usize,
 }

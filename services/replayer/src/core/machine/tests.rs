@@ -1,3 +1,5 @@
+//! Replays with scripted faults.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -6,63 +8,63 @@ fn keys(numbers: impl IntoIterator<Item = u128>) -> Vec<Sequence> {
     numbers.into_iter().map(Sequence::new).collect()
 }
 
-/// What goes wrong with one command, in the order of a script; nothing once the script has ended.
+/// The fault of one command. After the end of a script there are no faults.
 #[derive(Debug, Clone)]
-enum Trouble {
+enum Fault {
     None,
     Whole,
-    /// Which entries fail, one bit each.
+    /// The entries that fail, one bit for each.
     Entries(u16),
-    /// An event that answers nothing.
+    /// An event that does not answer the command.
     Stray,
-    /// A page without keys that promises more.
+    /// An empty page that is not the last.
     EmptyPage,
 }
 
-fn troubles() -> impl Strategy<Value = Vec<Trouble>> {
+fn faults() -> impl Strategy<Value = Vec<Fault>> {
     let one = prop_oneof![
-        3 => Just(Trouble::None),
-        1 => Just(Trouble::Whole),
-        2 => any::<u16>().prop_map(Trouble::Entries),
-        1 => Just(Trouble::Stray),
-        1 => Just(Trouble::EmptyPage),
+        3 => Just(Fault::None),
+        1 => Just(Fault::Whole),
+        2 => any::<u16>().prop_map(Fault::Entries),
+        1 => Just(Fault::Stray),
+        1 => Just(Fault::EmptyPage),
     ];
     prop::collection::vec(one, 0..60)
 }
 
 #[derive(Default)]
 struct Log {
-    /// Every batch sent.
+    /// All batches sent.
     batches: Vec<Vec<Sequence>>,
-    /// The entries that were accepted.
+    /// The entries accepted.
     accepted: Vec<Sequence>,
-    /// The entries that were refused by the batch before, of which the next one must consist.
+    /// The entries refused in the last batch. The next batch must consist of them.
     refused: Option<Vec<Sequence>>,
-    /// Failures since the last page or batch that succeeded.
+    /// Number of failures since the last page or batch that succeeded.
     attempt: u32,
 }
 
-/// Drives a machine over a mailbox through a script of troubles, at most `steps` commands.
+/// Drives a machine over a mailbox through a script of faults, for at most `steps` commands.
 fn drive(
     machine: &mut Machine,
     mailbox: &[Sequence],
-    script: Vec<Trouble>,
+    script: Vec<Fault>,
     steps: usize,
 ) -> Result<(Log, Option<Result<usize, Unfinished>>), TestCaseError> {
     let mut script = script.into_iter();
     let mut log = Log::default();
     for _ in 0..steps {
-        let trouble = script.next().unwrap_or(Trouble::None);
+        let fault = script.next().unwrap_or(Fault::None);
         let command = machine.command();
-        let event = match (&command, trouble) {
+        let event = match (&command, fault) {
             (Command::Finish(outcome), _) => return Ok((log, Some(*outcome))),
-            (Command::Wait { attempt }, Trouble::Stray) => {
+            (Command::Wait { attempt }, Fault::Stray) => {
                 machine.handle(Event::Sent { failed: vec![0] });
                 prop_assert_eq!(&machine.command(), &command);
                 prop_assert_eq!(*attempt, log.attempt);
                 continue;
             }
-            (_, Trouble::Stray) => {
+            (_, Fault::Stray) => {
                 machine.handle(Event::Waited);
                 prop_assert_eq!(&machine.command(), &command);
                 continue;
@@ -72,14 +74,14 @@ fn drive(
                 log.attempt += 1;
                 Event::Waited
             }
-            (Command::ReadKeys { .. } | Command::Send(_), Trouble::Whole) => {
+            (Command::ReadKeys { .. } | Command::Send(_), Fault::Whole) => {
                 if let Command::Send(batch) = &command {
                     log.batches.push(batch.clone());
                     log.refused = Some(batch.clone());
                 }
                 Event::Failed { retryable: true }
             }
-            (Command::ReadKeys { .. }, Trouble::EmptyPage) => {
+            (Command::ReadKeys { .. }, Fault::EmptyPage) => {
                 Event::KeysRead { sequences: Vec::new(), more: true }
             }
             (Command::ReadKeys { after, limit }, _) => {
@@ -88,12 +90,12 @@ fn drive(
                 log.attempt = 0;
                 Event::KeysRead { sequences: rest.into_iter().take(*limit).collect(), more }
             }
-            (Command::Send(batch), trouble) => {
+            (Command::Send(batch), fault) => {
                 if let Some(refused) = log.refused.take() {
                     prop_assert_eq!(batch, &refused, "refused entries are sent again, and alone");
                 }
                 log.batches.push(batch.clone());
-                let bits = if let Trouble::Entries(bits) = trouble { bits } else { 0 };
+                let bits = if let Fault::Entries(bits) = fault { bits } else { 0 };
                 let failed: Vec<_> = (0..batch.len()).filter(|position| bits >> position & 1 == 1).collect();
                 let (refused, accepted): (Vec<_>, Vec<_>) =
                     batch.iter().enumerate().partition(|(position, _)| failed.contains(position));
@@ -113,15 +115,15 @@ fn drive(
 
 proptest! {
     #[test]
-    fn every_key_is_requeued_once_in_order_whatever_fails(
+    fn each_key_is_requeued_once_in_order(
         mailbox in prop::collection::btree_set(0_u128..1_000, 0..60),
         page_size in 0_usize..20,
         batch_len in 0_usize..12,
-        script in troubles(),
+        script in faults(),
     ) {
         let mailbox = keys(mailbox);
         let mut machine = Machine::new(page_size, batch_len);
-        // Each key needs at most a read and a send of its own once nothing fails any more.
+        // Without faults, each key takes at most one read and one send.
         let steps = 2 * script.len() + 2 * mailbox.len() + 4;
         let (log, outcome) = drive(&mut machine, &mailbox, script, steps)?;
         prop_assert_eq!(outcome, Some(Ok(mailbox.len())));
@@ -139,9 +141,9 @@ proptest! {
     }
 
     #[test]
-    fn when_time_is_up_it_ends_at_once_and_says_how_far_it_came(
+    fn deadline_ends_the_replay_with_its_count(
         mailbox in prop::collection::btree_set(0_u128..1_000, 0..60),
-        script in troubles(),
+        script in faults(),
         steps in 0_usize..40,
     ) {
         let mut machine = Machine::new(7, 3);
@@ -164,7 +166,7 @@ proptest! {
 }
 
 #[test]
-fn an_empty_mailbox_is_done_after_one_read() {
+fn empty_mailbox_is_done_after_one_read() {
     let mut machine = Machine::new(1_000, 10);
     assert_eq!(machine.command(), Command::ReadKeys { after: None, limit: 1_000 });
     machine.handle(Event::KeysRead { sequences: Vec::new(), more: false });
@@ -172,7 +174,7 @@ fn an_empty_mailbox_is_done_after_one_read() {
 }
 
 #[test]
-fn a_refusal_for_good_is_not_retried() {
+fn permanent_error_is_not_retried() {
     let mut machine = Machine::new(1_000, 2);
     machine.handle(Event::KeysRead { sequences: keys(1..=3), more: false });
     machine.handle(Event::Sent { failed: Vec::new() });
@@ -182,7 +184,7 @@ fn a_refusal_for_good_is_not_retried() {
 }
 
 #[test]
-fn a_page_that_repeats_keys_or_is_out_of_order_is_put_right() {
+fn unordered_page_with_duplicates_is_sorted() {
     let mut machine = Machine::new(2, 10);
     machine.handle(Event::KeysRead { sequences: keys([5, 3, 5]), more: true });
     assert_eq!(machine.command(), Command::Send(keys([3, 5])));

@@ -1,4 +1,4 @@
-//! The producer on AWS of `docs/clients.md`, word for word.
+//! The producer on AWS of `docs/how-to/clients.md`, word for word.
 #![allow(clippy::print_stdout, reason = "it says what became of what it sent")]
 
 mod documented {

@@ -1,5 +1,5 @@
 //! What a notification costs on AWS: the calls of the real binaries, counted at the endpoint, at list prices.
-//! docs/cost.md has what comes of it, and is compared with it.
+//! docs/explanation/cost.md has what comes of it, and is compared with it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use verification_test_kit::{TestQueue, endpoint, sdk_config};
 /// Notifications on each path: as many as SQS hands over at once.
 const COUNT: usize = 10;
 
-/// List prices of us-east-1 in US dollars; docs/cost.md says where they stand.
+/// List prices of us-east-1 in US dollars; docs/explanation/cost.md says where they stand.
 mod price {
     pub(super) const WEBSOCKET_MESSAGE: f64 = 1.0e-6;
     pub(super) const HTTP_API_REQUEST: f64 = 1.0e-6;
@@ -264,6 +264,9 @@ async fn what_a_notification_costs_is_as_docs_cost_md_says() {
         writeln!(table, "{}", path.row()).unwrap();
     }
     let calls: Vec<_> = paths.iter().map(|path| (path.name, &path.usage.calls)).collect();
-    let documented = include_str!("../../../../../docs/cost.md");
-    assert!(documented.contains(&table), "docs/cost.md should have\n{table}\nfor the calls {calls:#?}");
+    let documented = include_str!("../../../../../docs/explanation/cost.md");
+    assert!(
+        documented.contains(&table),
+        "docs/explanation/cost.md should have\n{table}\nfor the calls {calls:#?}"
+    );
 }

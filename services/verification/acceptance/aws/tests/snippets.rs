@@ -12,7 +12,7 @@ use verification_snippets::snippet;
 use verification_source_clients::{aws_cli, unique};
 use verification_test_kit::{REGION, endpoint};
 
-const CLIENTS: &str = "docs/clients.md";
+const CLIENTS: &str = "docs/how-to/clients.md";
 
 /// Version 1 of the AWS CLI has addresses of its own for SQS, which come before that in the environment.
 const ENDPOINT: &str = r#"aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }; "#;
@@ -67,7 +67,7 @@ async fn the_aws_cli() {
     let (deployment, alice) = (Deployment::shared().await, unique("alice"));
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("outputs.json"), deployment.outputs().to_string()).unwrap();
-    let script = format!("{ENDPOINT}{}", snippet("docs/deploy.md", "aws-sqs").unwrap().code);
+    let script = format!("{ENDPOINT}{}", snippet("docs/how-to/deploy.md", "aws-sqs").unwrap().code);
     let path = std::env::var("PATH").unwrap();
     assert!(
         std::env::split_paths(&path).any(|folder| Path::new(&folder).join("jq").exists()),

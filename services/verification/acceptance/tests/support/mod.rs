@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use contract_frames_v1::Delivery;
 use contract_notifications_v1::{Notification, NotificationId, NotificationRequest, Timestamp, UserId};
-use tidings::client::{ApiKeyCredentials, Event, Gateway, Listener, ListenerConfig};
+use tidings_client::{ApiKeyCredentials, Event, Gateway, Listener, ListenerConfig};
 pub use verification_conformance::Story;
 
 /// How long anything may take before a test gives up. No test is right or wrong by it.
@@ -38,7 +38,7 @@ impl Server {
 
     async fn start_from(config: Option<&Path>, data_dir: &Path, environment: &[(&str, &str)]) -> Self {
         let config = config.map(|path| [std::ffi::OsStr::new("--config"), path.as_os_str()]);
-        let mut process = Command::new(env!("CARGO_BIN_EXE_acceptance"))
+        let mut process = Command::new(env!("CARGO_BIN_EXE_verification-acceptance"))
             .args(["--json", "serve", "--listen", "127.0.0.1:0"])
             .args(config.into_iter().flatten())
             .env("TIDINGS_DATA_DIR", data_dir)

@@ -1,38 +1,38 @@
 import { Problem } from "@tidings/common/server";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { type Info, fetchInfo } from "../login/api.ts";
 import type { Credential } from "../login/credential.ts";
-import { forget, keep, kept } from "../login/keep.ts";
-import { type Info, info as askInfo } from "../login/server.ts";
-import { type Ending, Session } from "../session/session.ts";
+import { clear, loadCredential, saveCredential } from "../login/storage.ts";
+import { type EndReason, Session } from "../session/session.ts";
 import { type Event, initial, reduce } from "../state/reducer.ts";
+import { pageTitle } from "../state/selectors.ts";
 import type { State } from "../state/types.ts";
-import { titleOf } from "../state/view.ts";
 import { Store, useStore } from "../store.ts";
 import { Chat } from "./chat.tsx";
 import { Login } from "./login.tsx";
 
 const store = new Store<State, Event>(initial, reduce);
 
-/** How long to wait before the server is asked again, in milliseconds. */
-const AGAIN = 2000;
+/** Delay before the server is asked again, in milliseconds. */
+const RETRY_DELAY = 2000;
 
-/** The whole page. `token` came with the link. */
+/** The page: the login, or the chat of a logged-in user. `token` is the token in the URL, if there was one. */
 export function App({ token }: { readonly token: string | undefined }): JSX.Element {
     const [info, setInfo] = useState<Info | Problem>();
     const [session, setSession] = useState<Session>();
-    const [ending, setEnding] = useState<Ending>();
-    const [offered, setOffered] = useState(token);
+    const [endReason, setEndReason] = useState<EndReason>();
+    const [tokenInUrl, setTokenInUrl] = useState(token);
     const state = useStore(store);
 
-    const begin = (info: Info, credential: Credential): void => {
-        keep(credential);
-        setEnding(undefined);
-        setOffered(undefined);
-        const next: Session = new Session(store, info, credential, (why) => {
-            forget();
+    const startSession = (info: Info, credential: Credential): void => {
+        saveCredential(credential);
+        setEndReason(undefined);
+        setTokenInUrl(undefined);
+        const next: Session = new Session(store, info, credential, (reason) => {
+            clear();
             setSession((current) => (current === next ? undefined : current));
-            setEnding(why);
+            setEndReason(reason);
             store.dispatch({ type: "logged-out" });
         });
         setSession(next);
@@ -42,14 +42,14 @@ export function App({ token }: { readonly token: string | undefined }): JSX.Elem
         let timer: ReturnType<typeof setTimeout> | undefined;
         const ask = async (): Promise<void> => {
             try {
-                const answer = await askInfo();
+                const answer = await fetchInfo();
                 setInfo(answer);
-                const credential = kept(Date.now());
-                // Who comes with a token of somebody else is asked first.
-                if (credential !== undefined && token === undefined) begin(answer, credential);
+                const credential = loadCredential(Date.now());
+                // With a token in the URL, the user decides which login to use.
+                if (credential !== undefined && token === undefined) startSession(answer, credential);
             } catch (error) {
                 setInfo(error instanceof Problem ? error : new Problem(0, "the server can't be reached"));
-                timer = setTimeout(() => void ask(), AGAIN);
+                timer = setTimeout(() => void ask(), RETRY_DELAY);
             }
         };
         void ask();
@@ -70,18 +70,15 @@ export function App({ token }: { readonly token: string | undefined }): JSX.Elem
     }, []);
 
     useEffect(() => {
-        document.title = titleOf(state);
-    }, [titleOf(state)]);
+        document.title = pageTitle(state);
+    }, [pageTitle(state)]);
 
     if (info === undefined) return <></>;
     if (info instanceof Problem) {
         return (
             <main class="unreachable">
                 <h1>Tidings</h1>
-                <p role="status">
-                    The server can’t be reached right now. This page looks for it every other second and goes on by
-                    itself.
-                </p>
+                <p role="status">The server can’t be reached. This page tries again every 2 seconds.</p>
             </main>
         );
     }
@@ -89,10 +86,10 @@ export function App({ token }: { readonly token: string | undefined }): JSX.Elem
         return (
             <Login
                 info={info}
-                ending={ending}
-                offered={offered}
-                loggedIn={(credential) => {
-                    begin(info, credential);
+                endReason={endReason}
+                tokenInUrl={tokenInUrl}
+                onLogin={(credential) => {
+                    startSession(info, credential);
                 }}
             />
         );

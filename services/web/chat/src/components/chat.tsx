@@ -2,18 +2,18 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Session } from "../session/session.ts";
 import type { Event } from "../state/reducer.ts";
-import type { Place, State } from "../state/types.ts";
-import { heldIn, hubOf, nameOf, userOf } from "../state/view.ts";
+import { heldDuring, hubOf, titleOf, userOf } from "../state/selectors.ts";
+import type { Conversation, State } from "../state/types.ts";
 import type { Store } from "../store.ts";
-import { Band } from "./band.tsx";
 import { Composer } from "./composer.tsx";
-import { Log } from "./log.tsx";
-import { Returned } from "./returned.tsx";
-import { Side } from "./side.tsx";
-import { Status } from "./status.tsx";
+import { ConnectionBanner } from "./connection-banner.tsx";
+import { ConnectionStatus } from "./connection-status.tsx";
+import { HeldMessagesBanner } from "./held-messages-banner.tsx";
+import { MessageList } from "./message-list.tsx";
+import { Sidebar } from "./sidebar.tsx";
 
-/** What of a message is not its text, in bytes. */
-const AROUND = 2048;
+/** Size of a message apart from its text, in bytes. */
+const ENVELOPE_BYTES = 2048;
 
 interface Props {
     readonly session: Session;
@@ -21,101 +21,108 @@ interface Props {
     readonly state: State;
 }
 
-/** The page of somebody who is logged in. */
+/** The chat of a logged-in user: sidebar, message list and composer. */
 export function Chat({ session, store, state }: Props): JSX.Element {
-    const [sideOpen, setSideOpen] = useState(false);
+    const [sidebarOpen, setSidebarOpen] = useState(false);
     const heading = useRef<HTMLHeadingElement>(null);
     const composer = useRef<HTMLTextAreaElement>(null);
-    const drafts = useRef(new Map<Place, string>());
-    const { place, link } = state;
+    const drafts = useRef(new Map<Conversation, string>());
+    const { conversation, connection } = state;
     const { everyone, sending } = session.info;
-    const name = nameOf(state, place, everyone);
+    const title = titleOf(state, conversation, everyone);
 
-    const away = link.status === "away";
-    const choose = (chosen: Place): void => {
-        store.dispatch({ type: "chosen", place: chosen });
-        setSideOpen(false);
+    const offline = connection.status === "offline";
+    const select = (selected: Conversation): void => {
+        store.dispatch({ type: "selected", conversation: selected });
+        setSidebarOpen(false);
     };
-    // Whoever has logged in, chosen a conversation or come back goes on with writing; on a touch screen that would
-    // bring up a keyboard that nobody has asked for.
+    // After logging in, selecting a conversation or going online, the user can type at once. On a touch screen, focus the
+    // heading instead, because focusing the field would open the keyboard.
     useEffect(() => {
         const touch = matchMedia("(hover: none)").matches;
-        if (!away) ((touch ? undefined : composer.current) ?? heading.current)?.focus();
-    }, [place, away]);
-    // On a small screen one of the two is shown; the focus goes along.
-    const turned = useRef(false);
+        if (!offline) ((touch ? undefined : composer.current) ?? heading.current)?.focus();
+    }, [conversation, offline]);
+    // A small screen shows either the sidebar or the conversation; the focus moves along.
+    const wasOpen = useRef(false);
     useEffect(() => {
-        if (sideOpen) document.querySelector<HTMLElement>(".from-side")?.focus();
-        else if (turned.current) heading.current?.focus();
-        turned.current = sideOpen;
-    }, [sideOpen]);
+        if (sidebarOpen) document.querySelector<HTMLElement>(".close-sidebar")?.focus();
+        else if (wasOpen.current) heading.current?.focus();
+        wasOpen.current = sidebarOpen;
+    }, [sidebarOpen]);
 
     return (
-        <div class={sideOpen ? "chat side-open" : "chat"}>
-            <Side
+        <div class={sidebarOpen ? "chat sidebar-open" : "chat"}>
+            <Sidebar
                 state={state}
                 session={session}
-                choose={choose}
+                select={select}
                 close={() => {
-                    setSideOpen(false);
+                    setSidebarOpen(false);
                 }}
             />
             <main class="conversation">
                 <header class="top">
                     <button
                         type="button"
-                        class="quiet to-side"
-                        aria-expanded={sideOpen}
-                        aria-controls="side"
+                        class="quiet open-sidebar"
+                        aria-expanded={sidebarOpen}
+                        aria-controls="sidebar"
                         onClick={() => {
-                            setSideOpen(!sideOpen);
+                            setSidebarOpen(!sidebarOpen);
                         }}
                     >
                         People<span class="visually-hidden"> and session</span>
-                        <Count state={state} />
+                        <UnreadBadge state={state} />
                     </button>
                     <div class="about">
                         <h1 ref={heading} tabIndex={-1}>
-                            {name}
+                            {title}
                         </h1>
-                        <p class="faint">{about(state, place)}</p>
+                        <p class="faint">{describe(state, conversation)}</p>
                     </div>
-                    <Status
-                        link={link}
-                        leave={() => {
+                    <ConnectionStatus
+                        connection={connection}
+                        goOffline={() => {
                             session.goOffline();
                         }}
                     />
                 </header>
-                <Band
-                    link={link}
-                    comeBack={() => {
-                        session.comeBack();
+                <ConnectionBanner
+                    connection={connection}
+                    goOnline={() => {
+                        session.goOnline();
                     }}
                 />
-                <Returned state={state} everyone={everyone} choose={choose} />
-                <Log key={place} state={state} session={session} store={store} name={name} choose={choose} />
+                <HeldMessagesBanner state={state} everyone={everyone} select={select} />
+                <MessageList
+                    key={conversation}
+                    state={state}
+                    session={session}
+                    store={store}
+                    title={title}
+                    select={select}
+                />
                 <Composer
-                    key={`to ${place}`}
+                    key={`to ${conversation}`}
                     field={composer}
-                    name={name}
-                    reason={reasonAgainst(state, place, sending)}
-                    most={largest(session.info.maxMessageBytes, place)}
-                    draft={drafts.current.get(place) ?? ""}
-                    changed={(text) => drafts.current.set(place, text)}
-                    write={(text) => {
-                        session.write(place, text);
+                    recipient={title}
+                    disabledReason={disabledReason(state, conversation, sending)}
+                    maxBytes={maxTextBytes(session.info.maxMessageBytes, conversation)}
+                    draft={drafts.current.get(conversation) ?? ""}
+                    onChange={(text) => drafts.current.set(conversation, text)}
+                    send={(text) => {
+                        session.send(conversation, text);
                     }}
                 />
                 <p class="visually-hidden" role="status">
-                    {spoken(state)}
+                    {announcement(state)}
                 </p>
             </main>
         </div>
     );
 }
 
-function Count({ state }: { readonly state: State }): JSX.Element | null {
+function UnreadBadge({ state }: { readonly state: State }): JSX.Element | null {
     const count = Object.values(state.unread).reduce((sum, unread) => sum + (unread?.count ?? 0), 0);
     if (count === 0) return null;
     return (
@@ -126,37 +133,37 @@ function Count({ state }: { readonly state: State }): JSX.Element | null {
     );
 }
 
-/** What a conversation is, in a line. */
-function about(state: State, place: Place): string {
-    const user = userOf(place);
+/** Says who gets the messages of a conversation, and when. */
+function describe(state: State, conversation: Conversation): string {
+    const user = userOf(conversation);
     if (user !== undefined) {
-        if (state.here.has(user)) return "Is here. Only the two of you see this.";
-        return state.hereIsKnown
-            ? "Is away. What you write is held, and arrives when they come back."
-            : "Only the two of you see this. It is held while one is away.";
+        if (state.online.has(user)) return "Online. Only the two of you see this.";
+        return state.onlineIsComplete
+            ? "Offline. Your messages are held until they come back."
+            : "Only the two of you see this. Messages are held while one of you is offline.";
     }
-    if (hubOf(place) === undefined) return "Notifications that programs send to you.";
-    return "Heard by who is here right now. To reach someone who is away, write to them alone.";
+    if (hubOf(conversation) === undefined) return "Notifications that programs send to you.";
+    return "Everyone who is online sees this. To reach someone who is offline, write to them directly.";
 }
 
-function reasonAgainst(state: State, place: Place, sending: string): string | undefined {
-    if (sending === "off") return "This server lets nobody write from here. What programs send to you arrives.";
-    if (place === "programs") return "Programs can’t be written to from here.";
-    return state.link.status === "away" ? "You are offline. Come back to write." : undefined;
+function disabledReason(state: State, conversation: Conversation, sending: string): string | undefined {
+    if (sending === "off") return "Users can’t send messages on this server. Notifications from programs still arrive.";
+    if (conversation === "programs") return "You can’t reply to programs.";
+    return state.connection.status === "offline" ? "You are offline. Go online to write." : undefined;
 }
 
-/** The largest text, in bytes: what a hub is told has it twice. */
-function largest(message: number, place: Place): number {
-    return (message - AROUND) / (hubOf(place) === undefined ? 1 : 2);
+/** Returns the maximum size of a text, in bytes. A message to a hub contains the text twice. */
+function maxTextBytes(maxMessageBytes: number, conversation: Conversation): number {
+    return (maxMessageBytes - ENVELOPE_BYTES) / (hubOf(conversation) === undefined ? 1 : 2);
 }
 
-/** What somebody who doesn't see the page is told. */
-function spoken(state: State): string {
-    const { link, absences } = state;
-    if (link.status === "away") return "You are offline.";
-    if (link.status === "lost") return "The connection is lost.";
-    if (link.status === "connecting") return "Connecting.";
-    const held = heldIn(state, absences.length);
+/** Returns the state of the connection for screen readers. */
+function announcement(state: State): string {
+    const { connection, absences } = state;
+    if (connection.status === "offline") return "You are offline.";
+    if (connection.status === "lost") return "Connection lost.";
+    if (connection.status === "connecting") return "Connecting.";
+    const held = heldDuring(state, absences.length);
     if (held === 0) return "Connected.";
-    return `Connected. ${held === 1 ? "1 message was" : `${held} messages were`} held while you were away.`;
+    return `Connected. ${held === 1 ? "1 message was" : `${held} messages were`} held while you were offline.`;
 }

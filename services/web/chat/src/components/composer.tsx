@@ -3,75 +3,75 @@ import { useState } from "preact/hooks";
 
 interface Props {
     readonly field: RefObject<HTMLTextAreaElement | null>;
-    /** Whom it is written to. */
-    readonly name: string;
-    /** Why nothing can be written now. */
-    readonly reason: string | undefined;
-    /** The largest text, in bytes as JSON. */
-    readonly most: number;
+    /** Name of the recipient. */
+    readonly recipient: string;
+    /** Reason why the user can't write, if there is one. */
+    readonly disabledReason: string | undefined;
+    /** Maximum size of the text as JSON, in bytes. */
+    readonly maxBytes: number;
     readonly draft: string;
-    readonly changed: (text: string) => void;
-    readonly write: (text: string) => void;
+    readonly onChange: (text: string) => void;
+    readonly send: (text: string) => void;
 }
 
-/** Most lines that the field grows to. */
-const MOST_LINES = 8;
+/** Maximum height of the field, in lines. */
+const MAX_LINES = 8;
 
-/** Where messages are written. */
-export function Composer({ field, name, reason, most, draft, changed, write }: Props): JSX.Element {
+/** The form in which messages are written. */
+export function Composer({ field, recipient, disabledReason, maxBytes, draft, onChange, send }: Props): JSX.Element {
     const [text, setText] = useState(draft);
     const [problem, setProblem] = useState<string>();
     const edit = (next: string): void => {
         setText(next);
-        changed(next);
+        onChange(next);
         setProblem(undefined);
     };
-    const send = (): void => {
-        // What was typed just now may not be drawn yet.
+    const submit = (): void => {
+        // The field may have newer text than the state, which is set with the next render.
         const written = field.current?.value ?? text;
         if (written.trim() === "") return;
         const size = new TextEncoder().encode(JSON.stringify(written)).length;
-        if (size > most) {
-            setProblem(`This is too long to send: ${kilobytes(size)}, and ${kilobytes(most)} are possible.`);
+        if (size > maxBytes) {
+            setProblem(`This message is too long: ${kibibytes(size)} of at most ${kibibytes(maxBytes)}. Send it in parts.`);
             return;
         }
-        write(written.trim());
-        // Where it was not drawn yet, drawing nothing changes nothing.
+        send(written.trim());
+        // If the text was not rendered yet, the state is already empty and rendering it would not clear the field.
         if (field.current !== null) field.current.value = "";
         edit("");
         field.current?.focus();
     };
 
-    if (reason !== undefined) {
-        return <p class="composer closed faint">{reason}</p>;
+    if (disabledReason !== undefined) {
+        return <p class="composer closed faint">{disabledReason}</p>;
     }
     return (
         <form
             class="composer"
-            aria-label="Write a message"
+            aria-label="New message"
             onSubmit={(event) => {
                 event.preventDefault();
-                send();
+                submit();
             }}
         >
             <label class="visually-hidden" for="text">
-                Message to {name}
+                Message to {recipient}
             </label>
             <textarea
                 id="text"
                 ref={field}
-                rows={Math.min(MOST_LINES, text.split("\n").length)}
-                placeholder={`Write to ${name}`}
+                rows={Math.min(MAX_LINES, text.split("\n").length)}
+                placeholder={`Message to ${recipient}`}
                 value={text}
                 aria-describedby="keys text-problem"
                 onInput={({ currentTarget }) => {
                     edit(currentTarget.value);
                 }}
                 onKeyDown={(event) => {
-                    // The Enter that ends a composition of characters sends nothing.
+                    // Enter also ends the composition of characters with an input method; then it must not send.
                     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
                     event.preventDefault();
-                    send();
+                    submit();
                 }}
             />
             <button type="submit" class="primary">
@@ -87,6 +87,6 @@ export function Composer({ field, name, reason, most, draft, changed, write }: P
     );
 }
 
-function kilobytes(bytes: number): string {
+function kibibytes(bytes: number): string {
     return `${Math.ceil(bytes / 1024)} KiB`;
 }

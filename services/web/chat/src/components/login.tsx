@@ -1,27 +1,29 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { type Info, handshakesOf, logIn, logInAsGuest } from "../login/api.ts";
 import type { Credential, Handshake } from "../login/credential.ts";
-import { type Info, handshakesOf, logIn, logInAsGuest } from "../login/server.ts";
-import type { Ending } from "../session/session.ts";
-import { Token } from "./token.tsx";
-import { inPlainWords } from "./words.ts";
+import type { EndReason } from "../session/session.ts";
+import { describeLoginError } from "./login-errors.ts";
+import { TokenLogin } from "./token-login.tsx";
 
-const ENDINGS: Record<Ending, string> = {
-    "logged-out": "You are logged out, and this tab has forgotten you. What is sent to you is held until you are back.",
-    expired: "Your login has ended. Log in again to go on: what is sent to you meanwhile is held.",
-    refused: "The server no longer accepts your login. Log in again to go on: what is sent to you is held.",
+const END_MESSAGES: Record<EndReason, string> = {
+    "logged-out": "You are logged out. Direct messages to you are held until you log in again.",
+    expired: "Your login has expired. Log in again to continue. Direct messages to you are held until then.",
+    refused:
+        "The server no longer accepts your login. Log in again to continue. Direct messages to you are held until then.",
 };
 
 interface Props {
     readonly info: Info;
-    readonly ending: Ending | undefined;
-    /** A token that came with the link. */
-    readonly offered: string | undefined;
-    readonly loggedIn: (credential: Credential) => void;
+    /** Reason for the end of the last session, if there was one. */
+    readonly endReason: EndReason | undefined;
+    /** The token in the URL, if there was one. */
+    readonly tokenInUrl: string | undefined;
+    readonly onLogin: (credential: Credential) => void;
 }
 
-/** Where people say who they are. */
-export function Login({ info, ending, offered, loggedIn }: Props): JSX.Element {
+/** The login: with a demo user, a password, a token, or as a guest. */
+export function Login({ info, endReason, tokenInUrl, onLogin }: Props): JSX.Element {
     const handshakes = handshakesOf(info);
     const [handshake, setHandshake] = useState<Handshake>(handshakes[0] ?? "token");
     const [busy, setBusy] = useState(false);
@@ -30,16 +32,16 @@ export function Login({ info, ending, offered, loggedIn }: Props): JSX.Element {
     const users = info.login.users ?? [];
 
     useEffect(() => {
-        // After a logout the focus would be nowhere.
-        if (ending !== undefined) heading.current?.focus();
-    }, [ending]);
+        // The element that had the focus before the logout is gone.
+        if (endReason !== undefined) heading.current?.focus();
+    }, [endReason]);
 
     const attempt = (login: Promise<Credential>): void => {
         setBusy(true);
         setProblem(undefined);
         login
-            .then(loggedIn, (error: unknown) => {
-                setProblem(inPlainWords(error));
+            .then(onLogin, (error: unknown) => {
+                setProblem(describeLoginError(error));
             })
             .finally(() => {
                 setBusy(false);
@@ -54,29 +56,29 @@ export function Login({ info, ending, offered, loggedIn }: Props): JSX.Element {
                 </h1>
                 <p class="motto">Messages that wait for you.</p>
                 <ol class="story">
-                    <li>Write to someone who is here, and it arrives at once.</li>
-                    <li>Write to someone who is away, and it is held for them.</li>
-                    <li>When they come back it is all there: each message once, in the order it was sent.</li>
+                    <li>Write to someone who is online, and the message arrives at once.</li>
+                    <li>Write to someone who is offline, and the message is held.</li>
+                    <li>When they come back, they get each message once, in the order of sending.</li>
                 </ol>
             </header>
-            <div class="doors">
-                {ending !== undefined && (
+            <div class="login-options">
+                {endReason !== undefined && (
                     <p class="notice" role="status">
-                        {ENDINGS[ending]}
+                        {END_MESSAGES[endReason]}
                     </p>
                 )}
                 <p class="notice problem" role="alert" hidden={problem === undefined}>
                     {problem}
                 </p>
-                {offered !== undefined && (
-                    <Token pasted={offered} handshakes={handshakes} loggedIn={loggedIn} />
+                {tokenInUrl !== undefined && (
+                    <TokenLogin tokenInUrl={tokenInUrl} handshakes={handshakes} onLogin={onLogin} />
                 )}
                 {users.length > 0 && (
-                    <section aria-labelledby="as-somebody">
-                        <h2 id="as-somebody">Try it as one of these</h2>
+                    <section aria-labelledby="demo-users">
+                        <h2 id="demo-users">Demo users</h2>
                         <p class="faint">
-                            This server runs in development mode, so their passwords are no secret. Open a second
-                            browser tab for the other person.
+                            This server runs in development mode, so these passwords are public. Log in as another user in
+                            a second browser tab.
                         </p>
                         <ul class="cards">
                             {users.map(({ username, password }) => (
@@ -104,7 +106,7 @@ export function Login({ info, ending, offered, loggedIn }: Props): JSX.Element {
                 )}
                 <Password
                     busy={busy}
-                    title={users.length > 0 ? "Or with your own name" : "Log in"}
+                    title={users.length > 0 ? "Log in with your account" : "Log in"}
                     submit={(username, password) => {
                         attempt(logIn(username, password, handshake));
                     }}
@@ -119,23 +121,21 @@ export function Login({ info, ending, offered, loggedIn }: Props): JSX.Element {
                                 attempt(logInAsGuest(handshake));
                             }}
                         >
-                            Continue as a guest
+                            Continue as guest
                         </button>
                     </section>
                 )}
                 <details class="advanced">
-                    <summary>Other ways to log in and connect</summary>
-                    {offered === undefined && (
-                        <Token handshakes={handshakes} loggedIn={loggedIn} />
-                    )}
+                    <summary>More login options</summary>
+                    {tokenInUrl === undefined && <TokenLogin handshakes={handshakes} onLogin={onLogin} />}
                     {handshakes.length > 1 && (
                         <fieldset>
-                            <legend>How a connection proves it is you</legend>
+                            <legend>Authentication of connections</legend>
                             <Choice value="token" chosen={handshake} choose={setHandshake}>
-                                A single-use token for each connection. Nothing worth stealing is sent along.
+                                A single-use token for each connection. A stolen one is useless.
                             </Choice>
                             <Choice value="jwt" chosen={handshake} choose={setHandshake}>
-                                The login’s own JSON Web Token. One request less.
+                                The JSON Web Token of the login. Saves a request per connection.
                             </Choice>
                         </fieldset>
                     )}

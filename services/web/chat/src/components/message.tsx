@@ -5,30 +5,33 @@ import { useNow } from "../store.ts";
 
 interface Props {
     readonly entry: Entry;
-    readonly heads: boolean;
+    /** True if the message starts a group and shows its sender and time. */
+    readonly startsGroup: boolean;
+    /** True for a message of the user. */
     readonly own: boolean;
-    /** Whether it is the last of one's own: of it is said that it was sent. */
-    readonly latest: boolean;
-    /** Who has to come back first. */
-    readonly awaits: string | undefined;
+    /** True for the newest message of the user, the only one that shows that it was sent. */
+    readonly isLatestOwn: boolean;
+    /** The recipient, if the message is held because they are offline. */
+    readonly heldFor: string | undefined;
     readonly retry: () => void;
     readonly discard: () => void;
-    readonly write: () => void;
+    readonly writeToSender: () => void;
 }
 
-/** A line that somebody said, or that they came or went. */
-export function Message({ entry, heads, own, latest, awaits, retry, discard, write }: Props): JSX.Element {
+/** A message, or a line about a member who came online or went offline. */
+export function Message(props: Props): JSX.Element {
+    const { entry, startsGroup, own, writeToSender } = props;
     const { kind, from, name, text, at, absence, delivery } = entry;
     if (kind !== "message") {
         return (
-            <p class="came faint">
-                {name ?? from} {kind === "joined" ? "is here" : "has left, and doesn’t hear what is said here"}
+            <p class="presence faint">
+                {name ?? from} {kind === "joined" ? "is online" : "went offline and doesn’t get messages sent here"}
                 {" · "}
                 <Time at={at} />
                 {kind === "left" && (
                     <>
                         {" · "}
-                        <button type="button" class="link" onClick={write}>
+                        <button type="button" class="link" onClick={writeToSender}>
                             Write to {name ?? from}
                         </button>
                     </>
@@ -37,11 +40,11 @@ export function Message({ entry, heads, own, latest, awaits, retry, discard, wri
         );
     }
     const held = absence !== undefined;
-    const classes = ["message", own ? "own" : "other", heads && "heads", held && "was-held"].filter(Boolean).join(" ");
+    const classes = ["message", own ? "own" : "other", startsGroup && "starts-group", held && "was-held"].filter(Boolean).join(" ");
     return (
         <article class={classes}>
-            {heads || held ? (
-                <p class="by">
+            {startsGroup || held ? (
+                <p class="byline">
                     <strong>{own ? "You" : (name ?? (from === "" ? "A program" : from))}</strong>{" "}
                     <span class="faint">
                         {held && "sent "}
@@ -55,7 +58,7 @@ export function Message({ entry, heads, own, latest, awaits, retry, discard, wri
             )}
             <p class="text">{text}</p>
             {delivery !== undefined && (
-                <Fate delivery={delivery} latest={latest} awaits={awaits} retry={retry} discard={discard} />
+                <DeliveryStatus {...props} delivery={delivery} />
             )}
         </article>
     );
@@ -69,25 +72,25 @@ function Time({ at }: { readonly at: number }): JSX.Element {
     );
 }
 
-interface FateProps extends Pick<Props, "latest" | "awaits" | "retry" | "discard"> {
+interface DeliveryStatusProps extends Pick<Props, "isLatestOwn" | "heldFor" | "retry" | "discard"> {
     readonly delivery: Delivery;
 }
 
-/** What has become of one's own. */
-function Fate({ delivery, latest, awaits, retry, discard }: FateProps): JSX.Element | null {
+/** The delivery status of a message of the user. */
+function DeliveryStatus({ delivery, isLatestOwn, heldFor, retry, discard }: DeliveryStatusProps): JSX.Element | null {
     switch (delivery.status) {
         case "sending":
-            return <p class="fate faint">Sending…</p>;
-        case "put-off":
-            return <PutOff until={delivery.until} />;
+            return <p class="delivery faint">Sending…</p>;
+        case "delayed":
+            return <Delayed until={delivery.until} />;
         case "accepted":
-            if (!latest) return null;
-            return <p class="fate faint">{awaits === undefined ? "Sent" : `Sent. Held until ${awaits} is back`}</p>;
+            if (!isLatestOwn) return null;
+            return <p class="delivery faint">{heldFor === undefined ? "Sent" : `Sent. Held until ${heldFor} is online`}</p>;
         case "failed":
             return (
-                <div class="fate">
+                <div class="delivery">
                     <p class="bad">
-                        <strong>Not sent.</strong> {delivery.why}
+                        <strong>Not sent.</strong> {delivery.reason}
                     </p>
                     <button type="button" onClick={retry}>
                         Try again
@@ -100,11 +103,11 @@ function Fate({ delivery, latest, awaits, retry, discard }: FateProps): JSX.Elem
     }
 }
 
-function PutOff({ until }: { readonly until: number }): JSX.Element {
+function Delayed({ until }: { readonly until: number }): JSX.Element {
     const now = useNow();
     return (
-        <p class="fate warn">
-            The server asks to slow down. Sending again {until - now < 1000 ? "now" : `in ${clock(until - now)}`}…
+        <p class="delivery warn">
+            You reached the server’s rate limit. Sending again {until - now < 1000 ? "now" : `in ${clock(until - now)}`}…
         </p>
     );
 }

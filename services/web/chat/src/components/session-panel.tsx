@@ -1,4 +1,4 @@
-import { clock, dateAndTime, timeOfDay } from "@tidings/common/format";
+import { clock, dateAndTime, duration, timeOfDay } from "@tidings/common/format";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { Session } from "../session/session.ts";
@@ -7,10 +7,10 @@ import { useNow } from "../store.ts";
 
 const MINUTE = 60_000;
 
-/** When the end of a login is near, in milliseconds. */
+/** Remaining time at which the page warns that the login expires, in milliseconds. */
 const SOON = 5 * MINUTE;
 
-/** Times to choose from, in minutes. */
+/** Times to choose from for going offline automatically, in minutes. */
 const TIMES = [1, 5, 15, 30, 60];
 
 interface Props {
@@ -18,51 +18,52 @@ interface Props {
     readonly session: Session;
 }
 
-/** Since when one is connected, how long the login lasts, when to disconnect, and the way out. */
+/** The session: time online, expiry of the login, going offline automatically, and the logout. */
 export function SessionPanel({ state, session }: Props): JSX.Element {
     const now = useNow();
-    const { link } = state;
+    const { connection } = state;
     const { expiresAt, handshake } = session.credential;
     const left = expiresAt === undefined ? Infinity : expiresAt - now;
     return (
         <section class="session" aria-labelledby="session">
-            <h2 id="session">Your session</h2>
+            <h2 id="session">Session</h2>
             <dl>
-                <dt>Connected</dt>
+                <dt>Time online</dt>
                 <dd>
-                    {link.status === "open" ? (
+                    {connection.status === "open" ? (
                         <>
-                            <span class="numbers" role="timer" aria-label="Connected for">
-                                {clock(now - link.since)}
+                            <span class="numbers" role="timer" aria-label="Time online">
+                                {clock(now - connection.since)}
                             </span>{" "}
                             <span class="faint">
-                                since <span title={dateAndTime(link.since)}>{timeOfDay(link.since)}</span>
+                                since <span title={dateAndTime(connection.since)}>{timeOfDay(connection.since)}</span>
                             </span>
                         </>
                     ) : (
-                        "no"
+                        "Not connected"
                     )}
                 </dd>
-                <dt>Login ends</dt>
+                <dt>Login expires</dt>
                 <dd class={left < SOON ? "warn" : undefined}>
                     {expiresAt === undefined ? (
                         "never"
                     ) : (
                         <>
                             in{" "}
-                            <span class="numbers" role="timer" aria-label="Login ends in">
+                            <span class="numbers" role="timer" aria-label="Time until the login expires">
                                 {clock(left)}
                             </span>{" "}
                             <span class="faint">at {timeOfDay(expiresAt)}</span>
                         </>
                     )}
                 </dd>
-                <dt>Connects by</dt>
-                <dd>{handshake === "token" ? "a single-use token" : "the login’s JSON Web Token"}</dd>
+                <dt>Authentication</dt>
+                <dd>{handshake === "token" ? "Single-use token" : "JSON Web Token"}</dd>
             </dl>
             {left < SOON && (
                 <p class="warn" role="status">
-                    Your login ends soon. Then you are logged out; what is sent to you is held until you log in again.
+                    Your login expires soon. Then you are logged out, and direct messages to you are held until you log in
+                    again.
                 </p>
             )}
             <AutoDisconnect session={session} now={now} />
@@ -79,36 +80,36 @@ export function SessionPanel({ state, session }: Props): JSX.Element {
     );
 }
 
-/** When to go offline without being told again. */
+/** The time after which to go offline automatically. */
 function AutoDisconnect({ session, now }: { readonly session: Session; readonly now: number }): JSX.Element {
     const { disconnectAfter, disconnectAt } = session.settings;
     const chosen = disconnectAfter / MINUTE;
-    const [own, setOwn] = useState(chosen > 0 && !TIMES.includes(chosen));
+    const [custom, setCustom] = useState(chosen > 0 && !TIMES.includes(chosen));
     const [minutes, setMinutes] = useState(String(chosen > 0 ? chosen : 10));
     return (
         <div class="auto">
             <label>
-                Go offline by itself
+                Go offline automatically
                 <select
-                    value={own ? "own" : String(chosen)}
+                    value={custom ? "custom" : String(chosen)}
                     onChange={({ currentTarget: { value } }) => {
-                        setOwn(value === "own");
-                        if (value !== "own") session.disconnectAfter(Number(value) * MINUTE);
+                        setCustom(value === "custom");
+                        if (value !== "custom") session.disconnectAfter(Number(value) * MINUTE);
                     }}
                 >
-                    <option value="0">never</option>
+                    <option value="0">Never</option>
                     {TIMES.map((time) => (
                         <option key={time} value={String(time)}>
-                            after {time === 60 ? "1 hour" : time === 1 ? "1 minute" : `${time} minutes`}
+                            After {duration(time * MINUTE)}
                         </option>
                     ))}
-                    <option value="own">after another time…</option>
+                    <option value="custom">After another time…</option>
                 </select>
             </label>
-            {own && (
+            {custom && (
                 <form
-                    class="own-time"
-                    aria-label="Another time"
+                    class="custom-time"
+                    aria-label="Time until going offline"
                     onSubmit={(event) => {
                         event.preventDefault();
                         session.disconnectAfter(Number(minutes) * MINUTE);
@@ -135,7 +136,7 @@ function AutoDisconnect({ session, now }: { readonly session: Session; readonly 
             {disconnectAt !== undefined && (
                 <p class="faint">
                     in{" "}
-                    <span class="numbers" role="timer" aria-label="Goes offline in">
+                    <span class="numbers" role="timer" aria-label="Offline in">
                         {clock(disconnectAt - now)}
                     </span>
                 </p>

@@ -1,18 +1,18 @@
-/** How a connection proves whose it is: with a token that is good once, or with the login's own token. */
+/** Proof of identity in a handshake: a single-use connect token, or the JSON Web Token of the login itself. */
 export type Handshake = "token" | "jwt";
 
-/** What shows who is logged in. */
+/** Credential of a logged-in user. */
 export interface Credential {
     readonly userId: string;
     readonly guest: boolean;
     /** A JSON Web Token. */
     readonly idToken: string;
-    /** When it ends, in milliseconds since the Unix epoch, if it does. */
+    /** Expiry in milliseconds since the Unix epoch. Absent if the token does not expire. */
     readonly expiresAt?: number;
     readonly handshake: Handshake;
 }
 
-/** What of a JSON Web Token can be read without its issuer. Whether it is genuine, the gateway decides. */
+/** Claims of a JSON Web Token, not verified: only the gateway can decide if the token is genuine. */
 export interface Claims {
     readonly userId: string;
     readonly name?: string;
@@ -20,8 +20,8 @@ export interface Claims {
     readonly expiresAt?: number;
 }
 
-/** What a token says, if it is a JSON Web Token that names a user. */
-export function claimsOf(token: string): Claims | undefined {
+/** Decodes a token. Returns `undefined` if it is not a JSON Web Token that names a user. */
+export function decodeClaims(token: string): Claims | undefined {
     const [, payload, signature] = token.split(".");
     if (payload === undefined || signature === undefined) return undefined;
     try {
@@ -43,19 +43,19 @@ export function claimsOf(token: string): Claims | undefined {
     }
 }
 
-/** A token as people paste it, with or without what stands before it in a header. */
-export function trimmed(pasted: string): string {
+/** Strips blanks and the start of an `Authorization` header from a pasted token. */
+export function trimToken(pasted: string): string {
     return pasted.trim().replace(/^(authorization:\s*)?bearer\s+/i, "");
 }
 
-/** By which names an issuer may send a token along with a link. */
+/** URL parameters in which an issuer may send a token. */
 const PARAMETERS = ["access_token", "id_token"];
 
 /**
- * The token that came with the link, if one did. It is taken out of the address at once, so that it stays in no
- * history and gets into no bookmark and no `Referer`.
+ * Returns the token in the URL of the page, if there is one. It also removes the token from the URL, so that it gets
+ * into no history, bookmark or `Referer` header.
  */
-export function takeFromAddress(location: Location, history: History): string | undefined {
+export function takeTokenFromUrl(location: Location, history: History): string | undefined {
     const address = new URL(location.href);
     const fragment = new URLSearchParams(address.hash.slice(1));
     const [found] = PARAMETERS.flatMap((name) => [fragment.get(name), address.searchParams.get(name)]).filter(
@@ -65,5 +65,5 @@ export function takeFromAddress(location: Location, history: History): string | 
     for (const name of PARAMETERS) address.searchParams.delete(name);
     address.hash = "";
     history.replaceState(null, "", address);
-    return trimmed(found);
+    return trimToken(found);
 }

@@ -1,10 +1,10 @@
 import { type Client, TidingsError } from "@tidings/client";
 
-/** More than this many are not asked for: nobody reads such a list. */
-const MOST = 500;
+/** Maximum number of members to fetch: nobody reads a longer list. */
+const MAX_MEMBERS = 500;
 
-/** Who is in a hub; `undefined` when the gateway doesn't tell. @throws TidingsError */
-export async function members(client: Client, hub: string): Promise<readonly string[] | undefined> {
+/** Fetches a hub's connected members. Returns `undefined` if the gateway doesn't tell. @throws TidingsError */
+export async function fetchMembers(client: Client, hub: string): Promise<readonly string[] | undefined> {
     const found: string[] = [];
     try {
         let after: string | undefined;
@@ -12,7 +12,7 @@ export async function members(client: Client, hub: string): Promise<readonly str
             const page = await client.members(after === undefined ? { hub } : { hub, after });
             found.push(...page.users);
             after = page.next;
-        } while (after !== undefined && found.length < MOST);
+        } while (after !== undefined && found.length < MAX_MEMBERS);
     } catch (error) {
         if (error instanceof TidingsError && ["unknown-action", "forbidden"].includes(error.code)) return undefined;
         throw error;

@@ -1,95 +1,99 @@
 import { type Client, type Notification, TidingsError, connect } from "@tidings/client";
+import { randomHex } from "@tidings/common/random";
 import { Problem } from "@tidings/common/server";
+import { type Info, fetchConnectToken } from "../login/api.ts";
 import type { Credential } from "../login/credential.ts";
-import { type Settings, keepSettings, keptSettings } from "../login/keep.ts";
-import { type Info, connectToken } from "../login/server.ts";
-import { read } from "../state/read.ts";
+import { type Settings, loadSettings, saveSettings } from "../login/storage.ts";
+import { parseNotification } from "../state/parse-notification.ts";
 import type { Event } from "../state/reducer.ts";
-import type { Entry, Place, State } from "../state/types.ts";
+import type { Conversation, Entry, State } from "../state/types.ts";
 import type { Store } from "../store.ts";
-import { linkOf } from "./link.ts";
-import { Outbox } from "./outbox.ts";
-import { older } from "./past.ts";
-import { post } from "./post.ts";
-import { members } from "./members.ts";
+import { connectionOf } from "./connection.ts";
+import { loadOlder } from "./history.ts";
+import { fetchMembers } from "./members.ts";
+import { sendMessage } from "./send-message.ts";
+import { SendQueue } from "./send-queue.ts";
 
-/** Why nobody is logged in any more. */
-export type Ending = "logged-out" | "expired" | "refused";
+/** Reason for the end of a session. */
+export type EndReason = "logged-out" | "expired" | "refused";
 
-/** Most entries of a history that are asked for at once. */
-const PAGE = 100;
+/** Maximum number of history entries in one request. */
+const HISTORY_PAGE = 100;
 
-/** What a login does while it lasts: it connects, receives, sends, and looks at the time. */
+/**
+ * A login and everything that runs while it lasts: the connection, sending and receiving, and the timers for going
+ * offline and for the expiry of the login. It reports all changes to the store.
+ */
 export class Session {
     readonly credential: Credential;
     readonly info: Info;
     readonly #store: Store<State, Event>;
-    readonly #ended: (why: Ending) => void;
-    readonly #clock: ReturnType<typeof setInterval>;
+    readonly #onEnd: (reason: EndReason) => void;
+    readonly #timer: ReturnType<typeof setInterval>;
     #client: Client | undefined;
-    #outbox: Outbox | undefined;
+    #sendQueue: SendQueue | undefined;
     #settings: Settings;
-    #over = false;
+    #ended = false;
 
-    constructor(store: Store<State, Event>, info: Info, credential: Credential, ended: (why: Ending) => void) {
+    constructor(store: Store<State, Event>, info: Info, credential: Credential, onEnd: (reason: EndReason) => void) {
         this.#store = store;
         this.info = info;
         this.credential = credential;
-        this.#ended = ended;
+        this.#onEnd = onEnd;
         const { userId, guest } = credential;
         const users = (info.login.users ?? []).map(({ username }) => username);
         store.dispatch({ type: "logged-in", me: { userId, guest }, everyone: info.everyone, users });
-        this.#settings = keptSettings();
-        this.#clock = setInterval(() => {
-            this.#tick();
+        this.#settings = loadSettings();
+        this.#timer = setInterval(() => {
+            this.#checkTimes();
         }, 500);
-        const { away } = this.#settings;
-        if (away === undefined) this.#connect();
-        else store.dispatch({ type: "link", link: { status: "away", ...away } });
+        const { offline } = this.#settings;
+        if (offline === undefined) this.#connect();
+        else store.dispatch({ type: "connection", connection: { status: "offline", ...offline } });
     }
 
-    /** After how many milliseconds to go offline, and when that is. */
+    /** The user's settings. */
     get settings(): Settings {
         return this.#settings;
     }
 
-    /** Goes offline so many milliseconds from now; 0 for never. */
+    /** Goes offline after the given number of milliseconds online; 0 for never. */
     disconnectAfter(milliseconds: number): void {
-        const { away } = this.#settings;
-        this.#keep({ disconnectAfter: milliseconds, ...(away === undefined ? {} : { away }) });
-        if (away === undefined) this.#plan();
+        const { offline } = this.#settings;
+        this.#saveSettings({ disconnectAfter: milliseconds, ...(offline === undefined ? {} : { offline }) });
+        if (offline === undefined) this.#scheduleDisconnect();
     }
 
-    /** Closes the connection until {@link Session.comeBack}. */
+    /** Closes the connection until {@link Session.goOnline}. */
     goOffline(by: "user" | "timer" = "user"): void {
-        const away = { since: Date.now(), by };
-        this.#keep({ disconnectAfter: this.#settings.disconnectAfter, away });
-        this.#disconnect("You went offline before it was sent.");
-        this.#store.dispatch({ type: "link", link: { status: "away", ...away } });
+        const offline = { since: Date.now(), by };
+        this.#saveSettings({ disconnectAfter: this.#settings.disconnectAfter, offline });
+        this.#disconnect("You went offline before it was sent. Go online and try again.");
+        this.#store.dispatch({ type: "connection", connection: { status: "offline", ...offline } });
     }
 
     /** Connects again. */
-    comeBack(): void {
-        if (this.#client !== undefined || this.#over) return;
-        this.#keep({ disconnectAfter: this.#settings.disconnectAfter });
+    goOnline(): void {
+        if (this.#client !== undefined || this.#ended) return;
+        this.#saveSettings({ disconnectAfter: this.#settings.disconnectAfter });
         this.#connect();
     }
 
-    /** Ends it: the connection is closed, nothing is looked at any more. */
-    end(why: Ending): void {
-        if (this.#over) return;
-        this.#over = true;
-        clearInterval(this.#clock);
+    /** Ends the session: closes the connection and stops all timers. */
+    end(reason: EndReason): void {
+        if (this.#ended) return;
+        this.#ended = true;
+        clearInterval(this.#timer);
         this.#disconnect("You logged out before it was sent.");
-        this.#ended(why);
+        this.#onEnd(reason);
     }
 
     /** Sends a text to a conversation. */
-    write(place: Place, text: string): void {
+    send(conversation: Conversation, text: string): void {
         const from = this.#store.state.me?.userId ?? "";
         const entry: Entry = {
-            key: randomKey(),
-            place,
+            key: randomHex(16),
+            conversation,
             kind: "message",
             from,
             text,
@@ -97,38 +101,38 @@ export class Session {
             delivery: { status: "sending" },
         };
         this.#store.dispatch({ type: "written", entry });
-        this.#send(entry);
+        this.#enqueue(entry);
     }
 
-    /** Sends what was not sent again. Its key is the same, so that it can't arrive twice. */
+    /** Sends a failed message again. It keeps its key, so that the gateway can't deliver it twice. */
     retry(key: string): void {
         const entry = this.#store.state.entries.find((candidate) => candidate.key === key);
-        if (entry !== undefined) this.#send(entry);
+        if (entry !== undefined) this.#enqueue(entry);
     }
 
-    /** Gets older messages out of the history. */
-    async older(): Promise<void> {
+    /** Loads older messages from the gateway's history. */
+    async loadOlder(): Promise<void> {
         const client = this.#client;
-        const { past } = this.#store.state;
-        if (client === undefined || past.status === "loading") return;
-        const next = past.status === "known" ? past.next : undefined;
-        this.#store.dispatch({ type: "past", past: { status: "loading" } });
+        const { history } = this.#store.state;
+        if (client === undefined || history.status === "loading") return;
+        const next = history.status === "loaded" ? history.next : undefined;
+        this.#store.dispatch({ type: "history", history: { status: "loading" } });
         const me = this.#store.state.me?.userId ?? "";
-        const event = await older(client, { me, everyone: this.info.everyone, limit: PAGE, before: next });
-        // Whoever has logged in meanwhile has a past of their own.
-        if (!this.#over) this.#store.dispatch(event);
+        const event = await loadOlder(client, { me, everyone: this.info.everyone, limit: HISTORY_PAGE, before: next });
+        // After a logout, the store may belong to another user.
+        if (!this.#ended) this.#store.dispatch(event);
     }
 
-    #send(entry: Entry): void {
+    #enqueue(entry: Entry): void {
         const client = this.#client;
         const { key } = entry;
-        if (client === undefined || this.#outbox === undefined) {
-            const why = "You are offline. Come back to send it.";
-            this.#store.dispatch({ type: "delivery", key, delivery: { status: "failed", why } });
+        if (client === undefined || this.#sendQueue === undefined) {
+            const reason = "You are offline. Go online and try again.";
+            this.#store.dispatch({ type: "delivery", key, delivery: { status: "failed", reason } });
             return;
         }
         const me = this.#store.state.me?.userId ?? "";
-        this.#outbox.add({ key, send: () => post(client, entry, me, this.info.sending) });
+        this.#sendQueue.add({ key, send: () => sendMessage(client, entry, me, this.info.sending) });
     }
 
     #connect(): void {
@@ -139,43 +143,43 @@ export class Session {
         const client = connect({
             url: url.href,
             tokenIn: "subprotocol",
-            // A connect token's end is that of the handshake, not of the connection.
+            // The expiry of a connect token limits the handshake, not the connection, so it is not passed on.
             token: () => (handshake === "jwt" ? Promise.resolve(jwt) : this.#connectToken()),
         });
         this.#client = client;
-        this.#outbox = new Outbox((key, delivery, id) => {
+        this.#sendQueue = new SendQueue((key, delivery, id) => {
             this.#store.dispatch({ type: "delivery", key, delivery, ...(id === undefined ? {} : { id }) });
         });
-        const mine = (): boolean => this.#client === client;
+        const isCurrent = (): boolean => this.#client === client;
         client.on("notification", (notification) => {
-            if (mine()) this.#arrived(notification);
+            if (isCurrent()) this.#onNotification(notification);
         });
         client.on("state", (state) => {
-            if (!mine()) return;
+            if (!isCurrent()) return;
             if (state.status === "closed") {
                 this.end("refused");
                 return;
             }
-            const before = this.#store.state.link.status;
-            const link = linkOf(state, Date.now());
-            if (link !== undefined) this.#store.dispatch({ type: "link", link });
-            if (state.status === "open" && before !== "open") void this.#opened(client);
+            const before = this.#store.state.connection.status;
+            const connection = connectionOf(state, Date.now());
+            if (connection !== undefined) this.#store.dispatch({ type: "connection", connection });
+            if (state.status === "open" && before !== "open") void this.#onOpen(client);
         });
-        this.#store.dispatch({ type: "link", link: { status: "connecting", failures: 0 } });
+        this.#store.dispatch({ type: "connection", connection: { status: "connecting", failures: 0 } });
     }
 
     async #connectToken(): Promise<string> {
         try {
-            return await connectToken(this.credential.idToken);
+            return await fetchConnectToken(this.credential.idToken);
         } catch (error) {
             const refused = error instanceof Problem && (error.status === 401 || error.status === 403);
             throw refused ? new TidingsError("forbidden", error.message, { cause: error }) : error;
         }
     }
 
-    /** There is a connection: who one is, who else is here, and what was before. */
-    async #opened(client: Client): Promise<void> {
-        if (this.#settings.disconnectAt === undefined) this.#plan();
+    /** Fetches the user's identity, the hub's members and, the first time, the history. */
+    async #onOpen(client: Client): Promise<void> {
+        if (this.#settings.disconnectAt === undefined) this.#scheduleDisconnect();
         try {
             const { userId, username, hubs } = await client.whoami();
             if (this.#client !== client) return;
@@ -184,54 +188,49 @@ export class Session {
             const { everyone } = this.info;
             const [hub] = everyone === null ? hubs : [everyone];
             if (hub !== undefined) {
-                const users = await members(client, hub);
+                const users = await fetchMembers(client, hub);
                 if (users !== undefined && this.#client === client) this.#store.dispatch({ type: "members", users });
             }
         } catch (error) {
-            // It is asked again over the next connection.
+            // The next connection asks again.
             if (!(error instanceof TidingsError)) throw error;
         }
-        if (this.#client !== client || this.#store.state.past.status !== "unknown") return;
-        if (this.info.history) await this.older();
-        else this.#store.dispatch({ type: "past", past: { status: "known", without: "off" } });
+        if (this.#client !== client || this.#store.state.history.status !== "unknown") return;
+        if (this.info.history) await this.loadOlder();
+        else this.#store.dispatch({ type: "history", history: { status: "loaded", unavailable: "off" } });
     }
 
-    #arrived(notification: Notification): void {
-        const { sentAt: at, replayed, ...received } = notification;
+    #onNotification(notification: Notification): void {
+        const { sentAt: at, replayed, ...rest } = notification;
         const me = this.#store.state.me?.userId ?? "";
-        const entry = read({ ...received, at }, me, this.info.everyone);
+        const entry = parseNotification({ ...rest, at }, me, this.info.everyone);
         this.#store.dispatch({ type: "arrived", entry, replayed });
     }
 
-    #disconnect(why: string): void {
+    #disconnect(reason: string): void {
         const client = this.#client;
         this.#client = undefined;
-        this.#outbox?.close(why);
-        this.#outbox = undefined;
+        this.#sendQueue?.close(reason);
+        this.#sendQueue = undefined;
         void client?.close();
     }
 
-    /** From now on the time runs until the page goes offline by itself. */
-    #plan(): void {
+    /** Starts the time after which to go offline, if the user has set one. */
+    #scheduleDisconnect(): void {
         const { disconnectAfter } = this.#settings;
-        if (disconnectAfter > 0) this.#keep({ disconnectAfter, disconnectAt: Date.now() + disconnectAfter });
+        if (disconnectAfter > 0) this.#saveSettings({ disconnectAfter, disconnectAt: Date.now() + disconnectAfter });
     }
 
-    #keep(settings: Settings): void {
+    #saveSettings(settings: Settings): void {
         this.#settings = settings;
-        keepSettings(settings);
+        saveSettings(settings);
     }
 
-    /** Timers may be late, as when a computer sleeps; so it is the time that is looked at. */
-    #tick(): void {
+    /** Compares the deadlines with the clock, because a long timer is late after the computer has slept. */
+    #checkTimes(): void {
         const now = Date.now();
         const { expiresAt } = this.credential;
         if (expiresAt !== undefined && expiresAt <= now) this.end("expired");
         else if (this.#settings.disconnectAt !== undefined && this.#settings.disconnectAt <= now) this.goOffline("timer");
     }
-}
-
-/** 128 random bits; `crypto.randomUUID` is missing in pages without TLS. */
-function randomKey(): string {
-    return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,176 +1,181 @@
-import { delivered, merge } from "./entries.ts";
-import type { Delivery, Entry, Link, Me, Past, Place, State } from "./types.ts";
+import { merge, withDelivery } from "./entries.ts";
+import type { Connection, Conversation, Delivery, Entry, History, Me, State } from "./types.ts";
 
-/** What happens. */
+/** Events that change the state. */
 export type Event =
     | {
           readonly type: "logged-in";
           readonly me: Me;
-          /** The hub of everyone, if there is one. */
+          /** Name of the hub of everyone, if there is one. */
           readonly everyone: string | null;
-          /** Users to offer a conversation with. */
+          /** Users to suggest a conversation with. */
           readonly users: readonly string[];
       }
     | { readonly type: "logged-out" }
-    /** The gateway says who one is. */
+    /** The gateway told the user's identity. */
     | { readonly type: "identified"; readonly me: Omit<Me, "guest">; readonly hubs: readonly string[] }
-    | { readonly type: "link"; readonly link: Link }
+    | { readonly type: "connection"; readonly connection: Connection }
     | { readonly type: "arrived"; readonly entry: Entry; readonly replayed: boolean }
-    | { readonly type: "remembered"; readonly entries: readonly Entry[]; readonly past: Past }
-    | { readonly type: "past"; readonly past: Past }
-    /** Everybody who is in a hub. */
+    | { readonly type: "history-loaded"; readonly entries: readonly Entry[]; readonly history: History }
+    | { readonly type: "history"; readonly history: History }
+    /** The connected members of the main hub. */
     | { readonly type: "members"; readonly users: readonly string[] }
     | { readonly type: "written"; readonly entry: Entry }
     | { readonly type: "delivery"; readonly key: string; readonly delivery: Delivery; readonly id?: string }
     | { readonly type: "discarded"; readonly key: string }
-    | { readonly type: "chosen"; readonly place: Place }
+    | { readonly type: "selected"; readonly conversation: Conversation }
     | { readonly type: "visibility"; readonly hidden: boolean };
 
-/** Before anybody has logged in. */
+/** State before the first login. */
 export const initial: State = {
     me: undefined,
-    link: { status: "connecting", failures: 0 },
+    connection: { status: "connecting", failures: 0 },
     hubs: [],
-    here: new Map(),
-    hereIsKnown: false,
+    online: new Map(),
+    onlineIsComplete: false,
     entries: [],
     users: [],
-    place: "programs",
+    conversation: "programs",
     hidden: false,
     unread: {},
     unseen: 0,
-    past: { status: "unknown" },
+    history: { status: "unknown" },
     absences: [],
 };
 
-/** What is to be shown after something has happened. */
+/** Returns the state after an event. */
 export function reduce(state: State, event: Event): State {
     switch (event.type) {
         case "logged-in": {
             const { me, everyone } = event;
             const users = event.users.filter((user) => user !== me.userId);
             const [first] = users;
-            const elsewhere: Place = first === undefined ? "programs" : `user:${first}`;
-            const place: Place = everyone === null ? elsewhere : `hub:${everyone}`;
+            const withoutHub: Conversation = first === undefined ? "programs" : `user:${first}`;
+            const conversation: Conversation = everyone === null ? withoutHub : `hub:${everyone}`;
             const hubs = everyone === null ? [] : [everyone];
-            return { ...initial, hidden: state.hidden, me, users, hubs, place };
+            return { ...initial, hidden: state.hidden, me, users, hubs, conversation };
         }
         case "logged-out":
             return { ...initial, hidden: state.hidden };
         case "identified":
             return identified(state, event.me, event.hubs);
-        case "link":
-            return linked(state, event.link);
+        case "connection":
+            return connectionChanged(state, event.connection);
         case "arrived":
             return arrived(state, event.entry, event.replayed);
-        case "remembered": {
+        case "history-loaded": {
             const entries = merge(state.entries, event.entries, state.me?.userId ?? "");
-            const users = event.entries.reduce((known, entry) => withUser(known, entry.place), state.users);
-            return { ...state, entries, users, past: event.past };
+            const users = event.entries.reduce((known, entry) => withUser(known, entry.conversation), state.users);
+            return { ...state, entries, users, history: event.history };
         }
-        case "past":
-            return { ...state, past: event.past };
+        case "history":
+            return { ...state, history: event.history };
         case "members": {
             const others = event.users.filter((user) => user !== state.me?.userId);
-            const here = new Map(others.map((user) => [user, state.here.get(user) ?? user]));
-            return { ...state, here, hereIsKnown: true };
+            const online = new Map(others.map((user) => [user, state.online.get(user) ?? user]));
+            return { ...state, online, onlineIsComplete: true };
         }
         case "written": {
-            // Who answers has read what was there.
-            const unread = without(state.unread, event.entry.place);
-            const users = withUser(state.users, event.entry.place);
+            // A user who answers has read the conversation.
+            const unread = without(state.unread, event.entry.conversation);
+            const users = withUser(state.users, event.entry.conversation);
             return { ...state, users, unread, entries: [...state.entries, event.entry] };
         }
         case "delivery":
-            return { ...state, entries: delivered(state.entries, event.key, event.delivery, event.id) };
+            return { ...state, entries: withDelivery(state.entries, event.key, event.delivery, event.id) };
         case "discarded":
             return { ...state, entries: state.entries.filter(({ key }) => key !== event.key) };
-        case "chosen":
-            return chosen(state, event.place);
+        case "selected":
+            return selected(state, event.conversation);
         case "visibility":
             return event.hidden
                 ? { ...state, hidden: true }
-                : { ...state, hidden: false, unseen: 0, unread: seen(state.unread, state.place) };
+                : { ...state, hidden: false, unseen: 0, unread: markRead(state.unread, state.conversation) };
     }
 }
 
-function identified(state: State, who: Omit<Me, "guest">, hubs: readonly string[]): State {
+function identified(state: State, identity: Omit<Me, "guest">, hubs: readonly string[]): State {
     if (state.me === undefined) return state;
-    const me = { guest: state.me.guest, ...who };
-    const users = state.users.filter((user) => user !== who.userId);
+    const me = { guest: state.me.guest, ...identity };
+    const users = state.users.filter((user) => user !== identity.userId);
     const [hub] = hubs;
-    const place = state.place === "programs" && hub !== undefined ? (`hub:${hub}` as const) : state.place;
-    return { ...state, me, users, place, hubs: [...new Set([...state.hubs, ...hubs])] };
+    const conversation =
+        state.conversation === "programs" && hub !== undefined ? (`hub:${hub}` as const) : state.conversation;
+    return { ...state, me, users, conversation, hubs: [...new Set([...state.hubs, ...hubs])] };
 }
 
-/** An absence ends when a connection is open; who is here then has to be asked for. */
-function linked(state: State, link: Link): State {
-    const was = state.link;
-    if (link.status === "open") {
-        // A connection that took another's place without a gap goes on.
-        if (was.status === "open") return state;
-        const since = was.status === "connecting" ? undefined : was.since;
+/** Applies a change of the connection. An absence ends when a connection opens. */
+function connectionChanged(state: State, connection: Connection): State {
+    const before = state.connection;
+    if (connection.status === "open") {
+        // A rotation replaces the connection without an absence.
+        if (before.status === "open") return state;
+        const since = before.status === "connecting" ? undefined : before.since;
         const after = state.entries.findLast(({ sequence }) => sequence !== undefined)?.sequence;
         const absence = {
-            until: link.since,
+            until: connection.since,
             ...(since === undefined ? {} : { since }),
             ...(after === undefined ? {} : { after }),
         };
-        return { ...state, link, absences: [...state.absences, absence] };
+        return { ...state, connection, absences: [...state.absences, absence] };
     }
-    const gone = { ...state, here: new Map<string, string>(), hereIsKnown: false };
-    if (was.status === "open") return { ...gone, link };
-    // An absence goes on from where it began while a way back is looked for.
-    if (was.status === "lost" && link.status === "lost") return { ...gone, link: { ...link, since: was.since } };
-    if (was.status !== "connecting" && link.status === "connecting") {
-        return { ...gone, link: { status: "lost", since: was.since, why: "", failures: link.failures } };
+    const disconnected = { ...state, online: new Map<string, string>(), onlineIsComplete: false };
+    if (before.status === "open") return { ...disconnected, connection };
+    // While the client reconnects, the absence keeps its start.
+    if (before.status === "lost" && connection.status === "lost") {
+        return { ...disconnected, connection: { ...connection, since: before.since } };
     }
-    return { ...gone, link };
+    if (before.status !== "connecting" && connection.status === "connecting") {
+        const { failures } = connection;
+        return { ...disconnected, connection: { status: "lost", since: before.since, reason: "", failures } };
+    }
+    return { ...disconnected, connection };
 }
 
-function arrived(state: State, came: Entry, replayed: boolean): State {
+function arrived(state: State, received: Entry, replayed: boolean): State {
     const me = state.me?.userId ?? "";
     const absence = state.absences.length;
-    const entry = replayed && absence > 0 && came.from !== me ? { ...came, absence } : came;
+    const entry = replayed && absence > 0 && received.from !== me ? { ...received, absence } : received;
     const entries = merge(state.entries, [entry], me);
-    const here = present(state.here, entry);
-    if (entries === state.entries) return { ...state, here };
-    const next = { ...state, entries, here, users: withUser(state.users, entry.place) };
+    const online = updatePresence(state.online, entry);
+    if (entries === state.entries) return { ...state, online };
+    const next = { ...state, entries, online, users: withUser(state.users, entry.conversation) };
     if (entry.kind !== "message" || entry.from === me) return next;
     const unseen = state.hidden ? state.unseen + 1 : state.unseen;
-    if (entry.place === state.place && !state.hidden) return { ...next, unseen };
-    const before = state.unread[entry.place];
-    const fresh = before === undefined || before.count === 0;
-    const unread = fresh ? { count: 1, first: entry.key } : { ...before, count: before.count + 1 };
-    return { ...next, unseen, unread: { ...state.unread, [entry.place]: unread } };
+    if (entry.conversation === state.conversation && !state.hidden) return { ...next, unseen };
+    const before = state.unread[entry.conversation];
+    const isFirst = before === undefined || before.count === 0;
+    const unread = isFirst ? { count: 1, first: entry.key } : { ...before, count: before.count + 1 };
+    return { ...next, unseen, unread: { ...state.unread, [entry.conversation]: unread } };
 }
 
-/** Who is here after somebody came or went. */
-function present(here: ReadonlyMap<string, string>, { kind, from, name }: Entry): ReadonlyMap<string, string> {
-    if (kind === "message") return here;
-    const next = new Map(here);
+/** Returns the online users after a presence entry. */
+function updatePresence(online: ReadonlyMap<string, string>, { kind, from, name }: Entry): ReadonlyMap<string, string> {
+    if (kind === "message") return online;
+    const next = new Map(online);
     if (kind === "joined") next.set(from, name ?? from);
     else next.delete(from);
     return next;
 }
 
-function chosen(state: State, place: Place): State {
-    // The line before what was new is gone when one has been elsewhere.
-    const left = place === state.place ? state.unread : without(state.unread, state.place);
-    return { ...state, place, users: withUser(state.users, place), unread: seen(left, place) };
+function selected(state: State, conversation: Conversation): State {
+    // The divider before unread messages disappears when the user selects another conversation.
+    const unread = conversation === state.conversation ? state.unread : without(state.unread, state.conversation);
+    const users = withUser(state.users, conversation);
+    return { ...state, conversation, users, unread: markRead(unread, conversation) };
 }
 
-function seen(unread: State["unread"], place: Place): State["unread"] {
-    const there = unread[place];
-    return there === undefined ? unread : { ...unread, [place]: { ...there, count: 0 } };
+function markRead(unread: State["unread"], conversation: Conversation): State["unread"] {
+    const current = unread[conversation];
+    return current === undefined ? unread : { ...unread, [conversation]: { ...current, count: 0 } };
 }
 
-function without(unread: State["unread"], place: Place): State["unread"] {
-    return Object.fromEntries(Object.entries(unread).filter(([key]) => key !== place));
+function without(unread: State["unread"], conversation: Conversation): State["unread"] {
+    return Object.fromEntries(Object.entries(unread).filter(([key]) => key !== conversation));
 }
 
-function withUser(users: readonly string[], place: Place): readonly string[] {
-    if (!place.startsWith("user:")) return users;
-    const user = place.slice("user:".length);
+function withUser(users: readonly string[], conversation: Conversation): readonly string[] {
+    if (!conversation.startsWith("user:")) return users;
+    const user = conversation.slice("user:".length);
     return users.includes(user) ? users : [...users, user];
 }

@@ -1,111 +1,115 @@
-/** A conversation: a hub that everybody in it hears, one other user, or what programs send. */
-export type Place = `hub:${string}` | `user:${string}` | "programs";
+/** Id of a conversation: with all members of a hub, with one user, or the notifications of programs. */
+export type Conversation = `hub:${string}` | `user:${string}` | "programs";
 
-/** Who uses the page. */
+/** The logged-in user. */
 export interface Me {
     readonly userId: string;
-    /** Their name, where that is another than the id. */
+    /** Display name, if it differs from the id. */
     readonly name?: string;
-    /** Whether they have no account. */
+    /** True for a guest without an account. */
     readonly guest: boolean;
 }
 
-/** What has become of a message of one's own. */
+/** Delivery status of a message of the user. */
 export type Delivery =
     | { readonly status: "sending" }
-    /** The gateway wants it later: at this time. */
-    | { readonly status: "put-off"; readonly until: number }
-    /** The gateway has it, and delivers or holds it. */
+    /** The gateway's rate limit delays the message until this time. */
+    | { readonly status: "delayed"; readonly until: number }
+    /** The gateway has the message, and delivers or holds it. */
     | { readonly status: "accepted" }
-    | { readonly status: "failed"; readonly why: string };
+    | { readonly status: "failed"; readonly reason: string };
 
-/** A line of a conversation. Times are milliseconds since the Unix epoch. */
+/** An entry of a conversation. Times are milliseconds since the Unix epoch. */
 export interface Entry {
-    /** Tells it from all others here: of one's own the idempotency key, of others the notification's id. */
+    /** Unique key: the idempotency key of a message of the user, else the notification's id. */
     readonly key: string;
-    /** The notification's id, once that is known. */
+    /** The notification's id, once known. */
     readonly id?: string;
-    /** Its place in the user's order; those without one are last. */
+    /** Position in the user's order. Entries without one come last. */
     readonly sequence?: string;
-    readonly place: Place;
+    readonly conversation: Conversation;
+    /** A message, or the presence of a member who came online or went offline. */
     readonly kind: "message" | "joined" | "left";
-    /** The user's id, or a program's word for itself. */
+    /** Id of the sending user, or the source that a program gave. */
     readonly from: string;
-    /** The name of who it is from, where that is another than the id. */
+    /** Display name of the sender, if it differs from the id. */
     readonly name?: string;
     readonly text: string;
-    /** When it was sent. */
+    /** Time of sending. */
     readonly at: number;
-    /** The number of the absence it was held in. */
+    /** Number of the absence during which the message was held, from 1. */
     readonly absence?: number;
-    /** Only of one's own messages. */
+    /** Present on messages of the user only. */
     readonly delivery?: Delivery;
 }
 
-/** How the page is connected. */
-export type Link =
+/** State of the connection. */
+export type Connection =
     | { readonly status: "connecting"; readonly failures: number }
     | { readonly status: "open"; readonly since: number }
     | {
-          /** The connection was lost, and is looked for. */
+          /** The connection was lost and the client reconnects. */
           readonly status: "lost";
           readonly since: number;
-          readonly why: string;
+          readonly reason: string;
           readonly nextAttemptAt?: number;
           readonly failures: number;
       }
     | {
-          /** It was closed on purpose. */
-          readonly status: "away";
+          /** The connection was closed on purpose, by the user or by the timer that the user has set. */
+          readonly status: "offline";
           readonly since: number;
-          /** By the user, or by the time they had chosen. */
           readonly by: "user" | "timer";
       };
 
-/** What has not been read of a conversation. */
+/** Unread messages of a conversation. */
 export interface Unread {
     readonly count: number;
-    /** The first of them; kept as long as the line before it is shown. */
+    /** Key of the first one, kept as long as the divider before it is shown. */
     readonly first: string;
 }
 
-/** What is known of the past. */
-export type Past =
+/** State of the gateway's history. */
+export type History =
     | { readonly status: "unknown" | "loading" }
     | {
-          readonly status: "known";
-          /** Why there is nothing from before, where that is so. */
-          readonly without?: "off" | "no-payloads" | "failed";
-          /** Where older ones begin. */
+          readonly status: "loaded";
+          /** Reason for having no older messages, if there is one. */
+          readonly unavailable?: "off" | "no-payloads" | "failed";
+          /** Cursor of the next older page. Absent if there is none. */
           readonly next?: string;
       };
 
-/** An absence: from when to when there was no connection. The page may not know when it began. */
+/** A period without a connection. */
 export interface Absence {
+    /** Start of the period. Absent if it began before the page was loaded. */
     readonly since?: number;
+    /** End of the period. */
     readonly until: number;
-    /** The last that had arrived before. */
+    /** Sequence of the last entry before it. */
     readonly after?: string;
 }
 
-/** All there is to show. */
+/** State of the page. */
 export interface State {
     readonly me: Me | undefined;
-    readonly link: Link;
+    readonly connection: Connection;
     readonly hubs: readonly string[];
-    /** Who is here, and their names. */
-    readonly here: ReadonlyMap<string, string>;
-    /** Whether `here` is everybody who is here, or just those that were noticed. */
-    readonly hereIsKnown: boolean;
-    /** In order. */
+    /** Online users: display names by user id. */
+    readonly online: ReadonlyMap<string, string>;
+    /** True if `online` is complete, false if it only has users whose presence was noticed. */
+    readonly onlineIsComplete: boolean;
+    /** Entries of all conversations, in order. */
     readonly entries: readonly Entry[];
-    /** Conversations with users that were begun, or are offered. */
+    /** Users with a conversation, or to suggest one with. */
     readonly users: readonly string[];
-    readonly place: Place;
+    /** The selected conversation. */
+    readonly conversation: Conversation;
+    /** True while the page is hidden. */
     readonly hidden: boolean;
-    readonly unread: Readonly<Partial<Record<Place, Unread>>>;
-    /** How many messages came while the page was hidden. */
+    readonly unread: Readonly<Partial<Record<Conversation, Unread>>>;
+    /** Number of messages that arrived while the page was hidden. */
     readonly unseen: number;
-    readonly past: Past;
+    readonly history: History;
     readonly absences: readonly Absence[];
 }

@@ -1,28 +1,28 @@
 import type { JSX } from "preact";
 
-/** What ties a control to its label and to what is wrong with it. */
+/** Attributes that connect a control to its label and its error message. */
 interface Attributes {
     readonly id: string;
     readonly "aria-invalid": boolean;
     readonly "aria-describedby": string;
 }
 
-interface Properties {
+interface Props {
     readonly id: string;
     readonly label: string;
-    readonly mistake: string | undefined;
+    readonly error: string | undefined;
     readonly children: (attributes: Attributes) => JSX.Element;
 }
 
-/** A control with its label, and below it what is wrong with what stands there. */
-export function Field({ id, label, mistake, children }: Properties) {
-    const describedBy = `${id}-mistake`;
+/** A control with its label, and its error message below. */
+export function Field({ id, label, error, children }: Props) {
+    const describedBy = `${id}-error`;
     return (
         <div>
             <label for={id}>{label}</label>
-            {children({ id, "aria-invalid": mistake !== undefined, "aria-describedby": describedBy })}
-            <p id={describedBy} class="mistake" role="alert">
-                {mistake}
+            {children({ id, "aria-invalid": error !== undefined, "aria-describedby": describedBy })}
+            <p id={describedBy} class="field-error" role="alert">
+                {error}
             </p>
         </div>
     );

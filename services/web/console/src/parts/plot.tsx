@@ -1,24 +1,26 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import type { Columns } from "../state/series.ts";
-import { figure } from "../state/words.ts";
+import { formatNumber } from "../state/format.ts";
+import type { Columns } from "../state/plots.ts";
 
+/** Height in pixels. */
 const HEIGHT = 150;
-/** How the lines differ besides by colour: whole, dashed, dotted. */
+
+/** Dash patterns, so that the lines differ not only by colour: solid, dashed, dotted. */
 const DASHES: readonly number[][] = [[], [7, 4], [2, 3]];
 
-/** Steps between the lines of the grid: there is no half a notification. */
+/** Distances between grid lines: whole numbers, because values are mostly counts. */
 const STEPS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
-interface Properties {
+interface Props {
     readonly data: Columns;
     readonly span: number;
-    /** What is to be seen, in words. */
+    /** Text alternative. */
     readonly label: string;
 }
 
-/** A plot over time. Its colours are those of the style sheet, in light and dark. */
-export function Plot({ data, span, label }: Properties) {
+/** A plot over time. It takes its colours from the style sheet, and follows changes between light and dark. */
+export function Plot({ data, span, label }: Props) {
     const place = useRef<HTMLDivElement>(null);
     const plot = useRef<uPlot | undefined>(undefined);
     const latest = useRef({ data, span });
@@ -51,7 +53,7 @@ export function Plot({ data, span, label }: Properties) {
     return <div class="canvas" ref={place} role="img" aria-label={label} />;
 }
 
-/** A colour of the style sheet as it is now. */
+/** Returns the current colour of a CSS class. */
 function colour(place: HTMLElement, name: string): string {
     const probe = document.createElement("span");
     probe.className = name;
@@ -79,21 +81,21 @@ function options(place: HTMLElement, lines: number, latest: () => { data: Column
                     return [end - span / 1000, end];
                 },
             },
-            // Zero is always shown, and nothing is drawn as large as something.
-            y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] },
+            // Always show zero, and don't magnify values below 1.
+            y: { range: (_, __, maximum) => [0, Math.max(1, maximum * 1.1)] },
         },
         axes: [
             {
                 ...axis,
                 size: 24,
-                // Where whole minutes are shown, their labels are shorter.
+                // Labels without seconds are shorter.
                 space: (_, __, from, to) => (to - from >= 300 ? 40 : 62),
                 values: [
                     [60, "{HH}:{mm}", null, null, null, null, null, null, 1],
                     [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
                 ],
             },
-            { ...axis, size: 46, space: 32, incrs: STEPS, values: (_, ticks) => ticks.map((tick) => figure(tick)) },
+            { ...axis, size: 46, space: 32, incrs: STEPS, values: (_, ticks) => ticks.map((tick) => formatNumber(tick)) },
         ],
         series: [
             {},

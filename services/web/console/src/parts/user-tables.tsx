@@ -1,140 +1,120 @@
 import { dateAndTime } from "@tidings/common/format";
-import type { Connection, Held, Past } from "../api.ts";
-import { followAddress } from "../state/route.ts";
-import { ago, bytes, count, sequence } from "../state/words.ts";
+import type { Connection, HeldNotification, HistoryRow } from "../api.ts";
+import { age, formatBytes, formatCount, formatSequence } from "../state/format.ts";
+import { notificationAddress } from "../state/route.ts";
+import { DataTable } from "./data-table.tsx";
 
-interface ConnectionsProperties {
+const CONNECTION_COLUMNS = [
+    { label: "Connection" },
+    { label: "Open for" },
+    { label: "Client" },
+    { label: "Format" },
+    { label: "Unsent", numeric: true },
+    { label: "Actions", hidden: true },
+];
+
+const MAILBOX_COLUMNS = [
+    { label: "Notification" },
+    { label: "Sequence", numeric: true },
+    { label: "Sent" },
+    { label: "Kind" },
+    { label: "Payload", numeric: true },
+    { label: "Pushed" },
+];
+
+const HISTORY_COLUMNS = [
+    { label: "Time" },
+    { label: "Event" },
+    { label: "Notification" },
+    { label: "Sequence", numeric: true },
+];
+
+interface ConnectionsProps {
     readonly connections: readonly Connection[];
     readonly now: number;
+    /** Asks for confirmation and closes a connection. */
     readonly close: (connection: Connection) => void;
 }
 
-export function ConnectionsTable({ connections, now, close }: ConnectionsProperties) {
+/** The open connections of a user. */
+export function ConnectionsTable({ connections, now, close }: ConnectionsProps) {
     return (
-        <div class="scroll" role="region" aria-label="Connections" tabIndex={0}>
-            <table>
-                <thead>
-                    <tr>
-                        <th scope="col">Connection</th>
-                        <th scope="col">Open for</th>
-                        <th scope="col">From</th>
-                        <th scope="col">Frames</th>
-                        <th scope="col" class="number">
-                            To be written
-                        </th>
-                        <th scope="col">
-                            <span class="visually-hidden">What can be done</span>
-                        </th>
-                    </tr>
-                </thead>
-                <tbody>
-                    {connections.map((connection) => (
-                        <tr key={connection.id}>
-                            <th scope="row" class="mono">
-                                {connection.id}
-                            </th>
-                            <td class="numbers" title={dateAndTime(connection.since)}>
-                                {ago(connection.since, now)}
-                            </td>
-                            <td class="wide">
-                                {connection.sourceIp ?? "not known yet"}
-                                {connection.userAgent !== undefined && <span class="note">{connection.userAgent}</span>}
-                            </td>
-                            <td>
-                                {connection.format}
-                                <span class="note">{connection.acknowledges ? "acknowledges" : "does not acknowledge"}</span>
-                            </td>
-                            <td class="number">{bytes(connection.waitingBytes)}</td>
-                            <td class="number">
-                                <button
-                                    class="small"
-                                    onClick={() => {
-                                        close(connection);
-                                    }}
-                                >
-                                    Close<span class="visually-hidden"> connection {connection.id}</span>
-                                </button>
-                            </td>
-                        </tr>
-                    ))}
-                </tbody>
-            </table>
-        </div>
+        <DataTable label="Connections" columns={CONNECTION_COLUMNS}>
+            {connections.map((connection) => (
+                <tr key={connection.id}>
+                    <th scope="row" class="mono">
+                        {connection.id}
+                    </th>
+                    <td class="numbers" title={dateAndTime(connection.since)}>
+                        {age(connection.since, now)}
+                    </td>
+                    <td class="wide">
+                        {connection.sourceIp ?? "unknown"}
+                        {connection.userAgent !== undefined && <span class="note">{connection.userAgent}</span>}
+                    </td>
+                    <td>
+                        {connection.format}
+                        <span class="note">{connection.acknowledges ? "acknowledges" : "does not acknowledge"}</span>
+                    </td>
+                    <td class="number">{formatBytes(connection.waitingBytes)}</td>
+                    <td class="number">
+                        <button
+                            class="small"
+                            onClick={() => {
+                                close(connection);
+                            }}
+                        >
+                            Close<span class="visually-hidden"> connection {connection.id}</span>
+                        </button>
+                    </td>
+                </tr>
+            ))}
+        </DataTable>
     );
 }
 
-interface MailboxProperties {
+interface MailboxProps {
     readonly user: string;
-    readonly rows: readonly Held[];
+    readonly rows: readonly HeldNotification[];
     readonly now: number;
 }
 
-export function MailboxTable({ user, rows, now }: MailboxProperties) {
+/** The held notifications of a user. */
+export function MailboxTable({ user, rows, now }: MailboxProps) {
     return (
-        <div class="scroll" role="region" aria-label="Mailbox" tabIndex={0}>
-            <table>
-                <thead>
-                    <tr>
-                        <th scope="col">Notification</th>
-                        <th scope="col" class="number">
-                            Sequence
-                        </th>
-                        <th scope="col">Sent</th>
-                        <th scope="col">Kind</th>
-                        <th scope="col" class="number">
-                            Payload
-                        </th>
-                        <th scope="col">Pushed</th>
-                    </tr>
-                </thead>
-                <tbody>
-                    {rows.map((row) => (
-                        <tr key={row.sequence}>
-                            <th scope="row" class="mono">
-                                <a href={followAddress(user, row.id)}>{row.id}</a>
-                            </th>
-                            <td class="number">{sequence(row.sequence)}</td>
-                            <td class="numbers" title={dateAndTime(row.sentAt)}>
-                                {ago(row.sentAt, now)} ago
-                            </td>
-                            <td>{row.kind ?? "–"}</td>
-                            <td class="number">{bytes(row.bytes)}</td>
-                            <td>{row.pushedTo === 0 ? "no" : `to ${count(row.pushedTo)}, not acknowledged`}</td>
-                        </tr>
-                    ))}
-                </tbody>
-            </table>
-        </div>
+        <DataTable label="Mailbox" columns={MAILBOX_COLUMNS}>
+            {rows.map((row) => (
+                <tr key={row.sequence}>
+                    <th scope="row" class="mono">
+                        <a href={notificationAddress(user, row.id)}>{row.id}</a>
+                    </th>
+                    <td class="number">{formatSequence(row.sequence)}</td>
+                    <td class="numbers" title={dateAndTime(row.sentAt)}>
+                        {age(row.sentAt, now)} ago
+                    </td>
+                    <td>{row.kind ?? "–"}</td>
+                    <td class="number">{formatBytes(row.bytes)}</td>
+                    <td>{row.pushedTo === 0 ? "no" : `to ${formatCount(row.pushedTo)}, not acknowledged`}</td>
+                </tr>
+            ))}
+        </DataTable>
     );
 }
 
-export function PastTable({ user, rows }: { readonly user: string; readonly rows: readonly Past[] }) {
+/** The recent activity of a user. */
+export function HistoryTable({ user, rows }: { readonly user: string; readonly rows: readonly HistoryRow[] }) {
     return (
-        <div class="scroll" role="region" aria-label="History" tabIndex={0}>
-            <table>
-                <thead>
-                    <tr>
-                        <th scope="col">When</th>
-                        <th scope="col">What</th>
-                        <th scope="col">Notification</th>
-                        <th scope="col" class="number">
-                            Sequence
-                        </th>
-                    </tr>
-                </thead>
-                <tbody>
-                    {rows.map((row) => (
-                        <tr key={`${row.sequence}-${row.what}-${row.at}`}>
-                            <td class="numbers">{dateAndTime(row.at)}</td>
-                            <td>{row.what}</td>
-                            <td class="mono">
-                                <a href={followAddress(user, row.id)}>{row.id}</a>
-                            </td>
-                            <td class="number">{sequence(row.sequence)}</td>
-                        </tr>
-                    ))}
-                </tbody>
-            </table>
-        </div>
+        <DataTable label="History" columns={HISTORY_COLUMNS}>
+            {rows.map((row) => (
+                <tr key={`${row.sequence}-${row.what}-${row.at}`}>
+                    <td class="numbers">{dateAndTime(row.at)}</td>
+                    <td>{row.what}</td>
+                    <td class="mono">
+                        <a href={notificationAddress(user, row.id)}>{row.id}</a>
+                    </td>
+                    <td class="number">{formatSequence(row.sequence)}</td>
+                </tr>
+            ))}
+        </DataTable>
     );
 }

@@ -1,17 +1,20 @@
-/** What the page shows. */
+/** The view that the page shows. */
 export type Route =
     | { readonly view: "overview" }
     | { readonly view: "user"; readonly user: string | undefined }
     | { readonly view: "send" }
-    | { readonly view: "follow"; readonly user: string; readonly id: string }
+    | { readonly view: "notification"; readonly user: string; readonly id: string }
     | { readonly view: "dead-letters" };
 
-/** Reads the address after `#`. What is none is the overview. */
-export function route(hash: string): Route {
+/** Parses the fragment of the URL. Anything unknown is the overview. */
+export function parseRoute(hash: string): Route {
     const parts = hash.replace(/^#\/?/, "").split("/").map(decode);
     const [view, user, id] = parts;
     if (view === "user") return { view, user: user === "" ? undefined : user };
-    if (view === "follow" && user !== undefined && id !== undefined) return { view, user, id };
+    // `follow` is in addresses of version 0.1.0.
+    if ((view === "notification" || view === "follow") && user !== undefined && id !== undefined) {
+        return { view: "notification", user, id };
+    }
     return view === "send" || view === "dead-letters" ? { view } : { view: "overview" };
 }
 
@@ -23,12 +26,12 @@ function decode(part: string): string {
     }
 }
 
-/** The address of a user's page. */
+/** Returns the address of a user. */
 export function userAddress(user: string): string {
     return `#/user/${encodeURIComponent(user)}`;
 }
 
-/** The address of a notification's life. */
-export function followAddress(user: string, id: string): string {
-    return `#/follow/${encodeURIComponent(user)}/${encodeURIComponent(id)}`;
+/** Returns the address of a notification's timeline. */
+export function notificationAddress(user: string, id: string): string {
+    return `#/notification/${encodeURIComponent(user)}/${encodeURIComponent(id)}`;
 }

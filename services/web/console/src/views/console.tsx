@@ -1,37 +1,37 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Api } from "../api.ts";
 import { useRoute } from "../hooks.ts";
-import { Live } from "../live.ts";
-import { LinkState } from "../parts/link-state.tsx";
-import { EMPTY, isStale } from "../state/feed.ts";
+import { LiveMetrics } from "../live-metrics.ts";
+import { FeedStatus } from "../parts/feed-status.tsx";
+import { formatCount } from "../state/format.ts";
+import { EMPTY, isStale } from "../state/metrics-feed.ts";
 import type { Route } from "../state/route.ts";
-import { count } from "../state/words.ts";
 import { DeadLettersView } from "./dead-letters.tsx";
-import { FollowView } from "./follow.tsx";
+import { NotificationView } from "./notification.tsx";
 import { Overview } from "./overview.tsx";
 import { SendView } from "./send.tsx";
 import { UserView } from "./user.tsx";
 
-const PLACES = [
+const VIEWS = [
     { view: "overview", address: "#/", label: "Overview" },
     { view: "user", address: "#/user", label: "Users" },
-    { view: "send", address: "#/send", label: "Send a test" },
+    { view: "send", address: "#/send", label: "Test notification" },
     { view: "dead-letters", address: "#/dead-letters", label: "Dead letters" },
 ] as const;
 
-interface Properties {
+interface Props {
     readonly api: Api;
-    /** Forgets the key; says why if it is refused. */
-    readonly leave: (why?: string) => void;
+    /** Deletes the API key and shows the login, with the reason if there is one. */
+    readonly logOut: (reason?: string) => void;
 }
 
-/** The console of an operator who is let in. */
-export function Console({ api, leave }: Properties) {
+/** The console of a logged-in operator: header, navigation and the current view. */
+export function Console({ api, logOut }: Props) {
     const [feed, setFeed] = useState(EMPTY);
     const [now, setNow] = useState(() => Date.now());
-    const shown = useRoute();
+    const route = useRoute();
     useEffect(() => {
-        const live = new Live(api, (next) => {
+        const live = new LiveMetrics(api, (next) => {
             setFeed(next);
             setNow(Date.now());
         });
@@ -39,33 +39,33 @@ export function Console({ api, leave }: Properties) {
             live.close();
         };
     }, [api]);
-    const { link } = feed;
+    const { status } = feed;
     useEffect(() => {
-        if (link.how === "refused") leave(`You were logged out: ${link.message}.`);
-    }, [link, leave]);
+        if (status.name === "refused") logOut(`You were logged out: ${status.message}. Enter the API key again.`);
+    }, [status, logOut]);
     const deadLetters = feed.snapshots.at(-1)?.deadLetters ?? 0;
-    const here = shown.view === "follow" ? "user" : shown.view;
+    const current = route.view === "notification" ? "user" : route.view;
     return (
         <>
             <header class="top">
                 <div class="inner">
                     <h1>Tidings console</h1>
-                    <LinkState feed={feed} now={now} />
+                    <FeedStatus feed={feed} now={now} />
                     <button
                         class="quiet"
                         onClick={() => {
-                            leave();
+                            logOut();
                         }}
                     >
                         Log out
                     </button>
                     <nav aria-label="Console">
-                        {PLACES.map(({ view, address, label }) => (
-                            <a key={view} href={address} aria-current={view === here ? "page" : undefined}>
+                        {VIEWS.map(({ view, address, label }) => (
+                            <a key={view} href={address} aria-current={view === current ? "page" : undefined}>
                                 {label}
                                 {view === "dead-letters" && deadLetters > 0 && (
                                     <span class="badge numbers">
-                                        {count(deadLetters)}
+                                        {formatCount(deadLetters)}
                                         <span class="visually-hidden"> waiting</span>
                                     </span>
                                 )}
@@ -75,32 +75,32 @@ export function Console({ api, leave }: Properties) {
                 </div>
             </header>
             <main class="inner">
-                {shown.view === "overview" ? (
+                {route.view === "overview" ? (
                     <Overview feed={feed} stale={isStale(feed, now)} />
                 ) : (
-                    <View api={api} shown={shown} now={now} deadLetters={deadLetters} />
+                    <View api={api} route={route} now={now} deadLetters={deadLetters} />
                 )}
             </main>
         </>
     );
 }
 
-interface ViewProperties {
+interface ViewProps {
     readonly api: Api;
-    readonly shown: Exclude<Route, { view: "overview" }>;
+    readonly route: Exclude<Route, { view: "overview" }>;
     readonly now: number;
     readonly deadLetters: number;
 }
 
-function View({ api, shown, now, deadLetters }: ViewProperties) {
-    switch (shown.view) {
+function View({ api, route, now, deadLetters }: ViewProps) {
+    switch (route.view) {
         case "user":
-            return <UserView api={api} user={shown.user} now={now} />;
+            return <UserView api={api} user={route.user} now={now} />;
         case "send":
             return <SendView api={api} />;
-        case "follow":
-            return <FollowView api={api} user={shown.user} id={shown.id} />;
+        case "notification":
+            return <NotificationView api={api} user={route.user} id={route.id} />;
         case "dead-letters":
-            return <DeadLettersView api={api} known={deadLetters} now={now} />;
+            return <DeadLettersView api={api} total={deadLetters} now={now} />;
     }
 }

@@ -1,48 +1,49 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Api, DeadLetter } from "../api.ts";
-import { usePolled, words } from "../hooks.ts";
-import { Confirm, type Question } from "../parts/confirm.tsx";
+import { errorMessage, usePolling } from "../hooks.ts";
+import { useConfirmation } from "../parts/confirm-dialog.tsx";
 import { DeadLettersTable } from "../parts/dead-letters-table.tsx";
-import { ask, outcome } from "../state/dead-letters.ts";
-import { count, many } from "../state/words.ts";
+import { confirmationOf, resultMessage } from "../state/dead-letter-actions.ts";
+import { formatCount, pluralize } from "../state/format.ts";
 
-const EVERY = 5_000;
+/** Interval of polling, in milliseconds. */
+const INTERVAL = 5_000;
 
-interface Properties {
+interface Props {
     readonly api: Api;
-    /** How many there are by the figures. */
-    readonly known: number;
+    /** Number of dead letters in the live metrics. */
+    readonly total: number;
     readonly now: number;
 }
 
-/** The dead letters, and what can be done with them. */
-export function DeadLettersView({ api, known, now }: Properties) {
-    const { value, problem, refresh } = usePolled("dead letters", () => api.deadLetters(), () => EVERY);
+/** The dead letters, with buttons to redrive and drop them. */
+export function DeadLettersView({ api, total, now }: Props) {
+    const { value, problem, refresh } = usePolling("dead letters", () => api.deadLetters(), () => INTERVAL);
     const [more, setMore] = useState<readonly DeadLetter[]>([]);
     const [next, setNext] = useState<string>();
-    const [question, setQuestion] = useState<Question>();
-    const [done, setDone] = useState("");
-    // One that appears or goes is shown at once.
-    useEffect(refresh, [known, refresh]);
+    const [dialog, openDialog] = useConfirmation();
+    const [result, setResult] = useState("");
+    // Load the list again as soon as their number changes.
+    useEffect(refresh, [total, refresh]);
     const first = value?.items ?? [];
     const items = [...first, ...more.filter(({ id }) => !first.some((other) => other.id === id))];
     const after = more.length === 0 ? value?.next : next;
-    // The figures are a moment old: where the list is whole, it knows better.
-    const total = after === undefined ? items.length : Math.max(known, items.length);
-    const doneWith = (text: string): void => {
-        setDone(text);
+    // A complete list is more recent than the live metrics.
+    const count = after === undefined ? items.length : Math.max(total, items.length);
+    const showResult = (text: string): void => {
+        setResult(text);
         setMore([]);
         refresh();
     };
     const confirm = (verb: "redrive" | "drop", letter?: DeadLetter): void => {
-        const act = (): void => {
-            const work = verb === "redrive" ? api.redrive(letter?.id) : api.drop(letter?.id);
-            work.then(
-                (changed) => outcome(verb, changed),
-                (error: unknown) => `Nothing was done: ${words(error)}.`,
-            ).then(doneWith, () => undefined);
+        const onConfirm = (): void => {
+            const request = verb === "redrive" ? api.redrive(letter?.id) : api.drop(letter?.id);
+            request.then(
+                (changed) => resultMessage(verb, changed),
+                (error: unknown) => `Nothing was changed: ${errorMessage(error)}.`,
+            ).then(showResult, () => undefined);
         };
-        setQuestion({ ...ask(verb, letter === undefined ? total : 1, letter?.userId), act });
+        openDialog({ ...confirmationOf(verb, letter === undefined ? count : 1, letter?.userId), onConfirm });
     };
     const showMore = (): void => {
         if (after === undefined) return;
@@ -52,14 +53,14 @@ export function DeadLettersView({ api, known, now }: Properties) {
                 setNext(page.next);
             },
             (error: unknown) => {
-                setDone(`No more could be read: ${words(error)}.`);
+                setResult(`The next page can’t be loaded: ${errorMessage(error)}.`);
             },
         );
     };
     return (
         <>
             <div class="title">
-                <h2>{value === undefined ? "Dead letters" : many(total, "dead letter")}</h2>
+                <h2>{value === undefined ? "Dead letters" : pluralize(count, "dead letter")}</h2>
                 {items.length > 0 && (
                     <div class="actions">
                         <button
@@ -81,30 +82,23 @@ export function DeadLettersView({ api, known, now }: Properties) {
                 )}
             </div>
             <p class="faint">
-                Notifications that were tried too often, or can’t be read. Redriving accepts one anew, behind what its
-                user has got meanwhile; dropping deletes it for good.
+                Notifications that failed too often or can’t be read. Redriving delivers one again, after the newer
+                notifications of its user. Dropping deletes it for good.
             </p>
-            <p role="status">{done}</p>
+            <p role="status">{result}</p>
             {problem !== undefined && (
                 <p class="bad" role="alert">
-                    The dead letters can’t be read: {problem}.
+                    The dead letters can’t be loaded: {problem}.
                 </p>
             )}
-            {value !== undefined && items.length === 0 && <p>There are none. Everything accepted was delivered, is held, or is on its way.</p>}
+            {value !== undefined && items.length === 0 && (
+                <p>No dead letters. All accepted notifications were delivered or are being delivered or held.</p>
+            )}
             {items.length > 0 && <DeadLettersTable items={items} now={now} confirm={confirm} />}
             {after !== undefined && (
-                <button onClick={showMore}>
-                    Show more than these {count(items.length)}
-                </button>
+                <button onClick={showMore}>Show more (now {formatCount(items.length)})</button>
             )}
-            {question !== undefined && (
-                <Confirm
-                    question={question}
-                    close={() => {
-                        setQuestion(undefined);
-                    }}
-                />
-            )}
+            {dialog}
         </>
     );
 }

@@ -1,38 +1,40 @@
 import { useState } from "preact/hooks";
 import { Api } from "../api.ts";
-import { words } from "../hooks.ts";
-import { isRefused } from "../live.ts";
+import { errorMessage } from "../hooks.ts";
+import { isRefused } from "../live-metrics.ts";
 
-interface Properties {
-    /** Why one has to log in again. */
+interface Props {
+    /** Reason why the operator has to log in again. */
     readonly notice: string | undefined;
-    readonly enter: (key: string) => void;
+    readonly onLogin: (key: string) => void;
 }
 
-/** Asks for the API key, and lets in who has it. */
-export function Login({ notice, enter }: Properties) {
+/** The login with the API key. */
+export function Login({ notice, onLogin }: Props) {
     const [key, setKey] = useState("");
     const [problem, setProblem] = useState(notice);
     const [busy, setBusy] = useState(false);
     const submit = async (): Promise<void> => {
         const trimmed = key.trim();
         if (trimmed === "") {
-            setProblem("Paste the API key first.");
+            setProblem("Enter the API key.");
             return;
         }
         setBusy(true);
         try {
-            await new Api(trimmed).figures(Date.now());
-            enter(trimmed);
+            await new Api(trimmed).liveMetrics(Date.now());
+            onLogin(trimmed);
         } catch (error) {
-            setProblem(isRefused(error) ? "This is not the API key of this server." : words(error));
+            setProblem(isRefused(error)
+                    ? "This is not the API key of this server. Check it and try again."
+                    : `The login failed: ${errorMessage(error)}. Try again in a moment.`);
             setBusy(false);
         }
     };
     return (
         <main class="login">
             <h1>Tidings console</h1>
-            <p class="faint">For whoever runs this server. It shows what the server is doing and what became of notifications.</p>
+            <p class="faint">For operators of this server: live metrics, users, and the timeline of each notification.</p>
             <form
                 noValidate
                 onSubmit={(event) => {
@@ -61,11 +63,11 @@ export function Login({ notice, enter }: Properties) {
                     {problem}
                 </p>
                 <button class="primary" disabled={busy}>
-                    Open the console
+                    Open console
                 </button>
                 <p id="key-help" class="faint small">
-                    The server made it at its first start, in the file <code>tidings-data/api-key</code> unless it was
-                    told of another directory. This tab remembers the key until it is closed or you log out.
+                    The server created the key at its first start, in the file <code>tidings-data/api-key</code> or in
+                    another data directory. This tab keeps the key until you close it or log out.
                 </p>
             </form>
         </main>

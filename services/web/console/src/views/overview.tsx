@@ -1,8 +1,8 @@
 import { useMemo, useState } from "preact/hooks";
-import { Figures } from "../parts/figures.tsx";
-import { PlotFigure } from "../parts/plot-figure.tsx";
-import type { Feed } from "../state/feed.ts";
-import { PLOTS, columns } from "../state/series.ts";
+import { MetricPlot } from "../parts/metric-plot.tsx";
+import { MetricTiles } from "../parts/metric-tiles.tsx";
+import type { MetricsFeed } from "../state/metrics-feed.ts";
+import { PLOTS, columns } from "../state/plots.ts";
 
 const SPANS = [
     { label: "1 min", span: 60_000 },
@@ -10,8 +10,8 @@ const SPANS = [
     { label: "15 min", span: 900_000 },
 ] as const;
 
-/** What the server is doing: numbers, and how they came to be. */
-export function Overview({ feed, stale }: { readonly feed: Feed; readonly stale: boolean }) {
+/** The live metrics: newest values, and plots over time. */
+export function Overview({ feed, stale }: { readonly feed: MetricsFeed; readonly stale: boolean }) {
     const [span, setSpan] = useState<number>(300_000);
     const { snapshots } = feed;
     const plots = useMemo(
@@ -21,9 +21,9 @@ export function Overview({ feed, stale }: { readonly feed: Feed; readonly stale:
     return (
         <div class={stale ? "stale" : undefined}>
             <h2 class="visually-hidden">Overview</h2>
-            <Figures snapshots={snapshots} />
+            <MetricTiles snapshots={snapshots} />
             <fieldset class="spans">
-                <legend>Plots of the last</legend>
+                <legend>Time range</legend>
                 {SPANS.map(({ label, span: choice }) => (
                     <label key={choice}>
                         <input
@@ -40,7 +40,7 @@ export function Overview({ feed, stale }: { readonly feed: Feed; readonly stale:
             </fieldset>
             <div class="plots">
                 {plots.map(({ plot, data }) => (
-                    <PlotFigure key={plot.id} plot={plot} data={data} span={span} />
+                    <MetricPlot key={plot.id} plot={plot} data={data} span={span} />
                 ))}
             </div>
         </div>

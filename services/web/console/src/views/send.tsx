@@ -1,49 +1,49 @@
+import { randomHex } from "@tidings/common/random";
 import { useState } from "preact/hooks";
 import type { Api } from "../api.ts";
-import { words } from "../hooks.ts";
+import { errorMessage } from "../hooks.ts";
 import { Field } from "../parts/field.tsx";
-import { LifeOf } from "../parts/life-of.tsx";
-import { type Draft, EXPIRIES, FIRST, type Mistakes, body, check, randomId } from "../state/compose.ts";
-import type { Accepted } from "../state/life.ts";
+import { NotificationTimeline } from "../parts/timeline.tsx";
+import { type Draft, EXPIRIES, type FieldErrors, INITIAL_DRAFT, requestBody, validate } from "../state/draft.ts";
+import type { Accepted } from "../state/timeline.ts";
 
-/** A test notification that was sent. */
+/** A sent test notification. */
 interface Sent {
     readonly user: string;
     readonly id: string;
     readonly accepted: Accepted;
 }
 
-/** Sends a test notification, and shows what becomes of it. */
+/** The form for a test notification, and the timeline of the last one. */
 export function SendView({ api }: { readonly api: Api }) {
-    const [draft, setDraft] = useState<Draft>(FIRST);
-    const [mistakes, setMistakes] = useState<Mistakes>({});
+    const [draft, setDraft] = useState<Draft>(INITIAL_DRAFT);
+    const [errors, setErrors] = useState<FieldErrors>({});
     const [problem, setProblem] = useState("");
     const [busy, setBusy] = useState(false);
     const [sent, setSent] = useState<Sent>();
     const change = (changes: Partial<Draft>): void => {
         const next = { ...draft, ...changes };
         setDraft(next);
-        // What was wrong is looked at again as it is typed; what was not is left in peace.
-        if (Object.keys(mistakes).length > 0) setMistakes(check(next));
+        // Update error messages while the user types, but don't show new ones before the form is submitted.
+        if (Object.keys(errors).length > 0) setErrors(validate(next));
     };
     const submit = async (): Promise<void> => {
-        const found = check(draft);
-        setMistakes(found);
+        const found = validate(draft);
+        setErrors(found);
         setProblem("");
-        const wrong = found.userId === undefined ? "payload" : "user-id";
         if (Object.keys(found).length > 0) {
-            document.getElementById(wrong)?.focus();
+            document.getElementById(found.userId === undefined ? "payload" : "user-id")?.focus();
             return;
         }
         setBusy(true);
-        const [user, id] = [draft.userId.trim(), randomId("test")];
+        const [user, id] = [draft.userId.trim(), `test-${randomHex(8)}`];
         try {
-            // First, so that nothing that becomes of it is missed.
-            await api.follow(user, id);
-            const accepted = await api.send(body(draft, id, Date.now()));
+            // Track it before sending, so that no event is missed.
+            await api.track(user, id);
+            const accepted = await api.send(requestBody(draft, id, Date.now()));
             setSent({ user, id, accepted });
         } catch (error) {
-            setProblem(`It was not accepted: ${words(error)}.`);
+            setProblem(`The notification was not sent: ${errorMessage(error)}.`);
         }
         setBusy(false);
     };
@@ -57,7 +57,7 @@ export function SendView({ api }: { readonly api: Api }) {
                 }}
             >
                 <h2>Send a test notification</h2>
-                <Field id="user-id" label="To the user" mistake={mistakes.userId}>
+                <Field id="user-id" label="User ID" error={errors.userId}>
                     {(attributes) => (
                         <input
                             {...attributes}
@@ -70,7 +70,7 @@ export function SendView({ api }: { readonly api: Api }) {
                         />
                     )}
                 </Field>
-                <Field id="payload" label="Payload, as JSON" mistake={mistakes.payload}>
+                <Field id="payload" label="Payload (JSON)" error={errors.payload}>
                     {(attributes) => (
                         <textarea
                             {...attributes}
@@ -85,7 +85,7 @@ export function SendView({ api }: { readonly api: Api }) {
                     )}
                 </Field>
                 <fieldset>
-                    <legend>If the user is not there</legend>
+                    <legend>If the user is offline</legend>
                     {(["hold", "drop"] as const).map((choice) => (
                         <label key={choice} class="choice">
                             <input
@@ -96,12 +96,12 @@ export function SendView({ api }: { readonly api: Api }) {
                                     change({ whenOffline: choice });
                                 }}
                             />
-                            {choice === "hold" ? "hold it until they come" : "drop it"}
+                            {choice === "hold" ? "Hold it until they connect" : "Drop it"}
                         </label>
                     ))}
                 </fieldset>
                 <div>
-                    <label for="expires">It expires</label>
+                    <label for="expires">Expiry</label>
                     <select
                         id="expires"
                         value={String(draft.expiresAfter)}
@@ -120,14 +120,14 @@ export function SendView({ api }: { readonly api: Api }) {
                     {problem}
                 </p>
                 <button class="primary" disabled={busy}>
-                    Send it
+                    Send
                 </button>
             </form>
-            <section aria-label="What becomes of it">
+            <section aria-label="Timeline">
                 {sent === undefined ? (
-                    <p class="faint">What becomes of it will be shown here as it happens.</p>
+                    <p class="faint">The timeline of the notification appears here.</p>
                 ) : (
-                    <LifeOf key={sent.id} api={api} user={sent.user} id={sent.id} accepted={sent.accepted} />
+                    <NotificationTimeline key={sent.id} api={api} user={sent.user} id={sent.id} accepted={sent.accepted} />
                 )}
             </section>
         </div>

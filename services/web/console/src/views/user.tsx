@@ -1,28 +1,29 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Api, Connection, User } from "../api.ts";
-import { usePolled, words } from "../hooks.ts";
-import { Confirm, type Question } from "../parts/confirm.tsx";
-import { ConnectionsTable, MailboxTable, PastTable } from "../parts/user-tables.tsx";
+import { errorMessage, usePolling } from "../hooks.ts";
+import { useConfirmation } from "../parts/confirm-dialog.tsx";
+import { ConnectionsTable, HistoryTable, MailboxTable } from "../parts/user-tables.tsx";
+import { age, formatCount, pluralize } from "../state/format.ts";
 import { userAddress } from "../state/route.ts";
-import { ago, count, many } from "../state/words.ts";
 
-const EVERY = 2_000;
+/** Interval of polling, in milliseconds. */
+const INTERVAL = 2_000;
 
-interface Properties {
+interface Props {
     readonly api: Api;
     readonly user: string | undefined;
     readonly now: number;
 }
 
-/** Looks a user up. */
-export function UserView({ api, user, now }: Properties) {
+/** The search for a user, and the user found. */
+export function UserView({ api, user, now }: Props) {
     const [typed, setTyped] = useState(user ?? "");
     useEffect(() => {
         if (user !== undefined) setTyped(user);
     }, [user]);
     return (
         <>
-            <h2>Look a user up</h2>
+            <h2>Find a user</h2>
             <form
                 class="line"
                 role="search"
@@ -31,7 +32,7 @@ export function UserView({ api, user, now }: Properties) {
                     if (typed.trim() !== "") location.hash = userAddress(typed.trim());
                 }}
             >
-                <label for="user">User</label>
+                <label for="user">User ID</label>
                 <input
                     id="user"
                     type="search"
@@ -42,62 +43,66 @@ export function UserView({ api, user, now }: Properties) {
                         setTyped(currentTarget.value);
                     }}
                 />
-                <button class="primary">Look up</button>
+                <button class="primary">Find</button>
             </form>
             {user === undefined ? (
-                <p class="faint">See a user’s open connections, what is held for them, and what became of it.</p>
+                <p class="faint">Shows the user’s open connections, held notifications and recent activity.</p>
             ) : (
-                <Found key={user} api={api} user={user} now={now} />
+                <UserDetails key={user} api={api} user={user} now={now} />
             )}
         </>
     );
 }
 
-function Found({ api, user, now }: { readonly api: Api; readonly user: string; readonly now: number }) {
-    const { value, problem, refresh } = usePolled(
+/** Connections, mailbox and recent activity of a user. */
+function UserDetails({ api, user, now }: { readonly api: Api; readonly user: string; readonly now: number }) {
+    const { value, problem, refresh } = usePolling(
         user,
         async () => {
             const found = await api.user(user);
-            return { found, past: found.history ? await api.past(user) : undefined };
+            return { found, history: found.history ? await api.history(user) : undefined };
         },
-        () => EVERY,
+        () => INTERVAL,
     );
-    const [question, setQuestion] = useState<Question>();
-    const [done, setDone] = useState("");
-    if (value === undefined) return <p role={problem === undefined ? undefined : "alert"}>{problem ?? "Looking …"}</p>;
+    const [dialog, openDialog] = useConfirmation();
+    const [result, setResult] = useState("");
+    if (value === undefined) {
+        if (problem === undefined) return <p>Loading…</p>;
+        return <p role="alert">The user can’t be loaded: {problem}.</p>;
+    }
     const close = (connection: Connection): void => {
-        setQuestion({
+        openDialog({
             title: "Close this connection?",
-            consequence: "Its client is told that an operator closed it. Most clients connect again at once; nothing that is held gets lost.",
-            action: "Close the connection",
-            refusal: "Leave it open",
+            consequence: "The client is told that an operator closed the connection. Most clients reconnect at once. Held notifications are not lost.",
+            action: "Close connection",
+            refusal: "Keep open",
             dangerous: true,
-            act: () => {
+            onConfirm: () => {
                 api.closeConnection(connection.id)
                     .then(
                         () => "The connection was closed.",
-                        (error: unknown) => `The connection was not closed: ${words(error)}.`,
+                        (error: unknown) => `The connection was not closed: ${errorMessage(error)}.`,
                     )
-                    .then(setDone, () => undefined)
+                    .then(setResult, () => undefined)
                     .finally(refresh);
             },
         });
     };
-    const { found, past } = value;
+    const { found, history } = value;
     return (
         <>
             {problem !== undefined && (
                 <p class="bad" role="alert">
-                    This is of a while ago: {problem}.
+                    These data are not current: {problem}.
                 </p>
             )}
-            <p role="status">{done}</p>
+            <p role="status">{result}</p>
             <section aria-labelledby="connections">
-                <h3 id="connections">{many(found.connections.length, "open connection")}</h3>
+                <h3 id="connections">{pluralize(found.connections.length, "open connection")}</h3>
                 {found.connections.length > 0 ? (
                     <ConnectionsTable connections={found.connections} now={now} close={close} />
                 ) : (
-                    <p class="faint">Nobody is there: what is sent now is held, unless it is to be dropped.</p>
+                    <p class="faint">{user} is offline. New notifications are held, or dropped if their sender chose that.</p>
                 )}
             </section>
             <section aria-labelledby="mailbox">
@@ -108,39 +113,32 @@ function Found({ api, user, now }: { readonly api: Api; readonly user: string; r
                         <MailboxTable user={user} rows={found.mailbox.first} now={now} />
                     </>
                 ) : (
-                    <p class="faint">Nothing is waiting for {user}.</p>
+                    <p class="faint">No notifications are held for {user}.</p>
                 )}
             </section>
-            <section aria-labelledby="past">
-                <h3 id="past">What became of the last ones</h3>
-                {past === undefined ? (
+            <section aria-labelledby="activity">
+                <h3 id="activity">Recent activity</h3>
+                {history === undefined ? (
                     <p class="faint">
-                        No history is kept here. Set <code>enabled = true</code> in the section <code>[history]</code> of
-                        the configuration to keep one.
+                        This server keeps no history. To keep one, set <code>enabled = true</code> in the section{" "}
+                        <code>[history]</code> of its configuration.
                     </p>
-                ) : past.length === 0 ? (
-                    <p class="faint">The history has nothing of {user}.</p>
+                ) : history.length === 0 ? (
+                    <p class="faint">The history has no entries for {user}.</p>
                 ) : (
-                    <PastTable user={user} rows={past} />
+                    <HistoryTable user={user} rows={history} />
                 )}
             </section>
-            {question !== undefined && (
-                <Confirm
-                    question={question}
-                    close={() => {
-                        setQuestion(undefined);
-                    }}
-                />
-            )}
+            {dialog}
         </>
     );
 }
 
 function mailboxTitle({ mailbox: { count: held, more } }: User): string {
-    return more ? `More than ${count(held)} notifications in the mailbox` : `${many(held, "notification")} in the mailbox`;
+    return more ? `More than ${formatCount(held)} notifications in the mailbox` : `${pluralize(held, "notification")} in the mailbox`;
 }
 
 function mailboxNote({ mailbox: { count: held, first, oldestSentAt } }: User, now: number): string {
-    const oldest = oldestSentAt === undefined ? "" : `The oldest was sent ${ago(oldestSentAt, now)} ago.`;
-    return held > first.length ? `${oldest} These are the first ${count(first.length)}.` : oldest;
+    const oldest = oldestSentAt === undefined ? "" : `The oldest was sent ${age(oldestSentAt, now)} ago.`;
+    return held > first.length ? `${oldest} The table shows the first ${formatCount(first.length)}.` : oldest;
 }

@@ -1,0 +1,49 @@
+// Runs the Node.js programs of the documentation against a real server.
+import { Program } from "@tidings/testing/program";
+import { Server } from "@tidings/testing/server";
+import { bundled, snippet } from "@tidings/testing/snippets";
+import { afterEach, describe, expect, it } from "vitest";
+
+const CLIENTS = "docs/how-to/clients.md";
+const README = "services/clients/typescript/README.md";
+
+const cleanUp: (() => Promise<void>)[] = [];
+afterEach(async () => {
+    for (const step of cleanUp.splice(0).reverse()) await step();
+});
+
+async function start(code: string): Promise<{ server: Server; program: Program }> {
+    const server = await Server.start();
+    cleanUp.push(() => server.remove());
+    // Bundled with the client, so that the package need not be built.
+    const main = await bundled(code, { platform: "node", external: ["ws"] });
+    const program = new Program(server, { "main.mjs": main });
+    cleanUp.push(() => program.remove());
+    return { server, program };
+}
+
+describe("programs of the documentation", { timeout: 120_000 }, () => {
+    it("sends and receives in Node.js", async () => {
+        const { server, program } = await start(snippet(CLIENTS, "node"));
+        expect(await program.line()).toBe('order-1042-shipped {"order":1042}');
+        await server.produce("alice", 7, 9);
+        expect([await program.line(), await program.line()]).toEqual(['alice-7 {"n":7}', 'alice-8 {"n":8}']);
+    });
+
+    it("passes a WebSocket class, as in the README", async () => {
+        const before = `
+            import { connect } from "@tidings/client";
+            const url = process.env.TIDINGS_URL.replace("http", "ws") + "/ws";
+            const token = async () => {
+                const { readFileSync } = await import("node:fs");
+                const headers = { Authorization: "Bearer " + readFileSync("tidings-data/api-key", "utf8") };
+                const body = JSON.stringify({ userId: "alice" });
+                const answer = await fetch(process.env.TIDINGS_URL + "/v1/token", { method: "POST", headers, body });
+                return (await answer.json()).token;
+            };
+        `;
+        const after = "console.log((await client.whoami()).userId);";
+        const { program } = await start(`${before}\n${snippet(README, "ws")}\n${after}`);
+        expect(await program.line()).toBe("alice");
+    });
+});

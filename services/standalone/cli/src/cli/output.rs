@@ -1,0 +1,201 @@
+//! Where everything the program says goes.
+
+use std::borrow::Cow;
+use std::io::{self, IsTerminal as _, Write};
+
+use serde::Serialize;
+
+/// What a piece of text is to a reader; shown as a colour where there are colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// It went well.
+    Good,
+    /// It did not.
+    Bad,
+    /// Worth a look.
+    Warning,
+    /// The main thing.
+    Strong,
+    /// By the way.
+    Dim,
+}
+
+/// The program's two streams: results, and words about them.
+pub struct Output {
+    results: Box<dyn Write + Send>,
+    notes: Box<dyn Write + Send>,
+    json: bool,
+    colour: bool,
+    terminal: bool,
+}
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Output").field("json", &self.json).finish_non_exhaustive()
+    }
+}
+
+impl Output {
+    /// Standard output and standard error, in colour on a terminal unless `NO_COLOR` is set.
+    pub fn process(json: bool) -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            results: Box::new(io::stdout()),
+            notes: Box::new(io::stderr()),
+            json,
+            colour: !plain && !json && io::stdout().is_terminal() && io::stderr().is_terminal(),
+            terminal: io::stderr().is_terminal(),
+        }
+    }
+
+    /// Other streams, without colour.
+    pub fn to(results: impl Write + Send + 'static, notes: impl Write + Send + 'static, json: bool) -> Self {
+        Self { results: Box::new(results), notes: Box::new(notes), json, colour: false, terminal: false }
+    }
+
+    /// Whether to write for programs.
+    pub const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether somebody watches, so that progress is worth showing.
+    pub const fn shows_progress(&self) -> bool {
+        self.terminal && !self.json
+    }
+
+    /// Text in a tone.
+    pub fn paint(&self, tone: Tone, text: &str) -> String {
+        if !self.colour {
+            return text.to_owned();
+        }
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Bad => "31",
+            Tone::Warning => "33",
+            Tone::Strong => "1",
+            Tone::Dim => "2",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+
+    /// A line of results.
+    pub fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
+        let mut line = Vec::from(text.as_ref());
+        line.push(b'\n');
+        // In one piece, so that lines of several processes do not mix.
+        self.results.write_all(&line)?;
+        self.results.flush()
+    }
+
+    /// A line of results for programs.
+    pub fn value(&mut self, value: &impl Serialize) -> io::Result<()> {
+        self.line(serde_json::to_string(value)?)
+    }
+
+    /// A result for whom it is: `text` for people, `value` for programs.
+    pub fn result(&mut self, value: &impl Serialize, text: impl FnOnce(&Self) -> String) -> io::Result<()> {
+        if self.json {
+            return self.value(value);
+        }
+        let text = text(self);
+        self.line(text)
+    }
+
+    /// A line about the results.
+    pub fn note(&mut self, text: impl AsRef<str>) {
+        // Nobody could be told that this failed.
+        let _ = writeln!(self.notes, "{}", text.as_ref()).and_then(|()| self.notes.flush());
+    }
+
+    /// A line about the results: `text` for people, `value` for programs.
+    pub fn note_either(&mut self, value: &impl Serialize, text: impl AsRef<str>) {
+        if self.json {
+            self.note(serde_json::to_string(value).unwrap_or_default());
+        } else {
+            self.note(text);
+        }
+    }
+
+    /// Says that something failed and why, cause after cause.
+    pub fn error(&mut self, error: &anyhow::Error) {
+        if self.json {
+            let causes: Vec<_> = error.chain().skip(1).map(ToString::to_string).collect();
+            let value = serde_json::json!({ "error": error.to_string(), "causes": causes });
+            return self.note(value.to_string());
+        }
+        let label = self.paint(Tone::Bad, "error:");
+        self.note(format!("{label} {}", shared_telemetry::join(error.chain())));
+    }
+}
+
+/// Foreign text made safe to show: a control character could command the terminal.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let shown = text.chars().map(|c| if c.is_control() { c.escape_unicode().to_string() } else { c.into() });
+    Cow::Owned(shown.collect())
+}
+
+/// Lines up columns; the last is left as it is.
+pub(crate) fn columns(rows: &[Vec<String>]) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..count)
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max())
+        .map(Option::unwrap_or_default)
+        .collect();
+    let lines = rows.iter().map(|row| {
+        let cells = row.iter().enumerate().map(|(column, cell)| {
+            let width = if column + 1 == row.len() { 0 } else { widths[column] };
+            format!("{cell:<width$}")
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Formats the time of day, UTC, to the millisecond.
+pub(crate) fn time_of_day(millis: u64) -> String {
+    format_utc(millis, "%H:%M:%S.%3f")
+}
+
+/// Formats a date and time, UTC, to the second.
+pub(crate) fn date_and_time(millis: u64) -> String {
+    format_utc(millis, "%Y-%m-%d %H:%M:%S")
+}
+
+fn format_utc(millis: u64, format: &str) -> String {
+    let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX).strftime(format).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_lined_up() {
+        let rows = [vec!["a".to_owned(), "bbb".into(), "x".into()], vec!["aaaa".into(), "é".into()]];
+        assert_eq!(columns(&rows), "a     bbb  x\naaaa  é");
+    }
+
+    #[test]
+    fn control_characters_are_shown_and_not_obeyed() {
+        assert_eq!(harmless("a\x1b[2Jb\u{9b}\n"), "a\\u{1b}[2Jb\\u{9b}\\u{a}");
+        assert!(matches!(harmless("plain é"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn causes_are_said_once() {
+        let error = anyhow::anyhow!("inner").context("middle: inner").context("outer");
+        assert_eq!(shared_telemetry::join(error.chain()), "outer: middle: inner");
+    }
+
+    #[test]
+    fn times_are_in_utc() {
+        assert_eq!(date_and_time(0), "1970-01-01 00:00:00");
+        assert_eq!(date_and_time(951_782_400_000), "2000-02-29 00:00:00");
+        assert_eq!(date_and_time(1_767_225_599_999), "2025-12-31 23:59:59");
+        assert_eq!(time_of_day(1_767_225_600_000 + 3_723_004), "01:02:03.004");
+    }
+}

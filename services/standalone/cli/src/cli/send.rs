@@ -1,0 +1,251 @@
+//! `tidings send`
+
+mod lines;
+use std::fs::File;
+use std::io::{BufRead, BufReader, stdin};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use contract_notifications_v1::{Notification, NotificationId, Payload, UserId, WhenOffline};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use shared_ports::{Clock as _, SystemClock};
+use tidings_client::{ClientError, Gateway, Outcome, Problem};
+use uuid::Uuid;
+
+use self::lines::Lines;
+use super::exit::of_client_error;
+use super::{Exit, Globals, Output, Tone};
+
+/// Send one notification, or many from a file.
+///
+/// A file has one JSON object a line: {"userId": …, "payload": …} or {"userId": …, "message": …}, and if
+/// wanted "id", "kind", "source", "sentAt", "expiresAt" and "whenOffline".
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").args(["user", "file"]).required(true))]
+pub(super) struct Send {
+    /// Whom to send to
+    #[arg(requires = "payload")]
+    user: Option<UserId>,
+    /// What to send: any JSON value, or any text with --text
+    payload: Option<String>,
+    /// Send every line of this file; - is standard input
+    #[arg(long, short, value_name = "FILE", conflicts_with_all = ["payload", "text", "id", "kind", "source", "when_offline", "expires_in"])]
+    file: Option<PathBuf>,
+    /// The payload is text, not JSON
+    #[arg(long)]
+    text: bool,
+    /// The notification's id: of several with one id only the first is delivered
+    #[arg(long)]
+    id: Option<NotificationId>,
+    /// What sort of notification it is
+    #[arg(long)]
+    kind: Option<Box<str>>,
+    /// Where it comes from
+    #[arg(long)]
+    source: Option<Box<str>>,
+    /// What becomes of it while the user has no open connection
+    #[arg(long, value_enum, default_value_t)]
+    when_offline: Offline,
+    /// Do not deliver it after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    expires_in: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Offline {
+    /// Keep it until the user returns
+    #[default]
+    Hold,
+    /// Forget it
+    Drop,
+}
+
+/// What became of a file's lines.
+#[derive(Debug, Default, Serialize)]
+struct Summary {
+    accepted: u64,
+    duplicates: u64,
+    refused: u64,
+    unknown: u64,
+}
+
+/// A line that is not going to be delivered, or may not be.
+#[derive(Serialize)]
+struct BadLine<'a> {
+    line: u64,
+    error: &'a Problem,
+}
+
+impl Send {
+    pub(super) async fn run(self, globals: &Globals, output: &mut Output) -> anyhow::Result<Exit> {
+        let gateway = globals.gateway()?;
+        match self.file.clone() {
+            Some(file) => send_file(&gateway, file, output).await,
+            None => self.send_one(&gateway, output).await,
+        }
+    }
+
+    fn notification(self) -> anyhow::Result<Notification> {
+        let (Some(user_id), Some(payload)) = (self.user, self.payload) else {
+            anyhow::bail!("a user and a payload are needed");
+        };
+        let payload = if self.text {
+            Payload::from_value(&payload)?
+        } else {
+            Payload::from_json(&payload).context("the payload is not JSON; plain text needs --text")?
+        };
+        let now = SystemClock.now();
+        Ok(Notification {
+            id: self.id.map_or_else(new_id, Ok)?,
+            user_id,
+            payload,
+            sent_at: now,
+            expires_at: self.expires_in.map(|seconds| now.plus(Duration::from_secs(seconds))),
+            when_offline: match self.when_offline {
+                Offline::Hold => WhenOffline::Hold,
+                Offline::Drop => WhenOffline::Drop,
+            },
+            kind: self.kind,
+            source: self.source,
+        })
+    }
+
+    async fn send_one(self, gateway: &Gateway, output: &mut Output) -> anyhow::Result<Exit> {
+        let notification = self.notification()?;
+        let accepted = gateway.send(&notification).await?;
+        output.result(&accepted, |output| {
+            let verdict = if accepted.duplicate {
+                output.paint(Tone::Warning, "duplicate")
+            } else {
+                output.paint(Tone::Good, "accepted")
+            };
+            format!("{verdict}  {}  sequence {}", accepted.id, accepted.sequence.number())
+        })?;
+        Ok(Exit::Ok)
+    }
+}
+
+fn new_id() -> anyhow::Result<NotificationId> {
+    Ok(NotificationId::new(Uuid::now_v7().to_string())?)
+}
+
+async fn send_file(gateway: &Gateway, file: PathBuf, output: &mut Output) -> anyhow::Result<Exit> {
+    let (reader, size): (Box<dyn BufRead + std::marker::Send>, _) = if file.as_os_str() == "-" {
+        (Box::new(BufReader::new(stdin())), None)
+    } else {
+        let open = || format!("{} could not be opened", file.display());
+        let opened = File::open(&file).with_context(open)?;
+        let size = opened.metadata().ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
+        (Box::new(BufReader::new(opened)), size)
+    };
+    let bar = progress_bar(size, output);
+    let mut lines = Lines::new(reader);
+    let mut summary = Summary::default();
+    let mut failure = None;
+    while failure.is_none()
+        && let Some(chunk) = lines.chunk(&bar)?
+    {
+        for (line, problem) in chunk.refused {
+            summary.refused += 1;
+            bar.suspend(|| refuse(line, &problem, "refused", output))?;
+        }
+        let outcomes = gateway.send_many(&chunk.notifications, |_| {}).await;
+        for (line, outcome) in chunk.lines.into_iter().zip(outcomes) {
+            match outcome {
+                Outcome::Accepted(accepted) if accepted.duplicate => summary.duplicates += 1,
+                Outcome::Accepted(_) => summary.accepted += 1,
+                Outcome::Refused(problem) => {
+                    summary.refused += 1;
+                    bar.suspend(|| refuse(line, &problem, "refused", output))?;
+                }
+                Outcome::Unknown(error) => {
+                    summary.unknown += 1;
+                    failure = Some((line, error));
+                    break;
+                }
+            }
+        }
+    }
+    bar.finish_and_clear();
+    finish(&summary, failure.as_ref().map(|(line, error)| (*line, error.as_ref())), output)
+}
+
+fn refuse(line: u64, problem: &Problem, word: &str, output: &mut Output) -> std::io::Result<()> {
+    output.result(&BadLine { line, error: problem }, |output| {
+        format!("{}  line {line}  {problem}", output.paint(Tone::Bad, word))
+    })
+}
+
+fn finish(
+    summary: &Summary,
+    failure: Option<(u64, &ClientError)>,
+    output: &mut Output,
+) -> anyhow::Result<Exit> {
+    output.result(summary, |output| {
+        let tone = if summary.refused == 0 { Tone::Dim } else { Tone::Bad };
+        format!(
+            "{} {}  {} {}  {} {}",
+            output.paint(Tone::Good, "accepted"),
+            summary.accepted,
+            output.paint(Tone::Dim, "duplicate"),
+            summary.duplicates,
+            output.paint(tone, "refused"),
+            summary.refused,
+        )
+    })?;
+    let Some((line, error)) = failure else {
+        return Ok(if summary.refused == 0 { Exit::Ok } else { Exit::Failure });
+    };
+    let causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |e| e.source());
+    let text = format!(
+        "stopped at line {line}, which may have been accepted or not: {}; \
+         to send the file again is safe for lines with an \"id\"",
+        shared_telemetry::join(causes)
+    );
+    let label = output.paint(Tone::Bad, "error:");
+    let value = serde_json::json!({ "error": text, "line": line });
+    output.note_either(&value, format!("{label} {text}"));
+    Ok(of_client_error(error))
+}
+
+fn progress_bar(size: Option<u64>, output: &Output) -> ProgressBar {
+    if !output.shows_progress() {
+        return ProgressBar::hidden();
+    }
+    let (bar, template) = match size {
+        Some(size) => (ProgressBar::new(size), "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left"),
+        None => (ProgressBar::new_spinner(), "{spinner} {bytes} {bytes_per_sec}"),
+    };
+    bar.set_draw_target(ProgressDrawTarget::stderr());
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::Cli;
+
+    #[test]
+    fn one_notification_or_a_file() {
+        for good in [
+            &["send", "jo", "{}"][..],
+            &["send", "jo", "hello", "--text", "--kind", "k", "--when-offline", "drop"],
+            &["send", "--file", "x"],
+            &["send", "-f", "-"],
+        ] {
+            Cli::try_parse_from(["tidings"].iter().chain(good)).unwrap();
+        }
+        for bad in
+            [&["send"][..], &["send", "jo"], &["send", "jo", "{}", "--file", "x"], &["send", "j o", "{}"]]
+        {
+            assert!(Cli::try_parse_from(["tidings"].iter().chain(bad)).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! What clients get, and what they may do to each other: the sections `[sending]` and `[hubs]`, words of
+//! `[connections]`, and what they mean to the edge.
+
+use std::fmt;
+use std::str::FromStr;
+
+use contract_connections_v1::FrameFormat;
+use contract_notifications_v1::{HubName, UserId};
+use serde::Deserialize;
+use ws_edge::{Excess, RateLimit};
+
+use super::span::{InvalidSpan, Span};
+use super::{ConfigError, sections::SECOND};
+use crate::server::ClientMessagePolicy;
+
+/// What becomes of a connection too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TooMany {
+    /// The new one is refused.
+    RefuseNewest,
+    /// The oldest is closed.
+    CloseOldest,
+}
+
+impl From<TooMany> for Excess {
+    fn from(too_many: TooMany) -> Self {
+        match too_many {
+            TooMany::RefuseNewest => Self::RefuseNewest,
+            TooMany::CloseOldest => Self::CloseOldest,
+        }
+    }
+}
+
+/// Which frames a connection gets that asks for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DefaultFormat {
+    /// One notification in each.
+    Single,
+    /// Several in one.
+    Batch,
+    /// The payload alone.
+    Raw,
+}
+
+impl From<DefaultFormat> for FrameFormat {
+    fn from(format: DefaultFormat) -> Self {
+        match format {
+            DefaultFormat::Single => Self::Single,
+            DefaultFormat::Batch => Self::Batch,
+            DefaultFormat::Raw => Self::Raw,
+        }
+    }
+}
+
+/// What clients may send to each other.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml says what each key does")]
+pub struct SendingConfig {
+    pub policy: ClientMessagePolicy,
+    pub rate_per_connection: OptionalRate,
+    pub rate_per_user: OptionalRate,
+}
+
+/// The hubs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml says what each key does")]
+pub struct HubsConfig {
+    pub everyone: String,
+    pub presence: bool,
+    pub members: Vec<Members>,
+}
+
+impl SendingConfig {
+    /// Who may send to whom.
+    pub const fn policy(&self) -> ws_edge::ClientMessagePolicy {
+        match self.policy {
+            ClientMessagePolicy::Off => ws_edge::ClientMessagePolicy::Off,
+            ClientMessagePolicy::SameHub => ws_edge::ClientMessagePolicy::SameHub,
+            ClientMessagePolicy::Anyone => ws_edge::ClientMessagePolicy::Anyone,
+        }
+    }
+}
+
+impl HubsConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        if let Some(Members { hub, .. }) = self.members.iter().find(|members| members.hub.is_reserved()) {
+            return Err(ConfigError::invalid("hubs.members", reserved(hub)));
+        }
+        if self.everyone.is_empty() {
+            return Ok(());
+        }
+        match HubName::new(self.everyone.as_str()) {
+            Ok(hub) if hub.is_reserved() => Err(ConfigError::invalid("hubs.everyone", reserved(&hub))),
+            Ok(_) => Ok(()),
+            Err(error) => Err(ConfigError::invalid("hubs.everyone", error.to_string())),
+        }
+    }
+
+    /// The hub that every connection joins.
+    pub fn everyone(&self) -> Option<HubName> {
+        HubName::new(self.everyone.as_str()).ok()
+    }
+
+    /// The members by decision.
+    pub fn members(&self) -> impl Iterator<Item = (HubName, UserId)> {
+        self.members
+            .iter()
+            .flat_map(|Members { hub, users }| users.iter().map(move |user| (hub.clone(), user.clone())))
+    }
+}
+
+fn reserved(hub: &HubName) -> String {
+    format!(
+        "{hub:?} is a hub of the gateway's own; take a name that does not begin with {:?}",
+        HubName::RESERVED
+    )
+}
+
+/// The members of a hub by decision, written `team: alice bob`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Members {
+    hub: HubName,
+    users: Vec<UserId>,
+}
+
+/// Text that names no hub and members.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{found:?} is no list of members; write the hub, a colon, and the users: team: alice bob")]
+pub struct InvalidMembers {
+    found: String,
+}
+
+impl TryFrom<String> for Members {
+    type Error = InvalidMembers;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let invalid = || InvalidMembers { found: text.chars().take(64).collect() };
+        let (hub, users) = text.split_once(": ").ok_or_else(invalid)?;
+        let users = users.split_whitespace().map(UserId::new).collect::<Result<_, _>>();
+        Ok(Self {
+            hub: HubName::new(hub.trim()).map_err(|_| invalid())?,
+            users: users.map_err(|_| invalid())?,
+        })
+    }
+}
+
+/// A number of actions in a time, written `20/1s`, or `off`.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct OptionalRate(pub Option<RateLimit>);
+
+/// Text that is no rate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRate {
+    /// Not of the form.
+    #[error(
+        "{0:?} is not a rate; write a number, a slash and a duration of at least 1s: 20/1s, 600/10m, or off"
+    )]
+    Form(String),
+    /// The duration is none.
+    #[error(transparent)]
+    Span(#[from] InvalidSpan),
+}
+
+impl FromStr for OptionalRate {
+    type Err = InvalidRate;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        let invalid = || InvalidRate::Form(text.chars().take(64).collect());
+        let (most, per) = text.split_once('/').ok_or_else(invalid)?;
+        let most = most.trim().parse().ok().filter(|most| *most > 0).ok_or_else(invalid)?;
+        let Span(per) = per.trim().parse()?;
+        if per < SECOND { Err(invalid()) } else { Ok(Self(Some(RateLimit { most, per }))) }
+    }
+}
+
+impl TryFrom<String> for OptionalRate {
+    type Error = InvalidRate;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl fmt::Debug for OptionalRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn rates_are_a_number_in_a_time() {
+        let rate = |text: &str| text.parse::<OptionalRate>();
+        let limit =
+            |most, seconds| Ok(OptionalRate(Some(RateLimit { most, per: Duration::from_secs(seconds) })));
+        assert_eq!(rate("20/1s"), limit(20, 1));
+        assert_eq!(rate("600 / 10m"), limit(600, 600));
+        assert_eq!(rate("off"), Ok(OptionalRate(None)));
+        for wrong in ["", "20", "0/1s", "-1/1s", "20/0s", "20/500ms"] {
+            assert!(rate(wrong).unwrap_err().to_string().contains("20/1s"), "{wrong}");
+        }
+        assert!(rate("20/soon").unwrap_err().to_string().contains("duration"));
+    }
+
+    #[test]
+    fn members_are_a_hub_and_its_users() {
+        let members = Members::try_from("team: alice  bob".to_owned()).unwrap();
+        assert_eq!((members.hub.as_str(), members.users.len()), ("team", 2));
+        for wrong in ["team", "", ": alice", "te am: alice", "team: al\u{e9}"] {
+            assert!(Members::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Connect tokens, logins and users.
+use std::sync::Arc;
+
+use auth_token::{IssueError, Subject};
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use contract_notifications_v1::{Timestamp, UserId};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tidings_identity::accounts::Account;
+
+use super::auth::{Credential, credential};
+use super::problem::Problem;
+use super::{AddUserError, App, AuthError, Guest, Login, NewUser, Services};
+
+/// Largest body here.
+const MAX_BODY: usize = 16 * 1024;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenRequest {
+    user_id: UserId,
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    hubs: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenResponse {
+    token: String,
+    expires_at: Timestamp,
+}
+
+/// Issues a connect token: for the user of a JSON Web Token, or for whom a producer names.
+pub(super) async fn token<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let subject = if let Some(jwt) = user_token(request.headers()) {
+        app.services.verify_user(jwt)?
+    } else {
+        let (_, body) = app.admit(request, MAX_BODY).await?;
+        let expected = r#"{"userId": "…", "username": "…" (optional), "hubs": ["…"] (optional)}"#;
+        let TokenRequest { user_id, username, hubs } = parse(&body, expected)?;
+        Subject { user_id, username, hubs }
+    };
+    let issued = app.services.issue_token(subject).await.map_err(|error| match error {
+        IssueError::TooLarge { .. } => Problem::bad_request(error.to_string()),
+        error => Problem::internal("issuing a token", &error),
+    })?;
+    Ok(secret(TokenResponse { token: issued.token, expires_at: issued.expires_at }))
+}
+
+/// The JSON Web Token of a request: unlike an API key it has three parts.
+fn user_token(headers: &HeaderMap) -> Option<&str> {
+    match credential(headers) {
+        Ok(Credential::Key(key)) => (key.matches('.').count() == 2).then_some(key),
+        Ok(Credential::Signature) | Err(_) => None,
+    }
+}
+
+#[derive(Deserialize)]
+struct LoginRequest {
+    username: String,
+    password: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LoginResponse {
+    id_token: String,
+    expires_at: Timestamp,
+}
+
+impl From<Login> for LoginResponse {
+    fn from(Login { id_token, expires_at }: Login) -> Self {
+        Self { id_token, expires_at }
+    }
+}
+
+/// Logs a user in.
+pub(super) async fn login<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let body = app.read(&parts.headers, body, MAX_BODY).await?;
+    let LoginRequest { username, password } = parse(&body, r#"{"username": "…", "password": "…"}"#)?;
+    let login = app.services.login(&username, &password).await.map_err(|error| match error {
+        AuthError::Missing(detail) | AuthError::Refused(detail) => {
+            Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+        }
+        error @ AuthError::Unavailable(_) => error.into(),
+    })?;
+    Ok(secret(LoginResponse::from(login)))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GuestResponse {
+    user_id: UserId,
+    #[serde(flatten)]
+    login: LoginResponse,
+}
+
+/// Lets a visitor in as a guest.
+pub(super) async fn guest<S: Services>(State(app): State<Arc<App<S>>>) -> Result<Response, Problem> {
+    let Some(Guest { user_id, login }) = app.services.guest()? else {
+        let detail = "guests are not let in here; log in with an account (or switch login.guests on)";
+        return Err(Problem::new(StatusCode::NOT_FOUND, "not-found", detail));
+    };
+    Ok(secret(GuestResponse { user_id, login: login.into() }))
+}
+
+#[derive(Deserialize)]
+struct AddUserRequest {
+    username: UserId,
+    password: String,
+}
+
+/// A user as operators see it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct User {
+    username: UserId,
+    created_at: Timestamp,
+}
+
+impl From<Account> for User {
+    fn from(Account { user_id: username, created_at }: Account) -> Self {
+        Self { username, created_at }
+    }
+}
+
+#[derive(Serialize)]
+struct Users {
+    items: Vec<User>,
+}
+
+/// Adds a user, whose id is the username.
+pub(super) async fn add_user<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (_, body) = app.admit(request, MAX_BODY).await?;
+    let AddUserRequest { username, password } = parse(&body, r#"{"username": "…", "password": "…"}"#)?;
+    let user = NewUser { user_id: username, password };
+    let account = app.services.add_user(user).await.map_err(|error| match error {
+        AddUserError::Invalid(detail) => Problem::bad_request(detail),
+        error @ AddUserError::Exists => Problem::new(StatusCode::CONFLICT, "exists", error.to_string()),
+        AddUserError::Unavailable(source) => Problem::internal("adding a user", &*source),
+    })?;
+    Ok((StatusCode::CREATED, Json(User::from(account))).into_response())
+}
+
+/// All users.
+pub(super) async fn users<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    app.admit(request, 0).await?;
+    let accounts =
+        app.services.users().await.map_err(|error| Problem::internal("listing the users", &error))?;
+    Ok(Json(Users { items: accounts.into_iter().map(User::from).collect() }).into_response())
+}
+
+/// The public keys of the users' tokens.
+pub(super) async fn jwks<S: Services>(State(app): State<Arc<App<S>>>) -> Response {
+    ([(CONTENT_TYPE, "application/jwk-set+json")], app.services.jwks()).into_response()
+}
+
+/// A response nobody may keep.
+fn secret(body: impl Serialize) -> Response {
+    ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, Problem> {
+    // The parser's text names what is wrong by position or field, not by value.
+    serde_json::from_slice(body).map_err(|error| {
+        Problem::bad_request(format!("the body is not as expected ({error}); send {expected}"))
+    })
+}

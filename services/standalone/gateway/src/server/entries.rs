@@ -1,0 +1,277 @@
+//! Producers' bodies: what they hold, and the answer written entry by entry.
+use std::error::Error;
+use std::fmt;
+use std::io::Write as _;
+
+use axum::http::StatusCode;
+use contract_frames_v1::require_fits;
+use contract_notifications_v1::{NotificationId, NotificationRequest, Sequence, Timestamp};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use tidings_store::{AcceptError, Accepted, Submission};
+
+use super::problem::Problem;
+use super::request::uuid_v7;
+
+/// Most entries in one body. An entry takes two bytes and its refusal hundreds.
+const MAX_ENTRIES: usize = 100_000;
+
+/// Reads one notification. One without an id gets one, and is not looked for among earlier ones.
+pub(super) fn submission(json: &str, now: Timestamp) -> Result<Submission, Problem> {
+    let request = NotificationRequest::from_json(json).map_err(|error| {
+        let detail = match error.source() {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        };
+        Problem::bad_request(detail)
+    })?;
+    let deduplicate = request.id.is_some();
+    // A UUID is always a legal id.
+    let new_id = || NotificationId::new(uuid_v7(now)).unwrap_or_else(|_| Sequence::ZERO.into());
+    let notification = request.complete(new_id, now);
+    require_fits(&notification).map_err(|error| Problem::too_large(error.to_string()))?;
+    Ok(Submission { notification, deduplicate })
+}
+
+/// How many entries are submitted at once: one write of the store serves them all.
+const CHUNK: usize = 1_000;
+
+/// The entries of a body of many.
+pub(super) struct Entries<'a> {
+    texts: Texts<'a>,
+    /// How many were taken so far.
+    taken: usize,
+}
+
+enum Texts<'a> {
+    Array(std::vec::IntoIter<&'a RawValue>),
+    /// The lines left, and how many at most.
+    Lines(std::str::Lines<'a>, usize),
+}
+
+/// The first entries of an array, one more than are allowed. All of them, of two bytes each, would take
+/// eight times the body's room.
+struct Array<'a>(Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for Array<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct First;
+
+        impl<'de> Visitor<'de> for First {
+            type Value = Array<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while entries.len() <= MAX_ENTRIES {
+                    let Some(entry) = array.next_element()? else { return Ok(Array(entries)) };
+                    entries.push(entry);
+                }
+                while array.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Array(entries))
+            }
+        }
+
+        deserializer.deserialize_seq(First)
+    }
+}
+
+/// Some entries, in the body's order.
+pub(super) struct Chunk {
+    /// What became of each.
+    pub(super) slots: Vec<Slot>,
+    /// Those that are to be accepted.
+    pub(super) submissions: Vec<Submission>,
+}
+
+impl<'a> Entries<'a> {
+    pub(super) fn array(body: &'a str) -> Result<Self, Problem> {
+        let Array(entries) = serde_json::from_str(body)
+            .map_err(|error| Problem::bad_request(format!("the body is not a JSON array: {error}")))?;
+        Ok(Self { texts: Texts::Array(entries.into_iter()), taken: 0 })
+    }
+
+    pub(super) fn lines(body: &'a str) -> Self {
+        let count = memchr::memchr_iter(b'\n', body.as_bytes()).count() + 1;
+        Self { texts: Texts::Lines(body.lines(), count), taken: 0 }
+    }
+
+    /// Reads the next entries; `None` when there are no more. The first beyond [`MAX_ENTRIES`] is refused
+    /// and ends the body.
+    pub(super) fn chunk(&mut self, now: impl Fn() -> Timestamp) -> Option<Chunk> {
+        let count = self.texts.at_most().min(CHUNK);
+        let mut chunk = Chunk { slots: Vec::with_capacity(count), submissions: Vec::with_capacity(count) };
+        while chunk.slots.len() < CHUNK && self.taken <= MAX_ENTRIES {
+            let Some(text) = self.texts.next() else { break };
+            self.taken += 1;
+            if self.taken > MAX_ENTRIES {
+                let detail = format!("there are more than {MAX_ENTRIES} entries; those before it were taken");
+                chunk.slots.push(Slot::Refused(Problem::too_large(detail).into()));
+                break;
+            }
+            match submission(text, now()) {
+                Ok(submission) => {
+                    chunk.slots.push(Slot::Submitted(submission.notification.id.clone()));
+                    chunk.submissions.push(submission);
+                }
+                Err(problem) => chunk.slots.push(Slot::Refused(problem.into())),
+            }
+        }
+        (!chunk.slots.is_empty()).then_some(chunk)
+    }
+}
+
+impl Texts<'_> {
+    /// How many there are still at most.
+    fn at_most(&self) -> usize {
+        match self {
+            Self::Array(entries) => entries.len(),
+            Self::Lines(_, count) => *count,
+        }
+    }
+}
+
+impl<'a> Iterator for Texts<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        match self {
+            Self::Array(entries) => entries.next().map(RawValue::get),
+            Self::Lines(lines, count) => {
+                *count = count.saturating_sub(1);
+                lines.find(|line| !line.trim().is_empty())
+            }
+        }
+    }
+}
+
+/// What became of one entry.
+pub(super) enum Slot {
+    Submitted(NotificationId),
+    Refused(Box<Problem>),
+}
+
+/// The answer to a body of many, as it grows.
+pub(super) struct Answer<'a> {
+    body: Vec<u8>,
+    summary: bool,
+    request_id: &'a str,
+    first: bool,
+    /// Entries answered so far.
+    index: usize,
+    pub(super) accepted: usize,
+    duplicates: usize,
+    pub(super) refused: usize,
+}
+
+impl<'a> Answer<'a> {
+    /// With `summary` only what was refused is listed, each with its place.
+    pub(super) fn new(summary: bool, request_id: &'a str) -> Self {
+        let body = if summary { br#"{"errors":["#.to_vec() } else { br#"{"results":["#.to_vec() };
+        Self { body, summary, request_id, first: true, index: 0, accepted: 0, duplicates: 0, refused: 0 }
+    }
+
+    /// Adds the results of some entries: `accepted` has one for each that was submitted.
+    pub(super) fn add(&mut self, slots: Vec<Slot>, accepted: &Result<Vec<Accepted>, AcceptError>) {
+        let (mut accepted, failure) = match accepted {
+            Ok(accepted) => (accepted.iter(), None),
+            Err(error) => ([].iter(), Some(not_accepted(*error))),
+        };
+        for slot in slots {
+            match (slot, &failure) {
+                (Slot::Refused(problem), _) => self.refuse(&problem),
+                (Slot::Submitted(_), Some(problem)) => self.refuse(problem),
+                (Slot::Submitted(id), None) => match accepted.next() {
+                    Some(accepted) => self.accept(&id, accepted),
+                    None => self.refuse(&Problem::unavailable("the entry was not answered; send it again")),
+                },
+            }
+            self.index += 1;
+        }
+    }
+
+    fn separate(&mut self) {
+        if !std::mem::take(&mut self.first) {
+            self.body.push(b',');
+        }
+    }
+
+    fn accept(&mut self, id: &NotificationId, accepted: &Accepted) {
+        self.accepted += 1;
+        self.duplicates += usize::from(accepted.duplicate);
+        if !self.summary {
+            self.separate();
+            write_accepted(&mut self.body, id, accepted);
+        }
+    }
+
+    fn refuse(&mut self, problem: &Problem) {
+        self.refused += 1;
+        self.separate();
+        if self.summary {
+            let _ = write!(self.body, r#"{{"index":{},"error":"#, self.index);
+        } else {
+            self.body.extend_from_slice(br#"{"error":"#);
+        }
+        problem.write(&mut self.body, self.request_id);
+        self.body.push(b'}');
+    }
+
+    pub(super) fn finish(self) -> Vec<u8> {
+        let Self { mut body, accepted, duplicates, refused, .. } = self;
+        let counts =
+            format_args!(r#"],"accepted":{accepted},"duplicates":{duplicates},"refused":{refused}}}"#);
+        let _ = write!(body, "{counts}");
+        body
+    }
+}
+
+/// Appends `{"id":…,"sequence":…,"duplicate":…}`.
+pub(super) fn write_accepted(into: &mut Vec<u8>, id: &NotificationId, accepted: &Accepted) {
+    into.extend_from_slice(br#"{"id":"#);
+    // Neither the value nor a buffer in memory can fail.
+    let _ = serde_json::to_writer(&mut *into, id);
+    into.extend_from_slice(br#","sequence":""#);
+    into.extend_from_slice(&accepted.sequence.digits());
+    into.extend_from_slice(br#"","duplicate":"#);
+    into.extend_from_slice(if accepted.duplicate { b"true}" } else { b"false}" });
+}
+
+/// Why a store did not accept, for the producer.
+pub(super) fn not_accepted(error: AcceptError) -> Problem {
+    match error {
+        AcceptError::DiskFull => {
+            let detail = "the disk is full; nothing can be accepted until there is room again";
+            Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", detail)
+        }
+        AcceptError::Unavailable => {
+            Problem::unavailable("the store can't write at the moment; send it again")
+        }
+        AcceptError::ShuttingDown => Problem::unavailable("the server is shutting down; send it again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_kept_up_to_the_first_entry_too_many() {
+        let body = format!("[{}1]", "1,".repeat(MAX_ENTRIES + 1_000));
+        let mut entries = Entries::array(&body).unwrap();
+        let Texts::Array(kept) = &entries.texts else { panic!("an array") };
+        assert_eq!(kept.len(), MAX_ENTRIES + 1);
+        let mut slots = 0;
+        while let Some(chunk) = entries.chunk(Timestamp::default) {
+            slots += chunk.slots.len();
+        }
+        assert_eq!(slots, MAX_ENTRIES + 1);
+        // What is not kept is still checked.
+        assert!(Entries::array(&body.replace("1]", "1,]")).is_err());
+        assert!(Entries::array("{}").is_err());
+    }
+}

@@ -1,0 +1,175 @@
+//! Users and notifications as operators see them: where they are, never what they say.
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use contract_connections_v1::{ConnectionId, FrameFormat};
+use contract_notifications_v1::{NotificationId, Sequence, Timestamp, UserId};
+use serde::Serialize;
+use shared_ports::PortError;
+use tidings_sockets::{OpenConnection, Peer};
+use tidings_store::{MailboxView, NotificationState, StoredNotification};
+
+use super::problem::Problem;
+use super::{App, Services};
+
+/// Rows of a mailbox in an answer.
+const MAILBOX_ROWS: usize = 20;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Inspected {
+    user_id: UserId,
+    /// The oldest first.
+    connections: Vec<Connection>,
+    mailbox: Mailbox,
+    /// Whether a history is kept.
+    history: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Connection {
+    id: ConnectionId,
+    since: Timestamp,
+    last_active_at: Timestamp,
+    format: FrameFormat,
+    acknowledges: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<String>,
+    waiting_bytes: usize,
+}
+
+impl From<OpenConnection> for Connection {
+    fn from(OpenConnection { row, description, waiting_bytes }: OpenConnection) -> Self {
+        let (source_ip, user_agent) = match description.peer {
+            Some(Peer { ip, user_agent }) => (Some(ip.to_string()), Some(user_agent.into())),
+            None => (None, None),
+        };
+        Self {
+            id: row.connection_id,
+            since: description.connected_at,
+            last_active_at: description.last_active_at,
+            format: row.format,
+            acknowledges: row.acknowledges,
+            expires_at: row.expires_at,
+            source_ip,
+            user_agent: user_agent.filter(|agent: &String| !agent.is_empty()),
+            waiting_bytes,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Mailbox {
+    count: usize,
+    /// Whether there are more than were counted.
+    more: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oldest_sent_at: Option<Timestamp>,
+    first: Vec<Row>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    id: NotificationId,
+    sequence: Sequence,
+    sent_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<Box<str>>,
+    /// Of the payload.
+    bytes: usize,
+    /// Connections it was pushed to, none of which has acknowledged it.
+    pushed_to: usize,
+}
+
+impl From<StoredNotification> for Row {
+    fn from(StoredNotification { sequence, notification, state }: StoredNotification) -> Self {
+        let pushed_to = match state {
+            NotificationState::Held { pushed_to } => pushed_to,
+            NotificationState::Queued { .. } => 0,
+        };
+        Self {
+            id: notification.id,
+            sequence,
+            sent_at: notification.sent_at,
+            expires_at: notification.expires_at,
+            kind: notification.kind,
+            bytes: notification.payload.get().len(),
+            pushed_to,
+        }
+    }
+}
+
+impl From<MailboxView> for Mailbox {
+    fn from(MailboxView { first, count, more }: MailboxView) -> Self {
+        let oldest_sent_at = first.first().map(|row| row.notification.sent_at);
+        Self { count, more, oldest_sent_at, first: first.into_iter().map(Row::from).collect() }
+    }
+}
+
+/// Answers `GET /v1/users/{user}`.
+pub(super) async fn user<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    Path(user): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    app.admit(request, 0).await?;
+    let user_id = user_id(user)?;
+    let connections = app.registry.of(&user_id).into_iter().map(Connection::from).collect();
+    let mailbox = app.services.mailbox(&user_id, MAILBOX_ROWS).await.map_err(|error| failed(&error))?;
+    let history = app.services.keeps_history();
+    Ok(Json(Inspected { user_id, connections, mailbox: mailbox.into(), history }).into_response())
+}
+
+/// Answers `GET /v1/users/{user}/notifications/{id}`.
+pub(super) async fn notification<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    Path((user, id)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    app.admit(request, 0).await?;
+    let (user, id) = (user_id(user)?, notification_id(id)?);
+    Ok(Json(app.services.life(&user, &id).await.map_err(|error| failed(&error))?).into_response())
+}
+
+/// Answers `POST /v1/users/{user}/notifications/{id}`: as `GET` does, and has what becomes of it remembered.
+pub(super) async fn follow<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    Path((user, id)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    app.admit(request, 0).await?;
+    let (user, id) = (user_id(user)?, notification_id(id)?);
+    if !app.services.follow(&user, &id) {
+        let detail = "as many notifications are followed as may be; try again in two minutes";
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-followed", detail));
+    }
+    Ok(Json(app.services.life(&user, &id).await.map_err(|error| failed(&error))?).into_response())
+}
+
+fn user_id(text: String) -> Result<UserId, Problem> {
+    UserId::new(text).map_err(|error| Problem::bad_request(error.to_string()))
+}
+
+fn notification_id(text: String) -> Result<NotificationId, Problem> {
+    NotificationId::new(text).map_err(|error| Problem::bad_request(error.to_string()))
+}
+
+fn failed(error: &PortError) -> Problem {
+    if error.is_retryable() {
+        tracing::warn!(error = error as &dyn std::error::Error, "a user can't be looked up");
+        return Problem::unavailable("the store can't be reached at the moment; try again");
+    }
+    Problem::internal("looking a user up", error)
+}

@@ -1,0 +1,144 @@
+//! The management API of API Gateway, in its own shapes, so that an AWS SDK can be pointed at it
+//! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html>).
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use contract_connections_v1::ConnectionId;
+use contract_frames_v1::MAX_MESSAGE_BYTES;
+use contract_notifications_v1::Timestamp;
+use serde::Serialize;
+use tidings_sockets::{Description, Peer};
+
+use super::problem::Problem;
+use super::{App, Services};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GetConnection {
+    connected_at: String,
+    identity: Identity,
+    last_active_at: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    source_ip: String,
+    user_agent: String,
+}
+
+/// Sends a message to a connection.
+pub(super) async fn post<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let id = id(request.uri().path())?;
+    let (_, body) = app.admit(request, MAX_MESSAGE_BYTES).await.map_err(exception)?;
+    if std::str::from_utf8(&body).is_err() {
+        return Err(exception(Problem::bad_request("the message is not UTF-8; messages are text frames")));
+    }
+    app.registry.push_to(&id, body).await.map_err(|_| gone())?;
+    Ok(StatusCode::OK.into_response())
+}
+
+/// Describes a connection.
+pub(super) async fn get<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let id = id(request.uri().path())?;
+    app.admit(request, 0).await.map_err(exception)?;
+    let Description { connected_at, last_active_at, peer } = app.registry.describe(&id).ok_or_else(gone)?;
+    let identity = peer.map_or_else(
+        || Identity { source_ip: String::new(), user_agent: String::new() },
+        |Peer { ip, user_agent }| Identity { source_ip: ip.to_string(), user_agent: user_agent.into() },
+    );
+    let (connected_at, last_active_at) = (iso8601(connected_at), iso8601(last_active_at));
+    Ok(Json(GetConnection { connected_at, identity, last_active_at }).into_response())
+}
+
+/// Closes a connection.
+pub(super) async fn delete<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let id = id(request.uri().path())?;
+    app.admit(request, 0).await.map_err(exception)?;
+    if app.registry.close(&id) { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(gone()) }
+}
+
+/// The last segment of the path, decoded.
+pub(super) fn id(path: &str) -> Result<ConnectionId, Problem> {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let id = decode(last).filter(|id| !id.is_empty() && id.len() <= 128);
+    id.map(ConnectionId::new).ok_or_else(|| {
+        exception(Problem::bad_request(
+            "the connection id is not valid: 1 to 128 characters, percent-encoded",
+        ))
+    })
+}
+
+/// Decodes `%XX`; `None` when it is not right or not UTF-8.
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        if first == b'%' {
+            bytes.extend(hex::decode(after.get(..2)?).ok()?);
+            rest = &after[2..];
+        } else {
+            bytes.push(first);
+            rest = after;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn gone() -> Problem {
+    let detail = "there is no such connection, or it is closed";
+    Problem::new(StatusCode::GONE, "gone", detail).with_exception("GoneException")
+}
+
+/// Gives a problem the name an SDK knows it by.
+fn exception(problem: Problem) -> Problem {
+    let name = match problem.status {
+        StatusCode::BAD_REQUEST => "BadRequestException",
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "ForbiddenException",
+        StatusCode::PAYLOAD_TOO_LARGE => "PayloadTooLargeException",
+        StatusCode::TOO_MANY_REQUESTS => "LimitExceededException",
+        _ => "InternalServerErrorException",
+    };
+    problem.with_exception(name)
+}
+
+/// Formats a time as API Gateway does: `2026-01-31T12:34:56.789Z`. A time beyond the year 9999 becomes its end.
+fn iso8601(time: Timestamp) -> String {
+    let millis = i64::try_from(time.millis()).unwrap_or(i64::MAX);
+    let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+    time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_iso_8601() {
+        let text = |millis| iso8601(Timestamp::from_millis(millis));
+        assert_eq!(text(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(text(951_782_400_000), "2000-02-29T00:00:00.000Z");
+        assert_eq!(text(1_700_000_000_123), "2023-11-14T22:13:20.123Z");
+        assert_eq!(text(1_735_689_599_999), "2024-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn ids_are_percent_decoded() {
+        assert_eq!(decode("L0SM9cOFvHcCIhw%3D").as_deref(), Some("L0SM9cOFvHcCIhw="));
+        for wrong in ["%", "%4", "%zz", "%ff", "%é"] {
+            assert_eq!(decode(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What the server makes of requests before it acts on them, for the fuzz targets (services/verification/fuzz) alone.
+use auth_token::Handshake;
+use axum::http::{HeaderMap, Uri};
+use contract_notifications_v1::{Sequence, Timestamp};
+use tidings_store::{Accepted, Submission};
+
+use super::entries::{Answer, Entries, Slot};
+use super::problem::Problem;
+use super::{management, upgrade};
+
+fn detail(problem: Problem) -> String {
+    problem.detail.into_owned()
+}
+
+/// The handshake of a WebSocket request.
+///
+/// # Errors
+/// What the client is told.
+pub fn handshake(uri: &Uri, headers: &HeaderMap) -> Result<Handshake, String> {
+    upgrade::handshake(uri, headers).map_err(detail)
+}
+
+/// The connection that a path of the management API names.
+///
+/// # Errors
+/// What the caller is told.
+pub fn connection_id(path: &str) -> Result<String, String> {
+    management::id(path).map(|id| id.as_str().to_owned()).map_err(detail)
+}
+
+/// What a body of many was taken for.
+#[derive(Debug)]
+pub struct Intake {
+    /// For each entry, what would be submitted, or why it is refused.
+    pub entries: Vec<Result<Submission, String>>,
+    /// The answer, every submission accepted in turn.
+    pub answer: Vec<u8>,
+}
+
+/// Reads a body of many, lines or an array, and answers it.
+///
+/// # Errors
+/// What the producer is told when the body as a whole is refused.
+pub fn intake(body: &str, lines: bool, summary: bool, now: Timestamp) -> Result<Intake, String> {
+    let mut entries = if lines { Entries::lines(body) } else { Entries::array(body).map_err(detail)? };
+    let mut answer = Answer::new(summary, "request");
+    let mut all = Vec::new();
+    let mut next = 0;
+    while let Some(chunk) = entries.chunk(|| now) {
+        let accepted = chunk.submissions.iter().map(|_| {
+            next += 1;
+            Accepted { sequence: Sequence::new(next), duplicate: false }
+        });
+        let accepted = Ok(accepted.collect());
+        let mut submissions = chunk.submissions.into_iter();
+        all.extend(chunk.slots.iter().map(|slot| match slot {
+            Slot::Submitted(_) => submissions.next().ok_or_else(|| "a submission is missing".to_owned()),
+            Slot::Refused(problem) => Err(problem.detail.to_string()),
+        }));
+        answer.add(chunk.slots, &accepted);
+    }
+    Ok(Intake { entries: all, answer: answer.finish() })
+}

@@ -1,0 +1,222 @@
+//! The WebSocket handshake.
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use auth_token::Handshake;
+use axum::extract::{Query, Request, State};
+use axum::http::header::{
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    UPGRADE, USER_AGENT,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use contract_connections_v1::ConnectionId;
+use contract_identity_v1::Principal;
+use contract_notifications_v1::Timestamp;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tidings_sockets::{Attachment, ClientMessage, Peer, Session, SharedTcp};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use ws_edge::{Admission, ClientInfo, ConnectError, ConnectRequest, Inbound, MessageRequest};
+
+use super::App;
+use super::problem::Problem;
+use super::request::{Remote, request_id};
+use super::services::Services;
+use super::stream::Stream;
+
+/// Answers `GET /ws`.
+pub(super) async fn websocket<S: Services>(
+    State(app): State<Arc<App<S>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let headers = request.headers();
+    if !contains_token(headers, &UPGRADE, "websocket") {
+        let detail = "this is a WebSocket endpoint; connect to it with a WebSocket client";
+        return Err(Problem::new(StatusCode::UPGRADE_REQUIRED, "upgrade-required", detail)
+            .with_header(UPGRADE, HeaderValue::from_static("websocket"))
+            .with_header(CONNECTION, HeaderValue::from_static("upgrade")));
+    }
+    upgrade(app, request).await
+}
+
+/// Answers `GET /{stage}` and `GET /`, as an endpoint of API Gateway is called; who wants no WebSocket wants a page.
+pub(super) async fn stage<S: Services>(
+    app: State<Arc<App<S>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    if contains_token(request.headers(), &UPGRADE, "websocket") {
+        return upgrade(app.0, request).await;
+    }
+    super::router::unrouted(app, request).await
+}
+
+async fn upgrade<S: Services>(app: Arc<App<S>>, mut request: Request) -> Result<Response, Problem> {
+    let accept = accept_key(request.headers())?;
+    let Some(on_upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
+        return Err(Problem::bad_request("this connection can't be upgraded; use HTTP/1.1"));
+    };
+    if !app.connect_rate.take() {
+        let detail = format!("more than {} connections a second; try again later", app.connect_rate.limit());
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", detail));
+    }
+    let handshake = handshake(request.uri(), request.headers())?;
+    let principal = app.services.authorize(&handshake).await.map_err(|refusal| {
+        let status = refusal.status().code();
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Problem::new(status, "handshake-refused", refusal.message())
+    })?;
+    let Handshake { query, subprotocols, .. } = handshake;
+    let remote = request.extensions().get::<Remote>().copied().unwrap_or_default();
+    let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
+    let user_agent: Option<String> = user_agent.map(|agent| agent.chars().take(256).collect());
+    let opened_at = app.services.now();
+    let client = ClientInfo { source_ip: remote.0.to_string(), user_agent: user_agent.clone() };
+    let connection_id = new_connection_id();
+    let connect = ConnectRequest { connection_id, query, subprotocols, opened_at, client };
+    let Admission { row, subprotocol } =
+        app.services.connect(&principal, connect).await.map_err(|error| match error {
+            ConnectError::Refused(refusal) => Problem::bad_request(refusal.to_string()),
+            ConnectError::TooMany { .. } => {
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", error.to_string())
+            }
+            ConnectError::Unavailable(error) => Problem::internal("storing a connection", &error),
+        })?;
+    let peer = Peer { ip: remote.0, user_agent: user_agent.unwrap_or_default().into() };
+    let id = row.connection_id.clone();
+    let opened = Opened { principal: Arc::new(principal), id, at: opened_at };
+    match app.registry.attach(&opened.id) {
+        Some(attachment) => {
+            tokio::spawn(serve(app, opened, attachment, peer, on_upgrade));
+        }
+        // Closed already, as for the user's next connection.
+        None => forget(&*app.services, &opened).await,
+    }
+    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+    let headers = response.headers_mut();
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    if let Some(subprotocol) = subprotocol {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+    }
+    Ok(response)
+}
+
+/// What the authorizer sees of a request.
+pub(super) fn handshake(uri: &Uri, headers: &HeaderMap) -> Result<Handshake, Problem> {
+    let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+        .map_err(|_| Problem::bad_request("the query is not valid: it must be name=value&name=value"))?;
+    let headers = headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    Ok(Handshake::new(query, headers))
+}
+
+/// A connection that is being opened.
+struct Opened {
+    principal: Arc<Principal>,
+    id: ConnectionId,
+    at: Timestamp,
+}
+
+/// Waits for the socket, runs it, and forgets the connection.
+async fn serve<S: Services>(
+    app: Arc<App<S>>,
+    opened: Opened,
+    attachment: Attachment,
+    peer: Peer,
+    on_upgrade: OnUpgrade,
+) {
+    let upgraded = on_upgrade.await.map(Upgraded::downcast::<TokioIo<Stream>>);
+    let Ok(Ok(parts)) = upgraded else {
+        // The client went away before it was answered.
+        drop(attachment);
+        return forget(&*app.services, &opened).await;
+    };
+    let Opened { principal, id, .. } = &opened;
+    let session = Frames { app: app.clone(), principal: principal.clone(), id: id.clone() };
+    match parts.io.into_inner() {
+        Stream::Plain(socket) => {
+            let socket = SharedTcp::new(socket);
+            attachment.write_directly(socket.clone());
+            run(app, opened, attachment.run(socket, parts.read_buf, peer, session));
+        }
+        Stream::Tls(socket) => run(app, opened, attachment.run(socket, parts.read_buf, peer, session)),
+    }
+}
+
+/// Runs a socket in a task of its own: the one before is as large as the handshake it waited for.
+fn run<S: Services>(app: Arc<App<S>>, opened: Opened, socket: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(async move {
+        socket.await;
+        // What it takes to forget it is not in the memory of each connection that is open.
+        Box::pin(forget(&*app.services, &opened)).await;
+    });
+}
+
+async fn forget(services: &impl Services, Opened { principal, id, at }: &Opened) {
+    if let Err(error) = services.disconnect(principal, id, *at).await {
+        let error = shared_telemetry::chain(&error);
+        tracing::warn!(connection = %id, error, "a closed connection could not be forgotten");
+    }
+}
+
+/// Answers one connection's frames.
+struct Frames<S> {
+    app: Arc<App<S>>,
+    principal: Arc<Principal>,
+    id: ConnectionId,
+}
+
+impl<S: Services> Session for Frames<S> {
+    fn message(&self, message: ClientMessage) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> {
+        let (app, principal, id) = (self.app.clone(), self.principal.clone(), self.id.clone());
+        Box::pin(async move {
+            let frame = match &message {
+                ClientMessage::Text(text) => Inbound::Text(text.as_str()),
+                ClientMessage::Binary => Inbound::Binary,
+            };
+            let request_id = request_id();
+            let request = MessageRequest { connection_id: &id, request_id: &request_id, frame };
+            app.services.message(&principal, request).await.map(|frame| frame.to_json())
+        })
+    }
+}
+
+/// Checks the handshake's headers (RFC 6455, section 4.2.1); gives the answer to its key.
+fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
+    if !contains_token(headers, &CONNECTION, "upgrade") {
+        return Err(Problem::bad_request("the header Connection must be \"Upgrade\""));
+    }
+    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        let detail = "the header Sec-WebSocket-Version must be \"13\"";
+        return Err(Problem::new(StatusCode::UPGRADE_REQUIRED, "upgrade-required", detail)
+            .with_header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")));
+    }
+    let key = headers.get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
+    if STANDARD.decode(key).map_or(0, |key| key.len()) != 16 {
+        return Err(Problem::bad_request("the header Sec-WebSocket-Key must be 16 bytes in base64"));
+    }
+    // Base64 is always a legal value.
+    Ok(HeaderValue::try_from(derive_accept_key(key)).unwrap_or(HeaderValue::from_static("")))
+}
+
+/// Whether a header that is a list has a token, in any case.
+fn contains_token(headers: &HeaderMap, name: &axum::http::HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .any(|item| item.trim().eq_ignore_ascii_case(token))
+}
+
+/// Of the form of API Gateway's: base64, and safe in a path.
+fn new_connection_id() -> ConnectionId {
+    ConnectionId::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 15]>()))
+}

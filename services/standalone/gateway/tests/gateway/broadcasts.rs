@@ -1,0 +1,169 @@
+//! Broadcasts from their acceptance to every member's notification, over restarts and failures.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use contract_notifications_v1::{
+    FanOut, HubName, Notification, NotificationId, Payload, Timestamp, UserId, WhenOffline,
+};
+use dispatcher::ports::NotificationQueue;
+use shared_ports::PortError;
+use shared_retry::{RetryPolicy, ThreadRandom};
+use tidings_gateway::hubs::{
+    BroadcastSettings, Broadcasts, MemoryHubs, Outbox, PendingBroadcasts, run_broadcasts,
+};
+use tidings_store::Store;
+use tokio::sync::oneshot;
+use verification_conformance::ManualClock;
+use ws_edge::ports::MessageQueue as _;
+
+use super::store_support;
+
+fn hub(name: &str) -> HubName {
+    HubName::new(name).unwrap()
+}
+
+fn broadcast(to: &str, id: &str) -> FanOut {
+    FanOut {
+        hub: hub(to),
+        after: None,
+        except: None,
+        id: NotificationId::new(id).unwrap(),
+        payload: Payload::from_value(&id).unwrap(),
+        sent_at: Timestamp::from_millis(1),
+        expires_at: None,
+        when_offline: WhenOffline::Hold,
+        kind: None,
+        source: None,
+    }
+}
+
+/// A queue that keeps what it is sent, and takes no more than `left` pages.
+#[derive(Clone)]
+struct Queue {
+    sent: Arc<Mutex<Vec<(String, String)>>>,
+    left: Arc<Mutex<usize>>,
+}
+
+impl Queue {
+    fn new(left: usize) -> Self {
+        Self { sent: Arc::default(), left: Arc::new(Mutex::new(left)) }
+    }
+
+    fn sent(&self) -> Vec<(String, String)> {
+        self.sent.lock().unwrap().clone()
+    }
+}
+
+impl NotificationQueue for Queue {
+    async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
+        {
+            let mut left = self.left.lock().unwrap();
+            if *left == 0 {
+                return Err(PortError::retryable("sending", "down"));
+            }
+            *left -= 1;
+        }
+        let sent = notifications.into_iter().map(|n| (n.user_id.to_string(), n.id.to_string()));
+        self.sent.lock().unwrap().extend(sent);
+        Ok(())
+    }
+}
+
+fn members(count: usize) -> MemoryHubs {
+    let users = (0..count).map(|n| UserId::new(format!("u{n}")).unwrap());
+    MemoryHubs::new(users.flat_map(|user| [(hub("a"), user.clone()), (hub("b"), user)]))
+}
+
+fn open(store: &Store<ManualClock>) -> (Outbox<ManualClock>, PendingBroadcasts) {
+    let retry = RetryPolicy { initial: Duration::from_millis(1), max: Duration::from_millis(1) };
+    let settings = BroadcastSettings { members: 2, waiting: 4, retry };
+    let (broadcasts, jobs) = Broadcasts::open(store, settings).unwrap();
+    (Outbox { store: store.clone(), broadcasts }, jobs)
+}
+
+/// Fans out until so many different notifications were sent, and finishes the step under way.
+async fn until(
+    (outbox, jobs): (Outbox<ManualClock>, PendingBroadcasts),
+    clock: &ManualClock,
+    queue: &Queue,
+    count: usize,
+) {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let shutdown = async {
+        let _ = stopped.await;
+    };
+    let run = run_broadcasts(
+        jobs,
+        outbox.broadcasts,
+        members(5),
+        queue.clone(),
+        clock.clone(),
+        ThreadRandom,
+        shutdown,
+    );
+    let run = tokio::spawn(run);
+    tokio::time::timeout(Duration::from_mins(1), async {
+        while queue.sent().iter().collect::<BTreeSet<_>>().len() < count {
+            clock.advance(Duration::from_millis(1));
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("the broadcasts go on");
+    drop(stop);
+    run.await.unwrap();
+}
+
+#[tokio::test]
+async fn hubs_take_turns_and_each_keeps_its_order() {
+    let (_dir, store, clock) = store_support::store();
+    let (outbox, jobs) = open(&store);
+    for (to, id) in [("a", "1"), ("a", "2"), ("b", "3")] {
+        outbox.broadcast(broadcast(to, id)).await.unwrap();
+    }
+    let queue = Queue::new(usize::MAX);
+    until((outbox, jobs), &clock, &queue, 15).await;
+    let sent = queue.sent();
+    let of = |id: &str| sent.iter().position(|(_, other)| other == id).unwrap();
+    let last = |id: &str| sent.iter().rposition(|(_, other)| other == id).unwrap();
+    assert!(last("1") < of("2"), "one broadcast of a hub after the other: {sent:?}");
+    assert!(of("3") < last("1"), "another hub does not wait for the first: {sent:?}");
+    for user in 0..5 {
+        assert_eq!(sent.iter().filter(|(name, _)| *name == format!("u{user}")).count(), 3);
+    }
+}
+
+#[tokio::test]
+async fn what_was_interrupted_goes_on_after_a_restart() {
+    let (_dir, store, clock) = store_support::store();
+    let first = open(&store);
+    first.0.broadcast(broadcast("a", "1")).await.unwrap();
+    let queue = Queue::new(1);
+    until(first, &clock, &queue, 2).await;
+    // Another process finds it.
+    *queue.left.lock().unwrap() = usize::MAX;
+    until(open(&store), &clock, &queue, 5).await;
+    let mut users: Vec<_> = queue.sent().into_iter().map(|(user, _)| user).collect();
+    users.sort_unstable();
+    users.dedup();
+    assert_eq!(users, ["u0", "u1", "u2", "u3", "u4"]);
+    // A third finds nothing.
+    let third = open(&store);
+    third.0.broadcast(broadcast("b", "2")).await.unwrap();
+    let queue = Queue::new(usize::MAX);
+    until(third, &clock, &queue, 5).await;
+    assert!(queue.sent().iter().all(|(_, id)| id == "2"), "{:?}", queue.sent());
+}
+
+#[tokio::test]
+async fn no_more_wait_than_may() {
+    let (_dir, store, _) = store_support::store();
+    let (outbox, _jobs) = open(&store);
+    for n in 0..4 {
+        outbox.broadcast(broadcast("a", &n.to_string())).await.unwrap();
+    }
+    let error = outbox.broadcast(broadcast("a", "5")).await.unwrap_err();
+    assert!(error.is_retryable());
+}

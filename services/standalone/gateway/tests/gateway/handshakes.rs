@@ -1,0 +1,297 @@
+//! Handshakes by every method, with the whole server behind the socket.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::SystemTime;
+
+use axum::Router;
+use axum::routing::get;
+use ring::hmac;
+use serde_json::{Value, json};
+use tidings_client::Gateway;
+use tidings_gateway::app::App;
+use tidings_gateway::config::{Config, Defaults};
+use tidings_identity::jwt::{JwtIssuer, JwtSubject};
+use tidings_identity::secrets::Key256;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use contract_notifications_v1::UserId;
+use shared_ports::{Clock as _, SystemClock};
+
+use crate::fake_services::{Answer, within};
+
+const ORIGIN: &str = "https://app.example.com";
+const SECRET: &str = "a secret of at least 32 characters";
+
+/// A server with its data in a directory.
+struct Server {
+    url: String,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+}
+
+impl Server {
+    fn start(directory: &Path, handshake: &str) -> Self {
+        let data = directory.join("data");
+        let text = format!(
+            "data_dir = {:?}\n[server]\nlisten = \"127.0.0.1:0\"\n[handshake]\n{handshake}",
+            data.to_str().unwrap()
+        );
+        Self::of(&Config::from_text(&text, []).unwrap())
+    }
+
+    fn of(config: &Config) -> Self {
+        let app = App::build(config, None).unwrap();
+        let (url, (stop, stopped)) = (app.url(), oneshot::channel::<()>());
+        let running = tokio::spawn(app.run(async {
+            let _ = stopped.await;
+        }));
+        Self { url, stop, running }
+    }
+
+    async fn stop(self) {
+        drop(self.stop);
+        within(self.running).await.unwrap();
+    }
+
+    fn gateway(&self, directory: &Path) -> Gateway {
+        let key = std::fs::read_to_string(directory.join("data/api-key")).unwrap();
+        Gateway::new(&self.url).unwrap().with_api_key(key.trim())
+    }
+
+    /// Asks for a WebSocket, and gives the head of the answer.
+    async fn handshake(&self, query: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut head = format!(
+            "GET /ws{query} HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        );
+        for (name, value) in headers {
+            write!(head, "{name}: {value}\r\n").unwrap();
+        }
+        let mut socket = TcpStream::connect(self.url.strip_prefix("http://").unwrap()).await.unwrap();
+        let mut answer = Vec::new();
+        within(async {
+            // What is too large is not read to its end.
+            let _ = socket.write_all(format!("{head}\r\n").as_bytes()).await;
+            while !answer.ends_with(b"\r\n\r\n") {
+                answer.push(socket.read_u8().await.expect("there is an answer"));
+            }
+        })
+        .await;
+        Answer::parse(&answer)
+    }
+
+    /// Sends a body, if there is one, and gives the status and the answer.
+    async fn call(&self, path: &str, body: Option<Value>) -> (u16, Value) {
+        let url = format!("{}{path}", self.url);
+        let client = reqwest::Client::new();
+        let request = body.map_or_else(|| client.get(&url), |body| client.post(&url).body(body.to_string()));
+        let answer = within(request.send()).await.unwrap();
+        (answer.status().as_u16(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
+    }
+
+    async fn status(&self, query: &str, headers: &[(&str, &str)]) -> u16 {
+        self.handshake(query, headers).await.status
+    }
+}
+
+/// The server's own JSON Web Token of a user who logs in.
+async fn own_jwt(server: &Server, directory: &Path) -> String {
+    let gateway = server.gateway(directory);
+    gateway.add_user("zoe", "correct horse").await.unwrap();
+    gateway.login("zoe", "correct horse").await.unwrap().id_token
+}
+
+fn secret_file(directory: &Path) -> String {
+    let path = directory.join("secret");
+    std::fs::write(&path, format!("{SECRET}\nthe one before\n")).unwrap();
+    format!("hmac = true\nhmac_secret = {:?}\n", path.to_str().unwrap())
+}
+
+fn date_time() -> String {
+    jiff::Timestamp::try_from(SystemTime::now()).unwrap().to_string()
+}
+
+fn sign(session: &str, date_time: &str, secret: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    hex::encode(hmac::sign(&key, format!("{session}:{date_time}").as_bytes()))
+}
+
+#[tokio::test]
+async fn the_servers_own_jwt_opens_a_connection_by_every_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &format!("jwt = true\nallowed_origins = [{ORIGIN:?}]\n"));
+    let jwt = own_jwt(&server, dir.path()).await;
+    let (cookie, offer) = (format!("theme=dark; auth={jwt}"), format!("jwt.{jwt}"));
+    for (query, headers) in [
+        (format!("?access_token={jwt}"), vec![]),
+        (format!("?token=Bearer%20{jwt}"), vec![]),
+        (format!("?Authorization=Bearer%20{jwt}"), vec![]),
+        (String::new(), vec![("AUTHORIZATION", format!("Bearer {jwt}"))]),
+        (String::new(), vec![("cookie", cookie.clone()), ("origin", ORIGIN.to_owned())]),
+        (String::new(), vec![("Sec-WebSocket-Protocol", offer.clone())]),
+    ] {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let answer = server.handshake(&query, &headers).await;
+        assert_eq!(answer.status, 101, "{query} {headers:?}");
+        // What was offered as a credential is not chosen.
+        assert_eq!(answer.header("sec-websocket-protocol"), None);
+    }
+    let both = format!("tidings.v1, {offer}");
+    let answer = server.handshake("", &[("sec-websocket-protocol", &both)]).await;
+    assert_eq!(answer.header("sec-websocket-protocol"), Some("tidings.v1"));
+
+    for (headers, status) in [
+        (vec![("cookie", cookie.as_str())], 403),
+        (vec![("cookie", &cookie), ("origin", "https://evil.example")], 403),
+        (vec![("authorization", "Bearer a.b.c")], 403),
+        (vec![], 401),
+    ] {
+        assert_eq!(server.status("", &headers).await, status);
+    }
+    let foreign = [("origin", "https://evil.example")];
+    assert_eq!(server.status(&format!("?access_token={jwt}"), &foreign).await, 403);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn while_jwt_is_off_the_servers_own_is_no_credential() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), "");
+    let jwt = own_jwt(&server, dir.path()).await;
+    assert_eq!(server.status(&format!("?access_token={jwt}"), &[]).await, 401);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn another_issuers_keys_are_fetched_over_http() {
+    let other = JwtIssuer::new(&Key256::from_bytes([3; 32]), "other", "tidings").unwrap();
+    let jwks = serde_json::to_string(&other.jwks()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    let keys = Router::new().route("/keys", get(async || jwks));
+    tokio::spawn(async move { axum_serve(listener, keys).await });
+
+    let dir = tempfile::tempdir().unwrap();
+    let issuer =
+        format!("[[handshake.jwt_issuers]]\nissuer = \"other\"\nalgorithm = \"EdDSA\"\njwks_url = {url:?}\n");
+    let server =
+        Server::start(dir.path(), &format!("jwt = true\ntoken = false\n{issuer}audiences = [\"tidings\"]\n"));
+    let issue = |issuer: &JwtIssuer| {
+        let subject = JwtSubject { user_id: UserId::new("zoe").unwrap(), username: String::new() };
+        format!("?access_token={}", issuer.issue(subject, SystemClock.now()).unwrap().token)
+    };
+    assert_eq!(server.status(&issue(&other), &[]).await, 101);
+    let stranger = JwtIssuer::new(&Key256::from_bytes([4; 32]), "other", "tidings").unwrap();
+    assert_eq!(server.status(&issue(&stranger), &[]).await, 403);
+    server.stop().await;
+}
+
+/// Serves until the runtime ends.
+async fn axum_serve(listener: TcpListener, router: Router) {
+    use hyper_util::rt::TokioIo;
+    use hyper_util::service::TowerToHyperService;
+    while let Ok((socket, _)) = listener.accept().await {
+        let service = TowerToHyperService::new(router.clone());
+        let connection =
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+        tokio::spawn(connection);
+    }
+}
+
+#[tokio::test]
+async fn a_signature_is_good_once_even_across_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let handshake = secret_file(dir.path());
+    let server = Server::start(dir.path(), &handshake);
+    let now = date_time();
+    let signature = sign("s-1", &now, SECRET);
+    let signed = [("x-SESSION", "s-1"), ("X-Date-time", now.as_str()), ("x-signature", signature.as_str())];
+    assert_eq!(server.status("", &signed).await, 101);
+    assert_eq!(server.status("", &signed).await, 403);
+    // Half of it says so.
+    assert_eq!(server.status("", &signed[..2]).await, 400);
+    let previous = sign("s-2", &now, "the one before");
+    let by_previous =
+        [("X-Session", "s-2"), ("X-Date-Time", now.as_str()), ("X-Signature", previous.as_str())];
+    assert_eq!(server.status("", &by_previous).await, 101);
+    server.stop().await;
+
+    let server = Server::start(dir.path(), &handshake);
+    for replay in [&signed, &by_previous] {
+        assert_eq!(server.status("", replay).await, 403);
+    }
+    let fresh = date_time();
+    let signature = sign("s-1", &fresh, SECRET);
+    let signed = [("X-Session", "s-1"), ("X-Date-Time", fresh.as_str()), ("X-Signature", signature.as_str())];
+    assert_eq!(server.status("", &signed).await, 101);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_cookie_of_a_mebibyte_is_refused_and_the_server_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &format!("jwt = true\nallowed_origins = [{ORIGIN:?}]\n"));
+    let jwt = own_jwt(&server, dir.path()).await;
+    for cookie in ["x".repeat(1024 * 1024), "a=b; ".repeat(200 * 1024)] {
+        let cookie = format!("auth={jwt}; {cookie}");
+        // The request's head is larger than any that is read.
+        assert_eq!(server.status("", &[("origin", ORIGIN), ("cookie", &cookie)]).await, 431);
+    }
+    let large = format!("auth={}", "x".repeat(9 * 1024));
+    assert_eq!(server.status("", &[("origin", ORIGIN), ("cookie", &large)]).await, 403);
+    assert_eq!(server.status(&format!("?access_token={jwt}"), &[]).await, 101);
+    server.stop().await;
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_named_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = format!(
+        "data_dir = {:?}\n[server]\nlisten = \"127.0.0.1:0\"\n[handshake]\nhmac = true\nhmac_secret = \"/nowhere/secret\"\n",
+        dir.path().to_str().unwrap()
+    );
+    let config = Config::from_text(&text, []).unwrap();
+    let error = App::build(&config, None).err().unwrap().to_string();
+    assert_eq!(error, "the secret /nowhere/secret can't be read");
+}
+
+#[tokio::test]
+async fn in_development_one_logs_in_as_shown_or_as_a_guest() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = Config::load(Defaults::Development, None, []).unwrap();
+    config.data_dir = directory.path().join("data");
+    config.server.listen.set_port(0);
+    let server = Server::of(&config);
+    let (_, info) = server.call("/v1/info", None).await;
+    assert_eq!((&info["development"], &info["sending"]), (&json!(true), &json!("anyone")));
+    assert_eq!((&info["handshake"], &info["login"]["guests"]), (&json!(["token", "jwt"]), &json!(true)));
+    let shown = info["login"]["users"][0].clone();
+    let (status, login) = server.call("/v1/login", Some(shown.clone())).await;
+    assert_eq!(status, 200, "{login}");
+    let jwt = login["idToken"].as_str().unwrap();
+    assert_eq!(server.status(&format!("?token={jwt}"), &[]).await, 101);
+    let wrong = json!({ "username": shown["username"], "password": "wrong" });
+    assert_eq!(server.call("/v1/login", Some(wrong)).await.0, 401);
+    let (status, guest) = server.call("/v1/guest", Some(Value::Null)).await;
+    assert_eq!(status, 200);
+    assert!(guest["userId"].as_str().unwrap().starts_with("guest-"), "{guest}");
+    let jwt = guest["idToken"].as_str().unwrap();
+    assert_eq!(server.status(&format!("?token={jwt}"), &[]).await, 101);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn without_development_nobody_is_shown_or_a_guest() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path(), "");
+    let (_, info) = server.call("/v1/info", None).await;
+    assert_eq!((&info["development"], &info["login"]["users"]), (&json!(false), &json!([])));
+    let alice = json!({ "username": "alice", "password": "alice" });
+    assert_eq!(server.call("/v1/login", Some(alice)).await.0, 401);
+    assert_eq!(server.call("/v1/guest", Some(Value::Null)).await.0, 404);
+    server.stop().await;
+}

@@ -1,0 +1,39 @@
+//! The history against the suites of both its ports.
+
+use std::time::Duration;
+
+use contract_history_v1::{MessageRow, PageRequest};
+use contract_notifications_v1::UserId;
+use dispatcher::ports::{History as _, HistoryPolicy};
+use shared_ports::Clock as _;
+use tidings_gateway::history::StoredHistory;
+use verification_conformance::fixture::HistoryRows;
+use verification_conformance::{ManualClock, edge_history, history};
+use ws_edge::ports::History as _;
+
+use crate::store_support::store;
+
+/// The history's other side: what the one port writes, the other reads.
+struct Rows(StoredHistory<ManualClock>);
+
+impl HistoryRows for Rows {
+    async fn record(&self, user: &UserId, rows: &[MessageRow]) {
+        self.0.record(user, rows.to_vec()).await;
+    }
+
+    async fn recorded(&self, user: &UserId) -> Vec<MessageRow> {
+        let page = PageRequest { before: None, limit: 1_000 };
+        self.0.messages(user, &page).await.unwrap().rows
+    }
+}
+
+#[tokio::test]
+async fn the_history_conforms() {
+    let (_dir, store, clock) = store();
+    let policy = HistoryPolicy { lifetime: Duration::from_hours(1), payloads: true };
+    let (stored, writer) = StoredHistory::new(&store, policy, clock.clone());
+    tokio::spawn(writer.run(std::future::pending()));
+    let rows = Rows(stored.clone());
+    history::all(&stored, &rows, clock.now(), "h").await;
+    edge_history::all(&stored, &rows, clock.now(), "h").await;
+}

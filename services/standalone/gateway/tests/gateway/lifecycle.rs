@@ -1,0 +1,165 @@
+//! Connections that never become requests, TLS, and the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tidings_gateway::server::{Settings, TlsError, TlsFiles};
+use tidings_sockets::Limits;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use crate::fake_services::{Answer, KEY, start, start_with, within};
+
+#[tokio::test]
+async fn sockets_that_never_finish_the_handshake_block_nobody_and_are_closed() {
+    let settings = Settings { header_timeout: Duration::from_millis(300), ..Settings::default() };
+    let mut server = start_with(settings, Limits::default(), None).await;
+    let mut idle = Vec::new();
+    for _ in 0..200 {
+        idle.push(TcpStream::connect(server.address).await.unwrap());
+    }
+    let (_client, key) = server.connect("jo").await;
+    assert_eq!(key.user_id.as_str(), "jo");
+    for mut socket in idle {
+        // Closed without an answer, or with 408.
+        within(socket.read_to_end(&mut Vec::new())).await.unwrap();
+    }
+    // The WebSocket is not.
+    server.until_connections("jo", 1).await;
+}
+
+#[tokio::test]
+async fn an_http_connection_without_a_further_request_is_closed() {
+    let settings = Settings { header_timeout: Duration::from_millis(300), ..Settings::default() };
+    let server = start_with(settings, Limits::default(), None).await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    let mut answer = Vec::new();
+    within(async {
+        socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        socket.read_to_end(&mut answer).await.unwrap();
+    })
+    .await;
+    assert_eq!(Answer::parse(&answer).status, 200);
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_refused() {
+    let server = start().await;
+    let answer = server.send("GET", "/healthz", &[&format!("cookie: {}", "x".repeat(40_000))], b"").await;
+    assert_eq!(answer.status, 431);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let settings = Settings { body_timeout: Duration::from_millis(100), ..Settings::default() };
+    let server = start_with(settings, Limits::default(), None).await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    let head = format!(
+        "POST /v1/notifications HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: 9\r\n\r\n{{"
+    );
+    let mut answer = Vec::new();
+    within(async {
+        socket.write_all(head.as_bytes()).await.unwrap();
+        socket.read_to_end(&mut answer).await.unwrap();
+    })
+    .await;
+    Answer::parse(&answer).require_problem(408, &["within"]);
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_closed_and_websockets_do_not_count() {
+    let settings = Settings { max_http_connections: 2, ..Settings::default() };
+    let mut server = start_with(settings, Limits::default(), None).await;
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        clients.push(server.connect("jo").await);
+    }
+    let _one = TcpStream::connect(server.address).await.unwrap();
+    let _two = TcpStream::connect(server.address).await.unwrap();
+    within(async {
+        loop {
+            let mut three = TcpStream::connect(server.address).await.unwrap();
+            let read = tokio::time::timeout(Duration::from_millis(50), three.read_u8()).await;
+            if matches!(read, Ok(Err(_))) {
+                return;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_shutdown_closes_websockets_with_1001_and_finishes_requests() {
+    let mut server = start().await;
+    let (mut client, _) = server.connect("jo").await;
+    server.stop();
+    let Message::Close(Some(close)) = within(client.next()).await.unwrap().unwrap() else {
+        panic!("not closed")
+    };
+    assert_eq!(close.code, CloseCode::Away);
+    while let Some(Ok(_)) = within(client.next()).await {}
+    let address = server.address;
+    let registry = server.registry.clone();
+    server.stopped().await;
+    assert_eq!(registry.open_sockets(), 0);
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_shutdown_does_not_wait_for_ever() {
+    let settings = Settings { shutdown_timeout: Duration::from_millis(50), ..Settings::default() };
+    let mut server = start_with(settings, Limits::default(), None).await;
+    // A client that does not answer the close frame, because it does not read.
+    let (_client, _) = server.connect("jo").await;
+    server.stop();
+    server.stopped().await;
+}
+
+#[tokio::test]
+async fn tls_from_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let files =
+        TlsFiles { certificate: directory.path().join("cert.pem"), key: directory.path().join("key.pem") };
+    let error = files.load().unwrap_err();
+    assert!(matches!(&error, TlsError::File { what: "a certificate", .. }), "{error}");
+    std::fs::write(&files.certificate, cert.pem()).unwrap();
+    std::fs::write(&files.key, "not a key").unwrap();
+    let error = files.load().unwrap_err().to_string();
+    assert!(error.contains("private key") && error.contains("key.pem"), "{error}");
+    std::fs::write(&files.key, signing_key.serialize_pem()).unwrap();
+    let keys = files.load().unwrap();
+    assert_eq!(format!("{keys:?}"), "TlsKeys");
+
+    let mut server = start_with(Settings::default(), Limits::default(), Some(keys)).await;
+    let mut roots = RootCertStore::empty();
+    roots.add(cert.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let socket = TcpStream::connect(server.address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
+    let url = "wss://localhost/ws?client_id=jo";
+    let (mut client, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+    let key = server.inserted.recv().await.unwrap();
+    let long = "x".repeat(100_000);
+    let pushed = server.registry.push_to(&key.connection_id, long.clone().into());
+    let (pushed, message) = within(futures_util::future::join(pushed, client.next())).await;
+    pushed.unwrap();
+    assert_eq!(message.unwrap().unwrap(), Message::text(long));
+    client.send(Message::text(r#"{"action":"ping"}"#)).await.unwrap();
+    assert_eq!(within(client.next()).await.unwrap().unwrap(), Message::text(r#"{"type":"pong"}"#));
+    client.close(None).await.unwrap();
+    while let Some(Ok(_)) = within(client.next()).await {}
+    server.until_connections("jo", 0).await;
+}

@@ -1,0 +1,20 @@
+//! The gateway: its HTTP surface and connections over real sockets, its workers over a real store, and the conformance
+//! suites of the ports it implements.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
+
+mod broadcasts;
+mod console;
+mod end_to_end;
+mod fake_services;
+mod handshakes;
+mod history;
+mod history_conformance;
+mod history_over_http;
+mod hubs_conformance;
+mod inspection;
+mod lifecycle;
+mod management;
+mod producer;
+mod replays;
+mod store_support;
+mod websocket;

@@ -1,0 +1,297 @@
+//! Handshakes and frames.
+
+use std::sync::atomic::Ordering;
+
+use contract_frames_v1::{ErrorCode, ServerFrame};
+use contract_notifications_v1::UserId;
+use dispatcher::ports::{Connections as _, Push as _, PushError};
+use futures_util::{SinkExt as _, StreamExt as _};
+use tidings_gateway::server::Settings;
+use tidings_sockets::Limits;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use crate::fake_services::{Client, start, start_with, within};
+
+async fn frame(client: &mut Client) -> ServerFrame {
+    let message = within(client.next()).await.unwrap().unwrap();
+    ServerFrame::from_json(message.to_text().unwrap()).unwrap()
+}
+
+async fn close_code(client: &mut Client) -> CloseCode {
+    within(async {
+        loop {
+            if let Message::Close(close) = client.next().await.unwrap().unwrap() {
+                return close.unwrap().code;
+            }
+        }
+    })
+    .await
+}
+
+async fn refusal(client: &mut Client, message: Message) -> (ErrorCode, String) {
+    client.send(message).await.unwrap();
+    match frame(client).await {
+        ServerFrame::Error { code, message, request_id, .. } => {
+            assert!(!request_id.is_empty());
+            (code, message)
+        }
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_push_arrives_and_an_ack_is_answered() {
+    let mut server = start().await;
+    let (mut client, key) = server.connect("jo").await;
+    let frames = vec!["one".into(), "two".into()];
+    let pushed = within(server.registry.push(&key.user_id, &key.connection_id, frames)).await;
+    assert_eq!(pushed.accepted, 2);
+    assert!(pushed.error.is_none());
+    for expected in ["one", "two"] {
+        assert_eq!(within(client.next()).await.unwrap().unwrap(), Message::text(expected));
+    }
+    client.send(Message::text(r#"{"action":"ack","sequences":["7"]}"#)).await.unwrap();
+    assert_eq!(frame(&mut client).await, ServerFrame::AckOk { acknowledged: 1 });
+    assert_eq!(server.world.acknowledged.0.lock().unwrap().len(), 1);
+    client.send(Message::text(r#"{"action":"ping"}"#)).await.unwrap();
+    assert_eq!(frame(&mut client).await, ServerFrame::Pong { message: None });
+}
+
+#[tokio::test]
+async fn many_messages_sent_at_once_are_answered_in_order() {
+    let mut server = start().await;
+    let (mut client, _) = server.connect("jo").await;
+    for _ in 0..500 {
+        client.feed(Message::text(r#"{"action":"ack","sequences":[]}"#)).await.unwrap();
+        client.feed(Message::Ping("p".into())).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    let (mut answers, mut pongs) = (0, 0);
+    while answers < 500 || pongs == 0 {
+        match within(client.next()).await.unwrap().unwrap() {
+            Message::Text(_) => answers += 1,
+            Message::Pong(payload) => {
+                assert_eq!(payload, "p");
+                pongs += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_subprotocol_is_echoed_and_the_stage_is_an_endpoint_too() {
+    let server = start().await;
+    let mut request = format!("ws://{}/prod?client_id=jo", server.address).into_client_request().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", "tidings.v1, token.x".parse().unwrap());
+    let (_client, response) = tokio_tungstenite::connect_async(request).await.unwrap();
+    assert_eq!(response.headers()["sec-websocket-protocol"], "tidings.v1");
+    let rows = server.registry.list(&UserId::new("jo").unwrap()).await.unwrap();
+    assert_eq!(rows[0].format, contract_connections_v1::FrameFormat::Batch);
+}
+
+/// Clients of other gateways have such addresses: that of a local server without a path, and a stage with a slash.
+#[tokio::test]
+async fn the_root_and_a_slash_at_the_end_are_endpoints_too() {
+    let settings = Settings { pages: false, ..Settings::default() };
+    let server = start_with(settings, Limits::default(), None).await;
+    for path in ["/", "/ws/", "/prod/"] {
+        let url = format!("ws://{}{path}?client_id=jo", server.address);
+        tokio_tungstenite::connect_async(url).await.unwrap_or_else(|error| panic!("{path}: {error}"));
+        let (status, word) = if path == "/ws/" { (426, "WebSocket client") } else { (404, "/ws") };
+        server.get(path).await.require_problem(status, &[word]);
+    }
+}
+
+#[tokio::test]
+async fn handshakes_are_refused_with_their_status() {
+    let server = start().await;
+    let upgrade = [
+        "upgrade: websocket",
+        "connection: keep-alive, Upgrade",
+        "sec-websocket-version: 13",
+        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+    ];
+    let send = async |path, headers: &[&str]| server.send("GET", path, headers, b"").await;
+    server.get("/ws").await.require_problem(426, &["WebSocket client"]);
+    send("/ws", &upgrade).await.require_problem(401, &["Unauthorized"]);
+    send("/ws?client_id=j%20o", &upgrade).await.require_problem(403, &["Forbidden"]);
+    send("/ws?client_id=jo&format=xml", &upgrade).await.require_problem(400, &["xml", "batch"]);
+    send("/ws?client_id=jo&protocol=v9", &upgrade).await.require_problem(400, &["v9", "tidings.v1"]);
+    let version = [upgrade[0], upgrade[1], "sec-websocket-version: 8", upgrade[3]];
+    let answer = send("/ws?client_id=jo", &version).await;
+    answer.require_problem(426, &["13"]);
+    assert_eq!(answer.header("sec-websocket-version"), Some("13"));
+    let key = [upgrade[0], upgrade[1], upgrade[2], "sec-websocket-key: short"];
+    send("/ws?client_id=jo", &key).await.require_problem(400, &["Sec-WebSocket-Key", "16 bytes"]);
+    send("/ws?client_id=jo", &[upgrade[0], upgrade[2], upgrade[3]])
+        .await
+        .require_problem(400, &["Connection"]);
+    assert!(server.registry.list(&UserId::new("jo").unwrap()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn connects_are_limited_by_the_second() {
+    let settings = Settings { connects_per_second: Some(2), ..Settings::default() };
+    let mut server = start_with(settings, Limits::default(), None).await;
+    let _first = server.connect("jo").await;
+    let _second = server.connect("jo").await;
+    let url = format!("ws://{}/ws?client_id=jo", server.address);
+    let error = tokio_tungstenite::connect_async(url).await.unwrap_err();
+    assert!(error.to_string().contains("429"), "{error}");
+}
+
+#[tokio::test]
+async fn an_unknown_action_is_answered_with_those_known() {
+    let mut server = start().await;
+    let (mut client, _) = server.connect("jo").await;
+    let (code, message) = refusal(&mut client, Message::text(r#"{"action":"dance"}"#)).await;
+    assert_eq!(code, ErrorCode::UnknownAction);
+    assert!(message.contains("ping, ack"), "{message}");
+}
+
+#[tokio::test]
+async fn a_binary_frame_is_answered_and_the_connection_stays() {
+    let mut server = start().await;
+    let (mut client, _) = server.connect("jo").await;
+    let (code, message) = refusal(&mut client, Message::binary(vec![1, 2])).await;
+    assert_eq!(code, ErrorCode::BadRequest);
+    assert!(message.contains("text frames"), "{message}");
+    client.send(Message::text(r#"{"action":"ping"}"#)).await.unwrap();
+    assert_eq!(frame(&mut client).await, ServerFrame::Pong { message: None });
+}
+
+#[tokio::test]
+async fn a_message_beyond_the_limit_closes_with_1009() {
+    let mut server = start().await;
+    let (mut client, _) = server.connect("jo").await;
+    // The server stops reading in the middle of it.
+    let _ = client.send(Message::text("x".repeat(128 * 1024 + 1))).await;
+    assert_eq!(close_code(&mut client).await, CloseCode::Size);
+    server.until_connections("jo", 0).await;
+}
+
+#[tokio::test]
+async fn like_aws_a_frame_beyond_32_kib_closes_and_a_message_in_frames_does_not() {
+    let mut server = start_with(Settings::default(), Limits::default().like_aws(), None).await;
+    let (mut client, key) = server.connect("jo").await;
+    let long = "x".repeat(100 * 1024);
+    let pushed = server.registry.push(&key.user_id, &key.connection_id, vec![long.clone().into()]);
+    assert_eq!(within(pushed).await.accepted, 1);
+    assert_eq!(within(client.next()).await.unwrap().unwrap(), Message::text(long));
+    let _ = client.send(Message::text("x".repeat(32 * 1024 + 1))).await;
+    assert_eq!(close_code(&mut client).await, CloseCode::Size);
+}
+
+/// A client that writes its own bytes.
+async fn raw_client(server: &mut crate::fake_services::TestServer) -> TcpStream {
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    let head = "GET /ws?client_id=raw HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+                sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(within(socket.read_u8()).await.unwrap());
+    }
+    let answer = String::from_utf8(answer).unwrap();
+    // The example of RFC 6455.
+    assert!(answer.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{answer}");
+    server.inserted.recv().await.unwrap();
+    socket
+}
+
+/// The close code with which the server answers these bytes.
+async fn answer_to(bytes: &[u8]) -> u16 {
+    let mut server = start().await;
+    let mut socket = raw_client(&mut server).await;
+    socket.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    let read = async {
+        while answer.len() < 4 {
+            answer.push(socket.read_u8().await.unwrap());
+        }
+    };
+    within(read).await;
+    assert_eq!(answer[0], 0x88, "no close frame: {answer:?}");
+    u16::from_be_bytes([answer[2], answer[3]])
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf8_closes_with_1007() {
+    assert_eq!(answer_to(&[0x81, 0x82, 0, 0, 0, 0, 0xff, 0xfe]).await, 1007);
+}
+
+#[tokio::test]
+async fn a_frame_without_mask_closes_with_1002() {
+    assert_eq!(answer_to(&[0x81, 2, b'h', b'i']).await, 1002);
+}
+
+#[tokio::test]
+async fn a_reserved_opcode_closes_with_1002() {
+    assert_eq!(answer_to(&[0x83, 0x80, 0, 0, 0, 0]).await, 1002);
+}
+
+#[tokio::test]
+async fn a_length_of_2_to_the_63_closes_with_1009() {
+    assert_eq!(
+        answer_to(&[0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]).await,
+        1009
+    );
+}
+
+#[tokio::test]
+async fn a_frame_sent_with_the_handshake_is_read() {
+    let server = start().await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    let head = "GET /ws?client_id=raw HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+                sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let mut bytes = head.as_bytes().to_vec();
+    let ping = br#"{"action":"ping"}"#;
+    bytes.extend([0x81, 0x80 | u8::try_from(ping.len()).unwrap(), 0, 0, 0, 0]);
+    bytes.extend(ping);
+    socket.write_all(&bytes).await.unwrap();
+    let mut answer = Vec::new();
+    within(async {
+        while !String::from_utf8_lossy(&answer).ends_with(r#"{"type":"pong"}"#) {
+            answer.push(socket.read_u8().await.unwrap());
+        }
+    })
+    .await;
+}
+
+/// As when the user's next connection takes the place of this one.
+#[tokio::test]
+async fn a_connection_that_is_closed_before_its_socket_opens_is_forgotten() {
+    let mut server = start().await;
+    server.world.taken_away.store(true, Ordering::SeqCst);
+    let (mut client, key) = server.connect("jo").await;
+    while let Some(Ok(_)) = within(client.next()).await {}
+    within(async {
+        while !server.world.disconnected.lock().unwrap().contains(&key) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_clients_close_is_answered_and_the_row_goes() {
+    let mut server = start().await;
+    let (mut client, key) = server.connect("jo").await;
+    client.close(None).await.unwrap();
+    while let Some(Ok(_)) = within(client.next()).await {}
+    server.until_connections("jo", 0).await;
+    let pushed = within(server.registry.push(&key.user_id, &key.connection_id, vec!["x".into()])).await;
+    assert!(matches!(pushed.error, Some(PushError::Gone)));
+    within(async {
+        while server.world.disconnected.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(server.registry.open_sockets(), 0);
+}

@@ -1,0 +1,183 @@
+//! Verifies AWS Signature Version 4, so that whatever can call API Gateway behind IAM (an AWS SDK, the AWS
+//! CLI, `curl --aws-sigv4`) can call this server with its key pair. In headers or presigned in the query
+//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
+//!
+//! ```text
+//! canonical request = method · path · query · signed headers · their names · SHA-256(body)
+//! string to sign    = algorithm · time · scope · SHA-256(canonical request)
+//! signature         = HMAC(HMAC(HMAC(HMAC(HMAC("AWS4"+secret, date), region), service), "aws4_request"), string)
+//! ```
+//!
+//! As with AWS, a signed request can be repeated until it is too old; what must not happen twice needs an
+//! idempotency key.
+
+mod canonical;
+mod error;
+mod presented;
+#[cfg(test)]
+mod tests;
+mod time;
+
+use std::time::Duration;
+
+use contract_notifications_v1::Timestamp;
+use ring::hmac::{self, HMAC_SHA256};
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+pub use self::error::SigV4Error;
+use self::presented::Presented;
+use super::secrets::{AccessKey, AccessKeyId};
+
+/// The service that requests must be signed for: API Gateway's.
+pub const SERVICE: &str = "execute-api";
+/// How far the signer's clock may be off.
+pub const MAX_SKEW: Duration = Duration::from_mins(5);
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+
+/// A request as it came over the wire, nothing decoded and nothing stripped, its body aside.
+#[derive(Debug, Clone)]
+pub struct RequestParts<'a> {
+    /// Method, in upper case.
+    pub method: &'a str,
+    /// Path, still percent-encoded.
+    pub path: &'a str,
+    /// Query, still percent-encoded, without the question mark; empty when there is none.
+    pub query: &'a str,
+    /// Names and values of all headers; those that repeat in the order in which they came.
+    pub headers: Vec<(&'a str, &'a [u8])>,
+}
+
+impl<'a> RequestParts<'a> {
+    /// The parts of a request that is routed by axum. In a nested router take the original URI: nesting
+    /// strips the path.
+    pub fn new(method: &'a http::Method, uri: &'a http::Uri, headers: &'a http::HeaderMap) -> Self {
+        Self {
+            method: method.as_str(),
+            path: uri.path(),
+            query: uri.query().unwrap_or_default(),
+            headers: headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
+        }
+    }
+
+    /// Whether the request claims to be signed; then [`verify`] is the judge of it, else another method is.
+    pub fn is_signed(&self) -> bool {
+        !matches!(presented::place(self), Err(SigV4Error::NotSigned))
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let matching = self.headers.iter().filter(move |(found, _)| found.eq_ignore_ascii_case(name));
+        matching.map(|(_, value)| *value)
+    }
+
+    /// The value of a header that must not repeat.
+    fn value(&self, name: &'static str) -> Result<Option<&'a [u8]>, SigV4Error> {
+        let mut values = self.values(name);
+        let first = values.next();
+        if values.next().is_some() { Err(SigV4Error::Repeated { name }) } else { Ok(first) }
+    }
+}
+
+/// Verifies that `request`, whose body has this SHA-256, was signed with `key` for [`SERVICE`] in any region
+/// at about `now`.
+///
+/// # Errors
+/// [`SigV4Error`] saying what is wrong, without any secret and without the signature that would be right.
+pub fn verify(
+    key: &AccessKey,
+    request: &RequestParts<'_>,
+    body_sha256: &[u8; 32],
+    now: Timestamp,
+) -> Result<AccessKeyId, SigV4Error> {
+    verify_for(SERVICE, key, request, body_sha256, now)
+}
+
+fn verify_for(
+    service: &'static str,
+    key: &AccessKey,
+    request: &RequestParts<'_>,
+    body_sha256: &[u8; 32],
+    now: Timestamp,
+) -> Result<AccessKeyId, SigV4Error> {
+    let presented = Presented::of(request)?;
+    if presented.scope.service != service {
+        return Err(SigV4Error::Service { expected: service });
+    }
+    check_time(&presented, now)?;
+    check_headers(&presented, request)?;
+    let body_hash = hex::encode(body_sha256);
+    check_body_hash(request, &body_hash)?;
+    // Not compared in constant time: names of access keys are no secret.
+    if presented.scope.access_key_id != key.id().as_str() {
+        return Err(SigV4Error::UnknownAccessKey);
+    }
+    let canonical = canonical::request(request, &presented.signed_headers, presented.place, &body_hash);
+    let text = string_to_sign(&presented, &canonical);
+    // Compares in constant time.
+    hmac::verify(&signing_key(key, &presented), text.as_bytes(), &presented.signature)
+        .map_err(|_| SigV4Error::Mismatch)?;
+    Ok(key.id().clone())
+}
+
+/// A signature in headers is good for [`MAX_SKEW`] before and after its time, a presigned one for as long as
+/// it says, and for the skew before its time.
+fn check_time(presented: &Presented, now: Timestamp) -> Result<(), SigV4Error> {
+    let signed_at = presented.signed_at;
+    let early = signed_at.since(now);
+    if early > MAX_SKEW {
+        return Err(SigV4Error::TooEarly { seconds: early.as_secs() });
+    }
+    let (age, lifetime) = (now.since(signed_at), presented.place.lifetime());
+    if age > lifetime {
+        return Err(SigV4Error::TooLate { seconds: age.as_secs(), lifetime: lifetime.as_secs() });
+    }
+    Ok(())
+}
+
+/// What could be changed on the way without anyone noticing must be signed.
+fn check_headers(presented: &Presented, request: &RequestParts<'_>) -> Result<(), SigV4Error> {
+    let signed = |name: &str| presented.signed_headers.iter().any(|found| found.eq_ignore_ascii_case(name));
+    for name in &presented.signed_headers {
+        if request.values(name).next().is_none() {
+            return Err(SigV4Error::Absent { name: name.clone() });
+        }
+    }
+    if !signed("host") {
+        return Err(SigV4Error::Unsigned { name: "host".to_owned() });
+    }
+    let amazon = |name: &&str| name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
+    match request.headers.iter().map(|(name, _)| *name).filter(amazon).find(|name| !signed(name)) {
+        Some(name) => Err(SigV4Error::Unsigned { name: name.to_ascii_lowercase() }),
+        None => Ok(()),
+    }
+}
+
+/// A body that the request declares must be the one that came.
+fn check_body_hash(request: &RequestParts<'_>, body_hash: &str) -> Result<(), SigV4Error> {
+    match request.value("x-amz-content-sha256")? {
+        None => Ok(()),
+        Some(declared) if declared == body_hash.as_bytes() => Ok(()),
+        Some(declared) if declared.starts_with(b"UNSIGNED-") || declared.starts_with(b"STREAMING-") => {
+            Err(SigV4Error::UnsignedBody)
+        }
+        Some(_) => Err(SigV4Error::Body),
+    }
+}
+
+fn string_to_sign(presented: &Presented, canonical: &[u8]) -> String {
+    let (time, scope) = (&presented.time, &presented.scope);
+    let hash = hex::encode(Sha256::digest(canonical));
+    let (date, region, service) = (&scope.date, &scope.region, &scope.service);
+    format!("{ALGORITHM}\n{time}\n{date}/{region}/{service}/{}\n{hash}", presented::TERMINATOR)
+}
+
+fn signing_key(key: &AccessKey, presented: &Presented) -> hmac::Key {
+    let secret = Zeroizing::new(["AWS4", key.reveal()].concat());
+    let scope = &presented.scope;
+    [&scope.date, &scope.region, &scope.service, presented::TERMINATOR]
+        .into_iter()
+        .fold(hmac::Key::new(HMAC_SHA256, secret.as_bytes()), |key, text| {
+            hmac::Key::new(HMAC_SHA256, hmac::sign(&key, text.as_bytes()).as_ref())
+        })
+}

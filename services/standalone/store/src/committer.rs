@@ -1,0 +1,500 @@
+//! The thread that writes: everything that waits goes into one commit.
+//!
+//! Its pauses are kept by tokio's clock: that is the machine's monotonic one, which no correction of the
+//! time of day disturbs, except where a simulation has paused it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use fjall::{PersistMode, Slice};
+use metrics::{counter, gauge, histogram};
+use shared_ports::Clock;
+use shared_sync::IgnorePoison as _;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::Accepted;
+use super::codec::{row_key_into, sequence};
+use super::commit::Commit;
+use super::commit_position::{CommitPosition, Keyspace};
+use super::core::Core;
+use super::dedup::Dedup;
+use super::durable_marker::DurableMarker;
+use super::engine::{Batch, Engine, free_bytes};
+use super::error::{AcceptError, OpenError};
+use super::inbox::{Accept, Change, Deletes, Prepared, Work, Write};
+use super::opening;
+use super::pending_records::{self, PendingRecords, RecordLocation};
+use super::settings::Durability;
+use super::user::{Queued, queued_bytes};
+
+/// How long the thread sleeps when there is nothing to do.
+const IDLE: Duration = Duration::from_mins(1);
+/// How long buffered writes stay unsynced at most.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// Pauses between attempts to reopen the engine.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long readers may keep an engine that is to be reopened.
+const READERS: Duration = Duration::from_secs(5);
+
+type Answer = oneshot::Sender<Result<Vec<Accepted>, AcceptError>>;
+
+/// The writing thread's state.
+pub(super) struct Committer<K> {
+    core: Arc<Core<K>>,
+    dedup: Dedup,
+    position: CommitPosition,
+    marker: DurableMarker,
+    /// Records of ids to be removed.
+    stale: Vec<[u8; 16]>,
+    /// Deletions that are not on disk yet.
+    backlog: Vec<Deletes>,
+    /// Records on disk,
+    pending_records: PendingRecords,
+    /// and what was completed of them, but is not noted yet.
+    completed: Vec<RecordLocation>,
+    /// A commit that failed, and of which reopening shows whether it was made.
+    uncertain: Option<Commit>,
+    /// The engine refuses to write; not before this time it is reopened.
+    broken: Option<Instant>,
+    pause: Duration,
+    unsynced_since: Option<Instant>,
+    /// The key being written.
+    key: Vec<u8>,
+    /// When the note of the last durable commit was last synced.
+    marked_at: Option<Instant>,
+}
+
+/// Leaves nobody waiting for a committer that is gone.
+pub(super) struct Abandon<K>(pub(super) Arc<Core<K>>);
+
+impl<K> Drop for Abandon<K> {
+    fn drop(&mut self) {
+        self.0.healthy.store(false, Ordering::Release);
+        self.0.inbox.abandon();
+    }
+}
+
+impl<K: Clock> Committer<K> {
+    pub(super) fn new(
+        core: Arc<Core<K>>,
+        dedup: Dedup,
+        position: CommitPosition,
+        marker: DurableMarker,
+        stale: Vec<[u8; 16]>,
+    ) -> Self {
+        Self {
+            core,
+            dedup,
+            position,
+            marker,
+            stale,
+            backlog: Vec::new(),
+            pending_records: PendingRecords::default(),
+            completed: Vec::new(),
+            uncertain: None,
+            broken: None,
+            pause: FIRST_PAUSE,
+            unsynced_since: None,
+            key: Vec::new(),
+            marked_at: None,
+        }
+    }
+
+    pub(super) const fn core(&self) -> &Arc<Core<K>> {
+        &self.core
+    }
+
+    /// Works until the inbox is closed and empty; then closes the engine.
+    pub(super) fn run(mut self) {
+        let abandon = Abandon(Arc::clone(&self.core));
+        while self.step(self.patience()) {}
+        self.finish(abandon);
+    }
+
+    /// Makes one commit of what waits, which is waited for at most for `patience`. False when the inbox is
+    /// closed and was empty.
+    pub(super) fn step(&mut self, patience: Duration) -> bool {
+        let work = self.core.inbox.take(self.core.settings.commit_entries, patience);
+        let over = work.closing && work.is_empty();
+        *self.core.writing_since.lock().ignore_poison() = Some(Instant::now());
+        self.cycle(work);
+        *self.core.writing_since.lock().ignore_poison() = None;
+        !over
+    }
+
+    /// Makes everything durable and closes the engine.
+    pub(super) fn finish(mut self, abandon: Abandon<K>) {
+        match self.core.engine.get().map(|engine| engine.sync()) {
+            Some(Ok(())) if self.broken.is_none() => {
+                self.synced();
+                self.sync_mark();
+            }
+            Some(Err(error)) => {
+                let error = shared_telemetry::chain(&error);
+                tracing::error!(error, "the store could not be synced before it was closed");
+            }
+            _ => {}
+        }
+        drop(abandon);
+        if !self.core.engine.close(READERS) {
+            tracing::warn!("the store is being read while it is closed");
+        }
+    }
+
+    /// How long there is nothing to do unless something comes.
+    pub(super) fn patience(&self) -> Duration {
+        if self.broken.is_some() {
+            return self.pause;
+        }
+        let unmarked = self.marked_at.filter(|_| self.marker.is_unsynced());
+        let due = self.unsynced_since.into_iter().chain(unmarked).min();
+        due.map_or(IDLE, |since| SYNC_EVERY.saturating_sub(since.elapsed()))
+    }
+
+    fn cycle(&mut self, work: Work) {
+        let Work { accepts, deletes, completed, writes, closing: _ } = work;
+        self.completed.extend(completed);
+        self.completed.extend(deletes.iter().filter_map(|deletes| deletes.pending));
+        self.backlog.extend(deletes);
+        if !self.recover() {
+            let error = self.refusal();
+            for accept in accepts {
+                answer(accept.answer, Err(error));
+            }
+            for write in writes {
+                write.refuse(error);
+            }
+            return;
+        }
+        if !accepts.is_empty() || !self.backlog.is_empty() || !self.completed.is_empty() {
+            self.commit(accepts);
+        }
+        self.move_out();
+        for write in writes {
+            if self.broken.is_some() { write.refuse(AcceptError::Unavailable) } else { self.write(write) }
+        }
+        self.sync_if_due();
+        if self.marker.is_unsynced() && self.marked_at.is_none_or(|at| at.elapsed() >= SYNC_EVERY) {
+            self.sync_mark();
+        }
+    }
+
+    /// Why nothing is accepted at the moment.
+    fn refusal(&self) -> AcceptError {
+        if self.has_room() { AcceptError::Unavailable } else { AcceptError::DiskFull }
+    }
+
+    fn has_room(&self) -> bool {
+        free_bytes(&self.core.directory) >= self.core.settings.reserve_bytes.max(1)
+    }
+
+    fn mode(&self) -> PersistMode {
+        match self.core.settings.durability {
+            Durability::Synced => PersistMode::SyncData,
+            Durability::Buffered => PersistMode::Buffer,
+        }
+    }
+
+    /// Writes notifications and deletions, queues the former and answers their producers.
+    fn commit(&mut self, mut accepts: Vec<Accept>) {
+        let Some(engine) = self.core.engine.get() else { return };
+        if !accepts.is_empty() && !self.has_room() {
+            for accept in accepts.drain(..) {
+                answer(accept.answer, Err(AcceptError::DiskFull));
+            }
+        }
+        let start = Instant::now();
+        let now = self.core.clock.now();
+        self.stale.extend(self.dedup.prune(now));
+        let items = || accepts.iter().flat_map(|accept| &accept.items);
+        let (count, bytes) =
+            items().fold((0, 0), |(count, bytes), item| (count + 1, bytes + queued_bytes(&item.value)));
+        let mode = if accepts.is_empty() { PersistMode::Buffer } else { self.mode() };
+        let mut batch = Batch::new(count + self.backlog.len() + self.stale.len() + 2, mode);
+        let mut commit = Commit::new(&self.core, &self.position, now, count, bytes);
+        let mut answers = Vec::with_capacity(accepts.len());
+        for Accept { items, answer } in accepts {
+            let accepted = items.into_iter().map(|item| self.add(&mut batch, &mut commit, item));
+            answers.push((answer, accepted.collect::<Vec<_>>()));
+        }
+        commit.record.write(&mut batch, commit.number);
+        for Deletes { user, seqs, dead, pending: _ } in &self.backlog {
+            for seq in seqs.iter() {
+                row_key_into(&mut self.key, user, *seq);
+                batch.remove(Keyspace::Rows, Slice::new(&self.key));
+            }
+            if let Some((seq, value)) = dead {
+                batch.insert(Keyspace::DeadLetters, seq.to_be_bytes(), value.as_slice());
+            }
+        }
+        self.pending_records.note(&mut batch, &self.completed);
+        for key in &self.stale {
+            batch.remove(Keyspace::Dedup, *key);
+        }
+        if !commit.ids.is_empty() {
+            batch.insert(Keyspace::Dedup, commit.ids.key(), commit.ids.value());
+        }
+        let result = engine.commit(batch, &self.position, commit.next);
+        drop(engine);
+        // Not even a commit that failed gives its sequences back.
+        self.position.next = commit.next;
+        match result {
+            Ok(position) => {
+                self.position = position;
+                self.write_marker();
+                self.stale.clear();
+                self.done(commit);
+                self.core.deleted(&std::mem::take(&mut self.backlog));
+                self.pending_records.noted(&self.completed);
+                self.completed.clear();
+                for (to, accepted) in answers {
+                    answer(to, Ok(accepted));
+                }
+                histogram!("tidings_commit_seconds").record(start.elapsed().as_secs_f64());
+            }
+            Err(error) => {
+                self.uncertain = (!commit.queued.is_empty()).then_some(commit);
+                self.breaks(&error);
+                let refusal = self.refusal();
+                for (to, _) in answers {
+                    answer(to, Err(refusal));
+                }
+            }
+        }
+    }
+
+    /// Adds a notification to the commit, unless its id was accepted before.
+    fn add(&mut self, batch: &mut Batch, commit: &mut Commit, item: Prepared) -> Accepted {
+        let Prepared { value, notification, fingerprint, redriven } = item;
+        if let Some(seq) = fingerprint.and_then(|fingerprint| self.dedup.get(&fingerprint)) {
+            return Accepted { sequence: sequence(seq), duplicate: true };
+        }
+        let seq = commit.next;
+        commit.next += 1;
+        if let Some(fingerprint) = fingerprint {
+            self.dedup.insert(&mut commit.ids, fingerprint, seq);
+        }
+        if let Some(dead) = redriven {
+            batch.remove(Keyspace::DeadLetters, dead.to_be_bytes());
+            commit.redriven.push(dead);
+        }
+        let bytes = queued_bytes(&value);
+        let pending = commit.arrive(&self.core, &notification.user_id, seq, &value);
+        if pending.is_none() {
+            row_key_into(&mut self.key, &notification.user_id, seq);
+            batch.insert(Keyspace::Rows, Slice::new(&self.key), value);
+        }
+        commit.queued.push(Queued { pending, ..Queued::new(seq, notification, bytes) });
+        Accepted { sequence: sequence(seq), duplicate: false }
+    }
+
+    /// Gives rows to what keeps old records, when these take too much of the disk.
+    fn move_out(&mut self) {
+        while self.broken.is_none()
+            && let Some(number) = self.pending_records.excess(self.core.settings.hot_bytes)
+            && let Some(engine) = self.core.engine.get()
+        {
+            let moved = match pending_records::incomplete(&engine, number) {
+                Ok(Ok(pending_records)) => {
+                    let next = self.position.next_after_rows(pending_records.len());
+                    let mut batch = Batch::new(pending_records.len() + 2, PersistMode::Buffer);
+                    for pending in pending_records.into_iter().filter(|pending| self.core.note_row(pending)) {
+                        pending.write_row(&mut batch);
+                    }
+                    pending_records::remove(&mut batch, number);
+                    engine.commit(batch, &self.position, next)
+                }
+                Ok(Err(error)) => {
+                    // It is looked at when the store is opened the next time.
+                    let error = shared_telemetry::chain(&error);
+                    tracing::error!(error, number, "what a commit accepted can't be read");
+                    Ok(self.position)
+                }
+                Err(error) => Err(error),
+            };
+            drop(engine);
+            match moved {
+                Ok(position) => {
+                    self.position = position;
+                    self.write_marker();
+                    self.pending_records.close(number);
+                }
+                Err(error) => self.breaks(&error),
+            }
+        }
+    }
+
+    /// A commit is on disk.
+    #[expect(clippy::cast_precision_loss, reason = "a metric")]
+    fn done(&mut self, commit: Commit) {
+        self.pause = FIRST_PAUSE;
+        if commit.queued.is_empty() {
+            return;
+        }
+        self.unsynced_since = self.unsynced_since.or_else(|| self.now_if_buffered());
+        counter!("tidings_accepted_total").increment(commit.queued.len() as u64);
+        histogram!("tidings_commit_notifications").record(commit.queued.len() as f64);
+        if !commit.ids.is_empty() {
+            self.dedup.keep(commit.ids);
+        }
+        if !commit.redriven.is_empty() {
+            self.core.dead_letters.fetch_sub(commit.redriven.len(), Ordering::Relaxed);
+        }
+        self.pending_records.insert(commit.number, &commit.record);
+        self.core.publish(commit.queued, commit.next);
+        gauge!("tidings_queued_users").set(self.core.ready_users() as f64);
+        gauge!("tidings_dead_letters").set(self.core.dead_letters.load(Ordering::Relaxed) as f64);
+    }
+
+    fn now_if_buffered(&self) -> Option<Instant> {
+        (self.core.settings.durability == Durability::Buffered).then(Instant::now)
+    }
+
+    /// Makes changes from outside; durably, unless they are lazy.
+    fn write(&mut self, write: Write) {
+        if write.lazy && !self.has_room() {
+            write.refuse(AcceptError::DiskFull);
+            return;
+        }
+        let Some(engine) = self.core.engine.get() else { return };
+        let Write { changes, highest, pending_records, lazy, answer } = write;
+        let mode = if lazy { PersistMode::Buffer } else { self.mode() };
+        let mut batch = Batch::new(changes.len() + 1, mode);
+        for Change { keyspace, key, value } in changes {
+            match value {
+                Some(value) => batch.insert(keyspace, key, value),
+                None => batch.remove(keyspace, key),
+            }
+        }
+        self.pending_records.note(&mut batch, &pending_records);
+        // Rows from outside: their sequences are not given again.
+        let next = highest
+            .map_or(0, |highest| highest + 1)
+            .max(self.position.next_after_rows(pending_records.len()));
+        let result = engine.commit(batch, &self.position, next);
+        drop(engine);
+        self.position.next = next;
+        match result {
+            Ok(position) => {
+                self.position = position;
+                self.write_marker();
+                self.pending_records.noted(&pending_records);
+                let unsynced = || (mode == PersistMode::Buffer).then(Instant::now);
+                self.unsynced_since = self.unsynced_since.or_else(unsynced);
+                self.core.published.fetch_max(self.position.next, Ordering::AcqRel);
+                // One that stopped waiting is no reason to stop.
+                _ = answer.send(Ok(()));
+            }
+            Err(error) => {
+                self.pending_records.take_back(&pending_records);
+                self.breaks(&error);
+                _ = answer.send(Err(self.refusal()));
+            }
+        }
+    }
+
+    fn sync_if_due(&mut self) {
+        if self.unsynced_since.is_some_and(|since| since.elapsed() >= SYNC_EVERY) {
+            self.unsynced_since = None;
+            match self.core.engine.get().map(|engine| engine.sync()) {
+                Some(Ok(())) => self.synced(),
+                Some(Err(error)) => self.breaks(&error),
+                None => {}
+            }
+        }
+    }
+
+    /// All commits so far are durable.
+    fn synced(&mut self) {
+        self.position.synced = self.position.commit;
+        self.write_marker();
+    }
+
+    /// Notes the last commit, if it is durable.
+    fn write_marker(&mut self) {
+        if self.position.synced == self.position.commit
+            && let Err(error) = self.marker.write(&self.position)
+        {
+            unmarked(&error);
+        }
+    }
+
+    fn sync_mark(&mut self) {
+        self.marked_at = Some(Instant::now());
+        if let Err(error) = self.marker.sync() {
+            unmarked(&error);
+        }
+    }
+
+    fn breaks(&mut self, error: &fjall::Error) {
+        let error = shared_telemetry::chain(error);
+        tracing::error!(error, pause = ?self.pause, "the store can't write and will be reopened");
+        counter!("tidings_store_failures_total").increment(1);
+        self.core.failures.fetch_add(1, Ordering::Relaxed);
+        self.core.healthy.store(false, Ordering::Release);
+        self.broken = Some(Instant::now() + self.pause);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+
+    /// Reopens the engine if that is necessary and due; false when it can't be written.
+    fn recover(&mut self) -> bool {
+        let Some(not_before) = self.broken else { return true };
+        // While the disk is full, reads go on with the old handle; reopening would only fail.
+        if Instant::now() < not_before || !self.has_room() {
+            return false;
+        }
+        self.broken = Some(Instant::now() + self.pause);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        if !self.core.engine.close(READERS) {
+            return false;
+        }
+        match self.reopen() {
+            Ok(engine) => {
+                tracing::info!("the store was reopened");
+                self.core.engine.set(engine);
+                self.broken = None;
+                self.core.healthy.store(true, Ordering::Release);
+                true
+            }
+            Err(error) => {
+                let error = shared_telemetry::chain(&error);
+                tracing::warn!(error, pause = ?self.pause, "the store could not be reopened");
+                false
+            }
+        }
+    }
+
+    /// Opens the engine, completes what became of the commit that failed, and tries to write.
+    fn reopen(&mut self) -> Result<Engine, OpenError> {
+        let (engine, position) = opening::open(&self.core.directory, &self.core.settings)?;
+        self.position = CommitPosition { next: self.position.next.max(position.next), ..position };
+        if let Some(commit) = self.uncertain.take() {
+            if position.commit >= commit.number {
+                // It is on disk: it counts as accepted, and its producer's next attempt as duplicate.
+                self.done(commit);
+            } else {
+                self.dedup.undo(&commit.ids);
+            }
+        }
+        let probe = Batch::new(0, PersistMode::SyncData);
+        let probed = engine.commit_always(probe, &self.position, self.position.next);
+        let directory = || self.core.directory.clone();
+        self.position = probed.map_err(|source| OpenError::Engine { directory: directory(), source })?;
+        self.write_marker();
+        Ok(engine)
+    }
+}
+
+fn unmarked(error: &std::io::Error) {
+    let error = shared_telemetry::chain(error);
+    tracing::warn!(error, "the mark beside the store could not be written");
+    counter!("tidings_store_mark_failures_total").increment(1);
+}
+
+fn answer(to: Answer, accepted: Result<Vec<Accepted>, AcceptError>) {
+    // One that stopped waiting is no reason to stop.
+    _ = to.send(accepted);
+}

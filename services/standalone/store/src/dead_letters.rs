@@ -1,0 +1,197 @@
+//! Dead letters: what could not be delivered, and why.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use contract_notifications_v1::{Notification, Sequence, Timestamp, UserId};
+use shared_ports::Clock;
+use shared_sync::IgnorePoison as _;
+
+use super::codec::{Corrupted, Reader, Seq, decode, put_text, seq, sequence};
+use super::commit_position::Keyspace;
+use super::error::StoreError;
+use super::inbox::Change;
+use super::{Accepted, Store, prepare};
+
+const FORMAT: u8 = 1;
+
+/// What could not be delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The sequence it had; names the dead letter.
+    pub id: Sequence,
+    /// Who it was for.
+    pub user_id: UserId,
+    /// Why it could not be delivered.
+    pub reason: String,
+    /// When that was.
+    pub at: Timestamp,
+    /// The notification, when it can be read.
+    pub notification: Option<Notification>,
+    /// What is stored of it, when it can't be read.
+    pub body: Bytes,
+}
+
+/// Some dead letters, oldest sequence first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeadLetterPage {
+    /// The dead letters.
+    pub letters: Vec<DeadLetter>,
+    /// Whether there are further ones.
+    pub more: bool,
+}
+
+/// What became of dead letters that were to be redriven.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Redriven {
+    /// The dead letters' ids and what they were accepted as.
+    pub accepted: Vec<(Sequence, Accepted)>,
+    /// Those not there, being redriven by another, or unreadable.
+    pub skipped: Vec<Sequence>,
+}
+
+/// The stored form of a dead letter.
+pub(super) fn encode(at: Timestamp, reason: &str, user: &UserId, value: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(reason.len() + user.as_str().len() + value.len() + 13);
+    bytes.push(FORMAT);
+    bytes.extend_from_slice(&at.millis().to_be_bytes());
+    put_text(&mut bytes, reason);
+    put_text(&mut bytes, user.as_str());
+    bytes.extend_from_slice(value);
+    bytes
+}
+
+/// Reads the stored form.
+pub(super) fn read(id: Seq, bytes: &[u8]) -> Result<DeadLetter, Corrupted> {
+    let mut reader = Reader(bytes);
+    match reader.byte()? {
+        FORMAT => {}
+        other => return Err(Corrupted::Format(other)),
+    }
+    let at = Timestamp::from_millis(reader.number()?);
+    let reason = reader.text()?.to_owned();
+    let user_id = UserId::new(reader.text()?)?;
+    let notification = decode(&user_id, reader.0).ok();
+    let body = if notification.is_some() { Bytes::new() } else { Bytes::copy_from_slice(reader.0) };
+    Ok(DeadLetter { id: sequence(id), user_id, reason, at, notification, body })
+}
+
+impl<K: Clock + 'static> Store<K> {
+    /// The first dead letters after `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be read.
+    pub async fn dead_letters(
+        &self,
+        after: Option<Sequence>,
+        limit: usize,
+    ) -> Result<DeadLetterPage, StoreError> {
+        // Those of completed runs are on their way to the disk.
+        self.write(Vec::new(), None).await?;
+        let limit = limit.max(1);
+        let first = after.map_or(0, |after| seq(after).saturating_add(1));
+        let engine = self.core().reader()?;
+        let mut page = DeadLetterPage::default();
+        for guard in engine.dead.range(first.to_be_bytes()..) {
+            let (key, value) = guard.into_inner()?;
+            if page.letters.len() == limit {
+                page.more = true;
+                break;
+            }
+            let id = super::codec::key_seq(&key).unwrap_or(0);
+            match read(id, &value) {
+                Ok(letter) => page.letters.push(letter),
+                Err(error) => {
+                    let error = shared_telemetry::chain(&error);
+                    tracing::error!(error, id, "a dead letter can't be read");
+                }
+            }
+        }
+        Ok(page)
+    }
+
+    /// A dead letter, if it is there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be read.
+    pub async fn dead_letter(&self, id: Sequence) -> Result<Option<DeadLetter>, StoreError> {
+        self.write(Vec::new(), None).await?;
+        self.read_dead_letter(seq(id))
+    }
+
+    fn read_dead_letter(&self, id: Seq) -> Result<Option<DeadLetter>, StoreError> {
+        let value = self.core().reader()?.dead.get(id.to_be_bytes())?;
+        Ok(value.and_then(|value| read(id, &value).ok()))
+    }
+
+    /// Accepts dead letters anew: same id and user, new sequence, whether or not the id was accepted
+    /// lately.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then none was accepted, as far as the store knows.
+    pub async fn redrive(&self, ids: &[Sequence]) -> Result<Redriven, StoreError> {
+        self.write(Vec::new(), None).await?;
+        let mut redriven = Redriven::default();
+        let mut claim = Claim { set: &self.core().redriving, seqs: Vec::new() };
+        let mut items = Vec::new();
+        for id in ids {
+            let number = seq(*id);
+            if !self.core().redriving.lock().ignore_poison().insert(number) {
+                redriven.skipped.push(*id);
+                continue;
+            }
+            claim.seqs.push(number);
+            match self.read_dead_letter(number)?.and_then(|letter| letter.notification) {
+                None => redriven.skipped.push(*id),
+                Some(notification) => {
+                    let mut item = prepare(&mut Vec::new(), notification, false);
+                    item.redriven = Some(number);
+                    items.push((*id, item));
+                }
+            }
+        }
+        let (ids, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+        let accepted = self.accept_prepared(items).await?;
+        redriven.accepted = ids.into_iter().zip(accepted).collect();
+        Ok(redriven)
+    }
+
+    /// Deletes dead letters for good, and says how many there were.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then none was deleted, as far as the store knows.
+    pub async fn purge(&self, ids: &[Sequence]) -> Result<usize, StoreError> {
+        self.write(Vec::new(), None).await?;
+        let mut claim = Claim { set: &self.core().redriving, seqs: Vec::new() };
+        let mut changes = Vec::new();
+        for number in ids.iter().map(|id| seq(*id)) {
+            if self.core().redriving.lock().ignore_poison().insert(number) {
+                claim.seqs.push(number);
+                if self.core().reader()?.dead.contains_key(number.to_be_bytes())? {
+                    let key = number.to_be_bytes().to_vec();
+                    changes.push(Change { keyspace: Keyspace::DeadLetters, key, value: None });
+                }
+            }
+        }
+        let count = changes.len();
+        self.write(changes, None).await?;
+        self.core().dead_letters.fetch_sub(count, std::sync::atomic::Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+/// Removes ids from the set of those being worked on when it goes.
+struct Claim<'a> {
+    set: &'a Mutex<HashSet<Seq>>,
+    seqs: Vec<Seq>,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let mut set = self.set.lock().ignore_poison();
+        for seq in &self.seqs {
+            set.remove(seq);
+        }
+    }
+}

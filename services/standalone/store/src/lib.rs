@@ -1,0 +1,432 @@
+//! Everything durable: the notifications from acceptance to delivery, dead letters, and small tables, on
+//! one embedded engine (docs/adr/0004-storage-engine.md).
+//!
+//! A notification is one row on disk: inserted when it is accepted, deleted when it is delivered,
+//! acknowledged, expired, let go or a dead letter, and not written in between. What will most likely be
+//! delivered at once has a row only when it is held after all; until then it is in one record with what its
+//! commit accepted for others who are there (`arrivals.rs`). Whether a notification is an entry of the queue or a row of its user's mailbox is known in memory only (`user.rs`); after a restart every row
+//! is in the mailbox, for no connection survives a restart, and the user who comes back gets it replayed.
+//!
+//! One thread writes (`committer.rs`): whatever waits goes into one commit and one sync. Reads go to the
+//! engine at once, on the caller's thread; they are short, and what an active user's mailbox holds is known
+//! in memory.
+
+mod codec;
+mod commit;
+mod commit_position;
+mod committer;
+mod core;
+mod dead_letters;
+mod dedup;
+mod durable_marker;
+mod engine;
+mod error;
+#[cfg(feature = "fault-injection")]
+pub mod fault_injection;
+mod held_counter;
+mod inbox;
+mod integrity;
+mod mailbox;
+mod mailbox_view;
+mod opening;
+mod pending_records;
+#[cfg(fuzzing)]
+pub mod probe;
+mod queue;
+mod reclaim;
+mod repair;
+mod settings;
+mod steps;
+mod table;
+mod user;
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use contract_connections_v1::ConnectionKey;
+use contract_notifications_v1::{Notification, Sequence, UserId};
+use dispatcher::core::run::Outcome;
+use fjall::Slice;
+use shared_ports::Clock;
+use shared_sync::IgnorePoison as _;
+use tokio::sync::oneshot;
+
+pub use dead_letters::{DeadLetter, DeadLetterPage, Redriven};
+pub use error::{AcceptError, OpenError, StoreError};
+pub use integrity::Damage;
+pub use mailbox_view::{MOST_SEEN, MailboxView, NotificationState, Search, StoredNotification};
+pub use queue::Lease;
+pub use repair::{Check, Repaired, Unreadable, check, repair};
+pub use settings::{Durability, StorageSettings};
+pub use steps::CommitSteps;
+pub use table::{Table, TableRow};
+
+use self::codec::Seq;
+use self::commit_position::Keyspace;
+use self::committer::Committer;
+use self::core::{Core, waiting_permits};
+use self::dedup::Dedup;
+use self::durable_marker::DurableMarker;
+use self::engine::{Engine, free_bytes};
+use self::inbox::{Accept, Change, Prepared, Write};
+
+/// A commit that takes so long is not to be expected to end.
+const STALLED: Duration = Duration::from_secs(10);
+
+/// A notification to be accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// The notification.
+    pub notification: Notification,
+    /// Whether a second acceptance of its id is no new one: so if the producer chose the id.
+    pub deduplicate: bool,
+}
+
+impl Submission {
+    /// A submission that is accepted once: a repeated id is ignored.
+    pub const fn deduplicated(notification: Notification) -> Self {
+        Self { notification, deduplicate: true }
+    }
+}
+
+/// What a notification was accepted as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its place in the user's order.
+    pub sequence: Sequence,
+    /// Whether its id was accepted before; then `sequence` is that of then.
+    pub duplicate: bool,
+}
+
+/// Numbers about the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoreStats {
+    /// Users whose entries can be received now.
+    pub ready_users: usize,
+    /// Users something is in memory about.
+    pub users_in_memory: usize,
+    /// Runs handed out and not completed.
+    pub runs_in_flight: usize,
+    /// Notifications in the queue, also those that are being delivered.
+    pub queued: usize,
+    /// Bytes of queued notifications in memory.
+    pub queued_bytes: usize,
+    /// Notifications held in mailboxes, also those that were pushed and are not acknowledged, but none that is
+    /// in the queue; `None` while those are still counted that there were at the start.
+    pub held: Option<u64>,
+    /// Dead letters.
+    pub dead_letters: usize,
+    /// How often the engine refused to write and had to be reopened.
+    pub failures: u64,
+}
+
+/// The store. Cloning gives another handle; the last one closes it.
+pub struct Store<K: Clock + 'static> {
+    handle: Arc<Handle<K>>,
+}
+
+/// The mailboxes' keys as the replayer of this process needs them: only a mailbox's highest, because here
+/// one replay entry stands for all rows up to it.
+#[derive(Debug, Clone)]
+pub struct LastKey<K: Clock + 'static>(pub Store<K>);
+
+/// A store that was read as far as is needed before it is used.
+struct Loaded<K> {
+    committer: Committer<K>,
+    lock: opening::Lock,
+    /// All rows at this moment.
+    rows: fjall::Iter,
+}
+
+struct Handle<K: Clock + 'static> {
+    core: Arc<Core<K>>,
+    /// The one that counts, the one that gives space back, and the one that writes.
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    reclaim: Arc<reclaim::Stop>,
+    /// Let go of after the committer has closed the engine.
+    _lock: opening::Lock,
+}
+
+impl<K: Clock + 'static> Handle<K> {
+    fn close(&self) {
+        self.core.inbox.close();
+        self.core.held.stop();
+        self.reclaim.stop();
+        for thread in std::mem::take(&mut *self.threads.lock().ignore_poison()) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store panicked");
+            }
+        }
+    }
+}
+
+impl<K: Clock + 'static> Drop for Handle<K> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl<K: Clock + 'static> Clone for Store<K> {
+    fn clone(&self) -> Self {
+        Self { handle: Arc::clone(&self.handle) }
+    }
+}
+
+impl<K: Clock + 'static> std::fmt::Debug for Store<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("directory", &self.core().directory).finish_non_exhaustive()
+    }
+}
+
+impl<K: Clock + 'static> Store<K> {
+    /// Opens or creates the store in `directory`, for this process alone.
+    ///
+    /// # Errors
+    /// [`OpenError`] saying who or what is in the way.
+    pub fn open(directory: &Path, settings: StorageSettings, clock: K) -> Result<Self, OpenError> {
+        let Loaded { committer, lock, rows } = Self::load(directory, settings, clock)?;
+        let core = Arc::clone(committer.core());
+        let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let held = Arc::clone(&core.held);
+        let counter = thread("tidings-count").spawn(move || held.count(rows)).map_err(OpenError::Thread)?;
+        let reclaim = Arc::<reclaim::Stop>::default();
+        let (of_reclaimer, stop) = (Arc::clone(&core), Arc::clone(&reclaim));
+        let merging = thread("tidings-reclaim")
+            .spawn(move || reclaim::run(&of_reclaimer, &stop))
+            .map_err(OpenError::Thread)?;
+        let committer = thread("tidings-commit").spawn(move || committer.run());
+        let committer = committer.inspect_err(|_| reclaim.stop()).map_err(OpenError::Thread)?;
+        let threads = Mutex::new(vec![counter, merging, committer]);
+        Ok(Self { handle: Arc::new(Handle { core, threads, reclaim, _lock: lock }) })
+    }
+
+    /// Opens or creates the store without a thread: it writes when the [`CommitSteps`] are told to.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_stepped(
+        directory: &Path,
+        settings: StorageSettings,
+        clock: K,
+    ) -> Result<(Self, CommitSteps<K>), OpenError> {
+        let Loaded { committer, lock, rows } = Self::load(directory, settings, clock)?;
+        let core = Arc::clone(committer.core());
+        core.held.count(rows);
+        let store = Self {
+            handle: Arc::new(Handle {
+                core,
+                threads: Mutex::default(),
+                reclaim: Arc::default(),
+                _lock: lock,
+            }),
+        };
+        Ok((store, CommitSteps::new(committer)))
+    }
+
+    /// Takes the directory and reads what is needed of what is there.
+    fn load(directory: &Path, settings: StorageSettings, clock: K) -> Result<Loaded<K>, OpenError> {
+        let lock = opening::lock(directory)?;
+        if !integrity::is_there(directory) {
+            opening::create(directory, &settings)?;
+        }
+        let (engine, position) = opening::open(directory, &settings)?;
+        let position = opening::give_rows(directory, &engine, position)?;
+        let unreadable = |error| opening::unreadable(directory, &error);
+        let mut dedup = Dedup::new(settings.dedup_window, settings.dedup_entries);
+        let stale = load(&engine, &mut dedup, &clock, &settings).map_err(unreadable)?;
+        let dead_letters = engine.count(Keyspace::DeadLetters).map_err(unreadable)?;
+        let dead_letters = usize::try_from(dead_letters).unwrap_or(usize::MAX);
+        let marker = DurableMarker::open(directory)
+            .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;
+        let core = Arc::new(Core::new(directory.to_owned(), settings, clock, position.next, dead_letters));
+        let rows = engine.rows.iter();
+        core.engine.set(engine);
+        Ok(Loaded { committer: Committer::new(core, dedup, position, marker, stale), lock, rows })
+    }
+
+    fn core(&self) -> &Arc<Core<K>> {
+        &self.handle.core
+    }
+
+    /// Accepts notifications, all or none of them. When this returns they are as durable as the settings
+    /// say, and queued.
+    ///
+    /// # Errors
+    /// [`AcceptError`]; then none was accepted, as far as the store knows.
+    pub async fn accept(&self, submissions: Vec<Submission>) -> Result<Vec<Accepted>, AcceptError> {
+        let mut scratch = Vec::new();
+        let prepare =
+            |Submission { notification, deduplicate }| prepare(&mut scratch, notification, deduplicate);
+        self.accept_prepared(submissions.into_iter().map(prepare).collect()).await
+    }
+
+    async fn accept_prepared(&self, items: Vec<Prepared>) -> Result<Vec<Accepted>, AcceptError> {
+        if items.is_empty() {
+            return Ok(Vec::new());
+        }
+        let bytes = items.iter().map(|item| item.value.len()).sum();
+        let most = waiting_permits(self.core().settings.waiting_bytes);
+        let permits = u32::try_from(waiting_permits(bytes).min(most)).unwrap_or(u32::MAX);
+        let room = self.core().waiting.acquire_many(permits);
+        let _room = room.await.map_err(|_| AcceptError::ShuttingDown)?;
+        let (answer, accepted) = oneshot::channel();
+        if !self.core().inbox.accept(Accept { items, answer }) {
+            return Err(AcceptError::ShuttingDown);
+        }
+        let accepted = accepted.await.map_err(|_| AcceptError::Unavailable)??;
+        let duplicates = accepted.iter().filter(|accepted| accepted.duplicate).count();
+        if duplicates > 0 {
+            metrics::counter!("tidings_duplicates_total").increment(duplicates as u64);
+        }
+        Ok(accepted)
+    }
+
+    /// Makes changes together; they are as durable as the settings say when this returns.
+    async fn write(&self, changes: Vec<Change>, highest: Option<Seq>) -> Result<(), AcceptError> {
+        self.write_with(changes, highest, Vec::new()).await
+    }
+
+    /// Makes changes together, by which notifications without rows get theirs.
+    async fn write_with(
+        &self,
+        changes: Vec<Change>,
+        highest: Option<Seq>,
+        pending_records: Vec<pending_records::RecordLocation>,
+    ) -> Result<(), AcceptError> {
+        let (answer, done) = oneshot::channel();
+        self.written(Write { changes, highest, pending_records, lazy: false, answer }, done).await
+    }
+
+    /// Makes changes together that a power cut may undo within a second.
+    async fn write_lazily(&self, changes: Vec<Change>) -> Result<(), AcceptError> {
+        let (answer, done) = oneshot::channel();
+        self.written(Write { changes, highest: None, pending_records: Vec::new(), lazy: true, answer }, done)
+            .await
+    }
+
+    async fn written(
+        &self,
+        write: Write,
+        done: oneshot::Receiver<Result<(), AcceptError>>,
+    ) -> Result<(), AcceptError> {
+        if !self.core().inbox.write(write) {
+            return Err(AcceptError::ShuttingDown);
+        }
+        done.await.map_err(|_| AcceptError::Unavailable)?
+    }
+
+    /// Waits until every deletion so far is written.
+    ///
+    /// # Errors
+    /// [`AcceptError`] when the store can't be written.
+    pub async fn flush(&self) -> Result<(), AcceptError> {
+        self.write(Vec::new(), None).await
+    }
+
+    /// The entries of the next ready user; waits until there are some. May be cancelled.
+    pub async fn receive(&self) -> Lease<K> {
+        self.core().receive().await
+    }
+
+    /// The entries of the next ready user, if there is one now.
+    pub fn try_receive(&self) -> Option<Lease<K>> {
+        self.core().try_receive().ok()
+    }
+
+    /// Says what became of received entries, in their order.
+    pub fn complete(&self, lease: Lease<K>, outcomes: &[Outcome]) {
+        lease.complete(outcomes);
+    }
+
+    /// Forgets what was pushed to a connection that is closed for good.
+    pub fn connection_closed(&self, key: &ConnectionKey) {
+        self.core().with_user(&key.user_id, |state| {
+            for pushed_to in state.rows.values_mut() {
+                pushed_to.retain(|id| *id != key.connection_id);
+            }
+            if state.rows.values().all(Vec::is_empty) {
+                state.know_nothing();
+            }
+        });
+    }
+
+    /// Tells the store, once, how to know that what is accepted for a user will most likely be delivered at once and
+    /// never held. It costs less then: notifications of one commit go to the disk as one record, and are not
+    /// removed one by one. One that is held after all is written once more.
+    pub fn expect_delivery(&self, delivered_soon: impl Fn(&UserId) -> bool + Send + Sync + 'static) {
+        // Whoever came first has said it.
+        _ = self.core().delivered_soon.set(Box::new(delivered_soon));
+    }
+
+    /// A small durable table.
+    pub fn table(&self, name: &str) -> Table<K> {
+        Table::new(self.clone(), name)
+    }
+
+    /// How long the present commit has been under way. The engine may wait without end for a flush or a
+    /// compaction that can't succeed: only a restart of the process helps then.
+    pub fn stalled_for(&self) -> Duration {
+        self.core().writing_since.lock().ignore_poison().map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Whether notifications are accepted: the engine writes, and the disk has room.
+    pub fn is_ready(&self) -> bool {
+        self.stalled_for() < STALLED
+            && self.core().healthy.load(Ordering::Acquire)
+            && free_bytes(&self.core().directory) >= self.core().settings.reserve_bytes
+    }
+
+    /// Numbers about the store.
+    pub fn stats(&self) -> StoreStats {
+        let core = self.core();
+        let (ready_users, runs_in_flight) = core.active();
+        StoreStats {
+            ready_users,
+            users_in_memory: core.users(),
+            runs_in_flight,
+            queued: usize::try_from(core.queued.load(Ordering::Relaxed)).unwrap_or(0),
+            held: core.held.get(),
+            queued_bytes: core.hot_bytes.load(Ordering::Relaxed),
+            dead_letters: core.dead_letters.load(Ordering::Relaxed),
+            failures: core.failures.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Accepts nothing more, writes what waits, and closes the engine; blocks until that is done.
+    pub fn close(&self) {
+        self.handle.close();
+    }
+}
+
+/// What can be done about a notification before it is the committer's turn.
+fn prepare(scratch: &mut Vec<u8>, notification: Notification, deduplicate: bool) -> Prepared {
+    codec::encode_into(scratch, &notification);
+    Prepared {
+        value: Slice::new(scratch),
+        fingerprint: deduplicate.then(|| dedup::fingerprint(&notification)),
+        notification: Arc::new(notification),
+        redriven: None,
+    }
+}
+
+/// Reads the ids accepted within the window, and gives the keys of the records that are older.
+fn load<K: Clock>(
+    engine: &Engine,
+    dedup: &mut Dedup,
+    clock: &K,
+    settings: &StorageSettings,
+) -> fjall::Result<Vec<[u8; 16]>> {
+    let now = clock.now();
+    let mut stale = Vec::new();
+    for guard in engine.dedup.iter() {
+        let (key, value) = guard.into_inner()?;
+        match dedup::Accepted::read(&key, &value) {
+            Some(commit) if !commit.is_older(now, settings.dedup_window) => dedup.load(commit),
+            _ => stale.extend(key.first_chunk().copied()),
+        }
+    }
+    Ok(stale)
+}

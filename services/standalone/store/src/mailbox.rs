@@ -1,0 +1,477 @@
+//! The users' mailboxes and the replay entries: what the services' ports ask for.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use contract_connections_v1::ConnectionId;
+use contract_notifications_v1::{Notification, Replay, Sequence, UserId};
+use dispatcher::ports::{MailboxRow, Page, PageQuery};
+use replayer::ports::{KeyPage, ReplayEntry};
+use shared_ports::{Clock, PortError};
+
+use super::codec::{MAX_FOREIGN_SEQ, Seq, decode, encode, row_key, seq, sequence};
+use super::commit_position::Keyspace;
+use super::core::Core;
+use super::dead_letters;
+use super::engine::Engine;
+use super::error::StoreError;
+use super::inbox::Change;
+use super::user::Removed;
+use super::{LastKey, Store};
+
+/// Most rows of a user kept in mind; beyond them the disk is read again.
+const MOST_KNOWN: usize = 4_096;
+
+/// What is in memory about a mailbox, before the disk is read.
+struct Known {
+    /// Known rows in question, and those they were pushed to.
+    rows: Vec<(Seq, Vec<ConnectionId>)>,
+    /// Queued ones that are in the mailbox too.
+    entries: Vec<(Seq, Arc<Notification>, Vec<ConnectionId>)>,
+    /// From here on the disk has to be read.
+    complete_to: Seq,
+    /// Rows from here on are not held.
+    end: Seq,
+    deleting: HashSet<Seq>,
+    epoch: u64,
+}
+
+/// A row read, with its sequence and those it was pushed to.
+type Row = (Seq, Arc<Notification>, Vec<ConnectionId>);
+
+impl<K: Clock> Core<K> {
+    fn known(&self, user: &UserId, after: Option<Seq>, up_to: Seq, paged: bool) -> Known {
+        // Before the lock is taken: what is published by now is in the queue, or no more.
+        let published = self.published.load(Ordering::Acquire);
+        let first = after.map_or(0, |after| after.saturating_add(1));
+        self.with_user(user, |state| {
+            if paged {
+                state.paged();
+            }
+            let end = state.first_queued().map_or(published, |queued| queued.min(published));
+            let rows = if first > up_to {
+                Vec::new()
+            } else {
+                state.rows.range(first..=up_to).map(|(seq, to)| (*seq, to.clone())).collect()
+            };
+            let pushed_to = |seq: &Seq| state.rows.get(seq).cloned().unwrap_or_default();
+            let entries = state
+                .held_entries()
+                .filter(|queued| (first..=up_to).contains(&queued.seq))
+                .map(|queued| (queued.seq, Arc::clone(&queued.notification), pushed_to(&queued.seq)))
+                .collect();
+            Known {
+                rows,
+                entries,
+                complete_to: state.known_to,
+                end,
+                deleting: state.deleting.iter().flat_map(|chunk| chunk.iter().copied()).collect(),
+                epoch: state.epoch,
+            }
+        })
+    }
+
+    fn page(&self, user: &UserId, query: &PageQuery) -> Result<Page, StoreError> {
+        loop {
+            let known = self.known(user, query.after.map(seq), seq(query.up_to), true);
+            let mut reading =
+                Reading { core: self, user, query, limit: query.limit.max(1), read: Read::default() };
+            reading.read(&known)?;
+            let Read { mut rows, capped, learned, bad, gone, leftover } = reading.read;
+            self.held.remove(bad.len() + leftover.len());
+            self.learn(user, known.epoch, learned, bad, [gone, leftover].concat());
+            if rows.is_empty() && capped {
+                // All that was known to be there was not: the rest is still to be read.
+                continue;
+            }
+            // Queued entries come after all that is held.
+            let due = |to: &Vec<ConnectionId>| query.due_for.iter().any(|id| !to.contains(id));
+            rows.extend(known.entries.into_iter().filter(|(_, _, to)| due(to)));
+            let more = capped || rows.len() > query.limit.max(1);
+            rows.truncate(query.limit.max(1));
+            let row = |(seq, notification, to): Row| MailboxRow {
+                sequence: sequence(seq),
+                notification,
+                pushed_to: to.into_iter().collect(),
+            };
+            return Ok(Page { rows: rows.into_iter().map(row).collect(), more });
+        }
+    }
+
+    /// Remembers what was read, if nothing changed meanwhile.
+    fn learn(
+        &self,
+        user: &UserId,
+        epoch: u64,
+        learned: Option<(Vec<Seq>, Seq)>,
+        bad: Vec<(Seq, Vec<u8>)>,
+        gone: Vec<Seq>,
+    ) {
+        if learned.is_none() && bad.is_empty() && gone.is_empty() {
+            return;
+        }
+        self.with_user(user, |state| {
+            let fits = |seen: &[Seq]| state.epoch == epoch && state.rows.len() + seen.len() <= MOST_KNOWN;
+            if let Some((seen, known_to)) = learned.filter(|(seen, _)| fits(seen)) {
+                for seq in seen {
+                    state.rows.entry(seq).or_default();
+                }
+                state.known_to = known_to;
+            }
+            for (seq, _) in &bad {
+                state.rows.remove(seq);
+            }
+            for seq in &gone {
+                state.rows.remove(seq);
+            }
+            self.dead_letter_rows(user, state, bad);
+            self.delete_later(user, state, gone);
+        });
+    }
+
+    fn keys(&self, user: &UserId, after: Option<Seq>, limit: usize) -> Result<KeyPage, StoreError> {
+        let known = self.known(user, after, Seq::MAX, false);
+        let boundary = known.complete_to.min(known.end);
+        let mut sequences: Vec<Seq> =
+            known.rows.iter().map(|(seq, _)| *seq).filter(|seq| *seq < boundary).take(limit + 1).collect();
+        let from = known.complete_to.max(after.map_or(0, |after| after.saturating_add(1)));
+        if sequences.len() <= limit && from < known.end {
+            for key in self.reader()?.scan_keys(user, from, known.end - 1) {
+                let key = key?;
+                if !known.deleting.contains(&key) {
+                    sequences.push(key);
+                    if sequences.len() > limit {
+                        break;
+                    }
+                }
+            }
+        }
+        sequences.extend(known.entries.iter().map(|(seq, ..)| *seq));
+        let more = sequences.len() > limit;
+        sequences.truncate(limit);
+        Ok(KeyPage { sequences: sequences.into_iter().map(sequence).collect(), more })
+    }
+
+    /// The highest key of the mailbox.
+    fn last_key(&self, user: &UserId) -> Result<Option<Seq>, StoreError> {
+        let known = self.known(user, None, Seq::MAX, false);
+        if let Some((seq, ..)) = known.entries.last() {
+            return Ok(Some(*seq));
+        }
+        if known.complete_to < known.end {
+            for key in self.reader()?.scan_keys(user, known.complete_to, known.end - 1).rev() {
+                let key = key?;
+                if !known.deleting.contains(&key) {
+                    return Ok(Some(key));
+                }
+            }
+        }
+        let boundary = known.complete_to.min(known.end);
+        Ok(known.rows.iter().map(|(seq, _)| *seq).rfind(|seq| *seq < boundary))
+    }
+
+    fn remove(&self, user: &UserId, sequences: &[Sequence], acknowledged: bool) {
+        let published = self.published.load(Ordering::Acquire);
+        let mut unknown = Vec::new();
+        self.with_user(user, |state| {
+            let mut deletes = Vec::new();
+            for seq in sequences.iter().map(|sequence| seq(*sequence)) {
+                match state.remove(seq, acknowledged, published) {
+                    Removed::Nothing => {}
+                    Removed::Held => deletes.push(seq),
+                    Removed::Unknown => unknown.push(seq),
+                }
+            }
+            self.held.remove(deletes.len());
+            self.delete_later(user, state, deletes);
+        });
+        if !unknown.is_empty() {
+            self.remove_unknown(user, unknown, acknowledged, published);
+        }
+    }
+
+    /// Removes rows of which memory does not know whether they are there: most are acknowledged twice.
+    fn remove_unknown(&self, user: &UserId, mut rows: Vec<Seq>, acknowledged: bool, published: Seq) {
+        let engine = self.reader();
+        // What can't be read may be there.
+        let there = |row: &Seq| {
+            engine
+                .as_ref()
+                .map_or(true, |engine| engine.rows.contains_key(row_key(user, *row)).unwrap_or(true))
+        };
+        rows.retain(there);
+        self.with_user(user, |state| {
+            rows.retain(|row| state.remove(*row, acknowledged, published) != Removed::Nothing);
+            self.held.remove(rows.len());
+            self.delete_later(user, state, rows);
+        });
+    }
+
+    /// Adds to those a row was pushed to, if it is there.
+    fn mark(&self, user: &UserId, row: Seq, connections: &BTreeSet<ConnectionId>) -> Result<(), StoreError> {
+        let unknown = self.with_user(user, |state| {
+            let held = state.queued(row).is_some_and(|queued| queued.held);
+            if held || state.rows.contains_key(&row) {
+                add(state.rows.entry(row).or_default(), connections);
+                return false;
+            }
+            let queued = state.first_queued().is_some_and(|first| row >= first);
+            let unknown = !queued && row >= state.known_to && !state.is_deleting(row);
+            if unknown {
+                // Whoever deletes the row while the disk is asked finds this.
+                state.rows.insert(row, Vec::new());
+            }
+            unknown
+        });
+        if !unknown {
+            return Ok(());
+        }
+        let there = self.reader().and_then(|engine| Ok(engine.rows.contains_key(row_key(user, row))?));
+        self.with_user(user, |state| match state.rows.get_mut(&row) {
+            Some(to) if matches!(there, Ok(true)) => add(to, connections),
+            Some(to) if to.is_empty() => _ = state.rows.remove(&row),
+            _ => {}
+        });
+        there.map(drop)
+    }
+}
+
+fn add(to: &mut Vec<ConnectionId>, connections: &BTreeSet<ConnectionId>) {
+    for connection in connections {
+        if !to.contains(connection) {
+            to.push(connection.clone());
+        }
+    }
+}
+
+/// What a page read from disk.
+#[derive(Default)]
+struct Read {
+    rows: Vec<Row>,
+    /// Whether there are further rows.
+    capped: bool,
+    /// Rows of the mailbox, all of them up to the number.
+    learned: Option<(Vec<Seq>, Seq)>,
+    /// Rows that can't be read, as dead letters.
+    bad: Vec<(Seq, Vec<u8>)>,
+    /// Rows that are not there,
+    gone: Vec<Seq>,
+    /// and that are not to be delivered.
+    leftover: Vec<Seq>,
+}
+
+/// A page being read.
+struct Reading<'a, K> {
+    core: &'a Core<K>,
+    user: &'a UserId,
+    query: &'a PageQuery,
+    limit: usize,
+    read: Read,
+}
+
+impl<K: Clock> Reading<'_, K> {
+    fn is_due(&self, to: &[ConnectionId]) -> bool {
+        self.query.due_for.iter().any(|id| !to.contains(id))
+    }
+
+    fn take(&mut self, seq: Seq, value: &[u8], to: Vec<ConnectionId>) {
+        match decode(self.user, value) {
+            Ok(notification) if self.core.is_leftover(seq, &notification) => self.read.leftover.push(seq),
+            Ok(notification) => self.read.rows.push((seq, Arc::new(notification), to)),
+            Err(reason) => {
+                let letter =
+                    dead_letters::encode(self.core.clock.now(), &reason.to_string(), self.user, value);
+                self.read.bad.push((seq, letter));
+            }
+        }
+    }
+
+    fn read(&mut self, known: &Known) -> Result<(), StoreError> {
+        let boundary = known.complete_to.min(known.end);
+        let in_question = known.rows.iter().filter(|(seq, to)| *seq < boundary && self.is_due(to));
+        let mut due: Vec<_> = in_question.take(self.limit + 1).collect();
+        self.read.capped = due.len() > self.limit;
+        due.truncate(self.limit);
+        let after = self.query.after.map_or(0, |after| seq(after).saturating_add(1));
+        let (from, last) =
+            (known.complete_to.max(after), seq(self.query.up_to).min(known.end.saturating_sub(1)));
+        let scan = !self.read.capped && from <= last;
+        if due.is_empty() && !scan {
+            return Ok(());
+        }
+        let engine = self.core.reader()?;
+        self.read_known(&engine, &due)?;
+        if scan { self.scan(&engine, known, from, last) } else { Ok(()) }
+    }
+
+    /// Reads rows whose sequences are known.
+    fn read_known(&mut self, engine: &Engine, due: &[&(Seq, Vec<ConnectionId>)]) -> Result<(), StoreError> {
+        let (Some((first, _)), Some((last, _))) = (due.first(), due.last()) else { return Ok(()) };
+        let mut expected = due.iter();
+        for row in engine.scan(self.user, *first, *last) {
+            let (seq, value) = row?;
+            while let Some((other, to)) = expected.as_slice().first().filter(|(other, _)| *other <= seq) {
+                expected.next();
+                if *other == seq {
+                    self.take(seq, &value, to.clone());
+                } else {
+                    self.read.gone.push(*other);
+                }
+            }
+        }
+        self.read.gone.extend(expected.map(|(seq, _)| *seq));
+        Ok(())
+    }
+
+    /// Reads rows from `from` to `last` that are not known.
+    fn scan(&mut self, engine: &Engine, known: &Known, from: Seq, last: Seq) -> Result<(), StoreError> {
+        let mut seen = Vec::new();
+        let mut known_to = if last < known.end.saturating_sub(1) { last + 1 } else { Seq::MAX };
+        for row in engine.scan(self.user, from, last) {
+            let (seq, value) = row?;
+            if known.deleting.contains(&seq) {
+                continue;
+            }
+            let at = known.rows.binary_search_by_key(&seq, |(seq, _)| *seq);
+            let to = at.map_or_else(|_| Vec::new(), |at| known.rows[at].1.clone());
+            if self.is_due(&to) {
+                if self.read.rows.len() >= self.limit {
+                    self.read.capped = true;
+                    known_to = seq;
+                    break;
+                }
+                self.take(seq, &value, to);
+            }
+            seen.push(seq);
+        }
+        let learned = from == known.complete_to && seen.len() <= MOST_KNOWN;
+        self.read.learned = learned.then_some((seen, known_to));
+        Ok(())
+    }
+}
+
+fn port_error(operation: &'static str) -> impl FnOnce(StoreError) -> PortError {
+    move |error| match error {
+        StoreError::Sequence => PortError::permanent(operation, error),
+        error => PortError::retryable(operation, error),
+    }
+}
+
+impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
+    async fn page(&self, user: &UserId, query: PageQuery) -> Result<Page, PortError> {
+        self.core().page(user, &query).map_err(port_error("reading a mailbox"))
+    }
+
+    /// What is queued is on disk already: it is written if it was changed, or has no row there.
+    async fn put(&self, user: &UserId, rows: Vec<MailboxRow>) -> Result<(), PortError> {
+        let port_error = || port_error("writing to a mailbox");
+        let mut changes: Vec<(Seq, Change)> = Vec::new();
+        let mut pending_records = Vec::new();
+        let mut later: Vec<&MailboxRow> = Vec::new();
+        let change = |seq, notification: &Notification| {
+            let (key, value) = (row_key(user, seq), Some(encode(notification)));
+            (seq, Change { keyspace: Keyspace::Rows, key, value })
+        };
+        self.core().with_user(user, |state| {
+            for row in &rows {
+                let (number, notification) = (seq(row.sequence), &row.notification);
+                let (mut same, mut has_row) = (false, false);
+                if let Some(queued) = state.queued(number) {
+                    same = Arc::ptr_eq(&queued.notification, notification)
+                        || queued.notification == *notification;
+                    has_row = queued.pending.is_none();
+                    queued.perhaps_row |= !has_row;
+                    pending_records.extend(queued.pending);
+                }
+                if !same || !has_row {
+                    changes.retain(|(other, _)| *other != number);
+                    changes.push(change(number, notification));
+                }
+                if !has_row || !state.put(number, notification, &row.pushed_to) {
+                    later.push(row);
+                }
+            }
+        });
+        if changes.is_empty() {
+            return Ok(());
+        }
+        if changes.iter().any(|(seq, _)| *seq > MAX_FOREIGN_SEQ) {
+            return Err(port_error()(StoreError::Sequence));
+        }
+        let highest = changes.iter().map(|(seq, _)| *seq).max();
+        let changes = changes.into_iter().map(|(_, change)| change).collect();
+        let written = self.write_with(changes, highest, pending_records).await;
+        written.map_err(StoreError::Write).map_err(port_error())?;
+        self.core().with_user(user, |state| {
+            for MailboxRow { sequence, notification, pushed_to } in later {
+                if !state.put(seq(*sequence), notification, pushed_to) {
+                    state.written(seq(*sequence), pushed_to.iter().cloned().collect());
+                }
+            }
+        });
+        Ok(())
+    }
+
+    async fn delete(&self, user: &UserId, sequences: &[Sequence]) -> Result<(), PortError> {
+        self.core().remove(user, sequences, false);
+        Ok(())
+    }
+
+    async fn mark(
+        &self,
+        user: &UserId,
+        marks: &[(Sequence, BTreeSet<ConnectionId>)],
+    ) -> Result<(), PortError> {
+        for (row, connections) in marks {
+            self.core().mark(user, seq(*row), connections).map_err(port_error("marking a row"))?;
+        }
+        Ok(())
+    }
+}
+
+impl<K: Clock + 'static> ws_edge::ports::Mailbox for Store<K> {
+    async fn acknowledge(&self, user: &UserId, sequences: &[Sequence]) -> Result<(), PortError> {
+        self.core().remove(user, sequences, true);
+        Ok(())
+    }
+}
+
+impl<K: Clock + 'static> dispatcher::ports::ReplayQueue for Store<K> {
+    async fn enqueue(&self, replay: Replay) -> Result<(), PortError> {
+        let bound = seq(replay.sequence);
+        self.core().with_user_woken(&replay.user_id, |state| state.enqueue_replay(bound));
+        Ok(())
+    }
+}
+
+impl<K: Clock + 'static> replayer::ports::ReplayQueue for Store<K> {
+    /// Entries of one user: the highest stands for all.
+    async fn send(&self, batch: &[ReplayEntry]) -> Result<Vec<usize>, PortError> {
+        for ReplayEntry { replay, .. } in batch {
+            let bound = seq(replay.sequence);
+            self.core().with_user_woken(&replay.user_id, |state| state.enqueue_replay(bound));
+        }
+        Ok(Vec::new())
+    }
+}
+
+impl<K: Clock + 'static> replayer::ports::MailboxKeys for Store<K> {
+    async fn keys(&self, user: &UserId, after: Option<Sequence>, limit: usize) -> Result<KeyPage, PortError> {
+        let (after, limit) = (after.map(seq), limit.max(1));
+        self.core().keys(user, after, limit).map_err(port_error("reading the keys of a mailbox"))
+    }
+}
+
+impl<K: Clock + 'static> replayer::ports::MailboxKeys for LastKey<K> {
+    async fn keys(
+        &self,
+        user: &UserId,
+        after: Option<Sequence>,
+        _limit: usize,
+    ) -> Result<KeyPage, PortError> {
+        let last = self.0.core().last_key(user).map_err(port_error("reading the keys of a mailbox"))?;
+        let last = last.map(sequence).filter(|last| after.is_none_or(|after| *last > after));
+        Ok(KeyPage { sequences: last.into_iter().collect(), more: false })
+    }
+}

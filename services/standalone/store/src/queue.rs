@@ -1,0 +1,231 @@
+//! Handing out runs and taking them back.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use contract_notifications_v1::{Notification, UserId, WhenOffline};
+use dispatcher::core::run::{Entry, Outcome};
+use dispatcher::core::visibility;
+use dispatcher::ports::NotificationQueue;
+use futures_util::future::{Either, select};
+use shared_ports::{Clock, PortError};
+use std::pin::pin;
+
+use super::codec::{Seq, decode, sequence};
+use super::core::Core;
+use super::dead_letters;
+use super::error::StoreError;
+use super::inbox::Deletes;
+use super::pending_records::RecordLocation;
+use super::user::{Completed, Queued, RunLimits, Start, User, queued_bytes};
+use super::{Store, Submission};
+
+/// The next entries of one user, who gets no others until this is completed. When it is dropped instead, they
+/// are received again after their visibility.
+pub struct Lease<K: Clock> {
+    core: Arc<Core<K>>,
+    user: UserId,
+    entries: Vec<Entry<Arc<Notification>>>,
+    run: u64,
+    completed: bool,
+}
+
+impl<K: Clock> Lease<K> {
+    /// Whose entries.
+    pub const fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// The entries, in order.
+    pub fn entries(&self) -> &[Entry<Arc<Notification>>] {
+        &self.entries
+    }
+
+    /// Takes the entries out, for the dispatcher.
+    pub fn take_entries(&mut self) -> Vec<Entry<Arc<Notification>>> {
+        std::mem::take(&mut self.entries)
+    }
+
+    /// Says what became of the entries, in their order; those without an outcome are tried again.
+    pub fn complete(mut self, outcomes: &[Outcome]) {
+        self.complete_as(outcomes);
+    }
+
+    fn complete_as(&mut self, outcomes: &[Outcome]) {
+        if !std::mem::replace(&mut self.completed, true) {
+            self.core.complete(&self.user, self.run, outcomes);
+        }
+    }
+}
+
+impl<K: Clock> Drop for Lease<K> {
+    fn drop(&mut self) {
+        self.complete_as(&[]);
+    }
+}
+
+impl<K: Clock> std::fmt::Debug for Lease<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("Lease");
+        debug.field("user", &self.user).field("entries", &self.entries.len()).finish_non_exhaustive()
+    }
+}
+
+impl<K: Clock> Core<K> {
+    /// The next run; waits until there is one.
+    pub(super) async fn receive(self: &Arc<Self>) -> Lease<K> {
+        loop {
+            let timer = match self.try_receive() {
+                Ok(lease) => return lease,
+                Err(timer) => timer,
+            };
+            let woken = pin!(self.woken.notified());
+            match timer {
+                None => woken.await,
+                Some(delay) => match select(woken, pin!(self.clock.sleep(delay))).await {
+                    Either::Left(_) | Either::Right(_) => {}
+                },
+            }
+        }
+    }
+
+    /// The next run, or how long the next user that waits has still to wait.
+    pub(super) fn try_receive(self: &Arc<Self>) -> Result<Lease<K>, Option<Duration>> {
+        loop {
+            let now = self.clock.now();
+            let next = self.expire_timers(now);
+            let Some(user) = self.next_ready() else {
+                return Err(next.map(|at| at.since(now)));
+            };
+            if let Some(lease) = self.start(user) {
+                return Ok(lease);
+            }
+            self.in_flight.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    fn start(self: &Arc<Self>, user: UserId) -> Option<Lease<K>> {
+        let limits = RunLimits { entries: self.settings.run_entries, bytes: self.settings.run_bytes };
+        let run = self.runs.fetch_add(1, Ordering::Relaxed);
+        loop {
+            match self.with_user(&user, |state| state.start(run, limits)) {
+                Start::Nothing => return None,
+                Start::Cold(first, last) => {
+                    if let Err(error) = self.warm(&user, first, last) {
+                        let error = shared_telemetry::chain(&error);
+                        tracing::warn!(error, "queued notifications can't be read and are tried again");
+                        self.with_user(&user, |state| (state.ready, state.waiting) = (false, true));
+                        self.wait_until(self.clock.now().plus(visibility::after_failure(1)), user);
+                        return None;
+                    }
+                }
+                Start::Run(entries) => {
+                    return Some(Lease { core: Arc::clone(self), user, entries, run, completed: false });
+                }
+            }
+        }
+    }
+
+    /// Reads queued notifications back from disk.
+    fn warm(&self, user: &UserId, first: Seq, last: Seq) -> Result<(), StoreError> {
+        let engine = self.reader()?;
+        let (mut rows, mut bad, mut bytes, mut read_to) = (Vec::new(), Vec::new(), 0, last);
+        for row in engine.scan(user, first, last) {
+            let (seq, value) = row?;
+            match decode(user, &value) {
+                Ok(notification) => {
+                    let size = queued_bytes(&value);
+                    bytes += size;
+                    rows.push(Queued::new(seq, Arc::new(notification), size));
+                }
+                Err(reason) => {
+                    bad.push((
+                        seq,
+                        dead_letters::encode(self.clock.now(), &reason.to_string(), user, &value),
+                    ));
+                }
+            }
+            if rows.len() >= self.settings.run_entries || bytes >= self.settings.run_bytes {
+                read_to = seq;
+                break;
+            }
+        }
+        drop(engine);
+        self.finished(bad.len(), 0);
+        let hot = self.with_user(user, |state| {
+            self.dead_letter_rows(user, state, bad);
+            state.warm(rows, read_to)
+        });
+        self.hot_bytes.fetch_add(hot, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Makes dead letters of rows.
+    pub(super) fn dead_letter_rows(&self, user: &UserId, state: &mut User, bad: Vec<(Seq, Vec<u8>)>) {
+        for (seq, letter) in bad {
+            self.dead_letter(user, state, seq, letter, None);
+        }
+    }
+
+    /// Makes a dead letter of a notification, which has a row or stands elsewhere.
+    fn dead_letter(
+        &self,
+        user: &UserId,
+        state: &mut User,
+        seq: Seq,
+        letter: Vec<u8>,
+        pending: Option<RecordLocation>,
+    ) {
+        let (user_hash, sequence) = (shared_telemetry::user_hash(user), sequence(seq));
+        tracing::warn!(user = %user_hash, %sequence, "a notification became a dead letter");
+        metrics::counter!("tidings_dead_letters_total").increment(1);
+        self.dead_letters.fetch_add(1, Ordering::Relaxed);
+        let deletes = Deletes { user: user.clone(), seqs: [seq].into(), dead: Some((seq, letter)), pending };
+        self.delete_soon(state, deletes);
+    }
+
+    /// Whether a row's notification was not to be held, and is left from an earlier process: no connection
+    /// of that time is there any more.
+    pub(super) fn is_leftover(&self, seq: Seq, notification: &Notification) -> bool {
+        seq < self.first_own && notification.when_offline == WhenOffline::Drop
+    }
+
+    fn complete(&self, user: &UserId, run: u64, outcomes: &[Outcome]) {
+        let (wake, failed, freed) = self.with_user(user, |state| {
+            let Completed { deletes, pending_records, dead, freed, failed, finished, held } =
+                state.complete(run, outcomes, self.settings.max_receive_count);
+            self.finished(finished, held);
+            if !pending_records.is_empty() {
+                self.inbox.complete(&pending_records);
+            }
+            self.delete_later(user, state, deletes);
+            if let Some(queued) = dead {
+                let reason = format!("received {} times", queued.receives);
+                let value = super::codec::encode(&queued.notification);
+                let letter = dead_letters::encode(self.clock.now(), &reason, user, &value);
+                self.dead_letter(user, state, queued.seq, letter, queued.pending);
+            }
+            let failed = failed.filter(|_| state.has_work());
+            state.waiting |= failed.is_some();
+            (state.wake(), failed, freed)
+        });
+        self.hot_bytes.fetch_sub(freed, Ordering::Relaxed);
+        if let Some(receives) = failed {
+            self.wait_until(self.clock.now().plus(visibility::after_failure(receives)), user.clone());
+        }
+        if wake {
+            self.make_ready([user.clone()]);
+        }
+        self.in_flight.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl<K: Clock + 'static> NotificationQueue for Store<K> {
+    async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
+        let accepted = self.accept(notifications.into_iter().map(Submission::deduplicated).collect()).await;
+        accepted
+            .map(drop)
+            .map_err(|error| PortError::retryable("queueing a broadcast's notifications", error))
+    }
+}

@@ -1,0 +1,260 @@
+//! Giving disk space back.
+//!
+//! A row that is removed leaves a tombstone, and the engine drops the two when it merges the tables they are in: it
+//! does that when a level is full. Tombstones are much smaller than rows, so after a large backlog was delivered most
+//! of it stays on disk, and nothing that happens later need make the levels full. So where the tombstones are more
+//! than what is stored, all tables are merged. That reads and writes no more than a few times what was removed since
+//! the last time: it costs each removal the same.
+
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use shared_sync::IgnorePoison as _;
+
+use super::core::Core;
+use super::engine::free_bytes;
+
+/// How often it is looked whether there is anything to give back.
+const EVERY: Duration = Duration::from_secs(2);
+/// How many times as long as a merge took nothing is merged after it: what was removed meanwhile may be as much again.
+const PAUSES: u32 = 2;
+
+/// Ends the thread that gives space back.
+#[derive(Debug, Default)]
+pub(super) struct Stop {
+    over: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Stop {
+    /// Ends it, after the merge it is at.
+    pub(super) fn stop(&self) {
+        *self.over.lock().ignore_poison() = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for as long as this, unless it is over: then it is true.
+    fn is_over_within(&self, time: Duration) -> bool {
+        let over = self.over.lock().ignore_poison();
+        let (over, _) = self.changed.wait_timeout_while(over, time, |over| !*over).ignore_poison();
+        *over
+    }
+}
+
+/// Gives space back now and then, until it is over.
+pub(super) fn run<K>(core: &Core<K>, stop: &Stop) {
+    let mut pause = EVERY;
+    while !stop.is_over_within(pause) {
+        let start = Instant::now();
+        core.give_space_back();
+        pause = EVERY.max(start.elapsed() * PAUSES);
+    }
+}
+
+impl<K> Core<K> {
+    /// Merges all tables if more rows were removed than there are.
+    fn give_space_back(&self) {
+        // An engine that is being reopened is looked at later, as is one whose rows are still counted.
+        let (Some(engine), Some(stored)) = (self.engine.get(), self.stored()) else { return };
+        let tombstones = engine.tombstones();
+        if tombstones < self.settings.reclaim_rows.max(stored).max(1) {
+            return;
+        }
+        // The old tables go when the new ones are there. On a full disk nothing could be accepted any more.
+        let room = merged_bytes(engine.table_bytes(), stored, tombstones);
+        if free_bytes(&self.directory) < self.settings.reserve_bytes.saturating_add(room) {
+            return;
+        }
+        if let Err(error) = engine.merge_all() {
+            let error = shared_telemetry::chain(&error);
+            tracing::warn!(error, "the space of what was removed could not be given back");
+        }
+    }
+
+    /// How many rows there are.
+    fn stored(&self) -> Option<u64> {
+        let queued = self.queued.load(std::sync::atomic::Ordering::Relaxed);
+        Some(self.held.get()?.saturating_add(u64::try_from(queued).unwrap_or(0)))
+    }
+}
+
+/// About how many of the tables' bytes are left when they are merged: those of what is stored. There was a row for
+/// each tombstone, too.
+fn merged_bytes(tables: u64, stored: u64, tombstones: u64) -> u64 {
+    let rows = u128::from(stored) + u128::from(tombstones);
+    u64::try_from(u128::from(tables) * u128::from(stored) / rows.max(1)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use contract_notifications_v1::UserId;
+    use dispatcher::core::run::Outcome;
+    use fjall::PersistMode;
+    use verification_conformance::ManualClock;
+
+    use super::super::codec::row_key;
+    use super::super::commit_position::{CommitPosition, Keyspace};
+    use super::super::engine::{Batch, Engine};
+    use super::super::settings::StorageSettings;
+    use super::super::{CommitSteps, Store, Submission};
+    use super::*;
+
+    const ROWS: u64 = 20_000;
+
+    /// With so little memory for rows the engine's own threads are at work, too.
+    fn busy() -> StorageSettings {
+        StorageSettings { memtable_bytes: 256 * 1024, ..StorageSettings::default() }
+    }
+
+    /// Writes or removes all rows, some at a time.
+    fn change(engine: &Engine, mut position: CommitPosition, value: Option<&[u8]>) -> CommitPosition {
+        let user = UserId::new("alice").unwrap();
+        for first in (0..ROWS).step_by(500) {
+            let mut batch = Batch::new(500, PersistMode::Buffer);
+            for seq in first..first + 500 {
+                match value {
+                    Some(value) => batch.insert(Keyspace::Rows, row_key(&user, seq), value),
+                    None => batch.remove(Keyspace::Rows, row_key(&user, seq)),
+                }
+            }
+            position = engine.commit(batch, &position, position.next).unwrap();
+        }
+        position
+    }
+
+    /// Waits until the engine's own threads have nothing to do.
+    fn rest(engine: &Engine) {
+        let began = Instant::now();
+        while !engine.is_at_rest() {
+            assert!(began.elapsed() < Duration::from_mins(1), "the engine is at work for too long");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn what_was_removed_takes_no_space_once_it_is_merged_down() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::open(dir.path(), &StorageSettings::default()).unwrap();
+        let position = change(&engine, CommitPosition::EMPTY, Some(&[7; 200]));
+        engine.write_out().unwrap();
+        rest(&engine);
+        let full = engine.table_bytes();
+        assert!(full > ROWS * 200, "{full}");
+        change(&engine, position, None);
+        engine.write_out().unwrap();
+        rest(&engine);
+        // What the engine leaves by itself: it is what this is for.
+        assert_eq!((engine.tombstones(), engine.table_bytes() > full), (ROWS, true));
+        assert!(engine.merge_all().unwrap());
+        let left = (engine.tombstones(), engine.table_bytes());
+        assert!(left.0 == 0 && left.1 < full / 20, "{left:?} of {full}");
+    }
+
+    #[test]
+    fn what_is_stored_is_there_after_merging_down() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::open(dir.path(), &busy()).unwrap();
+        let position = change(&engine, CommitPosition::EMPTY, Some(b"first"));
+        let position = change(&engine, position, None);
+        let position = change(&engine, position, Some(b"second"));
+        assert!(engine.merge_all().unwrap());
+        engine.write_out().unwrap();
+        assert!(engine.merge_all().unwrap());
+        let user = UserId::new("alice").unwrap();
+        let rows: Vec<_> = engine.scan(&user, 0, ROWS).map(Result::unwrap).collect();
+        assert_eq!(rows.len() as u64, ROWS);
+        assert!(rows.iter().all(|(_, value)| **value == *b"second"));
+        drop(rows);
+        change(&engine, position, None);
+        engine.write_out().unwrap();
+        assert!(engine.merge_all().unwrap());
+        assert_eq!(engine.scan(&user, 0, ROWS).count(), 0);
+    }
+
+    type TestStore = Store<ManualClock>;
+
+    /// Commits while something is done that waits for it.
+    async fn committed<T>(steps: &mut CommitSteps<ManualClock>, done: impl Future<Output = T>) -> T {
+        let commit = async {
+            loop {
+                steps.wait().await;
+                steps.step();
+            }
+        };
+        tokio::select! {
+            biased;
+            done = done => done,
+            never = commit => never,
+        }
+    }
+
+    fn write_out(store: &TestStore) {
+        store.core().engine.get().unwrap().write_out().unwrap();
+    }
+
+    async fn accept(store: &TestStore, steps: &mut CommitSteps<ManualClock>, count: u64) {
+        let user = verification_conformance::user("alice");
+        let submission = |number| Submission {
+            notification: verification_conformance::notification(&user, number),
+            deduplicate: false,
+        };
+        committed(steps, store.accept((0..count).map(submission).collect())).await.unwrap();
+        write_out(store);
+    }
+
+    async fn deliver(store: &TestStore, steps: &mut CommitSteps<ManualClock>) {
+        while let Some(lease) = store.try_receive() {
+            let outcomes = vec![Outcome::Done; lease.entries().len()];
+            store.complete(lease, &outcomes);
+        }
+        committed(steps, store.flush()).await.unwrap();
+        write_out(store);
+    }
+
+    #[tokio::test]
+    async fn space_is_given_back_when_more_was_removed_than_is_stored() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = StorageSettings { reclaim_rows: 100, reserve_bytes: 0, ..StorageSettings::default() };
+        let opened = Store::open_stepped(dir.path(), settings, ManualClock::default());
+        let (store, mut steps) = opened.unwrap();
+        let tombstones = || store.core().engine.get().unwrap().tombstones();
+
+        accept(&store, &mut steps, 600).await;
+        deliver(&store, &mut steps).await;
+        accept(&store, &mut steps, 1_000).await;
+        store.core().give_space_back();
+        assert_eq!(tombstones(), 600);
+
+        deliver(&store, &mut steps).await;
+        store.core().give_space_back();
+        assert_eq!(tombstones(), 0);
+
+        // So few are not worth it.
+        accept(&store, &mut steps, 90).await;
+        deliver(&store, &mut steps).await;
+        store.core().give_space_back();
+        assert_eq!(tombstones(), 90);
+        store.close();
+        steps.finish();
+    }
+
+    #[test]
+    fn a_merge_takes_room_for_what_is_stored() {
+        assert_eq!(merged_bytes(1_000, 0, 500), 0);
+        assert_eq!(merged_bytes(1_000, 500, 500), 500);
+        assert_eq!(merged_bytes(u64::MAX, u64::MAX, 0), u64::MAX);
+        assert_eq!(merged_bytes(0, 0, 0), 0);
+    }
+
+    #[test]
+    fn whoever_waits_is_told_that_it_is_over() {
+        let stop = Arc::new(Stop::default());
+        assert!(!stop.is_over_within(Duration::ZERO));
+        let other = Arc::clone(&stop);
+        let waits = std::thread::spawn(move || other.is_over_within(Duration::from_hours(1)));
+        stop.stop();
+        assert!(waits.join().unwrap());
+    }
+}

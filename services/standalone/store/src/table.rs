@@ -1,0 +1,112 @@
+//! Small durable tables, such as that of the user accounts.
+
+use fjall::Guard;
+use shared_ports::Clock;
+
+use super::Store;
+use super::commit_position::Keyspace;
+use super::error::StoreError;
+use super::inbox::Change;
+
+/// The key and the value of a row.
+pub type TableRow = (Vec<u8>, Vec<u8>);
+
+/// A small durable table of bytes by name.
+#[derive(Clone)]
+pub struct Table<K: Clock + 'static> {
+    store: Store<K>,
+    /// The table's name and a zero byte: the keys of its rows begin with it.
+    prefix: Box<[u8]>,
+}
+
+impl<K: Clock + 'static> std::fmt::Debug for Table<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Table")
+            .field("prefix", &self.prefix.escape_ascii().to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K: Clock + 'static> Table<K> {
+    pub(super) fn new(store: Store<K>, name: &str) -> Self {
+        let prefix = name.bytes().filter(|byte| *byte != 0).chain([0]).collect();
+        Self { store, prefix }
+    }
+
+    fn key(&self, key: &[u8]) -> Vec<u8> {
+        [&self.prefix, key].concat()
+    }
+
+    /// What is stored under `key`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be read.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let value = self.store.core().reader()?.tables.get(self.key(key))?;
+        Ok(value.map(|value| value.to_vec()))
+    }
+
+    /// Stores `value` under `key`; it is durable when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be written.
+    pub async fn put(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        let change = Change { keyspace: Keyspace::Tables, key: self.key(key), value: Some(value.to_vec()) };
+        Ok(self.store.write(vec![change], None).await?)
+    }
+
+    /// Removes what is stored under `key`, if there is something.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be written.
+    pub async fn delete(&self, key: &[u8]) -> Result<(), StoreError> {
+        let change = Change { keyspace: Keyspace::Tables, key: self.key(key), value: None };
+        Ok(self.store.write(vec![change], None).await?)
+    }
+
+    /// Stores rows and removes keys together, none of them twice. A power cut within the next second may undo
+    /// all of it; a crash of the process does not.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be written, or the disk is nearly full.
+    pub async fn change_lazily(&self, rows: Vec<TableRow>, removed: Vec<Vec<u8>>) -> Result<(), StoreError> {
+        let change = |key: &[u8], value| Change { keyspace: Keyspace::Tables, key: self.key(key), value };
+        let rows = rows.into_iter().map(|(key, value)| change(&key, Some(value)));
+        let removed = removed.into_iter().map(|key| change(&key, None));
+        Ok(self.store.write_lazily(rows.chain(removed).collect()).await?)
+    }
+
+    /// The first rows from `from` on and before `end`, at most `limit`, in order of the keys.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be read.
+    pub fn first(&self, from: &[u8], end: &[u8], limit: usize) -> Result<Vec<TableRow>, StoreError> {
+        let engine = self.store.core().reader()?;
+        let range = self.key(from)..self.key(end).max(self.key(from));
+        engine.tables.range(range).take(limit).map(|guard| self.row(guard)).collect()
+    }
+
+    /// The last rows from `from` on and before `end`, at most `limit`, the last first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be read.
+    pub fn last(&self, from: &[u8], end: &[u8], limit: usize) -> Result<Vec<TableRow>, StoreError> {
+        let engine = self.store.core().reader()?;
+        let range = self.key(from)..self.key(end).max(self.key(from));
+        engine.tables.range(range).rev().take(limit).map(|guard| self.row(guard)).collect()
+    }
+
+    fn row(&self, guard: Guard) -> Result<TableRow, StoreError> {
+        let (key, value) = guard.into_inner()?;
+        Ok((key[self.prefix.len()..].to_vec(), value.to_vec()))
+    }
+
+    /// Everything in the table, in order of the keys.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be read.
+    pub fn list(&self) -> Result<Vec<TableRow>, StoreError> {
+        let engine = self.store.core().reader()?;
+        engine.tables.prefix(&self.prefix).map(|guard| self.row(guard)).collect()
+    }
+}

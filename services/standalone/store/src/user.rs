@@ -1,0 +1,419 @@
+//! What is in memory about one user: the queue, the run in flight, and what is known of the mailbox.
+//!
+//! A row is on disk from acceptance to its end. Whether it is an entry of the queue or a row of the mailbox
+//! is decided here: entries are those in `queue` and in `cold`, and as a user's runs are completed in order,
+//! every other row of the user is held and comes before them. An entry that the dispatcher has put into the
+//! mailbox is marked `held`; when it is completed it stays on disk.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use contract_connections_v1::ConnectionId;
+use contract_notifications_v1::Notification;
+use dispatcher::core::batch::item;
+use dispatcher::core::run::{Entry, Outcome};
+
+use super::codec::{Seq, sequence};
+use super::pending_records::RecordLocation;
+
+/// Memory a queued notification takes besides its bytes on disk.
+const QUEUED_BYTES: usize = 256;
+
+/// No two states of users' knowledge have the same number, so that what was read from disk meanwhile can
+/// tell whether it still holds.
+static EPOCH: AtomicU64 = AtomicU64::new(0);
+
+fn new_epoch() -> u64 {
+    EPOCH.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A queued notification.
+pub(super) struct Queued {
+    pub(super) seq: Seq,
+    pub(super) notification: Arc<Notification>,
+    /// Its share of the memory for queued notifications.
+    pub(super) bytes: usize,
+    pub(super) receives: u32,
+    /// Where it is on disk, unless it has just a row.
+    pub(super) pending: Option<RecordLocation>,
+    /// Perhaps it has a row besides.
+    pub(super) perhaps_row: bool,
+    /// It is in the mailbox too.
+    pub(super) held: bool,
+    /// The client has acknowledged it.
+    pub(super) acknowledged: bool,
+}
+
+impl Queued {
+    /// A notification that was not received yet.
+    pub(super) fn new(seq: Seq, notification: Arc<Notification>, bytes: usize) -> Self {
+        Self {
+            seq,
+            notification,
+            bytes,
+            receives: 0,
+            pending: None,
+            perhaps_row: false,
+            held: false,
+            acknowledged: false,
+        }
+    }
+}
+
+/// The memory a notification takes in the queue.
+pub(super) const fn queued_bytes(value: &[u8]) -> usize {
+    value.len() + QUEUED_BYTES
+}
+
+/// The entries handed out last.
+struct Flight {
+    id: u64,
+    /// How many of the queue's first entries.
+    entries: usize,
+    replay: Option<Seq>,
+    /// Whether the mailbox was read: only runs that see a connection do.
+    paged: bool,
+}
+
+/// What is in memory about one user.
+pub(super) struct User {
+    queue: VecDeque<Queued>,
+    /// How many of them are in the mailbox too.
+    held: usize,
+    /// First and last row on disk that are queued behind `queue`.
+    cold: Option<(Seq, Seq)>,
+    /// Deliver the held rows up to this one.
+    replay: Option<Seq>,
+    replay_receives: u32,
+    flight: Option<Flight>,
+    /// In the list of ready users, or about to be given to a receiver.
+    pub(super) ready: bool,
+    /// Waits for its time after a failure.
+    pub(super) waiting: bool,
+    /// Held rows that are known, and the connections each was pushed to. Of the rows before `known_to` it
+    /// has all; those behind it only if they were pushed.
+    pub(super) rows: BTreeMap<Seq, Vec<ConnectionId>>,
+    pub(super) known_to: Seq,
+    /// Rows that are deleted, but perhaps not yet on disk; oldest first.
+    pub(super) deleting: VecDeque<Arc<[Seq]>>,
+    /// Changes whenever `rows` and `known_to` may no longer fit to what is being read from disk.
+    pub(super) epoch: u64,
+}
+
+impl Default for User {
+    fn default() -> Self {
+        Self {
+            queue: VecDeque::new(),
+            held: 0,
+            cold: None,
+            replay: None,
+            replay_receives: 0,
+            flight: None,
+            ready: false,
+            waiting: false,
+            rows: BTreeMap::new(),
+            known_to: 0,
+            deleting: VecDeque::new(),
+            epoch: new_epoch(),
+        }
+    }
+}
+
+/// How much is handed out at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RunLimits {
+    pub(super) entries: usize,
+    pub(super) bytes: usize,
+}
+
+/// What a receiver gets.
+pub(super) enum Start {
+    /// There is nothing to do now.
+    Nothing,
+    /// Rows from the first to the last must be read from disk, and [`User::warm`] called.
+    Cold(Seq, Seq),
+    /// A run.
+    Run(Vec<Entry<Arc<Notification>>>),
+}
+
+/// What became of a run.
+#[derive(Default)]
+pub(super) struct Completed {
+    /// Rows to be deleted,
+    pub(super) deletes: Vec<Seq>,
+    /// and what has no row and is no more.
+    pub(super) pending_records: Vec<RecordLocation>,
+    /// An entry that failed too often.
+    pub(super) dead: Option<Queued>,
+    /// Bytes of queued notifications that are gone.
+    pub(super) freed: usize,
+    /// How many are queued no more,
+    pub(super) finished: usize,
+    /// and how many of those are held now.
+    pub(super) held: usize,
+    /// How often what failed was received.
+    pub(super) failed: Option<u32>,
+}
+
+/// What the removal of a row from the mailbox comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Removed {
+    /// There is no such row, or its deletion is under way, or it is queued besides.
+    Nothing,
+    /// The row is to be deleted.
+    Held,
+    /// The row is to be deleted if it is there, which the disk knows.
+    Unknown,
+}
+
+impl User {
+    /// Whether anything is to be received, now or later.
+    pub(super) fn has_work(&self) -> bool {
+        !self.queue.is_empty() || self.cold.is_some() || self.replay.is_some()
+    }
+
+    /// Whether nothing would be forgotten with this.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.has_work()
+            && self.flight.is_none()
+            && !self.ready
+            && self.deleting.is_empty()
+            && self.rows.is_empty()
+            && self.known_to == 0
+    }
+
+    /// Makes the user ready if it can be; true when it has to go on the list.
+    pub(super) fn wake(&mut self) -> bool {
+        let wake = self.has_work() && self.flight.is_none() && !self.ready && !self.waiting;
+        self.ready |= wake;
+        wake
+    }
+
+    /// Queues a notification that is on disk; `room` says whether memory allows to keep it. Gives the
+    /// memory it takes.
+    pub(super) fn publish(&mut self, queued: Queued, room: bool, hot_entries: usize) -> usize {
+        if let Some((_, last)) = &mut self.cold {
+            *last = queued.seq;
+            return 0;
+        }
+        // Nothing could read it back; room was found before it was written.
+        let stays = queued.pending.is_some();
+        if stays || room && self.queue.len() < hot_entries {
+            let bytes = queued.bytes;
+            self.queue.push_back(queued);
+            return bytes;
+        }
+        self.cold = Some((queued.seq, queued.seq));
+        0
+    }
+
+    /// How many notifications may be queued here before they have to be read back from disk.
+    pub(super) fn room(&self, hot_entries: usize) -> usize {
+        if self.cold.is_some() { 0 } else { hot_entries.saturating_sub(self.queue.len()) }
+    }
+
+    pub(super) fn enqueue_replay(&mut self, bound: Seq) {
+        self.replay = Some(self.replay.map_or(bound, |other| other.max(bound)));
+    }
+
+    /// The first queued row: every row of the user before it is held.
+    pub(super) fn first_queued(&self) -> Option<Seq> {
+        self.queue.front().map(|queued| queued.seq).or(self.cold.map(|(first, _)| first))
+    }
+
+    /// Hands out the next run as number `id`.
+    pub(super) fn start(&mut self, id: u64, limits: RunLimits) -> Start {
+        if self.flight.is_some() || self.waiting {
+            self.ready = false;
+            return Start::Nothing;
+        }
+        if let (true, Some((first, last))) = (self.queue.is_empty(), self.cold) {
+            return Start::Cold(first, last);
+        }
+        self.ready = false;
+        if !self.has_work() {
+            return Start::Nothing;
+        }
+        let replay = self.replay.take();
+        let expected = self.queue.len().min(limits.entries) + usize::from(replay.is_some());
+        let mut entries = Vec::with_capacity(expected);
+        if let Some(bound) = replay {
+            self.replay_receives = self.replay_receives.saturating_add(1);
+            entries.push(Entry::Replay(sequence(bound)));
+        }
+        let (mut count, mut bytes) = (0, 0);
+        for queued in self.queue.iter_mut().take(limits.entries.max(1)) {
+            bytes += queued.bytes;
+            if count > 0 && bytes > limits.bytes {
+                break;
+            }
+            count += 1;
+            queued.receives = queued.receives.saturating_add(1);
+            let item = item(Arc::clone(&queued.notification), sequence(queued.seq));
+            entries.push(Entry::Notification { item, redelivered: queued.receives > 1 });
+        }
+        self.flight = Some(Flight { id, entries: count, replay, paged: false });
+        Start::Run(entries)
+    }
+
+    /// Puts rows read back from disk into the queue: all there are up to `read_to`. Gives the memory they
+    /// take.
+    pub(super) fn warm(&mut self, rows: Vec<Queued>, read_to: Seq) -> usize {
+        let bytes = rows.iter().map(|queued| queued.bytes).sum();
+        self.queue.extend(rows);
+        self.cold = self.cold.and_then(|(first, last)| {
+            let first = first.max(read_to.saturating_add(1));
+            (first <= last).then_some((first, last))
+        });
+        bytes
+    }
+
+    /// Takes back the run number `id`, entries without an outcome to be tried again.
+    pub(super) fn complete(&mut self, id: u64, outcomes: &[Outcome], max_receives: u32) -> Completed {
+        let mut completed = Completed::default();
+        let Some(flight) = self.flight.take_if(|flight| flight.id == id) else { return completed };
+        let mut outcomes = outcomes.iter().copied().chain(std::iter::repeat(Outcome::Retry));
+        if let Some(bound) = flight.replay {
+            if outcomes.next() == Some(Outcome::Done) {
+                self.replay_receives = 0;
+            } else {
+                completed.failed = Some(self.replay_receives);
+                self.enqueue_replay(bound);
+            }
+        }
+        let mut kept = Vec::new();
+        for outcome in outcomes.take(flight.entries) {
+            let Some(queued) = self.queue.pop_front() else { break };
+            if outcome == Outcome::Retry && !queued.acknowledged {
+                completed.failed = completed.failed.or(Some(queued.receives));
+                if kept.is_empty() && completed.dead.is_none() && queued.receives >= max_receives {
+                    completed.freed += queued.bytes;
+                    self.held -= usize::from(queued.held);
+                    completed.finished += 1;
+                    self.rows.remove(&queued.seq);
+                    completed.dead = Some(queued);
+                } else {
+                    kept.push(queued);
+                }
+                continue;
+            }
+            completed.freed += queued.bytes;
+            completed.finished += 1;
+            if queued.held {
+                self.held -= 1;
+                completed.held += 1;
+                self.hold(queued.seq);
+            } else {
+                self.rows.remove(&queued.seq);
+                completed.pending_records.extend(queued.pending);
+                if queued.pending.is_none() || queued.perhaps_row {
+                    completed.deletes.push(queued.seq);
+                }
+            }
+        }
+        for queued in kept.into_iter().rev() {
+            self.queue.push_front(queued);
+        }
+        if !flight.paged && completed.failed.is_none() {
+            self.know_nothing();
+        }
+        completed
+    }
+
+    /// A row became held.
+    fn hold(&mut self, seq: Seq) {
+        if !self.rows.contains_key(&seq) {
+            self.known_to = self.known_to.min(seq);
+        }
+        self.epoch = new_epoch();
+    }
+
+    /// Nobody is connected: what rows were pushed to matters no more, and what is held can be read again.
+    pub(super) fn know_nothing(&mut self) {
+        self.rows.clear();
+        self.known_to = 0;
+        self.epoch = new_epoch();
+    }
+
+    /// Something was written to the mailbox from outside a run.
+    pub(super) fn written(&mut self, seq: Seq, pushed_to: Vec<ConnectionId>) {
+        self.rows.remove(&seq);
+        if !pushed_to.is_empty() {
+            self.rows.insert(seq, pushed_to);
+        }
+        self.hold(seq);
+    }
+
+    /// The mailbox is being read by a run.
+    pub(super) fn paged(&mut self) {
+        if let Some(flight) = &mut self.flight {
+            flight.paged = true;
+        }
+    }
+
+    /// A queued entry in memory.
+    pub(super) fn queued(&mut self, seq: Seq) -> Option<&mut Queued> {
+        let at = self.queue.binary_search_by_key(&seq, |queued| queued.seq).ok()?;
+        self.queue.get_mut(at)
+    }
+
+    /// Queued entries that are in the mailbox too.
+    pub(super) fn held_entries(&self) -> impl Iterator<Item = &Queued> {
+        self.queue.iter().filter(|queued| queued.held).take(self.held)
+    }
+
+    /// The newest entry in memory that has not just a row and that `is_it`.
+    pub(super) fn newest_pending(&self, is_it: impl Fn(&Notification) -> bool) -> Option<&Queued> {
+        self.queue.iter().rev().find(|queued| queued.pending.is_some() && is_it(&queued.notification))
+    }
+
+    /// Puts a queued entry into the mailbox too, as it now is, and with a row; false when it is not queued in memory.
+    pub(super) fn put(
+        &mut self,
+        seq: Seq,
+        notification: &Arc<Notification>,
+        pushed_to: &BTreeSet<ConnectionId>,
+    ) -> bool {
+        let Some(queued) = self.queued(seq) else { return false };
+        let fresh = !std::mem::replace(&mut queued.held, true);
+        queued.notification = Arc::clone(notification);
+        (queued.pending, queued.perhaps_row) = (None, false);
+        queued.acknowledged = false;
+        self.held += usize::from(fresh);
+        self.rows.remove(&seq);
+        if !pushed_to.is_empty() {
+            self.rows.insert(seq, pushed_to.iter().cloned().collect());
+        }
+        true
+    }
+
+    /// Removes a row from the mailbox, and says what has to be done on disk. `published` is the first sequence
+    /// not yet in the queue.
+    pub(super) fn remove(&mut self, seq: Seq, acknowledged: bool, published: Seq) -> Removed {
+        let queued_from = self.first_queued().map_or(published, |first| first.min(published));
+        if seq >= queued_from {
+            if let Some(queued) = self.queued(seq).filter(|queued| queued.held) {
+                queued.held = false;
+                queued.acknowledged = acknowledged;
+                self.held -= 1;
+                self.rows.remove(&seq);
+            }
+            return Removed::Nothing;
+        }
+        if self.rows.remove(&seq).is_some() {
+            self.epoch = new_epoch();
+            return Removed::Held;
+        }
+        if seq < self.known_to || self.is_deleting(seq) {
+            return Removed::Nothing;
+        }
+        self.epoch = new_epoch();
+        Removed::Unknown
+    }
+
+    /// Whether the row is deleted, whatever the disk says.
+    pub(super) fn is_deleting(&self, seq: Seq) -> bool {
+        self.deleting.iter().any(|chunk| chunk.contains(&seq))
+    }
+}

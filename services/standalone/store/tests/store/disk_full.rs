@@ -1,0 +1,103 @@
+//! A full disk: nothing acknowledged is lost, and the store recovers by itself.
+
+use std::time::{Duration, Instant};
+
+use dispatcher::core::run::Outcome;
+use tidings_store::{AcceptError, StorageSettings, Store, Submission};
+use verification_conformance::{ManualClock, SmallDisk, user};
+
+use crate::support::{accept, complete, mailbox, payloads, settings, store, submissions};
+
+/// Some notifications of a kilobyte, deduplicated, so that repeating them does no harm.
+fn batch(first: u64, count: u64) -> Vec<Submission> {
+    let padding = "x".repeat(1_024);
+    let mut batch = submissions(&user("a"), first..first + count);
+    for submission in &mut batch {
+        submission.deduplicate = true;
+        submission.notification.source = Some(padding.as_str().into());
+    }
+    batch
+}
+
+/// Whether the last journal ends with part of a commit: whole ones end with these four bytes.
+fn ends_amid_a_commit(directory: &std::path::Path) -> bool {
+    let files = std::fs::read_dir(directory.join("engine")).unwrap().map(|file| file.unwrap().path());
+    let number = |path: &std::path::PathBuf| path.file_stem()?.to_str()?.parse::<u64>().ok();
+    let last = files.filter(|path| path.extension().is_some_and(|e| e == "jnl")).max_by_key(number).unwrap();
+    let bytes = std::fs::read(last).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+    end > 0 && !bytes[..end].ends_with(b"FJL\x03")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_loses_nothing_and_is_recovered_from() {
+    let (mount, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
+    let disk = SmallDisk::mount(mount.path(), 128);
+    let directory = disk.path().join("store");
+    let settings = StorageSettings { memtable_bytes: 4 * 1024 * 1024, hot_entries: 10, ..settings() };
+    let store = Store::open(&directory, settings.clone(), clock.clone()).unwrap();
+    store.accept(batch(0, 1_000)).await.unwrap();
+    let mut accepted = 1_000;
+    disk.fill();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let error = loop {
+        assert!(Instant::now() < deadline, "the disk was never full");
+        match tokio::time::timeout(Duration::from_secs(20), store.accept(batch(accepted, 500))).await {
+            Ok(Ok(_)) => accepted += 500,
+            Ok(Err(error)) => break error,
+            Err(elapsed) => panic!("no answer while the disk is full: {elapsed}"),
+        }
+    };
+    assert!(matches!(error, AcceptError::DiskFull | AcceptError::Unavailable), "{error}");
+    assert!(!store.is_ready());
+    assert!(store.stats().failures > 0, "the engine itself was to meet the full disk");
+    assert!(ends_amid_a_commit(&directory), "the disk was to be full in the middle of a commit");
+    // Deliveries go on.
+    let run = store.receive().await;
+    assert_eq!(payloads(&run), (0..10).collect::<Vec<_>>());
+    complete(&store, run, Outcome::Done);
+    let run = store.receive().await;
+    assert_eq!(payloads(&run)[0], 10);
+    complete(&store, run, Outcome::Retry);
+    disk.free();
+    // The producer sends again what was refused, and the store comes back by itself.
+    let first_refused = accepted;
+    loop {
+        assert!(Instant::now() < deadline, "the store did not recover");
+        match store.accept(batch(first_refused, 500)).await {
+            Ok(_) => break,
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+    accepted += 500;
+    assert!(store.is_ready());
+    store.flush().await.unwrap();
+    // In order, each once, whether it was refused in between or not.
+    clock.advance(Duration::from_secs(1));
+    let mut delivered = Vec::new();
+    while let Some(run) = store.try_receive() {
+        delivered.extend(payloads(&run));
+        let outcome = if delivered.len() < 500 { Outcome::Done } else { Outcome::Retry };
+        complete(&store, run, outcome);
+    }
+    let count = u64::try_from(delivered.len()).unwrap();
+    assert_eq!(delivered, (10..10 + count).collect::<Vec<_>>());
+    drop(store);
+    let store = Store::open(&directory, settings, clock).unwrap();
+    let held = mailbox(&store, &user("a")).await;
+    assert_eq!(held.last(), Some(&(accepted - 1)));
+    assert!(held.windows(2).all(|pair| pair[1] == pair[0] + 1), "none missing, none twice");
+    assert!(held[0] > 10 && held[0] <= 10 + count, "{}", held[0]);
+}
+
+#[tokio::test]
+async fn nothing_is_accepted_while_the_reserve_is_not_free() {
+    let (dir, store, clock) = store();
+    accept(&store, &user("a"), [1]).await;
+    drop(store);
+    let low = StorageSettings { reserve_bytes: u64::MAX, ..settings() };
+    let store = Store::open(dir.path(), low, clock).unwrap();
+    assert!(!store.is_ready());
+    assert_eq!(store.accept(submissions(&user("a"), [2])).await, Err(AcceptError::DiskFull));
+    assert_eq!(mailbox(&store, &user("a")).await, [1]);
+}

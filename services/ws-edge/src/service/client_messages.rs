@@ -1,0 +1,80 @@
+//! Queues messages that clients send to each other.
+
+use contract_frames_v1::{ErrorCode, SendResult, ServerFrame};
+use contract_notifications_v1::{HubName, NotificationId, UserId};
+use metrics::counter;
+use shared_ports::PortError;
+use shared_telemetry::chain;
+
+use super::edge::Edge;
+use super::message_id;
+use crate::core::client_messages::{ClientMessage, SendRequest, Target};
+use crate::ports::{Hubs as _, MessageQueue as _, Ports};
+
+impl<P: Ports> Edge<P> {
+    /// Queues a message for its recipients, and returns the answer with a result for each of them.
+    pub(super) async fn send(&self, request: SendRequest) -> ServerFrame {
+        let SendRequest { targets, idempotency_key, message } = request;
+        let id = idempotency_key
+            .as_ref()
+            .map_or_else(message_id::random, |key| message_id::for_key(&message.sender, key));
+        let mut results: Vec<SendResult> = Vec::with_capacity(targets.len());
+        // Notifications for users are queued in one call at the end. `positions` has the index of the result of
+        // each.
+        let (mut notifications, mut positions) = (Vec::new(), Vec::new());
+        for target in targets {
+            let to = target.name().into();
+            let code = match target {
+                Target::Hub { hub, .. } => self.broadcast(&message, &id, hub).await,
+                Target::User { user_id, shared_hubs } => match self.may_reach(&user_id, shared_hubs).await {
+                    Ok(true) => {
+                        positions.push(results.len());
+                        notifications.push(message.to_user(id.clone(), user_id));
+                        None
+                    }
+                    Ok(false) => Some(ErrorCode::Forbidden),
+                    Err(error) => Some(not_queued(&error)),
+                },
+            };
+            results.push(SendResult { to, accepted: code.is_none(), code });
+        }
+        if !notifications.is_empty() {
+            let queued = self.message_queue.send(notifications).await;
+            for (position, outcome) in positions.into_iter().zip(queued) {
+                let code = outcome.err().map(|error| not_queued(&error));
+                results[position] =
+                    SendResult { accepted: code.is_none(), code, ..results[position].clone() };
+            }
+        }
+        let accepted = results.iter().filter(|result| result.accepted).count();
+        counter!("tidings_messages_sent_total", "action" => message.kind).increment(accepted as u64);
+        ServerFrame::Sent { id, idempotency_key, results }
+    }
+
+    async fn broadcast(
+        &self,
+        message: &ClientMessage,
+        id: &NotificationId,
+        hub: HubName,
+    ) -> Option<ErrorCode> {
+        let queued = self.message_queue.broadcast(message.to_hub(id.clone(), hub)).await;
+        queued.err().map(|error| not_queued(&error))
+    }
+
+    /// Returns true if the user is in one of `shared_hubs`, or if there is no such restriction.
+    async fn may_reach(&self, user: &UserId, shared_hubs: Option<Vec<HubName>>) -> Result<bool, PortError> {
+        let Some(hubs) = shared_hubs else { return Ok(true) };
+        for hub in hubs {
+            if self.hubs.has(&hub, user).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Logs the failure of a port, and returns the code for the sender.
+fn not_queued(error: &PortError) -> ErrorCode {
+    tracing::warn!(error = chain(error), "a message could not be queued");
+    ErrorCode::Internal
+}

@@ -1,0 +1,183 @@
+//! Opens and closes connections: their rows, their hubs, and the notices to other members.
+//!
+//! Hub rows are written before the connection's row: a connection that others can see is in all its hubs.
+
+use contract_connections_v1::{ConnectionId, ConnectionKey, HubMember};
+use contract_frames_v1::PresenceEvent;
+use contract_identity_v1::Principal;
+use contract_notifications_v1::Timestamp;
+use metrics::counter;
+use shared_ports::{Clock as _, PortError};
+use shared_telemetry::chain;
+
+use super::edge::Edge;
+use super::message_id;
+use crate::core::admission::{Admission, ConnectRefusal, ConnectRequest, admit};
+use crate::core::client_messages::presence_notice;
+use crate::core::connection_limit::{self, LimitDecision};
+use crate::core::hubs::{hubs_of, membership_rows};
+use crate::ports::{Connections as _, Hubs as _, MessageQueue as _, Ports};
+
+/// Errors of a handshake.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The request is invalid; status 400. The text is for the client.
+    #[error(transparent)]
+    Refused(#[from] ConnectRefusal),
+    /// The user has reached the connection limit; status 429. The text is for the client.
+    #[error("you already have {most} open connections, the most allowed; close one of them")]
+    TooMany {
+        /// The limit.
+        most: usize,
+    },
+    /// The connection could not be stored; status 500. The text leaves out the cause.
+    #[error("the connection could not be stored")]
+    Unavailable(#[from] PortError),
+}
+
+impl ConnectError {
+    /// Returns the HTTP status that answers the handshake.
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Refused(_) => 400,
+            Self::TooMany { .. } => 429,
+            Self::Unavailable(_) => 500,
+        }
+    }
+}
+
+impl<P: Ports> Edge<P> {
+    /// Admits a connection, stores its row and adds it to its hubs. After that the handshake may be
+    /// completed.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; the handshake must be refused, and nothing stays stored.
+    pub async fn connect(
+        &self,
+        principal: &Principal,
+        request: ConnectRequest,
+    ) -> Result<Admission, ConnectError> {
+        let now = self.clock.now();
+        let (opened_at, client) = (request.opened_at, request.client.clone());
+        let admission = match admit(principal, request, now, &self.config) {
+            Ok(admission) => admission,
+            Err(refusal) => return Err(refused(refusal.into())),
+        };
+        let hubs = hubs_of(principal, &self.config);
+        let members = membership_rows(hubs, principal, &admission.row.connection_id, now, &self.config);
+        if let Err(error) = self.open(principal, &admission, &members).await {
+            self.undo(&ConnectionKey::from(&admission.row), &members).await;
+            return Err(refused(error));
+        }
+        self.record_opened(principal, &admission.row.connection_id, opened_at, client).await;
+        counter!("tidings_connections_opened_total").increment(1);
+        tracing::debug!(connection = %admission.row.connection_id, "connected");
+        Ok(admission)
+    }
+
+    async fn open(
+        &self,
+        principal: &Principal,
+        admission: &Admission,
+        members: &[HubMember],
+    ) -> Result<(), ConnectError> {
+        let row = &admission.row;
+        if !members.is_empty() {
+            self.hubs.join(members).await?;
+        }
+        self.connections.put(row).await?;
+        let announces = self.config.presence && !members.is_empty();
+        if !announces && self.config.max_connections.is_none() {
+            return Ok(());
+        }
+        // Listed after the row is stored: the last of several simultaneous connections sees all others.
+        let open = self.connections.list(&row.user_id).await?;
+        let is_first = open.iter().all(|other| other.connection_id == row.connection_id);
+        if let Some(limit) = self.config.max_connections {
+            match connection_limit::decide(open, &row.connection_id, limit, row.connected_at) {
+                LimitDecision::WithinLimit => {}
+                LimitDecision::RefuseNew => return Err(ConnectError::TooMany { most: limit.most }),
+                LimitDecision::CloseOldest(oldest) => self.close_all(principal, oldest).await?,
+            }
+        }
+        if announces && is_first {
+            self.announce(principal, PresenceEvent::Joined, members).await;
+        }
+        Ok(())
+    }
+
+    /// Deletes the rows of a refused connection. Rows that can't be deleted expire.
+    async fn undo(&self, key: &ConnectionKey, members: &[HubMember]) {
+        let mut failed = self.connections.delete(key).await.err();
+        if !members.is_empty() {
+            failed = self.hubs.leave(members).await.err().or(failed);
+        }
+        if let Some(error) = failed {
+            let error = chain(&error);
+            tracing::warn!(connection = %key.connection_id, error, "a refused connection left a row");
+        }
+    }
+
+    async fn close_all(&self, principal: &Principal, ids: Vec<ConnectionId>) -> Result<(), PortError> {
+        for connection_id in ids {
+            tracing::debug!(connection = %connection_id, "closed in favour of a newer connection");
+            let key = ConnectionKey { user_id: principal.user_id.clone(), connection_id };
+            self.connections.close(&key).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the rows of a connection of `principal` that was opened at `opened_at` and has closed.
+    ///
+    /// # Errors
+    /// [`PortError`] if a row could not be deleted. The call may be repeated, but need not be: the dispatcher
+    /// deletes connection rows that it finds gone, and hub rows expire.
+    pub async fn disconnect(
+        &self,
+        principal: &Principal,
+        connection_id: &ConnectionId,
+        opened_at: Timestamp,
+    ) -> Result<(), PortError> {
+        let removed = self.remove(principal, connection_id).await;
+        self.record_closed(&principal.user_id, connection_id, opened_at).await;
+        removed
+    }
+
+    async fn remove(&self, principal: &Principal, connection_id: &ConnectionId) -> Result<(), PortError> {
+        let key = ConnectionKey { user_id: principal.user_id.clone(), connection_id: connection_id.clone() };
+        self.connections.delete(&key).await?;
+        counter!("tidings_connections_closed_total").increment(1);
+        tracing::debug!(connection = %key.connection_id, "disconnected");
+        let hubs = hubs_of(principal, &self.config);
+        if hubs.is_empty() {
+            return Ok(());
+        }
+        let members = membership_rows(hubs, principal, connection_id, self.clock.now(), &self.config);
+        self.hubs.leave(&members).await?;
+        if self.config.presence && self.connections.list(&principal.user_id).await?.is_empty() {
+            self.announce(principal, PresenceEvent::Left, &members).await;
+        }
+        Ok(())
+    }
+
+    /// Notifies the other members of the hubs that the user joined or left, except in reserved hubs. A
+    /// failure is logged and does not fail the handshake.
+    async fn announce(&self, principal: &Principal, event: PresenceEvent, members: &[HubMember]) {
+        for member in members.iter().filter(|member| !member.hub.is_reserved()) {
+            let id = message_id::random();
+            let notice = presence_notice(principal, event, member.hub.clone(), id, self.clock.now());
+            let queued = match notice {
+                Ok(notice) => self.message_queue.broadcast(notice).await.map_err(|error| chain(&error)),
+                Err(error) => Err(chain(&error)),
+            };
+            if let Err(error) = queued {
+                tracing::warn!(error, "a presence notice could not be queued");
+            }
+        }
+    }
+}
+
+fn refused(error: ConnectError) -> ConnectError {
+    counter!("tidings_connections_refused_total").increment(1);
+    error
+}
