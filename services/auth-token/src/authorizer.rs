@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use contract_identity_v1::{Method, Principal};
+use contract_identity_v1::{AuthenticationMethod, Principal};
 use metrics::counter;
 use shared_ports::Clock;
 
@@ -122,11 +122,11 @@ impl<A: Adapters> Authorizer<A> {
     }
 }
 
-const fn label(method: Method) -> &'static str {
+const fn label(method: AuthenticationMethod) -> &'static str {
     match method {
-        Method::Token => "token",
-        Method::Jwt => "jwt",
-        Method::Hmac => "hmac",
-        Method::Open => "open",
+        AuthenticationMethod::Token => "token",
+        AuthenticationMethod::Jwt => "jwt",
+        AuthenticationMethod::Hmac => "hmac",
+        AuthenticationMethod::Open => "open",
     }
 }

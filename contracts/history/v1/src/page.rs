@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use contract_connections_v1::ConnectionId;
-use contract_identity_v1::Method;
+use contract_identity_v1::AuthenticationMethod;
 use contract_notifications_v1::{NotificationId, Payload, Sequence, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -103,7 +103,7 @@ pub struct Session {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
     /// Method that authenticated its handshake.
-    pub method: Method,
+    pub method: AuthenticationMethod,
 }
 
 impl From<SessionRow> for Session {

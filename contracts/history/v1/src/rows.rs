@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract_connections_v1::ConnectionId;
-use contract_identity_v1::Method;
+use contract_identity_v1::AuthenticationMethod;
 use contract_notifications_v1::{Notification, NotificationId, Sequence, Timestamp, UserId, Version1};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ pub struct SessionRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
     /// Method that authenticated its handshake.
-    pub method: Method,
+    pub method: AuthenticationMethod,
     /// Time from which DynamoDB may delete the row, in seconds since the epoch.
     pub ttl: u64,
 }
@@ -50,7 +50,7 @@ impl SessionRow {
         user_id: UserId,
         connection_id: ConnectionId,
         opened_at: Timestamp,
-        method: Method,
+        method: AuthenticationMethod,
         lifetime: Duration,
     ) -> Self {
         Self {

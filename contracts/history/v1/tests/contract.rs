@@ -10,7 +10,7 @@ use contract_history_v1::{
     HistoryKind, HistoryOutcome, MAX_USER_AGENT_CHARS, Message, MessageKey, MessageRow, Page, PageRequest,
     Session, SessionKey, SessionRow,
 };
-use contract_identity_v1::Method;
+use contract_identity_v1::AuthenticationMethod;
 use contract_notifications_v1::{
     Notification, NotificationId, Payload, Sequence, Timestamp, UserId, WhenOffline,
 };
@@ -35,7 +35,7 @@ fn session_has_its_published_form() {
     let opened = Timestamp::from_millis(1_767_225_600_000);
     let connection = ConnectionId::new("L0SM9cOFvHcCIhw=");
     let alice = UserId::new("alice").unwrap();
-    let mut made = SessionRow::opened(alice, connection, opened, Method::Token, MONTH)
+    let mut made = SessionRow::opened(alice, connection, opened, AuthenticationMethod::Token, MONTH)
         .from_client("203.0.113.7", Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0)"));
     made.close(Timestamp::from_millis(1_767_225_725_250));
     assert_eq!(made, row);

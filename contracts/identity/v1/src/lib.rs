@@ -61,7 +61,7 @@ pub struct TokenRow {
 /// Method that authenticated a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Method {
+pub enum AuthenticationMethod {
     /// A single-use connect token.
     Token,
     /// A JSON Web Token.
@@ -84,7 +84,7 @@ pub struct Principal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// Method that authenticated the user.
-    pub method: Method,
+    pub method: AuthenticationMethod,
     /// Hubs that the connection joins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hubs: Vec<String>,

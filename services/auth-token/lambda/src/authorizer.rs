@@ -152,7 +152,7 @@ impl Function {
 
 #[cfg(test)]
 mod tests {
-    use contract_identity_v1::Method;
+    use contract_identity_v1::AuthenticationMethod;
     use contract_notifications_v1::{UserId, Version1};
 
     use super::*;
@@ -190,7 +190,7 @@ mod tests {
             version: Version1,
             user_id: UserId::new("alice").unwrap(),
             username: None,
-            method: Method::Token,
+            method: AuthenticationMethod::Token,
             hubs: Vec::new(),
             expires_at: None,
         };

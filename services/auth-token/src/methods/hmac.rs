@@ -1,7 +1,7 @@
 //! Signed headers: `X-Session` is the user, `X-Date-Time` the time, and `X-Signature` the HMAC-SHA256 of
 //! `{session}:{date-time}` under a shared secret, in lower-case hexadecimal digits.
 
-use contract_identity_v1::{Method, Principal, TokenRow};
+use contract_identity_v1::{AuthenticationMethod, Principal, TokenRow};
 use contract_notifications_v1::Version1;
 use shared_ports::Clock;
 
@@ -77,7 +77,7 @@ impl Hmac {
             version: Version1,
             user_id: signature.user_id,
             username: None,
-            method: Method::Hmac,
+            method: AuthenticationMethod::Hmac,
             hubs: Vec::new(),
             expires_at: None,
         })

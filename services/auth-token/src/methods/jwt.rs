@@ -1,7 +1,7 @@
 //! JSON Web Tokens: in the query (`Authorization`, `access_token`, or `token` if it has the form of one), in
 //! the subprotocol `jwt.<token>`, in the `Authorization` header, or in a cookie.
 
-use contract_identity_v1::{Method, Principal};
+use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::Version1;
 use jsonwebtoken::DecodingKey;
 use shared_ports::{Clock, PortError};
@@ -116,7 +116,7 @@ impl Jwt {
             version: Version1,
             user_id,
             username,
-            method: Method::Jwt,
+            method: AuthenticationMethod::Jwt,
             hubs,
             expires_at: Some(expires_at),
         })

@@ -1,6 +1,6 @@
 //! The open method, `?client_id=`: the client's claim without proof. For development only.
 
-use contract_identity_v1::{Method, Principal};
+use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::{UserId, Version1};
 
 use crate::core::handshake::Handshake;
@@ -17,7 +17,7 @@ pub(crate) fn authorize(client_id: &str) -> Result<Principal, Reason> {
         version: Version1,
         user_id: UserId::new(client_id).map_err(Reason::ClientId)?,
         username: None,
-        method: Method::Open,
+        method: AuthenticationMethod::Open,
         hubs: Vec::new(),
         expires_at: None,
     })

@@ -1,7 +1,7 @@
 //! Single-use connect tokens: `?token=`, or the subprotocol `token.<token>`, which keeps the token out of URL
 //! logs.
 
-use contract_identity_v1::{ConnectClaims, Method, Principal};
+use contract_identity_v1::{AuthenticationMethod, ConnectClaims, Principal};
 use contract_notifications_v1::Version1;
 use shared_ports::Clock;
 
@@ -43,7 +43,7 @@ pub(crate) async fn authorize(
         version: Version1,
         user_id: sub,
         username: Some(username).filter(|name| !name.is_empty()),
-        method: Method::Token,
+        method: AuthenticationMethod::Token,
         hubs,
         // The token is used up. The connection outlives it.
         expires_at: None,

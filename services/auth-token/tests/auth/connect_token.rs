@@ -9,7 +9,7 @@ use auth_token::{
     Reason, Refusal, Subject, token_hash,
 };
 use auth_token::{InvalidClaims, MAX_CREDENTIAL_BYTES};
-use contract_identity_v1::{Method, Principal, TOKEN_LIFETIME};
+use contract_identity_v1::{AuthenticationMethod, Principal, TOKEN_LIFETIME};
 use contract_notifications_v1::UserId;
 use proptest::prelude::*;
 
@@ -70,7 +70,7 @@ async fn token_connects_its_subject_once() {
     let principal = fixture.present(&token).await.unwrap();
     assert_eq!(principal.user_id.as_str(), "jo");
     assert_eq!(principal.username.as_deref(), Some("Jo"));
-    assert_eq!(principal.method, Method::Token);
+    assert_eq!(principal.method, AuthenticationMethod::Token);
     assert_eq!(principal.hubs, ["h"]);
     assert_eq!(principal.expires_at, None);
     let second = fixture.present(&token).await.unwrap_err();
@@ -235,7 +235,7 @@ async fn missing_credential_is_401_illegal_client_id_403() {
     let authorizer = Fixture::default().authorizer();
     assert_eq!(authorizer.authorize(&Handshake::default()).await.unwrap_err().status().code(), 401);
     let principal = authorizer.authorize(&by_query("client_id", "jo")).await.unwrap();
-    assert_eq!((principal.user_id.as_str(), principal.method), ("jo", Method::Open));
+    assert_eq!((principal.user_id.as_str(), principal.method), ("jo", AuthenticationMethod::Open));
     let illegal = authorizer.authorize(&by_query("client_id", "j o")).await.unwrap_err();
     assert_eq!(illegal.status().code(), 403);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use auth_token::{AuthorizerConfig, HmacConfig, InvalidConfig, Methods};
-use contract_identity_v1::Method;
+use contract_identity_v1::AuthenticationMethod;
 use serde_json::json;
 
 use crate::support::gateway::*;
@@ -36,7 +36,7 @@ async fn jwt_is_found_in_every_place() {
         origin().header("cookie", format!("authToken=opaque; auth={token}")),
     ] {
         let principal = gateway.try_with(client).await.unwrap();
-        assert_eq!((principal.user_id.as_str(), principal.method), ("zoe", Method::Jwt));
+        assert_eq!((principal.user_id.as_str(), principal.method), ("zoe", AuthenticationMethod::Jwt));
         assert_eq!(principal.expires_at.unwrap().millis(), (NOW + 3600) * 1000);
     }
     // Credentials of other schemes are ignored.
@@ -61,7 +61,7 @@ async fn signed_header_names_are_case_insensitive() {
         let [session, time, sealed] = names;
         let client = client().header(session, "session-1").header(time, date_time).header(sealed, signature);
         let principal = gateway.try_with(client).await.unwrap();
-        assert_eq!((principal.user_id.as_str(), principal.method), ("session-1", Method::Hmac));
+        assert_eq!((principal.user_id.as_str(), principal.method), ("session-1", AuthenticationMethod::Hmac));
         assert_eq!(principal.expires_at, None);
     }
 }
@@ -82,13 +82,13 @@ async fn methods_are_tried_in_order() {
     let token = gateway.connect_token("issuer", "gateway").await;
     let open = client().query("client_id", "zoe");
     let method = async |client| gateway.try_with(client).await.unwrap().method;
-    assert_eq!(method(open.clone()).await, Method::Open);
+    assert_eq!(method(open.clone()).await, AuthenticationMethod::Open);
     let with = |client: Client| client.signed("zoe", DATE_TIME, &sign("zoe", DATE_TIME, HMAC_SECRET));
-    assert_eq!(method(with(open.clone())).await, Method::Hmac);
-    assert_eq!(method(with(open.clone()).query("access_token", good_jwt())).await, Method::Jwt);
+    assert_eq!(method(with(open.clone())).await, AuthenticationMethod::Hmac);
+    assert_eq!(method(with(open.clone()).query("access_token", good_jwt())).await, AuthenticationMethod::Jwt);
     // The parameter `token` can carry both kinds of token.
     let all = with(open).query("token", good_jwt()).query("token", token);
-    assert_eq!(method(all).await, Method::Token);
+    assert_eq!(method(all).await, AuthenticationMethod::Token);
 }
 
 #[tokio::test]

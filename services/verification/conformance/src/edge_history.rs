@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract_history_v1::{HistoryOutcome, MessageKey, MessageRow, PageRequest, SessionKey, SessionRow};
-use contract_identity_v1::Method;
+use contract_identity_v1::AuthenticationMethod;
 use contract_notifications_v1::{Sequence, Timestamp, UserId};
 use ws_edge::ports::{History, HistoryPage};
 
@@ -23,7 +23,8 @@ pub async fn all<H: History, F: HistoryRows>(history: &H, fixture: &F, now: Time
 
 fn session(user: &UserId, opened_at: Timestamp, name: &str) -> SessionRow {
     let id = connection(&format!("{user}#{name}="));
-    SessionRow::opened(user.clone(), id, opened_at, Method::Jwt, HOUR).from_client("2001:db8::7", Some("ä/1"))
+    SessionRow::opened(user.clone(), id, opened_at, AuthenticationMethod::Jwt, HOUR)
+        .from_client("2001:db8::7", Some("ä/1"))
 }
 
 fn message(user: &UserId, at: Timestamp, n: u64) -> MessageRow {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use contract_connections_v1::ConnectionId;
 use contract_frames_v1::{ClientFrame, MAX_ACK_SEQUENCES, MAX_MEMBERS, ServerFrame};
-use contract_identity_v1::{Method, Principal};
+use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::{HubName, Timestamp, UserId, Version1};
 use fuzz::{json_members, require_bounded};
 use libfuzzer_sys::{Corpus, fuzz_target};
@@ -45,7 +45,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
         version: Version1,
         user_id: UserId::new("jo").expect("it is legal"),
         username: None,
-        method: Method::Token,
+        method: AuthenticationMethod::Token,
         hubs: Vec::new(),
         expires_at: None,
     };

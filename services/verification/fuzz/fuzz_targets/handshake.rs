@@ -15,7 +15,7 @@ use auth_token::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use contract_identity_v1::{Method, TokenRow};
+use contract_identity_v1::{AuthenticationMethod, TokenRow};
 use contract_notifications_v1::{Timestamp, UserId};
 use futures_util::FutureExt as _;
 use fuzz::{chain, require_bounded, require_hidden};
@@ -23,10 +23,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use libfuzzer_sys::fuzz_target;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use shared_ports::{Clock, PortError};
+use tidings_gateway::server::probe;
 use tidings_identity::cipher::LocalCipher;
 use tidings_identity::jwt::{JwtIssuer, JwtSubject};
 use tidings_identity::secrets::Key256;
-use tidings_gateway::server::probe;
 
 #[derive(Debug, Arbitrary)]
 enum Input {
@@ -251,12 +251,14 @@ fn parts(methods: Methods, query: &[(Name, Value)], protocols: &[Value], headers
         Ok(principal) => {
             let [one] = found.iter().collect::<Vec<_>>()[..] else { panic!("accepted of {}", found.len()) };
             match principal.method {
-                Method::Token => {
+                AuthenticationMethod::Token => {
                     assert!(*one == good && !by_token.is_empty(), "only the issued token is good");
                     assert_eq!(principal.user_id.as_str(), "alice");
                     assert!(authorize().is_err(), "a token is good once");
                 }
-                Method::Open => assert!(by_token.is_empty() && principal.user_id.as_str() == one),
+                AuthenticationMethod::Open => {
+                    assert!(by_token.is_empty() && principal.user_id.as_str() == one)
+                }
                 other => panic!("accepted by {other:?}"),
             }
         }
@@ -346,11 +348,11 @@ fn any(origins: bool, query: &[(Place, Proof)], protocols: &[Proof], headers: &[
         Ok(principal) => {
             assert!(!(origins && foreign), "a page of another origin is accepted");
             match principal.method {
-                Method::Jwt => {
+                AuthenticationMethod::Jwt => {
                     assert!(sent(&jwt) && principal.user_id.as_str() == "alice");
                     assert!(principal.expires_at.is_some());
                 }
-                Method::Hmac => {
+                AuthenticationMethod::Hmac => {
                     assert!(sent(SIGNATURE) && principal.user_id.as_str() == SESSION);
                     assert!(authorize().is_err(), "a signature is good once");
                 }

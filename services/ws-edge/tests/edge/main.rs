@@ -11,7 +11,7 @@ use std::time::Duration;
 use contract_connections_v1::{ConnectionId, MemberKey};
 use contract_frames_v1::{ErrorCode, SendResult, ServerFrame};
 use contract_history_v1::HistoryKind;
-use contract_identity_v1::{Method, Principal};
+use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::{FanOut, HubName, NotificationId, Sequence, Timestamp, UserId, Version1};
 use shared_ports::Clock as _;
 use world::{Noon, Queued, World};
@@ -54,7 +54,7 @@ fn principal(user: &str) -> Principal {
         version: Version1,
         user_id: UserId::new(user).unwrap(),
         username: None,
-        method: Method::Token,
+        method: AuthenticationMethod::Token,
         hubs: Vec::new(),
         expires_at: None,
     }
