@@ -20,7 +20,7 @@ use crate::ports::{Connections as _, Mailbox as _, Ports, RateKey, RateLimits as
 pub struct MessageRequest<'a> {
     /// The connection that sent the frame.
     pub connection_id: &'a ConnectionId,
-    /// Name of the request in the log and in an error frame: API Gateway's `requestId`, or the server's own.
+    /// Id of the request in the log and in an error frame: API Gateway's `requestId`, or the server's own.
     pub request_id: &'a str,
     /// The frame.
     pub frame: Inbound<'a>,
