@@ -1,4 +1,4 @@
-//! Runs the adapters against the conformance suites of their ports, on an AWS endpoint.
+//! The adapters against the suites of the ports they implement, on an AWS endpoint.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use std::time::Duration;
@@ -8,11 +8,11 @@ use contract_deployment_v1::TOKENS;
 use shared_aws::http_connector;
 use shared_ports::{Clock as _, SystemClock};
 use verification_conformance::{key_sets, secrets, tokens};
-use verification_test_kit::World;
+use verification_test_kit::TestResources;
 
 #[tokio::test]
 async fn token_table_conforms() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = world.table(&TOKENS).await;
     let store = DynamoTokens::new(&world.sdk, &table);
     tokens::store(&store, SystemClock.now().ttl_seconds(), "t").await;
@@ -21,7 +21,7 @@ async fn token_table_conforms() {
 
 #[tokio::test]
 async fn cipher_conforms() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let made = aws_sdk_kms::Client::new(&world.sdk).create_key().send().await.unwrap();
     let key = made.key_metadata.unwrap().key_id;
     tokens::cipher(&KmsCipher::new(&world.sdk, &key)).await;
@@ -36,7 +36,7 @@ async fn key_sets_conform() {
 
 #[tokio::test]
 async fn secrets_conform() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let client = aws_sdk_secretsmanager::Client::new(&world.sdk);
     let name = format!("{}-secret", world.prefix);
     let rotate = async |value: &str| {
