@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use contract_history_v1::{MessageRow, What};
+use contract_history_v1::{HistoryOutcome, MessageRow};
 use contract_notifications_v1::{NotificationId, Sequence, Timestamp, UserId};
 use dispatcher::ports::HistoryPolicy;
 use shared_ports::{Clock, PortError};
@@ -29,7 +29,7 @@ pub struct Followed {
     /// Its place in the user's order, once something happened to it.
     pub sequence: Option<Sequence>,
     /// What the dispatcher did, in order.
-    pub happened: Vec<(What, Timestamp)>,
+    pub happened: Vec<(HistoryOutcome, Timestamp)>,
     /// When a client acknowledged it.
     pub acknowledged_at: Option<Timestamp>,
 }
@@ -37,7 +37,7 @@ pub struct Followed {
 #[derive(Debug, Default)]
 struct Trail {
     until: Timestamp,
-    happened: Vec<(What, Timestamp)>,
+    happened: Vec<(HistoryOutcome, Timestamp)>,
     sequences: Vec<Sequence>,
     /// The user's latest acknowledgements: they name sequences, and may be here before the sequence is known.
     acknowledged: Vec<(Sequence, Timestamp)>,
@@ -120,7 +120,7 @@ impl<K: Clock> Following<K> {
             for ((_, id), trail) in trails.iter_mut().filter(|((other, _), _)| other == user) {
                 for row in rows.iter().filter(|row| row.notification_id == *id) {
                     if trail.happened.len() < MOST_KEPT {
-                        trail.happened.push((row.what, row.at));
+                        trail.happened.push((row.outcome, row.at));
                         trail.sequences.push(row.sequence);
                     }
                 }
@@ -201,7 +201,7 @@ mod tests {
         UserId::new(name).unwrap()
     }
 
-    fn row(name: &str, id: &str, sequence: u128, what: What, at: u64) -> MessageRow {
+    fn row(name: &str, id: &str, sequence: u128, what: HistoryOutcome, at: u64) -> MessageRow {
         let notification = Notification {
             id: NotificationId::new(id).unwrap(),
             user_id: user(name),
@@ -228,12 +228,18 @@ mod tests {
         assert!(recorded.policy().is_some());
         following.acknowledged(&user("jo"), &[Sequence::new(7), Sequence::new(8)]);
         following.acknowledged(&user("al"), &[Sequence::new(9)]);
-        let rows = vec![row("jo", "n", 8, What::Delivered, 3), row("jo", "other", 7, What::Held, 2)];
+        let rows = vec![
+            row("jo", "n", 8, HistoryOutcome::Delivered, 3),
+            row("jo", "other", 7, HistoryOutcome::Held, 2),
+        ];
         recorded.record(&user("jo"), rows).now_or_never().unwrap();
-        recorded.record(&user("al"), vec![row("al", "n", 9, What::Held, 4)]).now_or_never().unwrap();
+        recorded
+            .record(&user("al"), vec![row("al", "n", 9, HistoryOutcome::Held, 4)])
+            .now_or_never()
+            .unwrap();
         let followed = following.of(&user("jo"), &id).unwrap();
         assert_eq!(followed.sequence, Some(Sequence::new(8)));
-        assert_eq!(followed.happened, [(What::Delivered, Timestamp::from_millis(3))]);
+        assert_eq!(followed.happened, [(HistoryOutcome::Delivered, Timestamp::from_millis(3))]);
         assert_eq!(followed.acknowledged_at, Some(clock.now()));
         clock.advance(FOR);
         following.forget_old();

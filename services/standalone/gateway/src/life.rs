@@ -1,5 +1,5 @@
 //! The life of one notification, put together from what is known of it.
-use contract_history_v1::{Message, What};
+use contract_history_v1::{HistoryOutcome, Message};
 use contract_notifications_v1::{Notification, NotificationId, Sequence, Timestamp, UserId};
 use serde::Serialize;
 use tidings_store::{DeadLetter, NotificationState, Search, StoredNotification};
@@ -110,12 +110,12 @@ fn event(what: Happened, at: Option<Timestamp>) -> Event {
     Event { what, at, detail: None }
 }
 
-fn happened(what: What) -> Happened {
+fn happened(what: HistoryOutcome) -> Happened {
     match what {
-        What::Delivered => Happened::Delivered,
-        What::Dropped => Happened::Dropped,
-        What::Expired => Happened::Expired,
-        What::Held => Happened::Held,
+        HistoryOutcome::Delivered => Happened::Delivered,
+        HistoryOutcome::Dropped => Happened::Dropped,
+        HistoryOutcome::Expired => Happened::Expired,
+        HistoryOutcome::Held => Happened::Held,
     }
 }
 
@@ -145,10 +145,10 @@ impl Life {
             }
             (None, None) if acknowledged_at.is_some() => State::Acknowledged,
             (None, None) => match past.last() {
-                Some((What::Delivered, _)) => State::Delivered,
-                Some((What::Dropped, _)) => State::Dropped,
-                Some((What::Expired, _)) => State::Expired,
-                Some((What::Held, _)) | None => State::Unknown,
+                Some((HistoryOutcome::Delivered, _)) => State::Delivered,
+                Some((HistoryOutcome::Dropped, _)) => State::Dropped,
+                Some((HistoryOutcome::Expired, _)) => State::Expired,
+                Some((HistoryOutcome::Held, _)) | None => State::Unknown,
             },
         };
         let from_history = history.and_then(|history| history.found).unwrap_or_default();
@@ -171,11 +171,14 @@ impl Life {
 }
 
 /// What became of it by the history and since it is followed, oldest first, each once.
-fn past(history: Option<&Search<Vec<Message>>>, followed: Option<&Followed>) -> Vec<(What, Timestamp)> {
+fn past(
+    history: Option<&Search<Vec<Message>>>,
+    followed: Option<&Followed>,
+) -> Vec<(HistoryOutcome, Timestamp)> {
     let history = history.and_then(|history| history.found.as_deref()).unwrap_or_default();
-    let mut past: Vec<_> = history.iter().map(|message| (message.what, message.at)).collect();
+    let mut past: Vec<_> = history.iter().map(|message| (message.outcome, message.at)).collect();
     past.extend(followed.into_iter().flat_map(|followed| followed.happened.iter().copied()));
-    past.sort_by_key(|(what, at)| (*at, *what != What::Held));
+    past.sort_by_key(|(what, at)| (*at, *what != HistoryOutcome::Held));
     past.dedup();
     past
 }

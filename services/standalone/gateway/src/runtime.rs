@@ -1,7 +1,7 @@
 //! The four services over their embedded adapters, as the server sees them.
 use auth_token::{
-    Authorizer, AuthorizerConfig, Handshake, IssueError, IssuedToken, Issuer, IssuerConfig, Ports, Refusal,
-    Subject, VerifiedJwt,
+    Adapters, Authorizer, AuthorizerConfig, Handshake, IssueError, IssuedToken, Issuer, IssuerConfig, Ports,
+    Refusal, Subject, VerifiedJwt,
 };
 use axum::http::request;
 use contract_connections_v1::{ConnectionId, ConnectionKey};
@@ -105,13 +105,25 @@ impl ws_edge::ports::Ports for EdgePorts {
 /// The mailboxes as clients reach them.
 type Mailbox = Watched<Store<SystemClock>, SystemClock>;
 
+/// The authorizer's adapters in this process.
+#[derive(Debug)]
+struct LocalAdapters;
+
+impl Adapters for LocalAdapters {
+    type Cipher = LocalCipher;
+    type Store = LocalTokens<SystemClock>;
+    type KeySets = HttpKeySets;
+    type Secrets = LocalSecrets;
+    type Clock = SystemClock;
+}
+
 /// The services of this process.
 pub struct Runtime {
     clock: SystemClock,
     store: Store<SystemClock>,
     edge: Edge<EdgePorts>,
     issuer: Issuer<LocalCipher, MemoryTokens<SystemClock>, SystemClock>,
-    authorizer: Authorizer<LocalCipher, LocalTokens<SystemClock>, HttpKeySets, LocalSecrets, SystemClock>,
+    authorizer: Authorizer<LocalAdapters>,
     accounts: Accounts<Table<SystemClock>>,
     login: LoginOffer,
     history: Option<StoredHistory<SystemClock>>,

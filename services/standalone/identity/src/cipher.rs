@@ -108,12 +108,12 @@ mod tests {
 
     #[tokio::test]
     async fn decrypts_under_the_same_key_and_context_alone() {
-        let context = EncryptionContext::connect("issuer", "audience");
+        let context = EncryptionContext::for_connect_tokens("issuer", "audience");
         let sealed = cipher().encrypt(b"claims", &context).await.unwrap();
         assert_eq!(cipher().decrypt(&sealed, &context).await.unwrap(), b"claims");
         let others = [
-            EncryptionContext::connect("issue", "raudience"),
-            EncryptionContext::connect("audience", "issuer"),
+            EncryptionContext::for_connect_tokens("issue", "raudience"),
+            EncryptionContext::for_connect_tokens("audience", "issuer"),
             EncryptionContext::default(),
         ];
         for other in others {

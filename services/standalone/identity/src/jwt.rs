@@ -137,7 +137,7 @@ impl JwtIssuer {
         issuer: impl Into<String>,
         audience: impl Into<String>,
     ) -> Result<Self, JwtIssueError> {
-        auth_token::install_provider();
+        auth_token::install_crypto_provider();
         let (issuer, audience) = (issuer.into(), audience.into());
         let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_bytes()).map_err(|_| JwtIssueError::Seed)?;
         let public_key = pair.public_key().as_ref();
@@ -191,7 +191,7 @@ impl JwtIssuer {
     /// # Errors
     /// [`InvalidJwt`], which shows nothing of the token.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedJwt, InvalidJwt> {
-        self.rules.verify(&PresentedJwt::read(token)?, &self.keys, now)
+        self.rules.verify(&PresentedJwt::parse(token)?, &self.keys, now)
     }
 }
 

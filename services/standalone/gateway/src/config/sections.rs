@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use auth_token::IssuerConfig;
 use contract_frames_v1::MAX_MESSAGE_BYTES;
-use contract_identity_v1::Method;
+use contract_identity_v1::AuthenticationMethod;
 use dispatcher::core::run;
 use dispatcher::ports::HistoryPolicy;
 use serde::Deserialize;
@@ -333,8 +333,12 @@ impl Config {
     /// What the server says about itself.
     pub fn about(&self) -> About {
         let HandshakeConfig { token, jwt, hmac, open, .. } = self.handshake;
-        let methods =
-            [(token, Method::Token), (jwt, Method::Jwt), (hmac, Method::Hmac), (open, Method::Open)];
+        let methods = [
+            (token, AuthenticationMethod::Token),
+            (jwt, AuthenticationMethod::Jwt),
+            (hmac, AuthenticationMethod::Hmac),
+            (open, AuthenticationMethod::Open),
+        ];
         About {
             handshake: methods.into_iter().filter_map(|(on, method)| on.then_some(method)).collect(),
             login: self.login.offer(),

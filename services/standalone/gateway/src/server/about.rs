@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse as _, Response};
 use contract_frames_v1::MAX_MESSAGE_BYTES;
-use contract_identity_v1::Method;
+use contract_identity_v1::AuthenticationMethod;
 use contract_notifications_v1::{HubName, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ pub enum ClientMessagePolicy {
 #[serde(rename_all = "camelCase")]
 pub struct About {
     /// By which methods a WebSocket handshake may prove who it is.
-    pub handshake: Vec<Method>,
+    pub handshake: Vec<AuthenticationMethod>,
     /// Who may log in without an account.
     pub login: LoginOffer,
     /// Who may send to whom.
@@ -49,7 +49,7 @@ impl Default for About {
     /// Of a server where nothing is set.
     fn default() -> Self {
         Self {
-            handshake: vec![Method::Token],
+            handshake: vec![AuthenticationMethod::Token],
             login: LoginOffer::default(),
             sending: ClientMessagePolicy::Off,
             everyone: None,

@@ -11,7 +11,7 @@ use auth_token::{Handshake, IssueError, IssuedToken, Refusal, Subject};
 use contract_connections_v1::{ConnectionId, ConnectionKey};
 use contract_frames_v1::ServerFrame;
 use contract_history_v1::{Message, MessageKey, Page, PageRequest, Session, SessionKey};
-use contract_identity_v1::{Method, Principal};
+use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::{NotificationId, Sequence, Timestamp, UserId, Version1};
 use dispatcher::ports::Connections as _;
 use shared_ports::{Clock as _, PortError, SystemClock};
@@ -98,7 +98,14 @@ impl Services for World {
         let (_, user) = client.ok_or(Refusal::from(auth_token::Reason::NoCredential))?;
         let user_id = UserId::new(user.as_str()).map_err(auth_token::Reason::ClientId)?;
         let (username, hubs, expires_at) = (None, Vec::new(), None);
-        Ok(Principal { version: Version1, user_id, username, method: Method::Open, hubs, expires_at })
+        Ok(Principal {
+            version: Version1,
+            user_id,
+            username,
+            method: AuthenticationMethod::Open,
+            hubs,
+            expires_at,
+        })
     }
 
     async fn connect(

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use auth_token::{Authorizer, AuthorizerConfig, Handshake, Issuer, IssuerConfig, Ports, Status, Subject};
+use auth_token::{
+    Adapters, Authorizer, AuthorizerConfig, Handshake, Issuer, IssuerConfig, Ports, Status, Subject,
+};
 use contract_notifications_v1::{Timestamp, UserId};
 use shared_ports::Clock;
 use tidings_identity::cipher::LocalCipher;
@@ -25,10 +27,20 @@ impl Clock for TestClock {
     async fn sleep(&self, _: Duration) {}
 }
 
+struct LocalAdapters;
+
+impl Adapters for LocalAdapters {
+    type Cipher = LocalCipher;
+    type Store = MemoryTokens<TestClock>;
+    type KeySets = HttpKeySets;
+    type Secrets = LocalSecrets;
+    type Clock = TestClock;
+}
+
 struct Server {
     clock: TestClock,
     issuer: Issuer<LocalCipher, MemoryTokens<TestClock>, TestClock>,
-    authorizer: Authorizer<LocalCipher, MemoryTokens<TestClock>, HttpKeySets, LocalSecrets, TestClock>,
+    authorizer: Authorizer<LocalAdapters>,
 }
 
 /// A server that starts at `clock` with an empty table and the key it always had.
