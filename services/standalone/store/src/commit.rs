@@ -1,4 +1,4 @@
-//! A commit in the making.
+//! Collects the changes of one commit.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -12,23 +12,23 @@ use super::dedup;
 use super::pending_records::{PendingRecord, RecordLocation};
 use super::user::Queued;
 
-/// A commit in the making.
+/// The changes of one commit.
 pub(super) struct Commit {
     pub(super) ids: dedup::Accepted,
     pub(super) queued: Vec<Queued>,
     pub(super) redriven: Vec<Seq>,
-    /// What goes to the disk as one record,
+    /// Notifications that go to disk as one pending record.
     pub(super) record: PendingRecord,
-    /// and how many of each user's that may be, where somebody asked.
+    /// Room for pending notifications of each user asked about so far.
     rooms: HashMap<UserId, usize>,
-    /// Whether memory has room for all notifications of this commit.
+    /// True if memory has room for all notifications of this commit.
     roomy: bool,
     pub(super) number: u64,
     pub(super) next: Seq,
 }
 
 impl Commit {
-    /// The commit after `head`, of `count` notifications that take so many bytes of memory.
+    /// Starts the commit after `position`, of `count` notifications with `bytes` bytes of memory.
     pub(super) fn new<K>(
         core: &Core<K>,
         position: &CommitPosition,
@@ -50,8 +50,9 @@ impl Commit {
         }
     }
 
-    /// Puts a notification into the record, if it will most likely be delivered soon, and from memory: then nothing
-    /// reads its row. Once one of a user's is not put there, none behind it is.
+    /// Adds a notification to the pending record and returns its location, if it will probably be delivered
+    /// soon and memory has room for it: nothing reads its row then. After the first notification of a user
+    /// that gets a row, all later ones of this commit get rows too.
     pub(super) fn arrive<K>(
         &mut self,
         core: &Core<K>,

@@ -1,7 +1,7 @@
-//! The thread that writes: everything that waits goes into one commit.
+//! The committer: the only thread that writes. It makes one commit of everything that waits in the inbox.
 //!
-//! Its pauses are kept by tokio's clock: that is the machine's monotonic one, which no correction of the
-//! time of day disturbs, except where a simulation has paused it.
+//! Pauses follow tokio's clock, the machine's monotonic one: corrections of the wall clock do not disturb it,
+//! and a simulation can pause it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,45 +29,45 @@ use super::pending_records::{self, PendingRecords, RecordLocation};
 use super::settings::Durability;
 use super::user::{Queued, queued_bytes};
 
-/// How long the thread sleeps when there is nothing to do.
+/// Longest sleep without work.
 const IDLE: Duration = Duration::from_mins(1);
-/// How long buffered writes stay unsynced at most.
+/// Longest time for which buffered writes stay unsynced.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// Pauses between attempts to reopen the engine.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How long readers may keep an engine that is to be reopened.
+/// Longest time for which readers may keep an engine that is to be reopened.
 const READERS: Duration = Duration::from_secs(5);
 
 type Answer = oneshot::Sender<Result<Vec<Accepted>, AcceptError>>;
 
-/// The writing thread's state.
+/// The state of the committer's thread.
 pub(super) struct Committer<K> {
     core: Arc<Core<K>>,
     dedup: Dedup,
     position: CommitPosition,
     marker: DurableMarker,
-    /// Records of ids to be removed.
+    /// Keys of deduplication records to remove.
     stale: Vec<[u8; 16]>,
     /// Deletions that are not on disk yet.
     backlog: Vec<Deletes>,
-    /// Records on disk,
+    /// Pending records on disk.
     pending_records: PendingRecords,
-    /// and what was completed of them, but is not noted yet.
+    /// Pending notifications that were completed since the last commit that noted it.
     completed: Vec<RecordLocation>,
-    /// A commit that failed, and of which reopening shows whether it was made.
+    /// A commit that failed. Reopening the engine shows whether it was written.
     uncertain: Option<Commit>,
-    /// The engine refuses to write; not before this time it is reopened.
+    /// Time before which the engine, which refuses to write, is not reopened.
     broken: Option<Instant>,
     pause: Duration,
     unsynced_since: Option<Instant>,
-    /// The key being written.
+    /// Buffer for the key being written.
     key: Vec<u8>,
-    /// When the note of the last durable commit was last synced.
+    /// Time at which the marker was last synced.
     marked_at: Option<Instant>,
 }
 
-/// Leaves nobody waiting for a committer that is gone.
+/// Answers everybody who waits for a committer that is gone.
 pub(super) struct Abandon<K>(pub(super) Arc<Core<K>>);
 
 impl<K> Drop for Abandon<K> {
@@ -107,15 +107,15 @@ impl<K: Clock> Committer<K> {
         &self.core
     }
 
-    /// Works until the inbox is closed and empty; then closes the engine.
+    /// Works until the inbox is closed and empty, then closes the engine.
     pub(super) fn run(mut self) {
         let abandon = Abandon(Arc::clone(&self.core));
         while self.step(self.patience()) {}
         self.finish(abandon);
     }
 
-    /// Makes one commit of what waits, which is waited for at most for `patience`. False when the inbox is
-    /// closed and was empty.
+    /// Makes one commit of the waiting work, and waits for work at most `patience`. Returns false when the
+    /// inbox is closed and was empty.
     pub(super) fn step(&mut self, patience: Duration) -> bool {
         let work = self.core.inbox.take(self.core.settings.commit_entries, patience);
         let over = work.closing && work.is_empty();
@@ -125,7 +125,7 @@ impl<K: Clock> Committer<K> {
         !over
     }
 
-    /// Makes everything durable and closes the engine.
+    /// Syncs everything and closes the engine.
     pub(super) fn finish(mut self, abandon: Abandon<K>) {
         match self.core.engine.get().map(|engine| engine.sync()) {
             Some(Ok(())) if self.broken.is_none() => {
@@ -144,7 +144,7 @@ impl<K: Clock> Committer<K> {
         }
     }
 
-    /// How long there is nothing to do unless something comes.
+    /// Returns the time to wait for work.
     pub(super) fn patience(&self) -> Duration {
         if self.broken.is_some() {
             return self.pause;
@@ -182,7 +182,7 @@ impl<K: Clock> Committer<K> {
         }
     }
 
-    /// Why nothing is accepted at the moment.
+    /// Returns the reason for refusing notifications at the moment, if there is one.
     fn refusal(&self) -> AcceptError {
         if self.has_room() { AcceptError::Unavailable } else { AcceptError::DiskFull }
     }
@@ -198,7 +198,8 @@ impl<K: Clock> Committer<K> {
         }
     }
 
-    /// Writes notifications and deletions, queues the former and answers their producers.
+    /// Writes notifications and deletions in one commit, queues the notifications and answers their
+    /// producers.
     fn commit(&mut self, mut accepts: Vec<Accept>) {
         let Some(engine) = self.core.engine.get() else { return };
         if !accepts.is_empty() && !self.has_room() {
@@ -239,7 +240,7 @@ impl<K: Clock> Committer<K> {
         }
         let result = engine.commit(batch, &self.position, commit.next);
         drop(engine);
-        // Not even a commit that failed gives its sequences back.
+        // A failed commit keeps its sequences: they are never assigned again.
         self.position.next = commit.next;
         match result {
             Ok(position) => {
@@ -291,7 +292,8 @@ impl<K: Clock> Committer<K> {
         Accepted { sequence: sequence(seq), duplicate: false }
     }
 
-    /// Gives rows to what keeps old records, when these take too much of the disk.
+    /// Creates rows for the notifications of the oldest pending records while all records take too much of
+    /// the disk.
     fn move_out(&mut self) {
         while self.broken.is_none()
             && let Some(number) = self.pending_records.excess(self.core.settings.hot_bytes)
@@ -308,7 +310,7 @@ impl<K: Clock> Committer<K> {
                     engine.commit(batch, &self.position, next)
                 }
                 Ok(Err(error)) => {
-                    // It is looked at when the store is opened the next time.
+                    // The next start checks the record.
                     let error = shared_telemetry::chain(&error);
                     tracing::error!(error, number, "what a commit accepted can't be read");
                     Ok(self.position)
@@ -327,7 +329,7 @@ impl<K: Clock> Committer<K> {
         }
     }
 
-    /// A commit is on disk.
+    /// Publishes a commit that is on disk.
     #[expect(clippy::cast_precision_loss, reason = "a metric")]
     fn done(&mut self, commit: Commit) {
         self.pause = FIRST_PAUSE;
@@ -353,7 +355,7 @@ impl<K: Clock> Committer<K> {
         (self.core.settings.durability == Durability::Buffered).then(Instant::now)
     }
 
-    /// Makes changes from outside; durably, unless they are lazy.
+    /// Writes changes from outside. They are durable afterwards unless they are lazy.
     fn write(&mut self, write: Write) {
         if write.lazy && !self.has_room() {
             write.refuse(AcceptError::DiskFull);
@@ -370,7 +372,7 @@ impl<K: Clock> Committer<K> {
             }
         }
         self.pending_records.note(&mut batch, &pending_records);
-        // Rows from outside: their sequences are not given again.
+        // Rows from outside: their sequences are not assigned again.
         let next = highest
             .map_or(0, |highest| highest + 1)
             .max(self.position.next_after_rows(pending_records.len()));
@@ -385,7 +387,7 @@ impl<K: Clock> Committer<K> {
                 let unsynced = || (mode == PersistMode::Buffer).then(Instant::now);
                 self.unsynced_since = self.unsynced_since.or_else(unsynced);
                 self.core.published.fetch_max(self.position.next, Ordering::AcqRel);
-                // One that stopped waiting is no reason to stop.
+                // A caller that stopped waiting needs no answer.
                 _ = answer.send(Ok(()));
             }
             Err(error) => {
@@ -407,13 +409,13 @@ impl<K: Clock> Committer<K> {
         }
     }
 
-    /// All commits so far are durable.
+    /// Marks all commits so far as durable.
     fn synced(&mut self) {
         self.position.synced = self.position.commit;
         self.write_marker();
     }
 
-    /// Notes the last commit, if it is durable.
+    /// Writes the marker if the last commit is durable.
     fn write_marker(&mut self) {
         if self.position.synced == self.position.commit
             && let Err(error) = self.marker.write(&self.position)
@@ -439,10 +441,10 @@ impl<K: Clock> Committer<K> {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
-    /// Reopens the engine if that is necessary and due; false when it can't be written.
+    /// Reopens the engine if that is necessary and due. Returns false if the engine can't be written.
     fn recover(&mut self) -> bool {
         let Some(not_before) = self.broken else { return true };
-        // While the disk is full, reads go on with the old handle; reopening would only fail.
+        // While the disk is full, reads go on with the old handle; reopening would fail.
         if Instant::now() < not_before || !self.has_room() {
             return false;
         }
@@ -467,13 +469,14 @@ impl<K: Clock> Committer<K> {
         }
     }
 
-    /// Opens the engine, completes what became of the commit that failed, and tries to write.
+    /// Opens the engine, finds out whether the failed commit was written, and tries to write.
     fn reopen(&mut self) -> Result<Engine, OpenError> {
         let (engine, position) = opening::open(&self.core.directory, &self.core.settings)?;
         self.position = CommitPosition { next: self.position.next.max(position.next), ..position };
         if let Some(commit) = self.uncertain.take() {
             if position.commit >= commit.number {
-                // It is on disk: it counts as accepted, and its producer's next attempt as duplicate.
+                // The commit is on disk: its notifications count as accepted, and the producer's next attempt
+                // is a duplicate.
                 self.done(commit);
             } else {
                 self.dedup.undo(&commit.ids);
@@ -490,11 +493,11 @@ impl<K: Clock> Committer<K> {
 
 fn unmarked(error: &std::io::Error) {
     let error = shared_telemetry::chain(error);
-    tracing::warn!(error, "the mark beside the store could not be written");
+    tracing::warn!(error, "the marker beside the store could not be written");
     counter!("tidings_store_mark_failures_total").increment(1);
 }
 
 fn answer(to: Answer, accepted: Result<Vec<Accepted>, AcceptError>) {
-    // One that stopped waiting is no reason to stop.
+    // A caller that stopped waiting needs no answer.
     _ = to.send(accepted);
 }

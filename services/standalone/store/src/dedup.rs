@@ -1,4 +1,4 @@
-//! Which ids were accepted lately.
+//! The ids accepted within the deduplication window.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::codec::Seq;
 
-/// What an id of a user is remembered as: 128 bits of a cryptographic hash, so that nobody can make two
-/// notifications that pass for one.
+/// The hash by which an id of a user is remembered: 128 bits of a cryptographic hash, so that nobody can
+/// craft two notifications that pass for one.
 pub(super) type Fingerprint = [u64; 2];
 
 const ENTRY_BYTES: usize = 24;
@@ -26,7 +26,7 @@ pub(super) fn fingerprint(notification: &Notification) -> Fingerprint {
 
 /// The ids of one commit.
 pub(super) struct Accepted {
-    /// When, and the number of the commit: the record's key.
+    /// Time and number of the commit: the record's key.
     at: Timestamp,
     commit: u64,
     entries: Vec<(Fingerprint, Seq)>,
@@ -59,7 +59,7 @@ impl Accepted {
         bytes
     }
 
-    /// Reads a record back; what is not one gives nothing.
+    /// Decodes a record; `None` for malformed bytes.
     pub(super) fn read(key: &[u8], value: &[u8]) -> Option<Self> {
         let key = u128::from_be_bytes(*key.first_chunk()?);
         let at = Timestamp::from_millis(u64::try_from(key >> 64).ok()?);
@@ -70,14 +70,14 @@ impl Accepted {
     }
 }
 
-/// The ids accepted within the window, the latest `limit` of them.
+/// The ids accepted within the window, at most the latest `limit`.
 pub(super) struct Dedup {
     window: Duration,
     limit: usize,
     known: HashMap<Fingerprint, Seq>,
     /// The commits, oldest first.
     commits: VecDeque<Accepted>,
-    /// Ids in `commits`.
+    /// Number of ids in `commits`.
     remembered: usize,
 }
 
@@ -86,35 +86,36 @@ impl Dedup {
         Self { window, limit, known: HashMap::new(), commits: VecDeque::new(), remembered: 0 }
     }
 
-    /// The sequence the id was accepted as, within the window or earlier in the present commit.
+    /// Returns the sequence under which the id was accepted, within the window or earlier in the present
+    /// commit.
     pub(super) fn get(&self, fingerprint: &Fingerprint) -> Option<Seq> {
         self.known.get(fingerprint).copied()
     }
 
-    /// Remembers an id as part of `commit`.
+    /// Adds an id to `commit`.
     pub(super) fn insert(&mut self, commit: &mut Accepted, fingerprint: Fingerprint, seq: Seq) {
         self.known.insert(fingerprint, seq);
         commit.entries.push((fingerprint, seq));
     }
 
-    /// Keeps a commit read back from disk.
+    /// Adds a commit read from disk.
     pub(super) fn load(&mut self, commit: Accepted) {
         self.known.extend(commit.entries.iter().copied());
         self.keep(commit);
     }
 
-    /// Keeps a commit that was made.
+    /// Adds a commit that was written.
     pub(super) fn keep(&mut self, commit: Accepted) {
         self.remembered += commit.entries.len();
         self.commits.push_back(commit);
     }
 
-    /// Forgets the ids of a commit that was not made.
+    /// Removes the ids of a commit that failed.
     pub(super) fn undo(&mut self, commit: &Accepted) {
         self.forget(&commit.entries);
     }
 
-    /// Forgets what is older than the window or too much, and gives the keys of those records.
+    /// Removes commits older than the window or beyond the limit, and returns their keys.
     pub(super) fn prune(&mut self, now: Timestamp) -> Vec<[u8; 16]> {
         let mut keys = Vec::new();
         while let Some(oldest) = self.commits.front() {

@@ -1,8 +1,7 @@
-//! How many notifications are held in mailboxes, of all users.
+//! Counts the notifications held in all mailboxes.
 //!
-//! The number changes with every row that becomes held or is removed. What is there at the start has to be
-//! counted once, row by row; a thread does that on a view of that moment, so that a large store opens as
-//! fast as a small one.
+//! The number changes with every row that becomes held or is removed. The rows of the start are counted once,
+//! one by one, by a thread on a snapshot, so that a large store opens as fast as a small one.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,13 +10,13 @@ use fjall::Iter;
 
 use super::commit_position::NUMBER_KEY;
 
-/// How many rows are held.
+/// The number of held rows.
 #[derive(Debug, Default)]
 pub(super) struct HeldCounter {
-    /// Rows there were at the start, all of which are held.
+    /// Rows at the start, all of which are held.
     before: OnceLock<u64>,
     since: AtomicI64,
-    /// Nobody wants to know any more.
+    /// True once the store is being closed.
     over: AtomicBool,
 }
 
@@ -37,13 +36,13 @@ impl HeldCounter {
         }
     }
 
-    /// The number; `None` until the rows of the start are counted.
+    /// Returns the number, or `None` until the rows of the start are counted.
     pub(super) fn get(&self) -> Option<u64> {
         let before = *self.before.get()?;
         Some(before.saturating_add_signed(self.since.load(Ordering::Relaxed)))
     }
 
-    /// Ends the counting.
+    /// Ends the counting thread.
     pub(super) fn stop(&self) {
         self.over.store(true, Ordering::Relaxed);
     }
@@ -64,7 +63,7 @@ impl HeldCounter {
                 }
             }
         }
-        // Counted once.
+        // Set once: one thread counts.
         _ = self.before.set(count);
     }
 }

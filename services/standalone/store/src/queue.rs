@@ -1,4 +1,4 @@
-//! Handing out runs and taking them back.
+//! Leases runs of entries to receivers and completes them.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,8 +21,8 @@ use super::pending_records::RecordLocation;
 use super::user::{Completed, Queued, RunLimits, Start, User, queued_bytes};
 use super::{Store, Submission};
 
-/// The next entries of one user, who gets no others until this is completed. When it is dropped instead, they
-/// are received again after their visibility.
+/// A lease of one user's next entries. No other receiver gets entries of that user until it is completed.
+/// Dropping it makes the entries visible again after their visibility timeout.
 pub struct Lease<K: Clock> {
     core: Arc<Core<K>>,
     user: UserId,
@@ -32,7 +32,7 @@ pub struct Lease<K: Clock> {
 }
 
 impl<K: Clock> Lease<K> {
-    /// Whose entries.
+    /// The user.
     pub const fn user(&self) -> &UserId {
         &self.user
     }
@@ -47,7 +47,7 @@ impl<K: Clock> Lease<K> {
         std::mem::take(&mut self.entries)
     }
 
-    /// Says what became of the entries, in their order; those without an outcome are tried again.
+    /// Completes the lease with the outcome of each entry, in order. An entry without an outcome is retried.
     pub fn complete(mut self, outcomes: &[Outcome]) {
         self.complete_as(outcomes);
     }
@@ -73,7 +73,7 @@ impl<K: Clock> std::fmt::Debug for Lease<K> {
 }
 
 impl<K: Clock> Core<K> {
-    /// The next run; waits until there is one.
+    /// Leases the next run, and waits until there is one.
     pub(super) async fn receive(self: &Arc<Self>) -> Lease<K> {
         loop {
             let timer = match self.try_receive() {
@@ -90,7 +90,7 @@ impl<K: Clock> Core<K> {
         }
     }
 
-    /// The next run, or how long the next user that waits has still to wait.
+    /// Leases the next run, or returns the time until the next waiting user becomes visible.
     pub(super) fn try_receive(self: &Arc<Self>) -> Result<Lease<K>, Option<Duration>> {
         loop {
             let now = self.clock.now();
@@ -161,14 +161,14 @@ impl<K: Clock> Core<K> {
         Ok(())
     }
 
-    /// Makes dead letters of rows.
+    /// Turns rows into dead letters.
     pub(super) fn dead_letter_rows(&self, user: &UserId, state: &mut User, bad: Vec<(Seq, Vec<u8>)>) {
         for (seq, letter) in bad {
             self.dead_letter(user, state, seq, letter, None);
         }
     }
 
-    /// Makes a dead letter of a notification, which has a row or stands elsewhere.
+    /// Turns a notification into a dead letter, whether it has a row or stands in a pending record.
     fn dead_letter(
         &self,
         user: &UserId,
@@ -185,8 +185,8 @@ impl<K: Clock> Core<K> {
         self.delete_soon(state, deletes);
     }
 
-    /// Whether a row's notification was not to be held, and is left from an earlier process: no connection
-    /// of that time is there any more.
+    /// Returns true for a notification that must not be held and was left by an earlier process: all
+    /// connections of that process are gone.
     pub(super) fn is_leftover(&self, seq: Seq, notification: &Notification) -> bool {
         seq < self.first_own && notification.when_offline == WhenOffline::Drop
     }

@@ -7,8 +7,8 @@ use shared_ports::Clock;
 
 use super::committer::{Abandon, Committer};
 
-/// A store's committer, which works when it is told to. Dropping it is the end of a process that crashed:
-/// what it had not written is not on disk.
+/// A store's committer, which works when it is called. Dropping it is a crash of the process: what it had not
+/// written is not on disk.
 pub struct CommitSteps<K: Clock> {
     committer: Committer<K>,
     abandon: Abandon<K>,
@@ -20,18 +20,19 @@ impl<K: Clock> CommitSteps<K> {
         Self { committer, abandon }
     }
 
-    /// Waits until there is something to do, as the thread would. Must be called within a tokio runtime.
+    /// Waits until there is work, as the thread would. Must be called within a tokio runtime.
     pub async fn wait(&self) {
         self.committer.core().inbox.wait(self.committer.patience()).await;
     }
 
-    /// Makes one commit of what waits. False when the store is closed and nothing is left to do.
+    /// Makes one commit of the waiting work. Returns false when the store is closed and nothing is left to
+    /// do.
     pub fn step(&mut self) -> bool {
         self.committer.step(Duration::ZERO)
     }
 
-    /// Writes all that waits and closes the engine. The store must be [closed](super::Store::close) first,
-    /// or this would never end.
+    /// Writes everything that waits and closes the engine. The store must be [closed](super::Store::close)
+    /// before, or this does not end.
     pub fn finish(mut self) {
         while self.step() {}
         self.committer.finish(self.abandon);
