@@ -6,8 +6,8 @@ use contract_frames_v1::ClientFrame;
 use contract_notifications_v1::Sequence;
 use tokio::time::Instant;
 
-/// Most sequences in one frame. The contract allows more, but at 42 bytes each they would exceed the 32 KiB that
-/// API Gateway accepts in a frame
+/// Most sequences in one frame. The contract allows more, but at 42 bytes each they would exceed the 32 KiB
+/// that API Gateway accepts in a frame
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>).
 const MAX_PER_FRAME: usize = 750;
 
@@ -46,8 +46,8 @@ impl AckBatch {
 
     /// Returns the next frame to send, due or not.
     ///
-    /// Its sequences stay in the batch until [`AckBatch::sent`], so a frame that was lost with its connection is
-    /// sent again on the next one.
+    /// Its sequences stay in the batch until [`AckBatch::sent`], so a frame that was lost with its connection
+    /// is sent again on the next one.
     pub(super) fn frame(&self) -> Option<ClientFrame> {
         let sequences = self.sequences.iter().take(MAX_PER_FRAME).copied().collect::<Vec<_>>();
         (!sequences.is_empty()).then_some(ClientFrame::Ack { sequences })

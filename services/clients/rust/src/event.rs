@@ -12,7 +12,8 @@ use super::error::ClientError;
 pub struct ReceivedNotification {
     /// The notification.
     pub delivery: Delivery,
-    /// True if a notification with a higher sequence came earlier. The gateway promises that this never happens.
+    /// True if a notification with a higher sequence came earlier. The gateway promises that this never
+    /// happens.
     pub out_of_order: bool,
 }
 

@@ -1,8 +1,8 @@
 //! Client of a Tidings gateway.
 //!
 //! [`Gateway`] speaks HTTP, for producers and operators. [`Listener`] receives a user's notifications over
-//! WebSocket: in order, each once, reconnecting as needed. Both work with every Tidings gateway, in one process
-//! or on AWS. Both need a tokio runtime.
+//! WebSocket: in order, each once, reconnecting as needed. Both work with every Tidings gateway, in one
+//! process or on AWS. Both need a tokio runtime.
 //!
 //! ```no_run
 //! use contract_notifications_v1::{NotificationId, NotificationRequest, Timestamp, UserId};

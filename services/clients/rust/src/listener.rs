@@ -20,9 +20,9 @@ use super::event::Event;
 
 /// Receives one user's notifications: in order, each once, over as many connections as that takes.
 ///
-/// The application has handled a notification when it calls [`Listener::next`] again, [`Listener::acknowledge`]
-/// or [`Listener::close`]. Only then does the listener acknowledge it. After a crash in between, the gateway
-/// delivers the notification again.
+/// The application has handled a notification when it calls [`Listener::next`] again,
+/// [`Listener::acknowledge`] or [`Listener::close`]. Only then does the listener acknowledge it. After a
+/// crash in between, the gateway delivers the notification again.
 #[derive(Debug)]
 pub struct Listener {
     items: mpsc::Receiver<Item>,

@@ -71,8 +71,8 @@ impl Gateway {
     /// Sends many notifications and returns the outcome of each, in the same order.
     ///
     /// Sends as many requests as needed, one after the other, so each user's order is kept. After a request
-    /// that fails in spite of retries, or is refused as a whole, it sends no more. Calls `progress` after each
-    /// request with the request's number of notifications.
+    /// that fails in spite of retries, or is refused as a whole, it sends no more. Calls `progress` after
+    /// each request with the request's number of notifications.
     pub async fn send_many(
         &self,
         notifications: &[Notification],
@@ -183,8 +183,8 @@ fn chunk(notifications: &[Notification]) -> (usize, Vec<String>) {
 }
 
 fn line(notification: &Notification) -> String {
-    // Strings, numbers and checked JSON always serialize. A payload keeps its bytes, so line breaks between its
-    // tokens become blanks: one line is one notification.
+    // Strings, numbers and checked JSON always serialize. A payload keeps its bytes, so line breaks between
+    // its tokens become blanks: one line is one notification.
     let mut text = serde_json::to_string(notification).unwrap_or_default();
     if text.contains(['\n', '\r']) {
         text = text.replace(['\n', '\r'], " ");

@@ -1,4 +1,5 @@
-//! The benchmark: measures any Tidings server over its public interface, with the load generator `bench-load`.
+//! The benchmark: measures any Tidings server over its public interface, with the load generator
+//! `bench-load`.
 
 #![allow(clippy::cast_precision_loss, reason = "measurements are never near 2^52")]
 

@@ -63,8 +63,8 @@ impl ChildServer {
         Ok(())
     }
 
-    /// Starts the server again on the same data, after [`ChildServer::kill`]. Blocks until the server is ready.
-    /// Its address changes.
+    /// Starts the server again on the same data, after [`ChildServer::kill`]. Blocks until the server is
+    /// ready. Its address changes.
     pub(crate) fn restart(&mut self) -> anyhow::Result<()> {
         self.child = spawn(&self.directory, &self.settings)?;
         self.wait_until_ready()
@@ -136,8 +136,8 @@ fn spawn(directory: &tempfile::TempDir, settings: &ChildServerSettings) -> anyho
     command.spawn().context("the server could not be started")
 }
 
-/// Returns the first line of a process's output. A thread reads and discards the rest, so that the process never
-/// blocks on its output.
+/// Returns the first line of a process's output. A thread reads and discards the rest, so that the process
+/// never blocks on its output.
 fn first_line(stdout: ChildStdout) -> Option<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {

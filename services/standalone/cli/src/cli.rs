@@ -40,8 +40,8 @@ pub(crate) const DEFAULT_DATA_DIR: &str = "tidings-data";
 /// Attempts of a request: enough for a short outage, few enough for a person to wait.
 const ATTEMPTS: u32 = 4;
 
-/// Tidings delivers notifications to users' open browser tabs and devices, in order, and keeps them while a user
-/// is offline.
+/// Tidings delivers notifications to users' open browser tabs and devices, in order, and keeps them while a
+/// user is offline.
 #[derive(Debug, Parser)]
 #[command(name = "tidings", version, about, after_help = exit::help(), max_term_width = 100)]
 pub struct Cli {
@@ -136,13 +136,11 @@ impl Globals {
     /// Returns the server with the API key, if there is one: a server may do without.
     fn gateway(&self) -> anyhow::Result<Gateway> {
         let gateway = self.anonymous_gateway()?;
-        Ok(match self.api_key() {
-            Ok(key) => gateway.with_api_key(key),
-            Err(_) => {
-                self.key_is_missing.set(true);
-                gateway
-            }
-        })
+        let Ok(key) = self.api_key() else {
+            self.key_is_missing.set(true);
+            return Ok(gateway);
+        };
+        Ok(gateway.with_api_key(key))
     }
 
     /// Returns the server without an API key.

@@ -1,11 +1,11 @@
 //! Accounts with username and password, a small substitute for Cognito. The username is the user id.
 //!
-//! Passwords are stored as Argon2id hashes. Hashing takes tens of milliseconds of a core and 19 MiB, so it runs on
-//! threads for blocking work, on all cores but one, and with a bounded queue. However many users log in, one core
-//! is left for delivery.
+//! Passwords are stored as Argon2id hashes. Hashing takes tens of milliseconds of a core and 19 MiB, so it
+//! runs on threads for blocking work, on all cores but one, and with a bounded queue. However many users log
+//! in, one core is left for delivery.
 //!
-//! The table belongs to this process. Changes of one account exclude each other, and a second concurrent change
-//! fails at once.
+//! The table belongs to this process. Changes of one account exclude each other, and a second concurrent
+//! change fails at once.
 
 mod hasher;
 mod table;
@@ -265,8 +265,8 @@ impl<R: Records> Accounts<R> {
     /// Checks a password and returns the account. Takes the same time if there is no such user.
     ///
     /// # Errors
-    /// [`LoginError::Refused`] if the user does not exist or the password is wrong, [`LoginError::Undecided`] if the
-    /// login could not be checked.
+    /// [`LoginError::Refused`] if the user does not exist or the password is wrong, [`LoginError::Undecided`]
+    /// if the login could not be checked.
     pub async fn verify(&self, username: &str, password: Password) -> Result<Account, LoginError> {
         // A name that is no user id has no account, and the table may not accept it as a key.
         let found = match UserId::new(username) {

@@ -70,8 +70,8 @@ impl LocalCipher {
     }
 }
 
-/// Returns the version and the context as bytes. Each text is preceded by its length, so different contexts have
-/// different bytes.
+/// Returns the version and the context as bytes. Each text is preceded by its length, so different contexts
+/// have different bytes.
 fn associated_data(context: &EncryptionContext) -> Vec<u8> {
     let mut data = vec![VERSION];
     for text in context.iter().flat_map(|(key, value)| [key, value]) {

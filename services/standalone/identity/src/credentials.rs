@@ -3,8 +3,8 @@
 //! The first start creates two files in the data directory, readable by their owner only:
 //!
 //! - `api-key`: the API key alone, so that scripts can use `$(cat tidings-data/api-key)`
-//! - `credentials.toml`: the key pair for Signature Version 4, the seed of the key that signs ID tokens, and the key
-//!   of connect tokens
+//! - `credentials.toml`: the key pair for Signature Version 4, the seed of the key that signs ID tokens, and
+//!   the key of connect tokens
 //!
 //! To change a secret, delete its file or write another value, and restart the server.
 
@@ -88,8 +88,8 @@ pub enum CredentialsError {
 impl Credentials {
     /// Reads the credentials in `dir` and creates the missing ones.
     ///
-    /// If several processes start at once, one creates the files and all read the same. Logs a warning for a file
-    /// that others than its owner can use.
+    /// If several processes start at once, one creates the files and all read the same. Logs a warning for a
+    /// file that others than its owner can use.
     ///
     /// # Errors
     /// [`CredentialsError`], which names the file and the key and contains no secret.
@@ -176,8 +176,8 @@ fn create_missing(
     Ok(path)
 }
 
-/// Writes a new file that only its owner can use, durably and atomically. Returns false if another process has
-/// created the file meanwhile, and leaves that file.
+/// Writes a new file that only its owner can use, durably and atomically. Returns false if another process
+/// has created the file meanwhile, and leaves that file.
 fn write_new(dir: &Path, path: &Path, content: &[u8]) -> io::Result<bool> {
     // Temporary files have mode 0600.
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(dir)?;

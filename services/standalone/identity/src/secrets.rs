@@ -1,6 +1,7 @@
 //! Types of secrets.
 //!
-//! Secrets come from the operating system's random numbers, are wiped when dropped, and appear in no `Debug` output.
+//! Secrets come from the operating system's random numbers, are wiped when dropped, and appear in no `Debug`
+//! output.
 
 use std::fmt;
 

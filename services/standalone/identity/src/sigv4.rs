@@ -1,7 +1,7 @@
 //! Verification of AWS Signature Version 4.
 //!
-//! With the server's key pair, everything that can call API Gateway behind IAM can call this server: AWS SDKs, the
-//! AWS CLI, `curl --aws-sigv4`. A signature is in headers, or presigned in the query
+//! With the server's key pair, everything that can call API Gateway behind IAM can call this server: AWS
+//! SDKs, the AWS CLI, `curl --aws-sigv4`. A signature is in headers, or presigned in the query
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
 //!
 //! ```text
@@ -10,8 +10,8 @@
 //! signature         = HMAC(HMAC(HMAC(HMAC(HMAC("AWS4"+secret, date), region), service), "aws4_request"), string)
 //! ```
 //!
-//! As with AWS, a signed request can be repeated until it is too old. Actions that must not happen twice need an
-//! idempotency key.
+//! As with AWS, a signed request can be repeated until it is too old. Actions that must not happen twice need
+//! an idempotency key.
 
 mod amz_date;
 mod canonical;
@@ -52,8 +52,8 @@ pub struct RequestParts<'a> {
 }
 
 impl<'a> RequestParts<'a> {
-    /// Returns the parts of a request in axum. In a nested router, pass the original URI, because nesting shortens
-    /// the path.
+    /// Returns the parts of a request in axum. In a nested router, pass the original URI, because nesting
+    /// shortens the path.
     pub fn new(method: &'a http::Method, uri: &'a http::Uri, headers: &'a http::HeaderMap) -> Self {
         Self {
             method: method.as_str(),
@@ -123,8 +123,8 @@ fn verify_for(
     Ok(key.id().clone())
 }
 
-/// Checks the time of a signature. A signature in headers is valid for [`MAX_SKEW`] before and after its time, a
-/// presigned one for [`MAX_SKEW`] before and for its lifetime after its time.
+/// Checks the time of a signature. A signature in headers is valid for [`MAX_SKEW`] before and after its
+/// time, a presigned one for [`MAX_SKEW`] before and for its lifetime after its time.
 fn check_time(presented: &PresentedSignature, now: Timestamp) -> Result<(), SigV4Error> {
     let signed_at = presented.signed_at;
     let early = signed_at.since(now);

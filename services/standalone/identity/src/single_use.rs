@@ -1,8 +1,8 @@
 //! The table that makes connect tokens and signatures of handshakes single-use.
 //!
-//! Unused connect tokens are in memory. Used signatures are on disk too: a signature is valid for five minutes
-//! before and after its time, and a restart in between must not make it valid again. So a signature is stored
-//! before its handshake is answered.
+//! Unused connect tokens are in memory. Used signatures are on disk too: a signature is valid for five
+//! minutes before and after its time, and a restart in between must not make it valid again. So a signature
+//! is stored before its handshake is answered.
 //!
 //! Locks are held for single operations on memory, never across an await.
 
@@ -17,8 +17,8 @@ use tidings_store::{StoreError, Table};
 
 use super::tokens::MemoryTokens;
 
-/// Most used signatures at a time. Over the ten minutes in which a signature can be valid, this is about 600 signed
-/// handshakes per second, in about 120 MB. Further handshakes are refused until signatures expire.
+/// Most used signatures at a time. Over the ten minutes in which a signature can be valid, this is about 600
+/// signed handshakes per second, in about 120 MB. Further handshakes are refused until signatures expire.
 const CAPACITY: usize = 400_000;
 
 /// Expired rows deleted for each row added, so that the table shrinks.

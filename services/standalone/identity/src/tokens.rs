@@ -1,7 +1,8 @@
 //! A table of tokens in memory.
 //!
-//! Unused connect tokens need no durability: a token is valid for 30 seconds. A restart invalidates outstanding
-//! tokens, and their clients request new ones. One lock guards the table, for single operations only.
+//! Unused connect tokens need no durability: a token is valid for 30 seconds. A restart invalidates
+//! outstanding tokens, and their clients request new ones. One lock guards the table, for single operations
+//! only.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -13,8 +14,8 @@ use contract_notifications_v1::{Timestamp, Version1};
 use shared_ports::{Clock, PortError};
 use shared_sync::IgnorePoison as _;
 
-/// Default capacity for unused connect tokens. With a lifetime of 30 seconds, this is about 3,300 handshakes per
-/// second, in about 30 MB.
+/// Default capacity for unused connect tokens. With a lifetime of 30 seconds, this is about 3,300 handshakes
+/// per second, in about 30 MB.
 pub const DEFAULT_CAPACITY: usize = 100_000;
 
 /// A table of tokens in memory. Clones share it.

@@ -105,8 +105,8 @@ pub(super) fn per_second(count: u64, took: Duration) -> Option<f64> {
 }
 
 impl Report {
-    /// Returns a report of the notifications sent, and of the `expected` deliveries since `began`, in nanoseconds
-    /// of the run's clock.
+    /// Returns a report of the notifications sent, and of the `expected` deliveries since `began`, in
+    /// nanoseconds of the run's clock.
     pub(super) fn of_deliveries(
         mode: &'static str,
         load: &Load,

@@ -29,8 +29,8 @@ pub(super) fn raise_open_files(connections: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens all connections, one user after the other. Returns the duration of each handshake and the total duration,
-/// without the requests for tokens.
+/// Opens all connections, one user after the other. Returns the duration of each handshake and the total
+/// duration, without the requests for tokens.
 pub(super) async fn open(
     sockets: &mut Sockets,
     target: &Target,

@@ -4,8 +4,8 @@ use std::io::{self, BufRead as _, IsTerminal as _};
 
 use anyhow::{Context as _, bail};
 
-/// Reads a password: from the first line of standard input if `from_stdin`, else from the terminal without echo,
-/// twice if `twice`.
+/// Reads a password: from the first line of standard input if `from_stdin`, else from the terminal without
+/// echo, twice if `twice`.
 pub(super) fn read_password(from_stdin: bool, twice: bool) -> anyhow::Result<String> {
     if from_stdin {
         let mut line = String::new();

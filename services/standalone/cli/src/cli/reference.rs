@@ -54,7 +54,12 @@ fn section(command: &Command, parent: &str, page: &mut String) {
     let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").replace("\n       ", "\n");
-    page.push_str(&format!("\n## {name}\n\n{}.\n\n```text\n{usage}\n```\n", about.trim_end_matches('.')));
+    page.extend([
+        &*format!("\n## {name}\n\n{}.\n\n", about.trim_end_matches('.')),
+        "```text\n",
+        usage.as_str(),
+        "\n```\n",
+    ]);
     let own = table(command.get_arguments().filter(|argument| !argument.is_global_set()));
     if !own.is_empty() {
         page.push('\n');
@@ -114,13 +119,11 @@ fn code(text: &str) -> String {
 
 /// Returns the page of exit codes.
 fn exit_codes() -> String {
-    let rows: String = Exit::ALL
-        .iter()
-        .map(|exit| format!("| {} | {} | {} |\n", exit.code(), exit.meaning(), exit.remedy()))
-        .collect();
+    let rows = Exit::ALL.map(|exit| format!("| {} | {} | {} |", exit.code(), exit.meaning(), exit.remedy()));
     format!(
         "# Exit codes\n\n\
          The exit codes of all commands of `tidings`. Codes from 64 on are those of `sysexits.h`.\n\n\
-         | code | meaning | what to do |\n|---:|---|---|\n{rows}"
+         | code | meaning | what to do |\n|---:|---|---|\n{}\n",
+        rows.join("\n")
     )
 }

@@ -38,7 +38,8 @@ pub(super) fn request(
     canonical
 }
 
-/// Returns the path without empty and dot segments, encoded once more than received. (S3 does not encode it again.)
+/// Returns the path without empty and dot segments, encoded once more than received. (S3 does not encode it
+/// again.)
 fn path(raw: &str) -> String {
     let mut segments = Vec::new();
     for segment in raw.split('/') {
@@ -53,8 +54,8 @@ fn path(raw: &str) -> String {
     percent_encode(path.as_bytes(), RESERVED_IN_PATH).to_string()
 }
 
-/// Returns the query's names and values, uniformly encoded and sorted. A plus stays a plus: it means a space in
-/// forms only.
+/// Returns the query's names and values, uniformly encoded and sorted. A plus stays a plus: it means a space
+/// in forms only.
 fn query(raw: &str, location: SignatureLocation) -> String {
     let encoded = |text| percent_encode(&Cow::from(percent_decode_str(text)), RESERVED).to_string();
     let mut pairs: Vec<_> = raw

@@ -1,6 +1,7 @@
 //! Errors of signature verification.
 
-/// Reasons for refusing a signature. An error quotes the request only where that helps and can't reveal a secret.
+/// Reasons for refusing a signature. An error quotes the request only where that helps and can't reveal a
+/// secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SigV4Error {
     /// Neither a header nor the query carries a signature.
@@ -97,7 +98,8 @@ pub enum SigV4Error {
 }
 
 impl SigV4Error {
-    /// Returns the value of API Gateway's header `x-amzn-ErrorType` for this error. The status is 403 for all.
+    /// Returns the value of API Gateway's header `x-amzn-ErrorType` for this error. The status is 403 for
+    /// all.
     pub const fn aws_error_type(&self) -> &'static str {
         match self {
             Self::NotSigned => "MissingAuthenticationTokenException",
