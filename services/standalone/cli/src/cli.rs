@@ -43,7 +43,7 @@ const ATTEMPTS: u32 = 4;
 /// Tidings delivers notifications to users' open browser tabs and devices, in order, and keeps them while a
 /// user is offline.
 #[derive(Debug, Parser)]
-#[command(name = "tidings", version, about, after_help = exit::help(), max_term_width = 100)]
+#[command(name = "tidings", version, after_help = exit::help(), max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     globals: Globals,
@@ -55,13 +55,8 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Common options")]
 struct Globals {
-    #[arg(
-        long,
-        global = true,
-        env = "TIDINGS_URL",
-        value_name = "URL",
-        help = "Address of the server [default: http://127.0.0.1:8080]"
-    )]
+    /// Address of the server [default: `http://127.0.0.1:8080`]
+    #[arg(long, global = true, env = "TIDINGS_URL", value_name = "URL")]
     url: Option<String>,
     /// Use a deployment on AWS: the file with its outputs, as `pulumi stack output --json` writes it
     #[arg(long, global = true, env = "TIDINGS_STACK", value_name = "FILE")]
@@ -69,7 +64,7 @@ struct Globals {
     /// API key of the server [default: the file `api-key` in the data directory]
     #[arg(long, global = true, env = "TIDINGS_API_KEY", hide_env_values = true, value_name = "KEY")]
     api_key: Option<String>,
-    /// Data directory of a server on this machine [default: tidings-data]
+    /// Data directory of a server on this machine [default: `tidings-data`]
     #[arg(long, global = true, env = "TIDINGS_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Print JSON for programs, one object on each line
@@ -82,32 +77,21 @@ struct Globals {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server
     Serve(serve::Serve),
-    /// Show that every promise is kept, on a temporary server
     Demo(demo::Demo),
-    /// Get a single-use connect token
     Token(token::Token),
-    /// Receive a user's notifications
     Listen(listen::Listen),
-    /// Send notifications
     Send(send::Send),
-    /// Add users and log them in
     #[command(subcommand)]
     User(user::User),
-    /// List, redrive and purge dead letters
     #[command(subcommand)]
     Dlq(dlq::Dlq),
-    /// Measure a server's speed
     #[command(subcommand)]
     Bench(bench::Bench),
-    /// Check and repair the data of a stopped server
     #[command(subcommand)]
     Store(store::Store),
-    /// Check, show and explain the server's configuration
     #[command(subcommand)]
     Config(config::Config),
-    /// Print a page of the reference, in Markdown
     #[command(subcommand, hide = true)]
     Reference(reference::Reference),
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use bench_load::message::now;
-use bench_load::{Latency, Run, Sockets, Target};
+use bench_load::clock::now;
+use bench_load::{Latency, RunId, Sockets, Target};
 
 use super::report::{Meter, Report};
 use super::{Load, traffic};
 
 pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> {
-    let run = Run::new();
+    let run = RunId::new();
     let mut sockets = Sockets::new(&run);
     traffic::open(&mut sockets, target, &run, load).await?;
     // Lets the server finish its work for new connections.
@@ -18,7 +18,7 @@ pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> 
     let began = now();
     let sent = traffic::send(target, &run, load).await?;
     let expected = sent.deliveries(load.connections);
-    sockets.drain(expected, load.quiet).await;
+    sockets.wait_for(expected, load.quiet).await;
     let tally = sockets.tally.borrow();
     let mut report = Report {
         delivery_micros: Latency::of(&tally.latency),

@@ -14,8 +14,9 @@ use crate::child_server::{ChildServer, ChildServerSettings};
 /// A measurement ends when no notification has arrived for this long.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// Measure the speed of a temporary server, or of the server at --url. Exit with 1 if anything was lost,
-/// repeated or out of order.
+/// Measure the speed of a temporary server, or of the server at --url
+///
+/// Exits with 1 if anything was lost, repeated or out of order.
 #[derive(Debug, Subcommand)]
 pub(super) enum Bench {
     /// Measure notifications to connected users
@@ -42,7 +43,7 @@ pub(super) struct Options {
     /// Number of users
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     users: u32,
-    /// Number of connections [default: one for each user; 10000 for idle and connect]
+    /// Number of connections [default: `--users`; 10000 for idle and connect]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     connections: Option<u32>,
     /// Number of notifications to each user

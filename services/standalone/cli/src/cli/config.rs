@@ -6,7 +6,7 @@ use tidings_gateway::config::DEFAULT;
 use super::server_options::ServerOptions;
 use super::{Exit, Globals, Output, Tone};
 
-/// Check, show and explain the server's configuration.
+/// Check, show and explain the server's configuration
 #[derive(Debug, Subcommand)]
 pub(super) enum Config {
     /// Check the configuration; exit with 64 if it is wrong

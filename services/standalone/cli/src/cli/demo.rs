@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Exit, Output, Tone};
 use crate::demo;
 
-/// Show that every promise is kept, on a temporary server.
+/// Show that every promise is kept, on a temporary server
 #[derive(Debug, Args)]
 pub(super) struct Demo {}
 

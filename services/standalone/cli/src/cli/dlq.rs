@@ -10,7 +10,7 @@ use super::{Exit, Globals, Output, Tone, prompt};
 /// Dead letters in one request.
 const PAGE: usize = 200;
 
-/// List, redrive and purge dead letters: notifications that could not be delivered.
+/// List, redrive and purge dead letters, which could not be delivered
 #[derive(Debug, Subcommand)]
 pub(super) enum Dlq {
     /// List dead letters, oldest first

@@ -16,8 +16,10 @@ use super::{Exit, Globals, Output, Tone, prompt};
 /// A wait that never ends in practice.
 const FOREVER: Duration = Duration::from_hours(24 * 365 * 30);
 
-/// Receive a user's notifications until interrupted: print each once and in order, acknowledge it, and
-/// reconnect after a lost connection.
+/// Receive a user's notifications
+///
+/// Prints each notification once and in order, and acknowledges it. Reconnects after a lost connection. Runs
+/// until interrupted, unless an option ends it.
 #[derive(Debug, Args)]
 pub(super) struct Listen {
     /// User whose notifications to receive; with --jwt or --username, the user of that credential

@@ -5,7 +5,7 @@ use clap::{Arg, Command, Subcommand};
 
 use super::{Exit, Output};
 
-/// Print a page of the reference, in Markdown.
+/// Print a page of the reference, in Markdown
 #[derive(Debug, Subcommand)]
 pub(super) enum Reference {
     /// Print the page of commands, arguments and options
@@ -38,33 +38,50 @@ fn command_line(mut program: Command) -> String {
     page.push_str(&table(program.get_arguments().filter(|argument| argument.is_global_set())));
     for command in visible(&program) {
         section(command, "tidings", &mut page);
+        if !command.has_subcommands() {
+            page.push_str(&own_table(command));
+        }
     }
     page
 }
 
-/// Adds the section of a command, or the sections of its subcommands.
+/// Adds the sections of a command and its subcommands.
 fn section(command: &Command, parent: &str, page: &mut String) {
     let name = format!("{parent} {}", command.get_name());
+    let heading = "#".repeat(name.split(' ').count());
+    let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
+    let (title, details) = about.split_once("\n\n").unwrap_or((&about, ""));
+    page.extend([&*format!("\n{heading} {name}\n\n"), &options_as_code(title), ".\n"]);
+    if !details.is_empty() {
+        page.extend(["\n", details, "\n"]);
+    }
     if command.has_subcommands() {
+        let mut earlier = (String::new(), String::new());
         for subcommand in visible(command) {
             section(subcommand, &name, page);
+            let options = own_table(subcommand);
+            if options == earlier.1 {
+                page.push_str(&format_same_options(&earlier.0));
+            } else {
+                page.push_str(&options);
+                earlier = (format!("{name} {}", subcommand.get_name()), options);
+            }
         }
         return;
     }
-    let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").replace("\n       ", "\n");
-    page.extend([
-        &*format!("\n## {name}\n\n{}.\n\n", about.trim_end_matches('.')),
-        "```text\n",
-        usage.as_str(),
-        "\n```\n",
-    ]);
-    let own = table(command.get_arguments().filter(|argument| !argument.is_global_set()));
-    if !own.is_empty() {
-        page.push('\n');
-        page.push_str(&own);
-    }
+    page.extend(["\n```text\n", usage.as_str(), "\n```\n"]);
+}
+
+/// Returns the table of a command's own arguments and options, after a blank line; empty if there are none.
+fn own_table(command: &Command) -> String {
+    let table = table(command.get_arguments().filter(|argument| !argument.is_global_set()));
+    if table.is_empty() { table } else { format!("\n{table}") }
+}
+
+fn format_same_options(earlier: &str) -> String {
+    if earlier.is_empty() { String::new() } else { format!("\nTakes the same options as `{earlier}`.\n") }
 }
 
 fn visible(command: &Command) -> impl Iterator<Item = &Command> {
@@ -100,17 +117,26 @@ fn row(argument: &Arg) -> String {
     let choices = argument.get_possible_values();
     let choices = if takes_value && !choices.is_empty() { choice_list(&choices) } else { String::new() };
     let name = code(&format!("{short}{argument}"));
-    format!("| {name} | {variable} | {default} | {help}{choices} |\n")
+    format!("| {name} | {variable} | {default} | {}{choices} |\n")
         .replace("|  |", "| |")
         .replace("|  |", "| |")
 }
 
 fn choice_list(choices: &[PossibleValue]) -> String {
     let choices = choices.iter().map(|choice| match choice.get_help() {
-        Some(help) => format!("{} ({help})", code(choice.get_name())),
+        Some(help) => format!("{} ({})", code(choice.get_name()), help.to_string().to_lowercase()),
         None => code(choice.get_name()),
     });
     format!(": {}", choices.collect::<Vec<_>>().join(", "))
+}
+
+/// Formats the options that a text mentions as code.
+fn options_as_code(text: &str) -> String {
+    let words = text.split(' ').map(|word| {
+        let option = word.trim_end_matches([',', ';', '.']);
+        if option.starts_with("--") { word.replacen(option, &code(option), 1) } else { word.to_owned() }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn code(text: &str) -> String {

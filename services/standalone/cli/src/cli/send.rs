@@ -20,7 +20,7 @@ use self::ndjson::NdjsonReader;
 use super::exit::of_client_error;
 use super::{Exit, Globals, Output, Tone};
 
-/// Send one notification, or many from a file.
+/// Send one notification, or many from a file
 ///
 /// Each line of a file is a JSON object: {"userId": …, "payload": …} or {"userId": …, "message": …}. Optional
 /// fields are "id", "kind", "source", "sentAt", "expiresAt" and "whenOffline".

@@ -14,8 +14,9 @@ use super::server_options::ServerOptions;
 use super::{Exit, Globals, Output, Tone};
 use crate::open_files::raise_limit;
 
-/// Run the server until SIGTERM or SIGINT. The configuration file can contain every setting; see
-/// `tidings config default`.
+/// Run the server
+///
+/// Runs until SIGTERM or SIGINT. The configuration file can contain every setting; see `tidings config default`.
 #[derive(Debug, Default, Args)]
 pub(super) struct Serve {
     #[command(flatten)]

@@ -10,7 +10,7 @@ use tidings_store::{Check, Damage, Repaired};
 use super::server_options::ServerOptions;
 use super::{Exit, Globals, Output, Tone};
 
-/// Check and repair the data of a stopped server.
+/// Check and repair the data of a stopped server
 #[derive(Debug, Subcommand)]
 pub(super) enum Store {
     /// Check that everything accepted is there, without changing anything; exit with 65 if something is

@@ -5,7 +5,7 @@ use contract_notifications_v1::UserId;
 
 use super::{Exit, Globals, Output};
 
-/// Get a connect token. It opens one connection, within 30 seconds.
+/// Get a connect token, which opens one connection within 30 seconds
 #[derive(Debug, Args)]
 pub(super) struct Token {
     /// User of the connection; with --jwt, the token's subject

@@ -5,7 +5,9 @@ use clap::{Args, Subcommand};
 use super::output::{columns, date_and_time};
 use super::{Exit, Globals, Output, Tone, prompt};
 
-/// Add users and log them in. For development; in production, users have a JSON Web Token of another issuer.
+/// Add users and log them in
+///
+/// For development. In production, users have a JSON Web Token of another issuer.
 #[derive(Debug, Subcommand)]
 pub(super) enum User {
     /// Add a user

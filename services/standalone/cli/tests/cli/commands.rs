@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use verification_conformance::Nobody;
+use verification_conformance::UnusedPort;
 
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
@@ -148,7 +148,7 @@ async fn refused_lines_of_a_file_are_named() {
 
 #[tokio::test]
 async fn unanswered_line_of_a_file_is_named() {
-    let nobody = Nobody::new();
+    let nobody = UnusedPort::new();
     let ran = tidings(&["send", "-f", "-"], &nobody.url(), "\n{\"userId\":\"jo\",\"message\":1}").await;
     assert_eq!(ran.code, 69, "{}", ran.stderr);
     assert!(ran.stderr.contains("stopped at line 2") && ran.stderr.contains("does not answer"));
@@ -156,7 +156,7 @@ async fn unanswered_line_of_a_file_is_named() {
 
 #[tokio::test]
 async fn exit_codes_distinguish_errors() {
-    let (url, nobody) = (gateway().await, Nobody::new());
+    let (url, nobody) = (gateway().await, UnusedPort::new());
     for (arguments, url, code) in [
         (&["token", "jo"][..], &url, 0),
         (&["token", "else"], &url, 77),
@@ -196,7 +196,7 @@ async fn stack_outputs_address_a_deployment_on_aws() {
     let file = directory.path().join("outputs.json");
     let stack = file.to_str().unwrap();
     // The default server gets no request.
-    let elsewhere = Nobody::new();
+    let elsewhere = UnusedPort::new();
     let ran = tidings(&["--stack", stack, "token", "--jwt", "a.b.c"], &elsewhere.url(), "").await;
     assert!(ran.code == 1 && ran.stderr.contains("outputs.json can't be read"), "{}", ran.stderr);
     let outputs = json!({
