@@ -60,8 +60,8 @@ fn section(command: &Command, parent: &str, page: &mut String) {
         for subcommand in visible(command) {
             section(subcommand, &name, page);
             let options = own_table(subcommand);
-            if options == earlier.1 {
-                page.push_str(&format_same_options(&earlier.0));
+            if !options.is_empty() && options == earlier.1 {
+                page.extend(["\nTakes the same arguments and options as `", &earlier.0, "`.\n"]);
             } else {
                 page.push_str(&options);
                 earlier = (format!("{name} {}", subcommand.get_name()), options);
@@ -78,10 +78,6 @@ fn section(command: &Command, parent: &str, page: &mut String) {
 fn own_table(command: &Command) -> String {
     let table = table(command.get_arguments().filter(|argument| !argument.is_global_set()));
     if table.is_empty() { table } else { format!("\n{table}") }
-}
-
-fn format_same_options(earlier: &str) -> String {
-    if earlier.is_empty() { String::new() } else { format!("\nTakes the same options as `{earlier}`.\n") }
 }
 
 fn visible(command: &Command) -> impl Iterator<Item = &Command> {
@@ -117,7 +113,7 @@ fn row(argument: &Arg) -> String {
     let choices = argument.get_possible_values();
     let choices = if takes_value && !choices.is_empty() { choice_list(&choices) } else { String::new() };
     let name = code(&format!("{short}{argument}"));
-    format!("| {name} | {variable} | {default} | {}{choices} |\n")
+    format!("| {name} | {variable} | {default} | {help}{choices} |\n")
         .replace("|  |", "| |")
         .replace("|  |", "| |")
 }

@@ -13,8 +13,7 @@ use super::{Exit, Globals, Output, Tone};
 /// Check and repair the data of a stopped server
 #[derive(Debug, Subcommand)]
 pub(super) enum Store {
-    /// Check that everything accepted is there, without changing anything; exit with 65 if something is
-    /// missing
+    /// Check that every accepted notification is there; exit with 65 if some are missing
     Check(ServerOptions),
     /// Rebuild the store from its readable parts, and keep a copy of the damaged store
     Repair(Repair),

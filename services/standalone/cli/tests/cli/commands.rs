@@ -148,20 +148,20 @@ async fn refused_lines_of_a_file_are_named() {
 
 #[tokio::test]
 async fn unanswered_line_of_a_file_is_named() {
-    let nobody = UnusedPort::new();
-    let ran = tidings(&["send", "-f", "-"], &nobody.url(), "\n{\"userId\":\"jo\",\"message\":1}").await;
+    let unreachable = UnusedPort::new();
+    let ran = tidings(&["send", "-f", "-"], &unreachable.url(), "\n{\"userId\":\"jo\",\"message\":1}").await;
     assert_eq!(ran.code, 69, "{}", ran.stderr);
     assert!(ran.stderr.contains("stopped at line 2") && ran.stderr.contains("does not answer"));
 }
 
 #[tokio::test]
 async fn exit_codes_distinguish_errors() {
-    let (url, nobody) = (gateway().await, UnusedPort::new());
+    let (url, unreachable) = (gateway().await, UnusedPort::new());
     for (arguments, url, code) in [
         (&["token", "jo"][..], &url, 0),
         (&["token", "else"], &url, 77),
         (&["--api-key", "wrong", "send", "jo", "{}"], &url, 77),
-        (&["token", "jo"], &nobody.url(), 69),
+        (&["token", "jo"], &unreachable.url(), 69),
         (&["listen", "else"], &url, 77),
         (&["token", "j o"], &url, 2),
         (&["nonsense"], &url, 2),
