@@ -18,8 +18,8 @@ use tidings_identity::jwt::{JwtIssueError, JwtIssuer, JwtSubject};
 use tidings_identity::key_sets::HttpKeySets;
 use tidings_identity::shared_secrets::LocalSecrets;
 use tidings_identity::sigv4::{self, RequestParts};
+use tidings_identity::single_use::SingleUseTokens;
 use tidings_identity::tokens::{DEFAULT_CAPACITY, MemoryTokens};
-use tidings_identity::used::LocalTokens;
 use tidings_sockets::Registry;
 use tidings_store::{self, AcceptError, Accepted, MailboxView, Search, Store, StoreError, Submission, Table};
 use ws_edge::ports::History as _;
@@ -111,7 +111,7 @@ struct LocalAdapters;
 
 impl Adapters for LocalAdapters {
     type Cipher = LocalCipher;
-    type Store = LocalTokens<SystemClock>;
+    type Store = SingleUseTokens<SystemClock>;
     type KeySets = HttpKeySets;
     type Secrets = LocalSecrets;
     type Clock = SystemClock;
@@ -148,7 +148,7 @@ impl Runtime {
         authorizer.jwt.issuers.push(jwt.trusted());
         let ports = Ports {
             cipher: cipher(),
-            store: LocalTokens::open(tokens.clone(), store.table("used-signatures"), clock)?,
+            store: SingleUseTokens::open(tokens.clone(), store.table("used-signatures"), clock)?,
             key_sets: HttpKeySets::default(),
             secrets: LocalSecrets,
             clock,
