@@ -11,13 +11,13 @@ mod auth;
 mod dead_letters;
 mod entries;
 mod figures;
+#[cfg(feature = "fuzz-api")]
+pub mod fuzz_api;
 mod health;
 mod history;
 mod inspection;
 mod management;
 pub mod pages;
-#[cfg(fuzzing)]
-pub mod probe;
 mod problem;
 mod produce;
 mod rate;

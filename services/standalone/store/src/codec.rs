@@ -1,17 +1,18 @@
-//! The form of rows on disk.
+//! The format of rows on disk.
 //!
 //! A row's key is the user, a zero byte and the sequence, big-endian. User ids have no zero byte, so the rows
-//! of a user stand together and in order. The value is a format byte and the notification's fields that the
-//! key does not have.
+//! of a user are adjacent and in order. The value is a format byte, flags, and the notification's fields
+//! except for the user.
 
 use contract_notifications_v1::{
     InvalidIdentifier, Notification, NotificationId, Payload, Sequence, Timestamp, UserId, WhenOffline,
 };
 
-/// A sequence as this store assigns it.
+/// A sequence as this store keeps it. It assigns none of more than 64 bits.
 pub(super) type Seq = u64;
 
-/// The highest sequence that may be stored from outside. Above it there is room for the store's own.
+/// The highest sequence of a row that a caller may put into a mailbox. The store's own sequences continue
+/// above the highest such row, so at least half of the range is left to them.
 pub(super) const MAX_FOREIGN_SEQ: Seq = u64::MAX >> 1;
 
 const FORMAT: u8 = 1;
@@ -20,7 +21,7 @@ const EXPIRES: u8 = 1 << 1;
 const KIND: u8 = 1 << 2;
 const SOURCE: u8 = 1 << 3;
 
-/// Converts a sequence to this store's number. A sequence beyond the store's own becomes the highest number.
+/// Converts a sequence to this store's number. A sequence of more than 64 bits becomes the highest number.
 pub(super) fn seq(sequence: Sequence) -> Seq {
     Seq::try_from(sequence.number()).unwrap_or(Seq::MAX)
 }
@@ -45,7 +46,7 @@ pub(super) fn row_key_into(key: &mut Vec<u8>, user: &UserId, seq: Seq) {
     key.extend_from_slice(&seq.to_be_bytes());
 }
 
-/// Returns the sequence in a row's key.
+/// Returns the sequence in a row's key: its last eight bytes. `None` if the key is shorter.
 pub(super) fn key_seq(key: &[u8]) -> Option<Seq> {
     key.last_chunk().map(|bytes| Seq::from_be_bytes(*bytes))
 }
@@ -96,7 +97,8 @@ pub(super) fn encode_into(bytes: &mut Vec<u8>, notification: &Notification) {
     bytes.extend_from_slice(payload.get().as_bytes());
 }
 
-/// Appends a text with its length, at most 65,535 bytes; no contract allows more.
+/// Appends the length of a text in two bytes, and the text. A text of more than 65,535 bytes becomes empty;
+/// no contract allows one.
 pub(super) fn put_text(bytes: &mut Vec<u8>, text: &str) {
     let len = u16::try_from(text.len()).unwrap_or(0);
     bytes.extend_from_slice(&len.to_be_bytes());

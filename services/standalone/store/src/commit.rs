@@ -1,4 +1,4 @@
-//! Collects the changes of one commit.
+//! Collects the notifications of one commit until it is written.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -12,14 +12,14 @@ use super::dedup;
 use super::pending_records::{PendingRecord, RecordLocation};
 use super::user::Queued;
 
-/// The changes of one commit.
+/// The accepted notifications of one commit, which are published once it is written.
 pub(super) struct Commit {
     pub(super) ids: dedup::Accepted,
     pub(super) queued: Vec<Queued>,
     pub(super) redriven: Vec<Seq>,
     /// Notifications that go to disk as one pending record.
     pub(super) record: PendingRecord,
-    /// Room for pending notifications of each user asked about so far.
+    /// For each user seen so far, the number of further notifications that may go to the pending record.
     rooms: HashMap<UserId, usize>,
     /// True if memory has room for all notifications of this commit.
     roomy: bool,
@@ -28,7 +28,7 @@ pub(super) struct Commit {
 }
 
 impl Commit {
-    /// Starts the commit after `position`, of `count` notifications with `bytes` bytes of memory.
+    /// Starts the commit after `position`, with `count` notifications that take `bytes` bytes of memory.
     pub(super) fn new<K>(
         core: &Core<K>,
         position: &CommitPosition,
@@ -50,9 +50,10 @@ impl Commit {
         }
     }
 
-    /// Adds a notification to the pending record and returns its location, if it will probably be delivered
-    /// soon and memory has room for it: nothing reads its row then. After the first notification of a user
-    /// that gets a row, all later ones of this commit get rows too.
+    /// Adds a notification to the pending record and returns its location, or returns `None` if it must get a
+    /// row. It goes to the record if it will probably be delivered soon and stays in memory until then: a
+    /// record can't be read one notification at a time. After the first notification of a user that gets a
+    /// row, all later ones of that user in this commit get rows too.
     pub(super) fn arrive<K>(
         &mut self,
         core: &Core<K>,

@@ -1,9 +1,9 @@
-//! The number of each commit, by which a store knows what it should hold
+//! Numbers of commits. They show, when a store is opened, if a durable commit is missing
 //! (docs/adr/0008-storage-under-fire.md).
 //!
-//! Every batch written to the engine has the next number and a record of it. The record says which commit
-//! last wrote to each [keyspace](Keyspace) before it. Each keyspace that the batch writes to gets the number
-//! under a key of its own, so that the keyspace's table files say how far they go.
+//! Every commit has the next number and a [record](CommitRecord) of itself. The record says which commit last
+//! wrote to each [keyspace](Keyspace) before it. Each keyspace that the commit writes to gets the number
+//! under a key of its own, so that the keyspace's table files say which commits they contain.
 
 use super::codec::{Corrupted, Reader, Seq};
 
@@ -59,12 +59,12 @@ pub(super) fn read_reach(reader: &mut Reader<'_>, keyspaces: usize) -> Result<Re
 const FORMAT: u8 = 3;
 const FORMAT_BEFORE_PENDING_RECORDS: u8 = 2;
 
-/// The last commit of a store and what follows from it.
+/// The state of a store after its last commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CommitPosition {
     /// The number of the last commit.
     pub(super) commit: u64,
-    /// The next sequence.
+    /// The next sequence to assign.
     pub(super) next: Seq,
     /// The number of the last commit known to be durable.
     pub(super) synced: u64,
@@ -91,8 +91,8 @@ pub(super) struct CommitRecord {
     pub(super) next: Seq,
     /// The last commit known to be durable when this one was written.
     pub(super) synced: u64,
-    /// The engine's number of the batch is at least this, and only a little more. The engine's checksum does
-    /// not cover its number.
+    /// Lower bound of the engine's own number of the batch (its `seqno`), which is less than 2^20 above it.
+    /// The engine's checksum does not cover that number, so the integrity check compares it with this one.
     pub(super) base: u64,
     /// The keyspaces that the commit writes to, one bit each.
     pub(super) keyspaces: u8,

@@ -1,4 +1,15 @@
-//! The committer: the only thread that writes. It makes one commit of everything that waits in the inbox.
+//! The committer: the only thread that writes to the engine of an open store.
+//!
+//! In each step it takes waiting work from the inbox and makes these commits, in this order:
+//!
+//! 1. one of all notifications, deletions and completions that it took;
+//! 2. those that replace pending records by rows, while the records have too many bytes;
+//! 3. one for each [`Write`].
+//!
+//! With `synced` durability, a commit that accepts notifications and a `Write` that is not lazy are synced.
+//! The others are not: a power cut may undo them, which repeats deliveries but loses nothing.
+//!
+//! After a failed write the committer refuses work until it has reopened the engine, with growing pauses.
 //!
 //! Pauses follow tokio's clock, the machine's monotonic one: corrections of the wall clock do not disturb it,
 //! and a simulation can pause it.
@@ -31,12 +42,14 @@ use super::user::{Queued, queued_bytes};
 
 /// Longest sleep without work.
 const IDLE: Duration = Duration::from_mins(1);
-/// Longest time for which buffered writes stay unsynced.
+/// Longest time for which the marker, lazy writes, and with `buffered` durability everything accepted, stay
+/// unsynced. Deletions wait for the next sync, whenever it comes.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
-/// Pauses between attempts to reopen the engine.
+/// Pause before the first attempt to reopen the engine. It doubles after each.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Longest pause between attempts to reopen the engine.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Longest time for which readers may keep an engine that is to be reopened.
+/// Time for which the committer waits for readers that still use an engine that is to be closed.
 const READERS: Duration = Duration::from_secs(5);
 
 type Answer = oneshot::Sender<Result<Vec<Accepted>, AcceptError>>;
@@ -57,7 +70,7 @@ pub(super) struct Committer<K> {
     completed: Vec<RecordLocation>,
     /// A commit that failed. Reopening the engine shows whether it was written.
     uncertain: Option<Commit>,
-    /// Time before which the engine, which refuses to write, is not reopened.
+    /// Set after a failed write, until the engine is reopened: the earliest time for the next attempt.
     broken: Option<Instant>,
     pause: Duration,
     unsynced_since: Option<Instant>,
@@ -67,7 +80,8 @@ pub(super) struct Committer<K> {
     marked_at: Option<Instant>,
 }
 
-/// Answers everybody who waits for a committer that is gone.
+/// Ends the waits of all callers when it is dropped, as a panic of the committer does: waiting answers are
+/// dropped, and the inbox takes no further work.
 pub(super) struct Abandon<K>(pub(super) Arc<Core<K>>);
 
 impl<K> Drop for Abandon<K> {
@@ -114,8 +128,8 @@ impl<K: Clock> Committer<K> {
         self.finish(abandon);
     }
 
-    /// Makes one commit of the waiting work, and waits for work at most `patience`. Returns false when the
-    /// inbox is closed and was empty.
+    /// Waits for work, at most `patience`, and writes it. Returns false when the inbox is closed and was
+    /// empty.
     pub(super) fn step(&mut self, patience: Duration) -> bool {
         let work = self.core.inbox.take(self.core.settings.commit_entries, patience);
         let over = work.closing && work.is_empty();
@@ -125,7 +139,7 @@ impl<K: Clock> Committer<K> {
         !over
     }
 
-    /// Syncs everything and closes the engine.
+    /// Syncs everything and closes the engine, waiting for its readers for at most [`READERS`].
     pub(super) fn finish(mut self, abandon: Abandon<K>) {
         match self.core.engine.get().map(|engine| engine.sync()) {
             Some(Ok(())) if self.broken.is_none() => {
@@ -182,7 +196,7 @@ impl<K: Clock> Committer<K> {
         }
     }
 
-    /// Returns the reason for refusing notifications at the moment, if there is one.
+    /// Returns the error for work that is refused now.
     fn refusal(&self) -> AcceptError {
         if self.has_room() { AcceptError::Unavailable } else { AcceptError::DiskFull }
     }
@@ -199,7 +213,10 @@ impl<K: Clock> Committer<K> {
     }
 
     /// Writes notifications and deletions in one commit, queues the notifications and answers their
-    /// producers.
+    /// producers. If the disk lacks room, refuses the notifications and writes the deletions alone, which
+    /// free space.
+    ///
+    /// If the write fails, the commit may be on disk all the same. [`Committer::reopen`] finds out.
     fn commit(&mut self, mut accepts: Vec<Accept>) {
         let Some(engine) = self.core.engine.get() else { return };
         if !accepts.is_empty() && !self.has_room() {
@@ -292,8 +309,8 @@ impl<K: Clock> Committer<K> {
         Accepted { sequence: sequence(seq), duplicate: false }
     }
 
-    /// Creates rows for the notifications of the oldest pending records while all records take too much of
-    /// the disk.
+    /// Creates rows for the notifications of the oldest pending records while all records together have more
+    /// than `hot_bytes` bytes.
     fn move_out(&mut self) {
         while self.broken.is_none()
             && let Some(number) = self.pending_records.excess(self.core.settings.hot_bytes)
@@ -355,7 +372,8 @@ impl<K: Clock> Committer<K> {
         (self.core.settings.durability == Durability::Buffered).then(Instant::now)
     }
 
-    /// Writes changes from outside. They are durable afterwards unless they are lazy.
+    /// Writes changes of a mailbox or a table as one commit, and answers the caller. They are as durable as
+    /// the settings say, or synced within a second if they are lazy.
     fn write(&mut self, write: Write) {
         if write.lazy && !self.has_room() {
             write.refuse(AcceptError::DiskFull);
@@ -372,7 +390,7 @@ impl<K: Clock> Committer<K> {
             }
         }
         self.pending_records.note(&mut batch, &pending_records);
-        // Rows from outside: their sequences are not assigned again.
+        // The caller chose the sequences of these rows. They are not assigned again.
         let next = highest
             .map_or(0, |highest| highest + 1)
             .max(self.position.next_after_rows(pending_records.len()));
@@ -469,14 +487,14 @@ impl<K: Clock> Committer<K> {
         }
     }
 
-    /// Opens the engine, finds out whether the failed commit was written, and tries to write.
+    /// Opens the engine, finds out if the failed commit was written, and tries to write. If it was written,
+    /// its notifications are queued now, although their producers got an error.
     fn reopen(&mut self) -> Result<Engine, OpenError> {
         let (engine, position) = opening::open(&self.core.directory, &self.core.settings)?;
         self.position = CommitPosition { next: self.position.next.max(position.next), ..position };
         if let Some(commit) = self.uncertain.take() {
             if position.commit >= commit.number {
-                // The commit is on disk: its notifications count as accepted, and the producer's next attempt
-                // is a duplicate.
+                // The producer's next attempt is a duplicate, if its ids are deduplicated.
                 self.done(commit);
             } else {
                 self.dedup.undo(&commit.ids);

@@ -30,7 +30,7 @@ type DeliveredSoon = Box<dyn Fn(&UserId) -> bool + Send + Sync>;
 
 type Shard = Mutex<HashMap<UserId, User, RandomState>>;
 
-/// The state that the parts of the store share. The module comment of the crate has the order of its locks.
+/// The state that the parts of the store share. The crate's documentation has the order of its locks.
 pub(super) struct Core<K> {
     pub(super) directory: PathBuf,
     pub(super) settings: StorageSettings,
@@ -39,7 +39,7 @@ pub(super) struct Core<K> {
     pub(super) inbox: Inbox,
     /// Returns true for users to whom notifications will probably be delivered at once.
     pub(super) delivered_soon: OnceLock<DeliveredSoon>,
-    /// Room for notifications that wait for their commit, in KiB.
+    /// Permits for notifications that wait for their commit, one for each KiB.
     pub(super) waiting: Semaphore,
     hasher: RandomState,
     shards: Vec<Shard>,
@@ -47,10 +47,10 @@ pub(super) struct Core<K> {
     /// Users that wait after a failure, by the end of the wait.
     timers: Mutex<BinaryHeap<Reverse<(Timestamp, UserId)>>>,
     pub(super) woken: Notify,
-    /// The first sequence that is not in the queue yet. Rows from here on must not be read: they would pass
-    /// for held ones.
+    /// The first sequence that is not in the queue yet. Rows from here on must not be read: they would be
+    /// taken for held ones.
     pub(super) published: AtomicU64,
-    /// The first sequence of this process.
+    /// The first sequence that this process may assign. Rows below it were left by an earlier process.
     pub(super) first_own: Seq,
     /// Bytes of queued notifications in memory.
     pub(super) hot_bytes: AtomicUsize,
@@ -61,13 +61,14 @@ pub(super) struct Core<K> {
     pub(super) runs: AtomicU64,
     pub(super) in_flight: AtomicUsize,
     pub(super) dead_letters: AtomicUsize,
-    /// True if the last attempt to write succeeded.
+    /// True while the engine takes writes: false from a failed write until the engine is reopened, and after
+    /// the committer has ended.
     pub(super) healthy: AtomicBool,
-    /// Times that the engine refused to write.
+    /// Number of failed writes.
     pub(super) failures: AtomicU64,
-    /// Start of the present commit.
+    /// Time since which the committer has been at its present work; `None` while it waits.
     pub(super) writing_since: Mutex<Option<Instant>>,
-    /// Dead letters that are being redriven.
+    /// Dead letters that are being redriven or purged.
     pub(super) redriving: Mutex<std::collections::HashSet<Seq>>,
 }
 
@@ -116,7 +117,7 @@ impl<K> Core<K> {
     /// Locks the shard of a user.
     pub(super) fn shard(&self, user: &UserId) -> MutexGuard<'_, HashMap<UserId, User>> {
         let hash = self.hasher.hash_one(user);
-        // The upper bits; the maps use the lower ones.
+        // The upper six bits: within a shard, the map chooses a key's place by the lower bits.
         let at = usize::try_from(hash >> 58).unwrap_or(0);
         self.shards[at % SHARDS].lock().ignore_poison()
     }
@@ -167,7 +168,7 @@ impl<K> Core<K> {
         Some(user)
     }
 
-    /// Makes the user wait until `until`.
+    /// Wakes the user at `until`. The user's state must be marked as waiting.
     pub(super) fn wait_until(&self, until: Timestamp, user: UserId) {
         self.timers.lock().ignore_poison().push(Reverse((until, user)));
         self.woken.notify_one();
@@ -203,7 +204,8 @@ impl<K> Core<K> {
             let bytes = state.publish(entry, room, self.settings.hot_entries);
             let wake = state.wake();
             count += 1;
-            // Under the lock: an entry that can be received, and so become held, can be read.
+            // Before the shard is unlocked: an entry that can be received, and so become held, must be
+            // readable.
             self.published.fetch_max(seq + 1, Ordering::AcqRel);
             drop(shard);
             self.hot_bytes.fetch_add(bytes, Ordering::Relaxed);

@@ -78,10 +78,11 @@ pub(super) fn read(id: Seq, bytes: &[u8]) -> Result<DeadLetter, Corrupted> {
 }
 
 impl<K: Clock + 'static> Store<K> {
-    /// Returns the first dead letters after `after`, at most `limit`.
+    /// Returns the first dead letters after `after`, at most `limit`. Those that can't be decoded are logged
+    /// and left out.
     ///
     /// # Errors
-    /// [`StoreError`] when the store can't be read.
+    /// [`StoreError`] when the store can't be read, or the dead letters that wait can't be written.
     pub async fn dead_letters(
         &self,
         after: Option<Sequence>,
@@ -111,10 +112,10 @@ impl<K: Clock + 'static> Store<K> {
         Ok(page)
     }
 
-    /// Returns a dead letter, if it is there.
+    /// Returns a dead letter, or `None` if it is not there or can't be decoded.
     ///
     /// # Errors
-    /// [`StoreError`] when the store can't be read.
+    /// [`StoreError`] when the store can't be read, or the dead letters that wait can't be written.
     pub async fn dead_letter(&self, id: Sequence) -> Result<Option<DeadLetter>, StoreError> {
         self.write(Vec::new(), None).await?;
         self.read_dead_letter(seq(id))
@@ -129,7 +130,9 @@ impl<K: Clock + 'static> Store<K> {
     /// the deduplication window.
     ///
     /// # Errors
-    /// [`StoreError`]; no dead letter was accepted then, unless the store was unavailable.
+    /// [`StoreError`]. Dead letters may have been accepted all the same if a write failed ([`AcceptError`]).
+    ///
+    /// [`AcceptError`]: super::AcceptError
     pub async fn redrive(&self, ids: &[Sequence]) -> Result<Redriven, StoreError> {
         self.write(Vec::new(), None).await?;
         let mut redriven = Redriven::default();
@@ -157,10 +160,10 @@ impl<K: Clock + 'static> Store<K> {
         Ok(redriven)
     }
 
-    /// Deletes dead letters, and returns their number.
+    /// Deletes dead letters, and returns their number. Skips those that are not there or are being redriven.
     ///
     /// # Errors
-    /// [`StoreError`]; no dead letter was deleted then, unless the store was unavailable.
+    /// [`StoreError`]. Dead letters may have been deleted all the same if the write failed.
     pub async fn purge(&self, ids: &[Sequence]) -> Result<usize, StoreError> {
         self.write(Vec::new(), None).await?;
         let mut claim = Claim { set: &self.core().redriving, seqs: Vec::new() };
@@ -181,7 +184,7 @@ impl<K: Clock + 'static> Store<K> {
     }
 }
 
-/// Removes ids from the set of dead letters being redriven when it is dropped.
+/// Dead letters that one call redrives or purges. Dropping it lets other calls have them.
 struct Claim<'a> {
     set: &'a Mutex<HashSet<Seq>>,
     seqs: Vec<Seq>,

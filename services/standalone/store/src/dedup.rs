@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::codec::Seq;
 
-/// The hash by which an id of a user is remembered: 128 bits of a cryptographic hash, so that nobody can
-/// craft two notifications that pass for one.
+/// Hash of a user and an id: 128 bits of SHA-256, so that nobody can make two notifications that are taken
+/// for one.
 pub(super) type Fingerprint = [u64; 2];
 
 const ENTRY_BYTES: usize = 24;
@@ -24,10 +24,11 @@ pub(super) fn fingerprint(notification: &Notification) -> Fingerprint {
     [word(0), word(8)]
 }
 
-/// The ids of one commit.
+/// The ids accepted by one commit: a record of the keyspace `dedup`.
 pub(super) struct Accepted {
-    /// Time and number of the commit: the record's key.
+    /// Time of the commit. With its number it is the record's key.
     at: Timestamp,
+    /// Number of the commit.
     commit: u64,
     entries: Vec<(Fingerprint, Seq)>,
 }
@@ -115,7 +116,8 @@ impl Dedup {
         self.forget(&commit.entries);
     }
 
-    /// Removes commits older than the window or beyond the limit, and returns their keys.
+    /// Removes commits older than the window, and the oldest ones while there are more than `limit` ids.
+    /// Returns the keys of their records.
     pub(super) fn prune(&mut self, now: Timestamp) -> Vec<[u8; 16]> {
         let mut keys = Vec::new();
         while let Some(oldest) = self.commits.front() {

@@ -1,9 +1,10 @@
-//! The marker: a file beside the engine that names the last durable commit. It reveals a store that lost its
-//! end, because the engine cuts a damaged journal silently (docs/adr/0008-storage-under-fire.md).
+//! The durable marker: a file beside the engine that names the last durable commit. It reveals the loss of
+//! the last commits, which the engine does not: it silently cuts a damaged journal
+//! (docs/adr/0008-storage-under-fire.md).
 //!
-//! The committer writes the marker in place after every durable commit and before it answers, and syncs it
-//! now and then. After a kill the marker is exact, after a power cut it may be older. Writes alternate
-//! between two slots, so that one slot is whole at any time.
+//! The committer writes the marker in place after every durable commit and before it answers, and syncs it at
+//! most once a second. After a kill the marker is exact; after a power cut it may be about a second old.
+//! Writes alternate between two slots, so that one slot is whole at any time.
 
 use std::fs::File;
 use std::io;
@@ -37,6 +38,7 @@ pub(super) struct DurablePosition {
 #[derive(Debug)]
 pub(super) struct DurableMarker {
     file: File,
+    /// True if the next write goes to the second slot.
     second: bool,
     unsynced: bool,
 }

@@ -66,7 +66,7 @@ impl Batch {
         self.changes.push((keyspace, key.into(), None));
     }
 
-    /// Adds the commit's number to the keyspaces that the batch writes to.
+    /// Marks a keyspace as written to, so that the commit puts its number there.
     pub(super) const fn touch(&mut self, keyspace: Keyspace) {
         self.keyspaces |= 1 << keyspace as u8;
     }
@@ -177,13 +177,13 @@ impl Engine {
         self.db.persist(PersistMode::SyncData)
     }
 
-    /// Reads the position of the last commit.
+    /// Reads the position of the last commit; `None` if there is no record of one that can be decoded.
     pub(super) fn position(&self) -> fjall::Result<Option<CommitPosition>> {
         let value = self.meta.get(RECORD_KEY)?;
         Ok(value.and_then(|value| CommitRecord::decode(&value).ok()).map(|record| record.position()))
     }
 
-    /// Number of removed rows whose space is not given back yet, as far as they came to table files.
+    /// Number of tombstones in the rows' table files: removed rows whose space is not free yet.
     pub(super) fn tombstones(&self) -> u64 {
         self.rows.tree.tombstone_count()
     }
@@ -193,9 +193,11 @@ impl Engine {
         self.rows.tree.disk_space()
     }
 
-    /// Merges all table files of the rows into one level, without the removed rows. Returns false if they are
-    /// too large for that. Meanwhile the engine's own threads merge nothing, and commits wait after thirty
-    /// memtables; so this is limited to as many bytes as can be read in seconds.
+    /// Merges all table files of the rows into one level, without the removed rows. Does nothing and returns
+    /// false if they have more than 4 GiB.
+    ///
+    /// Meanwhile the engine's own threads merge nothing, and commits wait once thirty memtables were written
+    /// to table files. The limit keeps a merge to seconds.
     pub(super) fn merge_all(&self) -> fjall::Result<bool> {
         if self.table_bytes() > MOST_MERGED {
             return Ok(false);
@@ -250,7 +252,7 @@ impl Engine {
     }
 }
 
-/// The present engine, which is replaced when it is reopened.
+/// The present engine, which is replaced when it is reopened; empty while it is closed.
 #[derive(Default)]
 pub(super) struct EngineCell(RwLock<Option<Arc<Engine>>>);
 
@@ -286,8 +288,9 @@ impl EngineCell {
     }
 }
 
-/// Folder of an engine that is being made, by the first start or by a repair.
+/// Folder of an engine that the first start is making.
 pub(super) const NEW: &str = "engine.new";
+/// Folder of an engine that a repair is making.
 pub(super) const REPAIRED: &str = "engine.repaired";
 
 /// Returns the engine's folder in the store's directory.

@@ -58,14 +58,18 @@ fn summary(damage: &[Damage]) -> String {
     }
 }
 
-/// Errors of accepting notifications. After `Unavailable` they may be accepted all the same, and are
-/// recognised by their ids when they are sent again; after the others none is.
+/// Errors of accepting notifications: all of a request are refused.
+///
+/// A commit whose write fails may be on disk all the same, which shows when the engine is reopened. So after
+/// `Unavailable`, and after `DiskFull` if the disk filled up during the write, the notifications may be
+/// accepted. If they are sent again with the same ids, they are recognised. After `ShuttingDown` none is
+/// accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AcceptError {
     /// The disk has too little room.
     #[error("the disk is full")]
     DiskFull,
-    /// The engine refuses to write and is being reopened.
+    /// A write failed and the engine is being reopened, or the committer has ended.
     #[error("the store can't write at the moment")]
     Unavailable,
     /// The store is being closed.

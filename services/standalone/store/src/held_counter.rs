@@ -1,7 +1,8 @@
 //! Counts the notifications held in all mailboxes.
 //!
-//! The number changes with every row that becomes held or is removed. The rows of the start are counted once,
-//! one by one, by a thread on a snapshot, so that a large store opens as fast as a small one.
+//! The number changes with every row that becomes held or is removed. The rows that were there at the start
+//! are counted by a thread on a snapshot, so that a large store opens as fast as a small one. Until that
+//! thread is done, or if it can't read a row, the number is unknown.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -13,8 +14,9 @@ use super::commit_position::NUMBER_KEY;
 /// The number of held rows.
 #[derive(Debug, Default)]
 pub(super) struct HeldCounter {
-    /// Rows at the start, all of which are held.
+    /// Rows at the start, all of which are held; empty until they are counted.
     before: OnceLock<u64>,
+    /// Change since the start.
     since: AtomicI64,
     /// True once the store is being closed.
     over: AtomicBool,

@@ -1,4 +1,7 @@
 //! Work that waits for the committer.
+//!
+//! Notifications and writes are taken at once. Deletions wait up to 10 ms for others. A write is taken only
+//! together with, or after, all deletions that came before it, because both may concern the same row.
 
 use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
@@ -56,7 +59,7 @@ pub(super) struct Change {
 /// Changes of one commit, no two of the same key.
 pub(super) struct Write {
     pub(super) changes: Vec<Change>,
-    /// The highest sequence of the rows among them.
+    /// The highest sequence of the rows among them, if there are any.
     pub(super) highest: Option<Seq>,
     /// Pending notifications that get rows.
     pub(super) pending_records: Vec<RecordLocation>,
@@ -119,7 +122,7 @@ pub(super) struct Inbox {
 }
 
 /// Time for which deletions wait for others, and for notifications to share a commit with. A crash in this
-/// time repeats them.
+/// time repeats the deliveries of the deleted rows.
 const DELETE_DELAY: Duration = Duration::from_millis(10);
 
 impl Inbox {
@@ -180,7 +183,7 @@ impl Inbox {
         }
     }
 
-    /// Closes the inbox of a committer that is gone. Dropped answers tell the callers.
+    /// Closes the inbox of a committer that is gone. Callers that wait for an answer find it dropped.
     pub(super) fn abandon(&self) {
         *self.waiting.lock().ignore_poison() = Waiting { closing: true, ..Waiting::default() };
     }

@@ -1,6 +1,6 @@
-//! Checks a store before the engine opens it, without changing a file: is everything there that was durable?
+//! Checks, before the engine opens a store and without changing a file, that everything durable is there.
 //!
-//! docs/adr/0008-storage-under-fire.md has the checks and their blind spots.
+//! docs/adr/0008-storage-under-fire.md lists the checks and what they can't see.
 
 mod chain;
 mod files;

@@ -4,10 +4,10 @@
 //! # Rows
 //!
 //! A notification is one row on disk. The row is inserted when the notification is accepted and deleted when
-//! it is delivered, acknowledged, expired, dropped or dead-lettered; it is not written in between. A
-//! notification that will probably be delivered at once has no row of its own: it stands in one pending
-//! record with the other such notifications of its commit (`pending_records.rs`), and gets a row only if it
-//! has to be held.
+//! it is delivered, acknowledged, expired, dropped or dead-lettered. It is not written in between, unless the
+//! dispatcher changes the notification. A notification that will probably be delivered at once has no row of
+//! its own: it stands in one pending record with the other such notifications of its commit
+//! (`pending_records.rs`), and gets a row only if it has to be held.
 //!
 //! Memory alone knows whether a notification is an entry of the queue or a row of its user's mailbox
 //! (`user.rs`). After a restart every row is in the mailbox: no connection survives a restart, and a user who
@@ -15,16 +15,23 @@
 //!
 //! # Threads
 //!
-//! The *committer* (`committer.rs`) is the only writer: it takes what waits in the inbox, makes one commit of
-//! it and syncs once. The *counter* (`held_counter.rs`) counts the rows of the start and ends. The
-//! *reclaimer* (`reclaim.rs`) merges table files to give disk space back. Callers read from the engine on
-//! their own threads; reads are short, and memory knows what the mailbox of an active user holds.
+//! - The *committer* (`committer.rs`) is the only thread that writes to the engine once the store is open. It
+//!   takes the waiting work from the inbox, writes all notifications and deletions in it as one commit with
+//!   one sync, and each other change as a commit of its own.
+//! - The *counter* (`held_counter.rs`) counts the rows that were there at the start, and ends.
+//! - The *reclaimer* (`reclaim.rs`) merges the engine's table files to free disk space.
+//!
+//! Callers read from the engine on their own threads; reads are short, and memory knows what the mailbox of
+//! an active user holds. A store that is opened with [`Store::open_stepped`] has none of these threads.
 //!
 //! # Locks
 //!
-//! Users are spread over the shards of `Core`, each with a lock. A thread that holds a shard's lock may
-//! take the lock of the ready list, of the timers or of the inbox, never that of another shard; holders of
-//! those take no further lock. No lock is held while the engine is read or written, or across an await.
+//! Users are spread over the shards of `Core`, each with a lock. A thread that holds a shard's lock may take
+//! the lock of the inbox, and no other. A thread that holds any other lock of the store, such as that of the
+//! ready list, takes none. No lock is held while the engine is read or written, or across an await.
+//!
+//! One lock is an exception: that of the list of threads is held while [`Store::close`] joins them, so that a
+//! second caller waits too. The threads never take it.
 
 mod codec;
 mod commit;
@@ -38,6 +45,8 @@ mod engine;
 mod error;
 #[cfg(feature = "fault-injection")]
 pub mod fault_injection;
+#[cfg(feature = "fuzz-api")]
+pub mod fuzz_api;
 mod held_counter;
 mod inbox;
 mod integrity;
@@ -45,8 +54,6 @@ mod mailbox;
 mod mailbox_view;
 mod opening;
 mod pending_records;
-#[cfg(fuzzing)]
-pub mod probe;
 mod queue;
 mod reclaim;
 mod repair;
@@ -88,7 +95,7 @@ use self::durable_marker::DurableMarker;
 use self::engine::{Engine, free_bytes};
 use self::inbox::{Accept, Change, Prepared, Write};
 
-/// Time after which a commit counts as stalled.
+/// Time after which a commit counts as stalled and the store is not ready.
 const STALLED: Duration = Duration::from_secs(10);
 
 /// A notification to accept.
@@ -96,7 +103,7 @@ const STALLED: Duration = Duration::from_secs(10);
 pub struct Submission {
     /// The notification.
     pub notification: Notification,
-    /// True if a repeated id is ignored; so for an id that the producer chose.
+    /// True if a repeated id is ignored. Set it for an id that the producer chose.
     pub deduplicate: bool,
 }
 
@@ -134,7 +141,7 @@ pub struct StoreStats {
     pub held: Option<u64>,
     /// Dead letters.
     pub dead_letters: usize,
-    /// Times that the engine refused to write and was reopened.
+    /// Number of failed writes. The engine is reopened after each.
     pub failures: u64,
 }
 
@@ -270,7 +277,7 @@ impl<K: Clock + 'static> Store<K> {
     /// say. A caller that stops waiting does not undo the acceptance.
     ///
     /// # Errors
-    /// [`AcceptError`]; no notification was accepted then, unless the error is [`AcceptError::Unavailable`].
+    /// [`AcceptError`], whose documentation says when notifications may be accepted all the same.
     pub async fn accept(&self, submissions: Vec<Submission>) -> Result<Vec<Accepted>, AcceptError> {
         let mut scratch = Vec::new();
         let prepare =
@@ -315,7 +322,7 @@ impl<K: Clock + 'static> Store<K> {
         self.written(Write { changes, highest, pending_records, lazy: false, answer }, done).await
     }
 
-    /// Makes changes in one commit that a power cut may undo for a second.
+    /// Makes changes in one commit that is synced within a second. A power cut before that undoes them.
     async fn write_lazily(&self, changes: Vec<Change>) -> Result<(), AcceptError> {
         let (answer, done) = oneshot::channel();
         self.written(Write { changes, highest: None, pending_records: Vec::new(), lazy: true, answer }, done)
@@ -333,7 +340,8 @@ impl<K: Clock + 'static> Store<K> {
         done.await.map_err(|_| AcceptError::Unavailable)?
     }
 
-    /// Waits until all deletions so far are on disk.
+    /// Waits until all deletions so far are written. They survive a crash of the process at once, and a power
+    /// cut only after the next sync.
     ///
     /// # Errors
     /// [`AcceptError`] when the store can't be written.
@@ -341,7 +349,8 @@ impl<K: Clock + 'static> Store<K> {
         self.write(Vec::new(), None).await
     }
 
-    /// Leases the entries of the next ready user, and waits until there is one. Cancel safe.
+    /// Leases the entries of the next ready user, and waits until there is one. Dropping the future loses no
+    /// lease.
     pub async fn receive(&self) -> Lease<K> {
         self.core().receive().await
     }
@@ -381,8 +390,9 @@ impl<K: Clock + 'static> Store<K> {
         Table::new(self.clone(), name)
     }
 
-    /// Returns the time that the present commit has taken so far. The engine may wait without end for a flush
-    /// or a compaction that can't succeed; then only a restart of the process helps.
+    /// Returns the time that the committer has spent on its present work, zero while it is idle. The engine
+    /// may wait without end for a flush or a compaction that can't succeed; then only a restart of the
+    /// process helps.
     pub fn stalled_for(&self) -> Duration {
         self.core().writing_since.lock().ignore_poison().map_or(Duration::ZERO, |since| since.elapsed())
     }

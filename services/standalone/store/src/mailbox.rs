@@ -1,4 +1,9 @@
-//! Mailboxes and replay entries: the ports of the services.
+//! Implements the services' ports for mailboxes and replay entries.
+//!
+//! A mailbox is read from two sources. Memory knows the held rows before `known_to`, and to which connections
+//! each was pushed; the disk has their notifications, and all rows from there on. The user's shard is not
+//! locked while the disk is read, so what was read is remembered only if the user's `epoch` is still the
+//! same.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -20,7 +25,7 @@ use super::inbox::Change;
 use super::user::Removed;
 use super::{LastKey, Store};
 
-/// Most rows of a user that memory knows. Beyond them the disk is read again.
+/// Most rows of a user that memory knows. For those beyond, each page reads the disk again.
 const MOST_KNOWN: usize = 4_096;
 
 /// The part of a page that memory knows.
@@ -31,7 +36,7 @@ struct Known {
     entries: Vec<(Seq, Arc<Notification>, Vec<ConnectionId>)>,
     /// First sequence for which the disk has to be read.
     complete_to: Seq,
-    /// First sequence that is not held.
+    /// First sequence that is queued or not published yet. Rows before it are held.
     end: Seq,
     deleting: HashSet<Seq>,
     epoch: u64,
@@ -42,7 +47,7 @@ type Row = (Seq, Arc<Notification>, Vec<ConnectionId>);
 
 impl<K: Clock> Core<K> {
     fn known(&self, user: &UserId, after: Option<Seq>, up_to: Seq, paged: bool) -> Known {
-        // Before the lock is taken: everything published by now is in the queue, or gone.
+        // Loaded before the shard is locked: everything published by now is in the queue, or completed.
         let published = self.published.load(Ordering::Acquire);
         let first = after.map_or(0, |after| after.saturating_add(1));
         self.with_user(user, |state| {
@@ -82,7 +87,8 @@ impl<K: Clock> Core<K> {
             self.held.remove(bad.len() + leftover.len());
             self.learn(user, known.epoch, learned, bad, [gone, leftover].concat());
             if rows.is_empty() && capped {
-                // No row that memory knew was there: the rest has to be read.
+                // None of the rows that memory knew is on disk. They are forgotten now, so read the next
+                // ones.
                 continue;
             }
             // Queued entries come after all held rows.
@@ -99,7 +105,8 @@ impl<K: Clock> Core<K> {
         }
     }
 
-    /// Keeps what was read, if nothing changed meanwhile.
+    /// Remembers the rows that were read, unless the user's state has changed meanwhile. In any case turns
+    /// unreadable rows into dead letters, and deletes the rows in `gone`.
     fn learn(
         &self,
         user: &UserId,
@@ -191,10 +198,11 @@ impl<K: Clock> Core<K> {
         }
     }
 
-    /// Removes rows that memory does not know. Most of these are acknowledged twice.
+    /// Removes rows that memory does not know, if they are on disk. Most are not: they were acknowledged
+    /// before.
     fn remove_unknown(&self, user: &UserId, mut rows: Vec<Seq>, acknowledged: bool, published: Seq) {
         let engine = self.reader();
-        // An unreadable row may be there.
+        // If the engine can't tell, the row counts as there: deleting a missing row does no harm.
         let there = |row: &Seq| {
             engine
                 .as_ref()
@@ -208,7 +216,8 @@ impl<K: Clock> Core<K> {
         });
     }
 
-    /// Adds connections to those to which a row was pushed, if the row is there.
+    /// Adds connections to those to which a row was pushed, if the row is in the mailbox. The marks are kept
+    /// in memory only.
     fn mark(&self, user: &UserId, row: Seq, connections: &BTreeSet<ConnectionId>) -> Result<(), StoreError> {
         let unknown = self.with_user(user, |state| {
             let held = state.queued(row).is_some_and(|queued| queued.held);
@@ -219,7 +228,7 @@ impl<K: Clock> Core<K> {
             let queued = state.first_queued().is_some_and(|first| row >= first);
             let unknown = !queued && row >= state.known_to && !state.is_deleting(row);
             if unknown {
-                // A deletion of the row finds this while the disk is read.
+                // Noted before the disk is read, so that a deletion meanwhile removes it again.
                 state.rows.insert(row, Vec::new());
             }
             unknown
@@ -253,11 +262,11 @@ struct Read {
     capped: bool,
     /// Rows of the mailbox, and the number up to which they are complete.
     learned: Option<(Vec<Seq>, Seq)>,
-    /// Unreadable rows, as dead letters.
+    /// Unreadable rows, each encoded as a dead letter.
     bad: Vec<(Seq, Vec<u8>)>,
-    /// Rows that are not there.
+    /// Rows that memory knew and that are not on disk.
     gone: Vec<Seq>,
-    /// Rows that must not be delivered.
+    /// Rows of an earlier process that must not be held. They are deleted.
     leftover: Vec<Seq>,
 }
 
@@ -363,7 +372,11 @@ impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
         self.core().page(user, &query).map_err(port_error("reading a mailbox"))
     }
 
-    /// A queued notification is on disk already: it is written if it has changed or has no row.
+    /// Puts rows into the mailbox. The row of a queued notification is on disk already, and is written only
+    /// if the notification has changed or is in a pending record.
+    ///
+    /// If the future is dropped during the write, the row of a notification in a pending record may be
+    /// written although it is not in the mailbox. It is deleted when its entry is completed.
     async fn put(&self, user: &UserId, rows: Vec<MailboxRow>) -> Result<(), PortError> {
         let port_error = || port_error("writing to a mailbox");
         let mut changes: Vec<(Seq, Change)> = Vec::new();

@@ -11,9 +11,9 @@ use super::codec::{Seq, decode, sequence};
 use super::error::StoreError;
 use super::{DeadLetter, Store};
 
-/// Most rows of a user, and most dead letters, that are read.
+/// Most rows of a user that are counted or searched, and about the most dead letters that are searched.
 pub const MOST_SEEN: usize = 10_000;
-/// Most bytes that are read.
+/// Most bytes of rows that a search reads.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// Dead letters read at once.
 const DEAD_LETTERS: usize = 1_000;
@@ -68,7 +68,7 @@ pub struct Search<T> {
 struct Known {
     /// Rows from here on are queued; those before are held.
     queued_from: Seq,
-    /// Rows from here on are not accepted yet.
+    /// Rows from here on are not in the queue yet.
     published: Seq,
     deleting: HashSet<Seq>,
 }
@@ -90,8 +90,8 @@ impl<K: Clock + 'static> Store<K> {
         })
     }
 
-    /// Returns a user's mailbox: the first `limit` rows and the number of all. Rows beyond [`MOST_SEEN`] are
-    /// not counted.
+    /// Returns a user's mailbox: the first `limit` rows that can be decoded, and the number of all, up to
+    /// [`MOST_SEEN`].
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.
@@ -131,13 +131,14 @@ impl<K: Clock + 'static> Store<K> {
         self.core().with_user(user, |state| state.rows.get(&number).map_or(0, Vec::len))
     }
 
-    /// Finds the newest queued or held notification with that id, among the newest [`MOST_SEEN`].
+    /// Finds the newest queued or held notification with that id, among the newest [`MOST_SEEN`] rows or 64
+    /// MiB of them. Rows that can't be decoded are skipped.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.
     pub fn find(&self, user: &UserId, id: &NotificationId) -> Result<Search<StoredNotification>, StoreError> {
         let known = self.known_for_view(user);
-        // Notifications without rows are queued, behind most that have one.
+        // Notifications in pending records are in memory, and newer than most that have rows.
         let pending = self.core().with_user(user, |state| {
             let newest = state.newest_pending(|notification| notification.id == *id);
             newest.map(|queued| (queued.seq, Arc::clone(&queued.notification)))
@@ -182,10 +183,10 @@ impl<K: Clock + 'static> Store<K> {
         })
     }
 
-    /// Finds the newest dead letter with that user and id, among the first [`MOST_SEEN`] of all.
+    /// Finds the newest dead letter with that user and id, among about the first [`MOST_SEEN`] of all.
     ///
     /// # Errors
-    /// [`StoreError`] when the store can't be read.
+    /// As [`Store::dead_letters`].
     pub async fn find_dead_letter(
         &self,
         user: &UserId,

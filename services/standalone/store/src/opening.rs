@@ -33,8 +33,8 @@ pub(super) fn lock(directory: &Path) -> Result<Lock, OpenError> {
     }
 }
 
-/// Creates a store: the engine under another name, the marker, and then the engine's own name, so that a
-/// half-made store is recognised.
+/// Creates a store: makes the engine in the folder [`engine::NEW`], then the marker, and then renames the
+/// folder. So a store whose creation was interrupted is recognised.
 pub(super) fn create(directory: &Path, settings: &StorageSettings) -> Result<(), OpenError> {
     let unusable = |source| OpenError::Directory { directory: directory.to_owned(), source };
     let new = directory.join(engine::NEW);
@@ -47,7 +47,7 @@ pub(super) fn create(directory: &Path, settings: &StorageSettings) -> Result<(),
     put_in_place(directory, engine::NEW).map_err(unusable)
 }
 
-/// Writes the first numbered commit, to every keyspace.
+/// Writes the first numbered commit of a new engine, to every keyspace, and returns its position.
 pub(super) fn finish(engine: &Engine, before: &CommitPosition) -> fjall::Result<CommitPosition> {
     let mut batch = Batch::new(0, PersistMode::SyncAll);
     for keyspace in Keyspace::ALL {
@@ -56,7 +56,7 @@ pub(super) fn finish(engine: &Engine, before: &CommitPosition) -> fjall::Result<
     engine.commit(batch, before, before.next)
 }
 
-/// Renames an engine to the store's.
+/// Gives the engine in the folder `name` the name of the store's engine.
 pub(super) fn put_in_place(directory: &Path, name: &str) -> io::Result<()> {
     std::fs::rename(directory.join(name), engine::directory(directory))?;
     File::open(directory)?.sync_all()
@@ -97,7 +97,8 @@ pub(super) fn open(
     Err(OpenError::Damaged { directory: directory.to_owned(), damage })
 }
 
-/// Creates rows for everything pending when an earlier process stopped: its connections are gone.
+/// Creates rows for all notifications that an earlier process left in pending records: its connections are
+/// gone, so they are held now.
 pub(super) fn give_rows(
     directory: &Path,
     engine: &Engine,
@@ -121,7 +122,7 @@ pub(super) fn give_rows(
     Ok(position)
 }
 
-/// Converts an error of reading at the start.
+/// Converts an error of reading during the start to damage.
 pub(super) fn unreadable(directory: &Path, error: &fjall::Error) -> OpenError {
     damaged(directory, error.to_string())
 }

@@ -1,11 +1,11 @@
 //! Pending records: the notifications of one commit that are about to be delivered, written as one record.
 //!
-//! A row would be inserted at acceptance and removed at delivery, and both search their place among all other
-//! rows. A connected user gets a notification within milliseconds, so such notifications go to disk as one
-//! record for each commit. The record is removed when the last of them is completed; until then a note beside
-//! it, written with later commits, says which are. A notification that has to be held gets its row then. When
-//! a store is opened, the rest of all records becomes rows, so that all other code sees only rows
-//! (docs/adr/0014-arrivals-in-one-record.md).
+//! A row is inserted at acceptance and removed at delivery, and the engine searches a place among all rows
+//! each time. A connected user gets a notification within milliseconds, so such notifications go to disk as
+//! one record for each commit instead. The record is removed when the last of them is completed; until then a
+//! note beside it, written with later commits, says which are. A notification that has to be held gets a row
+//! when it is put into the mailbox. When a store is opened, the rest of all records becomes rows, so that no
+//! other code reads records (docs/adr/0014-arrivals-in-one-record.md).
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use super::commit_position::Keyspace;
 use super::engine::{Batch, Engine};
 
 const FORMAT: u8 = 1;
-/// Bytes after which a record is full. It is read back as a whole.
+/// Bytes from which on a record takes no more. A record is read back as a whole.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// The location of a pending notification: the commit of its record, and its index there.
@@ -27,7 +27,7 @@ pub(super) struct RecordLocation {
     pub(super) index: u32,
 }
 
-/// A record in the making.
+/// A record that is being filled.
 #[derive(Debug, Default)]
 pub(super) struct PendingRecord {
     bytes: Vec<u8>,
@@ -35,8 +35,7 @@ pub(super) struct PendingRecord {
 }
 
 impl PendingRecord {
-    /// Adds a notification, encoded as a row's value, and returns its index. Returns `None` when the record
-    /// is full, and from then on.
+    /// Adds a notification, encoded as a row's value, and returns its index, or `None` if the record is full.
     pub(super) fn push(&mut self, user: &UserId, seq: Seq, value: &[u8]) -> Option<u32> {
         if self.bytes.len() >= MOST_BYTES {
             return None;
@@ -216,7 +215,8 @@ impl PendingRecords {
         }
     }
 
-    /// Takes completions back after a batch failed that would have created rows for these notifications.
+    /// Undoes [`PendingRecords::note`] for these notifications, after the batch that should have created
+    /// their rows failed.
     pub(super) fn take_back(&mut self, locations: &[RecordLocation]) {
         for location in locations {
             if let Some(open) = self.open.get_mut(&location.commit) {
@@ -225,8 +225,8 @@ impl PendingRecords {
         }
     }
 
-    /// Adds to the batch that notifications are completed, or get rows in this batch. A repeated location is
-    /// ignored.
+    /// Notes in the batch that notifications are completed, or get rows in the same batch. Removes each
+    /// record of which no notification is left. A repeated location is ignored.
     pub(super) fn note(&mut self, batch: &mut Batch, locations: &[RecordLocation]) {
         for location in locations {
             if let Some(open) = self.open.get_mut(&location.commit) {
@@ -246,7 +246,7 @@ impl PendingRecords {
         }
     }
 
-    /// Marks these completions as written.
+    /// Forgets the records that the written batch has removed.
     pub(super) fn noted(&mut self, locations: &[RecordLocation]) {
         for commit in commits_of(locations) {
             if self.open.get(&commit).is_some_and(|open| open.left == 0) {

@@ -1,4 +1,7 @@
 //! Leases runs of entries to receivers and completes them.
+//!
+//! A run is the next entries of one user. A lease has no timeout of its own: it ends when it is completed or
+//! dropped.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,7 +25,10 @@ use super::user::{Completed, Queued, RunLimits, Start, User, queued_bytes};
 use super::{Store, Submission};
 
 /// A lease of one user's next entries. No other receiver gets entries of that user until it is completed.
-/// Dropping it makes the entries visible again after their visibility timeout.
+///
+/// Dropping it counts as a failure of every entry. They are received again after a delay that grows with the
+/// number of receives ([`visibility::after_failure`]), or the first becomes a dead letter if it was received
+/// `max_receive_count` times.
 pub struct Lease<K: Clock> {
     core: Arc<Core<K>>,
     user: UserId,
@@ -127,7 +133,8 @@ impl<K: Clock> Core<K> {
         }
     }
 
-    /// Reads queued notifications back from disk.
+    /// Reads the next queued notifications back from disk, enough for one lease. Unreadable ones become dead
+    /// letters.
     fn warm(&self, user: &UserId, first: Seq, last: Seq) -> Result<(), StoreError> {
         let engine = self.reader()?;
         let (mut rows, mut bad, mut bytes, mut read_to) = (Vec::new(), Vec::new(), 0, last);
@@ -185,7 +192,7 @@ impl<K: Clock> Core<K> {
         self.delete_soon(state, deletes);
     }
 
-    /// Returns true for a notification that must not be held and was left by an earlier process: all
+    /// Returns true for a notification that an earlier process left and that is only for connected users: all
     /// connections of that process are gone.
     pub(super) fn is_leftover(&self, seq: Seq, notification: &Notification) -> bool {
         seq < self.first_own && notification.when_offline == WhenOffline::Drop

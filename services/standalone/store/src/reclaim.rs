@@ -1,10 +1,10 @@
-//! Reclaims disk space.
+//! Reclaims the disk space of removed rows.
 //!
-//! A removed row leaves a tombstone, and the engine drops both when it merges their tables, which it does
-//! when a level is full. Tombstones are much smaller than rows, so most of a large delivered backlog stays on
-//! disk, and nothing later need fill the levels. So when there are more tombstones than stored rows, this
-//! thread merges all tables. A merge reads and writes a few times what was removed since the last one, so the
-//! cost for each removal stays the same.
+//! A removed row leaves a tombstone. The engine drops both when it merges their tables, which it does when a
+//! level is full. Tombstones are much smaller than rows, so after a large backlog was delivered the levels
+//! may never fill up, and most of the rows would stay on disk. So this thread merges all tables when there
+//! are at least as many tombstones as stored rows, and at least `reclaim_rows`. A merge reads and writes a
+//! few times what was removed since the last one, so the cost of a removal does not grow with the store.
 
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use super::engine::free_bytes;
 
 /// Time between two checks.
 const EVERY: Duration = Duration::from_secs(2);
-/// Pause after a merge, as a multiple of its duration. As much may have been removed meanwhile.
+/// Pause after a merge, as a multiple of its duration, so that merging takes at most a third of the time.
 const PAUSES: u32 = 2;
 
 /// Stops the reclaiming thread.
@@ -52,7 +52,7 @@ pub(super) fn run<K>(core: &Core<K>, stop: &Stop) {
 }
 
 impl<K> Core<K> {
-    /// Merges all tables if more rows were removed than are stored.
+    /// Merges all tables if there are enough tombstones and the disk has room for it.
     fn give_space_back(&self) {
         // An engine that is being reopened, or whose rows are still being counted, is checked later.
         let (Some(engine), Some(stored)) = (self.engine.get(), self.stored()) else { return };
@@ -72,7 +72,7 @@ impl<K> Core<K> {
         }
     }
 
-    /// Number of rows.
+    /// Number of stored notifications, held and queued; `None` until the rows of the start are counted.
     fn stored(&self) -> Option<u64> {
         let queued = self.queued.load(std::sync::atomic::Ordering::Relaxed);
         Some(self.held.get()?.saturating_add(u64::try_from(queued).unwrap_or(0)))

@@ -1,7 +1,7 @@
 //! Checks and repairs a damaged store.
 //!
-//! A repair changes none of the existing files. It reads everything readable into a new engine, puts that in
-//! place of the old one, and keeps the old one beside it.
+//! A repair changes none of the engine's files. It copies everything readable to a new engine, renames the
+//! old engine's folder, puts the new one in its place, and writes the marker for it.
 
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use super::opening;
 use super::pending_records::{self, PendingNotification};
 use super::settings::StorageSettings;
 
-/// Sequences left out after a loss: some of the lost ones may have been assigned.
+/// Number of sequences that are skipped after a loss, because some of them may have been assigned.
 const SKIPPED_SEQUENCES: Seq = 1 << 20;
 /// Rows written to the new engine at once.
 const AT_ONCE: usize = 4_096;
@@ -111,8 +111,8 @@ pub fn check(directory: &Path) -> Result<Check, OpenError> {
     Ok(Check { there, commit, journals, batches, tables, unfinished_bytes, damage })
 }
 
-/// Makes a store that can be opened from everything readable, and reports the losses. The former engine is
-/// kept beside it.
+/// Makes a new engine from everything readable, so that the store can be opened again, and reports the
+/// losses. The former engine is kept beside it.
 ///
 /// # Errors
 /// [`OpenError`] if another process has the store open, or the new engine can't be written.
@@ -123,7 +123,7 @@ pub fn repair(directory: &Path, settings: &StorageSettings) -> Result<Repaired, 
     if !old.exists()
         && let Some(kept) = last_kept(directory)
     {
-        // An earlier repair stopped after it had moved the old engine away.
+        // An earlier repair was interrupted after it had moved the old engine away.
         std::fs::rename(kept, &old).map_err(unusable)?;
     }
     let new = directory.join(engine::REPAIRED);
@@ -142,7 +142,8 @@ pub fn repair(directory: &Path, settings: &StorageSettings) -> Result<Repaired, 
             tables = Tables::found(&old, id);
         }
         let bad = salvage.tables(keyspace, &tables).map_err(engine_error)?;
-        // Changes that came to a table file whole are not repeated: a forgotten deletion would be undone.
+        // Changes that whole table files contain are not repeated from the journals: that would bring back
+        // removed rows whose tombstones were merged away.
         done[keyspace as usize] = tables.highest_seqno().filter(|_| tables.bad.is_empty() && bad.is_empty());
         parts += bad.len() as u64;
         unreadable.extend(bad);
@@ -199,13 +200,13 @@ fn keyspace_id(found: &Found, name: &str) -> u64 {
 
 const KEPT: &str = "engine.damaged-";
 
-/// Returns the folder for an engine that is replaced now.
+/// Returns the name of the folder in which the replaced engine is kept.
 fn aside(directory: &Path) -> PathBuf {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     directory.join(format!("{KEPT}{}", now.as_millis()))
 }
 
-/// Returns the engine that was replaced last.
+/// Returns the folder of the engine that was replaced last, if there is one.
 fn last_kept(directory: &Path) -> Option<PathBuf> {
     let number = |path: &PathBuf| path.file_name()?.to_str()?.strip_prefix(KEPT)?.parse::<u128>().ok();
     let files = std::fs::read_dir(directory).ok()?.flatten().map(|file| file.path());

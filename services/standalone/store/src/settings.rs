@@ -32,12 +32,12 @@ pub struct StorageSettings {
     /// Free disk space, in bytes, below which notifications are refused. The engine needs room for the
     /// journal, four memtables and a compaction to recover from a full disk by itself.
     pub reserve_bytes: u64,
-    /// Most notifications in one commit. A request is not split.
+    /// Number of notifications from which on a commit takes no further request. A request is not split.
     pub commit_entries: usize,
-    /// Number of removed rows from which their space is reclaimed, if they are also more than the stored
-    /// rows.
+    /// Number of removed rows from which on their space is reclaimed, if they are also at least as many as
+    /// the stored rows.
     pub reclaim_rows: u64,
-    /// Most bytes of notifications that wait for their commit. Further producers wait before it.
+    /// Most bytes of notifications that wait for their commit. Further callers wait until there is room.
     pub waiting_bytes: usize,
     /// Most entries of one lease.
     pub run_entries: usize,
@@ -45,7 +45,8 @@ pub struct StorageSettings {
     pub run_bytes: usize,
     /// Most queued notifications of one user in memory. Those behind them are read back from disk.
     pub hot_entries: usize,
-    /// Most bytes of queued notifications in memory, for all users.
+    /// Most bytes of queued notifications in memory, for all users, and most bytes of pending records on
+    /// disk.
     pub hot_bytes: usize,
     /// Deduplication window: time in which a repeated id is ignored.
     pub dedup_window: Duration,
@@ -53,7 +54,7 @@ pub struct StorageSettings {
     /// bytes of memory, so the window needs at most 75 bytes × the smaller of this and (ids accepted in a
     /// second × the window in seconds).
     pub dedup_entries: usize,
-    /// Number of failures after which an entry becomes a dead letter.
+    /// Number of failed deliveries at which a notification becomes a dead letter.
     pub max_receive_count: u32,
 }
 

@@ -25,14 +25,13 @@ impl<K: Clock> CommitSteps<K> {
         self.committer.core().inbox.wait(self.committer.patience()).await;
     }
 
-    /// Makes one commit of the waiting work. Returns false when the store is closed and nothing is left to
-    /// do.
+    /// Writes the waiting work. Returns false when the store is closed and nothing is left to do.
     pub fn step(&mut self) -> bool {
         self.committer.step(Duration::ZERO)
     }
 
-    /// Writes everything that waits and closes the engine. The store must be [closed](super::Store::close)
-    /// before, or this does not end.
+    /// Writes everything that waits and closes the engine. Never returns unless the store was
+    /// [closed](super::Store::close) before.
     pub fn finish(mut self) {
         while self.step() {}
         self.committer.finish(self.abandon);

@@ -46,7 +46,7 @@ impl<K: Clock + 'static> Table<K> {
         Ok(value.map(|value| value.to_vec()))
     }
 
-    /// Stores `value` under `key`. It is durable when this returns.
+    /// Stores `value` under `key`. It is as durable as the settings say when this returns.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be written.
@@ -65,7 +65,7 @@ impl<K: Clock + 'static> Table<K> {
     }
 
     /// Stores rows and removes keys in one commit, no key twice. A power cut within a second may undo all of
-    /// it; a crash of the process does not.
+    /// it. A crash of the process does not.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be written, or the disk is nearly full.

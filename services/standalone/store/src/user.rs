@@ -1,9 +1,9 @@
 //! The state of one user in memory: the queue, the lease in flight, and the known part of the mailbox.
 //!
-//! A row is on disk from acceptance to its end. This state decides whether it is an entry of the queue or a
-//! row of the mailbox: entries are those in `queue` and in `cold`. A user's leases are completed in order, so
-//! every other row of the user is held and comes before them. An entry that the dispatcher has put into the
-//! mailbox is marked `held` and stays on disk when it is completed.
+//! The disk does not say if a row is an entry of the queue or a row of the mailbox. This state does: entries
+//! are those in `queue` and in `cold`. A user's leases are completed in order, so every other row of the user
+//! is held and comes before them. An entry that the dispatcher has put into the mailbox is marked `held` and
+//! stays on disk when it is completed.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use dispatcher::core::run::{Entry, Outcome};
 use super::codec::{Seq, sequence};
 use super::pending_records::RecordLocation;
 
-/// Bytes of memory of a queued notification besides its bytes on disk.
+/// Bytes of memory that a queued notification takes in addition to its bytes on disk.
 const QUEUED_BYTES: usize = 256;
 
 /// Source of version numbers of users' states. No two states have the same number, so that a page read from
@@ -32,12 +32,12 @@ fn new_epoch() -> u64 {
 pub(super) struct Queued {
     pub(super) seq: Seq,
     pub(super) notification: Arc<Notification>,
-    /// Its share of the memory for queued notifications.
+    /// Bytes of memory that it takes.
     pub(super) bytes: usize,
     pub(super) receives: u32,
     /// Its pending record, if it has one.
     pub(super) pending: Option<RecordLocation>,
-    /// True if it may have a row, too.
+    /// True if it may have a row, although it is in a pending record.
     pub(super) perhaps_row: bool,
     /// True if it is in the mailbox, too.
     pub(super) held: bool,
@@ -322,7 +322,7 @@ impl User {
         completed
     }
 
-    /// Notes that a row became held.
+    /// Records that a row is held now.
     fn hold(&mut self, seq: Seq) {
         if !self.rows.contains_key(&seq) {
             self.known_to = self.known_to.min(seq);
@@ -337,7 +337,7 @@ impl User {
         self.epoch = new_epoch();
     }
 
-    /// Notes a write to the mailbox outside of a lease.
+    /// Records a write to the mailbox outside of a lease.
     pub(super) fn written(&mut self, seq: Seq, pushed_to: Vec<ConnectionId>) {
         self.rows.remove(&seq);
         if !pushed_to.is_empty() {
@@ -346,7 +346,7 @@ impl User {
         self.hold(seq);
     }
 
-    /// Notes that a lease reads the mailbox.
+    /// Records that a lease reads the mailbox.
     pub(super) fn paged(&mut self) {
         if let Some(flight) = &mut self.flight {
             flight.paged = true;
@@ -369,8 +369,8 @@ impl User {
         self.queue.iter().rev().find(|queued| queued.pending.is_some() && is_it(&queued.notification))
     }
 
-    /// Puts a queued entry into the mailbox, too, in its present form and with a row. Returns false if it is
-    /// not queued in memory.
+    /// Marks a queued entry, which has a row now, as being in the mailbox too. Returns false if it is not
+    /// queued in memory.
     pub(super) fn put(
         &mut self,
         seq: Seq,

@@ -7,14 +7,14 @@ use super::super::durable_marker::DurablePosition;
 use super::journal::{Batch, Piece, Pieces};
 use super::{Damage, Found};
 
-/// A part of a journal that can't be read.
+/// A part of a journal that can't be read. It is damage, or the end that was being written.
 struct Break {
     path: PathBuf,
     at: usize,
     end: usize,
     /// The commit expected there.
     expected: u64,
-    /// True if a commit behind it says that it was durable.
+    /// True if a later commit proves that it was durable.
     durable: bool,
     /// The last commit before it.
     before: Option<CommitRecord>,
@@ -116,8 +116,9 @@ impl Chain {
         self.last = Some(record);
     }
 
-    /// Handles commits up to `next` that are not in the journals: the table files must have what they wrote.
-    /// written by them?
+    /// Returns the damage of a gap in the journals before commit `next`, if there is any: the table files
+    /// must have everything that the missing commits wrote. `reach` is the last commit of each keyspace
+    /// before `next`, and `next_seq` the next sequence before it.
     fn hole(&self, reach: Reach, next: u64, next_seq: u64) -> Option<Damage> {
         let before = self.last.map_or(0, |last| last.commit);
         let missing = |at: usize| reach[at] > before && reach[at] > self.stored[at];

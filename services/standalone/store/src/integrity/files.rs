@@ -43,7 +43,7 @@ pub(in super::super) struct Tables {
 }
 
 impl Tables {
-    /// Opens the tables of the manifest in force.
+    /// Opens the tables that the manifest in force lists.
     pub(in super::super) fn listed(engine: &Path, id: u64) -> Self {
         let folder = folder(engine, id);
         let mut tables = Self { open: Vec::new(), bad: Vec::new() };

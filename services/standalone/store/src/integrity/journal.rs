@@ -22,13 +22,14 @@ const TRAILER: &[u8] = b"FJL\x03";
 const START_BYTES: usize = 13;
 const ITEM_BYTES: usize = 21;
 const END_BYTES: usize = 13;
-/// More keyspaces than a store has.
+/// Largest plausible id of a keyspace; a store has fewer than ten.
 const MOST_KEYSPACES: u64 = 64;
-/// Limit for a step of the engine's own number between two batches. The engine counts on by itself now and
-/// then, but not as often as this.
+/// Largest plausible distance of the engine's number of a batch from [`CommitRecord::base`]. The engine
+/// counts on between batches, but by far less.
 const SEQNO_SLACK: u64 = 1 << 20;
 
-/// The bytes of a journal. Parts that were never written are not read: most of a young journal.
+/// Reads a journal. Holes of the file, which are most of a new journal, become zeros without being read;
+/// those at its end are left out.
 pub(in super::super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let mut bytes = Vec::new();
@@ -145,7 +146,7 @@ pub(in super::super) struct Pieces<'a> {
     bytes: &'a [u8],
     meta: u64,
     at: usize,
-    /// The highest number so far. A batch found by searching must have a higher one.
+    /// The number of the last commit. A batch found by searching must have a higher one.
     commit: u64,
 }
 
