@@ -82,9 +82,9 @@ pub(super) struct Committer<K> {
 
 /// Ends the waits of all callers when it is dropped, as a panic of the committer does: waiting answers are
 /// dropped, and the inbox takes no further work.
-pub(super) struct Abandon<K>(pub(super) Arc<Core<K>>);
+pub(super) struct AbandonOnDrop<K>(pub(super) Arc<Core<K>>);
 
-impl<K> Drop for Abandon<K> {
+impl<K> Drop for AbandonOnDrop<K> {
     fn drop(&mut self) {
         self.0.healthy.store(false, Ordering::Release);
         self.0.inbox.abandon();
@@ -123,7 +123,7 @@ impl<K: Clock> Committer<K> {
 
     /// Works until the inbox is closed and empty, then closes the engine.
     pub(super) fn run(mut self) {
-        let abandon = Abandon(Arc::clone(&self.core));
+        let abandon = AbandonOnDrop(Arc::clone(&self.core));
         while self.step(self.patience()) {}
         self.finish(abandon);
     }
@@ -140,11 +140,11 @@ impl<K: Clock> Committer<K> {
     }
 
     /// Syncs everything and closes the engine, waiting for its readers for at most [`READERS`].
-    pub(super) fn finish(mut self, abandon: Abandon<K>) {
+    pub(super) fn finish(mut self, abandon: AbandonOnDrop<K>) {
         match self.core.engine.get().map(|engine| engine.sync()) {
             Some(Ok(())) if self.broken.is_none() => {
                 self.synced();
-                self.sync_mark();
+                self.sync_marker();
             }
             Some(Err(error)) => {
                 let error = shared_telemetry::chain(&error);
@@ -192,7 +192,7 @@ impl<K: Clock> Committer<K> {
         }
         self.sync_if_due();
         if self.marker.is_unsynced() && self.marked_at.is_none_or(|at| at.elapsed() >= SYNC_EVERY) {
-            self.sync_mark();
+            self.sync_marker();
         }
     }
 
@@ -248,7 +248,7 @@ impl<K: Clock> Committer<K> {
                 batch.insert(Keyspace::DeadLetters, seq.to_be_bytes(), value.as_slice());
             }
         }
-        self.pending_records.note(&mut batch, &self.completed);
+        self.pending_records.record_completions(&mut batch, &self.completed);
         for key in &self.stale {
             batch.remove(Keyspace::Dedup, *key);
         }
@@ -264,9 +264,9 @@ impl<K: Clock> Committer<K> {
                 self.position = position;
                 self.write_marker();
                 self.stale.clear();
-                self.done(commit);
+                self.publish_commit(commit);
                 self.core.deleted(&std::mem::take(&mut self.backlog));
-                self.pending_records.noted(&self.completed);
+                self.pending_records.completions_written(&self.completed);
                 self.completed.clear();
                 for (to, accepted) in answers {
                     answer(to, Ok(accepted));
@@ -275,7 +275,7 @@ impl<K: Clock> Committer<K> {
             }
             Err(error) => {
                 self.uncertain = (!commit.queued.is_empty()).then_some(commit);
-                self.breaks(&error);
+                self.enter_broken_state(&error);
                 let refusal = self.refusal();
                 for (to, _) in answers {
                     answer(to, Err(refusal));
@@ -300,7 +300,7 @@ impl<K: Clock> Committer<K> {
             commit.redriven.push(dead);
         }
         let bytes = queued_bytes(&value);
-        let pending = commit.arrive(&self.core, &notification.user_id, seq, &value);
+        let pending = commit.add_to_record(&self.core, &notification.user_id, seq, &value);
         if pending.is_none() {
             row_key_into(&mut self.key, &notification.user_id, seq);
             batch.insert(Keyspace::Rows, Slice::new(&self.key), value);
@@ -329,7 +329,7 @@ impl<K: Clock> Committer<K> {
                 Ok(Err(error)) => {
                     // The next start checks the record.
                     let error = shared_telemetry::chain(&error);
-                    tracing::error!(error, number, "what a commit accepted can't be read");
+                    tracing::error!(error, number, "a pending record can't be read");
                     Ok(self.position)
                 }
                 Err(error) => Err(error),
@@ -339,16 +339,16 @@ impl<K: Clock> Committer<K> {
                 Ok(position) => {
                     self.position = position;
                     self.write_marker();
-                    self.pending_records.close(number);
+                    self.pending_records.forget_record(number);
                 }
-                Err(error) => self.breaks(&error),
+                Err(error) => self.enter_broken_state(&error),
             }
         }
     }
 
     /// Publishes a commit that is on disk.
     #[expect(clippy::cast_precision_loss, reason = "a metric")]
-    fn done(&mut self, commit: Commit) {
+    fn publish_commit(&mut self, commit: Commit) {
         self.pause = FIRST_PAUSE;
         if commit.queued.is_empty() {
             return;
@@ -389,7 +389,7 @@ impl<K: Clock> Committer<K> {
                 None => batch.remove(keyspace, key),
             }
         }
-        self.pending_records.note(&mut batch, &pending_records);
+        self.pending_records.record_completions(&mut batch, &pending_records);
         // The caller chose the sequences of these rows. They are not assigned again.
         let next = highest
             .map_or(0, |highest| highest + 1)
@@ -401,7 +401,7 @@ impl<K: Clock> Committer<K> {
             Ok(position) => {
                 self.position = position;
                 self.write_marker();
-                self.pending_records.noted(&pending_records);
+                self.pending_records.completions_written(&pending_records);
                 let unsynced = || (mode == PersistMode::Buffer).then(Instant::now);
                 self.unsynced_since = self.unsynced_since.or_else(unsynced);
                 self.core.published.fetch_max(self.position.next, Ordering::AcqRel);
@@ -409,8 +409,8 @@ impl<K: Clock> Committer<K> {
                 _ = answer.send(Ok(()));
             }
             Err(error) => {
-                self.pending_records.take_back(&pending_records);
-                self.breaks(&error);
+                self.pending_records.undo_completions(&pending_records);
+                self.enter_broken_state(&error);
                 _ = answer.send(Err(self.refusal()));
             }
         }
@@ -421,7 +421,7 @@ impl<K: Clock> Committer<K> {
             self.unsynced_since = None;
             match self.core.engine.get().map(|engine| engine.sync()) {
                 Some(Ok(())) => self.synced(),
-                Some(Err(error)) => self.breaks(&error),
+                Some(Err(error)) => self.enter_broken_state(&error),
                 None => {}
             }
         }
@@ -438,18 +438,18 @@ impl<K: Clock> Committer<K> {
         if self.position.synced == self.position.commit
             && let Err(error) = self.marker.write(&self.position)
         {
-            unmarked(&error);
+            report_marker_error(&error);
         }
     }
 
-    fn sync_mark(&mut self) {
+    fn sync_marker(&mut self) {
         self.marked_at = Some(Instant::now());
         if let Err(error) = self.marker.sync() {
-            unmarked(&error);
+            report_marker_error(&error);
         }
     }
 
-    fn breaks(&mut self, error: &fjall::Error) {
+    fn enter_broken_state(&mut self, error: &fjall::Error) {
         let error = shared_telemetry::chain(error);
         tracing::error!(error, pause = ?self.pause, "the store can't write and will be reopened");
         counter!("tidings_store_failures_total").increment(1);
@@ -495,7 +495,7 @@ impl<K: Clock> Committer<K> {
         if let Some(commit) = self.uncertain.take() {
             if position.commit >= commit.number {
                 // The producer's next attempt is a duplicate, if its ids are deduplicated.
-                self.done(commit);
+                self.publish_commit(commit);
             } else {
                 self.dedup.undo(&commit.ids);
             }
@@ -509,7 +509,7 @@ impl<K: Clock> Committer<K> {
     }
 }
 
-fn unmarked(error: &std::io::Error) {
+fn report_marker_error(error: &std::io::Error) {
     let error = shared_telemetry::chain(error);
     tracing::warn!(error, "the marker beside the store could not be written");
     counter!("tidings_store_mark_failures_total").increment(1);

@@ -249,7 +249,7 @@ impl<K> Core<K> {
     }
 
     /// Number of notifications for a user that may go to a pending record.
-    pub(super) fn room_to_arrive(&self, user: &UserId) -> usize {
+    pub(super) fn pending_capacity(&self, user: &UserId) -> usize {
         if !self.delivered_soon.get().is_some_and(|delivered_soon| delivered_soon(user)) {
             return 0;
         }

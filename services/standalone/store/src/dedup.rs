@@ -25,7 +25,7 @@ pub(super) fn fingerprint(notification: &Notification) -> Fingerprint {
 }
 
 /// The ids accepted by one commit: a record of the keyspace `dedup`.
-pub(super) struct Accepted {
+pub(super) struct AcceptedIds {
     /// Time of the commit. With its number it is the record's key.
     at: Timestamp,
     /// Number of the commit.
@@ -33,7 +33,7 @@ pub(super) struct Accepted {
     entries: Vec<(Fingerprint, Seq)>,
 }
 
-impl Accepted {
+impl AcceptedIds {
     pub(super) const fn new(at: Timestamp, commit: u64) -> Self {
         Self { at, commit, entries: Vec::new() }
     }
@@ -77,7 +77,7 @@ pub(super) struct Dedup {
     limit: usize,
     known: HashMap<Fingerprint, Seq>,
     /// The commits, oldest first.
-    commits: VecDeque<Accepted>,
+    commits: VecDeque<AcceptedIds>,
     /// Number of ids in `commits`.
     remembered: usize,
 }
@@ -94,25 +94,25 @@ impl Dedup {
     }
 
     /// Adds an id to `commit`.
-    pub(super) fn insert(&mut self, commit: &mut Accepted, fingerprint: Fingerprint, seq: Seq) {
+    pub(super) fn insert(&mut self, commit: &mut AcceptedIds, fingerprint: Fingerprint, seq: Seq) {
         self.known.insert(fingerprint, seq);
         commit.entries.push((fingerprint, seq));
     }
 
     /// Adds a commit read from disk.
-    pub(super) fn load(&mut self, commit: Accepted) {
+    pub(super) fn load(&mut self, commit: AcceptedIds) {
         self.known.extend(commit.entries.iter().copied());
         self.keep(commit);
     }
 
     /// Adds a commit that was written.
-    pub(super) fn keep(&mut self, commit: Accepted) {
+    pub(super) fn keep(&mut self, commit: AcceptedIds) {
         self.remembered += commit.entries.len();
         self.commits.push_back(commit);
     }
 
     /// Removes the ids of a commit that failed.
-    pub(super) fn undo(&mut self, commit: &Accepted) {
+    pub(super) fn undo(&mut self, commit: &AcceptedIds) {
         self.forget(&commit.entries);
     }
 

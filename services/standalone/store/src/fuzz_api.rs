@@ -4,7 +4,7 @@ use contract_notifications_v1::{Notification, Sequence, Timestamp, UserId};
 
 use super::commit_position::{self, CommitRecord};
 use super::dead_letters::{self, DeadLetter};
-use super::dedup::Accepted;
+use super::dedup::AcceptedIds;
 use super::integrity::journal::{Piece, Pieces};
 use super::{codec, dedup};
 

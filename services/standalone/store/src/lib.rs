@@ -79,7 +79,7 @@ use tokio::sync::oneshot;
 pub use dead_letters::{DeadLetter, DeadLetterPage, Redriven};
 pub use error::{AcceptError, OpenError, StoreError};
 pub use integrity::Damage;
-pub use mailbox_view::{MOST_SEEN, MailboxView, NotificationState, Search, StoredNotification};
+pub use mailbox_view::{MailboxView, NotificationState, SEARCH_LIMIT, Search, StoredNotification};
 pub use queue::Lease;
 pub use repair::{Check, Repaired, Unreadable, check, repair};
 pub use settings::{Durability, StorageSettings};
@@ -131,7 +131,7 @@ pub struct StoreStats {
     /// Users with state in memory.
     pub users_in_memory: usize,
     /// Leases that are not completed.
-    pub runs_in_flight: usize,
+    pub leases_in_flight: usize,
     /// Notifications in the queue, those being delivered included.
     pub queued: usize,
     /// Bytes of queued notifications in memory.
@@ -255,7 +255,7 @@ impl<K: Clock + 'static> Store<K> {
             opening::create(directory, &settings)?;
         }
         let (engine, position) = opening::open(directory, &settings)?;
-        let position = opening::give_rows(directory, &engine, position)?;
+        let position = opening::convert_pending_records(directory, &engine, position)?;
         let unreadable = |error| opening::unreadable(directory, &error);
         let mut dedup = Dedup::new(settings.dedup_window, settings.dedup_entries);
         let stale = load(&engine, &mut dedup, &clock, &settings).map_err(unreadable)?;
@@ -372,7 +372,7 @@ impl<K: Clock + 'static> Store<K> {
                 pushed_to.retain(|id| *id != key.connection_id);
             }
             if state.rows.values().all(Vec::is_empty) {
-                state.know_nothing();
+                state.forget_rows();
             }
         });
     }
@@ -407,11 +407,11 @@ impl<K: Clock + 'static> Store<K> {
     /// Returns the store's counters.
     pub fn stats(&self) -> StoreStats {
         let core = self.core();
-        let (ready_users, runs_in_flight) = core.active();
+        let (ready_users, leases_in_flight) = core.active();
         StoreStats {
             ready_users,
             users_in_memory: core.users(),
-            runs_in_flight,
+            leases_in_flight,
             queued: usize::try_from(core.queued.load(Ordering::Relaxed)).unwrap_or(0),
             held: core.held.get(),
             queued_bytes: core.hot_bytes.load(Ordering::Relaxed),
@@ -448,7 +448,7 @@ fn load<K: Clock>(
     let mut stale = Vec::new();
     for guard in engine.dedup.iter() {
         let (key, value) = guard.into_inner()?;
-        match dedup::Accepted::read(&key, &value) {
+        match dedup::AcceptedIds::read(&key, &value) {
             Some(commit) if !commit.is_older(now, settings.dedup_window) => dedup.load(commit),
             _ => stale.extend(key.first_chunk().copied()),
         }

@@ -12,7 +12,7 @@ use super::error::StoreError;
 use super::{DeadLetter, Store};
 
 /// Most rows of a user that are counted or searched, and about the most dead letters that are searched.
-pub const MOST_SEEN: usize = 10_000;
+pub const SEARCH_LIMIT: usize = 10_000;
 /// Most bytes of rows that a search reads.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// Dead letters read at once.
@@ -91,7 +91,7 @@ impl<K: Clock + 'static> Store<K> {
     }
 
     /// Returns a user's mailbox: the first `limit` rows that can be decoded, and the number of all, up to
-    /// [`MOST_SEEN`].
+    /// [`SEARCH_LIMIT`].
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.
@@ -108,7 +108,7 @@ impl<K: Clock + 'static> Store<K> {
             if known.deleting.contains(&number) {
                 continue;
             }
-            if view.count == MOST_SEEN {
+            if view.count == SEARCH_LIMIT {
                 view.more = true;
                 break;
             }
@@ -131,7 +131,7 @@ impl<K: Clock + 'static> Store<K> {
         self.core().with_user(user, |state| state.rows.get(&number).map_or(0, Vec::len))
     }
 
-    /// Finds the newest queued or held notification with that id, among the newest [`MOST_SEEN`] rows or 64
+    /// Finds the newest queued or held notification with that id, among the newest [`SEARCH_LIMIT`] rows or 64
     /// MiB of them. Rows that can't be decoded are skipped.
     ///
     /// # Errors
@@ -153,7 +153,7 @@ impl<K: Clock + 'static> Store<K> {
         for (at, row) in rows.enumerate() {
             let (number, value) = row?;
             bytes += value.len();
-            if at == MOST_SEEN || bytes > MOST_BYTES {
+            if at == SEARCH_LIMIT || bytes > MOST_BYTES {
                 return Ok(Search { found: None, complete: false });
             }
             let Some(notification) = known.read(user, number, &value).filter(|other| other.id == *id) else {
@@ -183,7 +183,7 @@ impl<K: Clock + 'static> Store<K> {
         })
     }
 
-    /// Finds the newest dead letter with that user and id, among about the first [`MOST_SEEN`] of all.
+    /// Finds the newest dead letter with that user and id, among about the first [`SEARCH_LIMIT`] of all.
     ///
     /// # Errors
     /// As [`Store::dead_letters`].
@@ -201,7 +201,7 @@ impl<K: Clock + 'static> Store<K> {
                 letter.user_id == *user && letter.notification.as_ref().is_some_and(|other| other.id == *id)
             };
             found = page.letters.into_iter().rfind(is_it).or(found);
-            if !page.more || after.is_none() || seen >= MOST_SEEN {
+            if !page.more || after.is_none() || seen >= SEARCH_LIMIT {
                 return Ok(Search { found, complete: !page.more });
             }
         }

@@ -40,15 +40,15 @@ pub(super) fn create(directory: &Path, settings: &StorageSettings) -> Result<(),
     let new = directory.join(engine::NEW);
     remove(&new).map_err(unusable)?;
     let engine = Engine::open(&new, settings).map_err(|source| engine_error(directory, source))?;
-    let position =
-        finish(&engine, &CommitPosition::EMPTY).map_err(|source| engine_error(directory, source))?;
+    let position = write_first_commit(&engine, &CommitPosition::EMPTY)
+        .map_err(|source| engine_error(directory, source))?;
     drop(engine);
     DurableMarker::create(directory, &position).map_err(unusable)?;
     put_in_place(directory, engine::NEW).map_err(unusable)
 }
 
 /// Writes the first numbered commit of a new engine, to every keyspace, and returns its position.
-pub(super) fn finish(engine: &Engine, before: &CommitPosition) -> fjall::Result<CommitPosition> {
+pub(super) fn write_first_commit(engine: &Engine, before: &CommitPosition) -> fjall::Result<CommitPosition> {
     let mut batch = Batch::new(0, PersistMode::SyncAll);
     for keyspace in Keyspace::ALL {
         batch.touch(keyspace);
@@ -99,7 +99,7 @@ pub(super) fn open(
 
 /// Creates rows for all notifications that an earlier process left in pending records: its connections are
 /// gone, so they are held now.
-pub(super) fn give_rows(
+pub(super) fn convert_pending_records(
     directory: &Path,
     engine: &Engine,
     position: CommitPosition,

@@ -217,7 +217,7 @@ impl PendingRecords {
 
     /// Undoes [`PendingRecords::note`] for these notifications, after the batch that should have created
     /// their rows failed.
-    pub(super) fn take_back(&mut self, locations: &[RecordLocation]) {
+    pub(super) fn undo_completions(&mut self, locations: &[RecordLocation]) {
         for location in locations {
             if let Some(open) = self.open.get_mut(&location.commit) {
                 open.left += u32::from(open.completed.remove(location.index));
@@ -227,7 +227,7 @@ impl PendingRecords {
 
     /// Notes in the batch that notifications are completed, or get rows in the same batch. Removes each
     /// record of which no notification is left. A repeated location is ignored.
-    pub(super) fn note(&mut self, batch: &mut Batch, locations: &[RecordLocation]) {
+    pub(super) fn record_completions(&mut self, batch: &mut Batch, locations: &[RecordLocation]) {
         for location in locations {
             if let Some(open) = self.open.get_mut(&location.commit) {
                 open.left -= u32::from(open.completed.insert(location.index));
@@ -247,16 +247,16 @@ impl PendingRecords {
     }
 
     /// Forgets the records that the written batch has removed.
-    pub(super) fn noted(&mut self, locations: &[RecordLocation]) {
+    pub(super) fn completions_written(&mut self, locations: &[RecordLocation]) {
         for commit in commits_of(locations) {
             if self.open.get(&commit).is_some_and(|open| open.left == 0) {
-                self.close(commit);
+                self.forget_record(commit);
             }
         }
     }
 
     /// Removes a record that is no longer on disk.
-    pub(super) fn close(&mut self, commit: u64) {
+    pub(super) fn forget_record(&mut self, commit: u64) {
         if let Some(open) = self.open.remove(&commit) {
             self.bytes -= open.bytes;
         }

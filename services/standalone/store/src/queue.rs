@@ -21,7 +21,7 @@ use super::dead_letters;
 use super::error::StoreError;
 use super::inbox::Deletes;
 use super::pending_records::RecordLocation;
-use super::user::{Completed, Queued, RunLimits, Start, User, queued_bytes};
+use super::user::{Completed, LeaseLimits, Queued, Start, User, queued_bytes};
 use super::{Store, Submission};
 
 /// A lease of one user's next entries. No other receiver gets entries of that user until it is completed.
@@ -112,12 +112,12 @@ impl<K: Clock> Core<K> {
     }
 
     fn start(self: &Arc<Self>, user: UserId) -> Option<Lease<K>> {
-        let limits = RunLimits { entries: self.settings.run_entries, bytes: self.settings.run_bytes };
+        let limits = LeaseLimits { entries: self.settings.run_entries, bytes: self.settings.run_bytes };
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         loop {
             match self.with_user(&user, |state| state.start(run, limits)) {
                 Start::Nothing => return None,
-                Start::Cold(first, last) => {
+                Start::NeedsRead(first, last) => {
                     if let Err(error) = self.warm(&user, first, last) {
                         let error = shared_telemetry::chain(&error);
                         tracing::warn!(error, "queued notifications can't be read and are tried again");
@@ -126,7 +126,7 @@ impl<K: Clock> Core<K> {
                         return None;
                     }
                 }
-                Start::Run(entries) => {
+                Start::Lease(entries) => {
                     return Some(Lease { core: Arc::clone(self), user, entries, run, completed: false });
                 }
             }

@@ -68,7 +68,7 @@ impl<K> Core<K> {
         }
         if let Err(error) = engine.merge_all() {
             let error = shared_telemetry::chain(&error);
-            tracing::warn!(error, "the space of what was removed could not be given back");
+            tracing::warn!(error, "disk space could not be reclaimed");
         }
     }
 

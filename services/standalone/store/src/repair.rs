@@ -163,11 +163,13 @@ pub fn repair(directory: &Path, settings: &StorageSettings) -> Result<Repaired, 
     let whole = found.damage.is_empty() && parts == 0;
     let commit = found.position.commit.max(marked.map_or(0, |marked| marked.commit));
     let next = if whole { next } else { next.saturating_add(SKIPPED_SEQUENCES) };
-    let position =
-        opening::finish(&engine, &CommitPosition { commit, next, synced: commit, reach: [0; KEYSPACES] });
+    let position = opening::write_first_commit(
+        &engine,
+        &CommitPosition { commit, next, synced: commit, reach: [0; KEYSPACES] },
+    );
     let position = position.map_err(engine_error)?;
     drop(engine);
-    let kept = aside(directory);
+    let kept = kept_folder(directory);
     if old.exists() {
         std::fs::rename(&old, &kept).map_err(unusable)?;
     }
@@ -201,7 +203,7 @@ fn keyspace_id(found: &Found, name: &str) -> u64 {
 const KEPT: &str = "engine.damaged-";
 
 /// Returns the name of the folder in which the replaced engine is kept.
-fn aside(directory: &Path) -> PathBuf {
+fn kept_folder(directory: &Path) -> PathBuf {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     directory.join(format!("{KEPT}{}", now.as_millis()))
 }

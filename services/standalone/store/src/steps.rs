@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use shared_ports::Clock;
 
-use super::committer::{Abandon, Committer};
+use super::committer::{AbandonOnDrop, Committer};
 
 /// A store's committer, which works when it is called. Dropping it is a crash of the process: what it had not
 /// written is not on disk.
 pub struct CommitSteps<K: Clock> {
     committer: Committer<K>,
-    abandon: Abandon<K>,
+    abandon: AbandonOnDrop<K>,
 }
 
 impl<K: Clock> CommitSteps<K> {
     pub(super) fn new(committer: Committer<K>) -> Self {
-        let abandon = Abandon(Arc::clone(committer.core()));
+        let abandon = AbandonOnDrop(Arc::clone(committer.core()));
         Self { committer, abandon }
     }
 

@@ -122,7 +122,7 @@ impl Default for User {
 
 /// Limits of one lease.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RunLimits {
+pub(super) struct LeaseLimits {
     pub(super) entries: usize,
     pub(super) bytes: usize,
 }
@@ -132,9 +132,9 @@ pub(super) enum Start {
     /// There is nothing to do now.
     Nothing,
     /// Rows from the first to the last must be read from disk, and passed to [`User::warm`].
-    Cold(Seq, Seq),
+    NeedsRead(Seq, Seq),
     /// A lease.
-    Run(Vec<Entry<Arc<Notification>>>),
+    Lease(Vec<Entry<Arc<Notification>>>),
 }
 
 /// The result of completing a lease.
@@ -224,13 +224,13 @@ impl User {
     }
 
     /// Starts the next lease, with number `id`.
-    pub(super) fn start(&mut self, id: u64, limits: RunLimits) -> Start {
+    pub(super) fn start(&mut self, id: u64, limits: LeaseLimits) -> Start {
         if self.flight.is_some() || self.waiting {
             self.ready = false;
             return Start::Nothing;
         }
         if let (true, Some((first, last))) = (self.queue.is_empty(), self.cold) {
-            return Start::Cold(first, last);
+            return Start::NeedsRead(first, last);
         }
         self.ready = false;
         if !self.has_work() {
@@ -255,7 +255,7 @@ impl User {
             entries.push(Entry::Notification { item, redelivered: queued.receives > 1 });
         }
         self.flight = Some(Flight { id, entries: count, replay, paged: false });
-        Start::Run(entries)
+        Start::Lease(entries)
     }
 
     /// Adds rows read back from disk to the queue: all rows up to `read_to`. Returns the bytes of memory they
@@ -317,7 +317,7 @@ impl User {
             self.queue.push_front(queued);
         }
         if !flight.paged && completed.failed.is_none() {
-            self.know_nothing();
+            self.forget_rows();
         }
         completed
     }
@@ -331,7 +331,7 @@ impl User {
     }
 
     /// Forgets pushes and known rows when nobody is connected: the rows can be read again.
-    pub(super) fn know_nothing(&mut self) {
+    pub(super) fn forget_rows(&mut self) {
         self.rows.clear();
         self.known_to = 0;
         self.epoch = new_epoch();

@@ -187,7 +187,7 @@ impl Runner {
             sleep(Duration::from_secs(1)).await;
             let store = &running.process.store;
             let stats = store.stats();
-            let mut is_quiet = stats.ready_users + stats.runs_in_flight + stats.queued_bytes == 0;
+            let mut is_quiet = stats.ready_users + stats.leases_in_flight + stats.queued_bytes == 0;
             is_quiet = is_quiet && self.has_nothing_outstanding(&running.process).await;
             for user in 0..self.sim.plan.users.len() {
                 is_quiet = is_quiet && self.last_key(&running.process, user).await.is_none();

@@ -40,8 +40,8 @@ proptest! {
         changes in prop::collection::vec((0..200_u32, any::<bool>()), 0..100),
     ) {
         let (mut completed, mut model) = (Completed::default(), std::collections::BTreeSet::new());
-        for (index, is_settled) in changes {
-            if is_settled {
+        for (index, is_completed) in changes {
+            if is_completed {
                 prop_assert_eq!(completed.insert(index), model.insert(index));
             } else {
                 prop_assert_eq!(completed.remove(index), model.remove(&index));

@@ -52,7 +52,10 @@ async fn user_with_entries_is_always_ready_or_in_flight() {
         });
         while !last.load(Ordering::SeqCst) {
             let stats = store.stats();
-            assert!(stats.ready_users + stats.runs_in_flight > 0 || last.load(Ordering::SeqCst), "{stats:?}");
+            assert!(
+                stats.ready_users + stats.leases_in_flight > 0 || last.load(Ordering::SeqCst),
+                "{stats:?}"
+            );
         }
     });
 }
