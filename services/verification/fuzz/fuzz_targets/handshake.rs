@@ -26,7 +26,7 @@ use shared_ports::{Clock, PortError};
 use tidings_identity::cipher::LocalCipher;
 use tidings_identity::jwt::{JwtIssuer, JwtSubject};
 use tidings_identity::secrets::Key256;
-use tidings_gateway::server::probe;
+use tidings_gateway::server::fuzz_api;
 
 #[derive(Debug, Arbitrary)]
 enum Input {
@@ -177,7 +177,7 @@ fn raw(query: &str, protocols: &[Vec<u8>]) {
     for value in protocols.iter().filter_map(|bytes| HeaderValue::from_bytes(bytes).ok()) {
         headers.append("sec-websocket-protocol", value);
     }
-    let Ok(handshake) = probe::handshake(&uri, &headers) else { return };
+    let Ok(handshake) = fuzz_api::handshake(&uri, &headers) else { return };
     for offer in &handshake.subprotocols {
         assert!(!offer.is_empty() && offer.trim() == offer && !offer.contains(','), "{offer:?}");
     }
@@ -373,5 +373,5 @@ fn read(query: &[(String, String)], offers: &[String], others: &[String]) -> Han
     for (name, text) in names.iter().cycle().zip(others) {
         headers.append(name, value(text));
     }
-    probe::handshake(&uri, &headers).expect("the query is well formed")
+    fuzz_api::handshake(&uri, &headers).expect("the query is well formed")
 }

@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tidings_gateway::server::probe::{Intake, connection_id, intake};
+use tidings_gateway::server::fuzz_api::{Intake, connection_id, intake};
 
 #[derive(Debug, Arbitrary)]
 enum Input {
