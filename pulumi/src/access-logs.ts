@@ -5,7 +5,7 @@ import type { Deployment } from "./configuration.js";
 import { trustPolicy } from "./policies.js";
 
 /**
- * Fields of an access log entry. The path, query, headers and authorizer of a request are never logged, because they
+ * Fields of an access log entry that all APIs have. The path, query, headers and authorizer of a request are never logged, because they
  * can contain tokens
  * (https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html,
  * https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html).

@@ -62,7 +62,7 @@ function functionAlarms({ settings }: Deployment, { functions }: Watched): reado
             threshold: 0,
         }),
     );
-    // The authorizer fails on purpose: API Gateway then answers 401.
+    // The authorizer fails in order to refuse a request: API Gateway then answers 401.
     const failing = functions.filter(({ failsOnPurpose }) => !failsOnPurpose);
     const errors = failing.map(
         (watched): Alarm => ({

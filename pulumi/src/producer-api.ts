@@ -32,7 +32,7 @@ const SEND_TEMPLATE = [
 
 interface Answer {
     readonly statusCode: string;
-    /** Regular expression for statuses of the queue. Without it, the answer to all statuses that no other pattern matches. */
+    /** Regular expression for statuses of the queue. An answer without it is for all statuses that no other pattern matches. */
     readonly selectionPattern?: string;
     readonly body: string;
 }
@@ -81,7 +81,7 @@ export class ProducerApi extends pulumi.ComponentResource {
     readonly url: pulumi.Output<string>;
     /** ARN on which a producer's policy must allow `execute-api:Invoke`. */
     readonly invokeArn: pulumi.Output<string>;
-    /** Base of the history's URLs, which continue with the user and the kind of record. */
+    /** Base of the history's URLs, which continue with the user and the kind of record; absent if the history is off. */
     readonly history: HistoryEndpoint | undefined;
     private readonly api: aws.apigateway.RestApi;
 

@@ -28,7 +28,11 @@ export interface WebSocketApiArgs {
  */
 export class WebSocketApi extends pulumi.ComponentResource {
     readonly api: aws.apigatewayv2.Api;
-    /** Open connections of the stage, for functions that push to them or close them. */
+    /**
+     * Open connections of the stage, for functions that push to them or close them. The ARN names the method POST, in
+     * the only form that AWS documents
+     * (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html).
+     */
     readonly connections: ResourceRef;
 
     constructor(

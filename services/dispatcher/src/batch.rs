@@ -72,8 +72,11 @@ impl<P: BatchPorts> BatchDispatcher<P> {
     /// Dispatches a batch and returns an outcome for each message, in the batch's order.
     ///
     /// After a failed entry, all later entries of the same user or hub fail too. Entries of others are not
-    /// affected. Entries that can never succeed go to the dead-letter queue, and their outcome is `Done`.
-    /// Failed entries are postponed by a delay that grows with their receive count ([`after_failure`]).
+    /// affected. Entries that can never succeed go to the dead-letter queue, and their outcome is `Done`, or
+    /// `Retry` if that queue does not take them. Other failed entries are postponed by a delay that grows
+    /// with their receive count ([`after_failure`]).
+    ///
+    /// If the future is dropped, no outcome is known, and the queue must deliver all entries again.
     pub async fn dispatch_batch(&self, batch: &[QueueMessage<'_>], deadlines: Deadlines) -> Vec<Outcome> {
         let entries: Vec<_> = batch.iter().map(|message| message.entry.clone()).collect();
         let GroupedBatch { runs, hubs, poison } = group(&entries);
@@ -175,9 +178,9 @@ impl<P: BatchPorts> BatchDispatcher<P> {
         }
     }
 
-    /// Shortens the visibility timeout of one user's failed entries. All of them get the same: a message
-    /// group delivers nothing while one of its messages is in flight, so a longer timeout would delay the
-    /// earlier entries.
+    /// Shortens the visibility timeout of the failed entries of one user or hub. All of them get the same: a
+    /// message group delivers nothing while one of its messages is in flight, so a longer timeout would delay
+    /// the earlier entries.
     async fn postpone(&self, batch: &[QueueMessage<'_>], outcomes: &[(usize, Outcome)]) {
         let mut failed =
             outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Retry).map(|(at, _)| &batch[*at]);

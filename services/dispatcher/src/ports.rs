@@ -214,7 +214,8 @@ pub trait DeadLetters: Send + Sync {
 
 /// Decides when the notifications queue delivers failed entries again.
 pub trait Redelivery: Send + Sync {
-    /// Sets the visibility timeout of the entries with these receipts, all of one user, to `delay`.
+    /// Sets the visibility timeout of the entries with these receipts, all of one message group, to `delay`.
+    /// After an error, some may have been set.
     fn postpone(
         &self,
         receipts: &[&str],

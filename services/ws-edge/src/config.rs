@@ -64,7 +64,8 @@ pub enum ClientMessagePolicy {
     Anyone,
 }
 
-/// Largest number of actions in a window of time. A window begins with the first action after the last one.
+/// Largest number of actions in a window of time. A window begins with the first action after the end of the
+/// previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RateLimit {
     /// Most actions in one window.

@@ -120,7 +120,8 @@ pub trait Hubs: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<HubPage, PortError>> + Send;
 
-    /// Returns true if the user is in the hub, with a connection or by the operator's configuration.
+    /// Returns true if the user is in the hub, with a connection or by the operator's configuration. A row
+    /// that has expired may still count.
     fn has(&self, hub: &HubName, user: &UserId) -> impl Future<Output = Result<bool, PortError>> + Send;
 }
 

@@ -8,11 +8,11 @@ use contract_deployment_v1::TOKENS;
 use shared_aws::http_connector;
 use shared_ports::{Clock as _, SystemClock};
 use verification_conformance::{key_sets, secrets, tokens};
-use verification_test_kit::World;
+use verification_test_kit::TestResources;
 
 #[tokio::test]
 async fn the_tokens_conform() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = world.table(&TOKENS).await;
     let store = DynamoTokens::new(&world.sdk, &table);
     tokens::store(&store, SystemClock.now().ttl_seconds(), "t").await;
@@ -21,7 +21,7 @@ async fn the_tokens_conform() {
 
 #[tokio::test]
 async fn the_cipher_conforms() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let made = aws_sdk_kms::Client::new(&world.sdk).create_key().send().await.unwrap();
     let key = made.key_metadata.unwrap().key_id;
     tokens::cipher(&KmsCipher::new(&world.sdk, &key)).await;
@@ -36,7 +36,7 @@ async fn the_key_sets_conform() {
 
 #[tokio::test]
 async fn the_secrets_conform() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let client = aws_sdk_secretsmanager::Client::new(&world.sdk);
     let name = format!("{}-secret", world.prefix);
     let rotate = async |value: &str| {

@@ -1,4 +1,4 @@
-//! Stories of one user each, told to the dispatcher's core as its shell would.
+//! Scenarios for the dispatcher's core: the events that its shell would give it for one user's run.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,38 +10,38 @@ use dispatcher::core::run::{
     Command, Entry, Event, HeldItem, Limits, OpenConnection, PushReport, Report, Run,
 };
 
-/// What a notification is outside the core.
+/// The notification of an item, which the core does not look into.
 pub type Body = Arc<Notification>;
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
-/// What a producer sends as the `n`th notification.
+/// Returns a producer's request for notification number `n`.
 #[must_use]
 pub fn request(n: u64) -> String {
     let payload = "x".repeat(254);
     format!(r#"{{"userId":"alice","id":"0198c7a0-6d3f-7000-8000-{n:012}","payload":"{payload}"}}"#)
 }
 
-/// The `n`th notification, with a payload of 256 bytes.
+/// Returns notification number `n` with its sequence. Its payload has 256 bytes.
 ///
 /// # Panics
-/// Never: what it is made of is valid.
+/// Never: the request is valid.
 #[must_use]
 pub fn notification(n: u64) -> (Body, Sequence) {
-    let request = NotificationRequest::from_json(&request(n)).expect("it is a notification");
-    (Arc::new(request.complete(|| unreachable!("it has an id"), NOW)), Sequence::new(n.into()))
+    let request = NotificationRequest::from_json(&request(n)).expect("the request is valid");
+    (Arc::new(request.complete(|| unreachable!("the request has an id"), NOW)), Sequence::new(n.into()))
 }
 
-/// One user's run, and what the world answers.
+/// One user's run: its entries, and the state that the ports report.
 #[derive(Debug)]
-pub struct Story {
+pub struct Scenario {
     entries: Vec<Entry<Body>>,
     connections: Vec<OpenConnection>,
     mailbox: Vec<HeldItem<Body>>,
 }
 
-impl Story {
-    /// New notifications, for a user with so many connections.
+impl Scenario {
+    /// Creates a run of new notifications for a user with some connections, or none.
     #[must_use]
     pub fn new(notifications: u64, connections: u64) -> Self {
         let entry = |n| {
@@ -55,7 +55,7 @@ impl Story {
         }
     }
 
-    /// A user who has come back to so many held notifications.
+    /// Creates the replay of `held` notifications to a user who has connected.
     #[must_use]
     pub fn replay(held: u64) -> Self {
         let row = |n| {
@@ -69,9 +69,9 @@ impl Story {
         }
     }
 
-    /// Lets the core decide until the run is over.
+    /// Answers the core's commands until the run is over, and returns the core's report.
     #[must_use]
-    pub fn tell(self) -> Report {
+    pub fn run(self) -> Report {
         let Self { entries, mut connections, mailbox } = self;
         let mut mailbox = mailbox.into_iter();
         let (mut run, mut command) = Run::start(Limits::default(), entries);
@@ -115,11 +115,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stories_end_as_they_should() {
-        let online = Story::new(10, 1).tell().stats;
+    fn scenarios_deliver_hold_and_replay() {
+        let online = Scenario::new(10, 1).run().stats;
         assert_eq!((online.delivered, online.held), (10, 0));
-        let offline = Story::new(10, 0).tell().stats;
+        let offline = Scenario::new(10, 0).run().stats;
         assert_eq!((offline.delivered, offline.held), (0, 10));
-        assert_eq!(Story::replay(100).tell().stats.replayed, 100);
+        assert_eq!(Scenario::replay(100).run().stats.replayed, 100);
     }
 }

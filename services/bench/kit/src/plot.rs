@@ -1,30 +1,30 @@
-//! What plots have in common.
+//! Style and errors of plots.
 
 use std::fmt::Display;
 
 use plotters::style::RGBColor;
 
-/// The fonts' family.
+/// Font family of all text.
 pub const FONT: &str = "sans-serif";
-/// Text and thin lines.
+/// Colour of text and thin lines.
 pub const INK: RGBColor = RGBColor(0x33, 0x33, 0x33);
-/// What is Tidings'.
-pub const OURS: RGBColor = RGBColor(0x1f, 0x6f, 0xb4);
-/// What is not.
-pub const THEIRS: RGBColor = RGBColor(0xa8, 0xb4, 0xc0);
+/// Colour of Tidings.
+pub const HIGHLIGHT: RGBColor = RGBColor(0x1f, 0x6f, 0xb4);
+/// Colour of everything else.
+pub const MUTED: RGBColor = RGBColor(0xa8, 0xb4, 0xc0);
 
-/// A file.
+/// A finished plot.
 #[derive(Debug, Clone)]
 pub struct Plot {
-    /// What it shows.
+    /// Title, also used as the image's alternative text.
     pub title: String,
-    /// Its name.
+    /// Name of its file.
     pub file: String,
-    /// What is in it.
+    /// Content of its file.
     pub svg: String,
 }
 
-/// A plotter's error, which is none of ours.
-pub fn fail(error: &dyn Display) -> anyhow::Error {
+/// Converts an error of `plotters`, whose type depends on the backend.
+pub fn drawing_error(error: impl Display) -> anyhow::Error {
     anyhow::anyhow!("{error}")
 }

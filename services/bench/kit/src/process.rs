@@ -1,4 +1,4 @@
-//! A server's process.
+//! The process of a server under test.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};
@@ -13,11 +13,11 @@ use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use shared_telemetry::process::{Usage, usage};
 
-/// How long a server may take to start that has little to read.
-pub const START: Duration = Duration::from_secs(20);
+/// Time within which a server with little data is to be ready.
+pub const START_TIMEOUT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(5);
 
-/// A process that ends when this is dropped.
+/// A running server. Dropping it kills the process.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -25,36 +25,38 @@ pub struct Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It keeps nothing anybody wants.
+        // Its data is deleted with its folder, so a failure has no effect.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// When a server is ready.
+/// The sign by which a server shows that it is ready.
 #[derive(Debug, Clone, Copy)]
-pub enum Ready {
-    /// When it has written a line to its standard output.
+pub enum ReadySignal {
+    /// It writes a line to its standard output.
     Line,
-    /// When this port of the loopback answers.
+    /// It accepts connections on this port of the loopback.
     Port(u16),
 }
 
 impl Process {
-    /// Starts it, with what it says on standard error in the folder's `log`; gives the first line of its output
-    /// where that tells that it is ready, for which it has so long. Blocks.
+    /// Starts a server and waits until it is ready. Blocks.
+    ///
+    /// Its standard error goes to the file `log` in `folder`. Returns the line that [`ReadySignal::Line`]
+    /// waits for, else an empty string.
     ///
     /// # Errors
-    /// It can't be started, ends, or does not get ready; with the last line of its log.
+    /// The server can't be started, ends, or is not ready within `timeout`. The error has the last line of its log.
     pub fn start(
         mut command: Command,
-        ready: Ready,
+        ready: ReadySignal,
         folder: &Path,
-        patience: Duration,
+        timeout: Duration,
     ) -> anyhow::Result<(Self, String)> {
         let log = folder.join("log");
         let program = command.get_program().to_string_lossy().into_owned();
-        // What the environment says of a server is not meant for this one.
+        // Settings in the environment are for the user's own server.
         for (name, _) in
             std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TIDINGS_"))
         {
@@ -62,67 +64,66 @@ impl Process {
         }
         command.stdin(Stdio::null()).stderr(File::options().create(true).append(true).open(&log)?);
         let child = match ready {
-            Ready::Line => command.stdout(Stdio::piped()).spawn(),
-            Ready::Port(_) => command.stdout(Stdio::null()).spawn(),
+            ReadySignal::Line => command.stdout(Stdio::piped()).spawn(),
+            ReadySignal::Port(_) => command.stdout(Stdio::null()).spawn(),
         };
-        let mut process = Self { child: child.with_context(|| format!("{program} could not be started"))? };
+        let mut process = Self { child: child.with_context(|| format!("can't start {program}"))? };
         let line = match ready {
-            Ready::Line => process.first_line(patience),
-            Ready::Port(port) => process.answers(port, patience).then(String::new),
+            ReadySignal::Line => process.first_line(timeout),
+            ReadySignal::Port(port) => process.accepts_connections(port, timeout).then(String::new),
         };
         let Some(line) = line else {
-            let ended = match process.child.try_wait()? {
+            let problem = match process.child.try_wait()? {
                 Some(status) => format!("ended with {status}"),
-                None => "does not get ready".to_owned(),
+                None => format!("is not ready after {} s", timeout.as_secs()),
             };
             let log = fs::read_to_string(log).unwrap_or_default();
-            bail!("{program} {ended}: {}", log.lines().last().unwrap_or("it said nothing"));
+            bail!("{program} {problem}: {}", log.lines().last().unwrap_or("its log is empty"));
         };
         Ok((process, line))
     }
 
-    /// Its number.
+    /// Returns the process ID.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// What it has used; nothing where there is no `/proc`.
+    /// Returns the processor time and memory that the process has used. Both are zero if there is no `/proc`.
     pub fn usage(&self) -> Usage {
         usage(Some(self.pid())).unwrap_or_default()
     }
 
-    /// Asks it to end, and waits until it has, for which it has so long. Blocks.
+    /// Sends SIGTERM and waits until the process has ended. Blocks.
     ///
     /// # Errors
-    /// It does not end, or says that something went wrong.
-    pub fn stop(&mut self, patience: Duration) -> anyhow::Result<()> {
-        let pid =
-            i32::try_from(self.pid()).ok().and_then(Pid::from_raw).context("the process has no number")?;
-        kill_process(pid, Signal::TERM).context("the server could not be asked to end")?;
+    /// The process does not end within `timeout`, or its exit code is not 0.
+    pub fn stop(&mut self, timeout: Duration) -> anyhow::Result<()> {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).context("not a process ID")?;
+        kill_process(pid, Signal::TERM).context("can't send SIGTERM to the server")?;
         let began = Instant::now();
-        while began.elapsed() < patience {
+        while began.elapsed() < timeout {
             if let Some(status) = self.child.try_wait()? {
                 anyhow::ensure!(status.success(), "the server ended with {status}");
                 return Ok(());
             }
             thread::sleep(POLL);
         }
-        bail!("the server does not end")
+        bail!("the server still runs {} s after SIGTERM", timeout.as_secs())
     }
 
-    /// Ends it as a crash does.
+    /// Sends SIGKILL and waits until the process has ended.
     ///
     /// # Errors
-    /// The system does not let it.
+    /// The system refuses.
     pub fn kill(&mut self) -> anyhow::Result<()> {
-        self.child.kill().context("the server could not be killed")?;
-        self.child.wait().context("the server did not end")?;
+        self.child.kill().context("can't kill the server")?;
+        self.child.wait().context("can't wait for the killed server")?;
         Ok(())
     }
 
-    fn answers(&mut self, port: u16, patience: Duration) -> bool {
+    fn accepts_connections(&mut self, port: u16, timeout: Duration) -> bool {
         let began = Instant::now();
-        while began.elapsed() < patience && matches!(self.child.try_wait(), Ok(None)) {
+        while began.elapsed() < timeout && matches!(self.child.try_wait(), Ok(None)) {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return true;
             }
@@ -131,27 +132,27 @@ impl Process {
         false
     }
 
-    /// The first line of its output; what follows is read and forgotten, so that it never blocks.
-    fn first_line(&mut self, patience: Duration) -> Option<String> {
+    /// Waits for the first line of output. A thread discards the rest, so that the server never blocks on it.
+    fn first_line(&mut self, timeout: Duration) -> Option<String> {
         let stdout = self.child.stdout.take()?;
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
             let mut reader = BufReader::new(stdout);
             let mut line = String::new();
             if reader.read_line(&mut line).is_ok_and(|read| read > 0) {
-                // Nobody waits any more when it took too long.
+                // The receiver is gone after the timeout.
                 let _ = sender.send(line);
             }
             io::copy(&mut reader, &mut io::sink())
         });
-        receiver.recv_timeout(patience).ok()
+        receiver.recv_timeout(timeout).ok()
     }
 }
 
-/// A port of the loopback that nobody had a moment ago, for servers that can't say which they took.
+/// Returns a port of the loopback that was free a moment ago, for servers that can't choose one themselves.
 ///
 /// # Errors
-/// There is none.
+/// No port is free.
 pub fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0)).context("no port can be opened")?.local_addr()?.port())
+    Ok(TcpListener::bind(("127.0.0.1", 0)).context("can't open a port")?.local_addr()?.port())
 }

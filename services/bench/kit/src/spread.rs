@@ -1,20 +1,20 @@
-//! What several runs gave.
+//! The spread of a metric over several runs.
 
-use crate::number;
+use crate::number::number;
 
-/// Several runs' values.
+/// Median and range of the values of several runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
-    /// The one in the middle.
+    /// The median.
     pub median: f64,
-    /// The least.
+    /// The smallest value.
     pub min: f64,
-    /// The most.
+    /// The largest value.
     pub max: f64,
 }
 
 impl Spread {
-    /// Nothing, of nothing.
+    /// Returns the spread of some values, or `None` if there are none.
     pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let (min, max) = (*values.first()?, *values.last()?);
@@ -26,12 +26,18 @@ impl Spread {
         };
         Some(Self { median, min, max })
     }
+
+    /// Converts the values to another unit.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        Self { median: self.median * factor, min: self.min * factor, max: self.max * factor }
+    }
 }
 
-/// The median in a unit of so much, in brackets the least and the most; a dash for nothing.
-pub fn cell(spread: Option<Spread>, factor: f64) -> String {
+/// Formats a table cell: the median and, in brackets, the range. `None` becomes a dash.
+pub fn table_cell(spread: Option<Spread>) -> String {
     let Some(Spread { median, min, max }) = spread else { return "–".to_owned() };
-    let [median, min, max] = [median, min, max].map(|value| number(value * factor));
+    let [median, min, max] = [median, min, max].map(number);
     if min == max { median } else { format!("{median} ({min}–{max})") }
 }
 
@@ -40,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spreads_have_the_middle_value() {
+    fn spread_has_median_and_range() {
         let spread = |values: &[f64]| Spread::of(values.to_vec()).map(|s| (s.median, s.min, s.max));
         assert_eq!(spread(&[]), None);
         assert_eq!(spread(&[3.0, 1.0, 2.0]), Some((2.0, 1.0, 3.0)));
@@ -48,9 +54,10 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_in_their_unit() {
-        assert_eq!(cell(None, 1.0), "–");
-        assert_eq!(cell(Spread::of(vec![2_000.0, 1_000.0, 3_000.0]), 1e-3), "2 (1–3)");
-        assert_eq!(cell(Spread::of(vec![5.0]), 1.0), "5");
+    fn table_cell_has_the_unit_asked_for() {
+        assert_eq!(table_cell(None), "–");
+        let spread = Spread::of(vec![2_000.0, 1_000.0, 3_000.0]);
+        assert_eq!(table_cell(spread.map(|spread| spread.scaled(1e-3))), "2 (1–3)");
+        assert_eq!(table_cell(Spread::of(vec![5.0])), "5");
     }
 }

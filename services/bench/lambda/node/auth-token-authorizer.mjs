@@ -1,3 +1,4 @@
+// The authorizer in Node: allows a handshake whose token is valid and not used before.
 import { createHash } from "node:crypto";
 import { DeleteItemCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DecryptCommand, KMSClient } from "@aws-sdk/client-kms";

@@ -1,3 +1,4 @@
+// The issuer in Node: returns a token for an authenticated caller.
 import { createHash, randomUUID } from "node:crypto";
 import { DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { EncryptCommand, KMSClient } from "@aws-sdk/client-kms";

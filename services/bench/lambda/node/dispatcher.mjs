@@ -1,3 +1,4 @@
+// The dispatcher in Node: pushes the notifications of a batch, or holds them for disconnected users.
 import { ApiGatewayManagementApiClient, PostToConnectionCommand } from "@aws-sdk/client-apigatewaymanagementapi";
 import { BatchWriteItemCommand, DeleteItemCommand, DynamoDBClient, PutItemCommand, QueryCommand } from "@aws-sdk/client-dynamodb";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
@@ -49,7 +50,7 @@ const push = async (connection, items) => {
 
 const pushToAll = (connections, items) => Promise.all(connections.map((connection) => push(connection, items)));
 
-// One row by itself, several in one batch; what the table leaves out of it is a failure.
+// Writes one row alone and several in a batch. Rows that the table did not write are an error.
 const write = async (rows, one, inBatch) => {
     if (rows.length === 1) {
         await dynamodb.send(one(rows[0]));
@@ -74,12 +75,12 @@ const hold = (user, notifications) => {
     return write(rows, (Item) => new PutItemCommand({ TableName: mailboxTable, Item }), (Item) => ({ PutRequest: { Item } }));
 };
 
-const forget = (user, notifications) => {
+const deleteRows = (user, notifications) => {
     const keys = notifications.map(({ sequence }) => ({ userId: { S: user }, sequence: { S: sequence } }));
     return write(keys, (Key) => new DeleteItemCommand({ TableName: mailboxTable, Key }), (Key) => ({ DeleteRequest: { Key } }));
 };
 
-const bury = (record, reason) =>
+const deadLetter = (record, reason) =>
     sqs.send(
         new SendMessageCommand({
             QueueUrl: process.env.TIDINGS_DEAD_LETTER_QUEUE,
@@ -90,7 +91,7 @@ const bury = (record, reason) =>
         }),
     );
 
-// What is new in a user's records, and up to which row older ones are to be pushed.
+// Returns the new notifications in the records of a user, and the sequence up to which held ones must be pushed.
 const read = async (records) => {
     const fresh = [];
     let upTo = "";
@@ -99,7 +100,7 @@ const read = async (records) => {
         try {
             entry = JSON.parse(record.body);
         } catch (error) {
-            await bury(record, error.message);
+            await deadLetter(record, error.message);
             continue;
         }
         const { attributes } = record;
@@ -128,7 +129,7 @@ const dispatch = async (user, records) => {
     const held = await heldFor(user, upTo);
     if (held.length > 0) {
         await pushToAll(connections, held);
-        await forget(user, held);
+        await deleteRows(user, held);
     }
     await pushToAll(connections, fresh);
 };

@@ -1,3 +1,4 @@
+// The replayer in Node: requeues the held notifications of a user who has connected.
 import { randomUUID } from "node:crypto";
 import { DynamoDBClient, paginateQuery } from "@aws-sdk/client-dynamodb";
 import { SendMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";

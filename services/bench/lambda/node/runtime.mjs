@@ -1,4 +1,4 @@
-// Runs a function as the Node runtime of Lambda does: loads its module, then asks for events.
+// Runs a function as Lambda's Node runtime does: loads its module, then asks for events.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 //
 //     node runtime.mjs MODULE

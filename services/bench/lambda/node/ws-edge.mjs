@@ -1,3 +1,4 @@
+// The WebSocket edge in Node: records new connections.
 import { DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 
 const dynamodb = new DynamoDBClient({});

@@ -1,13 +1,17 @@
-//! An endpoint that answers the functions' calls with what tables, queue, key and connections would say. It
-//! speaks TLS, as AWS does: to trust it is part of a start.
+//! An endpoint that answers the functions' calls in place of DynamoDB, SQS, KMS and API Gateway.
 //!
-//! What there is of a user is said by the user's name: `away…` has no connection, `app…` one that takes several
-//! notifications in a frame, others one that takes them one by one; `bob` has one notification held, `held-100`
-//! a hundred, and others have none when the dispatcher looks, and ten when the replayer does.
+//! It speaks TLS, as AWS does: loading the certificate authorities is part of a function's start.
+//!
+//! It stores nothing. A user's name decides which rows the user has:
+//!
+//! - `away…` has no connection, `app…` has one that accepts several notifications in a frame, and all others have one
+//!   that gets each in a frame of its own.
+//! - `bob` has one held notification and `held-100` has a hundred. All others have none for the dispatcher and ten for
+//!   the replayer.
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -24,27 +28,26 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
+use shared_sync::IgnorePoison as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use uuid::Uuid;
 
-use crate::http::{Received, serve};
-use crate::scenario::{CONNECTIONS_TABLE, MAILBOX_TABLE};
+use crate::http::{HttpRequest, serve};
+use crate::scenario::{CONNECTIONS_TABLE, Call, MAILBOX_TABLE};
 
-/// The bytes KMS adds to what it encrypts, more or less.
+/// Stand-in for the bytes that KMS adds to a plaintext, of about the right size.
 const ENVELOPE: [u8; 150] = [1; 150];
 
-/// A call, as «service operation subject»: what both sides have to agree in.
-pub(crate) type Call = String;
-
-/// The endpoint.
+/// A running endpoint that counts its calls.
 pub(crate) struct Endpoint {
     port: u16,
+    /// The certificate authority that the functions have to trust, as PEM.
     authority: String,
     calls: Arc<Mutex<BTreeMap<Call, usize>>>,
 }
 
-/// A certificate for `localhost`, and in PEM the authority that issued it.
+/// Creates a certificate for `localhost`, and returns it with its authority as PEM.
 fn certificate() -> Result<(ServerConfig, String)> {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -65,9 +68,12 @@ fn certificate() -> Result<(ServerConfig, String)> {
 }
 
 impl Endpoint {
-    /// Begins to listen on a free port.
+    /// Listens on a free port.
+    ///
+    /// # Errors
+    /// No certificate can be created, or no port is free.
     pub(crate) async fn new() -> Result<Self> {
-        let (config, authority) = certificate().context("no certificate can be made")?;
+        let (config, authority) = certificate().context("can't create a certificate")?;
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
@@ -78,7 +84,7 @@ impl Endpoint {
                 let _delayed = socket.set_nodelay(true);
                 let (acceptor, log) = (acceptor.clone(), Arc::clone(&log));
                 tokio::spawn(async move {
-                    // A handshake that fails shows as calls that are missing.
+                    // A failed handshake shows as missing calls.
                     if let Ok(io) = acceptor.accept(socket).await {
                         serve(io, async |request| respond(&request, &log)).await;
                     }
@@ -88,15 +94,18 @@ impl Endpoint {
         Ok(Self { port, authority, calls })
     }
 
-    /// As `AWS_ENDPOINT_URL` has it.
+    /// Returns the value of `AWS_ENDPOINT_URL`.
     pub(crate) fn url(&self) -> String {
         format!("https://localhost:{}", self.port)
     }
 
-    /// Writes the authority that both sides are to trust into `folder`: by itself for Node, which brings its
-    /// own list of authorities along, and at the end of the system's list for those who read that.
+    /// Writes the certificate authority to `folder`: alone in `own.pem` for Node, which has the public
+    /// authorities built in, and after the system's list in `all.pem` for programs that read a list.
+    ///
+    /// # Errors
+    /// The system has no list, or the files can't be written.
     pub(crate) fn write_authorities(&self, folder: &Path) -> Result<()> {
-        // Where Debian and Amazon Linux have it.
+        // The paths of Debian and of Amazon Linux.
         let lists = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/cert.pem"];
         let system = lists.iter().find_map(|list| std::fs::read_to_string(list).ok());
         let system = system.context("the system has no list of certificate authorities")?;
@@ -104,15 +113,15 @@ impl Endpoint {
         Ok(std::fs::write(folder.join("all.pem"), system + &self.authority)?)
     }
 
-    /// How often each call was made since this was last asked.
+    /// Returns the number of each call and resets the counts.
     pub(crate) fn take_calls(&self) -> BTreeMap<Call, usize> {
-        std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.calls.lock().ignore_poison())
     }
 }
 
-fn respond(request: &Received, log: &Mutex<BTreeMap<Call, usize>>) -> Response<Full<Bytes>> {
+fn respond(request: &HttpRequest, log: &Mutex<BTreeMap<Call, usize>>) -> Response<Full<Bytes>> {
     let (call, answer) = answer(request);
-    *log.lock().unwrap_or_else(PoisonError::into_inner).entry(call).or_default() += 1;
+    *log.lock().ignore_poison().entry(call).or_default() += 1;
     let (status, body) = answer.map_or_else(
         || (StatusCode::BAD_REQUEST, json!({ "__type": "UnknownOperationException" }).to_string()),
         |answer| (StatusCode::OK, answer.to_string()),
@@ -127,8 +136,8 @@ fn respond(request: &Received, log: &Mutex<BTreeMap<Call, usize>>) -> Response<F
     response
 }
 
-/// What was called, and the answer; `None` for what is not known here.
-fn answer(request: &Received) -> (Call, Option<Value>) {
+/// Returns the call of a request and its answer, or `None` for an unknown call.
+fn answer(request: &HttpRequest) -> (Call, Option<Value>) {
     let path = request.head.uri.path();
     if let Some((_, connection)) = path.split_once("/@connections/") {
         return (format!("execute-api PostToConnection {connection}"), Some(json!({})));
@@ -143,7 +152,7 @@ fn answer(request: &Received) -> (Call, Option<Value>) {
         }
         Some(("AmazonSQS", "SendMessageBatch")) => {
             let entries = body["Entries"].as_array().map_or(&[][..], Vec::as_slice);
-            (format!("sqs SendMessageBatch {}", entries.len()), Some(sent(entries)))
+            (format!("sqs SendMessageBatch {}", entries.len()), Some(accepted(entries)))
         }
         Some(("TrentService", "Encrypt")) => {
             let plaintext = STANDARD.decode(text("Plaintext")).unwrap_or_default();
@@ -159,7 +168,7 @@ fn answer(request: &Received) -> (Call, Option<Value>) {
     }
 }
 
-/// The claims of a token that is good now.
+/// Returns the claims of a valid token as JSON.
 fn claims() -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let now = Timestamp::from_millis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
@@ -177,7 +186,7 @@ fn claims() -> String {
     claims.ok().and_then(|claims| serde_json::to_string(&claims).ok()).unwrap_or_default()
 }
 
-/// The table of a request; of a batch the first.
+/// Returns the table of a request, or the first table of a batch.
 fn table_of(body: &Value) -> &str {
     let batch =
         || body["RequestItems"].as_object().and_then(|tables| tables.keys().next().map(String::as_str));
@@ -193,7 +202,7 @@ fn dynamodb(operation: &str, table: &str, body: &Value) -> Option<Value> {
             "connectedAt": { "N": "1767225600000" }, "acknowledges": { "BOOL": false },
             "format": { "S": if user.starts_with("app") { "batch" } else { "single" } }, "ttl": { "N": "1767233400" },
         })],
-        // The replayer asks for keys alone.
+        // Only the replayer asks for keys alone.
         ("Query", MAILBOX_TABLE) if body.get("ProjectionExpression").is_some() => {
             let held = user.strip_prefix("held-").and_then(|count| count.parse().ok()).unwrap_or(10);
             (0..held).map(|n| json!({ "sequence": { "S": format!("{n:039}") } })).collect()
@@ -217,13 +226,13 @@ fn dynamodb(operation: &str, table: &str, body: &Value) -> Option<Value> {
     Some(json!({ "Count": rows.len(), "ScannedCount": rows.len(), "Items": rows }))
 }
 
-/// Whose rows a query asks for, by the names that the peers give this value.
+/// Returns the user of a query. The functions of Tidings and those in Node name the value differently.
 fn user_of(body: &Value) -> &str {
     let named = [":user", ":value"].map(|name| body["ExpressionAttributeValues"][name]["S"].as_str());
     named.into_iter().flatten().next().unwrap_or_default()
 }
 
-fn sent(entries: &[Value]) -> Value {
+fn accepted(entries: &[Value]) -> Value {
     let each = entries.iter().map(|entry| {
         let body = entry["MessageBody"].as_str().unwrap_or_default();
         json!({

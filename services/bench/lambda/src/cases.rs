@@ -1,18 +1,19 @@
-//! The events that warm functions are measured with. What there is of a user is said by the user's name: see
-//! [`crate::aws`].
+//! The events that warm functions are measured with.
+//!
+//! A user's name decides which rows the endpoint has for the user: see [`crate::aws`].
 
 use contract_deployment_v1::{DISPATCHER, REPLAYER};
 use serde_json::{Value, json};
 
-use crate::aws::Call;
 use crate::samples;
-use crate::scenario::Scenario;
+use crate::scenario::{Call, Scenario};
 
+/// The answer of a function that has processed the whole batch.
 const NONE_FAILED: (&str, &str) = ("", r#"{"batchItemFailures":[]}"#);
-/// Bytes of the text in a payload, which with what is around it has 256.
+/// Bytes of the text in a payload. The whole payload has 256.
 const TEXT_BYTES: usize = 246;
 
-/// A message of the queue with a notification.
+/// Returns a queue message with a notification.
 fn message(at: usize, user: &str) -> Value {
     let body = json!({ "version": 1, "type": "notification", "id": format!("order-{at}"), "userId": user,
         "payload": { "text": "x".repeat(TEXT_BYTES) }, "sentAt": 1_767_225_600_000_u64, "whenOffline": "hold" });
@@ -31,7 +32,7 @@ fn message(at: usize, user: &str) -> Value {
     })
 }
 
-/// A batch of ten, or of one, for these users in turn.
+/// Returns a batch of `units` notifications for these users in turn.
 fn dispatch(title: &'static str, units: u32, users: &[&str], calls: Vec<Call>) -> Scenario {
     let records: Vec<_> =
         users.iter().cycle().enumerate().take(units as usize).map(|(at, user)| message(at, user)).collect();
@@ -39,14 +40,14 @@ fn dispatch(title: &'static str, units: u32, users: &[&str], calls: Vec<Call>) -
     Scenario { function: &DISPATCHER, title, units, event, calls, answer: NONE_FAILED }
 }
 
-/// What is called for each run of a user who is there.
-fn pushing(user: &str, pushes: usize) -> Vec<Call> {
+/// Returns the dispatcher's calls for a connected user.
+fn push_calls(user: &str, pushes: usize) -> Vec<Call> {
     let push = format!("execute-api PostToConnection {user}-1");
     let reads = ["dynamodb Query connections".to_owned(), "dynamodb Query mailbox".to_owned()];
     reads.into_iter().chain(std::iter::repeat_n(push, pushes)).collect()
 }
 
-/// A connection of a user with so many notifications held.
+/// Returns the stream record of a new connection whose user has `units` held notifications.
 fn replay(title: &'static str, units: u32) -> Scenario {
     let user = format!("held-{units}");
     let event = json!({ "Records": [{
@@ -66,18 +67,18 @@ fn replay(title: &'static str, units: u32) -> Scenario {
     Scenario { function: &REPLAYER, title, units, event, calls, answer: NONE_FAILED }
 }
 
-/// All of them.
+/// Returns all cases.
 pub(crate) fn cases() -> Vec<Scenario> {
     const TEN: [&str; 10] =
         ["app-0", "app-1", "app-2", "app-3", "app-4", "app-5", "app-6", "app-7", "app-8", "app-9"];
-    let away =
+    let disconnected =
         ["dynamodb Query connections", "dynamodb BatchWriteItem mailbox", "dynamodb Query connections"];
     vec![
-        dispatch("1 notification", 1, &["app-0"], pushing("app-0", 1)),
-        dispatch("10 of one user, in one frame", 10, &["app-0"], pushing("app-0", 1)),
-        dispatch("10 of one user, in a frame each", 10, &["alice"], pushing("alice", 10)),
-        dispatch("10 of ten users", 10, &TEN, TEN.iter().flat_map(|user| pushing(user, 1)).collect()),
-        dispatch("10 of a user who is away", 10, &["away"], away.map(str::to_owned).to_vec()),
+        dispatch("1 notification", 1, &["app-0"], push_calls("app-0", 1)),
+        dispatch("10 of one user, in one frame", 10, &["app-0"], push_calls("app-0", 1)),
+        dispatch("10 of one user, in a frame each", 10, &["alice"], push_calls("alice", 10)),
+        dispatch("10 of ten users", 10, &TEN, TEN.iter().flat_map(|user| push_calls(user, 1)).collect()),
+        dispatch("10 of a disconnected user", 10, &["away"], disconnected.map(str::to_owned).to_vec()),
         replay("10 held", 10),
         replay("100 held", 100),
         Scenario { title: "connect", ..samples::connect() },

@@ -1,12 +1,15 @@
-//! What the functions take on Lambda: to start (`init`), and for each event once they are warm (`handlers`).
-//! Beside each of ours, Node functions that make the same calls, in the same run and in turn.
-//! `scripts/bench-lambda` builds what this needs and runs it.
-#![allow(clippy::print_stdout, reason = "the figures are what this program is for")]
+//! Measures the Lambda functions: their start (`init`), and an event once they are warm (`handlers`).
+//!
+//! Node functions that make the same calls are measured in the same run, in turn with those of Tidings. Both
+//! get a stand-in for the Runtime API and one for AWS, and must give the expected answers and make the
+//! expected calls. `scripts/bench-lambda` builds the functions and runs this program.
+#![allow(clippy::print_stdout, reason = "the tables are the program's output")]
 
 mod aws;
 mod cases;
 mod counts;
 mod http;
+mod median;
 mod process;
 mod report;
 mod runtime_api;
@@ -26,67 +29,67 @@ use tempfile::TempDir;
 
 use crate::aws::Endpoint;
 use crate::process::Program;
-use crate::report::{Handled, Row};
+use crate::report::{HandlerRow, PeerRow};
 use crate::scenario::Scenario;
 use crate::warm::Events;
 
-/// Measures the functions.
+/// Measure the Lambda functions.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Folder of the archives that `scripts/build-lambdas` made.
+    /// Folder of the archives that `scripts/build-lambdas` wrote.
     #[arg(long)]
     archives: PathBuf,
-    /// Folder of the Node functions, with their dependencies installed and, in `bundles`, bundled; without it
-    /// ours are measured alone.
+    /// Folder of the Node functions, with their dependencies and, in `bundles`, their bundles. Without it only
+    /// Tidings is measured.
     #[arg(long)]
     node: Option<PathBuf>,
     #[command(subcommand)]
-    what: What,
+    measurement: Measurement,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
-    /// From the start of a process until it asks for an event, and until it has answered the first.
+enum Measurement {
+    /// Measure the time from the start of a process until it asks for an event, and until its first answers.
     Init {
         /// Processes of each function and peer.
         #[arg(long, default_value = "31")]
         rounds: NonZeroU32,
         #[command(flatten)]
-        of: Of,
+        filter: FunctionFilter,
     },
-    /// Processor time, allocations and instructions of an event.
+    /// Measure processor time, allocations and instructions of an event.
     Handlers {
         /// Processes of each peer for each case.
         #[arg(long, default_value = "5")]
         rounds: NonZeroU32,
-        /// Events that are measured of each process.
+        /// Measured events of each process.
         #[arg(long, default_value = "1000")]
         events: NonZeroU32,
-        /// Events before those.
+        /// Events of each process before those.
         #[arg(long, default_value = "300")]
         warm_up: u32,
-        /// Count allocations and instructions too, with valgrind.
+        /// Count allocations and instructions with valgrind, too.
         #[arg(long)]
         count: bool,
         #[command(flatten)]
-        of: Of,
+        filter: FunctionFilter,
     },
 }
 
 #[derive(Debug, Args)]
-struct Of {
-    /// Only these functions.
+struct FunctionFilter {
+    /// Measure only these functions.
     #[arg(value_parser = PossibleValuesParser::new(FUNCTIONS.map(|function| function.name)))]
     functions: Vec<String>,
 }
 
-impl Of {
-    fn has(&self, scenario: &Scenario) -> bool {
-        self.functions.is_empty() || self.functions.iter().any(|asked| asked == scenario.function.name)
+impl FunctionFilter {
+    fn matches(&self, scenario: &Scenario) -> bool {
+        self.functions.is_empty() || self.functions.iter().any(|chosen| chosen == scenario.function.name)
     }
 }
 
-/// What every measurement needs.
+/// The functions, and the endpoint and folder of all processes.
 struct Bench {
     archives: PathBuf,
     node: Option<PathBuf>,
@@ -94,9 +97,9 @@ struct Bench {
     folder: TempDir,
 }
 
-fn bytes(file: &Path) -> Result<u64> {
-    let known = std::fs::metadata(file).with_context(|| format!("{} is missing", file.display()))?;
-    Ok(known.len())
+fn file_bytes(file: &Path) -> Result<u64> {
+    let metadata = std::fs::metadata(file).with_context(|| format!("{} is missing", file.display()))?;
+    Ok(metadata.len())
 }
 
 impl Bench {
@@ -110,31 +113,31 @@ impl Bench {
         self.archives.join("binaries").join(function).join("bootstrap")
     }
 
-    /// The peers of a function, ours first.
-    fn peers<T>(&self, function: &str) -> Result<Vec<(Row<T>, Program)>> {
-        let row = |peer, bytes| Row { peer, bytes, processes: Vec::new() };
+    /// Returns the programs of a function, that of Tidings first.
+    fn peers<T>(&self, function: &str) -> Result<Vec<(PeerRow<T>, Program)>> {
+        let row = |peer, bytes| PeerRow { peer, bytes, processes: Vec::new() };
         let binary = self.binary(function);
-        let mut peers = vec![(row("Tidings", Some(bytes(&binary)?)), Program(vec![binary]))];
+        let mut peers = vec![(row("Tidings", Some(file_bytes(&binary)?)), Program(vec![binary]))];
         if let Some(node) = &self.node {
             let runtime = node.join("runtime.mjs");
             let bundle = node.join("bundles").join(format!("{function}.cjs"));
             let plain = node.join(format!("{function}.mjs"));
             let run = |module| Program(vec![PathBuf::from("node"), runtime.clone(), module]);
-            peers.push((row("Node, bundled", Some(bytes(&bundle)?)), run(bundle)));
+            peers.push((row("Node, bundled", Some(file_bytes(&bundle)?)), run(bundle)));
             peers.push((row("Node, modules", None), run(plain)));
         }
         Ok(peers)
     }
 
-    /// Measures processes of the peers in turn; each is the first as often as the others. What a round
-    /// measures that is numbered below `discarded` is forgotten.
+    /// Measures processes of the peers in turn, so that each is the first in as many rounds as the others.
+    /// The first `discarded` rounds are not recorded.
     async fn in_turn<T>(
         &self,
-        mut peers: Vec<(Row<T>, Program)>,
+        mut peers: Vec<(PeerRow<T>, Program)>,
         rounds: u32,
         discarded: u32,
         measure: impl AsyncFn(&Program) -> Result<T>,
-    ) -> Result<Vec<Row<T>>> {
+    ) -> Result<Vec<PeerRow<T>>> {
         for round in 0..discarded + rounds {
             let first = round as usize % peers.len();
             peers.rotate_left(first);
@@ -149,23 +152,31 @@ impl Bench {
         Ok(peers.into_iter().map(|(row, _)| row).collect())
     }
 
+    /// Measures the start of a function and formats its table.
     async fn init(&self, scenario: &Scenario, rounds: u32) -> Result<String> {
         let function = scenario.function.name;
         let measure = async |program: &Program| {
             start::measure(program, scenario, &self.endpoint, self.folder.path()).await
         };
-        // The first round brings the files into memory.
+        // The first round loads the files into the page cache.
         let rows = self.in_turn(self.peers(function)?, rounds, 1, measure).await.context(function)?;
-        let archive = bytes(&self.archives.join(format!("{function}.zip")))?;
-        Ok(report::starts(function, archive, &rows))
+        let archive = file_bytes(&self.archives.join(format!("{function}.zip")))?;
+        Ok(report::start_table(function, archive, &rows))
     }
 
-    async fn handle(&self, scenario: &Scenario, rounds: u32, events: Events, count: bool) -> Result<Handled> {
+    /// Measures a function with one event.
+    async fn handle(
+        &self,
+        scenario: &Scenario,
+        rounds: u32,
+        events: Events,
+        count: bool,
+    ) -> Result<HandlerRow> {
         let (function, folder) = (scenario.function.name, self.folder.path());
         let measure =
             async |program: &Program| warm::measure(program, scenario, &self.endpoint, folder, events).await;
         let mut peers = self.peers(function)?;
-        // Once it is warm, it doesn't matter which files the code came from.
+        // A warm process runs the same code whether it was bundled or not.
         peers.truncate(2);
         let rows = self.in_turn(peers, rounds, 0, measure).await;
         let rows = rows.with_context(|| format!("{function}, {}", scenario.title))?;
@@ -174,29 +185,30 @@ impl Bench {
         } else {
             None
         };
-        Ok(Handled { title: format!("{function}: {}", scenario.title), units: scenario.units, rows, counts })
+        let title = format!("{function}: {}", scenario.title);
+        Ok(HandlerRow { title, units: scenario.units, rows, counts })
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let Arguments { archives, node, what } = Arguments::parse();
+    let Arguments { archives, node, measurement } = Arguments::parse();
     let bench = Bench::new(archives, node).await?;
-    match what {
-        What::Init { rounds, of } => {
-            println!("medians of {rounds} processes each, all with TLS to the endpoint");
-            for scenario in samples::samples().iter().filter(|scenario| of.has(scenario)) {
+    match measurement {
+        Measurement::Init { rounds, filter } => {
+            println!("Medians of {rounds} processes, with TLS to the endpoint.");
+            for scenario in samples::samples().iter().filter(|scenario| filter.matches(scenario)) {
                 print!("{}", bench.init(scenario, rounds.get()).await?);
             }
         }
-        What::Handlers { rounds, events, warm_up, count, of } => {
+        Measurement::Handlers { rounds, events, warm_up, count, filter } => {
             println!(
-                "medians of {rounds} processes each, each of {events} events after {warm_up}; all with TLS to the \
-                 endpoint\n\n{}",
-                report::HANDLERS
+                "Medians of {rounds} processes with {events} events after {warm_up} to warm up, with TLS to the \
+                 endpoint.\n\n{}",
+                report::HANDLER_HEADINGS
             );
-            let events = Events { before: warm_up, measured: events.get() };
-            for scenario in cases::cases().iter().filter(|scenario| of.has(scenario)) {
+            let events = Events { warm_up, measured: events.get() };
+            for scenario in cases::cases().iter().filter(|scenario| filter.matches(scenario)) {
                 println!("{}", bench.handle(scenario, rounds.get(), events, count).await?.line());
             }
         }

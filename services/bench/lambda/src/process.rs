@@ -1,4 +1,4 @@
-//! One process in a function's place, from its start to its end.
+//! A process that runs as a Lambda function, from its start to its end.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,18 +13,18 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::aws::Endpoint;
-use crate::runtime_api::{Moment, RuntimeApi};
+use crate::runtime_api::{RuntimeApi, Step};
 use crate::scenario::Scenario;
 
-/// How long anything may take before the measurement is given up.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Time after which a step counts as failed.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A program and its arguments.
 #[derive(Debug, Clone)]
 pub(crate) struct Program(pub Vec<PathBuf>);
 
-/// A process that is given events one by one.
-pub(crate) struct Running<'a> {
+/// A running function, which is given events one by one.
+pub(crate) struct FunctionProcess<'a> {
     process: Child,
     api: RuntimeApi,
     scenario: &'a Scenario,
@@ -33,19 +33,20 @@ pub(crate) struct Running<'a> {
     invocations: usize,
 }
 
-/// Where a process in this folder logs.
-fn log(folder: &Path) -> PathBuf {
+/// Returns the log file of a process that was started with this folder.
+fn log_file(folder: &Path) -> PathBuf {
     folder.join("log")
 }
 
-/// What was measured of a process; when it failed, with what the process logged in `folder`.
+/// Adds the log of the process to the error of its measurement.
 pub(crate) fn with_log<T>(measured: Result<T>, folder: &Path) -> Result<T> {
-    measured.with_context(|| std::fs::read_to_string(log(folder)).unwrap_or_default())
+    measured.with_context(|| std::fs::read_to_string(log_file(folder)).unwrap_or_default())
 }
 
-impl<'a> Running<'a> {
-    /// Starts `program` in the place of `scenario`'s function. `folder` has what
-    /// [`Endpoint::write_authorities`] wrote.
+impl<'a> FunctionProcess<'a> {
+    /// Starts `program` as the scenario's function.
+    ///
+    /// `folder` has the files that [`Endpoint::write_authorities`] wrote, and gets the process's log.
     pub(crate) async fn start(
         Program(words): &Program,
         scenario: &'a Scenario,
@@ -58,84 +59,97 @@ impl<'a> Running<'a> {
         command
             .args(arguments)
             .env_clear()
-            .envs(scenario.environment(endpoint, folder, api.address()))
+            .envs(scenario.environment(&endpoint.url(), folder, api.address()))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(File::create(log(folder))?)
+            .stderr(File::create(log_file(folder))?)
             .kill_on_drop(true);
         endpoint.take_calls();
         let started = Instant::now();
-        let process = command.spawn().with_context(|| format!("{} doesn't start", binary.display()))?;
+        let process = command.spawn().with_context(|| format!("can't start {}", binary.display()))?;
         Ok(Self { process, api, scenario, endpoint, started, invocations: 0 })
     }
 
-    /// Its number.
+    /// Returns the process ID.
+    ///
+    /// # Errors
+    /// The process has ended.
     pub(crate) fn id(&self) -> Result<u32> {
         self.process.id().context("the process has ended")
     }
 
-    async fn moment(&mut self) -> Result<Moment> {
-        let moment = tokio::select! {
-            moment = timeout(PATIENCE, self.api.moment()) => moment.context("it takes too long")?,
-            ended = self.process.wait() => bail!("it ended by itself: {}", ended?),
+    async fn next_step(&mut self) -> Result<Step> {
+        let step = tokio::select! {
+            step = timeout(TIMEOUT, self.api.next_step()) => step.context("the function takes too long")?,
+            ended = self.process.wait() => bail!("the function's process ended: {}", ended?),
         };
-        match moment.context("the Runtime API ended")? {
-            Moment::Error(body) => bail!("it failed: {}", String::from_utf8_lossy(&body)),
-            moment => Ok(moment),
+        match step.context("the Runtime API ended")? {
+            Step::Failed(body) => bail!("the function reported {}", String::from_utf8_lossy(&body)),
+            step => Ok(step),
         }
     }
 
-    /// Waits until it asks for an event; gives how long after its start that was.
-    pub(crate) async fn asked(&mut self) -> Result<Duration> {
-        match self.moment().await? {
-            Moment::Next(at) => Ok(at - self.started),
-            _ => bail!("it did something before it asked for an event"),
-        }
-    }
-
-    /// Gives it the event for which it has asked, and waits for the answer.
+    /// Waits until the function asks for an event, and returns the time since its start.
     ///
     /// # Errors
-    /// When it answers something else than it should.
+    /// The function fails, ends or takes more than a minute.
+    pub(crate) async fn wait_until_asked(&mut self) -> Result<Duration> {
+        match self.next_step().await? {
+            Step::Asked(at) => Ok(at - self.started),
+            _ => bail!("the function did not ask for an event next"),
+        }
+    }
+
+    /// Gives the function the event that it has asked for, waits for the answer, and returns the time between.
+    ///
+    /// # Errors
+    /// As [`Self::wait_until_asked`], or the answer is not the expected one.
     pub(crate) async fn invoke(&mut self) -> Result<Duration> {
-        self.api.give();
+        self.api.give_event();
         self.invocations += 1;
-        let Moment::Given(given) = self.moment().await? else { bail!("it was not given an event") };
-        let Moment::Answer(answered, body) = self.moment().await? else { bail!("it did not answer") };
+        let Step::Given(given) = self.next_step().await? else {
+            bail!("the function was not given the event")
+        };
+        let Step::Answered(answered, body) = self.next_step().await? else {
+            bail!("the function did not answer")
+        };
         check(self.scenario, &body)?;
         Ok(answered - given)
     }
 
-    /// Gives it as many events, one after the other, and waits until it asks for the next.
+    /// Invokes the function `events` times, each time waiting until it asks for the next event.
+    ///
+    /// # Errors
+    /// As [`Self::invoke`].
     pub(crate) async fn invoke_times(&mut self, events: usize) -> Result<Vec<Duration>> {
         let mut spent = Vec::with_capacity(events);
         for _ in 0..events {
             spent.push(self.invoke().await?);
-            self.asked().await?;
+            self.wait_until_asked().await?;
         }
         Ok(spent)
     }
 
-    /// Ends it.
+    /// Ends the process and checks its calls.
     ///
     /// # Errors
-    /// When it made other calls than it was to make.
+    /// It made other calls than the scenario has, or does not end within a minute.
     pub(crate) async fn end(mut self) -> Result<()> {
-        let pid =
-            i32::try_from(self.id()?).ok().and_then(Pid::from_raw).context("there is no such process")?;
-        // Not killed: what watches the process may want to say something at its end.
+        let pid = i32::try_from(self.id()?).ok().and_then(Pid::from_raw).context("not a process ID")?;
+        // SIGTERM and not SIGKILL, so that valgrind can write its summary.
         kill_process(pid, Signal::TERM)?;
-        timeout(PATIENCE, self.process.wait()).await.context("it doesn't end")??;
+        timeout(TIMEOUT, self.process.wait()).await.context("the process does not end")??;
         let calls = self.endpoint.take_calls();
-        ensure!(calls == self.scenario.calls_of(self.invocations), "it made other calls: {calls:#?}");
+        let expected = self.scenario.calls_in(self.invocations);
+        ensure!(calls == expected, "the function made other calls: {calls:#?}");
         Ok(())
     }
 }
 
 fn check(scenario: &Scenario, answer: &Bytes) -> Result<()> {
-    let (place, expected) = scenario.answer;
+    let (pointer, expected) = scenario.answer;
     let expected: Value = serde_json::from_str(expected)?;
-    let found: Value = serde_json::from_slice(answer).context("its answer is not JSON")?;
-    ensure!(found.pointer(place) == Some(&expected), "it answered {found}");
+    let found: Value = serde_json::from_slice(answer).context("the function's answer is not JSON")?;
+    ensure!(found.pointer(pointer) == Some(&expected), "the function answered {found}");
     Ok(())
 }

@@ -1,5 +1,7 @@
-//! The Runtime API of Lambda for one process
-//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
+//! Lambda's Runtime API for one process (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
+//!
+//! Each connection of the process is a task. It reports the steps of the conversation with their times
+//! through a channel, and waits for a permit before it gives an event.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -14,27 +16,27 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::http::{Received, serve};
+use crate::http::{HttpRequest, serve};
 
-/// How long an invocation may take.
+/// Time until the deadline that an invocation is given.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a function did, or was given.
-pub(crate) enum Moment {
-    /// It asked for an event.
-    Next(Instant),
-    /// It is being given one.
+/// A step of the conversation with a function.
+pub(crate) enum Step {
+    /// The function asked for an event.
+    Asked(Instant),
+    /// The function is being given an event.
     Given(Instant),
-    /// It has answered.
-    Answer(Instant, Bytes),
-    /// It has reported an error, of its start or of an invocation.
-    Error(Bytes),
+    /// The function answered.
+    Answered(Instant, Bytes),
+    /// The function reported an error of its start or of an invocation.
+    Failed(Bytes),
 }
 
-/// The Runtime API of one process; it gives the same event as often as it is told to.
+/// The Runtime API of one process. It gives the same event once for each call of [`RuntimeApi::give_event`].
 pub(crate) struct RuntimeApi {
     address: String,
-    moments: UnboundedReceiver<Moment>,
+    steps: UnboundedReceiver<Step>,
     function: Arc<Function>,
     accepting: JoinHandle<()>,
 }
@@ -42,18 +44,18 @@ pub(crate) struct RuntimeApi {
 struct Function {
     name: &'static str,
     event: Bytes,
-    moments: UnboundedSender<Moment>,
-    /// As many as events may be given.
+    steps: UnboundedSender<Step>,
+    /// Has a permit for each event that may be given.
     events: Semaphore,
 }
 
 impl RuntimeApi {
-    /// Begins to listen on a free port.
+    /// Listens on a free port.
     pub(crate) async fn new(name: &'static str, event: String) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
-        let (sender, moments) = unbounded_channel();
-        let function = Function { name, event: event.into(), moments: sender, events: Semaphore::new(0) };
+        let (sender, steps) = unbounded_channel();
+        let function = Function { name, event: event.into(), steps: sender, events: Semaphore::new(0) };
         let function = Arc::new(function);
         let answering = Arc::clone(&function);
         let accepting = tokio::spawn(async move {
@@ -66,22 +68,22 @@ impl RuntimeApi {
                 }));
             }
         });
-        Ok(Self { address, moments, function, accepting })
+        Ok(Self { address, steps, function, accepting })
     }
 
-    /// As `AWS_LAMBDA_RUNTIME_API` has it.
+    /// Returns the value of `AWS_LAMBDA_RUNTIME_API`.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
-    /// Gives the event once, now or when it is asked for.
-    pub(crate) fn give(&self) {
+    /// Gives the event once, as soon as the function asks for it.
+    pub(crate) fn give_event(&self) {
         self.function.events.add_permits(1);
     }
 
-    /// What happened next.
-    pub(crate) async fn moment(&mut self) -> Option<Moment> {
-        self.moments.recv().await
+    /// Waits for the next step.
+    pub(crate) async fn next_step(&mut self) -> Option<Step> {
+        self.steps.recv().await
     }
 }
 
@@ -92,22 +94,22 @@ impl Drop for RuntimeApi {
 }
 
 impl Function {
-    async fn answer(&self, request: Received) -> Response<Full<Bytes>> {
-        let Received { at, head, body } = request;
-        // Nobody listens any more when all that was to be measured has been.
-        let tell = |moment| drop(self.moments.send(moment));
+    async fn answer(&self, request: HttpRequest) -> Response<Full<Bytes>> {
+        let HttpRequest { at, head, body } = request;
+        // Once the measurement is over nobody receives the steps.
+        let report = |step| drop(self.steps.send(step));
         let path = head.uri.path();
         if head.method == Method::GET && path.ends_with("/invocation/next") {
-            tell(Moment::Next(at));
-            // Never closed.
+            report(Step::Asked(at));
+            // Fails only if the semaphore is closed, which it never is.
             if let Ok(event) = self.events.acquire().await {
                 event.forget();
             }
             let response = self.invocation();
-            tell(Moment::Given(Instant::now()));
+            report(Step::Given(Instant::now()));
             return response;
         }
-        tell(if path.ends_with("/response") { Moment::Answer(at, body) } else { Moment::Error(body) });
+        report(if path.ends_with("/response") { Step::Answered(at, body) } else { Step::Failed(body) });
         let mut accepted = Response::new(Full::from(r#"{"status":"OK"}"#));
         *accepted.status_mut() = StatusCode::ACCEPTED;
         accepted

@@ -1,4 +1,4 @@
-//! Each function on the sample event of its own tests.
+//! Each function with the sample event of its own tests.
 
 use contract_deployment_v1::{
     AUTH_TOKEN_AUTHORIZER, AUTH_TOKEN_ISSUER, DISPATCHER, Function, REPLAYER, WS_EDGE,
@@ -16,7 +16,7 @@ fn sample(
     Scenario { function, title: "the sample event", units: 1, event: event.to_owned(), calls, answer }
 }
 
-/// A token is issued.
+/// The issuer issues a token.
 pub(crate) fn issue() -> Scenario {
     sample(
         &AUTH_TOKEN_ISSUER,
@@ -26,10 +26,10 @@ pub(crate) fn issue() -> Scenario {
     )
 }
 
-/// A handshake is let in.
+/// The authorizer allows a handshake.
 pub(crate) fn authorize() -> Scenario {
-    // The sample of a handshake has two tokens, as what is read from it is tested with; to be let in, both must
-    // be the same.
+    // The sample has two different tokens, for tests of reading them. A handshake is allowed only if both are
+    // the same.
     let event = include_str!("../../../auth-token/lambda/events/authorize.json");
     sample(
         &AUTH_TOKEN_AUTHORIZER,
@@ -80,7 +80,7 @@ fn replay() -> Scenario {
     )
 }
 
-/// All of them.
+/// Returns the scenarios of all functions.
 pub(crate) fn samples() -> [Scenario; 5] {
     [issue(), authorize(), connect(), dispatch(), replay()]
 }

@@ -1,4 +1,4 @@
-//! How long a process takes to start and to answer its first events.
+//! Times of a process's start and first events.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::aws::Endpoint;
-use crate::process::{Program, Running, with_log};
+use crate::process::{FunctionProcess, Program, with_log};
 use crate::scenario::Scenario;
 
-/// What was measured of one process.
+/// Times of one process.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Started {
-    /// From the start of the process to its first question for an event.
+pub(crate) struct StartTimes {
+    /// From the start of the process until it asks for an event.
     pub init: Duration,
     /// From the first event to its answer.
     pub first: Duration,
@@ -23,13 +23,13 @@ pub(crate) struct Started {
 /// Starts `program` and gives it two events.
 ///
 /// # Errors
-/// When it doesn't run, answers something else, or makes other calls than it is to make; with what it logged.
+/// The function fails, gives another answer or makes other calls than the scenario has. The error has its log.
 pub(crate) async fn measure(
     program: &Program,
     scenario: &Scenario,
     endpoint: &Endpoint,
     folder: &Path,
-) -> Result<Started> {
+) -> Result<StartTimes> {
     with_log(observe(program, scenario, endpoint, folder).await, folder)
 }
 
@@ -38,13 +38,13 @@ async fn observe(
     scenario: &Scenario,
     endpoint: &Endpoint,
     folder: &Path,
-) -> Result<Started> {
-    let mut running = Running::start(program, scenario, endpoint, folder).await?;
-    let init = running.asked().await?;
-    let first = running.invoke().await?;
-    running.asked().await?;
-    let second = running.invoke().await?;
-    running.asked().await?;
-    running.end().await?;
-    Ok(Started { init, first, second })
+) -> Result<StartTimes> {
+    let mut process = FunctionProcess::start(program, scenario, endpoint, folder).await?;
+    let init = process.wait_until_asked().await?;
+    let first = process.invoke().await?;
+    process.wait_until_asked().await?;
+    let second = process.invoke().await?;
+    process.wait_until_asked().await?;
+    process.end().await?;
+    Ok(StartTimes { init, first, second })
 }

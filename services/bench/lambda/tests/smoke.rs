@@ -1,6 +1,6 @@
-//! That the measurement works: of the dispatcher, alone, with few events.
+//! A measurement of the dispatcher alone, with few events.
 //!
-//! This program is the function, too, when it is started as that.
+//! This program is also the function: the benchmark starts it in the function's place.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 use std::path::Path;
@@ -13,14 +13,14 @@ use shared_aws::{AttemptLimits, run, sdk_config};
 async fn main() {
     let variable = |name: &str| std::env::var(name).ok();
     if variable("AWS_LAMBDA_RUNTIME_API").is_none() {
-        return starts_and_events_are_measured();
+        return start_and_events_are_measured();
     }
     let config = Config::read(&variable).unwrap();
     let function = Function::new(&config, &sdk_config(AttemptLimits::default()).await);
     run(config.run, dispatcher::describe_metrics, |invocation| function.invoke(invocation)).await.unwrap();
 }
 
-/// What the program says, line by line.
+/// Runs the benchmark and returns the lines of its output.
 fn measure(archives: &Path, arguments: &[&str]) -> Vec<String> {
     let output = Command::new(env!("CARGO_BIN_EXE_bench-lambda"))
         .arg("--archives")
@@ -32,31 +32,31 @@ fn measure(archives: &Path, arguments: &[&str]) -> Vec<String> {
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
-/// The cells of the table's lines that begin like this.
-fn cells<'a>(said: &'a [String], beginning: &str) -> Vec<Vec<&'a str>> {
-    let lines = said.iter().filter(|line| line.starts_with(&format!("| {beginning}")));
+/// Returns the cells of the table rows that begin with `beginning`.
+fn cells<'a>(output: &'a [String], beginning: &str) -> Vec<Vec<&'a str>> {
+    let lines = output.iter().filter(|line| line.starts_with(&format!("| {beginning}")));
     lines.map(|line| line.split('|').map(str::trim).collect()).collect()
 }
 
-fn starts_and_events_are_measured() {
+fn start_and_events_are_measured() {
     let folder = tempfile::tempdir().unwrap();
     let function = folder.path().join("binaries/dispatcher");
     std::fs::create_dir_all(&function).unwrap();
     std::os::unix::fs::symlink(std::env::current_exe().unwrap(), function.join("bootstrap")).unwrap();
     std::fs::write(folder.path().join("dispatcher.zip"), "an archive").unwrap();
-    let positive = |cell: &str| cell.parse::<f64>().is_ok_and(|figure| figure > 0.0);
+    let is_positive = |cell: &str| cell.parse::<f64>().is_ok_and(|number| number > 0.0);
 
-    let said = measure(folder.path(), &["init", "--rounds", "1", "dispatcher"]);
-    let [ours] = &cells(&said, "Tidings")[..] else { panic!("{said:?}") };
-    assert!(ours[2..=6].iter().all(|cell| positive(cell)), "{said:?}");
+    let output = measure(folder.path(), &["init", "--rounds", "1", "dispatcher"]);
+    let [tidings] = &cells(&output, "Tidings")[..] else { panic!("{output:?}") };
+    assert!(tidings[2..=6].iter().all(|cell| is_positive(cell)), "{output:?}");
 
     let few = ["handlers", "--rounds", "1", "--events", "2", "--warm-up", "1", "dispatcher"];
-    let said = measure(folder.path(), &few);
-    let cases = cells(&said, "dispatcher: ");
-    assert_eq!(cases.len(), 5, "{said:?}");
+    let output = measure(folder.path(), &few);
+    let cases = cells(&output, "dispatcher: ");
+    assert_eq!(cases.len(), 5, "{output:?}");
     for case in cases {
-        assert!(positive(case[2]) && positive(case[5]), "{case:?}");
-        // Nobody else was measured.
+        assert!(is_positive(case[2]) && is_positive(case[5]), "{case:?}");
+        // Node was not measured.
         assert_eq!((case[3], case[6]), ("", ""), "{case:?}");
     }
 }

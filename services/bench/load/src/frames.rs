@@ -1,4 +1,5 @@
-//! A receiver of Tidings, or of any server that sends each notification in a text frame.
+//! The receiving side of Tidings' WebSocket frames. It also reads any server that sends each notification in
+//! a text frame.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -6,42 +7,43 @@ use std::time::Duration;
 use contract_frames_v1::MAX_ACK_SEQUENCES;
 use tokio::time::Instant;
 
-use crate::protocol::{Arrivals, Opcode, Protocol};
+use crate::protocol::{ArrivalCounter, Opcode, Protocol};
 
-/// As the Rust client does.
+/// Sequences in an acknowledgement, as the Rust client batches them.
 const ACK_BATCH: usize = 25;
+/// Longest wait before an incomplete batch is acknowledged.
 const ACK_DELAY: Duration = Duration::from_secs(1);
 
-/// Counts the notifications of frames, and acknowledges them when it is to.
+/// Counts the notifications in frames, and acknowledges them on connections that asked for it.
 #[derive(Debug)]
-pub struct Frames {
-    acks: Option<Acks>,
+pub struct FrameProtocol {
+    acks: Option<AckBatch>,
 }
 
-impl Frames {
-    /// Whether the handshake asked for acknowledgement.
+impl FrameProtocol {
+    /// Creates the protocol of one connection. `acknowledge` must match what its handshake asked for.
     pub fn new(acknowledge: bool) -> Self {
-        Self { acks: acknowledge.then(Acks::default) }
+        Self { acks: acknowledge.then(AckBatch::default) }
     }
 }
 
-impl Protocol for Frames {
+impl Protocol for FrameProtocol {
     fn opcode(&self) -> Opcode {
         Opcode::Text
     }
 
-    fn feed(&mut self, bytes: &[u8], arrivals: &mut Arrivals, out: &mut Vec<u8>) -> ControlFlow<()> {
+    fn feed(&mut self, bytes: &[u8], arrivals: &mut ArrivalCounter, out: &mut Vec<u8>) -> ControlFlow<()> {
         let Some(acks) = &mut self.acks else {
-            arrivals.take(bytes, |_| {});
+            arrivals.count(bytes, |_| {});
             return ControlFlow::Continue(());
         };
-        arrivals.take(bytes, |found| {
+        arrivals.count(bytes, |found| {
             if let Some(sequence) = found.sequence {
                 acks.push(sequence);
             }
         });
         if acks.count >= ACK_BATCH {
-            acks.take(out);
+            acks.flush(out);
         } else if acks.count > 0 {
             acks.due.get_or_insert_with(|| Instant::now() + ACK_DELAY);
         }
@@ -54,20 +56,20 @@ impl Protocol for Frames {
 
     fn tick(&mut self, out: &mut Vec<u8>) {
         if let Some(acks) = self.acks.as_mut().filter(|acks| acks.count > 0) {
-            acks.take(out);
+            acks.flush(out);
         }
     }
 }
 
-/// An acknowledgement being gathered, as the text of its frame.
+/// An acknowledgement frame under construction, already as JSON text.
 #[derive(Debug, Default)]
-struct Acks {
+struct AckBatch {
     text: Vec<u8>,
     count: usize,
     due: Option<Instant>,
 }
 
-impl Acks {
+impl AckBatch {
     fn push(&mut self, sequence: &[u8]) {
         let opening: &[u8] = if self.count == 0 { br#"{"action":"ack","sequences":[""# } else { br#"",""# };
         self.text.extend_from_slice(opening);
@@ -75,9 +77,11 @@ impl Acks {
         self.count += 1;
     }
 
-    /// The frame. It has as many as one frame of the server had, and fewer than a batch before: that is less
-    /// than the contract allows.
-    fn take(&mut self, out: &mut Vec<u8>) {
+    /// Moves the frame to `out` and starts the next.
+    ///
+    /// The frame has fewer sequences than the contract allows: those of one server frame and less than a batch
+    /// before it.
+    fn flush(&mut self, out: &mut Vec<u8>) {
         debug_assert!(self.count <= MAX_ACK_SEQUENCES);
         out.append(&mut self.text);
         out.extend_from_slice(br#""]}"#);
@@ -93,13 +97,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn acknowledgements_are_frames_of_the_contract() {
-        let mut acks = Acks::default();
+    fn acknowledgements_follow_the_contract() {
+        let mut acks = AckBatch::default();
         for number in [3, 5] {
             acks.push(Sequence::new(number).to_string().as_bytes());
         }
         let mut text = Vec::new();
-        acks.take(&mut text);
+        acks.flush(&mut text);
         let expected = ClientFrame::Ack { sequences: vec![Sequence::new(3), Sequence::new(5)] };
         assert_eq!(ClientFrame::from_json(std::str::from_utf8(&text).unwrap()).unwrap(), expected);
         assert_eq!((acks.count, acks.text.len()), (0, 0));

@@ -1,4 +1,7 @@
-//! A blocking HTTP/1.1 connection that costs next to nothing: one request at a time, kept alive.
+//! A minimal blocking HTTP/1.1 client: one request at a time on a connection that is kept open.
+//!
+//! It reads answers with a `Content-Length` only, and speaks no TLS, so that the generator costs little
+//! beside the server.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -7,26 +10,29 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use memchr::memmem;
 
-use crate::Target;
+use crate::target::Target;
 
+/// Limit for connecting, for each read and for each write.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Where to connect to.
+/// A server's address, taken from its URL.
 #[derive(Clone)]
 pub struct Address {
-    /// The `Host` header.
+    /// Host and port, as the `Host` header has them.
     pub host: String,
-    /// The path before every other.
+    /// Path of the URL, which goes before the path of each request.
     pub prefix: String,
 }
 
 impl Address {
+    /// Takes the address from a target's URL.
+    ///
     /// # Errors
-    /// TLS: the generator must be cheaper than what it measures.
+    /// The URL is not `http://`.
     pub fn of(target: &Target) -> anyhow::Result<Self> {
         let url = target.url.trim_end_matches('/');
         let Some(rest) = url.strip_prefix("http://") else {
-            bail!("the benchmark speaks http:// only, and not {url}");
+            bail!("the benchmark speaks http:// only, not {url}");
         };
         let (host, prefix) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
         let host = if host.rsplit(']').next().unwrap_or(host).contains(':') {
@@ -37,7 +43,10 @@ impl Address {
         Ok(Self { host, prefix: prefix.to_owned() })
     }
 
-    /// A connected socket.
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// The server can't be reached.
     pub fn connect(&self) -> anyhow::Result<TcpStream> {
         let unreachable = || format!("{} does not answer", self.host);
         let address = self.host.to_socket_addrs().with_context(unreachable)?.next();
@@ -51,32 +60,39 @@ impl Address {
 }
 
 /// A kept-alive connection for POST requests to one path.
-pub struct Poster {
-    exchange: Exchange,
+pub struct PostClient {
+    connection: Connection,
     head: String,
     request: Vec<u8>,
 }
 
 /// A connection, and the answer being read.
-struct Exchange {
+struct Connection {
     stream: TcpStream,
     answer: Vec<u8>,
 }
 
-/// Asks for a path once, with the target's API key; gives the answer's status and body.
+/// Sends a GET request with the target's API key, on a connection of its own. Returns the answer's status and
+/// body.
+///
+/// # Errors
+/// The server can't be reached or its answer can't be read.
 pub fn get(target: &Target, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
     let address = Address::of(target)?;
     let request = format!(
         "GET {}{path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
         address.prefix, address.host, target.api_key
     );
-    let mut exchange = Exchange { stream: address.connect()?, answer: Vec::new() };
-    let (status, body) = exchange.ask(request.as_bytes())?;
+    let mut connection = Connection { stream: address.connect()?, answer: Vec::new() };
+    let (status, body) = connection.exchange(request.as_bytes())?;
     Ok((status, body.to_vec()))
 }
 
-impl Poster {
-    /// Connected, with the target's API key.
+impl PostClient {
+    /// Connects, for requests with the target's API key.
+    ///
+    /// # Errors
+    /// The server can't be reached.
     pub fn connect(target: &Target, path: &str, content_type: &str) -> anyhow::Result<Self> {
         let address = Address::of(target)?;
         let head = format!(
@@ -84,23 +100,26 @@ impl Poster {
              {content_type}\r\ncontent-length: ",
             address.prefix, address.host, target.api_key
         );
-        let exchange = Exchange { stream: address.connect()?, answer: Vec::new() };
-        Ok(Self { exchange, head, request: Vec::new() })
+        let connection = Connection { stream: address.connect()?, answer: Vec::new() };
+        Ok(Self { connection, head, request: Vec::new() })
     }
 
-    /// Sends a body; gives the answer's status and body.
+    /// Sends a request with this body. Returns the answer's status and body.
+    ///
+    /// # Errors
+    /// The connection breaks or the answer can't be read.
     pub fn post(&mut self, body: &[u8]) -> anyhow::Result<(u16, &[u8])> {
         self.request.clear();
         self.request.extend_from_slice(self.head.as_bytes());
         write!(self.request, "{}\r\n\r\n", body.len())?;
         self.request.extend_from_slice(body);
-        self.exchange.ask(&self.request)
+        self.connection.exchange(&self.request)
     }
 }
 
-impl Exchange {
-    /// Sends a request; gives the answer's status and body.
-    fn ask(&mut self, request: &[u8]) -> anyhow::Result<(u16, &[u8])> {
+impl Connection {
+    /// Sends a request and reads the answer. Returns its status and body.
+    fn exchange(&mut self, request: &[u8]) -> anyhow::Result<(u16, &[u8])> {
         self.stream.write_all(request).context("the request could not be sent")?;
         self.answer.clear();
         let (status, body, length) = loop {
@@ -132,7 +151,7 @@ impl Exchange {
     }
 }
 
-/// Status, start of the body and its length, once the head is complete.
+/// Returns status, offset of the body and its length, once the head is complete.
 fn parse_head(answer: &[u8]) -> anyhow::Result<Option<(u16, usize, usize)>> {
     let Some(end) = memmem::find(answer, b"\r\n\r\n") else { return Ok(None) };
     let head = std::str::from_utf8(&answer[..end]).context("the answer's head is not text")?;
@@ -148,7 +167,7 @@ fn parse_head(answer: &[u8]) -> anyhow::Result<Option<(u16, usize, usize)>> {
     }
 }
 
-/// The number after the last `"name":` of an answer.
+/// Returns the number after the last `"name":` of a JSON body, without parsing the rest.
 pub fn last_number(body: &[u8], name: &str) -> Option<u64> {
     let at = memmem::rfind(body, name.as_bytes())? + name.len();
     let digits = body.get(at..)?.strip_prefix(b"\":")?;
@@ -163,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_read() {
+    fn answers_are_parsed() {
         let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nx: y\r\n\r\n{}";
         assert_eq!(parse_head(answer).unwrap(), Some((200, answer.len() - 2, 2)));
         assert_eq!(parse_head(b"HTTP/1.1 200 OK\r\n").unwrap(), None);
@@ -175,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_have_a_port() {
+    fn address_has_a_port() {
         let of = |url: &str| {
             let target = Target { url: url.into(), api_key: String::new(), pid: None };
             Address::of(&target).map(|address| (address.host, address.prefix)).ok()

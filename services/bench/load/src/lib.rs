@@ -1,50 +1,39 @@
-//! The parts of a load generator for servers that push.
+//! Parts of a load generator for servers that push notifications.
 //!
-//! Producers are threads with blocking sockets and precise timers; all receiving sockets share one thread,
-//! which reads frames without parsing JSON. Each notification carries the time it was meant to be sent at, so
-//! that a slow server can't slow the clock it is measured by (no coordinated omission), and its number, so
-//! that losses, duplicates and changes of order are seen.
+//! Producers are threads with blocking sockets and precise timers ([`producer`]). All receiving sockets share
+//! one thread, which reads frames without parsing JSON ([`sockets`]). Each notification carries its intended
+//! send time, so a slow server can't slow the clock it is measured by (no coordinated omission), and its
+//! number, so that losses, duplicates and changes of order are seen ([`tally`]).
 //!
-//! What differs from server to server is a [`Sink`] to send by and a [`Protocol`] to receive by; those of
-//! Tidings are here ([`posts`], [`frames`], [`tokens`]).
+//! A server needs a [`Sink`] to send with and a [`Protocol`] to receive with. Those of Tidings are here
+//! ([`http_producer`], [`frames`], [`tokens`]); those of other servers are in `bench-peers`.
+//!
+//! This crate depends on contracts alone, never on the server.
 
 #![allow(clippy::cast_precision_loss, reason = "measurements are never near 2^52")]
 
+pub mod clock;
 pub mod frames;
 pub mod http;
+pub mod http_producer;
 pub mod latency;
-pub mod message;
-pub mod posts;
+pub mod notification;
 pub mod producer;
 pub mod protocol;
 pub mod socket;
 pub mod sockets;
 pub mod tally;
+pub mod target;
 mod thousands;
 pub mod tokens;
 
-pub use latency::Latency;
-pub use message::{Found, Run, Scanner, Template};
-pub use producer::{Pace, Sent, Sink, Window};
-pub use protocol::{Arrivals, Opcode, Protocol};
+pub use http_producer::{HttpProducer, Requests};
+pub use latency::{Latency, histogram};
+pub use notification::{FoundNotification, RunId, Scanner, Template};
+pub use producer::{SendReport, Sink, Window, Workload};
+pub use protocol::{ArrivalCounter, Opcode, Protocol};
 pub use socket::{Handshake, Socket};
-pub use sockets::{Door, Sockets};
-pub use tally::{Seen, Tally};
+pub use sockets::{Receiver, Sockets};
+pub use tally::{ReceivedNumbers, Tally};
+pub use target::Target;
 pub use thousands::thousands;
-
-/// The server of Tidings that is measured.
-#[derive(Clone)]
-pub struct Target {
-    /// Its address, `http://…`.
-    pub url: String,
-    /// Its API key.
-    pub api_key: String,
-    /// Its process, when it runs on this machine.
-    pub pid: Option<u32>,
-}
-
-impl std::fmt::Debug for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Target").field("url", &self.url).field("pid", &self.pid).finish_non_exhaustive()
-    }
-}

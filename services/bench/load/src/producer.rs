@@ -1,4 +1,8 @@
-//! Threads that send.
+//! Threads that send notifications at a rate, or as fast as the server accepts them.
+//!
+//! Each user belongs to one thread, so the order of a user's notifications is known. With a rate, the n-th
+//! notification has an intended send time whatever the server does: a slow server makes later notifications
+//! late, and their latency shows it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,106 +11,133 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use crate::message::nanos;
-use crate::tally::histogram;
+use crate::clock::nanos;
+use crate::latency::histogram;
 
-/// How long a thread waits for room in the window at a time.
+/// Time that a thread sleeps while the window is full.
 const WINDOW_WAIT: Duration = Duration::from_micros(100);
 
-/// How much is sent, and when.
+/// Amount and rate of the notifications to send.
 #[derive(Debug, Clone)]
-pub struct Pace {
+pub struct Workload {
     /// Users, dealt out to the threads.
     pub users: u32,
-    /// Threads.
+    /// Threads that send. There are never more than users.
     pub producers: u32,
-    /// Most notifications sent at once.
+    /// Largest number of notifications sent at once.
     pub batch: u32,
-    /// Notifications to each user, unless time ends it before.
+    /// Notifications to each user. Without it, `duration` ends the sending.
     pub messages: Option<u32>,
-    /// How long to send, unless there is no more before.
+    /// Time after which sending ends. Without it, `messages` does.
     pub duration: Option<Duration>,
-    /// Notifications a second in all; as many as possible when not said.
+    /// Notifications a second over all threads. Without it, as many as the server accepts.
     pub rate: Option<f64>,
-    /// The number of each user's first.
+    /// Number of each user's first notification.
     pub first_number: u32,
-    /// How many may be on their way.
+    /// Limit of notifications in flight.
     pub window: Option<Arc<Window>>,
 }
 
-/// How many notifications may be sent that have not arrived.
+impl Workload {
+    /// Creates a workload of `messages` to each user, as fast as the server accepts them.
+    ///
+    /// `producers` is the number of threads, and `batch` the largest number of notifications sent at once.
+    pub const fn new(users: u32, messages: u32, (producers, batch): (u32, u32)) -> Self {
+        Self {
+            users,
+            producers,
+            batch,
+            messages: Some(messages),
+            duration: None,
+            rate: None,
+            first_number: 0,
+            window: None,
+        }
+    }
+}
+
+/// A limit of notifications that are sent and have not arrived, shared by all threads.
 #[derive(Debug)]
 pub struct Window {
     sent: AtomicU64,
-    /// Counted by the receivers.
+    /// Count of arrivals, stored by the receivers' thread.
     pub arrivals: Arc<AtomicU64>,
     limit: u64,
-    /// How often each arrives.
+    /// Arrivals of each notification.
     copies: u64,
 }
 
 impl Window {
-    /// So many.
+    /// Creates a window for notifications that arrive once.
     pub fn new(limit: u64) -> Arc<Self> {
-        Self::of_copies(limit, 1)
+        Self::with_copies(limit, 1)
     }
 
-    /// So many, of which each arrives so often.
-    pub fn of_copies(limit: u64, copies: u64) -> Arc<Self> {
+    /// Creates a window for notifications that each arrive `copies` times, such as on several devices.
+    pub fn with_copies(limit: u64, copies: u64) -> Arc<Self> {
         let copies = copies.max(1);
         Arc::new(Self { sent: AtomicU64::new(0), arrivals: Arc::default(), limit, copies })
     }
 
-    /// Whether no more may be sent now.
+    /// Returns true if no more may be sent now.
     pub fn is_full(&self) -> bool {
         let arrived = self.arrivals.load(Ordering::Relaxed) / self.copies;
         self.sent.load(Ordering::Relaxed).saturating_sub(arrived) >= self.limit
     }
 
-    /// Enters that so many were sent.
-    pub fn sent(&self, count: u64) {
+    /// Counts `count` notifications as sent.
+    pub fn add_sent(&self, count: u64) {
         self.sent.fetch_add(count, Ordering::Relaxed);
     }
 }
 
 /// A producer's connection to a server.
 pub trait Sink: Send {
-    /// Adds a notification to what is sent next: the user's place among those of this sink, when it is meant to
-    /// be sent by the generator's clock, and its number.
+    /// Adds a notification to the next batch.
+    ///
+    /// `user` is an index into the users of this sink, `time` the intended send time by the generator's
+    /// clock, and `number` the notification's number.
     fn write(&mut self, user: usize, time: u64, number: u32);
 
-    /// Sends what was added, and gives whether the server took it; that it did may come out later where
-    /// notifications are pipelined.
+    /// Sends the batch. Returns false if the server refused it for now.
+    ///
+    /// A sink that pipelines may return true before the server has answered.
+    ///
+    /// # Errors
+    /// The connection breaks, or the server refuses notifications for good.
     fn flush(&mut self) -> anyhow::Result<bool>;
 
-    /// Waits until the server has accepted everything that was sent.
+    /// Waits until the server has accepted all notifications that were sent.
+    ///
+    /// # Errors
+    /// As [`Sink::flush`].
     fn finish(&mut self) -> anyhow::Result<()>;
 }
 
-/// What the threads did.
+/// Result of a workload.
 #[derive(Debug)]
-pub struct Sent {
-    /// Notifications the server accepted.
+pub struct SendReport {
+    /// Notifications that the server accepted.
     pub accepted: u64,
-    /// Accepted ones of each user.
+    /// Accepted notifications of each user.
     pub per_user: Vec<u32>,
-    /// Notifications it refused for now.
+    /// Notifications that the server refused for now. They were not sent again.
     pub failed: u64,
-    /// How long it took until all were accepted, of the slowest thread.
+    /// Time until the server had accepted all, of the slowest thread.
     pub took: Duration,
-    /// Time of each flush, microseconds.
+    /// Time of each flush, in microseconds.
     pub requests: Histogram<u64>,
-    /// How late notifications were sent, microseconds.
+    /// Time from intended to actual sending, in microseconds.
     pub lateness: Histogram<u64>,
 }
 
-impl Sent {
-    /// Notifications that should arrive when connections are dealt out to users in turn.
+impl SendReport {
+    /// Returns the number of notifications that should arrive if `connections` are dealt out to users in turn.
     pub fn deliveries(&self, connections: u32) -> u64 {
         self.per_user.iter().cycle().take(connections as usize).map(|count| u64::from(*count)).sum()
     }
 
-    fn nothing(users: u32) -> Self {
+    fn empty(users: u32) -> Self {
         Self {
             accepted: 0,
             per_user: vec![0; users as usize],
@@ -128,12 +159,19 @@ impl Sent {
     }
 }
 
-/// Sends from all threads; each user belongs to one of them, so that the order of sending is known. `connect`
-/// gives a thread its sink for its users. Blocks.
-pub fn send<S: Sink>(pace: &Pace, connect: impl Fn(&[u32]) -> anyhow::Result<S>) -> anyhow::Result<Sent> {
-    let producers = pace.producers.clamp(1, pace.users);
+/// Sends a workload from its threads and waits for the slowest. Blocks.
+///
+/// `connect` opens a sink for the users of a thread.
+///
+/// # Errors
+/// A sink fails. The other threads finish first.
+pub fn send<S: Sink>(
+    workload: &Workload,
+    connect: impl Fn(&[u32]) -> anyhow::Result<S>,
+) -> anyhow::Result<SendReport> {
+    let producers = workload.producers.clamp(1, workload.users);
     let shares: Vec<Vec<u32>> =
-        (0..producers).map(|index| (index..pace.users).step_by(producers as usize).collect()).collect();
+        (0..producers).map(|index| (index..workload.users).step_by(producers as usize).collect()).collect();
     // All are connected before the first sends.
     let connected = shares.iter().map(|users| connect(users));
     let sinks = connected.collect::<anyhow::Result<Vec<S>>>()?;
@@ -142,116 +180,134 @@ pub fn send<S: Sink>(pace: &Pace, connect: impl Fn(&[u32]) -> anyhow::Result<S>)
         let threads: Vec<_> = (0..producers)
             .zip(shares.into_iter().zip(sinks))
             .map(|(index, (users, sink))| {
-                scope.spawn(move || Producer::new(pace, sink, users, (index, producers), began).run())
+                scope.spawn(move || Producer::new(workload, sink, users, (index, producers), began).run())
             })
             .collect();
-        let mut all = Sent::nothing(pace.users);
+        let mut all = SendReport::empty(workload.users);
         for thread in threads {
-            all.add(&thread.join().map_err(|_| anyhow::anyhow!("a producer died"))??)?;
+            all.add(&thread.join().map_err(|_| anyhow::anyhow!("a producer thread panicked"))??)?;
         }
         Ok(all)
     })
 }
 
+/// Does the same as [`send`] without blocking the caller's thread.
+///
+/// # Errors
+/// As [`send`].
+pub async fn send_async<S: Sink>(
+    workload: Workload,
+    connect: impl Fn(&[u32]) -> anyhow::Result<S> + Send + 'static,
+) -> anyhow::Result<SendReport> {
+    tokio::task::spawn_blocking(move || send(&workload, connect)).await?
+}
+
+/// One thread's sending.
 struct Producer<'a, S> {
-    pace: &'a Pace,
+    workload: &'a Workload,
     sink: S,
     users: Vec<u32>,
     began: Instant,
-    /// Time between notifications; none when there is no rate to keep.
+    /// Time between notifications, if there is a rate.
     interval: Option<Duration>,
-    /// How many to send; none when time ends it.
+    /// Notifications to send, unless time ends it.
     total: Option<u64>,
-    sent: Sent,
-    /// Numbers given, per user.
+    report: SendReport,
+    /// Next number of each user.
     numbers: Vec<u32>,
-    /// The users of what is sent next, by their places.
-    chosen: Vec<usize>,
+    /// Indexes of the users in the next batch.
+    batch: Vec<usize>,
 }
 
 impl<'a, S: Sink> Producer<'a, S> {
-    fn new(pace: &'a Pace, sink: S, users: Vec<u32>, (index, producers): (u32, u32), began: Instant) -> Self {
-        // Each thread has its users' share of the rate, and its own place within the interval.
-        let share = users.len() as f64 / f64::from(pace.users);
-        let interval = pace.rate.map(|rate| Duration::from_secs_f64(1.0 / (rate * share)));
+    fn new(
+        workload: &'a Workload,
+        sink: S,
+        users: Vec<u32>,
+        (index, producers): (u32, u32),
+        began: Instant,
+    ) -> Self {
+        // Each thread has its users' share of the rate, and starts at its own offset within the interval.
+        let share = users.len() as f64 / f64::from(workload.users);
+        let interval = workload.rate.map(|rate| Duration::from_secs_f64(1.0 / (rate * share)));
         let offset = interval.unwrap_or_default().mul_f64(f64::from(index) / f64::from(producers));
         Self {
             sink,
             began: began + offset,
             interval,
-            total: pace.messages.map(|messages| users.len() as u64 * u64::from(messages)),
-            sent: Sent::nothing(pace.users),
-            numbers: vec![pace.first_number; users.len()],
-            chosen: Vec::with_capacity(pace.batch as usize),
+            total: workload.messages.map(|messages| users.len() as u64 * u64::from(messages)),
+            report: SendReport::empty(workload.users),
+            numbers: vec![workload.first_number; users.len()],
+            batch: Vec::with_capacity(workload.batch as usize),
             users,
-            pace,
+            workload,
         }
     }
 
-    fn run(mut self) -> anyhow::Result<Sent> {
-        precise_timers();
+    fn run(mut self) -> anyhow::Result<SendReport> {
+        set_precise_timers();
         sleep_until(self.began);
-        let end = self.pace.duration.map(|duration| self.began + duration);
+        let end = self.workload.duration.map(|duration| self.began + duration);
         let mut done = 0_u64;
         loop {
             let now = Instant::now();
             if end.is_some_and(|end| now >= end) || self.total.is_some_and(|total| done >= total) {
                 break;
             }
-            if self.pace.window.as_ref().is_some_and(|window| window.is_full()) {
+            if self.workload.window.as_ref().is_some_and(|window| window.is_full()) {
                 thread::sleep(WINDOW_WAIT);
                 continue;
             }
             let left = self.total.map_or(u64::MAX, |total| total - done);
-            self.chosen.clear();
-            while (self.chosen.len() as u64) < left.min(u64::from(self.pace.batch.max(1))) {
-                let place = done + self.chosen.len() as u64;
+            self.batch.clear();
+            while (self.batch.len() as u64) < left.min(u64::from(self.workload.batch.max(1))) {
+                let position = done + self.batch.len() as u64;
                 let intended = match self.interval {
                     None => now,
-                    Some(interval) => self.began + interval.mul_f64(place as f64),
+                    Some(interval) => self.began + interval.mul_f64(position as f64),
                 };
                 if intended > now {
-                    if self.chosen.is_empty() {
+                    if self.batch.is_empty() {
                         sleep_until(end.map_or(intended, |end| intended.min(end)));
                     }
                     break;
                 }
-                self.write(place, intended, now);
+                self.write(position, intended, now);
             }
-            if !self.chosen.is_empty() {
+            if !self.batch.is_empty() {
                 self.flush()?;
-                done += self.chosen.len() as u64;
+                done += self.batch.len() as u64;
             }
         }
         self.sink.finish()?;
-        self.sent.took = self.began.elapsed();
-        Ok(self.sent)
+        self.report.took = self.began.elapsed();
+        Ok(self.report)
     }
 
-    fn write(&mut self, place: u64, intended: Instant, now: Instant) {
+    fn write(&mut self, position: u64, intended: Instant, now: Instant) {
         // A remainder of the number of users fits.
-        let index = usize::try_from(place % self.users.len() as u64).unwrap_or(0);
+        let index = usize::try_from(position % self.users.len() as u64).unwrap_or(0);
         self.sink.write(index, nanos(intended), self.numbers[index]);
         self.numbers[index] += 1;
-        self.chosen.push(index);
-        self.sent.lateness.saturating_record(micros(now - intended));
+        self.batch.push(index);
+        self.report.lateness.saturating_record(micros(now - intended));
     }
 
     fn flush(&mut self) -> anyhow::Result<()> {
-        let count = self.chosen.len() as u64;
-        if let Some(window) = &self.pace.window {
-            window.sent(count);
+        let count = self.batch.len() as u64;
+        if let Some(window) = &self.workload.window {
+            window.add_sent(count);
         }
         let began = Instant::now();
-        let taken = self.sink.flush()?;
-        self.sent.requests.saturating_record(micros(began.elapsed()));
-        if !taken {
-            self.sent.failed += count;
+        let accepted = self.sink.flush()?;
+        self.report.requests.saturating_record(micros(began.elapsed()));
+        if !accepted {
+            self.report.failed += count;
             return Ok(());
         }
-        self.sent.accepted += count;
-        for &index in &self.chosen {
-            self.sent.per_user[self.users[index] as usize] += 1;
+        self.report.accepted += count;
+        for &index in &self.batch {
+            self.report.per_user[self.users[index] as usize] += 1;
         }
         Ok(())
     }
@@ -261,11 +317,11 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1)
 }
 
-/// Lets the thread wake up when it means to: Linux rounds sleeps up by 50 µs unless asked not to.
-fn precise_timers() {
+/// Makes the thread wake up on time: Linux rounds sleeps up by 50 µs by default.
+fn set_precise_timers() {
     #[cfg(target_os = "linux")]
     {
-        // Without it the measurement's lateness is a little larger, and is reported.
+        // A failure makes the lateness a little larger, and the lateness is reported.
         let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
     }
 }
@@ -280,39 +336,40 @@ mod tests {
 
     use super::*;
 
-    /// Keeps what it is given, under the users' numbers.
-    struct Kept<'a>(Vec<u32>, Vec<(u32, u32)>, &'a Mutex<Vec<(u32, u32)>>);
+    /// Keeps each notification as user and number.
+    struct MemorySink<'a> {
+        users: Vec<u32>,
+        written: Vec<(u32, u32)>,
+        all: &'a Mutex<Vec<(u32, u32)>>,
+    }
 
-    impl Sink for Kept<'_> {
+    impl<'a> MemorySink<'a> {
+        fn new(users: &[u32], all: &'a Mutex<Vec<(u32, u32)>>) -> Self {
+            Self { users: users.to_vec(), written: Vec::new(), all }
+        }
+    }
+
+    impl Sink for MemorySink<'_> {
         fn write(&mut self, user: usize, _time: u64, number: u32) {
-            self.1.push((self.0[user], number));
+            self.written.push((self.users[user], number));
         }
         fn flush(&mut self) -> anyhow::Result<bool> {
             Ok(true)
         }
         fn finish(&mut self) -> anyhow::Result<()> {
-            self.2.lock().unwrap().append(&mut self.1);
+            self.all.lock().unwrap().append(&mut self.written);
             Ok(())
         }
     }
 
-    fn pace() -> Pace {
-        Pace {
-            users: 5,
-            producers: 2,
-            batch: 3,
-            messages: Some(4),
-            duration: None,
-            rate: None,
-            first_number: 7,
-            window: None,
-        }
+    fn workload() -> Workload {
+        Workload { first_number: 7, ..Workload::new(5, 4, (2, 3)) }
     }
 
     #[test]
-    fn every_user_is_sent_its_notifications_in_their_order() {
+    fn each_user_gets_its_numbers_in_order() {
         let kept = Mutex::new(Vec::new());
-        let sent = send(&pace(), |users| Ok(Kept(users.to_vec(), Vec::new(), &kept))).unwrap();
+        let sent = send(&workload(), |users| Ok(MemorySink::new(users, &kept))).unwrap();
         assert_eq!((sent.accepted, sent.per_user.as_slice(), sent.failed), (20, &[4; 5][..], 0));
         assert_eq!((sent.deliveries(5), sent.deliveries(7), sent.deliveries(2)), (20, 28, 8));
         let kept = kept.into_inner().unwrap();
@@ -323,26 +380,26 @@ mod tests {
     }
 
     #[test]
-    fn a_full_window_keeps_all_waiting() {
+    fn full_window_stops_sending() {
         let kept = Mutex::new(Vec::new());
         let window = Window::new(4);
-        let pace = Pace {
+        let workload = Workload {
             producers: 1,
             batch: 2,
             messages: None,
             duration: Some(Duration::from_millis(50)),
             window: Some(Arc::clone(&window)),
-            ..pace()
+            ..workload()
         };
-        let sent = send(&pace, |users| Ok(Kept(users.to_vec(), Vec::new(), &kept))).unwrap();
+        let sent = send(&workload, |users| Ok(MemorySink::new(users, &kept))).unwrap();
         assert_eq!(sent.accepted, 4);
         assert!(window.is_full());
     }
 
     #[test]
-    fn what_arrives_several_times_makes_room_once() {
-        let window = Window::of_copies(2, 3);
-        window.sent(2);
+    fn window_opens_after_all_copies_arrive() {
+        let window = Window::with_copies(2, 3);
+        window.add_sent(2);
         for (arrived, full) in [(0, true), (2, true), (3, false)] {
             window.arrivals.store(arrived, Ordering::Relaxed);
             assert_eq!(window.is_full(), full, "{arrived}");

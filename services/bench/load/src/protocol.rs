@@ -1,4 +1,4 @@
-//! What a receiver says and understands, whatever carries it.
+//! The receiving side of a push protocol, independent of its transport.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -6,10 +6,10 @@ use std::rc::Rc;
 
 use tokio::time::Instant;
 
-use crate::message::{Found, Scanner};
-use crate::tally::{Seen, Tally};
+use crate::notification::{FoundNotification, Scanner};
+use crate::tally::{ReceivedNumbers, Tally};
 
-/// What kind of WebSocket frames a protocol is carried by.
+/// Type of the WebSocket frames that carry a protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opcode {
     /// Text frames.
@@ -19,59 +19,62 @@ pub enum Opcode {
 }
 
 /// One receiver's side of a protocol.
+///
+/// Implementations do no I/O: they are given received bytes and append the bytes to send to `out`.
 pub trait Protocol {
-    /// What its frames are, where it is carried by WebSocket.
+    /// Returns the type of its frames, for a connection over WebSocket.
     fn opcode(&self) -> Opcode;
 
-    /// What is said first, once the transport is open.
+    /// Appends the opening message, once the transport is open.
     fn open(&mut self, _out: &mut Vec<u8>) {}
 
-    /// Whether the server has confirmed that notifications will come.
+    /// Returns true once the server has confirmed that it will push notifications.
     fn is_open(&self) -> bool {
         true
     }
 
-    /// Understands the next bytes: those of one message over WebSocket, whatever came over TCP. Appends what is
-    /// to be answered. Breaks when the server ends or refuses the connection.
-    fn feed(&mut self, bytes: &[u8], arrivals: &mut Arrivals, out: &mut Vec<u8>) -> ControlFlow<()>;
+    /// Reads the next bytes: a whole message over WebSocket, any part of the stream over TCP.
+    ///
+    /// Appends the answer to `out`. Breaks if the server ends or refuses the connection.
+    fn feed(&mut self, bytes: &[u8], arrivals: &mut ArrivalCounter, out: &mut Vec<u8>) -> ControlFlow<()>;
 
-    /// When something is to be said though nothing comes.
+    /// Returns the time of the next [`tick`](Self::tick), if one is due without input.
     fn due(&self) -> Option<Instant> {
         None
     }
 
-    /// Says what is due.
+    /// Appends the messages that are due.
     fn tick(&mut self, _out: &mut Vec<u8>) {}
 }
 
-/// Where a receiver's notifications are counted.
+/// Counts the notifications of one receiver.
 #[derive(Debug)]
-pub struct Arrivals {
+pub struct ArrivalCounter {
     scanner: Rc<Scanner>,
     tally: Rc<RefCell<Tally>>,
-    seen: Rc<RefCell<Seen>>,
+    received: Rc<RefCell<ReceivedNumbers>>,
 }
 
-impl Arrivals {
+impl ArrivalCounter {
     pub(crate) const fn new(
         scanner: Rc<Scanner>,
         tally: Rc<RefCell<Tally>>,
-        seen: Rc<RefCell<Seen>>,
+        received: Rc<RefCell<ReceivedNumbers>>,
     ) -> Self {
-        Self { scanner, tally, seen }
+        Self { scanner, tally, received }
     }
 
-    /// Counts the notifications in these bytes, and shows each.
-    pub fn take(&mut self, bytes: &[u8], mut each: impl FnMut(&Found<'_>)) {
-        let (tally, seen) = (&mut *self.tally.borrow_mut(), &mut *self.seen.borrow_mut());
+    /// Counts the notifications in these bytes and calls `each` with every one.
+    pub fn count(&mut self, bytes: &[u8], mut each: impl FnMut(&FoundNotification<'_>)) {
+        let (tally, received) = (&mut *self.tally.borrow_mut(), &mut *self.received.borrow_mut());
         self.scanner.scan(bytes, |found| {
-            seen.count(&found, tally);
+            received.count(&found, tally);
             each(&found);
         });
     }
 
-    /// Enters that the connection ended on its own.
-    pub(crate) fn ended(&self) {
-        self.tally.borrow_mut().lost += 1;
+    /// Counts a connection that the server ended.
+    pub(crate) fn connection_lost(&self) {
+        self.tally.borrow_mut().connections_lost += 1;
     }
 }

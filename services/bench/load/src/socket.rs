@@ -1,5 +1,7 @@
-//! A receiver's connection that costs next to nothing while it is idle and little while it is read: no buffer
-//! of its own but for a frame that came in part.
+//! A receiver's connection, over WebSocket or plain TCP.
+//!
+//! It is built to cost little, so that one thread can read for many thousands: all sockets of a thread read
+//! into one buffer, and a socket keeps bytes only of a frame that has arrived in part.
 
 use std::cell::RefCell;
 use std::io;
@@ -11,11 +13,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout_at;
 
-use crate::protocol::{Arrivals, Opcode, Protocol};
+use crate::protocol::{ArrivalCounter, Opcode, Protocol};
 
-/// Bytes read at once.
+/// Largest number of bytes in a read.
 const READ_BYTES: usize = 64 * 1024;
-/// No handshake's answer is longer.
+/// Largest size of the answer to a handshake.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
 const CONTINUATION: u8 = 0x0;
@@ -26,64 +28,70 @@ const PING: u8 = 0x9;
 const PONG: u8 = 0xA;
 
 thread_local! {
-    /// All sockets of the thread read into it: none keeps it across a wait.
+    /// Read buffer of all sockets of the thread. No socket holds it across an await.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
 
-/// A frame's head.
+/// The header of a WebSocket frame.
 #[derive(Debug, PartialEq, Eq)]
-struct Head {
+struct FrameHeader {
     opcode: u8,
     last: bool,
-    /// Where the payload starts.
+    /// Offset of the payload.
     start: usize,
-    /// Where the frame ends.
+    /// Offset of the frame's end.
     end: usize,
 }
 
-/// The head of the frame at the front, once it is complete.
-fn head(bytes: &[u8]) -> Option<Head> {
+/// Parses the header of the frame at the front. Returns `None` until it is complete.
+fn frame_header(bytes: &[u8]) -> Option<FrameHeader> {
     let (&[first, second], rest) = bytes.split_first_chunk()?;
     let (start, length) = match second & 0x7f {
         126 => (4, usize::from(u16::from_be_bytes(*rest.first_chunk()?))),
-        // Longer than memory is no frame; it never completes.
+        // A length beyond the address space never completes.
         127 => (10, usize::try_from(u64::from_be_bytes(*rest.first_chunk()?)).ok()?),
         length => (2, usize::from(length)),
     };
-    Some(Head { opcode: first & 0x0f, last: first & 0x80 != 0, start, end: start.checked_add(length)? })
+    Some(FrameHeader {
+        opcode: first & 0x0f,
+        last: first & 0x80 != 0,
+        start,
+        end: start.checked_add(length)?,
+    })
 }
 
-/// Cuts a stream of bytes into messages.
+/// Splits a byte stream into WebSocket messages.
 #[derive(Default)]
-struct Cutter {
-    /// A frame that came in part.
+struct MessageDecoder {
+    /// A frame that arrived in part.
     rest: Vec<u8>,
-    /// A message whose frames came in part.
+    /// A fragmented message that arrived in part.
     message: Vec<u8>,
-    /// The payload of a ping to be answered.
+    /// The payload of a ping to answer.
     ping: Option<Vec<u8>>,
 }
 
-impl Cutter {
-    /// Calls `each` with every message that `bytes` completes; breaks at the end of the connection.
+impl MessageDecoder {
+    /// Calls `each` with every message that `bytes` completes. Breaks at a close frame.
     fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8])) -> ControlFlow<()> {
         if self.rest.is_empty() {
-            let used = self.cut(bytes, &mut each)?;
+            let used = self.decode(bytes, &mut each)?;
             self.rest.extend_from_slice(&bytes[used..]);
         } else {
             let mut all = std::mem::take(&mut self.rest);
             all.extend_from_slice(bytes);
-            let used = self.cut(&all, &mut each)?;
+            let used = self.decode(&all, &mut each)?;
             all.drain(..used);
-            // Its memory is given back when it was one large frame.
+            // Frees the memory of a large frame.
             self.rest = if all.is_empty() { Vec::new() } else { all };
         }
         ControlFlow::Continue(())
     }
 
-    fn cut(&mut self, bytes: &[u8], each: &mut impl FnMut(&[u8])) -> ControlFlow<(), usize> {
+    /// Decodes the complete frames at the front and returns their size.
+    fn decode(&mut self, bytes: &[u8], each: &mut impl FnMut(&[u8])) -> ControlFlow<(), usize> {
         let mut at = 0;
-        while let Some(frame) = head(&bytes[at..]) {
+        while let Some(frame) = frame_header(&bytes[at..]) {
             let Some(payload) = bytes[at..].get(frame.start..frame.end) else { break };
             match (frame.opcode, frame.last) {
                 (CLOSE, _) => return ControlFlow::Break(()),
@@ -103,28 +111,28 @@ impl Cutter {
     }
 }
 
-/// How a receiver's connection is opened.
+/// Parameters for opening a receiver's connection.
 #[derive(Debug, Clone)]
 pub struct Handshake {
     /// Host and port.
     pub host: String,
-    /// The path and query asked for; plain TCP when there is none.
+    /// Path and query of the WebSocket. `None` opens plain TCP.
     pub path: Option<String>,
-    /// The `Sec-WebSocket-Protocol` asked for.
+    /// The `Sec-WebSocket-Protocol` to ask for.
     pub subprotocol: Option<&'static str>,
-    /// The address to connect from, where one has too few ports.
+    /// The address to connect from, for more connections than one address has ports.
     pub source: Option<IpAddr>,
-    /// The size of the receive buffer; as the system will have it when not said.
+    /// Size of the receive buffer in bytes. `None` leaves it to the system.
     pub receive_buffer: Option<u32>,
 }
 
 impl Handshake {
-    /// A WebSocket.
+    /// Opens a WebSocket at this path.
     pub fn websocket(host: &str, path: String) -> Self {
         Self { path: Some(path), ..Self::tcp(host) }
     }
 
-    /// A plain TCP connection.
+    /// Opens a plain TCP connection.
     pub fn tcp(host: &str) -> Self {
         Self { host: host.to_owned(), path: None, subprotocol: None, source: None, receive_buffer: None }
     }
@@ -145,12 +153,12 @@ impl Handshake {
         Ok(stream)
     }
 
-    /// Gives what came after the answer.
+    /// Asks for the WebSocket and returns the bytes that followed the answer.
     async fn upgrade(&self, path: &str, stream: &mut TcpStream) -> anyhow::Result<Vec<u8>> {
         let subprotocol = self
             .subprotocol
             .map_or_else(String::new, |subprotocol| format!("sec-websocket-protocol: {subprotocol}\r\n"));
-        // The key's only use is to show that the server speaks WebSocket, which it does.
+        // A constant key will do: the answer's proof that the server speaks WebSocket is not checked.
         let request = format!(
             "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
              sec-websocket-version: 13\r\nsec-websocket-key: dGlkaW5ncyBiZW5jaG1hcg==\r\n{subprotocol}\r\n",
@@ -163,12 +171,12 @@ impl Handshake {
                 break end;
             }
             if answer.len() > MAX_HEAD_BYTES || stream.read_buf(&mut answer).await? == 0 {
-                bail!("the handshake was not answered");
+                bail!("the server did not answer the handshake");
             }
         };
         if !answer.starts_with(b"HTTP/1.1 101") {
             let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
-            bail!("the handshake was refused: {}", String::from_utf8_lossy(line));
+            bail!("the server refused the handshake: {}", String::from_utf8_lossy(line));
         }
         Ok(answer.split_off(end + 4))
     }
@@ -177,10 +185,10 @@ impl Handshake {
 /// An open connection of a receiver.
 pub struct Socket {
     stream: TcpStream,
-    /// Over WebSocket.
-    cutter: Option<Cutter>,
+    /// Present on a WebSocket, absent on plain TCP.
+    decoder: Option<MessageDecoder>,
     protocol: Box<dyn Protocol>,
-    arrivals: Arrivals,
+    arrivals: ArrivalCounter,
 }
 
 impl std::fmt::Debug for Socket {
@@ -190,25 +198,27 @@ impl std::fmt::Debug for Socket {
 }
 
 impl Socket {
-    /// Connects, and waits until notifications will come.
+    /// Connects, and waits until the protocol is open.
+    ///
+    /// # Errors
+    /// The server can't be reached or refuses the connection.
     pub async fn open(
         handshake: &Handshake,
         protocol: Box<dyn Protocol>,
-        arrivals: Arrivals,
+        arrivals: ArrivalCounter,
     ) -> anyhow::Result<Self> {
         let mut stream = handshake.connect().await?;
-        let (mut cutter, mut rest) = (None, Vec::new());
+        let (mut decoder, mut rest) = (None, Vec::new());
         if let Some(path) = &handshake.path {
             rest = handshake.upgrade(path, &mut stream).await?;
-            cutter = Some(Cutter::default());
+            decoder = Some(MessageDecoder::default());
         }
-        let mut socket = Self { stream, cutter, protocol, arrivals };
+        let mut socket = Self { stream, decoder, protocol, arrivals };
         let mut hello = Vec::new();
         socket.protocol.open(&mut hello);
         socket.send(&hello).await?;
-        // What followed the answer at once.
         let mut wire = Vec::new();
-        if socket.understand(&rest, &mut wire).is_break() {
+        if socket.receive(&rest, &mut wire).is_break() {
             bail!("the server refused the connection");
         }
         socket.stream.write_all(&wire).await?;
@@ -220,8 +230,8 @@ impl Socket {
         Ok(socket)
     }
 
-    /// Reads and answers until the server ends the connection, or until `enough` says so.
-    pub async fn run(mut self, mut enough: impl FnMut() -> bool) {
+    /// Reads and answers until the server ends the connection or `should_leave` returns true.
+    pub async fn run(mut self, mut should_leave: impl FnMut() -> bool) {
         loop {
             let flow = match self.protocol.due() {
                 None => self.read().await,
@@ -231,9 +241,9 @@ impl Socket {
                 },
             };
             if !matches!(flow, Ok(ControlFlow::Continue(()))) {
-                return self.arrivals.ended();
+                return self.arrivals.connection_lost();
             }
-            if enough() {
+            if should_leave() {
                 return;
             }
         }
@@ -246,13 +256,13 @@ impl Socket {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Waits for bytes and understands them. Breaks at the end.
+    /// Waits for bytes, reads them and answers. Breaks at the end of the connection.
     async fn read(&mut self) -> io::Result<ControlFlow<()>> {
         let mut wire = Vec::new();
         self.stream.readable().await?;
         let flow = SCRATCH.with_borrow_mut(|scratch| match self.stream.try_read(scratch) {
             Ok(0) => Ok(ControlFlow::Break(())),
-            Ok(read) => Ok(self.understand(&scratch[..read], &mut wire)),
+            Ok(read) => Ok(self.receive(&scratch[..read], &mut wire)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(ControlFlow::Continue(())),
             Err(error) => Err(error),
         })?;
@@ -262,26 +272,27 @@ impl Socket {
         Ok(flow)
     }
 
-    fn understand(&mut self, bytes: &[u8], wire: &mut Vec<u8>) -> ControlFlow<()> {
-        let Self { cutter, protocol, arrivals, .. } = self;
-        let Some(cutter) = cutter else { return protocol.feed(bytes, arrivals, wire) };
+    /// Passes received bytes to the protocol and appends the frames to send to `wire`.
+    fn receive(&mut self, bytes: &[u8], wire: &mut Vec<u8>) -> ControlFlow<()> {
+        let Self { decoder, protocol, arrivals, .. } = self;
+        let Some(decoder) = decoder else { return protocol.feed(bytes, arrivals, wire) };
         let opcode = opcode(protocol.opcode());
         let (mut out, mut ended) = (Vec::new(), ControlFlow::Continue(()));
-        let flow = cutter.feed(bytes, |message| {
+        let flow = decoder.feed(bytes, |message| {
             if ended.is_continue() {
                 ended = protocol.feed(message, arrivals, &mut out);
             }
-            // A text frame is a message; what is binary is a stream, and goes in as few frames as can be.
+            // A text frame is one message. Binary protocols are streams, so their answers share a frame.
             if opcode == TEXT && !out.is_empty() {
-                mask(opcode, &out, wire);
+                write_client_frame(opcode, &out, wire);
                 out.clear();
             }
         });
         if !out.is_empty() {
-            mask(opcode, &out, wire);
+            write_client_frame(opcode, &out, wire);
         }
-        if let Some(ping) = cutter.ping.take() {
-            mask(PONG, &ping, wire);
+        if let Some(ping) = decoder.ping.take() {
+            write_client_frame(PONG, &ping, wire);
         }
         if flow.is_break() { flow } else { ended }
     }
@@ -290,11 +301,11 @@ impl Socket {
         if bytes.is_empty() {
             return Ok(());
         }
-        if self.cutter.is_none() {
+        if self.decoder.is_none() {
             return self.stream.write_all(bytes).await;
         }
         let mut wire = Vec::with_capacity(bytes.len() + 14);
-        mask(opcode(self.protocol.opcode()), bytes, &mut wire);
+        write_client_frame(opcode(self.protocol.opcode()), bytes, &mut wire);
         self.stream.write_all(&wire).await
     }
 }
@@ -306,8 +317,8 @@ const fn opcode(opcode: Opcode) -> u8 {
     }
 }
 
-/// Appends a client's frame. A mask of zeros is a mask, and leaves the payload as it is.
-fn mask(opcode: u8, payload: &[u8], frame: &mut Vec<u8>) {
+/// Appends a client's frame. Its mask is zero, which is valid and leaves the payload as it is.
+fn write_client_frame(opcode: u8, payload: &[u8], frame: &mut Vec<u8>) {
     frame.push(0x80 | opcode);
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(length), _) if length < 0x7e => frame.push(0x80 | length),
@@ -330,10 +341,9 @@ mod tests {
 
     use super::*;
 
-    /// A server's frame.
-    fn frame(opcode: u8, last: bool, payload: &[u8]) -> Vec<u8> {
+    fn server_frame(opcode: u8, last: bool, payload: &[u8]) -> Vec<u8> {
         let mut frame = Vec::new();
-        mask(opcode, payload, &mut frame);
+        write_client_frame(opcode, payload, &mut frame);
         frame[0] = opcode | if last { 0x80 } else { 0 };
         frame[1] &= 0x7f;
         let mask = frame.len() - payload.len() - 4;
@@ -343,7 +353,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn messages_are_cut_from_bytes_however_they_come(
+        fn messages_survive_any_split_of_the_stream(
             sizes in prop::collection::vec((prop_oneof![0_usize..300, Just(70_000)], any::<bool>()), 1..6),
             cuts in prop::collection::vec(1_usize..50_000, 1..20),
         ) {
@@ -353,15 +363,15 @@ mod tests {
                 let message = vec![index; *size];
                 if *split {
                     let (a, b) = message.split_at(size / 2);
-                    stream.extend(frame(TEXT, false, a));
-                    stream.extend(frame(PING, true, b"p"));
-                    stream.extend(frame(CONTINUATION, true, b));
+                    stream.extend(server_frame(TEXT, false, a));
+                    stream.extend(server_frame(PING, true, b"p"));
+                    stream.extend(server_frame(CONTINUATION, true, b));
                 } else {
-                    stream.extend(frame(TEXT, true, &message));
+                    stream.extend(server_frame(TEXT, true, &message));
                 }
                 expected.push(message);
             }
-            let mut cutter = Cutter::default();
+            let mut decoder = MessageDecoder::default();
             let mut found = Vec::new();
             let mut left = &stream[..];
             for cut in cuts.iter().cycle() {
@@ -369,13 +379,13 @@ mod tests {
                     break;
                 }
                 let (bytes, rest) = left.split_at((*cut).min(left.len()));
-                prop_assert!(cutter.feed(bytes, |message| found.push(message.to_vec())).is_continue());
+                prop_assert!(decoder.feed(bytes, |message| found.push(message.to_vec())).is_continue());
                 left = rest;
             }
             prop_assert_eq!(found, expected);
-            prop_assert!(cutter.rest.is_empty());
-            prop_assert_eq!(cutter.ping.is_some(), sizes.iter().any(|(_, split)| *split));
-            let end = cutter.feed(&frame(CLOSE, true, b""), |_| {});
+            prop_assert!(decoder.rest.is_empty());
+            prop_assert_eq!(decoder.ping.is_some(), sizes.iter().any(|(_, split)| *split));
+            let end = decoder.feed(&server_frame(CLOSE, true, b""), |_| {});
             prop_assert!(end.is_break());
         }
     }

@@ -1,6 +1,10 @@
 //! All receivers of a measurement, on one thread.
+//!
+//! Each open connection is a local task. The tasks share one [`Tally`]; dropping [`Sockets`] closes the
+//! connections.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,49 +14,51 @@ use hdrhistogram::Histogram;
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{Instant, sleep};
 
-use crate::message::{Run, Scanner};
-use crate::protocol::{Arrivals, Protocol};
+use crate::notification::{RunId, Scanner};
+use crate::protocol::{ArrivalCounter, Protocol};
 use crate::socket::{Handshake, Socket};
-use crate::tally::{Seen, Tally, histogram};
+use crate::tally::{ReceivedNumbers, Tally};
 
-/// Handshakes at a time, unless told.
+/// Default number of concurrent handshakes.
 const HANDSHAKES: usize = 64;
+/// Interval at which [`Sockets::wait_for`] looks for new arrivals.
+const POLL: Duration = Duration::from_millis(5);
 
-/// How one receiver gets in, and what it does then.
-pub struct Door {
-    /// How its connection is opened.
+/// A receiver to connect.
+pub struct Receiver {
+    /// Parameters of its connection.
     pub handshake: Handshake,
-    /// What it speaks.
+    /// The protocol it speaks.
     pub protocol: Box<dyn Protocol>,
-    /// What it has seen, on this connection or on ones before.
-    pub seen: Rc<RefCell<Seen>>,
-    /// After how many notifications of all receivers it leaves without a word.
+    /// Notifications it has, from this connection and from earlier ones.
+    pub received: Rc<RefCell<ReceivedNumbers>>,
+    /// Arrivals at all receivers after which it drops its connection without a close frame.
     pub leave_after: Option<u64>,
 }
 
-impl Door {
-    /// A receiver that has seen nothing and stays.
+impl Receiver {
+    /// Creates a receiver that has no notifications yet and stays connected.
     pub fn new(handshake: Handshake, protocol: impl Protocol + 'static) -> Self {
-        Self { handshake, protocol: Box::new(protocol), seen: Rc::default(), leave_after: None }
+        Self { handshake, protocol: Box::new(protocol), received: Rc::default(), leave_after: None }
     }
 }
 
-impl std::fmt::Debug for Door {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Door").field("handshake", &self.handshake).finish_non_exhaustive()
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("handshake", &self.handshake).finish_non_exhaustive()
     }
 }
 
-/// Open connections that count what they get.
+/// Open connections that count the notifications they receive.
 #[derive(Debug)]
 pub struct Sockets {
-    /// What they got.
+    /// Counts over all connections.
     pub tally: Rc<RefCell<Tally>>,
-    /// Handshakes at a time.
-    pub at_once: usize,
+    /// Largest number of concurrent handshakes.
+    pub concurrent_handshakes: usize,
     tasks: Vec<JoinHandle<()>>,
-    /// Open, and never read.
-    stuck: Vec<Socket>,
+    /// Connections that are open and never read.
+    unread: Vec<Socket>,
     scanner: Rc<Scanner>,
 }
 
@@ -63,30 +69,39 @@ impl Drop for Sockets {
 }
 
 impl Sockets {
-    /// None yet, for notifications of one run.
-    pub fn new(run: &Run) -> Self {
+    /// Creates an empty set for the notifications of one run.
+    pub fn new(run: &RunId) -> Self {
         Self::with_tally(run, Tally::new())
     }
 
-    /// None yet; they count there.
-    pub fn with_tally(run: &Run, tally: Rc<RefCell<Tally>>) -> Self {
+    /// Creates an empty set that counts in `tally`.
+    pub fn with_tally(run: &RunId, tally: Rc<RefCell<Tally>>) -> Self {
         let scanner = Rc::new(Scanner::new(run));
-        Self { tally, at_once: HANDSHAKES, tasks: Vec::new(), stuck: Vec::new(), scanner }
+        Self { tally, concurrent_handshakes: HANDSHAKES, tasks: Vec::new(), unread: Vec::new(), scanner }
     }
 
-    /// Opens one for each door, and gives the time that took; the time of each is recorded in microseconds.
-    pub async fn open(&mut self, doors: Vec<Door>, times: &mut Histogram<u64>) -> anyhow::Result<Duration> {
+    /// Connects all receivers and returns the time that took.
+    ///
+    /// Records the time of each handshake in `times`, in microseconds.
+    ///
+    /// # Errors
+    /// A connection is refused. Connections opened before stay open.
+    pub async fn open(
+        &mut self,
+        receivers: Vec<Receiver>,
+        times: &mut Histogram<u64>,
+    ) -> anyhow::Result<Duration> {
         let began = Instant::now();
         let (scanner, tally) = (Rc::clone(&self.scanner), Rc::clone(&self.tally));
         let (scanner, tally) = (&scanner, &tally);
-        let mut handshakes = stream::iter(doors)
-            .map(|door| async move {
+        let mut handshakes = stream::iter(receivers)
+            .map(|receiver| async move {
                 let began = Instant::now();
-                let arrivals = Arrivals::new(Rc::clone(scanner), Rc::clone(tally), door.seen);
-                let socket = Socket::open(&door.handshake, door.protocol, arrivals).await?;
-                anyhow::Ok((socket, door.leave_after, began.elapsed()))
+                let arrivals = ArrivalCounter::new(Rc::clone(scanner), Rc::clone(tally), receiver.received);
+                let socket = Socket::open(&receiver.handshake, receiver.protocol, arrivals).await?;
+                anyhow::Ok((socket, receiver.leave_after, began.elapsed()))
             })
-            .buffer_unordered(self.at_once);
+            .buffer_unordered(self.concurrent_handshakes);
         while let Some(opened) = handshakes.next().await {
             let (socket, leave_after, took) = opened?;
             times.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1));
@@ -96,23 +111,21 @@ impl Sockets {
         Ok(began.elapsed())
     }
 
-    /// Opens one that is never read.
-    pub async fn open_stuck(&mut self, door: Door) -> anyhow::Result<()> {
-        let arrivals = Arrivals::new(Rc::clone(&self.scanner), Tally::new(), door.seen);
-        self.stuck.push(Socket::open(&door.handshake, door.protocol, arrivals).await?);
+    /// Connects a receiver that never reads.
+    ///
+    /// # Errors
+    /// The connection is refused.
+    pub async fn open_unread(&mut self, receiver: Receiver) -> anyhow::Result<()> {
+        let arrivals = ArrivalCounter::new(Rc::clone(&self.scanner), Tally::new(), receiver.received);
+        self.unread.push(Socket::open(&receiver.handshake, receiver.protocol, arrivals).await?);
         Ok(())
     }
 
-    /// Empty times for [`Sockets::open`].
-    pub fn times() -> Histogram<u64> {
-        histogram()
-    }
-
-    /// Waits until so many arrived, or no more come.
-    pub async fn drain(&self, expected: u64, quiet: Duration) {
+    /// Waits until `expected` notifications have arrived, or none has arrived for `quiet`.
+    pub async fn wait_for(&self, expected: u64, quiet: Duration) {
         let mut last = (self.tally.borrow().received, Instant::now());
         while last.0 < expected && last.1.elapsed() < quiet {
-            sleep(Duration::from_millis(5)).await;
+            sleep(POLL).await;
             let received = self.tally.borrow().received;
             if received != last.0 {
                 last = (received, Instant::now());

@@ -1,124 +1,123 @@
-//! What arrived, and what did not.
+//! Counts of received notifications: arrivals, duplicates, changes of order, latencies.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::message::{Found, now};
+use crate::clock;
+use crate::latency::histogram;
+use crate::notification::FoundNotification;
 
-/// Longest latency told apart: an hour, in microseconds.
-const MAX_MICROS: u64 = 3_600_000_000;
+/// Length of a latency window, in nanoseconds.
+const WINDOW_NANOS: u64 = 250_000_000;
 
-/// A histogram of microseconds with three significant digits.
-#[allow(
-    clippy::expect_used,
-    clippy::missing_panics_doc,
-    reason = "these bounds are constant and within what the constructor allows"
-)]
-pub fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, MAX_MICROS, 3).expect("constant bounds")
-}
-
-/// How long a [`Quarters`] is, nanoseconds.
-const QUARTER: u64 = 250_000_000;
-
-/// Latencies by quarters of a second: a pause of the machine that nobody measured is in some of them only, and does not
-/// decide what is typical.
+/// Latencies in windows of 250 ms.
+///
+/// A pause of the machine falls into few windows, so the median of their percentiles doesn't show it.
 #[derive(Debug)]
-pub struct Quarters {
-    /// The present one,
-    number: u64,
-    /// and what was recorded in it.
-    present: Histogram<u64>,
-    /// The 99th percentiles of those before it, microseconds.
+pub struct LatencyWindows {
+    /// Number of the current window, by the generator's clock.
+    current: u64,
+    /// Latencies of the current window.
+    latencies: Histogram<u64>,
+    /// 99th percentiles of the windows before it, in microseconds.
     p99s: Vec<u64>,
 }
 
-impl Quarters {
+impl LatencyWindows {
     fn new() -> Self {
-        Self { number: 0, present: histogram(), p99s: Vec::new() }
+        Self { current: 0, latencies: histogram(), p99s: Vec::new() }
     }
 
-    /// Records a latency of what came at a time of the generator's clock.
+    /// Records the latency of an arrival at `at`, a time of the generator's clock.
     fn record(&mut self, at: u64, micros: u64) {
-        if at / QUARTER != self.number {
-            self.number = at / QUARTER;
-            self.p99s.extend(self.present_p99());
-            self.present.reset();
+        if at / WINDOW_NANOS != self.current {
+            self.current = at / WINDOW_NANOS;
+            self.p99s.extend(self.current_p99());
+            self.latencies.reset();
         }
-        self.present.saturating_record(micros);
+        self.latencies.saturating_record(micros);
     }
 
-    fn present_p99(&self) -> Option<u64> {
-        (!self.present.is_empty()).then(|| self.present.value_at_quantile(0.99))
+    fn current_p99(&self) -> Option<u64> {
+        (!self.latencies.is_empty()).then(|| self.latencies.value_at_quantile(0.99))
     }
 
-    /// The median of the quarters' 99th percentiles, microseconds; nothing, of nothing.
-    pub fn typical_p99(&self) -> Option<u64> {
-        let mut p99s: Vec<_> = self.p99s.iter().copied().chain(self.present_p99()).collect();
+    /// Returns the median of the windows' 99th percentiles in microseconds, or `None` if nothing was recorded.
+    pub fn median_p99(&self) -> Option<u64> {
+        let mut p99s: Vec<_> = self.p99s.iter().copied().chain(self.current_p99()).collect();
         p99s.sort_unstable();
         p99s.get(p99s.len() / 2).copied()
     }
 }
 
-/// Counts over many connections.
+/// Counts over many connections of one thread.
 #[derive(Debug)]
 pub struct Tally {
-    /// Notifications that came for the first time.
+    /// Notifications that arrived, duplicates not included.
     pub received: u64,
-    /// Notifications that a connection had already.
+    /// Notifications that their receiver already had.
     pub duplicates: u64,
-    /// Notifications that came after one with a higher number.
+    /// Notifications that arrived after one with a higher number.
     pub reordered: u64,
-    /// From the intended time of sending to receipt, microseconds.
+    /// Time from the intended send time to arrival, in microseconds.
     pub latency: Histogram<u64>,
-    /// The same by quarters of a second.
-    pub quarters: Quarters,
-    /// When the last one came, by the generator's clock.
+    /// The same latencies in windows.
+    pub latency_windows: LatencyWindows,
+    /// Time of the last arrival, by the generator's clock.
     pub last: u64,
-    /// Connections that ended on their own.
-    pub lost: u64,
-    /// `received`, for the threads that send.
+    /// Connections that the server ended.
+    pub connections_lost: u64,
+    /// Copy of `received` for the threads that send.
     arrivals: Arc<AtomicU64>,
 }
 
 impl Tally {
-    /// Nothing yet.
+    /// Creates a tally at zero.
     pub fn new() -> Rc<RefCell<Self>> {
         Self::with_arrivals(Arc::default())
     }
 
-    /// Nothing yet; what comes is counted where other threads see it too.
+    /// Creates a tally at zero that copies its count of arrivals to `arrivals`, for other threads to read.
     pub fn with_arrivals(arrivals: Arc<AtomicU64>) -> Rc<RefCell<Self>> {
         Rc::new(RefCell::new(Self {
             received: 0,
             duplicates: 0,
             reordered: 0,
             latency: histogram(),
-            quarters: Quarters::new(),
+            latency_windows: LatencyWindows::new(),
             last: 0,
-            lost: 0,
+            connections_lost: 0,
             arrivals,
         }))
     }
+
+    /// Returns the time from `began`, by the generator's clock, to the last arrival.
+    pub fn elapsed_since(&self, began: u64) -> Duration {
+        Duration::from_nanos(self.last.saturating_sub(began))
+    }
 }
 
-/// What one receiver has seen, as bits: compact, and right in whatever order they come.
+/// The numbers of the notifications that one receiver has, as a bit set.
+///
+/// It is correct for any order of arrival and takes a bit for each notification.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct ReceivedNumbers {
     bits: Vec<u64>,
+    /// The highest number received, plus one.
     next: u32,
-    /// Of it, came after one with a higher number.
+    /// Notifications that arrived after one with a higher number.
     pub reordered: u64,
 }
 
-impl Seen {
+impl ReceivedNumbers {
     /// Counts a notification.
-    pub fn count(&mut self, found: &Found<'_>, tally: &mut Tally) {
-        let at = now();
+    pub fn count(&mut self, found: &FoundNotification<'_>, tally: &mut Tally) {
+        let at = clock::now();
         tally.last = at;
         let (word, bit) = (found.number as usize / 64, 1_u64 << (found.number % 64));
         if word >= self.bits.len() {
@@ -130,7 +129,7 @@ impl Seen {
         }
         self.bits[word] |= bit;
         tally.received += 1;
-        // One thread writes.
+        // Only this thread writes, and readers need no other data of it.
         tally.arrivals.store(tally.received, Ordering::Relaxed);
         if found.number < self.next {
             tally.reordered += 1;
@@ -140,7 +139,7 @@ impl Seen {
         }
         let micros = (at.saturating_sub(found.time) / 1_000).max(1);
         tally.latency.saturating_record(micros);
-        tally.quarters.record(at, micros);
+        tally.latency_windows.record(at, micros);
     }
 }
 
@@ -149,24 +148,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pause_is_in_one_quarter_and_not_typical() {
-        let mut quarters = Quarters::new();
-        assert_eq!(quarters.typical_p99(), None);
-        for (quarter, micros) in [(0, 100), (1, 100), (2, 50_000), (3, 110), (4, 120)] {
+    fn pause_in_one_window_leaves_the_median() {
+        let mut windows = LatencyWindows::new();
+        assert_eq!(windows.median_p99(), None);
+        for (window, micros) in [(0, 100), (1, 100), (2, 50_000), (3, 110), (4, 120)] {
             for n in 0..100 {
-                quarters.record(quarter * QUARTER + n, micros);
+                windows.record(window * WINDOW_NANOS + n, micros);
             }
         }
-        assert_eq!(quarters.typical_p99(), Some(110));
+        assert_eq!(windows.median_p99(), Some(110));
     }
 
     #[test]
-    fn duplicates_and_changes_of_order_are_counted() {
+    fn duplicates_and_reordering_are_counted() {
         let tally = Tally::new();
         let mut tally = tally.borrow_mut();
-        let mut seen = Seen::default();
+        let mut received = ReceivedNumbers::default();
         for number in [0, 1, 3, 2, 2, 200] {
-            seen.count(&Found { sequence: None, time: 0, number }, &mut tally);
+            received.count(&FoundNotification { sequence: None, time: 0, number }, &mut tally);
         }
         assert_eq!((tally.received, tally.duplicates, tally.reordered), (5, 1, 1));
         assert_eq!(tally.latency.len(), 5);

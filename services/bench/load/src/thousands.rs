@@ -1,6 +1,6 @@
-//! Whole numbers as people read them.
+//! Thousands separators.
 
-/// A whole number's digits with its thousands apart.
+/// Inserts commas between the thousands of a whole number's digits. A leading minus is kept.
 pub fn thousands(digits: &str) -> String {
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {

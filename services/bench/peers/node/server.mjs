@@ -1,5 +1,4 @@
-// A push server as a team would write it itself: who is connected and what waits for those who are not, both in
-// memory.
+// A push server as a team would write it itself. Connections, and the notifications of users without one, are in memory.
 import { createServer } from "node:http";
 import { WebSocketServer } from "ws";
 

@@ -1,11 +1,11 @@
-//! What is compared.
+//! The systems that are compared.
 
-use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// A server, in a way of using it.
+/// A server, in one way of using it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum System {
@@ -14,36 +14,38 @@ pub(crate) enum System {
     /// Tidings; receivers acknowledge
     TidingsAcked,
     /// A bare tokio-tungstenite server that only pushes
-    Line,
+    #[value(alias = "line")]
+    #[serde(alias = "line")]
+    Baseline,
     /// A small Node server as a team would write it
     Node,
-    /// mosquitto as it comes: QoS 1, persistent sessions
+    /// mosquitto with its defaults: QoS 1, persistent sessions
     Mosquitto,
     /// The same with receivers on plain TCP
     MosquittoTcp,
-    /// mosquitto in its strongest durability
+    /// mosquitto with its strongest durability
     MosquittoDurable,
     /// NATS without JetStream
     Nats,
-    /// NATS JetStream as it comes: a durable consumer for each user
+    /// NATS JetStream with its defaults: a durable consumer for each user
     Jetstream,
-    /// JetStream that syncs each message, where nats-server can
+    /// JetStream that syncs each message, from nats-server 2.10
     JetstreamSynced,
 }
 
 impl System {
-    /// As it is called in options and tables.
+    /// Returns its name in options and tables.
     pub(crate) fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Whether what is sent to a user who is not connected waits for them.
-    pub(crate) const fn holds(self) -> bool {
+    /// Returns true if it holds the notifications of users who are not connected.
+    pub(crate) const fn holds_notifications(self) -> bool {
         !matches!(self, Self::Nats | Self::MosquittoTcp)
     }
 
-    /// Whether receivers confirm what they got, so that nothing may be lost with a connection.
-    pub(crate) const fn confirms(self) -> bool {
+    /// Returns true if receivers acknowledge, so that a lost connection may lose no notification.
+    pub(crate) const fn acknowledges(self) -> bool {
         matches!(
             self,
             Self::TidingsAcked
@@ -55,12 +57,12 @@ impl System {
         )
     }
 
-    /// Whether it is the same server as another, asked for another durability only.
-    pub(crate) const fn is_of_durability(self) -> bool {
+    /// Returns true if it differs from another system in its durability only.
+    pub(crate) const fn is_durability_variant(self) -> bool {
         matches!(self, Self::MosquittoDurable | Self::JetstreamSynced)
     }
 
-    /// Threads that send, and most notifications at once, to users who are connected: what each is fastest with.
+    /// Returns the threads that send to connected users and the largest batch: those it is fastest with.
     pub(crate) const fn online_producers(self) -> (u32, u32) {
         match self {
             Self::Tidings | Self::TidingsAcked => (4, 1_000),
@@ -69,7 +71,7 @@ impl System {
         }
     }
 
-    /// The same to users who are not connected.
+    /// Returns the same for users who are not connected.
     pub(crate) const fn offline_producers(self) -> (u32, u32) {
         match self {
             Self::Tidings | Self::TidingsAcked => (2, 1_000),
@@ -77,37 +79,14 @@ impl System {
             _ => (2, 500),
         }
     }
-}
 
-/// Where the programs are.
-#[derive(Debug, Clone)]
-pub(crate) struct Tools {
-    pub(crate) tidings: Option<PathBuf>,
-    pub(crate) mosquitto: Option<PathBuf>,
-    pub(crate) nats: Option<PathBuf>,
-    pub(crate) node_server: Option<PathBuf>,
-    /// Where mosquitto's libraries are.
-    pub(crate) libraries: Option<PathBuf>,
-}
-
-impl Tools {
-    /// Why a system can't be measured.
-    pub(crate) fn missing(&self, system: System, nats_version: Option<(u32, u32)>) -> Option<String> {
-        let needs = |tool: &Option<PathBuf>, option: &str| {
-            tool.is_none().then(|| format!("{option} does not say where it is"))
-        };
-        match system {
-            System::Line => None,
-            System::Tidings | System::TidingsAcked => needs(&self.tidings, "--tidings"),
-            System::Node => needs(&self.node_server, "--node-server"),
-            System::Mosquitto | System::MosquittoTcp | System::MosquittoDurable => {
-                needs(&self.mosquitto, "--mosquitto")
-            }
-            System::Nats | System::Jetstream => needs(&self.nats, "--nats"),
-            System::JetstreamSynced => needs(&self.nats, "--nats").or_else(|| {
-                let old = nats_version.is_none_or(|version| version < (2, 10));
-                old.then(|| "nats-server can sync each message from version 2.10 on".to_owned())
-            }),
+    /// Returns the time without arrivals after which no more are expected.
+    ///
+    /// JetStream redelivers messages without acknowledgement after 30 seconds.
+    pub(crate) const fn quiet_period(self) -> Duration {
+        match self {
+            Self::Jetstream | Self::JetstreamSynced => Duration::from_secs(35),
+            _ => Duration::from_secs(2),
         }
     }
 }

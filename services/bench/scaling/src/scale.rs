@@ -1,50 +1,53 @@
-//! How much of everything.
+//! The amounts that are measured with.
 
 use serde::{Deserialize, Serialize};
 
-/// How much of everything.
+/// Inputs of the sweeps, and the amounts that stay the same along each.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Scale {
-    /// Users of the curve of users,
+    /// Inputs of the sweep `users`.
     pub(crate) users: Vec<u32>,
-    /// and the notifications to all of them together.
+    /// Notifications to all users together.
     pub(crate) users_total: u32,
-    /// Held for each user.
+    /// Inputs of the sweep `backlog`.
     pub(crate) backlog: Vec<u32>,
+    /// Notifications to all users together, unless `backlog_users` makes them fewer.
     pub(crate) backlog_total: u32,
-    /// As many users as the total is for, but never more: one held for each would say little else of each.
+    /// Largest number of users.
     pub(crate) backlog_users: u32,
-    /// Held for all users together,
+    /// Inputs of the sweep `stored`.
     pub(crate) stored: Vec<u32>,
-    /// for each of them so many,
+    /// Notifications stored for each user.
     pub(crate) stored_each: u32,
-    /// of so many bytes.
+    /// Bytes of their payloads.
     pub(crate) stored_bytes: usize,
-    /// What other users get meanwhile, half of it while they are away.
+    /// Notifications to other users meanwhile. Half of them are sent while these are disconnected.
     pub(crate) stored_others: u32,
-    /// Bytes of a payload.
+    /// Inputs of the sweep `payload`.
     pub(crate) payload: Vec<u32>,
-    /// Most notifications of a point, and most bytes in all of them.
+    /// Largest number of notifications at a point.
     pub(crate) payload_total: u32,
+    /// Largest size of all payloads at a point.
     pub(crate) payload_total_bytes: u64,
     pub(crate) payload_users: u32,
-    /// Devices of each user.
+    /// Inputs of the sweep `devices`.
     pub(crate) devices: Vec<u32>,
     pub(crate) devices_users: u32,
+    /// Notifications to all users together.
     pub(crate) devices_total: u32,
-    /// Members of a hub.
+    /// Inputs of the sweep `hub`.
     pub(crate) hub: Vec<u32>,
-    /// What all members get together, about.
+    /// Notifications to all members together, about.
     pub(crate) hub_total: u32,
-    /// Bytes of a payload in all other curves.
+    /// Bytes of a payload in all other sweeps.
     pub(crate) payload_bytes: usize,
-    /// Connections made to know what one costs.
+    /// Connections that the cost of one is measured with.
     pub(crate) connections: u32,
 }
 
 impl Scale {
-    /// What the documentation has.
+    /// Returns the amounts of the documentation.
     pub(crate) fn full() -> Self {
         Self {
             users: vec![100, 1_000, 10_000, 100_000],
@@ -54,7 +57,7 @@ impl Scale {
             backlog_users: 10_000,
             stored: vec![10_000, 100_000, 1_000_000, 10_000_000],
             stored_each: 100,
-            stored_bytes: bench_load::message::LEAST_BYTES,
+            stored_bytes: bench_load::notification::MIN_PAYLOAD_BYTES,
             stored_others: 200_000,
             payload: vec![64, 256, 1_024, 10_240, 102_400],
             payload_total: 200_000,
@@ -70,7 +73,7 @@ impl Scale {
         }
     }
 
-    /// Enough to see that everything works.
+    /// Returns amounts that show only that everything works.
     pub(crate) fn quick() -> Self {
         Self {
             users: vec![10, 40],
@@ -92,4 +95,10 @@ impl Scale {
             ..Self::full()
         }
     }
+}
+
+/// Divides a total among users, rounded up to at least 1.
+pub(crate) const fn per_user(total: u32, users: u32) -> u32 {
+    let share = total.div_ceil(if users == 0 { 1 } else { users });
+    if share == 0 { 1 } else { share }
 }

@@ -1,9 +1,10 @@
-//! That measuring works: every curve, with small numbers.
+//! A quick run of every sweep, and an interrupted one.
 //!
-//! This program is the server of Tidings, too, when it is called as that.
+//! This program is also the server of Tidings: the benchmark starts it as its `tidings` program.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
-use std::process::{Command, ExitCode};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, ExitCode, Stdio};
 
 use serde_json::Value;
 
@@ -11,13 +12,46 @@ fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "serve" || argument == "--version") {
         return tidings::cli::main();
     }
-    every_curve_is_measured_and_told();
+    every_sweep_is_measured_and_reported();
+    interruption_reports_the_points_so_far();
     ExitCode::SUCCESS
 }
 
-fn every_curve_is_measured_and_told() {
+fn bench() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_bench-scaling"))
+}
+
+fn interruption_reports_the_points_so_far() {
     let folder = tempfile::tempdir().unwrap();
-    let bench = || Command::new(env!("CARGO_BIN_EXE_bench-scaling"));
+    let mut child = bench()
+        .args(["--quick", "--curves", "backlog,stored", "--tidings"])
+        .arg(std::env::current_exe().unwrap())
+        .arg("--page")
+        .arg(folder.path())
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let warning = log.next().unwrap().unwrap();
+    assert!(warning.starts_with("warning: --curves is now --sweeps"), "{warning}");
+    let first = log.next().unwrap().unwrap();
+    assert!(first.starts_with("run 1 of 1: backlog, 1: "), "{first}");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let rest: Vec<_> = log.map(Result::unwrap).collect();
+    assert!(child.wait().unwrap().success(), "{rest:?}");
+    assert!(rest.iter().any(|line| line.starts_with("interrupted: ")), "{rest:?}");
+
+    let page = std::fs::read_to_string(folder.path().join("scaling.md")).unwrap();
+    for part in ["The run was interrupted: points are missing.", "## Backlog of a user"] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    assert!(!page.contains("## Stored notifications"), "{page}");
+}
+
+fn every_sweep_is_measured_and_reported() {
+    let folder = tempfile::tempdir().unwrap();
     let output = bench()
         .args(["--quick", "--tidings"])
         .arg(std::env::current_exe().unwrap())
@@ -25,18 +59,18 @@ fn every_curve_is_measured_and_told() {
         .arg(folder.path())
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{said}", output.status);
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{log}", output.status);
 
     let file = folder.path().join("scaling.json");
     let results: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-    assert_eq!(results["leftOut"], Value::Array(Vec::new()), "{said}");
+    assert_eq!(results["notMeasured"], Value::Array(Vec::new()), "{log}");
     let measurements = results["measurements"].as_array().unwrap();
-    let of = |curve: &str| {
-        let own = measurements.iter().filter(|one| one["curve"] == curve);
+    let inputs_of = |sweep: &str| {
+        let own = measurements.iter().filter(|one| one["sweep"] == sweep);
         own.map(|one| one["input"].as_u64().unwrap()).collect::<Vec<_>>()
     };
-    for (curve, inputs) in [
+    for (sweep, inputs) in [
         ("users", [10, 40]),
         ("backlog", [1, 20]),
         ("stored", [200, 2_000]),
@@ -44,14 +78,14 @@ fn every_curve_is_measured_and_told() {
         ("devices", [1, 3]),
         ("hub", [5, 20]),
     ] {
-        assert_eq!(of(curve), inputs, "{curve}");
+        assert_eq!(inputs_of(sweep), inputs, "{sweep}");
     }
-    let figure = |curve: &str, input: u64, key: &str| {
-        let own = measurements.iter().find(|one| one["curve"] == curve && one["input"] == input).unwrap();
-        own["figures"][key].as_f64().unwrap_or_else(|| panic!("{curve} {input} {key}\n{said}"))
+    let metric = |sweep: &str, input: u64, name: &str| {
+        let own = measurements.iter().find(|one| one["sweep"] == sweep && one["input"] == input).unwrap();
+        own["metrics"][name].as_f64().unwrap_or_else(|| panic!("{sweep} {input} {name}\n{log}"))
     };
-    // What should have come is known, and is as much as the scale says.
-    for (curve, input, key, expected) in [
+    // The expected deliveries follow from the scale.
+    for (sweep, input, name, expected) in [
         ("users", 40, "replay.expected", 400.0_f64),
         ("users", 40, "online.expected", 400.0),
         ("backlog", 20, "replay.expected", 200.0),
@@ -61,11 +95,11 @@ fn every_curve_is_measured_and_told() {
         ("hub", 20, "connected.expected", 200.0),
         ("hub", 20, "away.expected", 50.0),
     ] {
-        assert_eq!(figure(curve, input, key).to_bits(), expected.to_bits(), "{curve} {input} {key}\n{said}");
+        assert_eq!(metric(sweep, input, name).to_bits(), expected.to_bits(), "{sweep} {input} {name}\n{log}");
     }
-    assert!(figure("stored", 2_000, "stored.diskBytes") > 2_000.0 * 64.0);
-    for key in ["killed.readySeconds", "stopped.readySeconds", "restarted.diskBytes"] {
-        assert!(figure("stored", 200, key) > 0.0, "{key}");
+    assert!(metric("stored", 2_000, "stored.diskBytes") > 2_000.0 * 64.0);
+    for name in ["killed.readySeconds", "stopped.readySeconds", "restarted.diskBytes"] {
+        assert!(metric("stored", 200, name) > 0.0, "{name}");
     }
 
     let page = std::fs::read_to_string(folder.path().join("scaling.md")).unwrap();
@@ -73,7 +107,7 @@ fn every_curve_is_measured_and_told() {
         assert!(page.contains(part), "{part}\n{page}");
     }
 
-    // The page can be made again of the figures alone.
+    // The page can be written again from the results.
     let again = tempfile::tempdir().unwrap();
     let output = bench().arg("--from").arg(&file).arg("--page").arg(again.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -11,7 +11,8 @@ use shared_aws::{partition, port_error};
 use shared_ports::PortError;
 use shared_telemetry::{chain, user_hash};
 
-/// The attribute that distinguishes connections with the same id.
+/// The attribute with the time at which a connection was opened. It distinguishes connections with the same
+/// id.
 const CONNECTED_AT: &str = "connectedAt";
 
 /// Reads and deletes rows of the Connections table.

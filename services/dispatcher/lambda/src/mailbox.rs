@@ -145,7 +145,7 @@ impl Mailbox for DynamoMailbox {
                 }
             }
             start = answer.last_evaluated_key;
-            // A query ends early after reading 1 MiB. Its rows are enough for a page.
+            // A query ends early when it has read 1 MiB. Its rows are enough for a page.
             let cut = ended_early && start.is_some() && !rows.is_empty();
             if rows.len() > limit || start.is_none() || cut {
                 let more = rows.len() > limit || start.is_some();

@@ -19,14 +19,16 @@ use shared_retry::RetryPolicy;
 use verification_conformance::{
     connection, connections, history, hub_members, mailbox, notification, replay_queue, user,
 };
-use verification_test_kit::{ConnectionsTable, HistoryTable, HubsTable, MailboxTable, TestQueue, World};
+use verification_test_kit::{
+    ConnectionsTable, HistoryTable, HubsTable, MailboxTable, TestQueue, TestResources,
+};
 
 const RETRY: RetryPolicy =
     RetryPolicy { initial: Duration::from_millis(10), max: Duration::from_millis(100) };
 
 #[tokio::test]
 async fn mailbox_conforms() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = MailboxTable::new(&world).await;
     mailbox::all(&DynamoMailbox::new(&world.dynamodb, table.name(), RETRY), "m").await;
 }
@@ -35,7 +37,7 @@ const POLICY: HistoryPolicy = HistoryPolicy { lifetime: Duration::from_hours(1),
 
 #[tokio::test]
 async fn history_conforms() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = HistoryTable::new(&world).await;
     let adapter = DynamoHistory::new(&world.dynamodb, table.name(), POLICY, RETRY);
     history::all(&adapter, &table, SystemClock.now(), "h").await;
@@ -43,7 +45,7 @@ async fn history_conforms() {
 
 #[tokio::test]
 async fn page_of_large_rows_is_read_in_parts() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = MailboxTable::new(&world).await;
     let mailbox = DynamoMailbox::new(&world.dynamodb, table.name(), RETRY);
     let alice = user("alice");
@@ -78,7 +80,7 @@ async fn page_of_large_rows_is_read_in_parts() {
 
 #[tokio::test]
 async fn rows_are_paged_for_400_connections() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = MailboxTable::new(&world).await;
     let mailbox = DynamoMailbox::new(&world.dynamodb, table.name(), RETRY);
     let alice = user("alice");
@@ -101,14 +103,14 @@ async fn rows_are_paged_for_400_connections() {
 
 #[tokio::test]
 async fn connections_conform() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = ConnectionsTable::new(&world).await;
     connections::all(&DynamoConnections::new(&world.dynamodb, table.name()), &table, "c").await;
 }
 
 #[tokio::test]
 async fn hub_members_conform() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = HubsTable::new(&world).await;
     let members = DynamoHubMembers::new(&world.dynamodb, table.name());
     hub_members::all(&members, &table, "h").await;
@@ -131,8 +133,8 @@ async fn broadcast_step_and_its_rest_are_queued() {
     assert!(bodies.iter().any(|body| body == rest));
 }
 
-async fn queue() -> (World, TestQueue, SqsQueue) {
-    let world = World::new().await;
+async fn queue() -> (TestResources, TestQueue, SqsQueue) {
+    let world = TestResources::new().await;
     let queue = world.queue().await;
     let adapter = SqsQueue::new(&world.sqs, &queue.url);
     (world, queue, adapter)

@@ -9,7 +9,7 @@ use shared_telemetry::user_hash;
 use verification_conformance::fixture::{ConnectionRows as _, HistoryRows as _};
 use verification_conformance::{connection_row, user};
 use verification_test_kit::{
-    ConnectionsTable, HistoryTable, MailboxTable, StandIn, TestQueue, World, endpoint,
+    ConnectionsTable, FakeEndpoint, HistoryTable, MailboxTable, TestQueue, TestResources, endpoint,
 };
 
 const INVOKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/invoke");
@@ -18,7 +18,7 @@ const BATCH: &str = include_str!("../events/sqs-batch.json");
 const PAYLOAD: &str = "shipped";
 
 struct Setup {
-    world: World,
+    world: TestResources,
     connections: ConnectionsTable,
     mailbox: MailboxTable,
     queue: TestQueue,
@@ -26,7 +26,7 @@ struct Setup {
 
 impl Setup {
     async fn new() -> Self {
-        let world = World::new().await;
+        let world = TestResources::new().await;
         let connections = ConnectionsTable::new(&world).await;
         let mailbox = MailboxTable::new(&world).await;
         let queue = world.queue().await;
@@ -113,12 +113,12 @@ async fn logs_and_metrics_hide_payloads_and_users() {
     let setup = Setup::new().await;
     let opened = SystemClock.now();
     setup.connections.insert(&connection_row(&user("alice"), "c", opened)).await;
-    let gateway = StandIn::new(&[200]).await;
+    let gateway = FakeEndpoint::new(&[200]).await;
     let output = setup.invoke(&batch(), &gateway.url).await;
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{log}");
     assert_eq!(String::from_utf8(output.stdout.clone()).unwrap().trim(), r#"{"batchItemFailures":[]}"#);
-    let pushed = gateway.asked();
+    let pushed = gateway.requests();
     assert!(pushed[0].body.contains(PAYLOAD), "{pushed:?}");
     assert!(pushed[0].trace.as_deref().unwrap().starts_with("Root=1-695585c0"), "{pushed:?}");
 
@@ -151,7 +151,7 @@ async fn closed_connection_is_deleted_and_message_held() {
     let row =
         connection_row(&user("alice"), "c", contract_notifications_v1::Timestamp::from_millis(long_ago));
     setup.connections.insert(&row).await;
-    let gateway = StandIn::new(&[410]).await;
+    let gateway = FakeEndpoint::new(&[410]).await;
     let output = setup.invoke(&batch(), &gateway.url).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let (documents, _) = parse_output(&output);
@@ -181,7 +181,7 @@ fn all_missing_variables_are_reported_at_start() {
 async fn history_is_recorded_if_configured() {
     let setup = Setup::new().await;
     let history = HistoryTable::new(&setup.world).await;
-    let gateway = StandIn::new(&[]).await;
+    let gateway = FakeEndpoint::new(&[]).await;
     let environment = [("TIDINGS_HISTORY_TABLE", history.name()), ("TIDINGS_HISTORY_PAYLOADS", "true")];
     let output = setup.invoke_with(&batch(), &gateway.url, &environment).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -195,7 +195,7 @@ async fn history_is_recorded_if_configured() {
 #[tokio::test]
 async fn failing_history_is_counted_and_harmless() {
     let setup = Setup::new().await;
-    let gateway = StandIn::new(&[]).await;
+    let gateway = FakeEndpoint::new(&[]).await;
     let environment = [("TIDINGS_HISTORY_TABLE", "there-is-no-such-table")];
     let output = setup.invoke_with(&batch(), &gateway.url, &environment).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -6,9 +6,9 @@ use dispatcher::ports::{Push as _, PushError, Pushed};
 use dispatcher_lambda::ManagementPush;
 use shared_ports::trace;
 use verification_conformance::{connection, user};
-use verification_test_kit::{Asked, StandIn, sdk_config_for};
+use verification_test_kit::{FakeEndpoint, RecordedRequest, sdk_config_for};
 
-async fn push(gateway: &StandIn, frames: &[&'static str]) -> Pushed {
+async fn push(gateway: &FakeEndpoint, frames: &[&'static str]) -> Pushed {
     let sdk = sdk_config_for("http://127.0.0.1:1").await;
     let push = ManagementPush::new(&sdk, &format!("{}/prod", gateway.url));
     let frames = frames.iter().map(|frame| Bytes::from_static(frame.as_bytes())).collect();
@@ -18,30 +18,30 @@ async fn push(gateway: &StandIn, frames: &[&'static str]) -> Pushed {
 
 #[tokio::test]
 async fn frames_are_posted_in_order_with_the_trace() {
-    let gateway = StandIn::new(&[200, 200]).await;
+    let gateway = FakeEndpoint::new(&[200, 200]).await;
     let Pushed { accepted, error } = push(&gateway, &["\"one\"", "\"two\""]).await;
     assert!(error.is_none(), "{error:?}");
     assert_eq!(accepted, 2);
-    let expected = ["\"one\"", "\"two\""].map(|body| Asked {
+    let expected = ["\"one\"", "\"two\""].map(|body| RecordedRequest {
         line: "POST /prod/@connections/L0SM9cOFvHcCIhw%3D HTTP/1.1".to_owned(),
         trace: Some("Root=1-1".to_owned()),
         body: body.to_owned(),
     });
-    assert_eq!(gateway.asked(), expected);
+    assert_eq!(gateway.requests(), expected);
 }
 
 #[tokio::test]
 async fn errors_are_classified_and_not_retried() {
-    let gateway = StandIn::new(&[200, 410]).await;
+    let gateway = FakeEndpoint::new(&[200, 410]).await;
     let Pushed { accepted, error } = push(&gateway, &["1", "2", "3"]).await;
     assert_eq!(accepted, 1);
     assert!(matches!(error, Some(PushError::Gone)), "{error:?}");
-    assert_eq!(gateway.asked().len(), 2);
+    assert_eq!(gateway.requests().len(), 2);
     for status in [&[429_u16] as &[u16], &[500], &[403]] {
-        let gateway = StandIn::new(status).await;
+        let gateway = FakeEndpoint::new(status).await;
         let Pushed { accepted, error } = push(&gateway, &["1"]).await;
         assert_eq!(accepted, 0);
         assert!(matches!(error, Some(PushError::Unavailable(_))), "{status:?}: {error:?}");
-        assert_eq!(gateway.asked().len(), 1);
+        assert_eq!(gateway.requests().len(), 1);
     }
 }

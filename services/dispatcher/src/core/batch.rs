@@ -59,7 +59,7 @@ impl EntryError {
     }
 }
 
-/// The consecutive entries of one user in a received batch.
+/// The entries of one user in a received batch that can be dispatched, in the batch's order.
 #[derive(Debug, Clone)]
 pub struct UserRun {
     /// The user.
@@ -70,7 +70,7 @@ pub struct UserRun {
     pub entries: Vec<Entry<Arc<Notification>>>,
 }
 
-/// The consecutive fan-outs of one hub in a received batch.
+/// The fan-outs of one hub in a received batch, in the batch's order.
 #[derive(Debug, Clone)]
 pub struct HubRun {
     /// The hub.
@@ -126,7 +126,7 @@ pub fn parse(entry: &ReceivedEntry<'_>) -> Result<ParsedEntry, EntryError> {
             ParsedEntry::ForUser(user, Entry::Notification { item, redelivered: entry.receive_count > 1 })
         }
         QueueEntry::FanOut(fan_out) => {
-            // The notifications of all members have the same size.
+            // The frames of all members have the same size: they do not contain the user's id.
             if let Ok(member) = UserId::new(fan_out.hub.as_str()) {
                 require_fits(&fan_out.for_member(member))?;
             }

@@ -9,8 +9,8 @@ use shared_retry::RetryPolicy;
 pub const REDELIVERY: RetryPolicy =
     RetryPolicy { initial: Duration::from_secs(1), max: Duration::from_mins(5) };
 
-/// Returns the visibility timeout of an entry that failed after it was received `receive_count` times. The
-/// first time is 1.
+/// Returns the delay before an entry that has failed is received again. `receive_count` is the number of
+/// times it was received, 1 after the first failure.
 pub fn after_failure(receive_count: u32) -> Duration {
     REDELIVERY.bound(receive_count.saturating_sub(1).min(32))
 }

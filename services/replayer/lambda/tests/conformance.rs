@@ -7,18 +7,18 @@ use replayer_lambda::{DynamoMailboxKeys, SqsReplayQueue};
 use shared_ports::trace;
 use uuid::Uuid;
 use verification_conformance::{mailbox_keys, replayer_queue, user};
-use verification_test_kit::{MailboxTable, StandIn, World, sdk_config_for};
+use verification_test_kit::{FakeEndpoint, MailboxTable, TestResources, sdk_config_for};
 
 #[tokio::test]
 async fn mailbox_keys_conform() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = MailboxTable::new(&world).await;
     mailbox_keys::all(&DynamoMailboxKeys::new(&world.sdk, table.name()), &table, "m").await;
 }
 
 #[tokio::test]
 async fn replay_queue_conforms() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let queue = world.queue().await;
     let adapter = SqsReplayQueue::new(&world.sdk, &queue.url);
     replayer_queue::all(&adapter, &mut queue.replays(), "q").await;
@@ -26,7 +26,7 @@ async fn replay_queue_conforms() {
 
 #[tokio::test]
 async fn entry_sent_twice_is_queued_once() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let queue = world.queue().await;
     let adapter = SqsReplayQueue::new(&world.sdk, &queue.url);
     let replay = Replay { user_id: user("a"), sequence: Sequence::new(3) };
@@ -41,7 +41,7 @@ async fn entry_sent_twice_is_queued_once() {
 #[tokio::test]
 async fn replay_carries_the_trace() {
     // Emulators ignore the system attributes of batches, so the request itself is checked.
-    let queue = StandIn::new(&[400]).await;
+    let queue = FakeEndpoint::new(&[400]).await;
     let adapter = SqsReplayQueue::new(&sdk_config_for(&queue.url).await, &format!("{}/1/queue", queue.url));
     let replay = Replay { user_id: user("a"), sequence: Sequence::new(3) };
     let body = QueueEntry::Replay(replay.clone()).to_json();
@@ -49,7 +49,7 @@ async fn replay_carries_the_trace() {
     let header = "Root=1-695585c0-3b9d1c2e4f5a6b7c8d9e0f1a;Sampled=1";
     let sent = trace::scope(Some(header.into()), adapter.send(&[entry])).await;
     assert!(sent.is_err_and(|error| !error.is_retryable()));
-    let asked: serde_json::Value = serde_json::from_str(&queue.asked()[0].body).unwrap();
+    let asked: serde_json::Value = serde_json::from_str(&queue.requests()[0].body).unwrap();
     let attributes = &asked["Entries"][0]["MessageSystemAttributes"];
     assert_eq!(attributes["AWSTraceHeader"]["StringValue"], header);
 }

@@ -45,9 +45,10 @@ impl From<Notification> for FifoMessage {
 #[error("the queue refused it: {0}")]
 struct Refused(String);
 
-/// Sends messages and returns the result of each, in order.
+/// Sends messages and returns the result of each, in order. A message that SQS refused by itself counts as
+/// retryable.
 ///
-/// Batches are sent concurrently, so messages of one group may overtake each other.
+/// Up to eight batches are sent concurrently, so messages of one group may overtake each other.
 pub async fn send_fifo(
     client: &Client,
     url: &str,

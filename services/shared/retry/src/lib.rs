@@ -2,8 +2,8 @@
 //! and the bound doubles after each failure. See the AWS Architecture Blog
 //! (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 //!
-//! The `backoff` crate computes the bound. It is no longer maintained (RUSTSEC-2025-0012), and no other crate
-//! uses it. The jitter is drawn here, so that a simulation can supply its own.
+//! The `backoff` crate computes the bound. It is no longer maintained (RUSTSEC-2025-0012), so no other crate
+//! of the workspace uses it. The jitter is drawn here, so that a simulation can supply its own.
 
 use std::time::Duration;
 

@@ -12,7 +12,8 @@ pub struct Usage {
     pub cpu: Duration,
 }
 
-/// Returns the usage of a process, or `None` if there is no such process or no `/proc`.
+/// Returns the usage of a process, or `None` without a process id, without such a process, or where the
+/// system has no `/proc`.
 pub fn usage(pid: Option<u32>) -> Option<Usage> {
     let pid = pid?;
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;

@@ -78,9 +78,9 @@ fn escaped(line: &str) -> String {
 pub fn settings() -> String {
     let mut page = format!(
         "# Settings\n\n{GENERATED}\
-         Settings of the standalone server, from built-in defaults, the configuration file (`tidings serve --config \
-         FILE`), environment\nvariables and flags; the later ones override the earlier ones. `tidings config default` \
-         prints the defaults as a\nfile, and `tidings config show` the settings in effect.\n\n\
+         Settings of the standalone server come from built-in defaults, the configuration file, environment variables \
+         and flags,\neach overriding those before it. `tidings config default` prints the defaults as a file, and `tidings \
+         config show` the\nsettings in effect.\n\n\
          Durations are a number and a unit: `250ms`, `30s`, `10m`, `2h`, `30d`. Sizes are in bytes. In environment \
          variables\nlists are written with commas: `a,b`.\n"
     );

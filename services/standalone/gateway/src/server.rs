@@ -11,7 +11,7 @@ mod auth;
 mod dead_letters;
 mod entries;
 mod fallback;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzz-api")]
 pub mod fuzz_api;
 mod health;
 mod history;

@@ -1,16 +1,18 @@
-//! Bytes on disk.
+//! The format of rows on disk.
 //!
-//! A row's key is the user, a zero byte and the sequence, big-endian: a user id has no zero byte, so a
-//! user's rows stand together and in order. Its value is a format byte and what is not in the key.
+//! A row's key is the user, a zero byte and the sequence, big-endian. User ids have no zero byte, so the rows
+//! of a user are adjacent and in order. The value is a format byte, flags, and the notification's fields
+//! except for the user.
 
 use contract_notifications_v1::{
     InvalidIdentifier, Notification, NotificationId, Payload, Sequence, Timestamp, UserId, WhenOffline,
 };
 
-/// A sequence, as this store gives it.
+/// A sequence as this store keeps it. It assigns none of more than 64 bits.
 pub(super) type Seq = u64;
 
-/// The highest sequence that may be stored from outside: leaves room to count on.
+/// The highest sequence of a row that a caller may put into a mailbox. The store's own sequences continue
+/// above the highest such row, so at least half of the range is left to them.
 pub(super) const MAX_FOREIGN_SEQ: Seq = u64::MAX >> 1;
 
 const FORMAT: u8 = 1;
@@ -19,24 +21,24 @@ const EXPIRES: u8 = 1 << 1;
 const KIND: u8 = 1 << 2;
 const SOURCE: u8 = 1 << 3;
 
-/// The sequence as a number of this store; those beyond all of its own become the highest.
+/// Converts a sequence to this store's number. A sequence of more than 64 bits becomes the highest number.
 pub(super) fn seq(sequence: Sequence) -> Seq {
     Seq::try_from(sequence.number()).unwrap_or(Seq::MAX)
 }
 
-/// The number as a sequence.
+/// Converts this store's number to a sequence.
 pub(super) fn sequence(seq: Seq) -> Sequence {
     Sequence::new(seq.into())
 }
 
-/// The key of a row.
+/// Returns the key of a row.
 pub(super) fn row_key(user: &UserId, seq: Seq) -> Vec<u8> {
     let mut key = Vec::with_capacity(user.as_str().len() + 9);
     row_key_into(&mut key, user, seq);
     key
 }
 
-/// Makes `key` the key of a row.
+/// Writes the key of a row to `key`.
 pub(super) fn row_key_into(key: &mut Vec<u8>, user: &UserId, seq: Seq) {
     key.clear();
     key.extend_from_slice(user.as_str().as_bytes());
@@ -44,12 +46,12 @@ pub(super) fn row_key_into(key: &mut Vec<u8>, user: &UserId, seq: Seq) {
     key.extend_from_slice(&seq.to_be_bytes());
 }
 
-/// The sequence in a key.
+/// Returns the sequence in a row's key: its last eight bytes. `None` if the key is shorter.
 pub(super) fn key_seq(key: &[u8]) -> Option<Seq> {
     key.last_chunk().map(|bytes| Seq::from_be_bytes(*bytes))
 }
 
-/// Why a value can't be read.
+/// Reasons why a stored value can't be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Corrupted {
     #[error("the stored value has format {0}, which is unknown")]
@@ -64,14 +66,14 @@ pub(super) enum Corrupted {
     Payload(#[source] serde_json::Error),
 }
 
-/// The value of a row.
+/// Encodes a notification as the value of its row.
 pub(super) fn encode(notification: &Notification) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode_into(&mut bytes, notification);
     bytes
 }
 
-/// Makes `bytes` the value of a row.
+/// Encodes a notification as the value of its row, into `bytes`.
 pub(super) fn encode_into(bytes: &mut Vec<u8>, notification: &Notification) {
     let Notification { id, user_id: _, payload, sent_at, expires_at, when_offline, kind, source } =
         notification;
@@ -95,14 +97,15 @@ pub(super) fn encode_into(bytes: &mut Vec<u8>, notification: &Notification) {
     bytes.extend_from_slice(payload.get().as_bytes());
 }
 
-/// A text after its length: at most 65,535 bytes, more than any contract allows.
+/// Appends the length of a text in two bytes, and the text. A text of more than 65,535 bytes becomes empty;
+/// no contract allows one.
 pub(super) fn put_text(bytes: &mut Vec<u8>, text: &str) {
     let len = u16::try_from(text.len()).unwrap_or(0);
     bytes.extend_from_slice(&len.to_be_bytes());
     bytes.extend_from_slice(&text.as_bytes()[..len.into()]);
 }
 
-/// Reads the value of a row of `user`.
+/// Decodes the value of a row of `user`.
 pub(super) fn decode(user: &UserId, bytes: &[u8]) -> Result<Notification, Corrupted> {
     let mut reader = Reader(bytes);
     match reader.byte()? {
@@ -125,7 +128,7 @@ pub(super) fn decode(user: &UserId, bytes: &[u8]) -> Result<Notification, Corrup
     Ok(Notification { id, user_id: user.clone(), payload, sent_at, expires_at, when_offline, kind, source })
 }
 
-/// Takes bytes from the front.
+/// Reads fields from the front of a value.
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -163,7 +166,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_row_comes_back(
+        fn row_round_trips(
             user in "[!-~]{1,128}",
             id in "[!-~]{1,128}",
             payload in ".{0,300}",

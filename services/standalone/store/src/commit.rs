@@ -1,4 +1,4 @@
-//! A commit in the making.
+//! Collects the notifications of one commit until it is written.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -12,23 +12,23 @@ use super::dedup;
 use super::pending_records::{PendingRecord, RecordLocation};
 use super::user::Queued;
 
-/// A commit in the making.
+/// The accepted notifications of one commit, which are published once it is written.
 pub(super) struct Commit {
-    pub(super) ids: dedup::Accepted,
+    pub(super) ids: dedup::AcceptedIds,
     pub(super) queued: Vec<Queued>,
     pub(super) redriven: Vec<Seq>,
-    /// What goes to the disk as one record,
+    /// Notifications that go to disk as one pending record.
     pub(super) record: PendingRecord,
-    /// and how many of each user's that may be, where somebody asked.
-    rooms: HashMap<UserId, usize>,
-    /// Whether memory has room for all notifications of this commit.
-    roomy: bool,
+    /// For each user seen so far, the number of further notifications that may go to the pending record.
+    pending_capacity: HashMap<UserId, usize>,
+    /// True if memory has room for all notifications of this commit.
+    fits_in_memory: bool,
     pub(super) number: u64,
     pub(super) next: Seq,
 }
 
 impl Commit {
-    /// The commit after `head`, of `count` notifications that take so many bytes of memory.
+    /// Starts the commit after `position`, with `count` notifications that take `bytes` bytes of memory.
     pub(super) fn new<K>(
         core: &Core<K>,
         position: &CommitPosition,
@@ -39,32 +39,34 @@ impl Commit {
         let number = position.commit + 1;
         let hot_bytes = core.hot_bytes.load(Ordering::Relaxed);
         Self {
-            ids: dedup::Accepted::new(now, number),
+            ids: dedup::AcceptedIds::new(now, number),
             queued: Vec::with_capacity(count),
             redriven: Vec::new(),
             record: PendingRecord::default(),
-            rooms: HashMap::new(),
-            roomy: hot_bytes.saturating_add(bytes) <= core.settings.hot_bytes,
+            pending_capacity: HashMap::new(),
+            fits_in_memory: hot_bytes.saturating_add(bytes) <= core.settings.hot_bytes,
             number,
             next: position.next,
         }
     }
 
-    /// Puts a notification into the record, if it will most likely be delivered soon, and from memory: then nothing
-    /// reads its row. Once one of a user's is not put there, none behind it is.
-    pub(super) fn arrive<K>(
+    /// Adds a notification to the pending record and returns its location, or returns `None` if it must get a
+    /// row. It goes to the record if it will probably be delivered soon and stays in memory until then: a
+    /// record can't be read one notification at a time. After the first notification of a user that gets a
+    /// row, all later ones of that user in this commit get rows too.
+    pub(super) fn add_to_record<K>(
         &mut self,
         core: &Core<K>,
         user: &UserId,
         seq: Seq,
         value: &[u8],
     ) -> Option<RecordLocation> {
-        if !self.roomy {
+        if !self.fits_in_memory {
             return None;
         }
-        let room = match self.rooms.get_mut(user) {
+        let room = match self.pending_capacity.get_mut(user) {
             Some(room) => room,
-            None => self.rooms.entry(user.clone()).or_insert_with(|| core.room_to_arrive(user)),
+            None => self.pending_capacity.entry(user.clone()).or_insert_with(|| core.pending_capacity(user)),
         };
         let index = if *room == 0 { None } else { self.record.push(user, seq, value) };
         *room = if index.is_none() { 0 } else { *room - 1 };

@@ -1,13 +1,13 @@
-//! The number every commit carries, by which a store knows what it should hold
+//! Numbers of commits. They show, when a store is opened, if a durable commit is missing
 //! (docs/adr/0008-storage-under-fire.md).
 //!
-//! Each batch written to the engine, whatever is in it, has the next number. With the number it says how far
-//! each [space](Keyspace) was written before it; and each space it writes to gets the number under a key of its
-//! own, so that what came to a space's table files says how far they go.
+//! Every commit has the next number and a [record](CommitRecord) of itself. The record says which commit last
+//! wrote to each [keyspace](Keyspace) before it. Each keyspace that the commit writes to gets the number
+//! under a key of its own, so that the keyspace's table files say which commits they contain.
 
 use super::codec::{Corrupted, Reader, Seq};
 
-/// What is written to from outside the committer or by it, each a keyspace of the engine.
+/// The keyspaces of the engine that commits write to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keyspace {
     Rows,
@@ -21,7 +21,7 @@ impl Keyspace {
     pub(super) const ALL: [Self; KEYSPACES] =
         [Self::Rows, Self::Dedup, Self::DeadLetters, Self::Tables, Self::PendingRecords];
 
-    /// The keyspace's name.
+    /// The keyspace's name on disk.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Rows => "notifications",
@@ -34,20 +34,20 @@ impl Keyspace {
 }
 
 pub(super) const KEYSPACES: usize = 5;
-/// How many a store had before there were arrivals; it gets these when it is opened.
+/// Keyspaces of a store made before pending records existed. Opening it creates the missing one.
 pub(super) const KEYSPACES_BEFORE_PENDING_RECORDS: usize = 4;
 
-/// The keyspace of the records.
+/// The keyspace of the commit records.
 pub(super) const META: &str = "meta";
-/// Where the last commit's record stands in it.
+/// Key of the last commit's record in [`META`].
 pub(super) const RECORD_KEY: &[u8] = b"head";
-/// Where the number of the last commit that wrote to a space stands in that space. No row's key is as short.
+/// Key, in each keyspace, of the last commit that wrote to it. No row has so short a key.
 pub(super) const NUMBER_KEY: &[u8] = &[0];
 
-/// By space, the number of the last commit that wrote to it.
+/// For each keyspace, the number of the last commit that wrote to it.
 pub(super) type Reach = [u64; KEYSPACES];
 
-/// Reads how far the first `spaces` were written; nothing was written to the others.
+/// Reads the numbers of the first `keyspaces`; those of the others are zero.
 pub(super) fn read_reach(reader: &mut Reader<'_>, keyspaces: usize) -> Result<Reach, Corrupted> {
     let mut reach = [0; KEYSPACES];
     for number in reach.iter_mut().take(keyspaces) {
@@ -59,12 +59,12 @@ pub(super) fn read_reach(reader: &mut Reader<'_>, keyspaces: usize) -> Result<Re
 const FORMAT: u8 = 3;
 const FORMAT_BEFORE_PENDING_RECORDS: u8 = 2;
 
-/// How far the store is.
+/// The state of a store after its last commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CommitPosition {
     /// The number of the last commit.
     pub(super) commit: u64,
-    /// The next sequence.
+    /// The next sequence to assign.
     pub(super) next: Seq,
     /// The number of the last commit known to be durable.
     pub(super) synced: u64,
@@ -72,30 +72,31 @@ pub(super) struct CommitPosition {
 }
 
 impl CommitPosition {
-    /// Of a store nothing was written to.
+    /// The position of an empty store.
     pub(super) const EMPTY: Self = Self { commit: 0, next: 1, synced: 0, reach: [0; KEYSPACES] };
 
-    /// The next sequence after a commit that gives rows to so many notifications that were accepted before. It takes
-    /// as many sequences: whoever misses the commit knows by them how many notifications are missing with it.
+    /// The next sequence after a commit that creates rows for `count` pending notifications. The commit takes
+    /// as many sequences, so that a store that loses the commit knows how many notifications are missing.
     pub(super) const fn next_after_rows(&self, count: usize) -> Seq {
         self.next + count as Seq
     }
 }
 
-/// What a commit says about itself.
+/// The record that a commit writes about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CommitRecord {
     pub(super) commit: u64,
-    /// The next sequence before the commit, and after it.
+    /// The next sequence before the commit and after it.
     pub(super) first: Seq,
     pub(super) next: Seq,
-    /// The last commit known to be durable when this one was made.
+    /// The last commit known to be durable when this one was written.
     pub(super) synced: u64,
-    /// The engine's own number of the batch is this or a little more: the engine does not protect it.
+    /// Lower bound of the engine's own number of the batch (its `seqno`), which is less than 2^20 above it.
+    /// The engine's checksum does not cover that number, so the integrity check compares it with this one.
     pub(super) base: u64,
-    /// Which spaces the commit writes to, one bit each.
+    /// The keyspaces that the commit writes to, one bit each.
     pub(super) keyspaces: u8,
-    /// How far the spaces were written before.
+    /// The last commit of each keyspace before this one.
     pub(super) before: Reach,
 }
 
@@ -144,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_comes_back_and_says_how_far_the_spaces_are() {
+    fn commit_record_round_trips_with_keyspaces() {
         let record = CommitRecord {
             commit: 9,
             first: 100,

@@ -1,7 +1,18 @@
-//! The thread that writes: everything that waits goes into one commit.
+//! The committer: the only thread that writes to the engine of an open store.
 //!
-//! Its pauses are kept by tokio's clock: that is the machine's monotonic one, which no correction of the
-//! time of day disturbs, except where a simulation has paused it.
+//! In each step it takes waiting work from the inbox and makes these commits, in this order:
+//!
+//! 1. one of all notifications, deletions and completions that it took;
+//! 2. those that replace pending records by rows, while the records have too many bytes;
+//! 3. one for each [`Write`].
+//!
+//! With `synced` durability, a commit that accepts notifications and a `Write` that is not lazy are synced.
+//! The others are not: a power cut may undo them, which repeats deliveries but loses nothing.
+//!
+//! After a failed write the committer refuses work until it has reopened the engine, with growing pauses.
+//!
+//! Pauses follow tokio's clock, the machine's monotonic one: corrections of the wall clock do not disturb it,
+//! and a simulation can pause it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,48 +40,51 @@ use super::pending_records::{self, PendingRecords, RecordLocation};
 use super::settings::Durability;
 use super::user::{Queued, queued_bytes};
 
-/// How long the thread sleeps when there is nothing to do.
+/// Longest sleep without work.
 const IDLE: Duration = Duration::from_mins(1);
-/// How long buffered writes stay unsynced at most.
+/// Longest time for which the marker, lazy writes, and with `buffered` durability everything accepted, stay
+/// unsynced. Deletions wait for the next sync, whenever it comes.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
-/// Pauses between attempts to reopen the engine.
+/// Pause before the first attempt to reopen the engine. It doubles after each.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Longest pause between attempts to reopen the engine.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How long readers may keep an engine that is to be reopened.
+/// Time for which the committer waits for readers that still use an engine that is to be closed.
 const READERS: Duration = Duration::from_secs(5);
 
 type Answer = oneshot::Sender<Result<Vec<Accepted>, AcceptError>>;
 
-/// The writing thread's state.
+/// The state of the committer's thread.
 pub(super) struct Committer<K> {
     core: Arc<Core<K>>,
     dedup: Dedup,
     position: CommitPosition,
     marker: DurableMarker,
-    /// Records of ids to be removed.
+    /// Keys of deduplication records to remove.
     stale: Vec<[u8; 16]>,
     /// Deletions that are not on disk yet.
     backlog: Vec<Deletes>,
-    /// Records on disk,
+    /// Pending records on disk.
     pending_records: PendingRecords,
-    /// and what was completed of them, but is not noted yet.
+    /// Pending notifications that were completed since the last commit that noted it.
     completed: Vec<RecordLocation>,
-    /// A commit that failed, and of which reopening shows whether it was made.
+    /// A commit that failed. Reopening the engine shows whether it was written.
     uncertain: Option<Commit>,
-    /// The engine refuses to write; not before this time it is reopened.
+    /// Set after a failed write, until the engine is reopened: the earliest time for the next attempt.
     broken: Option<Instant>,
     pause: Duration,
     unsynced_since: Option<Instant>,
-    /// The key being written.
+    /// Buffer for the key being written.
     key: Vec<u8>,
-    /// When the note of the last durable commit was last synced.
+    /// Time at which the marker was last synced.
     marked_at: Option<Instant>,
 }
 
-/// Leaves nobody waiting for a committer that is gone.
-pub(super) struct Abandon<K>(pub(super) Arc<Core<K>>);
+/// Ends the waits of all callers when it is dropped, as a panic of the committer does: waiting answers are
+/// dropped, and the inbox takes no further work.
+pub(super) struct AbandonOnDrop<K>(pub(super) Arc<Core<K>>);
 
-impl<K> Drop for Abandon<K> {
+impl<K> Drop for AbandonOnDrop<K> {
     fn drop(&mut self) {
         self.0.healthy.store(false, Ordering::Release);
         self.0.inbox.abandon();
@@ -107,15 +121,15 @@ impl<K: Clock> Committer<K> {
         &self.core
     }
 
-    /// Works until the inbox is closed and empty; then closes the engine.
+    /// Works until the inbox is closed and empty, then closes the engine.
     pub(super) fn run(mut self) {
-        let abandon = Abandon(Arc::clone(&self.core));
+        let abandon = AbandonOnDrop(Arc::clone(&self.core));
         while self.step(self.patience()) {}
         self.finish(abandon);
     }
 
-    /// Makes one commit of what waits, which is waited for at most for `patience`. False when the inbox is
-    /// closed and was empty.
+    /// Waits for work, at most `patience`, and writes it. Returns false when the inbox is closed and was
+    /// empty.
     pub(super) fn step(&mut self, patience: Duration) -> bool {
         let work = self.core.inbox.take(self.core.settings.commit_entries, patience);
         let over = work.closing && work.is_empty();
@@ -125,12 +139,12 @@ impl<K: Clock> Committer<K> {
         !over
     }
 
-    /// Makes everything durable and closes the engine.
-    pub(super) fn finish(mut self, abandon: Abandon<K>) {
+    /// Syncs everything and closes the engine, waiting for its readers for at most [`READERS`].
+    pub(super) fn finish(mut self, abandon: AbandonOnDrop<K>) {
         match self.core.engine.get().map(|engine| engine.sync()) {
             Some(Ok(())) if self.broken.is_none() => {
                 self.synced();
-                self.sync_mark();
+                self.sync_marker();
             }
             Some(Err(error)) => {
                 let error = shared_telemetry::chain(&error);
@@ -144,7 +158,7 @@ impl<K: Clock> Committer<K> {
         }
     }
 
-    /// How long there is nothing to do unless something comes.
+    /// Returns the time to wait for work.
     pub(super) fn patience(&self) -> Duration {
         if self.broken.is_some() {
             return self.pause;
@@ -178,11 +192,11 @@ impl<K: Clock> Committer<K> {
         }
         self.sync_if_due();
         if self.marker.is_unsynced() && self.marked_at.is_none_or(|at| at.elapsed() >= SYNC_EVERY) {
-            self.sync_mark();
+            self.sync_marker();
         }
     }
 
-    /// Why nothing is accepted at the moment.
+    /// Returns the error for work that is refused now.
     fn refusal(&self) -> AcceptError {
         if self.has_room() { AcceptError::Unavailable } else { AcceptError::DiskFull }
     }
@@ -198,7 +212,11 @@ impl<K: Clock> Committer<K> {
         }
     }
 
-    /// Writes notifications and deletions, queues the former and answers their producers.
+    /// Writes notifications and deletions in one commit, queues the notifications and answers their
+    /// producers. If the disk lacks room, refuses the notifications and writes the deletions alone, which
+    /// free space.
+    ///
+    /// If the write fails, the commit may be on disk all the same. [`Committer::reopen`] finds out.
     fn commit(&mut self, mut accepts: Vec<Accept>) {
         let Some(engine) = self.core.engine.get() else { return };
         if !accepts.is_empty() && !self.has_room() {
@@ -230,7 +248,7 @@ impl<K: Clock> Committer<K> {
                 batch.insert(Keyspace::DeadLetters, seq.to_be_bytes(), value.as_slice());
             }
         }
-        self.pending_records.note(&mut batch, &self.completed);
+        self.pending_records.record_completions(&mut batch, &self.completed);
         for key in &self.stale {
             batch.remove(Keyspace::Dedup, *key);
         }
@@ -239,16 +257,16 @@ impl<K: Clock> Committer<K> {
         }
         let result = engine.commit(batch, &self.position, commit.next);
         drop(engine);
-        // Not even a commit that failed gives its sequences back.
+        // A failed commit keeps its sequences: they are never assigned again.
         self.position.next = commit.next;
         match result {
             Ok(position) => {
                 self.position = position;
                 self.write_marker();
                 self.stale.clear();
-                self.done(commit);
+                self.publish_commit(commit);
                 self.core.deleted(&std::mem::take(&mut self.backlog));
-                self.pending_records.noted(&self.completed);
+                self.pending_records.completions_written(&self.completed);
                 self.completed.clear();
                 for (to, accepted) in answers {
                     answer(to, Ok(accepted));
@@ -257,7 +275,7 @@ impl<K: Clock> Committer<K> {
             }
             Err(error) => {
                 self.uncertain = (!commit.queued.is_empty()).then_some(commit);
-                self.breaks(&error);
+                self.enter_broken_state(&error);
                 let refusal = self.refusal();
                 for (to, _) in answers {
                     answer(to, Err(refusal));
@@ -282,7 +300,7 @@ impl<K: Clock> Committer<K> {
             commit.redriven.push(dead);
         }
         let bytes = queued_bytes(&value);
-        let pending = commit.arrive(&self.core, &notification.user_id, seq, &value);
+        let pending = commit.add_to_record(&self.core, &notification.user_id, seq, &value);
         if pending.is_none() {
             row_key_into(&mut self.key, &notification.user_id, seq);
             batch.insert(Keyspace::Rows, Slice::new(&self.key), value);
@@ -291,7 +309,8 @@ impl<K: Clock> Committer<K> {
         Accepted { sequence: sequence(seq), duplicate: false }
     }
 
-    /// Gives rows to what keeps old records, when these take too much of the disk.
+    /// Creates rows for the notifications of the oldest pending records while all records together have more
+    /// than `hot_bytes` bytes.
     fn move_out(&mut self) {
         while self.broken.is_none()
             && let Some(number) = self.pending_records.excess(self.core.settings.hot_bytes)
@@ -308,9 +327,9 @@ impl<K: Clock> Committer<K> {
                     engine.commit(batch, &self.position, next)
                 }
                 Ok(Err(error)) => {
-                    // It is looked at when the store is opened the next time.
+                    // The next start checks the record.
                     let error = shared_telemetry::chain(&error);
-                    tracing::error!(error, number, "what a commit accepted can't be read");
+                    tracing::error!(error, number, "a pending record can't be read");
                     Ok(self.position)
                 }
                 Err(error) => Err(error),
@@ -320,16 +339,16 @@ impl<K: Clock> Committer<K> {
                 Ok(position) => {
                     self.position = position;
                     self.write_marker();
-                    self.pending_records.close(number);
+                    self.pending_records.forget_record(number);
                 }
-                Err(error) => self.breaks(&error),
+                Err(error) => self.enter_broken_state(&error),
             }
         }
     }
 
-    /// A commit is on disk.
+    /// Publishes a commit that is on disk.
     #[expect(clippy::cast_precision_loss, reason = "a metric")]
-    fn done(&mut self, commit: Commit) {
+    fn publish_commit(&mut self, commit: Commit) {
         self.pause = FIRST_PAUSE;
         if commit.queued.is_empty() {
             return;
@@ -353,7 +372,8 @@ impl<K: Clock> Committer<K> {
         (self.core.settings.durability == Durability::Buffered).then(Instant::now)
     }
 
-    /// Makes changes from outside; durably, unless they are lazy.
+    /// Writes changes of a mailbox or a table as one commit, and answers the caller. They are as durable as
+    /// the settings say, or synced within a second if they are lazy.
     fn write(&mut self, write: Write) {
         if write.lazy && !self.has_room() {
             write.refuse(AcceptError::DiskFull);
@@ -369,8 +389,8 @@ impl<K: Clock> Committer<K> {
                 None => batch.remove(keyspace, key),
             }
         }
-        self.pending_records.note(&mut batch, &pending_records);
-        // Rows from outside: their sequences are not given again.
+        self.pending_records.record_completions(&mut batch, &pending_records);
+        // The caller chose the sequences of these rows. They are not assigned again.
         let next = highest
             .map_or(0, |highest| highest + 1)
             .max(self.position.next_after_rows(pending_records.len()));
@@ -381,16 +401,16 @@ impl<K: Clock> Committer<K> {
             Ok(position) => {
                 self.position = position;
                 self.write_marker();
-                self.pending_records.noted(&pending_records);
+                self.pending_records.completions_written(&pending_records);
                 let unsynced = || (mode == PersistMode::Buffer).then(Instant::now);
                 self.unsynced_since = self.unsynced_since.or_else(unsynced);
                 self.core.published.fetch_max(self.position.next, Ordering::AcqRel);
-                // One that stopped waiting is no reason to stop.
+                // A caller that stopped waiting needs no answer.
                 _ = answer.send(Ok(()));
             }
             Err(error) => {
-                self.pending_records.take_back(&pending_records);
-                self.breaks(&error);
+                self.pending_records.undo_completions(&pending_records);
+                self.enter_broken_state(&error);
                 _ = answer.send(Err(self.refusal()));
             }
         }
@@ -401,35 +421,35 @@ impl<K: Clock> Committer<K> {
             self.unsynced_since = None;
             match self.core.engine.get().map(|engine| engine.sync()) {
                 Some(Ok(())) => self.synced(),
-                Some(Err(error)) => self.breaks(&error),
+                Some(Err(error)) => self.enter_broken_state(&error),
                 None => {}
             }
         }
     }
 
-    /// All commits so far are durable.
+    /// Marks all commits so far as durable.
     fn synced(&mut self) {
         self.position.synced = self.position.commit;
         self.write_marker();
     }
 
-    /// Notes the last commit, if it is durable.
+    /// Writes the marker if the last commit is durable.
     fn write_marker(&mut self) {
         if self.position.synced == self.position.commit
             && let Err(error) = self.marker.write(&self.position)
         {
-            unmarked(&error);
+            report_marker_error(&error);
         }
     }
 
-    fn sync_mark(&mut self) {
+    fn sync_marker(&mut self) {
         self.marked_at = Some(Instant::now());
         if let Err(error) = self.marker.sync() {
-            unmarked(&error);
+            report_marker_error(&error);
         }
     }
 
-    fn breaks(&mut self, error: &fjall::Error) {
+    fn enter_broken_state(&mut self, error: &fjall::Error) {
         let error = shared_telemetry::chain(error);
         tracing::error!(error, pause = ?self.pause, "the store can't write and will be reopened");
         counter!("tidings_store_failures_total").increment(1);
@@ -439,10 +459,10 @@ impl<K: Clock> Committer<K> {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
-    /// Reopens the engine if that is necessary and due; false when it can't be written.
+    /// Reopens the engine if that is necessary and due. Returns false if the engine can't be written.
     fn recover(&mut self) -> bool {
         let Some(not_before) = self.broken else { return true };
-        // While the disk is full, reads go on with the old handle; reopening would only fail.
+        // While the disk is full, reads go on with the old handle; reopening would fail.
         if Instant::now() < not_before || !self.has_room() {
             return false;
         }
@@ -467,14 +487,15 @@ impl<K: Clock> Committer<K> {
         }
     }
 
-    /// Opens the engine, completes what became of the commit that failed, and tries to write.
+    /// Opens the engine, finds out if the failed commit was written, and tries to write. If it was written,
+    /// its notifications are queued now, although their producers got an error.
     fn reopen(&mut self) -> Result<Engine, OpenError> {
         let (engine, position) = opening::open(&self.core.directory, &self.core.settings)?;
         self.position = CommitPosition { next: self.position.next.max(position.next), ..position };
         if let Some(commit) = self.uncertain.take() {
             if position.commit >= commit.number {
-                // It is on disk: it counts as accepted, and its producer's next attempt as duplicate.
-                self.done(commit);
+                // The producer's next attempt is a duplicate, if its ids are deduplicated.
+                self.publish_commit(commit);
             } else {
                 self.dedup.undo(&commit.ids);
             }
@@ -488,13 +509,13 @@ impl<K: Clock> Committer<K> {
     }
 }
 
-fn unmarked(error: &std::io::Error) {
+fn report_marker_error(error: &std::io::Error) {
     let error = shared_telemetry::chain(error);
-    tracing::warn!(error, "the mark beside the store could not be written");
+    tracing::warn!(error, "the marker beside the store could not be written");
     counter!("tidings_store_mark_failures_total").increment(1);
 }
 
 fn answer(to: Answer, accepted: Result<Vec<Accepted>, AcceptError>) {
-    // One that stopped waiting is no reason to stop.
+    // A caller that stopped waiting needs no answer.
     _ = to.send(accepted);
 }

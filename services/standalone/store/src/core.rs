@@ -1,4 +1,4 @@
-//! What the parts of the store share.
+//! State that the parts of the store share: users by shard, the ready list, timers and counters.
 
 use std::cmp::Reverse;
 use std::collections::hash_map::{HashMap, RandomState};
@@ -23,50 +23,52 @@ use super::pending_records::PendingNotification;
 use super::settings::StorageSettings;
 use super::user::{Queued, User};
 
-/// Users are spread over this many locks.
+/// Number of locks over which users are spread.
 const SHARDS: usize = 64;
 
 type DeliveredSoon = Box<dyn Fn(&UserId) -> bool + Send + Sync>;
 
 type Shard = Mutex<HashMap<UserId, User, RandomState>>;
 
-/// What the parts of the store share.
+/// The state that the parts of the store share. The crate's documentation has the order of its locks.
 pub(super) struct Core<K> {
     pub(super) directory: PathBuf,
     pub(super) settings: StorageSettings,
     pub(super) clock: K,
     pub(super) engine: EngineCell,
     pub(super) inbox: Inbox,
-    /// Whether what is accepted for a user will most likely be delivered at once.
+    /// Returns true for users to whom notifications will probably be delivered at once.
     pub(super) delivered_soon: OnceLock<DeliveredSoon>,
-    /// Room for notifications that wait for their commit, in KiB.
+    /// Permits for notifications that wait for their commit, one for each KiB.
     pub(super) waiting: Semaphore,
     hasher: RandomState,
     shards: Vec<Shard>,
     ready: Mutex<VecDeque<UserId>>,
-    /// Users that wait after a failure, and until when.
+    /// Users that wait after a failure, by the end of the wait.
     timers: Mutex<BinaryHeap<Reverse<(Timestamp, UserId)>>>,
     pub(super) woken: Notify,
-    /// The first sequence that is not yet in the queue: a row from here on must not be read, because it
-    /// would pass for a held one.
+    /// The first sequence that is not in the queue yet. Rows from here on must not be read: they would be
+    /// taken for held ones.
     pub(super) published: AtomicU64,
-    /// The first sequence of this process.
+    /// The first sequence that this process may assign. Rows below it were left by an earlier process.
     pub(super) first_own: Seq,
     /// Bytes of queued notifications in memory.
     pub(super) hot_bytes: AtomicUsize,
-    /// Notifications in the queue, in memory or not. What is queued may be gone before it is counted.
+    /// Notifications in the queue, in memory or not. Below zero for a moment when one leaves the queue before
+    /// it is counted.
     pub(super) queued: AtomicIsize,
     pub(super) held: Arc<HeldCounter>,
     pub(super) runs: AtomicU64,
     pub(super) in_flight: AtomicUsize,
     pub(super) dead_letters: AtomicUsize,
-    /// Whether the last attempt to write succeeded.
+    /// True while the engine takes writes: false from a failed write until the engine is reopened, and after
+    /// the committer has ended.
     pub(super) healthy: AtomicBool,
-    /// How often the engine refused to write.
+    /// Number of failed writes.
     pub(super) failures: AtomicU64,
-    /// Since when a commit is under way.
+    /// Time since which the committer has been at its present work; `None` while it waits.
     pub(super) writing_since: Mutex<Option<Instant>>,
-    /// Dead letters that are being redriven.
+    /// Dead letters that are being redriven or purged.
     pub(super) redriving: Mutex<std::collections::HashSet<Seq>>,
 }
 
@@ -107,20 +109,20 @@ impl<K> Core<K> {
         }
     }
 
-    /// The engine, for reading.
+    /// Returns the engine for reading.
     pub(super) fn reader(&self) -> Result<Arc<Engine>, StoreError> {
         self.engine.get().ok_or(StoreError::Reopening)
     }
 
-    /// The lock under which the user is.
+    /// Locks the shard of a user.
     pub(super) fn shard(&self, user: &UserId) -> MutexGuard<'_, HashMap<UserId, User>> {
         let hash = self.hasher.hash_one(user);
-        // The upper bits: the maps use the lower ones.
+        // The upper six bits: within a shard, the map chooses a key's place by the lower bits.
         let at = usize::try_from(hash >> 58).unwrap_or(0);
         self.shards[at % SHARDS].lock().ignore_poison()
     }
 
-    /// Works on what is in memory about a user, who is forgotten afterwards if there is nothing.
+    /// Calls `work` with the state of a user, and drops the state afterwards if it is idle.
     pub(super) fn with_user<T>(&self, user: &UserId, work: impl FnOnce(&mut User) -> T) -> T {
         let mut shard = self.shard(user);
         if let Some(state) = shard.get_mut(user) {
@@ -138,7 +140,7 @@ impl<K> Core<K> {
         result
     }
 
-    /// Works on what is in memory about a user, then makes the user ready if there is something to receive.
+    /// Calls `work` with the state of a user, then makes the user ready if there is something to receive.
     pub(super) fn with_user_woken<T>(&self, user: &UserId, work: impl FnOnce(&mut User) -> T) -> T {
         let (result, wake) = self.with_user(user, |state| (work(state), state.wake()));
         if wake {
@@ -147,17 +149,18 @@ impl<K> Core<K> {
         result
     }
 
-    /// Puts users on the list of those that are ready.
+    /// Adds users to the ready list and wakes a receiver.
     pub(super) fn make_ready(&self, users: impl IntoIterator<Item = UserId>) {
         self.ready.lock().ignore_poison().extend(users);
         self.woken.notify_one();
     }
 
-    /// The next ready user, counted as in flight. Whoever takes one lets the next receiver look as well.
+    /// Takes the next ready user and counts a lease in flight. Wakes another receiver if more users are
+    /// ready.
     pub(super) fn next_ready(&self) -> Option<UserId> {
         let mut ready = self.ready.lock().ignore_poison();
         let user = ready.pop_front()?;
-        // With the lock held, so that the user is always seen in the list or in flight.
+        // Under the lock, so that a user is always either in the list or in flight.
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         if !ready.is_empty() {
             self.woken.notify_one();
@@ -165,13 +168,13 @@ impl<K> Core<K> {
         Some(user)
     }
 
-    /// Makes the user wait until `until`.
+    /// Wakes the user at `until`. The user's state must be marked as waiting.
     pub(super) fn wait_until(&self, until: Timestamp, user: UserId) {
         self.timers.lock().ignore_poison().push(Reverse((until, user)));
         self.woken.notify_one();
     }
 
-    /// Wakes the users whose time has come, and says when the next one's comes.
+    /// Wakes the users whose wait has ended, and returns the end of the next wait.
     pub(super) fn expire_timers(&self, now: Timestamp) -> Option<Timestamp> {
         loop {
             let user = {
@@ -186,7 +189,7 @@ impl<K> Core<K> {
         }
     }
 
-    /// Queues notifications that are on disk, in ascending order of sequence; `next` is the sequence after
+    /// Queues notifications that are on disk, in ascending order of sequence. `next` is the sequence after
     /// them.
     pub(super) fn publish(&self, queued: impl IntoIterator<Item = Queued>, next: Seq) {
         let (mut woken, mut count) = (Vec::new(), 0);
@@ -201,7 +204,8 @@ impl<K> Core<K> {
             let bytes = state.publish(entry, room, self.settings.hot_entries);
             let wake = state.wake();
             count += 1;
-            // With the lock held: once the entry can be received, and so become held, it can be read.
+            // Before the shard is unlocked: an entry that can be received, and so become held, must be
+            // readable.
             self.published.fetch_max(seq + 1, Ordering::AcqRel);
             drop(shard);
             self.hot_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -216,7 +220,7 @@ impl<K> Core<K> {
         }
     }
 
-    /// Deletes rows on disk soon.
+    /// Hands deletions of rows to the committer.
     pub(super) fn delete_later(&self, user: &UserId, state: &mut User, seqs: Vec<Seq>) {
         if !seqs.is_empty() {
             let (user, seqs) = (user.clone(), seqs.into());
@@ -224,28 +228,28 @@ impl<K> Core<K> {
         }
     }
 
-    /// Deletes rows on disk soon. To be called with the user's lock held and `state` under it, so that the
-    /// committer gets a user's deletions in the order in which they are noted.
+    /// Hands deletions of rows to the committer. The caller holds the lock of the user's shard, with `state`
+    /// under it, so that the committer gets a user's deletions in the order in which memory knows them.
     pub(super) fn delete_soon(&self, state: &mut User, deletes: Deletes) {
         state.deleting.push_back(Arc::clone(&deletes.seqs));
         self.inbox.delete(deletes);
     }
 
-    /// Deletions that are on disk now.
+    /// Forgets deletions that are on disk now.
     pub(super) fn deleted(&self, deletes: &[Deletes]) {
         for Deletes { user, .. } in deletes {
             self.with_user(user, |state| _ = state.deleting.pop_front());
         }
     }
 
-    /// Notifications that are queued no more, of which some are held now.
+    /// Counts notifications that left the queue, `held` of which are held now.
     pub(super) fn finished(&self, entries: usize, held: usize) {
         self.queued.fetch_sub(isize::try_from(entries).unwrap_or(isize::MAX), Ordering::Relaxed);
         self.held.add(held);
     }
 
-    /// How many notifications for a user may go to the disk without rows of their own.
-    pub(super) fn room_to_arrive(&self, user: &UserId) -> usize {
+    /// Number of notifications for a user that may go to a pending record.
+    pub(super) fn pending_capacity(&self, user: &UserId) -> usize {
         if !self.delivered_soon.get().is_some_and(|delivered_soon| delivered_soon(user)) {
             return 0;
         }
@@ -253,7 +257,7 @@ impl<K> Core<K> {
         self.shard(user).get(user).map_or(hot_entries, |state| state.room(hot_entries))
     }
 
-    /// Notes that what is written of a record gets a row besides; false when it is completed.
+    /// Notes that a pending notification gets a row. Returns false if it is completed already.
     pub(super) fn note_row(&self, pending: &PendingNotification) -> bool {
         let mut shard = self.shard(&pending.user);
         let queued = shard.get_mut(&pending.user).and_then(|state| state.queued(pending.seq));
@@ -261,25 +265,25 @@ impl<K> Core<K> {
         queued.map(|queued| queued.perhaps_row = true).is_some()
     }
 
-    /// How many users are ready.
+    /// Number of ready users.
     pub(super) fn ready_users(&self) -> usize {
         self.ready.lock().ignore_poison().len()
     }
 
-    /// How many users are ready and how many runs in flight, at one time: whoever is taken from the list is
-    /// counted as in flight with its lock held, and goes on it again before being counted no more.
+    /// Number of ready users and of leases in flight, at one moment: a user leaves the list only when counted
+    /// in flight, and is in the list again before the count goes down.
     pub(super) fn active(&self) -> (usize, usize) {
         let ready = self.ready.lock().ignore_poison();
         (ready.len(), self.in_flight.load(Ordering::Acquire))
     }
 
-    /// How many users something is in memory about.
+    /// Number of users with state in memory.
     pub(super) fn users(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().ignore_poison().len()).sum()
     }
 }
 
-/// Room for `bytes`, in KiB.
+/// Permits for `bytes`: one for each KiB.
 pub(super) fn waiting_permits(bytes: usize) -> usize {
     bytes.div_ceil(1024).clamp(1, Semaphore::MAX_PERMITS)
 }

@@ -1,4 +1,4 @@
-//! Dead letters: what could not be delivered, and why.
+//! Dead letters: notifications that could not be delivered, with the reason.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -16,42 +16,42 @@ use super::{Accepted, Store, prepare};
 
 const FORMAT: u8 = 1;
 
-/// What could not be delivered.
+/// A notification that could not be delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// The sequence it had; names the dead letter.
+    /// The notification's sequence, which identifies the dead letter.
     pub id: Sequence,
-    /// Who it was for.
+    /// The user.
     pub user_id: UserId,
-    /// Why it could not be delivered.
+    /// The reason, for operators.
     pub reason: String,
-    /// When that was.
+    /// Time at which it became a dead letter.
     pub at: Timestamp,
-    /// The notification, when it can be read.
+    /// The notification, if it can be read.
     pub notification: Option<Notification>,
-    /// What is stored of it, when it can't be read.
+    /// The stored bytes, if the notification can't be read.
     pub body: Bytes,
 }
 
-/// Some dead letters, oldest sequence first.
+/// A page of dead letters, the oldest sequence first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeadLetterPage {
     /// The dead letters.
     pub letters: Vec<DeadLetter>,
-    /// Whether there are further ones.
+    /// True if there are further ones.
     pub more: bool,
 }
 
-/// What became of dead letters that were to be redriven.
+/// The result of redriving dead letters.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Redriven {
-    /// The dead letters' ids and what they were accepted as.
+    /// The dead letters' ids, and the sequences under which they were accepted.
     pub accepted: Vec<(Sequence, Accepted)>,
-    /// Those not there, being redriven by another, or unreadable.
+    /// Dead letters that are not there, are being redriven by another call, or can't be read.
     pub skipped: Vec<Sequence>,
 }
 
-/// The stored form of a dead letter.
+/// Encodes a dead letter.
 pub(super) fn encode(at: Timestamp, reason: &str, user: &UserId, value: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(reason.len() + user.as_str().len() + value.len() + 13);
     bytes.push(FORMAT);
@@ -62,7 +62,7 @@ pub(super) fn encode(at: Timestamp, reason: &str, user: &UserId, value: &[u8]) -
     bytes
 }
 
-/// Reads the stored form.
+/// Decodes a dead letter.
 pub(super) fn read(id: Seq, bytes: &[u8]) -> Result<DeadLetter, Corrupted> {
     let mut reader = Reader(bytes);
     match reader.byte()? {
@@ -78,16 +78,17 @@ pub(super) fn read(id: Seq, bytes: &[u8]) -> Result<DeadLetter, Corrupted> {
 }
 
 impl<K: Clock + 'static> Store<K> {
-    /// The first dead letters after `after`, at most `limit`.
+    /// Returns the first dead letters after `after`, at most `limit`. Those that can't be decoded are logged
+    /// and left out.
     ///
     /// # Errors
-    /// [`StoreError`] when the store can't be read.
+    /// [`StoreError`] when the store can't be read, or the dead letters that wait can't be written.
     pub async fn dead_letters(
         &self,
         after: Option<Sequence>,
         limit: usize,
     ) -> Result<DeadLetterPage, StoreError> {
-        // Those of completed runs are on their way to the disk.
+        // Dead letters of leases that were completed are on their way to the disk.
         self.write(Vec::new(), None).await?;
         let limit = limit.max(1);
         let first = after.map_or(0, |after| seq(after).saturating_add(1));
@@ -111,10 +112,10 @@ impl<K: Clock + 'static> Store<K> {
         Ok(page)
     }
 
-    /// A dead letter, if it is there.
+    /// Returns a dead letter, or `None` if it is not there or can't be decoded.
     ///
     /// # Errors
-    /// [`StoreError`] when the store can't be read.
+    /// [`StoreError`] when the store can't be read, or the dead letters that wait can't be written.
     pub async fn dead_letter(&self, id: Sequence) -> Result<Option<DeadLetter>, StoreError> {
         self.write(Vec::new(), None).await?;
         self.read_dead_letter(seq(id))
@@ -125,11 +126,13 @@ impl<K: Clock + 'static> Store<K> {
         Ok(value.and_then(|value| read(id, &value).ok()))
     }
 
-    /// Accepts dead letters anew: same id and user, new sequence, whether or not the id was accepted
-    /// lately.
+    /// Redrives dead letters: accepts them with the same id and user and a new sequence, even if the id is in
+    /// the deduplication window.
     ///
     /// # Errors
-    /// [`StoreError`]; then none was accepted, as far as the store knows.
+    /// [`StoreError`]. Dead letters may have been accepted all the same if a write failed ([`AcceptError`]).
+    ///
+    /// [`AcceptError`]: super::AcceptError
     pub async fn redrive(&self, ids: &[Sequence]) -> Result<Redriven, StoreError> {
         self.write(Vec::new(), None).await?;
         let mut redriven = Redriven::default();
@@ -157,10 +160,10 @@ impl<K: Clock + 'static> Store<K> {
         Ok(redriven)
     }
 
-    /// Deletes dead letters for good, and says how many there were.
+    /// Deletes dead letters, and returns their number. Skips those that are not there or are being redriven.
     ///
     /// # Errors
-    /// [`StoreError`]; then none was deleted, as far as the store knows.
+    /// [`StoreError`]. Dead letters may have been deleted all the same if the write failed.
     pub async fn purge(&self, ids: &[Sequence]) -> Result<usize, StoreError> {
         self.write(Vec::new(), None).await?;
         let mut claim = Claim { set: &self.core().redriving, seqs: Vec::new() };
@@ -181,7 +184,7 @@ impl<K: Clock + 'static> Store<K> {
     }
 }
 
-/// Removes ids from the set of those being worked on when it goes.
+/// Dead letters that one call redrives or purges. Dropping it lets other calls have them.
 struct Claim<'a> {
     set: &'a Mutex<HashSet<Seq>>,
     seqs: Vec<Seq>,

@@ -1,4 +1,4 @@
-//! Which ids were accepted lately.
+//! The ids accepted within the deduplication window.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::codec::Seq;
 
-/// What an id of a user is remembered as: 128 bits of a cryptographic hash, so that nobody can make two
-/// notifications that pass for one.
+/// Hash of a user and an id: 128 bits of SHA-256, so that nobody can make two notifications that are taken
+/// for one.
 pub(super) type Fingerprint = [u64; 2];
 
 const ENTRY_BYTES: usize = 24;
@@ -24,15 +24,16 @@ pub(super) fn fingerprint(notification: &Notification) -> Fingerprint {
     [word(0), word(8)]
 }
 
-/// The ids of one commit.
-pub(super) struct Accepted {
-    /// When, and the number of the commit: the record's key.
+/// The ids accepted by one commit: a record of the keyspace `dedup`.
+pub(super) struct AcceptedIds {
+    /// Time of the commit. With its number it is the record's key.
     at: Timestamp,
+    /// Number of the commit.
     commit: u64,
     entries: Vec<(Fingerprint, Seq)>,
 }
 
-impl Accepted {
+impl AcceptedIds {
     pub(super) const fn new(at: Timestamp, commit: u64) -> Self {
         Self { at, commit, entries: Vec::new() }
     }
@@ -59,7 +60,7 @@ impl Accepted {
         bytes
     }
 
-    /// Reads a record back; what is not one gives nothing.
+    /// Decodes a record; `None` for malformed bytes.
     pub(super) fn read(key: &[u8], value: &[u8]) -> Option<Self> {
         let key = u128::from_be_bytes(*key.first_chunk()?);
         let at = Timestamp::from_millis(u64::try_from(key >> 64).ok()?);
@@ -70,14 +71,14 @@ impl Accepted {
     }
 }
 
-/// The ids accepted within the window, the latest `limit` of them.
+/// The ids accepted within the window, at most the latest `limit`.
 pub(super) struct Dedup {
     window: Duration,
     limit: usize,
     known: HashMap<Fingerprint, Seq>,
     /// The commits, oldest first.
-    commits: VecDeque<Accepted>,
-    /// Ids in `commits`.
+    commits: VecDeque<AcceptedIds>,
+    /// Number of ids in `commits`.
     remembered: usize,
 }
 
@@ -86,35 +87,37 @@ impl Dedup {
         Self { window, limit, known: HashMap::new(), commits: VecDeque::new(), remembered: 0 }
     }
 
-    /// The sequence the id was accepted as, within the window or earlier in the present commit.
+    /// Returns the sequence under which the id was accepted, within the window or earlier in the present
+    /// commit.
     pub(super) fn get(&self, fingerprint: &Fingerprint) -> Option<Seq> {
         self.known.get(fingerprint).copied()
     }
 
-    /// Remembers an id as part of `commit`.
-    pub(super) fn insert(&mut self, commit: &mut Accepted, fingerprint: Fingerprint, seq: Seq) {
+    /// Adds an id to `commit`.
+    pub(super) fn insert(&mut self, commit: &mut AcceptedIds, fingerprint: Fingerprint, seq: Seq) {
         self.known.insert(fingerprint, seq);
         commit.entries.push((fingerprint, seq));
     }
 
-    /// Keeps a commit read back from disk.
-    pub(super) fn load(&mut self, commit: Accepted) {
+    /// Adds a commit read from disk.
+    pub(super) fn load(&mut self, commit: AcceptedIds) {
         self.known.extend(commit.entries.iter().copied());
         self.keep(commit);
     }
 
-    /// Keeps a commit that was made.
-    pub(super) fn keep(&mut self, commit: Accepted) {
+    /// Adds a commit that was written.
+    pub(super) fn keep(&mut self, commit: AcceptedIds) {
         self.remembered += commit.entries.len();
         self.commits.push_back(commit);
     }
 
-    /// Forgets the ids of a commit that was not made.
-    pub(super) fn undo(&mut self, commit: &Accepted) {
+    /// Removes the ids of a commit that failed.
+    pub(super) fn undo(&mut self, commit: &AcceptedIds) {
         self.forget(&commit.entries);
     }
 
-    /// Forgets what is older than the window or too much, and gives the keys of those records.
+    /// Removes commits older than the window, and the oldest ones while there are more than `limit` ids.
+    /// Returns the keys of their records.
     pub(super) fn prune(&mut self, now: Timestamp) -> Vec<[u8; 16]> {
         let mut keys = Vec::new();
         while let Some(oldest) = self.commits.front() {

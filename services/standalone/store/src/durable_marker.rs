@@ -1,9 +1,10 @@
-//! A note beside the engine of the last durable commit, by which a store is recognised that has lost its end:
-//! the engine cuts a damaged journal silently (docs/adr/0008-storage-under-fire.md).
+//! The durable marker: a file beside the engine that names the last durable commit. It reveals the loss of
+//! the last commits, which the engine does not: it silently cuts a damaged journal
+//! (docs/adr/0008-storage-under-fire.md).
 //!
-//! It is written after every durable commit and before that is answered, in location, and synced now and then. A
-//! process that is killed leaves it exact; a power cut leaves an earlier one. It stands in one of two slots
-//! in turn, so that one is whole whatever happens to the other.
+//! The committer writes the marker in place after every durable commit and before it answers, and syncs it at
+//! most once a second. After a kill the marker is exact; after a power cut it may be about a second old.
+//! Writes alternate between two slots, so that one slot is whole at any time.
 
 use std::fs::File;
 use std::io;
@@ -22,10 +23,10 @@ pub(super) const FILE: &str = "mark";
 
 const MAGIC: &[u8; 8] = b"tidings3";
 const MAGIC_BEFORE_PENDING_RECORDS: &[u8; 8] = b"tidings2";
-/// No disk writes less than this at once, and none tears it.
+/// Bytes of a slot: a disk sector, which no disk writes in part.
 const SLOT: usize = 512;
 
-/// A commit that was durable.
+/// The commit that a slot names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DurablePosition {
     pub(super) commit: u64,
@@ -33,16 +34,17 @@ pub(super) struct DurablePosition {
     pub(super) reach: Reach,
 }
 
-/// The open file.
+/// The open marker file.
 #[derive(Debug)]
 pub(super) struct DurableMarker {
     file: File,
+    /// True if the next write goes to the second slot.
     second: bool,
     unsynced: bool,
 }
 
 impl DurableMarker {
-    /// Makes the file, or replaces it, with both slots written; it is durable when this returns.
+    /// Creates or replaces the file with both slots written. It is durable when this returns.
     pub(super) fn create(directory: &Path, position: &CommitPosition) -> io::Result<()> {
         let new = directory.join("mark.new");
         let file = File::create(&new)?;
@@ -63,7 +65,7 @@ impl DurableMarker {
         Ok(Self { file, second, unsynced: false })
     }
 
-    /// Notes that the commits up to `head.synced`, which is the last, are durable.
+    /// Records that the commits up to `position.synced`, the last one, are durable.
     pub(super) fn write(&mut self, position: &CommitPosition) -> io::Result<()> {
         let at = if self.second { SLOT } else { 0 };
         self.file.write_all_at(&encode(position), at as u64)?;
@@ -72,7 +74,7 @@ impl DurableMarker {
         Ok(())
     }
 
-    /// Makes the note durable itself.
+    /// Syncs the file.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.unsynced) { self.file.sync_data() } else { Ok(()) }
     }
@@ -82,17 +84,17 @@ impl DurableMarker {
     }
 }
 
-/// What is noted: none when there is no file, an error when it can't be read or nothing in it is whole.
+/// Reads the latest whole slot. Returns `None` without a file, and an error when no slot is whole.
 pub(super) fn read(directory: &Path) -> io::Result<Option<DurablePosition>> {
     if !directory.join(FILE).try_exists()? {
         return Ok(None);
     }
     let [first, second] = slots(directory)?;
     if first.is_none() || second.is_none() {
-        tracing::warn!("one half of the mark beside the store is damaged; the other is used");
+        tracing::warn!("one half of the marker beside the store is damaged; the other is used");
     }
     let latest = [first, second].into_iter().flatten().max_by_key(|marked| marked.commit);
-    let none = "nothing in it is whole, or a later version wrote it";
+    let none = "neither half is whole, or a later version wrote it";
     latest.map(Some).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, none))
 }
 
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_one_is_read_and_the_one_before_if_that_is_damaged() {
+    fn damaged_slot_falls_back_to_the_other() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(read(dir.path()).unwrap(), None);
         DurableMarker::create(dir.path(), &position(1)).unwrap();
@@ -155,7 +157,7 @@ mod tests {
         for commit in 2..6 {
             marker.write(&position(commit)).unwrap();
             assert_eq!(noted(dir.path()), commit);
-            // Whoever opens it anew writes to the other slot.
+            // A fresh handle writes to the other slot.
             marker = DurableMarker::open(dir.path()).unwrap();
         }
         let path = dir.path().join(FILE);
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_does_not_hinder_it() {
+    fn marker_is_written_on_a_full_disk() {
         let mount = tempfile::tempdir().unwrap();
         let disk = verification_conformance::SmallDisk::mount(mount.path(), 1);
         DurableMarker::create(disk.path(), &position(1)).unwrap();

@@ -1,4 +1,4 @@
-//! The storage engine and its keyspaces.
+//! The storage engine, its keyspaces and its batches.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
@@ -17,10 +17,10 @@ use super::commit_position::{
 };
 use super::settings::StorageSettings;
 
-/// Memory for rows of the small keyspaces not yet in a table file.
+/// Bytes of memory for rows of a small keyspace that are not in a table file yet.
 const SMALL_MEMTABLE: u64 = 8 * 1024 * 1024;
 
-/// Size of the tables that are written when all are merged: the engine's own.
+/// Bytes of the tables that a merge of all tables writes: the engine's own default.
 const MERGED_TABLE: u64 = 64 * 1024 * 1024;
 /// Most bytes that are merged at once.
 const MOST_MERGED: u64 = 4 * 1024 * 1024 * 1024;
@@ -28,30 +28,30 @@ const MOST_MERGED: u64 = 4 * 1024 * 1024 * 1024;
 /// An open database.
 pub(super) struct Engine {
     db: Database,
-    /// Notifications from acceptance until they are delivered, let go, or dead letters.
+    /// Notifications that have rows, by user and sequence.
     pub(super) rows: fjall::Keyspace,
-    /// Ids accepted lately, one record for each commit.
+    /// Ids accepted within the deduplication window, one record for each commit.
     pub(super) dedup: fjall::Keyspace,
     /// Dead letters by sequence.
     pub(super) dead: fjall::Keyspace,
     /// The rows of all [tables](super::Table).
     pub(super) tables: fjall::Keyspace,
-    /// What is about to be delivered, one record for each commit.
+    /// Pending records, one for each commit.
     pub(super) pending_records: fjall::Keyspace,
     /// The record of the last commit.
     meta: fjall::Keyspace,
 }
 
-/// A commit in the making. Of several changes of one key the last counts.
+/// The changes of a commit. Of several changes of one key the last one counts.
 pub(super) struct Batch {
     changes: Vec<(Keyspace, Slice, Option<Slice>)>,
     mode: PersistMode,
-    /// Which spaces it writes to, one bit each.
+    /// The keyspaces that the batch writes to, one bit each.
     keyspaces: u8,
 }
 
 impl Batch {
-    /// A batch with room for so many changes.
+    /// Creates a batch with room for `capacity` changes.
     pub(super) fn new(capacity: usize, mode: PersistMode) -> Self {
         Self { changes: Vec::with_capacity(capacity), mode, keyspaces: 0 }
     }
@@ -66,7 +66,7 @@ impl Batch {
         self.changes.push((keyspace, key.into(), None));
     }
 
-    /// Has the commit's number written to a space besides.
+    /// Marks a keyspace as written to, so that the commit puts its number there.
     pub(super) const fn touch(&mut self, keyspace: Keyspace) {
         self.keyspaces |= 1 << keyspace as u8;
     }
@@ -80,11 +80,11 @@ impl Engine {
                 .data_block_compression_policy(CompressionPolicy::all(CompressionType::None))
                 .expect_point_read_hits(true)
         };
-        // One worker serves rotation, flush and compaction in turn: the memtable would grow without limit
-        // during a compaction. Of two the one that is kept free for flushes spins while the other compacts: after
-        // each flush there is an order to compact for every worker, and the first hands its own back to the queue
-        // until another takes it. A third takes it, and finds most often that there is nothing to do
-        // (docs/adr/0004-storage-engine.md).
+        // The engine's workers: one alone would serve rotation, flush and compaction in turn, and the
+        // memtable would grow without limit during a compaction. With two, the one kept free for flushes
+        // spins while the other compacts: after each flush every worker gets an order to compact, and the
+        // first puts its own back into the queue until another takes it. A third takes it, and usually finds
+        // nothing to do (docs/adr/0004-storage-engine.md).
         let db = Database::builder(directory)
             .cache_size(settings.cache_bytes)
             .journal_compression(CompressionType::None)
@@ -97,15 +97,15 @@ impl Engine {
             dead: db.keyspace(Keyspace::DeadLetters.name(), || options(SMALL_MEMTABLE))?,
             tables: db.keyspace(Keyspace::Tables.name(), || options(SMALL_MEMTABLE))?,
             meta: db.keyspace(META, || options(SMALL_MEMTABLE))?,
-            // After the others, as in a store that was made before there were arrivals.
+            // Created last, as in a store made before pending records existed.
             pending_records: db
                 .keyspace(Keyspace::PendingRecords.name(), || options(settings.memtable_bytes))?,
             db,
         })
     }
 
-    /// The engine's own form of a batch, in the order of the keys: each finds its place in the memtable near that of
-    /// the one before, which is in the processor's cache.
+    /// Converts the batch to the engine's own, sorted by key: each key's place in the memtable is then near
+    /// that of the one before, which is in the processor's cache.
     fn sorted(
         &self,
         mut changes: Vec<(Keyspace, Slice, Option<Slice>)>,
@@ -125,7 +125,7 @@ impl Engine {
         batch
     }
 
-    /// Writes a batch that is no commit, to an engine in the making.
+    /// Writes a batch without a commit number, to an engine that is being made.
     pub(super) fn write_unnumbered(&self, batch: Batch) -> fjall::Result<()> {
         self.sorted(batch.changes, batch.mode).commit()
     }
@@ -140,8 +140,8 @@ impl Engine {
         }
     }
 
-    /// Writes a batch as the commit after `head`, and says how far the store is then. A batch with nothing in
-    /// it is not written.
+    /// Writes a batch as the commit after `position` and returns the new position. An empty batch is not
+    /// written.
     pub(super) fn commit(
         &self,
         batch: Batch,
@@ -151,7 +151,7 @@ impl Engine {
         if batch.keyspaces == 0 { Ok(*position) } else { self.commit_always(batch, position, next) }
     }
 
-    /// Writes a batch as the commit after `head`, even if nothing is in it.
+    /// Writes a batch as the commit after `position`, even if it is empty.
     pub(super) fn commit_always(
         &self,
         batch: Batch,
@@ -172,18 +172,18 @@ impl Engine {
         Ok(CommitPosition { synced, ..record.position() })
     }
 
-    /// Makes everything written durable.
+    /// Syncs everything written so far.
     pub(super) fn sync(&self) -> fjall::Result<()> {
         self.db.persist(PersistMode::SyncData)
     }
 
-    /// How far the store is, by what it holds.
+    /// Reads the position of the last commit; `None` if there is no record of one that can be decoded.
     pub(super) fn position(&self) -> fjall::Result<Option<CommitPosition>> {
         let value = self.meta.get(RECORD_KEY)?;
         Ok(value.and_then(|value| CommitRecord::decode(&value).ok()).map(|record| record.position()))
     }
 
-    /// How many rows were removed whose space is not given back yet, as far as that came to table files.
+    /// Number of tombstones in the rows' table files: removed rows whose space is not free yet.
     pub(super) fn tombstones(&self) -> u64 {
         self.rows.tree.tombstone_count()
     }
@@ -193,9 +193,11 @@ impl Engine {
         self.rows.tree.disk_space()
     }
 
-    /// Merges all table files of the rows into one level, without those that were removed; false when they are too large
-    /// for that. Until it is done the engine's threads merge nothing, and commits wait once thirty memtables were
-    /// written: so it is only for as many bytes as are read in seconds.
+    /// Merges all table files of the rows into one level, without the removed rows. Does nothing and returns
+    /// false if they have more than 4 GiB.
+    ///
+    /// Meanwhile the engine's own threads merge nothing, and commits wait once thirty memtables were written
+    /// to table files. The limit keeps a merge to seconds.
     pub(super) fn merge_all(&self) -> fjall::Result<bool> {
         if self.table_bytes() > MOST_MERGED {
             return Ok(false);
@@ -205,13 +207,13 @@ impl Engine {
         Ok(true)
     }
 
-    /// How many rows a space has.
+    /// Number of rows in a keyspace.
     pub(super) fn count(&self, keyspace: Keyspace) -> fjall::Result<u64> {
         let rows = self.keyspace(keyspace).iter();
         rows.map(Guard::key).try_fold(0, |count, key| Ok(count + u64::from(&*key? != NUMBER_KEY)))
     }
 
-    /// The user's rows from `first` to `last`, in order.
+    /// Iterates over the user's rows from `first` to `last`, in order.
     pub(super) fn scan(
         &self,
         user: &UserId,
@@ -225,7 +227,7 @@ impl Engine {
         })
     }
 
-    /// The sequences of the user's rows from `first` to `last`, in order.
+    /// Iterates over the sequences of the user's rows from `first` to `last`, in order.
     pub(super) fn scan_keys(
         &self,
         user: &UserId,
@@ -244,18 +246,18 @@ impl Engine {
         self.rows.rotate_memtable_and_wait()
     }
 
-    /// Whether its own threads have nothing to do.
+    /// Returns true if the engine's own threads have nothing to do.
     pub(super) fn is_at_rest(&self) -> bool {
         self.db.outstanding_flushes() == 0 && self.db.active_compactions() == 0
     }
 }
 
-/// The present engine, which is replaced when it has to be reopened.
+/// The present engine, which is replaced when it is reopened; empty while it is closed.
 #[derive(Default)]
 pub(super) struct EngineCell(RwLock<Option<Arc<Engine>>>);
 
 impl EngineCell {
-    /// The engine, unless it is being reopened or closed. Must not be kept across an await.
+    /// Returns the engine, unless it is being reopened or closed. Callers must not keep it across an await.
     pub(super) fn get(&self) -> Option<Arc<Engine>> {
         self.0.read().ignore_poison().clone()
     }
@@ -264,7 +266,7 @@ impl EngineCell {
         *self.0.write().ignore_poison() = Some(Arc::new(engine));
     }
 
-    /// Closes the engine, once nobody reads any more. False when somebody still does after a while.
+    /// Closes the engine when no reader has it any more. Returns false if one still has it after `patience`.
     pub(super) fn close(&self, patience: Duration) -> bool {
         let taken = self.0.write().ignore_poison().take();
         let Some(mut engine) = taken else { return true };
@@ -286,16 +288,17 @@ impl EngineCell {
     }
 }
 
-/// Where a new engine is until it is finished, and one that a repair makes.
+/// Folder of an engine that the first start is making.
 pub(super) const NEW: &str = "engine.new";
+/// Folder of an engine that a repair is making.
 pub(super) const REPAIRED: &str = "engine.repaired";
 
-/// Where in a store's directory the engine is.
+/// Returns the engine's folder in the store's directory.
 pub(super) fn directory(store: &Path) -> PathBuf {
     store.join("engine")
 }
 
-/// Bytes free for us on the disk of `directory`; all there can be when that is not to be found out.
+/// Returns the free bytes on the disk of `directory`, or the highest number if the system does not say.
 pub(super) fn free_bytes(directory: &Path) -> u64 {
     rustix::fs::statvfs(directory).map_or(u64::MAX, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }

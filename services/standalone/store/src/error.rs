@@ -1,28 +1,28 @@
-//! What can go wrong.
+//! Errors of the store.
 
 use std::path::PathBuf;
 
 use super::integrity::Damage;
 
-/// Why a store can't be opened.
+/// Errors of opening a store.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process has it open.
+    /// Another process has the store open.
     #[error("the store in {} is in use by another process", directory.display())]
     InUse {
         /// The store's directory.
         directory: PathBuf,
     },
-    /// The directory can't be made or looked at.
+    /// The directory can't be created or read.
     #[error("the directory {} can't be used", directory.display())]
     Directory {
         /// The store's directory.
         directory: PathBuf,
-        /// What the operating system says.
+        /// The operating system's error.
         #[source]
         source: std::io::Error,
     },
-    /// The engine can't read what is there.
+    /// The engine can't read its files.
     #[error("the store in {} can't be opened", directory.display())]
     Engine {
         /// The store's directory.
@@ -31,8 +31,8 @@ pub enum OpenError {
         #[source]
         source: fjall::Error,
     },
-    /// Something that was durable is missing or can't be read: a file was damaged, or the directory is from a
-    /// backup, or in part.
+    /// Something that was durable is missing or unreadable: a file was damaged, or the directory is part of a
+    /// backup or an old one.
     #[error(
         "the store in {} is damaged or incomplete: {}; see \"tidings store check\" and \"tidings store repair\"",
         directory.display(),
@@ -41,15 +41,15 @@ pub enum OpenError {
     Damaged {
         /// The store's directory.
         directory: PathBuf,
-        /// What is wrong with it.
+        /// The damage found.
         damage: Vec<Damage>,
     },
-    /// The committer's thread could not be started.
+    /// A thread could not be started.
     #[error("a thread could not be started")]
     Thread(#[source] std::io::Error),
 }
 
-/// The first of it, and how much there is besides.
+/// Formats the first item of damage and the number of others.
 fn summary(damage: &[Damage]) -> String {
     let first = damage.first().map_or_else(String::new, ToString::to_string);
     match damage.len() {
@@ -58,14 +58,18 @@ fn summary(damage: &[Damage]) -> String {
     }
 }
 
-/// Why nothing of a submission was accepted, as far as the store knows: a submission that failed with
-/// `Unavailable` may be there all the same, and is recognised by its id when it is sent again.
+/// Errors of accepting notifications: all of a request are refused.
+///
+/// A commit whose write fails may be on disk all the same, which shows when the engine is reopened. So after
+/// `Unavailable`, and after `DiskFull` if the disk filled up during the write, the notifications may be
+/// accepted. If they are sent again with the same ids, they are recognised. After `ShuttingDown` none is
+/// accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AcceptError {
-    /// Too little space is left on the disk.
+    /// The disk has too little room.
     #[error("the disk is full")]
     DiskFull,
-    /// The engine can't write at the moment; it is being reopened.
+    /// A write failed and the engine is being reopened, or the committer has ended.
     #[error("the store can't write at the moment")]
     Unavailable,
     /// The store is being closed.
@@ -73,10 +77,10 @@ pub enum AcceptError {
     ShuttingDown,
 }
 
-/// Why the store could not do something other than accept.
+/// Errors of other operations.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Nothing can be written.
+    /// The write failed.
     #[error(transparent)]
     Write(#[from] AcceptError),
     /// The engine is being reopened.
@@ -85,12 +89,12 @@ pub enum StoreError {
     /// The engine can't read.
     #[error("the store can't be read")]
     Engine(#[source] fjall::Error),
-    /// A sequence beyond those this store can give.
+    /// The sequence is beyond those that this store can assign.
     #[error("the sequence is beyond those of this store")]
     Sequence,
 }
 
-/// What can't be read is never taken for what is not there; whoever watches is told besides.
+/// A read error is never taken for absence. It is counted and logged for operators.
 impl From<fjall::Error> for StoreError {
     fn from(error: fjall::Error) -> Self {
         let source = shared_telemetry::chain(&error);

@@ -10,8 +10,9 @@ use super::commit_position::Keyspace;
 use super::engine;
 use super::error::StoreError;
 
-/// Damages one row of a user in a store that no process has open, and returns the row's sequence, or `None` when the
-/// user has no row. `choose` picks one of the number of rows it is given.
+/// Overwrites one row of a user with bytes that can't be decoded, in a store that no process has open.
+/// Returns the row's sequence, or `None` when the user has no row. `choose` gets the number of rows and
+/// returns the index of one.
 ///
 /// # Errors
 /// [`StoreError`] when the engine can't be opened, read or written.

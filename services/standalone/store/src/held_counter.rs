@@ -1,8 +1,8 @@
-//! How many notifications are held in mailboxes, of all users.
+//! Counts the notifications held in all mailboxes.
 //!
-//! The number changes with every row that becomes held or is removed. What is there at the start has to be
-//! counted once, row by row; a thread does that on a view of that moment, so that a large store opens as
-//! fast as a small one.
+//! The number changes with every row that becomes held or is removed. The rows that were there at the start
+//! are counted by a thread on a snapshot, so that a large store opens as fast as a small one. Until that
+//! thread is done, or if it can't read a row, the number is unknown.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,13 +11,14 @@ use fjall::Iter;
 
 use super::commit_position::NUMBER_KEY;
 
-/// How many rows are held.
+/// The number of held rows.
 #[derive(Debug, Default)]
 pub(super) struct HeldCounter {
-    /// Rows there were at the start, all of which are held.
+    /// Rows at the start, all of which are held; empty until they are counted.
     before: OnceLock<u64>,
+    /// Change since the start.
     since: AtomicI64,
-    /// Nobody wants to know any more.
+    /// True once the store is being closed.
     over: AtomicBool,
 }
 
@@ -37,13 +38,13 @@ impl HeldCounter {
         }
     }
 
-    /// The number; `None` until the rows of the start are counted.
+    /// Returns the number, or `None` until the rows of the start are counted.
     pub(super) fn get(&self) -> Option<u64> {
         let before = *self.before.get()?;
         Some(before.saturating_add_signed(self.since.load(Ordering::Relaxed)))
     }
 
-    /// Ends the counting.
+    /// Ends the counting thread.
     pub(super) fn stop(&self) {
         self.over.store(true, Ordering::Relaxed);
     }
@@ -64,7 +65,7 @@ impl HeldCounter {
                 }
             }
         }
-        // Counted once.
+        // Set once: one thread counts.
         _ = self.before.set(count);
     }
 }

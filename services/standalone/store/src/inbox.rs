@@ -1,4 +1,7 @@
-//! What waits for the committer.
+//! Work that waits for the committer.
+//!
+//! Notifications and writes are taken at once. Deletions wait up to 10 ms for others. A write is taken only
+//! together with, or after, all deletions that came before it, because both may concern the same row.
 
 use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
@@ -21,13 +24,13 @@ use super::dedup::Fingerprint;
 use super::error::AcceptError;
 use super::pending_records::RecordLocation;
 
-/// A notification to be accepted, ready to be written.
+/// A notification prepared for its commit.
 pub(super) struct Prepared {
     pub(super) value: Slice,
     pub(super) notification: Arc<Notification>,
-    /// What its id is remembered as, if it is to be deduplicated.
+    /// Hash of its id, if it is deduplicated.
     pub(super) fingerprint: Option<Fingerprint>,
-    /// The dead letter it replaces.
+    /// The dead letter that it replaces.
     pub(super) redriven: Option<Seq>,
 }
 
@@ -37,49 +40,49 @@ pub(super) struct Accept {
     pub(super) answer: oneshot::Sender<Result<Vec<Accepted>, AcceptError>>,
 }
 
-/// Rows of one user to be deleted, and perhaps the dead letter one of them becomes.
+/// Rows of one user to delete, and the dead letter that one of them becomes, if any.
 pub(super) struct Deletes {
     pub(super) user: UserId,
     pub(super) seqs: Arc<[Seq]>,
     pub(super) dead: Option<(Seq, Vec<u8>)>,
-    /// Where the one that becomes a dead letter stands besides.
+    /// The pending record of the notification that becomes a dead letter, if it is in one.
     pub(super) pending: Option<RecordLocation>,
 }
 
-/// One key to be written, or removed when there is no value.
+/// One key to write, or to remove if there is no value.
 pub(super) struct Change {
     pub(super) keyspace: Keyspace,
     pub(super) key: Vec<u8>,
     pub(super) value: Option<Vec<u8>>,
 }
 
-/// Changes to be made together. No two have the same key.
+/// Changes of one commit, no two of the same key.
 pub(super) struct Write {
     pub(super) changes: Vec<Change>,
-    /// The highest sequence among them, if they are rows.
+    /// The highest sequence of the rows among them, if there are any.
     pub(super) highest: Option<Seq>,
-    /// Notifications that have rows from now on.
+    /// Pending notifications that get rows.
     pub(super) pending_records: Vec<RecordLocation>,
-    /// Whether it may wait for a sync that others need, for a second at most, and gives way when the disk is
-    /// nearly full.
+    /// True if the changes may wait up to a second for a sync that others need, and are refused when the disk
+    /// is nearly full.
     pub(super) lazy: bool,
     pub(super) answer: oneshot::Sender<Result<(), AcceptError>>,
 }
 
 impl Write {
-    /// Makes none of the changes.
+    /// Answers with an error and makes no change.
     pub(super) fn refuse(self, error: AcceptError) {
-        // One that stopped waiting is no reason to stop.
+        // A caller that stopped waiting needs no answer.
         _ = self.answer.send(Err(error));
     }
 }
 
-/// What the committer does next.
+/// The work that the committer takes at once.
 #[derive(Default)]
 pub(super) struct Work {
     pub(super) accepts: Vec<Accept>,
     pub(super) deletes: Vec<Deletes>,
-    /// Notifications that are completed and have no rows.
+    /// Completed pending notifications.
     pub(super) completed: Vec<RecordLocation>,
     pub(super) writes: Vec<Write>,
     pub(super) closing: bool,
@@ -99,35 +102,36 @@ struct Waiting {
     accepts: VecDeque<Accept>,
     deletes: VecDeque<Deletes>,
     completed: Vec<RecordLocation>,
-    /// When the first of `deletes` and `completed` came.
+    /// Time at which the first of `deletes` and `completed` came.
     deletes_since: Option<Instant>,
-    /// How many deletions came so far, and how many of them were taken.
+    /// Number of deletions that came so far, and of those that were taken.
     deletes_come: u64,
     deletes_taken: u64,
-    /// Each with how many deletions came before it.
+    /// Writes, each with the number of deletions that came before it.
     writes: VecDeque<(u64, Write)>,
     closing: bool,
-    /// The task that waits for work, where no thread does.
+    /// The task that waits for work where no thread does.
     task: Option<Waker>,
 }
 
-/// What waits for the committer.
+/// Work that waits for the committer.
 #[derive(Default)]
 pub(super) struct Inbox {
     waiting: Mutex<Waiting>,
     arrived: Condvar,
 }
 
-/// How long deletions wait for others, and for accepts to go with: a crash in this time repeats them.
+/// Time for which deletions wait for others, and for notifications to share a commit with. A crash in this
+/// time repeats the deliveries of the deleted rows.
 const DELETE_DELAY: Duration = Duration::from_millis(10);
 
 impl Inbox {
-    /// False when the store is being closed.
+    /// Adds notifications. Returns false if the store is being closed.
     pub(super) fn accept(&self, accept: Accept) -> bool {
         self.push(|waiting| waiting.accepts.push_back(accept))
     }
 
-    /// False when the store is being closed.
+    /// Adds changes. Returns false if the store is being closed.
     pub(super) fn write(&self, write: Write) -> bool {
         self.push(|waiting| waiting.writes.push_back((waiting.deletes_come, write)))
     }
@@ -156,7 +160,7 @@ impl Inbox {
     fn push_removal(&self, push: impl FnOnce(&mut Waiting)) {
         let mut waiting = self.waiting.lock().ignore_poison();
         push(&mut waiting);
-        // One that waits for work must learn of the first; the others it finds when their time has come.
+        // A waiting committer must learn of the first deletion; it finds the others when their time has come.
         if waiting.deletes_since.is_none() {
             waiting.deletes_since = Some(Instant::now());
             self.arrived(waiting);
@@ -169,7 +173,7 @@ impl Inbox {
         self.arrived(waiting);
     }
 
-    /// Wakes whoever waits for work.
+    /// Wakes the thread or task that waits for work.
     fn arrived(&self, mut waiting: MutexGuard<'_, Waiting>) {
         let task = waiting.task.take();
         drop(waiting);
@@ -179,13 +183,12 @@ impl Inbox {
         }
     }
 
-    /// Closes the inbox for want of a committer: whoever waits gets no answer any more.
+    /// Closes the inbox of a committer that is gone. Callers that wait for an answer find it dropped.
     pub(super) fn abandon(&self) {
         *self.waiting.lock().ignore_poison() = Waiting { closing: true, ..Waiting::default() };
     }
 
-    /// Waits for work, at most for `patience`, and takes about `entries` notifications and as many
-    /// deletions of it.
+    /// Waits for work, at most `patience`, and takes about `entries` notifications and as many deletions.
     pub(super) fn take(&self, entries: usize, patience: Duration) -> Work {
         let start = Instant::now();
         let mut waiting = self.waiting.lock().ignore_poison();
@@ -199,7 +202,7 @@ impl Inbox {
         waiting.take(entries)
     }
 
-    /// Waits for work as [`Inbox::take`] does, without a thread of its own.
+    /// Waits for work as [`Inbox::take`] does, without a thread.
     pub(super) async fn wait(&self, patience: Duration) {
         let end = Instant::now() + patience;
         let mut timer = pin!(sleep_until(end));
@@ -223,7 +226,7 @@ impl Inbox {
 }
 
 impl Waiting {
-    /// How long the committer may still wait for more, at most `patience`.
+    /// Returns the time for which the committer may wait for more work, at most `patience`.
     fn patience(&self, patience: Duration) -> Duration {
         if self.closing || !self.accepts.is_empty() || !self.writes.is_empty() {
             return Duration::ZERO;
@@ -235,7 +238,7 @@ impl Waiting {
     fn take(&mut self, entries: usize) -> Work {
         let all = self.accepts.len();
         let accepts = take_about(&mut self.accepts, all, entries, |accept| accept.items.len());
-        // A deletion and a write may be of one row: each is made after those that came before it.
+        // A deletion and a write may concern one row, so each is made after those that came before it.
         let before_writes = self.writes.front().map_or(self.deletes_come, |(before, _)| *before);
         let most = usize::try_from(before_writes - self.deletes_taken).unwrap_or(usize::MAX);
         let deletes = take_about(&mut self.deletes, most, entries, |deletes| deletes.seqs.len());
@@ -248,7 +251,8 @@ impl Waiting {
     }
 }
 
-/// The first of `queue`, at most `most`, that together have about `count` elements; at least one of them.
+/// Takes the first elements of `queue`, at most `most`, that have about `count` items together; at least one
+/// element.
 fn take_about<T>(queue: &mut VecDeque<T>, most: usize, count: usize, len: impl Fn(&T) -> usize) -> Vec<T> {
     let (mut taken, mut sum) = (0, 0);
     for element in queue.iter().take(most) {

@@ -1,6 +1,6 @@
-//! Looking at a store before the engine opens it, without changing anything: is all there that was durable?
+//! Checks, before the engine opens a store and without changing a file, that everything durable is there.
 //!
-//! What is checked, and what each check can't see, is in docs/adr/0008-storage-under-fire.md.
+//! docs/adr/0008-storage-under-fire.md lists the checks and what they can't see.
 
 mod chain;
 mod files;
@@ -21,37 +21,37 @@ use files::BadFile;
 pub(super) use files::{Tables, rows};
 pub(super) use journal::{Piece, Pieces};
 
-/// What the engine's own version file holds.
+/// Contents of the engine's version file.
 const VERSION: &[u8] = b"FJL\x03";
 
-/// Something that is wrong with a store.
+/// One item of damage to a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Damage {
-    /// A file is missing, or not as it was written.
+    /// A file is missing or was changed.
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
-    /// A journal can't be read in one place; the engine would drop all that is behind it.
+    /// Part of a journal can't be read. The engine would drop everything behind it.
     Journal {
         /// The file.
         path: PathBuf,
-        /// Where, in bytes.
+        /// Offset of the part, in bytes.
         at: u64,
-        /// How many bytes can't be read.
+        /// Length of the part, in bytes.
         bytes: u64,
     },
-    /// Commits are missing that were durable.
+    /// Durable commits are missing.
     Commits {
-        /// The first one.
+        /// The first missing commit.
         first: u64,
-        /// The last one.
+        /// The last missing commit.
         last: u64,
-        /// How many notifications were accepted by them, at most.
+        /// Most notifications that they had accepted.
         notifications: u64,
     },
 }
@@ -78,37 +78,37 @@ impl From<BadFile> for Damage {
     }
 }
 
-/// What a store holds, as far as it can be seen from outside.
+/// The contents of a store, as far as its files show them.
 pub(super) struct Found {
     pub(super) damage: Vec<Damage>,
-    /// The last commit, whatever is missing before.
+    /// The last commit, with or without gaps before it.
     pub(super) position: CommitPosition,
-    /// Which keyspaces there are.
+    /// The keyspaces.
     pub(super) names: Vec<(u64, String)>,
     /// The journals, oldest first.
     pub(super) journals: Vec<PathBuf>,
     /// Batches in the journals.
     pub(super) batches: u64,
-    /// An unfinished batch at the end of a journal, and its bytes: what was being written when the process
-    /// or the machine stopped. The engine drops it.
+    /// An unfinished batch at the end of a journal, and its length in bytes: what was being written when the
+    /// process or the machine stopped. The engine drops it.
     pub(super) unfinished: Option<(PathBuf, u64)>,
 }
 
 impl Found {
-    /// The keyspace of that name.
+    /// Returns the engine's id of the keyspace of that name.
     pub(super) fn keyspace(&self, name: &str) -> Option<u64> {
         self.names.iter().find(|(_, other)| other == name).map(|(id, _)| *id)
     }
 }
 
-/// Whether there is a store: not when nothing was begun, or its making was not finished.
+/// Returns true if there is a store: false before the first start, and after one that was interrupted.
 pub(super) fn is_there(directory: &Path) -> bool {
     let is = |name: &str| directory.join(name).exists();
     let engine = engine::directory(directory).exists();
     engine || is(engine::REPAIRED) || (is(durable_marker::FILE) && !is(engine::NEW))
 }
 
-/// Looks at the store in `directory`.
+/// Reads the files of the store in `directory`.
 pub(super) fn look(directory: &Path) -> Found {
     let engine = engine::directory(directory);
     let mut damage = Vec::new();
@@ -146,7 +146,7 @@ pub(super) fn look(directory: &Path) -> Found {
     for keyspace in Keyspace::ALL {
         let unused = marked.as_ref().is_some_and(|marked| marked.reach[keyspace as usize] == 0);
         if unused && found.keyspace(keyspace.name()).is_none() {
-            // There was no such space when the store was made.
+            // A store made before this keyspace existed.
             continue;
         }
         let number = found.stored(&engine, keyspace.name(), NUMBER_KEY);
@@ -167,7 +167,7 @@ pub(super) fn look(directory: &Path) -> Found {
 }
 
 impl Found {
-    /// What came to a keyspace's table files under a key; notes what is wrong with them.
+    /// Returns the value of a key in a keyspace's table files, and records their damage.
     fn stored(&mut self, engine: &Path, name: &str, key: &[u8]) -> Option<Vec<u8>> {
         let Some(id) = self.keyspace(name) else {
             let path = engine.join("keyspaces");
@@ -175,7 +175,7 @@ impl Found {
             return None;
         };
         let tables = Tables::listed(engine, id);
-        // These are read from beginning to end at the start: better now than when the engine is open.
+        // The start reads these keyspaces whole: damage should show before the engine is open.
         if [Keyspace::Dedup, Keyspace::DeadLetters, Keyspace::PendingRecords]
             .map(Keyspace::name)
             .contains(&name)
@@ -194,7 +194,7 @@ impl Found {
     }
 }
 
-/// The journals in the engine's folder, oldest first.
+/// Returns the journals in the engine's folder, oldest first.
 pub(super) fn journals(engine: &Path) -> Vec<PathBuf> {
     let number = |path: PathBuf| {
         let number = path.file_name()?.to_str()?.strip_suffix(".jnl")?.parse::<u64>().ok()?;

@@ -1,15 +1,37 @@
-//! Everything durable: the notifications from acceptance to delivery, dead letters, and small tables, on
-//! one embedded engine (docs/adr/0004-storage-engine.md).
+//! The durable part of one process: notifications from acceptance to delivery, dead letters and small tables,
+//! on one embedded engine (docs/adr/0004-storage-engine.md).
 //!
-//! A notification is one row on disk: inserted when it is accepted, deleted when it is delivered,
-//! acknowledged, expired, let go or a dead letter, and not written in between. What will most likely be
-//! delivered at once has a row only when it is held after all; until then it is in one record with what its
-//! commit accepted for others who are there (`arrivals.rs`). Whether a notification is an entry of the queue or a row of its user's mailbox is known in memory only (`user.rs`); after a restart every row
-//! is in the mailbox, for no connection survives a restart, and the user who comes back gets it replayed.
+//! # Rows
 //!
-//! One thread writes (`committer.rs`): whatever waits goes into one commit and one sync. Reads go to the
-//! engine at once, on the caller's thread; they are short, and what an active user's mailbox holds is known
-//! in memory.
+//! A notification is one row on disk. The row is inserted when the notification is accepted and deleted when
+//! it is delivered, acknowledged, expired, dropped or dead-lettered. It is not written in between, unless the
+//! dispatcher changes the notification. A notification that will probably be delivered at once has no row of
+//! its own: it stands in one pending record with the other such notifications of its commit
+//! (`pending_records.rs`), and gets a row only if it has to be held.
+//!
+//! Memory alone knows whether a notification is an entry of the queue or a row of its user's mailbox
+//! (`user.rs`). After a restart every row is in the mailbox: no connection survives a restart, and a user who
+//! comes back gets the mailbox replayed.
+//!
+//! # Threads
+//!
+//! - The *committer* (`committer.rs`) is the only thread that writes to the engine once the store is open. It
+//!   takes the waiting work from the inbox, writes all notifications and deletions in it as one commit with
+//!   one sync, and each other change as a commit of its own.
+//! - The *counter* (`held_counter.rs`) counts the rows that were there at the start, and ends.
+//! - The *reclaimer* (`reclaim.rs`) merges the engine's table files to free disk space.
+//!
+//! Callers read from the engine on their own threads; reads are short, and memory knows what the mailbox of
+//! an active user holds. A store that is opened with [`Store::open_stepped`] has none of these threads.
+//!
+//! # Locks
+//!
+//! Users are spread over the shards of `Core`, each with a lock. A thread that holds a shard's lock may take
+//! the lock of the inbox, and no other. A thread that holds any other lock of the store, such as that of the
+//! ready list, takes none. No lock is held while the engine is read or written, or across an await.
+//!
+//! One lock is an exception: that of the list of threads is held while [`Store::close`] joins them, so that a
+//! second caller waits too. The threads never take it.
 
 mod codec;
 mod commit;
@@ -23,6 +45,8 @@ mod engine;
 mod error;
 #[cfg(feature = "fault-injection")]
 pub mod fault_injection;
+#[cfg(feature = "fuzz-api")]
+pub mod fuzz_api;
 mod held_counter;
 mod inbox;
 mod integrity;
@@ -30,8 +54,6 @@ mod mailbox;
 mod mailbox_view;
 mod opening;
 mod pending_records;
-#[cfg(fuzzing)]
-pub mod probe;
 mod queue;
 mod reclaim;
 mod repair;
@@ -57,7 +79,7 @@ use tokio::sync::oneshot;
 pub use dead_letters::{DeadLetter, DeadLetterPage, Redriven};
 pub use error::{AcceptError, OpenError, StoreError};
 pub use integrity::Damage;
-pub use mailbox_view::{MOST_SEEN, MailboxView, NotificationState, Search, StoredNotification};
+pub use mailbox_view::{MailboxView, NotificationState, SEARCH_LIMIT, Search, StoredNotification};
 pub use queue::Lease;
 pub use repair::{Check, Repaired, Unreadable, check, repair};
 pub use settings::{Durability, StorageSettings};
@@ -73,15 +95,15 @@ use self::durable_marker::DurableMarker;
 use self::engine::{Engine, free_bytes};
 use self::inbox::{Accept, Change, Prepared, Write};
 
-/// A commit that takes so long is not to be expected to end.
+/// Time after which a commit counts as stalled and the store is not ready.
 const STALLED: Duration = Duration::from_secs(10);
 
-/// A notification to be accepted.
+/// A notification to accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
     /// The notification.
     pub notification: Notification,
-    /// Whether a second acceptance of its id is no new one: so if the producer chose the id.
+    /// True if a repeated id is ignored. Set it for an id that the producer chose.
     pub deduplicate: bool,
 }
 
@@ -92,61 +114,61 @@ impl Submission {
     }
 }
 
-/// What a notification was accepted as.
+/// The result of accepting a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepted {
-    /// Its place in the user's order.
+    /// The notification's position in the user's order.
     pub sequence: Sequence,
-    /// Whether its id was accepted before; then `sequence` is that of then.
+    /// True if the id was accepted before; `sequence` is then that of the first acceptance.
     pub duplicate: bool,
 }
 
-/// Numbers about the store.
+/// Counters of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StoreStats {
-    /// Users whose entries can be received now.
+    /// Users with entries that can be received now.
     pub ready_users: usize,
-    /// Users something is in memory about.
+    /// Users with state in memory.
     pub users_in_memory: usize,
-    /// Runs handed out and not completed.
-    pub runs_in_flight: usize,
-    /// Notifications in the queue, also those that are being delivered.
+    /// Leases that are not completed.
+    pub leases_in_flight: usize,
+    /// Notifications in the queue, those being delivered included.
     pub queued: usize,
     /// Bytes of queued notifications in memory.
     pub queued_bytes: usize,
-    /// Notifications held in mailboxes, also those that were pushed and are not acknowledged, but none that is
-    /// in the queue; `None` while those are still counted that there were at the start.
+    /// Notifications in mailboxes, those pushed and not acknowledged included, those in the queue not. `None`
+    /// until the rows of the start are counted.
     pub held: Option<u64>,
     /// Dead letters.
     pub dead_letters: usize,
-    /// How often the engine refused to write and had to be reopened.
+    /// Number of failed writes. The engine is reopened after each.
     pub failures: u64,
 }
 
-/// The store. Cloning gives another handle; the last one closes it.
+/// The store. Clones share it; dropping the last one closes it.
 pub struct Store<K: Clock + 'static> {
     handle: Arc<Handle<K>>,
 }
 
-/// The mailboxes' keys as the replayer of this process needs them: only a mailbox's highest, because here
-/// one replay entry stands for all rows up to it.
+/// The mailboxes' keys for this process's replayer: only the highest key of a mailbox, because one replay
+/// entry stands for all rows up to it.
 #[derive(Debug, Clone)]
 pub struct LastKey<K: Clock + 'static>(pub Store<K>);
 
-/// A store that was read as far as is needed before it is used.
+/// A store whose files are read and whose threads are not started.
 struct Loaded<K> {
     committer: Committer<K>,
     lock: opening::Lock,
-    /// All rows at this moment.
+    /// All rows at the start.
     rows: fjall::Iter,
 }
 
 struct Handle<K: Clock + 'static> {
     core: Arc<Core<K>>,
-    /// The one that counts, the one that gives space back, and the one that writes.
+    /// The counter, the reclaimer and the committer.
     threads: Mutex<Vec<JoinHandle<()>>>,
     reclaim: Arc<reclaim::Stop>,
-    /// Let go of after the committer has closed the engine.
+    /// Dropped after the committer has closed the engine.
     _lock: opening::Lock,
 }
 
@@ -182,10 +204,10 @@ impl<K: Clock + 'static> std::fmt::Debug for Store<K> {
 }
 
 impl<K: Clock + 'static> Store<K> {
-    /// Opens or creates the store in `directory`, for this process alone.
+    /// Opens or creates the store in `directory` and locks the directory for this process.
     ///
     /// # Errors
-    /// [`OpenError`] saying who or what is in the way.
+    /// [`OpenError`] naming what prevents it.
     pub fn open(directory: &Path, settings: StorageSettings, clock: K) -> Result<Self, OpenError> {
         let Loaded { committer, lock, rows } = Self::load(directory, settings, clock)?;
         let core = Arc::clone(committer.core());
@@ -203,7 +225,7 @@ impl<K: Clock + 'static> Store<K> {
         Ok(Self { handle: Arc::new(Handle { core, threads, reclaim, _lock: lock }) })
     }
 
-    /// Opens or creates the store without a thread: it writes when the [`CommitSteps`] are told to.
+    /// Opens or creates the store without a committer thread: it writes when [`CommitSteps`] are called.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -226,14 +248,14 @@ impl<K: Clock + 'static> Store<K> {
         Ok((store, CommitSteps::new(committer)))
     }
 
-    /// Takes the directory and reads what is needed of what is there.
+    /// Locks the directory and reads the files.
     fn load(directory: &Path, settings: StorageSettings, clock: K) -> Result<Loaded<K>, OpenError> {
         let lock = opening::lock(directory)?;
         if !integrity::is_there(directory) {
             opening::create(directory, &settings)?;
         }
         let (engine, position) = opening::open(directory, &settings)?;
-        let position = opening::give_rows(directory, &engine, position)?;
+        let position = opening::convert_pending_records(directory, &engine, position)?;
         let unreadable = |error| opening::unreadable(directory, &error);
         let mut dedup = Dedup::new(settings.dedup_window, settings.dedup_entries);
         let stale = load(&engine, &mut dedup, &clock, &settings).map_err(unreadable)?;
@@ -251,11 +273,11 @@ impl<K: Clock + 'static> Store<K> {
         &self.handle.core
     }
 
-    /// Accepts notifications, all or none of them. When this returns they are as durable as the settings
-    /// say, and queued.
+    /// Accepts notifications, all or none. When this returns they are queued, and as durable as the settings
+    /// say. A caller that stops waiting does not undo the acceptance.
     ///
     /// # Errors
-    /// [`AcceptError`]; then none was accepted, as far as the store knows.
+    /// [`AcceptError`], whose documentation says when notifications may be accepted all the same.
     pub async fn accept(&self, submissions: Vec<Submission>) -> Result<Vec<Accepted>, AcceptError> {
         let mut scratch = Vec::new();
         let prepare =
@@ -284,12 +306,12 @@ impl<K: Clock + 'static> Store<K> {
         Ok(accepted)
     }
 
-    /// Makes changes together; they are as durable as the settings say when this returns.
+    /// Makes changes in one commit. They are as durable as the settings say when this returns.
     async fn write(&self, changes: Vec<Change>, highest: Option<Seq>) -> Result<(), AcceptError> {
         self.write_with(changes, highest, Vec::new()).await
     }
 
-    /// Makes changes together, by which notifications without rows get theirs.
+    /// Makes changes in one commit that create rows for pending notifications.
     async fn write_with(
         &self,
         changes: Vec<Change>,
@@ -300,7 +322,7 @@ impl<K: Clock + 'static> Store<K> {
         self.written(Write { changes, highest, pending_records, lazy: false, answer }, done).await
     }
 
-    /// Makes changes together that a power cut may undo within a second.
+    /// Makes changes in one commit that is synced within a second. A power cut before that undoes them.
     async fn write_lazily(&self, changes: Vec<Change>) -> Result<(), AcceptError> {
         let (answer, done) = oneshot::channel();
         self.written(Write { changes, highest: None, pending_records: Vec::new(), lazy: true, answer }, done)
@@ -318,7 +340,8 @@ impl<K: Clock + 'static> Store<K> {
         done.await.map_err(|_| AcceptError::Unavailable)?
     }
 
-    /// Waits until every deletion so far is written.
+    /// Waits until all deletions so far are written. They survive a crash of the process at once, and a power
+    /// cut only after the next sync.
     ///
     /// # Errors
     /// [`AcceptError`] when the store can't be written.
@@ -326,67 +349,69 @@ impl<K: Clock + 'static> Store<K> {
         self.write(Vec::new(), None).await
     }
 
-    /// The entries of the next ready user; waits until there are some. May be cancelled.
+    /// Leases the entries of the next ready user, and waits until there is one. Dropping the future loses no
+    /// lease.
     pub async fn receive(&self) -> Lease<K> {
         self.core().receive().await
     }
 
-    /// The entries of the next ready user, if there is one now.
+    /// Leases the entries of the next ready user, if there is one now.
     pub fn try_receive(&self) -> Option<Lease<K>> {
         self.core().try_receive().ok()
     }
 
-    /// Says what became of received entries, in their order.
+    /// Completes a lease with the outcome of each entry, in order. An entry without an outcome is retried.
     pub fn complete(&self, lease: Lease<K>, outcomes: &[Outcome]) {
         lease.complete(outcomes);
     }
 
-    /// Forgets what was pushed to a connection that is closed for good.
+    /// Forgets the pushes to a connection that closed.
     pub fn connection_closed(&self, key: &ConnectionKey) {
         self.core().with_user(&key.user_id, |state| {
             for pushed_to in state.rows.values_mut() {
                 pushed_to.retain(|id| *id != key.connection_id);
             }
             if state.rows.values().all(Vec::is_empty) {
-                state.know_nothing();
+                state.forget_rows();
             }
         });
     }
 
-    /// Tells the store, once, how to know that what is accepted for a user will most likely be delivered at once and
-    /// never held. It costs less then: notifications of one commit go to the disk as one record, and are not
-    /// removed one by one. One that is held after all is written once more.
+    /// Sets, once, the test for users to whom notifications will probably be delivered at once. For them a
+    /// commit writes one pending record in place of a row for each notification, and removes it as one. A
+    /// notification that has to be held after all is written once more.
     pub fn expect_delivery(&self, delivered_soon: impl Fn(&UserId) -> bool + Send + Sync + 'static) {
-        // Whoever came first has said it.
+        // The first call counts.
         _ = self.core().delivered_soon.set(Box::new(delivered_soon));
     }
 
-    /// A small durable table.
+    /// Returns the small durable table of that name.
     pub fn table(&self, name: &str) -> Table<K> {
         Table::new(self.clone(), name)
     }
 
-    /// How long the present commit has been under way. The engine may wait without end for a flush or a
-    /// compaction that can't succeed: only a restart of the process helps then.
+    /// Returns the time that the committer has spent on its present work, zero while it is idle. The engine
+    /// may wait without end for a flush or a compaction that can't succeed; then only a restart of the
+    /// process helps.
     pub fn stalled_for(&self) -> Duration {
         self.core().writing_since.lock().ignore_poison().map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    /// Whether notifications are accepted: the engine writes, and the disk has room.
+    /// Returns true if notifications can be accepted: the engine writes, and the disk has room.
     pub fn is_ready(&self) -> bool {
         self.stalled_for() < STALLED
             && self.core().healthy.load(Ordering::Acquire)
             && free_bytes(&self.core().directory) >= self.core().settings.reserve_bytes
     }
 
-    /// Numbers about the store.
+    /// Returns the store's counters.
     pub fn stats(&self) -> StoreStats {
         let core = self.core();
-        let (ready_users, runs_in_flight) = core.active();
+        let (ready_users, leases_in_flight) = core.active();
         StoreStats {
             ready_users,
             users_in_memory: core.users(),
-            runs_in_flight,
+            leases_in_flight,
             queued: usize::try_from(core.queued.load(Ordering::Relaxed)).unwrap_or(0),
             held: core.held.get(),
             queued_bytes: core.hot_bytes.load(Ordering::Relaxed),
@@ -395,13 +420,13 @@ impl<K: Clock + 'static> Store<K> {
         }
     }
 
-    /// Accepts nothing more, writes what waits, and closes the engine; blocks until that is done.
+    /// Refuses further notifications, writes what waits and closes the engine. Blocks until that is done.
     pub fn close(&self) {
         self.handle.close();
     }
 }
 
-/// What can be done about a notification before it is the committer's turn.
+/// Prepares a notification for the committer as far as the caller's thread can.
 fn prepare(scratch: &mut Vec<u8>, notification: Notification, deduplicate: bool) -> Prepared {
     codec::encode_into(scratch, &notification);
     Prepared {
@@ -412,7 +437,7 @@ fn prepare(scratch: &mut Vec<u8>, notification: Notification, deduplicate: bool)
     }
 }
 
-/// Reads the ids accepted within the window, and gives the keys of the records that are older.
+/// Loads the ids of the deduplication window, and returns the keys of older records.
 fn load<K: Clock>(
     engine: &Engine,
     dedup: &mut Dedup,
@@ -423,7 +448,7 @@ fn load<K: Clock>(
     let mut stale = Vec::new();
     for guard in engine.dedup.iter() {
         let (key, value) = guard.into_inner()?;
-        match dedup::Accepted::read(&key, &value) {
+        match dedup::AcceptedIds::read(&key, &value) {
             Some(commit) if !commit.is_older(now, settings.dedup_window) => dedup.load(commit),
             _ => stale.extend(key.first_chunk().copied()),
         }

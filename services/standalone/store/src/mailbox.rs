@@ -1,4 +1,9 @@
-//! The users' mailboxes and the replay entries: what the services' ports ask for.
+//! Implements the services' ports for mailboxes and replay entries.
+//!
+//! A mailbox is read from two sources. Memory knows the held rows before `known_to`, and to which connections
+//! each was pushed; the disk has their notifications, and all rows from there on. The user's shard is not
+//! locked while the disk is read, so what was read is remembered only if the user's `epoch` is still the
+//! same.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -20,29 +25,29 @@ use super::inbox::Change;
 use super::user::Removed;
 use super::{LastKey, Store};
 
-/// Most rows of a user kept in mind; beyond them the disk is read again.
+/// Most rows of a user that memory knows. For those beyond, each page reads the disk again.
 const MOST_KNOWN: usize = 4_096;
 
-/// What is in memory about a mailbox, before the disk is read.
+/// The part of a page that memory knows.
 struct Known {
-    /// Known rows in question, and those they were pushed to.
+    /// Known rows of the page, with the connections to which each was pushed.
     rows: Vec<(Seq, Vec<ConnectionId>)>,
-    /// Queued ones that are in the mailbox too.
+    /// Queued notifications that are in the mailbox too.
     entries: Vec<(Seq, Arc<Notification>, Vec<ConnectionId>)>,
-    /// From here on the disk has to be read.
+    /// First sequence for which the disk has to be read.
     complete_to: Seq,
-    /// Rows from here on are not held.
+    /// First sequence that is queued or not published yet. Rows before it are held.
     end: Seq,
     deleting: HashSet<Seq>,
     epoch: u64,
 }
 
-/// A row read, with its sequence and those it was pushed to.
+/// A row with its sequence and the connections to which it was pushed.
 type Row = (Seq, Arc<Notification>, Vec<ConnectionId>);
 
 impl<K: Clock> Core<K> {
     fn known(&self, user: &UserId, after: Option<Seq>, up_to: Seq, paged: bool) -> Known {
-        // Before the lock is taken: what is published by now is in the queue, or no more.
+        // Loaded before the shard is locked: everything published by now is in the queue, or completed.
         let published = self.published.load(Ordering::Acquire);
         let first = after.map_or(0, |after| after.saturating_add(1));
         self.with_user(user, |state| {
@@ -82,10 +87,11 @@ impl<K: Clock> Core<K> {
             self.held.remove(bad.len() + leftover.len());
             self.learn(user, known.epoch, learned, bad, [gone, leftover].concat());
             if rows.is_empty() && capped {
-                // All that was known to be there was not: the rest is still to be read.
+                // None of the rows that memory knew is on disk. They are forgotten now, so read the next
+                // ones.
                 continue;
             }
-            // Queued entries come after all that is held.
+            // Queued entries come after all held rows.
             let due = |to: &Vec<ConnectionId>| query.due_for.iter().any(|id| !to.contains(id));
             rows.extend(known.entries.into_iter().filter(|(_, _, to)| due(to)));
             let more = capped || rows.len() > query.limit.max(1);
@@ -99,7 +105,8 @@ impl<K: Clock> Core<K> {
         }
     }
 
-    /// Remembers what was read, if nothing changed meanwhile.
+    /// Remembers the rows that were read, unless the user's state has changed meanwhile. In any case turns
+    /// unreadable rows into dead letters, and deletes the rows in `gone`.
     fn learn(
         &self,
         user: &UserId,
@@ -153,7 +160,7 @@ impl<K: Clock> Core<K> {
         Ok(KeyPage { sequences: sequences.into_iter().map(sequence).collect(), more })
     }
 
-    /// The highest key of the mailbox.
+    /// Returns the highest key of the mailbox.
     fn last_key(&self, user: &UserId) -> Result<Option<Seq>, StoreError> {
         let known = self.known(user, None, Seq::MAX, false);
         if let Some((seq, ..)) = known.entries.last() {
@@ -191,10 +198,11 @@ impl<K: Clock> Core<K> {
         }
     }
 
-    /// Removes rows of which memory does not know whether they are there: most are acknowledged twice.
+    /// Removes rows that memory does not know, if they are on disk. Most are not: they were acknowledged
+    /// before.
     fn remove_unknown(&self, user: &UserId, mut rows: Vec<Seq>, acknowledged: bool, published: Seq) {
         let engine = self.reader();
-        // What can't be read may be there.
+        // If the engine can't tell, the row counts as there: deleting a missing row does no harm.
         let there = |row: &Seq| {
             engine
                 .as_ref()
@@ -208,7 +216,8 @@ impl<K: Clock> Core<K> {
         });
     }
 
-    /// Adds to those a row was pushed to, if it is there.
+    /// Adds connections to those to which a row was pushed, if the row is in the mailbox. The marks are kept
+    /// in memory only.
     fn mark(&self, user: &UserId, row: Seq, connections: &BTreeSet<ConnectionId>) -> Result<(), StoreError> {
         let unknown = self.with_user(user, |state| {
             let held = state.queued(row).is_some_and(|queued| queued.held);
@@ -219,7 +228,7 @@ impl<K: Clock> Core<K> {
             let queued = state.first_queued().is_some_and(|first| row >= first);
             let unknown = !queued && row >= state.known_to && !state.is_deleting(row);
             if unknown {
-                // Whoever deletes the row while the disk is asked finds this.
+                // Noted before the disk is read, so that a deletion meanwhile removes it again.
                 state.rows.insert(row, Vec::new());
             }
             unknown
@@ -245,23 +254,23 @@ fn add(to: &mut Vec<ConnectionId>, connections: &BTreeSet<ConnectionId>) {
     }
 }
 
-/// What a page read from disk.
+/// A page read from disk.
 #[derive(Default)]
 struct Read {
     rows: Vec<Row>,
-    /// Whether there are further rows.
+    /// True if there are further rows.
     capped: bool,
-    /// Rows of the mailbox, all of them up to the number.
+    /// Rows of the mailbox, and the number up to which they are complete.
     learned: Option<(Vec<Seq>, Seq)>,
-    /// Rows that can't be read, as dead letters.
+    /// Unreadable rows, each encoded as a dead letter.
     bad: Vec<(Seq, Vec<u8>)>,
-    /// Rows that are not there,
+    /// Rows that memory knew and that are not on disk.
     gone: Vec<Seq>,
-    /// and that are not to be delivered.
+    /// Rows of an earlier process that must not be held. They are deleted.
     leftover: Vec<Seq>,
 }
 
-/// A page being read.
+/// The state of reading a page.
 struct Reading<'a, K> {
     core: &'a Core<K>,
     user: &'a UserId,
@@ -305,7 +314,7 @@ impl<K: Clock> Reading<'_, K> {
         if scan { self.scan(&engine, known, from, last) } else { Ok(()) }
     }
 
-    /// Reads rows whose sequences are known.
+    /// Reads rows by their sequences.
     fn read_known(&mut self, engine: &Engine, due: &[&(Seq, Vec<ConnectionId>)]) -> Result<(), StoreError> {
         let (Some((first, _)), Some((last, _))) = (due.first(), due.last()) else { return Ok(()) };
         let mut expected = due.iter();
@@ -324,7 +333,7 @@ impl<K: Clock> Reading<'_, K> {
         Ok(())
     }
 
-    /// Reads rows from `from` to `last` that are not known.
+    /// Reads unknown rows from `from` to `last`.
     fn scan(&mut self, engine: &Engine, known: &Known, from: Seq, last: Seq) -> Result<(), StoreError> {
         let mut seen = Vec::new();
         let mut known_to = if last < known.end.saturating_sub(1) { last + 1 } else { Seq::MAX };
@@ -363,7 +372,11 @@ impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
         self.core().page(user, &query).map_err(port_error("reading a mailbox"))
     }
 
-    /// What is queued is on disk already: it is written if it was changed, or has no row there.
+    /// Puts rows into the mailbox. The row of a queued notification is on disk already, and is written only
+    /// if the notification has changed or is in a pending record.
+    ///
+    /// If the future is dropped during the write, the row of a notification in a pending record may be
+    /// written although it is not in the mailbox. It is deleted when its entry is completed.
     async fn put(&self, user: &UserId, rows: Vec<MailboxRow>) -> Result<(), PortError> {
         let port_error = || port_error("writing to a mailbox");
         let mut changes: Vec<(Seq, Change)> = Vec::new();
@@ -446,7 +459,7 @@ impl<K: Clock + 'static> dispatcher::ports::ReplayQueue for Store<K> {
 }
 
 impl<K: Clock + 'static> replayer::ports::ReplayQueue for Store<K> {
-    /// Entries of one user: the highest stands for all.
+    /// Queues replay entries of one user: the highest stands for all.
     async fn send(&self, batch: &[ReplayEntry]) -> Result<Vec<usize>, PortError> {
         for ReplayEntry { replay, .. } in batch {
             let bound = seq(replay.sequence);

@@ -1,4 +1,4 @@
-//! What operators see of a user's queue and mailbox. Nothing is changed or learned by looking.
+//! An operator's view of a user's queue and mailbox. Reading it changes nothing.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,70 +11,70 @@ use super::codec::{Seq, decode, sequence};
 use super::error::StoreError;
 use super::{DeadLetter, Store};
 
-/// Most rows of a user, and most dead letters, that are looked at,
-pub const MOST_SEEN: usize = 10_000;
-/// and most bytes of them.
+/// Most rows of a user that are counted or searched, and about the most dead letters that are searched.
+pub const SEARCH_LIMIT: usize = 10_000;
+/// Most bytes of rows that a search reads.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// Dead letters read at once.
 const DEAD_LETTERS: usize = 1_000;
 
-/// Where an accepted notification is.
+/// The state of an accepted notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotificationState {
-    /// In the queue: it is being delivered, or is about to be.
+    /// In the queue, and being delivered or about to be.
     Queued {
-        /// How often the dispatcher has had it.
+        /// Number of times that the dispatcher has received it.
         receives: u32,
     },
     /// In the mailbox.
     Held {
-        /// To how many open connections it was pushed, none of which has acknowledged it.
+        /// Number of open connections to which it was pushed. None of them has acknowledged it.
         pushed_to: usize,
     },
 }
 
-/// A notification of a user that is not completed.
+/// A notification that is not completed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredNotification {
-    /// Its place in the user's order.
+    /// Its position in the user's order.
     pub sequence: Sequence,
     /// The notification.
     pub notification: Notification,
-    /// Where it is.
+    /// Its state.
     pub state: NotificationState,
 }
 
-/// What a user's mailbox holds.
+/// A user's mailbox.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MailboxView {
-    /// The first, in order.
+    /// The first rows, in order.
     pub first: Vec<StoredNotification>,
-    /// How many there are.
+    /// Number of rows.
     pub count: usize,
-    /// Whether there are more than were counted.
+    /// True if there are more rows than were counted.
     pub more: bool,
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Search<T> {
-    /// It, if it is there.
+    /// The item, if it was found.
     pub found: Option<T>,
-    /// Whether everything was looked at that there is, as far as was necessary.
+    /// True if everything was read that could hold the item.
     pub complete: bool,
 }
 
-/// What memory knows of a user while the disk is read.
+/// A user's state in memory while the disk is read.
 struct Known {
-    /// Rows from here on are queued, and those before it are held.
+    /// Rows from here on are queued; those before are held.
     queued_from: Seq,
-    /// Rows from here on are not yet accepted.
+    /// Rows from here on are not in the queue yet.
     published: Seq,
     deleting: HashSet<Seq>,
 }
 
 impl Known {
-    /// The notification of a row, unless the row is being deleted or can't be read.
+    /// Decodes a row, unless it is being deleted or can't be read.
     fn read(&self, user: &UserId, number: Seq, value: &[u8]) -> Option<Notification> {
         (!self.deleting.contains(&number)).then(|| decode(user, value).ok()).flatten()
     }
@@ -90,8 +90,8 @@ impl<K: Clock + 'static> Store<K> {
         })
     }
 
-    /// A user's mailbox: the first `limit` rows, and how many there are. Of more than [`MOST_SEEN`] the rest
-    /// is not counted.
+    /// Returns a user's mailbox: the first `limit` rows that can be decoded, and the number of all, up to
+    /// [`SEARCH_LIMIT`].
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.
@@ -108,7 +108,7 @@ impl<K: Clock + 'static> Store<K> {
             if known.deleting.contains(&number) {
                 continue;
             }
-            if view.count == MOST_SEEN {
+            if view.count == SEARCH_LIMIT {
                 view.more = true;
                 break;
             }
@@ -131,13 +131,14 @@ impl<K: Clock + 'static> Store<K> {
         self.core().with_user(user, |state| state.rows.get(&number).map_or(0, Vec::len))
     }
 
-    /// The newest notification of that id which is queued or held, among the newest [`MOST_SEEN`].
+    /// Finds the newest queued or held notification with that id, among the newest [`SEARCH_LIMIT`] rows or 64
+    /// MiB of them. Rows that can't be decoded are skipped.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.
     pub fn find(&self, user: &UserId, id: &NotificationId) -> Result<Search<StoredNotification>, StoreError> {
         let known = self.known_for_view(user);
-        // What has no row is queued: it comes behind most that has one.
+        // Notifications in pending records are in memory, and newer than most that have rows.
         let pending = self.core().with_user(user, |state| {
             let newest = state.newest_pending(|notification| notification.id == *id);
             newest.map(|queued| (queued.seq, Arc::clone(&queued.notification)))
@@ -152,7 +153,7 @@ impl<K: Clock + 'static> Store<K> {
         for (at, row) in rows.enumerate() {
             let (number, value) = row?;
             bytes += value.len();
-            if at == MOST_SEEN || bytes > MOST_BYTES {
+            if at == SEARCH_LIMIT || bytes > MOST_BYTES {
                 return Ok(Search { found: None, complete: false });
             }
             let Some(notification) = known.read(user, number, &value).filter(|other| other.id == *id) else {
@@ -169,7 +170,8 @@ impl<K: Clock + 'static> Store<K> {
         Ok(Search { found: None, complete: true })
     }
 
-    /// An entry of the queue; one that is put into the mailbox before it is pushed counts as there.
+    /// Returns the state of a queue entry. An entry that is in the mailbox before it is pushed counts as
+    /// held.
     fn queued_as(&self, user: &UserId, number: Seq) -> NotificationState {
         self.core().with_user(user, |state| {
             let pushed_to = state.rows.get(&number).map_or(0, Vec::len);
@@ -181,10 +183,10 @@ impl<K: Clock + 'static> Store<K> {
         })
     }
 
-    /// The newest dead letter of a user's notification, among the first [`MOST_SEEN`] of all.
+    /// Finds the newest dead letter with that user and id, among about the first [`SEARCH_LIMIT`] of all.
     ///
     /// # Errors
-    /// [`StoreError`] when the store can't be read.
+    /// As [`Store::dead_letters`].
     pub async fn find_dead_letter(
         &self,
         user: &UserId,
@@ -199,7 +201,7 @@ impl<K: Clock + 'static> Store<K> {
                 letter.user_id == *user && letter.notification.as_ref().is_some_and(|other| other.id == *id)
             };
             found = page.letters.into_iter().rfind(is_it).or(found);
-            if !page.more || after.is_none() || seen >= MOST_SEEN {
+            if !page.more || after.is_none() || seen >= SEARCH_LIMIT {
                 return Ok(Search { found, complete: !page.more });
             }
         }

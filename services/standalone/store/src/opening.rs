@@ -1,4 +1,4 @@
-//! Making and opening a store's engine, for one process at a time, and only if nothing is missing.
+//! Creates and opens a store's engine, for one process at a time, and only if nothing durable is missing.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -14,13 +14,13 @@ use super::integrity::{self, Found};
 use super::pending_records;
 use super::settings::StorageSettings;
 
-/// The right to a store's directory. It is let go of when the process ends, however it does.
+/// The exclusive lock of a store's directory. The system releases it when the process ends, however it ends.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
 }
 
-/// Takes the directory for this process, and makes it if it is not there.
+/// Locks the directory for this process, and creates it if necessary.
 pub(super) fn lock(directory: &Path) -> Result<Lock, OpenError> {
     let unusable = |source| OpenError::Directory { directory: directory.to_owned(), source };
     std::fs::create_dir_all(directory).map_err(unusable)?;
@@ -33,22 +33,22 @@ pub(super) fn lock(directory: &Path) -> Result<Lock, OpenError> {
     }
 }
 
-/// Makes a store: the engine beside its location, the mark, and then the engine into its location, so that a store
-/// that is half made is known as such.
+/// Creates a store: makes the engine in the folder [`engine::NEW`], then the marker, and then renames the
+/// folder. So a store whose creation was interrupted is recognised.
 pub(super) fn create(directory: &Path, settings: &StorageSettings) -> Result<(), OpenError> {
     let unusable = |source| OpenError::Directory { directory: directory.to_owned(), source };
     let new = directory.join(engine::NEW);
     remove(&new).map_err(unusable)?;
     let engine = Engine::open(&new, settings).map_err(|source| engine_error(directory, source))?;
-    let position =
-        finish(&engine, &CommitPosition::EMPTY).map_err(|source| engine_error(directory, source))?;
+    let position = write_first_commit(&engine, &CommitPosition::EMPTY)
+        .map_err(|source| engine_error(directory, source))?;
     drop(engine);
     DurableMarker::create(directory, &position).map_err(unusable)?;
     put_in_place(directory, engine::NEW).map_err(unusable)
 }
 
-/// Writes the first numbered commit, to every space.
-pub(super) fn finish(engine: &Engine, before: &CommitPosition) -> fjall::Result<CommitPosition> {
+/// Writes the first numbered commit of a new engine, to every keyspace, and returns its position.
+pub(super) fn write_first_commit(engine: &Engine, before: &CommitPosition) -> fjall::Result<CommitPosition> {
     let mut batch = Batch::new(0, PersistMode::SyncAll);
     for keyspace in Keyspace::ALL {
         batch.touch(keyspace);
@@ -56,13 +56,13 @@ pub(super) fn finish(engine: &Engine, before: &CommitPosition) -> fjall::Result<
     engine.commit(batch, before, before.next)
 }
 
-/// Makes the engine under another name the store's.
+/// Gives the engine in the folder `name` the name of the store's engine.
 pub(super) fn put_in_place(directory: &Path, name: &str) -> io::Result<()> {
     std::fs::rename(directory.join(name), engine::directory(directory))?;
     File::open(directory)?.sync_all()
 }
 
-/// Removes a folder that may not be there.
+/// Removes a folder that may not exist.
 pub(super) fn remove(folder: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -70,7 +70,7 @@ pub(super) fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens the engine of a store that is there, unless something is missing.
+/// Opens the engine of an existing store, unless something durable is missing.
 pub(super) fn open(
     directory: &Path,
     settings: &StorageSettings,
@@ -78,7 +78,7 @@ pub(super) fn open(
     let Found { mut damage, position: expected, unfinished, .. } = integrity::look(directory);
     let engine = engine::directory(directory);
     if damage.is_empty() {
-        // The engine wants its lock file to be there, and nothing in it.
+        // The engine expects its lock file, empty.
         _ = File::options().create(true).truncate(false).write(true).open(engine.join("lock"));
         if let Some((journal, bytes)) = unfinished {
             tracing::info!(?journal, bytes, "a commit that was not finished is dropped");
@@ -97,8 +97,9 @@ pub(super) fn open(
     Err(OpenError::Damaged { directory: directory.to_owned(), damage })
 }
 
-/// Gives rows to all that was about to be delivered when an earlier process stopped: whoever was there is so no more.
-pub(super) fn give_rows(
+/// Creates rows for all notifications that an earlier process left in pending records: its connections are
+/// gone, so they are held now.
+pub(super) fn convert_pending_records(
     directory: &Path,
     engine: &Engine,
     position: CommitPosition,
@@ -121,7 +122,7 @@ pub(super) fn give_rows(
     Ok(position)
 }
 
-/// Something that is read at the start can't be.
+/// Converts an error of reading during the start to damage.
 pub(super) fn unreadable(directory: &Path, error: &fjall::Error) -> OpenError {
     damaged(directory, error.to_string())
 }

@@ -1,11 +1,11 @@
-//! Notifications that are about to be delivered: those of one commit together, as one record.
+//! Pending records: the notifications of one commit that are about to be delivered, written as one record.
 //!
-//! A row of its own is inserted when a notification is accepted and removed when it is delivered, and both look for
-//! their place among all other rows. For a user who is there the second follows within milliseconds, so such
-//! notifications go to the disk as one record for each commit, and it is removed when the last of them is completed.
-//! What of it is completed before is noted beside it with each commit. A notification that has to be held gets its row
-//! then; and when a store is opened, what is left in records becomes rows, so that everything else knows rows alone
-//! (docs/adr/0014-arrivals-in-one-record.md).
+//! A row is inserted at acceptance and removed at delivery, and the engine searches a place among all rows
+//! each time. A connected user gets a notification within milliseconds, so such notifications go to disk as
+//! one record for each commit instead. The record is removed when the last of them is completed; until then a
+//! note beside it, written with later commits, says which are. A notification that has to be held gets a row
+//! when it is put into the mailbox. When a store is opened, the rest of all records becomes rows, so that no
+//! other code reads records (docs/adr/0014-arrivals-in-one-record.md).
 
 use std::collections::BTreeMap;
 
@@ -17,17 +17,17 @@ use super::commit_position::Keyspace;
 use super::engine::{Batch, Engine};
 
 const FORMAT: u8 = 1;
-/// A record of so many bytes gets no more: it is read back as a whole.
+/// Bytes from which on a record takes no more. A record is read back as a whole.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// Where a notification stands: in the record of which commit, as the how manyth.
+/// The location of a pending notification: the commit of its record, and its index there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct RecordLocation {
     pub(super) commit: u64,
     pub(super) index: u32,
 }
 
-/// A record in the making.
+/// A record that is being filled.
 #[derive(Debug, Default)]
 pub(super) struct PendingRecord {
     bytes: Vec<u8>,
@@ -35,8 +35,7 @@ pub(super) struct PendingRecord {
 }
 
 impl PendingRecord {
-    /// Adds a notification by its row's value, and says as the how manyth; `None` when the record is full, as it is
-    /// from then on.
+    /// Adds a notification, encoded as a row's value, and returns its index, or `None` if the record is full.
     pub(super) fn push(&mut self, user: &UserId, seq: Seq, value: &[u8]) -> Option<u32> {
         if self.bytes.len() >= MOST_BYTES {
             return None;
@@ -53,7 +52,7 @@ impl PendingRecord {
         Some(index)
     }
 
-    /// Has the record written as the commit's, unless nothing is in it.
+    /// Adds the record to the batch, unless it is empty.
     pub(super) fn write(&self, batch: &mut Batch, commit: u64) {
         if self.count > 0 {
             batch.insert(Keyspace::PendingRecords, key(commit), self.bytes.as_slice());
@@ -61,7 +60,7 @@ impl PendingRecord {
     }
 }
 
-/// The key of a commit's record; that of its note follows it.
+/// Returns the key of a commit's record. The key of its note follows it.
 fn key(commit: u64) -> [u8; 8] {
     commit.to_be_bytes()
 }
@@ -72,7 +71,7 @@ fn note_key(commit: u64) -> [u8; 9] {
     note
 }
 
-/// A notification of a record.
+/// A notification in a pending record.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PendingNotification {
     pub(super) location: RecordLocation,
@@ -83,13 +82,13 @@ pub(super) struct PendingNotification {
 }
 
 impl PendingNotification {
-    /// Has its row written.
+    /// Adds its row to the batch.
     pub(super) fn write_row(self, batch: &mut Batch) {
         batch.insert(Keyspace::Rows, row_key(&self.user, self.seq), self.value);
     }
 }
 
-/// What is in a record.
+/// Parses a record.
 fn read(commit: u64, record: &[u8]) -> Result<Vec<PendingNotification>, Corrupted> {
     let mut reader = Reader(record);
     match reader.byte()? {
@@ -115,7 +114,7 @@ fn read(commit: u64, record: &[u8]) -> Result<Vec<PendingNotification>, Corrupte
     Ok(pending_records)
 }
 
-/// The commits whose records, or notes, are there. The space's number has a shorter key.
+/// Returns the commits that have records or notes. The key of the keyspace's number is shorter.
 pub(super) fn commits(engine: &Engine) -> fjall::Result<Vec<u64>> {
     let mut commits = Vec::new();
     for guard in engine.pending_records.iter() {
@@ -128,7 +127,7 @@ pub(super) fn commits(engine: &Engine) -> fjall::Result<Vec<u64>> {
     Ok(commits)
 }
 
-/// What is not completed of a commit's record, as far as that was noted.
+/// Returns the notifications of a commit's record that its note does not list as completed.
 pub(super) fn incomplete(
     engine: &Engine,
     commit: u64,
@@ -142,19 +141,19 @@ pub(super) fn incomplete(
     }))
 }
 
-/// The keys of a commit's record and of its note.
+/// Returns the keys of a commit's record and of its note.
 pub(super) fn keys(commit: u64) -> [Vec<u8>; 2] {
     [key(commit).to_vec(), note_key(commit).to_vec()]
 }
 
-/// Has a record and its note removed.
+/// Removes a record and its note.
 pub(super) fn remove(batch: &mut Batch, commit: u64) {
     for key in keys(commit) {
         batch.remove(Keyspace::PendingRecords, key);
     }
 }
 
-/// Which of a record's notifications are completed, one bit each.
+/// The completed notifications of a record, one bit each.
 #[derive(Debug, Default)]
 struct Completed(Vec<u8>);
 
@@ -164,7 +163,7 @@ impl Completed {
         self.0.get(at).is_some_and(|byte| byte & bit != 0)
     }
 
-    /// True when it was not completed before.
+    /// Sets a bit. Returns true if it was not set.
     fn insert(&mut self, index: u32) -> bool {
         let (at, bit) = Self::bit(index);
         let fresh = !self.contains(index);
@@ -173,7 +172,7 @@ impl Completed {
         fresh
     }
 
-    /// True when it was completed.
+    /// Clears a bit. Returns true if it was set.
     fn remove(&mut self, index: u32) -> bool {
         let (at, bit) = Self::bit(index);
         let there = self.contains(index);
@@ -194,11 +193,11 @@ struct Open {
     bytes: usize,
     completed: Completed,
     left: u32,
-    /// Whether there is perhaps a note beside it.
+    /// True if there may be a note beside it.
     noted: bool,
 }
 
-/// The records on disk of this process, and what is completed of them.
+/// This process's records on disk, with their completed notifications.
 #[derive(Debug, Default)]
 pub(super) struct PendingRecords {
     open: BTreeMap<u64, Open>,
@@ -207,7 +206,7 @@ pub(super) struct PendingRecords {
 }
 
 impl PendingRecords {
-    /// A record that is on disk now.
+    /// Adds a record that is on disk now.
     pub(super) fn insert(&mut self, commit: u64, record: &PendingRecord) {
         if record.count > 0 {
             let (bytes, left) = (record.bytes.len(), record.count);
@@ -216,8 +215,9 @@ impl PendingRecords {
         }
     }
 
-    /// A batch failed by which notifications were to get rows: what is left of their record counts.
-    pub(super) fn take_back(&mut self, locations: &[RecordLocation]) {
+    /// Undoes [`PendingRecords::note`] for these notifications, after the batch that should have created
+    /// their rows failed.
+    pub(super) fn undo_completions(&mut self, locations: &[RecordLocation]) {
         for location in locations {
             if let Some(open) = self.open.get_mut(&location.commit) {
                 open.left += u32::from(open.completed.remove(location.index));
@@ -225,8 +225,9 @@ impl PendingRecords {
         }
     }
 
-    /// Has it written that notifications are completed, or have rows that the batch writes; may be told more than once.
-    pub(super) fn note(&mut self, batch: &mut Batch, locations: &[RecordLocation]) {
+    /// Notes in the batch that notifications are completed, or get rows in the same batch. Removes each
+    /// record of which no notification is left. A repeated location is ignored.
+    pub(super) fn record_completions(&mut self, batch: &mut Batch, locations: &[RecordLocation]) {
         for location in locations {
             if let Some(open) = self.open.get_mut(&location.commit) {
                 open.left -= u32::from(open.completed.insert(location.index));
@@ -245,30 +246,30 @@ impl PendingRecords {
         }
     }
 
-    /// What was written of these is on disk.
-    pub(super) fn noted(&mut self, locations: &[RecordLocation]) {
+    /// Forgets the records that the written batch has removed.
+    pub(super) fn completions_written(&mut self, locations: &[RecordLocation]) {
         for commit in commits_of(locations) {
             if self.open.get(&commit).is_some_and(|open| open.left == 0) {
-                self.close(commit);
+                self.forget_record(commit);
             }
         }
     }
 
-    /// A record that is on disk no more.
-    pub(super) fn close(&mut self, commit: u64) {
+    /// Removes a record that is no longer on disk.
+    pub(super) fn forget_record(&mut self, commit: u64) {
         if let Some(open) = self.open.remove(&commit) {
             self.bytes -= open.bytes;
         }
     }
 
-    /// The oldest record, when all together have more than `most` bytes: one notification that is not completed keeps
-    /// the whole record of its commit.
+    /// Returns the oldest record if all records together have more than `most` bytes: one notification that
+    /// is not completed keeps the whole record of its commit.
     pub(super) fn excess(&self, most: usize) -> Option<u64> {
         self.open.keys().next().copied().filter(|_| self.bytes > most)
     }
 }
 
-/// The commits of locations, each once.
+/// Returns the commits of locations, each once.
 fn commits_of(locations: &[RecordLocation]) -> Vec<u64> {
     let mut commits: Vec<_> = locations.iter().map(|location| location.commit).collect();
     commits.sort_unstable();
@@ -277,237 +278,4 @@ fn commits_of(locations: &[RecordLocation]) -> Vec<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::pin::pin;
-
-    use contract_notifications_v1::{Sequence, UserId};
-    use dispatcher::core::run::{Entry, Outcome};
-    use dispatcher::ports::{Mailbox as _, MailboxRow, PageQuery};
-    use futures_util::FutureExt as _;
-    use proptest::prelude::*;
-    use verification_conformance::{ManualClock, connection, notification, user};
-
-    use super::super::settings::StorageSettings;
-    use super::super::{Lease, NotificationState as Seen, Store, Submission};
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn what_is_put_into_a_record_is_read_from_it(
-            rows in prop::collection::vec(("[!-~]{1,128}", any::<u64>(), any::<Vec<u8>>()), 1..20),
-        ) {
-            let mut record = PendingRecord::default();
-            for (index, (user, seq, value)) in (0..).zip(&rows) {
-                prop_assert_eq!(record.push(&UserId::new(user.as_str()).unwrap(), *seq, value), Some(index));
-            }
-            let pending_records = read(7, &record.bytes).unwrap();
-            let locations: Vec<_> = pending_records.iter().map(|pending| (pending.location.commit, pending.location.index)).collect();
-            prop_assert_eq!(locations, (0..).take(rows.len()).map(|index| (7, index)).collect::<Vec<_>>());
-            let read = pending_records.into_iter().map(|row| (row.user.as_str().to_owned(), row.seq, row.value.to_vec()));
-            prop_assert_eq!(read.collect::<Vec<_>>(), rows);
-        }
-
-        #[test]
-        fn no_bytes_panic(bytes: Vec<u8>) {
-            _ = read(1, &bytes);
-            _ = read(1, &[&[FORMAT], bytes.as_slice()].concat());
-        }
-
-        #[test]
-        fn settled_are_those_that_were_and_were_not_taken_back(
-            changes in prop::collection::vec((0..200_u32, any::<bool>()), 0..100),
-        ) {
-            let (mut completed, mut model) = (Completed::default(), std::collections::BTreeSet::new());
-            for (index, is_settled) in changes {
-                if is_settled {
-                    prop_assert_eq!(completed.insert(index), model.insert(index));
-                } else {
-                    prop_assert_eq!(completed.remove(index), model.remove(&index));
-                }
-            }
-            let found: Vec<_> = (0..300).filter(|index| completed.contains(*index)).collect();
-            prop_assert_eq!(found, model.into_iter().collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
-    fn a_full_record_takes_no_more() {
-        let mut record = PendingRecord::default();
-        let user = user("a");
-        assert_eq!(record.push(&user, 1, &vec![0; MOST_BYTES]), Some(0));
-        assert_eq!(record.push(&user, 2, b"x"), None);
-    }
-
-    type TestStore = Store<ManualClock>;
-
-    /// Opens a store in which `there` are the users that are delivered to at once.
-    fn open(directory: &std::path::Path, there: &'static [&'static str]) -> TestStore {
-        let settings = StorageSettings { reserve_bytes: 0, hot_bytes: 40_000, ..StorageSettings::default() };
-        let store = Store::open(directory, settings, ManualClock::default()).unwrap();
-        store.expect_delivery(move |user| there.contains(&user.as_str()));
-        store
-    }
-
-    async fn accept(store: &TestStore, users: &[(&str, std::ops::Range<u64>)]) {
-        let submission = |(name, numbers): &(&str, std::ops::Range<u64>)| {
-            let user = user(name);
-            let one = move |n| Submission { notification: notification(&user, n), deduplicate: false };
-            numbers.clone().map(one)
-        };
-        store.accept(users.iter().flat_map(submission).collect()).await.unwrap();
-    }
-
-    fn records(store: &TestStore) -> usize {
-        commits(&store.core().engine.get().unwrap()).unwrap().len()
-    }
-
-    fn rows(store: &TestStore, name: &str) -> usize {
-        store.core().engine.get().unwrap().scan(&user(name), 0, Seq::MAX).count()
-    }
-
-    fn complete(store: &TestStore, lease: Lease<ManualClock>, outcome: Outcome) {
-        let outcomes = vec![outcome; lease.entries().len()];
-        store.complete(lease, &outcomes);
-    }
-
-    async fn held(store: &TestStore, name: &str) -> Vec<u64> {
-        let due_for = vec![connection("nobody")];
-        let query = PageQuery { after: None, up_to: Sequence::MAX, due_for, limit: 100_000 };
-        let page = store.page(&user(name), query).await.unwrap();
-        page.rows.iter().map(|row| row.notification.payload.get().parse().unwrap()).collect()
-    }
-
-    /// What the dispatcher puts into the mailbox of a user who is not there.
-    fn rows_to_hold(lease: &Lease<ManualClock>) -> Vec<MailboxRow> {
-        let row = |entry: &Entry<_>| match entry {
-            Entry::Notification { item, .. } => MailboxRow {
-                sequence: item.sequence,
-                notification: std::sync::Arc::clone(&item.body),
-                pushed_to: std::collections::BTreeSet::new(),
-            },
-            Entry::Replay(_) => panic!("a replay"),
-        };
-        lease.entries().iter().map(row).collect()
-    }
-
-    #[tokio::test]
-    async fn a_commit_for_users_who_are_there_is_one_record_until_all_of_it_is_settled() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = open(dir.path(), &["a", "b"]);
-        accept(&store, &[("a", 0..3), ("b", 0..2), ("c", 0..2)]).await;
-        assert_eq!((records(&store), rows(&store, "a"), rows(&store, "b"), rows(&store, "c")), (1, 0, 0, 2));
-        let (a, b) = (store.receive().await, store.receive().await);
-        complete(&store, a, Outcome::Done);
-        store.flush().await.unwrap();
-        assert_eq!(records(&store), 1);
-        // A crash now repeats what is not completed, and nothing else.
-        drop((b, store));
-        let store = open(dir.path(), &["a", "b"]);
-        assert_eq!((records(&store), rows(&store, "a"), rows(&store, "b")), (0, 0, 2));
-        assert_eq!((held(&store, "b").await, held(&store, "c").await), (vec![0, 1], vec![0, 1]));
-    }
-
-    #[tokio::test]
-    async fn all_settled_leaves_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = open(dir.path(), &["a", "b"]);
-        accept(&store, &[("a", 0..3), ("b", 0..2)]).await;
-        let (a, b) = (store.receive().await, store.receive().await);
-        complete(&store, a, Outcome::Done);
-        store.flush().await.unwrap();
-        complete(&store, b, Outcome::Done);
-        store.flush().await.unwrap();
-        let engine = store.core().engine.get().unwrap();
-        assert_eq!((records(&store), engine.count(Keyspace::Rows).unwrap()), (0, 0));
-    }
-
-    #[tokio::test]
-    async fn what_is_held_after_all_gets_a_row_and_is_not_delivered_twice() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = open(dir.path(), &["a"]);
-        accept(&store, &[("a", 0..2)]).await;
-        let lease = store.receive().await;
-        store.put(lease.user(), rows_to_hold(&lease)).await.unwrap();
-        assert_eq!((records(&store), rows(&store, "a")), (0, 2));
-        complete(&store, lease, Outcome::Done);
-        assert_eq!(held(&store, "a").await, [0, 1]);
-        drop(store);
-        assert_eq!(held(&open(dir.path(), &["a"]), "a").await, [0, 1]);
-    }
-
-    #[tokio::test]
-    async fn a_row_that_was_given_up_before_it_was_written_goes_when_it_is_settled() {
-        let dir = tempfile::tempdir().unwrap();
-        let settings = StorageSettings { reserve_bytes: 0, ..StorageSettings::default() };
-        let (store, mut steps) = Store::open_stepped(dir.path(), settings, ManualClock::default()).unwrap();
-        store.expect_delivery(|_| true);
-        let mut accepting = pin!(accept(&store, &[("a", 0..2)]));
-        assert!(accepting.as_mut().now_or_never().is_none());
-        steps.step();
-        accepting.await;
-        let lease = store.receive().await;
-        // The disk stalls; the run is given up, and the next one finds a connection.
-        assert!(store.put(lease.user(), rows_to_hold(&lease)).now_or_never().is_none());
-        complete(&store, lease, Outcome::Done);
-        let mut flush = pin!(store.flush());
-        assert!(flush.as_mut().now_or_never().is_none());
-        steps.step();
-        steps.step();
-        flush.await.unwrap();
-        assert_eq!((records(&store), rows(&store, "a")), (0, 0));
-    }
-
-    #[tokio::test]
-    async fn who_is_stuck_keeps_no_records_of_others() {
-        const COMMITS: u64 = 50;
-        let dir = tempfile::tempdir().unwrap();
-        let store = open(dir.path(), &["stuck", "quick"]);
-        let mut stuck = None;
-        for n in 0..COMMITS {
-            accept(&store, &[("stuck", n..n + 1), ("quick", 0..40)]).await;
-            while let Some(lease) = store.try_receive() {
-                if lease.user().as_str() == "quick" {
-                    complete(&store, lease, Outcome::Done);
-                } else {
-                    stuck = Some(lease);
-                }
-            }
-        }
-        store.flush().await.unwrap();
-        // A record has more than 1,500 bytes.
-        assert!((1..40_000 / 1_500).contains(&records(&store)), "{}", records(&store));
-        assert_eq!((records(&store) + rows(&store, "stuck"), rows(&store, "quick")), (50, 0));
-        // It is queued, and held nowhere.
-        assert_eq!(held(&store, "stuck").await, [0_u64; 0]);
-        let found = store.find(&user("stuck"), &notification(&user("stuck"), 3).id).unwrap().found.unwrap();
-        assert_eq!(found.state, Seen::Queued { receives: 0 });
-        // What it gets is in order, and then it is gone.
-        let mut got = Vec::new();
-        let mut next = stuck;
-        while let Some(lease) = next.take().or_else(|| store.try_receive()) {
-            for entry in lease.entries() {
-                let Entry::Notification { item, .. } = entry else { panic!("{entry:?}") };
-                got.push(item.body.payload.get().parse::<u64>().unwrap());
-            }
-            complete(&store, lease, Outcome::Done);
-        }
-        assert_eq!(got, (0..COMMITS).collect::<Vec<_>>());
-        assert_eq!(held(&store, "stuck").await, [0_u64; 0]);
-        store.flush().await.unwrap();
-        assert_eq!((records(&store), rows(&store, "stuck")), (0, 0));
-    }
-
-    #[tokio::test]
-    async fn what_fails_too_often_is_a_dead_letter_and_nothing_else() {
-        let dir = tempfile::tempdir().unwrap();
-        let settings =
-            StorageSettings { reserve_bytes: 0, max_receive_count: 1, ..StorageSettings::default() };
-        let store = Store::open(dir.path(), settings, ManualClock::default()).unwrap();
-        store.expect_delivery(|_| true);
-        accept(&store, &[("a", 0..1)]).await;
-        let lease = store.receive().await;
-        complete(&store, lease, Outcome::Retry);
-        assert_eq!(store.dead_letters(None, 10).await.unwrap().letters.len(), 1);
-        assert_eq!((records(&store), rows(&store, "a")), (0, 0));
-    }
-}
+mod tests;

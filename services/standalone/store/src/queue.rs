@@ -1,4 +1,7 @@
-//! Handing out runs and taking them back.
+//! Leases runs of entries to receivers and completes them.
+//!
+//! A run is the next entries of one user. A lease has no timeout of its own: it ends when it is completed or
+//! dropped.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,11 +21,14 @@ use super::dead_letters;
 use super::error::StoreError;
 use super::inbox::Deletes;
 use super::pending_records::RecordLocation;
-use super::user::{Completed, Queued, RunLimits, Start, User, queued_bytes};
+use super::user::{Completed, LeaseLimits, Queued, Start, User, queued_bytes};
 use super::{Store, Submission};
 
-/// The next entries of one user, who gets no others until this is completed. When it is dropped instead, they
-/// are received again after their visibility.
+/// A lease of one user's next entries. No other receiver gets entries of that user until it is completed.
+///
+/// Dropping it counts as a failure of every entry. They are received again after a delay that grows with the
+/// number of receives ([`visibility::after_failure`]), or the first becomes a dead letter if it was received
+/// `max_receive_count` times.
 pub struct Lease<K: Clock> {
     core: Arc<Core<K>>,
     user: UserId,
@@ -32,7 +38,7 @@ pub struct Lease<K: Clock> {
 }
 
 impl<K: Clock> Lease<K> {
-    /// Whose entries.
+    /// The user.
     pub const fn user(&self) -> &UserId {
         &self.user
     }
@@ -47,7 +53,7 @@ impl<K: Clock> Lease<K> {
         std::mem::take(&mut self.entries)
     }
 
-    /// Says what became of the entries, in their order; those without an outcome are tried again.
+    /// Completes the lease with the outcome of each entry, in order. An entry without an outcome is retried.
     pub fn complete(mut self, outcomes: &[Outcome]) {
         self.complete_as(outcomes);
     }
@@ -73,7 +79,7 @@ impl<K: Clock> std::fmt::Debug for Lease<K> {
 }
 
 impl<K: Clock> Core<K> {
-    /// The next run; waits until there is one.
+    /// Leases the next run, and waits until there is one.
     pub(super) async fn receive(self: &Arc<Self>) -> Lease<K> {
         loop {
             let timer = match self.try_receive() {
@@ -90,7 +96,7 @@ impl<K: Clock> Core<K> {
         }
     }
 
-    /// The next run, or how long the next user that waits has still to wait.
+    /// Leases the next run, or returns the time until the next waiting user becomes visible.
     pub(super) fn try_receive(self: &Arc<Self>) -> Result<Lease<K>, Option<Duration>> {
         loop {
             let now = self.clock.now();
@@ -106,12 +112,12 @@ impl<K: Clock> Core<K> {
     }
 
     fn start(self: &Arc<Self>, user: UserId) -> Option<Lease<K>> {
-        let limits = RunLimits { entries: self.settings.run_entries, bytes: self.settings.run_bytes };
+        let limits = LeaseLimits { entries: self.settings.run_entries, bytes: self.settings.run_bytes };
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         loop {
             match self.with_user(&user, |state| state.start(run, limits)) {
                 Start::Nothing => return None,
-                Start::Cold(first, last) => {
+                Start::NeedsRead(first, last) => {
                     if let Err(error) = self.warm(&user, first, last) {
                         let error = shared_telemetry::chain(&error);
                         tracing::warn!(error, "queued notifications can't be read and are tried again");
@@ -120,14 +126,15 @@ impl<K: Clock> Core<K> {
                         return None;
                     }
                 }
-                Start::Run(entries) => {
+                Start::Lease(entries) => {
                     return Some(Lease { core: Arc::clone(self), user, entries, run, completed: false });
                 }
             }
         }
     }
 
-    /// Reads queued notifications back from disk.
+    /// Reads the next queued notifications back from disk, enough for one lease. Unreadable ones become dead
+    /// letters.
     fn warm(&self, user: &UserId, first: Seq, last: Seq) -> Result<(), StoreError> {
         let engine = self.reader()?;
         let (mut rows, mut bad, mut bytes, mut read_to) = (Vec::new(), Vec::new(), 0, last);
@@ -161,14 +168,14 @@ impl<K: Clock> Core<K> {
         Ok(())
     }
 
-    /// Makes dead letters of rows.
+    /// Turns rows into dead letters.
     pub(super) fn dead_letter_rows(&self, user: &UserId, state: &mut User, bad: Vec<(Seq, Vec<u8>)>) {
         for (seq, letter) in bad {
             self.dead_letter(user, state, seq, letter, None);
         }
     }
 
-    /// Makes a dead letter of a notification, which has a row or stands elsewhere.
+    /// Turns a notification into a dead letter, whether it has a row or stands in a pending record.
     fn dead_letter(
         &self,
         user: &UserId,
@@ -185,8 +192,8 @@ impl<K: Clock> Core<K> {
         self.delete_soon(state, deletes);
     }
 
-    /// Whether a row's notification was not to be held, and is left from an earlier process: no connection
-    /// of that time is there any more.
+    /// Returns true for a notification that an earlier process left and that is only for connected users: all
+    /// connections of that process are gone.
     pub(super) fn is_leftover(&self, seq: Seq, notification: &Notification) -> bool {
         seq < self.first_own && notification.when_offline == WhenOffline::Drop
     }

@@ -1,10 +1,10 @@
-//! Giving disk space back.
+//! Reclaims the disk space of removed rows.
 //!
-//! A row that is removed leaves a tombstone, and the engine drops the two when it merges the tables they are in: it
-//! does that when a level is full. Tombstones are much smaller than rows, so after a large backlog was delivered most
-//! of it stays on disk, and nothing that happens later need make the levels full. So where the tombstones are more
-//! than what is stored, all tables are merged. That reads and writes no more than a few times what was removed since
-//! the last time: it costs each removal the same.
+//! A removed row leaves a tombstone. The engine drops both when it merges their tables, which it does when a
+//! level is full. Tombstones are much smaller than rows, so after a large backlog was delivered the levels
+//! may never fill up, and most of the rows would stay on disk. So this thread merges all tables when there
+//! are at least as many tombstones as stored rows, and at least `reclaim_rows`. A merge reads and writes a
+//! few times what was removed since the last one, so the cost of a removal does not grow with the store.
 
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -14,12 +14,12 @@ use shared_sync::IgnorePoison as _;
 use super::core::Core;
 use super::engine::free_bytes;
 
-/// How often it is looked whether there is anything to give back.
+/// Time between two checks.
 const EVERY: Duration = Duration::from_secs(2);
-/// How many times as long as a merge took nothing is merged after it: what was removed meanwhile may be as much again.
+/// Pause after a merge, as a multiple of its duration, so that merging takes at most a third of the time.
 const PAUSES: u32 = 2;
 
-/// Ends the thread that gives space back.
+/// Stops the reclaiming thread.
 #[derive(Debug, Default)]
 pub(super) struct Stop {
     over: Mutex<bool>,
@@ -27,13 +27,13 @@ pub(super) struct Stop {
 }
 
 impl Stop {
-    /// Ends it, after the merge it is at.
+    /// Stops the thread after its present merge.
     pub(super) fn stop(&self) {
         *self.over.lock().ignore_poison() = true;
         self.changed.notify_all();
     }
 
-    /// Waits for as long as this, unless it is over: then it is true.
+    /// Waits for a time. Returns true if the thread must stop.
     fn is_over_within(&self, time: Duration) -> bool {
         let over = self.over.lock().ignore_poison();
         let (over, _) = self.changed.wait_timeout_while(over, time, |over| !*over).ignore_poison();
@@ -41,7 +41,7 @@ impl Stop {
     }
 }
 
-/// Gives space back now and then, until it is over.
+/// Reclaims space now and then until it is stopped.
 pub(super) fn run<K>(core: &Core<K>, stop: &Stop) {
     let mut pause = EVERY;
     while !stop.is_over_within(pause) {
@@ -52,34 +52,35 @@ pub(super) fn run<K>(core: &Core<K>, stop: &Stop) {
 }
 
 impl<K> Core<K> {
-    /// Merges all tables if more rows were removed than there are.
+    /// Merges all tables if there are enough tombstones and the disk has room for it.
     fn give_space_back(&self) {
-        // An engine that is being reopened is looked at later, as is one whose rows are still counted.
+        // An engine that is being reopened, or whose rows are still being counted, is checked later.
         let (Some(engine), Some(stored)) = (self.engine.get(), self.stored()) else { return };
         let tombstones = engine.tombstones();
         if tombstones < self.settings.reclaim_rows.max(stored).max(1) {
             return;
         }
-        // The old tables go when the new ones are there. On a full disk nothing could be accepted any more.
+        // The old tables are deleted after the new ones are written. On a full disk a merge would block
+        // further notifications.
         let room = merged_bytes(engine.table_bytes(), stored, tombstones);
         if free_bytes(&self.directory) < self.settings.reserve_bytes.saturating_add(room) {
             return;
         }
         if let Err(error) = engine.merge_all() {
             let error = shared_telemetry::chain(&error);
-            tracing::warn!(error, "the space of what was removed could not be given back");
+            tracing::warn!(error, "disk space could not be reclaimed");
         }
     }
 
-    /// How many rows there are.
+    /// Number of stored notifications, held and queued; `None` until the rows of the start are counted.
     fn stored(&self) -> Option<u64> {
         let queued = self.queued.load(std::sync::atomic::Ordering::Relaxed);
         Some(self.held.get()?.saturating_add(u64::try_from(queued).unwrap_or(0)))
     }
 }
 
-/// About how many of the tables' bytes are left when they are merged: those of what is stored. There was a row for
-/// each tombstone, too.
+/// Estimates the bytes that are left after a merge of all tables: those of the stored rows. Each tombstone
+/// had a row, too.
 fn merged_bytes(tables: u64, stored: u64, tombstones: u64) -> u64 {
     let rows = u128::from(stored) + u128::from(tombstones);
     u64::try_from(u128::from(tables) * u128::from(stored) / rows.max(1)).unwrap_or(u64::MAX)
@@ -103,7 +104,7 @@ mod tests {
 
     const ROWS: u64 = 20_000;
 
-    /// With so little memory for rows the engine's own threads are at work, too.
+    /// With so little memory for rows the engine's own threads work, too.
     fn busy() -> StorageSettings {
         StorageSettings { memtable_bytes: 256 * 1024, ..StorageSettings::default() }
     }
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_removed_takes_no_space_once_it_is_merged_down() {
+    fn merged_removed_rows_take_no_space() {
         let dir = tempfile::tempdir().unwrap();
         let engine = Engine::open(dir.path(), &StorageSettings::default()).unwrap();
         let position = change(&engine, CommitPosition::EMPTY, Some(&[7; 200]));
@@ -145,7 +146,7 @@ mod tests {
         change(&engine, position, None);
         engine.write_out().unwrap();
         rest(&engine);
-        // What the engine leaves by itself: it is what this is for.
+        // The engine leaves this by itself; merging is for it.
         assert_eq!((engine.tombstones(), engine.table_bytes() > full), (ROWS, true));
         assert!(engine.merge_all().unwrap());
         let left = (engine.tombstones(), engine.table_bytes());
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_is_there_after_merging_down() {
+    fn stored_rows_survive_a_merge() {
         let dir = tempfile::tempdir().unwrap();
         let engine = Engine::open(dir.path(), &busy()).unwrap();
         let position = change(&engine, CommitPosition::EMPTY, Some(b"first"));
@@ -175,7 +176,7 @@ mod tests {
 
     type TestStore = Store<ManualClock>;
 
-    /// Commits while something is done that waits for it.
+    /// Commits while something waits for commits.
     async fn committed<T>(steps: &mut CommitSteps<ManualClock>, done: impl Future<Output = T>) -> T {
         let commit = async {
             loop {
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn space_is_given_back_when_more_was_removed_than_is_stored() {
+    async fn space_is_reclaimed_when_most_rows_are_removed() {
         let dir = tempfile::tempdir().unwrap();
         let settings = StorageSettings { reclaim_rows: 100, reserve_bytes: 0, ..StorageSettings::default() };
         let opened = Store::open_stepped(dir.path(), settings, ManualClock::default());
@@ -231,7 +232,7 @@ mod tests {
         store.core().give_space_back();
         assert_eq!(tombstones(), 0);
 
-        // So few are not worth it.
+        // Too few to be worth a merge.
         accept(&store, &mut steps, 90).await;
         deliver(&store, &mut steps).await;
         store.core().give_space_back();
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merge_takes_room_for_what_is_stored() {
+    fn merge_needs_room_for_stored_rows() {
         assert_eq!(merged_bytes(1_000, 0, 500), 0);
         assert_eq!(merged_bytes(1_000, 500, 500), 500);
         assert_eq!(merged_bytes(u64::MAX, u64::MAX, 0), u64::MAX);
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_is_told_that_it_is_over() {
+    fn stop_ends_the_wait() {
         let stop = Arc::new(Stop::default());
         assert!(!stop.is_over_within(Duration::ZERO));
         let other = Arc::clone(&stop);

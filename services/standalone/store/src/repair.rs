@@ -1,7 +1,7 @@
-//! What to do about a damaged store: say what is wrong with it, and go on without what can't be read.
+//! Checks and repairs a damaged store.
 //!
-//! A repair changes nothing of what is there. It reads all that can be read into a new engine, puts that in
-//! the old one's location, and leaves the old one beside it.
+//! A repair changes none of the engine's files. It copies everything readable to a new engine, renames the
+//! old engine's folder, puts the new one in its place, and writes the marker for it.
 
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
@@ -21,62 +21,62 @@ use super::opening;
 use super::pending_records::{self, PendingNotification};
 use super::settings::StorageSettings;
 
-/// Sequences left out after a loss: some may have been given that are not known any more.
+/// Number of sequences that are skipped after a loss, because some of them may have been assigned.
 const SKIPPED_SEQUENCES: Seq = 1 << 20;
 /// Rows written to the new engine at once.
 const AT_ONCE: usize = 4_096;
-/// Places named in a report.
+/// Most unreadable parts named in a report.
 const MOST_PLACES: usize = 100;
 
-/// What a store holds and what is wrong with it.
+/// The contents of a store and its damage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Check {
-    /// Whether there is a store.
+    /// True if there is a store.
     pub there: bool,
     /// The number of the last commit.
     pub commit: u64,
-    /// Journal files, and commits in them.
+    /// Journal files.
     pub journals: usize,
     /// Batches in the journals.
     pub batches: u64,
     /// Table files.
     pub tables: usize,
-    /// Bytes of a commit that was being written when the process stopped: nothing is missing by that.
+    /// Bytes of a commit that was being written when the process stopped. They are no loss.
     pub unfinished_bytes: u64,
-    /// What is wrong; nothing when all is there that was durable.
+    /// The damage; empty if everything is there that was durable.
     pub damage: Vec<Damage>,
 }
 
-/// What became of a store.
+/// The result of a repair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Repaired {
-    /// What was wrong.
+    /// The damage before the repair.
     pub damage: Vec<Damage>,
     /// Undelivered notifications that were kept.
     pub notifications: u64,
     /// Dead letters that were kept.
     pub dead_letters: u64,
-    /// Rows of tables, such as users' accounts, that were kept.
+    /// Rows of tables, such as user accounts, that were kept.
     pub table_rows: u64,
-    /// Notifications that were accepted by commits that are missing, at most: some had been delivered.
+    /// Most notifications that missing commits had accepted. Some of them may have been delivered.
     pub lost_notifications: u64,
-    /// Parts of table files that can't be read, the first of them: between which keys they are.
+    /// The first unreadable parts of table files.
     pub unreadable: Vec<Unreadable>,
-    /// How many such parts there are.
+    /// Number of unreadable parts.
     pub unreadable_parts: u64,
-    /// Where what was there before still is.
+    /// Folder of the former engine.
     pub kept: PathBuf,
 }
 
-/// A part of a table file that can't be read.
+/// An unreadable part of a table file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Unreadable {
-    /// What it holds.
+    /// The keyspace.
     pub keyspace: &'static str,
     /// The user, or other key, of the last row before it.
     pub after: Option<String>,
@@ -84,10 +84,10 @@ pub struct Unreadable {
     pub before: Option<String>,
 }
 
-/// Says what a store holds and what is wrong with it, reading all of it and changing nothing.
+/// Reports the contents and the damage of a store. Reads all of it and changes nothing.
 ///
 /// # Errors
-/// [`OpenError`] when another process has it, or the directory can't be used.
+/// [`OpenError`] if another process has the store open, or the directory can't be used.
 pub fn check(directory: &Path) -> Result<Check, OpenError> {
     let there = directory.exists() && integrity::is_there(directory);
     if !there {
@@ -111,11 +111,11 @@ pub fn check(directory: &Path) -> Result<Check, OpenError> {
     Ok(Check { there, commit, journals, batches, tables, unfinished_bytes, damage })
 }
 
-/// Makes a store that can be opened of what can be read, and says what is lost. What was there is kept
-/// beside it.
+/// Makes a new engine from everything readable, so that the store can be opened again, and reports the
+/// losses. The former engine is kept beside it.
 ///
 /// # Errors
-/// [`OpenError`] when another process has the store, or the new engine can't be written.
+/// [`OpenError`] if another process has the store open, or the new engine can't be written.
 pub fn repair(directory: &Path, settings: &StorageSettings) -> Result<Repaired, OpenError> {
     let unusable = |source| OpenError::Directory { directory: directory.to_owned(), source };
     let _lock = opening::lock(directory)?;
@@ -123,7 +123,7 @@ pub fn repair(directory: &Path, settings: &StorageSettings) -> Result<Repaired, 
     if !old.exists()
         && let Some(kept) = last_kept(directory)
     {
-        // An earlier repair stopped when it had put the old engine aside.
+        // An earlier repair was interrupted after it had moved the old engine away.
         std::fs::rename(kept, &old).map_err(unusable)?;
     }
     let new = directory.join(engine::REPAIRED);
@@ -142,7 +142,8 @@ pub fn repair(directory: &Path, settings: &StorageSettings) -> Result<Repaired, 
             tables = Tables::found(&old, id);
         }
         let bad = salvage.tables(keyspace, &tables).map_err(engine_error)?;
-        // What came to a table file whole is not done again: a deletion that is forgotten would be undone.
+        // Changes that whole table files contain are not repeated from the journals: that would bring back
+        // removed rows whose tombstones were merged away.
         done[keyspace as usize] = tables.highest_seqno().filter(|_| tables.bad.is_empty() && bad.is_empty());
         parts += bad.len() as u64;
         unreadable.extend(bad);
@@ -162,11 +163,13 @@ pub fn repair(directory: &Path, settings: &StorageSettings) -> Result<Repaired, 
     let whole = found.damage.is_empty() && parts == 0;
     let commit = found.position.commit.max(marked.map_or(0, |marked| marked.commit));
     let next = if whole { next } else { next.saturating_add(SKIPPED_SEQUENCES) };
-    let position =
-        opening::finish(&engine, &CommitPosition { commit, next, synced: commit, reach: [0; KEYSPACES] });
+    let position = opening::write_first_commit(
+        &engine,
+        &CommitPosition { commit, next, synced: commit, reach: [0; KEYSPACES] },
+    );
     let position = position.map_err(engine_error)?;
     drop(engine);
-    let kept = aside(directory);
+    let kept = kept_folder(directory);
     if old.exists() {
         std::fs::rename(&old, &kept).map_err(unusable)?;
     }
@@ -188,7 +191,8 @@ pub fn repair(directory: &Path, settings: &StorageSettings) -> Result<Repaired, 
     })
 }
 
-/// The keyspace of that name; the number the engine gave it when it was made if that can't be read.
+/// Returns the id of a keyspace: from the engine's files, or else the id that the engine assigned when the
+/// store was made.
 fn keyspace_id(found: &Found, name: &str) -> u64 {
     let [rows, dedup, dead, tables, pending_records] = Keyspace::ALL.map(Keyspace::name);
     let mut made = [rows, dedup, dead, tables, META, pending_records].into_iter();
@@ -198,20 +202,20 @@ fn keyspace_id(found: &Found, name: &str) -> u64 {
 
 const KEPT: &str = "engine.damaged-";
 
-/// Where an engine is kept that is replaced now.
-fn aside(directory: &Path) -> PathBuf {
+/// Returns the name of the folder in which the replaced engine is kept.
+fn kept_folder(directory: &Path) -> PathBuf {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     directory.join(format!("{KEPT}{}", now.as_millis()))
 }
 
-/// The engine that was last put aside.
+/// Returns the folder of the engine that was replaced last, if there is one.
 fn last_kept(directory: &Path) -> Option<PathBuf> {
     let number = |path: &PathBuf| path.file_name()?.to_str()?.strip_prefix(KEPT)?.parse::<u128>().ok();
     let files = std::fs::read_dir(directory).ok()?.flatten().map(|file| file.path());
     files.filter(|path| number(path).is_some()).max_by_key(number)
 }
 
-/// The new engine as it is being filled.
+/// The new engine while it is filled.
 struct Salvage<'a> {
     engine: &'a Engine,
     batch: Option<Batch>,
@@ -241,7 +245,7 @@ impl Salvage<'_> {
         self.batch.take().map_or(Ok(()), |batch| self.engine.write_unnumbered(batch))
     }
 
-    /// Copies the latest version of every key, and says between which keys something can't be read.
+    /// Copies the latest version of every key, and records the unreadable parts.
     fn tables(&mut self, keyspace: Keyspace, tables: &Tables) -> fjall::Result<Vec<Unreadable>> {
         let mut bad = Vec::new();
         let readers = tables.open.iter().map(|(_, table)| Readable::new(integrity::rows(table)).peekable());
@@ -272,7 +276,7 @@ impl Salvage<'_> {
         Ok(bad)
     }
 
-    /// Does what the batches of a journal that are whole do.
+    /// Repeats the changes of a journal's whole batches.
     fn journal(&mut self, bytes: &[u8], found: &Found, done: &[Option<u64>; KEYSPACES]) -> fjall::Result<()> {
         let keyspaces = Keyspace::ALL.map(|keyspace| (keyspace_id(found, keyspace.name()), keyspace));
         for piece in Pieces::new(bytes, keyspace_id(found, META)) {
@@ -290,7 +294,7 @@ impl Salvage<'_> {
         self.flush()
     }
 
-    /// Gives rows to what was about to be delivered.
+    /// Creates rows for pending notifications.
     fn pending_records(&mut self) -> fjall::Result<Vec<Unreadable>> {
         let mut bad = Vec::new();
         for commit in pending_records::commits(self.engine)? {
@@ -311,7 +315,7 @@ impl Salvage<'_> {
         Ok(bad)
     }
 
-    /// How many rows there are by space, and the highest sequence.
+    /// Returns the number of rows of each keyspace, and the highest sequence.
     fn finish(mut self) -> fjall::Result<([u64; KEYSPACES], Seq)> {
         self.flush()?;
         for keyspace in Keyspace::ALL {
@@ -321,7 +325,7 @@ impl Salvage<'_> {
     }
 }
 
-/// What a report calls a key: the user of a notification.
+/// Names a key in a report: by the user of a notification.
 fn shown(keyspace: Keyspace, key: &[u8]) -> String {
     let user = key.split(|byte| *byte == 0).next().filter(|_| keyspace == Keyspace::Rows);
     user.map_or_else(|| hex::encode(key), |user| String::from_utf8_lossy(user).into_owned())
@@ -329,7 +333,7 @@ fn shown(keyspace: Keyspace, key: &[u8]) -> String {
 
 type Around = (Option<Vec<u8>>, Option<Vec<u8>>);
 
-/// The rows of a table; in place of what can't be read, the keys around it.
+/// The rows of a table, with the neighbouring keys in place of an unreadable part.
 struct Readable<I: Iterator<Item = lsm_tree::Result<InternalValue>>> {
     rows: Peekable<I>,
     last: Option<Vec<u8>>,
@@ -355,7 +359,7 @@ impl<I: Iterator<Item = lsm_tree::Result<InternalValue>>> Iterator for Readable<
     }
 }
 
-/// The next row of several tables by key, the latest version first; what can't be read as it comes.
+/// Merges the rows of several tables by key, the latest version first, with unreadable parts where they are.
 fn next_of<I: Iterator<Item = Result<InternalValue, Around>>>(
     readers: &mut [Peekable<I>],
 ) -> Option<Result<InternalValue, Around>> {

@@ -1,4 +1,4 @@
-//! How the store works.
+//! Settings of the store.
 
 use std::time::Duration;
 
@@ -6,53 +6,55 @@ use serde::Deserialize;
 
 const MIB: u64 = 1024 * 1024;
 
-/// When an accepted notification is answered.
+/// Durability of an accepted notification when its producer gets the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Durability {
-    /// When it is on disk: neither `kill -9` nor a power cut loses it.
+    /// On disk: neither `kill -9` nor a power cut loses it.
     #[default]
     Synced,
-    /// When the operating system has it: `kill -9` loses nothing, a power cut about the last second.
+    /// With the operating system: `kill -9` loses nothing, a power cut about the last second.
     Buffered,
 }
 
-/// How the store works.
+/// Settings of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageSettings {
-    /// When an accepted notification is answered.
+    /// Durability of accepted notifications.
     pub durability: Durability,
-    /// Cache of blocks read, in bytes.
+    /// Cache of blocks, in bytes.
     pub cache_bytes: u64,
-    /// Memory for rows not yet in a table file, in bytes. The engine keeps the value of the directory's
-    /// first opening.
+    /// Memory for rows that are not in a table file yet, in bytes. The engine keeps the value of the first
+    /// start.
     pub memtable_bytes: u64,
-    /// Most journal kept on disk, in bytes; at least 64 MiB.
+    /// Most journal on disk, in bytes; at least 64 MiB.
     pub journal_bytes: u64,
-    /// Nothing is accepted while less than this is free on the disk, in bytes. The engine needs room for
-    /// the journal, four memtables and a compaction to get over a full disk by itself.
+    /// Free disk space, in bytes, below which notifications are refused. The engine needs room for the
+    /// journal, four memtables and a compaction to recover from a full disk by itself.
     pub reserve_bytes: u64,
-    /// Most notifications taken into one commit; a request is not split.
+    /// Number of notifications from which on a commit takes no further request. A request is not split.
     pub commit_entries: usize,
-    /// From so many removed rows on, and when they are more than those stored, their space is given back at once.
+    /// Number of removed rows from which on their space is reclaimed, if they are also at least as many as
+    /// the stored rows.
     pub reclaim_rows: u64,
-    /// Most bytes of notifications waiting for their commit; producers beyond that wait before it.
+    /// Most bytes of notifications that wait for their commit. Further callers wait until there is room.
     pub waiting_bytes: usize,
-    /// Most entries of one run.
+    /// Most entries of one lease.
     pub run_entries: usize,
-    /// Most bytes of one run, unless its first entry alone has more.
+    /// Most bytes of one lease, unless its first entry alone has more.
     pub run_bytes: usize,
-    /// Most queued notifications of one user kept in memory; those behind them are read back from disk.
+    /// Most queued notifications of one user in memory. Those behind them are read back from disk.
     pub hot_entries: usize,
-    /// Most bytes of queued notifications of all users kept in memory.
+    /// Most bytes of queued notifications in memory, for all users, and most bytes of pending records on
+    /// disk.
     pub hot_bytes: usize,
-    /// How long a second acceptance of the same id is recognised.
+    /// Deduplication window: time in which a repeated id is ignored.
     pub dedup_window: Duration,
-    /// Most ids remembered; beyond that the oldest are forgotten early. An id takes 45 to 75 bytes of
-    /// memory, so the memory needed is at most 75 bytes × the smaller of this and (accepts with an id of
-    /// the producer's per second × the window in seconds).
+    /// Most ids in the deduplication window; beyond it the oldest are forgotten early. An id takes 45 to 75
+    /// bytes of memory, so the window needs at most 75 bytes × the smaller of this and (ids accepted in a
+    /// second × the window in seconds).
     pub dedup_entries: usize,
-    /// An entry that failed this often becomes a dead letter.
+    /// Number of failed deliveries at which a notification becomes a dead letter.
     pub max_receive_count: u32,
 }
 

@@ -5,33 +5,33 @@ use std::time::Duration;
 
 use shared_ports::Clock;
 
-use super::committer::{Abandon, Committer};
+use super::committer::{AbandonOnDrop, Committer};
 
-/// A store's committer, which works when it is told to. Dropping it is the end of a process that crashed:
-/// what it had not written is not on disk.
+/// A store's committer, which works when it is called. Dropping it is a crash of the process: what it had not
+/// written is not on disk.
 pub struct CommitSteps<K: Clock> {
     committer: Committer<K>,
-    abandon: Abandon<K>,
+    abandon: AbandonOnDrop<K>,
 }
 
 impl<K: Clock> CommitSteps<K> {
     pub(super) fn new(committer: Committer<K>) -> Self {
-        let abandon = Abandon(Arc::clone(committer.core()));
+        let abandon = AbandonOnDrop(Arc::clone(committer.core()));
         Self { committer, abandon }
     }
 
-    /// Waits until there is something to do, as the thread would. Must be called within a tokio runtime.
+    /// Waits until there is work, as the thread would. Must be called within a tokio runtime.
     pub async fn wait(&self) {
         self.committer.core().inbox.wait(self.committer.patience()).await;
     }
 
-    /// Makes one commit of what waits. False when the store is closed and nothing is left to do.
+    /// Writes the waiting work. Returns false when the store is closed and nothing is left to do.
     pub fn step(&mut self) -> bool {
         self.committer.step(Duration::ZERO)
     }
 
-    /// Writes all that waits and closes the engine. The store must be [closed](super::Store::close) first,
-    /// or this would never end.
+    /// Writes everything that waits and closes the engine. Never returns unless the store was
+    /// [closed](super::Store::close) before.
     pub fn finish(mut self) {
         while self.step() {}
         self.committer.finish(self.abandon);

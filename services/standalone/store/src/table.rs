@@ -11,11 +11,11 @@ use super::inbox::Change;
 /// The key and the value of a row.
 pub type TableRow = (Vec<u8>, Vec<u8>);
 
-/// A small durable table of bytes by name.
+/// A small durable table of bytes, with a name.
 #[derive(Clone)]
 pub struct Table<K: Clock + 'static> {
     store: Store<K>,
-    /// The table's name and a zero byte: the keys of its rows begin with it.
+    /// Prefix of the keys of its rows: the table's name and a zero byte.
     prefix: Box<[u8]>,
 }
 
@@ -37,7 +37,7 @@ impl<K: Clock + 'static> Table<K> {
         [&self.prefix, key].concat()
     }
 
-    /// What is stored under `key`.
+    /// Returns the value of `key`.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.
@@ -46,7 +46,7 @@ impl<K: Clock + 'static> Table<K> {
         Ok(value.map(|value| value.to_vec()))
     }
 
-    /// Stores `value` under `key`; it is durable when this returns.
+    /// Stores `value` under `key`. It is as durable as the settings say when this returns.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be written.
@@ -55,7 +55,7 @@ impl<K: Clock + 'static> Table<K> {
         Ok(self.store.write(vec![change], None).await?)
     }
 
-    /// Removes what is stored under `key`, if there is something.
+    /// Removes `key`, if it is there.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be written.
@@ -64,8 +64,8 @@ impl<K: Clock + 'static> Table<K> {
         Ok(self.store.write(vec![change], None).await?)
     }
 
-    /// Stores rows and removes keys together, none of them twice. A power cut within the next second may undo
-    /// all of it; a crash of the process does not.
+    /// Stores rows and removes keys in one commit, no key twice. A power cut within a second may undo all of
+    /// it. A crash of the process does not.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be written, or the disk is nearly full.
@@ -76,7 +76,7 @@ impl<K: Clock + 'static> Table<K> {
         Ok(self.store.write_lazily(rows.chain(removed).collect()).await?)
     }
 
-    /// The first rows from `from` on and before `end`, at most `limit`, in order of the keys.
+    /// Returns the first rows from `from` on and before `end`, at most `limit`, in order of the keys.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.
@@ -86,7 +86,7 @@ impl<K: Clock + 'static> Table<K> {
         engine.tables.range(range).take(limit).map(|guard| self.row(guard)).collect()
     }
 
-    /// The last rows from `from` on and before `end`, at most `limit`, the last first.
+    /// Returns the last rows from `from` on and before `end`, at most `limit`, the last one first.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.
@@ -101,7 +101,7 @@ impl<K: Clock + 'static> Table<K> {
         Ok((key[self.prefix.len()..].to_vec(), value.to_vec()))
     }
 
-    /// Everything in the table, in order of the keys.
+    /// Returns all rows, in order of the keys.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.

@@ -1,9 +1,9 @@
-//! What is in memory about one user: the queue, the run in flight, and what is known of the mailbox.
+//! The state of one user in memory: the queue, the lease in flight, and the known part of the mailbox.
 //!
-//! A row is on disk from acceptance to its end. Whether it is an entry of the queue or a row of the mailbox
-//! is decided here: entries are those in `queue` and in `cold`, and as a user's runs are completed in order,
-//! every other row of the user is held and comes before them. An entry that the dispatcher has put into the
-//! mailbox is marked `held`; when it is completed it stays on disk.
+//! The disk does not say if a row is an entry of the queue or a row of the mailbox. This state does: entries
+//! are those in `queue` and in `cold`. A user's leases are completed in order, so every other row of the user
+//! is held and comes before them. An entry that the dispatcher has put into the mailbox is marked `held` and
+//! stays on disk when it is completed.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use dispatcher::core::run::{Entry, Outcome};
 use super::codec::{Seq, sequence};
 use super::pending_records::RecordLocation;
 
-/// Memory a queued notification takes besides its bytes on disk.
+/// Bytes of memory that a queued notification takes in addition to its bytes on disk.
 const QUEUED_BYTES: usize = 256;
 
-/// No two states of users' knowledge have the same number, so that what was read from disk meanwhile can
-/// tell whether it still holds.
+/// Source of version numbers of users' states. No two states have the same number, so that a page read from
+/// disk can tell whether it is still valid.
 static EPOCH: AtomicU64 = AtomicU64::new(0);
 
 fn new_epoch() -> u64 {
@@ -32,21 +32,21 @@ fn new_epoch() -> u64 {
 pub(super) struct Queued {
     pub(super) seq: Seq,
     pub(super) notification: Arc<Notification>,
-    /// Its share of the memory for queued notifications.
+    /// Bytes of memory that it takes.
     pub(super) bytes: usize,
     pub(super) receives: u32,
-    /// Where it is on disk, unless it has just a row.
+    /// Its pending record, if it has one.
     pub(super) pending: Option<RecordLocation>,
-    /// Perhaps it has a row besides.
+    /// True if it may have a row, although it is in a pending record.
     pub(super) perhaps_row: bool,
-    /// It is in the mailbox too.
+    /// True if it is in the mailbox, too.
     pub(super) held: bool,
-    /// The client has acknowledged it.
+    /// True if the client has acknowledged it.
     pub(super) acknowledged: bool,
 }
 
 impl Queued {
-    /// A notification that was not received yet.
+    /// Creates a notification that was not received yet.
     pub(super) fn new(seq: Seq, notification: Arc<Notification>, bytes: usize) -> Self {
         Self {
             seq,
@@ -61,43 +61,43 @@ impl Queued {
     }
 }
 
-/// The memory a notification takes in the queue.
+/// Bytes of memory that a notification takes in the queue.
 pub(super) const fn queued_bytes(value: &[u8]) -> usize {
     value.len() + QUEUED_BYTES
 }
 
-/// The entries handed out last.
+/// The lease in flight.
 struct Flight {
     id: u64,
-    /// How many of the queue's first entries.
+    /// Number of entries, counted from the front of the queue.
     entries: usize,
     replay: Option<Seq>,
-    /// Whether the mailbox was read: only runs that see a connection do.
+    /// True if the mailbox was read, which only leases that see a connection do.
     paged: bool,
 }
 
-/// What is in memory about one user.
+/// The state of a user in memory.
 pub(super) struct User {
     queue: VecDeque<Queued>,
-    /// How many of them are in the mailbox too.
+    /// Number of entries that are in the mailbox, too.
     held: usize,
     /// First and last row on disk that are queued behind `queue`.
     cold: Option<(Seq, Seq)>,
-    /// Deliver the held rows up to this one.
+    /// Bound of the replay entry: the held rows up to this one are to be delivered.
     replay: Option<Seq>,
     replay_receives: u32,
     flight: Option<Flight>,
-    /// In the list of ready users, or about to be given to a receiver.
+    /// True in the ready list, and while a receiver takes the user from it.
     pub(super) ready: bool,
-    /// Waits for its time after a failure.
+    /// True while the user waits after a failure.
     pub(super) waiting: bool,
-    /// Held rows that are known, and the connections each was pushed to. Of the rows before `known_to` it
-    /// has all; those behind it only if they were pushed.
+    /// Known held rows, with the connections to which each was pushed. It has all rows before `known_to`; of
+    /// those behind, only pushed ones.
     pub(super) rows: BTreeMap<Seq, Vec<ConnectionId>>,
     pub(super) known_to: Seq,
-    /// Rows that are deleted, but perhaps not yet on disk; oldest first.
+    /// Deleted rows that may still be on disk, oldest first.
     pub(super) deleting: VecDeque<Arc<[Seq]>>,
-    /// Changes whenever `rows` and `known_to` may no longer fit to what is being read from disk.
+    /// Changes whenever `rows` and `known_to` may contradict a page that is being read from disk.
     pub(super) epoch: u64,
 }
 
@@ -120,60 +120,60 @@ impl Default for User {
     }
 }
 
-/// How much is handed out at once.
+/// Limits of one lease.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RunLimits {
+pub(super) struct LeaseLimits {
     pub(super) entries: usize,
     pub(super) bytes: usize,
 }
 
-/// What a receiver gets.
+/// The result of asking for a lease.
 pub(super) enum Start {
     /// There is nothing to do now.
     Nothing,
-    /// Rows from the first to the last must be read from disk, and [`User::warm`] called.
-    Cold(Seq, Seq),
-    /// A run.
-    Run(Vec<Entry<Arc<Notification>>>),
+    /// Rows from the first to the last must be read from disk, and passed to [`User::warm`].
+    NeedsRead(Seq, Seq),
+    /// A lease.
+    Lease(Vec<Entry<Arc<Notification>>>),
 }
 
-/// What became of a run.
+/// The result of completing a lease.
 #[derive(Default)]
 pub(super) struct Completed {
-    /// Rows to be deleted,
+    /// Rows to delete.
     pub(super) deletes: Vec<Seq>,
-    /// and what has no row and is no more.
+    /// Completed pending notifications without rows.
     pub(super) pending_records: Vec<RecordLocation>,
     /// An entry that failed too often.
     pub(super) dead: Option<Queued>,
     /// Bytes of queued notifications that are gone.
     pub(super) freed: usize,
-    /// How many are queued no more,
+    /// Number of notifications that left the queue.
     pub(super) finished: usize,
-    /// and how many of those are held now.
+    /// Number of those that are held now.
     pub(super) held: usize,
-    /// How often what failed was received.
+    /// Number of receives of the failed entry.
     pub(super) failed: Option<u32>,
 }
 
-/// What the removal of a row from the mailbox comes to.
+/// The change on disk that removing a row from the mailbox requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Removed {
-    /// There is no such row, or its deletion is under way, or it is queued besides.
+    /// None: there is no such row, its deletion is under way, or it is queued, too.
     Nothing,
-    /// The row is to be deleted.
+    /// The row has to be deleted.
     Held,
-    /// The row is to be deleted if it is there, which the disk knows.
+    /// The row has to be deleted if the disk has it.
     Unknown,
 }
 
 impl User {
-    /// Whether anything is to be received, now or later.
+    /// Returns true if something can be received, now or later.
     pub(super) fn has_work(&self) -> bool {
         !self.queue.is_empty() || self.cold.is_some() || self.replay.is_some()
     }
 
-    /// Whether nothing would be forgotten with this.
+    /// Returns true if dropping the state loses nothing.
     pub(super) fn is_idle(&self) -> bool {
         !self.has_work()
             && self.flight.is_none()
@@ -183,21 +183,21 @@ impl User {
             && self.known_to == 0
     }
 
-    /// Makes the user ready if it can be; true when it has to go on the list.
+    /// Makes the user ready if possible. Returns true if the caller must add it to the ready list.
     pub(super) fn wake(&mut self) -> bool {
         let wake = self.has_work() && self.flight.is_none() && !self.ready && !self.waiting;
         self.ready |= wake;
         wake
     }
 
-    /// Queues a notification that is on disk; `room` says whether memory allows to keep it. Gives the
-    /// memory it takes.
+    /// Queues a notification that is on disk, in memory if `room` says so, and returns the bytes of memory it
+    /// takes.
     pub(super) fn publish(&mut self, queued: Queued, room: bool, hot_entries: usize) -> usize {
         if let Some((_, last)) = &mut self.cold {
             *last = queued.seq;
             return 0;
         }
-        // Nothing could read it back; room was found before it was written.
+        // It has no row to be read back from; memory was reserved before it was written.
         let stays = queued.pending.is_some();
         if stays || room && self.queue.len() < hot_entries {
             let bytes = queued.bytes;
@@ -208,7 +208,8 @@ impl User {
         0
     }
 
-    /// How many notifications may be queued here before they have to be read back from disk.
+    /// Returns the number of notifications that may be queued here before they have to be read back from
+    /// disk.
     pub(super) fn room(&self, hot_entries: usize) -> usize {
         if self.cold.is_some() { 0 } else { hot_entries.saturating_sub(self.queue.len()) }
     }
@@ -217,19 +218,19 @@ impl User {
         self.replay = Some(self.replay.map_or(bound, |other| other.max(bound)));
     }
 
-    /// The first queued row: every row of the user before it is held.
+    /// Returns the first queued row. Every row of the user before it is held.
     pub(super) fn first_queued(&self) -> Option<Seq> {
         self.queue.front().map(|queued| queued.seq).or(self.cold.map(|(first, _)| first))
     }
 
-    /// Hands out the next run as number `id`.
-    pub(super) fn start(&mut self, id: u64, limits: RunLimits) -> Start {
+    /// Starts the next lease, with number `id`.
+    pub(super) fn start(&mut self, id: u64, limits: LeaseLimits) -> Start {
         if self.flight.is_some() || self.waiting {
             self.ready = false;
             return Start::Nothing;
         }
         if let (true, Some((first, last))) = (self.queue.is_empty(), self.cold) {
-            return Start::Cold(first, last);
+            return Start::NeedsRead(first, last);
         }
         self.ready = false;
         if !self.has_work() {
@@ -254,10 +255,10 @@ impl User {
             entries.push(Entry::Notification { item, redelivered: queued.receives > 1 });
         }
         self.flight = Some(Flight { id, entries: count, replay, paged: false });
-        Start::Run(entries)
+        Start::Lease(entries)
     }
 
-    /// Puts rows read back from disk into the queue: all there are up to `read_to`. Gives the memory they
+    /// Adds rows read back from disk to the queue: all rows up to `read_to`. Returns the bytes of memory they
     /// take.
     pub(super) fn warm(&mut self, rows: Vec<Queued>, read_to: Seq) -> usize {
         let bytes = rows.iter().map(|queued| queued.bytes).sum();
@@ -269,7 +270,7 @@ impl User {
         bytes
     }
 
-    /// Takes back the run number `id`, entries without an outcome to be tried again.
+    /// Completes the lease number `id`. Entries without an outcome are retried.
     pub(super) fn complete(&mut self, id: u64, outcomes: &[Outcome], max_receives: u32) -> Completed {
         let mut completed = Completed::default();
         let Some(flight) = self.flight.take_if(|flight| flight.id == id) else { return completed };
@@ -316,12 +317,12 @@ impl User {
             self.queue.push_front(queued);
         }
         if !flight.paged && completed.failed.is_none() {
-            self.know_nothing();
+            self.forget_rows();
         }
         completed
     }
 
-    /// A row became held.
+    /// Records that a row is held now.
     fn hold(&mut self, seq: Seq) {
         if !self.rows.contains_key(&seq) {
             self.known_to = self.known_to.min(seq);
@@ -329,14 +330,14 @@ impl User {
         self.epoch = new_epoch();
     }
 
-    /// Nobody is connected: what rows were pushed to matters no more, and what is held can be read again.
-    pub(super) fn know_nothing(&mut self) {
+    /// Forgets pushes and known rows when nobody is connected: the rows can be read again.
+    pub(super) fn forget_rows(&mut self) {
         self.rows.clear();
         self.known_to = 0;
         self.epoch = new_epoch();
     }
 
-    /// Something was written to the mailbox from outside a run.
+    /// Records a write to the mailbox outside of a lease.
     pub(super) fn written(&mut self, seq: Seq, pushed_to: Vec<ConnectionId>) {
         self.rows.remove(&seq);
         if !pushed_to.is_empty() {
@@ -345,30 +346,31 @@ impl User {
         self.hold(seq);
     }
 
-    /// The mailbox is being read by a run.
+    /// Records that a lease reads the mailbox.
     pub(super) fn paged(&mut self) {
         if let Some(flight) = &mut self.flight {
             flight.paged = true;
         }
     }
 
-    /// A queued entry in memory.
+    /// Returns a queued entry in memory.
     pub(super) fn queued(&mut self, seq: Seq) -> Option<&mut Queued> {
         let at = self.queue.binary_search_by_key(&seq, |queued| queued.seq).ok()?;
         self.queue.get_mut(at)
     }
 
-    /// Queued entries that are in the mailbox too.
+    /// Returns the queued entries that are in the mailbox, too.
     pub(super) fn held_entries(&self) -> impl Iterator<Item = &Queued> {
         self.queue.iter().filter(|queued| queued.held).take(self.held)
     }
 
-    /// The newest entry in memory that has not just a row and that `is_it`.
+    /// Returns the newest pending entry in memory for which `is_it` is true.
     pub(super) fn newest_pending(&self, is_it: impl Fn(&Notification) -> bool) -> Option<&Queued> {
         self.queue.iter().rev().find(|queued| queued.pending.is_some() && is_it(&queued.notification))
     }
 
-    /// Puts a queued entry into the mailbox too, as it now is, and with a row; false when it is not queued in memory.
+    /// Marks a queued entry, which has a row now, as being in the mailbox too. Returns false if it is not
+    /// queued in memory.
     pub(super) fn put(
         &mut self,
         seq: Seq,
@@ -388,8 +390,8 @@ impl User {
         true
     }
 
-    /// Removes a row from the mailbox, and says what has to be done on disk. `published` is the first sequence
-    /// not yet in the queue.
+    /// Removes a row from the mailbox and returns the change required on disk. `published` is the first
+    /// sequence that is not in the queue yet.
     pub(super) fn remove(&mut self, seq: Seq, acknowledged: bool, published: Seq) -> Removed {
         let queued_from = self.first_queued().map_or(published, |first| first.min(published));
         if seq >= queued_from {
@@ -412,7 +414,7 @@ impl User {
         Removed::Unknown
     }
 
-    /// Whether the row is deleted, whatever the disk says.
+    /// Returns true if the row is deleted, whatever the disk says.
     pub(super) fn is_deleting(&self, seq: Seq) -> bool {
         self.deleting.iter().any(|chunk| chunk.contains(&seq))
     }

@@ -1,4 +1,4 @@
-//! Takes the example out of the document that it stands in.
+//! Writes the example from its document.
 
 fn main() -> std::io::Result<()> {
     verification_snippets::write_example("rust-aws")

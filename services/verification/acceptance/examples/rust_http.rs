@@ -1,5 +1,5 @@
-//! The producer over HTTP of `docs/how-to/clients.md`, word for word.
-#![allow(clippy::print_stdout, reason = "it says what became of what it sent")]
+//! The producer over HTTP of `docs/how-to/clients.md`, unchanged.
+#![allow(clippy::print_stdout, reason = "it prints the results")]
 
 mod documented {
     include!(concat!(env!("OUT_DIR"), "/rust-http.rs"));
@@ -10,7 +10,7 @@ mod documented {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Here reqwest is built without a TLS provider of its own.
+    // In this workspace reqwest is built without a TLS provider.
     _ = rustls::crypto::ring::default_provider().install_default();
     documented::run()
 }

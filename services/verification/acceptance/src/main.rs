@@ -1,5 +1,4 @@
-//! The `tidings` program, built with the end-to-end suites so that they can start it, kill it and start it
-//! again.
+//! The `tidings` program, built with the end-to-end suites so that they can start and kill it.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,8 @@
-//! Reads how modules and folders of source code hang together, so that tests can hold them to the rules of the
-//! architecture: [`modules`] finds circles between the modules of a crate, [`lines`] counts lines of source.
+//! Reads the structure of the source code, for the tests that enforce the rules of the architecture:
+//! [`modules`] finds circular dependencies between the modules of a crate, and [`lines`] counts lines of
+//! source.
 //!
-//! The rules themselves are in `tests/`.
+//! The rules themselves are in `tests/workspace`.
 
 pub mod lines;
 pub mod modules;

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::{fs, io};
 
-/// Folders without source of ours: what builds and package managers write.
+/// Names of folders that builds and package managers write. They are not counted.
 const GENERATED: [&str; 3] = ["dist", "node_modules", "target"];
 
-/// Counts the lines of Rust and TypeScript below `folder`, tests included. A folder below it with a manifest of its
-/// own (`Cargo.toml` or `package.json`) is another package and does not count.
+/// Counts the lines of Rust and TypeScript below `folder`, tests included. A folder below it with a manifest
+/// of its own (`Cargo.toml` or `package.json`) is another package and does not count.
 ///
 /// # Errors
 /// The error of the first file or folder that can't be read.

@@ -1,9 +1,9 @@
-//! Finds circles between the modules of a crate.
+//! Finds circular dependencies between the modules of a crate, here called circles.
 //!
-//! Two modules form a circle when each uses the other, directly or by way of further modules. Modules are compared
-//! with their siblings: everything inside a module counts as its use, and a name that a parent re-exports counts as
-//! a use of the child that defines it. A child may use its parent, and a parent its children. Test modules
-//! (`#[cfg(test)]`) are left out.
+//! Two modules form a circle when each uses the other, directly or through further modules. Modules are
+//! compared with their siblings: a use anywhere inside a module counts as a use by that module, and a use of
+//! a name that a parent re-exports counts as a use of the child that defines it. A child may use its parent,
+//! and a parent its children. Test modules (`#[cfg(test)]`) are left out. Uses through macros are not seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ pub enum ModuleError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Circle(pub Vec<String>);
 
-/// A module's uses of paths and the names that it re-exports.
+/// The paths that a module uses, and the names that it imports or re-exports.
 #[derive(Debug, Default)]
 struct Module {
     children: BTreeSet<String>,
@@ -107,11 +107,12 @@ impl Modules {
         }
     }
 
-    /// The module that defines what `path` names: as far as the path leads through modules and re-exports.
+    /// Returns the module that defines the item `path`. Follows the path through modules and re-exports as
+    /// far as possible.
     fn target(&self, path: &ModulePath) -> ModulePath {
         let mut at = ModulePath::new();
         let mut rest = path.iter();
-        // A chain of re-exports longer than this would be a circle of its own.
+        // Limited, because re-exports may themselves be circular.
         let mut hops = 0;
         let mut pending: Vec<String> = Vec::new();
         loop {
@@ -153,7 +154,8 @@ impl Modules {
     }
 }
 
-/// The groups of more than one node of which each reaches each other.
+/// Returns the strongly connected components with more than one node: groups of nodes that all reach each
+/// other.
 fn strongly_connected(graph: &BTreeMap<&str, BTreeSet<String>>) -> Vec<Vec<String>> {
     let reaches = |from: &str| {
         let mut reached = BTreeSet::new();
@@ -190,7 +192,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The path from the crate's root that `segments` names, if it is one of this crate.
+    /// Returns `segments` as a path from the crate's root, or `None` if the path leads to another crate.
     fn absolute(&self, segments: &[String]) -> Option<ModulePath> {
         let (first, mut rest) = segments.split_first()?;
         let mut at = match first.as_str() {

@@ -1,4 +1,4 @@
-//! A clock that stands still until it is moved.
+//! A clock for tests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,24 +7,24 @@ use contract_notifications_v1::Timestamp;
 use shared_ports::Clock;
 use tokio::sync::watch;
 
-/// A clock that stands still until a test moves it. Clones show the same time.
+/// A clock that shows the same time until a test advances it. Clones share the time.
 #[derive(Debug, Clone)]
 pub struct ManualClock(Arc<watch::Sender<Timestamp>>);
 
 impl ManualClock {
-    /// A clock that shows `now`.
+    /// Makes a clock that shows `now`.
     pub fn new(now: Timestamp) -> Self {
         Self(Arc::new(watch::Sender::new(now)))
     }
 
-    /// Moves the clock on, and ends the sleeps that are then over.
+    /// Advances the clock and wakes the sleeps that are over then.
     pub fn advance(&self, duration: Duration) {
         self.0.send_modify(|now| *now = now.plus(duration));
     }
 }
 
 impl Default for ManualClock {
-    /// A day after the epoch.
+    /// Makes a clock that shows a day after the epoch.
     fn default() -> Self {
         Self::new(Timestamp::from_millis(24 * 60 * 60 * 1000))
     }
@@ -37,7 +37,7 @@ impl Clock for ManualClock {
 
     async fn sleep(&self, duration: Duration) {
         let end = self.now().plus(duration);
-        // The sender lives as long as the clock this belongs to.
+        // The sender lives as long as this clock.
         _ = self.0.subscribe().wait_for(|now| *now >= end).await;
     }
 }

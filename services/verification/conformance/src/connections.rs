@@ -1,16 +1,16 @@
-//! The Connections table, as the dispatcher uses it.
+//! Suite of the Connections table for the dispatcher.
 
 use contract_connections_v1::Connection;
 use contract_notifications_v1::{Timestamp, UserId};
 use dispatcher::ports::Connections;
 
 use crate::fixture::ConnectionRows;
-use crate::{connection, connection_row, user};
+use crate::rows::{connection, connection_row, user};
 
-/// All that the table must do for the dispatcher.
+/// Runs the suite.
 pub async fn all<C: Connections, F: ConnectionRows>(connections: &C, fixture: &F, prefix: &str) {
-    rows_come_back(connections, fixture, prefix).await;
-    only_the_same_row_is_forgotten(connections, fixture, prefix).await;
+    rows_are_listed(connections, fixture, prefix).await;
+    forget_deletes_only_the_same_row(connections, fixture, prefix).await;
 }
 
 async fn list<C: Connections>(connections: &C, user: &UserId) -> Vec<Connection> {
@@ -19,7 +19,7 @@ async fn list<C: Connections>(connections: &C, user: &UserId) -> Vec<Connection>
     rows
 }
 
-async fn rows_come_back<C: Connections, F: ConnectionRows>(connections: &C, fixture: &F, prefix: &str) {
+async fn rows_are_listed<C: Connections, F: ConnectionRows>(connections: &C, fixture: &F, prefix: &str) {
     let [one, other] = ["one", "one-2"].map(|name| user(&format!("{prefix}-connections-{name}")));
     assert!(list(connections, &one).await.is_empty());
     let row = |user: &UserId, n: u64| {
@@ -34,7 +34,7 @@ async fn rows_come_back<C: Connections, F: ConnectionRows>(connections: &C, fixt
     assert_eq!(list(connections, &other).await, [row(&other, 7)]);
 }
 
-async fn only_the_same_row_is_forgotten<C, F>(connections: &C, fixture: &F, prefix: &str)
+async fn forget_deletes_only_the_same_row<C, F>(connections: &C, fixture: &F, prefix: &str)
 where
     C: Connections,
     F: ConnectionRows,
@@ -44,7 +44,7 @@ where
     let id = format!("{user}=c");
     let row = connection_row(&user, &id, at(2_000));
     fixture.insert(&row).await;
-    // Of an earlier connection with the same id, and of one that is not there.
+    // An earlier connection with the same id, and an unknown connection, have no effect.
     connections.forget(&user, &connection(&id), at(1_999)).await.unwrap();
     connections.forget(&user, &connection("nobody"), at(2_000)).await.unwrap();
     assert_eq!(list(connections, &user).await, [row]);

@@ -1,4 +1,4 @@
-//! A disk small enough to be filled up.
+//! A small disk for tests of a full disk.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::Command;
 
 const BLOCK: usize = 64 * 1024;
 
-/// A tmpfs of its own, unmounted when dropped. Mounting it takes root.
+/// A tmpfs, unmounted when dropped. Mounting it takes root.
 #[derive(Debug)]
 pub struct SmallDisk(PathBuf);
 
@@ -14,7 +14,7 @@ impl SmallDisk {
     /// Mounts a disk of `mib` MiB on an empty directory.
     ///
     /// # Panics
-    /// When it can't be mounted.
+    /// The disk can't be mounted.
     pub fn mount(directory: &Path, mib: usize) -> Self {
         let size = format!("size={mib}m");
         let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(directory).status();
@@ -23,12 +23,12 @@ impl SmallDisk {
         Self(directory.to_owned())
     }
 
-    /// Where it is mounted.
+    /// The directory on which it is mounted.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Fills the disk but for 256 KiB.
+    /// Fills the disk except for 256 KiB.
     pub fn fill(&self) {
         let mut ballast = std::fs::File::create(self.0.join("ballast")).unwrap();
         let block = vec![0; BLOCK];
@@ -39,7 +39,7 @@ impl SmallDisk {
         ballast.set_len(written.saturating_sub(4 * BLOCK as u64)).unwrap();
     }
 
-    /// Gives back what [`SmallDisk::fill`] took.
+    /// Frees the space that [`SmallDisk::fill`] took.
     pub fn free(&self) {
         std::fs::remove_file(self.0.join("ballast")).unwrap();
     }
@@ -47,7 +47,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Whoever still has a file open on it keeps it until then.
+        // Lazily: a process with a file open on it keeps it until the file is closed.
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }

@@ -1,13 +1,13 @@
-//! The Connections table, as the edge uses it.
+//! Suite of the Connections table for the edge.
 
 use contract_connections_v1::{ConnectionKey, FrameFormat};
 use contract_notifications_v1::Timestamp;
 use ws_edge::ports::Connections;
 
 use crate::fixture::ConnectionRows;
-use crate::{connection_row, user};
+use crate::rows::{connection_row, user};
 
-/// All that the table must do for the edge.
+/// Runs the suite.
 pub async fn all<C: Connections, F: ConnectionRows>(connections: &C, fixture: &F, prefix: &str) {
     let user = user(&format!("{prefix}-edge-connections"));
     let row = |id: &str, at| connection_row(&user, &format!("{user}={id}"), Timestamp::from_millis(at));
@@ -16,7 +16,7 @@ pub async fn all<C: Connections, F: ConnectionRows>(connections: &C, fixture: &F
     connections.put(&first).await.unwrap();
     connections.put(&second).await.unwrap();
     assert_eq!(fixture.rows(&user).await, [first.clone(), second.clone()]);
-    // The same id again is another connection.
+    // A row with the same id replaces the earlier connection.
     let again = row("a", 3_000);
     connections.put(&again).await.unwrap();
     assert_eq!(fixture.rows(&user).await, [again, second.clone()]);
@@ -26,7 +26,7 @@ pub async fn all<C: Connections, F: ConnectionRows>(connections: &C, fixture: &F
     connections.delete(&ConnectionKey::from(&first)).await.unwrap();
     connections.delete(&ConnectionKey::from(&first)).await.unwrap();
     assert_eq!(fixture.rows(&user).await, [second.clone()]);
-    // Whether or not its socket is still there.
+    // Closing works with and without an open socket.
     connections.close(&ConnectionKey::from(&second)).await.unwrap();
     connections.close(&ConnectionKey::from(&second)).await.unwrap();
     assert_eq!(fixture.rows(&user).await, []);

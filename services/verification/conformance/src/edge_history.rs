@@ -1,4 +1,4 @@
-//! The history, as the edge writes and reads it.
+//! Suite of the history for the edge, which records sessions and reads pages.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use contract_notifications_v1::{Sequence, Timestamp, UserId};
 use ws_edge::ports::{History, HistoryPage};
 
 use crate::fixture::HistoryRows;
-use crate::{connection, notification, user};
+use crate::rows::{connection, notification, user};
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// All that the history must do for the edge. `now` is the time by which the history decides what is too old.
+/// Runs the suite. `now` is the time by which the history decides on expired rows.
 pub async fn all<H: History, F: HistoryRows>(history: &H, fixture: &F, now: Timestamp, prefix: &str) {
-    assert!(history.lifetime().is_some(), "a history that is on");
+    assert!(history.lifetime().is_some(), "the history must be on");
     sessions_begin_and_end(history, &user(&format!("{prefix}-edge-sessions")), now).await;
     sessions_are_paged(history, &user(&format!("{prefix}-edge-pages")), now).await;
     messages_are_paged(history, fixture, prefix, now).await;
-    what_is_too_old_is_not_shown(history, fixture, &user(&format!("{prefix}-edge-old")), now).await;
+    expired_rows_are_not_shown(history, fixture, &user(&format!("{prefix}-edge-old")), now).await;
 }
 
 fn session(user: &UserId, opened_at: Timestamp, name: &str) -> SessionRow {
@@ -43,7 +43,7 @@ async fn sessions_begin_and_end<H: History>(history: &H, user: &UserId, now: Tim
     history.session_opened(&second).await.unwrap();
     let end = now.plus(Duration::from_millis(1_234));
     history.session_closed(user, now, &first.connection_id, end).await.unwrap();
-    // One that is not known stays so.
+    // The end of an unknown session has no effect.
     history.session_closed(user, now, &connection("stranger"), end).await.unwrap();
     history.session_closed(user, end, &first.connection_id, end).await.unwrap();
     first.close(end);
@@ -70,10 +70,10 @@ async fn sessions_are_paged<H: History>(history: &H, user: &UserId, now: Timesta
     }
     assert_eq!(sizes, [3, 3, 1]);
     assert!(seen.iter().eq(rows.iter().rev()), "{seen:?}");
-    // A full page that is the last says so.
+    // A full last page says that it is the last.
     let last = history.sessions(user, &before(Some(rows[3].entry.clone()), 3)).await.unwrap();
     assert_eq!((last.rows.len(), last.more), (3, false));
-    // A cursor need not be a row.
+    // A cursor that is not a row works too.
     let between = SessionKey::new(now.plus(Duration::from_millis(1)), connection(""));
     let page = history.sessions(user, &before(Some(between), 100)).await.unwrap();
     assert_eq!(page.rows.len(), 2);
@@ -104,7 +104,7 @@ async fn messages_are_paged<H: History, F: HistoryRows>(
     assert_eq!(history.messages(&one, &before(Some(first), 9)).await.unwrap(), HistoryPage::default());
 }
 
-async fn what_is_too_old_is_not_shown<H: History, F: HistoryRows>(
+async fn expired_rows_are_not_shown<H: History, F: HistoryRows>(
     history: &H,
     fixture: &F,
     user: &UserId,

@@ -1,4 +1,4 @@
-//! The history, as the dispatcher writes it.
+//! Suite of the history for the dispatcher, which records deliveries.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use contract_notifications_v1::{Sequence, Timestamp, UserId};
 use dispatcher::ports::History;
 
 use crate::fixture::HistoryRows;
-use crate::{notification, user};
+use crate::rows::{notification, user};
 
-/// The row of `n`, which became of it `n` milliseconds after `now`.
+/// The row of notification `n`, recorded `n` milliseconds after `now`.
 fn row(user: &UserId, now: Timestamp, n: u64, what: What) -> MessageRow {
     let notification = notification(user, n);
     let at = now.plus(Duration::from_millis(n));
@@ -17,17 +17,17 @@ fn row(user: &UserId, now: Timestamp, n: u64, what: What) -> MessageRow {
     if n.is_multiple_of(2) { row.with_payload(&notification) } else { row }
 }
 
-/// All that the history must do for the dispatcher. `now` is a time at which rows for an hour are not too old.
+/// Runs the suite. `now` is a time at which rows with a lifetime of an hour have not expired.
 pub async fn all<H: History, F: HistoryRows>(history: &H, fixture: &F, now: Timestamp, prefix: &str) {
-    assert!(history.policy().is_some(), "a history that is on");
+    assert!(history.policy().is_some(), "the history must be on");
     let [one, other] = ["one", "other"].map(|name| user(&format!("{prefix}-history-{name}")));
-    // More than a request to a table may name.
+    // More rows than one request to a table may have.
     let mut rows: Vec<_> = (1..=60).map(|n| row(&one, now, n, What::Held)).collect();
     history.record(&one, rows.clone()).await;
     history.record(&other, vec![row(&other, now, 1, What::Dropped)]).await;
-    // The same again is the same rows.
+    // Recording rows again changes nothing.
     history.record(&one, rows[..3].to_vec()).await;
-    // Another thing that became of a notification is another row, at the same time too.
+    // Another event of a notification is another row, even at the same time.
     let delivered = row(&one, now, 60, What::Delivered);
     history.record(&one, vec![delivered.clone()]).await;
     rows.insert(59, delivered);

@@ -1,18 +1,18 @@
-//! The hubs' table, as the dispatcher uses it.
+//! Suite of the hubs' table for the dispatcher, which reads the members of a broadcast.
 
 use contract_notifications_v1::{HubName, UserId};
 use dispatcher::ports::{HubMembers, MembersPage};
 
 use crate::fixture::HubRows;
-use crate::user;
+use crate::rows::user;
 
-/// All that the table must do for the dispatcher.
+/// Runs the suite.
 pub async fn all<H: HubMembers, F: HubRows>(members: &H, fixture: &F, prefix: &str) {
     let hub = HubName::new(format!("{prefix}-members")).unwrap();
     let page = async |after: Option<&UserId>, limit: usize| members.page(&hub, after, limit).await.unwrap();
     assert_eq!(page(None, 5).await, MembersPage::default());
 
-    // Several connections of one user are one member, on whichever side of a page's end they stand.
+    // Several connections of one user are one member, even across the end of a page.
     for (name, connections) in [("a", 1), ("b", 7), ("ba", 1), ("c", 3), ("d", 1)] {
         for n in 0..connections {
             fixture.join(&hub, &user(name), &format!("{name}-{n}")).await;
@@ -26,11 +26,11 @@ pub async fn all<H: HubMembers, F: HubRows>(members: &H, fixture: &F, prefix: &s
     assert_eq!(page(Some(&user("b")), 2).await, expected(&["ba", "c"], true));
     assert_eq!(page(Some(&user("c")), 2).await, expected(&["d"], false));
     assert_eq!(page(Some(&user("d")), 2).await, MembersPage::default());
-    // One who has left may be the last that was served.
+    // A member who has left may be the last of the page before.
     assert_eq!(page(Some(&user("bb")), 9).await, expected(&["c", "d"], false));
 }
 
-/// A hub of many members, read page by page.
+/// Reads a hub of `count` members page by page.
 pub async fn many<H: HubMembers, F: HubRows>(members: &H, fixture: &F, prefix: &str, count: usize) {
     let hub = HubName::new(format!("{prefix}-many-members")).unwrap();
     for n in 0..count {

@@ -1,4 +1,4 @@
-//! The hubs' table, as the edge uses it.
+//! Suites of the hubs' table and the rate limits for the edge.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use ws_edge::RateLimit;
 use ws_edge::ports::{HubPage, Hubs, Member, RateKey, RateLimits};
 
 use crate::fixture::HubRows;
-use crate::{connection, user};
+use crate::rows::{connection, user};
 
-/// A row of the hubs' table.
+/// Makes a row of the hubs' table.
 pub fn member(hub: &HubName, user: &UserId, id: &str) -> HubMember {
     let member = MemberKey { user_id: user.clone(), connection_id: Some(connection(id)) };
     HubMember { version: Version1, hub: hub.clone(), member, ttl: Some(4_102_444_800) }
 }
 
-/// All that the table must do for the edge.
+/// Runs the suite of the hubs' table, except for its pages.
 pub async fn all<H: Hubs, F: HubRows>(hubs: &H, fixture: &F, prefix: &str) {
     let hub = |name: &str| HubName::new(format!("{prefix}-{name}")).unwrap();
     let (team, ops) = (hub("team"), hub("ops"));
     let (al, alan, bo) = (user("al"), user("alan"), user("bo"));
-    // More than DynamoDB takes at once.
+    // More rows than one request to DynamoDB may have.
     let many: Vec<_> = (0..30).map(|n| member(&hub("many"), &user(&format!("u{n:02}")), "c")).collect();
     hubs.join(&many).await.unwrap();
     assert_eq!(fixture.users(&hub("many")).await.len(), 30);
@@ -31,12 +31,12 @@ pub async fn all<H: Hubs, F: HubRows>(hubs: &H, fixture: &F, prefix: &str) {
     let rows =
         [member(&team, &alan, "1"), member(&team, &bo, "2"), member(&team, &bo, "3"), member(&ops, &bo, "2")];
     hubs.join(&rows).await.unwrap();
-    // Once more does no harm.
+    // Joining again changes nothing.
     hubs.join(&rows[..1]).await.unwrap();
     assert_eq!(fixture.users(&team).await, [alan.clone(), bo.clone()]);
     assert!(hubs.has(&team, &alan).await.unwrap());
     assert!(hubs.has(&team, &bo).await.unwrap());
-    // A user whose id another's begins with is not that other.
+    // A user is not taken for another whose id begins with the user's.
     assert!(!hubs.has(&team, &al).await.unwrap());
     assert!(!hubs.has(&ops, &alan).await.unwrap());
     assert!(!hubs.has(&hub("empty"), &alan).await.unwrap());
@@ -50,8 +50,8 @@ pub async fn all<H: Hubs, F: HubRows>(hubs: &H, fixture: &F, prefix: &str) {
     assert_eq!(fixture.users(&team).await, [alan]);
 }
 
-/// Who is in a hub, page by page, at `now`. `expires` says whether rows do, as they must where nothing else may
-/// take away those of a connection that is gone.
+/// Runs the suite of pages of members. `expires` is true for a table whose rows expire, which they must if
+/// nothing else removes the rows of connections that are gone.
 pub async fn pages<H: Hubs>(hubs: &H, prefix: &str, now: Timestamp, expires: bool) {
     let hub = HubName::new(format!("{prefix}-pages")).unwrap();
     let page = async |after: Option<&str>, limit: usize| {
@@ -59,11 +59,11 @@ pub async fn pages<H: Hubs>(hubs: &H, prefix: &str, now: Timestamp, expires: boo
     };
     assert_eq!(page(None, 5).await, HubPage::default());
 
-    // Several connections of one user are one member, on whichever side of a page's end they stand.
+    // Several connections of one user are one member, even across the end of a page.
     let connections = [("a", 1), ("b", 7), ("ba", 1), ("c", 3), ("d", 1)];
     let of = |name: &str, n: u8| member(&hub, &user(name), &format!("{name}-{n}"));
     let rows = connections.into_iter().flat_map(|(name, most)| (0..most).map(move |n| of(name, n)));
-    // Members by decision: without a connection before all others, behind them, and among them; and one with.
+    // Members by configuration: before all others, behind them and among them, with a connection or without.
     let decided = ["A", "ba", "bb", "e"].map(|name| {
         let member = MemberKey { user_id: user(name), connection_id: None };
         HubMember { version: Version1, hub: hub.clone(), member, ttl: None }
@@ -81,7 +81,7 @@ pub async fn pages<H: Hubs>(hubs: &H, prefix: &str, now: Timestamp, expires: boo
     assert_eq!(page(Some("b"), 2).await, expected(&["ba", "bb"], true));
     assert_eq!(page(Some("bb"), 3).await, expected(&["c", "d", "e"], false));
     assert_eq!(page(Some("e"), 3).await, HubPage::default());
-    // One who has left may be the last that was told.
+    // A member who has left may be the last of the page before.
     assert_eq!(page(Some("bc"), 1).await, expected(&["c"], true));
 
     let gone = HubMember { ttl: Some(now.millis() / 1000), ..member(&hub, &user("f"), "f") };
@@ -91,7 +91,7 @@ pub async fn pages<H: Hubs>(hubs: &H, prefix: &str, now: Timestamp, expires: boo
     assert_eq!(found, expected(if expires { &["g"] } else { &["f", "g"] }, false));
 }
 
-/// All that a counter of actions must do. `now` is about the present, since rows expire.
+/// Runs the suite of rate limits. `now` must be about the present, because rows expire.
 pub async fn rates<L: RateLimits>(rates: &L, prefix: &str, now: Timestamp) {
     let limit = RateLimit { most: 2, per: Duration::from_secs(10) };
     let (user, id) = (user(&format!("{prefix}-rates")), connection(&format!("{prefix}-rates")));
@@ -104,7 +104,7 @@ pub async fn rates<L: RateLimits>(rates: &L, prefix: &str, now: Timestamp) {
     assert_eq!(take(by_user, 1).await, None);
     assert_eq!(take(by_user, 1).await, wait(9));
     assert_eq!(take(by_user, 9).await, wait(1));
-    // A connection of the same name is counted by itself.
+    // A connection with the same name is counted separately.
     assert_eq!(take(by_connection, 9).await, None);
     // The next window begins with the next action.
     assert_eq!(take(by_user, 12).await, None);

@@ -1,12 +1,12 @@
-//! Where issuers publish their keys: over HTTP.
+//! Suite of the client that fetches issuers' key sets over HTTP.
 
 use auth_token::ports::{KeySets, MAX_KEY_SET_BYTES};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::Nobody;
+use crate::unused_port::UnusedPort;
 
-/// All that the adapter must do, against a server of the suite's own.
+/// Runs the suite against a server of its own.
 pub async fn all<F: KeySets>(key_sets: &F) {
     let base = serve().await;
     let fetch = |path: &'static str| {
@@ -24,11 +24,11 @@ pub async fn all<F: KeySets>(key_sets: &F) {
         let error = fetch(path).await.expect_err(path);
         assert!(error.is_retryable(), "{path}: {error}");
     }
-    let nobody = Nobody::new();
-    assert!(key_sets.fetch(&format!("{}/", nobody.url())).await.unwrap_err().is_retryable());
+    let port = UnusedPort::new();
+    assert!(key_sets.fetch(&format!("{}/", port.url())).await.unwrap_err().is_retryable());
 }
 
-/// That the adapter does not wait for ever. Give it one that waits for a short time.
+/// Checks that the adapter gives up on a server that does not answer. Its timeout should be short.
 pub async fn gives_up<F: KeySets>(key_sets: &F) {
     let base = serve().await;
     for path in ["/silent", "/stuck"] {
@@ -47,7 +47,7 @@ async fn serve() -> String {
     base
 }
 
-/// Answers one request. What the client does not want to hear to its end is no failure.
+/// Answers one request. A client may close the connection before the end of the answer.
 async fn answer(mut socket: TcpStream) -> Option<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -81,7 +81,7 @@ async fn answer(mut socket: TcpStream) -> Option<()> {
         }
     }
     if matches!(path, "/silent" | "/stuck") {
-        // Until the client goes.
+        // Waits until the client closes.
         while socket.read(&mut [0; 64]).await.ok()? > 0 {}
     }
     socket.shutdown().await.ok()

@@ -1,4 +1,4 @@
-//! The mailbox, as the dispatcher uses it.
+//! Suite of the mailbox for the dispatcher.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,20 +7,20 @@ use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::{Sequence, Timestamp, UserId};
 use dispatcher::ports::{Mailbox, MailboxRow, Page, PageQuery};
 
-use crate::{connection, notification, sequences, user};
+use crate::rows::{connection, notification, sequences, user};
 
-/// All that a mailbox must do.
+/// Runs the suite.
 pub async fn all<M: Mailbox>(mailbox: &M, prefix: &str) {
-    rows_come_back(mailbox, &user(&format!("{prefix}-back"))).await;
+    rows_are_read_back(mailbox, &user(&format!("{prefix}-back"))).await;
     pages_are_in_order_and_bounded(mailbox, &user(&format!("{prefix}-pages"))).await;
     put_replaces(mailbox, &user(&format!("{prefix}-replaces"))).await;
-    deletes_are_seen_at_once(mailbox, &user(&format!("{prefix}-deletes"))).await;
+    deletes_are_visible_at_once(mailbox, &user(&format!("{prefix}-deletes"))).await;
     only_due_rows_are_paged(mailbox, &user(&format!("{prefix}-due"))).await;
     marks_need_a_row(mailbox, &user(&format!("{prefix}-marks"))).await;
-    users_are_apart(mailbox, prefix).await;
+    users_are_separate(mailbox, prefix).await;
 }
 
-/// The row of `n`, pushed to `pushed_to`.
+/// Makes the row of notification `n`, pushed to `pushed_to`.
 fn row(user: &UserId, n: u64, pushed_to: &[&str]) -> MailboxRow {
     MailboxRow {
         sequence: Sequence::new(n.into()),
@@ -29,7 +29,7 @@ fn row(user: &UserId, n: u64, pushed_to: &[&str]) -> MailboxRow {
     }
 }
 
-/// The rows of `numbers`, pushed to nobody.
+/// Makes the rows of notifications that were pushed to no connection.
 pub fn rows(user: &UserId, numbers: impl IntoIterator<Item = u64>) -> Vec<MailboxRow> {
     numbers.into_iter().map(|n| row(user, n, &[])).collect()
 }
@@ -46,7 +46,7 @@ async fn all_rows<M: Mailbox>(mailbox: &M, user: &UserId) -> Vec<Sequence> {
     found(&mailbox.page(user, query(1_000)).await.unwrap())
 }
 
-async fn rows_come_back<M: Mailbox>(mailbox: &M, user: &UserId) {
+async fn rows_are_read_back<M: Mailbox>(mailbox: &M, user: &UserId) {
     assert_eq!(mailbox.page(user, query(10)).await.unwrap(), Page::default());
     let mut first = row(user, 1, &[]);
     let body = Arc::make_mut(&mut first.notification);
@@ -58,7 +58,7 @@ async fn rows_come_back<M: Mailbox>(mailbox: &M, user: &UserId) {
 }
 
 async fn pages_are_in_order_and_bounded<M: Mailbox>(mailbox: &M, user: &UserId) {
-    // Numbers of one and of several digits: order is that of numbers.
+    // Numbers of one and of two digits: rows are in the order of numbers, not of texts.
     let mut all = rows(user, 1..=30);
     all.reverse();
     for chunk in all.chunks(7) {
@@ -92,7 +92,7 @@ async fn put_replaces<M: Mailbox>(mailbox: &M, user: &UserId) {
     assert_eq!(page.rows[1], changed);
 }
 
-async fn deletes_are_seen_at_once<M: Mailbox>(mailbox: &M, user: &UserId) {
+async fn deletes_are_visible_at_once<M: Mailbox>(mailbox: &M, user: &UserId) {
     mailbox.put(user, rows(user, 1..=6)).await.unwrap();
     mailbox.delete(user, &sequences([2, 3, 99])).await.unwrap();
     assert_eq!(all_rows(mailbox, user).await, sequences([1, 4, 5, 6]));
@@ -114,7 +114,7 @@ async fn only_due_rows_are_paged<M: Mailbox>(mailbox: &M, user: &UserId) {
     assert_eq!(found(&due(&["b"], 9).await), sequences([1, 2]));
     assert_eq!(found(&due(&["a", "b"], 9).await), sequences([1, 2, 4]));
     assert_eq!(found(&due(&["c", "a"], 9).await), sequences(1..=4));
-    // Rows that are not due are no reason to say that there are more.
+    // Rows that are not due don't count as more.
     mailbox.mark(user, &[(Sequence::new(2), connections(&["a"]))]).await.unwrap();
     let page = due(&["a"], 1).await;
     assert_eq!((found(&page), page.more), (sequences([4]), false));
@@ -136,7 +136,7 @@ async fn marks_need_a_row<M: Mailbox>(mailbox: &M, user: &UserId) {
     assert_eq!(page.rows, [row(user, 1, &["a", "b", "c"])]);
 }
 
-async fn users_are_apart<M: Mailbox>(mailbox: &M, prefix: &str) {
+async fn users_are_separate<M: Mailbox>(mailbox: &M, prefix: &str) {
     let [short, long] = ["apart", "apart-2"].map(|name| user(&format!("{prefix}-{name}")));
     mailbox.put(&short, rows(&short, [1, 3])).await.unwrap();
     mailbox.put(&long, rows(&long, [2, 4])).await.unwrap();

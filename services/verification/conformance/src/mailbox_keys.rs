@@ -1,12 +1,12 @@
-//! The mailbox, as the replayer reads it.
+//! Suite of the mailbox for the replayer, which reads its keys.
 
 use contract_notifications_v1::{Sequence, UserId};
 use replayer::ports::MailboxKeys;
 
 use crate::fixture::MailboxRows;
-use crate::{sequences, user};
+use crate::rows::{sequences, user};
 
-/// All that a mailbox must do for the replayer.
+/// Runs the suite.
 pub async fn all<M: MailboxKeys, F: MailboxRows>(mailbox: &M, fixture: &F, prefix: &str) {
     let [one, other] = ["one", "one-2"].map(|name| user(&format!("{prefix}-keys-{name}")));
     assert!(mailbox.keys(&one, None, 10).await.unwrap().sequences.is_empty());

@@ -1,9 +1,9 @@
-//! Where shared secrets are kept.
+//! Suite of the store of shared secrets.
 
 use auth_token::ports::Secrets;
 
-/// All that the adapter must do. `rotate` gives the secret `name` a value, which makes the former one the
-/// previous; the first call makes the secret. `unknown` names none.
+/// Runs the suite. `rotate` sets the value of secret `name`, whose former value becomes the previous one; its
+/// first call makes the secret. `unknown` is the name of no secret.
 pub async fn all<S: Secrets>(secrets: &S, name: &str, unknown: &str, rotate: impl AsyncFn(&str)) {
     let read = async || {
         let versions = secrets.read(name).await.unwrap();

@@ -1,12 +1,12 @@
-//! Connect tokens: the table of unused ones, and the cipher.
+//! Suites of connect tokens: the table of unused tokens and the cipher.
 
 use auth_token::ports::{DecryptError, EncryptionContext, TokenCipher, TokenStore};
 use contract_identity_v1::TokenRow;
 use contract_notifications_v1::Version1;
 use futures_util::future::join_all;
 
-/// All that the table must do. `now_seconds` is a time at which no row is to be expired, in seconds since
-/// the epoch.
+/// Runs the suite of the table. `now_seconds` is a time at which no row has expired, in seconds since the
+/// epoch.
 pub async fn store<S: TokenStore>(store: &S, now_seconds: u64, prefix: &str) {
     let row =
         |n: u32| TokenRow { version: Version1, token_hash: format!("{prefix}-{n}"), ttl: now_seconds + 30 };
@@ -17,14 +17,14 @@ pub async fn store<S: TokenStore>(store: &S, now_seconds: u64, prefix: &str) {
     assert_eq!(store.take(&row(1).token_hash).await.unwrap(), Some(row(1)));
     assert_eq!(store.take(&row(1).token_hash).await.unwrap(), None);
     assert_eq!(store.take(&row(0).token_hash).await.unwrap(), Some(row(0)));
-    // Of any number of takers exactly one gets the row.
+    // Exactly one of several concurrent takers gets the row.
     let hash = row(2).token_hash;
     let takers = (0..20).map(|_| store.take(&hash));
     let taken: Vec<_> = join_all(takers).await.into_iter().filter_map(Result::unwrap).collect();
     assert_eq!(taken, [row(2)]);
 }
 
-/// All that the table must do for signatures that are good once.
+/// Runs the suite of the table for signatures that may be used once.
 pub async fn claims<S: TokenStore>(store: &S, now_seconds: u64, prefix: &str) {
     let row = |n: u32, ttl: u64| TokenRow {
         version: Version1,
@@ -32,20 +32,20 @@ pub async fn claims<S: TokenStore>(store: &S, now_seconds: u64, prefix: &str) {
         ttl: now_seconds + ttl,
     };
     assert!(store.claim(row(0, 300)).await.unwrap());
-    // Whatever the rest of the row is: it is the hash that counts, and the row stays as it was.
+    // Only the hash counts, and the first row stays unchanged.
     assert!(!store.claim(row(0, 300)).await.unwrap());
     assert!(!store.claim(row(0, 600)).await.unwrap());
     assert!(store.claim(row(1, 300)).await.unwrap());
-    // Of any number of claimants exactly one wins.
+    // Exactly one of several concurrent claims succeeds.
     let claims = (0..20).map(|_| store.claim(row(2, 300)));
     let won = join_all(claims).await.into_iter().filter(|claimed| *claimed.as_ref().unwrap()).count();
     assert_eq!(won, 1);
-    // It is no row of a token.
+    // A claim is not a token.
     assert_eq!(store.take(&format!("{prefix}-0")).await.unwrap(), None);
     assert!(!store.claim(row(0, 300)).await.unwrap());
 }
 
-/// All that the cipher must do.
+/// Runs the suite of the cipher.
 pub async fn cipher<C: TokenCipher>(cipher: &C) {
     let context = EncryptionContext::connect("issuer", "audience");
     for plaintext in [b"x".to_vec(), (0..=255).cycle().take(4_096).collect()] {
@@ -62,11 +62,11 @@ pub async fn cipher<C: TokenCipher>(cipher: &C) {
     ] {
         refused(cipher, &ciphertext, &other).await;
     }
-    refused(cipher, b"no ciphertext at all", &context).await;
+    refused(cipher, b"not a ciphertext", &context).await;
 }
 
-/// That the cipher is authenticated: nothing of a ciphertext can be altered. KMS is, its emulators need not
-/// be; there the adapter has no part in it.
+/// Checks that the cipher is authenticated: an altered ciphertext is refused. KMS guarantees that, its
+/// emulators may not, and the adapter of KMS has no part in it.
 pub async fn cipher_is_authenticated<C: TokenCipher>(cipher: &C) {
     let context = EncryptionContext::connect("issuer", "audience");
     let ciphertext = cipher.encrypt(b"secret", &context).await.unwrap();

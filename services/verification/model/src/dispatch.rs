@@ -1,65 +1,57 @@
-//! The steps of the dispatcher.
+//! Steps of the dispatcher: its commands carried out on the tables, the queue and the sockets.
 
 use std::sync::Arc;
 
-use dispatcher::core::run::{Limits, PushReport, Refusal};
+use dispatcher::core::run::{PushReport, Refusal};
 
-use crate::Delivery;
 use crate::action::Outcome;
-use crate::machine::{Answer, Task};
+use crate::ids::MAX_DEVICES;
+use crate::model::Delivery;
+use crate::queue::{Entry, QueuedEntry};
 use crate::rule::Rule;
 use crate::set::Set;
-use crate::step::connection;
-use crate::world::{Broken, Dispatch, Entry, MAX_DEVICES, Progress, Queued, Socket, World};
+use crate::state::{DispatcherRun, PushProgress, Socket, State, Violation};
+use crate::task::{Answer, Task};
 
 impl Delivery {
-    /// The limits of the dispatcher's runs.
-    pub fn limits(&self) -> Limits {
-        let mut limits = self.scope.limits;
-        if self.without == Some(Rule::HandshakeGrace) {
-            limits.grace = std::time::Duration::ZERO;
-        }
-        limits
-    }
-
-    /// Carries out the command, or the next row of it.
-    pub fn dispatch(&self, world: &mut World, outcome: Outcome) {
-        let Some(dispatch) = world.dispatch.clone() else { return };
-        let task = &dispatch.at.task;
-        if !dispatch.puts_late.is_empty() && !matches!(task, Task::Put(_) | Task::Wait) {
-            for (n, pushed_to) in &dispatch.puts_late {
-                world.put(*n, *pushed_to);
+    /// Carries out the dispatcher's command, or the next row of it.
+    pub(crate) fn dispatch(&self, state: &mut State, outcome: Outcome) {
+        let Some(run) = state.dispatcher.clone() else { return };
+        let task = &run.machine.task;
+        if !run.late_puts.is_empty() && !matches!(task, Task::Put(_) | Task::Wait) {
+            for (n, pushed_to) in &run.late_puts {
+                state.put(*n, *pushed_to);
             }
-            if let Some(dispatch) = &mut world.dispatch {
-                dispatch.puts_late.clear();
+            if let Some(run) = &mut state.dispatcher {
+                run.late_puts.clear();
             }
         }
         let answer = match task {
             Task::Finish(outcomes) => {
-                self.settle(world, dispatch.taken, outcomes);
+                self.complete(state, run.received, outcomes);
                 return;
             }
             Task::Wait if outcome == Outcome::OutOfTime => {
-                world.faults.timeouts -= 1;
+                state.faults.timeouts -= 1;
                 Answer::OutOfTime
             }
             Task::Wait => Answer::Waited,
             _ if outcome == Outcome::FailedBefore => Answer::Failed,
-            Task::List => self.list(world, &dispatch),
-            Task::Read { .. } => self.page(world, &dispatch),
+            Task::List => self.list(state, &run),
+            Task::Read { .. } => self.page(state, &run),
             Task::Enqueue(up_to) => {
                 if self.without != Some(Rule::QueueReplayWhenDeferred) {
-                    world.queue.push(Queued { entry: Entry::Replay(*up_to), received: false });
+                    state.queue.push(QueuedEntry { entry: Entry::Replay(*up_to), received: false });
                 }
                 Answer::Done
             }
             // Pushed frame by frame: see `push_frame`.
             Task::Push(_) => return,
             task => {
-                self.write(world, task, self.row(&dispatch));
-                if outcome == Outcome::Done && usize::from(dispatch.written) + 1 < task.rows() {
-                    if let Some(dispatch) = &mut world.dispatch {
-                        dispatch.written += 1;
+                self.write(state, task, self.next_row(&run));
+                if outcome == Outcome::Done && usize::from(run.written) + 1 < task.steps() {
+                    if let Some(run) = &mut state.dispatcher {
+                        run.written += 1;
                     }
                     return;
                 }
@@ -67,117 +59,116 @@ impl Delivery {
             }
         };
         if matches!(outcome, Outcome::FailedBefore | Outcome::FailedAfter) {
-            world.faults.port_failures -= 1;
-            self.answer(world, Answer::Failed);
+            state.faults.port_failures -= 1;
+            self.answer(state, Answer::Failed);
         } else {
-            self.answer(world, answer);
+            self.answer(state, answer);
         }
     }
 
-    /// Which row of its command is written next.
-    pub(crate) fn row(&self, dispatch: &Dispatch) -> usize {
-        let written = usize::from(dispatch.written);
-        if self.scope.backwards { dispatch.at.task.rows() - 1 - written } else { written }
+    /// The index of the row that the run's command writes next.
+    pub(crate) fn next_row(&self, run: &DispatcherRun) -> usize {
+        let written = usize::from(run.written);
+        if self.scope.reversed_writes { run.machine.task.steps() - 1 - written } else { written }
     }
 
-    /// The connections that the dispatcher is told of.
-    pub(crate) fn told(&self, world: &World, dispatch: &Dispatch) -> Set {
-        match dispatch.first_listed {
+    /// The connections that a list shows to the run.
+    pub(crate) fn listing(&self, state: &State, run: &DispatcherRun) -> Set {
+        match run.first_listed {
             Some(first) if first.is_empty() == (self.without == Some(Rule::LookAgainAfterStoring)) => first,
-            _ => world.listed(),
+            _ => state.listed(),
         }
     }
 
-    fn list(&self, world: &mut World, dispatch: &Dispatch) -> Answer {
-        let told = self.told(world, dispatch);
+    fn list(&self, state: &mut State, run: &DispatcherRun) -> Answer {
+        let listing = self.listing(state, run);
         let keeps_first = matches!(
             self.without,
             Some(Rule::LookAgainAfterStoring | Rule::LookAgainBeforeFinishing | Rule::LookAgainAfterMarking)
         );
-        if let Some(dispatch) = &mut world.dispatch {
+        if let Some(run) = &mut state.dispatcher {
             if keeps_first {
-                dispatch.first_listed.get_or_insert(told);
+                run.first_listed.get_or_insert(listing);
             }
-            dispatch.told = Some(dispatch.told.unwrap_or_default().union(told));
+            run.listed = Some(run.listed.unwrap_or_default().union(listing));
         }
-        Answer::Listed(told)
+        Answer::Listed(listing)
     }
 
-    /// The rows that a read finds due, of which it gives at most as many as it was asked for.
-    pub(crate) fn due(&self, world: &World, dispatch: &Dispatch) -> Vec<u8> {
-        let Task::Read { after, up_to, due_for, .. } = dispatch.at.task else { return Vec::new() };
+    /// All rows that the run's read finds due. Its page has the first of them, up to the read's limit.
+    pub(crate) fn due(&self, state: &State, run: &DispatcherRun) -> Vec<u8> {
+        let Task::Read { after, up_to, due_for, .. } = run.machine.task else { return Vec::new() };
         let is_due = |n: &u8| {
-            let pushed_to = world.pushed_to[usize::from(*n)];
+            let pushed_to = state.pushed_to[usize::from(*n)];
             let pushed = match self.without {
                 Some(Rule::PerConnection) => !pushed_to.is_empty(),
                 _ => due_for.without(pushed_to).is_empty(),
             };
-            !dispatch.new && after < *n && *n <= up_to && !pushed
+            !run.only_new && after < *n && *n <= up_to && !pushed
         };
-        world.held.iter().filter(is_due).collect()
+        state.held.iter().filter(is_due).collect()
     }
 
-    fn page(&self, world: &mut World, dispatch: &Dispatch) -> Answer {
-        let Task::Read { due_for, limit, .. } = dispatch.at.task else { return Answer::Failed };
-        let mut due = self.due(world, dispatch);
+    fn page(&self, state: &mut State, run: &DispatcherRun) -> Answer {
+        let Task::Read { due_for, limit, .. } = run.machine.task else { return Answer::Failed };
+        let mut due = self.due(state, run);
         let more = due.len() > limit;
         due.truncate(limit);
-        let rows = due.iter().map(|n| (*n, world.pushed_to[usize::from(*n)])).collect();
+        let rows = due.iter().map(|n| (*n, state.pushed_to[usize::from(*n)])).collect();
         if self.without == Some(Rule::MarkAfterPush)
-            && due_for.iter().any(|i| self.lives[usize::from(i)].acknowledges)
+            && due_for.iter().any(|i| self.live[usize::from(i)].acknowledges)
         {
             for n in due {
-                world.mark(n, due_for);
+                state.mark(n, due_for);
             }
         }
         Answer::Page(rows, more)
     }
 
-    /// One row of a write.
-    fn write(&self, world: &mut World, task: &Task, row: usize) {
+    /// Carries out one row of a write.
+    fn write(&self, state: &mut State, task: &Task, row: usize) {
         match task {
             Task::Put(rows) => {
                 let (n, pushed_to) = rows[row];
-                if let Some(dispatch) = &mut world.dispatch {
-                    // What is looked for now is what was put, and that is R2's business.
-                    dispatch.new = false;
+                if let Some(run) = &mut state.dispatcher {
+                    // From here on, reads look for the row that was put, which is the subject of R2.
+                    run.only_new = false;
                     if self.without == Some(Rule::LookAgainAfterMarking) {
-                        dispatch.first_listed = None;
+                        run.first_listed = None;
                     }
                 }
                 let ahead = !pushed_to.is_empty();
                 match self.without {
                     Some(Rule::WriteAhead) if ahead => {}
                     Some(Rule::WriteBeforePush) if ahead => {
-                        if let Some(dispatch) = &mut world.dispatch {
-                            dispatch.puts_late.push((n, pushed_to));
+                        if let Some(run) = &mut state.dispatcher {
+                            run.late_puts.push((n, pushed_to));
                         }
                     }
-                    _ => world.put(n, pushed_to),
+                    _ => state.put(n, pushed_to),
                 }
             }
-            Task::Delete(rows) => world.delete(rows[row]),
+            Task::Delete(rows) => state.delete(rows[row]),
             Task::Mark(rows) => {
                 let (n, connections) = rows[row];
-                if world.held.contains(n) || self.without == Some(Rule::MarkOnlyIfThere) {
-                    world.mark(n, connections);
+                if state.held.contains(n) || self.without == Some(Rule::MarkOnlyIfThere) {
+                    state.mark(n, connections);
                 }
             }
-            Task::Forget(gone) => gone.iter().for_each(|index| connection(world, index).row = false),
+            Task::Forget(gone) => gone.iter().for_each(|index| state.connection(index).row = false),
             _ => {}
         }
     }
 
-    /// Pushes the next frame of an order; with the last frame of all, the machine learns what became of
-    /// them.
-    pub fn push_frame(&self, world: &mut World, order: u8, outcome: Outcome) {
-        let Some(mut dispatch) = world.dispatch.take() else { return };
-        let at = Arc::clone(&dispatch.at);
-        let Task::Push(orders) = &at.task else { return };
+    /// Pushes the next frame of an order. After the last frame of all orders the machine gets its answer.
+    pub(crate) fn push_frame(&self, state: &mut State, order: u8, outcome: Outcome) {
+        let Some(mut run) = state.dispatcher.take() else { return };
+        let machine = Arc::clone(&run.machine);
+        let Task::Push(orders) = &machine.task else { return };
         let order = &orders[usize::from(order)];
         let index = order.connection;
-        let push = &mut dispatch.pushes[usize::from(index)];
-        let socket = world.connections[usize::from(index)].socket;
+        let push = &mut run.pushes[usize::from(index)];
+        let socket = state.connections[usize::from(index)].socket;
         if outcome == Outcome::FailedBefore {
             push.refusal = Some(Refusal::Unavailable);
         } else if matches!(socket, Socket::Handshaking | Socket::Closed) {
@@ -185,7 +176,7 @@ impl Delivery {
         } else {
             if socket == Socket::Open {
                 for n in &order.frames[usize::from(push.accepted)] {
-                    world.deliver(index, *n, self.scope.devices[usize::from(index)].acknowledges);
+                    state.deliver(index, *n, self.scope.devices[usize::from(index)].acknowledges);
                 }
             }
             if outcome == Outcome::FailedAfter {
@@ -194,115 +185,73 @@ impl Delivery {
                 push.accepted += 1;
             }
         }
-        push.over = push.refusal.is_some() || usize::from(push.accepted) == order.frames.len();
+        push.finished = push.refusal.is_some() || usize::from(push.accepted) == order.frames.len();
         if outcome != Outcome::Done {
-            world.faults.push_errors -= 1;
+            state.faults.push_errors -= 1;
         }
         if outcome == Outcome::FailedAfter {
-            world.delivered_again();
+            state.allow_repeats();
         }
-        let pushes = dispatch.pushes;
+        let pushes = run.pushes;
         let reports = || orders.iter().map(|order| (order.connection, pushes[usize::from(order.connection)]));
-        if reports().any(|(_, push)| !push.over) {
-            world.dispatch = Some(dispatch);
+        if reports().any(|(_, push)| !push.finished) {
+            state.dispatcher = Some(run);
             return;
         }
         let refused = reports().filter(|(_, push)| push.refusal.is_some()).map(|(index, _)| index).collect();
-        let passing = reports().any(|(_, push)| push.refusal == Some(Refusal::Unavailable));
-        dispatch.refused = (refused, passing);
-        world.dispatch = Some(dispatch);
-        let report = |(_, push): (u8, Progress)| PushReport {
+        let is_temporary = reports().any(|(_, push)| push.refusal == Some(Refusal::Unavailable));
+        run.refused = (refused, is_temporary);
+        state.dispatcher = Some(run);
+        let report = |(_, push): (u8, PushProgress)| PushReport {
             accepted: usize::from(push.accepted),
             refusal: push.refusal,
         };
-        self.answer(world, Answer::Pushed(reports().map(report).collect()));
+        self.answer(state, Answer::Pushed(reports().map(report).collect()));
     }
 
-    /// The run is over: what is done leaves the queue.
-    fn settle(&self, world: &mut World, taken: u8, outcomes: &[bool]) {
-        world.dispatch = None;
-        let taken = usize::from(taken);
+    /// Ends a run: entries that are done leave the queue.
+    fn complete(&self, state: &mut State, received: u8, outcomes: &[bool]) {
+        state.dispatcher = None;
+        let received = usize::from(received);
         let done = outcomes.iter().take_while(|done| **done).count();
-        if outcomes.len() != taken || outcomes[done..].contains(&true) {
-            world.broken = Some(Broken::Nonsense("the outcomes are not some done, then all to be retried"));
+        if outcomes.len() != received || outcomes[done..].contains(&true) {
+            let problem = "the outcomes are not some done, then all to be retried";
+            state.violation = Some(Violation::InvalidOutput(problem));
             return;
         }
-        if done < taken {
-            world.delivered_again();
+        if done < received {
+            state.allow_repeats();
             match self.without {
-                Some(Rule::RetryTheRest) => drop(world.queue.drain(done + 1..taken)),
+                Some(Rule::RetryTheRest) => drop(state.queue.drain(done + 1..received)),
                 Some(Rule::FailureKeepsItsPlace) => {
-                    let failed = world.queue.remove(done);
-                    world.queue.push(failed);
+                    let failed = state.queue.remove(done);
+                    state.queue.push(failed);
                 }
                 _ => {}
             }
         }
-        if self.without == Some(Rule::FailureStopsThatUserOnly) && world.faults.timeouts > 0 {
-            world.faults.timeouts -= 1;
+        if self.without == Some(Rule::FailureStopsThatUserOnly) && state.faults.timeouts > 0 {
+            state.faults.timeouts -= 1;
             return;
         }
-        world.queue.drain(..done);
+        state.queue.drain(..done);
     }
 
-    /// The machine takes the answer to its command.
-    fn answer(&self, world: &mut World, answer: Answer) {
-        let now = world.now();
-        let (graces_over, connected) = (world.graces_over, world.connected);
-        let Some(dispatch) = &mut world.dispatch else { return };
-        dispatch.at = self.machines.answer(&dispatch.at, answer, now, (&self.lives, connected));
-        dispatch.written = 0;
-        dispatch.told.get_or_insert_default();
-        dispatch.pushes = [Progress::default(); MAX_DEVICES];
-        dispatch.ordered = match dispatch.at.task {
+    /// Gives the machine the answer to its command.
+    fn answer(&self, state: &mut State, answer: Answer) {
+        let now = state.now();
+        let (graces_over, connected) = (state.graces_over, state.connected);
+        let Some(run) = &mut state.dispatcher else { return };
+        run.machine = self.machines.answer_run(&run.machine, answer, now, (&self.live, connected));
+        run.written = 0;
+        run.listed.get_or_insert_default();
+        run.pushes = [PushProgress::default(); MAX_DEVICES];
+        run.grace_over_at_order = match run.machine.task {
             Task::Push(_) => graces_over,
             _ => Set::default(),
         };
-        if dispatch.at.task != Task::Wait {
-            dispatch.refused = (Set::default(), false);
+        if run.machine.task != Task::Wait {
+            run.refused = (Set::default(), false);
         }
-    }
-}
-
-impl World {
-    /// Writes a row, whether or not it is there.
-    pub fn put(&mut self, n: u8, pushed_to: Set) {
-        self.held.insert(n);
-        *self.row(n) = pushed_to;
-    }
-
-    /// Adds to a row's `pushedTo`.
-    pub fn mark(&mut self, n: u8, connections: Set) {
-        self.held.insert(n);
-        let row = self.row(n);
-        *row = row.union(connections);
-    }
-
-    /// Deletes a row, if it is there.
-    pub fn delete(&mut self, n: u8) {
-        self.held.remove(n);
-        *self.row(n) = Set::default();
-    }
-
-    fn row(&mut self, n: u8) -> &mut Set {
-        &mut self.pushed_to[usize::from(n)]
-    }
-
-    /// A notification arrives over a connection.
-    fn deliver(&mut self, index: u8, n: u8, acknowledges: bool) {
-        let connection = connection(self, index);
-        let repeated = connection.received.contains(n);
-        let mut broken = repeated.then_some(Broken::Repeated { notification: n, connection: index });
-        connection.received.insert(n);
-        if acknowledges {
-            connection.unacknowledged.insert(n);
-        }
-        if !self.delivered.contains(n) {
-            if let Some(later) = self.delivered.last().filter(|last| *last > n) {
-                broken = Some(Broken::Order { first: n, later });
-            }
-            self.delivered.insert(n);
-        }
-        self.broken = self.broken.or(broken);
     }
 }

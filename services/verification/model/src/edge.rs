@@ -1,4 +1,4 @@
-//! What the real edge decides.
+//! Calls of the real edge: its decisions about handshakes and acks.
 
 use anyhow::{Context as _, bail};
 use contract_connections_v1::FrameFormat;
@@ -8,10 +8,10 @@ use contract_notifications_v1::{Sequence, Timestamp, UserId, Version1};
 use dispatcher::core::run::OpenConnection;
 use ws_edge::{Caller, ClientInfo, ConnectRequest, Decision, EdgeConfig, Inbound, admit, decide};
 
+use crate::ids::connection_id;
 use crate::scope::Device;
-use crate::world::connection_id;
 
-/// The one user.
+/// The model's one user.
 fn principal() -> anyhow::Result<Principal> {
     Ok(Principal {
         version: Version1,
@@ -23,10 +23,10 @@ fn principal() -> anyhow::Result<Principal> {
     })
 }
 
-/// What the dispatcher sees of the row that the edge writes for the device of number `index`.
+/// Admits device `index` and returns the dispatcher's view of the row that the edge writes for it.
 ///
 /// # Errors
-/// The edge does not admit it.
+/// The edge refuses the device.
 pub(crate) fn admitted(index: u8, device: Device) -> anyhow::Result<OpenConnection> {
     let principal = principal()?;
     let format = match device.format {
@@ -56,7 +56,7 @@ pub(crate) fn admitted(index: u8, device: Device) -> anyhow::Result<OpenConnecti
 /// The rows that the edge clears for an ack of `sequence`.
 ///
 /// # Errors
-/// The edge does not take it for an ack.
+/// The edge does not recognise the ack.
 pub(crate) fn cleared(sequence: Sequence) -> anyhow::Result<Vec<Sequence>> {
     let frame = ClientFrame::Ack { sequences: vec![sequence] }.to_json();
     let (principal, connection_id) = (principal()?, connection_id(0));

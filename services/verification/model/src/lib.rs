@@ -1,94 +1,44 @@
-//! A model checker of delivery: the real cores of dispatcher, replayer and edge in a small world, explored
-//! in every order in which things can happen, with crashes and failures between any two steps.
+//! A model checker of delivery.
 //!
-//! What is promised, which rules it rests on and what was explored is in docs/explanation/verification.md.
+//! The real cores of dispatcher, replayer and edge run in a small environment of one user. Every order of
+//! events is explored, with crashes and faults between any two steps. docs/explanation/delivery.md has the
+//! promises and the rules that keep them, docs/explanation/verification.md the scopes explored.
+//!
+//! Modules use those before them only:
+//!
+//! 1. Vocabulary: `set`, `memo`, `ids`, `queue`, `action`, `task`, `rule`, `scope`.
+//! 2. The real cores and the state around them: `edge`, `machines`, `state`, `model`.
+//! 3. Steps: `dispatch`, `symmetry`, `reduce`, `step`, `enabled`, `promise`.
+//! 4. Exploration: `explore`, `describe`, `saved_counterexample`.
 
 mod action;
-mod check;
+mod describe;
 mod dispatch;
 mod edge;
-mod machine;
+mod enabled;
+mod explore;
+mod ids;
+mod machines;
+mod memo;
+mod model;
 mod promise;
+mod queue;
 mod reduce;
 mod rule;
-mod saved;
+mod saved_counterexample;
 pub mod scope;
 mod set;
+mod state;
 mod step;
-mod story;
 mod symmetry;
-mod world;
+mod task;
 
 pub use action::{Action, Outcome};
-pub use check::{Counterexample, Exploration, Order, explore, walk};
+pub use describe::describe;
+pub use explore::{Counterexample, Exploration, SearchOrder, explore, random_walk};
+pub use model::Delivery;
 pub use promise::Promise;
 pub use rule::Rule;
-pub use saved::SavedStory;
+pub use saved_counterexample::SavedCounterexample;
 pub use scope::Scope;
-pub use story::tell;
-pub use world::World;
-
-use std::sync::Arc;
-
-use dispatcher::core::run::OpenConnection;
-use machine::Machines;
-use stateright::{Model, Property};
-
-/// The model: a scope, and a rule that is left out of it, if any.
-#[derive(Debug, Clone)]
-pub struct Delivery {
-    scope: Scope,
-    without: Option<Rule>,
-    /// What the dispatcher sees of each device's connection.
-    lives: Vec<OpenConnection>,
-    /// What the machines were seen to do.
-    machines: Arc<Machines>,
-}
-
-impl Delivery {
-    /// The world of a scope.
-    ///
-    /// # Errors
-    /// The real edge does not admit one of the scope's devices.
-    pub fn new(scope: Scope, without: Option<Rule>) -> anyhow::Result<Self> {
-        let devices = (0..).zip(scope.devices);
-        let lives =
-            devices.map(|(index, device)| edge::admitted(index, *device)).collect::<Result<_, _>>()?;
-        Ok(Self { scope, without, lives, machines: Arc::default() })
-    }
-
-    /// The world before anything happened.
-    pub fn start(&self) -> World {
-        let world = World::new(self.scope.faults);
-        World { fingerprint: self.identity(&world), ..world }
-    }
-}
-
-impl Model for Delivery {
-    type State = World;
-    type Action = Action;
-
-    fn init_states(&self) -> Vec<World> {
-        vec![self.start()]
-    }
-
-    fn actions(&self, world: &World, actions: &mut Vec<Action>) {
-        self.enabled(world, actions);
-    }
-
-    fn next_state(&self, world: &World, action: Action) -> Option<World> {
-        Some(self.apply(world, action))
-    }
-
-    fn properties(&self) -> Vec<Property<Self>> {
-        // `always` takes a plain function, so there is one for each promise.
-        macro_rules! always {
-            ($($promise:ident),*) => {
-                vec![$(Property::always(Promise::$promise.name(), |model: &Self, world: &World| {
-                    Promise::$promise.holds(model, world)
-                })),*]
-            };
-        }
-        always!(NothingLost, InOrder, NoNeedlessRepeat, NothingStranded, MailboxEmpties, NoDeadlock, Sense)
-    }
-}
+pub use state::State;

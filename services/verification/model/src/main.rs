@@ -1,4 +1,4 @@
-//! `model`: explores the worlds of delivery and reports what it saw.
+//! `verification-model`: explores the scopes of the model and reports states, steps and counterexamples.
 
 use std::io::{Write as _, stdout};
 use std::path::PathBuf;
@@ -6,28 +6,30 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
-use verification_model::{Delivery, Exploration, Order, Rule, SavedStory, Scope, explore, scope, tell};
+use verification_model::{
+    Delivery, Exploration, Rule, SavedCounterexample, Scope, SearchOrder, describe, explore, scope,
+};
 
-/// Explores every order in which things can happen in a small world of one user, with the real cores of
-/// dispatcher, replayer and edge, and looks for a broken promise.
+/// Explores every order of events for one user in small scopes, with the real cores of dispatcher, replayer
+/// and edge, and looks for a broken promise.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Explore larger worlds too, for as long as it takes.
+    /// Explore the large scopes too, which takes minutes to an hour.
     #[arg(long)]
     deep: bool,
-    /// Explore these scopes only.
+    /// Explore only this scope. May be repeated.
     #[arg(long)]
     scope: Vec<String>,
     /// Leave this rule out.
     #[arg(long)]
     without: Option<Rule>,
-    /// Write the counterexample here.
+    /// Write a counterexample to this file.
     #[arg(long)]
     save: Option<PathBuf>,
-    /// Stop a scope after about this many steps.
-    #[arg(long, default_value_t = 200_000_000)]
-    most: usize,
-    /// How many threads explore.
+    /// Stop a scope after about this number of steps.
+    #[arg(long, alias = "most", default_value_t = 200_000_000)]
+    max_steps: usize,
+    /// Number of threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
 }
@@ -35,43 +37,43 @@ struct Arguments {
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let mut out = stdout().lock();
-    let mut broken = false;
+    let mut is_broken = false;
     writeln!(out, "{:<32} {:>10} {:>11} {:>6} {:>8}", "scope", "states", "steps", "depth", "seconds")?;
     for scope in scopes(&arguments)? {
-        let look = |order| explore(scope, arguments.without, order, arguments.threads, arguments.most);
-        let mut found = look(Order::DepthFirst)?;
+        let search = |order| explore(scope, arguments.without, order, arguments.threads, arguments.max_steps);
+        let mut found = search(SearchOrder::DepthFirst)?;
         if found.counterexample.is_some() {
-            // For a story that is as short as can be.
-            found = look(Order::BreadthFirst)?;
+            // For the shortest counterexample.
+            found = search(SearchOrder::BreadthFirst)?;
         }
-        let Exploration { states, steps, depth, took, complete, counterexample } = &found;
-        let rest = if *complete { "" } else { "  not to the end" };
-        let seconds = took.as_secs_f64();
+        let Exploration { states, steps, depth, elapsed, complete, counterexample } = &found;
+        let rest = if *complete { "" } else { "  incomplete" };
+        let seconds = elapsed.as_secs_f64();
         writeln!(out, "{:<32} {states:>10} {steps:>11} {depth:>6} {seconds:>8.1}{rest}", scope.name)?;
         if let Some(counterexample) = counterexample {
-            broken = true;
+            is_broken = true;
             let model = Delivery::new(scope, arguments.without)?;
-            for (number, line) in (1..).zip(tell(&model, &counterexample.actions)) {
+            for (number, line) in (1..).zip(describe(&model, &counterexample.actions)) {
                 writeln!(out, "{number:>4}. {line}")?;
             }
             if let Some(path) = &arguments.save {
-                let saved = SavedStory::new(scope, arguments.without, counterexample)?;
+                let saved = SavedCounterexample::new(scope, arguments.without, counterexample)?;
                 let text = serde_json::to_string_pretty(&saved)?;
                 std::fs::write(path, text + "\n")
                     .with_context(|| format!("cannot write {}", path.display()))?;
             }
         }
     }
-    Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if is_broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn scopes(arguments: &Arguments) -> anyhow::Result<Vec<Scope>> {
     if !arguments.scope.is_empty() {
-        let named = |name: &String| scope::named(name).with_context(|| format!("there is no scope {name:?}"));
+        let named = |name: &String| scope::named(name).with_context(|| format!("no scope {name:?}"));
         return arguments.scope.iter().map(named).collect();
     }
     if let Some(rule) = arguments.without {
-        return Ok(scope::named(scope::missing(rule)).into_iter().collect());
+        return Ok(scope::named(scope::for_missing_rule(rule)).into_iter().collect());
     }
     let deep = if arguments.deep { scope::DEEP } else { &[] };
     Ok([scope::QUICK, deep].concat())

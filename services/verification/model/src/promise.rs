@@ -1,32 +1,31 @@
-//! What must hold in every world.
+//! The promises of delivery, as properties of states.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Delivery;
-use crate::machine::Task;
-use crate::world::{Broken, Socket, World};
+use crate::model::Delivery;
+use crate::state::{Socket, State, Violation};
+use crate::task::Task;
 
-/// A promise of delivery.
+/// A promise of delivery. The letters are those of docs/explanation/delivery.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Promise {
-    /// (a) What was accepted and has not arrived is in the queue or in the mailbox, at any moment.
+    /// (a) An accepted notification that has not arrived is in the queue or in the mailbox, at any moment.
     NothingLost,
     /// (b) First deliveries are in sequence order.
     InOrder,
-    /// (c) Between two arrivals of a notification over one connection there was a redelivery; so it arrives
-    /// no oftener than once, and once more for each redelivery.
+    /// (c) A notification arrives on a connection again only after a redelivery, at most once for each.
     NoNeedlessRepeat,
-    /// (d) When all is quiet and somebody is there, everything has arrived.
+    /// (d) In a quiet state with an open connection, everything has arrived.
     NothingStranded,
-    /// When all is quiet, somebody is there and every ack is in, nothing is held any more.
+    /// (d) In a quiet state with an open connection and every ack taken, nothing is held any more.
     MailboxEmpties,
-    /// Unless all is quiet, something can go on by itself, and all comes to rest.
+    /// A state that is not quiet has a spontaneous action, and such actions lead to a quiet state.
     NoDeadlock,
-    /// The cores give nothing that fits no world.
-    Sense,
+    /// The cores give valid results only.
+    ValidOutput,
 }
 
 impl Promise {
@@ -38,10 +37,10 @@ impl Promise {
         Self::NothingStranded,
         Self::MailboxEmpties,
         Self::NoDeadlock,
-        Self::Sense,
+        Self::ValidOutput,
     ];
 
-    /// Its name.
+    /// The promise's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::NothingLost => "nothing-lost",
@@ -50,29 +49,31 @@ impl Promise {
             Self::NothingStranded => "nothing-stranded",
             Self::MailboxEmpties => "mailbox-empties",
             Self::NoDeadlock => "no-deadlock",
-            Self::Sense => "sense",
+            Self::ValidOutput => "valid-output",
         }
     }
 
-    /// Whether the world keeps it.
-    pub fn holds(self, model: &Delivery, world: &World) -> bool {
-        let quiet = || world.is_quiet() && world.somebody_is_there();
+    /// True if the state keeps the promise.
+    pub fn holds(self, model: &Delivery, state: &State) -> bool {
+        let is_served = || state.is_quiet() && state.has_open_connection();
         match self {
             Self::NothingLost => {
-                world.all().without(world.delivered).without(world.queued()).without(world.held).is_empty()
+                state.all().without(state.delivered).without(state.queued()).without(state.held).is_empty()
             }
-            Self::InOrder => !matches!(world.broken, Some(Broken::Order { .. })),
-            Self::NoNeedlessRepeat => !matches!(world.broken, Some(Broken::Repeated { .. })),
-            Self::NothingStranded => !quiet() || world.all().without(world.delivered).is_empty(),
-            Self::MailboxEmpties => !quiet() || mailbox_is_empty(model, world),
-            Self::NoDeadlock => world.is_quiet() || world.broken.is_some() || goes_on(model, world),
-            Self::Sense => !matches!(world.broken, Some(Broken::Nonsense(_))),
+            Self::InOrder => !matches!(state.violation, Some(Violation::Order { .. })),
+            Self::NoNeedlessRepeat => !matches!(state.violation, Some(Violation::Repeated { .. })),
+            Self::NothingStranded => !is_served() || state.all().without(state.delivered).is_empty(),
+            Self::MailboxEmpties => !is_served() || has_no_leftover(model, state),
+            Self::NoDeadlock => {
+                state.is_quiet() || state.violation.is_some() || has_spontaneous_action(model, state)
+            }
+            Self::ValidOutput => !matches!(state.violation, Some(Violation::InvalidOutput(_))),
         }
     }
 
-    /// The first promise that the world breaks.
-    pub fn broken(model: &Delivery, world: &World) -> Option<Self> {
-        Self::ALL.into_iter().find(|promise| !promise.holds(model, world))
+    /// The first promise that the state breaks.
+    pub fn broken(model: &Delivery, state: &State) -> Option<Self> {
+        Self::ALL.into_iter().find(|promise| !promise.holds(model, state))
     }
 }
 
@@ -82,29 +83,31 @@ impl fmt::Display for Promise {
     }
 }
 
-/// A row that a client which acknowledges was to get, and which it never acknowledged, stays for the next
-/// such client; devices that don't acknowledge can't clear it.
-fn mailbox_is_empty(model: &Delivery, world: &World) -> bool {
-    let open = || world.connections.iter().filter(|connection| connection.socket == Socket::Open);
+/// True if the mailbox has no row that it should not have.
+///
+/// A row pushed to an acknowledging client that never acknowledged it stays for the next such client, because
+/// devices that don't acknowledge can't clear it.
+fn has_no_leftover(model: &Delivery, state: &State) -> bool {
+    let open = || state.connections.iter().filter(|connection| connection.socket == Socket::Open);
     let all_acks_are_in = open().all(|connection| connection.unacknowledged.is_empty());
-    let acknowledging = || world.connections.iter().zip(&model.lives).filter(|(_, live)| live.acknowledges);
-    let clearing = acknowledging().next().is_none()
+    let acknowledging = || state.connections.iter().zip(&model.live).filter(|(_, live)| live.acknowledges);
+    let can_be_cleared = acknowledging().next().is_none()
         || acknowledging().any(|(connection, _)| connection.socket == Socket::Open);
-    !(all_acks_are_in && clearing) || world.held.is_empty()
+    !(all_acks_are_in && can_be_cleared) || state.held.is_empty()
 }
 
-/// Whether something happens without anybody's doing: a service works, a handshake ends, time passes.
-fn goes_on(model: &Delivery, world: &World) -> bool {
-    let handshaking = || world.connections.iter().any(|connection| connection.socket == Socket::Handshaking);
-    // What always can be done, without going through all that can.
-    let works = match &world.dispatch {
-        Some(dispatch) => dispatch.at.task != Task::Wait,
-        None => !world.queue.is_empty(),
+/// True if something happens by itself: a service works, a handshake ends, or time passes.
+fn has_spontaneous_action(model: &Delivery, state: &State) -> bool {
+    let handshaking = || state.connections.iter().any(|connection| connection.socket == Socket::Handshaking);
+    // Steps that are always possible, found without computing all enabled actions.
+    let is_working = match &state.dispatcher {
+        Some(run) => run.machine.task != Task::Wait,
+        None => !state.queue.is_empty(),
     };
-    if works || world.replay.is_some() || handshaking() {
+    if is_working || state.replayer.is_some() || handshaking() {
         return true;
     }
     let mut actions = Vec::new();
-    model.enabled(world, &mut actions);
-    actions.iter().any(|action| action.is_calm())
+    model.enabled(state, &mut actions);
+    actions.iter().any(|action| action.is_spontaneous())
 }

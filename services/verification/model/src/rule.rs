@@ -1,57 +1,57 @@
-//! The rules, each of which can be left out to see what it is good for.
+//! The rules of delivery, each of which can be left out to show that it is needed.
 //!
-//! A rule is left out of the world around the real machines, by changing what they are told or what
-//! becomes of what they order. The machines themselves have no switch for it.
+//! A rule is left out in the environment of the real machines, by changing their input or the effect of their
+//! commands. The machines themselves have no switch for it.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// A rule of delivery.
+/// A rule of delivery. R1 to R6 are the numbers that docs/explanation/delivery.md gives them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
-    /// R1: what is held is pushed before what is new. Without it a run of new notifications is told,
-    /// before it puts one, that the mailbox is empty.
+    /// R1: held notifications are pushed before new ones. Without it, a run of new notifications finds the
+    /// mailbox empty until it has put one itself.
     DrainFirst,
-    /// R1, its limit: when more is held than is drained inline, a replay is queued. Without it none is.
+    /// R1, its limit: a replay is queued when more is held than one run may push. Without it, none is queued.
     QueueReplayWhenDeferred,
-    /// R2: after storing for want of a connection, connections are listed again. Without it that second
-    /// list is empty, as the first was.
+    /// R2: a run that has stored notifications for want of a connection lists connections again. Without it,
+    /// the second list is empty like the first.
     LookAgainAfterStoring,
-    /// R3: a 410 within the grace means "not yet open". Without it the grace is zero.
+    /// R3: a 410 within the grace means "not yet open". Without it, the grace is zero.
     HandshakeGrace,
-    /// R4: a new notification is in the mailbox before it is pushed to a client that acknowledges.
-    /// Without it that write is not made.
+    /// R4: a new notification is put into the mailbox before it is pushed to a client that acknowledges.
+    /// Without it, that row is not written.
     WriteAhead,
-    /// R4, its order: without it that write is made after the push.
+    /// R4, its order. Without it, that row is written after the push.
     WriteBeforePush,
-    /// R4: held rows are marked after they were pushed. Without it they are marked as they are read.
+    /// R4: held rows are marked after they were pushed. Without it, they are marked when they are read.
     MarkAfterPush,
-    /// R4: only rows that are still there are marked. Without it a mark brings an acknowledged row back.
+    /// R4: a mark changes only rows that still exist. Without it, it brings an acknowledged row back.
     MarkOnlyIfThere,
-    /// R5: a row is due on every connection it was not pushed to. Without it, only if it was pushed to
-    /// none.
+    /// R5: a row is due on every connection it was not pushed to. Without it, a row is due only if it was
+    /// pushed to no connection.
     PerConnection,
-    /// R6: connections are listed again after the last write. Without it nobody appears in that list.
+    /// R6: a run lists connections again after its last write. Without it, that list shows no new connection.
     LookAgainBeforeFinishing,
-    /// R6, the part of it that no promise needs: connections are listed again also if rows were only
-    /// marked. Without it nobody appears in that list.
+    /// R6, a part that no promise needs: connections are listed again even if rows were only marked. Without
+    /// it, that list shows no new connection.
     LookAgainAfterMarking,
-    /// A replayer that could not send every entry has its stream record delivered again. Without it the
-    /// record is done.
+    /// A stream record comes again if its replayer could not send every entry. Without it, the record is
+    /// done.
     ReportFailedReplay,
-    /// The replayer reads the mailbox strongly consistently. Without it, it sees the mailbox as it was
-    /// before anything was put into it.
+    /// The replayer reads the mailbox strongly consistently. Without it, it sees an empty mailbox.
     ReadConsistently,
-    /// After a failure the rest of the run is delivered again too. Without it only the entry that failed.
+    /// After a failure all later entries of the run are delivered again too. Without it, only the failed
+    /// entry is.
     RetryTheRest,
-    /// Another user's failure is not this one's. Without it, what is received together with entries of
-    /// another user whose run fails is delivered again.
+    /// A failed run of one user does not repeat entries of another. Without it, entries received in the same
+    /// batch as a failed run are delivered again.
     FailureStopsThatUserOnly,
-    /// An entry that failed holds up those behind it. Without it, it goes behind them.
+    /// A failed entry keeps its place before the entries behind it. Without it, it moves to the end.
     FailureKeepsItsPlace,
-    /// The queue gives away no second run of a user. Without it what a dispatcher that crashed had
-    /// received is held back for a while, and those behind it are not.
+    /// The queue allows one run of a user at a time. Without it, the entries of a crashed dispatcher are
+    /// invisible for a while and later entries are handed out before them.
     OneRunAtATime,
 }
 

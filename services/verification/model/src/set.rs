@@ -2,39 +2,39 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A set of the numbers 0 to 7.
+/// A set of numbers from 0 to 7, kept in one byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Set(u8);
 
 impl Set {
-    /// The numbers from 0 up to and without `end`.
+    /// The numbers from 0 up to but not including `end`.
     pub const fn below(end: u8) -> Self {
         if end >= 8 { Self(u8::MAX) } else { Self((1 << end) - 1) }
     }
 
-    /// Whether `member` is in it.
+    /// True if `member` is in the set.
     pub const fn contains(self, member: u8) -> bool {
         self.0 & (1 << member) != 0
     }
 
-    /// Whether nothing is in it.
+    /// True if the set has no member.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// How many are in it.
+    /// Number of members.
     pub fn len(self) -> u8 {
         // At most 8.
         u8::try_from(self.0.count_ones()).unwrap_or(8)
     }
 
-    /// The set as a number that stands for it.
+    /// The set as a bit mask.
     pub const fn bits(self) -> u8 {
         self.0
     }
 
-    /// The numbers that `names` has in the places of those in it.
+    /// Replaces every member by its entry in `names`. Members without an entry are left out.
     pub fn renamed(self, names: &[u8]) -> Self {
         self.iter().filter_map(|member| names.get(usize::from(member)).copied()).collect()
     }
@@ -44,29 +44,29 @@ impl Set {
         self.0 |= 1 << member;
     }
 
-    /// Takes `member` out.
+    /// Removes `member`.
     pub const fn remove(&mut self, member: u8) {
         self.0 &= !(1 << member);
     }
 
-    /// What is in this or in `other`.
+    /// Members of either set.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// What is in this and not in `other`.
+    /// Members of this set that are not in `other`.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// The highest number in it.
+    /// The highest member.
     pub fn last(self) -> Option<u8> {
         self.iter().last()
     }
 
-    /// The numbers in it, ascending.
+    /// The members in ascending order.
     pub fn iter(self) -> impl Iterator<Item = u8> {
         (0..8).filter(move |member| self.contains(*member))
     }

@@ -1,147 +1,150 @@
-//! What an action does to the world.
-
-use contract_notifications_v1::WhenOffline;
-use dispatcher::core::run::Item;
+//! The effects of actions on the state.
 
 use crate::action::{Action, Outcome};
-use crate::machine::{Machines, SAME, keys};
+use crate::edge;
+use crate::ids::{IDENTITY, MAX_DEVICES, number, sequence, sequences};
+use crate::machines::Machines;
+use crate::model::Delivery;
+use crate::queue::{Entry, QueuedEntry};
 use crate::rule::Rule;
 use crate::set::Set;
-use crate::world::{
-    Broken, Connection, Dispatch, Entry, MAX_DEVICES, Progress, Queued, Replay, Socket, World, number,
-    sequence,
-};
-use crate::{Delivery, edge};
+use crate::state::{Connection, DispatcherRun, PushProgress, ReplayerRun, Socket, State, Violation};
 
 impl Delivery {
-    /// The world after an action that is enabled in it, and after what may as well come at once.
-    pub fn apply(&self, world: &World, action: Action) -> World {
-        self.apply_telling(world, action, |_, _| {})
+    /// The state before any action.
+    pub fn start(&self) -> State {
+        let state = State::new(self.scope.faults);
+        State { fingerprint: self.identity(&state), ..state }
     }
 
-    /// The same, telling every step with the world before it.
-    pub(crate) fn apply_telling(
+    /// Applies an action that is enabled in `state`, and all steps that a reduced scope takes at once after
+    /// it.
+    pub fn apply(&self, state: &State, action: Action) -> State {
+        self.apply_with(state, action, |_, _| {})
+    }
+
+    /// Applies an action like [`Delivery::apply`], calling `on_step` before each step with the state so far.
+    pub(crate) fn apply_with(
         &self,
-        world: &World,
+        state: &State,
         action: Action,
-        mut tell: impl FnMut(&World, Action),
-    ) -> World {
-        let mut world = world.clone();
+        mut on_step: impl FnMut(&State, Action),
+    ) -> State {
+        let mut state = state.clone();
         let mut next = Some(action);
         while let Some(action) = next {
-            tell(&world, action);
-            self.step(&mut world, action);
-            next = self.hasty(&world);
+            on_step(&state, action);
+            self.step(&mut state, action);
+            next = self.immediate_step(&state);
         }
-        self.simplify(&mut world);
-        world.fingerprint = self.identity(&world);
-        world
+        self.normalise(&mut state);
+        state.fingerprint = self.identity(&state);
+        state
     }
 
-    /// One step of the world.
-    fn step(&self, world: &mut World, action: Action) {
+    fn step(&self, state: &mut State, action: Action) {
         match action {
-            Action::Accept => accept(world),
-            Action::Connect => connect(world),
-            Action::Open(index) => connection(world, index).socket = Socket::Open,
-            Action::Close(index) => end(world, index, Socket::Closed),
-            Action::HalfOpen(index) => end(world, index, Socket::HalfOpen),
-            Action::Disconnect(index) => connection(world, index).row = false,
-            Action::EndGrace(index) => self.end_grace(world, index),
-            Action::Acknowledge(index, n) => acknowledge(world, index, n),
-            Action::Receive(count) => self.receive(world, count),
-            Action::Dispatch(outcome) => self.dispatch(world, outcome),
-            Action::Push(order, outcome) => self.push_frame(world, order, outcome),
-            Action::DispatcherCrash => self.dispatcher_crash(world),
+            Action::Accept => accept(state),
+            Action::Connect => connect(state),
+            Action::Open(index) => state.connection(index).socket = Socket::Open,
+            Action::Close(index) => end(state, index, Socket::Closed),
+            Action::HalfOpen(index) => end(state, index, Socket::HalfOpen),
+            Action::Disconnect(index) => state.connection(index).row = false,
+            Action::EndGrace(index) => self.end_grace(state, index),
+            Action::Acknowledge(index, n) => acknowledge(state, index, n),
+            Action::Receive(count) => self.receive(state, count),
+            Action::Dispatch(outcome) => self.dispatch(state, outcome),
+            Action::Push(order, outcome) => self.push_frame(state, order, outcome),
+            Action::DispatcherCrash => self.crash_dispatcher(state),
             Action::Record(index) => {
-                let at = Machines::replay(self.scope.replay_page, self.scope.replay_batch);
-                world.replay = Some(Replay { at, connection: index });
+                let machine = Machines::start_replay(self.scope.replay_page, self.scope.replay_batch);
+                state.replayer = Some(ReplayerRun { machine, connection: index });
             }
-            Action::Replay(outcome) => self.replay(world, outcome),
+            Action::Replay(outcome) => self.replay(state, outcome),
             Action::ReplayerCrash => {
-                world.replay = None;
-                world.faults.crashes -= 1;
+                state.replayer = None;
+                state.faults.crashes -= 1;
             }
         }
     }
 
-    fn receive(&self, world: &mut World, count: u8) {
-        let entries = &mut world.queue[..usize::from(count)];
-        let at = self.machines.start(self.limits(), entries);
-        let mut new = true;
+    fn receive(&self, state: &mut State, count: u8) {
+        let entries = &mut state.queue[..usize::from(count)];
+        let machine = self.machines.start_run(self.limits(), entries);
+        let mut only_new = true;
         for queued in entries {
             queued.received = matches!(queued.entry, Entry::Notification(_));
-            new &= queued.received;
+            only_new &= queued.received;
         }
-        world.dispatch = Some(Dispatch {
-            at,
-            taken: count,
-            told: None,
+        state.dispatcher = Some(DispatcherRun {
+            machine,
+            received: count,
+            listed: None,
             written: 0,
-            pushes: [Progress::default(); MAX_DEVICES],
-            ordered: Set::default(),
+            pushes: [PushProgress::default(); MAX_DEVICES],
+            grace_over_at_order: Set::default(),
             refused: (Set::default(), false),
-            new: new && self.without == Some(Rule::DrainFirst),
-            puts_late: Vec::new(),
+            only_new: only_new && self.without == Some(Rule::DrainFirst),
+            late_puts: Vec::new(),
             first_listed: None,
         });
     }
 
-    /// The grace of a connection is over: if it is closed, since before the last push was ordered. The run
-    /// knows when the connections connected, so it has to know if that turns out to be otherwise.
-    fn end_grace(&self, world: &mut World, index: u8) {
-        let before = world.connected;
-        if self.scope.reduced && connection(world, index).socket == Socket::Closed {
-            world.ended_before(index);
+    /// Ends the grace of a connection. In a reduced scope the grace of a closed connection turns out to have
+    /// been over when the last push was ordered. The run knows times of connecting, so it is renamed if one
+    /// changes.
+    fn end_grace(&self, state: &mut State, index: u8) {
+        let before = state.connected;
+        if self.scope.reduced && state.connection(index).socket == Socket::Closed {
+            state.backdate_grace(index);
         } else {
-            world.end_grace(index);
+            state.end_grace(index);
         }
-        if let Some(dispatch) = &mut world.dispatch
-            && before != world.connected
+        if let Some(run) = &mut state.dispatcher
+            && before != state.connected
         {
-            dispatch.at = self.machines.renamed(&dispatch.at, SAME, world.connected);
+            run.machine = self.machines.rename_run(&run.machine, IDENTITY, state.connected);
         }
     }
 
-    fn dispatcher_crash(&self, world: &mut World) {
-        if let Some(dispatch) = world.dispatch.take()
+    fn crash_dispatcher(&self, state: &mut State) {
+        if let Some(run) = state.dispatcher.take()
             && self.without == Some(Rule::OneRunAtATime)
         {
-            world.queue.rotate_left(usize::from(dispatch.taken));
+            state.queue.rotate_left(usize::from(run.received));
         }
-        world.faults.crashes -= 1;
-        world.delivered_again();
+        state.faults.crashes -= 1;
+        state.allow_repeats();
     }
 
-    /// What the replayer sees of the mailbox.
-    pub(crate) fn keys(&self, world: &World) -> Set {
-        if self.without == Some(Rule::ReadConsistently) { Set::default() } else { world.held }
+    /// The held notifications that a read of the replayer sees.
+    pub(crate) fn visible_keys(&self, state: &State) -> Set {
+        if self.without == Some(Rule::ReadConsistently) { Set::default() } else { state.held }
     }
 
-    /// One step of the replayer.
-    fn replay(&self, world: &mut World, outcome: Outcome) {
-        let Some(Replay { at, connection: index }) = world.replay.take() else { return };
-        let event = match &at.command {
+    fn replay(&self, state: &mut State, outcome: Outcome) {
+        let Some(ReplayerRun { machine, connection: index }) = state.replayer.take() else { return };
+        let event = match &machine.command {
             replayer::Command::Finish(result) => {
                 let reported = result.is_err() && self.without != Some(Rule::ReportFailedReplay);
                 let repeated = outcome == Outcome::FailedAfter;
-                world.faults.repeats -= u8::from(repeated);
-                connection(world, index).record = reported || repeated;
+                state.faults.repeats -= u8::from(repeated);
+                state.connection(index).stream_record = reported || repeated;
                 return;
             }
             _ if outcome == Outcome::OutOfTime => {
-                world.faults.timeouts -= 1;
+                state.faults.timeouts -= 1;
                 replayer::Event::OutOfTime
             }
             replayer::Command::Wait { .. } => replayer::Event::Waited,
             replayer::Command::ReadKeys { after, limit } => {
                 let after = after.map_or(0, number);
-                let mut keys = keys(self.keys(world).iter().filter(|key| *key > after));
+                let mut keys = sequences(self.visible_keys(state).iter().filter(|key| *key > after));
                 let more = keys.len() > *limit;
                 keys.truncate(*limit);
                 match outcome {
                     Outcome::Done => replayer::Event::KeysRead { sequences: keys, more },
-                    _ => failed(world),
+                    _ => failed(state),
                 }
             }
             replayer::Command::Send(batch) => {
@@ -151,65 +154,55 @@ impl Delivery {
                     Outcome::FailedBefore | Outcome::OutOfTime => 0,
                 };
                 let entries = batch.iter().take(accepted).map(|key| Entry::Replay(number(*key)));
-                world.queue.extend(entries.map(|entry| Queued { entry, received: false }));
+                state.queue.extend(entries.map(|entry| QueuedEntry { entry, received: false }));
                 match outcome {
                     Outcome::Done => replayer::Event::Sent { failed: Vec::new() },
                     Outcome::Part => {
-                        world.faults.port_failures -= 1;
+                        state.faults.port_failures -= 1;
                         replayer::Event::Sent { failed: (1..batch.len()).collect() }
                     }
-                    _ => failed(world),
+                    _ => failed(state),
                 }
             }
         };
-        let at = self.machines.replayed(&at, event);
-        world.replay = Some(Replay { at, connection: index });
+        let machine = self.machines.answer_replay(&machine, event);
+        state.replayer = Some(ReplayerRun { machine, connection: index });
     }
 }
 
-fn failed(world: &mut World) -> replayer::Event {
-    world.faults.port_failures -= 1;
+fn failed(state: &mut State) -> replayer::Event {
+    state.faults.port_failures -= 1;
     replayer::Event::Failed { retryable: true }
 }
 
-fn accept(world: &mut World) {
-    world.accepted += 1;
-    world.queue.push(Queued { entry: Entry::Notification(world.accepted), received: false });
+fn accept(state: &mut State) {
+    state.accepted += 1;
+    state.queue.push(QueuedEntry { entry: Entry::Notification(state.accepted), received: false });
 }
 
-/// The edge admits the next device and writes its row, of which there is a stream record.
-fn connect(world: &mut World) {
-    world.connections.push(Connection {
+/// The edge admits the next device and writes its row, whose insertion becomes a stream record.
+fn connect(state: &mut State) {
+    state.connections.push(Connection {
         socket: Socket::Handshaking,
         row: true,
-        record: true,
+        stream_record: true,
         received: Set::default(),
         unacknowledged: Set::default(),
     });
 }
 
-/// Nothing arrives over this connection any more.
-fn end(world: &mut World, index: u8, socket: Socket) {
-    let connection = connection(world, index);
+/// Ends a connection for its client, on which nothing arrives any more.
+fn end(state: &mut State, index: u8, socket: Socket) {
+    let connection = state.connection(index);
     connection.socket = socket;
     connection.received = Set::default();
 }
 
 /// The client's ack arrives and the edge clears the rows.
-fn acknowledge(world: &mut World, index: u8, n: u8) {
-    connection(world, index).unacknowledged.remove(n);
+fn acknowledge(state: &mut State, index: u8, n: u8) {
+    state.connection(index).unacknowledged.remove(n);
     match edge::cleared(sequence(n)) {
-        Ok(rows) => rows.into_iter().for_each(|row| world.delete(number(row))),
-        Err(_) => world.broken = Some(Broken::Nonsense("the edge takes no ack")),
+        Ok(rows) => rows.into_iter().for_each(|row| state.delete(number(row))),
+        Err(_) => state.violation = Some(Violation::InvalidOutput("the edge does not take an ack")),
     }
-}
-
-/// Notification `n`, as the dispatcher's machine sees it.
-pub(crate) fn item(n: u8) -> Item<()> {
-    Item { sequence: sequence(n), expires_at: None, when_offline: WhenOffline::Hold, len: 1, body: () }
-}
-
-/// The connection of this number, which exists.
-pub(crate) fn connection(world: &mut World, index: u8) -> &mut Connection {
-    &mut world.connections[usize::from(index)]
 }

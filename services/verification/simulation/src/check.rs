@@ -1,105 +1,107 @@
-//! The promises of docs/explanation/delivery.md, checked on what happened.
+//! Checks of the promises of docs/explanation/delivery.md on a trace.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::history::{History, Life, Take};
+use crate::history::{History, SentItem, Timeline};
 use crate::plan::SendPlan;
 use crate::run::Finished;
-use crate::trace::What;
-use crate::world::server_time;
+use crate::simulation::server_time;
+use crate::trace::{Event, EventKind};
 
-/// How long a notification may take, from its acceptance or the opening of a connection, to a user who is
-/// not in trouble, in milliseconds. A user in trouble holds its own runs up for seconds.
-pub(crate) const BOUND: u64 = 1_000;
-/// A promise.
+/// Milliseconds within which a user without faults gets a notification, from its acceptance or the opening of
+/// a connection. A faulty user's runs may take seconds.
+pub(crate) const MAX_DELAY: u64 = 1_000;
+
+/// A promise of delivery. The letters are those of docs/explanation/delivery.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Promise {
-    /// (a) Nothing accepted is lost before its expiry.
+    /// (a) No accepted notification is lost before its expiry.
     NothingLost,
     /// (b) First deliveries are in order.
     InOrder,
-    /// (c) A repeat has a fault that explains it.
+    /// (c) A fault explains each repeat.
     NoNeedlessRepeat,
     /// (d) When all is quiet, everything has arrived.
     NothingStranded,
     /// (d) After the acks nothing is held any more, not even on disk.
     MailboxEmpties,
-    /// (e) A user's trouble delays nobody else.
+    /// (e) A faulty user delays no other user.
     NobodyDelayed,
-    /// Nothing is delivered by a run that began after its expiry.
+    /// A run delivers no notification that had expired when the run began.
     NotAfterExpiry,
-    /// What is delivered is what was sent.
+    /// Delivered notifications are equal to the submitted ones.
     AsSent,
     /// A producer's retry is accepted once.
     AcceptedOnce,
 }
 
-/// A promise that was broken.
+/// A broken promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
-    /// Which.
+pub struct Violation {
+    /// The promise.
     pub promise: Promise,
-    /// To whom.
+    /// The user to whom it was broken.
     pub user: usize,
-    /// When that was seen, in virtual milliseconds.
+    /// Time at which it was broken, in virtual milliseconds.
     pub at: u64,
-    /// How.
-    pub how: String,
+    /// The way in which it was broken, for people.
+    pub details: String,
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { promise, user, at, how } = self;
-        write!(f, "{promise:?} is broken for u{user} at {}.{:03} s: {how}", at / 1_000, at % 1_000)
+        let Self { promise, user, at, details } = self;
+        write!(f, "{promise:?} is broken for u{user} at {}.{:03} s: {details}", at / 1_000, at % 1_000)
     }
 }
 
-/// Looks for a broken promise.
-pub fn check(finished: &Finished) -> Option<Broken> {
+/// Checks every promise for every user and returns the first violation.
+pub fn check(finished: &Finished) -> Option<Violation> {
     (0..finished.plan.users.len()).find_map(|user| {
         let history = History::read(&finished.trace.0, user);
         let sends = &finished.plan.users[user].producers;
         let sends = sends.iter().flatten().map(|send| (send.number, *send)).collect();
-        let subject = Subject { finished, user, history, sends, clock: Clock::read(finished) };
-        subject.check()
+        let user = UserCheck { finished, user, history, sends, clock: ServerClock::read(finished) };
+        user.check()
     })
 }
 
-/// What the server's clock showed.
-struct Clock {
+/// The times that the server's clock showed.
+struct ServerClock {
     latest: u64,
     jumped: bool,
 }
 
-impl Clock {
+impl ServerClock {
     fn read(finished: &Finished) -> Self {
-        let (mut latest, mut off) = (0, 0_i64);
+        let (mut latest, mut error) = (0, 0_i64);
         for event in &finished.trace.0 {
-            if let What::Jumped(by) = event.what {
-                off += by;
+            if let EventKind::ClockJumped(by) = event.kind {
+                error += by;
             }
-            latest = latest.max(server_time(event.at).saturating_add_signed(off));
+            latest = latest.max(server_time(event.at).saturating_add_signed(error));
         }
-        Self { latest, jumped: !finished.plan.jumps.is_empty() }
+        Self { latest, jumped: !finished.plan.clock_jumps.is_empty() }
     }
 }
 
-struct Subject<'a> {
+/// The checks for one user.
+struct UserCheck<'a> {
     finished: &'a Finished,
     user: usize,
     history: History,
     sends: BTreeMap<u32, SendPlan>,
-    clock: Clock,
+    clock: ServerClock,
 }
 
-impl Subject<'_> {
-    fn check(&self) -> Option<Broken> {
+impl UserCheck<'_> {
+    fn check(&self) -> Option<Violation> {
         let checks = [
             Self::as_sent,
             Self::accepted_once,
             Self::in_order,
-            Self::in_order_over_each_connection,
+            Self::in_order_on_each_connection,
             Self::no_needless_repeat,
             Self::no_needless_repeat_elsewhere,
             Self::not_after_expiry,
@@ -110,57 +112,59 @@ impl Subject<'_> {
         checks.iter().find_map(|check| check(self))
     }
 
-    fn broken(&self, promise: Promise, at: u64, how: String) -> Broken {
-        Broken { promise, user: self.user, at, how }
+    fn violation(&self, promise: Promise, at: u64, details: String) -> Violation {
+        Violation { promise, user: self.user, at, details }
     }
 
     fn is_drop(&self, number: u32) -> bool {
         self.sends.get(&number).is_some_and(|send| send.drop)
     }
 
-    fn as_sent(&self) -> Option<Broken> {
-        let at = self.history.garbled?;
-        Some(self.broken(Promise::AsSent, at, "a socket took a frame that nobody sent".to_owned()))
+    fn as_sent(&self) -> Option<Violation> {
+        let at = self.history.wrong_frame?;
+        let details = "a socket took a frame that differs from what was submitted";
+        Some(self.violation(Promise::AsSent, at, details.to_owned()))
     }
 
-    fn accepted_once(&self) -> Option<Broken> {
-        let (number, at, second, life) =
-            self.history.lives.iter().find_map(|(number, life)| {
-                life.second_sequence.map(|(at, second)| (number, at, second, life))
+    fn accepted_once(&self) -> Option<Violation> {
+        let (number, at, second, timeline) =
+            self.history.notifications.iter().find_map(|(number, timeline)| {
+                timeline.second_sequence.map(|(at, second)| (number, at, second, timeline))
             })?;
-        let first = life.sequence.unwrap_or(0);
-        Some(self.broken(Promise::AcceptedOnce, at, format!("n{number} is {first} and {second}")))
+        let first = timeline.sequence.unwrap_or(0);
+        Some(self.violation(Promise::AcceptedOnce, at, format!("n{number} is {first} and {second}")))
     }
 
-    /// (b), for the user: the first socket to take a notification counts.
-    fn in_order(&self) -> Option<Broken> {
-        let all = self.history.taken.iter().map(|take| (take.at, take.number));
+    /// (b), for the user: the first socket that takes a notification counts.
+    fn in_order(&self) -> Option<Violation> {
+        let all = self.history.sent.iter().map(|item| (item.at, item.number));
         self.ordered(all, "")
     }
 
-    /// (b), for each of the devices.
-    fn in_order_over_each_connection(&self) -> Option<Broken> {
-        self.history.links.keys().find_map(|connection| {
-            let own = self.history.taken.iter().filter(|take| take.connection == *connection);
-            self.ordered(own.map(|take| (take.at, take.number)), &format!(" over c{connection}"))
+    /// (b), on each connection.
+    fn in_order_on_each_connection(&self) -> Option<Violation> {
+        self.history.connections.keys().find_map(|connection| {
+            let own = self.history.sent.iter().filter(|item| item.connection == *connection);
+            self.ordered(own.map(|item| (item.at, item.number)), &format!(" on c{connection}"))
         })
     }
 
-    fn ordered(&self, taken: impl Iterator<Item = (u64, u32)>, place: &str) -> Option<Broken> {
+    fn ordered(&self, sent: impl Iterator<Item = (u64, u32)>, place: &str) -> Option<Violation> {
         let (mut seen, mut highest) = (BTreeSet::new(), None);
-        for (at, number) in taken {
-            let life = self.history.lives.get(&number);
-            let sequence = life.and_then(|life| life.sequence);
+        for (at, number) in sent {
+            let timeline = self.history.notifications.get(&number);
+            let sequence = timeline.and_then(|timeline| timeline.sequence);
             let Some(sequence) = sequence.filter(|_| seen.insert(number)) else { continue };
             match highest {
                 Some((other, last)) if last > sequence => {
-                    // Not promised for these after a fault, nor for what had expired before the clock went
-                    // back.
-                    let revived = self.clock.jumped && life.is_some_and(|life| life.expires_at.is_some());
-                    let dropped = self.is_drop(number) && self.history.excuses(0, at, true) > 0;
+                    // Order is not promised for `whenOffline: drop` after a fault, nor for a notification
+                    // that had expired before the clock went back.
+                    let has_expiry = timeline.is_some_and(|timeline| timeline.expires_at.is_some());
+                    let revived = self.clock.jumped && has_expiry;
+                    let dropped = self.is_drop(number) && self.history.count_causes(0, at, true) > 0;
                     if !revived && !dropped {
-                        let how = format!("n{number} comes after n{other}{place}");
-                        return Some(self.broken(Promise::InOrder, at, how));
+                        let details = format!("n{number} comes after n{other}{place}");
+                        return Some(self.violation(Promise::InOrder, at, details));
                     }
                 }
                 _ => highest = Some((number, sequence)),
@@ -169,132 +173,134 @@ impl Subject<'_> {
         None
     }
 
-    /// (c), over one connection: every repeat has a fault of its own since the run that pushed it first.
-    fn no_needless_repeat(&self) -> Option<Broken> {
+    /// (c), on one connection: every repeat has a cause of its own since the run that first pushed it.
+    fn no_needless_repeat(&self) -> Option<Violation> {
         let mut times: BTreeMap<(u32, u32), (u64, usize)> = BTreeMap::new();
-        for Take { at, number, connection, listed } in &self.history.taken {
+        for SentItem { at, number, connection, listed } in &self.history.sent {
             let (since, count) = times.entry((*number, *connection)).or_insert((*listed, 0));
-            let excuses = self.history.excuses(*since, *at, false);
-            if *count > excuses {
-                let how = format!(
-                    "c{connection} gets n{number} again, {count} times, and there were {excuses} faults"
-                );
-                return Some(self.broken(Promise::NoNeedlessRepeat, *at, how));
+            let causes = self.history.count_causes(*since, *at, false);
+            if *count > causes {
+                let details =
+                    format!("c{connection} gets n{number} again, {count} times, with {causes} faults");
+                return Some(self.violation(Promise::NoNeedlessRepeat, *at, details));
             }
             *count += 1;
         }
         None
     }
 
-    /// (c), for a user none of whose devices acknowledges: what was taken by a socket is not delivered over
-    /// a later connection, unless a fault explains it.
-    fn no_needless_repeat_elsewhere(&self) -> Option<Broken> {
+    /// (c), for a user without acknowledging devices: a notification that a socket took is not delivered on a
+    /// later connection without a cause.
+    fn no_needless_repeat_elsewhere(&self) -> Option<Violation> {
         if self.finished.plan.users[self.user].devices.iter().any(|device| device.acknowledges) {
             return None;
         }
-        self.history.lives.iter().find_map(|(number, life)| {
-            let (first, taker) = life.takes.first()?;
-            if self.history.was_given_up(*taker, *first) {
+        self.history.notifications.iter().find_map(|(number, timeline)| {
+            let (first, connection) = timeline.sent.first()?;
+            if self.history.was_abandoned(*connection, *first) {
                 return None;
             }
-            let late = |(at, connection): &&(u64, u32)| {
-                let began = self.history.links.get(connection).map_or(0, |link| link.began);
-                began > *first && self.history.excuses(*first, *at, true) == 0
+            let is_late = |(at, connection): &&(u64, u32)| {
+                let began = self.history.connections.get(connection).map_or(0, |timeline| timeline.began);
+                began > *first && self.history.count_causes(*first, *at, true) == 0
             };
-            let (at, connection) = life.takes.iter().find(late)?;
-            let how = format!("c{connection} gets n{number}, which was taken before it came");
-            Some(self.broken(Promise::NoNeedlessRepeat, *at, how))
+            let (at, connection) = timeline.sent.iter().find(is_late)?;
+            let details = format!("c{connection} gets n{number}, which was sent before c{connection} began");
+            Some(self.violation(Promise::NoNeedlessRepeat, *at, details))
         })
     }
 
-    fn not_after_expiry(&self) -> Option<Broken> {
+    fn not_after_expiry(&self) -> Option<Violation> {
         if self.clock.jumped {
             return None;
         }
-        self.history.lives.iter().find_map(|(number, life)| {
-            let at = life.late_at?;
-            Some(self.broken(
-                Promise::NotAfterExpiry,
-                at,
-                format!("n{number} had expired before its run began"),
-            ))
+        self.history.notifications.iter().find_map(|(number, timeline)| {
+            let at = timeline.sent_late_at?;
+            let details = format!("n{number} had expired before its run began");
+            Some(self.violation(Promise::NotAfterExpiry, at, details))
         })
     }
 
-    /// (e): a user who is not in trouble gets everything in a bounded time.
-    fn nobody_delayed(&self) -> Option<Broken> {
-        if self.finished.plan.users[self.user].troubled {
+    /// (e): a user without faults gets everything within [`MAX_DELAY`].
+    fn nobody_delayed(&self) -> Option<Violation> {
+        if self.finished.plan.users[self.user].is_faulty {
             return None;
         }
-        self.history.lives.iter().find_map(|(number, life)| {
-            let stored = life.stored_at?;
-            self.history.links.iter().find_map(|(connection, link)| {
-                let opened = link.opened?;
-                if opened > stored && self.is_over(*number, life, opened) {
+        self.history.notifications.iter().find_map(|(number, timeline)| {
+            let stored = timeline.stored_at?;
+            self.history.connections.iter().find_map(|(connection, own)| {
+                let opened = own.opened?;
+                if opened > stored && self.is_not_due(*number, timeline, opened) {
                     return None;
                 }
-                let due = stored.max(opened) + BOUND;
-                let expires = life.expires_at.is_some_and(|at| self.clock.jumped || at <= server_time(due));
-                let there = link.closed.is_none_or(|closed| closed > due) && self.end() > due;
-                let late = there && !expires && life.read_at.is_none_or(|read| read > due);
-                let excused = self.history.was_down(stored.max(opened), due) || self.history.was_writing(due);
-                if !late || excused {
+                let due = stored.max(opened) + MAX_DELAY;
+                let expires =
+                    timeline.expires_at.is_some_and(|at| self.clock.jumped || at <= server_time(due));
+                let is_there = own.closed.is_none_or(|closed| closed > due) && self.end() > due;
+                let is_late = is_there && !expires && timeline.read_at.is_none_or(|read| read > due);
+                let is_excused =
+                    self.history.was_down(stored.max(opened), due) || self.history.was_writing(due);
+                if !is_late || is_excused {
                     return None;
                 }
-                let how = format!("c{connection} waits more than {BOUND} ms for n{number}");
-                Some(self.broken(Promise::NobodyDelayed, due, how))
+                let details = format!("c{connection} waits more than {MAX_DELAY} ms for n{number}");
+                Some(self.violation(Promise::NobodyDelayed, due, details))
             })
         })
     }
 
-    /// Whether a notification is no longer due for a connection that opens then.
-    fn is_over(&self, number: u32, life: &Life, opened: u64) -> bool {
-        self.is_drop(number) || life.takes.iter().any(|(at, _)| *at <= opened)
+    /// True if a notification is no longer due for a connection that opens then.
+    fn is_not_due(&self, number: u32, timeline: &Timeline, opened: u64) -> bool {
+        self.is_drop(number) || timeline.sent.iter().any(|(at, _)| *at <= opened)
     }
 
+    /// Time at which the last process ended.
     fn end(&self) -> u64 {
-        let is_end = |event: &&crate::trace::Event| matches!(event.what, What::Ended(_));
+        let is_end = |event: &&Event| matches!(event.kind, EventKind::Ended(_));
         self.finished.trace.0.iter().rfind(is_end).map_or(0, |event| event.at)
     }
 
     /// (a) and (d).
-    fn everything_arrived(&self) -> Option<Broken> {
-        self.history.lives.iter().find_map(|(number, life)| {
-            let known = life.accepted || life.stored_at.is_some();
-            if !known || life.read_at.is_some() || self.may_be_missing(*number, life) {
+    fn everything_arrived(&self) -> Option<Violation> {
+        self.history.notifications.iter().find_map(|(number, timeline)| {
+            let is_known = timeline.accepted || timeline.stored_at.is_some();
+            if !is_known || timeline.read_at.is_some() || self.may_be_missing(*number, timeline) {
                 return None;
             }
-            let held =
-                self.history.held.is_some_and(|(_, held)| life.sequence.is_some_and(|own| own <= held));
-            let (promise, how) = if held {
+            let is_held =
+                self.history.held.is_some_and(|(_, held)| timeline.sequence.is_some_and(|own| own <= held));
+            let (promise, details) = if is_held {
                 (Promise::NothingStranded, format!("n{number} is still held"))
             } else {
-                (Promise::NothingLost, format!("n{number} was accepted, and never arrived"))
+                (Promise::NothingLost, format!("n{number} was accepted and never arrived"))
             };
-            Some(self.broken(promise, self.end(), how))
+            Some(self.violation(promise, self.end(), details))
         })
     }
 
-    fn may_be_missing(&self, number: u32, life: &Life) -> bool {
-        let expired = life.expires_at.is_some_and(|at| at <= self.clock.latest);
-        // Where it is not to be held, only those that are always there have a claim to it: see above.
+    /// True if there is a reason for which no client read a notification.
+    fn may_be_missing(&self, number: u32, timeline: &Timeline) -> bool {
+        let expired = timeline.expires_at.is_some_and(|at| at <= self.clock.latest);
+        // With `whenOffline: drop` only a user who is always connected has a claim: see `nobody_delayed`.
         let dropped = self.is_drop(number);
-        // A gateway can't know more than that the socket took it, unless the client acknowledges.
-        let swallowed = life.takes.iter().any(|(_, connection)| {
-            self.history.links.get(connection).is_some_and(|link| !link.acknowledges && link.closed.is_some())
+        // Without an ack, a gateway knows only that the socket took the frame.
+        let swallowed = timeline.sent.iter().any(|(_, connection)| {
+            let connection = self.history.connections.get(connection);
+            connection.is_some_and(|own| !own.acknowledges && own.closed.is_some())
         });
-        let dead = life.sequence.is_some_and(|sequence| {
+        let is_dead_letter = timeline.sequence.is_some_and(|sequence| {
             let receives =
                 usize::try_from(self.finished.plan.storage.max_receive_count).unwrap_or(usize::MAX);
-            let failures = self.history.excuses(0, u64::MAX, false);
-            self.history.dead.contains(&sequence)
-                && (self.history.poisoned.contains(&sequence) || failures >= receives)
+            let failures = self.history.count_causes(0, u64::MAX, false);
+            self.history.dead_letters.contains(&sequence)
+                && (self.history.damaged.contains(&sequence) || failures >= receives)
         });
-        expired || dropped || swallowed || dead
+        expired || dropped || swallowed || is_dead_letter
     }
 
-    fn mailbox_empties(&self) -> Option<Broken> {
+    fn mailbox_empties(&self) -> Option<Violation> {
         let (at, sequence) = self.history.held?;
-        Some(self.broken(Promise::MailboxEmpties, at, format!("all is quiet, and {sequence} is still held")))
+        let details = format!("all is quiet, and {sequence} is still held");
+        Some(self.violation(Promise::MailboxEmpties, at, details))
     }
 }

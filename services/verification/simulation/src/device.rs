@@ -1,4 +1,4 @@
-//! The devices: they connect, read, acknowledge, get slow or stuck, and go.
+//! Devices: clients that connect, read, acknowledge, get slow or stuck, and leave.
 
 use std::collections::BTreeSet;
 use std::future::pending;
@@ -23,57 +23,69 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use ws_edge::{Admission, ClientInfo, ConnectRequest};
 
 use crate::plan::DevicePlan;
-use crate::process::{Frames, Process, principal};
-use crate::tap::{Tap, items};
-use crate::trace::What;
-use crate::world::{World, connection_id, user_id};
+use crate::process::{FrameHandler, Process, principal};
+use crate::recording_socket::{RecordingSocket, items};
+use crate::simulation::{Simulation, connection_id, user_id};
+use crate::trace::EventKind;
 
 /// Sequences in one ack: as many as our own client puts there.
 const ACK_BATCH: usize = 25;
 
-/// How a device behaves.
+/// The behaviour of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Temper {
-    /// Connects as soon as it can, and reads and acknowledges what comes.
-    Steady,
+pub(crate) enum Behaviour {
+    /// Connects as soon as it can, and reads and acknowledges everything.
+    Stable,
     /// Comes and goes, in every way there is.
-    Flighty,
+    Unstable,
 }
 
-/// How a flighty client's connection goes on after a while.
+/// The way in which an unstable client ends its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Farewell {
-    /// It says goodbye.
+enum Disconnect {
+    /// With a close frame.
     Close,
-    /// It is gone.
+    /// Without a word.
     Drop,
-    /// It takes no more bytes, and nobody is told.
+    /// Not at all: it reads no more bytes and leaves the connection open.
     Freeze,
 }
 
-/// One device for as long as the process lives.
-pub(crate) async fn live(world: Arc<World>, process: Process, user: usize, plan: DevicePlan, temper: Temper) {
+/// Runs a device for the life of the server's process.
+pub(crate) async fn run_device(
+    sim: Arc<Simulation>,
+    process: Process,
+    user: usize,
+    plan: DevicePlan,
+    behaviour: Behaviour,
+) {
     loop {
-        let away = match temper {
-            Temper::Steady => world.dice.millis(1, 50),
-            Temper::Flighty if world.dice.hits(400) => world.dice.millis(1, 300),
-            Temper::Flighty => world.dice.millis(300, 12_000),
+        let away = match behaviour {
+            Behaviour::Stable => sim.random.millis(1, 50),
+            Behaviour::Unstable if sim.random.chance(400) => sim.random.millis(1, 300),
+            Behaviour::Unstable => sim.random.millis(300, 12_000),
         };
         sleep(away).await;
-        if !process.listens() {
+        if !process.is_listening() {
             return;
         }
-        connect(&world, &process, user, plan, temper).await;
+        connect(&sim, &process, user, plan, behaviour).await;
     }
 }
 
-/// One connection, from the handshake to the end.
-async fn connect(world: &Arc<World>, process: &Process, user: usize, plan: DevicePlan, temper: Temper) {
-    let connection = world.next_connection();
+/// Makes one connection and uses it from the handshake to the end.
+async fn connect(
+    sim: &Arc<Simulation>,
+    process: &Process,
+    user: usize,
+    plan: DevicePlan,
+    behaviour: Behaviour,
+) {
+    let connection = sim.next_connection();
     let DevicePlan { acknowledges, format } = plan;
     let Some(user_id) = user_id(user) else { return };
     let principal = Arc::new(principal(user_id));
-    world.log(Some(user), What::Connecting { connection, acknowledges });
+    sim.log(Some(user), EventKind::Connecting { connection, acknowledges });
     let format_name = match format {
         FrameFormat::Single => "single",
         FrameFormat::Batch => "batch",
@@ -87,76 +99,76 @@ async fn connect(world: &Arc<World>, process: &Process, user: usize, plan: Devic
         connection_id: connection_id(connection),
         query,
         subprotocols: Vec::new(),
-        opened_at: Timestamp::from_millis(world.now()),
+        opened_at: Timestamp::from_millis(sim.now()),
         client: ClientInfo::default(),
     };
     let Ok(Admission { row, .. }) = process.edge.connect(&principal, request).await else {
-        return world.log(Some(user), What::Client { connection, does: "is refused" });
+        return sim.log(Some(user), EventKind::Client { connection, does: "is refused" });
     };
     let Some(attachment) = process.registry.attach(&row.connection_id) else {
-        return world.log(Some(user), What::Client { connection, does: "finds its row gone" });
+        return sim.log(Some(user), EventKind::Client { connection, does: "finds its row gone" });
     };
-    let (socket, far) = duplex(world.plan.pipe);
-    let tap = Tap {
+    let (socket, far) = duplex(sim.plan.socket_buffer_bytes);
+    let server_socket = RecordingSocket {
         socket: far,
-        world: Arc::clone(world),
+        sim: Arc::clone(sim),
         user,
         connection,
         format,
         bytes: Vec::new(),
         text: Vec::new(),
     };
-    let session = Frames { process: process.clone(), principal, id: row.connection_id.clone() };
-    let serve = serve(Arc::clone(world), process.clone(), row, attachment, tap, session);
-    let slow_handshake = temper == Temper::Flighty && world.dice.hits(100);
-    let handshake = if slow_handshake { world.dice.millis(500, 12_000) } else { world.dice.millis(0, 40) };
+    let handler = FrameHandler { process: process.clone(), principal, id: row.connection_id.clone() };
+    let serve = serve(Arc::clone(sim), process.clone(), row, attachment, server_socket, handler);
+    let is_slow = behaviour == Behaviour::Unstable && sim.random.chance(100);
+    let handshake = if is_slow { sim.random.millis(500, 12_000) } else { sim.random.millis(0, 40) };
     tokio::spawn(async move {
         sleep(handshake).await;
         serve.await;
     });
-    Client { world, user, connection, format, acknowledges, temper, unacknowledged: BTreeSet::new() }
+    Client { sim, user, connection, format, acknowledges, behaviour, unacknowledged: BTreeSet::new() }
         .run(socket)
         .await;
 }
 
 /// The server's side of a connection.
 async fn serve(
-    world: Arc<World>,
+    sim: Arc<Simulation>,
     process: Process,
     row: Connection,
     attachment: Attachment,
-    tap: Tap,
-    session: Frames,
+    socket: RecordingSocket,
+    handler: FrameHandler,
 ) {
-    let (user, connection) = (tap.user, tap.connection);
-    world.log(Some(user), What::Opened { connection });
+    let (user, connection) = (socket.user, socket.connection);
+    sim.log(Some(user), EventKind::Opened { connection });
     let peer = Peer { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), user_agent: "device".into() };
-    attachment.run(tap, Bytes::new(), peer, session).await;
-    world.log(Some(user), What::Closed { connection });
+    attachment.run(socket, Bytes::new(), peer, handler).await;
+    sim.log(Some(user), EventKind::Closed { connection });
     process.store.connection_closed(&ConnectionKey::from(&row));
-    // A row that stays behind is found gone by the next push.
+    // The next push finds a row that stays behind.
     let _ = process.edge.disconnect(&principal(row.user_id), &row.connection_id, row.connected_at).await;
 }
 
 /// The client's side of a connection.
 struct Client<'a> {
-    world: &'a Arc<World>,
+    sim: &'a Arc<Simulation>,
     user: usize,
     connection: u32,
     format: FrameFormat,
     acknowledges: bool,
-    temper: Temper,
+    behaviour: Behaviour,
     unacknowledged: BTreeSet<u64>,
 }
 
 impl Client<'_> {
     async fn run(mut self, socket: DuplexStream) {
-        let dice = &self.world.dice;
+        let random = &self.sim.random;
         let config = WebSocketConfig::default().read_buffer_size(256).write_buffer_size(0);
         let socket = WebSocketStream::from_raw_socket(socket, Role::Client, Some(config)).await;
         let (mut sink, mut stream) = socket.split();
-        // A client reads on while it can't write.
-        let (outbox, mut queue) = mpsc::unbounded_channel();
+        // The client goes on reading while it can't write.
+        let (send_queue, mut queue) = mpsc::unbounded_channel();
         let mut writing = pin!(async move {
             while let Some(message) = queue.recv().await {
                 if sink.send(message).await.is_err() {
@@ -165,12 +177,13 @@ impl Client<'_> {
             }
             pending::<()>().await;
         });
-        let flighty = self.temper == Temper::Flighty;
-        let stay = if flighty { dice.millis(1, 15_000) } else { Duration::from_hours(24) };
+        let is_unstable = self.behaviour == Behaviour::Unstable;
+        let stay = if is_unstable { random.millis(1, 15_000) } else { Duration::from_hours(24) };
         let end = Instant::now() + stay;
-        let pace = if flighty && dice.hits(200) { dice.millis(100, 3_000) } else { dice.millis(0, 10) };
-        let forgets_acks = flighty && dice.hits(150);
-        let ack_after = dice.millis(0, 800);
+        let pace =
+            if is_unstable && random.chance(200) { random.millis(100, 3_000) } else { random.millis(0, 10) };
+        let forgets_acks = is_unstable && random.chance(150);
+        let ack_after = random.millis(0, 800);
         let mut ack_at = None;
         loop {
             let acks = sleep_until(ack_at.unwrap_or(end));
@@ -179,13 +192,13 @@ impl Client<'_> {
                 () = sleep_until(end) => break,
                 () = acks, if ack_at.is_some() => {
                     ack_at = None;
-                    self.acknowledge(&outbox);
+                    self.acknowledge(&send_queue);
                 }
                 () = &mut writing => {}
                 message = stream.next() => match message {
                     Some(Ok(Message::Text(text))) => {
-                        let read = self.read(text.as_str());
-                        if read && self.acknowledges && !forgets_acks {
+                        let has_items = self.read(text.as_str());
+                        if has_items && self.acknowledges && !forgets_acks {
                             ack_at = ack_at.or(Some(Instant::now() + ack_after));
                         }
                         sleep(pace).await;
@@ -195,52 +208,52 @@ impl Client<'_> {
                 },
             }
         }
-        match self.farewell() {
-            Farewell::Close => {
-                let _ = outbox.send(Message::Close(None));
+        match self.choose_disconnect() {
+            Disconnect::Close => {
+                let _ = send_queue.send(Message::Close(None));
                 let closing = async { while let Some(Ok(_)) = stream.next().await {} };
                 let _ = timeout(Duration::from_secs(3), select(pin!(closing), writing)).await;
             }
-            Farewell::Drop => {}
-            Farewell::Freeze => sleep(self.world.dice.millis(1_000, 40_000)).await,
+            Disconnect::Drop => {}
+            Disconnect::Freeze => sleep(self.sim.random.millis(1_000, 40_000)).await,
         }
     }
 
-    /// Whether there was something to acknowledge in a message.
+    /// Reads a message. Returns true if it has notifications.
     fn read(&mut self, text: &str) -> bool {
         let connection = self.connection;
-        let Some(items) = items(self.world, self.format, text) else {
-            self.world.log(Some(self.user), What::Garbled { connection });
+        let Some(items) = items(self.sim, self.format, text) else {
+            self.sim.log(Some(self.user), EventKind::WrongFrame { connection });
             return false;
         };
         if items.is_empty() {
             return false;
         }
         let numbers = items.iter().map(|(number, _)| *number).collect();
-        self.world.log(Some(self.user), What::Read { connection, numbers });
+        self.sim.log(Some(self.user), EventKind::Read { connection, numbers });
         self.unacknowledged.extend(items.into_iter().filter_map(|(_, sequence)| sequence));
         true
     }
 
-    fn acknowledge(&mut self, outbox: &UnboundedSender<Message>) {
+    fn acknowledge(&mut self, send_queue: &UnboundedSender<Message>) {
         let all: Vec<_> = std::mem::take(&mut self.unacknowledged).into_iter().collect();
         for sequences in all.chunks(ACK_BATCH) {
-            let acked = What::AckSent { connection: self.connection, sequences: sequences.to_vec() };
-            self.world.log(Some(self.user), acked);
+            let acked = EventKind::AckSent { connection: self.connection, sequences: sequences.to_vec() };
+            self.sim.log(Some(self.user), acked);
             let sequences = sequences.iter().map(|sequence| Sequence::new((*sequence).into())).collect();
-            // It lives as long as the client.
-            let _ = outbox.send(Message::text(ClientFrame::Ack { sequences }.to_json()));
+            // The queue lives as long as the client.
+            let _ = send_queue.send(Message::text(ClientFrame::Ack { sequences }.to_json()));
         }
     }
 
-    fn farewell(&self) -> Farewell {
-        let farewell = self.world.dice.pick([Farewell::Close, Farewell::Drop, Farewell::Freeze]);
-        let does = match farewell {
-            Farewell::Close => "closes",
-            Farewell::Drop => "is gone",
-            Farewell::Freeze => "freezes",
+    fn choose_disconnect(&self) -> Disconnect {
+        let disconnect = self.sim.random.pick([Disconnect::Close, Disconnect::Drop, Disconnect::Freeze]);
+        let does = match disconnect {
+            Disconnect::Close => "closes",
+            Disconnect::Drop => "is gone",
+            Disconnect::Freeze => "freezes",
         };
-        self.world.log(Some(self.user), What::Client { connection: self.connection, does });
-        farewell
+        self.sim.log(Some(self.user), EventKind::Client { connection: self.connection, does });
+        disconnect
     }
 }

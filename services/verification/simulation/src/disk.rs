@@ -1,9 +1,9 @@
-//! The data directory between two processes.
+//! Copies of the data directory.
 
 use std::path::Path;
 use std::{fs, io};
 
-/// Copies a directory and all that is in it; one that is not there is empty.
+/// Copies a directory with everything in it. A directory that does not exist counts as empty.
 pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     if !from.exists() {

@@ -1,51 +1,51 @@
-//! Many seeds, on several threads.
+//! Simulations of many seeds, on several threads.
 
 use std::ops::Range;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use crate::SimulationError;
-use crate::check::{Broken, check};
+use crate::check::{Violation, check};
+use crate::error::SimulationError;
 use crate::run::run;
-use crate::tally::Tally;
-use crate::world::lock;
+use crate::simulation::lock;
+use crate::statistics::Statistics;
 
-/// What many seeds have shown.
+/// The result of many simulations.
 #[derive(Debug, Default)]
-pub struct Found {
-    /// What happened.
-    pub tally: Tally,
-    /// The lowest seed that was run and breaks a promise.
-    pub broken: Option<(u64, Broken)>,
+pub struct Exploration {
+    /// Counts of events.
+    pub statistics: Statistics,
+    /// The lowest seed run that breaks a promise, and the promise.
+    pub violation: Option<(u64, Violation)>,
 }
 
-/// Runs the worlds of seeds, until one breaks a promise.
+/// Runs the simulations of seeds until one breaks a promise.
 ///
 /// # Errors
-/// [`SimulationError`] when one could not be run.
-pub fn explore(seeds: Range<u64>, threads: u64) -> Result<Found, SimulationError> {
+/// [`SimulationError`] if a simulation could not be run.
+pub fn explore(seeds: Range<u64>, threads: u64) -> Result<Exploration, SimulationError> {
     let next = AtomicU64::new(seeds.start);
-    let found = Mutex::new(Found::default());
+    let found = Mutex::new(Exploration::default());
     let work = || {
-        let mut tally = Tally::default();
+        let mut statistics = Statistics::default();
         let result = loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end || lock(&found).broken.is_some() {
+            if seed >= seeds.end || lock(&found).violation.is_some() {
                 break Ok(());
             }
             let finished = match run(seed, None) {
                 Ok(finished) => finished,
                 Err(error) => break Err(error),
             };
-            tally.add(&finished);
-            if let Some(broken) = check(&finished) {
-                let known = &mut lock(&found).broken;
+            statistics.add(&finished);
+            if let Some(violation) = check(&finished) {
+                let known = &mut lock(&found).violation;
                 if known.as_ref().is_none_or(|(other, _)| seed < *other) {
-                    *known = Some((seed, broken));
+                    *known = Some((seed, violation));
                 }
             }
         };
-        lock(&found).tally.merge(&tally);
+        lock(&found).statistics.merge(&statistics);
         result
     };
     std::thread::scope(|scope| {
@@ -58,5 +58,5 @@ pub fn explore(seeds: Range<u64>, threads: u64) -> Result<Found, SimulationError
         }
         Ok::<_, SimulationError>(())
     })?;
-    Ok(found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
 }

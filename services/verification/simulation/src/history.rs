@@ -1,242 +1,256 @@
-//! What the trace says about one user.
+//! The history of one user, read from the trace: timelines of notifications and connections, and the faults
+//! that may explain repeats.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::plan::End;
-use crate::trace::{Event, What};
-use crate::world::server_time;
+use crate::plan::ProcessEnd;
+use crate::simulation::server_time;
+use crate::trace::{Event, EventKind};
 
-/// The ports whose trouble makes a run fail, and so be repeated.
+/// Port operations of the dispatcher. If one has a fault, its run fails and is repeated.
 const RUN_PORTS: [&str; 7] =
     ["list connections", "read a page", "put rows", "delete rows", "mark rows", "enqueue a replay", "push"];
 
-/// How soon after its commit a write is reported to have been made, in milliseconds.
-const WRITTEN: u64 = 100;
+/// Milliseconds within which a write is reported after its commit.
+const REPORT_DELAY: u64 = 100;
 
-/// What may explain that something is delivered again.
+/// An event that may explain a repeated delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Excuse {
-    /// A port that a run of the user uses was in trouble.
+pub(crate) enum RepeatCause {
+    /// A fault of a port that the user's runs use.
     Fault,
-    /// A push to this connection was not reported done, as one that closes does: the run may have had no
-    /// time to wait for the end of its grace, and what the socket took may be pushed again.
+    /// A push to this connection was not reported done, as when the connection closes. If the run has no time
+    /// to wait for the end of the connection's grace, frames that the socket took may be pushed again.
     Unfinished(u32),
     /// The server's clock jumped.
-    Jumped,
-    /// The process crashed, or was stopped in the middle of a push.
+    ClockJumped,
+    /// The process crashed, or was stopped during a push.
     Crashed,
 }
 
-/// A socket took a notification.
+/// A notification sent to a socket.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Take {
+pub(crate) struct SentItem {
     pub(crate) at: u64,
     pub(crate) number: u32,
     pub(crate) connection: u32,
-    /// When its run had listed connections last: a fault since then may be why the run is repeated.
+    /// Time at which connections were listed last before it. A fault since then may have repeated the run.
     pub(crate) listed: u64,
 }
 
-/// A notification's life.
+/// The timeline of a notification. Times are virtual, unless stated otherwise.
 #[derive(Debug, Default)]
-pub(crate) struct Life {
-    /// When it was stored first, by the world's time.
+pub(crate) struct Timeline {
+    /// Time at which it was first stored.
     pub(crate) stored_at: Option<u64>,
-    /// The sequence it was stored or taken under.
+    /// The first sequence that it was stored or sent with.
     pub(crate) sequence: Option<u64>,
-    /// Another one, which must not be.
+    /// A second sequence, which must not exist, and the time at which it was seen.
     pub(crate) second_sequence: Option<(u64, u64)>,
-    /// Whether it was answered as accepted.
+    /// True if the producer was told that it is accepted.
     pub(crate) accepted: bool,
-    /// By the server's clock.
+    /// Time of its expiry by the server's clock.
     pub(crate) expires_at: Option<u64>,
-    /// When which socket took it.
-    pub(crate) takes: Vec<(u64, u32)>,
-    /// When it was read first.
+    /// Times at which it was sent, and the connections.
+    pub(crate) sent: Vec<(u64, u32)>,
+    /// Time at which a client first read it.
     pub(crate) read_at: Option<u64>,
-    /// When a socket took it although it had expired when its run began.
-    pub(crate) late_at: Option<u64>,
+    /// Time at which it was first sent by a run that began after its expiry.
+    pub(crate) sent_late_at: Option<u64>,
 }
 
-/// A connection's life.
+/// The timeline of a connection.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Link {
+pub(crate) struct ConnectionTimeline {
     pub(crate) acknowledges: bool,
+    /// Time at which the handshake began.
     pub(crate) began: u64,
     pub(crate) opened: Option<u64>,
     pub(crate) closed: Option<u64>,
 }
 
-/// What the trace says about one user.
+/// The history of one user.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    pub(crate) lives: BTreeMap<u32, Life>,
-    pub(crate) links: BTreeMap<u32, Link>,
-    pub(crate) excuses: Vec<(u64, Excuse)>,
-    pub(crate) poisoned: BTreeSet<u64>,
-    pub(crate) dead: BTreeSet<u64>,
-    /// The highest row held at the end, and when that was found.
+    pub(crate) notifications: BTreeMap<u32, Timeline>,
+    pub(crate) connections: BTreeMap<u32, ConnectionTimeline>,
+    pub(crate) causes: Vec<(u64, RepeatCause)>,
+    /// Sequences of damaged rows.
+    pub(crate) damaged: BTreeSet<u64>,
+    /// Sequences of dead letters.
+    pub(crate) dead_letters: BTreeSet<u64>,
+    /// Time of the report of held rows at the end, and the highest sequence held.
     pub(crate) held: Option<(u64, u64)>,
-    pub(crate) garbled: Option<u64>,
-    /// Takes in their order.
-    pub(crate) taken: Vec<Take>,
+    /// Time of the first wrong frame.
+    pub(crate) wrong_frame: Option<u64>,
+    /// Notifications sent to sockets, in order.
+    pub(crate) sent: Vec<SentItem>,
+    /// Times at which processes ended.
     ends: Vec<u64>,
-    /// From when to when the committer waited for a slow disk.
+    /// Periods in which the committer waited for a slow disk.
     slow: Vec<(u64, u64)>,
-    /// When rows were put into the mailbox.
+    /// Times at which rows were put into the mailbox.
     puts: Vec<u64>,
-    /// When connections were listed last: a run looks at expiry dates after that.
+    /// Time at which connections were listed last. A run checks expiry after that.
     listed: u64,
     pushing: BTreeSet<u32>,
     stopped: bool,
 }
 
 impl History {
-    /// Reads what concerns a user from a trace.
+    /// Reads the history of a user from a trace.
     pub(crate) fn read(events: &[Event], user: usize) -> Self {
         let mut history = Self::default();
         for event in events {
             if event.user.is_none_or(|other| other == user) {
-                history.add(event.at, &event.what);
+                history.add(event.at, &event.kind);
             }
         }
         history
     }
 
-    /// How many excuses there are after `from`, up to `to`, with the crashes or without them. A connection
-    /// that closes is one, however often it was tried.
-    pub(crate) fn excuses(&self, from: u64, to: u64, crashes: bool) -> usize {
+    /// Number of causes for repeats from `from` to `to`, counting crashes only if `crashes` is set. A
+    /// connection that closes counts once for all of its pushes.
+    pub(crate) fn count_causes(&self, from: u64, to: u64, crashes: bool) -> usize {
         let mut unfinished = BTreeSet::new();
-        let counts = |(at, excuse): &&(u64, Excuse)| {
+        let counts = |(at, cause): &&(u64, RepeatCause)| {
             (from..=to).contains(at)
-                && match excuse {
-                    Excuse::Crashed => crashes,
-                    Excuse::Unfinished(connection) => unfinished.insert(*connection),
-                    Excuse::Fault | Excuse::Jumped => true,
+                && match cause {
+                    RepeatCause::Crashed => crashes,
+                    RepeatCause::Unfinished(connection) => unfinished.insert(*connection),
+                    RepeatCause::Fault | RepeatCause::ClockJumped => true,
                 }
         };
-        self.excuses.iter().filter(counts).count()
+        self.causes.iter().filter(counts).count()
     }
 
-    /// Whether a push to a connection had ended without being done by then: what its socket still takes
-    /// after that does not count as delivered.
-    pub(crate) fn was_given_up(&self, connection: u32, by: u64) -> bool {
-        self.excuses.iter().any(|(at, excuse)| *at <= by && *excuse == Excuse::Unfinished(connection))
+    /// True if a push to the connection had ended unfinished by then. Frames that the socket takes after that
+    /// don't count as delivered.
+    pub(crate) fn was_abandoned(&self, connection: u32, by: u64) -> bool {
+        self.causes.iter().any(|(at, cause)| *at <= by && *cause == RepeatCause::Unfinished(connection))
     }
 
-    /// Whether no process was there, or none that listened, at some time after `from`, up to `to`.
+    /// True if a process ended from `from` to `to`.
     pub(crate) fn was_down(&self, from: u64, to: u64) -> bool {
         self.ends.iter().any(|at| (from..=to).contains(at))
     }
 
-    /// Whether the user's run was waiting then for a slow disk, to have written what it holds.
+    /// True if the user's run was waiting then for a slow disk to write rows.
     pub(crate) fn was_writing(&self, at: u64) -> bool {
-        let put = |from: u64| self.puts.iter().any(|put| (from..=from + WRITTEN).contains(put));
+        let put = |from: u64| self.puts.iter().any(|put| (from..=from + REPORT_DELAY).contains(put));
         self.slow.iter().any(|(from, to)| (*from..=*to).contains(&at) && put(*to))
     }
 
-    fn life(&mut self, number: u32) -> &mut Life {
-        self.lives.entry(number).or_default()
+    fn notification(&mut self, number: u32) -> &mut Timeline {
+        self.notifications.entry(number).or_default()
     }
 
-    fn add(&mut self, at: u64, what: &What) {
-        match what {
-            What::Started => {
+    fn connection(&mut self, connection: u32) -> &mut ConnectionTimeline {
+        self.connections.entry(connection).or_default()
+    }
+
+    fn add(&mut self, at: u64, kind: &EventKind) {
+        match kind {
+            EventKind::Started => {
                 if std::mem::take(&mut self.stopped) && !self.pushing.is_empty() {
-                    self.excuses.push((at, Excuse::Crashed));
+                    self.causes.push((at, RepeatCause::Crashed));
                 }
                 self.pushing.clear();
             }
-            What::Ended(end) => {
-                if *end == End::Crash {
-                    self.excuses.push((at, Excuse::Crashed));
-                    for link in self.links.values_mut() {
-                        link.closed = link.closed.or(Some(at));
+            EventKind::Ended(end) => {
+                if *end == ProcessEnd::Crash {
+                    self.causes.push((at, RepeatCause::Crashed));
+                    for connection in self.connections.values_mut() {
+                        connection.closed = connection.closed.or(Some(at));
                     }
                 }
-                self.stopped = *end == End::Stop;
+                self.stopped = *end == ProcessEnd::Stop;
                 self.ends.push(at);
             }
-            What::Jumped(_) => self.excuses.push((at, Excuse::Jumped)),
-            What::Stored { number, sequence, expires_at, .. } => {
-                let life = self.life(*number);
-                life.stored_at = life.stored_at.or(Some(at));
-                life.expires_at = *expires_at;
-                life.is(*sequence, at);
+            EventKind::ClockJumped(_) => self.causes.push((at, RepeatCause::ClockJumped)),
+            EventKind::Stored { number, sequence, expires_at, .. } => {
+                let timeline = self.notification(*number);
+                timeline.stored_at = timeline.stored_at.or(Some(at));
+                timeline.expires_at = *expires_at;
+                timeline.note_sequence(*sequence, at);
             }
-            What::Accepted { number, sequence } => {
-                let life = self.life(*number);
-                life.accepted = true;
-                life.stored_at = life.stored_at.or(Some(at));
-                life.is(*sequence, at);
+            EventKind::Accepted { number, sequence } => {
+                let timeline = self.notification(*number);
+                timeline.accepted = true;
+                timeline.stored_at = timeline.stored_at.or(Some(at));
+                timeline.note_sequence(*sequence, at);
             }
-            What::Connecting { connection, acknowledges } => {
-                let link = Link { acknowledges: *acknowledges, began: at, ..Link::default() };
-                self.links.insert(*connection, link);
+            EventKind::Connecting { connection, acknowledges } => {
+                let timeline = ConnectionTimeline {
+                    acknowledges: *acknowledges,
+                    began: at,
+                    ..ConnectionTimeline::default()
+                };
+                self.connections.insert(*connection, timeline);
             }
-            What::Opened { connection } => self.link(*connection).opened = Some(at),
-            What::Closed { connection } => {
-                let link = self.link(*connection);
-                link.closed = link.closed.or(Some(at));
+            EventKind::Opened { connection } => self.connection(*connection).opened = Some(at),
+            EventKind::Closed { connection } => {
+                let connection = self.connection(*connection);
+                connection.closed = connection.closed.or(Some(at));
             }
-            What::Client { connection, does: "is refused" | "finds its row gone" } => {
-                self.link(*connection).closed = Some(at);
+            EventKind::Client { connection, does: "is refused" | "finds its row gone" } => {
+                self.connection(*connection).closed = Some(at);
             }
-            What::Called("list connections") => self.listed = at,
-            What::Called("put rows") => self.puts.push(at),
-            What::Committed { slow } if *slow > 0 => self.slow.push((at - slow, at)),
-            What::Taken { connection, items } => {
-                let given_up = self.was_given_up(*connection, at);
-                let begun = server_time(self.listed);
-                for (number, sequence) in items {
-                    let (number, connection, listed) = (*number, *connection, self.listed);
-                    self.taken.push(Take { at, number, connection, listed });
-                    let life = self.life(number);
-                    life.takes.push((at, connection));
-                    if !given_up && life.expires_at.is_some_and(|over| over < begun) {
-                        life.late_at = life.late_at.or(Some(at));
-                    }
-                    if let Some(sequence) = sequence {
-                        life.is(*sequence, at);
-                    }
-                }
-            }
-            What::Garbled { .. } => self.garbled = self.garbled.or(Some(at)),
-            What::Read { numbers, .. } => {
+            EventKind::Called("list connections") => self.listed = at,
+            EventKind::Called("put rows") => self.puts.push(at),
+            EventKind::Committed { slow } if *slow > 0 => self.slow.push((at - slow, at)),
+            EventKind::FrameSent { connection, items } => self.add_frame(at, *connection, items),
+            EventKind::WrongFrame { .. } => self.wrong_frame = self.wrong_frame.or(Some(at)),
+            EventKind::Read { numbers, .. } => {
                 for number in numbers {
-                    let life = self.life(*number);
-                    life.read_at = life.read_at.or(Some(at));
+                    let timeline = self.notification(*number);
+                    timeline.read_at = timeline.read_at.or(Some(at));
                 }
             }
-            What::Pushing { connection, .. } => _ = self.pushing.insert(*connection),
-            What::Pushed { connection, frames, taken: _, reported } => {
+            EventKind::Pushing { connection, .. } => _ = self.pushing.insert(*connection),
+            EventKind::Pushed { connection, frames, sent: _, reported } => {
                 self.pushing.remove(connection);
                 if reported < frames {
-                    self.excuses.push((at, Excuse::Unfinished(*connection)));
+                    self.causes.push((at, RepeatCause::Unfinished(*connection)));
                 }
             }
-            What::Fault { port, .. } if RUN_PORTS.contains(port) => self.excuses.push((at, Excuse::Fault)),
-            What::Poisoned { sequence } => _ = self.poisoned.insert(*sequence),
-            What::Held { sequence, .. } => self.held = self.held.or(Some((at, *sequence))),
-            What::Dead { sequence } => _ = self.dead.insert(*sequence),
-            What::Calm
-            | What::Committed { .. }
-            | What::Sent { .. }
-            | What::NotAccepted
-            | What::AckSent { .. }
-            | What::Client { .. }
-            | What::Called(_)
-            | What::Fault { .. } => {}
+            EventKind::Fault { port, .. } if RUN_PORTS.contains(port) => {
+                self.causes.push((at, RepeatCause::Fault));
+            }
+            EventKind::RowDamaged { sequence } => _ = self.damaged.insert(*sequence),
+            EventKind::Held { sequence, .. } => self.held = self.held.or(Some((at, *sequence))),
+            EventKind::DeadLetter { sequence } => _ = self.dead_letters.insert(*sequence),
+            EventKind::FaultsStopped
+            | EventKind::Committed { .. }
+            | EventKind::Submitted { .. }
+            | EventKind::NotAccepted
+            | EventKind::AckSent { .. }
+            | EventKind::Client { .. }
+            | EventKind::Called(_)
+            | EventKind::Fault { .. } => {}
         }
     }
 
-    fn link(&mut self, connection: u32) -> &mut Link {
-        self.links.entry(connection).or_default()
+    fn add_frame(&mut self, at: u64, connection: u32, items: &[(u32, Option<u64>)]) {
+        let abandoned = self.was_abandoned(connection, at);
+        let begun = server_time(self.listed);
+        for (number, sequence) in items {
+            let (number, listed) = (*number, self.listed);
+            self.sent.push(SentItem { at, number, connection, listed });
+            let timeline = self.notification(number);
+            timeline.sent.push((at, connection));
+            if !abandoned && timeline.expires_at.is_some_and(|over| over < begun) {
+                timeline.sent_late_at = timeline.sent_late_at.or(Some(at));
+            }
+            if let Some(sequence) = sequence {
+                timeline.note_sequence(*sequence, at);
+            }
+        }
     }
 }
 
-impl Life {
-    fn is(&mut self, sequence: u64, at: u64) {
+impl Timeline {
+    fn note_sequence(&mut self, sequence: u64, at: u64) {
         match self.sequence {
             Some(other) if other != sequence => {
                 self.second_sequence = self.second_sequence.or(Some((at, sequence)));

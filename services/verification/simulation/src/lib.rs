@@ -1,55 +1,38 @@
-//! Simulation of the whole standalone system, deterministic from a seed.
+//! A deterministic simulation of the whole standalone system.
 //!
-//! The real store, on a real engine and directory, the real sockets, workers, dispatcher, replayer and edge
-//! run in virtual time. The seed decides how the world is made ([`Plan`]), which ports fail and when, in
-//! which order what could happen at the same time does, when devices come and go, and when the process
-//! crashes. Everything that happens is in the [`Trace`], on which [`check`] looks for a broken promise.
+//! The real store, on its real engine in a directory, the real sockets, workers, dispatcher, replayer and
+//! edge run in virtual time. A seed decides everything: the settings and users ([`Plan`]), the faults of
+//! ports, the order of events at the same moment, the comings and goings of devices, and the crashes of the
+//! process. All events go into the [`Trace`], on which [`check`] looks for a broken promise. Mutants show
+//! that the check can fail.
+//!
+//! Each process of a simulation is a paused single-threaded runtime, so races between threads are not
+//! simulated.
 
 mod check;
 mod device;
-mod dice;
 mod disk;
+mod error;
 mod explore;
-mod faulty;
+mod fault_injection;
 mod history;
 mod mutant;
 mod plan;
 mod process;
 mod producer;
+mod random;
+mod recording_socket;
 mod run;
-mod tally;
-mod tap;
+mod simulation;
+mod statistics;
 mod trace;
-mod world;
 
-pub use check::{Broken, Promise, check};
-pub use dice::Dice;
-pub use explore::{Found, explore};
+pub use check::{Promise, Violation, check};
+pub use error::SimulationError;
+pub use explore::{Exploration, explore};
 pub use mutant::Mutant;
-pub use plan::{DevicePlan, End, Plan, SendPlan, UserPlan};
+pub use plan::{DevicePlan, Plan, ProcessEnd, SendPlan, UserPlan};
+pub use random::SeededRandom;
 pub use run::{Finished, run};
-pub use tally::Tally;
-pub use trace::{Event, FaultKind, Trace, What};
-
-/// Why a world could not be run.
-#[derive(Debug, thiserror::Error)]
-pub enum SimulationError {
-    /// No place for its data.
-    #[error("the directory of the world can't be used")]
-    Directory(#[source] std::io::Error),
-    /// No runtime.
-    #[error("the runtime can't be made")]
-    Runtime(#[source] std::io::Error),
-    /// The store does not open.
-    #[error("the store of the world can't be opened")]
-    Open(#[from] tidings_store::OpenError),
-    /// The store can't be read in the end.
-    #[error("the store of the world can't be read")]
-    Read(#[source] tidings_store::StoreError),
-    /// A row can't be damaged between two processes.
-    #[error("a row of the world can't be damaged")]
-    Damage(#[source] tidings_store::StoreError),
-    /// Something of a process has outlived it.
-    #[error("a task has outlived its process")]
-    Leftover,
-}
+pub use statistics::Statistics;
+pub use trace::{Event, EventKind, FaultKind, Trace};

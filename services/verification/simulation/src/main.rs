@@ -1,4 +1,4 @@
-//! `simulation`: runs worlds from seeds and looks for a broken promise.
+//! `verification-simulation`: runs simulations from seeds and looks for a broken promise.
 
 use std::io::{Write as _, stdout};
 use std::process::ExitCode;
@@ -6,28 +6,28 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Parser;
-use verification_simulation::{Broken, FaultKind, Finished, Tally, check, explore, run};
+use verification_simulation::{FaultKind, Statistics, Violation, check, explore, run};
 
-/// Runs the whole standalone system in virtual time, each world as its seed decides, and checks the promises
-/// of delivery for every user.
+/// Simulates the whole standalone system in virtual time, with all decisions made by a seed, and checks the
+/// promises of delivery for every user.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How many seeds.
+    /// Number of seeds.
     #[arg(long, default_value_t = 1_000)]
     seeds: u64,
-    /// The first of them.
+    /// The first seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// Only this seed, twice: it must give the same in every detail.
+    /// Run only this seed, twice: both traces must be equal.
     #[arg(long)]
     seed: Option<u64>,
-    /// Tell all that happened; with `--user`, what concerns that user.
-    #[arg(long, requires = "seed")]
-    story: bool,
-    /// Whom the story is about.
-    #[arg(long, requires = "story")]
+    /// Print the trace of the seed.
+    #[arg(long, alias = "story", requires = "seed")]
+    trace: bool,
+    /// Print only events that concern this user.
+    #[arg(long, requires = "trace")]
     user: Option<usize>,
-    /// How many threads.
+    /// Number of threads.
     #[arg(long, default_value_t = 2)]
     threads: u64,
 }
@@ -36,23 +36,23 @@ fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let start = Instant::now();
     if let Some(seed) = arguments.seed {
-        return one(seed, &arguments);
+        return run_twice(seed, &arguments);
     }
     let found = explore(arguments.from..arguments.from + arguments.seeds, arguments.threads)
-        .context("a world could not be run")?;
-    report(&found.tally, start)?;
-    if let Some((seed, broken)) = found.broken {
-        tell(seed, &run(seed, None)?, &broken, Some(broken.user))?;
+        .context("a simulation could not be run")?;
+    print_statistics(&found.statistics, start)?;
+    if let Some((seed, violation)) = found.violation {
+        print_violation(seed, &violation)?;
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn one(seed: u64, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+fn run_twice(seed: u64, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut out = stdout().lock();
     let (finished, again) = (run(seed, None)?, run(seed, None)?);
-    if arguments.story {
-        for line in finished.trace.story(arguments.user) {
+    if arguments.trace {
+        for line in finished.trace.lines(arguments.user) {
             writeln!(out, "{line}")?;
         }
     }
@@ -61,47 +61,47 @@ fn one(seed: u64, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if fingerprint != other {
         let (first, second) = (finished.trace.0.iter(), again.trace.0.iter());
         if let Some((a, b)) = first.zip(second).find(|(a, b)| a != b) {
-            writeln!(out, "the second time was different, first in:\n{a}\n{b}")?;
+            writeln!(out, "the second trace differs, first in:\n{a}\n{b}")?;
         }
         return Ok(ExitCode::FAILURE);
     }
-    if let Some(broken) = check(&finished) {
-        writeln!(out, "{broken}")?;
+    if let Some(violation) = check(&finished) {
+        writeln!(out, "{violation}")?;
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(seed: u64, finished: &Finished, broken: &Broken, user: Option<usize>) -> anyhow::Result<()> {
+fn print_violation(seed: u64, violation: &Violation) -> anyhow::Result<()> {
     let mut out = stdout().lock();
-    for line in finished.trace.story(user) {
+    for line in run(seed, None)?.trace.lines(Some(violation.user)) {
         writeln!(out, "{line}")?;
     }
-    writeln!(out, "\nseed {seed}: {broken}\nagain with: scripts/simulate --seed {seed} --story")?;
+    writeln!(out, "\nseed {seed}: {violation}\nrepeat with: scripts/simulate --seed {seed} --trace")?;
     Ok(())
 }
 
-fn report(tally: &Tally, start: Instant) -> anyhow::Result<()> {
+fn print_statistics(statistics: &Statistics, start: Instant) -> anyhow::Result<()> {
     let mut out = stdout().lock();
-    let faults = |kind| tally.faults.get(&kind).copied().unwrap_or(0);
+    let faults = |kind| statistics.faults.get(&kind).copied().unwrap_or(0);
     let lines = [
-        ("worlds", tally.worlds),
-        ("virtual hours", tally.millis / 3_600_000),
-        ("notifications accepted", tally.accepted),
-        ("taken by sockets", tally.taken),
-        ("repeats over one connection", tally.repeats),
-        ("connections", tally.connections),
-        ("crashes", tally.crashes),
-        ("stops", tally.stops),
-        ("jumps of the clock", tally.jumps),
-        ("commits on a slow disk", tally.slow_commits),
-        ("rows damaged", tally.poisoned),
-        ("requests or answers lost", tally.lost_requests),
+        ("simulations", statistics.simulations),
+        ("virtual hours", statistics.millis / 3_600_000),
+        ("notifications accepted", statistics.accepted),
+        ("notifications sent to sockets", statistics.sent),
+        ("repeats on one connection", statistics.repeats),
+        ("connections", statistics.connections),
+        ("crashes", statistics.crashes),
+        ("stops", statistics.stops),
+        ("jumps of the clock", statistics.clock_jumps),
+        ("commits on a slow disk", statistics.slow_commits),
+        ("rows damaged", statistics.rows_damaged),
+        ("requests or answers lost", statistics.lost_requests),
         ("port calls that failed without effect", faults(FaultKind::Before)),
         ("port calls reported failed after their effect", faults(FaultKind::After)),
-        ("port calls that had a part of their effect", faults(FaultKind::Partly)),
+        ("port calls with a part of their effect", faults(FaultKind::Partly)),
         ("port calls that took long", faults(FaultKind::Slow)),
-        ("events", tally.events),
+        ("events", statistics.events),
     ];
     for (name, count) in lines {
         writeln!(out, "{count:>12}  {name}")?;

@@ -1,46 +1,46 @@
-//! What can be broken in the world around the real code, to see that the checks find it.
+//! Mutants: defects in the environment of the real code, which show that the checks can fail.
 
-/// A defect of the world.
+/// A defect of the simulated environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mutant {
-    /// An accepted notification is answered and not stored.
+    /// An accepted notification is answered but not stored.
     AcceptNotStored,
-    /// A producer's retry is accepted anew.
+    /// A producer's retry is accepted as another notification.
     RetryAcceptedTwice,
-    /// The mailbox says that it has put rows, and has not.
+    /// The mailbox reports rows as put that it did not put.
     LosesPut,
-    /// The mailbox says that it has deleted rows, and has not.
+    /// The mailbox reports rows as deleted that it did not delete.
     LosesDelete,
-    /// The mailbox says that it has marked rows, and has not.
+    /// The mailbox reports rows as marked that it did not mark.
     LosesMark,
     /// An ack is answered and changes nothing.
     LosesAck,
-    /// A page of the mailbox begins with its second row.
+    /// A page of the mailbox lacks its first row.
     SkipsRow,
     /// A page of the mailbox has no expiry dates.
     ForgetsExpiry,
-    /// A connection is in the list only some time after it was inserted.
+    /// A connection is listed only some time after its insertion.
     StaleList,
-    /// A push is reported done and was not made.
+    /// A push is reported done but not made.
     SwallowsPush,
-    /// A push that was made is reported refused, and nobody counts that as a fault.
+    /// A push that was made is reported refused, and not recorded as a fault.
     DeniesPush,
-    /// The replayer is never woken.
+    /// The replayer never starts.
     NoReplay,
-    /// A replay entry is taken and forgotten.
+    /// A replay entry is accepted and lost.
     LosesReplayEntry,
-    /// Two runs of one user at the same time.
+    /// Two runs of a user at the same time.
     TwoRuns,
-    /// A run that failed is settled as done.
-    SettlesFailures,
-    /// One run after the other, whoever's they are.
+    /// A failed run completes all of its entries.
+    CompletesFailures,
+    /// One run at a time for all users together.
     OneRunAtATime,
-    /// A crash takes back what was on disk.
-    CrashTakesBack,
+    /// A crash undoes writes that were on disk.
+    CrashUndoesWrites,
 }
 
 impl Mutant {
-    /// Every defect.
+    /// Every mutant.
     pub const ALL: [Self; 17] = [
         Self::AcceptNotStored,
         Self::RetryAcceptedTwice,
@@ -56,8 +56,8 @@ impl Mutant {
         Self::NoReplay,
         Self::LosesReplayEntry,
         Self::TwoRuns,
-        Self::SettlesFailures,
+        Self::CompletesFailures,
         Self::OneRunAtATime,
-        Self::CrashTakesBack,
+        Self::CrashUndoesWrites,
     ];
 }

@@ -1,4 +1,5 @@
-//! What a seed's world is like: who is in it, what they will do, and what will go wrong.
+//! The plan of a simulation, drawn from its seed: users, their devices and notifications, faults and
+//! settings.
 
 use std::time::Duration;
 
@@ -7,27 +8,27 @@ use dispatcher::core::run;
 use shared_retry::RetryPolicy;
 use tidings_store::{Durability, StorageSettings};
 
-use crate::dice::Dice;
+use crate::random::SeededRandom;
 
 const MIB: u64 = 1024 * 1024;
 
-/// A world before anything has happened in it. Times are virtual milliseconds since its beginning.
+/// The plan of a simulation. Times are virtual milliseconds since its start.
 #[derive(Debug)]
 pub struct Plan {
-    /// Who gets notifications.
+    /// The users who get notifications.
     pub users: Vec<UserPlan>,
-    /// When the trouble is over.
-    pub storm: u64,
-    /// When the process ends in the meantime, and how.
-    pub ends: Vec<(u64, End)>,
-    /// When the server's clock jumps, and by how many milliseconds.
-    pub jumps: Vec<(u64, i64)>,
-    /// In how many commits of a thousand the disk is slow.
-    pub slow_disk: u64,
-    /// How many port calls of a thousand fail for a user in trouble.
-    pub faults: u64,
-    /// Bytes that a socket's buffers take.
-    pub pipe: usize,
+    /// Time at which faults stop.
+    pub faults_until: u64,
+    /// Times before that at which the process ends, and how.
+    pub process_ends: Vec<(u64, ProcessEnd)>,
+    /// Times at which the server's clock jumps, and by how many milliseconds.
+    pub clock_jumps: Vec<(u64, i64)>,
+    /// Commits of a thousand for which the disk is slow.
+    pub slow_commits: u64,
+    /// Port calls of a thousand that fail for a faulty user.
+    pub port_faults: u64,
+    /// Size of a socket's buffers in bytes.
+    pub socket_buffer_bytes: usize,
     /// The store's settings.
     pub storage: StorageSettings,
     /// The dispatcher's settings.
@@ -36,142 +37,144 @@ pub struct Plan {
     pub limits: tidings_sockets::Limits,
 }
 
-/// How a process ends.
+/// The end of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum End {
+pub enum ProcessEnd {
     /// At once, as by `kill -9`.
     Crash,
-    /// As by SIGTERM.
+    /// In order, as by SIGTERM.
     Stop,
 }
 
-/// A user.
+/// The plan of a user.
 #[derive(Debug)]
 pub struct UserPlan {
-    /// Whether ports fail for this user, and devices come and go. The others must not notice (promise e).
-    pub troubled: bool,
-    /// The devices; each is connected once at a time.
+    /// True if ports fail for this user and devices come and go. Other users must not notice (promise e).
+    pub is_faulty: bool,
+    /// The user's devices. Each has one connection at a time.
     pub devices: Vec<DevicePlan>,
-    /// What is sent, one producer after the other.
+    /// The notifications of each producer, in order.
     pub producers: Vec<Vec<SendPlan>>,
-    /// When every port call for this user fails.
+    /// Periods in which every port call for this user fails.
     pub outages: Vec<(u64, u64)>,
 }
 
-/// A device.
+/// The plan of a device.
 #[derive(Debug, Clone, Copy)]
 pub struct DevicePlan {
-    /// Whether its client acknowledges.
+    /// True if its client acknowledges.
     pub acknowledges: bool,
-    /// How it wants its notifications.
+    /// The format of its frames.
     pub format: FrameFormat,
 }
 
-/// A notification to be sent.
+/// The plan of a notification.
 #[derive(Debug, Clone, Copy)]
 pub struct SendPlan {
-    /// Which, counted over all users.
+    /// The notification's number, counted over all users.
     pub number: u32,
-    /// Pause before it; none sends it in one request with the one before.
-    pub after: u64,
-    /// When it expires, from when it is sent.
+    /// Pause before it, in milliseconds. Without one it is sent in a request with the notification before.
+    pub pause: u64,
+    /// Milliseconds from sending to expiry.
     pub lifetime: Option<u64>,
-    /// Whether it is let go when nobody is there.
+    /// True if it is dropped while the user is offline.
     pub drop: bool,
-    /// Bytes of its payload, about.
+    /// Approximate size of its payload in bytes.
     pub size: usize,
 }
 
 impl Plan {
-    /// Draws a world.
-    pub fn draw(dice: &Dice) -> Self {
-        let storm = dice.between(8_000, 45_000);
+    /// Draws a plan.
+    pub fn draw(random: &SeededRandom) -> Self {
+        let faults_until = random.between(8_000, 45_000);
         let mut number = 0;
-        // The first user never is in trouble, the last always.
-        let count = dice.count(2, 6);
+        // The first user is never faulty, the last always.
+        let count = random.count(2, 6);
         let users = (0..count)
             .map(|user| {
-                let troubled = user > 0 && (user + 1 == count || dice.hits(600));
-                UserPlan::draw(dice, troubled, storm, &mut number)
+                let is_faulty = user > 0 && (user + 1 == count || random.chance(600));
+                UserPlan::draw(random, is_faulty, faults_until, &mut number)
             })
             .collect();
         let times = |most: u64| {
-            let mut times: Vec<_> = (0..dice.between(0, most)).map(|_| dice.between(500, storm)).collect();
+            let mut times: Vec<_> =
+                (0..random.between(0, most)).map(|_| random.between(500, faults_until)).collect();
             times.sort_unstable();
             times
         };
-        let ends = times(2).into_iter().map(|at| (at, dice.pick([End::Crash, End::Crash, End::Stop])));
-        let ends = ends.collect();
-        let jumps = if dice.hits(200) { times(2) } else { Vec::new() };
+        let ends = times(2).into_iter();
+        let ends = ends.map(|at| (at, random.pick([ProcessEnd::Crash, ProcessEnd::Crash, ProcessEnd::Stop])));
+        let process_ends = ends.collect();
+        let jumps = if random.chance(200) { times(2) } else { Vec::new() };
         let jump = |at| {
-            let by = i64::try_from(dice.between(0, 80_000)).unwrap_or(0) - 40_000;
+            let by = i64::try_from(random.between(0, 80_000)).unwrap_or(0) - 40_000;
             (at, by)
         };
         Self {
             users,
-            storm,
-            ends,
-            jumps: jumps.into_iter().map(jump).collect(),
-            slow_disk: dice.pick([0, 0, 20, 100]),
-            faults: dice.pick([0, 5, 20, 60, 150]),
-            pipe: dice.pick([64, 400, 4_096, 65_536]),
-            storage: storage(dice),
-            dispatcher: dispatcher_settings(dice),
-            limits: limits(dice),
+            faults_until,
+            process_ends,
+            clock_jumps: jumps.into_iter().map(jump).collect(),
+            slow_commits: random.pick([0, 0, 20, 100]),
+            port_faults: random.pick([0, 5, 20, 60, 150]),
+            socket_buffer_bytes: random.pick([64, 400, 4_096, 65_536]),
+            storage: storage(random),
+            dispatcher: dispatcher_settings(random),
+            limits: limits(random),
         }
     }
 
-    /// How many notifications are sent.
+    /// Number of notifications.
     pub fn notifications(&self) -> usize {
         self.users.iter().flat_map(|user| &user.producers).map(Vec::len).sum()
     }
 }
 
 impl UserPlan {
-    fn draw(dice: &Dice, troubled: bool, storm: u64, number: &mut u32) -> Self {
-        let devices = if troubled { dice.between(1, 3) } else { dice.between(1, 2) };
-        let devices = (0..devices).map(|_| DevicePlan::draw(dice)).collect();
-        let producers = (0..dice.between(1, 2))
+    fn draw(random: &SeededRandom, is_faulty: bool, faults_until: u64, number: &mut u32) -> Self {
+        let devices = if is_faulty { random.between(1, 3) } else { random.between(1, 2) };
+        let devices = (0..devices).map(|_| DevicePlan::draw(random)).collect();
+        let producers = (0..random.between(1, 2))
             .map(|_| {
-                let count = dice.between(2, 18);
-                let gap = storm / count;
+                let count = random.between(2, 18);
+                let gap = faults_until / count;
                 let send = |_| {
                     *number += 1;
                     SendPlan {
                         number: *number - 1,
-                        after: if dice.hits(300) { 0 } else { dice.between(1, 2 * gap) },
-                        lifetime: dice.hits(120).then(|| dice.between(300, 25_000)),
-                        drop: dice.hits(120),
-                        size: if dice.hits(60) { dice.count(500, 9_000) } else { dice.count(2, 60) },
+                        pause: if random.chance(300) { 0 } else { random.between(1, 2 * gap) },
+                        lifetime: random.chance(120).then(|| random.between(300, 25_000)),
+                        drop: random.chance(120),
+                        size: if random.chance(60) { random.count(500, 9_000) } else { random.count(2, 60) },
                     }
                 };
                 (0..count).map(send).collect()
             })
             .collect();
         let outage = |_| {
-            let from = dice.between(0, storm);
-            (from, from + dice.between(200, 15_000))
+            let from = random.between(0, faults_until);
+            (from, from + random.between(200, 15_000))
         };
-        let outages = if troubled { (0..dice.between(0, 1)).map(outage).collect() } else { Vec::new() };
-        Self { troubled, devices, producers, outages }
+        let outages = if is_faulty { (0..random.between(0, 1)).map(outage).collect() } else { Vec::new() };
+        Self { is_faulty, devices, producers, outages }
     }
 }
 
 impl DevicePlan {
-    fn draw(dice: &Dice) -> Self {
+    fn draw(random: &SeededRandom) -> Self {
         let format =
-            dice.pick([FrameFormat::Single, FrameFormat::Batch, FrameFormat::Batch, FrameFormat::Raw]);
-        Self { acknowledges: format != FrameFormat::Raw && dice.hits(550), format }
+            random.pick([FrameFormat::Single, FrameFormat::Batch, FrameFormat::Batch, FrameFormat::Raw]);
+        Self { acknowledges: format != FrameFormat::Raw && random.chance(550), format }
     }
 }
 
-/// Small limits where large ones would never be reached, and often the defaults.
-fn storage(dice: &Dice) -> StorageSettings {
-    let small = dice.hits(600);
-    let size = |low, high, default| if small { dice.count(low, high) } else { default };
+/// Draws the store's settings: often limits that are small enough to be reached, else the defaults.
+fn storage(random: &SeededRandom) -> StorageSettings {
+    let is_small = random.chance(600);
+    let size = |low, high, default| if is_small { random.count(low, high) } else { default };
     let default = StorageSettings::default();
     StorageSettings {
-        durability: dice.pick([Durability::Synced, Durability::Buffered]),
+        durability: random.pick([Durability::Synced, Durability::Buffered]),
         cache_bytes: MIB,
         memtable_bytes: MIB,
         journal_bytes: 64 * MIB,
@@ -181,14 +184,14 @@ fn storage(dice: &Dice) -> StorageSettings {
         hot_entries: size(1, 6, default.hot_entries),
         hot_bytes: size(500, 10_000, default.hot_bytes),
         commit_entries: size(1, 4, default.commit_entries),
-        max_receive_count: if dice.hits(150) { 3 } else { default.max_receive_count },
+        max_receive_count: if random.chance(150) { 3 } else { default.max_receive_count },
         ..default
     }
 }
 
-fn dispatcher_settings(dice: &Dice) -> dispatcher::Settings {
-    let small = dice.hits(600);
-    let size = |low, high, default| if small { dice.count(low, high) } else { default };
+fn dispatcher_settings(random: &SeededRandom) -> dispatcher::Settings {
+    let is_small = random.chance(600);
+    let size = |low, high, default| if is_small { random.count(low, high) } else { default };
     let default = run::Limits::default();
     let limits = run::Limits {
         inline_drain: size(1, 6, default.inline_drain),
@@ -201,16 +204,16 @@ fn dispatcher_settings(dice: &Dice) -> dispatcher::Settings {
     dispatcher::Settings { limits, retry }
 }
 
-fn limits(dice: &Dice) -> tidings_sockets::Limits {
-    let seconds = |low, high| Duration::from_secs(dice.between(low, high));
+fn limits(random: &SeededRandom) -> tidings_sockets::Limits {
+    let seconds = |low, high| Duration::from_secs(random.between(low, high));
     tidings_sockets::Limits {
-        buffer_bytes: dice.pick([200, 2_000, 1024 * 1024]),
+        buffer_bytes: random.pick([200, 2_000, 1024 * 1024]),
         write_timeout: seconds(3, 15),
-        keepalive: dice.hits(800).then(|| seconds(5, 30)),
-        max_age: dice.hits(150).then(|| seconds(10, 60)),
-        idle_timeout: dice.hits(150).then(|| seconds(10, 60)),
-        // An ack has to fit into a frame.
-        max_frame_bytes: dice.pick([2_048, 32 * 1024, 128 * 1024]),
+        keepalive: random.chance(800).then(|| seconds(5, 30)),
+        max_age: random.chance(150).then(|| seconds(10, 60)),
+        idle_timeout: random.chance(150).then(|| seconds(10, 60)),
+        // Large enough for an ack.
+        max_frame_bytes: random.pick([2_048, 32 * 1024, 128 * 1024]),
         ..tidings_sockets::Limits::default()
     }
 }

@@ -1,4 +1,4 @@
-//! The server's process: the real services, put together as the program does it, over the world's ports.
+//! The server's process: the real services, wired like the program does it, with faulty ports.
 
 use std::path::Path;
 use std::pin::Pin;
@@ -21,129 +21,128 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use ws_edge::{DeliveryOnly, Edge, EdgeConfig, Inbound, MessageRequest};
 
-use crate::faulty::Faulty;
+use crate::fault_injection::Faulty;
 use crate::mutant::Mutant;
-use crate::trace::What;
-use crate::world::{World, WorldClock, WorldRandomness};
+use crate::simulation::{SimulatedClock, SimulatedRandomness, Simulation};
+use crate::trace::EventKind;
 
-type WorldStore = Store<WorldClock>;
-
-/// The edge over ports that fail as the seed decides.
-type WorldEdge = Edge<DeliveryOnly<Faulty<Registry>, Faulty<WorldStore>, WorldClock>>;
-type WorldDispatcher = Dispatcher<WorldPorts>;
+type SimulatedStore = Store<SimulatedClock>;
+type SimulatedEdge = Edge<DeliveryOnly<Faulty<Registry>, Faulty<SimulatedStore>, SimulatedClock>>;
+type SimulatedDispatcher = Dispatcher<SimulatedPorts>;
 
 /// The ports of the services: the real adapters with faults.
-enum WorldPorts {}
+enum SimulatedPorts {}
 
-impl dispatcher::ports::Ports for WorldPorts {
+impl dispatcher::ports::Ports for SimulatedPorts {
     type Connections = Faulty<Registry>;
-    type Mailbox = Faulty<WorldStore>;
+    type Mailbox = Faulty<SimulatedStore>;
     type Push = Faulty<Registry>;
-    type Queue = Faulty<WorldStore>;
-    type Clock = WorldClock;
-    type Jitter = WorldRandomness;
+    type Queue = Faulty<SimulatedStore>;
+    type Clock = SimulatedClock;
+    type Jitter = SimulatedRandomness;
     type History = NoHistory;
 }
 
-impl replayer::ports::Ports for WorldPorts {
-    type Mailbox = Faulty<LastKey<WorldClock>>;
-    type Queue = Faulty<WorldStore>;
-    type Clock = WorldClock;
-    type Random = WorldRandomness;
+impl replayer::ports::Ports for SimulatedPorts {
+    type Mailbox = Faulty<LastKey<SimulatedClock>>;
+    type Queue = Faulty<SimulatedStore>;
+    type Clock = SimulatedClock;
+    type Random = SimulatedRandomness;
 }
 
-/// What the clients and the producers of a process reach.
+/// The parts of a process that clients and producers reach.
 #[derive(Clone)]
 pub(crate) struct Process {
-    pub(crate) store: WorldStore,
+    pub(crate) store: SimulatedStore,
     pub(crate) registry: Registry,
-    pub(crate) edge: Arc<WorldEdge>,
-    /// Whether it listens no more.
-    closed: Arc<AtomicBool>,
+    pub(crate) edge: Arc<SimulatedEdge>,
+    is_stopping: Arc<AtomicBool>,
 }
 
 impl Process {
-    /// Whether clients and producers reach it.
-    pub(crate) fn listens(&self) -> bool {
-        !self.closed.load(Ordering::Relaxed)
+    /// True while clients and producers can reach the process.
+    pub(crate) fn is_listening(&self) -> bool {
+        !self.is_stopping.load(Ordering::Relaxed)
     }
 }
 
-/// A process that runs.
-pub(crate) struct Running {
+/// A process with its workers. Dropping its runtime crashes it.
+pub(crate) struct RunningProcess {
     pub(crate) process: Process,
-    stop: watch::Sender<bool>,
+    stop_workers: watch::Sender<bool>,
     workers: Vec<JoinHandle<()>>,
     committer: JoinHandle<()>,
-    close: watch::Sender<bool>,
+    stop_committer: watch::Sender<bool>,
 }
 
-/// Starts a process on a directory.
-pub(crate) fn start(world: &Arc<World>, directory: &Path) -> Result<Running, OpenError> {
-    let clock = WorldClock(Arc::clone(world));
-    let jitter = WorldRandomness(Arc::clone(world));
-    let (store, steps) = Store::open_stepped(directory, world.plan.storage.clone(), clock.clone())?;
+/// Starts a process on a data directory.
+pub(crate) fn start(sim: &Arc<Simulation>, directory: &Path) -> Result<RunningProcess, OpenError> {
+    let clock = SimulatedClock(Arc::clone(sim));
+    let jitter = SimulatedRandomness(Arc::clone(sim));
+    let (store, steps) = Store::open_stepped(directory, sim.plan.storage.clone(), clock.clone())?;
     let (sender, inserted) = mpsc::unbounded_channel();
-    let registry = Registry::new(sender, world.plan.limits);
+    let registry = Registry::new(sender, sim.plan.limits);
     let connected = registry.clone();
     store.expect_delivery(move |user| connected.takes_pushes(user));
     let edge = Edge::new(
-        Faulty::new(registry.clone(), world),
-        Faulty::new(store.clone(), world),
+        Faulty::new(registry.clone(), sim),
+        Faulty::new(store.clone(), sim),
         clock.clone(),
         EdgeConfig::default(),
     );
-    let dispatcher = Arc::new(WorldDispatcher {
-        connections: Faulty::new(registry.clone(), world),
-        mailbox: Faulty::new(store.clone(), world),
-        push: Faulty::new(registry.clone(), world),
-        queue: Faulty::new(store.clone(), world),
+    let dispatcher = Arc::new(SimulatedDispatcher {
+        connections: Faulty::new(registry.clone(), sim),
+        mailbox: Faulty::new(store.clone(), sim),
+        push: Faulty::new(registry.clone(), sim),
+        queue: Faulty::new(store.clone(), sim),
         clock: clock.clone(),
         jitter: jitter.clone(),
-        settings: world.plan.dispatcher,
+        settings: sim.plan.dispatcher,
         history: NoHistory,
     });
-    let replayer = Arc::new(Replayer::<WorldPorts>::with_random_source(
-        Faulty::new(LastKey(store.clone()), world),
-        Faulty::new(store.clone(), world),
+    let replayer = Arc::new(Replayer::<SimulatedPorts>::with_random_source(
+        Faulty::new(LastKey(store.clone()), sim),
+        Faulty::new(store.clone(), sim),
         clock.clone(),
         jitter,
         ReplayerConfig::default(),
     ));
-    let (stop, stopped) = watch::channel(false);
-    let (close, closed) = watch::channel(false);
+    let (stop_workers, workers_stopped) = watch::channel(false);
+    let (stop_committer, committer_stopped) = watch::channel(false);
     let settings = WorkerSettings::default();
-    let runs = match world.mutant {
-        Some(mutant @ (Mutant::TwoRuns | Mutant::OneRunAtATime | Mutant::SettlesFailures)) => {
-            tokio::spawn(run_broken(store.clone(), dispatcher, settings.run_budget, mutant))
+    let runs = match sim.mutant {
+        Some(mutant @ (Mutant::TwoRuns | Mutant::OneRunAtATime | Mutant::CompletesFailures)) => {
+            tokio::spawn(run_mutant_dispatcher(store.clone(), dispatcher, settings.run_budget, mutant))
         }
-        _ => tokio::spawn(run_dispatcher(store.clone(), dispatcher, settings, until(&stopped))),
+        _ => tokio::spawn(run_dispatcher(store.clone(), dispatcher, settings, until(&workers_stopped))),
     };
-    let mut workers = vec![runs, tokio::spawn(run_sweeper(registry.clone(), clock.clone(), until(&stopped)))];
-    if !world.has(Mutant::NoReplay) {
-        workers.push(tokio::spawn(run_replayer(inserted, replayer, clock, settings, until(&stopped))));
+    let sweeper = run_sweeper(registry.clone(), clock.clone(), until(&workers_stopped));
+    let mut workers = vec![runs, tokio::spawn(sweeper)];
+    if !sim.has_mutant(Mutant::NoReplay) {
+        let stopped = until(&workers_stopped);
+        workers.push(tokio::spawn(run_replayer(inserted, replayer, clock, settings, stopped)));
     }
-    let committer = tokio::spawn(commit(Arc::clone(world), store.clone(), steps, until(&closed)));
-    let process = Process { store, registry, edge: Arc::new(edge), closed: Arc::default() };
-    world.log(None, What::Started);
-    Ok(Running { process, stop, workers, committer, close })
+    let committer = tokio::spawn(commit(Arc::clone(sim), store.clone(), steps, until(&committer_stopped)));
+    let process = Process { store, registry, edge: Arc::new(edge), is_stopping: Arc::default() };
+    sim.log(None, EventKind::Started);
+    Ok(RunningProcess { process, stop_workers, workers, committer, stop_committer })
 }
 
-impl Running {
-    /// Ends the process as SIGTERM does: first the doors close, then the rest.
+impl RunningProcess {
+    /// Ends the process as SIGTERM does: first it stops listening, then its workers and its committer end.
     pub(crate) async fn stop(self) {
-        let Self { process, stop, workers, committer, close } = self;
-        process.closed.store(true, Ordering::Relaxed);
+        let Self { process, stop_workers, workers, committer, stop_committer } = self;
+        process.is_stopping.store(true, Ordering::Relaxed);
         process.registry.close_all().await;
-        stop.send_replace(true);
+        stop_workers.send_replace(true);
         for worker in workers {
-            // One that a mutant has in place of the real one does not end by itself.
+            // A mutant's dispatcher does not end by itself.
             if tokio::time::timeout(Duration::from_mins(1), worker).await.is_err() {
                 break;
             }
         }
-        close.send_replace(true);
-        // A committer that panicked leaves what is found later.
+        stop_committer.send_replace(true);
+        // The checks find the effects of a committer that panicked.
         let _ = committer.await;
     }
 }
@@ -155,35 +154,40 @@ fn until(stopped: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + u
     }
 }
 
-/// The committer's thread: one commit after the other, on a disk that may be slow.
+/// Stands in for the committer's thread: makes one commit after the other, on a disk that may be slow.
 async fn commit(
-    world: Arc<World>,
-    store: WorldStore,
-    mut steps: CommitSteps<WorldClock>,
-    closed: impl Future<Output = ()> + Send,
+    sim: Arc<Simulation>,
+    store: SimulatedStore,
+    mut steps: CommitSteps<SimulatedClock>,
+    stopped: impl Future<Output = ()> + Send,
 ) {
-    let mut closed = std::pin::pin!(closed);
+    let mut stopped = std::pin::pin!(stopped);
     loop {
         tokio::select! {
             biased;
-            () = &mut closed => break,
+            () = &mut stopped => break,
             () = steps.wait() => {}
         }
-        let is_slow = !world.is_calm() && world.dice.hits(world.plan.slow_disk);
-        let slow = if is_slow { world.dice.between(50, 3_000) } else { 0 };
+        let is_slow = !sim.faults_stopped() && sim.random.chance(sim.plan.slow_commits);
+        let slow = if is_slow { sim.random.between(50, 3_000) } else { 0 };
         tokio::time::sleep(Duration::from_millis(slow)).await;
-        world.log(None, What::Committed { slow });
+        sim.log(None, EventKind::Committed { slow });
         steps.step();
     }
     store.close();
     steps.finish();
 }
 
-/// What a mutant has in place of [`run_dispatcher`].
-async fn run_broken(store: WorldStore, dispatcher: Arc<WorldDispatcher>, budget: Duration, mutant: Mutant) {
+/// Runs the dispatcher of a mutant in place of [`run_dispatcher`].
+async fn run_mutant_dispatcher(
+    store: SimulatedStore,
+    dispatcher: Arc<SimulatedDispatcher>,
+    budget: Duration,
+    mutant: Mutant,
+) {
     loop {
-        let received = store.receive().await;
-        let run = broken_run(Arc::clone(&dispatcher), received, budget, mutant);
+        let lease = store.receive().await;
+        let run = mutant_run(Arc::clone(&dispatcher), lease, budget, mutant);
         if mutant == Mutant::OneRunAtATime {
             run.await;
         } else {
@@ -192,18 +196,18 @@ async fn run_broken(store: WorldStore, dispatcher: Arc<WorldDispatcher>, budget:
     }
 }
 
-async fn broken_run(
-    dispatcher: Arc<WorldDispatcher>,
-    mut received: Lease<WorldClock>,
+async fn mutant_run(
+    dispatcher: Arc<SimulatedDispatcher>,
+    mut lease: Lease<SimulatedClock>,
     budget: Duration,
     mutant: Mutant,
 ) {
     let deadline = dispatcher.clock.now().plus(budget);
-    let mut entries = received.take_entries();
+    let mut entries = lease.take_entries();
     let count = entries.len();
     let rest: Vec<Entry<_>> =
         if mutant == Mutant::TwoRuns { entries.split_off(count / 2) } else { Vec::new() };
-    let user = received.user();
+    let user = lease.user();
     let dispatch = |entries: Vec<_>| async {
         if entries.is_empty() {
             Vec::new()
@@ -213,20 +217,20 @@ async fn broken_run(
     };
     let (first, second) = tokio::join!(biased; dispatch(entries), dispatch(rest));
     let outcomes = match mutant {
-        Mutant::SettlesFailures => vec![Outcome::Done; count],
+        Mutant::CompletesFailures => vec![Outcome::Done; count],
         _ => [first, second].concat(),
     };
-    received.complete(&outcomes);
+    lease.complete(&outcomes);
 }
 
-/// Answers a connection's frames, as the server does.
-pub(crate) struct Frames {
+/// Answers a connection's frames as the server does.
+pub(crate) struct FrameHandler {
     pub(crate) process: Process,
     pub(crate) principal: Arc<Principal>,
     pub(crate) id: ConnectionId,
 }
 
-impl Session for Frames {
+impl Session for FrameHandler {
     fn message(&self, message: ClientMessage) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> {
         let (process, principal, id) = (self.process.clone(), Arc::clone(&self.principal), self.id.clone());
         Box::pin(async move {
@@ -240,7 +244,7 @@ impl Session for Frames {
     }
 }
 
-/// Who a device proves to be.
+/// The principal of a user's devices.
 pub(crate) fn principal(user_id: UserId) -> Principal {
     Principal {
         version: Version1,

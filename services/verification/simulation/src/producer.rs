@@ -1,4 +1,4 @@
-//! The producers: they send, and send again with the same id until they learn that it was accepted.
+//! Producers: they send requests, and repeat one with the same ids until they learn that it was accepted.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,34 +10,34 @@ use tidings_store::Submission;
 use crate::mutant::Mutant;
 use crate::plan::SendPlan;
 use crate::process::Process;
-use crate::trace::{FaultKind, What};
-use crate::world::{World, WorldClock, lock, user_id};
+use crate::simulation::{SimulatedClock, Simulation, lock, user_id};
+use crate::trace::{EventKind, FaultKind};
 
-/// Attempts before a producer gives up.
+/// Attempts before a producer gives a request up.
 const ATTEMPTS: u32 = 8;
-/// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time for which a producer waits for an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How far a producer has come; it outlives the server's process.
+/// The progress of a producer, which outlives the server's process.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    /// The next of its notifications.
+    /// Index of the next notification.
     next: usize,
     /// Failed attempts to send it.
     attempt: u32,
-    /// Whether the pause before it is over.
+    /// True once the pause before it is over.
     paused: bool,
 }
 
-/// Sends what is left to be sent.
+/// Sends the notifications that are left to a producer.
 pub(crate) async fn produce(
-    world: Arc<World>,
+    sim: Arc<Simulation>,
     process: Process,
     user: usize,
     producer: usize,
     progress: Arc<Mutex<Progress>>,
 ) {
-    let sends = &world.plan.users[user].producers[producer];
+    let sends = &sim.plan.users[user].producers[producer];
     loop {
         let (next, attempt, paused) = {
             let progress = lock(&progress);
@@ -45,76 +45,75 @@ pub(crate) async fn produce(
         };
         let Some(first) = sends.get(next) else { return };
         if !paused {
-            tokio::time::sleep(Duration::from_millis(first.after)).await;
+            tokio::time::sleep(Duration::from_millis(first.pause)).await;
             lock(&progress).paused = true;
         }
-        let together = sends[next + 1..].iter().take_while(|send| send.after == 0).count();
+        let together = sends[next + 1..].iter().take_while(|send| send.pause == 0).count();
         let request = &sends[next..=next + together];
-        let accepted = send(&world, &process, user, request, attempt).await;
+        let accepted = send(&sim, &process, user, request, attempt).await;
         if accepted || attempt + 1 >= ATTEMPTS {
             *lock(&progress) = Progress { next: next + request.len(), attempt: 0, paused: false };
         } else {
             lock(&progress).attempt += 1;
-            tokio::time::sleep(world.dice.millis(20, 800)).await;
+            tokio::time::sleep(sim.random.millis(20, 800)).await;
         }
     }
 }
 
-/// Sends one request; true when the producer learns that it is accepted.
+/// Sends one request. Returns true if the producer learns that it is accepted.
 async fn send(
-    world: &Arc<World>,
+    sim: &Arc<Simulation>,
     process: &Process,
     user: usize,
     request: &[SendPlan],
     attempt: u32,
 ) -> bool {
     let numbers: Vec<_> = request.iter().map(|send| send.number).collect();
-    world.log(Some(user), What::Sent { numbers: numbers.clone(), attempt });
+    sim.log(Some(user), EventKind::Submitted { numbers: numbers.clone(), attempt });
     let notifications: Option<Vec<_>> = request
         .iter()
         .map(|send| {
-            let made = notification(world, user, send)?;
-            Some((*world.remember(send.number, || made)).clone())
+            let made = notification(sim, user, send)?;
+            Some((*sim.submitted_or_make(send.number, || made)).clone())
         })
         .collect();
     let Some(notifications) = notifications else { return false };
-    let accepted = tokio::time::timeout(PATIENCE, accept(world, process, user, request, notifications)).await;
+    let accepted =
+        tokio::time::timeout(ANSWER_TIMEOUT, accept(sim, process, user, request, notifications)).await;
     let Some(sequences) = accepted.ok().flatten() else {
-        world.log(Some(user), What::NotAccepted);
+        sim.log(Some(user), EventKind::NotAccepted);
         return false;
     };
     for (number, sequence) in numbers.into_iter().zip(sequences) {
-        world.log(Some(user), What::Accepted { number, sequence });
+        sim.log(Some(user), EventKind::Accepted { number, sequence });
     }
     true
 }
 
-/// The way to the store and back, on which a request or its answer may get lost.
+/// Takes a request to the store and its answer back. Either may be lost.
 async fn accept(
-    world: &Arc<World>,
+    sim: &Arc<Simulation>,
     process: &Process,
     user: usize,
     request: &[SendPlan],
     notifications: Vec<Notification>,
 ) -> Option<Vec<u64>> {
-    let troubled = world.plan.users[user].troubled && !world.is_calm();
-    let fault = (troubled && world.dice.hits(world.plan.faults))
-        .then(|| world.dice.pick([FaultKind::Before, FaultKind::After]));
+    let is_faulty = sim.plan.users[user].is_faulty && !sim.faults_stopped();
+    let fault = (is_faulty && sim.random.chance(sim.plan.port_faults))
+        .then(|| sim.random.pick([FaultKind::Before, FaultKind::After]));
     if let Some(kind) = fault {
-        // Not logged as a fault: it excuses nothing.
-        world.log(
-            Some(user),
-            What::Called(if kind == FaultKind::Before { "request lost" } else { "answer lost" }),
-        );
+        // Not logged as a fault, because it explains no repeat.
+        let lost = if kind == FaultKind::Before { "request lost" } else { "answer lost" };
+        sim.log(Some(user), EventKind::Called(lost));
     }
-    world.pause().await;
-    if fault == Some(FaultKind::Before) || !process.listens() {
+    sim.pause().await;
+    if fault == Some(FaultKind::Before) || !process.is_listening() {
         return None;
     }
-    if world.has(Mutant::AcceptNotStored) && world.dice.hits(50) {
+    if sim.has_mutant(Mutant::AcceptNotStored) && sim.random.chance(50) {
         return Some(vec![u64::MAX >> 1; request.len()]);
     }
-    let deduplicate = !world.has(Mutant::RetryAcceptedTwice);
+    let deduplicate = !sim.has_mutant(Mutant::RetryAcceptedTwice);
     let expiries: Vec<_> = notifications.iter().map(|n| n.expires_at.map(Timestamp::millis)).collect();
     let submissions =
         notifications.into_iter().map(|notification| Submission { notification, deduplicate }).collect();
@@ -124,17 +123,17 @@ async fn accept(
         let sequence = u64::try_from(accepted.sequence.number()).unwrap_or(u64::MAX);
         let (number, duplicate) = (send.number, accepted.duplicate);
         if !duplicate && !send.drop && send.lifetime.is_none() {
-            world.expect(number, sequence);
+            sim.expect(number, sequence);
         }
-        world.log(Some(user), What::Stored { number, sequence, duplicate, expires_at });
+        sim.log(Some(user), EventKind::Stored { number, sequence, duplicate, expires_at });
         sequences.push(sequence);
     }
-    world.pause().await;
+    sim.pause().await;
     (fault.is_none()).then_some(sequences)
 }
 
-fn notification(world: &Arc<World>, user: usize, send: &SendPlan) -> Option<Notification> {
-    let now = WorldClock(Arc::clone(world)).now();
+fn notification(sim: &Arc<Simulation>, user: usize, send: &SendPlan) -> Option<Notification> {
+    let now = SimulatedClock(Arc::clone(sim)).now();
     let payload = format!(r#"{{"n":{},"text":"{}"}}"#, send.number, "x".repeat(send.size));
     Some(Notification {
         id: NotificationId::new(format!("n{}", send.number)).ok()?,

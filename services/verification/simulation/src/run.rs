@@ -1,6 +1,6 @@
-//! A world from its beginning to its end.
+//! A whole simulation: several processes on one data directory, with faults at first and then without.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,206 +10,200 @@ use tempfile::TempDir;
 use tidings_store::LastKey;
 use tidings_store::fault_injection::damage_row;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::SimulationError;
-use crate::device::{Temper, live};
-use crate::dice::Dice;
+use crate::device::{Behaviour, run_device};
 use crate::disk;
+use crate::error::SimulationError;
 use crate::mutant::Mutant;
-use crate::plan::{DevicePlan, End, Plan};
-use crate::process::{Process, Running, start};
+use crate::plan::{DevicePlan, Plan, ProcessEnd};
+use crate::process::{Process, RunningProcess, start};
 use crate::producer::{Progress, produce};
-use crate::trace::{Trace, What};
-use crate::world::{World, user_id};
+use crate::random::SeededRandom;
+use crate::simulation::{Simulation, user_id, user_index};
+use crate::trace::{EventKind, Trace};
 
-/// How long the calm world may take to come to rest, in seconds: longer than the longest visibility, and a
-/// clock that jumped.
-const REST: u64 = 450;
-/// Dead letters looked at in the end.
+/// Seconds that the system may take to become quiet after the last fault: longer than the longest visibility
+/// timeout and the largest jump of the clock together.
+const SECONDS_TO_QUIET: u64 = 450;
+/// Most dead letters read at the end.
 const DEAD_LETTERS: usize = 10_000;
 
-/// A world that has come to its end.
+/// A simulation that has ended.
 #[derive(Debug)]
 pub struct Finished {
-    /// What it was to be like.
+    /// The plan.
     pub plan: Plan,
-    /// What happened.
+    /// The trace.
     pub trace: Trace,
 }
 
-/// Runs the world of a seed, perhaps with a defect.
+/// Runs the simulation of a seed, with a mutant or without.
 ///
 /// # Errors
-/// [`SimulationError`]: the world could not be run; nothing is said about the promises.
+/// [`SimulationError`] if it could not be run.
 pub fn run(seed: u64, mutant: Option<Mutant>) -> Result<Finished, SimulationError> {
-    let dice = Dice::new(seed);
-    let plan = Plan::draw(&dice);
-    let world = World::new(plan, dice, mutant);
-    // In memory where there is such a place: nothing here is about the disk itself.
+    let random = SeededRandom::new(seed);
+    let plan = Plan::draw(&random);
+    let sim = Simulation::new(plan, random, mutant);
+    // In memory if possible, because the disk itself is not simulated.
     let memory = Path::new("/dev/shm");
     let directory =
         if memory.is_dir() { TempDir::with_prefix_in("tidings-simulation-", memory) } else { TempDir::new() };
     let directory = directory.map_err(SimulationError::Directory)?;
-    let whole = Whole {
-        progress: world
-            .plan
-            .users
-            .iter()
-            .map(|user| user.producers.iter().map(|_| Arc::default()).collect())
-            .collect(),
-        world,
+    let users = sim.plan.users.iter();
+    let runner = Runner {
+        progress: users.map(|user| user.producers.iter().map(|_| Arc::default()).collect()).collect(),
+        sim,
         store: directory.path().join("store"),
-        before: directory.path().join("before"),
+        backup: directory.path().join("before"),
     };
-    whole.run()?;
-    let trace = whole.world.take_trace();
-    let world = Arc::into_inner(whole.world).ok_or(SimulationError::Leftover)?;
-    Ok(Finished { plan: world.plan, trace })
+    runner.run()?;
+    let trace = runner.sim.take_trace();
+    let sim = Arc::into_inner(runner.sim).ok_or(SimulationError::Leftover)?;
+    Ok(Finished { plan: sim.plan, trace })
 }
 
-struct Whole {
-    world: Arc<World>,
+/// Runs the processes of a simulation.
+struct Runner {
+    sim: Arc<Simulation>,
+    /// The progress of each user's producers.
     progress: Vec<Vec<Arc<Mutex<Progress>>>>,
-    store: std::path::PathBuf,
-    before: std::path::PathBuf,
+    /// The data directory.
+    store: PathBuf,
+    /// A copy of the data directory for [`Mutant::CrashUndoesWrites`].
+    backup: PathBuf,
 }
 
-impl Whole {
+impl Runner {
     fn run(&self) -> Result<(), SimulationError> {
-        let world = &self.world;
-        for (at, end) in &world.plan.ends {
-            let takes_back = world.has(Mutant::CrashTakesBack) && *end == End::Crash;
-            if takes_back {
-                disk::copy(&self.store, &self.before).map_err(SimulationError::Directory)?;
+        let sim = &self.sim;
+        for (at, end) in &sim.plan.process_ends {
+            let undoes_writes = sim.has_mutant(Mutant::CrashUndoesWrites) && *end == ProcessEnd::Crash;
+            if undoes_writes {
+                disk::copy(&self.store, &self.backup).map_err(SimulationError::Directory)?;
             }
-            in_runtime(|| self.until(*at, *end))?;
-            if takes_back {
+            in_runtime(|| self.run_until(*at, *end))?;
+            if undoes_writes {
                 std::fs::remove_dir_all(&self.store).map_err(SimulationError::Directory)?;
-                std::fs::rename(&self.before, &self.store).map_err(SimulationError::Directory)?;
+                std::fs::rename(&self.backup, &self.store).map_err(SimulationError::Directory)?;
             }
-            if world.dice.hits(300) {
-                self.poison()?;
+            if sim.random.chance(300) {
+                self.damage_row()?;
             }
         }
-        in_runtime(|| self.to_the_end())?;
+        in_runtime(|| self.run_to_the_end())?;
         in_runtime(|| async {
-            world.begin();
-            let running = start(world, &self.store)?;
-            self.report(&running.process, true).await;
-            world.end();
+            sim.begin_process();
+            let running = start(sim, &self.store)?;
+            self.log_held(&running.process, true).await;
+            sim.end_process();
             Ok(())
         })
     }
 
-    /// One process that ends before its time.
-    async fn until(&self, at: u64, end: End) -> Result<(), SimulationError> {
-        let world = &self.world;
-        world.begin();
-        let running = start(world, &self.store)?;
+    /// Runs a process that ends at a planned time.
+    async fn run_until(&self, at: u64, end: ProcessEnd) -> Result<(), SimulationError> {
+        let sim = &self.sim;
+        sim.begin_process();
+        let running = start(sim, &self.store)?;
         self.populate(&running.process);
-        sleep(Duration::from_millis(at.saturating_sub(world.now()))).await;
-        world.log(None, What::Ended(end));
-        if end == End::Stop {
+        sleep(Duration::from_millis(at.saturating_sub(sim.now()))).await;
+        sim.log(None, EventKind::Ended(end));
+        if end == ProcessEnd::Stop {
             running.stop().await;
         }
-        world.end();
+        sim.end_process();
         Ok(())
     }
 
-    /// The last process: first more trouble, then none.
-    async fn to_the_end(&self) -> Result<(), SimulationError> {
-        let world = &self.world;
-        world.begin();
-        let running = start(world, &self.store)?;
-        let (flighty, producers) = self.populate(&running.process);
-        sleep(Duration::from_millis(world.plan.storm.saturating_sub(world.now()))).await;
-        world.calm_down();
-        flighty.iter().for_each(tokio::task::JoinHandle::abort);
-        for (user, plan) in world.plan.users.iter().enumerate() {
+    /// Runs the last process: faults go on until their planned end, then the system becomes quiet.
+    async fn run_to_the_end(&self) -> Result<(), SimulationError> {
+        let sim = &self.sim;
+        sim.begin_process();
+        let running = start(sim, &self.store)?;
+        let (unstable, producers) = self.populate(&running.process);
+        sleep(Duration::from_millis(sim.plan.faults_until.saturating_sub(sim.now()))).await;
+        sim.stop_faults();
+        unstable.iter().for_each(JoinHandle::abort);
+        for (user, plan) in sim.plan.users.iter().enumerate() {
             let acknowledges = plan.devices.iter().any(|device| device.acknowledges);
             let device = DevicePlan { acknowledges, format: FrameFormat::Batch };
-            tokio::spawn(live(Arc::clone(world), running.process.clone(), user, device, Temper::Steady));
+            let process = running.process.clone();
+            tokio::spawn(run_device(Arc::clone(sim), process, user, device, Behaviour::Stable));
         }
         for producer in producers {
-            // One that panicked has sent less.
+            // A producer that panicked has sent less.
             let _ = producer.await;
         }
-        self.rest(&running).await;
-        self.report(&running.process, false).await;
+        self.wait_until_quiet(&running).await;
+        self.log_held(&running.process, false).await;
         let letters = running.process.store.dead_letters(None, DEAD_LETTERS).await;
         for letter in letters.map_err(SimulationError::Read)?.letters {
-            let user = Some(crate::world::user_index(&letter.user_id));
+            let user = Some(user_index(&letter.user_id));
             let sequence = u64::try_from(letter.id.number()).unwrap_or(u64::MAX);
-            world.log(user, What::Dead { sequence });
+            sim.log(user, EventKind::DeadLetter { sequence });
         }
-        world.log(None, What::Ended(End::Stop));
+        sim.log(None, EventKind::Ended(ProcessEnd::Stop));
         running.stop().await;
-        world.end();
+        sim.end_process();
         Ok(())
     }
 
-    /// Devices and producers, and jumps of the clock. Gives the tasks of the flighty devices and those of
-    /// the producers.
-    fn populate(
-        &self,
-        process: &Process,
-    ) -> (Vec<tokio::task::JoinHandle<()>>, Vec<tokio::task::JoinHandle<()>>) {
-        let world = &self.world;
-        let (mut flighty, mut producers) = (Vec::new(), Vec::new());
-        for (user, plan) in world.plan.users.iter().enumerate() {
-            let temper = if plan.troubled { Temper::Flighty } else { Temper::Steady };
+    /// Starts devices, producers and jumps of the clock. Returns the tasks of unstable devices and of
+    /// producers.
+    fn populate(&self, process: &Process) -> (Vec<JoinHandle<()>>, Vec<JoinHandle<()>>) {
+        let sim = &self.sim;
+        let (mut unstable, mut producers) = (Vec::new(), Vec::new());
+        for (user, plan) in sim.plan.users.iter().enumerate() {
+            let behaviour = if plan.is_faulty { Behaviour::Unstable } else { Behaviour::Stable };
             for device in &plan.devices {
-                let task = tokio::spawn(live(Arc::clone(world), process.clone(), user, *device, temper));
-                if plan.troubled {
-                    flighty.push(task);
+                let device = run_device(Arc::clone(sim), process.clone(), user, *device, behaviour);
+                let task = tokio::spawn(device);
+                if plan.is_faulty {
+                    unstable.push(task);
                 }
             }
             for (number, progress) in self.progress[user].iter().enumerate() {
-                let progress = Arc::clone(progress);
-                producers.push(tokio::spawn(produce(
-                    Arc::clone(world),
-                    process.clone(),
-                    user,
-                    number,
-                    progress,
-                )));
+                let producer = produce(Arc::clone(sim), process.clone(), user, number, Arc::clone(progress));
+                producers.push(tokio::spawn(producer));
             }
         }
-        let now = world.now();
-        for (at, by) in world.plan.jumps.iter().copied().filter(|(at, _)| *at > now) {
-            let world = Arc::clone(world);
+        let now = sim.now();
+        for (at, by) in sim.plan.clock_jumps.iter().copied().filter(|(at, _)| *at > now) {
+            let sim = Arc::clone(sim);
             tokio::spawn(async move {
                 sleep(Duration::from_millis(at - now)).await;
-                world.jump(by);
+                sim.jump_clock(by);
             });
         }
-        (flighty, producers)
+        (unstable, producers)
     }
 
-    /// Waits until nothing is queued or held, or for as long as that may take.
-    async fn rest(&self, running: &Running) {
-        for _ in 0..REST {
+    /// Waits until nothing is queued or held, at most [`SECONDS_TO_QUIET`].
+    async fn wait_until_quiet(&self, running: &RunningProcess) {
+        for _ in 0..SECONDS_TO_QUIET {
             sleep(Duration::from_secs(1)).await;
             let store = &running.process.store;
             let stats = store.stats();
-            let mut quiet = stats.ready_users + stats.runs_in_flight + stats.queued_bytes == 0;
-            quiet = quiet && self.nothing_outstanding(&running.process).await;
-            for user in 0..self.world.plan.users.len() {
-                quiet = quiet && self.last_key(&running.process, user).await.is_none();
+            let mut is_quiet = stats.ready_users + stats.leases_in_flight + stats.queued_bytes == 0;
+            is_quiet = is_quiet && self.has_nothing_outstanding(&running.process).await;
+            for user in 0..self.sim.plan.users.len() {
+                is_quiet = is_quiet && self.last_key(&running.process, user).await.is_none();
             }
-            if quiet {
+            if is_quiet {
                 break;
             }
         }
-        // What is on the way arrives.
+        // Frames that are on their way arrive.
         sleep(Duration::from_secs(2)).await;
     }
 
-    /// Whether everything was taken by a socket or is a dead letter: what waits for another attempt may be
-    /// on disk alone.
-    async fn nothing_outstanding(&self, process: &Process) -> bool {
-        let mut left = self.world.outstanding();
+    /// True if every notification was sent to a socket or is a dead letter. The store's counts don't show
+    /// this, because entries that wait for another attempt may be on disk only.
+    async fn has_nothing_outstanding(&self, process: &Process) -> bool {
+        let mut left = self.sim.outstanding();
         if !left.is_empty() {
             let letters = process.store.dead_letters(None, DEAD_LETTERS).await.unwrap_or_default().letters;
             for letter in letters {
@@ -219,39 +213,40 @@ impl Whole {
         left.is_empty()
     }
 
+    /// The highest sequence that a user's mailbox holds.
     async fn last_key(&self, process: &Process, user: usize) -> Option<u64> {
         let keys = LastKey(process.store.clone()).keys(&user_id(user)?, None, 1).await;
-        // What can't be read can't be said to be gone.
+        // A mailbox that can't be read counts as not empty.
         keys.map_or(Some(u64::MAX), |page| {
             page.sequences.last().map(|last| u64::try_from(last.number()).unwrap_or(u64::MAX))
         })
     }
 
-    /// Logs what is still held.
-    async fn report(&self, process: &Process, on_disk: bool) {
-        for user in 0..self.world.plan.users.len() {
+    /// Logs the rows that are still held.
+    async fn log_held(&self, process: &Process, on_disk: bool) {
+        for user in 0..self.sim.plan.users.len() {
             if let Some(sequence) = self.last_key(process, user).await {
-                self.world.log(Some(user), What::Held { sequence, on_disk });
+                self.sim.log(Some(user), EventKind::Held { sequence, on_disk });
             }
         }
     }
 
-    /// Damages a row of a user in trouble.
-    fn poison(&self) -> Result<(), SimulationError> {
-        let (world, users) = (&self.world, &self.world.plan.users);
-        let Some(user) = (0..users.len()).rev().find(|user| users[*user].troubled) else { return Ok(()) };
-        let choose = |of: usize| world.dice.count(0, of as u64 - 1);
+    /// Damages a row of the last faulty user.
+    fn damage_row(&self) -> Result<(), SimulationError> {
+        let (sim, users) = (&self.sim, &self.sim.plan.users);
+        let Some(user) = (0..users.len()).rev().find(|user| users[*user].is_faulty) else { return Ok(()) };
+        let choose = |of: usize| sim.random.count(0, of as u64 - 1);
         let Some(id) = user_id(user) else { return Ok(()) };
         let damaged = damage_row(&self.store, &id, choose).map_err(SimulationError::Damage)?;
         if let Some(sequence) = damaged {
-            world.log(Some(user), What::Poisoned { sequence });
+            sim.log(Some(user), EventKind::RowDamaged { sequence });
         }
         Ok(())
     }
 }
 
-/// Runs one process in a runtime of its own, whose clock goes on when nothing else is to be done. All of
-/// its tasks end with it, wherever they are.
+/// Runs one process in a runtime of its own, whose clock advances when no task can go on. All tasks of the
+/// process end with the runtime.
 fn in_runtime<F>(work: impl FnOnce() -> F) -> Result<(), SimulationError>
 where
     F: Future<Output = Result<(), SimulationError>>,

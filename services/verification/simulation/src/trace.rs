@@ -1,204 +1,205 @@
-//! What happened in a world, in order: what the promises are checked on, what a story is told from, and
-//! what must be the same whenever the seed is.
+//! The trace: every event of a simulation, in order.
+//!
+//! The promises are checked on it, people read it, and it is equal in every detail whenever the seed is.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use crate::plan::End;
+use crate::plan::ProcessEnd;
 
-/// Something that happened.
+/// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Event {
-    /// Virtual milliseconds since the beginning.
+    /// Virtual milliseconds since the start.
     pub at: u64,
-    /// Whose, if it is one user's.
+    /// The user, if the event concerns one.
     pub user: Option<usize>,
-    /// What.
-    pub what: What,
+    /// The kind of event.
+    pub kind: EventKind,
 }
 
-/// What happened. `number` is a notification's, `connection` a connection's, both counted over all users.
+/// A kind of event. `number` is a notification's, `connection` a connection's, both counted over all users.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum What {
-    /// The process is there.
+pub enum EventKind {
+    /// The process started.
     Started,
     /// The process ended.
-    Ended(End),
-    /// The server's clock jumped, by milliseconds.
-    Jumped(i64),
-    /// Nothing goes wrong any more from here on, and every user has a good connection.
-    Calm,
-    /// The committer made a commit, the disk being slow for so long before it.
+    Ended(ProcessEnd),
+    /// The server's clock jumped by this number of milliseconds.
+    ClockJumped(i64),
+    /// No fault happens from here on, and every user has a good connection.
+    FaultsStopped,
+    /// The committer made a commit.
     Committed {
-        /// Milliseconds.
+        /// Milliseconds that the disk took before it.
         slow: u64,
     },
     /// A producer sent notifications in one request.
-    Sent {
-        /// Which.
+    Submitted {
+        /// The notifications.
         numbers: Vec<u32>,
-        /// Which attempt, from 0.
+        /// Number of earlier attempts.
         attempt: u32,
     },
-    /// The store has accepted a notification, whether or not the producer learns of it.
+    /// The store accepted a notification. The producer may not learn of it.
     Stored {
-        /// Which.
+        /// The notification.
         number: u32,
-        /// Its place in the order.
+        /// Its sequence.
         sequence: u64,
-        /// Whether it was accepted before.
+        /// True if it was accepted before.
         duplicate: bool,
-        /// When it expires, by the server's clock.
+        /// Time of its expiry by the server's clock.
         expires_at: Option<u64>,
     },
     /// The producer learned that a notification is accepted.
     Accepted {
-        /// Which.
+        /// The notification.
         number: u32,
-        /// The sequence it was told.
+        /// The sequence in the answer.
         sequence: u64,
     },
-    /// The producer learned nothing good.
+    /// The producer got no acceptance.
     NotAccepted,
-    /// A device begins its handshake.
+    /// A device began its handshake.
     Connecting {
-        /// Which connection.
+        /// The connection.
         connection: u32,
-        /// Whether its client acknowledges.
+        /// True if its client acknowledges.
         acknowledges: bool,
     },
-    /// Its socket is open.
+    /// The socket is open.
     Opened {
-        /// Which connection.
+        /// The connection.
         connection: u32,
     },
-    /// The socket took a whole frame with these notifications.
-    Taken {
-        /// By which connection.
+    /// The socket took a whole frame with these notifications from the server.
+    FrameSent {
+        /// The connection.
         connection: u32,
-        /// Which notifications, and the sequences the frame gives them, unless it is raw.
+        /// The notifications, and their sequences unless the frame is raw.
         items: Vec<(u32, Option<u64>)>,
     },
-    /// The socket took a frame that is not what was sent.
-    Garbled {
-        /// By which connection.
+    /// The socket took a frame that differs from what was submitted.
+    WrongFrame {
+        /// The connection.
         connection: u32,
     },
-    /// The client has read notifications.
+    /// The client read notifications.
     Read {
-        /// Over which connection.
+        /// The connection.
         connection: u32,
-        /// Which.
+        /// The notifications.
         numbers: Vec<u32>,
     },
     /// The client sent an ack.
     AckSent {
-        /// Over which connection.
+        /// The connection.
         connection: u32,
         /// The sequences.
         sequences: Vec<u64>,
     },
-    /// The client does something else about its connection.
+    /// The client did something else about its connection.
     Client {
-        /// Which connection.
+        /// The connection.
         connection: u32,
-        /// What.
+        /// The action, as a verb.
         does: &'static str,
     },
-    /// A connection is over.
+    /// The connection ended.
     Closed {
-        /// Which.
+        /// The connection.
         connection: u32,
     },
-    /// A push begins.
+    /// A push began.
     Pushing {
-        /// To which connection.
+        /// The connection.
         connection: u32,
-        /// How many frames.
+        /// Number of frames.
         frames: usize,
     },
     /// A push was reported.
     Pushed {
-        /// To which connection.
+        /// The connection.
         connection: u32,
-        /// How many frames there were.
+        /// Number of frames to be pushed.
         frames: usize,
-        /// How many frames its socket took meanwhile.
-        taken: usize,
-        /// How many are reported.
+        /// Number of frames that the socket took meanwhile.
+        sent: usize,
+        /// Number of frames reported as accepted.
         reported: usize,
     },
-    /// A port was called, and did what it is to do.
+    /// A port was called and did its work.
     Called(&'static str),
-    /// A port was called, and something went wrong.
+    /// A call of a port had a fault.
     Fault {
-        /// Which port.
+        /// The port's operation.
         port: &'static str,
-        /// What went wrong.
+        /// The kind of fault.
         kind: FaultKind,
     },
     /// A row on disk was damaged while no process ran.
-    Poisoned {
-        /// Its sequence.
+    RowDamaged {
+        /// The row's sequence.
         sequence: u64,
     },
-    /// At the end this is held.
+    /// A row is held at the end.
     Held {
-        /// The highest sequence.
+        /// The highest sequence held.
         sequence: u64,
-        /// Whether it was found on disk, after a restart.
+        /// True if it was found on disk, after a restart.
         on_disk: bool,
     },
-    /// At the end this is a dead letter.
-    Dead {
-        /// The sequence it had.
+    /// A dead letter exists at the end.
+    DeadLetter {
+        /// The sequence of its notification.
         sequence: u64,
     },
 }
 
-/// What went wrong with a call of a port.
+/// A kind of fault in a port call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FaultKind {
-    /// It had no effect, and failed.
+    /// The call failed without effect.
     Before,
-    /// It had its effect, and was reported failed: a timeout.
+    /// The call had its effect and was reported failed, as by a timeout.
     After,
-    /// It had a part of its effect.
+    /// The call had a part of its effect and failed.
     Partly,
-    /// It took long.
+    /// The call took long.
     Slow,
 }
 
 impl FaultKind {
-    /// Its name.
+    /// The fault as a predicate.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Before => "fails",
-            Self::After => "has its effect, and is reported failed",
-            Self::Partly => "has a part of its effect, and fails",
+            Self::After => "succeeds but is reported failed",
+            Self::Partly => "succeeds in part and fails",
             Self::Slow => "takes long",
         }
     }
 }
 
-/// The events of a world.
+/// The events of a simulation.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Trace(pub Vec<Event>);
 
 impl Trace {
-    /// A number that two traces have in common when they are the same in every detail.
+    /// A hash that is equal for traces that are equal in every detail.
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.0.hash(&mut hasher);
         hasher.finish()
     }
 
-    /// The lines that concern a user, or all.
-    pub fn story(&self, user: Option<usize>) -> impl Iterator<Item = String> + '_ {
+    /// The events as lines of text: all, or those that concern a user.
+    pub fn lines(&self, user: Option<usize>) -> impl Iterator<Item = String> + '_ {
         let concerns = move |event: &&Event| {
-            let other = event.user.is_some() && user.is_some() && event.user != user;
-            let dull = matches!(event.what, What::Committed { slow: 0 }) && user.is_some();
-            !other && !dull
+            let is_other = event.user.is_some() && user.is_some() && event.user != user;
+            let is_noise = matches!(event.kind, EventKind::Committed { slow: 0 }) && user.is_some();
+            !is_other && !is_noise
         };
         self.0.iter().filter(concerns).map(ToString::to_string)
     }
@@ -211,23 +212,23 @@ impl fmt::Display for Event {
             Some(user) => write!(f, "u{user}  ")?,
             None => write!(f, "--  ")?,
         }
-        self.what.fmt(f)
+        self.kind.fmt(f)
     }
 }
 
-impl fmt::Display for What {
+impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list =
             |numbers: &[u32]| numbers.iter().map(|number| format!("n{number}")).collect::<Vec<_>>().join(" ");
         match self {
             Self::Started => write!(f, "the process starts"),
-            Self::Ended(End::Crash) => write!(f, "THE PROCESS CRASHES"),
-            Self::Ended(End::Stop) => write!(f, "the process is stopped"),
-            Self::Jumped(by) => write!(f, "the server's clock jumps by {by} ms"),
-            Self::Calm => write!(f, "from here on nothing goes wrong"),
+            Self::Ended(ProcessEnd::Crash) => write!(f, "THE PROCESS CRASHES"),
+            Self::Ended(ProcessEnd::Stop) => write!(f, "the process is stopped"),
+            Self::ClockJumped(by) => write!(f, "the server's clock jumps by {by} ms"),
+            Self::FaultsStopped => write!(f, "no more faults from here on"),
             Self::Committed { slow: 0 } => write!(f, "commit"),
-            Self::Committed { slow } => write!(f, "commit, the disk being slow for {slow} ms"),
-            Self::Sent { numbers, attempt } => {
+            Self::Committed { slow } => write!(f, "commit, after {slow} ms of a slow disk"),
+            Self::Submitted { numbers, attempt } => {
                 write!(f, "producer sends {}, attempt {attempt}", list(numbers))
             }
             Self::Stored { number, sequence, duplicate, expires_at: _ } => {
@@ -243,27 +244,27 @@ impl fmt::Display for What {
                 write!(f, "c{connection} begins its handshake; it {how}")
             }
             Self::Opened { connection } => write!(f, "c{connection} is open"),
-            Self::Taken { connection, items } => {
+            Self::FrameSent { connection, items } => {
                 let numbers: Vec<_> = items.iter().map(|(number, _)| *number).collect();
                 write!(f, "c{connection}'s socket takes {}", list(&numbers))
             }
-            Self::Garbled { connection } => write!(f, "c{connection}'s socket takes A WRONG FRAME"),
+            Self::WrongFrame { connection } => write!(f, "c{connection}'s socket takes A WRONG FRAME"),
             Self::Read { connection, numbers } => write!(f, "c{connection} READS {}", list(numbers)),
             Self::AckSent { connection, sequences } => write!(f, "c{connection} acknowledges {sequences:?}"),
             Self::Client { connection, does } => write!(f, "c{connection}'s client {does}"),
             Self::Closed { connection } => write!(f, "c{connection} is closed"),
             Self::Pushing { connection, frames } => write!(f, "pushing {frames} frames to c{connection}"),
-            Self::Pushed { connection, frames, taken, reported } => {
-                write!(f, "pushed to c{connection}: of {frames}, {reported} reported and {taken} taken")
+            Self::Pushed { connection, frames, sent, reported } => {
+                write!(f, "pushed to c{connection}: of {frames}, {reported} reported and {sent} sent")
             }
             Self::Called(port) => write!(f, "{port}"),
             Self::Fault { port, kind } => write!(f, "FAULT: {port} {}", kind.name()),
-            Self::Poisoned { sequence } => write!(f, "the row of {sequence} is damaged on disk"),
+            Self::RowDamaged { sequence } => write!(f, "the row of {sequence} is damaged on disk"),
             Self::Held { sequence, on_disk } => {
                 let place = if *on_disk { "on disk" } else { "in the mailbox" };
                 write!(f, "up to {sequence} is still {place}")
             }
-            Self::Dead { sequence } => write!(f, "{sequence} is a dead letter"),
+            Self::DeadLetter { sequence } => write!(f, "{sequence} is a dead letter"),
         }
     }
 }

@@ -1,5 +1,7 @@
-//! Takes programs out of the documents: a fenced block behind a line `<!-- run: NAME -->`. Only for tests, and for
-//! examples, which are built of such programs.
+//! Reads the programs of the documents, so that tests run them as they are printed.
+//!
+//! A program is a fenced block after a line `<!-- run: NAME -->`. Only for tests, and for the build scripts
+//! of examples.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,21 +14,20 @@ const FENCE: &str = "```";
 /// A program in a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snippet {
-    /// What its marker calls it.
+    /// The name in its marker.
     pub name: String,
     /// The language of its block.
     pub language: String,
-    /// Its lines.
+    /// The text of its block.
     pub code: String,
 }
 
-/// The place of a document of the repository.
+/// Returns the path of a document, given relative to the repository.
 pub fn document(path: &str) -> PathBuf {
     Path::new(ROOT).join(path)
 }
 
-/// The programs of a text, in their order. A marker without a block behind it is no program, and neither is one whose
-/// block does not end.
+/// Returns the programs of a text, in order. A marker without a complete block after it is ignored.
 pub fn parse(text: &str) -> Vec<Snippet> {
     let mut lines = text.lines();
     let mut found = Vec::new();
@@ -47,34 +48,35 @@ pub fn parse(text: &str) -> Vec<Snippet> {
     found
 }
 
-/// The program `name` of the document at `path`, which is relative to the repository.
+/// Returns the program `name` of the document at `path`, given relative to the repository.
 ///
 /// # Errors
-/// The document can't be read, or does not have exactly one such program.
+/// The document can't be read, or does not have exactly one program with that name.
 pub fn snippet(path: &str, name: &str) -> io::Result<Snippet> {
     let text = fs::read_to_string(document(path))?;
     let mut named = parse(&text).into_iter().filter(|snippet| snippet.name == name);
     match (named.next(), named.next()) {
         (Some(snippet), None) => Ok(snippet),
         (first, _) => {
-            let how_many = if first.is_some() { "several" } else { "no" };
-            Err(io::Error::other(format!("{path} has {how_many} programs called {name:?}")))
+            let count = if first.is_some() { "several" } else { "no" };
+            Err(io::Error::other(format!("{path} has {count} programs called {name:?}")))
         }
     }
 }
 
-/// For a build script: writes the program `name` of `docs/how-to/clients.md` to where an example includes it from, and has the
-/// script run again when the document has changed.
+/// Writes the program `name` of `docs/how-to/clients.md` to the folder from which an example includes it. For
+/// build scripts, which run again when the document changes.
 ///
 /// # Errors
-/// As [`snippet`]; or the program can't be written.
+/// Those of [`snippet`], or the program can't be written.
 pub fn write_example(name: &str) -> io::Result<()> {
     const DOCUMENT: &str = "docs/how-to/clients.md";
-    // How a build script talks to cargo (<https://doc.rust-lang.org/cargo/reference/build-scripts.html>).
+    // Instructions to cargo (<https://doc.rust-lang.org/cargo/reference/build-scripts.html>).
     let mut cargo = io::stdout();
     writeln!(cargo, "cargo::rerun-if-changed={}", document(DOCUMENT).display())?;
     writeln!(cargo, "cargo::rerun-if-changed=build.rs")?;
-    let out = std::env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("this is no build script"))?;
+    let out = std::env::var_os("OUT_DIR")
+        .ok_or_else(|| io::Error::other("not a build script: OUT_DIR is missing"))?;
     fs::write(Path::new(&out).join(format!("{name}.rs")), snippet(DOCUMENT, name)?.code)
 }
 
@@ -83,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_marked_is_taken_and_nothing_else() {
+    fn only_marked_blocks_are_parsed() {
         let text = "# A\n\n```sh\nnot this\n```\n\n<!-- run: one -->\n```sh\necho 1\n\necho 2\n```\n<!-- run: none -->\n\n\
                     <!-- run: two -->\n```rust\nfn main() {}\n```\n<!-- run: open -->\n```js\n";
         let found = parse(text);

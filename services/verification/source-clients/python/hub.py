@@ -1,10 +1,10 @@
-"""A client that signs its handshake, as the one of lambda-hub-websocket-auth does.
+"""A client that signs its handshake like that of lambda-hub-websocket-auth.
 
 usage: hub.py URL SESSION [--date-time ISO8601] [--without HEADER]
 
-The secret is in the environment variable HUB_SECRET. Prints one JSON object a line: {"connected": true} or
+The environment variable HUB_SECRET has the secret. Prints one JSON object a line: {"connected": true} or
 {"refused": STATUS}, then {"received": TEXT} for every message. Sends every line of standard input as a message, and
-closes the connection when that ends.
+closes the connection at the end of the input.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 
-def say(line):
+def write(line):
     print(json.dumps(line), flush=True)
 
 
@@ -33,7 +33,7 @@ def signed_headers(session_id, date_time, secret_key):
 def receive(socket):
     try:
         for message in socket:
-            say({"received": message})
+            write({"received": message})
     except ConnectionClosed:
         pass
 
@@ -45,16 +45,16 @@ def main():
     arguments.add_argument("session")
     arguments.add_argument("--date-time", default=now.isoformat().replace("+00:00", "Z"))
     arguments.add_argument("--without")
-    told = arguments.parse_args()
-    headers = signed_headers(told.session, told.date_time, os.environ["HUB_SECRET"])
-    headers.pop(told.without, None)
+    options = arguments.parse_args()
+    headers = signed_headers(options.session, options.date_time, os.environ["HUB_SECRET"])
+    headers.pop(options.without, None)
     try:
-        # A machine under load may take its time, and no proxy is between.
-        socket = connect(told.url, additional_headers=headers, open_timeout=60, proxy=None)
+        # A long timeout for a machine under load, and no proxy from the environment.
+        socket = connect(options.url, additional_headers=headers, open_timeout=60, proxy=None)
     except InvalidStatus as error:
-        say({"refused": error.response.status_code})
+        write({"refused": error.response.status_code})
         return
-    say({"connected": True})
+    write({"connected": True})
     threading.Thread(target=receive, args=(socket,), daemon=True).start()
     for line in sys.stdin:
         socket.send(line.rstrip("\n"))

@@ -1,28 +1,28 @@
-//! Where a gateway is.
+//! A gateway's addresses, and an operator's requests to it.
 
 use reqwest::{StatusCode, Url};
 use serde_json::Value;
 
-use crate::PATIENCE;
+use crate::timeout::TIMEOUT;
 
-/// A gateway, as its clients and its operator see it.
+/// A gateway as its clients and its operator reach it.
 #[derive(Debug, Clone)]
 pub struct Gateway {
-    /// Where its WebSockets are, without a query.
+    /// URL of its WebSockets, without a query.
     pub web_socket_url: String,
-    /// What comes before `/@connections/` in the management API.
+    /// URL of the management API, up to `/@connections/`.
     pub management_url: String,
-    /// What comes before a user in the history.
+    /// URL of the history, up to the user's id.
     pub history_url: String,
-    /// The operator's `Authorization`.
+    /// The operator's `Authorization` header.
     pub authorization: String,
-    /// Whether it runs on an emulator of API Gateway, which refuses handshakes with 500 where there is no
-    /// credential and else with 403, and gives the end of a connection for its beginning.
+    /// True on an emulator of API Gateway, which refuses handshakes with 500 if they have no credential and
+    /// with 403 otherwise, and which reports the end of a connection as its start.
     pub is_emulated: bool,
 }
 
 impl Gateway {
-    /// The status that a handshake is refused with for which `exact` is the right one.
+    /// The status of a refused handshake, if API Gateway and the standalone server answer `exact`.
     pub const fn status(&self, exact: u16) -> u16 {
         match (self.is_emulated, exact) {
             (false, _) => exact,
@@ -32,7 +32,7 @@ impl Gateway {
     }
 
     async fn get(&self, base: &str, path: &[&str]) -> reqwest::Response {
-        // Plain HTTP is all that it speaks, but a client wants to know. Another may have said it before.
+        // The client needs a TLS provider, even for plain HTTP. Another client may have installed it already.
         _ = rustls::crypto::ring::default_provider().install_default();
         let mut url = Url::parse(base).unwrap();
         url.path_segments_mut().unwrap().pop_if_empty().extend(path);
@@ -40,7 +40,7 @@ impl Gateway {
         request.send().await.unwrap()
     }
 
-    /// Whether a connection is open, as the management API says.
+    /// True if a connection is open, as the management API reports it.
     pub async fn is_connected(&self, connection: &str) -> bool {
         let answer = self.get(&self.management_url, &["@connections", connection]).await;
         match answer.status() {
@@ -50,7 +50,7 @@ impl Gateway {
         }
     }
 
-    /// A page of a user's history of a kind, newest first.
+    /// Reads a page of a user's history of this kind (`messages` or `sessions`), newest first.
     pub async fn history(&self, user: &str, kind: &str) -> Vec<Value> {
         let answer = self.get(&self.history_url, &[user, kind]).await;
         let (status, text) = (answer.status(), answer.text().await.unwrap());
@@ -59,7 +59,7 @@ impl Gateway {
         serde_json::from_value(page["items"].take()).unwrap()
     }
 
-    /// Waits until an entry of a user's history is as wanted: it is written when there is time.
+    /// Waits until a user's history has a wanted entry and returns it. Entries are written with a delay.
     pub async fn until_in_history(&self, user: &str, kind: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut page = Vec::new();
         let wait = async {
@@ -71,27 +71,27 @@ impl Gateway {
                 tokio::task::yield_now().await;
             }
         };
-        let found = tokio::time::timeout(PATIENCE, wait).await.ok();
-        found.unwrap_or_else(|| panic!("it is not in the history in time: {page:?}"))
+        let found = tokio::time::timeout(TIMEOUT, wait).await.ok();
+        found.unwrap_or_else(|| panic!("the entry is not in the history in time: {page:?}"))
     }
 
-    /// Waits until it is in the history how long the session of a connection lasted. Where the beginning of a
-    /// connection that has ended is not known, it is enough that there was a session.
+    /// Waits until the history has the duration of a connection's session. On an emulator, which does not
+    /// report the start of a closed connection, the session is enough.
     pub async fn until_session_ended(&self, user: &str, connection: &str) {
-        let is_over = |session: &Value| {
+        let has_ended = |session: &Value| {
             let is_known = session["closedAt"].is_u64() && session["durationMs"].is_u64();
             session["connectionId"] == connection && (is_known || self.is_emulated)
         };
-        self.until_in_history(user, "sessions", is_over).await;
+        self.until_in_history(user, "sessions", has_ended).await;
     }
 
-    /// Waits until a connection is gone.
+    /// Waits until a connection is no longer open.
     pub async fn until_gone(&self, connection: &str) {
         let wait = async {
             while self.is_connected(connection).await {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(PATIENCE, wait).await.expect("the connection goes in time");
+        tokio::time::timeout(TIMEOUT, wait).await.expect("the connection is gone in time");
     }
 }

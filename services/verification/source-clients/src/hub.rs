@@ -1,25 +1,28 @@
-//! lambda-hub-websocket-auth: sessions that sign their handshakes and send to each other.
+//! lambda-hub-websocket-auth: sessions that sign their handshakes and send messages to each other.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use crate::gateway::Gateway;
 use crate::jwt::seconds;
-use crate::{Gateway, SignedClient, unique};
+use crate::signed_client::SignedClient;
+use crate::unique::unique;
 
-/// A time as the documents write it, to the second, `from_now` seconds from now.
+/// The time in `from_now` seconds, in whole seconds and in the format of the source's documents.
 fn date_time(from_now: i64) -> String {
     let time = jiff::Timestamp::from_second(seconds(from_now)).unwrap();
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// A session sends to another, on all of whose connections it arrives: what was sent, without the list of sessions,
-/// and nothing else changed. Handshakes that are not signed, or were used before, are refused.
-pub async fn story(gateway: &Gateway, secret: &str) {
+/// Runs the scenario: a session sends to another and the message arrives on all of its connections, without
+/// the list of sessions and otherwise unchanged. Handshakes with no signature, or with a used one, are
+/// refused.
+pub async fn scenario(gateway: &Gateway, secret: &str) {
     let (from, to, other) = (unique("session123"), unique("session456"), unique("session789"));
     let open = async |session: &str, more: &[&str]| {
-        SignedClient::open(gateway, session, secret, more).await.expect("the session is let in")
+        SignedClient::open(gateway, session, secret, more).await.expect("the session connects")
     };
-    // A time to the second, and with microseconds.
+    // Times in whole seconds and with microseconds.
     let time = date_time(0);
     let to_the_second = ["--date-time", &time];
     let (mut sender, mut first, mut second, mut stranger) =
@@ -33,12 +36,12 @@ pub async fn story(gateway: &Gateway, secret: &str) {
     for client in [&mut first, &mut second] {
         assert_eq!(client.receive_until(&marker).await.pop().unwrap(), expected);
     }
-    // It is answered what became of it for each session.
+    // The answer has the result for each session.
     let answer = sender.receive_until(r#""type":"sent""#).await.pop().unwrap();
     let answer: Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer["results"], json!([{ "to": to, "accepted": true }]));
 
-    // To several, back again. A session that was not named got nothing but what names it.
+    // A message to several sessions. The one that the first message did not name gets only this one.
     let last = unique("last");
     let message = json!({ "action": "sendMessage", "sessions": [from, other], "message": last });
     second.send(&message.to_string()).await;
@@ -50,7 +53,7 @@ pub async fn story(gateway: &Gateway, secret: &str) {
     refusals(gateway, secret, &to, &time).await;
 }
 
-/// What is no good signature is refused, and so is the one of `used`.
+/// Checks that invalid signatures are refused, and the valid one of time `used` too.
 async fn refusals(gateway: &Gateway, secret: &str, session: &str, used: &str) {
     let (stale, future) = (date_time(-600), date_time(600));
     let cases: [(&str, &[&str], u16); 7] = [
@@ -69,11 +72,11 @@ async fn refusals(gateway: &Gateway, secret: &str, session: &str, used: &str) {
     join_all(attempts).await;
 }
 
-/// Where replay is allowed a client that signs once connects several times.
+/// Runs the scenario of a gateway that allows replays: a client connects twice with one signature.
 pub async fn replay_is_accepted(gateway: &Gateway, secret: &str) {
     let (session, time) = (unique("session"), date_time(-1));
     let more = ["--date-time", time.as_str()];
     let open = || SignedClient::open(gateway, &session, secret, &more);
     let (first, second) = tokio::join!(open(), open());
-    join_all([first, second].map(|client| client.expect("the session is let in").close())).await;
+    join_all([first, second].map(|client| client.expect("the session connects").close())).await;
 }

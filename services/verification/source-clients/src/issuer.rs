@@ -1,4 +1,4 @@
-//! An issuer of JSON Web Tokens with RS256, which publishes its keys as Cognito does.
+//! An issuer of JSON Web Tokens that publishes its keys like Cognito.
 
 use axum::Router;
 use axum::routing::get;
@@ -11,20 +11,20 @@ use serde_json::{Value, json};
 
 use crate::jwt::signed;
 
-/// A key of 2048 bits for these tests alone, as `openssl genpkey -algorithm RSA -outform DER` makes one.
+/// An RSA key of 2048 bits for these tests only, made with `openssl genpkey -algorithm RSA -outform DER`.
 const KEY: &[u8] = include_bytes!("../fixtures/rsa.der");
 const KEY_ID: &str = "for-tests";
 
-/// The issuer. Its keys are published until the process ends.
+/// An issuer with RS256. Its keys stay published until the process ends.
 #[derive(Debug)]
 pub struct Issuer {
     key: RsaKeyPair,
-    /// The address of its key set.
+    /// URL of its key set.
     pub jwks_url: String,
 }
 
 impl Issuer {
-    /// Starts to publish.
+    /// Starts an issuer that publishes its keys on a local port.
     pub fn start() -> Self {
         let key = RsaKeyPair::from_der(KEY).unwrap();
         let PublicKeyComponents { n, e } = PublicKeyComponents::<Vec<u8>>::from(key.public());
@@ -34,7 +34,7 @@ impl Issuer {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let jwks_url = format!("http://{}/.well-known/jwks.json", listener.local_addr().unwrap());
         listener.set_nonblocking(true).unwrap();
-        // A thread of its own: tests have each a runtime, which ends with the test.
+        // On a thread of its own, because the runtime of a test ends with the test.
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
@@ -47,7 +47,7 @@ impl Issuer {
         Self { key, jwks_url }
     }
 
-    /// A token of these claims.
+    /// Signs a token with these claims.
     pub fn sign(&self, claims: &Value) -> String {
         signed(&json!({ "alg": "RS256", "typ": "JWT", "kid": KEY_ID }), claims, |text| {
             let mut signature = vec![0; self.key.public().modulus_len()];

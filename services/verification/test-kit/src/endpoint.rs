@@ -1,4 +1,4 @@
-//! The endpoint.
+//! The AWS endpoint of the tests: the one in the environment, or an emulator.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -9,16 +9,16 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use shared_aws::AttemptLimits;
 
-/// The region of all tests.
+/// The AWS region of all tests.
 pub const REGION: &str = "us-east-1";
 
 /// The script that installs and starts the emulator.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/local-aws");
 
-/// How long the emulator may take to start; its installation comes before that.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Time within which an installed emulator must start.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The emulator of this process. It ends with the process, which holds its standard input.
+/// An emulator of this process. It ends with the process, because the process holds its standard input.
 struct Emulator {
     url: String,
     _process: Child,
@@ -27,10 +27,11 @@ struct Emulator {
 static EMULATOR: OnceLock<Emulator> = OnceLock::new();
 static ENFORCING: OnceLock<Emulator> = OnceLock::new();
 
-/// The URL of the endpoint: `AWS_ENDPOINT_URL`, or an emulator started now and shared by this process.
+/// Returns the URL of the endpoint: `AWS_ENDPOINT_URL`, or an emulator that is started at the first call and
+/// shared by the process.
 ///
 /// # Panics
-/// When there is none and none can be started; the text says what to do.
+/// There is no endpoint and no emulator can be started. The message says what to do.
 pub fn endpoint() -> String {
     match std::env::var("AWS_ENDPOINT_URL") {
         Ok(url) if !url.is_empty() => url,
@@ -38,10 +39,11 @@ pub fn endpoint() -> String {
     }
 }
 
-/// The URL of an emulator that enforces what the roles of functions allow, started for this process.
+/// Returns the URL of an emulator that enforces the permissions of functions, started at the first call and
+/// shared by the process.
 ///
 /// # Panics
-/// When none can be started; the text says what to do.
+/// No emulator can be started. The message says what to do.
 pub fn enforcing_endpoint() -> String {
     ENFORCING.get_or_init(|| start(true)).url.clone()
 }
@@ -52,7 +54,7 @@ fn start(enforces_permissions: bool) -> Emulator {
         installed.is_ok_and(|status| status.success()),
         "no AWS endpoint: run `scripts/local-aws install` to see what is missing, or set AWS_ENDPOINT_URL"
     );
-    // A free port may be taken by another between here and there: then another one is tried.
+    // Another process may take the free port before the emulator does. Then another port is tried.
     for _ in 0..5 {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut process = Command::new(SCRIPT)
@@ -71,12 +73,13 @@ fn start(enforces_permissions: bool) -> Emulator {
     panic!("the AWS emulator does not start: run `scripts/local-aws serve` to see why");
 }
 
-/// Waits until the emulator answers; false when it ended or takes too long.
+/// Waits until the emulator answers. Returns false if it ends or takes longer than [`START_TIMEOUT`].
 fn is_up(process: &mut Child, port: u16) -> bool {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + START_TIMEOUT;
     while Instant::now() < deadline {
         let answers = std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
-        // Asked afterwards: what answers may be another's, that took the port before.
+        // Checked after connecting, because the answer may come from another process that took the port
+        // first.
         if process.try_wait().unwrap().is_some() {
             return false;
         }
@@ -88,12 +91,12 @@ fn is_up(process: &mut Child, port: u16) -> bool {
     false
 }
 
-/// The configuration of clients for the endpoint.
+/// Makes the configuration of clients for the endpoint.
 pub async fn sdk_config() -> SdkConfig {
     sdk_config_for(&endpoint()).await
 }
 
-/// The configuration of clients for another endpoint, such as a stand-in made by the test.
+/// Makes the configuration of clients for another endpoint, such as a [`FakeEndpoint`](crate::FakeEndpoint).
 pub async fn sdk_config_for(endpoint: &str) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .endpoint_url(endpoint)

@@ -1,20 +1,21 @@
-//! What tests of the functions on AWS need: an endpoint, and tables and queues on it as the deployment's
-//! contract says. Only for tests; everything reports by panicking.
+//! A kit for tests on AWS: an endpoint, and tables and queues made as the deployment's contract says. Only
+//! for tests; everything reports by panicking.
 //!
-//! The endpoint is `AWS_ENDPOINT_URL` (LocalStack, or any other), or an emulator started for this process
-//! with `scripts/local-aws`. Every [`World`] has names of its own, so tests don't see each other.
+//! The endpoint is `AWS_ENDPOINT_URL` (LocalStack or any other), or an emulator that `scripts/local-aws`
+//! starts for the process. [`TestResources`] have names of their own, so tests don't see each other's rows
+//! and messages.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 #![allow(clippy::missing_panics_doc, reason = "a test reports by panicking")]
 
 mod endpoint;
+mod fake_endpoint;
 mod queue;
-mod stand_in;
+mod resources;
 mod table;
-mod world;
 
 pub use aws_config::SdkConfig;
 pub use endpoint::{REGION, endpoint, enforcing_endpoint, sdk_config, sdk_config_for};
+pub use fake_endpoint::{FakeEndpoint, RecordedRequest};
 pub use queue::{ReplayDeliveries, TestQueue};
-pub use stand_in::{Asked, StandIn};
+pub use resources::TestResources;
 pub use table::{ConnectionsTable, HistoryTable, HubsTable, MailboxTable, RatesTable};
-pub use world::World;

@@ -1,4 +1,4 @@
-//! A queue to look into.
+//! The queues of a test.
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
@@ -21,17 +21,17 @@ impl TestQueue {
         Self { client, url, dead_letter_url }
     }
 
-    /// Queues that are there already, by their URLs.
+    /// Existing queues, by their URLs.
     pub fn existing(sdk: &SdkConfig, url: &str, dead_letter_url: &str) -> Self {
         Self::new(Client::new(sdk), url.to_owned(), dead_letter_url.to_owned())
     }
 
-    /// Takes all messages that are there off the notifications queue.
+    /// Takes all present messages off the notifications queue.
     pub async fn drain(&self) -> Vec<Message> {
         self.drain_queue(&self.url).await
     }
 
-    /// Takes all messages that are there off the dead-letter queue.
+    /// Takes all present messages off the dead-letter queue.
     pub async fn drain_dead_letters(&self) -> Vec<Message> {
         self.drain_queue(&self.dead_letter_url).await
     }
@@ -63,7 +63,8 @@ impl TestQueue {
     }
 }
 
-/// What was taken off for other users is kept for them.
+/// The replay entries on the notifications queue. Entries of other users that were taken off are kept for
+/// later calls.
 #[derive(Debug)]
 pub struct ReplayDeliveries {
     queue: TestQueue,
@@ -71,7 +72,7 @@ pub struct ReplayDeliveries {
 }
 
 impl TestQueue {
-    /// The replay entries on the notifications queue.
+    /// Returns a reader of the replay entries on the notifications queue.
     pub fn replays(&self) -> ReplayDeliveries {
         ReplayDeliveries { queue: self.clone(), others: Vec::new() }
     }
@@ -84,7 +85,7 @@ impl Deliveries for ReplayDeliveries {
             let id = || NotificationId::from(Sequence::ZERO);
             match QueueEntry::from_json(body, id, Timestamp::from_millis(0)) {
                 Ok(QueueEntry::Replay(replay)) => (replay.user_id, replay.sequence),
-                other => panic!("no replay entry: {other:?}"),
+                other => panic!("not a replay entry: {other:?}"),
             }
         });
         self.others.extend(fresh);

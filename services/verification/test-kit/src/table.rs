@@ -1,4 +1,4 @@
-//! Tables as the other services use them.
+//! The tables of a test, with fixtures that read and write rows as the services do.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use verification_conformance::fixture::{ConnectionRows, HistoryRows, HubRows, MailboxRows};
 
-use crate::World;
+use crate::resources::TestResources;
 
 /// A table of a test.
 #[derive(Debug, Clone)]
@@ -25,8 +25,8 @@ struct TestTable {
 }
 
 impl TestTable {
-    async fn new(world: &World, table: &'static Table) -> Self {
-        Self { client: Client::new(&world.sdk), name: world.table(table).await, table }
+    async fn new(resources: &TestResources, table: &'static Table) -> Self {
+        Self { client: Client::new(&resources.sdk), name: resources.table(table).await, table }
     }
 
     async fn put(&self, row: &impl Serialize) {
@@ -71,17 +71,17 @@ impl TestTable {
 pub struct ConnectionsTable(TestTable);
 
 impl ConnectionsTable {
-    /// Makes the table.
-    pub async fn new(world: &World) -> Self {
-        Self(TestTable::new(world, &CONNECTIONS).await)
+    /// Creates the table.
+    pub async fn new(resources: &TestResources) -> Self {
+        Self(TestTable::new(resources, &CONNECTIONS).await)
     }
 
-    /// A table that is there already, by its name on the endpoint.
+    /// An existing table, by its name on the endpoint.
     pub fn existing(sdk: &SdkConfig, name: &str) -> Self {
         Self(TestTable { client: Client::new(sdk), name: name.to_owned(), table: &CONNECTIONS })
     }
 
-    /// Its name on the endpoint.
+    /// The table's name on the endpoint.
     pub fn name(&self) -> &str {
         &self.0.name
     }
@@ -106,22 +106,22 @@ impl ConnectionRows for ConnectionsTable {
 pub struct MailboxTable(TestTable);
 
 impl MailboxTable {
-    /// Makes the table.
-    pub async fn new(world: &World) -> Self {
-        Self(TestTable::new(world, &MAILBOX).await)
+    /// Creates the table.
+    pub async fn new(resources: &TestResources) -> Self {
+        Self(TestTable::new(resources, &MAILBOX).await)
     }
 
-    /// A table that is there already, by its name on the endpoint.
+    /// An existing table, by its name on the endpoint.
     pub fn existing(sdk: &SdkConfig, name: &str) -> Self {
         Self(TestTable { client: Client::new(sdk), name: name.to_owned(), table: &MAILBOX })
     }
 
-    /// Its name on the endpoint.
+    /// The table's name on the endpoint.
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// The rows of a user, as they are stored.
+    /// The rows of a user as they are stored.
     pub async fn stored(&self, user: &UserId) -> Vec<HeldNotification> {
         self.0.rows(user.as_str()).await
     }
@@ -148,17 +148,17 @@ impl MailboxRows for MailboxTable {
     }
 }
 
-/// The history's table of a test.
+/// The history table of a test.
 #[derive(Debug, Clone)]
 pub struct HistoryTable(TestTable);
 
 impl HistoryTable {
-    /// Makes the table.
-    pub async fn new(world: &World) -> Self {
-        Self(TestTable::new(world, &HISTORY).await)
+    /// Creates the table.
+    pub async fn new(resources: &TestResources) -> Self {
+        Self(TestTable::new(resources, &HISTORY).await)
     }
 
-    /// Its name on the endpoint.
+    /// The table's name on the endpoint.
     pub fn name(&self) -> &str {
         &self.0.name
     }
@@ -178,17 +178,17 @@ impl HistoryRows for HistoryTable {
     }
 }
 
-/// The hubs' table of a test.
+/// The hubs table of a test.
 #[derive(Debug, Clone)]
 pub struct HubsTable(TestTable);
 
 impl HubsTable {
-    /// Makes the table.
-    pub async fn new(world: &World) -> Self {
-        Self(TestTable::new(world, &HUBS).await)
+    /// Creates the table.
+    pub async fn new(resources: &TestResources) -> Self {
+        Self(TestTable::new(resources, &HUBS).await)
     }
 
-    /// Its name on the endpoint.
+    /// The table's name on the endpoint.
     pub fn name(&self) -> &str {
         &self.0.name
     }
@@ -209,17 +209,17 @@ impl HubRows for HubsTable {
     }
 }
 
-/// The table of counts of a test.
+/// The table of rate limits of a test.
 #[derive(Debug, Clone)]
 pub struct RatesTable(TestTable);
 
 impl RatesTable {
-    /// Makes the table.
-    pub async fn new(world: &World) -> Self {
-        Self(TestTable::new(world, &RATES).await)
+    /// Creates the table.
+    pub async fn new(resources: &TestResources) -> Self {
+        Self(TestTable::new(resources, &RATES).await)
     }
 
-    /// Its name on the endpoint.
+    /// The table's name on the endpoint.
     pub fn name(&self) -> &str {
         &self.0.name
     }

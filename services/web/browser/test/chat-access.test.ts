@@ -129,7 +129,7 @@ describe.each(LOOKS)("in %s", (name, options) => {
         await page.getByRole("button", { name: "Go online" }).waitFor();
         await check(page, "offline");
         await select(bob.page, "alice");
-        await send(bob.page, "It is done.", "Figures are from this morning’s run.", "Your name is on the page.");
+        await send(bob.page, "It is done.", "The numbers are from this morning’s run.", "Your name is on the page.");
         await page.getByRole("button", { name: "Go online" }).click();
         await page.getByRole("button", { name: "Read 3 from bob" }).waitFor();
         await check(page, "held-banner");

@@ -134,8 +134,9 @@ test("a timeline starts with accepting or sending", () => {
     const accepted = { at: 5, sequence: "1", duplicate: true };
     expect(steps(undefined, accepted)).toHaveLength(1);
     const [first, ...rest] = steps(timeline, accepted);
-    expect([first?.label, first?.detail, rest.length]).toEqual([
+    expect([first?.label, first?.at, first?.detail, rest.length]).toEqual([
         "Accepted by the server",
+        1,
         "duplicate: this ID was accepted before and is not sent again",
         1,
     ]);

@@ -64,9 +64,9 @@ pub struct WebSocketEvent {
     pub principal: Principal,
     /// The connection.
     pub connection_id: ConnectionId,
-    /// Name of the event in logs and error frames.
+    /// Id of the event in logs and error frames.
     pub request_id: String,
-    /// The route of an event.
+    /// The route, with its data.
     pub route: Route,
 }
 

@@ -1,5 +1,5 @@
-//! Tells the two kinds of events apart that invoke this function: events of the WebSocket API, and requests
-//! for the history from the REST API.
+//! The two kinds of events that invoke this function: events of the WebSocket API, and requests for the
+//! history from the REST API.
 
 use aws_lambda_events::event::apigw::ApiGatewayWebsocketProxyRequest;
 use serde::{Deserialize, Deserializer};
@@ -10,7 +10,7 @@ use crate::history_api::HistoryEvent;
 /// A field that every event of a WebSocket API has, and no event of a REST API.
 const CONNECTION_ID: &str = "/requestContext/connectionId";
 
-/// An event.
+/// An event of either API, recognised by its fields.
 pub enum Incoming {
     /// An event of the WebSocket API.
     WebSocket(Box<ApiGatewayWebsocketProxyRequest>),

@@ -15,8 +15,8 @@ use ws_edge::ports::{RateKey, RateLimits};
 
 const OPERATION: &str = "counting an action";
 
-/// The table of action counters: one row for each connection and user, with the start of its window and a
-/// count.
+/// The table of action counters: one row for each connection and one for each user, with the start of the
+/// current window and the number of actions in it.
 ///
 /// An action within the window costs one conditional write, an action that begins a window two, and a refused
 /// action two writes and a read.

@@ -9,7 +9,7 @@ use shared_ports::{Clock as _, SystemClock};
 use shared_retry::RetryPolicy;
 use verification_conformance::{acknowledgements, edge_connections, edge_history, hubs, notification, user};
 use verification_test_kit::{
-    ConnectionsTable, HistoryTable, HubsTable, MailboxTable, RatesTable, World, endpoint,
+    ConnectionsTable, HistoryTable, HubsTable, MailboxTable, RatesTable, TestResources, endpoint,
 };
 use ws_edge::ports::MessageQueue as _;
 use ws_edge_lambda::{
@@ -18,7 +18,7 @@ use ws_edge_lambda::{
 
 #[tokio::test]
 async fn connections_conform() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = ConnectionsTable::new(&world).await;
     // This API has no connections: closing any of them finds it gone.
     let endpoint = format!("{}/_aws/execute-api/none/none", endpoint());
@@ -32,7 +32,7 @@ const RETRY: RetryPolicy =
 
 #[tokio::test]
 async fn hubs_conform() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = HubsTable::new(&world).await;
     let adapter = DynamoHubs::new(&world.dynamodb, table.name(), RETRY);
     hubs::all(&adapter, &table, "h").await;
@@ -41,14 +41,14 @@ async fn hubs_conform() {
 
 #[tokio::test]
 async fn rate_limits_conform() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = RatesTable::new(&world).await;
     hubs::rates(&DynamoRateLimits::new(&world.dynamodb, table.name()), "r", SystemClock.now()).await;
 }
 
 #[tokio::test]
 async fn messages_and_broadcasts_are_queued_once() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let queue = world.queue().await;
     let message_queue = SqsMessageQueue::new(&world.sqs, &queue.url);
     // More notifications than fit into one batch.
@@ -84,14 +84,14 @@ async fn messages_and_broadcasts_are_queued_once() {
 
 #[tokio::test]
 async fn acknowledgements_conform() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = MailboxTable::new(&world).await;
     acknowledgements::all(&DynamoMailbox::new(&world.dynamodb, table.name(), RETRY), &table, "a").await;
 }
 
 #[tokio::test]
 async fn history_conforms() {
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = HistoryTable::new(&world).await;
     let lifetime = Duration::from_hours(1);
     let history = DynamoHistory::new(&world.dynamodb, table.name(), lifetime, SystemClock);
@@ -107,7 +107,7 @@ async fn page_of_large_rows_is_read_in_parts() {
     use verification_conformance::{notification, user};
     use ws_edge::ports::History as _;
 
-    let world = World::new().await;
+    let world = TestResources::new().await;
     let table = HistoryTable::new(&world).await;
     let (alice, now, hour) = (user("alice"), SystemClock.now(), Duration::from_hours(1));
     let row = |n: u64| {

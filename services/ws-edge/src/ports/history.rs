@@ -24,8 +24,8 @@ impl<Row> Default for HistoryPage<Row> {
     }
 }
 
-/// Records and reads the history. A failure here is counted and logged. It must never fail or delay the event
-/// that is recorded.
+/// Records and reads the history. Callers count and log a failure to record, and go on. They wait for a
+/// record for a second at most.
 pub trait History: Send + Sync {
     /// Returns the time for which rows are kept, or `None` if the history is off. Callers record nothing
     /// then.

@@ -51,7 +51,7 @@ impl<P: Ports> Edge<P> {
     /// completed.
     ///
     /// # Errors
-    /// [`ConnectError`]; the handshake must be refused, and nothing stays stored.
+    /// [`ConnectError`]; the handshake must be refused. Rows that were already written are deleted, or expire.
     pub async fn connect(
         &self,
         principal: &Principal,

@@ -20,17 +20,17 @@ use crate::ports::{Connections as _, Mailbox as _, Ports, RateKey, RateLimits as
 pub struct MessageRequest<'a> {
     /// The connection that sent the frame.
     pub connection_id: &'a ConnectionId,
-    /// Name of the request in the log and in an error frame: API Gateway's `requestId`, or the server's own.
+    /// Id of the request in the log and in an error frame: API Gateway's `requestId`, or the server's own.
     pub request_id: &'a str,
     /// The frame.
     pub frame: Inbound<'a>,
 }
 
 impl<P: Ports> Edge<P> {
-    /// Acts on a client's frame and returns the answer, if there is one.
+    /// Acts on a client's frame and returns the answer. At present every frame has one.
     ///
-    /// If a port fails, the answer is an error frame: nothing is lost, and the client can send its frame
-    /// again.
+    /// If a port fails, the answer says so, with an error frame or in the results of a message's recipients,
+    /// and the client can send its frame again. If the future is dropped, the frame may have had its effect.
     pub async fn message(&self, principal: &Principal, request: MessageRequest<'_>) -> Option<ServerFrame> {
         let answer = self.answer(principal, &request).await;
         Some(answer.unwrap_or_else(|refusal| refusal.into_frame(request.connection_id, request.request_id)))

@@ -1,58 +1,58 @@
-//! Many connections at once, and what they take when nothing happens.
+//! Many connections at once, and their memory while nothing happens.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use anyhow::ensure;
-use bench_load::{Door, Handshake, Latency, Run, Sockets};
+use bench_kit::{Metrics, Recorder, open_files};
+use bench_load::{Handshake, Latency, Receiver, RunId, Sockets};
 
-use super::{Entry, Figures};
-use crate::world::World;
-use bench_kit::limits::open_files;
+use crate::server::Server;
 
-/// After that long the server has done what connecting entails.
+/// Time that the server gets to finish the work of new connections.
 const SETTLE: Duration = Duration::from_secs(1);
-/// Connections made and dropped first, so that what the server sets up once is not counted.
+/// Connections opened and dropped first, so that the server's one-time allocations are not counted.
 const WARM_UP: u32 = 50;
-/// Connections from one address: it has some 28,000 ports.
-const FROM_ONE_ADDRESS: u32 = 20_000;
-/// Files open besides connections.
+/// Connections from one address, which has some 28,000 ports.
+const PER_ADDRESS: u32 = 20_000;
+/// Files that are open in addition to connections.
 const OTHER_FILES: u64 = 64;
 
-pub(super) async fn run(world: &World, connections: u32, under: &str) -> anyhow::Result<Figures> {
-    let (needed, allowed) = (u64::from(connections) + OTHER_FILES, open_files()?);
+pub(super) async fn measure(server: &Server, connections: u32, activity: &str) -> anyhow::Result<Metrics> {
+    let (needed, allowed) = (u64::from(connections) + OTHER_FILES, open_files::limit()?);
     ensure!(
         allowed >= needed,
-        "{connections} connections take {needed} open files, and {allowed} are allowed"
+        "{connections} connections need {needed} open files, and the limit is {allowed}"
     );
-    let warm = Run::new();
-    let mut sockets = Sockets::new(&warm);
-    world.open(&mut sockets, &warm, WARM_UP, |_, door| door).await?;
+    let warm_up = RunId::new();
+    let mut sockets = Sockets::new(&warm_up);
+    server.open(&mut sockets, &warm_up, WARM_UP, |_, receiver| receiver).await?;
     drop(sockets);
     tokio::time::sleep(SETTLE).await;
 
-    let before = world.usage();
-    let run = Run::new();
+    let before = server.usage();
+    let run = RunId::new();
     let mut sockets = Sockets::new(&run);
-    let (handshakes, took) = world.open(&mut sockets, &run, connections, from).await?;
-    let opened = world.usage();
+    let (handshakes, took) = server.open(&mut sockets, &run, connections, with_source).await?;
+    let opened = server.usage();
     tokio::time::sleep(SETTLE).await;
-    let after = world.usage();
-    let mut figures = Figures::new();
-    let mut entry = Entry { figures: &mut figures, under };
-    entry.add("perSecond", f64::from(connections) / took.as_secs_f64().max(f64::EPSILON));
-    entry.cpu(before.cpu, opened.cpu, connections.into());
-    entry.latency(Latency::of(&handshakes));
-    entry.add("bytesEach", after.rss_bytes.saturating_sub(before.rss_bytes) as f64 / f64::from(connections));
-    entry.add("connectionsLost", sockets.tally.borrow().lost as f64);
-    Ok(figures)
+    let after = server.usage();
+    let mut metrics = Metrics::new();
+    let mut recorder = Recorder::new(&mut metrics, activity);
+    recorder.rate(connections.into(), took);
+    recorder.cpu(before.cpu, opened.cpu, connections.into());
+    recorder.latency(Latency::of(&handshakes));
+    let grown = after.rss_bytes.saturating_sub(before.rss_bytes);
+    recorder.record("bytesEach", grown as f64 / f64::from(connections));
+    recorder.record("connectionsLost", sockets.tally.borrow().connections_lost as f64);
+    Ok(metrics)
 }
 
-/// The first have any address; the others each their block's.
-fn from(user: u32, door: Door) -> Door {
-    let source = match user / FROM_ONE_ADDRESS {
+/// Leaves the address of the first block of users to the system, and gives each other block its own.
+fn with_source(user: u32, receiver: Receiver) -> Receiver {
+    let source = match user / PER_ADDRESS {
         0 => None,
         block => Some(IpAddr::V4(Ipv4Addr::from(u32::from(Ipv4Addr::LOCALHOST) + block))),
     };
-    Door { handshake: Handshake { source, ..door.handshake }, ..door }
+    Receiver { handshake: Handshake { source, ..receiver.handshake }, ..receiver }
 }

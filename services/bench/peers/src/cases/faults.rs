@@ -1,94 +1,94 @@
-//! What happens to notifications when something fails.
+//! Notifications while something fails: the server, connections, or a very full mailbox.
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use bench_load::message::now;
-use bench_load::{Door, Pace, Run, Sockets, Tally};
+use bench_kit::{Metrics, Recorder};
+use bench_load::clock::now;
+use bench_load::{Receiver, RunId, Sockets, Tally, Workload};
 
-use super::{Entry, Figures, Scale, quiet};
-use crate::world::{World, seen};
+use crate::scale::{Scale, burst};
+use crate::server::Server;
 
-/// Held for each user before a fault.
+/// Notifications held for each user before the fault.
 const BEFORE: u32 = 100;
-/// Sent to each while they are away.
+/// Notifications sent to each user after the connections dropped.
 const AFTER: u32 = 10;
 
-/// The server is killed once it has accepted everything, and started again.
-pub(super) async fn crash(world: &mut World, scale: &Scale) -> anyhow::Result<Figures> {
-    let run = Run::new();
+/// Kills the server once it has accepted all notifications, restarts it, and connects all users.
+pub(super) async fn crash(server: &mut Server, scale: &Scale) -> anyhow::Result<Metrics> {
+    let run = RunId::new();
     let users = scale.failing_users;
-    world.prepare(&run, users).await?;
-    let burst = Scale::burst(users, BEFORE, world.system.offline_producers());
-    let sent = world.send(&run, burst).await?;
+    server.prepare(&run, users).await?;
+    let sent = server.send(&run, burst(users, BEFORE, server.system.offline_producers())).await?;
     let began = now();
-    world.crash()?;
+    server.crash()?;
     let restarted = now();
     let mut sockets = Sockets::new(&run);
-    world.open(&mut sockets, &run, users, |_, door| door).await?;
-    sockets.drain(sent.accepted, quiet(world.system)).await;
-    let mut figures = Figures::new();
-    let mut entry = Entry { figures: &mut figures, under: "crash" };
-    entry.add("restartSeconds", seconds(began, restarted));
-    entry.soundness(sent.accepted, &sockets.tally.borrow());
-    Ok(figures)
+    server.open(&mut sockets, &run, users, |_, receiver| receiver).await?;
+    sockets.wait_for(sent.accepted, server.system.quiet_period()).await;
+    let mut metrics = Metrics::new();
+    let mut recorder = Recorder::new(&mut metrics, "crash");
+    let down = Duration::from_nanos(restarted.saturating_sub(began));
+    recorder.record("restartSeconds", down.as_secs_f64());
+    recorder.delivery_errors(sent.accepted, &sockets.tally.borrow());
+    Ok(metrics)
 }
 
-/// All connections drop when a third of what is held has come; more is sent; then all connect again.
-pub(super) async fn interrupted(world: &World, scale: &Scale) -> anyhow::Result<Figures> {
-    let run = Run::new();
+/// Drops all connections when a third of the held notifications have arrived, sends more, and connects all
+/// users again.
+pub(super) async fn interrupted(server: &Server, scale: &Scale) -> anyhow::Result<Metrics> {
+    let run = RunId::new();
     let users = scale.failing_users;
-    world.prepare(&run, users).await?;
-    let burst = Scale::burst(users, BEFORE, world.system.offline_producers());
-    let before = world.send(&run, burst.clone()).await?;
-    let (seen, tally) = (seen(users), Tally::new());
-    let come = before.accepted / 3;
-    let remember = |user: u32, door| Door { seen: Rc::clone(&seen[user as usize]), ..door };
+    server.prepare(&run, users).await?;
+    let workload = burst(users, BEFORE, server.system.offline_producers());
+    let before = server.send(&run, workload.clone()).await?;
+    let received: Vec<Rc<_>> = (0..users).map(|_| Rc::default()).collect();
+    let tally = Tally::new();
+    let third = before.accepted / 3;
+    let remembering =
+        |user: u32, receiver| Receiver { received: Rc::clone(&received[user as usize]), ..receiver };
 
     let mut sockets = Sockets::with_tally(&run, Rc::clone(&tally));
-    let leave = |user, door| Door { leave_after: Some(come), ..remember(user, door) };
-    world.open(&mut sockets, &run, users, leave).await?;
-    sockets.drain(come, quiet(world.system)).await;
-    // Closed with what they have not read in them.
+    let leaving = |user, receiver| Receiver { leave_after: Some(third), ..remembering(user, receiver) };
+    server.open(&mut sockets, &run, users, leaving).await?;
+    sockets.wait_for(third, server.system.quiet_period()).await;
+    // Closes the connections with unread data in them.
     drop(sockets);
 
-    let more = Pace { messages: Some(AFTER), first_number: BEFORE, ..burst };
-    let after = world.send(&run, more).await?;
-    tally.borrow_mut().lost = 0;
+    let more = Workload { messages: Some(AFTER), first_number: BEFORE, ..workload };
+    let after = server.send(&run, more).await?;
+    tally.borrow_mut().connections_lost = 0;
     let began = now();
     let mut sockets = Sockets::with_tally(&run, Rc::clone(&tally));
-    world.open(&mut sockets, &run, users, remember).await?;
+    server.open(&mut sockets, &run, users, remembering).await?;
     let expected = before.accepted + after.accepted;
-    sockets.drain(expected, quiet(world.system)).await;
-    let mut figures = Figures::new();
-    let mut entry = Entry { figures: &mut figures, under: "interrupted" };
+    sockets.wait_for(expected, server.system.quiet_period()).await;
+    let mut metrics = Metrics::new();
+    let mut recorder = Recorder::new(&mut metrics, "interrupted");
     let tally = tally.borrow();
-    entry.add("seconds", seconds(began, tally.last));
-    let unordered = seen.iter().filter(|seen| seen.borrow().reordered > 0).count();
-    entry.add("usersOutOfOrder", unordered as f64);
-    entry.add("users", f64::from(users));
-    entry.soundness(expected, &tally);
-    Ok(figures)
+    recorder.record("seconds", tally.elapsed_since(began).as_secs_f64());
+    let misordered = received.iter().filter(|received| received.borrow().reordered > 0).count();
+    recorder.record("usersOutOfOrder", misordered as f64);
+    recorder.record("users", f64::from(users));
+    recorder.delivery_errors(expected, &tally);
+    Ok(metrics)
 }
 
-/// Many for one user, who then connects.
-pub(super) async fn held(world: &World, scale: &Scale) -> anyhow::Result<Figures> {
-    let run = Run::new();
-    world.prepare(&run, 1).await?;
-    let sent =
-        world.send(&run, Scale::burst(1, scale.held_for_one, world.system.offline_producers())).await?;
+/// Sends many notifications to one disconnected user, and connects the user.
+pub(super) async fn held(server: &Server, scale: &Scale) -> anyhow::Result<Metrics> {
+    let run = RunId::new();
+    server.prepare(&run, 1).await?;
+    let workload = burst(1, scale.held_for_one, server.system.offline_producers());
+    let sent = server.send(&run, workload).await?;
     let mut sockets = Sockets::new(&run);
     let began = now();
-    world.open(&mut sockets, &run, 1, |_, door| door).await?;
-    sockets.drain(sent.accepted, quiet(world.system)).await;
+    server.open(&mut sockets, &run, 1, |_, receiver| receiver).await?;
+    sockets.wait_for(sent.accepted, server.system.quiet_period()).await;
     let tally = sockets.tally.borrow();
-    let mut figures = Figures::new();
-    let mut entry = Entry { figures: &mut figures, under: "held" };
-    entry.add("seconds", seconds(began, tally.last));
-    entry.soundness(sent.accepted, &tally);
-    Ok(figures)
-}
-
-fn seconds(from: u64, to: u64) -> f64 {
-    Duration::from_nanos(to.saturating_sub(from)).as_secs_f64()
+    let mut metrics = Metrics::new();
+    let mut recorder = Recorder::new(&mut metrics, "held");
+    recorder.record("seconds", tally.elapsed_since(began).as_secs_f64());
+    recorder.delivery_errors(sent.accepted, &tally);
+    Ok(metrics)
 }

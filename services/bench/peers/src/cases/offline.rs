@@ -1,45 +1,43 @@
-//! Notifications to users who are not connected, and their replay when they are.
+//! Notifications to disconnected users, and their replay when all connect.
 
-use std::time::Duration;
+use bench_kit::tidings::CONCURRENT_HANDSHAKES;
+use bench_kit::{Metrics, Recorder};
+use bench_load::clock::now;
+use bench_load::{Latency, RunId, Sockets, histogram};
 
-use bench_kit::tidings::AT_ONCE;
-use bench_load::message::now;
-use bench_load::{Latency, Run, Sockets};
+use crate::scale::{Scale, burst};
+use crate::server::Server;
 
-use super::{Entry, Figures, Scale, quiet};
-use crate::world::World;
+pub(super) async fn measure(server: &Server, scale: &Scale) -> anyhow::Result<Metrics> {
+    let run = RunId::new();
+    server.prepare(&run, scale.users).await?;
+    let mut metrics = Metrics::new();
+    let before = server.usage();
+    let workload = burst(scale.users, scale.held, server.system.offline_producers());
+    let sent = server.send(&run, workload).await?;
+    let held = server.usage();
+    let mut recorder = Recorder::new(&mut metrics, "accept");
+    recorder.rate(sent.accepted, sent.took);
+    recorder.cpu(before.cpu, held.cpu, sent.accepted);
+    recorder.memory(&held);
+    recorder.record("count", sent.accepted as f64);
 
-pub(super) async fn run(world: &World, scale: &Scale) -> anyhow::Result<Figures> {
-    let run = Run::new();
-    world.prepare(&run, scale.users).await?;
-    let mut figures = Figures::new();
-    let before = world.usage();
-    let pace = Scale::burst(scale.users, scale.held, world.system.offline_producers());
-    let sent = world.send(&run, pace).await?;
-    let held = world.usage();
-    let mut entry = Entry { figures: &mut figures, under: "accept" };
-    entry.add("perSecond", sent.accepted as f64 / sent.took.as_secs_f64().max(f64::EPSILON));
-    entry.cpu(before.cpu, held.cpu, sent.accepted);
-    entry.add("rssBytes", held.rss_bytes as f64);
-    entry.add("count", sent.accepted as f64);
-
-    // All doors are got before the clock starts.
-    let doors = world.doors(&run, &(0..scale.users).collect::<Vec<_>>()).await?;
+    // Tokens are not part of the replay, so they are fetched before it starts.
+    let receivers = server.receivers(&run, &(0..scale.users).collect::<Vec<_>>()).await?;
     let mut sockets = Sockets::new(&run);
-    sockets.at_once = AT_ONCE;
-    let mut times = Sockets::times();
-    let (before, began) = (world.usage(), now());
-    sockets.open(doors, &mut times).await?;
-    sockets.drain(sent.accepted, quiet(world.system)).await;
-    let after = world.usage();
+    sockets.concurrent_handshakes = CONCURRENT_HANDSHAKES;
+    let mut handshakes = histogram();
+    let (before, began) = (server.usage(), now());
+    sockets.open(receivers, &mut handshakes).await?;
+    sockets.wait_for(sent.accepted, server.system.quiet_period()).await;
+    let after = server.usage();
     let tally = sockets.tally.borrow();
-    let took = Duration::from_nanos(tally.last.saturating_sub(began));
-    let mut entry = Entry { figures: &mut figures, under: "replay" };
-    entry.add("perSecond", tally.received as f64 / took.as_secs_f64().max(f64::EPSILON));
-    entry.cpu(before.cpu, after.cpu, tally.received);
-    if let Some(latency) = Latency::of(&times) {
-        entry.add("handshakeP99Micros", latency.p99 as f64);
+    let mut recorder = Recorder::new(&mut metrics, "replay");
+    recorder.rate(tally.received, tally.elapsed_since(began));
+    recorder.cpu(before.cpu, after.cpu, tally.received);
+    if let Some(latency) = Latency::of(&handshakes) {
+        recorder.record("handshakeP99Micros", latency.p99 as f64);
     }
-    entry.soundness(sent.accepted, &tally);
-    Ok(figures)
+    recorder.delivery_errors(sent.accepted, &tally);
+    Ok(metrics)
 }

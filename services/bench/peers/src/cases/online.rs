@@ -1,66 +1,61 @@
-//! Notifications to users who are connected.
+//! Notifications to connected users.
 
 use std::time::Duration;
 
-use bench_load::message::now;
-use bench_load::{Latency, Pace, Run, Sockets, Tally, Window};
+use bench_kit::{Metrics, Recorder};
+use bench_load::clock::now;
+use bench_load::{Latency, RunId, Sockets, Tally, Window, Workload};
 
-use super::{Entry, Figures, Scale, quiet};
-use crate::world::World;
+use crate::scale::Scale;
+use crate::server::Server;
 
-/// The server may still be at work on what connecting entails.
+/// Time that the server gets to finish the work of new connections.
 const SETTLE: Duration = Duration::from_millis(200);
 
-pub(super) async fn run(world: &World, scale: &Scale) -> anyhow::Result<Figures> {
-    let mut figures = Figures::new();
-    let most = rate(world, scale, None, "online", &mut figures).await?;
-    rate(world, scale, Some(scale.rate), "steady", &mut figures).await?;
-    rate(world, scale, Some(most / 2.0), "half", &mut figures).await?;
-    Ok(figures)
+pub(super) async fn measure(server: &Server, scale: &Scale) -> anyhow::Result<Metrics> {
+    let mut metrics = Metrics::new();
+    let most = measure_rate(server, scale, None, "online", &mut metrics).await?;
+    measure_rate(server, scale, Some(scale.rate), "steady", &mut metrics).await?;
+    measure_rate(server, scale, Some(most / 2.0), "half", &mut metrics).await?;
+    Ok(metrics)
 }
 
-/// Sends at a rate, or with as many on their way as the window has; gives how many arrived a second.
-async fn rate(
-    world: &World,
+/// Sends at a rate, or without one as fast as the window allows. Returns the arrivals a second.
+async fn measure_rate(
+    server: &Server,
     scale: &Scale,
     rate: Option<f64>,
-    under: &str,
-    figures: &mut Figures,
+    activity: &str,
+    metrics: &mut Metrics,
 ) -> anyhow::Result<f64> {
-    let run = Run::new();
+    let run = RunId::new();
     let window = Window::new(u64::from(scale.users) * u64::from(scale.window));
     let mut sockets = Sockets::with_tally(&run, Tally::with_arrivals(window.arrivals.clone()));
-    world.prepare(&run, scale.users).await?;
-    world.open(&mut sockets, &run, scale.users, |_, door| door).await?;
+    server.prepare(&run, scale.users).await?;
+    server.open(&mut sockets, &run, scale.users, |_, receiver| receiver).await?;
     tokio::time::sleep(SETTLE).await;
-    let (before, began) = (world.usage(), now());
-    let (producers, batch) = world.system.online_producers();
-    let pace = Pace {
-        users: scale.users,
-        producers,
-        batch,
+    let (before, began) = (server.usage(), now());
+    let workload = Workload {
         messages: None,
         duration: Some(scale.duration()),
         rate,
-        first_number: 0,
         window: rate.is_none().then_some(window),
+        ..Workload::new(scale.users, 0, server.system.online_producers())
     };
-    let sent = world.send(&run, pace).await?;
+    let sent = server.send(&run, workload).await?;
     let expected = sent.deliveries(scale.users);
-    sockets.drain(expected, quiet(world.system)).await;
-    let after = world.usage();
+    sockets.wait_for(expected, server.system.quiet_period()).await;
+    let after = server.usage();
     let tally = sockets.tally.borrow();
-    let took = Duration::from_nanos(tally.last.saturating_sub(began));
-    let per_second = tally.received as f64 / took.as_secs_f64().max(f64::EPSILON);
-    let mut entry = Entry { figures, under };
-    entry.add("perSecond", per_second);
-    entry.cpu(before.cpu, after.cpu, tally.received);
-    entry.add("rssBytes", after.rss_bytes as f64);
+    let mut recorder = Recorder::new(metrics, activity);
+    let per_second = recorder.rate(tally.received, tally.elapsed_since(began));
+    recorder.cpu(before.cpu, after.cpu, tally.received);
+    recorder.memory(&after);
     if rate.is_some() {
-        entry.latency(Latency::of(&tally.latency));
-        entry.typical(&tally);
-        entry.add("lateP99Micros", sent.lateness.value_at_quantile(0.99) as f64);
+        recorder.latency(Latency::of(&tally.latency));
+        recorder.window_p99(&tally);
+        recorder.record("lateP99Micros", sent.lateness.value_at_quantile(0.99) as f64);
     }
-    entry.soundness(expected, &tally);
+    recorder.delivery_errors(expected, &tally);
     Ok(per_second)
 }

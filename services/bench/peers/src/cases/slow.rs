@@ -1,49 +1,51 @@
-//! One user who is sent much and does not read, among many who do.
+//! A user who is sent much and does not read, among many who do.
 
-use bench_load::{Door, Handshake, Latency, Pace, Run, Sockets};
+use bench_kit::{Metrics, Recorder};
+use bench_load::{Handshake, Latency, Receiver, RunId, Sockets, Workload, histogram};
 
-use super::{Entry, Figures, Scale, quiet};
-use crate::world::World;
+use crate::scale::Scale;
+use crate::server::Server;
 
-/// The one user's connection buffers that much at its end, and is full at once.
+/// Receive buffer of the stuck user's connection in bytes, so small that it fills at once.
 const RECEIVE_BUFFER: u32 = 4_096;
-/// As much of the rate as goes to the one user.
+/// The stuck user's share of the rate.
 const SHARE: f64 = 0.5;
 
-/// The other users' latency, first with the one reading and then without: they are sent the same in both.
-pub(super) async fn run(world: &World, scale: &Scale) -> anyhow::Result<Figures> {
-    let mut figures = Figures::new();
-    for (under, reads) in [("allRead", true), ("oneStuck", false)] {
-        let (run, flood) = (Run::new(), Run::new());
+/// Measures the latency of the other users: first while the one user reads, then while it does not. It is
+/// sent the same in both.
+pub(super) async fn measure(server: &Server, scale: &Scale) -> anyhow::Result<Metrics> {
+    let mut metrics = Metrics::new();
+    for (activity, reads) in [("allRead", true), ("oneStuck", false)] {
+        let (run, flood) = (RunId::new(), RunId::new());
         let (mut sockets, mut flooded) = (Sockets::new(&run), Sockets::new(&flood));
-        world.open(&mut sockets, &run, scale.users, |_, door| door).await?;
-        for door in world.doors(&flood, &[0]).await? {
+        server.open(&mut sockets, &run, scale.users, |_, receiver| receiver).await?;
+        for receiver in server.receivers(&flood, &[0]).await? {
             if reads {
-                flooded.open(vec![door], &mut Sockets::times()).await?;
+                flooded.open(vec![receiver], &mut histogram()).await?;
             } else {
-                let handshake = Handshake { receive_buffer: Some(RECEIVE_BUFFER), ..door.handshake };
-                flooded.open_stuck(Door { handshake, ..door }).await?;
+                let handshake = Handshake { receive_buffer: Some(RECEIVE_BUFFER), ..receiver.handshake };
+                flooded.open_unread(Receiver { handshake, ..receiver }).await?;
             }
         }
-        let pace = |users, producers, rate| Pace {
+        let workload = |users, producers, rate| Workload {
             duration: Some(scale.duration()),
             rate: Some(rate),
             messages: None,
-            ..Scale::burst(users, 0, (producers, 100))
+            ..Workload::new(users, 0, (producers, 100))
         };
-        let (producers, _) = world.system.online_producers();
+        let (producers, _) = server.system.online_producers();
         let (sent, flood_sent) = tokio::join!(
-            world.send(&run, pace(scale.users, producers, scale.rate)),
-            world.send_large(&flood, pace(1, 1, scale.rate * SHARE)),
+            server.send(&run, workload(scale.users, producers, scale.rate)),
+            server.send_large(&flood, workload(1, 1, scale.rate * SHARE)),
         );
         let (sent, _) = (sent?, flood_sent?);
         let expected = sent.deliveries(scale.users);
-        sockets.drain(expected, quiet(world.system)).await;
+        sockets.wait_for(expected, server.system.quiet_period()).await;
         let tally = sockets.tally.borrow();
-        let mut entry = Entry { figures: &mut figures, under };
-        entry.latency(Latency::of(&tally.latency));
-        entry.typical(&tally);
-        entry.soundness(expected, &tally);
+        let mut recorder = Recorder::new(&mut metrics, activity);
+        recorder.latency(Latency::of(&tally.latency));
+        recorder.window_p99(&tally);
+        recorder.delivery_errors(expected, &tally);
     }
-    Ok(figures)
+    Ok(metrics)
 }

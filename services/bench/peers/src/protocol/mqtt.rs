@@ -1,15 +1,16 @@
-//! MQTT 3.1.1 (<https://docs.oasis-open.org/mqtt/mqtt/v3.1.1/mqtt-v3.1.1.html>): a client that subscribes to one
-//! topic with QoS 1 in a session that outlives its connections, and one that publishes with QoS 1.
+//! MQTT 3.1.1 (<https://docs.oasis-open.org/mqtt/mqtt/v3.1.1/mqtt-v3.1.1.html>).
+//!
+//! A subscriber has one topic with QoS 1 in a persistent session. A publisher publishes with QoS 1.
 
 use std::ops::ControlFlow;
 
 use anyhow::bail;
-use bench_load::{Arrivals, Opcode, Protocol, Run, Sink, Template};
+use bench_load::{ArrivalCounter, Opcode, Protocol, RunId, Sink, Template};
 
-use super::feed;
-use super::pipe::Pipe;
+use super::buffer::Buffer;
+use super::pipeline::Pipeline;
 
-// Packet types with their flags, as the first byte has them.
+// First bytes of packets: type and flags.
 const CONNECT: u8 = 0x10;
 const CONNACK: u8 = 0x20;
 const PUBLISH_QOS_1: u8 = 0x32;
@@ -17,35 +18,32 @@ const PUBACK: u8 = 0x40;
 const SUBSCRIBE: u8 = 0x82;
 const SUBACK: u8 = 0x90;
 
-/// The type, without flags.
+/// Mask of the packet type.
 const TYPE: u8 = 0xf0;
+/// Mask of the QoS flags of a PUBLISH.
 const QOS: u8 = 0x06;
 const CLEAN_SESSION: u8 = 0x02;
 
-/// The topic of a user.
 fn topic(user: &str) -> String {
     format!("u/{user}")
 }
 
-/// A packet of the server.
+/// A packet from the server.
 #[derive(Debug, PartialEq, Eq)]
 enum Packet<'a> {
-    Connected {
-        refused: bool,
-    },
-    Subscribed {
-        refused: bool,
-    },
-    /// With QoS 1 it has a number to be acknowledged by.
-    Published {
-        packet: Option<[u8; 2]>,
-        payload: &'a [u8],
-    },
+    /// CONNACK.
+    Connected { refused: bool },
+    /// SUBACK.
+    Subscribed { refused: bool },
+    /// PUBLISH. With QoS 1 it has a packet identifier to acknowledge.
+    Published { packet: Option<[u8; 2]>, payload: &'a [u8] },
+    /// PUBACK.
     Acknowledged,
+    /// Anything else.
     Other,
 }
 
-/// The packet at the front, once it is complete, and how many bytes it has.
+/// Decodes the packet at the front and returns it with its size. Returns `None` until it is complete.
 fn packet(bytes: &[u8]) -> Option<(Packet<'_>, usize)> {
     let (&first, rest) = bytes.split_first()?;
     let (length, digits) = remaining_length(rest)?;
@@ -70,7 +68,7 @@ fn published(first: u8, body: &[u8]) -> Packet<'_> {
     Packet::Published { packet: Some(*packet), payload }
 }
 
-/// The length of what follows and how many bytes say it (section 2.2.3).
+/// Decodes the "remaining length" field (section 2.2.3) and returns it with the field's size.
 fn remaining_length(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut length = 0;
     for (index, byte) in bytes.iter().take(4).enumerate() {
@@ -84,7 +82,7 @@ fn remaining_length(bytes: &[u8]) -> Option<(usize, usize)> {
 
 fn write_remaining_length(mut length: usize, out: &mut Vec<u8>) {
     loop {
-        // Seven bits fit.
+        // A remainder of a division by 128 fits.
         let digit = u8::try_from(length % 128).unwrap_or(0);
         length /= 128;
         out.push(if length > 0 { digit | 0x80 } else { digit });
@@ -94,7 +92,7 @@ fn write_remaining_length(mut length: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// A string with its length before it. Ours are short.
+/// Appends a string with its length before it. The benchmark's are far below the limit of 65,535 bytes.
 fn write_string(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
     out.extend_from_slice(text.as_bytes());
@@ -104,7 +102,7 @@ fn write_connect(client: &str, clean: bool, out: &mut Vec<u8>) {
     out.push(CONNECT);
     write_remaining_length(10 + 2 + client.len(), out);
     write_string("MQTT", out);
-    // Level 4 is 3.1.1; a keep-alive of 0 is none.
+    // Protocol level 4 is MQTT 3.1.1. A keep-alive of 0 turns it off.
     out.extend_from_slice(&[4, if clean { CLEAN_SESSION } else { 0 }, 0, 0]);
     write_string(client, out);
 }
@@ -117,17 +115,18 @@ fn write_subscribe(topic: &str, out: &mut Vec<u8>) {
     out.push(1);
 }
 
-/// A subscriber. A session that is there already has its subscription.
+/// A subscriber with a persistent session. It subscribes on every connection, which changes nothing if the
+/// session exists already.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
     user: String,
-    rest: Vec<u8>,
+    buffer: Buffer,
     open: bool,
 }
 
 impl Subscriber {
-    pub(crate) const fn new(user: String) -> Self {
-        Self { user, rest: Vec::new(), open: false }
+    pub(crate) fn new(user: String) -> Self {
+        Self { user, buffer: Buffer::default(), open: false }
     }
 }
 
@@ -145,16 +144,16 @@ impl Protocol for Subscriber {
         self.open
     }
 
-    fn feed(&mut self, bytes: &[u8], arrivals: &mut Arrivals, out: &mut Vec<u8>) -> ControlFlow<()> {
-        let Self { rest, open, .. } = self;
+    fn feed(&mut self, bytes: &[u8], arrivals: &mut ArrivalCounter, out: &mut Vec<u8>) -> ControlFlow<()> {
+        let Self { buffer, open, .. } = self;
         let mut flow = ControlFlow::Continue(());
-        feed(rest, bytes, |bytes| {
+        buffer.feed(bytes, |bytes| {
             let mut at = 0;
             while let Some((packet, length)) = packet(&bytes[at..]) {
                 at += length;
                 match packet {
                     Packet::Published { packet, payload } => {
-                        arrivals.take(payload, |_| {});
+                        arrivals.count(payload, |_| {});
                         if let Some([high, low]) = packet {
                             out.extend_from_slice(&[PUBACK, 2, high, low]);
                         }
@@ -172,69 +171,69 @@ impl Protocol for Subscriber {
     }
 }
 
-/// A publisher for some users.
+/// A publisher for some users. The server acknowledges each notification.
 #[derive(Debug)]
 pub(crate) struct Publisher {
-    pipe: Pipe,
-    publishes: Vec<Publish>,
-    /// The number of the next packet; 0 is none.
+    pipeline: Pipeline,
+    /// The PUBLISH packet of each user.
+    packets: Vec<PublishPacket>,
+    /// The next packet identifier. 0 is not allowed.
     next: u16,
-    count: u64,
 }
 
 #[derive(Debug)]
-struct Publish {
+struct PublishPacket {
     template: Template,
-    /// Where the packet's number stands.
-    number: usize,
+    /// Offset of the packet identifier.
+    identifier: usize,
 }
 
 impl Publisher {
     pub(crate) fn connect(
         host: &str,
-        run: &Run,
+        run: &RunId,
         users: &[u32],
         payload_bytes: usize,
     ) -> anyhow::Result<Self> {
-        let mut pipe = Pipe::connect(host)?;
+        let mut pipeline = Pipeline::connect(host)?;
         let client = format!("{}-producer", run.user(users.first().copied().unwrap_or(0)));
-        write_connect(&client, true, &mut pipe.out);
-        pipe.send()?;
+        write_connect(&client, true, &mut pipeline.out);
+        pipeline.send()?;
         let mut connected = false;
         while !connected {
-            pipe.read(|bytes| match packet(bytes) {
+            pipeline.read(|bytes| match packet(bytes) {
                 Some((Packet::Connected { refused: false }, length)) => {
                     connected = true;
                     Ok((length, 0))
                 }
-                Some(_) => bail!("the producer is refused"),
+                Some(_) => bail!("the server refused the producer's connection"),
                 None => Ok((0, 0)),
             })?;
         }
-        let publishes = users.iter().map(|&user| publish(run, user, payload_bytes)).collect();
-        Ok(Self { pipe, publishes, next: 1, count: 0 })
+        let packets = users.iter().map(|&user| publish_packet(run, user, payload_bytes)).collect();
+        Ok(Self { pipeline, packets, next: 1 })
     }
 }
 
-fn publish(run: &Run, user: u32, payload_bytes: usize) -> Publish {
+fn publish_packet(run: &RunId, user: u32, payload_bytes: usize) -> PublishPacket {
     let payload = Template::payload(run, payload_bytes);
     let topic = topic(&run.user(user));
     let mut head = vec![PUBLISH_QOS_1];
     write_remaining_length(2 + topic.len() + 2 + payload.len(), &mut head);
     write_string(&topic, &mut head);
-    let number = head.len();
+    let identifier = head.len();
     head.extend_from_slice(&[0; 2]);
-    Publish { template: payload.framed(&head, b""), number }
+    PublishPacket { template: payload.framed(&head, b""), identifier }
 }
 
-/// Counts acknowledgements.
+/// Counts acknowledgements of notifications.
 fn acknowledged(bytes: &[u8]) -> anyhow::Result<(usize, u64)> {
     let (mut used, mut count) = (0, 0);
     while let Some((packet, length)) = packet(&bytes[used..]) {
         used += length;
         match packet {
             Packet::Acknowledged => count += 1,
-            other => bail!("the server sent the producer {other:?}"),
+            other => bail!("the server sent the producer an unexpected packet: {other:?}"),
         }
     }
     Ok((used, count))
@@ -242,21 +241,19 @@ fn acknowledged(bytes: &[u8]) -> anyhow::Result<(usize, u64)> {
 
 impl Sink for Publisher {
     fn write(&mut self, user: usize, time: u64, number: u32) {
-        let publish = &self.publishes[user];
-        let start = self.pipe.out.len() + publish.number;
-        publish.template.write(time, number, &mut self.pipe.out);
-        self.pipe.out[start..start + 2].copy_from_slice(&self.next.to_be_bytes());
+        let packet = &self.packets[user];
+        let start = self.pipeline.add(&packet.template, time, number) + packet.identifier;
+        self.pipeline.out[start..start + 2].copy_from_slice(&self.next.to_be_bytes());
         self.next = self.next.checked_add(1).unwrap_or(1);
-        self.count += 1;
     }
 
     fn flush(&mut self) -> anyhow::Result<bool> {
-        self.pipe.flush(std::mem::take(&mut self.count), acknowledged)?;
+        self.pipeline.flush(acknowledged)?;
         Ok(true)
     }
 
     fn finish(&mut self) -> anyhow::Result<()> {
-        self.pipe.wait(0, acknowledged)
+        self.pipeline.finish(acknowledged)
     }
 }
 
@@ -267,8 +264,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packets_are_as_the_standard_shows_them() {
-        // Table 2.4: the lengths at which a byte is added.
+    fn packets_match_the_standard() {
+        // Table 2.4: the lengths at which the field grows.
         for (length, bytes) in [
             (0, &[0x00][..]),
             (127, &[0x7f]),
@@ -299,17 +296,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_published_is_read_back(bytes in 0_usize..20_000, packet_number: u16, cut in 0_usize..20_000) {
-            let run = Run::new();
-            let publish = publish(&run, 3, bytes);
+        fn published_packet_is_decoded(bytes in 0_usize..20_000, identifier: u16, cut in 0_usize..20_000) {
+            let run = RunId::new();
+            let publish = publish_packet(&run, 3, bytes);
             let mut wire = Vec::new();
             publish.template.write(17, 4, &mut wire);
-            wire[publish.number..publish.number + 2].copy_from_slice(&packet_number.to_be_bytes());
+            wire[publish.identifier..publish.identifier + 2].copy_from_slice(&identifier.to_be_bytes());
             let (packet, length) = packet(&wire).unwrap();
             prop_assert_eq!(length, wire.len());
             let mut payload = Vec::new();
             Template::payload(&run, bytes).write(17, 4, &mut payload);
-            let expected = Packet::Published { packet: Some(packet_number.to_be_bytes()), payload: &payload };
+            let expected = Packet::Published { packet: Some(identifier.to_be_bytes()), payload: &payload };
             prop_assert_eq!(packet, expected);
             prop_assert_eq!(super::packet(&wire[..cut.min(wire.len() - 1)]), None);
         }

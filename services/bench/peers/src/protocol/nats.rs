@@ -1,38 +1,40 @@
-//! The protocol of NATS (<https://docs.nats.io/reference/reference-protocols/nats-protocol>) and as much of
-//! JetStream's (<https://docs.nats.io/reference/reference-protocols/nats_api_reference>) as one stream with a
-//! durable consumer for each user needs.
+//! The protocol of NATS (<https://docs.nats.io/reference/reference-protocols/nats-protocol>), and the part of
+//! JetStream's (<https://docs.nats.io/reference/reference-protocols/nats_api_reference>) for one stream with
+//! a durable consumer for each user.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use anyhow::{Context as _, bail};
-use bench_load::{Arrivals, Opcode, Protocol, Run, Sink, Template};
+use bench_load::{ArrivalCounter, Opcode, Protocol, RunId, Sink, Template};
 use memchr::memmem;
 use serde_json::json;
 
-use super::feed;
-use super::pipe::Pipe;
+use super::buffer::Buffer;
+use super::pipeline::Pipeline;
 
 const CONNECT: &[u8] =
     b"CONNECT {\"verbose\":false,\"pedantic\":false,\"lang\":\"rust\",\"version\":\"1\"}\r\n";
+/// The name of the JetStream stream.
 const STREAM: &str = "notifications";
 
-/// Where a user's notifications are published.
-fn subject(user: &str, kept: bool) -> String {
-    if kept { format!("kept.{user}") } else { format!("push.{user}") }
+/// Returns the subject that a user's notifications are published to. JetStream stores those under `kept.`.
+fn subject(user: &str, stored: bool) -> String {
+    if stored { format!("kept.{user}") } else { format!("push.{user}") }
 }
 
-/// Where a durable consumer sends them.
-fn delivery(user: &str) -> String {
+/// Returns the subject that a user's durable consumer delivers to.
+fn delivery_subject(user: &str) -> String {
     format!("deliver.{user}")
 }
 
-/// What the server says.
+/// An operation of the server.
 #[derive(Debug, PartialEq, Eq)]
-enum Said<'a> {
+enum Operation<'a> {
     Info,
     Ping,
     Pong,
-    /// A message, and where to answer it.
+    /// A message and its reply subject.
     Message {
         reply: Option<&'a [u8]>,
         payload: &'a [u8],
@@ -41,48 +43,48 @@ enum Said<'a> {
     Other,
 }
 
-/// What stands at the front, once it is complete, and how many bytes it has.
-fn said(bytes: &[u8]) -> Option<(Said<'_>, usize)> {
+/// Decodes the operation at the front and returns it with its size. Returns `None` until it is complete.
+fn operation(bytes: &[u8]) -> Option<(Operation<'_>, usize)> {
     let end = memmem::find(bytes, b"\r\n")?;
     let (line, start) = (&bytes[..end], end + 2);
-    let said = match line {
-        b"PING" => Said::Ping,
-        b"PONG" => Said::Pong,
+    let operation = match line {
+        b"PING" => Operation::Ping,
+        b"PONG" => Operation::Pong,
         _ if line.starts_with(b"MSG ") => return message(bytes, line, start),
-        _ if line.starts_with(b"INFO ") => Said::Info,
-        _ if line.starts_with(b"-ERR") => Said::Error(String::from_utf8_lossy(line).into_owned()),
-        _ => Said::Other,
+        _ if line.starts_with(b"INFO ") => Operation::Info,
+        _ if line.starts_with(b"-ERR") => Operation::Error(String::from_utf8_lossy(line).into_owned()),
+        _ => Operation::Other,
     };
-    Some((said, start))
+    Some((operation, start))
 }
 
-/// `MSG subject sid [reply] bytes`
-fn message<'a>(bytes: &'a [u8], line: &'a [u8], start: usize) -> Option<(Said<'a>, usize)> {
+/// Decodes `MSG subject sid [reply] size`, whose payload begins at `start`.
+fn message<'a>(bytes: &'a [u8], line: &'a [u8], start: usize) -> Option<(Operation<'a>, usize)> {
     let mut words = line.split(|byte| *byte == b' ').skip(3);
     let (third, fourth) = (words.next(), words.next());
     let (reply, length) = if fourth.is_some() { (third, fourth) } else { (None, third) };
     let Some(length) = length.and_then(|length| std::str::from_utf8(length).ok()?.parse::<usize>().ok())
     else {
-        return Some((Said::Error("a message has no length".to_owned()), start));
+        return Some((Operation::Error("a message has no size".to_owned()), start));
     };
     let payload = bytes.get(start..start + length)?;
     bytes.get(start + length..start + length + 2)?;
-    Some((Said::Message { reply, payload }, start + length + 2))
+    Some((Operation::Message { reply, payload }, start + length + 2))
 }
 
-/// A subscriber: to what is published, or to what its durable consumer sends.
+/// A subscriber to a user's subject or, if the notifications are stored, to the user's durable consumer.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
     subject: String,
-    kept: bool,
-    rest: Vec<u8>,
+    stored: bool,
+    buffer: Buffer,
     open: bool,
 }
 
 impl Subscriber {
-    pub(crate) fn new(user: &str, kept: bool) -> Self {
-        let subject = if kept { delivery(user) } else { subject(user, false) };
-        Self { subject, kept, rest: Vec::new(), open: false }
+    pub(crate) fn new(user: &str, stored: bool) -> Self {
+        let subject = if stored { delivery_subject(user) } else { subject(user, false) };
+        Self { subject, stored, buffer: Buffer::default(), open: false }
     }
 }
 
@@ -100,26 +102,26 @@ impl Protocol for Subscriber {
         self.open
     }
 
-    fn feed(&mut self, bytes: &[u8], arrivals: &mut Arrivals, out: &mut Vec<u8>) -> ControlFlow<()> {
-        let Self { rest, open, kept, .. } = self;
+    fn feed(&mut self, bytes: &[u8], arrivals: &mut ArrivalCounter, out: &mut Vec<u8>) -> ControlFlow<()> {
+        let Self { buffer, open, stored, .. } = self;
         let mut flow = ControlFlow::Continue(());
-        feed(rest, bytes, |bytes| {
+        buffer.feed(bytes, |bytes| {
             let mut at = 0;
-            while let Some((said, length)) = said(&bytes[at..]) {
+            while let Some((operation, length)) = operation(&bytes[at..]) {
                 at += length;
-                match said {
-                    Said::Message { reply, payload } => {
-                        arrivals.take(payload, |_| {});
-                        if let Some(reply) = reply.filter(|_| *kept) {
+                match operation {
+                    Operation::Message { reply, payload } => {
+                        arrivals.count(payload, |_| {});
+                        if let Some(reply) = reply.filter(|_| *stored) {
                             out.extend_from_slice(b"PUB ");
                             out.extend_from_slice(reply);
                             out.extend_from_slice(b" 4\r\n+ACK\r\n");
                         }
                     }
-                    Said::Ping => out.extend_from_slice(b"PONG\r\n"),
-                    Said::Pong => *open = true,
-                    Said::Error(_) => flow = ControlFlow::Break(()),
-                    Said::Info | Said::Other => {}
+                    Operation::Ping => out.extend_from_slice(b"PONG\r\n"),
+                    Operation::Pong => *open = true,
+                    Operation::Error(_) => flow = ControlFlow::Break(()),
+                    Operation::Info | Operation::Other => {}
                 }
             }
             at
@@ -128,75 +130,81 @@ impl Protocol for Subscriber {
     }
 }
 
-/// A publisher for some users. Where messages are kept the server answers each; else a ping after each batch
-/// tells that it has it.
+/// A publisher for some users.
+///
+/// JetStream confirms each notification. NATS alone confirms nothing, so a ping follows each batch, and its
+/// answer confirms the batch.
 #[derive(Debug)]
 pub(crate) struct Publisher {
-    pipe: Pipe,
-    publishes: Vec<Template>,
-    kept: bool,
-    count: u64,
-    /// Notifications before each ping that is not answered.
-    pings: std::collections::VecDeque<u64>,
+    pipeline: Pipeline,
+    /// The operation that publishes to each user.
+    operations: Vec<Template>,
+    stored: bool,
+    /// Sizes of the batches whose pings are not answered.
+    pings: VecDeque<u64>,
 }
 
-/// A connection, with a subject of its own for answers.
-fn connect(host: &str) -> anyhow::Result<(Pipe, String)> {
+/// Opens a connection and returns it with its subject for answers.
+fn connect(host: &str) -> anyhow::Result<(Pipeline, String)> {
     let inbox = format!("_INBOX.{:016x}", rand::random::<u64>());
-    let mut pipe = Pipe::connect(host)?;
-    pipe.out.extend_from_slice(CONNECT);
-    pipe.out.extend_from_slice(format!("SUB {inbox} 1\r\nPING\r\n").as_bytes());
-    pipe.send()?;
+    let mut pipeline = Pipeline::connect(host)?;
+    pipeline.out.extend_from_slice(CONNECT);
+    pipeline.out.extend_from_slice(format!("SUB {inbox} 1\r\nPING\r\n").as_bytes());
+    pipeline.send()?;
     let mut open = false;
     while !open {
-        pipe.read(|bytes| {
+        pipeline.read(|bytes| {
             let mut used = 0;
-            while let Some((said, length)) = said(&bytes[used..]) {
+            while let Some((operation, length)) = operation(&bytes[used..]) {
                 used += length;
-                match said {
-                    Said::Pong => open = true,
-                    Said::Error(error) => bail!("the server says {error}"),
+                match operation {
+                    Operation::Pong => open = true,
+                    Operation::Error(error) => bail!("the server reports {error}"),
                     _ => {}
                 }
             }
             Ok((used, 0))
         })?;
     }
-    Ok((pipe, inbox))
+    Ok((pipeline, inbox))
 }
 
 impl Publisher {
     pub(crate) fn connect(
         host: &str,
-        run: &Run,
+        run: &RunId,
         users: &[u32],
         payload_bytes: usize,
-        kept: bool,
+        stored: bool,
     ) -> anyhow::Result<Self> {
-        let (pipe, inbox) = connect(host)?;
-        let publish = |&user: &u32| {
+        let (pipeline, inbox) = connect(host)?;
+        let operation = |&user: &u32| {
             let payload = Template::payload(run, payload_bytes);
-            let subject = subject(&run.user(user), kept);
-            let reply = if kept { format!(" {inbox}") } else { String::new() };
+            let subject = subject(&run.user(user), stored);
+            let reply = if stored { format!(" {inbox}") } else { String::new() };
             let head = format!("PUB {subject}{reply} {}\r\n", payload.len());
             payload.framed(head.as_bytes(), b"\r\n")
         };
-        let publishes = users.iter().map(publish).collect();
-        Ok(Self { pipe, publishes, kept, count: 0, pings: std::collections::VecDeque::new() })
+        let operations = users.iter().map(operation).collect();
+        Ok(Self { pipeline, operations, stored, pings: VecDeque::new() })
     }
 
-    fn answers(bytes: &[u8], pings: &mut std::collections::VecDeque<u64>) -> anyhow::Result<(usize, u64)> {
+    fn answers(bytes: &[u8], pings: &mut VecDeque<u64>) -> anyhow::Result<(usize, u64)> {
         let (mut used, mut count) = (0, 0);
-        while let Some((said, length)) = said(&bytes[used..]) {
+        while let Some((operation, length)) = operation(&bytes[used..]) {
             used += length;
-            match said {
-                Said::Pong => count += pings.pop_front().context("the server answers what nobody asked")?,
-                Said::Message { payload, .. } if memmem::find(payload, b"\"seq\":").is_some() => count += 1,
-                Said::Message { payload, .. } => {
+            match operation {
+                Operation::Pong => {
+                    count += pings.pop_front().context("the server sent a PONG without a PING")?;
+                }
+                Operation::Message { payload, .. } if memmem::find(payload, b"\"seq\":").is_some() => {
+                    count += 1;
+                }
+                Operation::Message { payload, .. } => {
                     bail!("a notification was not accepted: {}", String::from_utf8_lossy(payload))
                 }
-                Said::Error(error) => bail!("the server says {error}"),
-                Said::Ping | Said::Info | Said::Other => {}
+                Operation::Error(error) => bail!("the server reports {error}"),
+                Operation::Ping | Operation::Info | Operation::Other => {}
             }
         }
         Ok((used, count))
@@ -205,63 +213,61 @@ impl Publisher {
 
 impl Sink for Publisher {
     fn write(&mut self, user: usize, time: u64, number: u32) {
-        self.publishes[user].write(time, number, &mut self.pipe.out);
-        self.count += 1;
+        self.pipeline.add(&self.operations[user], time, number);
     }
 
     fn flush(&mut self) -> anyhow::Result<bool> {
-        let count = std::mem::take(&mut self.count);
-        if !self.kept {
-            self.pipe.out.extend_from_slice(b"PING\r\n");
-            self.pings.push_back(count);
+        let Self { pipeline, pings, .. } = self;
+        if !self.stored {
+            pipeline.out.extend_from_slice(b"PING\r\n");
+            pings.push_back(pipeline.pending());
         }
-        let Self { pipe, pings, .. } = self;
-        pipe.flush(count, |bytes| Self::answers(bytes, pings))?;
+        pipeline.flush(|bytes| Self::answers(bytes, pings))?;
         Ok(true)
     }
 
     fn finish(&mut self) -> anyhow::Result<()> {
-        let Self { pipe, pings, .. } = self;
-        pipe.wait(0, |bytes| Self::answers(bytes, pings))
+        let Self { pipeline, pings, .. } = self;
+        pipeline.finish(|bytes| Self::answers(bytes, pings))
     }
 }
 
-/// Makes the stream, unless it is there, and a durable consumer for each user.
-pub(crate) fn prepare(host: &str, run: &Run, users: u32) -> anyhow::Result<()> {
-    let (mut pipe, inbox) = connect(host)?;
-    let mut ask = |api: String, body: serde_json::Value| {
+/// Creates the stream, unless it exists, and a durable consumer for each user.
+pub(crate) fn create_consumers(host: &str, run: &RunId, users: u32) -> anyhow::Result<()> {
+    let (mut pipeline, inbox) = connect(host)?;
+    let mut request = |api: String, body: serde_json::Value| {
         let body = body.to_string();
-        pipe.out
-            .extend_from_slice(format!("PUB $JS.API.{api} {inbox} {}\r\n{body}\r\n", body.len()).as_bytes());
-        pipe.flush(1, created)
+        let operation = format!("PUB $JS.API.{api} {inbox} {}\r\n{body}\r\n", body.len());
+        pipeline.out.extend_from_slice(operation.as_bytes());
+        pipeline.send_request(created)
     };
     let stream = json!({ "name": STREAM, "subjects": ["kept.*"], "storage": "file", "retention": "limits" });
-    ask(format!("STREAM.CREATE.{STREAM}"), stream)?;
+    request(format!("STREAM.CREATE.{STREAM}"), stream)?;
     for user in (0..users).map(|user| run.user(user)) {
         let config = json!({
             "durable_name": user,
-            "deliver_subject": delivery(&user),
+            "deliver_subject": delivery_subject(&user),
             "filter_subject": subject(&user, true),
             "deliver_policy": "all",
             "ack_policy": "explicit",
         });
         let body = json!({ "stream_name": STREAM, "config": config });
-        ask(format!("CONSUMER.DURABLE.CREATE.{STREAM}.{user}"), body)?;
+        request(format!("CONSUMER.DURABLE.CREATE.{STREAM}.{user}"), body)?;
     }
-    pipe.wait(0, created)
+    pipeline.finish(created)
 }
 
-/// Counts what was made.
+/// Counts confirmed requests.
 fn created(bytes: &[u8]) -> anyhow::Result<(usize, u64)> {
     let (mut used, mut count) = (0, 0);
-    while let Some((said, length)) = said(&bytes[used..]) {
+    while let Some((operation, length)) = operation(&bytes[used..]) {
         used += length;
-        match said {
-            Said::Message { payload, .. } if memmem::find(payload, b"\"error\":").is_some() => {
-                bail!("JetStream refuses: {}", String::from_utf8_lossy(payload));
+        match operation {
+            Operation::Message { payload, .. } if memmem::find(payload, b"\"error\":").is_some() => {
+                bail!("JetStream refuses a request: {}", String::from_utf8_lossy(payload));
             }
-            Said::Message { .. } => count += 1,
-            Said::Error(error) => bail!("the server says {error}"),
+            Operation::Message { .. } => count += 1,
+            Operation::Error(error) => bail!("the server reports {error}"),
             _ => {}
         }
     }
@@ -273,22 +279,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_server_says_is_understood_once_it_is_complete() {
+    fn operations_are_decoded_once_complete() {
         let with_reply = b"MSG a.b 1 c.d 5\r\nhello\r\nPING\r\n";
-        let message = Said::Message { reply: Some(b"c.d"), payload: b"hello" };
-        assert_eq!(said(with_reply), Some((message, 24)));
-        assert_eq!(said(&with_reply[24..]), Some((Said::Ping, 6)));
+        let message = Operation::Message { reply: Some(b"c.d"), payload: b"hello" };
+        assert_eq!(operation(with_reply), Some((message, 24)));
+        assert_eq!(operation(&with_reply[24..]), Some((Operation::Ping, 6)));
         let without = b"MSG a.b 1 0\r\n\r\n";
-        assert_eq!(said(without), Some((Said::Message { reply: None, payload: b"" }, 15)));
+        assert_eq!(operation(without), Some((Operation::Message { reply: None, payload: b"" }, 15)));
         for cut in 0..24 {
-            assert_eq!(said(&with_reply[..cut]), None, "{cut}");
+            assert_eq!(operation(&with_reply[..cut]), None, "{cut}");
         }
-        assert_eq!(said(b"-ERR 'x'\r\n"), Some((Said::Error("-ERR 'x'".into()), 10)));
-        assert!(matches!(said(b"MSG a 1 x\r\n"), Some((Said::Error(_), 11))));
+        assert_eq!(operation(b"-ERR 'x'\r\n"), Some((Operation::Error("-ERR 'x'".into()), 10)));
+        assert!(matches!(operation(b"MSG a 1 x\r\n"), Some((Operation::Error(_), 11))));
     }
 
     #[test]
-    fn a_pong_confirms_the_batch_before_its_ping() {
+    fn pong_confirms_the_batch_before_its_ping() {
         let mut pings = [3, 4].into();
         assert_eq!(Publisher::answers(b"PONG\r\nPO", &mut pings).unwrap(), (6, 3));
         assert_eq!(Publisher::answers(b"PONG\r\n", &mut pings).unwrap(), (6, 4));

@@ -1,126 +1,90 @@
-//! The page of the documentation, and the same table for a terminal.
+//! The page of the documentation, and the same tables for a terminal.
 
 use std::fmt::Write as _;
 
-use bench_kit::figures::soundness_table;
-use bench_kit::spread::cell;
+use bench_kit::markdown::table;
+use bench_kit::metrics::delivery_table;
+use bench_kit::report::{write_caveats, write_head, write_not_measured};
+use bench_kit::spread::table_cell;
 use bench_kit::{Plot, number};
 
-use super::figures::FIGURES;
+use super::rows::ROWS;
 use super::targets;
-use crate::results::Results;
+use crate::results::{Results, delivery_totals, spread, steal_time, systems};
 
-/// The tables, in Markdown.
-pub(crate) fn tables(results: &Results) -> String {
+/// Formats the tables in Markdown.
+pub(super) fn tables(results: &Results) -> String {
     let mut text = String::new();
-    if results.quick {
-        text.push_str("Measured with small numbers, not with those the lines name: this says that all works, no more.\n\n");
-    }
     // Writing to a string does not fail.
-    let _ = write_targets(results, &mut text);
-    let _ = write_figures(results, &mut text);
-    let _ = write_soundness(results, &mut text);
-    let _ = write_left_out(results, &mut text);
+    let _ = write_caveats(&mut text, results);
+    text.push_str(&target_section(results));
+    text.push_str(&metric_section(results));
+    text.push_str(&delivery_section(results));
+    let _ = write_not_measured(&mut text, results);
     text
 }
 
-/// The whole page; the plots stand in the same folder.
-pub(crate) fn page(results: &Results, plots: &[Plot]) -> String {
+/// Formats the whole page. The plots are in the same folder.
+pub(super) fn page(results: &Results, plots: &[Plot]) -> String {
     let mut text = String::new();
-    let _ = write_head(results, &mut text);
+    let _ = write_head(&mut text, results, "peers", "Tidings beside its peers");
+    let _ = writeln!(
+        text,
+        "{} users, payloads of {} bytes. The systems take turns within each run.\n",
+        number(results.scale.users.into()),
+        results.scale.payload_bytes
+    );
+    if let Some(stolen) = steal_time(results) {
+        let _ = writeln!(
+            text,
+            "The machine is virtual. Its host gave {} % of the processors' time to others during a measurement \
+             (median; {} to {} %).\n",
+            number(stolen.median),
+            number(stolen.min),
+            number(stolen.max)
+        );
+    }
     text.push_str(&tables(results));
-    text.push_str("\n## Plots\n\nBars are medians, whiskers the least and the most of all runs.\n\n");
+    text.push_str("\n## Plots\n\nBars are medians; whiskers show the smallest and the largest value.\n\n");
     for plot in plots {
         let _ = writeln!(text, "![{}]({})", plot.title, plot.file);
     }
     text
 }
 
-fn write_head(results: &Results, text: &mut String) -> std::fmt::Result {
-    writeln!(text, "# Tidings beside its peers\n")?;
-    writeln!(
-        text,
-        "Written by `{}`; [what each system is, how it is driven and what a figure says](../reference/bench-peers.md). The \
-         same figures run by run are in [peers.json](peers.json).\n",
-        results.command
-    )?;
-    let versions = results.versions.iter().map(|(name, version)| format!("{name} {version}"));
-    writeln!(text, "{}. {}.\n", results.machine.description(), versions.collect::<Vec<_>>().join(", "))?;
-    writeln!(
-        text,
-        "{} users, payloads of {} bytes, runs: {}, in which systems take turns. The first number is the median, in \
-         brackets the least and the most.\n",
-        number(results.scale.users.into()),
-        results.scale.payload_bytes,
-        results.runs
-    )?;
-    results.stolen().map_or(Ok(()), |stolen| {
-        writeln!(
-            text,
-            "The machine is virtual: of its processors' time the host kept {} % for others while these were measured \
-             (median; {} to {} %).\n",
-            number(stolen.median),
-            number(stolen.min),
-            number(stolen.max)
-        )
-    })
+fn target_section(results: &Results) -> String {
+    let outcomes = targets::outcomes(results);
+    if outcomes.is_empty() {
+        return String::new();
+    }
+    let rows = outcomes.into_iter().map(|outcome| {
+        let verdict = if outcome.is_met { "met" } else { "**missed**" };
+        [outcome.label.to_owned(), outcome.target, table_cell(Some(outcome.found)), verdict.to_owned()]
+    });
+    let headings = ["", "target", "found", ""].map(str::to_owned);
+    format!("## Targets\n\nRatios are taken within each run.\n\n{}", table(headings, rows))
 }
 
-fn write_targets(results: &Results, text: &mut String) -> std::fmt::Result {
-    let fared = targets::fared(results);
-    if fared.is_empty() {
-        return Ok(());
-    }
-    writeln!(text, "## Targets\n\nRatios are taken within each run.\n")?;
-    writeln!(text, "| | target | found | |\n|---|---|---|---|")?;
-    for target in fared {
-        let verdict = if target.passes { "met" } else { "**missed**" };
-        writeln!(
-            text,
-            "| {} | {} | {} | {verdict} |",
-            target.label,
-            target.target,
-            cell(Some(target.found), 1.0)
-        )?;
-    }
-    Ok(())
+fn metric_section(results: &Results) -> String {
+    let systems = systems(results);
+    let headings = [String::new()].into_iter().chain(systems.iter().map(|system| system.name()));
+    let rows = ROWS.iter().filter_map(|row| {
+        let cells: Vec<_> = systems.iter().map(|system| spread(results, (*system, row.metric))).collect();
+        cells.iter().any(Option::is_some).then(|| {
+            let cells =
+                cells.into_iter().map(|cell| table_cell(cell.map(|spread| spread.scaled(row.factor))));
+            [row.label.to_owned()].into_iter().chain(cells).collect()
+        })
+    });
+    format!("\n## Metrics\n\n{}", table(headings.collect::<Vec<_>>(), rows))
 }
 
-fn write_figures(results: &Results, text: &mut String) -> std::fmt::Result {
-    let systems = results.systems();
-    writeln!(text, "\n## Figures\n")?;
-    write!(text, "| |")?;
-    systems.iter().try_for_each(|system| write!(text, " {} |", system.name()))?;
-    writeln!(text, "\n|---|{}", "---|".repeat(systems.len()))?;
-    for figure in FIGURES {
-        let cells: Vec<_> = systems.iter().map(|system| results.spread(*system, figure.key)).collect();
-        if cells.iter().all(Option::is_none) {
-            continue;
-        }
-        write!(text, "| {} |", figure.label)?;
-        cells.into_iter().try_for_each(|spread| write!(text, " {} |", cell(spread, figure.factor)))?;
-        writeln!(text)?;
-    }
-    Ok(())
-}
-
-fn write_soundness(results: &Results, text: &mut String) -> std::fmt::Result {
-    writeln!(text, "\n## What was lost without any fault\n")?;
-    writeln!(text, "Over all runs and all cases but those with a kill or a drop.\n")?;
-    let rows = results.systems().into_iter().map(|system| (system.name(), results.soundness(system)));
-    text.push_str(&soundness_table(rows));
-    Ok(())
-}
-
-fn write_left_out(results: &Results, text: &mut String) -> std::fmt::Result {
-    if results.left_out.is_empty() {
-        return Ok(());
-    }
-    writeln!(text, "\n## Not measured\n")?;
-    for left_out in &results.left_out {
-        writeln!(text, "- {} of {}: {}", left_out.case.name(), left_out.system.name(), left_out.reason)?;
-    }
-    Ok(())
+fn delivery_section(results: &Results) -> String {
+    let totals = systems(results).into_iter().map(|system| (system.name(), delivery_totals(results, system)));
+    format!(
+        "\n## Delivery errors\n\nOver all runs, in all cases without a fault.\n\n{}",
+        delivery_table(totals)
+    )
 }
 
 #[cfg(test)]
@@ -129,14 +93,14 @@ mod tests {
     use crate::results::tests::example;
 
     #[test]
-    fn the_page_says_what_was_measured_and_what_was_not() {
+    fn page_has_measured_and_missing_points() {
         let page = page(&example(), &[]);
         for line in [
-            "| online to the line | ≥ 0.3 | 0.375 (0.25–0.5) | met |",
-            "| | tidings | line |",
-            "| online, as many as possible, /s | 200 (100–300) | 500 (400–600) |",
-            "| line | 10 | 2 | 0 | 0 | 0 |",
-            "- crowd of nats: too few files",
+            "| online rate, relative to the baseline | ≥ 0.3 | 0.375 (0.25–0.5) | met |",
+            "| | tidings | baseline |",
+            "| online, unthrottled, /s | 200 (100–300) | 500 (400–600) |",
+            "| baseline | 10 | 2 | 0 | 0 | 0 |",
+            "- many-connections on nats: too few files",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }

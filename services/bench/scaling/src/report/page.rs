@@ -1,148 +1,119 @@
 //! The page of the documentation, and the same tables for a terminal.
 
-use std::fmt::{Result, Write as _};
+use std::fmt::Write as _;
 
-use bench_kit::figures::soundness_table;
-use bench_kit::spread::cell;
+use bench_kit::markdown::table;
+use bench_kit::metrics::delivery_table;
+use bench_kit::report::{write_caveats, write_head, write_not_measured};
+use bench_kit::spread::table_cell;
 use bench_kit::{Plot, number};
 
-use super::figures::{About, Figure, about};
-use super::found;
-use crate::curves::Curve;
-use crate::growth::ALLOWED;
-use crate::results::Results;
+use super::findings::finding;
+use super::plots::file_prefix;
+use super::rows::{SweepTable, sweep_table};
+use crate::growth::TOLERANCE;
+use crate::results::{Results, along, delivery_totals, growth, sweeps};
+use crate::sweep::Sweep;
 
-/// The tables, in Markdown.
-pub(crate) fn tables(results: &Results) -> String {
+/// Formats the tables in Markdown.
+pub(super) fn tables(results: &Results) -> String {
+    sections(results, &[])
+}
+
+/// Formats the whole page. The plots are in the same folder.
+pub(super) fn page(results: &Results, plots: &[Plot]) -> String {
     let mut text = String::new();
-    if results.quick {
-        text.push_str("Measured with small numbers: this says that all works, no more.\n\n");
-    }
     // Writing to a string does not fail.
-    let _ = write_growth(results, &mut text);
-    for curve in results.curves() {
-        let _ = write_curve(results, curve, &[], &mut text);
-    }
-    let _ = write_soundness(results, &mut text);
-    let _ = write_left_out(results, &mut text);
-    text
+    let _ = write_head(&mut text, results, "scaling", "How the cost grows");
+    let _ = writeln!(text, "µs are the server's processor time for one notification.\n");
+    text + &sections(results, plots)
 }
 
-/// The whole page; the plots stand in the same folder.
-pub(crate) fn page(results: &Results, plots: &[Plot]) -> String {
+fn sections(results: &Results, plots: &[Plot]) -> String {
     let mut text = String::new();
-    let _ = write_head(results, &mut text);
-    let _ = write_growth(results, &mut text);
-    for curve in results.curves() {
-        let _ = write_curve(results, curve, plots, &mut text);
+    let _ = write_caveats(&mut text, results);
+    text.push_str(&growth_section(results));
+    for sweep in sweeps(results) {
+        text.push_str(&sweep_section(results, sweep, plots));
     }
-    let _ = write_soundness(results, &mut text);
-    let _ = write_left_out(results, &mut text);
+    text.push_str(&delivery_section(results));
+    let _ = write_not_measured(&mut text, results);
     text
 }
 
-fn write_head(results: &Results, text: &mut String) -> Result {
-    writeln!(text, "# How the cost grows\n")?;
-    writeln!(
-        text,
-        "Written by `{}`; [what is measured and how](../reference/bench-scaling.md). The same figures run by run are in \
-         [scaling.json](scaling.json).\n",
-        results.command
-    )?;
-    if results.quick {
-        writeln!(text, "Measured with small numbers: this says that all works, no more.\n")?;
-    }
-    writeln!(
-        text,
-        "{}. Tidings {}; runs: {}. The first number is the median, in brackets the least and the most. µs are of \
-         the server's processor time for one notification.\n",
-        results.machine.description(),
-        results.version,
-        results.runs
-    )
-}
-
-/// The figures that must not grow, and how they do.
-fn write_growth(results: &Results, text: &mut String) -> Result {
-    writeln!(text, "## Growth\n")?;
-    writeln!(
-        text,
-        "The exponent is the slope between the first and the last point, both on a logarithmic scale: 0 is flat. What \
-         is at the last point more than {ALLOWED} times the least grows faster than its input.\n"
-    )?;
-    writeln!(text, "| curve | | from | to | exponent | last to least | |\n|---|---|---|---|---|---|---|")?;
-    for curve in results.curves() {
-        let About { title, input, figures } = about(curve);
-        for figure in figures.iter().filter(|figure| figure.is_flat) {
-            let Some(growth) = results.growth(curve, figure.key) else { continue };
-            let verdict = match (growth.is_growing(), found::about(curve)) {
+/// Formats the table of the metrics that must not grow.
+fn growth_section(results: &Results) -> String {
+    let mut rows = Vec::new();
+    for sweep in sweeps(results) {
+        let SweepTable { title, input, rows: metrics } = sweep_table(sweep);
+        for row in metrics.iter().filter(|row| row.must_be_flat) {
+            let Some(growth) = growth(results, sweep, row.metric) else { continue };
+            let verdict = match (growth.is_growing(), finding(sweep)) {
                 (false, _) => "",
                 (true, None) => "**grows faster than its input**",
                 (true, Some(_)) => "**grows faster than its input**: see below",
             };
             let [from, to] = [growth.first, growth.last]
-                .map(|(at, value)| format!("{} at {}", number(value * figure.factor), number(at)));
-            let (exponent, to_least) = (growth.exponent, number(growth.to_least));
-            writeln!(
-                text,
-                "| {title} ({input}) | {} | {from} | {to} | {exponent:.2} | {to_least} | {verdict} |",
-                figure.label
-            )?;
+                .map(|(at, value)| format!("{} at {}", number(value * row.factor), number(at)));
+            rows.push([
+                format!("{title} ({input})"),
+                row.label.to_owned(),
+                from,
+                to,
+                format!("{:.2}", growth.exponent),
+                number(growth.to_smallest),
+                verdict.to_owned(),
+            ]);
         }
     }
-    Ok(())
+    let headings = ["sweep", "", "from", "to", "exponent", "last to smallest", ""].map(str::to_owned);
+    format!(
+        "## Growth\n\nThe exponent is the slope between the first and the last point on logarithmic scales: 0 is flat. \
+         A metric whose last value is more than {TOLERANCE} times its smallest grows faster than its input.\n\n{}",
+        table(headings, rows)
+    )
 }
 
-fn write_curve(results: &Results, curve: Curve, plots: &[Plot], text: &mut String) -> Result {
-    let About { title, input, figures } = about(curve);
-    let shown: Vec<(&Figure, _)> = figures
+fn sweep_section(results: &Results, sweep: Sweep, plots: &[Plot]) -> String {
+    let SweepTable { title, input, rows } = sweep_table(sweep);
+    let shown: Vec<_> = rows
         .iter()
-        .map(|figure| (figure, results.along(curve, figure.key)))
+        .map(|row| (row, along(results, sweep, row.metric)))
         .filter(|(_, along)| !along.is_empty())
         .collect();
     let mut inputs: Vec<u32> =
         shown.iter().flat_map(|(_, along)| along.iter().map(|(input, _)| *input)).collect();
     inputs.sort_unstable();
     inputs.dedup();
-    writeln!(text, "\n## {title}\n")?;
-    if let Some(found) = found::about(curve) {
-        writeln!(text, "{found}\n")?;
-    }
-    write!(text, "| {input} |")?;
-    inputs.iter().try_for_each(|input| write!(text, " {} |", number(f64::from(*input))))?;
-    writeln!(text, "\n|---|{}", "---|".repeat(inputs.len()))?;
-    for (figure, along) in shown {
-        write!(text, "| {} |", figure.label)?;
-        for input in &inputs {
+    let headings = inputs.iter().map(|input| number(f64::from(*input)));
+    let headings = [input.to_owned()].into_iter().chain(headings).collect::<Vec<_>>();
+    let rows = shown.into_iter().map(|(row, along)| {
+        let cells = inputs.iter().map(|input| {
             let spread = along.iter().find(|(at, _)| at == input).map(|(_, spread)| *spread);
-            write!(text, " {} |", cell(spread, figure.factor))?;
-        }
-        writeln!(text)?;
+            table_cell(spread.map(|spread| spread.scaled(row.factor)))
+        });
+        [row.label.to_owned()].into_iter().chain(cells).collect()
+    });
+
+    let mut text = format!("\n## {title}\n\n");
+    if let Some(finding) = finding(sweep) {
+        let _ = writeln!(text, "{finding}\n");
     }
-    let prefix = super::plots::prefix(curve);
+    text.push_str(&table(headings, rows));
+    let prefix = file_prefix(sweep);
     let own: Vec<_> = plots.iter().filter(|plot| plot.file.starts_with(&prefix)).collect();
     if !own.is_empty() {
-        writeln!(text)?;
+        text.push('\n');
     }
-    own.iter().try_for_each(|plot| writeln!(text, "![{}]({})", plot.title, plot.file))
+    for plot in own {
+        let _ = writeln!(text, "![{}]({})", plot.title, plot.file);
+    }
+    text
 }
 
-fn write_soundness(results: &Results, text: &mut String) -> Result {
-    writeln!(text, "\n## What was lost\n")?;
-    let rows = results.curves().into_iter().map(|curve| (curve.name(), results.soundness(curve)));
-    text.push_str(&soundness_table(rows));
-    Ok(())
-}
-
-fn write_left_out(results: &Results, text: &mut String) -> Result {
-    if results.left_out.is_empty() {
-        return Ok(());
-    }
-    writeln!(text, "\n## Not measured\n")?;
-    for one in &results.left_out {
-        writeln!(text, "- {}, {}: {}", one.curve.name(), number(f64::from(one.input)), one.what)?;
-    }
-    Ok(())
+fn delivery_section(results: &Results) -> String {
+    let totals = sweeps(results).into_iter().map(|sweep| (sweep.name(), delivery_totals(results, sweep)));
+    format!("\n## Delivery errors\n\n{}", delivery_table(totals))
 }
 
 #[cfg(test)]
@@ -151,7 +122,7 @@ mod tests {
     use crate::results::tests::example;
 
     #[test]
-    fn the_page_says_what_was_measured_and_what_grows() {
+    fn page_has_sweeps_and_their_growth() {
         let page = page(&example(), &[]);
         for line in [
             "| Users (users) | online, µs | 12 at 100 | 24 at 1,000 | 0.30 | 2 | **grows faster than its input**: see below |",

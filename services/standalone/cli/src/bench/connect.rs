@@ -1,12 +1,12 @@
 //! Handshakes.
 
-use bench_load::{Latency, Run, Sockets, Target};
+use bench_load::{Latency, RunId, Sockets, Target};
 
 use super::report::{Meter, Report, per_second};
 use super::{Load, world};
 
 pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> {
-    let run = Run::new();
+    let run = RunId::new();
     let load = Load { users: load.connections, ..load.clone() };
     let meter = Meter::start(target.pid);
     let mut sockets = Sockets::new(&run);
@@ -14,7 +14,7 @@ pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> 
     let mut report = Report {
         mode: "connect",
         connections: load.connections,
-        connections_lost: Some(sockets.tally.borrow().lost),
+        connections_lost: Some(sockets.tally.borrow().connections_lost),
         connects_per_second: per_second(load.connections.into(), took),
         handshake_micros: Latency::of(&handshakes),
         ..Report::default()

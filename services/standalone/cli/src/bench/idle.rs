@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bench_load::{Latency, Run, Sockets, Target};
+use bench_load::{Latency, RunId, Sockets, Target};
 use shared_telemetry::process::usage;
 
 use super::report::{Meter, Report};
@@ -19,7 +19,7 @@ pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> 
         "to measure memory the server must run on this machine: say which process it is with --pid"
     );
     let warm = Load { users: WARM_UP, connections: WARM_UP, ..load.clone() };
-    let run = Run::new();
+    let run = RunId::new();
     let mut sockets = Sockets::new(&run);
     world::open(&mut sockets, target, &run, &warm).await?;
     drop(sockets);
@@ -27,7 +27,7 @@ pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> 
 
     let meter = Meter::start(target.pid);
     let before = meter.rss_bytes().unwrap_or(0);
-    let run = Run::new();
+    let run = RunId::new();
     // Each connection is another user's, which is what costs most.
     let load = Load { users: load.connections, ..load.clone() };
     let mut sockets = Sockets::new(&run);
@@ -37,7 +37,7 @@ pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> 
     let mut report = Report {
         mode: "idle",
         connections: load.connections,
-        connections_lost: Some(sockets.tally.borrow().lost),
+        connections_lost: Some(sockets.tally.borrow().connections_lost),
         handshake_micros: Latency::of(&handshakes),
         bytes_per_connection: Some(after.saturating_sub(before) / u64::from(load.connections.max(1))),
         ..Report::default()

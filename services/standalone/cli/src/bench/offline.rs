@@ -1,13 +1,13 @@
 //! Notifications to users who are not connected, and their replay when they connect.
 
-use bench_load::message::now;
-use bench_load::{Latency, Run, Sockets, Target};
+use bench_load::clock::now;
+use bench_load::{Latency, RunId, Sockets, Target};
 
 use super::report::{Meter, Report};
 use super::{Load, world};
 
 pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> {
-    let run = Run::new();
+    let run = RunId::new();
     let meter = Meter::start(target.pid);
     let sent = world::send(target, &run, load).await?;
     // Each user's notifications are held until its first device comes.
@@ -16,7 +16,7 @@ pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> 
     let began = now();
     let (handshakes, _) = world::open(&mut sockets, target, &run, &load).await?;
     let expected = sent.deliveries(load.connections);
-    sockets.drain(expected, load.quiet).await;
+    sockets.wait_for(expected, load.quiet).await;
     let tally = sockets.tally.borrow();
     let mut report = Report {
         handshake_micros: Latency::of(&handshakes),

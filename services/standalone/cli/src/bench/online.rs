@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use bench_load::message::now;
-use bench_load::{Latency, Run, Sockets, Target};
+use bench_load::clock::now;
+use bench_load::{Latency, RunId, Sockets, Target};
 
 use super::report::{Meter, Report};
 use super::{Load, world};
 
 pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> {
-    let run = Run::new();
+    let run = RunId::new();
     let mut sockets = Sockets::new(&run);
     world::open(&mut sockets, target, &run, load).await?;
     // The server may still be at work on what connecting entails.
@@ -18,7 +18,7 @@ pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> 
     let began = now();
     let sent = world::send(target, &run, load).await?;
     let expected = sent.deliveries(load.connections);
-    sockets.drain(expected, load.quiet).await;
+    sockets.wait_for(expected, load.quiet).await;
     let tally = sockets.tally.borrow();
     let mut report = Report {
         delivery_micros: Latency::of(&tally.latency),

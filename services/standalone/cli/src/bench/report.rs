@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bench_load::{Latency, Sent, Tally, thousands};
+use bench_load::{Latency, SendReport, Tally, thousands};
 use serde::Serialize;
 use shared_telemetry::process::{Usage, usage};
 
@@ -110,7 +110,7 @@ impl Report {
     pub(super) fn of_deliveries(
         mode: &'static str,
         load: &Load,
-        sent: &Sent,
+        sent: &SendReport,
         tally: &Tally,
         (expected, began): (u64, u64),
     ) -> Self {
@@ -127,7 +127,7 @@ impl Report {
             lost: Some(expected.saturating_sub(tally.received)),
             duplicates: Some(tally.duplicates),
             reordered: Some(tally.reordered),
-            connections_lost: Some(tally.lost),
+            connections_lost: Some(tally.connections_lost),
             request_micros: Latency::of(&sent.requests),
             lateness_micros: load.rate.and_then(|_| Latency::of(&sent.lateness)),
             ..Self::default()

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use bench_load::frames::Frames;
+use bench_load::frames::FrameProtocol;
 use bench_load::http::Address;
-use bench_load::posts::Posts;
-use bench_load::{Door, Handshake, Pace, Run, Sent, Sockets, Target, producer, tokens};
+use bench_load::{
+    Handshake, HttpProducer, Receiver, Requests, RunId, SendReport, Sockets, Target, Workload, histogram,
+    tokens,
+};
 use contract_connections_v1::FrameFormat;
 use hdrhistogram::Histogram;
 
@@ -32,10 +34,10 @@ pub(super) fn raise_open_files(connections: u32) -> anyhow::Result<()> {
 pub(super) async fn open(
     sockets: &mut Sockets,
     target: &Target,
-    run: &Run,
+    run: &RunId,
     load: &Load,
 ) -> anyhow::Result<(Histogram<u64>, Duration)> {
-    let mut times = Sockets::times();
+    let mut times = histogram();
     let mut took = Duration::ZERO;
     let address = Address::of(target)?;
     let acknowledge = load.acknowledge && load.format != FrameFormat::Raw;
@@ -44,11 +46,11 @@ pub(super) async fn open(
     for wave in users.chunks(WAVE) {
         let names = wave.iter().map(|&user| run.user(user)).collect();
         let tokens = tokens::fetch(target, names).await?;
-        let doors = tokens.into_iter().map(|token| {
+        let receivers = tokens.into_iter().map(|token| {
             let path = format!("{}/ws?token={token}&{query}", address.prefix);
-            Door::new(Handshake::websocket(&address.host, path), Frames::new(acknowledge))
+            Receiver::new(Handshake::websocket(&address.host, path), FrameProtocol::new(acknowledge))
         });
-        took += sockets.open(doors.collect(), &mut times).await?;
+        took += sockets.open(receivers.collect(), &mut times).await?;
     }
     Ok((times, took))
 }
@@ -65,9 +67,8 @@ fn query(format: FrameFormat, acknowledge: bool) -> String {
 }
 
 /// Sends what the load says.
-pub(super) async fn send(target: &Target, run: &Run, load: &Load) -> anyhow::Result<Sent> {
-    let (target, run, load) = (target.clone(), run.clone(), load.clone());
-    let pace = Pace {
+pub(super) async fn send(target: &Target, run: &RunId, load: &Load) -> anyhow::Result<SendReport> {
+    let workload = Workload {
         users: load.users,
         producers: load.producers,
         batch: load.batch,
@@ -77,10 +78,7 @@ pub(super) async fn send(target: &Target, run: &Run, load: &Load) -> anyhow::Res
         first_number: 0,
         window: None,
     };
-    tokio::task::spawn_blocking(move || {
-        producer::send(&pace, |users| {
-            Posts::connect(&target, &run, users, load.payload_bytes, (load.batch > 1, load.ids))
-        })
-    })
-    .await?
+    let requests =
+        Requests { batched: load.batch > 1, with_ids: load.ids, payload_bytes: load.payload_bytes };
+    HttpProducer::send(target, run, workload, requests).await
 }

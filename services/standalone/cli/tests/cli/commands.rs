@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use verification_conformance::Nobody;
+use verification_conformance::UnusedPort;
 
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
@@ -148,7 +148,7 @@ async fn a_files_refused_lines_are_named() {
 
 #[tokio::test]
 async fn a_file_that_is_not_answered_for_names_the_line() {
-    let nobody = Nobody::new();
+    let nobody = UnusedPort::new();
     let ran = tidings(&["send", "-f", "-"], &nobody.url(), "\n{\"userId\":\"jo\",\"message\":1}").await;
     assert_eq!(ran.code, 69, "{}", ran.stderr);
     assert!(ran.stderr.contains("stopped at line 2") && ran.stderr.contains("does not answer"));
@@ -156,7 +156,7 @@ async fn a_file_that_is_not_answered_for_names_the_line() {
 
 #[tokio::test]
 async fn exit_codes_say_what_went_wrong() {
-    let (url, nobody) = (gateway().await, Nobody::new());
+    let (url, nobody) = (gateway().await, UnusedPort::new());
     for (arguments, url, code) in [
         (&["token", "jo"][..], &url, 0),
         (&["token", "else"], &url, 77),
@@ -196,7 +196,7 @@ async fn a_deployment_on_aws_is_found_by_the_outputs_of_its_stack() {
     let file = directory.path().join("outputs.json");
     let stack = file.to_str().unwrap();
     // The server that is there by default is not asked.
-    let elsewhere = Nobody::new();
+    let elsewhere = UnusedPort::new();
     let ran = tidings(&["--stack", stack, "token", "--jwt", "a.b.c"], &elsewhere.url(), "").await;
     assert!(ran.code == 1 && ran.stderr.contains("outputs.json can't be read"), "{}", ran.stderr);
     let outputs = json!({

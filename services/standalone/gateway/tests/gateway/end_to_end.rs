@@ -144,7 +144,7 @@ impl Running {
         loop {
             self.store.flush().await.unwrap();
             let stats = self.store.stats();
-            if stats.ready_users == 0 && stats.runs_in_flight == 0 && stats.queued_bytes == 0 {
+            if stats.ready_users == 0 && stats.leases_in_flight == 0 && stats.queued_bytes == 0 {
                 return;
             }
             tokio::task::yield_now().await;

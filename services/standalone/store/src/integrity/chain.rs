@@ -1,4 +1,4 @@
-//! Whether the commits in the journals follow each other without a hole that matters.
+//! Checks that the commits in the journals follow each other without a gap that loses something durable.
 
 use std::path::{Path, PathBuf};
 
@@ -7,27 +7,27 @@ use super::super::durable_marker::DurablePosition;
 use super::journal::{Batch, Piece, Pieces};
 use super::{Damage, Found};
 
-/// A place in a journal that can't be read.
+/// A part of a journal that can't be read. It is damage, or the end that was being written.
 struct Break {
     path: PathBuf,
     at: usize,
     end: usize,
-    /// The commit that was to come there.
+    /// The commit expected there.
     expected: u64,
-    /// Whether something behind it says that it was durable.
+    /// True if a later commit proves that it was durable.
     durable: bool,
     /// The last commit before it.
     before: Option<CommitRecord>,
-    /// What is missing if it was durable; otherwise the engine drops all that is behind it, which was not
-    /// durable either.
+    /// The damage if the commit was durable. If it was not, nothing behind it was either, and the engine
+    /// drops all of it.
     missing: Option<Damage>,
 }
 
-/// The commits of the journals, one after the other.
+/// The commits of all journals, in order.
 pub(super) struct Chain {
-    /// How far the table files go, by space.
+    /// The last commit of each keyspace in its table files.
     stored: Reach,
-    /// The record that came to a table file.
+    /// The commit record in the table files.
     stored_record: Option<CommitRecord>,
     marked: Option<DurablePosition>,
     last: Option<CommitRecord>,
@@ -55,14 +55,14 @@ impl Chain {
         }
     }
 
-    /// Goes through the next journal.
+    /// Adds the next journal.
     pub(super) fn follow(&mut self, path: &Path, bytes: &[u8], meta: u64) {
         let earlier = self.breaks.len();
         let mut broken = false;
         for piece in Pieces::new(bytes, meta) {
             match piece {
                 Piece::Batch(batch) => {
-                    // A journal is synced before the next is begun.
+                    // A journal is synced before the next one is begun.
                     self.breaks[..earlier].iter_mut().for_each(|earlier| earlier.durable = true);
                     self.batch(path, &batch, std::mem::take(&mut broken));
                 }
@@ -76,8 +76,8 @@ impl Chain {
         }
     }
 
-    /// The number of the next commit: without one before it in the journals, that after the last durable one
-    /// if all of these came to table files.
+    /// Returns the number of the next commit. If no commit came before it in the journals, that is the one
+    /// after the last durable commit, provided that the table files have all of these.
     fn expected(&self) -> u64 {
         let stored = self.stored_record.map_or(0, |stored| stored.commit);
         let all = |marked: &DurablePosition| {
@@ -116,8 +116,9 @@ impl Chain {
         self.last = Some(record);
     }
 
-    /// Commits are not in the journals, from the last that is to `next`: do the table files have what was
-    /// written by them?
+    /// Returns the damage of a gap in the journals before commit `next`, if there is any: the table files
+    /// must have everything that the missing commits wrote. `reach` is the last commit of each keyspace
+    /// before `next`, and `next_seq` the next sequence before it.
     fn hole(&self, reach: Reach, next: u64, next_seq: u64) -> Option<Damage> {
         let before = self.last.map_or(0, |last| last.commit);
         let missing = |at: usize| reach[at] > before && reach[at] > self.stored[at];
@@ -131,7 +132,7 @@ impl Chain {
         Some(Damage::Commits { first, last: next - 1, notifications })
     }
 
-    /// Compares the end with the mark, and says what was found.
+    /// Compares the end with the marker, and returns the result.
     pub(super) fn finish(mut self, found: &mut Found) {
         let last = self.last.map_or(0, |last| last.commit);
         let ahead = self.marked.filter(|marked| marked.commit > last);
@@ -166,8 +167,8 @@ mod tests {
     use super::super::journal::tests::{META_ID, synced_batch};
     use super::*;
 
-    /// What is found of journals, when the commits up to `marked` were durable and the table files hold those
-    /// up to `stored`.
+    /// Checks `journals` when the commits up to `marked` were durable and the table files hold those up to
+    /// `stored`.
     fn look(journals: &[Vec<u8>], stored: u64, marked: u64) -> Found {
         let reach = |commit| [commit, 0, 0, 0, 0];
         let record = CommitRecord {
@@ -190,7 +191,7 @@ mod tests {
         found
     }
 
-    /// Commits, each made when the one before was synced.
+    /// Commits, each made after the one before was synced.
     fn journal(commits: std::ops::RangeInclusive<u64>) -> Vec<u8> {
         commits.flat_map(|commit| synced_batch(commit, commit - 1)).collect()
     }
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_being_written_is_dropped_and_what_was_durable_is_missed() {
+    fn unfinished_commit_is_dropped_durable_one_missed() {
         let found = look(&[[journal(1..=3), torn(4)].concat()], 0, 3);
         assert_eq!((found.damage.len(), found.position.commit, found.unfinished.is_some()), (0, 3, true));
         assert!(!look(&[[journal(1..=3), torn(4)].concat()], 0, 4).damage.is_empty());
@@ -210,21 +211,21 @@ mod tests {
     }
 
     #[test]
-    fn a_power_cut_tears_what_was_not_synced_in_any_order() {
-        // The mark is behind, and 4 and 5 were written without a sync: only 5 came to the disk.
+    fn power_cut_loses_unsynced_commits_in_any_order() {
+        // The marker is behind, and 4 and 5 were written without a sync: only 5 came to the disk.
         let unsynced = [journal(1..=3), torn(4), synced_batch(5, 3)].concat();
         let found = look(&[unsynced], 0, 2);
         assert_eq!((found.damage.clone(), found.position.commit), (vec![], 3), "{:?}", found.damage);
-        // But if 4 was synced before 5 was made, it was damaged, whatever the mark says.
+        // But if 4 was synced before 5 was made, it was damaged, whatever the marker says.
         let synced = [journal(1..=3), torn(4), synced_batch(5, 4)].concat();
         assert_eq!(look(&[synced], 0, 2).damage.len(), 2);
-        // A journal is synced before the next is begun.
+        // A journal is synced before the next one is begun.
         let next = [[journal(1..=3), torn(4)].concat(), synced_batch(5, 3)];
         assert!(!look(&next, 0, 2).damage.is_empty());
     }
 
     #[test]
-    fn what_is_not_in_the_journals_has_to_be_in_the_tables() {
+    fn commits_outside_journals_must_be_in_tables() {
         for (stored, whole) in [(0, false), (3, false), (4, true), (9, true)] {
             assert_eq!(look(&[journal(5..=9)], stored, 9).damage.is_empty(), whole, "{stored}");
             let hole = [journal(1..=2), journal(5..=9)];
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_copy_of_a_journal_behind_its_successor_is_refused() {
+    fn older_journal_behind_its_successor_is_refused() {
         assert!(!look(&[journal(1..=4), journal(3..=9)], 0, 9).damage.is_empty());
     }
 }

@@ -1,8 +1,8 @@
-//! Reading the engine's table files without opening the engine, which would begin to change them.
+//! Reads the engine's table files without opening the engine, which would begin to change them.
 //!
-//! A keyspace is a folder: `current` names the manifest `vN` in force and has its checksum, the manifest lists
-//! the table files in `tables` (lsm-tree 3, `version/persist.rs` there). The engine does not compare that
-//! checksum, and takes a keyspace without `current` for one that was never finished, and deletes it.
+//! A keyspace is a folder. `current` names the manifest `vN` in force and has its checksum; the manifest
+//! lists the table files in `tables` (lsm-tree 3, `version/persist.rs`). The engine does not compare that
+//! checksum, and it takes a keyspace without `current` for an unfinished one and deletes it.
 
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use lsm_tree::table::filter::standard_bloom::Builder;
 use lsm_tree::{Cache, Checksum, InternalValue, SeqNo, Table, TableId};
 use xxhash_rust::xxh3::xxh3_128;
 
-/// The keyspace of the other keyspaces' names and settings.
+/// The keyspace with the names and settings of the others.
 const NAMES: u64 = 0;
-/// Cache for reading a few blocks.
+/// Bytes of cache for reading a few blocks.
 const CACHE_BYTES: u64 = 1024 * 1024;
 
-/// A file that is not as it should be, and why.
+/// A damaged file and its fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct BadFile {
     pub(in super::super) path: PathBuf,
@@ -30,20 +30,20 @@ impl BadFile {
     }
 }
 
-/// Where a keyspace is.
+/// Returns the folder of a keyspace.
 pub(in super::super) fn folder(engine: &Path, id: u64) -> PathBuf {
     engine.join("keyspaces").join(id.to_string())
 }
 
 /// The table files of a keyspace.
 pub(in super::super) struct Tables {
-    /// Those that can be opened.
+    /// Tables that can be opened.
     pub(in super::super) open: Vec<(PathBuf, Table)>,
     pub(in super::super) bad: Vec<BadFile>,
 }
 
 impl Tables {
-    /// Those of the manifest in force.
+    /// Opens the tables that the manifest in force lists.
     pub(in super::super) fn listed(engine: &Path, id: u64) -> Self {
         let folder = folder(engine, id);
         let mut tables = Self { open: Vec::new(), bad: Vec::new() };
@@ -59,7 +59,7 @@ impl Tables {
         tables
     }
 
-    /// All that are in the folder, for want of a manifest.
+    /// Opens all tables in the folder, for use without a manifest.
     pub(in super::super) fn found(engine: &Path, id: u64) -> Self {
         let folder = folder(engine, id);
         let mut tables = Self { open: Vec::new(), bad: Vec::new() };
@@ -71,7 +71,7 @@ impl Tables {
     fn add(&mut self, id: u64, files: impl Iterator<Item = (PathBuf, Checksum, SeqNo)>) {
         let cache = Arc::new(Cache::with_capacity_bytes(CACHE_BYTES));
         for (path, checksum, base) in files {
-            // Not pinned: a damaged index or filter is found by whoever looks into it.
+            // Not pinned: reading the table finds a damaged index or filter.
             match Table::recover(path.clone(), checksum, base, id, Arc::clone(&cache), None, false, false) {
                 Ok(table) if path.file_name().is_some_and(|name| *name == *table.id().to_string()) => {
                     self.open.push((path, table));
@@ -82,7 +82,7 @@ impl Tables {
         }
     }
 
-    /// What is stored under a key, as far as it came to table files.
+    /// Returns the value of a key in the table files.
     pub(in super::super) fn get(&self, key: &[u8]) -> Result<Option<InternalValue>, BadFile> {
         let hash = Builder::get_hash(key);
         let mut latest: Option<InternalValue> = None;
@@ -94,7 +94,7 @@ impl Tables {
         Ok(latest.filter(|value| !value.key.is_tombstone()))
     }
 
-    /// Reads every row, and says which files can't be read through.
+    /// Reads every row and returns the files that can't be read to the end.
     pub(in super::super) fn read_through(&self) -> Vec<BadFile> {
         let bad = self.open.iter().filter_map(|(path, table)| {
             let error = rows(table).find_map(Result::err)?;
@@ -103,7 +103,7 @@ impl Tables {
         bad.collect()
     }
 
-    /// The highest of the engine's numbers in a table file.
+    /// Returns the highest engine number in a table file.
     pub(in super::super) fn highest_seqno(&self) -> Option<SeqNo> {
         self.open.iter().map(|(_, table)| table.get_highest_seqno()).max()
     }
@@ -122,14 +122,14 @@ impl Tables {
     }
 }
 
-/// A table file as the manifest has it.
+/// A table file as the manifest lists it.
 struct Entry {
     table: TableId,
     checksum: Checksum,
     base: SeqNo,
 }
 
-/// The table files of a keyspace by the manifest in force.
+/// Returns the table files of a keyspace by the manifest in force.
 fn manifest(folder: &Path) -> Result<Vec<Entry>, BadFile> {
     let current = folder.join("current");
     let bytes = std::fs::read(&current).map_err(|error| BadFile::new(&current, error))?;
@@ -150,7 +150,7 @@ fn manifest(folder: &Path) -> Result<Vec<Entry>, BadFile> {
     entries(section.unwrap_or_default()).map_err(bad)
 }
 
-/// The list in a manifest: levels of runs of tables, each after its length.
+/// Parses the manifest's list: levels of runs of tables, each after its length.
 fn entries(mut list: &[u8]) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for _ in 0..take::<1>(&mut list)?[0] {
@@ -172,8 +172,8 @@ fn take<const N: usize>(list: &mut &[u8]) -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// All rows of a table file in order, and an error for each block that can't be read. The engine's own iterator gives the
-/// error of an index that can't be read for ever.
+/// Iterates over all rows of a table file in order, with an error for each unreadable block. The engine's own
+/// iterator repeats the error of a damaged index without end.
 pub(in super::super) fn rows(table: &Table) -> impl Iterator<Item = lsm_tree::Result<InternalValue>> + use<> {
     let (blocks, mut errors) = (table.metadata.data_block_count, 0);
     table.range(..).take_while(move |row| {
@@ -182,7 +182,8 @@ pub(in super::super) fn rows(table: &Table) -> impl Iterator<Item = lsm_tree::Re
     })
 }
 
-/// The keyspaces by name, as the engine would find them, and what is wrong with the files that say so.
+/// Returns the keyspaces by name, as the engine would find them, and the damage to the files with their
+/// names.
 pub(in super::super) fn names(engine: &Path) -> (Vec<(u64, String)>, Vec<BadFile>) {
     let Tables { open, mut bad, .. } = Tables::listed(engine, NAMES);
     let mut latest: std::collections::BTreeMap<Vec<u8>, InternalValue> = std::collections::BTreeMap::new();
@@ -221,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rows_of_a_damaged_table_come_to_an_end() {
+    fn damaged_table_iteration_ends() {
         const ROWS: u64 = 100;
         let dir = tempfile::tempdir().unwrap();
         let engine = Engine::open(dir.path(), &StorageSettings::default()).unwrap();

@@ -1,10 +1,9 @@
-//! Reading the engine's journals ourselves: the engine cuts one silently where it can't read on.
+//! Reads the engine's journals. The engine itself cuts a journal silently where it can't read on.
 //!
-//! The layout is that of fjall 3 (`journal/entry.rs` there), numbers little-endian. A batch is a start (a byte
-//! 1, the count of items in 4 bytes, the engine's number in 8), its items (a byte 2, kind, compression,
+//! The layout is that of fjall 3 (`journal/entry.rs`), with little-endian numbers. A batch is a start (a byte
+//! 1, the number of items in 4 bytes, the engine's number in 8), its items (a byte 2, kind, compression,
 //! keyspace in 8, lengths of key, value and stored value in 2, 4 and 4, key, value) and an end (a byte 3, the
-//! xxh3 of the items in 8, four fixed bytes). Behind the last batch there may be zeroes: files are allocated
-//! ahead.
+//! xxh3 of the items in 8, four fixed bytes). Zeros may follow the last batch: files are allocated ahead.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -23,12 +22,14 @@ const TRAILER: &[u8] = b"FJL\x03";
 const START_BYTES: usize = 13;
 const ITEM_BYTES: usize = 21;
 const END_BYTES: usize = 13;
-/// More keyspaces than a store has.
+/// Largest plausible id of a keyspace; a store has fewer than ten.
 const MOST_KEYSPACES: u64 = 64;
-/// The engine counts on by itself now and then; so often between two looks it can't.
+/// Largest plausible distance of the engine's number of a batch from [`CommitRecord::base`]. The engine
+/// counts on between batches, but by far less.
 const SEQNO_SLACK: u64 = 1 << 20;
 
-/// What is in a journal. Where nothing was ever written it is not read: that is most of a young one.
+/// Reads a journal. Holes of the file, which are most of a new journal, become zeros without being read;
+/// those at its end are left out.
 pub(in super::super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let mut bytes = Vec::new();
@@ -47,32 +48,33 @@ pub(in super::super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
-/// What is done to a key.
+/// A change of one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct Item<'a> {
     pub(in super::super) keyspace: u64,
     pub(in super::super) key: &'a [u8],
-    /// None when it is removed.
+    /// `None` if the key is removed.
     pub(in super::super) value: Option<&'a [u8]>,
 }
 
-/// A batch whose items are whole.
+/// A batch with whole items.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Batch<'a> {
-    /// Where it begins and ends.
+    /// Offsets of its start and its end.
     pub(in super::super) at: usize,
     pub(in super::super) end: usize,
-    /// The engine's number of it.
+    /// The engine's number of the batch.
     pub(in super::super) seqno: u64,
-    /// What it says about itself; nothing when it is none of ours.
+    /// The commit record in it; `None` if the batch is not a commit.
     pub(in super::super) record: Option<CommitRecord>,
-    /// Whether what is not covered by the engine's checksum is as it should be: the engine reads it then.
+    /// True if the parts that the engine's checksum does not cover are valid: the engine reads the batch
+    /// then.
     pub(in super::super) header: bool,
     items: &'a [u8],
 }
 
 impl<'a> Batch<'a> {
-    /// The batch at `at`, if its items are whole. `meta` is the keyspace of the records.
+    /// Parses the batch at `at`, if its items are whole. `meta` is the keyspace of the commit records.
     fn read(bytes: &'a [u8], at: usize, meta: u64) -> Option<Self> {
         let start = bytes.get(at..)?.strip_prefix(&[START])?;
         let (count, seqno) = (u32_at(start, 0)?, u64_at(start, 4)?);
@@ -95,7 +97,7 @@ impl<'a> Batch<'a> {
         Some(Self { at, end: next + END_BYTES, seqno, record, header: found == count && in_line, items })
     }
 
-    /// What it does, in order.
+    /// Iterates over the changes, in order.
     pub(in super::super) fn items(&self) -> impl Iterator<Item = Item<'a>> + use<'a> {
         let mut rest = self.items;
         std::iter::from_fn(move || {
@@ -106,9 +108,9 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The item at the beginning, and its length.
+/// Parses the item at the beginning, and returns it with its length.
 fn item(bytes: &[u8]) -> Option<(Item<'_>, usize)> {
-    // Compression is off, so that a value is stored as it is.
+    // Compression is off, so values are stored as they are.
     let &[ITEM, kind @ 0..=2, 0, ..] = bytes else { return None };
     let keyspace = u64_at(bytes, 3)?;
     let key_len = usize::from(u16::from_le_bytes(*bytes.get(11..)?.first_chunk()?));
@@ -130,21 +132,21 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
 }
 
-/// What comes next in a journal.
+/// A piece of a journal.
 #[derive(Debug)]
 pub(in super::super) enum Piece<'a> {
-    /// A batch that is whole.
+    /// A whole batch.
     Batch(Batch<'a>),
-    /// Bytes that are none, from here to the next batch that is, or to the end.
+    /// Unreadable bytes, up to the next whole batch or the end.
     Broken { at: usize, end: usize },
 }
 
-/// The pieces of a journal, in order; zeroes at the end are none.
+/// Iterates over the pieces of a journal, in order, without the zeros at its end.
 pub(in super::super) struct Pieces<'a> {
     bytes: &'a [u8],
     meta: u64,
     at: usize,
-    /// The highest number so far: a batch that was found by looking for one must have a higher.
+    /// The number of the last commit. A batch found by searching must have a higher one.
     commit: u64,
 }
 
@@ -153,7 +155,7 @@ impl<'a> Pieces<'a> {
         Self { bytes, meta, at: 0, commit: 0 }
     }
 
-    /// The next batch after something that is none.
+    /// Searches the next batch after unreadable bytes.
     fn search(&self) -> usize {
         let mut from = self.at + 1;
         while let Some(at) = memchr::memchr(START, self.bytes.get(from..).unwrap_or_default()) {
@@ -163,7 +165,7 @@ impl<'a> Pieces<'a> {
             } else {
                 None
             };
-            // What a producer wrote into a notification is no batch of ours.
+            // Bytes that a producer wrote into a notification are not a batch.
             if batch.and_then(|batch| batch.record).is_some_and(|record| record.commit > self.commit) {
                 return at;
             }
@@ -214,7 +216,7 @@ pub(super) mod tests {
         synced_batch(commit, commit - 1)
     }
 
-    /// A commit of one notification, made when those up to `synced` were synced.
+    /// A commit of one notification, made after those up to `synced` were synced.
     pub(in super::super) fn synced_batch(commit: u64, synced: u64) -> Vec<u8> {
         let (first, keyspaces) = (commit, 1 << Keyspace::Rows as u8);
         let before = [commit - 1, 0, 0, 0, 0];
@@ -226,7 +228,7 @@ pub(super) mod tests {
         [&start[..], &items, &[END], &xxh3_64(&items).to_le_bytes(), TRAILER].concat()
     }
 
-    /// The numbers of the batches, and how many locations are broken.
+    /// Returns the numbers of the batches, and the number of unreadable parts.
     fn read(bytes: &[u8]) -> (Vec<u64>, usize) {
         let (mut numbers, mut broken) = (Vec::new(), 0);
         for piece in Pieces::new(bytes, META_ID) {
@@ -239,7 +241,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn no_flipped_bit_and_no_cut_goes_unseen_and_the_other_batches_are_found() {
+    fn every_flipped_bit_and_cut_is_found() {
         let batches: Vec<Vec<u8>> = (1..=3).map(batch).collect();
         let mut bytes = batches.concat();
         bytes.resize(bytes.len() + 100, 0);
@@ -259,7 +261,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn holes_are_zeroes_and_none_at_the_end() {
+    fn holes_read_as_zeros() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("0.jnl");
         let file = File::create(&path).unwrap();
@@ -275,7 +277,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_batch_inside_a_value_is_taken_for_one_only_if_it_goes_on() {
+    fn batch_inside_a_value_is_not_taken_for_a_batch() {
         let inner = batch(1);
         let mut damaged = [batch(1), batch(2)].concat();
         let at = damaged.len() - END_BYTES;

@@ -1,10 +1,10 @@
-//! The damages that are tried.
+//! The kinds of damage that are tried.
 
 use std::path::{Path, PathBuf};
 
 use super::seed::{Seed, walk};
 
-/// What is done to a file.
+/// A change of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Cut,
@@ -23,7 +23,7 @@ enum Damage {
     Older,
 }
 
-/// One damage to one file.
+/// A change of one file.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     file: PathBuf,
@@ -41,7 +41,7 @@ impl Case {
         }
     }
 
-    /// What kind of file it is.
+    /// The kind of file.
     pub(crate) fn file_kind(&self) -> String {
         let name = self.file.file_name().unwrap().to_str().unwrap();
         let kind = match name {
@@ -73,18 +73,18 @@ impl Case {
     }
 }
 
-/// Numbers that look random and are the same every time.
+/// Pseudo-random numbers, the same each time.
 struct Numbers(u64);
 
 impl Numbers {
-    /// One below `end`. The constants are those of Knuth's MMIX.
+    /// Returns a number below `end`. The constants are those of Knuth's MMIX.
     fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % end.max(1)
     }
 }
 
-/// About `count` cases: some of each kind for each file, the others anywhere.
+/// Makes about `count` cases: some of each kind for each file, the others anywhere.
 pub(crate) fn cases(seed: &Seed, count: usize) -> Vec<Case> {
     let mut files = Vec::new();
     walk(seed.now.path(), Path::new(""), &mut files);

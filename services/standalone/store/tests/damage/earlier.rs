@@ -1,5 +1,5 @@
-//! A store that an earlier version made, in `before-pending-records`: three notifications for alice and one for bob, and
-//! both of its processes were killed. It is opened, checked and repaired as any other.
+//! A store made by an earlier version, in `before-pending-records`: three notifications for alice and one for
+//! bob, both of whose processes were killed. It is opened, checked and repaired as any other.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ async fn mailboxes(store: &TestStore) -> [Vec<u64>; 2] {
     [mailbox(store, "alice").await.unwrap(), mailbox(store, "bob").await.unwrap()]
 }
 
-/// Accepts another one for bob, that is to be delivered soon.
+/// Accepts another notification for bob that is to be delivered at once.
 async fn accept(store: &TestStore) {
     store.expect_delivery(|user: &UserId| user.as_str() == "bob");
     let submission = Submission { notification: notification(&user("bob"), 5), deduplicate: false };
@@ -32,7 +32,7 @@ async fn accept(store: &TestStore) {
 }
 
 #[tokio::test]
-async fn an_earlier_version_s_store_is_whole_and_goes_on() {
+async fn earlier_version_store_opens() {
     let _alone = crate::ALONE.lock().await;
     let dir = earlier_store();
     assert_eq!(check(dir.path()).unwrap().damage, []);
@@ -46,7 +46,7 @@ async fn an_earlier_version_s_store_is_whole_and_goes_on() {
 }
 
 #[tokio::test]
-async fn an_earlier_version_s_store_is_repaired() {
+async fn earlier_version_store_is_repaired() {
     let _alone = crate::ALONE.lock().await;
     for damaged in ["mark", "engine/keyspaces/0/current"] {
         let dir = earlier_store();

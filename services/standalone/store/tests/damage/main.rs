@@ -1,7 +1,8 @@
-//! The store on damaged files: it recovers exactly what was durable, or refuses and says why, or fails loudly
-//! where it is read. It never loses anything silently.
+//! The store on damaged files. It recovers exactly what was durable, or refuses with the damage, or fails
+//! with an error where it is read. It never loses anything silently.
 //!
-//! `TIDINGS_DAMAGE_CASES` sets how many cases are tried.
+//! `TIDINGS_DAMAGE_CASES` sets the number of cases. These tests are a program of their own because they start
+//! processes: see [`ALONE`].
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 mod cases;
@@ -22,13 +23,13 @@ use verification_conformance::ManualClock;
 use cases::{Case, Kind};
 use seed::{Content, Seed, copy, settings, user_names};
 
-/// Cases tried unless told otherwise: enough for every file and kind of damage, in well under a minute.
+/// Default number of cases: enough for every file and kind of damage, in well under a minute.
 const CASES: usize = 160;
 
 /// Cases tried at the same time.
 const AT_ONCE: usize = 4;
 
-/// What became of a case.
+/// The result of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
     Exact,
@@ -36,11 +37,11 @@ enum Outcome {
     LoudWhenRead,
 }
 
-/// Held by each test while it runs: a child process that one is starting has, between its making and its
-/// program, every file that this process has, and so the lock of another's store.
+/// Held by each test while it runs. Between its fork and its exec, a child process of one test has all open
+/// files of this process, and so the lock of another test's store.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// Opens a store in which something is damaged, and reads all of it.
+/// Opens a damaged store and reads all of it.
 async fn outcome(directory: &Path, expected: &Content) -> Result<Outcome, String> {
     let before = seed::files(directory);
     let store = match Store::open(directory, settings(), ManualClock::default()) {
@@ -75,7 +76,7 @@ async fn outcome(directory: &Path, expected: &Content) -> Result<Outcome, String
     if found != *expected {
         return Err(format!("silently different: {}", found.difference(expected)));
     }
-    // Ids accepted lately are still known: as one record is lost silently, all are.
+    // Recently accepted ids are still known: a silent loss of one record would be a loss of all.
     for (name, n) in &expected.latest_ids {
         match store.accept(vec![seed::deduplicated(name, *n)]).await {
             Ok(accepted) if accepted[0].duplicate => {}
@@ -86,7 +87,8 @@ async fn outcome(directory: &Path, expected: &Content) -> Result<Outcome, String
     Ok(if loud { Outcome::LoudWhenRead } else { Outcome::Exact })
 }
 
-/// What a store is after a repair: nothing but what was accepted, and all but what the report says is lost.
+/// Checks a repaired store: it has nothing but accepted notifications, and all but those that the report
+/// names.
 async fn repaired(directory: &Path, expected: &Content) -> Result<(), String> {
     let report = repair(directory, &settings()).map_err(|error| format!("no repair: {error:?}"))?;
     let check = check(directory).map_err(|error| format!("no check: {error:?}"))?;
@@ -110,7 +112,7 @@ async fn repaired(directory: &Path, expected: &Content) -> Result<(), String> {
     Ok(())
 }
 
-/// What becomes of one case, in a copy of the store.
+/// Runs one case in a copy of the store.
 async fn try_case(seed: &Seed, case: &Case, at: usize, directory: &Path) -> Result<Outcome, String> {
     copy(seed.now.path(), directory);
     case.apply(seed, directory);
@@ -125,7 +127,7 @@ async fn try_case(seed: &Seed, case: &Case, at: usize, directory: &Path) -> Resu
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_damage_goes_unnoticed() {
+async fn every_damage_is_noticed() {
     let _alone = ALONE.lock().await;
     let seed = Arc::new(Seed::make().await);
     let count = std::env::var("TIDINGS_DAMAGE_CASES").ok().and_then(|count| count.parse().ok());
@@ -163,7 +165,7 @@ async fn no_damage_goes_unnoticed() {
 }
 
 #[tokio::test]
-async fn undamaged_it_is_exact() {
+async fn undamaged_store_is_exact() {
     let _alone = ALONE.lock().await;
     let seed = Seed::make().await;
     let directory = tempfile::tempdir().unwrap();
@@ -174,7 +176,7 @@ async fn undamaged_it_is_exact() {
 }
 
 #[tokio::test]
-async fn an_older_engine_with_the_present_mark_is_refused() {
+async fn older_engine_with_newer_marker_is_refused() {
     let _alone = ALONE.lock().await;
     let seed = Seed::make().await;
     let directory = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
-//! Other processes: one that has the store, and one that is killed while it writes.
+//! Other processes: one that has the store open, and one that is killed while it writes.
 //!
-//! They are this program itself, told by a variable to play that part.
+//! They are this test program, which a variable tells to play that part.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::seed::{content, mailbox, settings};
 
 const DIRECTORY: &str = "TIDINGS_TEST_STORE";
 
-/// The part of the other process: accepts one notification after the other, and says so, until it is killed.
+/// The part of the other process: accepts notifications one by one and prints each, until it is killed.
 #[tokio::test]
 async fn other_process() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
@@ -37,8 +37,8 @@ fn start(directory: &Path) -> Child {
         .unwrap()
 }
 
-/// Waits until the other process has said `count` times that something was accepted, kills it, and gives how
-/// many it had accepted.
+/// Waits until the other process has printed `count` acceptances, kills it, and returns the number it had
+/// accepted.
 fn kill_after(mut child: Child, count: usize, meanwhile: impl FnOnce()) -> u64 {
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let (mut line, mut said) = (String::new(), 0);
@@ -52,13 +52,13 @@ fn kill_after(mut child: Child, count: usize, meanwhile: impl FnOnce()) -> u64 {
     child.wait().unwrap();
     let mut rest = String::new();
     output.read_to_string(&mut rest).unwrap();
-    // The last line may be cut off: what it says was accepted may be seen or not.
+    // The last line may be cut off: its acceptance may be visible or not.
     let (whole, _) = rest.rsplit_once('\n').unwrap_or_default();
     (said + whole.lines().filter(|line| line.starts_with("accepted ")).count()) as u64
 }
 
 #[tokio::test]
-async fn a_second_process_is_refused_until_the_first_is_gone() {
+async fn second_process_is_refused() {
     let _alone = crate::ALONE.lock().await;
     let dir = tempfile::tempdir().unwrap();
     let open = || Store::open(dir.path(), settings(), ManualClock::default());
@@ -74,14 +74,14 @@ async fn a_second_process_is_refused_until_the_first_is_gone() {
 }
 
 #[tokio::test]
-async fn a_killed_process_leaves_the_mark_exact() {
+async fn killed_process_leaves_an_exact_marker() {
     let _alone = crate::ALONE.lock().await;
     for count in [1, 2, 7, 30, 31, 64, 100, 150] {
         let dir = tempfile::tempdir().unwrap();
         let accepted = kill_after(start(dir.path()), count, || {});
         let journal = dir.path().join("engine/0.jnl");
         let bytes = content(&journal);
-        // The first batch is that of the store's making; then each accept is one.
+        // The first batch is that of the store's creation; each later one is an acceptance.
         let ends: Vec<usize> = (1..=bytes.len()).filter(|at| bytes[..*at].ends_with(b"FJL\x03")).collect();
         let last = ends[usize::try_from(accepted).unwrap() - 1];
         let all = std::fs::read(&journal).unwrap();

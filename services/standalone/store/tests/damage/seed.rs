@@ -1,4 +1,4 @@
-//! A store with every kind of file, and what is in it.
+//! A store with every kind of file, and its contents.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use verification_conformance::{ManualClock, connection, notification, user};
 
 const USERS: usize = 6;
 const TRAILER: &[u8] = b"FJL\x03";
-/// Bytes of a notification, so that blocks and tables are many.
+/// Bytes of a notification, so that there are many blocks and tables.
 const PADDING: usize = 700;
 
 pub(crate) type TestStore = Store<ManualClock>;
@@ -34,15 +34,15 @@ pub(crate) fn user_names() -> impl Iterator<Item = String> {
     (0..USERS).map(|n| format!("user-{n}"))
 }
 
-/// What a store holds.
+/// The contents of a store.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Content {
     pub(crate) mailboxes: BTreeMap<String, Vec<u64>>,
     pub(crate) dead: Vec<u128>,
     pub(crate) table: Vec<(Vec<u8>, Vec<u8>)>,
-    /// All that was ever accepted.
+    /// All notifications ever accepted.
     pub(crate) accepted: BTreeMap<String, Vec<u64>>,
-    /// Ids by user, that were accepted by the last commits.
+    /// Ids accepted by the last commits, by user.
     pub(crate) latest_ids: Vec<(String, u64)>,
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn deduplicated(name: &str, n: u64) -> Submission {
     Submission { notification, deduplicate: true }
 }
 
-/// The mailbox's payloads, or that they can't be read.
+/// Returns the payloads of a mailbox, or an error if it can't be read.
 pub(crate) async fn mailbox(store: &TestStore, name: &str) -> Result<Vec<u64>, PortError> {
     let due_for = vec![connection("nobody")];
     let query = PageQuery { after: None, up_to: Sequence::MAX, due_for, limit: 100_000 };
@@ -81,7 +81,7 @@ pub(crate) async fn mailbox(store: &TestStore, name: &str) -> Result<Vec<u64>, P
     Ok(page.rows.iter().map(|row| row.notification.payload.get().parse().unwrap()).collect())
 }
 
-/// A store, as it was some time ago and as it is.
+/// A store at an earlier time and now.
 pub(crate) struct Seed {
     pub(crate) older: TempDir,
     pub(crate) now: TempDir,
@@ -96,7 +96,7 @@ impl Seed {
         session(work.path(), &mut content, 0..20).await;
         rotate(&engine, 0);
         copy(work.path(), older.path());
-        // What is in a sealed journal comes to table files, and the journal goes.
+        // The contents of a sealed journal come to table files, and the journal is deleted.
         session(work.path(), &mut content, 20..40).await;
         assert!(!engine.join("0.jnl").exists());
         split(&engine, 1, 3);
@@ -109,7 +109,7 @@ fn dir() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// Accepts, delivers, buries and deletes.
+/// Accepts, delivers, dead-letters and deletes.
 async fn session(directory: &Path, content: &mut Content, commits: std::ops::Range<u64>) {
     let store = Store::open(directory, settings(), ManualClock::default()).unwrap();
     store.expect_delivery(|user| soon(user.as_str()));
@@ -129,7 +129,8 @@ async fn session(directory: &Path, content: &mut Content, commits: std::ops::Ran
             content.latest_ids.push((name.clone(), n * 10));
             let run = store.try_receive().unwrap();
             assert_eq!(run.user().as_str(), name);
-            // One user's are delivered, another's become dead letters now and then, the others' are held.
+            // One user's notifications are delivered, another's become dead letters now and then, the others'
+            // are held.
             let outcomes: Vec<_> = match at {
                 0 => vec![Outcome::Done; 2],
                 1 if n % 3 == 0 => vec![Outcome::Retry, Outcome::Done],
@@ -156,7 +157,7 @@ async fn session(directory: &Path, content: &mut Content, commits: std::ops::Ran
     content.dead = page.letters.iter().map(|letter| letter.id.number()).collect();
     content.table = store.table("users").list().unwrap();
     assert!(content.dead.len() > 3 && content.table.len() > 10, "{content:?}");
-    // What is being delivered when the process ends.
+    // Notifications in flight when the process ends.
     store.expect_delivery(|user| soon(user.as_str()));
     for name in user_names().filter(|name| soon(name)) {
         let numbers = [commits.end * 10 - 2, commits.end * 10 - 1];
@@ -168,12 +169,12 @@ async fn session(directory: &Path, content: &mut Content, commits: std::ops::Ran
     store.close();
 }
 
-/// Whether a user's notifications are expected to be delivered at once: each kind of user is among these and others.
+/// Returns true for users to whom notifications are expected to be delivered at once: some of each kind.
 fn soon(name: &str) -> bool {
     ["user-0", "user-1", "user-2", "user-3"].contains(&name)
 }
 
-/// Keeps a run's notifications in the mailbox.
+/// Puts a lease's notifications into the mailbox.
 async fn hold(store: &TestStore, run: &tidings_store::Lease<ManualClock>) {
     let rows = run.entries().iter().filter_map(|entry| match entry {
         dispatcher::core::run::Entry::Notification { item, .. } => Some(dispatcher::ports::MailboxRow {
@@ -191,7 +192,7 @@ fn rotate(engine: &Path, number: u64) {
     std::fs::File::create_new(engine.join(format!("{}.jnl", number + 1))).unwrap();
 }
 
-/// Spreads a journal over several, as if it had been sealed between two commits now and then.
+/// Splits a journal into several, as if it had been sealed between two commits now and then.
 fn split(engine: &Path, number: u64, parts: usize) {
     let path = engine.join(format!("{number}.jnl"));
     let bytes = content(&path);
@@ -207,7 +208,7 @@ fn split(engine: &Path, number: u64, parts: usize) {
     }
 }
 
-/// A file without the zeroes it was allocated ahead with.
+/// Returns a file without the zeros for which it was allocated ahead.
 pub(crate) fn content(path: &Path) -> Vec<u8> {
     let mut bytes = std::fs::read(path).unwrap();
     if path.extension().is_some_and(|extension| extension == "jnl") {
@@ -228,7 +229,7 @@ pub(crate) fn walk(directory: &Path, below: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-/// The files below a directory, except locks, and what is in them.
+/// Returns the files below a directory, except locks, with their contents.
 pub(crate) fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut paths = Vec::new();
     walk(directory, Path::new(""), &mut paths);

@@ -1,4 +1,4 @@
-//! Dead letters: how they come about, and what can be done with them.
+//! Dead letters: how they arise, and what operators can do with them.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn store_with_dead_letters() -> (tempfile::TempDir, TestStore, ManualClock
 }
 
 #[tokio::test]
-async fn what_fails_too_often_blocks_nobody_any_more() {
+async fn repeated_failure_blocks_no_later_entry() {
     let (dir, store, clock) = store_with_dead_letters().await;
     let run = store.receive().await;
     assert_eq!(payloads(&run), [2]);
@@ -47,7 +47,7 @@ async fn what_fails_too_often_blocks_nobody_any_more() {
 }
 
 #[tokio::test]
-async fn a_redriven_dead_letter_is_accepted_anew() {
+async fn redriven_dead_letter_gets_a_new_sequence() {
     let (_dir, store, _clock) = store_with_dead_letters().await;
     complete(&store, store.receive().await, Outcome::Done);
     let ids: Vec<_> =

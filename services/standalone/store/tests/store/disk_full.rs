@@ -1,4 +1,4 @@
-//! A full disk: nothing acknowledged is lost, and the store recovers by itself.
+//! A full disk: no accepted notification is lost, and the store recovers by itself.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use verification_conformance::{ManualClock, SmallDisk, user};
 
 use crate::support::{accept, complete, mailbox, payloads, settings, store, submissions};
 
-/// Some notifications of a kilobyte, deduplicated, so that repeating them does no harm.
+/// Notifications of a kilobyte, deduplicated, so that repeating them does no harm.
 fn batch(first: u64, count: u64) -> Vec<Submission> {
     let padding = "x".repeat(1_024);
     let mut batch = submissions(&user("a"), first..first + count);
@@ -19,7 +19,7 @@ fn batch(first: u64, count: u64) -> Vec<Submission> {
     batch
 }
 
-/// Whether the last journal ends with part of a commit: whole ones end with these four bytes.
+/// Returns true if the last journal ends with part of a commit: whole commits end with these four bytes.
 fn ends_amid_a_commit(directory: &std::path::Path) -> bool {
     let files = std::fs::read_dir(directory.join("engine")).unwrap().map(|file| file.unwrap().path());
     let number = |path: &std::path::PathBuf| path.file_stem()?.to_str()?.parse::<u64>().ok();
@@ -30,7 +30,7 @@ fn ends_amid_a_commit(directory: &std::path::Path) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_loses_nothing_and_is_recovered_from() {
+async fn full_disk_loses_nothing_and_recovers() {
     let (mount, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
     let disk = SmallDisk::mount(mount.path(), 128);
     let directory = disk.path().join("store");
@@ -60,7 +60,7 @@ async fn a_full_disk_loses_nothing_and_is_recovered_from() {
     assert_eq!(payloads(&run)[0], 10);
     complete(&store, run, Outcome::Retry);
     disk.free();
-    // The producer sends again what was refused, and the store comes back by itself.
+    // The producer sends the refused notifications again, and the store recovers by itself.
     let first_refused = accepted;
     loop {
         assert!(Instant::now() < deadline, "the store did not recover");
@@ -91,7 +91,7 @@ async fn a_full_disk_loses_nothing_and_is_recovered_from() {
 }
 
 #[tokio::test]
-async fn nothing_is_accepted_while_the_reserve_is_not_free() {
+async fn notification_is_refused_below_the_reserve() {
     let (dir, store, clock) = store();
     accept(&store, &user("a"), [1]).await;
     drop(store);

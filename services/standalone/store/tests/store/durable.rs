@@ -1,4 +1,4 @@
-//! What survives: restarts, and what is recognised afterwards.
+//! Durability across restarts.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::queue::rows;
 use crate::support::{accept, complete, mailbox, open, payloads, settings, store};
 
 #[tokio::test]
-async fn a_restart_keeps_exactly_what_is_undelivered_in_order() {
+async fn restart_keeps_undelivered_in_order() {
     let (dir, store, clock) = store();
     let (a, b) = (user("a"), user("b"));
     accept(&store, &a, 0..10).await;
     let mut run = store.receive().await;
     let held = rows(run.take_entries());
     store.put(&a, held[4..6].to_vec()).await.unwrap();
-    // 0 to 3 are delivered, 4 and 5 held, the others tried again.
+    // 0 to 3 are delivered, 4 and 5 held, the others retried.
     let outcomes = (0..10).map(|n| if n < 6 { Outcome::Done } else { Outcome::Retry }).collect::<Vec<_>>();
     store.complete(run, &outcomes);
     accept(&store, &b, 0..3).await;
@@ -28,14 +28,14 @@ async fn a_restart_keeps_exactly_what_is_undelivered_in_order() {
     assert!(store.try_receive().is_none());
     assert_eq!(mailbox(&store, &a).await, (4..12).collect::<Vec<_>>());
     assert_eq!(mailbox(&store, &b).await, [0, 1, 2]);
-    // New ones are queued behind what is held.
+    // New notifications are queued behind the held ones.
     accept(&store, &a, 12..13).await;
     assert_eq!(mailbox(&store, &a).await, (4..12).collect::<Vec<_>>());
     assert_eq!(payloads(&store.receive().await), [12]);
 }
 
 #[tokio::test]
-async fn sequences_are_not_given_twice() {
+async fn sequence_is_never_assigned_twice() {
     let (dir, store, clock) = store();
     let a = user("a");
     let mut last = accept(&store, &a, 0..5).await[4].sequence;
@@ -52,7 +52,7 @@ async fn sequences_are_not_given_twice() {
 }
 
 #[tokio::test]
-async fn rows_from_outside_push_the_sequence_on() {
+async fn imported_rows_raise_the_next_sequence() {
     let (_dir, store, _) = store();
     let a = user("a");
     let row = |n: u64| dispatcher::ports::MailboxRow {
@@ -66,7 +66,7 @@ async fn rows_from_outside_push_the_sequence_on() {
 }
 
 #[tokio::test]
-async fn an_id_is_accepted_once_in_five_minutes_across_restarts() {
+async fn id_is_deduplicated_across_restarts() {
     let (dir, store, clock) = store();
     let (a, b) = (user("a"), user("b"));
     let submission = |user, n| Submission { notification: notification(user, n), deduplicate: true };
@@ -77,7 +77,7 @@ async fn an_id_is_accepted_once_in_five_minutes_across_restarts() {
     let again = store.accept(vec![submission(&a, 1), submission(&a, 2)]).await.unwrap();
     assert_eq!((again[0].sequence, again[0].duplicate), (first[0].sequence, true));
     assert!(!again[1].duplicate);
-    // Those whose id the server made are not looked up.
+    // Notifications whose ids the server made are not deduplicated.
     let other = Submission { deduplicate: false, ..submission(&a, 1) };
     assert!(!store.accept(vec![other]).await.unwrap()[0].duplicate);
     drop(store);
@@ -93,7 +93,7 @@ async fn an_id_is_accepted_once_in_five_minutes_across_restarts() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_concurrent_submissions_of_one_id_one_is_accepted() {
+async fn concurrent_repeats_of_an_id_are_accepted_once() {
     let (_dir, store, _) = store();
     let tasks: Vec<_> = (0..20)
         .map(|_| {
@@ -111,7 +111,7 @@ async fn of_concurrent_submissions_of_one_id_one_is_accepted() {
 }
 
 #[tokio::test]
-async fn as_many_ids_as_allowed_are_remembered() {
+async fn deduplication_keeps_at_most_its_limit() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
     let settings = StorageSettings { dedup_entries: 10, ..settings() };
     let store = Store::open(dir.path(), settings, clock).unwrap();
@@ -125,7 +125,7 @@ async fn as_many_ids_as_allowed_are_remembered() {
 }
 
 #[tokio::test]
-async fn what_was_not_to_be_held_does_not_outlive_the_process() {
+async fn drop_notification_does_not_survive_restart() {
     let (dir, store, clock) = store();
     let a = user("a");
     let mut batch = crate::support::submissions(&a, 0..4);
@@ -138,7 +138,7 @@ async fn what_was_not_to_be_held_does_not_outlive_the_process() {
 }
 
 #[tokio::test]
-async fn an_unreadable_row_becomes_a_dead_letter_and_blocks_nobody() {
+async fn unreadable_row_becomes_a_dead_letter() {
     let (dir, store, clock) = store();
     let a = user("a");
     let accepted = accept(&store, &a, 0..3).await;
@@ -163,7 +163,7 @@ async fn an_unreadable_row_becomes_a_dead_letter_and_blocks_nobody() {
 }
 
 #[tokio::test]
-async fn tables_are_durable_and_apart() {
+async fn tables_are_durable_and_separate() {
     let (dir, store, clock) = store();
     let (users, keys) = (store.table("users"), store.table("user"));
     users.put(b"a", b"1").await.unwrap();
@@ -178,7 +178,7 @@ async fn tables_are_durable_and_apart() {
 }
 
 #[tokio::test]
-async fn a_second_opening_is_refused_by_name() {
+async fn second_open_is_refused_with_the_directory() {
     let (dir, _store, clock) = store();
     let error = Store::open(dir.path(), settings(), clock).unwrap_err();
     assert!(matches!(error, OpenError::InUse { .. }), "{error}");
@@ -186,7 +186,7 @@ async fn a_second_opening_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn buffered_accepts_survive_the_process_too() {
+async fn buffered_notifications_survive_the_process() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
     let buffered = StorageSettings { durability: Durability::Buffered, ..settings() };
     let store = Store::open(dir.path(), buffered, clock.clone()).unwrap();
@@ -196,7 +196,7 @@ async fn buffered_accepts_survive_the_process_too() {
 }
 
 #[tokio::test]
-async fn a_closed_store_accepts_nothing() {
+async fn closed_store_accepts_nothing() {
     let (_dir, store, _) = store();
     store.close();
     let error = store.accept(crate::support::submissions(&user("a"), [1])).await.unwrap_err();

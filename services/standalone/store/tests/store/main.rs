@@ -20,7 +20,7 @@ use verification_conformance::{
     ManualClock, acknowledgements, mailbox, mailbox_keys, replay_queue, replayer_queue, sequences,
 };
 
-/// The store's mailboxes.
+/// The store's mailboxes as rows.
 struct Rows(support::TestStore);
 
 impl MailboxRows for Rows {
@@ -40,19 +40,19 @@ impl MailboxRows for Rows {
 }
 
 #[tokio::test]
-async fn the_mailbox_conforms() {
+async fn mailbox_conforms() {
     let (_dir, store, _) = support::store();
     mailbox::all(&store, "m").await;
     mailbox_keys::all(&store, &Rows(store.clone()), "m").await;
     acknowledgements::all(&store, &Rows(store.clone()), "m").await;
 }
 
-/// Takes replay entries off the store's queue.
+/// Receives replay entries from the store's queue.
 struct Queue(Store<ManualClock>, ManualClock);
 
 impl Deliveries for Queue {
     async fn take(&mut self, user: &UserId) -> Vec<Sequence> {
-        // Runs of others that were dropped are visible again.
+        // Dropped leases of other users are visible again.
         self.1.advance(Duration::from_mins(10));
         let (mut taken, mut others) = (Vec::new(), Vec::new());
         while let Some(lease) = self.0.try_receive() {
@@ -72,7 +72,7 @@ impl Deliveries for Queue {
 }
 
 #[tokio::test]
-async fn the_replay_queue_conforms() {
+async fn replay_queue_conforms() {
     let (_dir, store, clock) = support::store();
     let mut queue = Queue(store.clone(), clock);
     replay_queue::all(&store, &mut queue, "q").await;

@@ -20,15 +20,15 @@ use crate::support::{TestStore, settings, submissions};
 const USERS: usize = 3;
 const CONNECTIONS: [&str; 2] = ["x", "y"];
 
-/// One step; numbers choose among what is there.
+/// One step. Numbers choose among the existing items.
 #[derive(Debug, Clone)]
 enum Step {
     Accept {
         user: usize,
         count: usize,
     },
-    /// A run: whether it reads the mailbox, what it puts and what is acknowledged meanwhile (bits), and
-    /// how many entries are done.
+    /// A lease: whether it reads the mailbox, what it puts there and what is acknowledged meanwhile (bits),
+    /// and the number of entries that are done.
     Run {
         paged: bool,
         put: u8,
@@ -151,7 +151,8 @@ impl World {
         let settings =
             StorageSettings { run_entries: 5, hot_entries: 4, hot_bytes: self.hot_bytes, ..settings() };
         let store = Store::open(self.dir.path(), settings, self.clock.clone()).unwrap();
-        // One user's are expected to be delivered at once, another's never, the third's now and then.
+        // One user's notifications are expected to be delivered at once, another's never, the third's now and
+        // then.
         let asked = AtomicUsize::new(0);
         let [always, never] = [0, 1].map(|n| self.users[n].0.clone());
         store.expect_delivery(move |user| {
@@ -255,7 +256,7 @@ impl World {
         }
     }
 
-    /// What the store says there is.
+    /// Compares the counters with the model.
     fn require_counts(&self) {
         let store = self.store.as_ref().unwrap();
         let held = loop {
@@ -356,7 +357,7 @@ impl World {
     }
 }
 
-/// Whether one of the run's entries that were to be tried again is still queued.
+/// Returns true if an entry of the lease that was to be retried is still queued.
 fn still_queued(mailbox: &Mailbox, queued: &[Sequence], outcomes: &[Outcome], replay: bool) -> bool {
     let outcomes = outcomes.iter().skip(usize::from(replay));
     let mut retried = queued.iter().zip(outcomes).filter(|(_, outcome)| **outcome == Outcome::Retry);
@@ -367,7 +368,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_store_does_as_the_model(
+    fn store_behaves_as_the_model(
         steps in prop::collection::vec(step(), 1..80),
         hot_bytes in prop_oneof![Just(1_000), Just(StorageSettings::default().hot_bytes)],
     ) {

@@ -1,4 +1,4 @@
-//! The queue: order, one run at a time, visibility.
+//! The queue: order, one lease for each user, visibility.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,14 +12,14 @@ use verification_conformance::{ManualClock, user};
 use crate::support::{accept, complete, mailbox, payloads, settings, store, submissions};
 
 #[tokio::test]
-async fn users_take_turns_and_each_is_in_order() {
+async fn users_take_turns_in_order() {
     let (_dir, store, _) = store();
     let (a, b) = (user("a"), user("b"));
     accept(&store, &a, 0..300).await;
     accept(&store, &b, 0..2).await;
     let first = store.receive().await;
     assert_eq!((first.user(), payloads(&first)), (&a, (0..256).collect()));
-    // The user's other entries wait for the run, other users' don't.
+    // The user's other entries wait for the lease; other users' entries do not.
     let second = store.receive().await;
     assert_eq!((second.user(), payloads(&second)), (&b, vec![0, 1]));
     assert!(store.try_receive().is_none());
@@ -34,10 +34,10 @@ async fn users_take_turns_and_each_is_in_order() {
 }
 
 #[tokio::test]
-async fn who_has_entries_is_ready_or_in_flight_at_any_time() {
+async fn user_with_entries_is_always_ready_or_in_flight() {
     const ENTRIES: u64 = 5_000;
     let (dir, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
-    // All but one are on disk alone.
+    // All but one are only on disk.
     let settings = StorageSettings { run_entries: 1, hot_entries: 1, ..settings() };
     let store = Store::open(dir.path(), settings, clock).unwrap();
     accept(&store, &user("a"), 0..ENTRIES).await;
@@ -52,13 +52,16 @@ async fn who_has_entries_is_ready_or_in_flight_at_any_time() {
         });
         while !last.load(Ordering::SeqCst) {
             let stats = store.stats();
-            assert!(stats.ready_users + stats.runs_in_flight > 0 || last.load(Ordering::SeqCst), "{stats:?}");
+            assert!(
+                stats.ready_users + stats.leases_in_flight > 0 || last.load(Ordering::SeqCst),
+                "{stats:?}"
+            );
         }
     });
 }
 
 #[tokio::test]
-async fn a_run_has_at_most_so_many_bytes() {
+async fn lease_is_limited_in_bytes() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
     let settings = StorageSettings { run_bytes: 1_000, ..settings() };
     let store = Store::open(dir.path(), settings, clock).unwrap();
@@ -68,7 +71,7 @@ async fn a_run_has_at_most_so_many_bytes() {
 }
 
 #[tokio::test]
-async fn what_failed_is_invisible_longer_each_time_and_stays_at_the_head() {
+async fn failed_entry_stays_first_with_growing_timeout() {
     let (_dir, store, clock) = store();
     let a = user("a");
     accept(&store, &a, 0..3).await;
@@ -93,7 +96,7 @@ fn redelivered<B>(entry: &Entry<B>) -> bool {
 }
 
 #[tokio::test]
-async fn a_waiting_receiver_is_woken_by_time_and_by_new_entries() {
+async fn waiting_receiver_wakes_by_time_and_new_entries() {
     let (_dir, store, clock) = store();
     let receiver = tokio::spawn({
         let store = store.clone();
@@ -101,7 +104,7 @@ async fn a_waiting_receiver_is_woken_by_time_and_by_new_entries() {
     });
     tokio::task::yield_now().await;
     accept(&store, &user("a"), [1]).await;
-    // The run is dropped by the receiver: it comes back.
+    // The receiver drops the lease: its entries come back.
     assert_eq!(receiver.await.unwrap(), [1]);
     assert!(store.try_receive().is_none());
     let receiver = tokio::spawn({
@@ -114,7 +117,7 @@ async fn a_waiting_receiver_is_woken_by_time_and_by_new_entries() {
 }
 
 #[tokio::test]
-async fn a_panicking_run_comes_back() {
+async fn panicking_lease_comes_back() {
     let (_dir, store, clock) = store();
     accept(&store, &user("a"), [1, 2]).await;
     let run = store.receive().await;
@@ -127,7 +130,7 @@ async fn a_panicking_run_comes_back() {
 }
 
 #[tokio::test]
-async fn what_was_put_is_held_and_what_was_not_is_gone() {
+async fn only_put_entries_stay_after_completion() {
     let (_dir, store, _) = store();
     let a = user("a");
     accept(&store, &a, 0..4).await;
@@ -155,7 +158,7 @@ pub(crate) fn rows(
 }
 
 #[tokio::test]
-async fn an_acknowledgement_during_the_run_is_final() {
+async fn acknowledgement_during_a_lease_is_final() {
     let (_dir, store, clock) = store();
     let a = user("a");
     accept(&store, &a, 0..3).await;
@@ -171,7 +174,7 @@ async fn an_acknowledgement_during_the_run_is_final() {
 }
 
 #[tokio::test]
-async fn nobody_acknowledges_what_is_still_queued() {
+async fn queued_entry_can_not_be_acknowledged() {
     let (_dir, store, _) = store();
     let a = user("a");
     let accepted = accept(&store, &a, 0..3).await;
@@ -192,7 +195,7 @@ async fn replay_entries_coalesce_and_come_first() {
     let run = store.receive().await;
     assert_eq!(run.entries().len(), 2);
     assert_eq!(run.entries()[0], Entry::Replay(Sequence::new(9)));
-    // One that comes meanwhile is not lost, and a failed one is kept.
+    // A replay entry that comes meanwhile is kept, and so is a failed one.
     store.enqueue(replay(11)).await.unwrap();
     store.complete(run, &[Outcome::Retry; 2]);
     clock.advance(Duration::from_secs(1));
@@ -203,7 +206,7 @@ async fn replay_entries_coalesce_and_come_first() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sequence_is_the_order_of_delivery_whoever_accepts() {
+async fn sequence_is_the_order_of_delivery() {
     let (_dir, store, _) = store();
     let producers: Vec<_> = (0..8_u64)
         .map(|producer| {
@@ -245,7 +248,7 @@ async fn sequence_is_the_order_of_delivery_whoever_accepts() {
 }
 
 #[tokio::test]
-async fn a_long_backlog_stays_on_disk_and_in_order() {
+async fn long_backlog_stays_on_disk_in_order() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
     let settings = StorageSettings { hot_entries: 100, ..settings() };
     let store = Store::open(dir.path(), settings, clock).unwrap();
@@ -273,7 +276,7 @@ async fn a_long_backlog_stays_on_disk_and_in_order() {
 }
 
 #[tokio::test]
-async fn memory_for_all_users_together_is_bounded() {
+async fn memory_of_all_users_is_bounded() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
     let settings = StorageSettings { hot_bytes: 10_000, ..settings() };
     let store = Store::open(dir.path(), settings, clock).unwrap();

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Helpers of the tests.
 
 use std::path::Path;
 
@@ -11,13 +11,13 @@ use verification_conformance::{ManualClock, connection, notification};
 
 pub(crate) type TestStore = Store<ManualClock>;
 
-/// Settings for small stores.
+/// Settings of small stores.
 pub(crate) fn settings() -> StorageSettings {
     const MIB: u64 = 1024 * 1024;
     StorageSettings { memtable_bytes: 8 * MIB, cache_bytes: 8 * MIB, reserve_bytes: 0, ..Default::default() }
 }
 
-/// A store in which what is accepted is expected to be delivered at once.
+/// Opens a store that expects to deliver everything at once.
 pub(crate) fn open(directory: &Path, clock: &ManualClock) -> TestStore {
     let store = Store::open(directory, settings(), clock.clone()).unwrap();
     store.expect_delivery(|_| true);
@@ -30,7 +30,7 @@ pub(crate) fn store() -> (TempDir, TestStore, ManualClock) {
     (directory, store, clock)
 }
 
-/// Notifications `numbers` for `user`, without deduplication.
+/// Makes notifications `numbers` for `user`, without deduplication.
 pub(crate) fn submissions(user: &UserId, numbers: impl IntoIterator<Item = u64>) -> Vec<Submission> {
     let submission = |n| Submission { notification: notification(user, n), deduplicate: false };
     numbers.into_iter().map(submission).collect()
@@ -45,7 +45,7 @@ pub(crate) async fn accept(
     store.accept(submissions(user, numbers)).await.unwrap()
 }
 
-/// The payloads of a run's notifications, in order.
+/// Returns the payloads of a lease's notifications, in order.
 pub(crate) fn payloads(lease: &Lease<ManualClock>) -> Vec<u64> {
     let payload = |entry: &Entry<std::sync::Arc<_>>| match entry {
         Entry::Notification { item, .. } => number(&item.body),
@@ -58,13 +58,13 @@ pub(crate) fn number(notification: &contract_notifications_v1::Notification) -> 
     notification.payload.get().parse().unwrap()
 }
 
-/// Settles a run, all of it the same way.
+/// Completes a lease, all entries with the same outcome.
 pub(crate) fn complete(store: &TestStore, lease: Lease<ManualClock>, outcome: Outcome) {
     let outcomes = vec![outcome; lease.entries().len()];
     store.complete(lease, &outcomes);
 }
 
-/// The payloads in a mailbox.
+/// Returns the payloads in a mailbox.
 pub(crate) async fn mailbox(store: &TestStore, user: &UserId) -> Vec<u64> {
     let due_for = vec![connection("nobody")];
     let query = PageQuery { after: None, up_to: Sequence::MAX, due_for, limit: 100_000 };

@@ -1,8 +1,8 @@
-//! The producer on AWS of `docs/how-to/clients.md`, word for word.
-#![allow(clippy::print_stdout, reason = "it says what became of what it sent")]
+//! The producer on AWS of `docs/how-to/clients.md`, unchanged.
+#![allow(clippy::print_stdout, reason = "it prints the results")]
 
 mod documented {
-    /// In place of the crate: its own HTTP client would bring another TLS library.
+    /// Stands in for the crate, whose default HTTP client would add another TLS library.
     mod aws_config {
         pub(super) use aws_sdk_sqs::config::BehaviorVersion;
 

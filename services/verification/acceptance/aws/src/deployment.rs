@@ -15,14 +15,14 @@ use verification_test_kit::{endpoint, sdk_config_for};
 use crate::device::Device;
 use crate::http::post;
 
-/// Arguments by which a deployment takes clients at their word.
+/// Arguments of a deployment that trusts client ids.
 pub const OPEN: [&str; 2] = ["--config", r#"tidings:handshakeMethods=["open"]"#];
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../..");
 const BUILD: &str = "cargo build -p auth-token-lambda -p ws-edge-lambda -p dispatcher-lambda \
                      -p replayer-lambda -p tidings";
 
-/// What the Pulumi program made: a stack.
+/// A stack of the Pulumi program.
 pub struct Deployment {
     pub(crate) endpoint: String,
     stack: String,
@@ -30,23 +30,24 @@ pub struct Deployment {
     sqs: aws_sdk_sqs::Client,
 }
 
-/// The folder of this build's binaries, two above the test's own.
+/// The folder of this build's binaries, two above the test binary.
 fn binaries() -> PathBuf {
     let own = std::env::current_exe().unwrap();
     own.ancestors().nth(2).unwrap().to_owned()
 }
 
-/// A binary of this build.
+/// Returns the path of a binary of this build.
 ///
 /// # Panics
-/// When it is not built; the text says how to.
+/// The binary is not built. The message has the command that builds it.
 pub fn binary(name: &str) -> PathBuf {
     let binary = binaries().join(name);
     assert!(binary.exists(), "{} is not built: {BUILD}", binary.display());
     binary
 }
 
-/// The binaries without their debug information, which is most of them, packed: once for all deployments.
+/// Packs the binaries without their debug information, which is most of their size. Done once for all
+/// deployments.
 fn archives() -> &'static Path {
     static ARCHIVES: LazyLock<PathBuf> = LazyLock::new(|| {
         let folder = binaries().join("acceptance-archives");
@@ -64,7 +65,7 @@ fn archives() -> &'static Path {
     &ARCHIVES
 }
 
-/// Applies the Pulumi program to an endpoint, and gives the stack's name and its outputs.
+/// Applies the Pulumi program to an endpoint and returns the stack's name and outputs.
 async fn apply(endpoint: &str, arguments: &[&str], settings: &[&str]) -> (String, Value) {
     let stack = format!("e2e-{}", &uuid::Uuid::new_v4().simple().to_string()[..10]);
     let mut command = Command::new(format!("{ROOT}/scripts/local-aws"));
@@ -81,54 +82,55 @@ async fn apply(endpoint: &str, arguments: &[&str], settings: &[&str]) -> (String
 }
 
 impl Deployment {
-    /// Deploys the stack `dev` as it is configured: once, for all tests of a process. Whoever uses it has users
-    /// of their own.
+    /// Deploys the stack `dev` as it is configured, once for all tests of the process. Each test should have
+    /// users of its own.
     pub async fn shared() -> Self {
         static SHARED: OnceCell<(String, Value)> = OnceCell::const_new();
         let (stack, outputs) = SHARED.get_or_init(|| async { apply(&endpoint(), &[], &[]).await }).await;
         Self::of(&endpoint(), stack.clone(), outputs.clone()).await
     }
 
-    /// Deploys to an endpoint, with more arguments and with variables of the functions, as `NAME=value`.
+    /// Deploys to an endpoint with more arguments of `scripts/local-aws apply`, and with environment
+    /// variables of the functions (`NAME=value`).
     pub async fn with(endpoint: &str, arguments: &[&str], settings: &[&str]) -> Self {
         let (stack, outputs) = apply(endpoint, arguments, settings).await;
         Self::of(endpoint, stack, outputs).await
     }
 
-    /// Clients are each test's own, for they don't outlive its runtime.
+    /// Makes the clients of one test, because clients don't outlive the test's runtime.
     async fn of(endpoint: &str, stack: String, outputs: Value) -> Self {
         let sqs = aws_sdk_sqs::Client::new(&sdk_config_for(endpoint).await);
         Self { endpoint: endpoint.to_owned(), stack, outputs, sqs }
     }
 
-    /// One of the outputs.
+    /// Returns an output that is a text.
     pub fn output(&self, name: &str) -> &str {
         self.outputs[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.outputs))
     }
 
-    /// All outputs, as `pulumi stack output --json` prints them.
+    /// All outputs in the form of `pulumi stack output --json`.
     pub const fn outputs(&self) -> &Value {
         &self.outputs
     }
 
-    /// The name of a table.
+    /// Returns the name of a table.
     pub fn table(&self, name: &str) -> &str {
         self.outputs["tables"][name].as_str().unwrap()
     }
 
-    /// What a function is called on the endpoint.
+    /// A function's name on the endpoint.
     fn function(&self, name: &str) -> String {
         format!("tidings-{}-{name}", self.stack)
     }
 
-    /// Shortens the time after which the batch of a function that died comes again.
+    /// Sets the time after which the batch of a crashed function is delivered again.
     pub async fn set_visibility(&self, seconds: u32) {
         let request = self.sqs.set_queue_attributes().queue_url(self.output("queueUrl"));
         let request = request.attributes(QueueAttributeName::VisibilityTimeout, seconds.to_string());
         request.send().await.unwrap();
     }
 
-    /// Sends notifications as a batching producer does, and gives the sequences they were accepted with.
+    /// Sends notifications in batches and returns their sequences.
     pub async fn send(&self, notifications: &[Notification]) -> Vec<Sequence> {
         let mut sequences = Vec::new();
         for batch in notifications.chunks(10) {
@@ -154,14 +156,14 @@ impl Deployment {
         sequences
     }
 
-    /// Posts a body to the producer API; gives the status.
+    /// Posts a body to the producer API and returns the status.
     pub async fn post(&self, body: &str) -> u16 {
         let headers = [("content-type", "application/json")];
         let answer = post(self.output("producerUrl"), "execute-api", &headers, body.to_owned()).await;
         answer.status().as_u16()
     }
 
-    /// A connect token, from the issuer.
+    /// Gets a connect token from the issuer.
     pub async fn token(&self, user: &UserId) -> String {
         let answer = self.invoke("auth-token-issuer", &Self::token_request(user)).await;
         let answer = answer.expect("the issuer answers");
@@ -169,16 +171,16 @@ impl Deployment {
         body["token"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
     }
 
-    /// What the issuer gets when a user asks for a token.
+    /// The event that the issuer gets when a user asks for a token.
     pub fn token_request(user: &UserId) -> Value {
         json!({ "requestContext": { "authorizer": { "claims": { "sub": user } } } })
     }
 
-    /// What a function answers to an event
+    /// Invokes a function with an event and returns its answer
     /// (<https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>).
     ///
     /// # Errors
-    /// What it says when it fails.
+    /// The answer of a function that failed.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, String> {
         let url = format!("{}/2015-03-31/functions/{}/invocations", self.endpoint, self.function(function));
         let answer = post(&url, "lambda", &[], event.to_string()).await;
@@ -187,7 +189,7 @@ impl Deployment {
         if failed { Err(text) } else { Ok(serde_json::from_str(&text).unwrap()) }
     }
 
-    /// The processes of a function that run now.
+    /// Finds the running processes of a function.
     pub fn processes(&self, function: &str) -> Processes {
         let name = format!("AWS_LAMBDA_FUNCTION_NAME={}", self.function(function));
         let processes = std::fs::read_dir("/proc").unwrap().flatten().filter(|process| {
@@ -195,22 +197,23 @@ impl Deployment {
             environment.split(|byte| *byte == 0).any(|variable| variable == name.as_bytes())
         });
         let ids: Vec<_> = processes.map(|process| process.file_name()).collect();
-        assert!(!ids.is_empty(), "{function} does not run");
+        assert!(!ids.is_empty(), "{function} is not running");
         Processes(ids)
     }
 
     /// Opens a connection with these query parameters.
     ///
     /// # Errors
-    /// Whatever refuses it.
+    /// The handshake fails or is refused.
     pub async fn try_open(&self, query: &str) -> Result<Device, Error> {
         Device::open(&format!("{}?{query}", self.output("webSocketUrl"))).await
     }
 
-    /// Opens a connection of a user with a fresh token.
+    /// Opens a connection of a user with a new token. `options` are more query parameters, such as
+    /// `&format=batch`.
     pub async fn open(&self, user: &UserId, options: &str) -> Device {
         let token = self.token(user).await;
-        self.try_open(&format!("token={token}{options}")).await.expect("the user is let in")
+        self.try_open(&format!("token={token}{options}")).await.expect("the user connects")
     }
 }
 
@@ -218,9 +221,9 @@ impl Deployment {
 pub struct Processes(Vec<std::ffi::OsString>);
 
 impl Processes {
-    /// Ends them as a crash would.
+    /// Kills the processes (SIGKILL), like a crash.
     pub fn kill(&self) {
         let killed = Command::new("kill").arg("-KILL").args(&self.0).status();
-        assert!(killed.is_ok_and(|status| status.success()), "the processes run");
+        assert!(killed.is_ok_and(|status| status.success()), "the processes can be killed");
     }
 }

@@ -1,4 +1,4 @@
-//! A client over WebSocket.
+//! A user's WebSocket client.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// How long anything may take before a test gives up. No test is right or wrong by it.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// Time after which a test gives up waiting. No test passes or fails by a wait that is shorter.
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// An open connection.
 pub struct Device {
@@ -23,13 +23,13 @@ impl Device {
     /// Opens a connection.
     ///
     /// # Errors
-    /// Whatever refuses it.
+    /// The handshake fails or is refused.
     pub async fn open(url: &str) -> Result<Self, Error> {
         let (socket, _) = connect_async(url).await?;
         Ok(Self { socket, waiting: VecDeque::new() })
     }
 
-    /// The next notification.
+    /// Returns the next notification, skipping answers to acks.
     pub async fn next(&mut self) -> Delivery {
         loop {
             if let Some(delivery) = self.waiting.pop_front() {
@@ -39,15 +39,15 @@ impl Device {
                 ServerFrame::Notification(delivery) => return delivery,
                 ServerFrame::Notifications { items } => self.waiting.extend(items),
                 ServerFrame::AckOk { .. } => {}
-                other => panic!("no notification: {other:?}"),
+                other => panic!("not a notification: {other:?}"),
             }
         }
     }
 
-    /// The next text frame.
+    /// Returns the next text frame.
     pub async fn frame(&mut self) -> String {
         loop {
-            let message = tokio::time::timeout(PATIENCE, self.socket.next());
+            let message = tokio::time::timeout(TIMEOUT, self.socket.next());
             match message.await.expect("a frame comes in time").expect("the connection is open").unwrap() {
                 Message::Text(text) => return text.to_string(),
                 Message::Ping(_) | Message::Pong(_) => {}

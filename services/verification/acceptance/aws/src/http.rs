@@ -1,8 +1,8 @@
-//! Requests to an endpoint that no SDK is needed for.
+//! HTTP requests to an endpoint without an SDK.
 
 use reqwest::{Client, Response};
 
-/// A signature that says who it is; emulators check no more of it.
+/// An `Authorization` header with an access key and an invalid signature. Emulators don't check signatures.
 pub(crate) fn authorization(service: &str) -> String {
     format!(
         "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, \
@@ -10,9 +10,9 @@ pub(crate) fn authorization(service: &str) -> String {
     )
 }
 
-/// A `POST` with such a signature.
+/// Sends a `POST` with that header.
 pub(crate) async fn post(url: &str, service: &str, headers: &[(&str, &str)], body: String) -> Response {
-    // Plain HTTP is all that it speaks, but a client wants to know. Another may have said it before.
+    // The client needs a TLS provider, even for plain HTTP. Another client may have installed it already.
     _ = rustls::crypto::ring::default_provider().install_default();
     let mut request = Client::new().post(url).header("authorization", authorization(service)).body(body);
     for (name, value) in headers {

@@ -1,5 +1,5 @@
-//! End to end on an AWS endpoint: the functions' real binaries, deployed by the Pulumi program and used as producers
-//! and clients use them. Only for tests.
+//! A deployment on an AWS endpoint for end-to-end tests: the functions' real binaries, deployed by the Pulumi
+//! program, with its producers, clients, users and operator. Only for tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 #![allow(clippy::missing_panics_doc, reason = "a test reports by panicking")]
 

@@ -1,4 +1,4 @@
-//! What functions ask of AWS, counted on the way.
+//! A meter: a proxy before the endpoint that counts the functions' calls to AWS.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -8,34 +8,33 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::Response;
 use serde_json::Value;
 
-/// What one request writes to a DynamoDB table, in write units, is counted by this many bytes of each item, and
-/// what it reads by four times as many
+/// Bytes of an item that a write unit of DynamoDB covers. A read unit covers four times as many
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html>).
 const WRITE_UNIT: usize = 1024;
-/// A WebSocket message is metered by this many bytes (<https://aws.amazon.com/api-gateway/pricing/>).
+/// Bytes that are metered as one WebSocket message (<https://aws.amazon.com/api-gateway/pricing/>).
 const MESSAGE_UNIT: usize = 32 * 1024;
 
-/// What was asked.
+/// Counted calls to AWS.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Calls by the name of their action, as a policy has it.
+    /// Number of calls by their action, named as in a policy.
     pub calls: BTreeMap<String, usize>,
-    /// WebSocket messages to clients, of 32 KiB each.
+    /// WebSocket messages to clients, counted for each 32 KiB.
     pub messages: usize,
-    /// Half read units of DynamoDB: an eventually consistent read of 4 KiB is one.
+    /// Half read units of DynamoDB: one for an eventually consistent read of 4 KiB, two for a consistent one.
     pub half_reads: usize,
-    /// Write units of DynamoDB, of 1 KiB each.
+    /// Write units of DynamoDB, one for each KiB of an item.
     pub writes: usize,
 }
 
 impl Usage {
-    /// Calls to a service.
+    /// Number of calls to a service.
     pub fn calls_to(&self, service: &str) -> usize {
         let of = |name: &&String| name.split_once(':').is_some_and(|(prefix, _)| prefix == service);
         self.calls.iter().filter(|(name, _)| of(name)).map(|(_, calls)| calls).sum()
     }
 
-    /// Adds what was asked another time.
+    /// Adds other counts.
     pub fn merge(&mut self, other: Self) {
         for (name, calls) in other.calls {
             *self.calls.entry(name).or_default() += calls;
@@ -45,7 +44,7 @@ impl Usage {
         self.writes += other.writes;
     }
 
-    /// Items are counted as JSON, which is more than DynamoDB counts.
+    /// Counts a call. The size of items is that of their JSON, which is more than DynamoDB counts.
     fn add(&mut self, name: &str, request: &[u8], answer: &[u8]) {
         *self.calls.entry(name.to_owned()).or_default() += 1;
         let body = || serde_json::from_slice::<Value>(request).unwrap_or_default();
@@ -61,25 +60,25 @@ impl Usage {
                 self.writes += items.map(|item| item.to_string().len().div_ceil(WRITE_UNIT)).sum::<usize>();
             }
             "dynamodb:PutItem" => self.writes += body()["Item"].to_string().len().div_ceil(WRITE_UNIT),
-            // Of a row whose size is not known here: one of a unit.
+            // The size of the row is not known here: one unit is assumed.
             "dynamodb:UpdateItem" | "dynamodb:DeleteItem" => self.writes += 1,
             _ => {}
         }
     }
 }
 
-/// Stands before an endpoint.
+/// A proxy before an endpoint.
 #[derive(Debug)]
 pub struct Meter {
-    /// Where the endpoint is reached through it.
+    /// The URL of the proxy.
     pub url: String,
     usage: Arc<Mutex<Usage>>,
 }
 
 impl Meter {
-    /// Stands before this endpoint from now on.
+    /// Starts a meter before an endpoint.
     pub async fn before(endpoint: &str) -> Self {
-        // Plain HTTP is all that it speaks, but a client wants to know. Another may have said it before.
+        // The client needs a TLS provider, even for plain HTTP. Another client may have installed it already.
         _ = rustls::crypto::ring::default_provider().install_default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -103,13 +102,13 @@ impl Meter {
         Self { url, usage }
     }
 
-    /// What was asked since the last time.
+    /// Returns the counts since the last call.
     pub fn take(&self) -> Usage {
         std::mem::take(&mut *self.usage.lock().unwrap())
     }
 }
 
-/// The answer, whose length and connection are another's business.
+/// Makes the answer, without the headers that belong to the connection to the endpoint.
 fn forward(status: StatusCode, headers: &HeaderMap, bytes: Bytes) -> Response {
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;
@@ -121,7 +120,7 @@ fn forward(status: StatusCode, headers: &HeaderMap, bytes: Bytes) -> Response {
     response
 }
 
-/// The action that a request is, as a policy has it.
+/// The action of a request, named as in a policy.
 fn action(method: &Method, uri: &Uri, headers: &HeaderMap) -> String {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     match target.split_once('.') {

@@ -1,4 +1,4 @@
-//! What an operator of a deployment does.
+//! Requests of the operator of a deployment.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::deployment::Deployment;
 use crate::http::{authorization, post};
 
 impl Deployment {
-    /// Gives a secret that the stack made, whose ARN is an output, its value.
+    /// Sets the value of a secret that the stack created. Its ARN is an output.
     pub async fn put_secret(&self, output: &str, value: &str) {
         let put = json!({ "SecretId": self.output(output), "SecretString": value }).to_string();
         let headers = [
@@ -17,12 +17,12 @@ impl Deployment {
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
-    /// The `Authorization` with which an operator asks the APIs.
+    /// The operator's `Authorization` header for the APIs.
     pub fn authorization(&self) -> String {
         authorization("execute-api")
     }
 
-    /// The stage of the WebSocket API for callbacks, which its clients reach by another scheme.
+    /// The URL of the management API: the WebSocket URL with the scheme of HTTP.
     pub fn management_url(&self) -> String {
         self.output("webSocketUrl").replacen("ws", "http", 1)
     }

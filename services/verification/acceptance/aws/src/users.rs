@@ -5,16 +5,16 @@ use serde_json::{Value, json};
 use crate::deployment::Deployment;
 use crate::http::post;
 
-/// Somebody who has logged in.
+/// A user who has logged in.
 pub struct Login {
-    /// `sub`, whom notifications are for.
+    /// The claim `sub`, which is the user id of notifications.
     pub user: String,
     /// The ID token.
     pub jwt: String,
 }
 
 impl Deployment {
-    /// Makes a user of the pool, as whoever runs a gateway does, and logs them in.
+    /// Creates a user in the pool as an administrator, and logs the user in.
     pub async fn log_in(&self, name: &str) -> Login {
         let pool = self.output("userPoolId");
         let password = format!("Aa1{}", uuid::Uuid::new_v4().simple());
@@ -35,7 +35,7 @@ impl Deployment {
         Login { user: sub["Value"].as_str().unwrap().to_owned(), jwt: jwt.to_owned() }
     }
 
-    /// What the user pools answer.
+    /// Calls an action of Cognito user pools.
     async fn cognito(&self, action: &str, request: &Value) -> Value {
         let target = format!("AWSCognitoIdentityProviderService.{action}");
         let headers = [("x-amz-target", target.as_str()), ("content-type", "application/x-amz-json-1.1")];
@@ -46,7 +46,7 @@ impl Deployment {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// Asks for a connect token as a user does; gives the status and the answer.
+    /// Asks for a connect token as a user and returns the status and the answer.
     pub async fn ask_token(&self, jwt: Option<&str>) -> (u16, Value) {
         let mut request = reqwest::Client::new().post(self.output("tokenUrl"));
         if let Some(jwt) = jwt {

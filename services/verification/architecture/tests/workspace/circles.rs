@@ -1,4 +1,4 @@
-//! No circles between modules.
+//! Modules have no circular dependencies.
 
 use std::fs;
 
@@ -22,7 +22,7 @@ fn modules_form_no_circle() {
     assert!(found.is_empty(), "modules in a circle:\n{}", found.join("\n"));
 }
 
-/// The circles of a crate made of `files`, each a path and its text.
+/// Returns the circles of a crate made of `files`, each given as a path and its text.
 fn circles_of(files: &[(&str, &str)]) -> Vec<Circle> {
     let folder = tempfile::tempdir().unwrap();
     for (path, text) in files {

@@ -1,4 +1,4 @@
-//! Dependencies between crates go one way.
+//! Dependencies between crates go one way: contracts, services, store and sockets, identity, gateway, cli.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,19 +28,19 @@ fn members() -> BTreeMap<&'static str, &'static Package> {
     METADATA.workspace_packages().into_iter().map(|package| (package.name.as_str(), package)).collect()
 }
 
-/// Names of a package's dependencies, other than for its tests.
+/// Returns the names of a package's dependencies, without those of its tests alone.
 fn dependencies(package: &Package) -> BTreeSet<&str> {
     let normal = package.dependencies.iter().filter(|used| used.kind != DependencyKind::Development);
     normal.map(|dependency| dependency.name.as_str()).collect()
 }
 
-/// Names of the workspace members that a package depends on, other than for its tests.
+/// Returns the names of the workspace members that a package depends on, without those of its tests alone.
 fn internal(package: &Package) -> BTreeSet<&str> {
     let members = members();
     dependencies(package).into_iter().filter(|name| members.contains_key(name)).collect()
 }
 
-/// Names of all packages in a member's normal build, itself included.
+/// Returns the names of all packages in a member's normal build, itself included.
 fn closure(root: &str) -> BTreeSet<String> {
     let resolve = METADATA.resolve.as_ref().unwrap();
     let nodes: BTreeMap<_, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
@@ -69,7 +69,7 @@ fn is_check(name: &str) -> bool {
     name.starts_with("verification-") || name.starts_with("bench-")
 }
 
-/// Requires that each of `names` depends on no other members than `allowed` says.
+/// Asserts that each member in `names` depends only on members that `allowed(name, dependency)` accepts.
 #[track_caller]
 fn require(names: impl IntoIterator<Item = impl AsRef<str>>, allowed: impl Fn(&str, &str) -> bool) {
     let members = members();
@@ -153,7 +153,7 @@ fn shared_crates_know_no_service() {
     require(shared, |_, used| is_contract(used) || used.starts_with("shared-"));
 }
 
-/// No port of a service can name a type of the SDK, and a newcomer's `cargo run` compiles none of it.
+/// So no port of a service can name a type of the SDK, and `cargo run` does not compile the SDK.
 #[test]
 fn aws_crates_are_in_functions_alone() {
     for name in SERVICES.into_iter().chain(SHARED).chain(["tidings", "tidings-client"]) {

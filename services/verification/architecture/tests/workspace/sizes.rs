@@ -1,4 +1,4 @@
-//! No package holds most of the code.
+//! No package has too large a share of the code.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,10 +11,10 @@ use super::repository;
 /// Largest share of all lines of Rust and TypeScript in one package, in percent.
 const MAX_SHARE: usize = 15;
 
-/// Folders of the repository with packages in them.
+/// Folders of the repository that contain packages.
 const ROOMS: [&str; 3] = ["contracts", "pulumi", "services"];
 
-/// The packages at and below `folder`.
+/// Returns the packages at and below `folder`.
 fn packages(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<_> = lines::is_package(folder).then(|| folder.to_owned()).into_iter().collect();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {

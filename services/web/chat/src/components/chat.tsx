@@ -143,7 +143,7 @@ function describe(state: State, conversation: Conversation): string {
             : "Only the two of you see this. Messages are held while one of you is offline.";
     }
     if (hubOf(conversation) === undefined) return "Notifications that programs send to you.";
-    return "Everyone who is online sees this. To reach someone who is offline, write to them directly.";
+    return "Everyone who is online sees this. Write to offline users directly.";
 }
 
 function disabledReason(state: State, conversation: Conversation, sending: string): string | undefined {

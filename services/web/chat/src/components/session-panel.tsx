@@ -57,7 +57,7 @@ export function SessionPanel({ state, session }: Props): JSX.Element {
                         </>
                     )}
                 </dd>
-                <dt>Authentication</dt>
+                <dt>Credential</dt>
                 <dd>{handshake === "token" ? "Single-use token" : "JSON Web Token"}</dd>
             </dl>
             {left < SOON && (

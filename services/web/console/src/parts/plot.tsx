@@ -10,7 +10,7 @@ const HEIGHT = 150;
 const DASHES: readonly number[][] = [[], [7, 4], [2, 3]];
 
 /** Distances between grid lines: whole numbers, because values are mostly counts. */
-const STEPS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
+const GRID_STEPS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
 interface Props {
     readonly data: Columns;
@@ -63,6 +63,11 @@ function colour(place: HTMLElement, name: string): string {
     return color;
 }
 
+/** Returns true for a time range of several minutes, given in seconds. */
+function isLong(from: number, to: number): boolean {
+    return to - from >= 120;
+}
+
 function options(place: HTMLElement, lines: number, latest: () => { data: Columns; span: number }): uPlot.Options {
     const [grid, faint] = [colour(place, "plot-grid"), colour(place, "plot-text")];
     const font = "12px system-ui, sans-serif";
@@ -88,14 +93,15 @@ function options(place: HTMLElement, lines: number, latest: () => { data: Column
             {
                 ...axis,
                 size: 24,
-                // Labels without seconds are shorter.
-                space: (_, __, from, to) => (to - from >= 300 ? 40 : 62),
+                // A long time range has labels at whole minutes, which are shorter.
+                space: (_, __, from, to) => (isLong(from, to) ? 40 : 62),
+                incrs: (_, __, from, to) => (isLong(from, to) ? [60, 120, 300] : [5, 10, 15, 30]),
                 values: [
                     [60, "{HH}:{mm}", null, null, null, null, null, null, 1],
                     [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
                 ],
             },
-            { ...axis, size: 46, space: 32, incrs: STEPS, values: (_, ticks) => ticks.map((tick) => formatNumber(tick)) },
+            { ...axis, size: 46, space: 32, incrs: GRID_STEPS, values: (_, ticks) => ticks.map((tick) => formatNumber(tick)) },
         ],
         series: [
             {},

@@ -82,7 +82,9 @@ export function steps(timeline: Timeline | undefined, accepted?: Accepted): Step
     const events = (timeline?.events ?? []).map((event) => ({ label: EVENTS[event.what], ...event }));
     if (accepted === undefined) return events;
     const detail = accepted.duplicate ? "duplicate: this ID was accepted before and is not sent again" : "stored on disk";
-    const first: Step = { what: "accepted", label: "Accepted by the server", at: accepted.at, detail };
+    // Prefer the server's clock, by which the other events are measured.
+    const at = events.find(({ what }) => what === "sent")?.at ?? accepted.at;
+    const first: Step = { what: "accepted", label: "Accepted by the server", at, detail };
     return [first, ...events.filter(({ what }) => what !== "sent")];
 }
 

@@ -66,8 +66,8 @@ export function Login({ notice, onLogin }: Props) {
                     Open console
                 </button>
                 <p id="key-help" class="faint small">
-                    The server created the key at its first start, in the file <code>tidings-data/api-key</code> or in
-                    another data directory. This tab keeps the key until you close it or log out.
+                    The server created the key at its first start, in the file <code>api-key</code> of its data directory
+                    (by default <code>tidings-data/api-key</code>). This tab keeps the key until you close it or log out.
                 </p>
             </form>
         </main>

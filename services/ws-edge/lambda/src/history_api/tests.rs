@@ -1,3 +1,5 @@
+//! Requests for the history, answered from a fake history.
+
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Mutex;

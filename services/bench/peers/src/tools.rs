@@ -1,0 +1,86 @@
+//! The programs of the systems, and their versions.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Context as _;
+use bench_kit::version::{major_minor, version_of};
+use clap::Args;
+
+use crate::systems::System;
+
+/// Paths of the programs, as far as they are known.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Tools {
+    #[arg(skip)]
+    pub(crate) tidings: Option<PathBuf>,
+    /// Path of the `mosquitto` program
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mosquitto: Option<PathBuf>,
+    /// Path of the `nats-server` program
+    #[arg(long, value_name = "FILE")]
+    pub(crate) nats: Option<PathBuf>,
+    /// Path of the Node server's main module
+    #[arg(long, value_name = "FILE")]
+    pub(crate) node_server: Option<PathBuf>,
+    /// Folder of mosquitto's libraries
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) libraries: Option<PathBuf>,
+}
+
+impl Tools {
+    /// Returns the reason why a system can't be measured, if there is one.
+    pub(crate) fn unavailable(&self, system: System, versions: &BTreeMap<String, String>) -> Option<String> {
+        let missing =
+            |tool: &Option<PathBuf>, option: &str| tool.is_none().then(|| format!("{option} is not set"));
+        match system {
+            System::Baseline => None,
+            System::Tidings | System::TidingsAcked => missing(&self.tidings, "--tidings"),
+            System::Node => missing(&self.node_server, "--node-server"),
+            System::Mosquitto | System::MosquittoTcp | System::MosquittoDurable => {
+                missing(&self.mosquitto, "--mosquitto")
+            }
+            System::Nats | System::Jetstream => missing(&self.nats, "--nats"),
+            System::JetstreamSynced => missing(&self.nats, "--nats").or_else(|| {
+                let version = versions.get("nats-server").and_then(|version| major_minor(version));
+                let too_old = version.is_none_or(|version| version < (2, 10));
+                too_old.then(|| "it needs nats-server 2.10 or later".to_owned())
+            }),
+        }
+    }
+
+    /// Asks each program for its version.
+    pub(crate) fn versions(&self) -> BTreeMap<String, String> {
+        let mut versions = BTreeMap::new();
+        let mut ask = |name: &str, mut command: Command, argument: &str| {
+            if let Some(version) = version_of(command.arg(argument)) {
+                versions.insert(name.to_owned(), version);
+            }
+        };
+        if let Some(tidings) = &self.tidings {
+            ask("Tidings", Command::new(tidings), "--version");
+        }
+        if let Ok(command) = self.mosquitto() {
+            // mosquitto has no option for its version, and prints it with its help.
+            ask("mosquitto", command, "-h");
+        }
+        if let Some(nats) = &self.nats {
+            ask("nats-server", Command::new(nats), "--version");
+        }
+        if self.node_server.is_some() {
+            ask("Node", Command::new(OsStr::new("node")), "--version");
+        }
+        versions
+    }
+
+    /// Returns a command that starts mosquitto with its libraries.
+    pub(crate) fn mosquitto(&self) -> anyhow::Result<Command> {
+        let mut command = Command::new(self.mosquitto.as_ref().context("--mosquitto is not set")?);
+        if let Some(libraries) = &self.libraries {
+            command.env("LD_LIBRARY_PATH", libraries);
+        }
+        Ok(command)
+    }
+}

@@ -1,0 +1,70 @@
+//! The roles of functions, on an endpoint that enforces them.
+
+use serde_json::{Value, json};
+use verification_acceptance_aws::Deployment;
+use verification_conformance::user;
+use verification_test_kit::enforcing_endpoint;
+
+use crate::support::{numbered, take};
+
+/// Invokes a function with a sample event and returns true if it does its work.
+async fn works(deployment: &Deployment, function: &str, token: &str) -> bool {
+    let sample = |json: &str| serde_json::from_str::<Value>(json).unwrap();
+    let (event, succeeded): (Value, fn(&Value) -> bool) = match function {
+        "auth-token-issuer" => {
+            (Deployment::token_request(&user("bob")), |answer| answer["statusCode"] == 200)
+        }
+        "auth-token-authorizer" => {
+            let mut event = sample(include_str!("../../../../../auth-token/lambda/events/authorize.json"));
+            event["queryStringParameters"]["token"] = token.into();
+            event["multiValueQueryStringParameters"]["token"] = json!([token]);
+            (event, |answer| answer["policyDocument"]["Statement"][0]["Effect"] == "Allow")
+        }
+        "ws-edge" => (sample(include_str!("../../../../../ws-edge/lambda/events/connect.json")), |answer| {
+            answer["statusCode"] == 200
+        }),
+        "dispatcher" => {
+            (sample(include_str!("../../../../../dispatcher/lambda/events/sqs-batch.json")), nothing_failed)
+        }
+        _ => {
+            (sample(include_str!("../../../../../replayer/lambda/events/stream-batch.json")), nothing_failed)
+        }
+    };
+    deployment.invoke(function, &event).await.is_ok_and(|answer| succeeded(&answer))
+}
+
+fn nothing_failed(answer: &Value) -> bool {
+    answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty)
+}
+
+/// On an endpoint that enforces roles, every function works with its own role and fails if the role lacks an
+/// action.
+#[tokio::test]
+async fn roles_are_sufficient_and_necessary() {
+    let endpoint = enforcing_endpoint();
+    let deployment = Deployment::with(&endpoint, &[], &[]).await;
+    let alice = user("alice");
+    let held = deployment.send(&numbered(&alice, 0..3)).await;
+    let mut device = deployment.open(&alice, "").await;
+    take(&mut device, &held).await;
+    let online = deployment.send(&numbered(&alice, 3..5)).await;
+    take(&mut device, &online).await;
+    let token = deployment.token(&user("bob")).await;
+    for function in contract_deployment_v1::FUNCTIONS {
+        assert!(works(&deployment, function.name, &token).await, "{} with its own role", function.name);
+    }
+    let lacking = [
+        ("auth-token-authorizer", "dynamodb:DeleteItem"),
+        ("ws-edge", "dynamodb:PutItem"),
+        ("dispatcher", "dynamodb:Query"),
+        ("replayer", "dynamodb:Query"),
+    ];
+    let without = lacking.map(|(function, action)| format!("--without={function}:{action}"));
+    let deployment = Deployment::with(&endpoint, &without.each_ref().map(String::as_str), &[]).await;
+    let token = deployment.token(&user("bob")).await;
+    for (function, action) in lacking {
+        assert!(!works(&deployment, function, &token).await, "{function} without {action}");
+    }
+    let deployment = Deployment::with(&endpoint, &["--without=auth-token-issuer:kms:Encrypt"], &[]).await;
+    assert!(!works(&deployment, "auth-token-issuer", "").await, "auth-token-issuer without kms:Encrypt");
+}

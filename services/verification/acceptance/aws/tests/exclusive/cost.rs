@@ -1,0 +1,274 @@
+//! The cost of a notification on AWS: the calls of the real binaries, counted at the endpoint, at list
+//! prices. The resulting table must be that of docs/explanation/cost.md.
+
+use std::fmt::Write as _;
+
+use contract_notifications_v1::UserId;
+use serde_json::{Value, json};
+use shared_ports::{Clock as _, SystemClock};
+use verification_acceptance_aws::{Deployment, Device, Meter, OPEN, Usage};
+use verification_conformance::user;
+use verification_test_kit::{TestQueue, endpoint, sdk_config};
+
+use crate::alone;
+
+/// Notifications on each path: the most that SQS hands over at once.
+const COUNT: usize = 10;
+
+/// List prices of us-east-1 in US dollars. docs/explanation/cost.md has their sources.
+mod price {
+    pub(super) const WEBSOCKET_MESSAGE: f64 = 1.0e-6;
+    pub(super) const HTTP_API_REQUEST: f64 = 1.0e-6;
+    pub(super) const SQS_FIFO_REQUEST: f64 = 0.5e-6;
+    pub(super) const READ_UNIT: f64 = 0.125e-6;
+    pub(super) const WRITE_UNIT: f64 = 0.625e-6;
+    pub(super) const LAMBDA_REQUEST: f64 = 0.2e-6;
+    pub(super) const LAMBDA_GIBIBYTE_SECOND: f64 = 0.000_013_333_4;
+    /// An invocation, assumed to take 256 MiB for 50 ms.
+    pub(super) const INVOCATION: f64 = LAMBDA_REQUEST + LAMBDA_GIBIBYTE_SECOND * 0.25 * 0.05;
+}
+
+/// A path to a client, with the usage of all of its notifications.
+struct Path {
+    name: &'static str,
+    usage: Usage,
+    /// Requests of producers, and of Lambda for the queue: one receives and one deletes each batch
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>).
+    queue_requests: usize,
+    http_requests: usize,
+    /// Frames from clients.
+    frames: usize,
+    invocations: usize,
+    /// The target for a million notifications in dollars, which is not enforced.
+    target: Option<f64>,
+}
+
+impl Path {
+    fn messages(&self) -> usize {
+        self.usage.messages + self.frames
+    }
+
+    fn sqs(&self) -> usize {
+        self.usage.calls_to("sqs") + self.queue_requests
+    }
+
+    /// Dollars for a million notifications.
+    #[expect(clippy::cast_precision_loss, reason = "small counts")]
+    fn million(&self) -> f64 {
+        let of = |count: usize, price: f64| count as f64 * price;
+        let all = of(self.messages(), price::WEBSOCKET_MESSAGE)
+            + of(self.http_requests, price::HTTP_API_REQUEST)
+            + of(self.sqs(), price::SQS_FIFO_REQUEST)
+            + of(self.usage.half_reads, price::READ_UNIT / 2.0)
+            + of(self.usage.writes, price::WRITE_UNIT)
+            + of(self.invocations, price::INVOCATION);
+        all / COUNT as f64 * 1e6
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "small counts")]
+    fn row(&self) -> String {
+        let target = self.target.map_or_else(|| "–".to_owned(), |target| format!("{target:.2}"));
+        format!(
+            "| {} | {} | {} | {} | {} | {} | {} | {:.2} | {target} |",
+            self.name,
+            self.messages(),
+            self.usage.half_reads as f64 / 2.0,
+            self.usage.writes,
+            self.sqs(),
+            self.http_requests,
+            self.invocations,
+            self.million(),
+        )
+    }
+}
+
+/// A deployment whose functions are invoked by the test and whose calls are counted.
+struct Bench {
+    deployment: Deployment,
+    meter: Meter,
+    queue: TestQueue,
+    /// The last sequence used.
+    sequence: u64,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let meter = Meter::before(&endpoint()).await;
+        let [config, open] = OPEN;
+        let arguments = ["--without-sources", "--through", &meter.url, config, open];
+        let deployment = Deployment::with(&endpoint(), &arguments, &[]).await;
+        let urls = [deployment.output("queueUrl"), deployment.output("deadLetterUrl")];
+        let queue = TestQueue::existing(&sdk_config().await, urls[0], urls[1]);
+        Self { deployment, meter, queue, sequence: 1 << 40 }
+    }
+
+    async fn connect(&self, user: &UserId, options: &str) -> Device {
+        self.deployment.try_open(&format!("client_id={user}{options}")).await.expect("the user connects")
+    }
+
+    /// Makes a batch of the queue with a notification for each user.
+    fn batch(&mut self, users: &[UserId]) -> Vec<Value> {
+        let mut record = |user: &UserId| {
+            self.sequence += 1;
+            let id = uuid::Uuid::now_v7().to_string();
+            let payload =
+                json!({ "order": self.sequence, "state": "shipped", "carrier": "a van, as always" });
+            let body = json!({ "userId": user, "id": id, "payload": payload }).to_string();
+            record(&body, user.as_str(), &id, &self.sequence.to_string())
+        };
+        users.iter().map(&mut record).collect()
+    }
+
+    /// Invokes the dispatcher with a batch.
+    async fn dispatch(&self, records: Vec<Value>) {
+        let answer = self.deployment.invoke("dispatcher", &json!({ "Records": records })).await;
+        assert_eq!(answer.unwrap(), json!({ "batchItemFailures": [] }));
+    }
+
+    /// Invokes the replayer for a new connection of a user, and returns the messages that it queued.
+    async fn replay(&self, user: &UserId) -> Vec<Value> {
+        let sample = include_str!("../../../../../replayer/lambda/events/stream-batch.json");
+        let mut event: Value = serde_json::from_str(sample).unwrap();
+        let records = event["Records"].as_array_mut().unwrap();
+        records.truncate(1);
+        records[0]["dynamodb"]["Keys"]["userId"]["S"] = user.as_str().into();
+        let answer = self.deployment.invoke("replayer", &event).await;
+        assert_eq!(answer.unwrap(), json!({ "batchItemFailures": [] }));
+        let messages = self.queue.drain().await;
+        let message = |message: &aws_sdk_sqs::types::Message| {
+            let attribute = |name: &str| {
+                let attributes = message.attributes().unwrap();
+                let found = attributes.iter().find(|(key, _)| key.as_str() == name);
+                found.unwrap().1.clone()
+            };
+            let (group, id) = (attribute("MessageGroupId"), attribute("MessageDeduplicationId"));
+            record(message.body().unwrap(), &group, &id, &attribute("SequenceNumber"))
+        };
+        messages.iter().map(message).collect()
+    }
+}
+
+/// A message of the queue in the form in which Lambda hands it over.
+fn record(body: &str, group: &str, id: &str, sequence: &str) -> Value {
+    let attributes = json!({
+        "ApproximateReceiveCount": "1",
+        "SentTimestamp": SystemClock.now().millis().to_string(),
+        "SequenceNumber": sequence,
+        "MessageGroupId": group,
+        "MessageDeduplicationId": id,
+    });
+    json!({ "messageId": id, "receiptHandle": id, "body": body, "attributes": attributes, "eventSource": "aws:sqs" })
+}
+
+fn users(prefix: &str, count: usize) -> Vec<UserId> {
+    (0..count).map(|n| user(&format!("{prefix}-{n}"))).collect()
+}
+
+async fn paths() -> Vec<Path> {
+    let mut bench = Bench::new().await;
+    let mut paths = Vec::new();
+    // Kept to the end, because the calls for closing a connection are not counted.
+    let mut devices = Vec::new();
+
+    // Ten users are online, and each batch has a notification for each.
+    let ten = users("online", COUNT);
+    for user in &ten {
+        devices.push(bench.connect(user, "").await);
+    }
+    bench.meter.take();
+    let batch = bench.batch(&ten);
+    bench.dispatch(batch).await;
+    let usage = bench.meter.take();
+    let online = |name, usage: &Usage, queue_requests, http_requests, target| Path {
+        name,
+        usage: usage.clone(),
+        queue_requests,
+        http_requests,
+        frames: 0,
+        invocations: 1,
+        target: Some(target),
+    };
+    paths.push(online("online, sent in batches, ten users", &usage, 3, 0, 1.6));
+    paths.push(online("online, through the HTTP API, ten users", &usage, COUNT + 2, COUNT, 2.6));
+    let alone = vec![ten[0].clone(); COUNT];
+    let batch = bench.batch(&alone);
+    bench.dispatch(batch).await;
+    let usage = bench.meter.take();
+    paths.push(online("online, sent in batches, one user", &usage, 3, 0, 1.6));
+
+    // A user who acknowledges ten notifications at once.
+    let recipient = user("acknowledges");
+    let mut device = bench.connect(&recipient, "&acknowledge=true").await;
+    bench.meter.take();
+    let batch = bench.batch(&vec![recipient; COUNT]);
+    bench.dispatch(batch).await;
+    let mut sequences = Vec::new();
+    for _ in 0..COUNT {
+        sequences.push(device.next().await.sequence);
+    }
+    device.send(&json!({ "action": "ack", "sequences": sequences })).await;
+    device.frame().await;
+    devices.push(device);
+    let usage = bench.meter.take();
+    paths.push(Path {
+        name: "online, acknowledged ten at a time",
+        usage,
+        queue_requests: 3,
+        http_requests: 0,
+        frames: 1,
+        invocations: 2,
+        target: Some(3.2),
+    });
+
+    // Ten notifications held for one user, who comes back.
+    for (name, options, target) in
+        [("held and replayed", "", 4.5), ("held and replayed, frames of many", "&format=batch", 3.5)]
+    {
+        let recipient = user(&format!("returns{}", options.len()));
+        let batch = bench.batch(&vec![recipient.clone(); COUNT]);
+        bench.meter.take();
+        bench.dispatch(batch).await;
+        let mut usage = bench.meter.take();
+        let mut device = bench.connect(&recipient, options).await;
+        bench.meter.take();
+        let replay = bench.replay(&recipient).await;
+        assert_eq!(replay.len(), COUNT);
+        bench.dispatch(replay).await;
+        for _ in 0..COUNT {
+            device.next().await;
+        }
+        devices.push(device);
+        usage.merge(bench.meter.take());
+        // Two batches go over the queue. The replayer's requests are counted as its calls.
+        let queue_requests = 3 + 2;
+        paths.push(Path {
+            name,
+            usage,
+            queue_requests,
+            http_requests: 0,
+            frames: 0,
+            invocations: 3,
+            target: Some(target),
+        });
+    }
+    paths
+}
+
+#[tokio::test]
+async fn notification_cost_matches_docs_cost_md() {
+    let _alone = alone().await;
+    let paths = paths().await;
+    let mut table = String::from(
+        "| path | WebSocket messages | read units | write units | SQS requests | HTTP API requests | \
+         invocations | $ per million | target |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+    );
+    for path in &paths {
+        writeln!(table, "{}", path.row()).unwrap();
+    }
+    let calls: Vec<_> = paths.iter().map(|path| (path.name, &path.usage.calls)).collect();
+    let documented = include_str!("../../../../../../docs/explanation/cost.md");
+    assert!(
+        documented.contains(&table),
+        "docs/explanation/cost.md should have\n{table}\nfor the calls {calls:#?}"
+    );
+}
