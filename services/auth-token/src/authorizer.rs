@@ -1,54 +1,82 @@
-//! Decides handshakes.
+//! Authorizes handshakes.
 
-use contract_identity_v1::{Method, Principal};
+use std::fmt;
+
+use contract_identity_v1::{AuthenticationMethod, Principal};
 use metrics::counter;
 use shared_ports::Clock;
 
 use crate::config::AuthorizerConfig;
-use crate::core::credential::{Credential, select};
 use crate::core::handshake::Handshake;
 use crate::core::refusal::{Reason, Refusal, Status};
+use crate::credential::{Credential, select};
 use crate::methods::hmac::Hmac;
 use crate::methods::jwt::Jwt;
 use crate::methods::{open, token};
 use crate::ports::{KeySets, Secrets, TokenCipher, TokenStore};
 
-/// What an authorizer needs of the world.
-#[derive(Debug, Clone)]
-pub struct Ports<C, S, J, V, K> {
-    /// Of connect tokens.
-    pub cipher: C,
-    /// Unused connect tokens, and signatures that were used.
-    pub store: S,
-    /// Issuers' keys.
-    pub key_sets: J,
-    /// Shared secrets.
-    pub secrets: V,
-    /// The time.
-    pub clock: K,
+/// The types of an authorizer's adapters, one for each port.
+pub trait Adapters {
+    /// Cipher of connect tokens.
+    type Cipher: TokenCipher;
+    /// Table of unused connect tokens and of used signatures.
+    type Store: TokenStore;
+    /// Source of issuers' public keys.
+    type KeySets: KeySets;
+    /// Source of shared secrets.
+    type Secrets: Secrets;
+    /// Clock.
+    type Clock: Clock;
 }
 
-/// Decides handshakes by the methods switched on.
+/// The adapters of an authorizer.
+#[derive(Debug, Clone)]
+pub struct Ports<A: Adapters> {
+    /// Cipher of connect tokens.
+    pub cipher: A::Cipher,
+    /// Table of unused connect tokens and of used signatures.
+    pub store: A::Store,
+    /// Source of issuers' public keys.
+    pub key_sets: A::KeySets,
+    /// Source of shared secrets.
+    pub secrets: A::Secrets,
+    /// Clock.
+    pub clock: A::Clock,
+}
+
+/// Authorizes handshakes with the enabled methods.
 ///
 /// Counts `tidings_handshakes_accepted_total` by `method`, `tidings_handshakes_refused_total` by `reason`, and
 /// `tidings_handshake_fetches_total`, of key sets and secrets, by `outcome`.
-#[derive(Debug)]
-pub struct Authorizer<C, S, J, V, K> {
-    ports: Ports<C, S, J, V, K>,
+pub struct Authorizer<A: Adapters> {
+    ports: Ports<A>,
     config: AuthorizerConfig,
     jwt: Jwt,
     hmac: Hmac,
 }
 
-impl<C: TokenCipher, S: TokenStore, J: KeySets, V: Secrets, K: Clock> Authorizer<C, S, J, V, K> {
-    /// An authorizer over its ports. Nothing is fetched before a handshake needs it. Warns in the log of what is
-    /// dangerous in the configuration.
-    pub fn new(ports: Ports<C, S, J, V, K>, config: AuthorizerConfig) -> Self {
+impl<A: Adapters> fmt::Debug for Authorizer<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { config, jwt, hmac, ports: _ } = self;
+        f.debug_struct("Authorizer")
+            .field("config", config)
+            .field("jwt", jwt)
+            .field("hmac", hmac)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<A: Adapters> Authorizer<A> {
+    /// Creates an authorizer. It fetches nothing before a handshake needs it. Logs a warning for each
+    /// dangerous setting.
+    pub fn new(ports: Ports<A>, config: AuthorizerConfig) -> Self {
         if config.methods.open {
             tracing::warn!("the open method is on: anyone may connect as any user with ?client_id=");
         }
         if config.methods.hmac && config.hmac.allow_replay {
-            tracing::warn!("signed handshakes may be replayed: who sees one can repeat it for five minutes");
+            tracing::warn!(
+                "replay of signed handshakes is allowed: anyone who sees one can repeat it for five minutes"
+            );
         }
         if config.methods.jwt && config.allowed_origins.is_empty() {
             tracing::info!("no origins are allowed, so JSON Web Tokens in cookies are not accepted");
@@ -57,11 +85,12 @@ impl<C: TokenCipher, S: TokenStore, J: KeySets, V: Secrets, K: Clock> Authorizer
         Self { ports, config, jwt, hmac }
     }
 
-    /// Decides one handshake. A connect token is used up by it, whatever the outcome, and a
-    /// signature once it is found good.
+    /// Decides one handshake. It uses up a connect token whatever the outcome, and a signature once it is
+    /// verified.
     ///
     /// # Errors
-    /// [`Refusal`]: 401 without a credential, 400 for half a one, 403 for a bad one, 500 when a port failed.
+    /// [`Refusal`]: 401 without a credential, 400 for an incomplete one, 403 for an invalid one, 500 if a port
+    /// failed.
     pub async fn authorize(&self, handshake: &Handshake) -> Result<Principal, Refusal> {
         match self.decide(handshake).await {
             Ok(principal) => {
@@ -73,7 +102,7 @@ impl<C: TokenCipher, S: TokenStore, J: KeySets, V: Secrets, K: Clock> Authorizer
                 counter!("tidings_handshakes_refused_total", "reason" => reason.label()).increment(1);
                 if reason.status() == Status::InternalServerError {
                     let error = shared_telemetry::chain(&reason);
-                    tracing::error!(error, "a handshake could not be decided");
+                    tracing::error!(error, "handshake not decided: a port failed");
                 } else {
                     tracing::debug!(%reason, "handshake refused");
                 }
@@ -93,11 +122,11 @@ impl<C: TokenCipher, S: TokenStore, J: KeySets, V: Secrets, K: Clock> Authorizer
     }
 }
 
-const fn label(method: Method) -> &'static str {
+const fn label(method: AuthenticationMethod) -> &'static str {
     match method {
-        Method::Token => "token",
-        Method::Jwt => "jwt",
-        Method::Hmac => "hmac",
-        Method::Open => "open",
+        AuthenticationMethod::Token => "token",
+        AuthenticationMethod::Jwt => "jwt",
+        AuthenticationMethod::Hmac => "hmac",
+        AuthenticationMethod::Open => "open",
     }
 }

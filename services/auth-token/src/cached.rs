@@ -1,4 +1,8 @@
-//! A value that is fetched from elsewhere and kept for a while.
+//! A cache for one value that is fetched from elsewhere, such as a key set or a secret.
+//!
+//! The state is in an `RwLock` that is never held across an await. A `Mutex` lets one caller at a time fetch;
+//! the others that wait for it use the result of that fetch. If a caller's future is dropped during its
+//! fetch, the state stays unchanged and the next caller fetches.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -8,81 +12,86 @@ use metrics::counter;
 use shared_ports::{Clock, PortError};
 use tokio::sync::Mutex;
 
-/// How long a fetched value is kept, and how often it is fetched.
+/// Ages of a cached value, and intervals between fetches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheTimes {
-    /// How long it is used without asking.
+    /// Age up to which the value is used without a fetch.
     pub fresh: Duration,
-    /// How long it is used while it can't be fetched again.
+    /// Age up to which the value is used if fetching fails.
     pub stale: Duration,
-    /// The least time between two fetches while there is a value to use: an attacker who names unknown keys
-    /// causes no more than this.
-    pub between: Duration,
-    /// The same while there is none.
-    pub between_without: Duration,
+    /// Shortest interval between two fetches while there is a value to use. It limits the fetches that an
+    /// attacker can cause with unknown keys.
+    pub interval: Duration,
+    /// Shortest interval between two fetches while there is no value.
+    pub interval_without_value: Duration,
 }
 
 impl CacheTimes {
-    /// Of key sets.
+    /// Times for key sets.
     pub const KEY_SETS: Self = Self {
         fresh: Duration::from_hours(1),
         stale: Duration::from_hours(24),
-        between: Duration::from_mins(1),
-        between_without: Duration::from_secs(5),
+        interval: Duration::from_mins(1),
+        interval_without_value: Duration::from_secs(5),
     };
-    /// Of secrets.
+    /// Times for secrets.
     pub const SECRETS: Self = Self { fresh: Duration::from_mins(5), ..Self::KEY_SETS };
 }
 
-/// The last attempt to fetch failed, and the next is not due.
+/// The last fetch failed, and the interval until the next one is not over.
 #[derive(Debug, thiserror::Error)]
-#[error("the last attempt failed, and the next one is not due yet")]
+#[error("the last attempt failed, and it is too early for the next one")]
 struct NotDue;
 
 #[derive(Debug)]
 struct State<T> {
+    /// The value, with the time at which it was fetched.
     value: Option<(Arc<T>, Timestamp)>,
-    attempt: Option<Attempt>,
-    attempts: u64,
+    last_fetch: Option<Fetch>,
+    fetches: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Attempt {
+struct Fetch {
     at: Timestamp,
     failed: bool,
 }
 
 impl<T> Clone for State<T> {
     fn clone(&self) -> Self {
-        Self { value: self.value.clone(), attempt: self.attempt, attempts: self.attempts }
+        Self { value: self.value.clone(), last_fetch: self.last_fetch, fetches: self.fetches }
     }
 }
 
 impl<T> State<T> {
-    fn at_most(&self, age: Duration, now: Timestamp) -> Option<Arc<T>> {
+    /// Returns the value if it is younger than `age`.
+    fn younger_than(&self, age: Duration, now: Timestamp) -> Option<Arc<T>> {
         let (value, at) = self.value.as_ref()?;
         (now.since(*at) < age).then(|| Arc::clone(value))
     }
 }
 
-/// A value that is fetched when it is asked for. Any number of callers that ask at once share one fetch, and
-/// none waits for a fetch while the value at hand serves it.
+/// A cached value. Concurrent callers share one fetch, and no caller waits for a fetch while the value in the
+/// cache is good enough.
 #[derive(Debug)]
 pub(crate) struct Cached<T> {
-    /// What is fetched, for logs, metrics and errors.
-    what: &'static str,
+    /// Name of the fetch for logs and errors, such as `fetching a key set`.
+    operation: &'static str,
     times: CacheTimes,
     state: RwLock<State<T>>,
     fetching: Mutex<()>,
 }
 
 impl<T> Cached<T> {
-    pub(crate) fn new(what: &'static str, times: CacheTimes) -> Self {
-        let state = State { value: None, attempt: None, attempts: 0 };
-        Self { what, times, state: RwLock::new(state), fetching: Mutex::default() }
+    pub(crate) fn new(operation: &'static str, times: CacheTimes) -> Self {
+        let state = State { value: None, last_fetch: None, fetches: 0 };
+        Self { operation, times, state: RwLock::new(state), fetching: Mutex::default() }
     }
 
-    /// The value: as it is while it is fresh, fetched anew after that, and stale when that fails.
+    /// Returns the value while it is fresh, then a newly fetched one, or the stale value if fetching fails.
+    ///
+    /// # Errors
+    /// The error of the fetch, if there is no value to use.
     pub(crate) async fn get<F>(
         &self,
         clock: &impl Clock,
@@ -92,19 +101,22 @@ impl<T> Cached<T> {
         F: Future<Output = Result<T, PortError>>,
     {
         let seen = self.state();
-        if let Some(value) = seen.at_most(self.times.fresh, clock.now()) {
+        if let Some(value) = seen.younger_than(self.times.fresh, clock.now()) {
             return Ok(value);
         }
-        let (state, error) = self.fetched(&seen, clock, fetch).await;
-        match state.at_most(self.times.stale, clock.now()) {
+        let (state, error) = self.fetch_if_due(&seen, clock, fetch).await;
+        match state.younger_than(self.times.stale, clock.now()) {
             Some(value) => Ok(value),
-            None => Err(error.unwrap_or_else(|| PortError::retryable(self.what, NotDue))),
+            None => Err(error.unwrap_or_else(|| PortError::retryable(self.operation, NotDue))),
         }
     }
 
-    /// A value that is newer than `seen`, which did not have what was looked for. `None` when there is none
-    /// and it is known that the last fetch succeeded.
-    pub(crate) async fn newer<F>(
+    /// Returns a value that is newer than `seen`, in which the caller did not find what it needs. `None` if
+    /// there is no newer value and the last fetch succeeded.
+    ///
+    /// # Errors
+    /// The error of the fetch, if it is unknown whether there is a newer value.
+    pub(crate) async fn get_newer_than<F>(
         &self,
         seen: &Arc<T>,
         clock: &impl Clock,
@@ -114,25 +126,26 @@ impl<T> Cached<T> {
         F: Future<Output = Result<T, PortError>>,
     {
         let newer = |state: &State<T>| {
-            let value = state.at_most(self.times.stale, clock.now());
+            let value = state.younger_than(self.times.stale, clock.now());
             value.filter(|value| !Arc::ptr_eq(value, seen))
         };
         let before = self.state();
         if let Some(value) = newer(&before) {
             return Ok(Some(value));
         }
-        let (after, error) = self.fetched(&before, clock, fetch).await;
-        match (newer(&after), after.attempt) {
+        let (after, error) = self.fetch_if_due(&before, clock, fetch).await;
+        match (newer(&after), after.last_fetch) {
             (Some(value), _) => Ok(Some(value)),
-            (None, Some(Attempt { failed: true, .. })) => {
-                Err(error.unwrap_or_else(|| PortError::retryable(self.what, NotDue)))
+            (None, Some(Fetch { failed: true, .. })) => {
+                Err(error.unwrap_or_else(|| PortError::retryable(self.operation, NotDue)))
             }
             (None, _) => Ok(None),
         }
     }
 
-    /// The state after a fetch: one's own, that of another caller in the meantime, or none when none is due.
-    async fn fetched<F>(
+    /// Fetches the value, unless another caller has done so since `seen` or the interval is not over. Returns
+    /// the state afterwards, and the error of this caller's own fetch.
+    async fn fetch_if_due<F>(
         &self,
         seen: &State<T>,
         clock: &impl Clock,
@@ -141,25 +154,26 @@ impl<T> Cached<T> {
     where
         F: Future<Output = Result<T, PortError>>,
     {
-        let _alone = self.fetching.lock().await;
-        let present = self.state();
-        if present.attempts != seen.attempts || !self.is_due(&present, clock.now()) {
-            return (present, None);
+        let _only_fetch = self.fetching.lock().await;
+        let current = self.state();
+        if current.fetches != seen.fetches || !self.is_due(&current, clock.now()) {
+            return (current, None);
         }
         let fetched = fetch().await;
         let now = clock.now();
         let outcome = if fetched.is_ok() { "ok" } else { "failed" };
         counter!("tidings_handshake_fetches_total", "outcome" => outcome).increment(1);
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.attempts += 1;
-        state.attempt = Some(Attempt { at: now, failed: fetched.is_err() });
+        state.fetches += 1;
+        state.last_fetch = Some(Fetch { at: now, failed: fetched.is_err() });
         let error = match fetched {
             Ok(value) => {
                 state.value = Some((Arc::new(value), now));
                 None
             }
             Err(error) => {
-                tracing::warn!(error = shared_telemetry::chain(&error), what = self.what, "a fetch failed");
+                let error_chain = shared_telemetry::chain(&error);
+                tracing::warn!(error = error_chain, operation = self.operation, "fetch failed");
                 Some(error)
             }
         };
@@ -167,11 +181,11 @@ impl<T> Cached<T> {
     }
 
     fn is_due(&self, state: &State<T>, now: Timestamp) -> bool {
-        let between = match state.at_most(self.times.stale, now) {
-            Some(_) => self.times.between,
-            None => self.times.between_without,
+        let interval = match state.younger_than(self.times.stale, now) {
+            Some(_) => self.times.interval,
+            None => self.times.interval_without_value,
         };
-        state.attempt.is_none_or(|attempt| now.since(attempt.at) >= between)
+        state.last_fetch.is_none_or(|fetch| now.since(fetch.at) >= interval)
     }
 
     fn state(&self) -> State<T> {

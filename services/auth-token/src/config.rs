@@ -1,53 +1,55 @@
-//! What an operator decides.
+//! The operator's settings.
 
+mod error;
 mod jwt;
 
 use std::time::Duration;
 
 use contract_identity_v1::TOKEN_LIFETIME;
 
+pub use self::error::InvalidConfig;
 pub use self::jwt::{InvalidIssuer, JwtConfig, JwtIssuerConfig, JwtKeys, TrustedIssuer};
 use crate::cached::CacheTimes;
 use crate::core::origin::is_origin;
 
-/// How tokens are issued.
+/// Settings of the issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerConfig {
     /// `iss` of the claims.
     pub issuer: String,
-    /// `aud` of the claims: which gateway the tokens are for.
+    /// `aud` of the claims: the gateway that the tokens are for.
     pub audience: String,
-    /// How long a token is good for.
+    /// Lifetime of a token.
     pub lifetime: Duration,
 }
 
 impl IssuerConfig {
-    /// Tokens of `issuer` for `audience`, good for [`TOKEN_LIFETIME`].
+    /// Creates settings for tokens of `issuer` for `audience` with the lifetime [`TOKEN_LIFETIME`].
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
         Self { issuer: issuer.into(), audience: audience.into(), lifetime: TOKEN_LIFETIME }
     }
 }
 
-/// How handshakes are decided.
+/// Settings of the authorizer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizerConfig {
-    /// The `iss` a connect token's claims must have.
+    /// Required `iss` of a connect token's claims.
     pub issuer: String,
-    /// The `aud` a connect token's claims must have.
+    /// Required `aud` of a connect token's claims.
     pub audience: String,
-    /// By which methods a handshake may prove who it is.
+    /// Enabled methods of authentication.
     pub methods: Methods,
-    /// Origins of web pages that may connect, as browsers write them (`https://app.example.com`). Empty: those of
-    /// every origin may, but not by cookie.
+    /// Origins of web pages that may connect, as browsers write them (`https://app.example.com`). When empty,
+    /// pages of every origin may connect, but cookies are not accepted.
     pub allowed_origins: Vec<String>,
-    /// JSON Web Tokens.
+    /// Settings for JSON Web Tokens.
     pub jwt: JwtConfig,
-    /// Signed handshakes.
+    /// Settings for signed handshakes.
     pub hmac: HmacConfig,
 }
 
 impl AuthorizerConfig {
-    /// Connect tokens of `issuer` for `audience`, by the default [`Methods`].
+    /// Creates settings for connect tokens of `issuer` for `audience`, with the default [`Methods`].
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
         Self {
             issuer: issuer.into(),
@@ -59,20 +61,20 @@ impl AuthorizerConfig {
         }
     }
 
-    /// The names of the shared secrets that its methods need.
+    /// Returns the names of the shared secrets that the enabled methods need.
     pub fn secrets(&self) -> Vec<&str> {
         let issuers = self.jwt.issuers.iter().filter(|_| self.methods.jwt);
-        let of_issuers = issuers.filter_map(|issuer| match &issuer.keys {
+        let issuers_secrets = issuers.filter_map(|issuer| match &issuer.keys {
             JwtKeys::Secret(name) => Some(name.as_str()),
             JwtKeys::Fixed(_) | JwtKeys::Url(_) => None,
         });
-        of_issuers.chain(self.methods.hmac.then_some(self.hmac.secret.as_str())).collect()
+        issuers_secrets.chain(self.methods.hmac.then_some(self.hmac.secret.as_str())).collect()
     }
 
-    /// Checks what no single value can tell.
+    /// Checks the settings and their combination.
     ///
     /// # Errors
-    /// [`InvalidConfig`], the first that is found.
+    /// [`InvalidConfig`] with the first error found.
     pub fn validate(&self) -> Result<(), InvalidConfig> {
         if self.methods == Methods::NONE {
             return Err(InvalidConfig::NoMethod);
@@ -96,47 +98,15 @@ impl AuthorizerConfig {
     }
 }
 
-/// Why handshakes can't be decided so.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidConfig {
-    /// No method is on.
-    #[error("no method is on, so nobody could connect")]
-    NoMethod,
-    /// An origin that no browser sends.
-    #[error("{found:?} is no origin; write it as https://app.example.com, without a path")]
-    Origin {
-        /// What it is.
-        found: String,
-    },
-    /// A name that no cookie can have.
-    #[error("{found:?} is no name of a cookie")]
-    CookieName {
-        /// What it is.
-        found: String,
-    },
-    /// JSON Web Tokens are accepted, and nobody's are.
-    #[error("the method jwt is on, and there is no issuer whose tokens are accepted")]
-    NoIssuer,
-    /// Two issuers that can't be told apart.
-    #[error("two issuers have the same `iss`, {}", .issuer.as_deref().unwrap_or("none"))]
-    SameIssuer {
-        /// Their `iss`.
-        issuer: Option<String>,
-    },
-    /// Signed handshakes are accepted, and there is no secret.
-    #[error("the method hmac is on, and there is no secret to check signatures with")]
-    NoSecret,
-}
-
-/// Signed handshakes.
+/// Settings for signed handshakes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HmacConfig {
-    /// Name of the secret.
+    /// Name of the shared secret.
     pub secret: String,
-    /// Whether a signature may be used as often as one likes while its time is good: for old clients that sign
-    /// once and connect several times. Off by default: who sees such a handshake can repeat it.
+    /// True if a signature may be used any number of times while its time is valid. For old clients that sign
+    /// once and connect several times. False by default: anyone who sees such a handshake can repeat it.
     pub allow_replay: bool,
-    /// How long the secret is kept, and how often read.
+    /// Cache times of the secret.
     pub cache: CacheTimes,
 }
 
@@ -146,9 +116,9 @@ impl Default for HmacConfig {
     }
 }
 
-/// Which methods of authentication are switched on. A credential of a method that is off counts as none.
+/// Enabled methods of authentication. A credential of a disabled method is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each method is enabled on its own")]
 pub struct Methods {
     /// Single-use connect tokens; on by default.
     pub token: bool,
@@ -156,12 +126,12 @@ pub struct Methods {
     pub jwt: bool,
     /// Signed headers.
     pub hmac: bool,
-    /// The client's word, `?client_id=`: for development only, off by default.
+    /// The client's claim without proof, `?client_id=`. For development only; off by default.
     pub open: bool,
 }
 
 impl Methods {
-    /// None at all.
+    /// No method.
     pub const NONE: Self = Self { token: false, jwt: false, hmac: false, open: false };
 }
 

@@ -1,12 +1,13 @@
-//! The decisions, without IO: which credential a handshake presents, whether claims are good, and what a
-//! refusal answers.
+//! Checks without IO: the parts of a handshake, the form and the claims of tokens, signatures, and refusals.
+//!
+//! This is the lowest layer of the crate. It uses only `ports`.
 
-pub(crate) mod claims;
-pub(crate) mod credential;
+pub(crate) mod connect_claims;
 mod date_time;
 pub(crate) mod handshake;
 pub(crate) mod jwt;
 pub(crate) mod origin;
 pub(crate) mod refusal;
 pub(crate) mod signature;
+pub(crate) mod single_value;
 pub(crate) mod token;

@@ -12,28 +12,27 @@ use crate::config::IssuerConfig;
 use crate::core::token::{self, MAX_CREDENTIAL_BYTES};
 use crate::ports::{EncryptionContext, TokenCipher, TokenStore};
 
-/// Most bytes of claims: with room for the cipher's envelope and for base64, which adds a third, the token
-/// stays within [`MAX_CREDENTIAL_BYTES`].
+/// Largest size of the claims, in bytes. It leaves room for the cipher's envelope and for base64, which adds
+/// a third, so that the token stays within [`MAX_CREDENTIAL_BYTES`].
 const MAX_CLAIMS_BYTES: usize = 2 * 1024;
 
-/// Whom a token is issued to. The caller has authenticated them.
+/// The user that a token is issued to. The caller has authenticated them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// The user the token connects.
+    /// The user that the token connects.
     pub user_id: UserId,
-    /// The user's name for people; may be empty.
+    /// The user's display name; may be empty.
     pub username: String,
-    /// Hubs the connection joins.
+    /// Hubs that the connection joins.
     pub hubs: Vec<String>,
 }
 
-/// A new token. Its `Debug` does not show the token.
+/// A new token. `Debug` does not show the token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IssuedToken {
-    /// What the client presents in its handshake, once: base64url without padding, at most
-    /// [`MAX_CREDENTIAL_BYTES`].
+    /// The credential for one handshake: base64url without padding, at most [`MAX_CREDENTIAL_BYTES`] long.
     pub token: String,
-    /// From when on it is refused.
+    /// Time from which it is refused.
     pub expires_at: Timestamp,
 }
 
@@ -43,24 +42,24 @@ impl fmt::Debug for IssuedToken {
     }
 }
 
-/// Why no token was issued.
+/// Errors of issuing a token.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
-    /// Username and hubs together are too long for a token.
+    /// The username and the hubs are too long for a token.
     #[error(
-        "the claims have {bytes} bytes; allowed are {MAX_CLAIMS_BYTES}: shorten the username or the hubs"
+        "the claims have {bytes} bytes; allowed are at most {MAX_CLAIMS_BYTES}; shorten the username or the hubs"
     )]
     TooLarge {
-        /// Size of the claims as JSON.
+        /// Size of the claims as JSON, in bytes.
         bytes: usize,
     },
-    /// The cipher's envelope makes the token too long to be accepted.
-    #[error("the encrypted token has {bytes} bytes; allowed are {MAX_CREDENTIAL_BYTES}")]
+    /// The token is too long because of the cipher's envelope.
+    #[error("the encrypted token has {bytes} bytes; allowed are at most {MAX_CREDENTIAL_BYTES}")]
     Envelope {
-        /// Size of the token.
+        /// Size of the token, in bytes.
         bytes: usize,
     },
-    /// The claims could not be written as JSON.
+    /// The claims could not be serialized.
     #[error("the claims could not be serialized")]
     Claims(#[source] serde_json::Error),
     /// The cipher or the table failed.
@@ -78,15 +77,15 @@ pub struct Issuer<C, S, K> {
 }
 
 impl<C: TokenCipher, S: TokenStore, K: Clock> Issuer<C, S, K> {
-    /// An issuer over its ports.
+    /// Creates an issuer from its adapters.
     pub const fn new(cipher: C, store: S, clock: K, config: IssuerConfig) -> Self {
         Self { cipher, store, clock, config }
     }
 
-    /// Issues a token that connects `subject` once within the configured lifetime.
+    /// Issues a token that connects `subject` once, within the configured lifetime.
     ///
     /// # Errors
-    /// [`IssueError`]; then no token is good.
+    /// [`IssueError`]. In that case no token is valid.
     pub async fn issue(&self, subject: Subject) -> Result<IssuedToken, IssueError> {
         let issued_at = self.clock.now();
         let expires_at = issued_at.plus(self.config.lifetime);
@@ -105,7 +104,7 @@ impl<C: TokenCipher, S: TokenStore, K: Clock> Issuer<C, S, K> {
         if plaintext.len() > MAX_CLAIMS_BYTES {
             return Err(IssueError::TooLarge { bytes: plaintext.len() });
         }
-        let context = EncryptionContext::connect(&self.config.issuer, &self.config.audience);
+        let context = EncryptionContext::for_connect_tokens(&self.config.issuer, &self.config.audience);
         let token = token::encode(&self.cipher.encrypt(&plaintext, &context).await?);
         if token.len() > MAX_CREDENTIAL_BYTES {
             return Err(IssueError::Envelope { bytes: token.len() });

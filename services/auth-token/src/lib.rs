@@ -1,8 +1,8 @@
-//! Issues single-use connect tokens and decides WebSocket handshakes.
+//! Issues single-use connect tokens and authorizes WebSocket handshakes.
 //!
-//! The [`Issuer`] gives an authenticated caller a token that is good for one handshake within its lifetime.
-//! The [`Authorizer`] decides a [`Handshake`]: it finds the credential that is present among the methods
-//! switched on, checks it, and answers with the principal it proves or with a [`Refusal`].
+//! The [`Issuer`] gives an authenticated caller a token that is valid for one handshake within its lifetime.
+//! The [`Authorizer`] decides a [`Handshake`]: it finds the credential of an enabled method, verifies it, and
+//! returns the authenticated principal or a [`Refusal`].
 //!
 //! ```text
 //! issue:      claims ── encrypt(context) ──► token ──► client        row {SHA-256(token), TTL} ──► table
@@ -11,29 +11,39 @@
 //!             hmac ───► time ──► signature ──► claim row by SHA-256(signature) ──► principal
 //! ```
 //!
-//! What is decided is in `core`, without IO; each method of authentication is a module of `methods`; what
-//! the crate needs of the world is in [`ports`].
+//! Modules use only modules below them:
+//!
+//! | module | content |
+//! |---|---|
+//! | `authorizer`, `issuer` | the two entry points |
+//! | `credential` | selects the credential of a handshake |
+//! | `methods` | a module for each method: finds its credential and verifies it through the ports |
+//! | `config` | the operator's settings |
+//! | `cached` | keeps fetched keys and secrets |
+//! | `core` | checks without IO |
+//! | [`ports`] | the traits that adapters implement |
 
 mod authorizer;
 mod cached;
 mod config;
 mod core;
+mod credential;
 mod issuer;
 mod methods;
 pub mod ports;
 mod telemetry;
 
-pub use authorizer::{Authorizer, Ports};
+pub use authorizer::{Adapters, Authorizer, Ports};
 pub use cached::CacheTimes;
 pub use config::{
     AuthorizerConfig, HmacConfig, InvalidConfig, InvalidIssuer, IssuerConfig, JwtConfig, JwtIssuerConfig,
     JwtKeys, Methods, TrustedIssuer,
 };
-pub use core::claims::InvalidClaims;
+pub use core::connect_claims::InvalidClaims;
 pub use core::handshake::Handshake;
 pub use core::jwt::{
     InvalidJwt, InvalidKeySet, JWT_LEEWAY, JwtAlgorithm, JwtRules, KeySet, MAX_JWT_BYTES, PresentedJwt,
-    VerifiedJwt, hubs, install_provider,
+    VerifiedJwt, hubs_from_claims, install_crypto_provider,
 };
 pub use core::refusal::{Reason, Refusal, Status};
 pub use core::signature::{InvalidSignature, SIGNATURE_WINDOW};

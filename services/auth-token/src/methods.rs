@@ -1,5 +1,5 @@
-//! The methods of authentication, one module each: where a handshake carries the method's credential
-//! (`find`, `candidates`), and how it is checked (`authorize`).
+//! The methods of authentication. Each module finds its credential in a handshake (`find`, `candidates`) and
+//! verifies it (`authorize`).
 
 pub(crate) mod hmac;
 pub(crate) mod jwt;

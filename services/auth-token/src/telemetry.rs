@@ -1,8 +1,8 @@
-//! What issuer and authorizer measure.
+//! Metrics of issuer and authorizer.
 
 use metrics::{Unit, describe_counter};
 
-/// Tells the recorder the units of the metrics of issuer and authorizer and what they are.
+/// Registers the descriptions and units of the metrics with the recorder.
 pub fn describe_metrics() {
     for (name, description) in [
         ("tidings_tokens_issued_total", "connect tokens issued"),

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use contract_history_v1::What;
+use contract_history_v1::HistoryOutcome;
 use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
 
 use crate::core::run::{Command, Entry, Event, Frame, HeldItem, Item, Outcome, Report};
@@ -18,7 +18,7 @@ pub struct DeliveryEvent<B> {
     /// The notification.
     pub body: B,
     /// Kind of event.
-    pub what: What,
+    pub what: HistoryOutcome,
     /// Time of the event.
     pub at: Timestamp,
 }
@@ -108,7 +108,7 @@ impl<B: Clone> Observer<B> {
                 for (frames, report) in requests.into_iter().zip(reports) {
                     for item in frames.into_iter().take(report.accepted).flatten() {
                         if self.delivered.insert(item.sequence) {
-                            self.record(item, What::Delivered, now);
+                            self.record(item, HistoryOutcome::Delivered, now);
                         }
                     }
                 }
@@ -117,7 +117,7 @@ impl<B: Clone> Observer<B> {
                 for HeldItem { item, pushed_to } in rows {
                     self.stored.insert(item.sequence);
                     if pushed_to.is_empty() {
-                        self.record_once(item, What::Held, now);
+                        self.record_once(item, HistoryOutcome::Held, now);
                     }
                 }
             }
@@ -125,7 +125,7 @@ impl<B: Clone> Observer<B> {
                 for sequence in sequences {
                     let read = self.read.get(&sequence).filter(|_| !self.delivered.contains(&sequence));
                     if let Some(item) = read.cloned() {
-                        self.record_once(item, What::Expired, now);
+                        self.record_once(item, HistoryOutcome::Expired, now);
                     }
                 }
             }
@@ -145,11 +145,11 @@ impl<B: Clone> Observer<B> {
         for item in over {
             // A row in the mailbox may have expired by now. Its deletion records that.
             let what = if self.stored.contains(&item.sequence) {
-                What::Held
+                HistoryOutcome::Held
             } else if item.when_offline == WhenOffline::Hold || item.expires_at.is_some_and(|at| at <= now) {
-                What::Expired
+                HistoryOutcome::Expired
             } else {
-                What::Dropped
+                HistoryOutcome::Dropped
             };
             self.record_once(item, what, now);
         }
@@ -157,13 +157,13 @@ impl<B: Clone> Observer<B> {
     }
 
     /// Records the end of a notification that was not delivered, unless one is recorded already.
-    fn record_once(&mut self, item: Item<B>, what: What, now: Timestamp) {
+    fn record_once(&mut self, item: Item<B>, what: HistoryOutcome, now: Timestamp) {
         if self.completed.insert(item.sequence) {
             self.record(item, what, now);
         }
     }
 
-    fn record(&mut self, item: Item<B>, what: What, at: Timestamp) {
+    fn record(&mut self, item: Item<B>, what: HistoryOutcome, at: Timestamp) {
         self.events.push(DeliveryEvent { sequence: item.sequence, body: item.body, what, at });
     }
 }

@@ -7,7 +7,7 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use contract_history_v1::What;
+use contract_history_v1::HistoryOutcome;
 use contract_notifications_v1::Sequence;
 use proptest::prelude::*;
 
@@ -69,12 +69,12 @@ proptest! {
         }
         world.quiesce();
 
-        let of = |what: What| -> BTreeSet<Sequence> {
+        let of = |what: HistoryOutcome| -> BTreeSet<Sequence> {
             let all = world.history.iter().flatten();
             all.filter(|event| event.what == what).map(|event| event.sequence).collect()
         };
-        let (delivered, expired) = (of(What::Delivered), of(What::Expired));
-        let (dropped, held) = (of(What::Dropped), of(What::Held));
+        let (delivered, expired) = (of(HistoryOutcome::Delivered), of(HistoryOutcome::Expired));
+        let (dropped, held) = (of(HistoryOutcome::Dropped), of(HistoryOutcome::Held));
         // Only events that happened are recorded.
         prop_assert!(delivered.is_subset(&world.accepted));
         prop_assert!(dropped.is_subset(&world.may_be_dropped));
@@ -93,7 +93,7 @@ proptest! {
             let mut ended = BTreeSet::new();
             for event in world.history.iter().flatten() {
                 prop_assert!(!ended.contains(&event.sequence), "after its end: {event:?}");
-                if matches!(event.what, What::Expired | What::Dropped) {
+                if matches!(event.what, HistoryOutcome::Expired | HistoryOutcome::Dropped) {
                     ended.insert(event.sequence);
                 }
             }

@@ -1,4 +1,4 @@
-//! Who has joined a hub.
+//! Members of hubs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,20 +7,20 @@ use contract_notifications_v1::{HubName, InvalidIdentifier, UserId, Version1};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::ConnectionId;
+use crate::connection::ConnectionId;
 
-/// What separates a user from a connection: below every character of a user id, so that the rows of one
-/// user stand together and users stand in the order of their ids.
+/// Separator between user and connection. It sorts before every character of a user id, so a user's rows
+/// are adjacent and users are sorted by their ids.
 const SEPARATOR: char = ' ';
 
-/// A member of a hub: a connection of a user, or a user by the operator's decision, connected or not.
+/// A member of a hub: a user's connection, or a user whom an operator added, connected or not.
 ///
-/// As text it is the user's id, a space, and the connection's id, if there is one.
+/// The text form is the user's id, a space, and the connection's id, if there is one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberKey {
     /// The user.
     pub user_id: UserId,
-    /// The connection that has joined.
+    /// The connection that joined; `None` for a user whom an operator added.
     pub connection_id: Option<ConnectionId>,
 }
 
@@ -28,35 +28,36 @@ pub struct MemberKey {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HubMember {
-    /// Of this contract.
+    /// Contract version.
     pub version: Version1,
-    /// Which hub.
+    /// The hub's name.
     pub hub: HubName,
-    /// Who.
+    /// The member's key.
     pub member: MemberKey,
-    /// When DynamoDB may delete the row, in seconds since the epoch; never, for a member by decision.
+    /// Time from which DynamoDB may delete the row, in seconds since the epoch; absent for a user whom an
+    /// operator added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<u64>,
 }
 
-/// A text that names no member.
+/// Reasons for refusing the text of a member key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidMember {
-    /// There is no separator.
-    #[error("a member is a user id, a space, and a connection id or nothing")]
+    /// The text has no separator.
+    #[error("a member key is a user id, a space, and an optional connection id")]
     Form,
-    /// The user can't be one.
+    /// The user id is illegal.
     #[error(transparent)]
     User(#[from] InvalidIdentifier),
 }
 
 impl MemberKey {
-    /// What the keys of all rows of `user` begin with.
+    /// Returns the prefix of the keys of all rows of `user`.
     pub fn prefix(user: &UserId) -> String {
         format!("{user}{SEPARATOR}")
     }
 
-    /// A text above the keys of all rows of `user`, and below those of every other user behind them.
+    /// Returns a text that sorts after the keys of all rows of `user` and before those of the next user.
     pub fn after(user: &UserId) -> String {
         format!("{user}{SEPARATOR}\u{10ffff}")
     }
@@ -112,14 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_member_is_refused() {
+    fn malformed_member_key_is_refused() {
         assert_eq!("alice".parse::<MemberKey>(), Err(InvalidMember::Form));
         assert!(matches!(" c".parse::<MemberKey>(), Err(InvalidMember::User(_))));
     }
 
     proptest! {
         #[test]
-        fn text_round_trips_and_keeps_users_together_and_in_order(
+        fn key_text_round_trips_and_groups_rows_by_user(
             a in "[!-~]{1,5}", b in "[!-~]{1,5}", c in prop::option::of("[a-zA-Z0-9=_-]{1,4}"),
         ) {
             let (one, other) = (key(&a, c.as_deref()), key(&b, None));

@@ -1,5 +1,5 @@
-//! The published form of version 1: fixtures are read and written back byte for byte, and the JSON
-//! Schema in `schema/` is the one the types generate.
+//! Checks that version 1 keeps its published form: reading and writing a fixture gives the same bytes, and
+//! the types generate the JSON Schema in `schema/`.
 
 use contract_connections_v1::{Connection, ConnectionKey, FrameFormat, HubMember};
 
@@ -22,7 +22,7 @@ fn fixtures_round_trip() {
 }
 
 #[test]
-fn an_unknown_format_is_refused_by_name() {
+fn unknown_format_is_refused_with_its_name() {
     assert_eq!(FrameFormat::from_query("raw"), Ok(FrameFormat::Raw));
     let message = FrameFormat::from_query("xml").unwrap_err().to_string();
     assert_eq!(message, r#"format "xml" is unknown; known are "single", "batch" and "raw""#);

@@ -1,4 +1,4 @@
-//! The functions on Lambda.
+//! The Lambda functions: their variables, permissions and timeouts.
 
 use serde::Serialize;
 
@@ -13,21 +13,21 @@ use crate::variables::{
     TOKEN_AUDIENCE, TOKEN_ISSUER, TOKEN_KEY, TOKEN_LIFETIME, TOKENS_TABLE, TOO_MANY_CONNECTIONS, Variable,
 };
 
-/// A function.
+/// A Lambda function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Function {
-    /// What it is called within a deployment; its binary and its archive have the same name.
+    /// Name within a deployment, and of its binary and its archive.
     pub name: &'static str,
-    /// The environment variables it reads, and no others.
+    /// All environment variables that it reads.
     pub variables: &'static [Variable],
-    /// What its role allows; besides this only to write its log.
+    /// Permissions of its role. The role may also write the function's log.
     pub permissions: &'static [Permission],
-    /// How long an invocation may take, in seconds.
+    /// Longest duration of an invocation, in seconds.
     pub timeout_seconds: u32,
 }
 
-/// Pushes or holds what the queue delivers.
+/// Pushes or holds the notifications of the queue.
 pub const DISPATCHER: Function = Function {
     name: "dispatcher",
     variables: &[
@@ -56,7 +56,7 @@ pub const DISPATCHER: Function = Function {
     timeout_seconds: 30,
 };
 
-/// Requeues what is held for users who came back.
+/// Requeues the held notifications of users who reconnected.
 pub const REPLAYER: Function = Function {
     name: "replayer",
     variables: &[

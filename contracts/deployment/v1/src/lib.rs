@@ -1,9 +1,9 @@
-//! Version 1 of the deployment's contract: what the functions, the tests, and the program that deploys
-//! them have to agree on by name. The tables and their keys, the functions with the environment variables
-//! each reads and what it may do, the event sources, and the routes of the WebSocket API.
+//! Version 1 of the deployment's contract: the names that the functions, their tests and the deploying
+//! program share. These are the tables with their keys, the functions with their environment variables and
+//! permissions, the event sources, and the routes of the APIs.
 //!
-//! `deployment.json` beside this crate is the same in JSON, for programs in other languages; a test keeps
-//! it current.
+//! `deployment.json` beside this crate has the same content for programs in other languages. A test keeps it
+//! current.
 
 mod functions;
 mod permissions;
@@ -19,72 +19,72 @@ pub use variables::Variable;
 
 use serde::Serialize;
 
-/// The attribute of a dead letter's message that says why it is one.
+/// Message attribute with the reason for dead-lettering.
 pub const DEAD_LETTER_REASON: &str = "reason";
 
 /// Routes of the WebSocket API
-/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-routes.html>), each
-/// answered by [`WS_EDGE`]. What else a client asks for goes to `$default`.
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-routes.html>), all
+/// answered by [`WS_EDGE`]. All client actions go to `$default`.
 pub const ROUTES: [&str; 3] = ["$connect", "$disconnect", "$default"];
 
-/// A request that is answered over plain HTTP.
+/// A route of an HTTP API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Door {
+pub struct HttpRoute {
     /// The request's method.
     pub method: &'static str,
     /// The request's path below the API's URL.
     pub path: &'static str,
 }
 
-/// Where a user who has authenticated gets a connect token, of [`AUTH_TOKEN_ISSUER`].
-pub const TOKEN_DOOR: Door = Door { method: "POST", path: "/token" };
+/// Route on which [`AUTH_TOKEN_ISSUER`] gives an authenticated user a connect token.
+pub const TOKEN_ROUTE: HttpRoute = HttpRoute { method: "POST", path: "/token" };
 
-/// Where a producer sends a notification, which goes to the queue.
-pub const PRODUCER_DOOR: Door = Door { method: "POST", path: "/notifications" };
+/// Route on which a producer sends a notification to the queue.
+pub const PRODUCER_ROUTE: HttpRoute = HttpRoute { method: "POST", path: "/notifications" };
 
-/// Where operators read a user's history, of [`WS_EDGE`]: beside the producers' door, behind the same stage.
-/// The braces stand for the user's id, and for `sessions` or `messages`.
-pub const HISTORY_DOOR: Door = Door { method: "GET", path: "/history/{userId}/{kind}" };
+/// Route on which [`WS_EDGE`] answers an operator with a user's history. It belongs to the same API and stage
+/// as the producers' route. `{userId}` stands for the user's id and `{kind}` for `sessions` or `messages`.
+pub const HISTORY_ROUTE: HttpRoute = HttpRoute { method: "GET", path: "/history/{userId}/{kind}" };
 
-/// How the notifications queue invokes [`DISPATCHER`].
+/// Settings of the event source with which the notifications queue invokes [`DISPATCHER`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QueueSource {
-    /// Most messages of one invocation; a FIFO queue allows 10
+    /// Largest number of messages of an invocation; a FIFO queue allows 10
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>).
     pub batch_size: u32,
-    /// How long a received message stays invisible, in seconds: six times the function's timeout, as Lambda
-    /// wants it. What failed comes again sooner, because the dispatcher says when.
+    /// Visibility timeout of a received message, in seconds: six times the function's timeout, as Lambda
+    /// recommends. The dispatcher makes failed messages visible sooner.
     pub visibility_timeout_seconds: u32,
-    /// How often a message is received before it becomes a dead letter. Failures of an hour take some 20
-    /// receipts, those of a day some 300.
+    /// Number of receives after which a message becomes a dead letter. Failures of an hour take some 20
+    /// receives, those of a day some 300.
     pub max_receive_count: u32,
 }
 
-/// See [`QueueSource`].
+/// The queue's event source; see [`QueueSource`].
 pub const QUEUE_SOURCE: QueueSource = QueueSource {
     batch_size: 10,
     visibility_timeout_seconds: 6 * DISPATCHER.timeout_seconds,
     max_receive_count: 300,
 };
 
-/// How the stream of [`CONNECTIONS`] invokes [`REPLAYER`]: inserts alone, with partial batch responses, and
-/// a batch that failed cut in half.
+/// Settings of the event source with which the stream of [`CONNECTIONS`] invokes [`REPLAYER`]. It delivers
+/// only inserts, accepts partial batch responses, and splits a failed batch in half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StreamSource {
-    /// Most records of one invocation.
+    /// Largest number of records of an invocation.
     pub batch_size: u32,
-    /// Batches of one shard at the same time.
+    /// Number of batches of one shard that are processed at the same time.
     pub parallelization_factor: u32,
-    /// How often a record is tried again before it goes to the failure destination.
+    /// Number of retries of a record before it goes to the failure destination.
     pub maximum_retry_attempts: u32,
-    /// Which records there are.
+    /// Type of the delivered records.
     pub event_name: &'static str,
 }
 
-/// See [`StreamSource`].
+/// The stream's event source; see [`StreamSource`].
 pub const STREAM_SOURCE: StreamSource = StreamSource {
     batch_size: 100,
     parallelization_factor: 10,
@@ -92,11 +92,11 @@ pub const STREAM_SOURCE: StreamSource = StreamSource {
     event_name: "INSERT",
 };
 
-/// All of this contract, as `deployment.json` has it.
+/// The content of `deployment.json`.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Deployment {
-    /// Of this contract.
+    /// Contract version.
     pub version: u32,
     /// The tables.
     pub tables: [&'static Table; TABLES.len()],
@@ -104,29 +104,32 @@ pub struct Deployment {
     pub functions: [&'static Function; FUNCTIONS.len()],
     /// The routes of the WebSocket API.
     pub routes: [&'static str; ROUTES.len()],
-    /// Where users get connect tokens.
-    pub token_door: Door,
-    /// Where producers send notifications.
-    pub producer_door: Door,
-    /// Where operators read the history, if there is one.
-    pub history_door: Door,
-    /// How the queue invokes the dispatcher.
+    /// Route for connect tokens.
+    #[serde(rename = "tokenDoor")]
+    pub token_route: HttpRoute,
+    /// Route for producers' notifications.
+    #[serde(rename = "producerDoor")]
+    pub producer_route: HttpRoute,
+    /// Route for the history, if the deployment has one.
+    #[serde(rename = "historyDoor")]
+    pub history_route: HttpRoute,
+    /// Event source of the dispatcher.
     pub queue_source: QueueSource,
-    /// How the stream invokes the replayer.
+    /// Event source of the replayer.
     pub stream_source: StreamSource,
     /// See [`DEAD_LETTER_REASON`].
     pub dead_letter_reason: &'static str,
 }
 
-/// Everything.
+/// The deployment: all of this contract.
 pub const DEPLOYMENT: Deployment = Deployment {
     version: 1,
     tables: TABLES,
     functions: FUNCTIONS,
     routes: ROUTES,
-    token_door: TOKEN_DOOR,
-    producer_door: PRODUCER_DOOR,
-    history_door: HISTORY_DOOR,
+    token_route: TOKEN_ROUTE,
+    producer_route: PRODUCER_ROUTE,
+    history_route: HISTORY_ROUTE,
     queue_source: QUEUE_SOURCE,
     stream_source: STREAM_SOURCE,
     dead_letter_reason: DEAD_LETTER_REASON,

@@ -1,8 +1,8 @@
-//! What functions may do, and to what: the least that their ports need.
+//! The functions' permissions: the fewest that their ports need.
 
 use serde::Serialize;
 
-/// What a permission is for. The program that deploys knows the ARN.
+/// A resource of a deployment. The deploying program knows its ARN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Resource {
@@ -14,37 +14,37 @@ pub enum Resource {
     MailboxTable,
     /// The table of the hubs' members.
     HubsTable,
-    /// The table in which clients' actions are counted.
+    /// The table with counts of client actions.
     RatesTable,
     /// The table of unused connect tokens.
     TokensTable,
-    /// The table of the history, where there is one; without it the permissions on it fall away.
+    /// The history's table. Optional; permissions on it apply only if it exists.
     HistoryTable,
     /// The notifications queue.
     NotificationsQueue,
-    /// Its dead-letter queue.
+    /// The dead-letter queue of the notifications queue.
     DeadLetterQueue,
-    /// The queue, not FIFO, of the stream's records that could not be replayed. They are records' places in
-    /// the stream, not rows: <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html>.
+    /// The standard queue for stream records that could not be replayed. A message has the record's position
+    /// in the stream, not the row: <https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html>.
     ReplayFailureQueue,
     /// The KMS key of connect tokens.
     TokenKey,
-    /// The secret of JSON Web Tokens with HS256, where there is one.
+    /// The shared secret of JSON Web Tokens with HS256. Optional.
     JwtSecret,
-    /// The secret by which handshakes are signed, where there is one.
+    /// The shared secret of signed handshakes. Optional.
     HmacSecret,
     /// The connections of the WebSocket API's stage: `{api}/{stage}/POST/@connections/*`.
     Connections,
 }
 
-/// Actions that a function's role allows on one resource, if the deployment has it
+/// Actions that a function's role allows on one resource, if the deployment has the resource
 /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Permission {
-    /// On what.
+    /// The resource.
     pub resource: Resource,
-    /// What.
+    /// Names of the allowed actions.
     pub actions: &'static [&'static str],
 }
 
@@ -52,7 +52,7 @@ const fn allow(resource: Resource, actions: &'static [&'static str]) -> Permissi
     Permission { resource, actions }
 }
 
-/// Of the dispatcher. What is done to the queue besides sending is done by its event source, in its name.
+/// Permissions of the dispatcher. Its event source uses the same role to receive and delete messages.
 pub(crate) const DISPATCHER: &[Permission] = &[
     allow(Resource::ConnectionsTable, &["dynamodb:Query", "dynamodb:DeleteItem"]),
     allow(
@@ -81,7 +81,8 @@ pub(crate) const DISPATCHER: &[Permission] = &[
     allow(Resource::Connections, &["execute-api:ManageConnections"]),
 ];
 
-/// Of the replayer. The stream is read by its event source, in its name, and what failed is put aside so too.
+/// Permissions of the replayer. Its event source uses the same role to read the stream and to send failed
+/// records to the failure queue.
 pub(crate) const REPLAYER: &[Permission] = &[
     allow(Resource::MailboxTable, &["dynamodb:Query"]),
     allow(Resource::NotificationsQueue, &["sqs:SendMessage"]),
@@ -97,7 +98,7 @@ pub(crate) const REPLAYER: &[Permission] = &[
     allow(Resource::ReplayFailureQueue, &["sqs:SendMessage"]),
 ];
 
-/// Of the edge.
+/// Permissions of the edge.
 pub(crate) const WS_EDGE: &[Permission] = &[
     allow(Resource::ConnectionsTable, &["dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]),
     allow(Resource::MailboxTable, &["dynamodb:BatchWriteItem"]),
@@ -108,11 +109,11 @@ pub(crate) const WS_EDGE: &[Permission] = &[
     allow(Resource::HistoryTable, &["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"]),
 ];
 
-/// Of the issuer.
+/// Permissions of the issuer.
 pub(crate) const AUTH_TOKEN_ISSUER: &[Permission] =
     &[allow(Resource::TokensTable, &["dynamodb:PutItem"]), allow(Resource::TokenKey, &["kms:Encrypt"])];
 
-/// Of the authorizer.
+/// Permissions of the authorizer.
 pub(crate) const AUTH_TOKEN_AUTHORIZER: &[Permission] = &[
     allow(Resource::TokensTable, &["dynamodb:DeleteItem", "dynamodb:PutItem"]),
     allow(Resource::TokenKey, &["kms:Decrypt"]),

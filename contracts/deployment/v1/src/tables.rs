@@ -1,35 +1,35 @@
-//! The tables on DynamoDB. All key attributes are strings.
+//! The DynamoDB tables. All key attributes are strings.
 
 use serde::Serialize;
 
-/// What the records of a table's stream hold
+/// Content of the records of a table's stream
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_StreamSpecification.html>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum StreamView {
-    /// The keys alone.
+    /// Only the row's keys.
     KeysOnly,
 }
 
-/// A table.
+/// A DynamoDB table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Table {
-    /// What it is called within a deployment.
+    /// Name within a deployment.
     pub name: &'static str,
-    /// The partition key's attribute.
+    /// Attribute of the partition key.
     pub partition_key: &'static str,
-    /// The sort key's attribute.
+    /// Attribute of the sort key, if there is one.
     pub sort_key: Option<&'static str>,
-    /// The attribute by which rows expire.
+    /// Attribute with the time at which a row expires.
     pub ttl: &'static str,
-    /// Its stream, if it has one.
+    /// Content of its stream, if it has one.
     pub stream: Option<StreamView>,
-    /// Whether a deployment may do without it.
+    /// True if a deployment works without it.
     pub optional: bool,
 }
 
-/// The open connections; its stream of inserts wakes the replayer.
+/// The open connections. The stream of inserts starts the replayer.
 pub const CONNECTIONS: Table = Table {
     name: "connections",
     partition_key: contract_connections_v1::attributes::USER_ID,
@@ -39,7 +39,7 @@ pub const CONNECTIONS: Table = Table {
     optional: false,
 };
 
-/// What is held for the users.
+/// The held notifications of all users.
 pub const MAILBOX: Table = Table {
     name: "mailbox",
     partition_key: contract_mailbox_v1::attributes::USER_ID,
@@ -49,7 +49,7 @@ pub const MAILBOX: Table = Table {
     optional: false,
 };
 
-/// Who has joined which hub.
+/// The members of all hubs.
 pub const HUBS: Table = Table {
     name: "hubs",
     partition_key: contract_connections_v1::hub_attributes::HUB,
@@ -59,7 +59,7 @@ pub const HUBS: Table = Table {
     optional: false,
 };
 
-/// How often clients have acted.
+/// The counts of client actions.
 pub const RATES: Table = Table {
     name: "rates",
     partition_key: contract_connections_v1::rate_attributes::KEY,
@@ -69,7 +69,7 @@ pub const RATES: Table = Table {
     optional: false,
 };
 
-/// The connect tokens not yet used.
+/// The unused connect tokens.
 pub const TOKENS: Table = Table {
     name: "tokens",
     partition_key: contract_identity_v1::attributes::TOKEN_HASH,
@@ -79,7 +79,7 @@ pub const TOKENS: Table = Table {
     optional: false,
 };
 
-/// What happened, for people: sessions, and what became of notifications.
+/// The history: sessions and outcomes of notifications, for people to read.
 pub const HISTORY: Table = Table {
     name: "history",
     partition_key: contract_history_v1::attributes::USER_ID,

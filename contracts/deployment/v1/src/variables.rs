@@ -1,4 +1,4 @@
-//! The environment variables that the functions read.
+//! The environment variables of the functions. Each variable's `purpose` says what it is for.
 
 use serde::Serialize;
 
@@ -8,14 +8,14 @@ use crate::permissions::Resource;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Variable {
-    /// Its name.
+    /// The variable's name.
     pub name: &'static str,
-    /// What it is for, its unit included.
+    /// Meaning of its value, with the unit.
     pub purpose: &'static str,
-    /// What holds when it is not set; without one it has to be set.
+    /// Value when it is not set. A variable without a default is required.
     pub default: Option<&'static str>,
-    /// The resource that it names, where it names one. Such a variable has no default when the resource has to
-    /// be there, and the empty text as its default when a deployment may do without.
+    /// The resource that its value names, if it names one. The variable of a required resource has no
+    /// default, and that of an optional resource has the empty text.
     pub resource: Option<Resource>,
 }
 
@@ -31,222 +31,237 @@ const fn optional_resource(name: &'static str, resource: Resource, purpose: &'st
     Variable { name, purpose, default: Some(""), resource: Some(resource) }
 }
 
-/// See its purpose; so for all.
+/// Log level.
 pub const LOG: Variable =
-    optional("TIDINGS_LOG", "info", "what is logged: a level, or levels by module (info,dispatcher=debug)");
-/// The namespace of metrics.
+    optional("TIDINGS_LOG", "info", "log level, or levels for each module (info,dispatcher=debug)");
+/// Namespace of metrics.
 pub const METRICS_NAMESPACE: Variable =
-    optional("TIDINGS_METRICS_NAMESPACE", "Tidings", "CloudWatch's namespace of the metrics");
-/// The Connections table.
+    optional("TIDINGS_METRICS_NAMESPACE", "Tidings", "CloudWatch namespace of the metrics");
+/// Connections table.
 pub const CONNECTIONS_TABLE: Variable = required(
     "TIDINGS_CONNECTIONS_TABLE",
     Resource::ConnectionsTable,
     "name of the table of open connections",
 );
-/// The mailbox table.
+/// Mailbox table.
 pub const MAILBOX_TABLE: Variable =
     required("TIDINGS_MAILBOX_TABLE", Resource::MailboxTable, "name of the table of held notifications");
-/// The table of the hubs' members.
+/// Table of hub members.
 pub const HUBS_TABLE: Variable =
-    required("TIDINGS_HUBS_TABLE", Resource::HubsTable, "name of the table of the hubs' members");
-/// The table of counts of clients' actions.
+    required("TIDINGS_HUBS_TABLE", Resource::HubsTable, "name of the table of hub members");
+/// Table with counts of client actions.
 pub const RATES_TABLE: Variable = required(
     "TIDINGS_RATES_TABLE",
     Resource::RatesTable,
-    "name of the table in which clients' actions are counted",
+    "name of the table with counts of client actions, for rate limits",
 );
-/// The table of connect tokens.
+/// Table of connect tokens.
 pub const TOKENS_TABLE: Variable =
     required("TIDINGS_TOKENS_TABLE", Resource::TokensTable, "name of the table of unused connect tokens");
-/// The history's table.
+/// Table of the history.
 pub const HISTORY_TABLE: Variable = optional_resource(
     "TIDINGS_HISTORY_TABLE",
     Resource::HistoryTable,
-    "name of the table of the history; without one no history is kept",
+    "name of the history's table; without one no history is kept",
 );
-/// How long the history is kept.
+/// Time to live of history entries.
 pub const HISTORY_TTL: Variable =
-    optional("TIDINGS_HISTORY_TTL_DAYS", "30", "how long the history is kept, in days");
-/// Whether the history has payloads.
+    optional("TIDINGS_HISTORY_TTL_DAYS", "30", "time to live of history entries, in days");
+/// Payloads in the history.
 pub const HISTORY_PAYLOADS: Variable =
-    optional("TIDINGS_HISTORY_PAYLOADS", "false", "whether the history keeps payloads too: true or false");
-/// The notifications queue.
+    optional("TIDINGS_HISTORY_PAYLOADS", "false", "true to keep payloads in the history, or false");
+/// Notifications queue.
 pub const NOTIFICATIONS_QUEUE: Variable =
     required("TIDINGS_NOTIFICATIONS_QUEUE", Resource::NotificationsQueue, "URL of the notifications queue");
-/// The dead-letter queue.
+/// Dead-letter queue.
 pub const DEAD_LETTER_QUEUE: Variable = required(
     "TIDINGS_DEAD_LETTER_QUEUE",
     Resource::DeadLetterQueue,
     "URL of the dead-letter queue of the notifications queue",
 );
-/// Where pushes go.
+/// Endpoint for pushes.
 pub const MANAGEMENT_ENDPOINT: Variable = required(
     "TIDINGS_MANAGEMENT_ENDPOINT",
     Resource::Connections,
     "URL of the WebSocket API's stage for callbacks: https://{api}.execute-api.{region}.amazonaws.com/{stage}",
 );
-/// The key of connect tokens.
+/// Key of connect tokens.
 pub const TOKEN_KEY: Variable = required(
     "TIDINGS_TOKEN_KEY",
     Resource::TokenKey,
     "id, ARN or alias of the KMS key that encrypts connect tokens",
 );
-/// Who issues connect tokens.
-pub const TOKEN_ISSUER: Variable = optional("TIDINGS_TOKEN_ISSUER", "tidings", "`iss` of connect tokens");
-/// Whom connect tokens are for.
-pub const TOKEN_AUDIENCE: Variable =
-    optional("TIDINGS_TOKEN_AUDIENCE", "tidings", "`aud` of connect tokens: which gateway they are for");
-/// How long a connect token is good for.
+/// Issuer of connect tokens.
+pub const TOKEN_ISSUER: Variable =
+    optional("TIDINGS_TOKEN_ISSUER", "tidings", "issuer of connect tokens, their `iss`");
+/// Audience of connect tokens.
+pub const TOKEN_AUDIENCE: Variable = optional(
+    "TIDINGS_TOKEN_AUDIENCE",
+    "tidings",
+    "audience of connect tokens, their `aud`: names this gateway",
+);
+/// Lifetime of connect tokens.
 pub const TOKEN_LIFETIME: Variable =
-    optional("TIDINGS_TOKEN_LIFETIME_MS", "30000", "how long a connect token is good for, in milliseconds");
-/// Which claims list hubs.
+    optional("TIDINGS_TOKEN_LIFETIME_MS", "30000", "lifetime of a connect token, in milliseconds");
+/// Claims with hubs.
 pub const HUBS_CLAIMS: Variable = optional(
     "TIDINGS_HUBS_CLAIMS",
     "hubs",
     "claims of the caller's ID token that list the hubs the connection joins, separated by commas",
 );
-/// How a handshake may prove who it is.
+/// Methods of authentication.
 pub const AUTH_METHODS: Variable = optional(
     "TIDINGS_AUTH_METHODS",
     "token",
-    "how a handshake may prove who it is, separated by commas: token, jwt, hmac, open (for development only)",
+    "accepted methods of authentication, separated by commas: token, jwt, hmac, open (for development only)",
 );
-/// Whose JSON Web Tokens are accepted.
+/// Trusted issuers of JSON Web Tokens.
 pub const JWT_ISSUERS: Variable = optional(
     "TIDINGS_JWT_ISSUERS",
     "[]",
-    "whose JSON Web Tokens are accepted: a list in JSON of {issuer, algorithm (RS256, ES256, EdDSA, HS256), \
-     jwks_url?, allow_http?, secret?, audiences?, hubs_claims?}; the secret of HS256 is TIDINGS_JWT_SECRET \
-     unless another is named",
+    "trusted issuers of JSON Web Tokens, as a JSON list of {issuer, algorithm (RS256, ES256, EdDSA, HS256), \
+     jwks_url?, allow_http?, secret?, audiences?, hubs_claims?}; an HS256 issuer without a secret uses \
+     TIDINGS_JWT_SECRET",
 );
-/// The secret of JSON Web Tokens.
+/// Shared secret of JSON Web Tokens.
 pub const JWT_SECRET: Variable = optional_resource(
     "TIDINGS_JWT_SECRET",
     Resource::JwtSecret,
-    "name or ARN of the secret of JSON Web Tokens with HS256",
+    "name or ARN of the shared secret of JSON Web Tokens with HS256",
 );
 /// Cookies with JSON Web Tokens.
 pub const JWT_COOKIES: Variable = optional(
     "TIDINGS_JWT_COOKIES",
     "auth,id_token,authToken",
-    "cookies that may carry a JSON Web Token, separated by commas; the first of these that is there counts",
+    "cookies that may carry a JSON Web Token, separated by commas; the first one present is used",
 );
-/// Pages that may connect.
+/// Allowed origins.
 pub const ALLOWED_ORIGINS: Variable = optional(
     "TIDINGS_ALLOWED_ORIGINS",
     "",
-    "origins of web pages that may connect (https://app.example.com), separated by commas; when empty those of \
-     every origin may, but not with a cookie",
+    "origins of web pages that may connect (https://app.example.com), separated by commas; when empty, pages \
+     of every origin may connect, but cookies are not accepted",
 );
-/// The secret of signed handshakes.
+/// Shared secret of signed handshakes.
 pub const HMAC_SECRET: Variable = optional_resource(
     "TIDINGS_HMAC_SECRET",
     Resource::HmacSecret,
-    "name or ARN of the secret by which handshakes are signed",
+    "name or ARN of the shared secret of signed handshakes",
 );
-/// Whether signatures are good more than once.
+/// Replay of signed handshakes.
 pub const HMAC_REPLAY: Variable = optional(
     "TIDINGS_HMAC_REPLAY",
     "refuse",
-    "whether a signed handshake may be repeated while its time is good: refuse, or allow for old clients",
+    "repeated use of a handshake's signature within its five minutes: refuse, or allow for old clients",
 );
-/// How long a connection's row lives.
+/// Lifetime of a connection's row.
 pub const ROW_LIFETIME: Variable = optional(
     "TIDINGS_ROW_LIFETIME_MS",
     "7800000",
-    "how long after its handshake a connection's row is swept out, in milliseconds; API Gateway closes a \
-     connection after 2 hours",
+    "lifetime of a connection's row after the handshake, in milliseconds; API Gateway closes a connection \
+     after 2 hours",
 );
-/// Which frames a connection gets.
+/// Default frame format.
 pub const DEFAULT_FORMAT: Variable = optional(
     "TIDINGS_DEFAULT_FORMAT",
     "single",
-    "which frames a connection gets that asks for none in particular: single, batch or raw",
+    "frame format of connections that ask for none: single, batch or raw",
 );
-/// How much is drained before a new notification.
+/// Limit of the drain before a new notification.
 pub const INLINE_DRAIN: Variable =
-    optional("TIDINGS_INLINE_DRAIN", "25", "most held rows pushed before a new notification");
-/// How much a replay drains.
-pub const REPLAY_DRAIN: Variable =
-    optional("TIDINGS_REPLAY_DRAIN", "1000", "most held rows pushed by one run with a replay entry");
-/// How much is read at once.
-pub const MAILBOX_PAGE: Variable = optional("TIDINGS_MAILBOX_PAGE", "100", "most held rows read at once");
-/// How long a handshake may take.
+    optional("TIDINGS_INLINE_DRAIN", "25", "largest number of held rows pushed before a new notification");
+/// Limit of the drain by a replay.
+pub const REPLAY_DRAIN: Variable = optional(
+    "TIDINGS_REPLAY_DRAIN",
+    "1000",
+    "largest number of held rows pushed by one run with a replay entry",
+);
+/// Page size of the mailbox.
+pub const MAILBOX_PAGE: Variable =
+    optional("TIDINGS_MAILBOX_PAGE", "100", "largest number of held rows read at once");
+/// Grace period after a handshake.
 pub const HANDSHAKE_GRACE: Variable = optional(
     "TIDINGS_HANDSHAKE_GRACE_MS",
     "5000",
-    "how long after a handshake 410 means that the connection is not open yet, in milliseconds",
+    "time after a handshake in which 410 means that the connection is not open yet, in milliseconds",
 );
-/// How long a dropped notification may wait.
+/// Longest wait of a notification with `whenOffline: drop`.
 pub const DROP_HOLD: Variable = optional(
     "TIDINGS_DROP_HOLD_MS",
     "30000",
-    "how long a notification that is not to be held may wait behind held ones of a connected user, in \
+    "longest time that a notification with whenOffline drop waits behind held ones of a connected user, in \
      milliseconds",
 );
-/// The first delay between attempts.
-pub const RETRY_INITIAL: Variable =
-    optional("TIDINGS_RETRY_INITIAL_MS", "50", "bound of the first delay between attempts, in milliseconds");
-/// The longest delay between attempts.
+/// First delay between attempts.
+pub const RETRY_INITIAL: Variable = optional(
+    "TIDINGS_RETRY_INITIAL_MS",
+    "50",
+    "upper limit of the first delay between attempts, in milliseconds",
+);
+/// Longest delay between attempts.
 pub const RETRY_MAX: Variable =
-    optional("TIDINGS_RETRY_MAX_MS", "2000", "bound of all delays between attempts, in milliseconds");
-/// What an invocation keeps of its time.
+    optional("TIDINGS_RETRY_MAX_MS", "2000", "upper limit of every delay between attempts, in milliseconds");
+/// Time reserved at the end of an invocation.
 pub const TIME_RESERVE: Variable = optional(
     "TIDINGS_TIME_RESERVE_MS",
     "2000",
-    "how long before the end of its time an invocation stops retrying, in milliseconds",
+    "time before its deadline at which an invocation stops retrying, in milliseconds",
 );
-/// How many keys the replayer reads at once.
+/// Number of keys that the replayer reads at once.
 pub const REPLAY_KEYS: Variable =
-    optional("TIDINGS_REPLAY_KEYS", "1000", "keys of a mailbox read at once by the replayer");
-/// How many mailboxes are replayed at once.
+    optional("TIDINGS_REPLAY_KEYS", "1000", "number of keys of a mailbox that the replayer reads at once");
+/// Number of mailboxes replayed at once.
 pub const REPLAY_CONCURRENCY: Variable =
-    optional("TIDINGS_REPLAY_CONCURRENCY", "16", "mailboxes replayed at the same time");
-/// Who may send to whom.
+    optional("TIDINGS_REPLAY_CONCURRENCY", "16", "number of mailboxes replayed at the same time");
+/// Policy of messages between clients.
 pub const SEND_POLICY: Variable = optional(
     "TIDINGS_SEND_POLICY",
     "off",
-    "who may send to whom: off, same-hub (to one's hubs and to users in one of them), anyone",
+    "allowed recipients of messages between clients: off (none), same-hub (the sender's hubs and their \
+     members), anyone",
 );
-/// The hub of everyone.
+/// Hub of everyone.
 pub const EVERYONE_HUB: Variable = optional(
     "TIDINGS_EVERYONE_HUB",
     "",
-    "hub that every connection joins and that messages for everyone go to; none when empty",
+    "hub that every connection joins and that receives messages for everyone; none when empty",
 );
-/// Whether hubs are told who comes and goes.
+/// Presence events.
 pub const PRESENCE: Variable = optional(
     "TIDINGS_PRESENCE",
     "false",
-    "whether the members of a hub are told when another comes or goes: true or false",
+    "true to tell a hub's members when another member joins or leaves, or false",
 );
-/// How often a connection may act.
+/// Rate limit of a connection.
 pub const RATE_PER_CONNECTION: Variable = optional(
     "TIDINGS_RATE_PER_CONNECTION",
     "off",
-    "how many actions a connection may ask for, as number/milliseconds (20/1000), or off",
+    "rate limit of a connection's actions, as number/milliseconds (20/1000), or off",
 );
-/// How often a user may act.
+/// Rate limit of a user.
 pub const RATE_PER_USER: Variable = optional(
     "TIDINGS_RATE_PER_USER",
     "off",
-    "how many actions all connections of a user may ask for together, as number/milliseconds, or off",
+    "rate limit of the actions of all connections of a user, as number/milliseconds, or off",
 );
-/// How many connections a user may have.
+/// Limit of connections of a user.
 pub const MAX_CONNECTIONS: Variable =
-    optional("TIDINGS_MAX_CONNECTIONS", "off", "most connections of one user, or off");
-/// What becomes of a connection too many.
+    optional("TIDINGS_MAX_CONNECTIONS", "off", "largest number of connections of one user, or off");
+/// Treatment of a connection above the limit.
 pub const TOO_MANY_CONNECTIONS: Variable = optional(
     "TIDINGS_TOO_MANY_CONNECTIONS",
     "refuse-newest",
-    "what becomes of a connection too many: refuse-newest or close-oldest",
+    "treatment of a connection above the limit: refuse-newest or close-oldest",
 );
-/// Whether expired connections are closed.
+/// Closing of expired connections.
 pub const CLOSE_WHEN_EXPIRED: Variable = optional(
     "TIDINGS_CLOSE_WHEN_EXPIRED",
     "false",
-    "whether a connection whose credential has ended is closed when it asks for something: true or false",
+    "true to close a connection at its first action after its credential expired, or false",
 );
-/// How much of a broadcast one entry does.
-pub const FAN_OUT_MEMBERS: Variable =
-    optional("TIDINGS_FAN_OUT_MEMBERS", "1000", "most members of a hub served by one entry of a broadcast");
+/// Number of members served by one broadcast entry.
+pub const FAN_OUT_MEMBERS: Variable = optional(
+    "TIDINGS_FAN_OUT_MEMBERS",
+    "1000",
+    "largest number of hub members served by one queue entry of a broadcast",
+);

@@ -1,7 +1,8 @@
-//! Frames of notifications, written without a copy of anything.
+//! Encodes notification frames.
 //!
-//! A gateway writes one for everything it delivers, so it is done by hand: serde would write every name letter by
-//! letter. What is written is what [`ServerFrame`](crate::ServerFrame) reads.
+//! A gateway encodes a frame for every delivery, so this code writes the JSON by hand, without intermediate
+//! copies: serde would escape every field name letter by letter. The output is that of
+//! [`ServerFrame`](crate::ServerFrame).
 
 use std::io;
 
@@ -13,7 +14,7 @@ pub fn encode_single(into: &mut Vec<u8>, notification: &Notification, sequence: 
     write_fields(into, notification, sequence, replayed);
 }
 
-/// Appends the `notifications` frame of several to `into`, in the order given.
+/// Appends the `notifications` frame of several notifications to `into`, in the order given.
 pub fn encode_batch<'a>(
     into: &mut Vec<u8>,
     items: impl IntoIterator<Item = (&'a Notification, Sequence, bool)>,
@@ -26,8 +27,8 @@ pub fn encode_batch<'a>(
     into.extend_from_slice(b"]}");
 }
 
-/// The most bytes a notification takes in a frame, envelope included: a frame of its own is no longer, and
-/// a frame of several is no longer than the sum over them.
+/// Returns the largest number of bytes that a notification takes in a frame, envelope included. A frame of
+/// its own is at most this long, and a frame of several is at most as long as their sum.
 pub fn item_len(notification: &Notification) -> usize {
     let Notification { id, sent_at, payload, kind, source, .. } = notification;
     let label = |name: &str, text: Option<&str>| text.map_or(0, |text| name.len() + text_len(text));
@@ -55,7 +56,7 @@ const KIND: &str = r#","kind":"#;
 const SOURCE: &str = r#","source":"#;
 const END: &str = "}";
 
-/// Appends a notification's fields, and the end of its object.
+/// Appends a notification's fields and the closing brace of its object.
 fn write_fields(into: &mut Vec<u8>, notification: &Notification, sequence: Sequence, replayed: bool) {
     let Notification { id, sent_at, payload, kind, source, .. } = notification;
     into.extend_from_slice(ID.as_bytes());
@@ -86,7 +87,7 @@ fn write_text(into: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// Bytes [`write_text`] appends.
+/// Returns the number of bytes that [`write_text`] appends.
 fn text_len(text: &str) -> usize {
     struct Count(usize);
     impl io::Write for Count {
@@ -106,15 +107,15 @@ fn text_len(text: &str) -> usize {
     count.0
 }
 
-/// Whether a text stands in JSON as it is (<https://www.rfc-editor.org/rfc/rfc8259#section-7>).
+/// Returns true if a text needs no escapes in JSON (<https://www.rfc-editor.org/rfc/rfc8259#section-7>).
 fn is_plain(text: &str) -> bool {
     let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    // All bytes, without an end before: the compiler looks at many at once then.
+    // No early return, so that the compiler can check many bytes at once.
     text.bytes().fold(0, |seen, byte| seen | u8::from(is_special(byte))) == 0
 }
 
 fn write_json(into: impl io::Write, value: &(impl serde::Serialize + ?Sized)) {
-    // Neither a text, nor a number, nor a buffer in memory can fail.
+    // Writing a text or a number to a buffer in memory can't fail.
     let _ = serde_json::to_writer(into, value);
 }
 
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn encoders_write_what_the_types_read() {
+    fn encoded_frames_are_read_by_the_types() {
         let a = notification(r#"{"userId":"u","payload":{"x": 1.0},"kind":"k\"","source":"s"}"#);
         let b = notification(r#"{"userId":"u","payload":null}"#);
         let mut single = Vec::new();
@@ -156,7 +157,7 @@ mod tests {
         };
         assert_eq!(items[0], delivery);
         assert_eq!((items[1].sequence, items[1].replayed), (Sequence::new(2), false));
-        // What is counted is never less than what is written.
+        // The computed length is never less than the real one.
         let counted = item_len(&a) + item_len(&b);
         assert!(counted >= batch.len(), "{counted}");
         for notification in [&a, &b] {
@@ -168,7 +169,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn texts_and_times_are_written_as_serde_does(
+        fn encoders_write_the_same_bytes_as_serde(
             kind: Option<Box<str>>,
             source in proptest::option::of("[ -~]{0,40}"),
             sent_at: u64,

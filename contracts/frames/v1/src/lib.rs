@@ -1,7 +1,7 @@
-//! Version 1 of the WebSocket frames, both directions. All are JSON text frames.
+//! Version 1 of the WebSocket frames in both directions. All are JSON text frames.
 //!
-//! To the client go [`ServerFrame`]s; a connection that asked for the `raw` format gets bare payloads
-//! instead. From the client come [`ClientFrame`]s, told apart by `action`.
+//! The gateway sends [`ServerFrame`]s, distinguished by `type`; a connection in the `raw` format gets bare
+//! payloads instead. The client sends [`ClientFrame`]s, distinguished by `action`.
 
 mod client;
 mod encode;
@@ -18,6 +18,6 @@ pub use limits::{FrameTooLarge, MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, require_fits
 pub use payloads::{ChatMessage, DirectMessage, DirectMessageData, Presence, PresenceEvent};
 pub use server::{Delivery, ErrorCode, InvalidServerFrame, SendResult, ServerFrame, Whoami};
 
-/// The WebSocket subprotocol, and the value of the `protocol` query parameter, by which a client asks for
-/// this version's batched frames.
+/// Name with which a client asks for batched frames of this version, as a WebSocket subprotocol or in the
+/// `protocol` query parameter.
 pub const SUBPROTOCOL: &str = "tidings.v1";

@@ -1,5 +1,5 @@
-//! Payloads of the notifications that clients send to each other. What `sendMessage` delivers is the
-//! sender's own and has no type here.
+//! Payloads of notifications between clients. A `sendMessage` delivers the sender's own JSON and has no type
+//! here.
 
 use contract_notifications_v1::{HubName, Payload, Timestamp, UserId};
 use schemars::JsonSchema;
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::client::Recipient;
 
-/// What `message` delivers.
+/// Payload that a `message` action delivers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "action", rename = "message")]
 pub struct DirectMessage {
@@ -15,39 +15,39 @@ pub struct DirectMessage {
     pub data: DirectMessageData,
 }
 
-/// See [`DirectMessage`].
+/// Content, sender and recipient of a [`DirectMessage`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DirectMessageData {
-    /// What the sender sent: any JSON value.
+    /// The sender's content: any JSON value.
     pub content: Payload,
-    /// Who sent it.
+    /// The user who sent it.
     pub sender: UserId,
-    /// Whom it was sent to.
+    /// The recipient that the sender named.
     pub recipient: Recipient,
-    /// When.
+    /// Time at which it was sent.
     pub timestamp: Timestamp,
 }
 
-/// What `sendmessage` delivers.
+/// Payload that a `sendmessage` action delivers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChatMessage {
-    /// The text with time and sender before it, for clients that show it as it is.
+    /// The text after its time and sender, for clients that show it unchanged.
     pub message: String,
     /// The text alone.
     pub text: Box<str>,
-    /// Who sent it.
+    /// The user who sent it.
     pub sender: UserId,
-    /// The sender's name for people.
+    /// The sender's display name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_name: Option<Box<str>>,
-    /// To which hub.
+    /// The hub it was sent to.
     pub hub: HubName,
-    /// When.
+    /// Time at which it was sent.
     pub timestamp: Timestamp,
 }
 
-/// Whether somebody came or went.
+/// Change of a user's presence in a hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PresenceEvent {
@@ -57,21 +57,21 @@ pub enum PresenceEvent {
     Left,
 }
 
-/// What the members of a hub are told when another comes or goes.
+/// Payload that tells the members of a hub when another member joins or leaves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Presence {
-    /// The same in words, for clients that show it as it is.
+    /// The event as a sentence, for clients that show it unchanged.
     pub message: String,
-    /// Which of the two.
+    /// The event.
     pub presence: PresenceEvent,
-    /// Who.
+    /// The user who joined or left.
     pub user_id: UserId,
-    /// The user's name for people.
+    /// The user's display name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<Box<str>>,
-    /// Which hub.
+    /// The hub.
     pub hub: HubName,
-    /// When.
+    /// Time of the event.
     pub timestamp: Timestamp,
 }

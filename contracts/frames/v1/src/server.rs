@@ -1,6 +1,6 @@
 //! Frames to the client.
 
-use contract_history_v1::Kind;
+use contract_history_v1::HistoryKind;
 use contract_notifications_v1::{HubName, NotificationId, Payload, Sequence, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,35 +11,35 @@ use serde::{Deserialize, Serialize};
 pub struct Delivery {
     /// The producer's idempotency key.
     pub id: NotificationId,
-    /// Its place in the user's order.
+    /// Position in the user's order.
     pub sequence: Sequence,
-    /// When the producer sent it.
+    /// Time at which the producer sent it.
     pub sent_at: Timestamp,
     /// Any JSON value, byte for byte as the producer wrote it.
     pub payload: Payload,
-    /// Whether it was held before.
+    /// True if it was held before this delivery.
     pub replayed: bool,
-    /// The producer's word for what sort of notification it is.
+    /// Category of the notification, chosen by the producer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Box<str>>,
-    /// The producer's word for where it comes from.
+    /// Origin of the notification, chosen by the producer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Box<str>>,
 }
 
-/// What went wrong with a client's frame, for programs.
+/// Machine-readable reason for refusing a client's frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorCode {
-    /// Not JSON, or a field of the wrong type.
+    /// The frame is not JSON, or a field has the wrong type.
     BadRequest,
-    /// An `action` this gateway does not have.
+    /// The gateway does not have this `action`.
     UnknownAction,
-    /// An action this connection may not use.
+    /// The connection may not use this action.
     Forbidden,
-    /// More actions than are allowed in a time; `retryAfter` says when the next is.
+    /// The rate limit is exceeded. `retryAfter` is the time to wait.
     TooManyRequests,
-    /// The gateway's own trouble; trying again may help.
+    /// The gateway failed. Retrying may help.
     Internal,
 }
 
@@ -49,127 +49,127 @@ pub enum ErrorCode {
 pub enum ServerFrame {
     /// One notification.
     Notification(Delivery),
-    /// Several, in order.
+    /// Several notifications, in order.
     Notifications {
-        /// At least one.
+        /// The notifications, at least one.
         items: Vec<Delivery>,
     },
-    /// The answer to a frame that was refused.
+    /// Answer to a frame that was refused.
     Error {
-        /// For programs.
+        /// Machine-readable reason.
         code: ErrorCode,
-        /// For people.
+        /// Explanation for people.
         message: String,
-        /// Names the request in the gateway's log.
+        /// Id of the request in the gateway's log.
         request_id: String,
-        /// After how many milliseconds the frame may be sent again, if that is known.
+        /// Milliseconds to wait before sending the frame again, if known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after: Option<u64>,
     },
-    /// The answer to `ping`.
+    /// Answer to `ping`.
     Pong {
-        /// `pong`, in the answer to a `sendmessage` with the text `ping`.
+        /// The text `pong`, only in the answer to a `sendmessage` with the text `ping`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<Box<str>>,
     },
-    /// The answer to `ack`: these rows are cleared.
+    /// Answer to `ack`: the rows are cleared.
     AckOk {
-        /// How many sequences the acknowledgement named.
+        /// Number of sequences in the `ack`.
         acknowledged: usize,
     },
-    /// The answer to `sendMessage`, `message` and `sendmessage`.
+    /// Answer to `sendMessage`, `message` and `sendmessage`.
     Sent {
-        /// The id of every recipient's notification.
+        /// Id of every recipient's notification.
         id: NotificationId,
-        /// The sender's own id for it, if the frame had one.
+        /// The `id` of the frame, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         idempotency_key: Option<NotificationId>,
-        /// What became of it, by recipient, in the order in which they were named.
+        /// Result for each recipient, in the order of the frame.
         results: Vec<SendResult>,
     },
-    /// The answer to `history`.
+    /// Answer to `history`.
     History {
-        /// Of what.
-        of: Kind,
-        /// The rows, newest first.
+        /// The history that was read.
+        of: HistoryKind,
+        /// Entries, newest first.
         items: Vec<Payload>,
-        /// From where to go on, if there are older ones.
+        /// Cursor for `before` of the next page, if there are older entries.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<Box<str>>,
     },
-    /// The answer to `members`.
+    /// Answer to `members`.
     Members {
-        /// Of which hub.
+        /// The hub.
         hub: HubName,
-        /// Who is in it and connected, in the order of their ids; there may be fewer than asked for, or
-        /// none, although there are more.
+        /// Connected members, in the order of their ids. A page may be short or empty although more members
+        /// follow.
         users: Vec<UserId>,
-        /// From where to go on, if there may be more.
+        /// Cursor for `after` of the next page, if more members may follow.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<UserId>,
     },
-    /// The answer to `whoami`.
+    /// Answer to `whoami`.
     Whoami(Whoami),
 }
 
-/// What became of a message for one recipient.
+/// Result of sending a message to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SendResult {
-    /// The recipient as it was named: a user, `hub/` and a hub, or `all`.
+    /// The recipient: a user, `hub/` and a hub, or `all`.
     pub to: Box<str>,
-    /// Whether it was accepted: then it is delivered, or held, as ordinary notifications are.
+    /// True if the message was accepted. It is then delivered or held as an ordinary notification.
     pub accepted: bool,
-    /// Why not.
+    /// Reason for not accepting it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<ErrorCode>,
 }
 
-/// Who the gateway takes a client for.
+/// A client's identity and connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Whoami {
     /// The user.
     pub user_id: UserId,
-    /// The user's name for people.
+    /// The user's display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<Box<str>>,
-    /// By which method that was proved: `token`, `jwt`, `hmac` or `open`.
+    /// Method by which the user was authenticated: `token`, `jwt`, `hmac` or `open`.
     pub method: Box<str>,
-    /// The connection.
+    /// The connection's id.
     pub connection_id: Box<str>,
-    /// Hubs the connection has joined.
+    /// Hubs that the connection has joined.
     pub hubs: Vec<HubName>,
-    /// When the credential ends, if it does.
+    /// Time at which the credential expires; it never expires when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
 
-/// A frame from a server that this version does not know.
+/// Errors of reading a frame from a server.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidServerFrame {
-    /// Not JSON of the expected shape.
+    /// The frame is not JSON of the expected form.
     #[error("not a valid frame")]
     Json(#[from] serde_json::Error),
-    /// A `type` this version does not have.
+    /// This version does not have the frame's `type`.
     #[error("frame type {0:?} is unknown")]
     UnknownType(String),
 }
 
 impl ServerFrame {
-    /// The frame's text.
+    /// Returns the frame's text.
     pub fn to_json(&self) -> String {
         // Strings, numbers and checked JSON text: nothing here can fail to serialize.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Reads a frame, as a client does.
+    /// Parses a frame, as a client does.
     ///
     /// # Errors
-    /// [`InvalidServerFrame`]; a client should pass over types it does not know.
+    /// [`InvalidServerFrame`]. A client should skip frames of unknown type.
     pub fn from_json(text: &str) -> Result<Self, InvalidServerFrame> {
-        // Not a derived tagged enum, which would buffer the value and lose the payload's bytes.
+        // A derived tagged enum would buffer the value and lose the payload's bytes.
         #[derive(Deserialize)]
-        struct Head {
+        struct Tag {
             r#type: String,
         }
         #[derive(Deserialize)]
@@ -197,7 +197,7 @@ impl ServerFrame {
         }
         #[derive(Deserialize)]
         struct History {
-            of: Kind,
+            of: HistoryKind,
             items: Vec<Payload>,
             next: Option<Box<str>>,
         }
@@ -211,8 +211,8 @@ impl ServerFrame {
         struct AckOk {
             acknowledged: usize,
         }
-        let head: Head = serde_json::from_str(text)?;
-        Ok(match head.r#type.as_str() {
+        let tag: Tag = serde_json::from_str(text)?;
+        Ok(match tag.r#type.as_str() {
             "notification" => Self::Notification(serde_json::from_str(text)?),
             "notifications" => Self::Notifications { items: serde_json::from_str::<Items>(text)?.items },
             "error" => {
@@ -234,7 +234,7 @@ impl ServerFrame {
             }
             "whoami" => Self::Whoami(serde_json::from_str(text)?),
             "ack-ok" => Self::AckOk { acknowledged: serde_json::from_str::<AckOk>(text)?.acknowledged },
-            _ => return Err(InvalidServerFrame::UnknownType(head.r#type.chars().take(64).collect())),
+            _ => return Err(InvalidServerFrame::UnknownType(tag.r#type.chars().take(64).collect())),
         })
     }
 }

@@ -1,5 +1,5 @@
-//! The published form of version 1: fixtures are read and written back byte for byte, and the JSON
-//! Schema in `schema/` is the one the types generate.
+//! Checks that version 1 keeps its published form: reading and writing a fixture gives the same bytes, and
+//! the types generate the JSON Schema in `schema/`.
 
 use contract_frames_v1::{
     ChatMessage, ClientFrame, DirectMessage, MAX_MESSAGE_BYTES, Presence, ServerFrame, item_len, require_fits,
@@ -20,7 +20,7 @@ fn fixtures_round_trip() {
 }
 
 #[test]
-fn every_refusal_names_what_is_wrong() {
+fn each_error_names_the_mistake() {
     let many = format!(r#"{{"action":"ack","sequences":[{}"1"]}}"#, r#""1","#.repeat(1_000));
     for (text, expected) in [
         ("", "not a JSON object"),
@@ -56,7 +56,7 @@ fn every_refusal_names_what_is_wrong() {
 }
 
 #[test]
-fn the_size_limit_counts_the_envelope() {
+fn size_limit_includes_the_envelope() {
     let notification = |payload_bytes: usize| {
         let body = format!(r#"{{"userId":"u","payload":"{}"}}"#, "x".repeat(payload_bytes - 2));
         NotificationRequest::from_json(&body)

@@ -1,5 +1,5 @@
-//! Sort keys. Within a user, their order as text is that of time, so that a query backwards gives what is
-//! newest first.
+//! Sort keys of history entries. A user's keys sort by time as text, so a backward query returns the newest
+//! entries first.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,29 +10,29 @@ use contract_notifications_v1::{Sequence, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Digits of a time in a key: enough until the year 33658.
+/// Number of digits of a time in a key; enough until the year 33658.
 const TIME_DIGITS: usize = 15;
-/// The last time a key can have, in milliseconds.
+/// Latest time in a key, in milliseconds since the epoch.
 const MAX_MILLIS: u64 = 999_999_999_999_999;
 
-/// What became of a notification.
+/// Outcome of a notification at one point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum What {
+pub enum HistoryOutcome {
     /// A connection accepted it.
     Delivered,
-    /// It was let go of because nobody was there and it was not to be held.
+    /// It was discarded because the user was offline and it was not to be held.
     Dropped,
-    /// It was let go of because its time was over.
+    /// It was discarded because it had expired.
     Expired,
     /// It was put into the mailbox.
     Held,
 }
 
-impl What {
+impl HistoryOutcome {
     const ALL: [Self; 4] = [Self::Delivered, Self::Dropped, Self::Expired, Self::Held];
 
-    /// The word for it.
+    /// Returns its name in keys and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
@@ -43,81 +43,80 @@ impl What {
     }
 }
 
-/// A text that is no key.
+/// A text that is not a key of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is no entry of the history; one is {expected}")]
+#[error("{found:?} is not a history entry; the form is {expected}")]
 pub struct InvalidKey {
     found: String,
     expected: &'static str,
 }
 
-/// The key of a session: `session#` when it opened `#` its connection.
+/// Key of a session: `session#{opened at}#{connection id}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionKey {
     opened_at: Timestamp,
     connection_id: ConnectionId,
 }
 
-/// The key of a message: `message#` when it happened `#` the sequence `#` what became of it.
+/// Key of a message: `message#{time}#{sequence}#{outcome}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageKey {
     at: Timestamp,
     sequence: Sequence,
-    what: What,
+    outcome: HistoryOutcome,
 }
 
-/// A time as a key has it: one beyond the last is the last.
-fn representable(at: Timestamp) -> Timestamp {
+/// Limits a time to the latest that a key can have.
+fn limited(at: Timestamp) -> Timestamp {
     at.min(Timestamp::from_millis(MAX_MILLIS))
 }
 
 impl SessionKey {
-    /// What the keys of all sessions begin with.
+    /// Prefix of the keys of all sessions.
     pub const PREFIX: &str = "session#";
 
     const EXPECTED: &str = "session#{15 digits of milliseconds}#{connection id}";
 
-    /// The key of a session. A time after the year 33658 becomes the last that a key can have.
+    /// Creates a session's key. A time after the year 33658 becomes the latest that a key can have.
     pub fn new(opened_at: Timestamp, connection_id: ConnectionId) -> Self {
-        Self { opened_at: representable(opened_at), connection_id }
+        Self { opened_at: limited(opened_at), connection_id }
     }
 
-    /// When it opened.
+    /// Returns the time at which the session opened.
     pub const fn opened_at(&self) -> Timestamp {
         self.opened_at
     }
 
-    /// Its connection.
+    /// Returns the session's connection.
     pub const fn connection_id(&self) -> &ConnectionId {
         &self.connection_id
     }
 }
 
 impl MessageKey {
-    /// What the keys of all messages begin with.
+    /// Prefix of the keys of all messages.
     pub const PREFIX: &str = "message#";
 
     const EXPECTED: &str = "message#{15 digits of milliseconds}#{39 digits of the sequence}#{delivered, dropped, expired or held}";
 
-    /// The key of what happened to a notification. A time after the year 33658 becomes the last that a key
-    /// can have.
-    pub fn new(at: Timestamp, sequence: Sequence, what: What) -> Self {
-        Self { at: representable(at), sequence, what }
+    /// Creates a message's key. A time after the year 33658 becomes the latest that a key can have.
+    pub fn new(at: Timestamp, sequence: Sequence, outcome: HistoryOutcome) -> Self {
+        Self { at: limited(at), sequence, outcome }
     }
 
-    /// When it happened.
+    /// Returns the time of the outcome.
     pub const fn at(&self) -> Timestamp {
         self.at
     }
 
-    /// The notification's place in its user's order.
+    /// Returns the notification's position in its user's order.
     pub const fn sequence(&self) -> Sequence {
         self.sequence
     }
 
-    /// What happened.
-    pub const fn what(&self) -> What {
-        self.what
+    /// Returns the outcome.
+    pub const fn outcome(&self) -> HistoryOutcome {
+        self.outcome
     }
 }
 
@@ -130,20 +129,20 @@ impl fmt::Display for SessionKey {
 
 impl fmt::Display for MessageKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, sequence, what } = self;
-        let (at, what) = (at.millis(), what.as_str());
-        write!(f, "{}{at:0width$}#{sequence}#{what}", Self::PREFIX, width = TIME_DIGITS)
+        let Self { at, sequence, outcome } = self;
+        let (at, outcome) = (at.millis(), outcome.as_str());
+        write!(f, "{}{at:0width$}#{sequence}#{outcome}", Self::PREFIX, width = TIME_DIGITS)
     }
 }
 
-/// The time a key begins with after its prefix, and what is left behind the `#`.
+/// Splits a key behind its prefix into the time and the text after the next `#`.
 fn time<'a>(text: &'a str, prefix: &str) -> Option<(Timestamp, &'a str)> {
     let (digits, rest) = text.strip_prefix(prefix)?.split_once('#')?;
     let millis = exactly(digits, TIME_DIGITS)?.parse().ok()?;
     Some((Timestamp::from_millis(millis), rest))
 }
 
-/// The text, if it is so many digits.
+/// Returns the text if it consists of exactly this number of digits.
 fn exactly(text: &str, digits: usize) -> Option<&str> {
     (text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
 }
@@ -168,10 +167,10 @@ impl FromStr for MessageKey {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let read = || {
             let (at, rest) = time(text, Self::PREFIX)?;
-            let (sequence, what) = rest.split_once('#')?;
+            let (sequence, outcome) = rest.split_once('#')?;
             let sequence = exactly(sequence, Sequence::DIGITS)?.parse().ok()?;
-            let what = What::ALL.into_iter().find(|one| one.as_str() == what)?;
-            Some(Self { at, sequence, what })
+            let outcome = HistoryOutcome::ALL.into_iter().find(|one| one.as_str() == outcome)?;
+            Some(Self { at, sequence, outcome })
         };
         read().ok_or_else(|| invalid(text, Self::EXPECTED))
     }
@@ -214,20 +213,25 @@ mod tests {
     use super::*;
 
     fn session_key() -> impl Strategy<Value = SessionKey> {
-        // Few times, so that the rest of the key decides too; connections may have any characters.
+        // Few different times, so that the rest of the key decides the order too. Connection ids may have any
+        // characters.
         (prop_oneof![0..3_u64, 0..=MAX_MILLIS], "[!-~ä]{1,8}")
             .prop_map(|(at, id)| SessionKey::new(Timestamp::from_millis(at), ConnectionId::new(id)))
     }
 
     fn message_key() -> impl Strategy<Value = MessageKey> {
-        (prop_oneof![0..3_u64, 0..=MAX_MILLIS], prop_oneof![0..3_u128, any::<u128>()], select(&What::ALL[..]))
-            .prop_map(|(at, sequence, what)| {
-                MessageKey::new(Timestamp::from_millis(at), Sequence::new(sequence), what)
+        (
+            prop_oneof![0..3_u64, 0..=MAX_MILLIS],
+            prop_oneof![0..3_u128, any::<u128>()],
+            select(&HistoryOutcome::ALL[..]),
+        )
+            .prop_map(|(at, sequence, outcome)| {
+                MessageKey::new(Timestamp::from_millis(at), Sequence::new(sequence), outcome)
             })
     }
 
     #[test]
-    fn what_is_no_key_is_refused_and_told_what_one_is() {
+    fn error_of_a_malformed_key_shows_the_form() {
         let sequence = "0".repeat(39);
         for text in [
             String::new(),
@@ -255,32 +259,34 @@ mod tests {
     }
 
     #[test]
-    fn a_time_beyond_the_last_is_the_last() {
+    fn time_is_limited_to_the_latest_in_a_key() {
         let key = SessionKey::new(Timestamp::from_millis(u64::MAX), ConnectionId::new("c"));
         assert_eq!(key.to_string(), "session#999999999999999#c");
         assert_eq!(key.to_string().parse(), Ok(key));
     }
 
     #[test]
-    fn words_are_in_the_order_of_the_variants() {
-        assert!(What::ALL.is_sorted() && What::ALL.map(What::as_str).is_sorted());
+    fn outcome_names_sort_like_the_variants() {
+        assert!(
+            HistoryOutcome::ALL.is_sorted() && HistoryOutcome::ALL.map(HistoryOutcome::as_str).is_sorted()
+        );
     }
 
     proptest! {
         #[test]
-        fn keys_of_sessions_round_trip_in_order(a in session_key(), b in session_key()) {
+        fn session_keys_round_trip_in_order(a in session_key(), b in session_key()) {
             prop_assert_eq!(a.to_string().parse::<SessionKey>().unwrap(), a.clone());
             prop_assert_eq!(a.to_string().cmp(&b.to_string()), a.cmp(&b));
         }
 
         #[test]
-        fn keys_of_messages_round_trip_in_order(a in message_key(), b in message_key()) {
+        fn message_keys_round_trip_in_order(a in message_key(), b in message_key()) {
             prop_assert_eq!(a.to_string().parse::<MessageKey>().unwrap(), a);
             prop_assert_eq!(a.to_string().cmp(&b.to_string()), a.cmp(&b));
         }
 
         #[test]
-        fn the_two_are_apart(a in session_key(), b in message_key()) {
+        fn session_and_message_keys_do_not_mix(a in session_key(), b in message_key()) {
             prop_assert!(a.to_string().starts_with(SessionKey::PREFIX));
             prop_assert!(b.to_string().starts_with(MessageKey::PREFIX));
             prop_assert!(a.to_string().parse::<MessageKey>().is_err());

@@ -1,29 +1,29 @@
-//! Version 1 of the history's contract: a row per session and per thing that became of a notification, the
-//! keys by which they are read newest first, and what readers get of them.
+//! Version 1 of the history's contract: a row for each session and each outcome of a notification, the keys
+//! that sort them by time, and the pages that readers get.
 //!
-//! The edge writes sessions, the dispatcher writes messages, and the edge reads both for operators and
-//! clients. A history is a record for people: nothing about delivery is decided by it, and rows may be
-//! missing after a failure.
+//! The edge writes sessions, the dispatcher writes outcomes, and the edge reads both for operators and
+//! clients. The history is a record for people: delivery never depends on it, and rows may be missing after a
+//! failure.
 
 mod key;
 mod page;
 mod rows;
 
-pub use key::{InvalidKey, MessageKey, SessionKey, What};
+pub use key::{HistoryOutcome, InvalidKey, MessageKey, SessionKey};
 pub use page::{
-    DEFAULT_PAGE, InvalidPageRequest, Kind, MAX_PAGE, Message, Page, PageRequest, Session, UnknownKind,
+    DEFAULT_PAGE, HistoryKind, InvalidPageRequest, MAX_PAGE, Message, Page, PageRequest, Session, UnknownKind,
 };
 pub use rows::{MAX_USER_AGENT_CHARS, MessageRow, SessionRow};
 
-/// Names of the table's key attributes and of those that are updated.
+/// Names of the table's key attributes and of the attributes that are updated.
 pub mod attributes {
-    /// Partition key: whose history.
+    /// Partition key: the user.
     pub const USER_ID: &str = "userId";
     /// Sort key: a [`SessionKey`](crate::SessionKey) or a [`MessageKey`](crate::MessageKey) as text.
     pub const ENTRY: &str = "entry";
-    /// When a session ended.
+    /// Time at which a session ended.
     pub const CLOSED_AT: &str = "closedAt";
-    /// How long a session lasted.
+    /// Duration of a session, in milliseconds.
     pub const DURATION_MS: &str = "durationMs";
     /// Time to live, in seconds since the epoch.
     pub const TTL: &str = "ttl";

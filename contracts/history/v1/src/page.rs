@@ -1,39 +1,39 @@
-//! How a history is asked for, and what readers get.
+//! Requests for pages of a history, and the pages that readers get.
 
 use std::str::FromStr;
 
 use contract_connections_v1::ConnectionId;
-use contract_identity_v1::Method;
+use contract_identity_v1::AuthenticationMethod;
 use contract_notifications_v1::{NotificationId, Payload, Sequence, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::key::{InvalidKey, What};
+use crate::key::{HistoryOutcome, InvalidKey};
 use crate::rows::{MessageRow, SessionRow};
 
-/// Entries of a page, unless asked otherwise.
+/// Number of entries of a page when the request has no limit.
 pub const DEFAULT_PAGE: usize = 50;
-/// Most entries of a page.
+/// Largest number of entries of a page.
 pub const MAX_PAGE: usize = 100;
 
-/// Which of a user's two histories.
+/// One of a user's two histories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum HistoryKind {
     /// The sessions.
     Sessions,
-    /// What became of notifications.
+    /// The outcomes of notifications.
     Messages,
 }
 
-/// A history that is none of those known.
+/// A history that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no history of {found:?}; there are \"sessions\" and \"messages\"")]
 pub struct UnknownKind {
     found: String,
 }
 
-impl FromStr for Kind {
+impl FromStr for HistoryKind {
     type Err = UnknownKind;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -45,34 +45,34 @@ impl FromStr for Kind {
     }
 }
 
-/// What is wrong with how a page is asked for.
+/// Reasons for refusing a request for a page.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPageRequest {
-    /// `before` is not what an earlier page gave as `next`.
-    #[error("before: {0}; give what an earlier page gave as \"next\"")]
+    /// `before` is not the `next` of an earlier page.
+    #[error("before: {0}; use the \"next\" of an earlier page")]
     Before(InvalidKey),
-    /// `limit` is not allowed.
+    /// `limit` is not a number from 1 to [`MAX_PAGE`].
     #[error("limit is {found:?}; allowed are 1 to {MAX_PAGE}")]
     Limit {
-        /// What was asked for, or the beginning of it.
+        /// The limit found, cut to 64 characters.
         found: String,
     },
 }
 
-/// A page of a history that is asked for, by `before` and `limit`.
+/// A request for a page of a history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest<Key> {
-    /// Only entries that are older than this one.
+    /// Cursor: the page has only entries older than this one.
     pub before: Option<Key>,
-    /// At most so many, 1 to [`MAX_PAGE`].
+    /// Largest number of entries, 1 to [`MAX_PAGE`].
     pub limit: usize,
 }
 
 impl<Key: FromStr<Err = InvalidKey>> PageRequest<Key> {
-    /// Reads the parameters of a query.
+    /// Parses the parameters of a query.
     ///
     /// # Errors
-    /// [`InvalidPageRequest`] saying what is allowed.
+    /// [`InvalidPageRequest`] with what is allowed.
     pub fn parse(before: Option<&str>, limit: Option<&str>) -> Result<Self, InvalidPageRequest> {
         let before = before.map(str::parse).transpose().map_err(InvalidPageRequest::Before)?;
         let limit = limit.map_or(Ok(DEFAULT_PAGE), |text| {
@@ -83,27 +83,27 @@ impl<Key: FromStr<Err = InvalidKey>> PageRequest<Key> {
     }
 }
 
-/// A session as readers get it.
+/// A session, as readers get it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
-    /// Its connection.
+    /// The session's connection.
     pub connection_id: ConnectionId,
-    /// When its handshake was accepted.
+    /// Time at which its handshake was accepted.
     pub opened_at: Timestamp,
-    /// When it ended; absent while it lasts, and when the end was not recorded.
+    /// Time at which it ended; absent while it lasts, and if its end was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
-    /// How long it lasted, in milliseconds; absent as `closedAt` is.
+    /// Duration in milliseconds; absent when `closedAt` is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
-    /// The address it came from.
+    /// The client's IP address.
     pub source_ip: String,
-    /// What its client calls itself.
+    /// The client's `User-Agent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
-    /// How its handshake proved who it is.
-    pub method: Method,
+    /// Method that authenticated its handshake.
+    pub method: AuthenticationMethod,
 }
 
 impl From<SessionRow> for Session {
@@ -114,50 +114,51 @@ impl From<SessionRow> for Session {
     }
 }
 
-/// What became of a notification, as readers get it.
+/// A notification's outcome, as readers get it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
     /// The notification's id.
     pub id: NotificationId,
-    /// Its place in the user's order.
+    /// Position in the user's order.
     pub sequence: Sequence,
-    /// What became of it.
-    pub what: What,
-    /// When.
+    /// The outcome.
+    #[serde(rename = "what")]
+    pub outcome: HistoryOutcome,
+    /// Time of the outcome.
     pub at: Timestamp,
-    /// The producer's word for what sort of notification it is.
+    /// Category of the notification, chosen by the producer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Box<str>>,
-    /// By whom: the producer's word for where it comes from, or the user who sent it.
+    /// Origin of the notification, chosen by the producer, or the user who sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Box<str>>,
-    /// The payload, where the history has it.
+    /// The payload, if the history keeps payloads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Payload>,
 }
 
 impl From<MessageRow> for Message {
-    /// A stored payload that is not JSON becomes a JSON string of its text.
+    /// Converts a row. A stored payload that is not JSON becomes a JSON string with its text.
     fn from(row: MessageRow) -> Self {
-        let MessageRow { notification_id: id, sequence, what, at, kind, source, payload, .. } = row;
+        let MessageRow { notification_id: id, sequence, outcome, at, kind, source, payload, .. } = row;
         let payload =
             payload.and_then(|text| Payload::from_json(&text).or_else(|_| Payload::from_value(&text)).ok());
-        Self { id, sequence, what, at, kind, source, payload }
+        Self { id, sequence, outcome, at, kind, source, payload }
     }
 }
 
-/// Some entries of a history, newest first.
+/// A page of a history, newest entries first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Page<T> {
     /// The entries.
     pub items: Vec<T>,
-    /// To be given as `before` for the next page; `null` on the last.
+    /// Cursor for `before` of the next page; `null` on the last page.
     pub next: Option<String>,
 }
 
 impl Page<Session> {
-    /// The page of these rows, newest first; `more` says whether there may be older ones.
+    /// Creates a page from rows, newest first. `more` is true if older rows may follow.
     pub fn of_sessions(rows: Vec<SessionRow>, more: bool) -> Self {
         let next = rows.last().filter(|_| more).map(|row| row.entry.to_string());
         Self { items: rows.into_iter().map(Session::from).collect(), next }
@@ -165,7 +166,7 @@ impl Page<Session> {
 }
 
 impl Page<Message> {
-    /// The page of these rows, newest first; `more` says whether there may be older ones.
+    /// Creates a page from rows, newest first. `more` is true if older rows may follow.
     pub fn of_messages(rows: Vec<MessageRow>, more: bool) -> Self {
         let next = rows.last().filter(|_| more).map(|row| row.entry.to_string());
         Self { items: rows.into_iter().map(Message::from).collect(), next }

@@ -1,56 +1,56 @@
-//! The rows.
+//! Rows of the history table.
 
 use std::time::Duration;
 
 use contract_connections_v1::ConnectionId;
-use contract_identity_v1::Method;
+use contract_identity_v1::AuthenticationMethod;
 use contract_notifications_v1::{Notification, NotificationId, Sequence, Timestamp, UserId, Version1};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::key::{MessageKey, SessionKey, What};
+use crate::key::{HistoryOutcome, MessageKey, SessionKey};
 
-/// Most characters of a user agent that a row keeps.
+/// Largest number of characters that a row keeps of a user agent.
 pub const MAX_USER_AGENT_CHARS: usize = 256;
 
 /// A session: from a connection's handshake to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionRow {
-    /// Of this contract.
+    /// Contract version.
     pub version: Version1,
-    /// Whose session.
+    /// The session's user.
     pub user_id: UserId,
     /// The sort key.
     pub entry: SessionKey,
-    /// Its connection.
+    /// The session's connection.
     pub connection_id: ConnectionId,
-    /// When its handshake was accepted.
+    /// Time at which its handshake was accepted.
     pub opened_at: Timestamp,
-    /// When it ended, if that is known.
+    /// Time at which it ended, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
-    /// How long it lasted, in milliseconds, if that is known.
+    /// Duration in milliseconds, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
-    /// The address it came from.
+    /// The client's IP address.
     pub source_ip: String,
-    /// The first characters of what its client calls itself.
+    /// The client's `User-Agent`, cut to 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
-    /// How its handshake proved who it is.
-    pub method: Method,
-    /// When DynamoDB may delete the row, in seconds since the epoch.
+    /// Method that authenticated its handshake.
+    pub method: AuthenticationMethod,
+    /// Time from which DynamoDB may delete the row, in seconds since the epoch.
     pub ttl: u64,
 }
 
 impl SessionRow {
-    /// The row of a session that began, kept for `lifetime`.
+    /// Creates the row of an open session. The history keeps it for `lifetime`.
     pub fn opened(
         user_id: UserId,
         connection_id: ConnectionId,
         opened_at: Timestamp,
-        method: Method,
+        method: AuthenticationMethod,
         lifetime: Duration,
     ) -> Self {
         Self {
@@ -68,7 +68,7 @@ impl SessionRow {
         }
     }
 
-    /// Says where it came from. Of the user agent the first [`MAX_USER_AGENT_CHARS`] characters are kept.
+    /// Adds the client's address and the first [`MAX_USER_AGENT_CHARS`] characters of its user agent.
     #[must_use]
     pub fn from_client(mut self, source_ip: impl Into<String>, user_agent: Option<&str>) -> Self {
         self.source_ip = source_ip.into();
@@ -76,49 +76,50 @@ impl SessionRow {
         self
     }
 
-    /// Says that it ended.
+    /// Records the end of the session and its duration.
     pub fn close(&mut self, closed_at: Timestamp) {
         self.closed_at = Some(closed_at);
         self.duration_ms = Some(duration_ms(self.opened_at, closed_at));
     }
 }
 
-/// How long a session lasted, in milliseconds.
+/// Returns a session's duration in milliseconds; zero if it closed before it opened.
 fn duration_ms(opened_at: Timestamp, closed_at: Timestamp) -> u64 {
     u64::try_from(closed_at.since(opened_at).as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What became of a notification at one time.
+/// A notification's outcome at one time.
 ///
-/// The payload, if it is kept at all, is JSON as text, as in a mailbox. No `Debug` of it: payloads never
+/// The payload, if kept, is JSON as text, as in a mailbox. `Debug` shows only the key, because payloads never
 /// reach a log.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageRow {
-    /// Of this contract.
+    /// Contract version.
     pub version: Version1,
-    /// Whom it was for.
+    /// The user it was for.
     pub user_id: UserId,
     /// The sort key.
     pub entry: MessageKey,
     /// The producer's idempotency key.
     pub notification_id: NotificationId,
-    /// Its place in the user's order.
+    /// Position in the user's order.
     pub sequence: Sequence,
-    /// What became of it.
-    pub what: What,
-    /// When.
+    /// The outcome.
+    #[serde(rename = "what")]
+    pub outcome: HistoryOutcome,
+    /// Time of the outcome.
     pub at: Timestamp,
-    /// The producer's word for what sort of notification it is.
+    /// Category of the notification, chosen by the producer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Box<str>>,
-    /// By whom: the producer's word for where it comes from, or the user who sent it.
+    /// Origin of the notification, chosen by the producer, or the user who sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Box<str>>,
-    /// The payload as JSON text, where the history is to have it.
+    /// The payload as JSON text, if the history keeps payloads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
-    /// When DynamoDB may delete the row, in seconds since the epoch.
+    /// Time from which DynamoDB may delete the row, in seconds since the epoch.
     pub ttl: u64,
 }
 
@@ -129,21 +130,21 @@ impl std::fmt::Debug for MessageRow {
 }
 
 impl MessageRow {
-    /// The row of what became of a notification, without its payload, kept for `lifetime`.
+    /// Creates the row of an outcome, without the payload. The history keeps it for `lifetime`.
     pub fn new(
         notification: &Notification,
         sequence: Sequence,
-        what: What,
+        outcome: HistoryOutcome,
         at: Timestamp,
         lifetime: Duration,
     ) -> Self {
         Self {
             version: Version1,
             user_id: notification.user_id.clone(),
-            entry: MessageKey::new(at, sequence, what),
+            entry: MessageKey::new(at, sequence, outcome),
             notification_id: notification.id.clone(),
             sequence,
-            what,
+            outcome,
             at,
             kind: notification.kind.clone(),
             source: notification.source.clone(),
@@ -152,7 +153,7 @@ impl MessageRow {
         }
     }
 
-    /// Keeps the payload too.
+    /// Adds the payload.
     #[must_use]
     pub fn with_payload(mut self, notification: &Notification) -> Self {
         self.payload = Some(notification.payload.get().to_owned());

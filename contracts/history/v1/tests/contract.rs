@@ -1,5 +1,5 @@
-//! The published form of version 1: fixtures are read and written back byte for byte, and the JSON
-//! Schema in `schema/` is the one the types generate.
+//! Checks that version 1 keeps its published form: reading and writing a fixture gives the same bytes, and
+//! the types generate the JSON Schema in `schema/`.
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use std::fmt::Debug;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use contract_connections_v1::ConnectionId;
 use contract_history_v1::{
-    Kind, MAX_USER_AGENT_CHARS, Message, MessageKey, MessageRow, Page, PageRequest, Session, SessionKey,
-    SessionRow, What,
+    HistoryKind, HistoryOutcome, MAX_USER_AGENT_CHARS, Message, MessageKey, MessageRow, Page, PageRequest,
+    Session, SessionKey, SessionRow,
 };
-use contract_identity_v1::Method;
+use contract_identity_v1::AuthenticationMethod;
 use contract_notifications_v1::{
     Notification, NotificationId, Payload, Sequence, Timestamp, UserId, WhenOffline,
 };
@@ -30,12 +30,12 @@ fn round_trip<T: Serialize + DeserializeOwned + Debug>(fixture: &str) -> T {
 }
 
 #[test]
-fn a_session_is_as_published() {
+fn session_has_its_published_form() {
     let row: SessionRow = round_trip(SESSION);
     let opened = Timestamp::from_millis(1_767_225_600_000);
     let connection = ConnectionId::new("L0SM9cOFvHcCIhw=");
     let alice = UserId::new("alice").unwrap();
-    let mut made = SessionRow::opened(alice, connection, opened, Method::Token, MONTH)
+    let mut made = SessionRow::opened(alice, connection, opened, AuthenticationMethod::Token, MONTH)
         .from_client("203.0.113.7", Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0)"));
     made.close(Timestamp::from_millis(1_767_225_725_250));
     assert_eq!(made, row);
@@ -44,7 +44,7 @@ fn a_session_is_as_published() {
 }
 
 #[test]
-fn a_message_is_as_published() {
+fn message_has_its_published_form() {
     let row: MessageRow = round_trip(MESSAGE);
     let notification = Notification {
         id: NotificationId::new("order-1042").unwrap(),
@@ -58,7 +58,7 @@ fn a_message_is_as_published() {
     };
     let (sequence, at) =
         (Sequence::new(18_849_496_460_467_696_128), Timestamp::from_millis(1_767_225_600_123));
-    let made = MessageRow::new(&notification, sequence, What::Delivered, at, MONTH);
+    let made = MessageRow::new(&notification, sequence, HistoryOutcome::Delivered, at, MONTH);
     assert_eq!(made.payload, None);
     assert_eq!(made.with_payload(&notification), row);
     assert!(!format!("{row:?}").contains("1042"), "neither a payload nor an id is shown");
@@ -67,14 +67,14 @@ fn a_message_is_as_published() {
 }
 
 #[test]
-fn a_payload_that_is_not_json_is_given_as_text() {
+fn payload_that_is_not_json_becomes_a_string() {
     let mut row: MessageRow = serde_json::from_str(MESSAGE).unwrap();
     row.payload = Some("{".to_owned());
     assert_eq!(Message::from(row).payload.unwrap().get(), r#""{""#);
 }
 
 #[test]
-fn a_long_user_agent_is_cut() {
+fn long_user_agent_is_cut() {
     let row: SessionRow = serde_json::from_str(SESSION).unwrap();
     let agent = "ä".repeat(1_000);
     let kept = row.clone().from_client("::1", Some(&agent)).user_agent.unwrap();
@@ -83,14 +83,14 @@ fn a_long_user_agent_is_cut() {
 }
 
 #[test]
-fn a_session_that_ends_before_it_began_lasted_no_time() {
+fn session_closed_before_it_opened_has_no_duration() {
     let mut row: SessionRow = serde_json::from_str(SESSION).unwrap();
     row.close(Timestamp::from_millis(1));
     assert_eq!((row.closed_at, row.duration_ms), (Some(Timestamp::from_millis(1)), Some(0)));
 }
 
 #[test]
-fn pages_are_asked_for_by_cursor_and_limit() {
+fn page_request_has_a_cursor_and_a_limit() {
     let page = PageRequest::<SessionKey>::parse(None, None).unwrap();
     assert_eq!(page, PageRequest { before: None, limit: 50 });
     let cursor = "session#001767225600000#c";
@@ -102,8 +102,8 @@ fn pages_are_asked_for_by_cursor_and_limit() {
     }
     let error = PageRequest::<MessageKey>::parse(Some(cursor), None).unwrap_err().to_string();
     assert!(error.starts_with("before: ") && error.contains("\"next\""), "{error}");
-    assert_eq!("sessions".parse(), Ok(Kind::Sessions));
-    let error = "users".parse::<Kind>().unwrap_err().to_string();
+    assert_eq!("sessions".parse(), Ok(HistoryKind::Sessions));
+    let error = "users".parse::<HistoryKind>().unwrap_err().to_string();
     assert_eq!(error, r#"there is no history of "users"; there are "sessions" and "messages""#);
 }
 

@@ -1,5 +1,5 @@
-//! The published form of version 1: fixtures are read and written back byte for byte, and the JSON
-//! Schema in `schema/` is the one the types generate.
+//! Checks that version 1 keeps its published form: reading and writing a fixture gives the same bytes, and
+//! the types generate the JSON Schema in `schema/`.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ fn fixtures_round_trip() {
 }
 
 #[test]
-fn a_principal_travels_in_an_authorizer_context() {
+fn context_carries_a_principal() {
     let principal: Principal = serde_json::from_str(PRINCIPAL).unwrap();
     assert_eq!(Principal::from_context(&principal.to_context()).unwrap(), principal);
     let message = Principal::from_context(&BTreeMap::new()).unwrap_err().to_string();
@@ -34,14 +34,14 @@ fn a_principal_travels_in_an_authorizer_context() {
 }
 
 #[test]
-fn a_refusal_travels_in_an_authorizer_context_and_is_no_principal() {
+fn context_with_a_refusal_has_no_principal() {
     let refused = |context: &BTreeMap<String, String>| match Principal::from_context(context) {
         Err(InvalidContext::Refused { status }) => status,
         other => panic!("{other:?}"),
     };
     assert_eq!(refused(&refusal_context(400)), 400);
     assert_eq!(refusal_context(400).into_iter().next(), Some(("refusal".to_owned(), "400".to_owned())));
-    // Whatever else is there.
+    // A principal beside the refusal changes nothing.
     let principal: Principal = serde_json::from_str(PRINCIPAL).unwrap();
     let mut both = principal.to_context();
     for odd in ["200", "101", "", "no", "400.5", "65536"] {

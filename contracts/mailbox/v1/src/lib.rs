@@ -1,6 +1,6 @@
-//! Version 1 of the mailbox's contract: one row per held notification.
+//! Version 1 of the mailbox's contract: one row for each held notification.
 //!
-//! The dispatcher writes, marks and deletes rows, the edge deletes those a client acknowledged, and the
+//! The dispatcher writes, marks and deletes rows, the edge deletes rows that a client acknowledged, and the
 //! replayer reads their keys.
 
 use std::collections::BTreeSet;
@@ -11,13 +11,13 @@ use contract_notifications_v1::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Names of the table's key attributes and of those used in conditions.
+/// Names of the table's key attributes and of the attributes used in conditions.
 pub mod attributes {
-    /// Partition key: whose mailbox.
+    /// Partition key: the mailbox's user.
     pub const USER_ID: &str = "userId";
     /// Sort key: the padded sequence.
     pub const SEQUENCE: &str = "sequence";
-    /// String set of the connections the row was pushed to.
+    /// String set of the connections that the row was pushed to.
     pub const PUSHED_TO: &str = "pushedTo";
     /// Time to live, in seconds since the epoch.
     pub const TTL: &str = "ttl";
@@ -25,50 +25,52 @@ pub mod attributes {
 
 /// A held notification.
 ///
-/// The payload is JSON as text, because a table that stored it as a structure would not give the same
-/// bytes back.
+/// The payload is JSON as text, because a table that stores it as a structure would not return the same
+/// bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HeldNotification {
-    /// Of this contract.
+    /// Contract version.
     pub version: Version1,
-    /// Whose mailbox.
+    /// The mailbox's user.
     pub user_id: UserId,
-    /// Its place in the user's order.
+    /// Position in the user's order.
     pub sequence: Sequence,
     /// The producer's idempotency key.
     pub id: NotificationId,
     /// The payload, as JSON text.
     pub payload: String,
-    /// When the producer sent it.
+    /// Time at which the producer sent it.
     pub sent_at: Timestamp,
-    /// From when on it must not be delivered any more.
+    /// Time from which it is no longer delivered; it never expires when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Whether it should have been held at all: see [`WhenOffline`].
+    /// Treatment while the user has no open connection. A row with `drop` waits behind held ones for a
+    /// connected user.
     pub when_offline: WhenOffline,
-    /// The producer's word for what sort of notification it is.
+    /// Category of the notification, chosen by the producer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Box<str>>,
-    /// The producer's word for where it comes from.
+    /// Origin of the notification, chosen by the producer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Box<str>>,
-    /// The connections it was pushed to, or is about to be (connection ids). Absent when none, as a
-    /// DynamoDB set can't be empty.
+    /// Ids of the connections that it was or will be pushed to. Absent when there is none, because a DynamoDB
+    /// set can't be empty.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub pushed_to: BTreeSet<String>,
-    /// When DynamoDB may delete the row, in seconds since the epoch; only rows that expire have it.
+    /// Time from which DynamoDB may delete the row, in seconds since the epoch. Only rows that expire have
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<u64>,
 }
 
-/// A stored row that does not hold what its contract says.
+/// The payload of a stored row is not JSON.
 #[derive(Debug, thiserror::Error)]
 #[error("the payload of a held notification is not JSON")]
 pub struct InvalidPayload(#[source] serde_json::Error);
 
 impl HeldNotification {
-    /// The row of `notification`, first accepted as `sequence`, pushed to `pushed_to`.
+    /// Creates the row of a notification that was first accepted as `sequence` and pushed to `pushed_to`.
     pub fn new(notification: Notification, sequence: Sequence, pushed_to: BTreeSet<String>) -> Self {
         let Notification { id, user_id, payload, sent_at, expires_at, when_offline, kind, source } =
             notification;
@@ -88,10 +90,10 @@ impl HeldNotification {
         }
     }
 
-    /// The notification the row holds.
+    /// Returns the notification in the row.
     ///
     /// # Errors
-    /// [`InvalidPayload`] when the stored text is not JSON.
+    /// [`InvalidPayload`] if the stored text is not JSON.
     pub fn into_notification(self) -> Result<Notification, InvalidPayload> {
         Ok(Notification {
             id: self.id,

@@ -1,12 +1,12 @@
-//! The published form of version 1: fixtures are read and written back byte for byte, and the JSON
-//! Schema in `schema/` is the one the types generate.
+//! Checks that version 1 keeps its published form: reading and writing a fixture gives the same bytes, and
+//! the types generate the JSON Schema in `schema/`.
 
 use contract_mailbox_v1::HeldNotification;
 
 const HELD: &str = include_str!("../fixtures/held-notification.json");
 
 #[test]
-fn fixture_round_trips_also_through_a_notification() {
+fn fixture_round_trips_through_a_notification() {
     let row: HeldNotification = serde_json::from_str(HELD).unwrap();
     assert_eq!(serde_json::to_string(&row).unwrap(), HELD.trim_end());
     let notification = row.clone().into_notification().unwrap();
@@ -15,7 +15,7 @@ fn fixture_round_trips_also_through_a_notification() {
 }
 
 #[test]
-fn a_payload_that_is_not_json_is_an_error() {
+fn payload_that_is_not_json_is_an_error() {
     let mut row: HeldNotification = serde_json::from_str(HELD).unwrap();
     row.payload = "{".to_owned();
     assert_eq!(

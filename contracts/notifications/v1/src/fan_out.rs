@@ -3,45 +3,49 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{HubName, Notification, NotificationId, Payload, Timestamp, UserId, WhenOffline};
+use crate::identifiers::{HubName, NotificationId, UserId};
+use crate::notification::{Notification, WhenOffline};
+use crate::payload::Payload;
+use crate::timestamp::Timestamp;
 
-/// Makes a notification for every member of a hub, in the order of their ids.
+/// Creates a notification for every member of a hub, in the order of user ids.
 ///
-/// An entry of the queue stands for some of the members; who handles it queues one for those behind them.
-/// Every member's notification has the same `id`, which is unique within the member's own message group.
+/// One queue entry covers some of the members. Its handler enqueues another entry for the members after
+/// them. All these notifications have the same `id`, which is unique in each member's message group.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FanOut {
-    /// Whose members.
+    /// The hub whose members receive the notification.
     pub hub: HubName,
-    /// Only members after this one: those up to it have their notification.
+    /// The last member served by an earlier entry. Only members after it are left to serve.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<UserId>,
-    /// A member who gets none, such as who has joined and is told of to the others.
+    /// A member to skip, such as the user whose arrival the broadcast announces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub except: Option<UserId>,
-    /// The id of every member's notification.
+    /// Id of every member's notification.
     pub id: NotificationId,
     /// Any JSON value.
     pub payload: Payload,
-    /// When it was sent.
+    /// Time at which it was sent.
     pub sent_at: Timestamp,
-    /// From when on it must not be delivered any more; never when absent.
+    /// Time from which it is no longer delivered; it never expires when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// What becomes of it for a member without an open connection.
+    /// Treatment for members without an open connection.
     pub when_offline: WhenOffline,
-    /// The producer's word for what sort of notification it is, at most
-    /// [`MAX_LABEL_BYTES`](crate::MAX_LABEL_BYTES).
+    /// Category of the notification, chosen by the producer; at most 256 bytes
+    /// ([`MAX_LABEL_BYTES`](crate::MAX_LABEL_BYTES)).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Box<str>>,
-    /// The producer's word for where it comes from, at most [`MAX_LABEL_BYTES`](crate::MAX_LABEL_BYTES).
+    /// Origin of the notification, chosen by the producer; at most 256 bytes
+    /// ([`MAX_LABEL_BYTES`](crate::MAX_LABEL_BYTES)).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Box<str>>,
 }
 
 impl FanOut {
-    /// The notification of one member.
+    /// Returns one member's notification.
     pub fn for_member(&self, user_id: UserId) -> Notification {
         Notification {
             id: self.id.clone(),
@@ -55,7 +59,7 @@ impl FanOut {
         }
     }
 
-    /// The same broadcast for the members after `user`.
+    /// Returns the same broadcast for the members after `user`.
     #[must_use]
     pub fn after(self, user: UserId) -> Self {
         Self { after: Some(user), ..self }

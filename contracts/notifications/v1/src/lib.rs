@@ -1,31 +1,32 @@
-//! Version 1 of the notifications queue's contract: what a producer sends ([`NotificationRequest`]),
-//! and the kinds of entry the queue carries ([`Notification`], [`Replay`] and [`FanOut`], as a
-//! [`QueueEntry`]).
+//! Version 1 of the notifications queue's contract: the body of a producer's request
+//! ([`NotificationRequest`]) and the entries that the queue carries ([`Notification`], [`Replay`] and
+//! [`FanOut`], together a [`QueueEntry`]).
 //!
-//! The queue is FIFO with one message group per user, and one per hub for what is still to be fanned out; the [`Sequence`] the queue gives a notification
-//! when it first accepts it is the order in which that user sees notifications.
+//! The queue is FIFO. Each user has a message group, and each hub has one for its broadcasts. The queue
+//! numbers a notification when it first accepts it; that [`Sequence`] is the order in which the user sees
+//! notifications.
 //!
-//! Rules of every version 1 contract: time is integer milliseconds since the epoch, unknown fields are
-//! ignored, an unknown `version` is refused, field names are camelCase.
+//! Rules of every version 1 contract: times are integer milliseconds since the epoch, field names are
+//! camelCase, readers ignore unknown fields and refuse an unknown `version`.
 
 mod entry;
 mod error;
 mod fan_out;
 mod identifiers;
+mod notification;
+mod parse;
 mod payload;
+mod sequence;
 mod timestamp;
+mod truncate;
 mod version;
 
-pub use entry::{Notification, NotificationRequest, QueueEntry, Replay, WhenOffline};
-pub use error::{InvalidIdentifier, InvalidNotification, InvalidSequence, UnknownVersion};
+pub use entry::{QueueEntry, Replay};
+pub use error::InvalidNotification;
 pub use fan_out::FanOut;
-pub use identifiers::{HubName, NotificationId, Sequence, UserId};
+pub use identifiers::{HubName, InvalidIdentifier, NotificationId, UserId};
+pub use notification::{MAX_LABEL_BYTES, Notification, NotificationRequest, WhenOffline};
 pub use payload::Payload;
+pub use sequence::{InvalidSequence, Sequence};
 pub use timestamp::Timestamp;
-pub use version::Version1;
-
-/// The version this crate describes, as it stands in the `version` field.
-pub const VERSION: u32 = 1;
-
-/// Longest `kind` and `source` of a notification, in bytes.
-pub const MAX_LABEL_BYTES: usize = 256;
+pub use version::{UnknownVersion, VERSION, Version1};

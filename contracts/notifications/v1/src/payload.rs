@@ -1,4 +1,4 @@
-//! A notification's payload: any JSON value, kept byte for byte as its producer wrote it.
+//! A notification's payload: any JSON value, kept byte for byte as the producer wrote it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,28 +9,28 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// Any JSON value as text. Cloning shares the text. Two payloads are equal when their bytes are.
+/// Any JSON value as text. Clones share the text. Payloads with the same bytes are equal.
 #[derive(Clone)]
 pub struct Payload(Arc<RawValue>);
 
 impl Payload {
-    /// Checks that `json` is one JSON value and keeps it as it is, less surrounding blanks.
+    /// Checks that `json` is exactly one JSON value and keeps its text without surrounding white space.
     ///
     /// # Errors
-    /// What the JSON parser found wrong.
+    /// The JSON parser's error.
     pub fn from_json(json: &str) -> Result<Self, serde_json::Error> {
         Ok(serde_json::from_str::<&RawValue>(json)?.into())
     }
 
-    /// Serializes any value as a payload.
+    /// Serializes a value as a payload.
     ///
     /// # Errors
-    /// What the value's own serialization reports.
+    /// The error of the value's `Serialize` implementation.
     pub fn from_value(value: &impl Serialize) -> Result<Self, serde_json::Error> {
         Ok(Self(serde_json::value::to_raw_value(value)?.into()))
     }
 
-    /// The JSON text.
+    /// Returns the JSON text.
     pub fn get(&self) -> &str {
         self.0.get()
     }
@@ -57,7 +57,7 @@ impl Hash for Payload {
 }
 
 impl fmt::Debug for Payload {
-    /// Only the size: payloads never reach a log.
+    /// Shows only the size: payloads never reach a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Payload({} bytes)", self.get().len())
     }

@@ -13,29 +13,29 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// Wraps milliseconds since the epoch.
+    /// Creates a time from milliseconds since the epoch.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the epoch.
+    /// Returns the milliseconds since the epoch.
     pub const fn millis(self) -> u64 {
         self.0
     }
 
-    /// This time later by `duration`, at most the last representable one.
+    /// Returns this time plus `duration`, at most the last representable time.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// How long after `earlier` this is; zero when it is not after it.
+    /// Returns the duration from `earlier` to this time; zero when `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// Whole seconds since the epoch, rounded up: the form of DynamoDB's TTL attributes, which must not
-    /// let a row go before its time
+    /// Returns whole seconds since the epoch, rounded up. DynamoDB's TTL attributes have this form, and
+    /// rounding up keeps a row from expiring early
     /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-before-you-start.html>).
     pub const fn ttl_seconds(self) -> u64 {
         self.0.div_ceil(1000)

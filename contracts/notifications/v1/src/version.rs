@@ -3,13 +3,22 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{UnknownVersion, VERSION};
+/// Version described by this crate, as written in the `version` field.
+pub const VERSION: u32 = 1;
 
-/// The number 1, and no other: a value with another `version` does not deserialize.
+/// The number 1. A value with another `version` does not deserialize.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "u32", into = "u32")]
 #[schemars(with = "u32", extend("const" = 1))]
 pub struct Version1;
+
+/// A contract version that this build does not support.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("version {found} is unknown; known is version {VERSION}")]
+pub struct UnknownVersion {
+    /// The version found.
+    pub found: u32,
+}
 
 impl TryFrom<u32> for Version1 {
     type Error = UnknownVersion;

@@ -1,5 +1,5 @@
-//! The published form of version 1: fixtures are read and written back byte for byte, and the JSON
-//! Schema in `schema/` is the one the types generate.
+//! Checks that version 1 keeps its published form: reading and writing a fixture gives the same bytes, and
+//! the types generate the JSON Schema in `schema/`.
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use contract_notifications_v1::{
@@ -29,7 +29,7 @@ fn fixtures_round_trip() {
 }
 
 #[test]
-fn notification_fixture_means_this() {
+fn notification_fixture_has_the_expected_values() {
     let expected = Notification {
         id: id("order-1042"),
         user_id: UserId::new("alice").unwrap(),
@@ -44,14 +44,14 @@ fn notification_fixture_means_this() {
 }
 
 #[test]
-fn replay_fixture_means_this() {
+fn replay_fixture_has_the_expected_values() {
     let sequence = Sequence::new(18_870_468_484_902_911_999);
     let expected = Replay { user_id: UserId::new("alice").unwrap(), sequence };
     assert_eq!(read(REPLAY).unwrap(), QueueEntry::Replay(expected));
 }
 
 #[test]
-fn fan_out_fixture_means_this() {
+fn fan_out_fixture_has_the_expected_values() {
     let user = |text| UserId::new(text).unwrap();
     let expected = FanOut {
         hub: HubName::new("team").unwrap(),
@@ -73,7 +73,7 @@ fn fan_out_fixture_means_this() {
 }
 
 #[test]
-fn the_source_systems_body_is_a_request_and_an_entry() {
+fn source_system_body_is_a_request_and_an_entry() {
     let request = NotificationRequest::from_json(SOURCE_SYSTEM_BODY).unwrap();
     assert_eq!(request.payload.get(), "\"Serverless is cool!\"");
     let notification = request.complete(|| id("queue-id"), Timestamp::from_millis(7));
@@ -82,14 +82,14 @@ fn the_source_systems_body_is_a_request_and_an_entry() {
 }
 
 #[test]
-fn unknown_fields_are_ignored_and_unknown_versions_refused() {
+fn unknown_fields_pass_and_versions_are_refused() {
     assert!(read(r#"{"userId":"a","payload":1,"colour":"red"}"#).is_ok());
     let error = read(r#"{"version":2,"userId":"a","payload":1}"#).unwrap_err();
     assert_eq!(error.to_string(), "version 2 is unknown; known is version 1");
 }
 
 #[test]
-fn every_refusal_names_what_is_wrong() {
+fn each_error_names_the_mistake() {
     let long = "x".repeat(257);
     for (body, expected) in [
         ("", "not a valid JSON notification"),
@@ -117,9 +117,9 @@ fn every_refusal_names_what_is_wrong() {
     }
 }
 
-/// An error's text goes into answers, logs and dead letters.
+/// Error texts go into answers, logs and dead letters.
 #[test]
-fn an_error_does_not_grow_with_what_was_sent() {
+fn long_input_does_not_lengthen_errors() {
     let long = "\u{e9}".repeat(10_000);
     for body in [
         format!(r#"{{"userId":"a","payload":1,"sentAt":"{long}"}}"#),
@@ -133,7 +133,7 @@ fn an_error_does_not_grow_with_what_was_sent() {
         let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         assert!(error.to_string().len() + cause.len() < 1_000, "{error}: {cause}");
     }
-    // What is cut still says where it was.
+    // A shortened error keeps its position.
     let error = read(&format!(r#"{{"userId":"a","sentAt":"{long}"}}"#)).unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.starts_with("invalid type: string") && cause.contains(" at line 1 column 20"), "{cause}");

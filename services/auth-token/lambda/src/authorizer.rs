@@ -1,9 +1,9 @@
-//! The authorizer: the `REQUEST` authorizer of the WebSocket API
+//! The authorizer's function: the `REQUEST` authorizer of the WebSocket API
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html>).
 
 use std::collections::BTreeMap;
 
-use auth_token::{Authorizer, Handshake, Ports, Refusal, Status};
+use auth_token::{Adapters, Authorizer, Handshake, Ports, Refusal, Status};
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use contract_identity_v1::{Principal, refusal_context};
@@ -11,12 +11,16 @@ use serde::{Deserialize, Serialize};
 use shared_aws::Invocation;
 use shared_ports::SystemClock;
 
-use crate::{AuthorizerConfig, DynamoTokens, HttpKeySets, KmsCipher, ManagedSecrets};
+use crate::cipher::KmsCipher;
+use crate::config::AuthorizerConfig;
+use crate::key_sets::HttpKeySets;
+use crate::secrets::ManagedSecrets;
+use crate::tokens::DynamoTokens;
 
-type Multi = BTreeMap<String, Vec<String>>;
+type MultiValues = BTreeMap<String, Vec<String>>;
 
-/// A handshake, as API Gateway asks about it. Values of all headers and parameters are there several
-/// times over; the maps of single values are for gateways that leave out the others.
+/// API Gateway's event for a handshake. The multi-value maps have all headers and parameters; the maps of
+/// single values are used only if a gateway leaves those out.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
@@ -24,15 +28,15 @@ pub struct Request {
     #[serde(default)]
     headers: Option<BTreeMap<String, String>>,
     #[serde(default)]
-    multi_value_headers: Option<Multi>,
+    multi_value_headers: Option<MultiValues>,
     #[serde(default)]
     query_string_parameters: Option<BTreeMap<String, String>>,
     #[serde(default)]
-    multi_value_query_string_parameters: Option<Multi>,
+    multi_value_query_string_parameters: Option<MultiValues>,
 }
 
-/// All values of several maps of one thing.
-fn values(single: Option<BTreeMap<String, String>>, multi: Option<Multi>) -> Vec<(String, String)> {
+/// Returns all pairs of a multi-value map, or those of the single-value map if there is no other.
+fn values(single: Option<BTreeMap<String, String>>, multi: Option<MultiValues>) -> Vec<(String, String)> {
     match multi {
         Some(multi) => {
             let each = |(name, values): (String, Vec<String>)| {
@@ -44,7 +48,7 @@ fn values(single: Option<BTreeMap<String, String>>, multi: Option<Multi>) -> Vec
     }
 }
 
-/// The answer to API Gateway: a policy, and what later events are told of the principal.
+/// The answer to API Gateway: a policy, and the context that it adds to later events of the connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
@@ -76,12 +80,12 @@ fn policy(effect: &'static str, resource: String) -> Policy {
     Policy { version: "2012-10-17", statement: [statement] }
 }
 
-/// The answer to a decision. A refusal whose status API Gateway can't be made to answer with goes on to the
-/// edge, which answers it; no principal goes with it.
+/// Converts the authorizer's decision to an answer. API Gateway can't answer 400 for an authorizer. Such a
+/// handshake is allowed, without a principal, and the edge refuses it.
 ///
 /// # Errors
-/// The refusals that API Gateway answers with another status than 403: 401 when the function fails with the
-/// text «Unauthorized», 500 with any other.
+/// The refusals with status 401 and 500. API Gateway answers 401 if the function fails with the text
+/// «Unauthorized», and 500 if it fails with any other.
 pub fn respond(method_arn: String, decision: Result<Principal, Refusal>) -> Result<Response, Refusal> {
     match decision {
         Ok(principal) => Ok(Response {
@@ -90,24 +94,38 @@ pub fn respond(method_arn: String, decision: Result<Principal, Refusal>) -> Resu
             context: principal.to_context(),
         }),
         Err(refusal) => match refusal.status() {
-            Status::Forbidden => Ok(nobody("Deny", method_arn, BTreeMap::new())),
-            Status::BadRequest => Ok(nobody("Allow", method_arn, refusal_context(refusal.status().code()))),
+            Status::Forbidden => Ok(without_principal("Deny", method_arn, BTreeMap::new())),
+            Status::BadRequest => {
+                Ok(without_principal("Allow", method_arn, refusal_context(refusal.status().code())))
+            }
             Status::Unauthorized | Status::InternalServerError => Err(refusal),
         },
     }
 }
 
-fn nobody(effect: &'static str, resource: String, context: BTreeMap<String, String>) -> Response {
+fn without_principal(effect: &'static str, resource: String, context: BTreeMap<String, String>) -> Response {
     Response { principal_id: "nobody".to_owned(), policy_document: policy(effect, resource), context }
 }
 
-/// The authorizer over AWS.
+/// The adapters for AWS.
+#[derive(Debug)]
+struct Aws;
+
+impl Adapters for Aws {
+    type Cipher = KmsCipher;
+    type Store = DynamoTokens;
+    type KeySets = HttpKeySets;
+    type Secrets = ManagedSecrets;
+    type Clock = SystemClock;
+}
+
+/// The authorizer on AWS.
 pub struct Function {
-    service: Authorizer<KmsCipher, DynamoTokens, HttpKeySets, ManagedSecrets, SystemClock>,
+    service: Authorizer<Aws>,
 }
 
 impl Function {
-    /// Puts the authorizer together; issuers' keys are fetched over `connector`.
+    /// Creates the function. It fetches issuers' keys over `connector`.
     pub fn new(config: &AuthorizerConfig, sdk: &SdkConfig, connector: SharedHttpConnector) -> Self {
         let ports = Ports {
             cipher: KmsCipher::new(sdk, &config.key),
@@ -119,10 +137,10 @@ impl Function {
         Self { service: Authorizer::new(ports, config.authorizer.clone()) }
     }
 
-    /// Decides one handshake.
+    /// Authorizes one handshake.
     ///
     /// # Errors
-    /// See [`respond`].
+    /// As [`respond`].
     pub async fn invoke(&self, invocation: Invocation<Request>) -> Result<Response, Refusal> {
         let request = invocation.event;
         let query = values(request.query_string_parameters, request.multi_value_query_string_parameters);
@@ -134,7 +152,7 @@ impl Function {
 
 #[cfg(test)]
 mod tests {
-    use contract_identity_v1::Method;
+    use contract_identity_v1::AuthenticationMethod;
     use contract_notifications_v1::{UserId, Version1};
 
     use super::*;
@@ -143,7 +161,7 @@ mod tests {
     const ARN: &str = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/prod/$connect";
 
     #[test]
-    fn a_handshake_is_read_with_all_its_values() {
+    fn all_query_values_and_headers_are_read() {
         let request: Request = serde_json::from_str(EVENT).unwrap();
         assert_eq!(request.method_arn, ARN);
         let query = values(request.query_string_parameters, request.multi_value_query_string_parameters);
@@ -155,9 +173,9 @@ mod tests {
         );
     }
 
-    /// API Gateway keeps the case in which the client wrote a header's name.
+    /// API Gateway passes header names in the client's case.
     #[test]
-    fn a_signed_handshake_is_read_with_its_headers() {
+    fn header_names_keep_their_case() {
         let event = EVENT.replace("Sec-WebSocket-Key", "x-SESSION");
         let request: Request = serde_json::from_str(&event).unwrap();
         let headers = values(request.headers, request.multi_value_headers);
@@ -167,12 +185,12 @@ mod tests {
     }
 
     #[test]
-    fn a_principal_is_allowed_and_named() {
+    fn principal_gets_an_allow_policy() {
         let principal = Principal {
             version: Version1,
             user_id: UserId::new("alice").unwrap(),
             username: None,
-            method: Method::Token,
+            method: AuthenticationMethod::Token,
             hubs: Vec::new(),
             expires_at: None,
         };
@@ -186,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_have_the_status_they_are_to_have() {
+    fn refusal_reasons_map_to_answers() {
         use auth_token::Reason;
         let refuse = |reason: Reason| respond(ARN.to_owned(), Err(reason.into()));
         assert_eq!(refuse(Reason::NoCredential).unwrap_err().to_string(), "Unauthorized");

@@ -1,4 +1,4 @@
-//! The authorizer's function.
+//! The binary of the authorizer's function.
 
 use auth_token_lambda::AuthorizerConfig;
 use auth_token_lambda::authorizer::Function;

@@ -11,7 +11,7 @@ use aws_sdk_kms::primitives::Blob;
 use shared_aws::port_error;
 use shared_ports::PortError;
 
-/// A symmetric key of KMS.
+/// Encrypts and decrypts connect tokens with a symmetric KMS key.
 #[derive(Debug, Clone)]
 pub struct KmsCipher {
     client: Client,
@@ -19,7 +19,7 @@ pub struct KmsCipher {
 }
 
 impl KmsCipher {
-    /// The key with this id, ARN or alias.
+    /// Creates a cipher with the key of this id, ARN or alias.
     pub fn new(sdk: &SdkConfig, key: &str) -> Self {
         Self { client: Client::new(sdk), key: key.to_owned() }
     }

@@ -1,29 +1,29 @@
-//! The functions' configurations.
+//! The functions' configurations, read from environment variables.
 
 use auth_token::{HmacConfig, InvalidConfig, JwtConfig, JwtIssuerConfig, Methods, TrustedIssuer};
 use contract_deployment_v1::{AUTH_TOKEN_AUTHORIZER, AUTH_TOKEN_ISSUER, variables};
 use shared_aws::{ConfigError, Environment, RunConfig};
 
-/// What the environment of the issuer says.
+/// Configuration of the issuer's function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerConfig {
-    /// What every function needs.
+    /// Settings of every function.
     pub run: RunConfig,
     /// Name of the table of unused tokens.
     pub tokens_table: String,
-    /// The KMS key.
+    /// Id, ARN or alias of the KMS key.
     pub key: String,
-    /// Claims of the caller's ID token that list hubs.
+    /// Names of the claims in the caller's ID token that list hubs.
     pub hubs_claims: Vec<String>,
-    /// How tokens are issued.
+    /// Settings of the issuer.
     pub issuer: auth_token::IssuerConfig,
 }
 
 impl IssuerConfig {
-    /// Reads the environment, whose variables `lookup` gives.
+    /// Reads the configuration. `lookup` returns the value of an environment variable.
     ///
     /// # Errors
-    /// [`ConfigError`] with all that is wrong.
+    /// [`ConfigError`] with all problems found.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut env = Environment::new(&AUTH_TOKEN_ISSUER, lookup);
         let config = Self {
@@ -43,24 +43,24 @@ impl IssuerConfig {
     }
 }
 
-/// What the environment of the authorizer says.
+/// Configuration of the authorizer's function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizerConfig {
-    /// What every function needs.
+    /// Settings of every function.
     pub run: RunConfig,
     /// Name of the table of unused tokens.
     pub tokens_table: String,
-    /// The KMS key.
+    /// Id, ARN or alias of the KMS key.
     pub key: String,
-    /// How handshakes are decided.
+    /// Settings of the authorizer.
     pub authorizer: auth_token::AuthorizerConfig,
 }
 
 impl AuthorizerConfig {
-    /// Reads the environment, whose variables `lookup` gives.
+    /// Reads the configuration. `lookup` returns the value of an environment variable.
     ///
     /// # Errors
-    /// [`ConfigError`] with all that is wrong.
+    /// [`ConfigError`] with all problems found.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut env = Environment::new(&AUTH_TOKEN_AUTHORIZER, lookup);
         let config = Self {
@@ -99,7 +99,7 @@ fn authorizer(env: &mut Environment<'_>) -> auth_token::AuthorizerConfig {
             ..HmacConfig::default()
         },
     };
-    // What was found wrong above may make the whole wrong as well; it is said once.
+    // A problem found above can also make the whole invalid. It is reported only once.
     if env.problems().is_empty()
         && let Err(error) = config.validate()
     {
@@ -118,18 +118,18 @@ fn authorizer(env: &mut Environment<'_>) -> auth_token::AuthorizerConfig {
     config
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the form in which variables are read")]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of a variable's parser")]
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// What stands between commas.
-#[expect(clippy::unnecessary_wraps, reason = "the form in which variables are read")]
+/// Parses a list separated by commas.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of a variable's parser")]
 fn list(text: &str) -> Option<Vec<String>> {
     Some(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
 }
 
-/// The methods of a list with commas; `None` when one is unknown.
+/// Parses a list of methods; `None` if one is unknown.
 fn methods(list: &str) -> Option<Methods> {
     let mut methods = Methods::NONE;
     for name in list.split(',') {
@@ -153,10 +153,10 @@ fn replay(word: &str) -> Option<bool> {
     }
 }
 
-/// The issuers of a list in JSON; those that need a secret and name none have the deployment's.
+/// Parses a JSON list of issuers. Issuers that need a secret and name none get the deployment's.
 fn issuers(json: &str, secret: &str) -> Option<Vec<TrustedIssuer>> {
     let configs: Vec<JwtIssuerConfig> = serde_json::from_str(json).ok()?;
-    configs.into_iter().map(|config| config.or_secret(secret).try_into().ok()).collect()
+    configs.into_iter().map(|config| config.with_default_secret(secret).try_into().ok()).collect()
 }
 
 #[cfg(test)]
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environments_are_read_as_declared() {
+    fn defaults_of_the_contract_match_the_service() {
         let config = IssuerConfig::read(&required).unwrap();
         // The contract's defaults are the service's own.
         assert_eq!(config.issuer, auth_token::IssuerConfig::new("tidings", "tidings"));
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn methods_are_switched_by_name() {
+    fn methods_are_enabled_by_name() {
         let read = |list: &str| read(&[("AUTH_METHODS", list)]).map(|config| config.methods);
         assert_eq!(read("open, token"), Ok(Methods { token: true, open: true, ..Methods::NONE }));
         assert_eq!(read("open"), Ok(Methods { open: true, ..Methods::NONE }));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn each_error_names_the_variable() {
         for (set, variable, word) in [
             (vec![("AUTH_METHODS", "jwt")], "TIDINGS_JWT_ISSUERS", "at least one issuer"),
             (vec![("AUTH_METHODS", "hmac")], "TIDINGS_HMAC_SECRET", "the name of a secret"),

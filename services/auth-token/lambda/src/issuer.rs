@@ -1,10 +1,11 @@
-//! The issuer: `POST` requests of an HTTP API with a JWT authorizer, or of a REST API with a Cognito
-//! authorizer (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html>,
+//! The issuer's function. It answers `POST` requests of an HTTP API with a JWT authorizer, or of a REST API
+//! with a Cognito authorizer
+//! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html>,
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>).
 
 use std::collections::BTreeMap;
 
-use auth_token::{IssueError, Issuer, Subject, hubs};
+use auth_token::{IssueError, Issuer, Subject, hubs_from_claims};
 use aws_config::SdkConfig;
 use contract_notifications_v1::{InvalidIdentifier, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -12,9 +13,11 @@ use serde_json::Value;
 use shared_aws::Invocation;
 use shared_ports::SystemClock;
 
-use crate::{DynamoTokens, IssuerConfig, KmsCipher};
+use crate::cipher::KmsCipher;
+use crate::config::IssuerConfig;
+use crate::tokens::DynamoTokens;
 
-/// A request, as far as the issuer needs it: who the API's own authorizer found the caller to be.
+/// The part of a request that the issuer needs: the caller, as the API's own authorizer identified it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
@@ -27,7 +30,7 @@ struct Context {
     authorizer: Option<Authorizer>,
 }
 
-/// Of an HTTP API the claims are in `jwt`, of a REST API in `claims`.
+/// The caller's claims. An HTTP API has them in `jwt`, a REST API in `claims`.
 #[derive(Deserialize)]
 struct Authorizer {
     #[serde(default)]
@@ -43,16 +46,16 @@ struct Jwt {
 
 type Claims = BTreeMap<String, Value>;
 
-/// Why a request gets no token.
+/// Reasons for refusing a request.
 #[derive(Debug, thiserror::Error)]
 enum RequestError {
-    /// 401: nobody has authenticated.
+    /// 401: the caller is not authenticated.
     #[error("the request has no claims of an ID token; send it with an Authorization header")]
     Unauthenticated,
-    /// 403: the user can't be one of this gateway's.
-    #[error("the ID token's subject can't be a user")]
+    /// 403: the subject is not a legal user id.
+    #[error("the ID token's subject is not a legal user id")]
     Subject(#[from] InvalidIdentifier),
-    /// 400 or 500.
+    /// 400 or 500: the token could not be issued.
     #[error(transparent)]
     Issue(#[from] IssueError),
 }
@@ -68,7 +71,7 @@ impl RequestError {
     }
 }
 
-/// The answer: a status and a JSON document, which must not be stored on its way.
+/// The answer: a status and a JSON document that must not be cached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
@@ -93,14 +96,14 @@ struct Problem<'a> {
     request_id: &'a str,
 }
 
-/// The issuer over AWS.
+/// The issuer on AWS.
 pub struct Function {
     service: Issuer<KmsCipher, DynamoTokens, SystemClock>,
     hubs_claims: Vec<String>,
 }
 
 impl Function {
-    /// Puts the issuer together.
+    /// Creates the function.
     pub fn new(config: &IssuerConfig, sdk: &SdkConfig) -> Self {
         let cipher = KmsCipher::new(sdk, &config.key);
         let tokens = DynamoTokens::new(sdk, &config.tokens_table);
@@ -108,7 +111,7 @@ impl Function {
         Self { service, hubs_claims: config.hubs_claims.clone() }
     }
 
-    /// Answers one request.
+    /// Answers one request with a token or a problem document.
     pub async fn invoke(&self, invocation: Invocation<Request>) -> Response {
         let Invocation { event, request_id, .. } = invocation;
         match self.issue(event).await {
@@ -117,7 +120,7 @@ impl Function {
                 let status = error.status();
                 let detail = if status >= 500 {
                     let error = shared_telemetry::chain(&error);
-                    tracing::error!(error, "a token could not be issued");
+                    tracing::error!(error, "token not issued");
                     "the token could not be issued; try again".to_owned()
                 } else {
                     error.to_string()
@@ -140,7 +143,7 @@ fn response(status_code: u16, content_type: &'static str, body: &impl Serialize)
     Response { status_code, headers, body: serde_json::to_string(body).unwrap_or_default() }
 }
 
-/// Whom the API's authorizer found.
+/// Returns the caller that the API's authorizer identified.
 fn subject(request: Request, hubs_claims: &[String]) -> Result<Subject, RequestError> {
     let authorizer = request.request_context.authorizer.ok_or(RequestError::Unauthenticated)?;
     let claims =
@@ -151,7 +154,7 @@ fn subject(request: Request, hubs_claims: &[String]) -> Result<Subject, RequestE
     Ok(Subject {
         user_id,
         username: username.unwrap_or_default().to_owned(),
-        hubs: hubs(hubs_claims, |name| claims.get(name)),
+        hubs: hubs_from_claims(hubs_claims, |name| claims.get(name)),
     })
 }
 
@@ -163,7 +166,7 @@ mod tests {
     const REST_API: &str = include_str!("../events/issue-rest-api.json");
 
     #[test]
-    fn the_caller_is_who_the_authorizer_found() {
+    fn caller_is_taken_from_the_authorizers_claims() {
         let names = ["hubs".to_owned()];
         for event in [HTTP_API, REST_API] {
             let subject = subject(serde_json::from_str(event).unwrap(), &names).unwrap();
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_gets_no_token() {
+    fn unauthenticated_caller_gets_no_token() {
         let names = [];
         for event in [
             r#"{"requestContext":{}}"#,
@@ -188,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn hubs_are_what_the_claims_list() {
+    fn hubs_are_read_from_the_claims() {
         let event = r#"{"requestContext":{"authorizer":{"jwt":{"claims":{"sub":"u","cognito:groups":"[ops team]"}}}}}"#;
         let names = ["hubs".to_owned(), "cognito:groups".to_owned()];
         assert_eq!(subject(serde_json::from_str(event).unwrap(), &names).unwrap().hubs, ["ops", "team"]);

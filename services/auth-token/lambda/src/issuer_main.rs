@@ -1,4 +1,4 @@
-//! The issuer's function.
+//! The binary of the issuer's function.
 
 use std::convert::Infallible;
 

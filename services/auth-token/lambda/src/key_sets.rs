@@ -1,4 +1,4 @@
-//! The key sets of issuers, over the HTTPS client that the SDK's clients use too.
+//! Issuers' key sets, fetched with the HTTPS client that the SDK's clients share.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use shared_ports::PortError;
 
 const OPERATION: &str = "fetching a key set";
 
-/// Fetches key sets.
+/// Fetches key sets over HTTPS.
 #[derive(Debug, Clone)]
 pub struct HttpKeySets {
     connector: SharedHttpConnector,
     timeout: Duration,
 }
 
-/// What is wrong with an answer.
+/// Reasons for refusing an answer.
 #[derive(Debug, thiserror::Error)]
 enum AnswerError {
     #[error("the answer has the status {}", .0.as_u16())]
@@ -32,18 +32,18 @@ fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> PortErr
 }
 
 impl HttpKeySets {
-    /// Over this client, which does not follow redirects.
+    /// Uses this client, which does not follow redirects, with the timeout [`KEY_SET_TIMEOUT`].
     pub const fn new(connector: SharedHttpConnector) -> Self {
         Self::with_timeout(connector, KEY_SET_TIMEOUT)
     }
 
-    /// Waits for as long as this in place of [`KEY_SET_TIMEOUT`].
+    /// Uses another timeout than [`KEY_SET_TIMEOUT`].
     pub const fn with_timeout(connector: SharedHttpConnector, timeout: Duration) -> Self {
         Self { connector, timeout }
     }
 
     fn get(&self, url: &str) -> impl Future<Output = Result<Vec<u8>, PortError>> + Send {
-        // A request is a GET unless another method is set.
+        // The method is GET unless another one is set.
         let request = Request::get(url).map_err(failed);
         let answer = request.map(|request| self.connector.call(request));
         async move {

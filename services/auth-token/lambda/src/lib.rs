@@ -1,7 +1,7 @@
-//! Issuer and authorizer on Lambda: two functions over one table of tokens and one key.
+//! Issuer and authorizer on Lambda: two functions that share a table of tokens and a KMS key.
 //!
-//! The issuer answers `POST` requests of an HTTP or REST API whose own authorizer has checked the caller's ID
-//! token. The authorizer is the `REQUEST` authorizer of the WebSocket API's `$connect`.
+//! The issuer answers `POST` requests of an HTTP or REST API whose own authorizer has verified the caller's
+//! ID token. The authorizer is the `REQUEST` authorizer of the WebSocket API's `$connect`.
 
 pub mod authorizer;
 mod cipher;

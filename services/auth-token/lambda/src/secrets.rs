@@ -1,4 +1,4 @@
-//! Shared secrets on Secrets Manager.
+//! Shared secrets in Secrets Manager.
 
 use auth_token::ports::{Secret, SecretVersions, Secrets};
 use aws_config::SdkConfig;
@@ -15,24 +15,25 @@ const OPERATION: &str = "reading a secret";
 const CURRENT: &str = "AWSCURRENT";
 const PREVIOUS: &str = "AWSPREVIOUS";
 
-/// Secrets by name or ARN. A value is the secret itself, text or bytes, not a document around it.
+/// Reads secrets by name or ARN. The value is the secret itself, as text or bytes, and not a JSON document
+/// with the secret in it.
 #[derive(Debug, Clone)]
 pub struct ManagedSecrets {
     client: Client,
 }
 
-/// The secret has no value to sign with.
+/// The secret has no value.
 #[derive(Debug, thiserror::Error)]
 #[error("the secret is empty")]
 struct Empty;
 
 impl ManagedSecrets {
-    /// The secrets of the account and region.
+    /// Reads the secrets of the SDK's account and region.
     pub fn new(sdk: &SdkConfig) -> Self {
         Self { client: Client::new(sdk) }
     }
 
-    /// The version with this label; `None` when no version has it, or there is no such secret.
+    /// Returns the version with this label; `None` if no version has it or the secret does not exist.
     async fn version(&self, name: &str, label: &str) -> Result<Option<Secret>, PortError> {
         match self.client.get_secret_value().secret_id(name).version_stage(label).send().await {
             Ok(output) => Ok(value(output)),

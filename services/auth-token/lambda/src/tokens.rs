@@ -1,4 +1,4 @@
-//! The table of unused tokens, and of signatures that were used, on DynamoDB.
+//! The DynamoDB table of unused connect tokens and used signatures.
 
 use auth_token::ports::TokenStore;
 use aws_config::SdkConfig;
@@ -10,7 +10,7 @@ use contract_identity_v1::{TokenRow, attributes};
 use shared_aws::port_error;
 use shared_ports::PortError;
 
-/// The table of unused tokens.
+/// The table of unused connect tokens and used signatures.
 #[derive(Debug, Clone)]
 pub struct DynamoTokens {
     client: Client,
@@ -18,14 +18,14 @@ pub struct DynamoTokens {
 }
 
 impl DynamoTokens {
-    /// The table of this name.
+    /// Uses the table with this name.
     pub fn new(sdk: &SdkConfig, table: &str) -> Self {
         Self { client: Client::new(sdk), table: table.to_owned() }
     }
 }
 
-/// Whether a row was not put because there is one.
-fn is_there<R>(error: &SdkError<PutItemError, R>) -> bool {
+/// Returns true if a conditional put failed because the row exists.
+fn row_exists<R>(error: &SdkError<PutItemError, R>) -> bool {
     error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception)
 }
 
@@ -64,7 +64,7 @@ impl TokenStore for DynamoTokens {
             .expression_attribute_names("#hash", attributes::TOKEN_HASH);
         match put.send().await {
             Ok(_) => Ok(true),
-            Err(error) if is_there(&error) => Ok(false),
+            Err(error) if row_exists(&error) => Ok(false),
             Err(error) => Err(port_error(OPERATION, error)),
         }
     }

@@ -11,7 +11,7 @@ use verification_conformance::{key_sets, secrets, tokens};
 use verification_test_kit::TestResources;
 
 #[tokio::test]
-async fn the_tokens_conform() {
+async fn token_table_conforms() {
     let world = TestResources::new().await;
     let table = world.table(&TOKENS).await;
     let store = DynamoTokens::new(&world.sdk, &table);
@@ -20,7 +20,7 @@ async fn the_tokens_conform() {
 }
 
 #[tokio::test]
-async fn the_cipher_conforms() {
+async fn cipher_conforms() {
     let world = TestResources::new().await;
     let made = aws_sdk_kms::Client::new(&world.sdk).create_key().send().await.unwrap();
     let key = made.key_metadata.unwrap().key_id;
@@ -28,14 +28,14 @@ async fn the_cipher_conforms() {
 }
 
 #[tokio::test]
-async fn the_key_sets_conform() {
+async fn key_sets_conform() {
     let connector = http_connector(Duration::from_secs(1));
     key_sets::all(&HttpKeySets::new(connector.clone())).await;
     key_sets::gives_up(&HttpKeySets::with_timeout(connector, Duration::from_millis(50))).await;
 }
 
 #[tokio::test]
-async fn the_secrets_conform() {
+async fn secrets_conform() {
     let world = TestResources::new().await;
     let client = aws_sdk_secretsmanager::Client::new(&world.sdk);
     let name = format!("{}-secret", world.prefix);

@@ -1,4 +1,4 @@
-//! Whose JSON Web Tokens are accepted.
+//! Trusted issuers of JSON Web Tokens.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -6,47 +6,48 @@ use std::net::IpAddr;
 use http::Uri;
 use serde::Deserialize;
 
-use super::InvalidConfig;
+use super::error::InvalidConfig;
 use crate::cached::CacheTimes;
 use crate::core::jwt::{JwtAlgorithm, JwtRules, KeySet};
 
-/// Where an issuer's keys are published when nothing else is said, below its `iss`: where Cognito has them.
+/// Default path of an issuer's key set, below its `iss`. Cognito publishes its keys there.
 const WELL_KNOWN: &str = "/.well-known/jwks.json";
 
-/// The claim that lists hubs when nothing else is said.
+/// Default claim that lists hubs.
 const HUBS: &str = "hubs";
 
-/// An issuer as an operator writes it. The keys have these names in every runtime.
+/// An issuer as an operator writes it. The fields have the same names in every runtime.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JwtIssuerConfig {
-    /// The `iss` of its tokens. Only an issuer with a shared secret may be without: then its tokens must be too.
+    /// The `iss` of its tokens. Only an issuer with a shared secret may have none; then its tokens must have
+    /// none either.
     #[serde(default)]
     pub issuer: Option<String>,
-    /// How it signs.
+    /// Algorithm of its signatures.
     pub algorithm: JwtAlgorithm,
-    /// Where its public keys are; `{issuer}/.well-known/jwks.json` when nothing is said.
+    /// URL of its key set; `{issuer}/.well-known/jwks.json` when absent.
     #[serde(default)]
     pub jwks_url: Option<String>,
-    /// Whether that may be without TLS. On this machine it always may.
+    /// True if the URL may be without TLS. On this machine it always may.
     #[serde(default)]
     pub allow_http: bool,
     /// Name of the shared secret, for HS256.
     #[serde(default)]
     pub secret: Option<String>,
-    /// Whom its tokens are for: one of these is in `aud`, or is the `client_id` of a token without `aud`. Empty:
-    /// anyone.
+    /// Accepted audiences: one of them is in `aud`, or is the `client_id` of a token without `aud`. When
+    /// empty, every audience is accepted.
     #[serde(default)]
     pub audiences: Vec<String>,
-    /// Claims that list the hubs a connection joins, such as `cognito:groups`.
+    /// Names of the claims that list the connection's hubs, such as `cognito:groups`.
     #[serde(default = "hubs")]
     pub hubs_claims: Vec<String>,
 }
 
 impl JwtIssuerConfig {
-    /// With this secret, if it needs one and names none.
+    /// Returns the issuer with this secret, if it needs a secret and names none.
     #[must_use]
-    pub fn or_secret(mut self, secret: &str) -> Self {
+    pub fn with_default_secret(mut self, secret: &str) -> Self {
         let is_named = self.secret.as_deref().is_some_and(|name| !name.is_empty());
         if self.algorithm == JwtAlgorithm::Hs256 && !is_named {
             self.secret = Some(secret.to_owned());
@@ -59,29 +60,29 @@ fn hubs() -> Vec<String> {
     vec![HUBS.to_owned()]
 }
 
-/// Where the keys of an issuer come from.
+/// Source of an issuer's keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JwtKeys {
-    /// At hand.
+    /// These keys.
     Fixed(KeySet),
-    /// A key set at this address.
+    /// The key set at this URL.
     Url(String),
     /// The shared secret of this name.
     Secret(String),
 }
 
-/// An issuer whose tokens are accepted. Reads what a [`JwtIssuerConfig`] reads.
+/// An issuer whose tokens are accepted. It deserializes from the same fields as [`JwtIssuerConfig`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "JwtIssuerConfig")]
 pub struct TrustedIssuer {
-    /// What its tokens must be.
+    /// Requirements on its tokens.
     pub rules: JwtRules,
-    /// What they are checked with.
+    /// Source of the keys that verify them.
     pub keys: JwtKeys,
 }
 
 impl TrustedIssuer {
-    /// An issuer whose keys are at hand. Its tokens list hubs in the claim `hubs`.
+    /// Creates an issuer with known keys. Its tokens list hubs in the claim `hubs`.
     pub fn with_keys(issuer: &str, audience: &str, algorithm: JwtAlgorithm, keys: KeySet) -> Self {
         let rules = JwtRules {
             issuer: Some(issuer.to_owned()),
@@ -93,27 +94,27 @@ impl TrustedIssuer {
     }
 }
 
-/// Why an issuer can't be trusted so.
+/// Reasons for refusing an issuer's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidIssuer {
-    /// Public keys are anyone's who has a key set; only a secret tells tokens without `iss` apart.
+    /// The issuer has no `iss` and no shared secret.
     #[error("`issuer` is missing; only HS256 may be without")]
     NoIssuer,
-    /// HS256 without a secret.
+    /// HS256 is configured without a secret.
     #[error("`secret` is missing; HS256 needs the name of the shared secret")]
     NoSecret,
-    /// A secret for public keys.
+    /// A secret is configured for an algorithm with public keys.
     #[error("`secret` is for HS256 alone")]
     Secret,
-    /// A key set for a shared secret.
+    /// A key set is configured for a shared secret.
     #[error("`jwks_url` is not for HS256, whose key is a shared secret")]
     JwksUrl,
-    /// Not an address, or one that is not allowed.
+    /// The key set's URL is malformed or not allowed.
     #[error(
-        "{url:?} is no address for a key set: it must be https://, or http:// on this machine or with `allow_http`"
+        "{url:?} is not a URL for a key set: it must be https://, or http:// on this machine or with `allow_http`"
     )]
     Address {
-        /// What it is.
+        /// The URL found.
         url: String,
     },
 }
@@ -124,9 +125,9 @@ impl TryFrom<JwtIssuerConfig> for TrustedIssuer {
     fn try_from(config: JwtIssuerConfig) -> Result<Self, InvalidIssuer> {
         let JwtIssuerConfig { issuer, algorithm, jwks_url, allow_http, secret, audiences, hubs_claims } =
             config;
-        let some = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let issuer = some(issuer);
-        let keys = match (algorithm, some(jwks_url), some(secret)) {
+        let non_empty = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let issuer = non_empty(issuer);
+        let keys = match (algorithm, non_empty(jwks_url), non_empty(secret)) {
             (JwtAlgorithm::Hs256, None, Some(name)) => JwtKeys::Secret(name),
             (JwtAlgorithm::Hs256, Some(_), _) => return Err(InvalidIssuer::JwksUrl),
             (JwtAlgorithm::Hs256, None, None) => return Err(InvalidIssuer::NoSecret),
@@ -144,30 +145,30 @@ impl TryFrom<JwtIssuerConfig> for TrustedIssuer {
     }
 }
 
-/// Whether keys may be fetched from there: with TLS, or where nobody is between.
+/// Returns true if keys may be fetched from a URL: over TLS, from this machine, or if HTTP is allowed.
 fn is_allowed(url: &str, allow_http: bool) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
     let Some(host) = uri.host().filter(|host| !host.is_empty()) else { return false };
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    let is_here =
+    let is_local =
         host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback());
     match uri.scheme_str() {
         Some("https") => true,
-        Some("http") => is_here || allow_http,
+        Some("http") => is_local || allow_http,
         _ => false,
     }
 }
 
-/// JSON Web Tokens.
+/// Settings for JSON Web Tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JwtConfig {
-    /// Whose are accepted.
+    /// Trusted issuers.
     pub issuers: Vec<TrustedIssuer>,
-    /// Cookies that may carry one; the first of these that is there counts.
+    /// Cookies that may carry a token. The first one present is used.
     pub cookie_names: Vec<String>,
-    /// How long key sets are kept, and how often fetched.
+    /// Cache times of key sets.
     pub key_set_cache: CacheTimes,
-    /// How long secrets are kept, and how often read.
+    /// Cache times of secrets.
     pub secret_cache: CacheTimes,
 }
 
@@ -188,8 +189,8 @@ impl JwtConfig {
             return Err(InvalidConfig::NoIssuer);
         }
         let mut seen = BTreeSet::new();
-        let twice = self.issuers.iter().map(|one| &one.rules.issuer).find(|issuer| !seen.insert(*issuer));
-        twice.map_or(Ok(()), |issuer| Err(InvalidConfig::SameIssuer { issuer: issuer.clone() }))
+        let duplicate = self.issuers.iter().map(|one| &one.rules.issuer).find(|issuer| !seen.insert(*issuer));
+        duplicate.map_or(Ok(()), |issuer| Err(InvalidConfig::SameIssuer { issuer: issuer.clone() }))
     }
 }
 
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_where_the_issuer_is_unless_something_else_is_said() {
+    fn key_set_url_defaults_to_the_issuers_well_known() {
         let url = |config| match trusted(config).unwrap().keys {
             JwtKeys::Url(url) => url,
             other => panic!("{other:?}"),
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_come_with_tls_or_from_this_machine() {
+    fn key_set_url_has_tls_or_is_local() {
         let at = |url: &str, allow: bool| {
             trusted(json!({"issuer": "i", "algorithm": "EdDSA", "jwks_url": url, "allow_http": allow}))
         };
@@ -231,12 +232,12 @@ mod tests {
         {
             assert!(at(url, false).is_err(), "{url}");
         }
-        // The issuer's name need not be an address.
+        // The issuer's name need not be a URL.
         assert!(trusted(json!({"issuer": "i", "algorithm": "RS256"})).is_err());
     }
 
     #[test]
-    fn a_shared_secret_is_for_hs256_and_may_be_without_an_issuer() {
+    fn only_hs256_has_a_secret_and_may_lack_an_issuer() {
         let secret = trusted(json!({"algorithm": "HS256", "secret": "chat"})).unwrap();
         assert_eq!((secret.rules.issuer, secret.keys), (None, JwtKeys::Secret("chat".to_owned())));
         assert_eq!(trusted(json!({"algorithm": "HS256"})), Err(InvalidIssuer::NoSecret));
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_refused() {
+    fn unknown_algorithms_and_fields_are_refused() {
         for config in [
             json!({"issuer": "https://i", "algorithm": "none"}),
             json!({"issuer": "https://i", "algorithm": "HS512"}),

@@ -1,41 +1,51 @@
-//! Times as signed handshakes carry them.
+//! Parses the time of a signed handshake.
 
 use contract_notifications_v1::Timestamp;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use jiff::SignedDuration;
+use jiff::civil::{DateTime, Time};
 
-/// Reads `2026-01-02T03:04:05` with a fraction of up to nine digits, and `Z`, an offset of hours and minutes
-/// or nothing behind it: what Python's `datetime.isoformat()` and JavaScript's `toISOString()` write. Without
-/// an offset it is UTC, as Python clients sign `datetime.utcnow()`.
+/// 1970-01-01T00:00:00.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
+/// Parses `2026-01-02T03:04:05`, optionally with a fraction of up to nine digits, then `Z`, an offset of
+/// hours and minutes, or nothing. Python's `datetime.isoformat()` and JavaScript's `toISOString()` write
+/// these forms. A time without an offset is UTC, because Python clients sign `datetime.utcnow()`.
 ///
-/// ISO 8601 knows many more forms. None of them is read: a time that two readers may understand differently
-/// has no place under a signature.
+/// Other forms of ISO 8601 are refused. A time that two readers may understand differently must not be
+/// signed.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
-    // The form alone; what the numbers may be is the parser's to know.
+    // These patterns check only the form. The parser checks the range of the numbers.
     const SECONDS: &[u8] = b"0000-00-00T00:00:00";
     const OFFSET: &[u8] = b"+00:00";
-    let bytes = text.as_bytes();
-    let (seconds, rest) = bytes.split_at_checked(SECONDS.len())?;
+    let (seconds, rest) = text.as_bytes().split_at_checked(SECONDS.len())?;
     let (fraction, zone) = match rest.strip_prefix(b".") {
         Some(rest) => rest.split_at(rest.iter().take_while(|byte| byte.is_ascii_digit()).count()),
         None => (b"0".as_slice(), rest),
     };
-    let is_whole = has_form(seconds, SECONDS) && (1..=9).contains(&fraction.len());
-    // A leap second has no place in time since the epoch.
-    if !is_whole || seconds.ends_with(b"60") {
+    let has_valid_form = has_form(seconds, SECONDS) && (1..=9).contains(&fraction.len());
+    // A leap second has no representation in time since the epoch.
+    if !has_valid_form || seconds.ends_with(b"60") {
         return None;
     }
-    let moment = match zone {
-        b"" => OffsetDateTime::parse(&format!("{text}Z"), &Rfc3339),
-        b"Z" => OffsetDateTime::parse(text, &Rfc3339),
-        offset if has_form(offset, OFFSET) => OffsetDateTime::parse(text, &Rfc3339),
+    let offset = match zone {
+        b"" | b"Z" => SignedDuration::ZERO,
+        zone if has_form(zone, OFFSET) => parse_offset(text.get(text.len() - OFFSET.len()..)?)?,
         _ => return None,
     };
-    let millis = moment.ok()?.unix_timestamp_nanos().checked_div(1_000_000)?;
-    u64::try_from(millis).ok().map(Timestamp::from_millis)
+    let local: DateTime = text.get(..text.len() - zone.len())?.parse().ok()?;
+    let since_epoch = local.duration_since(EPOCH).checked_sub(offset)?;
+    u64::try_from(since_epoch.as_millis()).ok().map(Timestamp::from_millis)
 }
 
-/// Whether digits stand where the form has `0`, a sign where it has `+`, and its own characters elsewhere.
+/// Parses an offset such as `+02:30`.
+fn parse_offset(text: &str) -> Option<SignedDuration> {
+    let (sign, digits) = text.split_at_checked(1)?;
+    let size = digits.parse::<Time>().ok()?.duration_since(Time::midnight());
+    Some(if sign == "-" { -size } else { size })
+}
+
+/// Returns true if the text has a digit for each `0` of the form, a sign for each `+`, and the form's own
+/// characters elsewhere.
 fn has_form(text: &[u8], form: &[u8]) -> bool {
     let fits = |(byte, of): (&u8, &u8)| match of {
         b'0' => byte.is_ascii_digit(),
@@ -56,18 +66,18 @@ mod tests {
     }
 
     /// 2026-01-02T03:04:05Z.
-    const NOON: u64 = 1_767_323_045_000;
+    const TIME: u64 = 1_767_323_045_000;
 
     #[test]
-    fn what_python_and_javascript_write_is_read() {
+    fn python_and_javascript_times_are_read() {
         for (text, expected) in [
-            ("2026-01-02T03:04:05", NOON),
-            ("2026-01-02T03:04:05Z", NOON),
-            ("2026-01-02T03:04:05.678Z", NOON + 678),
-            ("2026-01-02T03:04:05.678901", NOON + 678),
-            ("2026-01-02T03:04:05.678901+00:00", NOON + 678),
-            ("2026-01-02T05:34:05+02:30", NOON),
-            ("2026-01-01T22:04:05-05:00", NOON),
+            ("2026-01-02T03:04:05", TIME),
+            ("2026-01-02T03:04:05Z", TIME),
+            ("2026-01-02T03:04:05.678Z", TIME + 678),
+            ("2026-01-02T03:04:05.678901", TIME + 678),
+            ("2026-01-02T03:04:05.678901+00:00", TIME + 678),
+            ("2026-01-02T05:34:05+02:30", TIME),
+            ("2026-01-01T22:04:05-05:00", TIME),
             ("1970-01-01T00:00:00Z", 0),
         ] {
             assert_eq!(millis(text), Some(expected), "{text}");
@@ -75,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn other_forms_of_iso_8601_are_not() {
+    fn other_forms_of_iso_8601_are_refused() {
         for text in [
             "",
             "2026-01-02",
@@ -112,7 +122,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in "[0-9TZ:.+-]{0,40}|.{0,30}") {
+        fn no_text_causes_a_panic(text in "[0-9TZ:.+-]{0,40}|.{0,30}") {
             let _ = parse(&text);
         }
     }

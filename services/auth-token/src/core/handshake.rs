@@ -1,26 +1,26 @@
-//! A WebSocket handshake as the authorizer sees it.
+//! A WebSocket handshake, as the authorizer sees it.
 
 use std::fmt;
 
-/// The header that carries the subprotocols a client offers.
+/// The header with the subprotocols that a client offers.
 const SUBPROTOCOL_HEADER: &str = "sec-websocket-protocol";
 
 /// The parts of a WebSocket handshake that can carry a credential.
 ///
-/// Its `Debug` shows names only: any value may be a secret.
+/// `Debug` shows only names, because any value may be a secret.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Handshake {
-    /// The query's parameters, percent-decoded, in the order of the URL.
+    /// The query parameters, percent-decoded, in the order of the URL.
     pub query: Vec<(String, String)>,
-    /// The headers; names are compared without regard to case.
+    /// The headers. Names are case-insensitive.
     pub headers: Vec<(String, String)>,
-    /// The subprotocols the client offers, in its order of preference.
+    /// The subprotocols that the client offers, in its order of preference.
     pub subprotocols: Vec<String>,
 }
 
 impl Handshake {
-    /// A handshake whose subprotocols stand in its `Sec-WebSocket-Protocol` headers, each a list separated
-    /// by commas.
+    /// Creates a handshake. Its subprotocols are taken from the `Sec-WebSocket-Protocol` headers, lists
+    /// separated by commas.
     pub fn new(query: Vec<(String, String)>, headers: Vec<(String, String)>) -> Self {
         let mut handshake = Self { query, headers, subprotocols: Vec::new() };
         handshake.subprotocols = handshake
@@ -32,7 +32,7 @@ impl Handshake {
         handshake
     }
 
-    /// Every value of the query parameter `name` that is not empty.
+    /// Returns the values of the query parameter `name` that are not empty.
     pub(crate) fn query<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.query
             .iter()
@@ -40,7 +40,7 @@ impl Handshake {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Every value of the header `name`.
+    /// Returns all values of the header `name`.
     pub(crate) fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.headers
             .iter()
@@ -48,8 +48,8 @@ impl Handshake {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Every value of the cookie `name` that is not empty, without quotation marks around it (RFC 6265,
-    /// section 4.2). Names of cookies have their case.
+    /// Returns the values of the cookie `name` that are not empty, without surrounding quotation marks (RFC
+    /// 6265, section 4.2). Cookie names are case-sensitive.
     pub(crate) fn cookie<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.header("cookie")
             .flat_map(|list| list.split(';'))
@@ -61,7 +61,7 @@ impl Handshake {
             .filter(|value| !value.is_empty())
     }
 
-    /// What follows `prefix` in every subprotocol that begins with it and does not end there.
+    /// Returns the text after `prefix` of every subprotocol that begins with it and is longer.
     pub(crate) fn subprotocol<'a>(&'a self, prefix: &str) -> impl Iterator<Item = &'a str> {
         self.subprotocols
             .iter()
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn subprotocols_come_from_the_header_in_any_case() {
+    fn subprotocol_header_is_case_insensitive() {
         let headers = vec![
             ("SEC-WebSocket-Protocol".to_owned(), "tidings.v1, token.abc ,,".to_owned()),
             ("sec-websocket-protocol".to_owned(), "other".to_owned()),

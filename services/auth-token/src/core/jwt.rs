@@ -1,23 +1,26 @@
-//! JSON Web Tokens of others: whether one is good, by the rules of its issuer and with the issuer's keys.
+//! JSON Web Tokens of other issuers: parsing them, and verifying them by an issuer's rules and keys.
 //!
-//! The algorithm is the issuer's by configuration, never the token's choice (RFC 8725, section 3.1).
+//! The configuration fixes the algorithm of each issuer. The token never chooses it (RFC 8725, section 3.1).
 
-pub(crate) mod claims;
-pub(crate) mod key_set;
-pub(crate) mod provider;
+mod algorithm;
+mod claims;
+mod key_set;
+mod provider;
 mod verify;
 
-pub use claims::hubs;
+pub use algorithm::JwtAlgorithm;
+pub use claims::hubs_from_claims;
 pub use key_set::{InvalidKeySet, KeySet};
-pub use provider::install as install_provider;
-pub use verify::{InvalidJwt, JWT_LEEWAY, JwtAlgorithm, JwtRules, PresentedJwt, VerifiedJwt};
+pub use provider::install as install_crypto_provider;
+pub use verify::{InvalidJwt, JWT_LEEWAY, JwtRules, PresentedJwt, VerifiedJwt};
 
-/// Longest JSON Web Token that is looked at, in bytes: with the groups of a user they grow beyond a connect
-/// token. API Gateway takes 10,240 bytes of headers and URL together
+/// Longest accepted JSON Web Token, in bytes. With a user's groups it can be longer than a connect token. API
+/// Gateway accepts 10,240 bytes of headers and URL together
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>).
 pub const MAX_JWT_BYTES: usize = 8 * 1024;
 
-/// Whether a text has the form of a JSON Web Token: three parts with dots between. A connect token has none.
+/// Returns true if a text has the form of a JSON Web Token: three parts with dots between. A connect token
+/// has no dots.
 pub(crate) fn is_jwt(text: &str) -> bool {
     text.bytes().filter(|byte| *byte == b'.').count() == 2
 }

@@ -1,7 +1,7 @@
-//! Web origins: what browsers say a page is from (RFC 6454).
+//! Web origins, as browsers send them in the `Origin` header (RFC 6454).
 
-/// Whether a text is an origin as browsers write it: `https://app.example.com`, with a port when it is not the
-/// scheme's own.
+/// Returns true if a text is an origin in the form of browsers: `https://app.example.com`, with a port only if
+/// it is not the scheme's default.
 pub(crate) fn is_origin(text: &str) -> bool {
     let Some((scheme, host)) = text.split_once("://") else { return false };
     let is_host =
@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_has_scheme_and_host_alone() {
+    fn origin_has_only_scheme_host_and_port() {
         for good in ["https://app.example.com", "http://localhost:8080", "http://[::1]:3000", "app+x://y"] {
             assert!(is_origin(good), "{good}");
         }

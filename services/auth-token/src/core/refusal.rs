@@ -1,29 +1,29 @@
-//! How a handshake is refused: what the client is told, and what the log is.
+//! Refusals of handshakes: the answer for the client, and the reason for logs and metrics.
 
 use std::fmt;
 
 use contract_notifications_v1::InvalidIdentifier;
 use shared_ports::PortError;
 
-use super::claims::InvalidClaims;
+use super::connect_claims::InvalidClaims;
 use super::jwt::InvalidJwt;
 use super::signature::InvalidSignature;
 
-/// The HTTP status that answers a refused handshake.
+/// The HTTP status of a refused handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// 400: half a credential; the client has to be corrected.
+    /// 400: the credential is incomplete. The client must be corrected.
     BadRequest,
-    /// 401: there is no credential.
+    /// 401: the handshake has no credential.
     Unauthorized,
-    /// 403: there is a credential, and it is bad.
+    /// 403: the credential is invalid.
     Forbidden,
-    /// 500: the gateway's own fault; the credential may be good.
+    /// 500: the gateway failed. The credential may be valid.
     InternalServerError,
 }
 
 impl Status {
-    /// The status code.
+    /// Returns the status code.
     pub const fn code(self) -> u16 {
         match self {
             Self::BadRequest => 400,
@@ -33,7 +33,7 @@ impl Status {
         }
     }
 
-    /// What the client is told: no more than the status code says.
+    /// Returns the text for the client, which says no more than the status code.
     pub const fn message(self) -> &'static str {
         match self {
             Self::BadRequest => "Bad Request",
@@ -44,61 +44,62 @@ impl Status {
     }
 }
 
-/// Why a handshake is refused; for logs and metrics, never for the client. Holds no credential.
+/// Reasons for refusing a handshake, for logs and metrics and never for the client. They contain no part of a
+/// credential.
 #[derive(Debug, thiserror::Error)]
 pub enum Reason {
-    /// No credential of a method that is on.
+    /// The handshake has no credential of an enabled method.
     #[error("there is no credential")]
     NoCredential,
-    /// Longer than [`MAX_CREDENTIAL_BYTES`](crate::MAX_CREDENTIAL_BYTES), or a JSON Web Token longer than
-    /// [`MAX_JWT_BYTES`](crate::MAX_JWT_BYTES).
+    /// The credential is longer than [`MAX_CREDENTIAL_BYTES`](crate::MAX_CREDENTIAL_BYTES), or is a JSON Web
+    /// Token longer than [`MAX_JWT_BYTES`](crate::MAX_JWT_BYTES).
     #[error("the credential has {bytes} bytes; allowed are at most {most}")]
     Oversized {
-        /// Its length.
+        /// Length of the credential, in bytes.
         bytes: usize,
-        /// What is allowed.
+        /// Longest length allowed, in bytes.
         most: usize,
     },
-    /// Some of the three headers of a signed handshake, not all.
+    /// Some of the three headers of a signed handshake are missing.
     #[error("the handshake has some of the headers X-Session, X-Date-Time and X-Signature, but not all")]
     Incomplete,
-    /// Sent by a web page of an origin that is not allowed.
+    /// The handshake is from a web page whose origin is not allowed.
     #[error("the handshake's origin is not allowed")]
     Origin,
-    /// A cookie without an origin: who sent the browser here can't be told.
-    #[error("the handshake has a cookie as its credential, and no origin")]
+    /// The credential is a cookie, and there is no `Origin` header with the page that caused the handshake.
+    #[error("the handshake has a cookie as its credential, but no origin")]
     CookieWithoutOrigin,
-    /// Several credentials of one method that are not the same.
+    /// The handshake has different credentials of one method.
     #[error("the handshake has several credentials that disagree")]
     Conflicting,
-    /// Not of the form of a token.
+    /// The text does not have the form of a token.
     #[error("the token is not base64url")]
     Encoding,
-    /// Never issued, used before, or past its lifetime and deleted.
+    /// The token was never issued, was used before, or was deleted after its lifetime.
     #[error("the token is unknown or was used before")]
     UnknownToken,
-    /// Not this gateway's ciphertext, or of another encryption context.
+    /// The ciphertext is not this gateway's, or has another encryption context.
     #[error("the token can't be decrypted under this gateway's encryption context")]
     Undecryptable,
-    /// Decrypted, but proves nothing.
+    /// The claims of the connect token are invalid.
     #[error(transparent)]
     Claims(#[from] InvalidClaims),
-    /// A `client_id` that can't be a user.
-    #[error("the client_id is no user id")]
+    /// The `client_id` is not a legal user id.
+    #[error("the client_id is not a user id")]
     ClientId(#[source] InvalidIdentifier),
-    /// A JSON Web Token that proves nothing.
+    /// The JSON Web Token is invalid.
     #[error("the JSON Web Token is refused: {0}")]
     Jwt(InvalidJwt),
-    /// Signed headers that prove nothing.
+    /// The signed headers are invalid.
     #[error("the signed handshake is refused: {0}")]
     Hmac(InvalidSignature),
-    /// The gateway could not find out.
+    /// A port failed.
     #[error(transparent)]
     Unavailable(#[from] PortError),
 }
 
 impl Reason {
-    /// The status that answers it.
+    /// Returns the HTTP status for this reason.
     pub const fn status(&self) -> Status {
         match self {
             Self::NoCredential => Status::Unauthorized,
@@ -118,7 +119,7 @@ impl Reason {
         }
     }
 
-    /// A short fixed word for it, as a metric's label.
+    /// Returns a short fixed name, the label in metrics.
     pub const fn label(&self) -> &'static str {
         match self {
             Self::NoCredential => "no-credential",
@@ -155,24 +156,24 @@ impl From<InvalidSignature> for Reason {
     }
 }
 
-/// A refused handshake. Its text is what the client may see; its source is the [`Reason`].
+/// A refused handshake. Its text is for the client, and its source is the [`Reason`].
 #[derive(Debug)]
 pub struct Refusal {
     reason: Reason,
 }
 
 impl Refusal {
-    /// The status that answers the handshake.
+    /// Returns the HTTP status.
     pub const fn status(&self) -> Status {
         self.reason.status()
     }
 
-    /// What the client is told.
+    /// Returns the text for the client.
     pub const fn message(&self) -> &'static str {
         self.status().message()
     }
 
-    /// Why; not for the client.
+    /// Returns the reason, which is not for the client.
     pub const fn reason(&self) -> &Reason {
         &self.reason
     }
@@ -201,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statuses_tell_none_bad_and_our_fault_apart() {
+    fn status_depends_on_the_reason() {
         let status = |reason: Reason| Refusal::from(reason).status().code();
         assert_eq!(status(Reason::NoCredential), 401);
         assert_eq!(status(Reason::Incomplete), 400);
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_credential_looks_the_same_to_the_client() {
+    fn client_sees_no_reason_for_a_bad_credential() {
         let texts = [Reason::UnknownToken, Reason::Undecryptable, InvalidClaims::Issuer.into()]
             .map(|reason| Refusal::from(reason).to_string());
         assert_eq!(texts, ["Forbidden"; 3]);

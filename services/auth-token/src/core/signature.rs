@@ -1,4 +1,4 @@
-//! Signed handshakes: who signed, when, and whether it is so.
+//! Checks the headers of a signed handshake: session, time and signature.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use ring::hmac;
 use super::date_time;
 use crate::ports::Secret;
 
-/// How far a signature's time may be from ours, either way.
+/// Largest difference between a signature's time and the gateway's, in either direction.
 pub const SIGNATURE_WINDOW: Duration = Duration::from_mins(5);
 
-/// The three headers. Its `Debug` shows nothing of them.
+/// The three headers. `Debug` shows no values.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SignedHeaders<'a> {
     pub(crate) session: &'a str,
@@ -26,40 +26,40 @@ impl fmt::Debug for SignedHeaders<'_> {
     }
 }
 
-/// Why signed headers prove nothing. Shows nothing of them.
+/// Reasons for refusing signed headers. They contain no part of the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSignature {
-    /// The session can't be a user.
-    #[error("the session is no user id")]
+    /// The session is not a legal user id.
+    #[error("the session is not a user id")]
     Session,
-    /// The time is of no form that is read.
+    /// The time does not have an accepted form.
     #[error("the date-time is not of the form 2026-01-02T03:04:05.678Z")]
     DateTime,
-    /// Signed too long ago.
-    #[error("it was signed {seconds} s ago; allowed are {}", SIGNATURE_WINDOW.as_secs())]
+    /// The signature is too old.
+    #[error("it was signed {seconds} s ago; allowed are at most {}", SIGNATURE_WINDOW.as_secs())]
     Stale {
-        /// How long ago.
+        /// Age of the signature, in seconds.
         seconds: u64,
     },
-    /// Signed in the future.
-    #[error("it is signed {seconds} s ahead; allowed are {}", SIGNATURE_WINDOW.as_secs())]
+    /// The signature's time is in the future.
+    #[error("its time is {seconds} s in the future; allowed are at most {}", SIGNATURE_WINDOW.as_secs())]
     Future {
-        /// How far ahead.
+        /// Time from now to the signature's time, in seconds.
         seconds: u64,
     },
-    /// Not 64 lower-case hexadecimal digits.
+    /// The signature is not 64 lower-case hexadecimal digits.
     #[error("the signature is not 64 lower-case hexadecimal digits")]
     Form,
-    /// Another secret signed it, or it was altered.
-    #[error("the signature is another one")]
+    /// Another secret signed the headers, or they were altered.
+    #[error("the signature does not match the headers")]
     Mismatch,
-    /// Accepted before.
+    /// The signature was accepted before.
     #[error("the signature was used before")]
     Replayed,
 }
 
 impl InvalidSignature {
-    /// A short fixed word for it, as a metric's label.
+    /// Returns a short fixed name, the label in metrics.
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Session => "hmac-session",
@@ -73,41 +73,41 @@ impl InvalidSignature {
     }
 }
 
-/// Headers of the right form and time, whose signature is not yet checked.
-pub(crate) struct Signed {
+/// Headers with a valid form and time. The signature is not verified yet.
+pub(crate) struct UnverifiedSignature {
     pub(crate) user_id: UserId,
-    /// Until when the signature would be good.
-    pub(crate) good_until: Timestamp,
+    /// Last time at which the signature is valid.
+    pub(crate) valid_until: Timestamp,
     message: String,
     signature: [u8; 32],
 }
 
-impl Signed {
-    /// Reads the headers.
+impl UnverifiedSignature {
+    /// Parses the headers and checks their time.
     ///
-    /// A message `{session}:{date-time}` has one reading although a session may have colons: what follows a
-    /// colon within a date-time is too short to be one.
-    pub(crate) fn read(headers: SignedHeaders<'_>, now: Timestamp) -> Result<Self, InvalidSignature> {
+    /// The signed message `{session}:{date-time}` is unambiguous although both parts may have colons: the
+    /// text after a colon of a date-time is too short to be a date-time.
+    pub(crate) fn parse(headers: SignedHeaders<'_>, now: Timestamp) -> Result<Self, InvalidSignature> {
         let SignedHeaders { session, date_time, signature } = headers;
         let user_id = UserId::new(session).map_err(|_| InvalidSignature::Session)?;
         let signed_at = date_time::parse(date_time).ok_or(InvalidSignature::DateTime)?;
-        let good_until = signed_at.plus(SIGNATURE_WINDOW);
-        if now > good_until {
+        let valid_until = signed_at.plus(SIGNATURE_WINDOW);
+        if now > valid_until {
             return Err(InvalidSignature::Stale { seconds: now.since(signed_at).as_secs() });
         }
         if signed_at > now.plus(SIGNATURE_WINDOW) {
             return Err(InvalidSignature::Future { seconds: signed_at.since(now).as_secs() });
         }
         let mut bytes = [0; 32];
-        let lower = signature.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if !lower || hex::decode_to_slice(signature, &mut bytes).is_err() {
+        let is_lower_hex = signature.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if !is_lower_hex || hex::decode_to_slice(signature, &mut bytes).is_err() {
             return Err(InvalidSignature::Form);
         }
-        Ok(Self { user_id, good_until, message: format!("{session}:{date_time}"), signature: bytes })
+        Ok(Self { user_id, valid_until, message: format!("{session}:{date_time}"), signature: bytes })
     }
 
-    /// Whether this secret signed; takes the same time whatever the signature is.
-    pub(crate) fn is_by(&self, secret: &Secret) -> bool {
+    /// Returns true if this secret made the signature. Compares in constant time.
+    pub(crate) fn is_made_with(&self, secret: &Secret) -> bool {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.reveal());
         hmac::verify(&key, self.message.as_bytes(), &self.signature).is_ok()
     }

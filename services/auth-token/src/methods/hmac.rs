@@ -1,25 +1,26 @@
-//! Signed headers: `X-Session` says who, `X-Date-Time` when, and `X-Signature` is the HMAC-SHA256 of
+//! Signed headers: `X-Session` is the user, `X-Date-Time` the time, and `X-Signature` the HMAC-SHA256 of
 //! `{session}:{date-time}` under a shared secret, in lower-case hexadecimal digits.
 
-use contract_identity_v1::{Method, Principal, TokenRow};
+use contract_identity_v1::{AuthenticationMethod, Principal, TokenRow};
 use contract_notifications_v1::Version1;
 use shared_ports::Clock;
 
 use crate::cached::Cached;
 use crate::config::HmacConfig;
-use crate::core::credential::agreed;
 use crate::core::handshake::Handshake;
 use crate::core::refusal::Reason;
-use crate::core::signature::{InvalidSignature, Signed, SignedHeaders};
-use crate::core::token;
+use crate::core::signature::{InvalidSignature, SignedHeaders, UnverifiedSignature};
+use crate::core::single_value::single_value;
+use crate::core::token::used_signature_key;
 use crate::ports::{SecretVersions, Secrets, TokenStore};
 
-/// Longest value of one of the headers that is looked at, in bytes: twice what the longest good one has.
+/// Longest accepted value of one of the headers, in bytes: twice the longest valid one.
 const MAX_HEADER_BYTES: usize = 256;
 
-/// The signed headers of a handshake: all three or none.
+/// Returns the signed headers of a handshake, or `None` if it has none of the three.
 pub(crate) fn find(handshake: &Handshake) -> Result<Option<SignedHeaders<'_>>, Reason> {
-    let header = |name| agreed(handshake.header(name).filter(|value| !value.is_empty()), MAX_HEADER_BYTES);
+    let header =
+        |name| single_value(handshake.header(name).filter(|value| !value.is_empty()), MAX_HEADER_BYTES);
     match (header("x-session")?, header("x-date-time")?, header("x-signature")?) {
         (None, None, None) => Ok(None),
         (Some(session), Some(date_time), Some(signature)) => {
@@ -29,7 +30,7 @@ pub(crate) fn find(handshake: &Handshake) -> Result<Option<SignedHeaders<'_>>, R
     }
 }
 
-/// The secret by which handshakes are signed.
+/// Verifies signed handshakes with a cached secret.
 #[derive(Debug)]
 pub(crate) struct Hmac {
     config: HmacConfig,
@@ -42,7 +43,8 @@ impl Hmac {
         Self { config, secret }
     }
 
-    /// Checks the signature, then uses it up: who can't sign leaves no row.
+    /// Verifies the signature, then stores its row, so that it can't be used again. A client that can't sign
+    /// causes no row.
     pub(crate) async fn authorize(
         &self,
         headers: SignedHeaders<'_>,
@@ -50,22 +52,22 @@ impl Hmac {
         store: &impl TokenStore,
         clock: &impl Clock,
     ) -> Result<Principal, Reason> {
-        let signed = Signed::read(headers, clock.now())?;
+        let signature = UnverifiedSignature::parse(headers, clock.now())?;
         let read = || secrets.read(&self.config.secret);
         let versions = self.secret.get(clock, read).await?;
-        if !is_by_any(&signed, &versions) {
-            // It may have been rotated since it was read.
-            let newer = self.secret.newer(&versions, clock, read).await?;
-            if !newer.is_some_and(|versions| is_by_any(&signed, &versions)) {
+        if !is_made_with_any(&signature, &versions) {
+            // The secret may have been rotated since it was read.
+            let newer = self.secret.get_newer_than(&versions, clock, read).await?;
+            if !newer.is_some_and(|versions| is_made_with_any(&signature, &versions)) {
                 return Err(InvalidSignature::Mismatch.into());
             }
         }
         if !self.config.allow_replay {
             let row = TokenRow {
                 version: Version1,
-                token_hash: token::used_signature(headers.signature),
-                // The second in which the signature ends is still its own.
-                ttl: signed.good_until.ttl_seconds() + 1,
+                token_hash: used_signature_key(headers.signature),
+                // The signature is still valid in the second in which it expires.
+                ttl: signature.valid_until.ttl_seconds() + 1,
             };
             if !store.claim(row).await? {
                 return Err(InvalidSignature::Replayed.into());
@@ -73,16 +75,17 @@ impl Hmac {
         }
         Ok(Principal {
             version: Version1,
-            user_id: signed.user_id,
+            user_id: signature.user_id,
             username: None,
-            method: Method::Hmac,
+            method: AuthenticationMethod::Hmac,
             hubs: Vec::new(),
             expires_at: None,
         })
     }
 }
 
-/// All are tried, so that the time tells nothing of which it was.
-fn is_by_any(signed: &Signed, versions: &SecretVersions) -> bool {
-    versions.iter().fold(false, |found, secret| signed.is_by(secret) | found)
+/// Returns true if one of the secret's versions made the signature. It tries all of them, so that the time
+/// reveals nothing.
+fn is_made_with_any(signature: &UnverifiedSignature, versions: &SecretVersions) -> bool {
+    versions.iter().fold(false, |found, secret| signature.is_made_with(secret) | found)
 }

@@ -1,27 +1,27 @@
-//! JSON Web Tokens: in the query (`Authorization`, `access_token`, and `token` when it has the form of one), as
-//! the subprotocol `jwt.<token>`, in the header `Authorization`, or in a cookie.
+//! JSON Web Tokens: in the query (`Authorization`, `access_token`, or `token` if it has the form of one), in
+//! the subprotocol `jwt.<token>`, in the `Authorization` header, or in a cookie.
 
-use contract_identity_v1::{Method, Principal};
+use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::Version1;
 use jsonwebtoken::DecodingKey;
 use shared_ports::{Clock, PortError};
 
 use crate::cached::Cached;
 use crate::config::{JwtConfig, JwtKeys, TrustedIssuer};
-use crate::core::credential::agreed;
 use crate::core::handshake::Handshake;
 use crate::core::jwt::{InvalidJwt, JwtRules, KeySet, MAX_JWT_BYTES, PresentedJwt, VerifiedJwt, is_jwt};
 use crate::core::refusal::Reason;
+use crate::core::single_value::single_value;
 use crate::ports::{KeySets, SecretVersions, Secrets};
 
-/// Parameters of the query that carry a token. `token` is shared with connect tokens.
+/// Query parameters with a token. A third one, `token`, is shared with connect tokens.
 const PARAMETERS: [&str; 2] = ["Authorization", "access_token"];
 
-/// The token of a handshake.
+/// Returns the token of a handshake, if there is one.
 ///
-/// A cookie counts only where a browser has said which page it is for, and that page's origin is one of
-/// ours: any page can make a browser send its cookies (cross-site WebSocket hijacking). With no allowed origins
-/// cookies are not looked at. That an origin that is named is allowed was checked before.
+/// A cookie is accepted only with an `Origin` header of an allowed origin, because any page can make a
+/// browser send cookies (cross-site WebSocket hijacking). Without allowed origins, cookies are ignored. The
+/// caller has checked that an `Origin` in the handshake is allowed.
 pub(crate) fn find<'a>(
     handshake: &'a Handshake,
     cookie_names: &[String],
@@ -31,22 +31,23 @@ pub(crate) fn find<'a>(
     let tokens = handshake.query("token").map(without_scheme).filter(|token| is_jwt(token));
     let header = handshake.header("authorization").filter_map(bearer);
     let explicit = parameters.chain(tokens).chain(header).chain(handshake.subprotocol("jwt."));
-    let explicit = agreed(explicit.filter(|token| !token.is_empty()), MAX_JWT_BYTES)?;
+    let explicit = single_value(explicit.filter(|token| !token.is_empty()), MAX_JWT_BYTES)?;
     if !has_origins {
         return Ok(explicit);
     }
-    // Of several names the first that is there; of several cookies of one name none is better than another.
-    let mut cookies = cookie_names.iter().map(|name| agreed(handshake.cookie(name), MAX_JWT_BYTES));
+    // The first name present is used. Different cookies of one name conflict.
+    let mut cookies = cookie_names.iter().map(|name| single_value(handshake.cookie(name), MAX_JWT_BYTES));
     let cookie = cookies.find_map(Result::transpose).transpose()?;
     match (explicit, cookie) {
-        // Who sends a token by two ways must mean one (RFC 6750, section 2).
+        // A client must not use two methods to send a token (RFC 6750, section 2), unless it is the same
+        // token.
         (Some(explicit), Some(cookie)) if explicit != cookie => Err(Reason::Conflicting),
         (None, Some(_)) if handshake.header("origin").next().is_none() => Err(Reason::CookieWithoutOrigin),
         (explicit, cookie) => Ok(explicit.or(cookie)),
     }
 }
 
-/// What follows the scheme `Bearer`, whose case does not count.
+/// Returns the text after the scheme `Bearer`, which is case-insensitive.
 fn bearer(text: &str) -> Option<&str> {
     const SCHEME: &str = "Bearer ";
     let (scheme, token) = text.split_at_checked(SCHEME.len())?;
@@ -57,7 +58,7 @@ fn without_scheme(text: &str) -> &str {
     bearer(text).unwrap_or(text)
 }
 
-/// Where the keys of an issuer are at hand.
+/// The keys of an issuer, with their cache.
 #[derive(Debug)]
 enum Keys {
     Fixed(KeySet),
@@ -71,7 +72,7 @@ struct Issuer {
     keys: Keys,
 }
 
-/// The issuers that are trusted, with their keys.
+/// Verifies tokens of the trusted issuers with cached keys.
 #[derive(Debug)]
 pub(crate) struct Jwt {
     issuers: Vec<Issuer>,
@@ -96,7 +97,7 @@ impl Jwt {
         Self { issuers: config.issuers.iter().map(issuer).collect() }
     }
 
-    /// Checks a token by the rules of the issuer that it names.
+    /// Verifies a token by the rules of the issuer that it names.
     pub(crate) async fn authorize(
         &self,
         token: &str,
@@ -104,18 +105,18 @@ impl Jwt {
         secrets: &impl Secrets,
         clock: &impl Clock,
     ) -> Result<Principal, Reason> {
-        let token = PresentedJwt::read(token)?;
+        let token = PresentedJwt::parse(token)?;
         let mut issuers = self.issuers.iter();
         let issuer = issuers.find(|issuer| issuer.rules.issuer.as_deref() == token.issuer());
         let issuer = issuer.ok_or(InvalidJwt::Issuer)?;
-        issuer.rules.expect(&token)?;
+        issuer.rules.check_algorithm(&token)?;
         let VerifiedJwt { user_id, username, hubs, expires_at } =
             issuer.verify(&token, key_sets, secrets, clock).await?;
         Ok(Principal {
             version: Version1,
             user_id,
             username,
-            method: Method::Jwt,
+            method: AuthenticationMethod::Jwt,
             hubs,
             expires_at: Some(expires_at),
         })
@@ -123,7 +124,8 @@ impl Jwt {
 }
 
 impl Issuer {
-    /// Checks a token with the keys at hand. When it needs others they may have been changed since.
+    /// Verifies a token with the cached keys. If they don't fit, they may have changed, so newer ones are
+    /// tried.
     async fn verify(
         &self,
         token: &PresentedJwt<'_>,
@@ -143,7 +145,7 @@ impl Issuer {
                 if verified != Err(InvalidJwt::UnknownKey) {
                     return Ok(verified?);
                 }
-                match keys.newer(&seen, clock, fetch).await? {
+                match keys.get_newer_than(&seen, clock, fetch).await? {
                     Some(keys) => Ok(self.rules.verify(token, &keys, clock.now())?),
                     None => Ok(verified?),
                 }
@@ -160,7 +162,7 @@ impl Issuer {
                 if verified != Err(InvalidJwt::Signature) {
                     return Ok(verified?);
                 }
-                match versions.newer(&seen, clock, read).await? {
+                match versions.get_newer_than(&seen, clock, read).await? {
                     Some(versions) => Ok(verify(&versions)?),
                     None => Ok(verified?),
                 }

@@ -1,23 +1,23 @@
-//! The client's word, `?client_id=`: proves nothing. For development only.
+//! The open method, `?client_id=`: the client's claim without proof. For development only.
 
-use contract_identity_v1::{Method, Principal};
+use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::{UserId, Version1};
 
 use crate::core::handshake::Handshake;
 use crate::core::refusal::Reason;
 
-/// Where a handshake says who it wants to be.
+/// Returns the values of `client_id` in a handshake.
 pub(crate) fn candidates(handshake: &Handshake) -> impl Iterator<Item = &str> {
     handshake.query("client_id")
 }
 
-/// Takes the client at its word.
+/// Accepts any legal user id.
 pub(crate) fn authorize(client_id: &str) -> Result<Principal, Reason> {
     Ok(Principal {
         version: Version1,
         user_id: UserId::new(client_id).map_err(Reason::ClientId)?,
         username: None,
-        method: Method::Open,
+        method: AuthenticationMethod::Open,
         hubs: Vec::new(),
         expires_at: None,
     })

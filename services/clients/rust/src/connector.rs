@@ -1,4 +1,4 @@
-//! The WebSocket handshake.
+//! WebSocket handshakes.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::error::{ClientError, Problem};
 
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Makes connections, each with a credential of its own.
+/// Opens connections, each with its own credential.
 pub(super) struct Connector<C> {
     pub(super) url: String,
     pub(super) credentials: C,

@@ -1,4 +1,6 @@
-//! Where a listener gets the credential for its next handshake.
+//! Credentials for a listener's handshakes.
+//!
+//! A connect token is good for one handshake, so a listener asks for a new credential each time it connects.
 
 use std::fmt;
 use std::future::Future;
@@ -9,12 +11,12 @@ use tokio::sync::Mutex;
 use super::error::ClientError;
 use super::gateway::Gateway;
 
-/// What a handshake is made with.
+/// A credential for one handshake.
 #[derive(Clone)]
 pub enum Credential {
-    /// A single-use connect token, or a JSON Web Token: the gateway tells them apart.
+    /// A single-use connect token or a JSON Web Token. The gateway recognises which it is.
     Token(String),
-    /// A name taken on trust, where a gateway allows it.
+    /// An unproven user name, where the gateway allows it.
     ClientId(String),
 }
 
@@ -27,9 +29,11 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// Gives the credential of each handshake. Tokens can be used once, so it is asked every time.
+/// A source of credentials, one for each handshake.
+///
+/// Implemented by closures that return a future of a credential.
 pub trait Credentials: Send + Sync {
-    /// A credential for one handshake, now.
+    /// Returns a credential for the next handshake.
     fn credential(&self) -> impl Future<Output = Result<Credential, ClientError>> + Send;
 }
 
@@ -43,7 +47,7 @@ where
     }
 }
 
-/// Tokens for any user, by the gateway's API key.
+/// Connect tokens for any user, obtained with the gateway's API key.
 #[derive(Debug, Clone)]
 pub struct ApiKeyCredentials {
     gateway: Gateway,
@@ -51,8 +55,9 @@ pub struct ApiKeyCredentials {
 }
 
 impl ApiKeyCredentials {
-    /// Tokens for `user` from a gateway with an API key. It is asked once per handshake: the listener
-    /// itself tries again.
+    /// Returns a source of tokens for `user` from a gateway with an API key.
+    ///
+    /// Requests are not retried here, because the listener retries the handshake.
     pub fn new(gateway: Gateway, user: UserId) -> Self {
         Self { gateway: gateway.with_attempts(1), user }
     }
@@ -64,7 +69,7 @@ impl Credentials for ApiKeyCredentials {
     }
 }
 
-/// Tokens for the user whom a JSON Web Token proves.
+/// Connect tokens for the subject of a JSON Web Token.
 #[derive(Clone)]
 pub struct JwtCredentials {
     gateway: Gateway,
@@ -72,7 +77,7 @@ pub struct JwtCredentials {
 }
 
 impl JwtCredentials {
-    /// Tokens in exchange for `jwt`.
+    /// Returns a source of tokens that are exchanged for `jwt`.
     pub fn new(gateway: Gateway, jwt: impl Into<String>) -> Self {
         Self { gateway: gateway.with_attempts(1), jwt: jwt.into() }
     }
@@ -84,7 +89,7 @@ impl Credentials for JwtCredentials {
     }
 }
 
-/// Tokens for a user who logs in, again whenever the login has expired.
+/// Connect tokens for a user with a password. Logs in again when the login has expired.
 pub struct LoginCredentials {
     gateway: Gateway,
     username: String,
@@ -93,7 +98,7 @@ pub struct LoginCredentials {
 }
 
 impl LoginCredentials {
-    /// Tokens for the user of this name and password.
+    /// Returns a source of tokens for the user `username`.
     pub fn new(gateway: Gateway, username: impl Into<String>, password: impl Into<String>) -> Self {
         Self {
             gateway: gateway.with_attempts(1),
@@ -106,9 +111,9 @@ impl LoginCredentials {
 
 impl Credentials for LoginCredentials {
     async fn credential(&self) -> Result<Credential, ClientError> {
-        // Taken out rather than held: no lock is held while the gateway is asked.
-        let known = self.jwt.lock().await.take();
-        if let Some(jwt) = known {
+        // Taken out, so that no lock is held during the request.
+        let cached = self.jwt.lock().await.take();
+        if let Some(jwt) = cached {
             match self.gateway.token_by_jwt(&jwt).await {
                 Err(ClientError::Unauthorised(_)) => {}
                 other => {

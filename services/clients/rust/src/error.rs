@@ -1,4 +1,4 @@
-//! What can go wrong between client and gateway.
+//! Errors of the client, and problem documents of the gateway.
 
 use std::error::Error;
 use std::fmt;
@@ -6,25 +6,24 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A gateway's own account of an error: a problem document (RFC 9457), or what can be made of an answer
-/// that is none.
+/// A gateway's description of an error: a problem document (RFC 9457), or an excerpt of another answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Problem {
-    /// The HTTP status; 0 when the document does not say.
+    /// The HTTP status. 0 if the document has none.
     pub status: u16,
-    /// What sort of error it is.
+    /// Kind of the error.
     pub title: String,
-    /// What exactly is wrong.
+    /// Description of this occurrence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Names the request in the gateway's log.
+    /// Identifies the request in the gateway's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }
 
 impl Problem {
-    /// Reads the body of an answer with this status.
+    /// Reads the body of an answer with the given status.
     pub fn from_body(status: u16, body: &[u8]) -> Self {
         let mut problem: Self = serde_json::from_slice(body).unwrap_or_else(|_| Self {
             detail: std::str::from_utf8(body).ok().map(excerpt).filter(|text| !text.is_empty()),
@@ -36,7 +35,7 @@ impl Problem {
         problem
     }
 
-    /// Whether the same request may succeed later.
+    /// Returns true if the same request may succeed later.
     pub const fn is_retryable(&self) -> bool {
         is_retryable(self.status)
     }
@@ -56,61 +55,61 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The first line of foreign text, cut to a length fit for a message.
+/// Returns the first line of a foreign text, at most 200 characters.
 fn excerpt(text: &str) -> String {
     text.trim().lines().next().unwrap_or_default().chars().take(200).collect()
 }
 
-/// Statuses of trouble that may pass.
+/// Returns true if a request with this status may succeed later.
 pub(super) const fn is_retryable(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502..=504)
 }
 
-/// Why the gateway did not do what it was asked.
+/// Errors of requests to a gateway.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Not the address of a gateway.
-    #[error("{found:?} is not a gateway's address; it looks like http://127.0.0.1:8080")]
+    /// The address is not a gateway's.
+    #[error("{found:?} is not a gateway's address. An address looks like http://127.0.0.1:8080")]
     Address {
-        /// What was given.
+        /// The given address.
         found: String,
     },
-    /// No answer: nobody listens there, or the network is down.
+    /// The gateway does not answer: nothing listens at the address, or the network is down.
     #[error("{url} does not answer")]
     Unreachable {
         /// The gateway's address.
         url: String,
-        /// What the network reported.
+        /// The network's error.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// 401 or 403: the credential is missing or not good enough.
+    /// The credential is missing or does not suffice (status 401 or 403).
     #[error("not authorised: {0}")]
     Unauthorised(Problem),
-    /// Another refusal: the same request will never succeed.
+    /// The gateway refuses the request. The same request will never succeed.
     #[error("refused: {0}")]
     Refused(Problem),
-    /// The gateway can't do it at the moment.
-    #[error("the gateway is not able to at the moment: {problem}")]
+    /// The gateway can't process the request at the moment.
+    #[error("the gateway is unavailable: {problem}")]
     Unavailable {
         /// The last answer.
         problem: Problem,
-        /// How long it asked to be left alone.
+        /// Delay that the gateway asks for.
         retry_after: Option<Duration>,
     },
-    /// An answer that is not what the interface promises.
-    #[error("the answer to {what} is not understood")]
+    /// The answer does not have the promised form.
+    #[error("the answer to {what} is not valid")]
     Answer {
-        /// What was asked.
+        /// The request.
         what: &'static str,
-        /// What is wrong with it.
+        /// The parser's error.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
 }
 
 impl ClientError {
-    /// The error that an answer of this status is.
+    /// Returns the error that corresponds to an answer's status.
     pub(super) fn of_answer(problem: Problem, retry_after: Option<Duration>) -> Self {
         match problem.status {
             401 | 403 => Self::Unauthorised(problem),
@@ -119,12 +118,12 @@ impl ClientError {
         }
     }
 
-    /// Whether trying again may help.
+    /// Returns true if the same request may succeed later.
     pub const fn is_retryable(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Unavailable { .. })
     }
 
-    /// How long the gateway asked to be left alone.
+    /// Returns the delay that the gateway asks for.
     pub(super) const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { retry_after, .. } => *retry_after,
@@ -138,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_document_says_what_is_wrong() {
+    fn problem_document_is_read() {
         let body = br#"{"type":"about:blank","title":"Bad","status":400,"detail":"userId","requestId":"r"}"#;
         assert_eq!(Problem::from_body(400, body).to_string(), "userId (request r)");
         assert_eq!(Problem::from_body(502, b"<html>\nx").to_string(), "<html>");
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn statuses_are_told_apart() {
+    fn status_determines_the_error() {
         let of = |status| ClientError::of_answer(Problem { status, ..Problem::default() }, None);
         assert!(matches!(of(401), ClientError::Unauthorised(_)) && !of(403).is_retryable());
         assert!(matches!(of(404), ClientError::Refused(_)) && !of(413).is_retryable());

@@ -1,4 +1,4 @@
-//! A gateway's HTTP interface.
+//! A gateway's HTTP interface: addresses, tokens, users, and retries.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use shared_retry::RetryPolicy;
 
 use super::error::{ClientError, Problem};
 
-/// How often a request is tried.
+/// Attempts of a request.
 const ATTEMPTS: u32 = 6;
-/// How delays between tries grow.
+/// Delays between attempts.
 const RETRY: RetryPolicy = RetryPolicy { initial: Duration::from_millis(100), max: Duration::from_secs(5) };
-/// The longest a gateway may ask to be left alone; an outage longer than that is the caller's decision.
+/// Longest delay that a gateway may ask for. The caller decides about longer outages.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -28,7 +28,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 pub struct ConnectToken {
     /// The token.
     pub token: String,
-    /// When it expires, if the gateway says so.
+    /// Expiry, if the gateway reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
@@ -39,13 +39,13 @@ impl fmt::Debug for ConnectToken {
     }
 }
 
-/// What a successful login gives.
+/// Result of a login.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Login {
-    /// A JSON Web Token that proves who the user is.
+    /// A JSON Web Token whose subject is the user.
     pub id_token: String,
-    /// When it expires.
+    /// Expiry, if the gateway reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
@@ -56,24 +56,24 @@ impl fmt::Debug for Login {
     }
 }
 
-/// A user the gateway knows.
+/// A user who can log in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// The name to log in with, and whom notifications are addressed to.
+    /// The name to log in with, which is also the user id of notifications.
     pub username: String,
-    /// When the user was added.
+    /// Time at which the user was added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
 }
 
-/// Where a deployment on AWS is, as the outputs of its stack say (`pulumi stack output --json`).
+/// Addresses of a deployment on AWS: outputs of its stack (`pulumi stack output --json`).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stack {
-    /// Where clients connect: `wss://…`.
+    /// WebSocket address, `wss://…`.
     pub web_socket_url: String,
-    /// Where a JSON Web Token is exchanged for a connect token.
+    /// Address at which a JSON Web Token is exchanged for a connect token.
     pub token_url: String,
 }
 
@@ -83,13 +83,15 @@ struct NameAndPassword<'a> {
     password: &'a str,
 }
 
-/// A gateway as producers and operators see it. Clones share their connections.
+/// HTTP client of a gateway, for producers and operators. Clones share their connections.
+///
+/// Requests are retried with growing delays while the gateway does not answer or asks to try later.
 #[derive(Clone)]
 pub struct Gateway {
     http: reqwest::Client,
     base: Url,
     web_socket: Arc<str>,
-    /// Where tokens are, from the base.
+    /// Path of connect tokens, relative to `base`.
     token_path: &'static str,
     api_key: Option<Arc<str>>,
     attempts: u32,
@@ -102,10 +104,11 @@ impl fmt::Debug for Gateway {
 }
 
 impl Gateway {
-    /// The gateway at `base`, for example `http://127.0.0.1:8080` or `https://example.com/production`.
+    /// Returns a client of the gateway at `base`, for example `http://127.0.0.1:8080` or
+    /// `https://example.com/production`. Sends nothing.
     ///
     /// # Errors
-    /// [`ClientError::Address`] when that is no HTTP address.
+    /// [`ClientError::Address`] if `base` is not an HTTP address.
     pub fn new(base: &str) -> Result<Self, ClientError> {
         super::install_tls_provider();
         let wrong = || ClientError::Address { found: base.to_owned() };
@@ -133,46 +136,46 @@ impl Gateway {
         Ok(Self { http, base: url, web_socket, token_path: "/v1/token", api_key: None, attempts: ATTEMPTS })
     }
 
-    /// The doors of a deployment on AWS: it has tokens for those who have a JSON Web Token, and a WebSocket.
+    /// Returns a client of a deployment on AWS, which offers a WebSocket and tokens by JSON Web Token.
     ///
     /// # Errors
-    /// [`ClientError::Address`] when the address of its tokens is no HTTP address.
+    /// [`ClientError::Address`] if the token address is not an HTTP address.
     pub fn of_stack(stack: &Stack) -> Result<Self, ClientError> {
         let gateway = Self::new(&stack.token_url)?;
         Ok(Self { web_socket: stack.web_socket_url.as_str().into(), token_path: "", ..gateway })
     }
 
-    /// The same gateway, spoken to with an API key.
+    /// Sets the API key.
     #[must_use]
     pub fn with_api_key(mut self, api_key: impl Into<Arc<str>>) -> Self {
         self.api_key = Some(api_key.into());
         self
     }
 
-    /// The same gateway, each request tried at most so often; at least once.
+    /// Sets the largest number of attempts of a request, at least one.
     #[must_use]
     pub const fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = if attempts == 0 { 1 } else { attempts };
         self
     }
 
-    /// The gateway's address.
+    /// Returns the gateway's address.
     pub fn base(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
     }
 
-    /// Where its WebSocket is.
+    /// Returns the address of the gateway's WebSocket.
     pub fn web_socket_url(&self) -> String {
         self.web_socket.to_string()
     }
 
-    /// A connect token for any user, by the API key.
+    /// Requests a connect token for any user. Needs the API key.
     pub async fn token(&self, user: &UserId) -> Result<ConnectToken, ClientError> {
         let body = serde_json::json!({ "userId": user });
         self.json("the token request", |http| http.post(http.token_path).json(&body)).await
     }
 
-    /// A connect token for the user whom a JSON Web Token proves.
+    /// Requests a connect token for the subject of a JSON Web Token.
     pub async fn token_by_jwt(&self, jwt: &str) -> Result<ConnectToken, ClientError> {
         self.json("the token request", |http| http.anonymous(Method::POST, http.token_path).bearer_auth(jwt))
             .await
@@ -184,13 +187,13 @@ impl Gateway {
         self.json("the login", |http| http.anonymous(Method::POST, "/v1/login").json(&body)).await
     }
 
-    /// Adds a user, whose user id is the name.
+    /// Adds a user whose user id is `username`.
     pub async fn add_user(&self, username: &str, password: &str) -> Result<User, ClientError> {
         let body = NameAndPassword { username, password };
         self.json("the new user", |http| http.post("/v1/users").json(&body)).await
     }
 
-    /// All users.
+    /// Returns all users.
     pub async fn users(&self) -> Result<Vec<User>, ClientError> {
         #[derive(Deserialize)]
         struct Users {
@@ -200,7 +203,7 @@ impl Gateway {
         Ok(users.items)
     }
 
-    /// Whether the gateway is ready. Asks once.
+    /// Succeeds if the gateway is ready. Makes one attempt.
     pub async fn ready(&self) -> Result<(), ClientError> {
         self.once(&|http: &Self| http.anonymous(Method::GET, "/readyz")).await.map(drop)
     }
@@ -229,18 +232,18 @@ impl Gateway {
         self.http.request(method, format!("{}{path}", self.base()))
     }
 
-    /// Sends a request until it is answered for good, and reads the answer.
+    /// Sends a request, with retries, and parses the answer.
     pub(super) async fn json<T: DeserializeOwned>(
         &self,
         what: &'static str,
         request: impl Fn(&Self) -> RequestBuilder,
     ) -> Result<T, ClientError> {
-        let body = self.retried(request).await?;
+        let body = self.with_retries(request).await?;
         serde_json::from_slice(&body).map_err(|source| ClientError::Answer { what, source: source.into() })
     }
 
-    /// Sends a request until it is answered for good.
-    pub(super) async fn retried(
+    /// Sends a request, with retries, and returns the answer's body.
+    pub(super) async fn with_retries(
         &self,
         request: impl Fn(&Self) -> RequestBuilder,
     ) -> Result<Vec<u8>, ClientError> {
@@ -263,7 +266,7 @@ impl Gateway {
     ) -> Result<Vec<u8>, ClientError> {
         let unreachable = |source: reqwest::Error| ClientError::Unreachable {
             url: self.base().to_owned(),
-            // The address is said already, and its query could carry a credential.
+            // The error names the address already, and a query could contain a credential.
             source: source.without_url().into(),
         };
         let response = request(self).send().await.map_err(unreachable)?;
@@ -281,14 +284,14 @@ impl Gateway {
     }
 }
 
-/// Counts the tries of one request.
+/// Counts the attempts of one request.
 pub(super) struct Retries {
     attempt: u32,
     attempts: u32,
 }
 
 impl Retries {
-    /// Waits before the next try; gives false when there is to be none.
+    /// Waits before the next attempt. Returns false if there is none.
     pub(super) async fn wait(&mut self, error: &ClientError) -> bool {
         if !error.is_retryable() {
             return false;
@@ -296,7 +299,7 @@ impl Retries {
         self.wait_at_least(error.retry_after()).await
     }
 
-    /// Waits before the next try; gives false when there is to be none.
+    /// Waits for at least `least` before the next attempt. Returns false if there is none.
     pub(super) async fn wait_at_least(&mut self, least: Option<Duration>) -> bool {
         if self.attempt + 1 >= self.attempts {
             return false;

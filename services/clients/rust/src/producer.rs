@@ -1,4 +1,4 @@
-//! Sending notifications.
+//! Sending notifications, one or many.
 
 use std::sync::Arc;
 
@@ -11,34 +11,34 @@ use super::gateway::Gateway;
 /// Most notifications in one request of [`Gateway::send_many`].
 pub const CHUNK_ENTRIES: usize = 500;
 
-/// Size at which a request of [`Gateway::send_many`] is full, unless one notification alone is larger.
+/// Largest size of a request of [`Gateway::send_many`] in bytes, unless one notification alone is larger.
 pub const CHUNK_BYTES: usize = 256 * 1024;
 
-/// A notification the gateway took.
+/// A notification that the gateway accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
-    /// The producer's idempotency key.
+    /// The notification's id, which is the producer's idempotency key.
     pub id: NotificationId,
-    /// Its place in the user's order.
+    /// Position in the user's order.
     pub sequence: Sequence,
-    /// Whether it was accepted before, and so is not delivered again.
+    /// True if the gateway had accepted this id before. It is not delivered again.
     #[serde(default)]
     pub duplicate: bool,
 }
 
-/// What became of one notification of many.
+/// Outcome of one notification of [`Gateway::send_many`].
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// It will be delivered.
+    /// The gateway accepted the notification.
     Accepted(Accepted),
-    /// It never will be.
+    /// The gateway refused the notification.
     Refused(Problem),
-    /// The gateway did not answer for it, in spite of retries: it may have been accepted or not. To send it
+    /// The gateway did not answer in spite of retries, so the notification may be accepted or not. Sending it
     /// again with the same id is safe.
     Unknown(Arc<ClientError>),
 }
 
-/// An entry of the answer to many.
+/// An entry of the answer to a request with many notifications.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Entry {
@@ -59,7 +59,7 @@ struct WrongCount {
 }
 
 impl Gateway {
-    /// Sends one notification. Retries keep its id, so that it is accepted once.
+    /// Sends one notification. Retries keep the id, so the gateway accepts it once.
     pub async fn send(&self, notification: &Notification) -> Result<Accepted, ClientError> {
         let body = line(notification);
         self.json("the notification", |gateway| {
@@ -68,11 +68,11 @@ impl Gateway {
         .await
     }
 
-    /// Sends many notifications, in as many requests as needed, one after the other so that each user's
-    /// order is kept. Gives one outcome for each, in the same place.
+    /// Sends many notifications and returns the outcome of each, in the same order.
     ///
-    /// `progress` is told of every request how many notifications it settled. When the gateway stays
-    /// away, or refuses a whole request, no further requests are made.
+    /// Sends as many requests as needed, one after the other, so each user's order is kept. After a request
+    /// that fails in spite of retries, or is refused as a whole, it sends no more. Calls `progress` after
+    /// each request with the request's number of notifications.
     pub async fn send_many(
         &self,
         notifications: &[Notification],
@@ -91,14 +91,14 @@ impl Gateway {
         outcomes
     }
 
-    /// Sends one request's worth until each entry is settled or patience is at its end.
+    /// Sends one request's notifications until each has an outcome or the attempts are used up.
     async fn send_chunk(&self, lines: &[String]) -> (Vec<Outcome>, Option<Arc<ClientError>>) {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; lines.len()];
         let mut pending: Vec<usize> = (0..lines.len()).collect();
         let mut retries = self.retries();
         let failure = loop {
             let (error, least) = match self.post_lines(lines, &pending).await {
-                Ok(entries) => match settle(&mut outcomes, &mut pending, entries) {
+                Ok(entries) => match record_results(&mut outcomes, &mut pending, entries) {
                     None => break None,
                     Some(problem) => (ClientError::Unavailable { problem, retry_after: None }, None),
                 },
@@ -111,13 +111,13 @@ impl Gateway {
                 break Some(Arc::new(error));
             }
         };
-        let settled = outcomes.into_iter().map(|outcome| match (outcome, &failure) {
+        let outcomes = outcomes.into_iter().map(|outcome| match (outcome, &failure) {
             (Some(outcome), _) => outcome,
             (None, Some(failure)) => Outcome::Unknown(Arc::clone(failure)),
-            // Without a failure every entry is settled.
+            // Unreachable: without a failure every entry has an outcome.
             (None, None) => Outcome::Refused(Problem::default()),
         });
-        (settled.collect(), failure)
+        (outcomes.collect(), failure)
     }
 
     async fn post_lines(&self, lines: &[String], pending: &[usize]) -> Result<Vec<Entry>, ClientError> {
@@ -145,29 +145,29 @@ impl Gateway {
     }
 }
 
-/// Enters results; what may be tried again stays pending, and its problem is given.
-fn settle(
+/// Records results. Entries to retry stay pending, and the problem of one of them is returned.
+fn record_results(
     outcomes: &mut [Option<Outcome>],
     pending: &mut Vec<usize>,
     entries: Vec<Entry>,
 ) -> Option<Problem> {
     let mut problem = None;
-    let mut again = Vec::new();
+    let mut retry = Vec::new();
     for (index, entry) in pending.drain(..).zip(entries) {
         match entry {
             Entry::Accepted(accepted) => outcomes[index] = Some(Outcome::Accepted(accepted)),
             Entry::Refused { error } if error.is_retryable() => {
-                again.push(index);
+                retry.push(index);
                 problem = Some(error);
             }
             Entry::Refused { error } => outcomes[index] = Some(Outcome::Refused(error)),
         }
     }
-    *pending = again;
+    *pending = retry;
     problem
 }
 
-/// As many notifications from the front as fit one request, as lines.
+/// Returns the notifications from the front that fit one request: their number and their lines.
 fn chunk(notifications: &[Notification]) -> (usize, Vec<String>) {
     let mut lines: Vec<String> = Vec::new();
     let mut bytes = 0;
@@ -183,8 +183,8 @@ fn chunk(notifications: &[Notification]) -> (usize, Vec<String>) {
 }
 
 fn line(notification: &Notification) -> String {
-    // Strings, numbers and checked JSON text: nothing here can fail to serialize. A payload keeps its bytes,
-    // so a line break that stood between its tokens is made a blank: one line is one notification.
+    // Strings, numbers and checked JSON always serialize. A payload keeps its bytes, so line breaks between
+    // its tokens become blanks: one line is one notification.
     let mut text = serde_json::to_string(notification).unwrap_or_default();
     if text.contains(['\n', '\r']) {
         text = text.replace(['\n', '\r'], " ");

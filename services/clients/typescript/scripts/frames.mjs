@@ -13,17 +13,14 @@ const HEAD = `// Generated from the JSON Schema in contracts/frames/v1 and contr
 
 `;
 
-/** TypeScript names of definitions whose names in the schema say too little on their own. */
-const NAMES = { Kind: "HistoryKind", Method: "AuthenticationMethod", What: "HistoryOutcome" };
-
 /** The schemas, the type name of each root (if it is a type), and the definitions that are renamed in one schema. */
 const SCHEMAS = [
-    { path: "frames/v1/schema/client-frame.json", root: "ClientFrame", names: NAMES },
-    { path: "frames/v1/schema/server-frame.json", root: "ServerFrame", names: NAMES },
+    { path: "frames/v1/schema/client-frame.json", root: "ClientFrame", names: {} },
+    { path: "frames/v1/schema/server-frame.json", root: "ServerFrame", names: {} },
     // The payload of `message` is named by its action, which is not a valid type name.
-    { path: "frames/v1/schema/payloads.json", names: { ...NAMES, message: "DirectMessage" } },
-    { path: "history/v1/schema/messages-page.json", names: { ...NAMES, Message: "HistoryMessage" } },
-    { path: "history/v1/schema/sessions-page.json", names: { ...NAMES, Session: "HistorySession" } },
+    { path: "frames/v1/schema/payloads.json", names: { message: "DirectMessage" } },
+    { path: "history/v1/schema/messages-page.json", names: { Message: "HistoryMessage" } },
+    { path: "history/v1/schema/sessions-page.json", names: { Session: "HistorySession" } },
 ];
 
 /** Keywords that don't belong to a type. `default` would narrow a type to that of the default value. */

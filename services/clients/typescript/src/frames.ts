@@ -3,7 +3,7 @@
 export type HubName = string;
 export type NotificationId = string;
 /**
- * Which of a user's two histories.
+ * One of a user's two histories.
  */
 export type HistoryKind = "sessions" | "messages";
 export type UserId = string;
@@ -12,10 +12,10 @@ export type UserId = string;
  */
 export type Payload = unknown;
 /**
- * Whom a message is for.
+ * The recipient of a message.
  *
- * The text `all` is everyone and any other text a user; an object says which it is, so that a user may be
- * called `all`.
+ * On the wire the text `all` is everyone and any other text is a user. An object names a user or a hub, so
+ * a user may be called `all`.
  */
 export type Recipient =
     | "all"
@@ -27,7 +27,8 @@ export type Recipient =
       };
 export type Sequence = string;
 /**
- * A frame from the client. All actions but `ping`, `ack` and `whoami` have to be allowed by the gateway.
+ * A frame from the client. The gateway's configuration allows or forbids all actions but `ping`, `ack` and
+ * `whoami`.
  */
 export type ClientFrame =
     | (SendMessage & {
@@ -45,7 +46,7 @@ export type ClientFrame =
     | {
           action: "ack";
           /**
-           * Their sequences, in any order, at most `MAX_ACK_SEQUENCES`.
+           * Their sequences, in any order, at most 1,000 (`MAX_ACK_SEQUENCES`).
            *
            * @maxItems 1000
            */
@@ -65,7 +66,7 @@ export type ClientFrame =
  */
 export type Timestamp = number;
 /**
- * What went wrong with a client's frame, for programs.
+ * Machine-readable reason for refusing a client's frame.
  */
 export type ErrorCode = "bad-request" | "unknown-action" | "forbidden" | "too-many-requests" | "internal";
 /**
@@ -77,87 +78,87 @@ export type ServerFrame =
       })
     | {
           /**
-           * At least one.
+           * The notifications, at least one.
            */
           items: Delivery[];
           type: "notifications";
       }
     | {
           /**
-           * For programs.
+           * Machine-readable reason.
            */
           code: ErrorCode;
           /**
-           * For people.
+           * Explanation for people.
            */
           message: string;
           /**
-           * Names the request in the gateway's log.
+           * Id of the request in the gateway's log.
            */
           requestId: string;
           /**
-           * After how many milliseconds the frame may be sent again, if that is known.
+           * Milliseconds to wait before sending the frame again, if known.
            */
           retryAfter?: number | null;
           type: "error";
       }
     | {
           /**
-           * `pong`, in the answer to a `sendmessage` with the text `ping`.
+           * The text `pong`, only in the answer to a `sendmessage` with the text `ping`.
            */
           message?: string | null;
           type: "pong";
       }
     | {
           /**
-           * How many sequences the acknowledgement named.
+           * Number of sequences in the `ack`.
            */
           acknowledged: number;
           type: "ack-ok";
       }
     | {
           /**
-           * The id of every recipient's notification.
+           * Id of every recipient's notification.
            */
           id: NotificationId;
           /**
-           * The sender's own id for it, if the frame had one.
+           * The `id` of the frame, if it had one.
            */
           idempotencyKey?: NotificationId | null;
           /**
-           * What became of it, by recipient, in the order in which they were named.
+           * Result for each recipient, in the order of the frame.
            */
           results: SendResult[];
           type: "sent";
       }
     | {
           /**
-           * The rows, newest first.
+           * Entries, newest first.
            */
           items: Payload[];
           /**
-           * From where to go on, if there are older ones.
+           * Cursor for `before` of the next page, if there are older entries.
            */
           next?: string | null;
           /**
-           * Of what.
+           * The history that was read.
            */
           of: HistoryKind;
           type: "history";
       }
     | {
           /**
-           * Of which hub.
+           * The hub.
            */
           hub: HubName;
           /**
-           * From where to go on, if there may be more.
+           * Cursor for `after` of the next page, if more members may follow.
            */
           next?: UserId | null;
           type: "members";
           /**
-           * Who is in it and connected, in the order of their ids; there may be fewer than asked for, or
-           * none, although there are more.
+           * Connected members, in the order of their ids. A page may be short or empty although more members
+           * follow.
            */
           users: UserId[];
       }
@@ -165,28 +166,28 @@ export type ServerFrame =
           type: "whoami";
       });
 /**
- * Whether somebody came or went.
+ * Change of a user's presence in a hub.
  */
 export type PresenceEvent = "joined" | "left";
 /**
- * What became of a notification.
+ * Outcome of a notification at one point in time.
  */
 export type HistoryOutcome = "delivered" | "dropped" | "expired" | "held";
 /**
- * The name API Gateway gives a connection; opaque.
- */
-export type ConnectionId = string;
-/**
- * By which method a handshake proved who it is.
+ * Method that authenticated a handshake.
  */
 export type AuthenticationMethod = "token" | "jwt" | "hmac" | "open";
+/**
+ * Opaque id that API Gateway assigns to a connection.
+ */
+export type ConnectionId = string;
 
 /**
- * See `ClientFrame`.
+ * Fields of `ClientFrame`.
  */
 export interface Broadcast {
     /**
-     * To which hub; to the first of the sender's when absent.
+     * The hub to send to; the first of the sender's hubs when absent.
      */
     hub?: HubName | null;
     /**
@@ -199,41 +200,41 @@ export interface Broadcast {
     message: string;
 }
 /**
- * See `ClientFrame`.
+ * Fields of `ClientFrame`.
  */
 export interface HistoryQuery {
     /**
-     * Only what is older than this entry, which an answer gave as `next`.
+     * Cursor: only entries older than this one are returned. Take it from `next` of an earlier answer.
      */
     before?: string | null;
     /**
-     * At most this many rows, between 1 and `MAX_PAGE`; as many as that when absent.
+     * Largest number of entries to return, 1 to 100 (`MAX_PAGE`); 100 when absent.
      */
     limit?: number | null;
     /**
-     * Of what; of messages when absent.
+     * The history to read; `messages` when absent.
      */
     of: HistoryKind;
 }
 /**
- * See `ClientFrame`.
+ * Fields of `ClientFrame`.
  */
 export interface MembersQuery {
     /**
-     * Only users after this one: the `next` of an earlier answer.
+     * Cursor: only users after this one are returned. Take it from `next` of an earlier answer.
      */
     after?: UserId | null;
     /**
-     * Of which hub; of the one that every connection joins when absent.
+     * The hub; the one that every connection joins when absent.
      */
     hub?: HubName | null;
     /**
-     * At most this many users, between 1 and `MAX_MEMBERS`; as many as that when absent.
+     * Largest number of users to return, 1 to 100 (`MAX_MEMBERS`); 100 when absent.
      */
     limit?: number | null;
 }
 /**
- * See `ClientFrame`.
+ * Fields of `ClientFrame`.
  */
 export interface Message {
     /**
@@ -246,7 +247,7 @@ export interface Message {
     id?: NotificationId | null;
 }
 /**
- * What is sent, and to whom.
+ * A message's content and recipient.
  */
 export interface MessageData {
     /**
@@ -254,20 +255,20 @@ export interface MessageData {
      */
     content: Payload;
     /**
-     * Whom it is for; everyone when absent.
+     * The recipient; everyone when absent.
      */
     recipient?: Recipient;
 }
 /**
- * See `ClientFrame`.
+ * Fields of `ClientFrame`.
  */
 export interface SendMessage {
     /**
-     * The sender's idempotency key: a second frame of the user with it, within five minutes, is no new one.
+     * The sender's idempotency key. The gateway ignores the user's frames with the same id for five minutes.
      */
     id?: NotificationId | null;
     /**
-     * Whom it is for: sessions are users. Between 1 and `MAX_SESSIONS`.
+     * Recipients, 1 to 100 (`MAX_SESSIONS`). A session is a user.
      *
      * @minItems 1
      * @maxItems 100
@@ -283,7 +284,7 @@ export interface Delivery {
      */
     id: NotificationId;
     /**
-     * The producer's word for what sort of notification it is.
+     * Category of the notification, chosen by the producer.
      */
     kind?: string | null;
     /**
@@ -291,57 +292,57 @@ export interface Delivery {
      */
     payload: Payload;
     /**
-     * Whether it was held before.
+     * True if it was held before this delivery.
      */
     replayed: boolean;
     /**
-     * When the producer sent it.
+     * Time at which the producer sent it.
      */
     sentAt: Timestamp;
     /**
-     * Its place in the user's order.
+     * Position in the user's order.
      */
     sequence: Sequence;
     /**
-     * The producer's word for where it comes from.
+     * Origin of the notification, chosen by the producer.
      */
     source?: string | null;
 }
 /**
- * What became of a message for one recipient.
+ * Result of sending a message to one recipient.
  */
 export interface SendResult {
     /**
-     * Whether it was accepted: then it is delivered, or held, as ordinary notifications are.
+     * True if the message was accepted. It is then delivered or held as an ordinary notification.
      */
     accepted: boolean;
     /**
-     * Why not.
+     * Reason for not accepting it.
      */
     code?: ErrorCode | null;
     /**
-     * The recipient as it was named: a user, `hub/` and a hub, or `all`.
+     * The recipient: a user, `hub/` and a hub, or `all`.
      */
     to: string;
 }
 /**
- * Who the gateway takes a client for.
+ * A client's identity and connection.
  */
 export interface Whoami {
     /**
-     * The connection.
+     * The connection's id.
      */
     connectionId: string;
     /**
-     * When the credential ends, if it does.
+     * Time at which the credential expires; it never expires when absent.
      */
     expiresAt?: Timestamp | null;
     /**
-     * Hubs the connection has joined.
+     * Hubs that the connection has joined.
      */
     hubs: HubName[];
     /**
-     * By which method that was proved: `token`, `jwt`, `hmac` or `open`.
+     * Method by which the user was authenticated: `token`, `jwt`, `hmac` or `open`.
      */
     method: string;
     /**
@@ -349,28 +350,28 @@ export interface Whoami {
      */
     userId: UserId;
     /**
-     * The user's name for people.
+     * The user's display name.
      */
     username?: string | null;
 }
 /**
- * What `sendmessage` delivers.
+ * Payload that a `sendmessage` action delivers.
  */
 export interface ChatMessage {
     /**
-     * To which hub.
+     * The hub it was sent to.
      */
     hub: HubName;
     /**
-     * The text with time and sender before it, for clients that show it as it is.
+     * The text after its time and sender, for clients that show it unchanged.
      */
     message: string;
     /**
-     * Who sent it.
+     * The user who sent it.
      */
     sender: UserId;
     /**
-     * The sender's name for people.
+     * The sender's display name.
      */
     senderName?: string | null;
     /**
@@ -378,62 +379,62 @@ export interface ChatMessage {
      */
     text: string;
     /**
-     * When.
+     * Time at which it was sent.
      */
     timestamp: Timestamp;
 }
 /**
- * See `DirectMessage`.
+ * Content, sender and recipient of a `DirectMessage`.
  */
 export interface DirectMessageData {
     /**
-     * What the sender sent: any JSON value.
+     * The sender's content: any JSON value.
      */
     content: Payload;
     /**
-     * Whom it was sent to.
+     * The recipient that the sender named.
      */
     recipient: Recipient;
     /**
-     * Who sent it.
+     * The user who sent it.
      */
     sender: UserId;
     /**
-     * When.
+     * Time at which it was sent.
      */
     timestamp: Timestamp;
 }
 /**
- * What the members of a hub are told when another comes or goes.
+ * Payload that tells the members of a hub when another member joins or leaves.
  */
 export interface Presence {
     /**
-     * Which hub.
+     * The hub.
      */
     hub: HubName;
     /**
-     * The same in words, for clients that show it as it is.
+     * The event as a sentence, for clients that show it unchanged.
      */
     message: string;
     /**
-     * Which of the two.
+     * The event.
      */
     presence: PresenceEvent;
     /**
-     * When.
+     * Time of the event.
      */
     timestamp: Timestamp;
     /**
-     * Who.
+     * The user who joined or left.
      */
     userId: UserId;
     /**
-     * The user's name for people.
+     * The user's display name.
      */
     username?: string | null;
 }
 /**
- * What `message` delivers.
+ * Payload that a `message` action delivers.
  */
 export interface DirectMessage {
     /**
@@ -442,11 +443,11 @@ export interface DirectMessage {
     data: DirectMessageData;
 }
 /**
- * What became of a notification, as readers get it.
+ * A notification's outcome, as readers get it.
  */
 export interface HistoryMessage {
     /**
-     * When.
+     * Time of the outcome.
      */
     at: Timestamp;
     /**
@@ -454,56 +455,56 @@ export interface HistoryMessage {
      */
     id: NotificationId;
     /**
-     * The producer's word for what sort of notification it is.
+     * Category of the notification, chosen by the producer.
      */
     kind?: string | null;
     /**
-     * The payload, where the history has it.
+     * The payload, if the history keeps payloads.
      */
     payload?: Payload | null;
     /**
-     * Its place in the user's order.
+     * Position in the user's order.
      */
     sequence: Sequence;
     /**
-     * By whom: the producer's word for where it comes from, or the user who sent it.
+     * Origin of the notification, chosen by the producer, or the user who sent it.
      */
     source?: string | null;
     /**
-     * What became of it.
+     * The outcome.
      */
     what: HistoryOutcome;
 }
 /**
- * A session as readers get it.
+ * A session, as readers get it.
  */
 export interface HistorySession {
     /**
-     * When it ended; absent while it lasts, and when the end was not recorded.
+     * Time at which it ended; absent while it lasts, and if its end was not recorded.
      */
     closedAt?: Timestamp | null;
     /**
-     * Its connection.
+     * The session's connection.
      */
     connectionId: ConnectionId;
     /**
-     * How long it lasted, in milliseconds; absent as `closedAt` is.
+     * Duration in milliseconds; absent when `closedAt` is.
      */
     durationMs?: number | null;
     /**
-     * How its handshake proved who it is.
+     * Method that authenticated its handshake.
      */
     method: AuthenticationMethod;
     /**
-     * When its handshake was accepted.
+     * Time at which its handshake was accepted.
      */
     openedAt: Timestamp;
     /**
-     * The address it came from.
+     * The client's IP address.
      */
     sourceIp: string;
     /**
-     * What its client calls itself.
+     * The client's `User-Agent`.
      */
     userAgent?: string | null;
 }

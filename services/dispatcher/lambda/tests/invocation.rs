@@ -187,7 +187,7 @@ async fn history_is_recorded_if_configured() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let recorded = history.recorded(&user("alice")).await;
     let [row] = &recorded[..] else { panic!("{recorded:?}") };
-    assert_eq!(row.what, contract_history_v1::What::Held);
+    assert_eq!(row.outcome, contract_history_v1::HistoryOutcome::Held);
     assert!(row.payload.as_ref().unwrap().contains(PAYLOAD));
     assert!(!String::from_utf8(output.stderr).unwrap().contains(PAYLOAD));
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionId, FrameFormat};
-use contract_history_v1::What;
+use contract_history_v1::HistoryOutcome;
 use contract_notifications_v1::{HubName, Notification, Replay, Sequence, UserId, Version1};
 use shared_ports::Clock;
 use shared_ports::PortError;
@@ -359,7 +359,10 @@ fn history_is_recorded_with_payloads() {
     assert_eq!(dispatch(&world, &[("a", &a), ("b", &b)], 1), [DONE, RETRY]);
     let recorded = world.recorded.lock().unwrap();
     let [row] = &recorded[..] else { panic!("{recorded:?}") };
-    assert_eq!((row.user_id.as_str(), row.notification_id.as_str(), row.what), ("a", "n", What::Delivered));
+    assert_eq!(
+        (row.user_id.as_str(), row.notification_id.as_str(), row.outcome),
+        ("a", "n", HistoryOutcome::Delivered)
+    );
     assert_eq!((row.payload.as_deref(), row.source.as_deref()), (Some("[1]"), Some("shop")));
     assert_eq!((row.at, row.ttl), (Timestamp::from_millis(1_000_000), 1_060));
 }

@@ -22,7 +22,7 @@ fn item(n: u128) -> Item<()> {
 }
 
 /// Drives a run with `events`, then with `Done`, and returns the recorded history.
-fn recorded(entries: Vec<Entry<()>>, events: Vec<Event<()>>) -> Vec<(u128, What)> {
+fn recorded(entries: Vec<Entry<()>>, events: Vec<Event<()>>) -> Vec<(u128, HistoryOutcome)> {
     let mut observer = Observer::new(&entries);
     let (mut run, mut command) = Run::start(Limits::default(), entries);
     let mut events = events.into_iter();
@@ -53,7 +53,7 @@ fn no_rows() -> Event<()> {
 fn push_to_two_devices_is_one_delivery() {
     let listed = Event::Listed(vec![connection("a", false), connection("b", false)]);
     let events = vec![listed, no_rows(), Event::Pushed(vec![ACCEPTED, ACCEPTED])];
-    assert_eq!(recorded(vec![new(item(1))], events), [(1, What::Delivered)]);
+    assert_eq!(recorded(vec![new(item(1))], events), [(1, HistoryOutcome::Delivered)]);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn offline_user_has_held_expired_and_dropped() {
     let late = Item { expires_at: Some(NOW), ..item(2) };
     let never_held = Item { when_offline: WhenOffline::Drop, ..item(3) };
     let entries = vec![new(item(1)), new(late), new(never_held)];
-    let expected = [(1, What::Held), (2, What::Expired), (3, What::Dropped)];
+    let expected = [(1, HistoryOutcome::Held), (2, HistoryOutcome::Expired), (3, HistoryOutcome::Dropped)];
     assert_eq!(recorded(entries, vec![Event::Listed(Vec::new())]), expected);
 }
 
@@ -70,7 +70,7 @@ fn offline_user_has_held_expired_and_dropped() {
 fn row_written_ahead_and_not_taken_is_held() {
     let gone = Event::Pushed(vec![PushReport { accepted: 0, refusal: Some(Refusal::Gone) }]);
     let events = vec![Event::Listed(vec![connection("a", true)]), no_rows(), Event::Done, gone];
-    assert_eq!(recorded(vec![new(item(1))], events), [(1, What::Held)]);
+    assert_eq!(recorded(vec![new(item(1))], events), [(1, HistoryOutcome::Held)]);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn held_notification_past_its_expiry_expires() {
     let page = Event::Page { rows: vec![late, there], more: false };
     let events = vec![Event::Listed(vec![connection("a", false)]), page, Event::Pushed(vec![ACCEPTED])];
     let entries = vec![Entry::Replay(Sequence::new(2))];
-    assert_eq!(recorded(entries, events), [(2, What::Delivered), (1, What::Expired)]);
+    assert_eq!(recorded(entries, events), [(2, HistoryOutcome::Delivered), (1, HistoryOutcome::Expired)]);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn entries_to_be_retried_are_not_recorded() {
     let listed = Event::Listed(vec![connection("a", false)]);
     let events = vec![listed, no_rows(), Event::Pushed(vec![unavailable]), Event::OutOfTime];
     let entries = vec![new(item(1)), new(item(2))];
-    assert_eq!(recorded(entries, events), [(1, What::Delivered)]);
+    assert_eq!(recorded(entries, events), [(1, HistoryOutcome::Delivered)]);
 }
 
 #[test]
@@ -103,6 +103,6 @@ fn deferred_notification_is_held() {
     let never_held = Item { when_offline: WhenOffline::Drop, ..item(100) };
     let page = Event::Page { rows, more: true };
     let events = vec![Event::Listed(vec![connection("a", false)]), page];
-    assert_eq!(recorded(vec![new(never_held)], events), [(100, What::Held)]);
+    assert_eq!(recorded(vec![new(never_held)], events), [(100, HistoryOutcome::Held)]);
     assert_eq!(limits.drop_hold, Duration::from_secs(30));
 }

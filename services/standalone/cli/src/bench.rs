@@ -1,4 +1,5 @@
-//! The benchmark: measures any Tidings over its public interface, with the parts of `bench-load`.
+//! The benchmark: measures any Tidings server over its public interface, with the load generator
+//! `bench-load`.
 
 #![allow(clippy::cast_precision_loss, reason = "measurements are never near 2^52")]
 
@@ -7,7 +8,7 @@ mod idle;
 mod offline;
 mod online;
 mod report;
-mod world;
+mod traffic;
 
 use std::time::Duration;
 
@@ -16,51 +17,57 @@ pub use report::{Report, Row};
 
 use contract_connections_v1::FrameFormat;
 
-/// How much of what.
+/// Size and kind of the load.
 #[derive(Debug, Clone)]
 pub struct Load {
-    /// Users notifications are sent to.
+    /// Number of users.
     pub users: u32,
-    /// WebSockets; more than there are users means several devices each.
+    /// Number of WebSockets. More WebSockets than users means several devices for each user.
     pub connections: u32,
-    /// Notifications to each user, unless `duration` ends it.
+    /// Number of notifications to each user, unless `duration` is set.
     pub messages: u32,
-    /// Size of each payload, about.
+    /// Approximate size of each payload in bytes.
     pub payload_bytes: usize,
-    /// Threads that send.
+    /// Number of sending threads.
     pub producers: u32,
-    /// Notifications in one request.
+    /// Number of notifications in one request.
     pub batch: u32,
-    /// Notifications a second in all; as many as possible when not said.
+    /// Notifications per second in all. `None` means as many as possible.
     pub rate: Option<f64>,
-    /// How long to send.
+    /// Time to send for, instead of a number of notifications.
     pub duration: Option<Duration>,
-    /// Whether WebSockets acknowledge.
+    /// True if the WebSockets acknowledge.
     pub acknowledge: bool,
-    /// The frames WebSockets ask for.
+    /// Frame format that the WebSockets request.
     pub format: FrameFormat,
-    /// Whether notifications carry ids, by which the server recognises duplicates.
+    /// True if notifications have ids, so that the server checks for duplicates.
     pub ids: bool,
-    /// When nothing came for that long, no more will come.
+    /// Silence after which no more notifications are expected.
     pub quiet: Duration,
 }
 
-/// What to measure.
+/// Kind of measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Notifications to users who are connected.
+    /// Notifications to connected users.
     Online,
-    /// Notifications to users who are not, and their replay when they connect.
+    /// Notifications to offline users, and their replay when the users connect.
     Offline,
-    /// Memory of connections on which nothing happens.
+    /// Memory of idle connections.
     Idle,
     /// Handshakes.
     Connect,
 }
 
-/// Measures. Blocks; must not be called within a runtime.
+/// Measures a server. Blocks.
+///
+/// # Errors
+/// An error if the server can't be reached, or if this machine can't measure it.
+///
+/// # Panics
+/// Panics within a tokio runtime.
 pub fn run(mode: Mode, target: &Target, load: &Load) -> anyhow::Result<Report> {
-    world::raise_open_files(load.connections)?;
+    traffic::raise_open_files(load.connections)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {

@@ -1,82 +1,85 @@
-//! The demonstration: each promise is shown, and checked, on a server of its own.
+//! The demonstration: shows and checks each promise on a temporary server.
 
 mod proxy;
-mod stage;
+mod scenario;
 
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use self::stage::{HELD, LIVE, STREAM, Stage};
+use self::scenario::{HELD, LIVE, STREAM, Scenario};
 
-/// A promise, and whether it was kept.
+/// A step of the demonstration: one promise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// Its place in the story.
+    /// Number of the step, from one.
     pub step: u32,
-    /// What is promised.
+    /// The promise.
     pub promise: &'static str,
-    /// What was seen.
+    /// Observation.
     pub seen: String,
-    /// Whether that is what was promised.
+    /// True if the observation fulfils the promise.
     pub kept: bool,
-    /// How long it took.
+    /// Duration of the step in milliseconds.
     pub millis: u64,
 }
 
-/// Tells the story, step by step; ends at the first promise that is not kept.
+/// Runs the steps and passes each to `show`. Returns true if every promise was kept, and stops at the first
+/// broken one.
 ///
 /// # Errors
-/// The server could not be started, or the story could not go on for another reason.
+/// An error if the server does not start or a step can't be carried out.
 pub async fn run(mut show: impl FnMut(&Step) -> anyhow::Result<()>) -> anyhow::Result<bool> {
-    let mut narrator = Narrator { step: 0, began: Instant::now(), show: &mut show };
-    let mut stage = Stage::build().await?;
-    let keeps = narrator.tell(
-        "A notification is accepted when it is on disk, also while its user is away",
-        stage.send_while_away().await?,
-    )? && narrator
-        .tell("When the user comes, everything held arrives, in order", stage.connect_and_receive().await?)?
-        && narrator
-            .tell("While the user is connected, notifications arrive at once", stage.send_live().await?)?
-        && narrator.tell(
-            "A producer may send again what it is not sure of: it arrives once",
-            stage.send_again().await?,
+    let mut steps = Steps { number: 0, began: Instant::now(), show: &mut show };
+    let mut scenario = Scenario::build().await?;
+    let kept = steps.report(
+        "An accepted notification is on disk, even while its user is offline",
+        scenario.send_while_offline().await?,
+    )? && steps.report(
+        "When the user connects, all held notifications arrive in order",
+        scenario.connect_and_receive().await?,
+    )? && steps
+        .report("While the user is connected, notifications arrive at once", scenario.send_live().await?)?
+        && steps.report(
+            "A producer can safely repeat a notification: it arrives once",
+            scenario.send_again().await?,
         )?
-        && narrator.tell(
-            "A connection cut in mid-stream loses nothing, repeats nothing, and keeps the order",
-            stage.cut_in_mid_stream().await?,
+        && steps.report(
+            "A connection that breaks in mid-stream loses nothing, repeats nothing and keeps the order",
+            scenario.cut_in_mid_stream().await?,
         )?
-        && narrator.tell(
-            "A server killed without warning (kill -9) loses nothing it has accepted",
-            stage.kill_the_server().await?,
+        && steps.report(
+            "A server killed without warning (kill -9) loses no accepted notification",
+            scenario.kill_the_server().await?,
         )?;
-    stage.close().await;
-    Ok(keeps)
+    scenario.close().await;
+    Ok(kept)
 }
 
-/// How many notifications the whole story takes, for an introduction.
+/// Number of notifications in all steps.
 pub const NOTIFICATIONS: usize = HELD + LIVE + 1 + 2 * STREAM;
 
-/// What a part of the story found: what was seen, or what should not have been.
-type Seen = Result<String, String>;
+/// Observation of a step: of a kept promise, or of a broken one.
+type Observation = Result<String, String>;
 
-struct Narrator<'a, F> {
-    step: u32,
+/// Numbers, times and shows the steps.
+struct Steps<'a, F> {
+    number: u32,
     began: Instant,
     show: &'a mut F,
 }
 
-impl<F: FnMut(&Step) -> anyhow::Result<()>> Narrator<'_, F> {
-    fn tell(&mut self, promise: &'static str, seen: Seen) -> anyhow::Result<bool> {
-        self.step += 1;
-        let kept = seen.is_ok();
-        let (Ok(seen) | Err(seen)) = seen;
+impl<F: FnMut(&Step) -> anyhow::Result<()>> Steps<'_, F> {
+    fn report(&mut self, promise: &'static str, observation: Observation) -> anyhow::Result<bool> {
+        self.number += 1;
+        let kept = observation.is_ok();
+        let (Ok(seen) | Err(seen)) = observation;
         let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.began = Instant::now();
-        (self.show)(&Step { step: self.step, promise, seen, kept, millis })?;
+        (self.show)(&Step { step: self.number, promise, seen, kept, millis })?;
         Ok(kept)
     }
 }
 
-/// How long anything may take before it counts as not happening.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time after which a notification counts as missing.
+const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(5);

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// Every notification is some dozens of small allocations, made by one thread and freed by another.
+/// Each notification makes dozens of small allocations, which another thread than the allocating one frees.
+/// mimalloc is fast at that.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -1,8 +1,8 @@
-//! How many files the process may have open: every connection takes one.
+//! The limit of open files, and so of connections: each connection takes one.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the limit as far as this process may; gives what it is then, `None` when there is none.
+/// Raises the limit as far as the process may, and returns it. `None` means unlimited.
 pub fn raise_limit() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
@@ -10,7 +10,7 @@ pub fn raise_limit() -> Option<u64> {
     }
     match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         Ok(()) => maximum,
-        // The system allows less than it says, as macOS does.
+        // Some systems, such as macOS, allow less than they report.
         Err(_) => current,
     }
 }

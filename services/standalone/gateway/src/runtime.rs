@@ -24,8 +24,8 @@ use tidings_identity::credentials::Credentials;
 use tidings_identity::jwt::{JwtIssueError, JwtIssuer};
 use tidings_identity::key_sets::HttpKeySets;
 use tidings_identity::shared_secrets::LocalSecrets;
+use tidings_identity::single_use::SingleUseTokens;
 use tidings_identity::tokens::{DEFAULT_CAPACITY, MemoryTokens};
-use tidings_identity::used::LocalTokens;
 use tidings_sockets::Registry;
 use tidings_store::StoreError;
 use ws_edge::{Edge, EdgeConfig};
@@ -132,7 +132,7 @@ pub fn adapters(
     authorizer.jwt.issuers.push(jwt.trusted());
     let handshake_ports = auth_token::Ports {
         cipher: cipher(),
-        store: LocalTokens::open(tokens.clone(), store.table("used-signatures"), clock)?,
+        store: SingleUseTokens::open(tokens.clone(), store.table("used-signatures"), clock)?,
         key_sets: HttpKeySets::default(),
         secrets: LocalSecrets,
         clock,

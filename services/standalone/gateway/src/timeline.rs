@@ -1,7 +1,7 @@
 //! The timeline of one notification, put together from the queue, the mailbox, the dead letters, the history and
 //! the tracked notifications. It is pure: the caller reads the sources.
 
-use contract_history_v1::{Message, What};
+use contract_history_v1::{HistoryOutcome, Message};
 use contract_notifications_v1::{Notification, NotificationId, Sequence, Timestamp, UserId};
 use serde::Serialize;
 use tidings_store::{DeadLetter, NotificationState, Search, StoredNotification};
@@ -91,11 +91,11 @@ pub struct Timeline {
     pub dead_letter: Option<Sequence>,
     /// The events, in order as far as times are known.
     pub events: Vec<Event>,
-    /// What the sources can't tell, in sentences for operators.
+    /// Gaps in the sources, as sentences for operators.
     pub not_known: Vec<String>,
 }
 
-/// What the sources know of a notification.
+/// The sources of a timeline.
 #[derive(Debug, Clone)]
 pub struct Sources {
     /// The notification, if it is queued or held.
@@ -112,12 +112,12 @@ fn event(what: DeliveryEvent, at: Option<Timestamp>) -> Event {
     Event { what, at, detail: None }
 }
 
-fn from_history(what: What) -> DeliveryEvent {
+fn from_history(what: HistoryOutcome) -> DeliveryEvent {
     match what {
-        What::Delivered => DeliveryEvent::Delivered,
-        What::Dropped => DeliveryEvent::Dropped,
-        What::Expired => DeliveryEvent::Expired,
-        What::Held => DeliveryEvent::Held,
+        HistoryOutcome::Delivered => DeliveryEvent::Delivered,
+        HistoryOutcome::Dropped => DeliveryEvent::Dropped,
+        HistoryOutcome::Expired => DeliveryEvent::Expired,
+        HistoryOutcome::Held => DeliveryEvent::Held,
     }
 }
 
@@ -147,10 +147,10 @@ impl Timeline {
             }
             (None, None) if acknowledged_at.is_some() => State::Acknowledged,
             (None, None) => match past.last() {
-                Some((What::Delivered, _)) => State::Delivered,
-                Some((What::Dropped, _)) => State::Dropped,
-                Some((What::Expired, _)) => State::Expired,
-                Some((What::Held, _)) | None => State::Unknown,
+                Some((HistoryOutcome::Delivered, _)) => State::Delivered,
+                Some((HistoryOutcome::Dropped, _)) => State::Dropped,
+                Some((HistoryOutcome::Expired, _)) => State::Expired,
+                Some((HistoryOutcome::Held, _)) | None => State::Unknown,
             },
         };
         let messages = history.and_then(|history| history.found).unwrap_or_default();
@@ -173,11 +173,14 @@ impl Timeline {
 }
 
 /// Merges the events of the history and of tracking, oldest first and without duplicates.
-fn past(history: Option<&Search<Vec<Message>>>, tracked: Option<&Tracked>) -> Vec<(What, Timestamp)> {
+fn past(
+    history: Option<&Search<Vec<Message>>>,
+    tracked: Option<&Tracked>,
+) -> Vec<(HistoryOutcome, Timestamp)> {
     let history = history.and_then(|history| history.found.as_deref()).unwrap_or_default();
-    let mut past: Vec<_> = history.iter().map(|message| (message.what, message.at)).collect();
+    let mut past: Vec<_> = history.iter().map(|message| (message.outcome, message.at)).collect();
     past.extend(tracked.into_iter().flat_map(|tracked| tracked.events.iter().copied()));
-    past.sort_by_key(|(what, at)| (*at, *what != What::Held));
+    past.sort_by_key(|(what, at)| (*at, *what != HistoryOutcome::Held));
     past.dedup();
     past
 }

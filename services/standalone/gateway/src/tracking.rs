@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use contract_history_v1::{MessageRow, What};
+use contract_history_v1::{HistoryOutcome, MessageRow};
 use contract_notifications_v1::{NotificationId, Sequence, Timestamp, UserId};
 use dispatcher::ports::HistoryPolicy;
 use shared_ports::{Clock, PortError};
@@ -32,7 +32,7 @@ pub struct Tracked {
     /// Its sequence, known from its first event on.
     pub sequence: Option<Sequence>,
     /// The dispatcher's events, in order.
-    pub events: Vec<(What, Timestamp)>,
+    pub events: Vec<(HistoryOutcome, Timestamp)>,
     /// Time at which a client acknowledged it.
     pub acknowledged_at: Option<Timestamp>,
 }
@@ -40,7 +40,7 @@ pub struct Tracked {
 #[derive(Debug, Default)]
 struct Trail {
     until: Timestamp,
-    events: Vec<(What, Timestamp)>,
+    events: Vec<(HistoryOutcome, Timestamp)>,
     sequences: Vec<Sequence>,
     /// The user's latest acknowledgements. They name sequences, and may come before the sequence is known.
     acknowledged: Vec<(Sequence, Timestamp)>,
@@ -125,7 +125,7 @@ impl<K: Clock> Tracking<K> {
             for ((_, id), trail) in trails.iter_mut().filter(|((other, _), _)| other == user) {
                 for row in rows.iter().filter(|row| row.notification_id == *id) {
                     if trail.events.len() < MAX_EVENTS {
-                        trail.events.push((row.what, row.at));
+                        trail.events.push((row.outcome, row.at));
                         trail.sequences.push(row.sequence);
                     }
                 }
@@ -206,7 +206,7 @@ mod tests {
         UserId::new(name).unwrap()
     }
 
-    fn row(name: &str, id: &str, sequence: u128, what: What, at: u64) -> MessageRow {
+    fn row(name: &str, id: &str, sequence: u128, what: HistoryOutcome, at: u64) -> MessageRow {
         let notification = Notification {
             id: NotificationId::new(id).unwrap(),
             user_id: user(name),
@@ -233,12 +233,18 @@ mod tests {
         assert!(recorded.policy().is_some());
         tracking.record_acknowledgements(&user("jo"), &[Sequence::new(7), Sequence::new(8)]);
         tracking.record_acknowledgements(&user("al"), &[Sequence::new(9)]);
-        let rows = vec![row("jo", "n", 8, What::Delivered, 3), row("jo", "other", 7, What::Held, 2)];
+        let rows = vec![
+            row("jo", "n", 8, HistoryOutcome::Delivered, 3),
+            row("jo", "other", 7, HistoryOutcome::Held, 2),
+        ];
         recorded.record(&user("jo"), rows).now_or_never().unwrap();
-        recorded.record(&user("al"), vec![row("al", "n", 9, What::Held, 4)]).now_or_never().unwrap();
+        recorded
+            .record(&user("al"), vec![row("al", "n", 9, HistoryOutcome::Held, 4)])
+            .now_or_never()
+            .unwrap();
         let tracked = tracking.get(&user("jo"), &id).unwrap();
         assert_eq!(tracked.sequence, Some(Sequence::new(8)));
-        assert_eq!(tracked.events, [(What::Delivered, Timestamp::from_millis(3))]);
+        assert_eq!(tracked.events, [(HistoryOutcome::Delivered, Timestamp::from_millis(3))]);
         assert_eq!(tracked.acknowledged_at, Some(clock.now()));
         clock.advance(DURATION);
         tracking.remove_expired();

@@ -1,8 +1,11 @@
-//! People who log in with username and password: a small stand-in for Cognito. A user's id is its username.
+//! Accounts with username and password, a small substitute for Cognito. The username is the user id.
 //!
-//! Passwords are kept as Argon2id hashes. Making one takes tens of milliseconds of a core and 19 MiB, so it
-//! happens on threads for blocking work, on all cores but one at a time, and with a bounded number waiting:
-//! however many log in, delivery has a core left.
+//! Passwords are stored as Argon2id hashes. Hashing takes tens of milliseconds of a core and 19 MiB, so it
+//! runs on threads for blocking work, on all cores but one, and with a bounded queue. However many users log
+//! in, one core is left for delivery.
+//!
+//! The table belongs to this process. Changes of one account exclude each other, and a second concurrent
+//! change fails at once.
 
 mod hasher;
 mod table;
@@ -10,47 +13,48 @@ mod table;
 use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use contract_notifications_v1::{Timestamp, UserId, Version1};
 use serde::{Deserialize, Serialize};
 use shared_ports::PortError;
+use shared_sync::IgnorePoison as _;
 use zeroize::Zeroizing;
 
 use self::hasher::Hasher;
 
-/// A durable table of bytes by name.
+/// A durable table of values by key.
 pub trait Records: Send + Sync {
-    /// The value under `key`.
+    /// Returns the value of `key`.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, PortError>> + Send;
 
-    /// Puts `value` under `key`, in place of a former one; durable when it returns.
+    /// Sets the value of `key`. The change is durable when this returns.
     fn put(&self, key: &str, value: Vec<u8>) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// Deletes what is under `key`; durable when it returns. Nothing there is no error.
+    /// Deletes `key`, if it exists. The change is durable when this returns.
     fn delete(&self, key: &str) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// All values, in the order of their keys.
+    /// Returns all values, in the order of their keys.
     fn list(&self) -> impl Future<Output = Result<Vec<Vec<u8>>, PortError>> + Send;
 }
 
-/// A password, wiped when dropped and never shown.
+/// A password. It is wiped when dropped, and `Debug` does not show it.
 #[derive(Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Password(Zeroizing<String>);
 
-/// A password breaks a rule.
+/// The password is too short or too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a password must have {} to {} bytes", Password::MIN_BYTES, Password::MAX_BYTES)]
 pub struct InvalidPassword;
 
 impl Password {
-    /// Fewest bytes.
+    /// Smallest number of bytes.
     pub const MIN_BYTES: usize = 8;
-    /// Most bytes.
+    /// Largest number of bytes.
     pub const MAX_BYTES: usize = 1024;
 
-    /// Takes a password.
+    /// Checks the length of a password.
     ///
     /// # Errors
     /// [`InvalidPassword`] unless it has [`Self::MIN_BYTES`] to [`Self::MAX_BYTES`] bytes.
@@ -78,70 +82,70 @@ impl fmt::Debug for Password {
     }
 }
 
-/// Someone who can log in.
+/// An account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
-    /// The user's id and name.
+    /// The user id, which is the username.
     pub user_id: UserId,
-    /// Since when.
+    /// Time at which the account was added.
     pub created_at: Timestamp,
 }
 
-/// Why an account could not be used or changed.
+/// Errors of using or changing an account.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    /// The name is taken.
+    /// The user exists already.
     #[error("the user {user_id} exists already")]
     UserAlreadyExists {
-        /// The name.
+        /// The user.
         user_id: UserId,
     },
-    /// Nobody has the name.
+    /// There is no such user.
     #[error("there is no user {user_id}")]
     NoSuchUser {
-        /// The name.
+        /// The user.
         user_id: UserId,
     },
-    /// Two change the same account at once.
+    /// Another request is changing the account.
     #[error("the user {user_id} is being changed by another request; try again")]
     BeingChanged {
-        /// The name.
+        /// The user.
         user_id: UserId,
     },
-    /// Too many passwords wait to be hashed.
-    #[error("too many log in at the moment; try again")]
+    /// Too many passwords wait for hashing.
+    #[error("too many users are logging in; try again")]
     Busy,
     /// A password could not be hashed.
     #[error("the password could not be hashed")]
     Hash,
-    /// What is stored is no account.
-    #[error("what is stored of a user is not readable")]
+    /// The stored account can't be read or written.
+    #[error("the stored account is not readable")]
     Corrupt(#[source] serde_json::Error),
     /// The table failed.
     #[error(transparent)]
     Records(#[from] PortError),
 }
 
-/// Why someone could not log in.
+/// Errors of a login.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// No such user, or another password: which of them is not told.
+    /// The user does not exist or the password is wrong. The error does not reveal which.
     #[error("username or password is wrong")]
     Refused,
-    /// It could not be decided.
+    /// The login could not be checked.
     #[error(transparent)]
     Undecided(#[from] AccountError),
 }
 
-/// An account as it is stored.
+/// A stored account.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
     version: Version1,
     user_id: UserId,
     created_at: Timestamp,
-    /// A PHC string: algorithm, parameters, salt and hash.
+    /// PHC string: algorithm, parameters, salt and hash.
     password: String,
 }
 
@@ -155,7 +159,7 @@ impl Record {
     }
 }
 
-/// The accounts in a table. Clones share them.
+/// Accounts in a table. Clones share them.
 #[derive(Debug)]
 pub struct Accounts<R> {
     inner: Arc<Inner<R>>,
@@ -170,7 +174,7 @@ impl<R> Clone for Accounts<R> {
 struct Inner<R> {
     records: R,
     hasher: Hasher,
-    /// Users being changed, so that looking and putting are one step: the table belongs to this process.
+    /// Users being changed. Makes reading and writing a record one step.
     changing: Mutex<HashSet<UserId>>,
 }
 
@@ -180,15 +184,15 @@ impl<R> fmt::Debug for Inner<R> {
     }
 }
 
-/// While it lives nobody else changes the user.
-struct Change<'a> {
+/// Excludes other changes of the same user until it is dropped.
+struct ChangeGuard<'a> {
     changing: &'a Mutex<HashSet<UserId>>,
     user_id: &'a UserId,
 }
 
-impl<'a> Change<'a> {
-    fn begin(changing: &'a Mutex<HashSet<UserId>>, user_id: &'a UserId) -> Result<Self, AccountError> {
-        if changing.lock().unwrap_or_else(PoisonError::into_inner).insert(user_id.clone()) {
+impl<'a> ChangeGuard<'a> {
+    fn acquire(changing: &'a Mutex<HashSet<UserId>>, user_id: &'a UserId) -> Result<Self, AccountError> {
+        if changing.lock().ignore_poison().insert(user_id.clone()) {
             Ok(Self { changing, user_id })
         } else {
             Err(AccountError::BeingChanged { user_id: user_id.clone() })
@@ -196,14 +200,14 @@ impl<'a> Change<'a> {
     }
 }
 
-impl Drop for Change<'_> {
+impl Drop for ChangeGuard<'_> {
     fn drop(&mut self) {
-        self.changing.lock().unwrap_or_else(PoisonError::into_inner).remove(self.user_id);
+        self.changing.lock().ignore_poison().remove(self.user_id);
     }
 }
 
 impl<R: Records> Accounts<R> {
-    /// The accounts in `records`.
+    /// Returns the accounts in `records`.
     pub fn new(records: R) -> Self {
         Self::with_hasher(records, Hasher::default())
     }
@@ -215,41 +219,41 @@ impl<R: Records> Accounts<R> {
     /// Adds an account.
     ///
     /// # Errors
-    /// [`AccountError::UserAlreadyExists`], or why it could not be added.
+    /// [`AccountError::UserAlreadyExists`] if the user exists, or another [`AccountError`].
     pub async fn add(
         &self,
         user_id: &UserId,
         password: Password,
         now: Timestamp,
     ) -> Result<Account, AccountError> {
-        let _change = Change::begin(&self.inner.changing, user_id)?;
+        let _guard = ChangeGuard::acquire(&self.inner.changing, user_id)?;
         if self.inner.records.get(user_id.as_str()).await?.is_some() {
             return Err(AccountError::UserAlreadyExists { user_id: user_id.clone() });
         }
         self.put(user_id, password, now).await
     }
 
-    /// Gives an account another password.
+    /// Changes the password of an account.
     ///
     /// # Errors
-    /// [`AccountError::NoSuchUser`], or why it could not be changed.
+    /// [`AccountError::NoSuchUser`] if there is no such user, or another [`AccountError`].
     pub async fn set_password(&self, user_id: &UserId, password: Password) -> Result<Account, AccountError> {
-        let _change = Change::begin(&self.inner.changing, user_id)?;
+        let _guard = ChangeGuard::acquire(&self.inner.changing, user_id)?;
         let record = Record::read(&self.existing(user_id).await?)?;
         self.put(user_id, password, record.created_at).await
     }
 
-    /// Removes an account. ID tokens it got stay good until they end.
+    /// Removes an account. ID tokens of the account stay valid until they expire.
     ///
     /// # Errors
-    /// [`AccountError::NoSuchUser`], or why it could not be removed.
+    /// [`AccountError::NoSuchUser`] if there is no such user, or another [`AccountError`].
     pub async fn remove(&self, user_id: &UserId) -> Result<(), AccountError> {
-        let _change = Change::begin(&self.inner.changing, user_id)?;
+        let _guard = ChangeGuard::acquire(&self.inner.changing, user_id)?;
         self.existing(user_id).await?;
         Ok(self.inner.records.delete(user_id.as_str()).await?)
     }
 
-    /// All accounts, in the order of their names.
+    /// Returns all accounts, in the order of their names.
     ///
     /// # Errors
     /// [`AccountError::Corrupt`] or [`AccountError::Records`].
@@ -258,20 +262,21 @@ impl<R: Records> Accounts<R> {
         records.iter().map(|bytes| Record::read(bytes).map(Record::account)).collect()
     }
 
-    /// Checks a password. It takes the same time whether or not there is such a user.
+    /// Checks a password and returns the account. Takes the same time if there is no such user.
     ///
     /// # Errors
-    /// [`LoginError::Refused`], or why it could not be decided.
+    /// [`LoginError::Refused`] if the user does not exist or the password is wrong, [`LoginError::Undecided`]
+    /// if the login could not be checked.
     pub async fn verify(&self, username: &str, password: Password) -> Result<Account, LoginError> {
-        // The table need not take keys that no user can have.
+        // A name that is no user id has no account, and the table may not accept it as a key.
         let found = match UserId::new(username) {
             Ok(user_id) => self.inner.records.get(user_id.as_str()).await.map_err(AccountError::from)?,
             Err(_) => None,
         };
         let record = found.map(|bytes| Record::read(&bytes)).transpose()?;
         let hash = record.as_ref().map(|record| record.password.clone());
-        let right = self.inner.hasher.verify(password, hash).await?;
-        record.filter(|_| right).map(Record::account).ok_or(LoginError::Refused)
+        let matches = self.inner.hasher.verify(password, hash).await?;
+        record.filter(|_| matches).map(Record::account).ok_or(LoginError::Refused)
     }
 
     async fn existing(&self, user_id: &UserId) -> Result<Vec<u8>, AccountError> {

@@ -1,5 +1,6 @@
-//! The cipher of connect tokens: XChaCha20-Poly1305 under a key of this server. Its nonce of 192 bits can be
-//! drawn at random for every token there will ever be
+//! The cipher of connect tokens: XChaCha20-Poly1305 with a key of this server.
+//!
+//! The nonce has 192 bits, so it can be random for every token
 //! (<https://datatracker.ietf.org/doc/html/draft-irtf-cfrg-xchacha-03#section-2.1>).
 //!
 //! ```text
@@ -15,13 +16,13 @@ use shared_ports::PortError;
 
 use super::secrets::{Key256, random};
 
-/// First byte of every ciphertext; another one may mean another cipher some day.
+/// First byte of every ciphertext. Other values are reserved for other ciphers.
 const VERSION: u8 = 1;
 const NONCE_BYTES: usize = 24;
-/// The limit of KMS, kept so that what works here works there.
+/// KMS's limit, so that every token accepted here is accepted on AWS.
 const MAX_PLAINTEXT_BYTES: usize = 4096;
 
-/// Encrypts connect tokens under a key of this server.
+/// Encrypts connect tokens with a key of this server.
 #[derive(Clone)]
 pub struct LocalCipher(XChaCha20Poly1305);
 
@@ -32,7 +33,7 @@ impl fmt::Debug for LocalCipher {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the plaintext has {bytes} bytes; allowed are {MAX_PLAINTEXT_BYTES}")]
+#[error("the plaintext has {bytes} bytes; at most {MAX_PLAINTEXT_BYTES} are allowed")]
 struct TooLong {
     bytes: usize,
 }
@@ -42,7 +43,7 @@ struct TooLong {
 struct CipherFailed;
 
 impl LocalCipher {
-    /// A cipher under `key`.
+    /// Returns a cipher with `key`.
     pub fn new(key: &Key256) -> Self {
         Self(XChaCha20Poly1305::new(key.as_bytes().into()))
     }
@@ -69,8 +70,8 @@ impl LocalCipher {
     }
 }
 
-/// The version and the context as bytes. Every text is preceded by its length, so that no two contexts give
-/// the same bytes.
+/// Returns the version and the context as bytes. Each text is preceded by its length, so different contexts
+/// have different bytes.
 fn associated_data(context: &EncryptionContext) -> Vec<u8> {
     let mut data = vec![VERSION];
     for text in context.iter().flat_map(|(key, value)| [key, value]) {
@@ -107,13 +108,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn decrypts_under_the_same_key_and_context_alone() {
-        let context = EncryptionContext::connect("issuer", "audience");
+    async fn decryption_needs_the_same_key_and_context() {
+        let context = EncryptionContext::for_connect_tokens("issuer", "audience");
         let sealed = cipher().encrypt(b"claims", &context).await.unwrap();
         assert_eq!(cipher().decrypt(&sealed, &context).await.unwrap(), b"claims");
         let others = [
-            EncryptionContext::connect("issue", "raudience"),
-            EncryptionContext::connect("audience", "issuer"),
+            EncryptionContext::for_connect_tokens("issue", "raudience"),
+            EncryptionContext::for_connect_tokens("audience", "issuer"),
             EncryptionContext::default(),
         ];
         for other in others {
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_two_ciphertexts_are_equal() {
+    async fn ciphertexts_of_equal_plaintexts_differ() {
         let context = EncryptionContext::default();
         let first = cipher().encrypt(b"claims", &context).await.unwrap();
         assert_ne!(first, cipher().encrypt(b"claims", &context).await.unwrap());
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_limit_of_kms_holds() {
+    async fn limit_of_kms_applies() {
         let context = EncryptionContext::default();
         assert!(cipher().encrypt(&[0; 4096], &context).await.is_ok());
         let error = cipher().encrypt(&[0; 4097], &context).await.unwrap_err();
@@ -155,7 +156,7 @@ mod tests {
         }
 
         #[test]
-        fn every_altered_byte_is_noticed(plaintext: [u8; 8], position in 0..(1 + 24 + 8 + 16usize), flip in 1..=255u8) {
+        fn every_altered_byte_is_detected(plaintext: [u8; 8], position in 0..(1 + 24 + 8 + 16usize), flip in 1..=255u8) {
             let mut sealed = cipher().seal(&plaintext, &EncryptionContext::default()).unwrap();
             sealed[position] ^= flip;
             prop_assert_eq!(cipher().open(&sealed, &EncryptionContext::default()), None);
@@ -163,7 +164,7 @@ mod tests {
         }
 
         #[test]
-        fn contexts_that_differ_have_data_that_differs(
+        fn different_contexts_have_different_data(
             one in prop::collection::btree_map("[ab]{0,2}", "[ab]{0,2}", 0..4),
             other in prop::collection::btree_map("[ab]{0,2}", "[ab]{0,2}", 0..4),
         ) {

@@ -1,11 +1,12 @@
-//! The server's own secrets, made at its first start, in two files of the data directory that only its
-//! owner can read:
+//! Files with the server's secrets.
 //!
-//! - `api-key`: the API key alone, so that a script can say `$(cat tidings-data/api-key)`;
-//! - `credentials.toml`: the key pair for Signature Version 4, the seed of the key that signs ID tokens,
-//!   and the key of connect tokens.
+//! The first start creates two files in the data directory, readable by their owner only:
 //!
-//! To change a secret, delete its file (or put another value there) and start the server again.
+//! - `api-key`: the API key alone, so that scripts can use `$(cat tidings-data/api-key)`
+//! - `credentials.toml`: the key pair for Signature Version 4, the seed of the key that signs ID tokens, and
+//!   the key of connect tokens
+//!
+//! To change a secret, delete its file or write another value, and restart the server.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -28,9 +29,9 @@ const CIPHER_KEY: &str = "cipher_key";
 /// The server's secrets.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// By which producers authenticate.
+    /// API key of producers.
     pub api_key: ApiKey,
-    /// With which producers and AWS SDKs may sign requests instead.
+    /// Key pair with which producers and AWS SDKs can sign requests instead.
     pub access_key: AccessKey,
     /// Seed of the Ed25519 key that signs ID tokens.
     pub signing_seed: Key256,
@@ -38,68 +39,69 @@ pub struct Credentials {
     pub cipher_key: Key256,
 }
 
-/// Why there are no credentials.
+/// Errors of reading or creating the credentials.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
     /// A file or directory could not be used.
     #[error("cannot {action} {}", .path.display())]
     Io {
-        /// What was attempted.
+        /// The attempted action.
         action: &'static str,
-        /// On what.
+        /// The file or directory.
         path: PathBuf,
-        /// What went wrong.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// The file is not TOML.
-    #[error("{} is not TOML, near line {line}; put it right, or delete it to have new secrets", .path.display())]
+    /// The file is not valid TOML.
+    #[error("{} is not valid TOML near line {line}; correct it, or delete it to get new secrets", .path.display())]
     NotToml {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Where, counted from one.
+        /// The line, from one.
         line: usize,
     },
     /// A secret is missing.
-    #[error("{} has no text {key:?}; add it, or delete the file to have new secrets", .path.display())]
+    #[error("{} has no text {key:?}; add it, or delete the file to get new secrets", .path.display())]
     Missing {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Which key.
+        /// The key of the missing secret.
         key: &'static str,
     },
-    /// A secret has not the form it must have.
+    /// A secret does not have the required form.
     #[error("{key:?} in {} is not valid", .path.display())]
     Invalid {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Which secret.
+        /// The key of the secret.
         key: &'static str,
-        /// What it must be.
+        /// The required form.
         #[source]
         source: InvalidSecret,
     },
-    /// There is nothing to make secrets of.
+    /// The operating system returned no random bytes.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
 }
 
 impl Credentials {
-    /// Reads the credentials in `dir`, and makes those that are not there yet. Of several processes that
-    /// start at once one makes them and all read the same. Warns of files that others than their owner can
-    /// use.
+    /// Reads the credentials in `dir` and creates the missing ones.
+    ///
+    /// If several processes start at once, one creates the files and all read the same. Logs a warning for a
+    /// file that others than its owner can use.
     ///
     /// # Errors
-    /// [`CredentialsError`], which names the file and the key and shows no secret.
+    /// [`CredentialsError`], which names the file and the key and contains no secret.
     pub fn load_or_create(dir: &Path) -> Result<Self, CredentialsError> {
         create_dir(dir).map_err(|source| CredentialsError::Io {
             action: "create the data directory",
             path: dir.to_owned(),
             source,
         })?;
-        ensure(dir, API_KEY_FILE, new_api_key)?;
+        create_missing(dir, API_KEY_FILE, new_api_key)?;
         let api_key = Self::load_api_key(dir)?;
-        let file = ensure(dir, CREDENTIALS_FILE, new_credentials)?;
+        let file = create_missing(dir, CREDENTIALS_FILE, new_credentials)?;
         let table = parse(&file)?;
         let text = |key| {
             let found = table.get(key).and_then(toml::Value::as_str);
@@ -119,7 +121,7 @@ impl Credentials {
         })
     }
 
-    /// Reads the API key alone, for a client on the server's machine.
+    /// Reads only the API key, for a client on the server's machine.
     ///
     /// # Errors
     /// [`CredentialsError`].
@@ -137,8 +139,8 @@ fn new_api_key() -> Result<Zeroizing<String>, NoRandomness> {
 fn new_credentials() -> Result<Zeroizing<String>, NoRandomness> {
     let pair = AccessKey::generate()?;
     Ok(Zeroizing::new(format!(
-        "# Secrets of this Tidings server, made at its first start. Whoever has them can act as the server.\n\
-         # Delete the file to have new ones: producers then need the new key pair, and people log in again.\n\
+        "# Secrets of this Tidings server, made at its first start. They allow to act as the server.\n\
+         # To get new ones, delete the file. Producers then need the new key pair, and users log in again.\n\
          \n\
          # The key pair for AWS Signature Version 4.\n\
          {ACCESS_KEY_ID} = \"{}\"\n\
@@ -156,8 +158,8 @@ fn new_credentials() -> Result<Zeroizing<String>, NoRandomness> {
     )))
 }
 
-/// Makes the file `name` unless it is there.
-fn ensure(
+/// Creates the file `name` unless it exists.
+fn create_missing(
     dir: &Path,
     name: &str,
     content: impl FnOnce() -> Result<Zeroizing<String>, NoRandomness>,
@@ -166,16 +168,16 @@ fn ensure(
     let failed = |action, source| CredentialsError::Io { action, path: path.clone(), source };
     if !path.try_exists().map_err(|source| failed("look for", source))? {
         let content = content()?;
-        let made = write_new(dir, &path, content.as_bytes()).map_err(|source| failed("write", source))?;
-        if made {
-            tracing::info!(path = %path.display(), "new secrets made");
+        let created = write_new(dir, &path, content.as_bytes()).map_err(|source| failed("write", source))?;
+        if created {
+            tracing::info!(path = %path.display(), "created new secrets");
         }
     }
     Ok(path)
 }
 
-/// Writes a new file that only its owner can use. It appears whole and on disk, or not at all; when another
-/// process was first, its file stands and the answer is `false`.
+/// Writes a new file that only its owner can use, durably and atomically. Returns false if another process
+/// has created the file meanwhile, and leaves that file.
 fn write_new(dir: &Path, path: &Path, content: &[u8]) -> io::Result<bool> {
     // Temporary files have mode 0600.
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(dir)?;
@@ -192,7 +194,7 @@ fn write_new(dir: &Path, path: &Path, content: &[u8]) -> io::Result<bool> {
 
 fn parse(path: &Path) -> Result<toml::Table, CredentialsError> {
     let text = read(path)?;
-    // The parser's own error shows the line, and with it perhaps a secret.
+    // The parser's error quotes the line, which may contain a secret.
     text.parse().map_err(|error: toml::de::Error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         CredentialsError::NotToml { path: path.to_owned(), line: 1 + before.matches('\n').count() }
@@ -202,20 +204,20 @@ fn parse(path: &Path) -> Result<toml::Table, CredentialsError> {
 fn read(path: &Path) -> Result<Zeroizing<String>, CredentialsError> {
     let failed = |source| CredentialsError::Io { action: "read", path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
-    if open_to_others(&file).map_err(failed)? {
-        tracing::warn!(path = %path.display(), "others than the owner can use this file; set its mode to 0600");
+    if is_open_to_others(&file).map_err(failed)? {
+        tracing::warn!(path = %path.display(), "other users can read or change this file of secrets; set its mode to 0600");
     }
     io::read_to_string(file).map(Zeroizing::new).map_err(failed)
 }
 
 #[cfg(unix)]
-fn open_to_others(file: &File) -> io::Result<bool> {
+fn is_open_to_others(file: &File) -> io::Result<bool> {
     use std::os::unix::fs::PermissionsExt as _;
     Ok(file.metadata()?.permissions().mode() & 0o077 != 0)
 }
 
 #[cfg(not(unix))]
-fn open_to_others(_: &File) -> io::Result<bool> {
+fn is_open_to_others(_: &File) -> io::Result<bool> {
     Ok(false)
 }
 
@@ -230,7 +232,7 @@ fn create_dir(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)
 }
 
-/// A new name is on disk only when its directory is.
+/// Makes new names in a directory durable.
 #[cfg(unix)]
 fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
@@ -258,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_start_makes_them_and_the_next_reads_them() {
+    fn first_start_creates_and_next_start_reads_them() {
         let data = tempfile::tempdir().unwrap();
         let dir = data.path().join("made/on/demand");
         let first = Credentials::load_or_create(&dir).unwrap();
@@ -278,16 +280,16 @@ mod tests {
         for name in [API_KEY_FILE, CREDENTIALS_FILE] {
             let path = data.path().join(name);
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
-            assert!(!open_to_others(&File::open(&path).unwrap()).unwrap());
+            assert!(!is_open_to_others(&File::open(&path).unwrap()).unwrap());
             fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-            assert!(open_to_others(&File::open(&path).unwrap()).unwrap());
+            assert!(is_open_to_others(&File::open(&path).unwrap()).unwrap());
         }
-        // Warned of, not refused: some deployments mount secrets so.
+        // A warning, not an error: some deployments mount secrets with this mode.
         Credentials::load_or_create(data.path()).unwrap();
     }
 
     #[test]
-    fn of_starts_at_once_one_makes_them() {
+    fn concurrent_starts_create_them_once() {
         let data = tempfile::tempdir().unwrap();
         let all: Vec<_> = std::thread::scope(|scope| {
             let starts: Vec<_> = (0..8)
@@ -299,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_name_the_file_and_the_key_and_show_no_secret() {
+    fn errors_name_file_and_key_but_no_secret() {
         let data = tempfile::tempdir().unwrap();
         let made = secrets(&Credentials::load_or_create(data.path()).unwrap());
         let path = data.path().join(CREDENTIALS_FILE);
@@ -327,7 +329,7 @@ mod tests {
             refusal(&good.replace(&made[1], "no id")),
             CredentialsError::Invalid { key: ACCESS_KEY_ID, .. }
         ));
-        // A quote is missing on the line of the secret access key, the fifth.
+        // A quote is missing on the fifth line, that of the secret access key.
         let unquoted = good.replace(&format!("{}\"", made[2]), &made[2]);
         assert!(matches!(refusal(&unquoted), CredentialsError::NotToml { line: 5 | 6, .. }));
 
@@ -339,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_data_directory_that_cannot_be_made_is_an_error_that_names_it() {
+    fn error_names_a_directory_that_cannot_be_made() {
         let data = tempfile::tempdir().unwrap();
         let file = data.path().join("a-file");
         fs::write(&file, "").unwrap();

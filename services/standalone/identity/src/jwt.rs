@@ -1,5 +1,7 @@
-//! This server's own ID tokens: what a person gets for username and password, in place of Cognito's. JSON Web
-//! Tokens signed with Ed25519 (RFC 8037), which anyone can check with the key set of [`JwtIssuer::jwks`].
+//! ID tokens of this server, which users get for username and password. They take the place of Cognito's.
+//!
+//! An ID token is a JSON Web Token signed with Ed25519 (RFC 8037). Anyone can verify it with the key set of
+//! [`JwtIssuer::jwks`].
 
 use std::fmt;
 use std::time::Duration;
@@ -20,28 +22,28 @@ use zeroize::Zeroizing;
 
 use super::secrets::Key256;
 
-/// How long an ID token is good for.
+/// Lifetime of an ID token.
 pub const ID_TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 
-/// What comes before the seed in an Ed25519 key's PKCS#8 form (RFC 8410, section 7).
-const PKCS8_HEAD: [u8; 16] =
+/// Bytes before the seed in an Ed25519 key's PKCS#8 form (RFC 8410, section 7).
+const PKCS8_PREFIX: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
-/// Who an ID token is about.
+/// Subject of an ID token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JwtSubject {
-    /// The user: the claim `sub`.
+    /// The user id (claim `sub`).
     pub user_id: UserId,
-    /// The user's name for people: the claim `preferred_username`; may be empty.
+    /// The display name (claim `preferred_username`). May be empty.
     pub username: String,
 }
 
-/// A new ID token. Its `Debug` does not show it.
+/// A new ID token. `Debug` does not show the token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IssuedJwt {
     /// The token.
     pub token: String,
-    /// When it ends.
+    /// Expiry.
     pub expires_at: Timestamp,
 }
 
@@ -51,21 +53,21 @@ impl fmt::Debug for IssuedJwt {
     }
 }
 
-/// Why there is no issuer, or why it could not issue.
+/// Errors of creating an issuer or issuing a token.
 #[derive(Debug, thiserror::Error)]
 pub enum JwtIssueError {
-    /// The seed makes no key.
-    #[error("the signing seed makes no Ed25519 key")]
+    /// The seed is not valid.
+    #[error("the signing seed is not a valid Ed25519 seed")]
     Seed,
-    /// The public key makes no set.
-    #[error("the public key makes no key set")]
+    /// The key set of the public key is not valid.
+    #[error("the key set of the public key is not valid")]
     KeySet(#[source] InvalidKeySet),
-    /// The token could not be written.
+    /// The token could not be signed.
     #[error("the ID token could not be signed")]
     Sign(#[source] jsonwebtoken::errors::Error),
 }
 
-/// The claims. Times are in seconds since the epoch.
+/// Claims of an ID token. Times are in seconds since the epoch.
 #[derive(Debug, Serialize)]
 struct Claims<'a> {
     iss: &'a str,
@@ -77,7 +79,7 @@ struct Claims<'a> {
     jti: String,
 }
 
-/// Issues ID tokens. They are checked as those of any issuer are, by the rules and keys given here.
+/// Issues ID tokens, and verifies them with the same rules as the tokens of other issuers.
 pub struct JwtIssuer {
     issuer: String,
     audience: String,
@@ -98,7 +100,7 @@ impl fmt::Debug for JwtIssuer {
     }
 }
 
-/// A set of public keys, as `/.well-known/jwks.json` has it (RFC 7517).
+/// A set of public keys (RFC 7517), the contents of `/.well-known/jwks.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Jwks {
     /// The keys.
@@ -120,7 +122,7 @@ pub struct PublicJwk {
 impl PublicJwk {
     fn ed25519(public_key: &[u8]) -> Self {
         let x = URL_SAFE_NO_PAD.encode(public_key);
-        // The thumbprint of RFC 7638: the key's required members alone, in the order of their names.
+        // The thumbprint of RFC 7638: the required members only, in alphabetical order.
         let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
         let kid = URL_SAFE_NO_PAD.encode(Sha256::digest(members));
         Self { kty: "OKP", crv: "Ed25519", x, kid, alg: "EdDSA", usage: "sig" }
@@ -128,25 +130,25 @@ impl PublicJwk {
 }
 
 impl JwtIssuer {
-    /// An issuer that signs with the key of `seed`, in the name of `issuer`, for `audience`.
+    /// Returns an issuer named `issuer` that signs tokens for `audience` with the key of `seed`.
     ///
     /// # Errors
-    /// [`JwtIssueError::Seed`].
+    /// [`JwtIssueError::Seed`] or [`JwtIssueError::KeySet`].
     pub fn new(
         seed: &Key256,
         issuer: impl Into<String>,
         audience: impl Into<String>,
     ) -> Result<Self, JwtIssueError> {
-        auth_token::install_provider();
+        auth_token::install_crypto_provider();
         let (issuer, audience) = (issuer.into(), audience.into());
         let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_bytes()).map_err(|_| JwtIssueError::Seed)?;
         let public_key = pair.public_key().as_ref();
-        let pkcs8 = Zeroizing::new([PKCS8_HEAD.as_slice(), seed.as_bytes()].concat());
+        let pkcs8 = Zeroizing::new([PKCS8_PREFIX.as_slice(), seed.as_bytes()].concat());
         let jwk = PublicJwk::ed25519(public_key);
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(jwk.kid.clone());
         let jwks = Jwks { keys: vec![jwk.clone()] };
-        // Strings alone: nothing here can fail to serialize.
+        // Strings always serialize.
         let json = serde_json::to_vec(&jwks).unwrap_or_default();
         let keys = KeySet::parse(&json).map_err(JwtIssueError::KeySet)?;
         let TrustedIssuer { rules, .. } =
@@ -155,18 +157,19 @@ impl JwtIssuer {
         Ok(Self { issuer, audience, signing_key, header, jwk, rules, keys })
     }
 
-    /// This issuer, for who accepts its tokens.
+    /// Returns the rules and keys for accepting this issuer's tokens.
     pub fn trusted(&self) -> TrustedIssuer {
         TrustedIssuer { rules: self.rules.clone(), keys: JwtKeys::Fixed(self.keys.clone()) }
     }
 
-    /// The public key by which anyone can check this issuer's tokens.
+    /// Returns the public key that verifies this issuer's tokens, as a key set.
     pub fn jwks(&self) -> Jwks {
         Jwks { keys: vec![self.jwk.clone()] }
     }
 
-    /// Issues an ID token about `subject`, whom the caller has authenticated, good for
-    /// [`ID_TOKEN_LIFETIME`].
+    /// Issues an ID token about `subject`, which expires after [`ID_TOKEN_LIFETIME`].
+    ///
+    /// The caller must have authenticated the subject.
     ///
     /// # Errors
     /// [`JwtIssueError::Sign`].
@@ -186,12 +189,12 @@ impl JwtIssuer {
         Ok(IssuedJwt { token: token.map_err(JwtIssueError::Sign)?, expires_at: seconds(exp) })
     }
 
-    /// Checks an ID token of this issuer at `now`.
+    /// Verifies an ID token of this issuer at `now`.
     ///
     /// # Errors
-    /// [`InvalidJwt`], which shows nothing of the token.
+    /// [`InvalidJwt`], which contains nothing of the token.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedJwt, InvalidJwt> {
-        self.rules.verify(&PresentedJwt::read(token)?, &self.keys, now)
+        self.rules.verify(&PresentedJwt::parse(token)?, &self.keys, now)
     }
 }
 

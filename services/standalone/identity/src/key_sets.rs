@@ -1,4 +1,4 @@
-//! The key sets of other issuers, over HTTP.
+//! Fetches the key sets of other issuers over HTTP.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use shared_ports::PortError;
 
 const OPERATION: &str = "fetching a key set";
 
-/// Fetches key sets. Its client is made at the first use: most servers never need it.
+/// Fetches key sets over HTTP. Creates its HTTP client at the first use, since most servers never need it.
 #[derive(Debug)]
 pub struct HttpKeySets {
     client: OnceLock<Client>,
@@ -23,7 +23,7 @@ impl Default for HttpKeySets {
     }
 }
 
-/// What is wrong with an answer.
+/// Reasons for refusing an answer.
 #[derive(Debug, thiserror::Error)]
 enum AnswerError {
     #[error("the answer has the status {0}")]
@@ -37,7 +37,7 @@ fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> PortErr
 }
 
 impl HttpKeySets {
-    /// Waits for as long as this in place of [`KEY_SET_TIMEOUT`].
+    /// Returns an adapter with another timeout than [`KEY_SET_TIMEOUT`].
     pub const fn with_timeout(timeout: Duration) -> Self {
         Self { client: OnceLock::new(), timeout }
     }
@@ -46,7 +46,7 @@ impl HttpKeySets {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        // An error says that the process has a TLS provider already, which is all that is needed.
+        // An error says that the process has a TLS provider already, which suffices.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().timeout(self.timeout).redirect(Policy::none()).build();
         let client = client.map_err(failed)?;

@@ -1,17 +1,18 @@
-//! Who may do what: the server's own secrets, made at its first start, and everything checked with them.
+//! Authentication of one server: its secrets, made at the first start, and the checks that use them.
 //!
-//! | Module | Who proves what by it |
+//! | Module | Contents |
 //! |---|---|
-//! | [`credentials`] | where the secrets lie: two files in the data directory |
-//! | [`secrets`] | a producer: the API key |
-//! | [`sigv4`] | a producer or an AWS SDK: Signature Version 4 |
-//! | [`accounts`] | a person: username and password |
-//! | [`jwt`] | a person who has logged in: an ID token of this server |
-//! | [`cipher`], [`tokens`] | a handshake: the ports under the single-use connect token |
-//! | [`used`] | a signed handshake: which signatures were used, across restarts |
-//! | [`key_sets`], [`shared_secrets`] | a handshake: the keys of other issuers, and secrets shared with clients |
+//! | [`credentials`] | the server's secrets, in two files of the data directory |
+//! | [`secrets`] | types of secrets: API key, key pair, 256-bit key |
+//! | [`sigv4`] | AWS Signature Version 4, for producers and AWS SDKs |
+//! | [`accounts`] | accounts with username and password |
+//! | [`jwt`] | ID tokens of this server, for users who have logged in |
+//! | [`cipher`], [`tokens`] | ports of connect tokens: cipher and table in memory |
+//! | [`single_use`] | table of connect tokens and used signatures, across restarts |
+//! | [`key_sets`] | key sets of other issuers |
+//! | [`shared_secrets`] | secrets shared with clients and issuers |
 //!
-//! No secret is ever in a `Debug` or in an error.
+//! No secret appears in a `Debug` output or an error.
 
 pub mod accounts;
 pub mod cipher;
@@ -21,5 +22,5 @@ pub mod key_sets;
 pub mod secrets;
 pub mod shared_secrets;
 pub mod sigv4;
+pub mod single_use;
 pub mod tokens;
-pub mod used;

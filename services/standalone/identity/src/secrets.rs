@@ -1,4 +1,7 @@
-//! The secrets themselves: made of the operating system's randomness, wiped when dropped, never shown.
+//! Types of secrets.
+//!
+//! Secrets come from the operating system's random numbers, are wiped when dropped, and appear in no `Debug`
+//! output.
 
 use std::fmt;
 
@@ -9,34 +12,34 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// The operating system gave no random bytes.
+/// The operating system returned no random bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the operating system gave no random bytes")]
+#[error("the operating system returned no random bytes")]
 pub struct NoRandomness;
 
-/// `N` random bytes.
+/// Returns `N` random bytes.
 pub(crate) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, NoRandomness> {
     let mut bytes = Zeroizing::new([0; N]);
     SystemRandom::new().fill(bytes.as_mut_slice()).map_err(|_| NoRandomness)?;
     Ok(bytes)
 }
 
-/// A text is not the secret it should be. Says nothing of the text.
+/// A text does not have the form of a secret. The error contains nothing of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it must be {expected}")]
 pub struct InvalidSecret {
-    /// The form it should have.
+    /// The required form.
     pub expected: &'static str,
 }
 
-/// 256 bits of key.
+/// A key of 256 bits.
 #[derive(Clone)]
 pub struct Key256(Zeroizing<[u8; 32]>);
 
 impl Key256 {
     const FORM: InvalidSecret = InvalidSecret { expected: "32 bytes in base64url without padding" };
 
-    /// A new key.
+    /// Returns a new key.
     ///
     /// # Errors
     /// [`NoRandomness`].
@@ -44,19 +47,19 @@ impl Key256 {
         random().map(Self)
     }
 
-    /// The key that these bytes are.
+    /// Returns the key with these bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
-    /// The key's bytes.
+    /// Returns the key's bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
     pub(crate) fn from_text(text: &str) -> Result<Self, InvalidSecret> {
         let mut key = Zeroizing::new([0; 32]);
-        // 43 characters cannot decode to more than the 32 bytes there is room for.
+        // 43 characters decode to at most 32 bytes, the size of the buffer.
         if text.len() != 43 || URL_SAFE_NO_PAD.decode_slice(text, key.as_mut_slice()) != Ok(32) {
             return Err(Self::FORM);
         }
@@ -74,7 +77,7 @@ impl fmt::Debug for Key256 {
     }
 }
 
-/// The key by which producers authenticate as `Authorization: Bearer tidings_…`.
+/// The key of producers, sent as `Authorization: Bearer tidings_…`.
 #[derive(Clone)]
 pub struct ApiKey {
     text: Zeroizing<String>,
@@ -82,12 +85,12 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// What every key starts with, so that people and secret scanners recognise one.
+    /// Prefix of every key, by which people and secret scanners recognise one.
     pub const PREFIX: &str = "tidings_";
     const FORM: InvalidSecret =
         InvalidSecret { expected: "\"tidings_\" and 32 bytes in base64url without padding" };
 
-    /// A new key.
+    /// Returns a new key.
     ///
     /// # Errors
     /// [`NoRandomness`].
@@ -96,10 +99,10 @@ impl ApiKey {
         Ok(Self::of(Zeroizing::new([Self::PREFIX, &key.to_text()].concat())))
     }
 
-    /// Reads a key, surrounding white space aside.
+    /// Parses a key. Ignores white space around it.
     ///
     /// # Errors
-    /// [`InvalidSecret`] when the text has not the form of a key.
+    /// [`InvalidSecret`] if the text does not have the form of a key.
     pub fn parse(text: &str) -> Result<Self, InvalidSecret> {
         let text = text.trim();
         text.strip_prefix(Self::PREFIX)
@@ -113,14 +116,15 @@ impl ApiKey {
         Self { text, digest }
     }
 
-    /// Whether `presented` is this key. The time it takes tells nothing about the key: digests are
-    /// compared, in constant time.
+    /// Returns true if `presented` is this key.
+    ///
+    /// Compares digests in constant time, so the duration reveals nothing about the key.
     pub fn matches(&self, presented: &[u8]) -> bool {
         let digest: [u8; 32] = Sha256::digest(presented).into();
         digest.ct_eq(&self.digest).into()
     }
 
-    /// The key as text, for a client to present.
+    /// Returns the key as text, for a client to send.
     pub fn reveal(&self) -> &str {
         &self.text
     }
@@ -132,15 +136,15 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// The name of an access key. Not secret.
+/// The id of an access key. Not secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AccessKeyId(Box<str>);
 
 impl AccessKeyId {
-    /// Takes the name of an access key.
+    /// Parses the id of an access key.
     ///
     /// # Errors
-    /// [`InvalidSecret`] unless it is 8 to 128 upper-case letters and digits.
+    /// [`InvalidSecret`] unless the text is 8 to 128 upper-case letters and digits.
     pub fn new(text: &str) -> Result<Self, InvalidSecret> {
         let legal = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
         if (8..=128).contains(&text.len()) && text.bytes().all(legal) {
@@ -150,7 +154,7 @@ impl AccessKeyId {
         }
     }
 
-    /// The name as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -162,7 +166,7 @@ impl fmt::Display for AccessKeyId {
     }
 }
 
-/// A key pair for Signature Version 4, of the form AWS gives them.
+/// A key pair for Signature Version 4, in the form of AWS's key pairs.
 #[derive(Clone)]
 pub struct AccessKey {
     id: AccessKeyId,
@@ -170,15 +174,15 @@ pub struct AccessKey {
 }
 
 impl AccessKey {
-    /// What a generated name starts with; not `AKIA`, so that nobody takes it for a key of AWS.
+    /// Prefix of generated ids. Differs from AWS's `AKIA`, so that the key is not mistaken for one of AWS.
     const PREFIX: &str = "TDGS";
 
-    /// A new key pair: a name of 20 upper-case letters and digits and a secret of 40 characters.
+    /// Returns a new key pair: an id of 20 upper-case letters and digits, and a secret of 40 characters.
     ///
     /// # Errors
     /// [`NoRandomness`].
     pub fn generate() -> Result<Self, NoRandomness> {
-        // 32 letters and digits, as base32 has them, so that each is equally likely.
+        // The 32 characters of base32, so that each is equally likely.
         const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
         let id = random::<16>()?
             .iter()
@@ -188,10 +192,10 @@ impl AccessKey {
         Ok(Self { id: AccessKeyId(format!("{}{id}", Self::PREFIX).into()), secret: Zeroizing::new(secret) })
     }
 
-    /// The pair of `id` and `secret`.
+    /// Returns the pair of `id` and `secret`.
     ///
     /// # Errors
-    /// [`InvalidSecret`] unless the secret is 40 characters of ASCII without white space.
+    /// [`InvalidSecret`] unless the secret has 40 characters of ASCII without white space.
     pub fn new(id: AccessKeyId, mut secret: String) -> Result<Self, InvalidSecret> {
         if secret.len() == 40 && secret.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Ok(Self { id, secret: Zeroizing::new(secret) });
@@ -200,12 +204,12 @@ impl AccessKey {
         Err(InvalidSecret { expected: "40 characters of ASCII without white space" })
     }
 
-    /// The pair's name.
+    /// Returns the pair's id.
     pub fn id(&self) -> &AccessKeyId {
         &self.id
     }
 
-    /// The secret, for a client to sign with.
+    /// Returns the secret, for a client to sign with.
     pub fn reveal(&self) -> &str {
         &self.secret
     }
@@ -224,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_api_key_matches_itself_alone() {
+    fn api_key_matches_only_itself() {
         let key = ApiKey::generate().unwrap();
         assert_eq!(key.reveal().len(), 8 + 43);
         assert!(key.matches(key.reveal().as_bytes()));
@@ -235,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_the_form_is_refused() {
+    fn malformed_secret_is_refused() {
         let random = "A".repeat(43);
         assert!(ApiKey::parse(&format!("tidings_{random}")).is_ok());
         for bad in [String::new(), random.clone(), format!("tidings_{random}A"), "tidings_".to_owned()] {
@@ -247,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_pair_has_the_form_of_an_aws_one() {
+    fn key_pair_has_the_form_of_aws_keys() {
         let pair = AccessKey::generate().unwrap();
         assert_eq!(pair.id().as_str().len(), 20);
         assert_eq!(pair.reveal().len(), 40);
@@ -269,7 +273,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_key_survives_its_text(bytes: [u8; 32]) {
+        fn key_round_trips_as_text(bytes: [u8; 32]) {
             let key = Key256::from_bytes(bytes);
             let read = Key256::from_text(&key.to_text()).unwrap();
             prop_assert_eq!(read.as_bytes(), &bytes);

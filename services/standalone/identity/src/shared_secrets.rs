@@ -1,4 +1,4 @@
-//! Secrets that are shared with clients and issuers: in files, or in the environment.
+//! Secrets shared with clients and issuers, in files or in the environment.
 
 use std::path::Path;
 
@@ -6,48 +6,49 @@ use auth_token::ports::{Secret, SecretVersions, Secrets};
 use shared_ports::PortError;
 use zeroize::Zeroizing;
 
-/// What a name begins with that is that of an environment variable.
+/// Prefix of a name that refers to an environment variable.
 const ENVIRONMENT: &str = "env:";
 
-/// Most bytes of a secret's file.
+/// Largest size of a secret's file in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// A shared secret can't be used. Says where it should be, not what it is.
+/// Errors of reading a shared secret. They contain the secret's name, not its value.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file can't be read.
     #[error("the secret {name} can't be read")]
     Read {
-        /// Which.
+        /// The secret's name.
         name: String,
-        /// What the system says.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
-    /// The variable is not set, or is no text.
+    /// The variable is not set, or is not Unicode.
     #[error("the secret {name} is not set in the environment")]
     NotSet {
-        /// Which.
+        /// The secret's name.
         name: String,
     },
-    /// The file is too large to be a secret's.
+    /// The file is too large.
     #[error("the secret {name} has more than {MAX_BYTES} bytes")]
     TooLarge {
-        /// Which.
+        /// The secret's name.
         name: String,
     },
-    /// There is nothing in the first line.
+    /// The first line is empty.
     #[error(
-        "the secret {name} is empty: its first line must be the secret, and its second may be the one before"
+        "the secret {name} is empty; write the secret on the first line, and the previous one, if any, on the second"
     )]
     Empty {
-        /// Which.
+        /// The secret's name.
         name: String,
     },
 }
 
-/// Reads secrets by their names: `env:NAME` is an environment variable, everything else a file. The present
-/// value is the first line, the one before it, if there is one, the second.
+/// Reads secrets by name. `env:NAME` is an environment variable, any other name the path of a file.
+///
+/// The first line is the current value. The second line, if there is one, is the previous value.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LocalSecrets;
 
@@ -55,7 +56,7 @@ impl LocalSecrets {
     /// Checks that a secret can be read.
     ///
     /// # Errors
-    /// [`SecretError`] saying what is in the way.
+    /// [`SecretError`] if it can't be read.
     pub fn check(name: &str) -> Result<(), SecretError> {
         load(name).map(drop)
     }
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_is_current_and_the_second_previous() {
+    fn first_line_is_current_and_second_previous() {
         let both = Some(("new".to_owned(), Some("old".to_owned())));
         for text in ["new\nold", "new\nold\n", "new\r\nold\r\n", "new\nold\nolder\n"] {
             assert_eq!(read(text), both);
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_secret_is_a_file_or_a_variable_and_is_read_anew() {
+    async fn secret_is_read_from_file_or_environment() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secret");
         let name = path.to_str().unwrap();
@@ -132,7 +133,7 @@ mod tests {
         assert!(LocalSecrets::check(name).unwrap_err().to_string().contains("is empty"));
         std::fs::write(&path, vec![b'x'; 65 * 1024]).unwrap();
         assert!(matches!(LocalSecrets::check(name), Err(SecretError::TooLarge { .. })));
-        // Every process has this one.
+        // Every process has this variable.
         assert!(LocalSecrets::check("env:PATH").is_ok());
         assert!(matches!(LocalSecrets::check("env:TIDINGS_NO_SUCH"), Err(SecretError::NotSet { .. })));
     }

@@ -1,5 +1,7 @@
-//! Verifies AWS Signature Version 4, so that whatever can call API Gateway behind IAM (an AWS SDK, the AWS
-//! CLI, `curl --aws-sigv4`) can call this server with its key pair. In headers or presigned in the query
+//! Verification of AWS Signature Version 4.
+//!
+//! With the server's key pair, everything that can call API Gateway behind IAM can call this server: AWS
+//! SDKs, the AWS CLI, `curl --aws-sigv4`. A signature is in headers, or presigned in the query
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
 //!
 //! ```text
@@ -8,15 +10,15 @@
 //! signature         = HMAC(HMAC(HMAC(HMAC(HMAC("AWS4"+secret, date), region), service), "aws4_request"), string)
 //! ```
 //!
-//! As with AWS, a signed request can be repeated until it is too old; what must not happen twice needs an
-//! idempotency key.
+//! As with AWS, a signed request can be repeated until it is too old. Actions that must not happen twice need
+//! an idempotency key.
 
+mod amz_date;
 mod canonical;
 mod error;
-mod presented;
+mod signature;
 #[cfg(test)]
 mod tests;
-mod time;
 
 use std::time::Duration;
 
@@ -26,32 +28,32 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 pub use self::error::SigV4Error;
-use self::presented::Presented;
+use self::signature::PresentedSignature;
 use super::secrets::{AccessKey, AccessKeyId};
 
 /// The service that requests must be signed for: API Gateway's.
 pub const SERVICE: &str = "execute-api";
-/// How far the signer's clock may be off.
+/// Largest deviation of the signer's clock.
 pub const MAX_SKEW: Duration = Duration::from_mins(5);
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// A request as it came over the wire, nothing decoded and nothing stripped, its body aside.
+/// A request without its body, as received: nothing is decoded or removed.
 #[derive(Debug, Clone)]
 pub struct RequestParts<'a> {
     /// Method, in upper case.
     pub method: &'a str,
     /// Path, still percent-encoded.
     pub path: &'a str,
-    /// Query, still percent-encoded, without the question mark; empty when there is none.
+    /// Query, still percent-encoded, without the question mark. Empty if there is none.
     pub query: &'a str,
-    /// Names and values of all headers; those that repeat in the order in which they came.
+    /// Names and values of all headers. Repeated headers are in the order received.
     pub headers: Vec<(&'a str, &'a [u8])>,
 }
 
 impl<'a> RequestParts<'a> {
-    /// The parts of a request that is routed by axum. In a nested router take the original URI: nesting
-    /// strips the path.
+    /// Returns the parts of a request in axum. In a nested router, pass the original URI, because nesting
+    /// shortens the path.
     pub fn new(method: &'a http::Method, uri: &'a http::Uri, headers: &'a http::HeaderMap) -> Self {
         Self {
             method: method.as_str(),
@@ -61,9 +63,9 @@ impl<'a> RequestParts<'a> {
         }
     }
 
-    /// Whether the request claims to be signed; then [`verify`] is the judge of it, else another method is.
+    /// Returns true if the request carries a signature, which [`verify`] must then check.
     pub fn is_signed(&self) -> bool {
-        !matches!(presented::place(self), Err(SigV4Error::NotSigned))
+        !matches!(signature::locate(self), Err(SigV4Error::NotSigned))
     }
 
     fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
@@ -71,7 +73,7 @@ impl<'a> RequestParts<'a> {
         matching.map(|(_, value)| *value)
     }
 
-    /// The value of a header that must not repeat.
+    /// Returns the value of a header that must not be repeated.
     fn value(&self, name: &'static str) -> Result<Option<&'a [u8]>, SigV4Error> {
         let mut values = self.values(name);
         let first = values.next();
@@ -79,11 +81,12 @@ impl<'a> RequestParts<'a> {
     }
 }
 
-/// Verifies that `request`, whose body has this SHA-256, was signed with `key` for [`SERVICE`] in any region
-/// at about `now`.
+/// Verifies that `request` was signed with `key` for [`SERVICE`], in any region, at about `now`.
+///
+/// `body_sha256` is the SHA-256 of the request's body.
 ///
 /// # Errors
-/// [`SigV4Error`] saying what is wrong, without any secret and without the signature that would be right.
+/// [`SigV4Error`], which contains neither a secret nor the expected signature.
 pub fn verify(
     key: &AccessKey,
     request: &RequestParts<'_>,
@@ -100,7 +103,7 @@ fn verify_for(
     body_sha256: &[u8; 32],
     now: Timestamp,
 ) -> Result<AccessKeyId, SigV4Error> {
-    let presented = Presented::of(request)?;
+    let presented = PresentedSignature::of(request)?;
     if presented.scope.service != service {
         return Err(SigV4Error::Service { expected: service });
     }
@@ -108,11 +111,11 @@ fn verify_for(
     check_headers(&presented, request)?;
     let body_hash = hex::encode(body_sha256);
     check_body_hash(request, &body_hash)?;
-    // Not compared in constant time: names of access keys are no secret.
+    // A comparison in variable time suffices: ids of access keys are not secret.
     if presented.scope.access_key_id != key.id().as_str() {
         return Err(SigV4Error::UnknownAccessKey);
     }
-    let canonical = canonical::request(request, &presented.signed_headers, presented.place, &body_hash);
+    let canonical = canonical::request(request, &presented.signed_headers, presented.location, &body_hash);
     let text = string_to_sign(&presented, &canonical);
     // Compares in constant time.
     hmac::verify(&signing_key(key, &presented), text.as_bytes(), &presented.signature)
@@ -120,23 +123,23 @@ fn verify_for(
     Ok(key.id().clone())
 }
 
-/// A signature in headers is good for [`MAX_SKEW`] before and after its time, a presigned one for as long as
-/// it says, and for the skew before its time.
-fn check_time(presented: &Presented, now: Timestamp) -> Result<(), SigV4Error> {
+/// Checks the time of a signature. A signature in headers is valid for [`MAX_SKEW`] before and after its
+/// time, a presigned one for [`MAX_SKEW`] before and for its lifetime after its time.
+fn check_time(presented: &PresentedSignature, now: Timestamp) -> Result<(), SigV4Error> {
     let signed_at = presented.signed_at;
     let early = signed_at.since(now);
     if early > MAX_SKEW {
         return Err(SigV4Error::TooEarly { seconds: early.as_secs() });
     }
-    let (age, lifetime) = (now.since(signed_at), presented.place.lifetime());
+    let (age, lifetime) = (now.since(signed_at), presented.location.lifetime());
     if age > lifetime {
         return Err(SigV4Error::TooLate { seconds: age.as_secs(), lifetime: lifetime.as_secs() });
     }
     Ok(())
 }
 
-/// What could be changed on the way without anyone noticing must be signed.
-fn check_headers(presented: &Presented, request: &RequestParts<'_>) -> Result<(), SigV4Error> {
+/// Checks that `host` and all `x-amz-` headers are signed, so that changes on the way are detected.
+fn check_headers(presented: &PresentedSignature, request: &RequestParts<'_>) -> Result<(), SigV4Error> {
     let signed = |name: &str| presented.signed_headers.iter().any(|found| found.eq_ignore_ascii_case(name));
     for name in &presented.signed_headers {
         if request.values(name).next().is_none() {
@@ -153,7 +156,7 @@ fn check_headers(presented: &Presented, request: &RequestParts<'_>) -> Result<()
     }
 }
 
-/// A body that the request declares must be the one that came.
+/// Checks the body's hash that the request declares, if it declares one.
 fn check_body_hash(request: &RequestParts<'_>, body_hash: &str) -> Result<(), SigV4Error> {
     match request.value("x-amz-content-sha256")? {
         None => Ok(()),
@@ -165,17 +168,17 @@ fn check_body_hash(request: &RequestParts<'_>, body_hash: &str) -> Result<(), Si
     }
 }
 
-fn string_to_sign(presented: &Presented, canonical: &[u8]) -> String {
+fn string_to_sign(presented: &PresentedSignature, canonical: &[u8]) -> String {
     let (time, scope) = (&presented.time, &presented.scope);
     let hash = hex::encode(Sha256::digest(canonical));
     let (date, region, service) = (&scope.date, &scope.region, &scope.service);
-    format!("{ALGORITHM}\n{time}\n{date}/{region}/{service}/{}\n{hash}", presented::TERMINATOR)
+    format!("{ALGORITHM}\n{time}\n{date}/{region}/{service}/{}\n{hash}", signature::TERMINATOR)
 }
 
-fn signing_key(key: &AccessKey, presented: &Presented) -> hmac::Key {
+fn signing_key(key: &AccessKey, presented: &PresentedSignature) -> hmac::Key {
     let secret = Zeroizing::new(["AWS4", key.reveal()].concat());
     let scope = &presented.scope;
-    [&scope.date, &scope.region, &scope.service, presented::TERMINATOR]
+    [&scope.date, &scope.region, &scope.service, signature::TERMINATOR]
         .into_iter()
         .fold(hmac::Key::new(HMAC_SHA256, secret.as_bytes()), |key, text| {
             hmac::Key::new(HMAC_SHA256, hmac::sign(&key, text.as_bytes()).as_ref())

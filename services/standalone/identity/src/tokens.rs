@@ -1,20 +1,24 @@
-//! The table of unused connect tokens: in memory, on purpose. A token is good for half a minute; a restart
-//! refuses those that are outstanding, and their clients ask for others.
+//! A table of tokens in memory.
+//!
+//! Unused connect tokens need no durability: a token is valid for 30 seconds. A restart invalidates
+//! outstanding tokens, and their clients request new ones. One lock guards the table, for single operations
+//! only.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use auth_token::ports::TokenStore;
 use contract_identity_v1::TokenRow;
 use contract_notifications_v1::{Timestamp, Version1};
 use shared_ports::{Clock, PortError};
+use shared_sync::IgnorePoison as _;
 
-/// Most unused tokens at a time, unless told otherwise: with a lifetime of 30 seconds, some 3,300 handshakes
-/// a second, in about 30 MB.
+/// Default capacity for unused connect tokens. With a lifetime of 30 seconds, this is about 3,300 handshakes
+/// per second, in about 30 MB.
 pub const DEFAULT_CAPACITY: usize = 100_000;
 
-/// The unused tokens of this process. Clones share them.
+/// A table of tokens in memory. Clones share it.
 #[derive(Clone)]
 pub struct MemoryTokens<K> {
     table: Arc<Mutex<Table>>,
@@ -28,9 +32,9 @@ impl<K> fmt::Debug for MemoryTokens<K> {
     }
 }
 
-/// As many tokens are outstanding as there may be.
+/// The table is full.
 #[derive(Debug, thiserror::Error)]
-#[error("{capacity} rows are in the table, as many as there may be; wait for some to expire")]
+#[error("the table is full with {capacity} rows; retry when some have expired")]
 struct Full {
     capacity: usize,
 }
@@ -38,7 +42,7 @@ struct Full {
 #[derive(Default)]
 struct Table {
     rows: HashMap<Arc<str>, TokenRow>,
-    /// The same rows in the order in which they expire.
+    /// The same rows by expiry.
     by_expiry: BTreeSet<(u64, Arc<str>)>,
 }
 
@@ -69,12 +73,12 @@ impl Table {
 }
 
 impl<K: Clock> MemoryTokens<K> {
-    /// An empty table for at most `capacity` tokens.
+    /// Returns an empty table for at most `capacity` tokens.
     pub fn new(capacity: usize, clock: K) -> Self {
         Self { table: Arc::default(), capacity, clock }
     }
 
-    /// A table with rows by TTL and hash.
+    /// Returns a table with `rows`, each a TTL and a hash.
     pub(crate) fn with_rows(capacity: usize, clock: K, rows: &[(u64, String)]) -> Self {
         let tokens = Self::new(capacity, clock);
         let mut table = tokens.lock();
@@ -85,19 +89,19 @@ impl<K: Clock> MemoryTokens<K> {
         tokens
     }
 
-    /// How many tokens are unused; some may have expired.
+    /// Returns the number of tokens. Some may have expired.
     pub fn len(&self) -> usize {
         self.lock().rows.len()
     }
 
-    /// Whether no token is unused.
+    /// Returns true if the table is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// No caller can leave the table half changed: nothing in [`Table`] panics between its two parts.
+    /// Locks the table. A poisoned lock is fine: no method of [`Table`] panics between its changes.
     fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().ignore_poison()
     }
 }
 
@@ -139,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    /// A clock that a test sets, in seconds.
+    /// A clock set by the test, in seconds.
     #[derive(Clone, Default)]
     struct TestClock(Arc<AtomicU64>);
 
@@ -156,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn of_a_thousand_takes_at_once_one_gets_the_row() {
+    async fn concurrent_takes_get_the_row_once() {
         let tokens = MemoryTokens::new(10, TestClock::default());
         tokens.put(row("a", 30)).await.unwrap();
         tokens.put(row("b", 30)).await.unwrap();
@@ -175,7 +179,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_table_takes_no_more_until_a_token_expires() {
+    async fn full_table_refuses_rows_until_one_expires() {
         let clock = TestClock::default();
         let tokens = MemoryTokens::new(2, clock.clone());
         tokens.put(row("later", 40)).await.unwrap();
@@ -191,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_row_put_again_expires_at_its_new_time() {
+    async fn replaced_row_expires_at_its_new_time() {
         let clock = TestClock::default();
         let tokens = MemoryTokens::new(10, clock.clone());
         tokens.put(row("a", 30)).await.unwrap();

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use contract_history_v1::{MessageKey, MessageRow, PageRequest, SessionKey, SessionRow, What};
-use contract_identity_v1::Method;
+use contract_history_v1::{HistoryOutcome, MessageKey, MessageRow, PageRequest, SessionKey, SessionRow};
+use contract_identity_v1::AuthenticationMethod;
 use contract_notifications_v1::{Sequence, Timestamp, UserId};
 use ws_edge::ports::{History, HistoryPage};
 
@@ -23,12 +23,13 @@ pub async fn all<H: History, F: HistoryRows>(history: &H, fixture: &F, now: Time
 
 fn session(user: &UserId, opened_at: Timestamp, name: &str) -> SessionRow {
     let id = connection(&format!("{user}#{name}="));
-    SessionRow::opened(user.clone(), id, opened_at, Method::Jwt, HOUR).from_client("2001:db8::7", Some("ä/1"))
+    SessionRow::opened(user.clone(), id, opened_at, AuthenticationMethod::Jwt, HOUR)
+        .from_client("2001:db8::7", Some("ä/1"))
 }
 
 fn message(user: &UserId, at: Timestamp, n: u64) -> MessageRow {
     let notification = notification(user, n);
-    MessageRow::new(&notification, Sequence::new(n.into()), What::Delivered, at, HOUR)
+    MessageRow::new(&notification, Sequence::new(n.into()), HistoryOutcome::Delivered, at, HOUR)
         .with_payload(&notification)
 }
 
@@ -100,7 +101,7 @@ async fn messages_are_paged<H: History, F: HistoryRows>(
         page,
         HistoryPage { rows: vec![rows[2].clone(), rows[1].clone(), rows[0].clone()], more: false }
     );
-    let first = MessageKey::new(now, Sequence::ZERO, What::Delivered);
+    let first = MessageKey::new(now, Sequence::ZERO, HistoryOutcome::Delivered);
     assert_eq!(history.messages(&one, &before(Some(first), 9)).await.unwrap(), HistoryPage::default());
 }
 

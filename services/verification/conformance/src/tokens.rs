@@ -47,7 +47,7 @@ pub async fn claims<S: TokenStore>(store: &S, now_seconds: u64, prefix: &str) {
 
 /// Runs the suite of the cipher.
 pub async fn cipher<C: TokenCipher>(cipher: &C) {
-    let context = EncryptionContext::connect("issuer", "audience");
+    let context = EncryptionContext::for_connect_tokens("issuer", "audience");
     for plaintext in [b"x".to_vec(), (0..=255).cycle().take(4_096).collect()] {
         let ciphertext = cipher.encrypt(&plaintext, &context).await.unwrap();
         assert_eq!(cipher.decrypt(&ciphertext, &context).await.unwrap(), plaintext);
@@ -56,8 +56,8 @@ pub async fn cipher<C: TokenCipher>(cipher: &C) {
     let ciphertext = cipher.encrypt(b"secret", &context).await.unwrap();
     assert!(!ciphertext.windows(6).any(|window| window == b"secret"));
     for other in [
-        EncryptionContext::connect("issuer", "another audience"),
-        EncryptionContext::connect("another issuer", "audience"),
+        EncryptionContext::for_connect_tokens("issuer", "another audience"),
+        EncryptionContext::for_connect_tokens("another issuer", "audience"),
         EncryptionContext::default(),
     ] {
         refused(cipher, &ciphertext, &other).await;
@@ -68,7 +68,7 @@ pub async fn cipher<C: TokenCipher>(cipher: &C) {
 /// Checks that the cipher is authenticated: an altered ciphertext is refused. KMS guarantees that, its
 /// emulators may not, and the adapter of KMS has no part in it.
 pub async fn cipher_is_authenticated<C: TokenCipher>(cipher: &C) {
-    let context = EncryptionContext::connect("issuer", "audience");
+    let context = EncryptionContext::for_connect_tokens("issuer", "audience");
     let ciphertext = cipher.encrypt(b"secret", &context).await.unwrap();
     for at in 0..ciphertext.len() {
         let mut altered = ciphertext.clone();

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use contract_connections_v1::FrameFormat;
 use contract_frames_v1::ClientFrame;
-use contract_identity_v1::{Method, Principal};
+use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::{Sequence, Timestamp, UserId, Version1};
 use dispatcher::core::run::OpenConnection;
 use ws_edge::{Caller, ClientInfo, ConnectRequest, Decision, EdgeConfig, Inbound, admit, decide};
@@ -17,7 +17,7 @@ fn principal() -> anyhow::Result<Principal> {
         version: Version1,
         user_id: UserId::new("u")?,
         username: None,
-        method: Method::Token,
+        method: AuthenticationMethod::Token,
         hubs: Vec::new(),
         expires_at: None,
     })

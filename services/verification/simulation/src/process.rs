@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use contract_connections_v1::ConnectionId;
-use contract_identity_v1::{Method, Principal};
+use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::{UserId, Version1};
 use dispatcher::Dispatcher;
 use dispatcher::core::run::{Entry, Outcome};
@@ -250,7 +250,7 @@ pub(crate) fn principal(user_id: UserId) -> Principal {
         version: Version1,
         user_id,
         username: None,
-        method: Method::Open,
+        method: AuthenticationMethod::Open,
         hubs: Vec::new(),
         expires_at: None,
     }

@@ -149,7 +149,7 @@ impl Answer {
 
 #[cfg(test)]
 mod tests {
-    use contract_identity_v1::Method;
+    use contract_identity_v1::AuthenticationMethod;
 
     use super::*;
 
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn handshake_is_parsed() {
         let WebSocketEvent { principal, connection_id, request_id, route } = read(CONNECT);
-        assert_eq!((principal.user_id.as_str(), principal.method), ("alice", Method::Token));
+        assert_eq!((principal.user_id.as_str(), principal.method), ("alice", AuthenticationMethod::Token));
         assert_eq!((connection_id.as_str(), request_id.as_str()), ("L0SM9cOFvHcCIhw=", "L0SM9EHGvHcFsYg="));
         let Route::Connect(request) = route else { panic!("another route") };
         assert_eq!(request.connection_id, connection_id);

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use contract_history_v1::{InvalidKey, Kind, Page, PageRequest, UnknownKind};
+use contract_history_v1::{HistoryKind, InvalidKey, Page, PageRequest, UnknownKind};
 use contract_notifications_v1::UserId;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
@@ -83,16 +83,16 @@ async fn page<H: History>(history: &H, event: HistoryEvent) -> Result<Answer, Re
     }
     let PathParameters { user_id, kind } = event.path_parameters.unwrap_or_default();
     let query = event.query_string_parameters.unwrap_or_default();
-    let kind: Kind = kind.parse().map_err(|error: UnknownKind| Refusal::new(404, &error))?;
+    let kind: HistoryKind = kind.parse().map_err(|error: UnknownKind| Refusal::new(404, &error))?;
     // API Gateway decodes the parameters of the query, but not those of the path.
     let user_id = percent_decode_str(&user_id).decode_utf8_lossy().into_owned();
     let user = UserId::new(user_id).map_err(|error| Refusal::new(400, &error))?;
     Ok(match kind {
-        Kind::Sessions => {
+        HistoryKind::Sessions => {
             let found = history.sessions(&user, &page_request(&query)?).await.map_err(failed)?;
             Answer::json(200, &Page::of_sessions(found.rows, found.more))
         }
-        Kind::Messages => {
+        HistoryKind::Messages => {
             let found = history.messages(&user, &page_request(&query)?).await.map_err(failed)?;
             Answer::json(200, &Page::of_messages(found.rows, found.more))
         }

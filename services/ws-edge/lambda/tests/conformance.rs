@@ -101,7 +101,7 @@ async fn history_conforms() {
 /// The rows exceed the 1 MiB that one query reads, and the size of a function's answer.
 #[tokio::test]
 async fn page_of_large_rows_is_read_in_parts() {
-    use contract_history_v1::{MessageRow, PageRequest, What};
+    use contract_history_v1::{HistoryOutcome, MessageRow, PageRequest};
     use contract_notifications_v1::Sequence;
     use verification_conformance::fixture::HistoryRows as _;
     use verification_conformance::{notification, user};
@@ -111,8 +111,13 @@ async fn page_of_large_rows_is_read_in_parts() {
     let table = HistoryTable::new(&world).await;
     let (alice, now, hour) = (user("alice"), SystemClock.now(), Duration::from_hours(1));
     let row = |n: u64| {
-        let mut row =
-            MessageRow::new(&notification(&alice, n), Sequence::new(n.into()), What::Held, now, hour);
+        let mut row = MessageRow::new(
+            &notification(&alice, n),
+            Sequence::new(n.into()),
+            HistoryOutcome::Held,
+            now,
+            hour,
+        );
         row.payload = Some(format!("\"{}\"", "x".repeat(120_000)));
         row
     };

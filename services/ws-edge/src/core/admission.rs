@@ -128,7 +128,7 @@ fn excerpt(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use contract_identity_v1::Method;
+    use contract_identity_v1::AuthenticationMethod;
     use contract_notifications_v1::UserId;
     use proptest::prelude::*;
 
@@ -139,7 +139,7 @@ mod tests {
             version: Version1,
             user_id: UserId::new("jo").unwrap(),
             username: None,
-            method: Method::Token,
+            method: AuthenticationMethod::Token,
             hubs: Vec::new(),
             expires_at: Some(Timestamp::from_millis(9)),
         }

@@ -275,7 +275,7 @@ fn utc(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use contract_identity_v1::Method;
+    use contract_identity_v1::AuthenticationMethod;
     use contract_notifications_v1::Version1;
     use serde_json::{Value, json};
 
@@ -287,7 +287,7 @@ mod tests {
             version: Version1,
             user_id: UserId::new("jo").unwrap(),
             username: None,
-            method: Method::Token,
+            method: AuthenticationMethod::Token,
             hubs: Vec::new(),
             expires_at: None,
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use contract_frames_v1::{
     Broadcast, ClientFrame, ErrorCode, HistoryQuery, InvalidFrame, ServerFrame, Whoami,
 };
-use contract_identity_v1::{Method, Principal};
+use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::Sequence;
 
 use super::caller::Caller;
@@ -125,10 +125,10 @@ fn list_members(request: Result<MembersRequest, MembersRefusal>) -> Decision {
 fn whoami(caller: &Caller<'_>) -> Whoami {
     let Principal { user_id, username, method, expires_at, .. } = caller.principal;
     let method = match method {
-        Method::Token => "token",
-        Method::Jwt => "jwt",
-        Method::Hmac => "hmac",
-        Method::Open => "open",
+        AuthenticationMethod::Token => "token",
+        AuthenticationMethod::Jwt => "jwt",
+        AuthenticationMethod::Hmac => "hmac",
+        AuthenticationMethod::Open => "open",
     };
     Whoami {
         user_id: user_id.clone(),
@@ -163,7 +163,7 @@ mod tests {
             version: Version1,
             user_id: UserId::new("jo").unwrap(),
             username: Some("Jo".to_owned()),
-            method: Method::Jwt,
+            method: AuthenticationMethod::Jwt,
             hubs: Vec::new(),
             expires_at: Some(Timestamp::from_millis(9)),
         };

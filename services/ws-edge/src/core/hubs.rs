@@ -1,7 +1,7 @@
 //! The hubs of a connection.
 
 use contract_connections_v1::{ConnectionId, HubMember, MemberKey};
-use contract_identity_v1::{Method, Principal};
+use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::{HubName, Timestamp, Version1};
 
 use crate::config::EdgeConfig;
@@ -15,7 +15,7 @@ pub(crate) fn hubs_of(principal: &Principal, config: &EdgeConfig) -> Vec<HubName
     let mut hubs: Vec<_> = config.everyone.iter().cloned().collect();
     for name in &principal.hubs {
         match HubName::new(name.as_str()) {
-            Ok(hub) if hub.is_reserved() && principal.method != Method::Token => {
+            Ok(hub) if hub.is_reserved() && principal.method != AuthenticationMethod::Token => {
                 tracing::warn!(%hub, "a credential names a hub that only connect tokens may name");
             }
             Ok(hub) if !hubs.contains(&hub) => hubs.push(hub),
@@ -55,7 +55,7 @@ mod tests {
             version: Version1,
             user_id: UserId::new("jo").unwrap(),
             username: None,
-            method: Method::Jwt,
+            method: AuthenticationMethod::Jwt,
             hubs: ["team", "all", "two words", "team", "ops"].map(str::to_owned).to_vec(),
             expires_at: None,
         };
@@ -78,8 +78,8 @@ mod tests {
             };
             hubs_of(&principal, &config).iter().map(ToString::to_string).collect::<Vec<_>>()
         };
-        assert_eq!(hubs(Method::Token), ["tidings:operations"]);
-        for method in [Method::Jwt, Method::Hmac, Method::Open] {
+        assert_eq!(hubs(AuthenticationMethod::Token), ["tidings:operations"]);
+        for method in [AuthenticationMethod::Jwt, AuthenticationMethod::Hmac, AuthenticationMethod::Open] {
             assert_eq!(hubs(method), ["all", "team"]);
         }
     }

@@ -53,7 +53,7 @@ pub(crate) fn decide(
 #[cfg(test)]
 mod tests {
     use contract_connections_v1::ConnectionId;
-    use contract_identity_v1::{Method, Principal};
+    use contract_identity_v1::{AuthenticationMethod, Principal};
     use contract_notifications_v1::{Timestamp, Version1};
 
     use super::*;
@@ -67,7 +67,7 @@ mod tests {
             version: Version1,
             user_id: UserId::new("jo").unwrap(),
             username: None,
-            method: Method::Jwt,
+            method: AuthenticationMethod::Jwt,
             hubs: Vec::new(),
             expires_at: None,
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use contract_connections_v1::ConnectionId;
 use contract_frames_v1::{ErrorCode, HistoryQuery, ServerFrame};
-use contract_history_v1::{InvalidKey, Kind, MAX_PAGE, Page, PageRequest, SessionRow};
+use contract_history_v1::{HistoryKind, InvalidKey, MAX_PAGE, Page, PageRequest, SessionRow};
 use contract_identity_v1::Principal;
 use contract_notifications_v1::{Payload, Timestamp, UserId};
 use futures_util::future::{Either, select};
@@ -75,13 +75,13 @@ impl<P: Ports> Edge<P> {
             return Err(Refusal::new(ErrorCode::Forbidden, message));
         }
         match query.of {
-            Kind::Sessions => {
+            HistoryKind::Sessions => {
                 let found = self.history.sessions(user, &request(query)?).await.map_err(unavailable)?;
-                frame(Kind::Sessions, Page::of_sessions(found.rows, found.more))
+                frame(HistoryKind::Sessions, Page::of_sessions(found.rows, found.more))
             }
-            Kind::Messages => {
+            HistoryKind::Messages => {
                 let found = self.history.messages(user, &request(query)?).await.map_err(unavailable)?;
-                frame(Kind::Messages, Page::of_messages(found.rows, found.more))
+                frame(HistoryKind::Messages, Page::of_messages(found.rows, found.more))
             }
         }
     }
@@ -95,7 +95,7 @@ fn request<Key: FromStr<Err = InvalidKey>>(query: &HistoryQuery) -> Result<PageR
     Ok(PageRequest { before, limit: query.limit.unwrap_or(MAX_PAGE) })
 }
 
-fn frame<T: Serialize>(of: Kind, page: Page<T>) -> Result<ServerFrame, Refusal> {
+fn frame<T: Serialize>(of: HistoryKind, page: Page<T>) -> Result<ServerFrame, Refusal> {
     let items = page.items.iter().map(Payload::from_value).collect::<Result<_, _>>();
     let items = items.map_err(|error| {
         tracing::error!(%error, "a history page can't be serialized");

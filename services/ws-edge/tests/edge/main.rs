@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use contract_connections_v1::{ConnectionId, MemberKey};
 use contract_frames_v1::{ErrorCode, SendResult, ServerFrame};
-use contract_history_v1::Kind;
-use contract_identity_v1::{Method, Principal};
+use contract_history_v1::HistoryKind;
+use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::{FanOut, HubName, NotificationId, Sequence, Timestamp, UserId, Version1};
 use shared_ports::Clock as _;
 use world::{Noon, Queued, World};
@@ -54,7 +54,7 @@ fn principal(user: &str) -> Principal {
         version: Version1,
         user_id: UserId::new(user).unwrap(),
         username: None,
-        method: Method::Token,
+        method: AuthenticationMethod::Token,
         hubs: Vec::new(),
         expires_at: None,
     }
@@ -303,14 +303,14 @@ async fn only_the_user_reads_its_recorded_sessions() {
     join(&edge, "al").await;
     edge.disconnect(&principal("jo"), &ConnectionId::new("jo"), Timestamp::from_millis(7)).await.unwrap();
     let answer = say(&edge, "jo", r#"{"action":"history","of":"sessions"}"#).await;
-    let Some(ServerFrame::History { of: Kind::Sessions, items, next: Some(_) }) = answer else {
+    let Some(ServerFrame::History { of: HistoryKind::Sessions, items, next: Some(_) }) = answer else {
         panic!("{answer:?}")
     };
     let [item] = &items[..] else { panic!("{items:?}") };
     let session: serde_json::Value = serde_json::from_str(item.get()).unwrap();
     assert_eq!((&session["connectionId"], &session["sourceIp"]), (&"jo".into(), &"192.0.2.1".into()));
     assert_eq!(session["durationMs"], 43_200_000 - 7);
-    let nothing = ServerFrame::History { of: Kind::Messages, items: Vec::new(), next: None };
+    let nothing = ServerFrame::History { of: HistoryKind::Messages, items: Vec::new(), next: None };
     assert_eq!(say(&edge, "jo", r#"{"action":"history"}"#).await, Some(nothing));
     for (frame, code) in [
         (r#"{"action":"history","before":"nonsense"}"#, ErrorCode::BadRequest),

@@ -1,66 +1,66 @@
-//! What can be wrong with a client's frame, in words its author can act on.
+//! Errors in a client's frame, in words its author can act on.
 
 use std::fmt;
 
 use contract_notifications_v1::{InvalidIdentifier, InvalidSequence};
 
-use super::{ACTIONS, MAX_ACK_SEQUENCES, MAX_SESSIONS};
+use super::frame::{ACTIONS, MAX_ACK_SEQUENCES, MAX_SESSIONS};
 
-/// Why a client's frame is refused.
+/// Reasons for refusing a client's frame.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidFrame {
-    /// Not JSON, or not an object.
+    /// The frame is not a JSON object.
     #[error("the frame is not a JSON object with an \"action\"; actions are {}", ActionList)]
     Json(#[source] serde_json::Error),
-    /// No `action`, or one that is not known.
+    /// The `action` is missing or unknown.
     #[error("action {found:?} is unknown; actions are {}", ActionList)]
     UnknownAction {
         /// The action found, cut to 64 characters.
         found: String,
     },
-    /// A field of the action is missing or of the wrong type.
+    /// A field of the action is missing or has the wrong type.
     #[error("the {action:?} frame is not of the expected form: {expected}")]
     Form {
-        /// Which action.
+        /// The frame's action.
         action: &'static str,
-        /// What it should look like.
+        /// An example of the expected form.
         expected: &'static str,
-        /// What the JSON parser found.
+        /// The JSON parser's error.
         #[source]
         source: serde_json::Error,
     },
-    /// A sequence that is none.
+    /// A sequence is illegal.
     #[error(transparent)]
     Sequence(#[from] InvalidSequence),
-    /// A user, hub or id that is none.
+    /// A user, hub or notification id is illegal.
     #[error(transparent)]
     Identifier(#[from] InvalidIdentifier),
-    /// More sequences than [`MAX_ACK_SEQUENCES`].
+    /// An `ack` has more than [`MAX_ACK_SEQUENCES`] sequences.
     #[error("the ack names {found} sequences; allowed are at most {MAX_ACK_SEQUENCES}")]
     TooManySequences {
-        /// How many it names.
+        /// Number of sequences found.
         found: usize,
     },
-    /// No sessions, or more than [`MAX_SESSIONS`].
+    /// A `sendMessage` has no session, or more than [`MAX_SESSIONS`].
     #[error("the message names {found} sessions; allowed are 1 to {MAX_SESSIONS}")]
     Sessions {
-        /// How many it names.
+        /// Number of sessions found.
         found: usize,
     },
-    /// An empty text.
+    /// The text to send is empty.
     #[error("the message is empty; give a text")]
     EmptyMessage,
-    /// A page of nothing, or of too much.
+    /// The `limit` of a query is zero or too large.
     #[error("the limit is {found}; allowed are 1 to {most}")]
     Limit {
         /// The limit found.
         found: usize,
-        /// The largest there may be.
+        /// The largest limit allowed.
         most: usize,
     },
 }
 
-/// The known actions, for an error message.
+/// Writes the names of all actions, for an error message.
 struct ActionList;
 
 impl fmt::Display for ActionList {

@@ -1,43 +1,50 @@
-//! Reads a client's frame: first its action, then what that action needs.
+//! Parses a client's frame: first its action, then the fields of that action.
 
 use std::borrow::Cow;
 
-use contract_history_v1::{Kind, MAX_PAGE};
+use contract_history_v1::{HistoryKind, MAX_PAGE};
 use contract_notifications_v1::{HubName, NotificationId, Payload, UserId};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
-use super::{
-    Broadcast, ClientFrame, HistoryQuery, InvalidFrame, MAX_ACK_SEQUENCES, MAX_MEMBERS, MAX_SESSIONS,
-    MembersQuery, Message, MessageData, Recipient, SendMessage, strip,
+use super::frame::{
+    Broadcast, ClientFrame, HistoryQuery, MAX_ACK_SEQUENCES, MAX_MEMBERS, MAX_SESSIONS, MembersQuery,
+    Message, MessageData, Recipient, SendMessage,
 };
+use super::invalid::InvalidFrame;
+use super::strip::without_member;
 
-#[derive(Deserialize)]
-struct Head {
-    #[serde(default)]
-    action: String,
+impl ClientFrame {
+    /// Parses a client's frame. Unknown fields are ignored.
+    ///
+    /// # Errors
+    /// [`InvalidFrame`] with what is wrong and what is allowed.
+    pub fn from_json(text: &str) -> Result<Self, InvalidFrame> {
+        #[derive(Deserialize)]
+        struct Tag {
+            #[serde(default)]
+            action: String,
+        }
+        // A derived struct would also be read from an array of its fields.
+        if text.trim_start().starts_with('[') {
+            return Err(InvalidFrame::Json(de::Error::custom("an array, not an object")));
+        }
+        let tag: Tag = serde_json::from_str(text).map_err(InvalidFrame::Json)?;
+        match tag.action.as_str() {
+            "sendMessage" => send_message(text),
+            "message" => message(text),
+            "sendmessage" => broadcast(text),
+            "ping" => Ok(Self::Ping),
+            "ack" => ack(text),
+            "history" => history(text),
+            "members" => members(text),
+            "whoami" => Ok(Self::Whoami),
+            other => Err(InvalidFrame::UnknownAction { found: other.chars().take(64).collect() }),
+        }
+    }
 }
 
-pub(super) fn frame(text: &str) -> Result<ClientFrame, InvalidFrame> {
-    // A derived struct would be read from an array of its fields too.
-    if text.trim_start().starts_with('[') {
-        return Err(InvalidFrame::Json(de::Error::custom("an array, not an object")));
-    }
-    let head: Head = serde_json::from_str(text).map_err(InvalidFrame::Json)?;
-    match head.action.as_str() {
-        "sendMessage" => send_message(text),
-        "message" => message(text),
-        "sendmessage" => broadcast(text),
-        "ping" => Ok(ClientFrame::Ping),
-        "ack" => ack(text),
-        "history" => history(text),
-        "members" => members(text),
-        "whoami" => Ok(ClientFrame::Whoami),
-        other => Err(InvalidFrame::UnknownAction { found: other.chars().take(64).collect() }),
-    }
-}
-
-/// The fields of an action.
+/// Parses the fields of an action.
 fn fields<'a, T: Deserialize<'a>>(
     text: &'a str,
     action: &'static str,
@@ -73,7 +80,7 @@ fn send_message(text: &str) -> Result<ClientFrame, InvalidFrame> {
         return Err(InvalidFrame::Sessions { found: sessions.len() });
     }
     let sessions = sessions.into_iter().map(UserId::new).collect::<Result<_, _>>()?;
-    let payload = strip::without(text, "sessions").map_err(|source| InvalidFrame::Form {
+    let payload = without_member(text, "sessions").map_err(|source| InvalidFrame::Form {
         action: ACTION,
         expected: EXPECTED,
         source,
@@ -82,7 +89,6 @@ fn send_message(text: &str) -> Result<ClientFrame, InvalidFrame> {
 }
 
 fn message(text: &str) -> Result<ClientFrame, InvalidFrame> {
-    /// What is sent: a text alone goes to everyone.
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum To<'a> {
@@ -106,6 +112,7 @@ fn message(text: &str) -> Result<ClientFrame, InvalidFrame> {
     const ACTION: &str = "message";
     const EXPECTED: &str = r#"{"action":"message","data":{"content":…,"recipient":"all"}}, where the recipient is "all", a user, {"user":"…"} or {"hub":"…"}"#;
     let Fields { data, id } = fields(text, ACTION, EXPECTED)?;
+    // A text alone goes to everyone.
     let data = if data.get().starts_with('"') {
         MessageData { content: data.into(), recipient: Recipient::All }
     } else {
@@ -145,14 +152,14 @@ fn broadcast(text: &str) -> Result<ClientFrame, InvalidFrame> {
 fn history(text: &str) -> Result<ClientFrame, InvalidFrame> {
     #[derive(Deserialize)]
     struct Fields {
-        of: Option<Kind>,
+        of: Option<HistoryKind>,
         before: Option<Box<str>>,
         limit: Option<usize>,
     }
     let expected = r#"{"action":"history","of":"messages","before":"…","limit":…}, where "of" is "messages" or "sessions""#;
     let Fields { of, before, limit } = fields(text, "history", expected)?;
     require_limit(limit, MAX_PAGE)?;
-    let of = of.unwrap_or(Kind::Messages);
+    let of = of.unwrap_or(HistoryKind::Messages);
     Ok(ClientFrame::History(HistoryQuery { of, before, limit }))
 }
 
@@ -186,21 +193,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_array_is_no_frame() {
+    fn array_is_not_a_frame() {
         for text in ["[]", r#"["ping"]"#, r#" ["ack", ["1"]]"#] {
-            assert!(matches!(frame(text), Err(InvalidFrame::Json(_))), "{text}");
+            assert!(matches!(ClientFrame::from_json(text), Err(InvalidFrame::Json(_))), "{text}");
         }
     }
 
     fn recipient(data: &str) -> Recipient {
-        match frame(&format!(r#"{{"action":"message","data":{data}}}"#)).unwrap() {
+        match ClientFrame::from_json(&format!(r#"{{"action":"message","data":{data}}}"#)).unwrap() {
             ClientFrame::Message(message) => message.data.recipient,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn a_recipient_has_several_forms() {
+    fn recipient_has_several_forms() {
         let user = |text: &str| Recipient::User(UserId::new(text).unwrap());
         assert_eq!(recipient(r#"{"content":1,"recipient":"all"}"#), Recipient::All);
         assert_eq!(recipient(r#"{"content":1}"#), Recipient::All);
@@ -212,9 +219,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_to_sessions_is_the_frame_without_them() {
+    fn send_message_payload_has_no_sessions() {
         let text = r#"{"action":"sendMessage","sessions":["s1","s2"],"price":1.50e0,"to":{"sessions":[]}}"#;
-        let ClientFrame::SendMessage(send) = frame(text).unwrap() else { panic!("another action") };
+        let ClientFrame::SendMessage(send) = ClientFrame::from_json(text).unwrap() else {
+            panic!("another action")
+        };
         assert_eq!(send.payload.get(), r#"{"action":"sendMessage","price":1.50e0,"to":{"sessions":[]}}"#);
         assert_eq!(send.sessions.iter().map(UserId::as_str).collect::<Vec<_>>(), ["s1", "s2"]);
     }

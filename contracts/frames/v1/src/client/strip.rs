@@ -1,4 +1,4 @@
-//! An object without one of its members.
+//! Removes a member from a JSON object.
 
 use std::fmt;
 
@@ -7,14 +7,15 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-/// The members of a JSON object, as they stand and in their order. Of several with one name all are kept.
+/// The members of a JSON object in their order, values byte for byte. Members with the same name are all
+/// kept.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
+        struct MembersVisitor;
 
-        impl<'de> Visitor<'de> for Each {
+        impl<'de> Visitor<'de> for MembersVisitor {
             type Value = Members<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,7 +31,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
             }
         }
 
-        deserializer.deserialize_map(Each)
+        deserializer.deserialize_map(MembersVisitor)
     }
 }
 
@@ -40,8 +41,8 @@ impl Serialize for Members<'_> {
     }
 }
 
-/// The JSON object `text` without the member `name`; the values of the others byte for byte.
-pub(super) fn without(text: &str, name: &str) -> Result<Payload, serde_json::Error> {
+/// Returns the JSON object `text` without the member `name`. The other values keep their bytes.
+pub(super) fn without_member(text: &str, name: &str) -> Result<Payload, serde_json::Error> {
     let mut members: Members<'_> = serde_json::from_str(text)?;
     members.0.retain(|(member, _)| member != name);
     Payload::from_value(&members)
@@ -52,10 +53,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_other_members_stay_as_they_are() {
+    fn other_members_keep_their_bytes() {
         let text = r#"{"a": 1.50e0 , "x":[1, 2],"b":{"x":1},"a":"A"}"#;
-        assert_eq!(without(text, "x").unwrap().get(), r#"{"a":1.50e0,"b":{"x":1},"a":"A"}"#);
-        assert_eq!(without(r#"{"x":1}"#, "x").unwrap().get(), "{}");
-        assert!(without("[1]", "x").is_err());
+        assert_eq!(without_member(text, "x").unwrap().get(), r#"{"a":1.50e0,"b":{"x":1},"a":"A"}"#);
+        assert_eq!(without_member(r#"{"x":1}"#, "x").unwrap().get(), "{}");
+        assert!(without_member("[1]", "x").is_err());
     }
 }

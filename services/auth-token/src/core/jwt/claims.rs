@@ -1,20 +1,20 @@
-//! The claims that are looked at.
+//! The claims of a JSON Web Token that the gateway uses.
 
 use contract_notifications_v1::{HubName, Timestamp, UserId};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Number, Value};
 
-/// Claims that hold a user's name for people; the first that is there counts.
+/// Claims with a user's display name. The first one present is used.
 const NAMES: [&str; 4] = ["preferred_username", "cognito:username", "username", "name"];
 
-/// Claims of a token, not yet checked. A claim that stands twice makes the token invalid.
+/// Unverified claims of a token. A duplicate claim makes the token invalid.
 #[derive(Deserialize)]
 pub(crate) struct Claims {
     #[serde(default)]
     pub(crate) iss: Option<String>,
     #[serde(default)]
     pub(crate) aud: Option<OneOrMany>,
-    /// In place of `aud` in access tokens of Cognito
+    /// Access tokens of Cognito have it in place of `aud`
     /// (<https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html>).
     #[serde(default)]
     pub(crate) client_id: Option<String>,
@@ -30,7 +30,7 @@ pub(crate) struct Claims {
     others: Map<String, Value>,
 }
 
-/// A text, or a list of texts.
+/// A text or a list of texts.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum OneOrMany {
@@ -47,7 +47,7 @@ impl OneOrMany {
     }
 }
 
-/// Seconds since the epoch, which need not be whole (RFC 7519, section 2); a fraction is cut off.
+/// Seconds since the epoch. They may have a fraction (RFC 7519, section 2), which is cut off.
 #[derive(Clone, Copy)]
 pub(crate) struct NumericDate(u64);
 
@@ -71,7 +71,7 @@ impl<'de> Deserialize<'de> for NumericDate {
 }
 
 impl Claims {
-    /// The user: `sub`, or else `user_id`.
+    /// Returns the user: `sub`, or `user_id` if there is no `sub`.
     pub(crate) fn user(&self) -> Option<UserId> {
         let text = match (&self.sub, &self.user_id) {
             (Some(sub), _) => sub.clone(),
@@ -82,23 +82,23 @@ impl Claims {
         UserId::new(text).ok()
     }
 
-    /// The user's name for people.
+    /// Returns the user's display name.
     pub(crate) fn username(&self) -> Option<String> {
         let texts = NAMES.into_iter().filter_map(|name| self.others.get(name)?.as_str());
         texts.into_iter().find(|name| !name.is_empty()).map(str::to_owned)
     }
 
-    /// What the claims of these names list, each once: a list of texts, or a text with white space or commas
-    /// between.
+    /// Returns the hubs in the claims with these names; see [`hubs_from_claims`].
     pub(crate) fn hubs(&self, names: &[String]) -> Vec<String> {
-        hubs(names, |name| self.others.get(name))
+        hubs_from_claims(names, |name| self.others.get(name))
     }
 }
 
-/// The hubs that the claims of these names list, each once: as a list, or as a text with commas or blanks
-/// between. API Gateway hands lists on as such a text, in brackets. The gateway's own hubs are left out: an
-/// issuer of identities has no say about them.
-pub fn hubs<'a>(names: &[String], claim: impl Fn(&str) -> Option<&'a Value>) -> Vec<String> {
+/// Returns the hubs in the claims with these names, without duplicates. A claim is a list of texts, or one
+/// text with commas or white space between the names; API Gateway passes a list on as such a text in
+/// brackets. The gateway's own hubs are left out, because an issuer of identities must not grant access to
+/// them.
+pub fn hubs_from_claims<'a>(names: &[String], claim: impl Fn(&str) -> Option<&'a Value>) -> Vec<String> {
     let mut hubs: Vec<String> = Vec::new();
     let mut add = |hub: &str| {
         if !hub.is_empty() && !hub.starts_with(HubName::RESERVED) && !hubs.iter().any(|known| known == hub) {
@@ -130,19 +130,19 @@ mod tests {
     }
 
     #[test]
-    fn the_user_is_sub_or_else_user_id() {
+    fn user_is_sub_or_else_user_id() {
         let user = |value| claims(value).user().map(|user| user.to_string());
         assert_eq!(user(json!({"sub": "zoe", "user_id": "other"})).as_deref(), Some("zoe"));
         assert_eq!(user(json!({"user_id": "zoe"})).as_deref(), Some("zoe"));
         assert_eq!(user(json!({"user_id": 42})).as_deref(), Some("42"));
-        // An illegal subject is not made up for by another claim.
+        // Another claim does not replace an illegal subject.
         for none in [json!({}), json!({"sub": "", "user_id": "zoe"}), json!({"user_id": true})] {
             assert_eq!(user(none), None);
         }
     }
 
     #[test]
-    fn the_first_name_that_is_there_counts() {
+    fn first_display_name_present_is_used() {
         let name = |value| claims(value).username();
         let all = json!({"name": "d", "username": "c", "cognito:username": "b", "preferred_username": "a"});
         assert_eq!(name(all).as_deref(), Some("a"));
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn nobodys_claims_list_the_gateways_own_hubs() {
+    fn claims_cannot_grant_the_gateways_own_hubs() {
         let names = ["hubs".to_owned()];
         let hubs = |value| claims(value).hubs(&names);
         assert_eq!(hubs(json!({"hubs": ["tidings:operations", "team", "tidings:"]})), ["team"]);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_may_have_a_fraction_and_is_never_negative() {
+    fn time_may_have_a_fraction_but_no_sign() {
         let exp = |text: &str| serde_json::from_str::<Claims>(&format!(r#"{{"exp":{text}}}"#));
         let millis = |text| exp(text).ok().and_then(|claims| claims.exp).map(|exp| exp.timestamp().millis());
         assert_eq!(millis("10"), Some(10_000));
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_that_stands_twice_is_refused() {
+    fn duplicate_claim_is_refused() {
         assert!(serde_json::from_str::<Claims>(r#"{"iss":"a","iss":"b"}"#).is_err());
     }
 }

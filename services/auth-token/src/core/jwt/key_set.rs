@@ -1,27 +1,27 @@
-//! Sets of public keys (RFC 7517).
+//! JSON Web Key Sets (RFC 7517).
 
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::JwtAlgorithm;
+use super::algorithm::JwtAlgorithm;
 
-/// Not a set of keys.
+/// The document is not a key set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is no JSON Web Key Set")]
+#[error("the document is not a JSON Web Key Set")]
 pub struct InvalidKeySet;
 
-/// The public keys of an issuer.
+/// An issuer's public keys.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeySet(Vec<Jwk>);
 
 impl KeySet {
-    /// Reads a set. Keys that are of no use here are left out, as RFC 7517 (section 5) wants it, and so are
-    /// keys that should not be in it: shared secrets.
+    /// Parses a key set. It ignores keys of unknown form, as RFC 7517 (section 5) recommends, and shared
+    /// secrets, which do not belong into a published set.
     ///
     /// # Errors
-    /// [`InvalidKeySet`] when it is not of the form of a set.
+    /// [`InvalidKeySet`] if the document does not have the form of a key set.
     pub fn parse(json: &[u8]) -> Result<Self, InvalidKeySet> {
         #[derive(Deserialize)]
         struct Form<'a> {
@@ -33,14 +33,14 @@ impl KeySet {
         Ok(Self(keys.filter(is_public).collect()))
     }
 
-    /// The keys a token may be signed with: those of its `kid`, or without one the only key there is for the
-    /// algorithm.
+    /// Returns the keys that a token may be signed with: those with its `kid`, or, for a token without `kid`,
+    /// the only key for the algorithm.
     pub(crate) fn find(&self, kid: Option<&str>, algorithm: JwtAlgorithm) -> Vec<DecodingKey> {
-        let fit: Vec<_> = self.0.iter().filter(|key| fits(key, algorithm)).collect();
+        let usable: Vec<_> = self.0.iter().filter(|key| is_usable(key, algorithm)).collect();
         let named = |key: &&&Jwk| key.common.key_id.as_deref() == kid;
         let found: Vec<_> = match kid {
-            Some(_) => fit.iter().filter(named).copied().collect(),
-            None if fit.len() == 1 => fit,
+            Some(_) => usable.iter().filter(named).copied().collect(),
+            None if usable.len() == 1 => usable,
             None => Vec::new(),
         };
         found.into_iter().filter_map(|key| DecodingKey::from_jwk(key).ok()).collect()
@@ -52,9 +52,10 @@ fn is_public(key: &Jwk) -> bool {
     matches!(key.algorithm, EllipticCurve(_) | OctetKeyPair(_) | RSA(_))
 }
 
-fn fits(key: &Jwk, algorithm: JwtAlgorithm) -> bool {
+/// Returns true if a key can verify signatures of an algorithm and its issuer allows that.
+fn is_usable(key: &Jwk, algorithm: JwtAlgorithm) -> bool {
     let common = &key.common;
-    let (of_type, name) = match (algorithm, &key.algorithm) {
+    let (has_type, name) = match (algorithm, &key.algorithm) {
         (JwtAlgorithm::Rs256, AlgorithmParameters::RSA(_)) => (true, KeyAlgorithm::RS256),
         (JwtAlgorithm::Es256, AlgorithmParameters::EllipticCurve(parameters)) => {
             (parameters.curve == EllipticCurve::P256, KeyAlgorithm::ES256)
@@ -65,7 +66,7 @@ fn fits(key: &Jwk, algorithm: JwtAlgorithm) -> bool {
         _ => return false,
     };
     let verifies = |operations: &Vec<KeyOperations>| operations.contains(&KeyOperations::Verify);
-    of_type
+    has_type
         && common.key_algorithm.is_none_or(|own| own == name)
         && common.public_key_use.as_ref().is_none_or(|own| *own == PublicKeyUse::Signature)
         && common.key_operations.as_ref().is_none_or(verifies)
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_found_by_its_id_and_for_its_algorithm() {
+    fn key_is_found_by_id_and_algorithm() {
         let set = set(&[okp("a", ""), okp("b", r#","alg":"EdDSA","use":"sig""#)]);
         for kid in ["a", "b"] {
             assert_eq!(set.find(Some(kid), JwtAlgorithm::EdDsa).len(), 1);
@@ -97,20 +98,20 @@ mod tests {
     }
 
     #[test]
-    fn without_an_id_there_must_be_one_key_alone() {
+    fn token_without_kid_needs_a_single_key() {
         assert_eq!(set(&[okp("a", "")]).find(None, JwtAlgorithm::EdDsa).len(), 1);
         assert!(set(&[okp("a", ""), okp("b", "")]).find(None, JwtAlgorithm::EdDsa).is_empty());
     }
 
     #[test]
-    fn a_key_for_something_else_is_not_found() {
+    fn key_for_another_use_is_not_found() {
         for others in [r#","use":"enc""#, r#","alg":"RS256""#, r#","key_ops":["encrypt"]"#] {
             assert!(set(&[okp("a", others)]).find(Some("a"), JwtAlgorithm::EdDsa).is_empty(), "{others}");
         }
     }
 
     #[test]
-    fn what_is_not_known_is_left_out_and_so_are_secrets() {
+    fn unknown_keys_and_secrets_are_ignored() {
         let strange = [r#"{"kty":"XYZ"}"#, r#"{"kty":"oct","k":"AAAA","kid":"a"}"#, "7", r#"{"kty":"RSA"}"#];
         let mut keys: Vec<_> = strange.map(str::to_owned).into();
         keys.push(okp("a", ""));

@@ -1,8 +1,8 @@
-//! Cryptography of JSON Web Tokens by ring, which the TLS of this server uses as well.
+//! Cryptography for JSON Web Tokens with ring, which also does this server's TLS.
 //!
-//! `jsonwebtoken` brings two providers of its own. One needs the `rsa` crate, which leaks its key through
-//! timing (RUSTSEC-2023-0071, unpatched), the other a build of C with cmake. It lets the process install a
-//! third one, once; so this one verifies every algorithm that any part of the process accepts.
+//! `jsonwebtoken` has two providers of its own. One needs the `rsa` crate, which leaks its key through timing
+//! (RUSTSEC-2023-0071, unpatched), the other a C build with cmake. It allows a process to install one other
+//! provider, once. Therefore this provider verifies every algorithm that any part of the process accepts.
 
 use std::sync::Once;
 
@@ -16,7 +16,7 @@ use ring::signature::{
     UnparsedPublicKey, VerificationAlgorithm,
 };
 
-/// Makes ring the process's provider of cryptography for JSON Web Tokens. Any number of calls is one.
+/// Installs ring as the process's cryptography provider for JSON Web Tokens. Repeated calls do nothing.
 pub fn install() {
     static ONCE: Once = Once::new();
     static PROVIDER: CryptoProvider = CryptoProvider {
@@ -26,12 +26,12 @@ pub fn install() {
     };
     ONCE.call_once(|| {
         if PROVIDER.install_default().is_err() {
-            tracing::warn!("another provider of cryptography for JSON Web Tokens was installed first");
+            tracing::warn!("another cryptography provider for JSON Web Tokens is already installed");
         }
     });
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the provider's function type has a reference")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the provider's function type takes a reference")]
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
     match (algorithm, key.family()) {
         (Algorithm::EdDSA, AlgorithmFamily::Ed) => {
@@ -45,7 +45,7 @@ fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the provider's function type has a reference")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the provider's function type takes a reference")]
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
     let public = |verification| {
         let (algorithm, key) = (*algorithm, key.try_get_as_bytes()?.to_vec());
@@ -99,7 +99,7 @@ impl JwtVerifier for PublicKeyVerifier {
     }
 }
 
-/// With a key as JWKS have it: modulus and exponent.
+/// Verifier for a key in the form of key sets: modulus and exponent.
 struct Rs256(RsaPublicKeyComponents<Vec<u8>>);
 
 impl Verifier<Vec<u8>> for Rs256 {
@@ -149,7 +149,7 @@ mod tests {
 
     use super::*;
 
-    /// A token that `PyJWT` signed, and the public JWK or the secret for it.
+    /// A token signed by `PyJWT`, with its public JWK or secret.
     #[derive(Deserialize)]
     struct Signed {
         algorithm: Algorithm,
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_library_signed_is_verified_and_nothing_else() {
+    fn only_unaltered_tokens_of_pyjwt_are_verified() {
         install();
         assert_eq!(signed().len(), 4);
         for Signed { algorithm, key, token } in signed() {
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_good_for_its_own_algorithm_alone() {
+    fn key_verifies_only_its_own_algorithm() {
         install();
         for Signed { algorithm, key, .. } in signed() {
             let key = DecodingKey::from_jwk(&key).unwrap();
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn signing_is_undone_by_verifying() {
+    fn own_signature_is_verified() {
         install();
         let secret = EncodingKey::from_secret(b"secret");
         let signature = crypto::sign(b"message", &secret, Algorithm::HS256).unwrap();

@@ -1,4 +1,4 @@
-//! Whether a token is good.
+//! Verifies a JSON Web Token: its signature, and its claims by the issuer's rules.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,108 +6,82 @@ use std::time::Duration;
 use contract_notifications_v1::{Timestamp, UserId};
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Algorithm, DecodingKey, TokenData, crypto};
-use serde::Deserialize;
 
-use super::claims::Claims;
-use super::{KeySet, provider};
+use super::algorithm::JwtAlgorithm;
+use super::claims::{Claims, NumericDate};
+use super::key_set::KeySet;
+use super::provider;
 
-/// How far the clocks of who issues and who checks may differ.
+/// Accepted difference between the issuer's clock and the gateway's.
 pub const JWT_LEEWAY: Duration = Duration::from_secs(5);
 
-/// By which algorithm an issuer signs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-pub enum JwtAlgorithm {
-    /// RSA, PKCS #1 v1.5, with SHA-256; keys of 2,048 to 8,192 bits.
-    #[serde(rename = "RS256")]
-    Rs256,
-    /// ECDSA on P-256 with SHA-256.
-    #[serde(rename = "ES256")]
-    Es256,
-    /// Ed25519.
-    #[serde(rename = "EdDSA")]
-    EdDsa,
-    /// HMAC with SHA-256 and a shared secret.
-    #[serde(rename = "HS256")]
-    Hs256,
-}
-
-impl JwtAlgorithm {
-    const fn library(self) -> Algorithm {
-        match self {
-            Self::Rs256 => Algorithm::RS256,
-            Self::Es256 => Algorithm::ES256,
-            Self::EdDsa => Algorithm::EdDSA,
-            Self::Hs256 => Algorithm::HS256,
-        }
-    }
-}
-
-/// What the tokens of an issuer must be.
+/// Requirements on an issuer's tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JwtRules {
-    /// The `iss` they have; `None`: they have none.
+    /// Value of `iss`; `None` if the tokens must not have one.
     pub issuer: Option<String>,
-    /// How they are signed.
+    /// Algorithm of the signature.
     pub algorithm: JwtAlgorithm,
-    /// One of these is in their `aud`, or is their `client_id` when they have no `aud`; empty: anyone's.
+    /// Accepted audiences: one of them is in `aud`, or is the `client_id` of a token without `aud`. When
+    /// empty, every audience is accepted.
     pub audiences: Vec<String>,
-    /// Claims that list hubs.
+    /// Names of the claims that list hubs.
     pub hubs_claims: Vec<String>,
 }
 
-/// A good token.
+/// The content of a verified token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedJwt {
-    /// Who it is about.
+    /// The token's user.
     pub user_id: UserId,
-    /// The user's name for people.
+    /// The user's display name.
     pub username: Option<String>,
-    /// Hubs the connection joins.
+    /// Hubs that the connection joins.
     pub hubs: Vec<String>,
-    /// When it ends.
+    /// Time at which the token expires.
     pub expires_at: Timestamp,
 }
 
-/// Why a token proves nothing. Shows nothing of the token.
+/// Reasons for refusing a token. They contain no part of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidJwt {
-    /// Not a JSON Web Token with the claims that are needed.
-    #[error("it is no JSON Web Token: its {0}")]
+    /// The text is not a JSON Web Token with the required claims. The field says which part is wrong.
+    #[error("it is not a valid JSON Web Token: {0}")]
     Form(&'static str),
-    /// Its header demands that something unknown be understood (RFC 7515, section 4.1.11).
-    #[error("its header has critical parts that are not understood")]
+    /// Its header requires extensions that are not supported (RFC 7515, section 4.1.11).
+    #[error("its header requires unsupported extensions (crit)")]
     Critical,
-    /// Another algorithm or another key signed it, or it was altered.
-    #[error("its signature is not its issuer's")]
+    /// It was signed with another algorithm or key, or was altered.
+    #[error("its signature was not made with the issuer's algorithm and key")]
     Signature,
-    /// Its issuer has no key of this name.
-    #[error("its issuer has no such key")]
+    /// The issuer has no key with the token's `kid`.
+    #[error("its issuer has no key with its kid")]
     UnknownKey,
-    /// Issued by someone who is not trusted.
-    #[error("it has another issuer")]
+    /// Its issuer is not trusted.
+    #[error("its issuer is not trusted")]
     Issuer,
-    /// Issued for someone else.
+    /// It is for another audience.
     #[error("it is for another audience")]
     Audience,
-    /// It is about nobody who can be a user.
-    #[error("its subject can't be a user")]
+    /// Its subject is missing or is not a legal user id.
+    #[error("its subject is not a user id")]
     Subject,
-    /// It has ended.
-    #[error("it ended {seconds} s ago")]
+    /// It has expired.
+    #[error("it expired {seconds} s ago")]
     Expired {
-        /// How long ago.
+        /// Time since the expiry, in seconds.
         seconds: u64,
     },
-    /// It has not begun.
-    #[error("it is not good before {seconds} s from now")]
+    /// It is not valid yet.
+    #[error("it is not valid for another {seconds} s")]
     NotYet {
-        /// How far ahead.
+        /// Time until it is valid, in seconds.
         seconds: u64,
     },
 }
 
 impl InvalidJwt {
-    /// A short fixed word for it, as a metric's label.
+    /// Returns a short fixed name, the label in metrics.
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Form(_) => "jwt-form",
@@ -123,7 +97,7 @@ impl InvalidJwt {
     }
 }
 
-/// A token that was read and is not yet checked. Its `Debug` shows nothing of it.
+/// A parsed token that is not verified. `Debug` shows no part of it.
 pub struct PresentedJwt<'a> {
     message: &'a str,
     signature: &'a str,
@@ -137,26 +111,27 @@ impl fmt::Debug for PresentedJwt<'_> {
 }
 
 impl<'a> PresentedJwt<'a> {
-    /// Reads a token.
+    /// Parses a token.
     ///
     /// # Errors
     /// [`InvalidJwt::Form`] and [`InvalidJwt::Critical`].
-    pub fn read(token: &'a str) -> Result<Self, InvalidJwt> {
-        let (message, signature) = token.rsplit_once('.').ok_or(InvalidJwt::Form("parts"))?;
+    pub fn parse(token: &'a str) -> Result<Self, InvalidJwt> {
+        let (message, signature) =
+            token.rsplit_once('.').ok_or(InvalidJwt::Form("it does not have three parts"))?;
         let token = jsonwebtoken::dangerous::insecure_decode::<Claims>(token)
-            .map_err(|_| InvalidJwt::Form("header or claims"))?;
+            .map_err(|_| InvalidJwt::Form("its header or claims can't be read"))?;
         if token.header.crit.is_some() {
             return Err(InvalidJwt::Critical);
         }
         Ok(Self { message, signature, token })
     }
 
-    /// The `iss` it claims to have.
+    /// Returns the issuer that the token claims to have, its `iss`.
     pub fn issuer(&self) -> Option<&str> {
         self.token.claims.iss.as_deref()
     }
 
-    /// The name of the key it claims to be signed with.
+    /// Returns the id of the key that the token claims to be signed with, its `kid`.
     pub fn kid(&self) -> Option<&str> {
         self.token.header.kid.as_deref()
     }
@@ -164,8 +139,8 @@ impl<'a> PresentedJwt<'a> {
     fn is_signed_with(&self, key: &DecodingKey, algorithm: Algorithm) -> Result<bool, InvalidJwt> {
         crypto::verify(self.signature, self.message.as_bytes(), key, algorithm).or_else(|error: Error| {
             match error.kind() {
-                ErrorKind::Base64(_) => Err(InvalidJwt::Form("signature")),
-                // The key is none of the algorithm's.
+                ErrorKind::Base64(_) => Err(InvalidJwt::Form("its signature is not base64url")),
+                // The key is for another algorithm.
                 _ => Ok(false),
             }
         })
@@ -173,23 +148,23 @@ impl<'a> PresentedJwt<'a> {
 }
 
 impl JwtRules {
-    /// Whether the token says of itself that it is signed as these rules want it. What it says decides
-    /// nothing; but no keys need be fetched for one that can't be good.
-    pub(crate) fn expect(&self, token: &PresentedJwt<'_>) -> Result<(), InvalidJwt> {
-        if token.token.header.alg == self.algorithm.library() { Ok(()) } else { Err(InvalidJwt::Signature) }
+    /// Checks that the token's header names the issuer's algorithm. This proves nothing about the token, but
+    /// saves fetching keys for a token that can't be valid.
+    pub(crate) fn check_algorithm(&self, token: &PresentedJwt<'_>) -> Result<(), InvalidJwt> {
+        if token.token.header.alg == self.algorithm.into() { Ok(()) } else { Err(InvalidJwt::Signature) }
     }
 
-    /// Checks a token with the keys of a set, at `now`.
+    /// Verifies a token with a key set, at the time `now`.
     ///
     /// # Errors
-    /// [`InvalidJwt`].
+    /// [`InvalidJwt`] with the first rule that the token breaks.
     pub fn verify(
         &self,
         token: &PresentedJwt<'_>,
         keys: &KeySet,
         now: Timestamp,
     ) -> Result<VerifiedJwt, InvalidJwt> {
-        self.expect(token)?;
+        self.check_algorithm(token)?;
         let keys = keys.find(token.kid(), self.algorithm);
         if keys.is_empty() {
             return Err(InvalidJwt::UnknownKey);
@@ -197,7 +172,7 @@ impl JwtRules {
         self.verify_with(token, &keys, now)
     }
 
-    /// Checks a token with keys that it may be signed with. Times are good to within [`JWT_LEEWAY`].
+    /// Verifies a token with the keys that it may be signed with. Times may be off by [`JWT_LEEWAY`].
     pub(crate) fn verify_with(
         &self,
         token: &PresentedJwt<'_>,
@@ -205,38 +180,38 @@ impl JwtRules {
         now: Timestamp,
     ) -> Result<VerifiedJwt, InvalidJwt> {
         provider::install();
-        self.expect(token)?;
-        let mut signed = false;
+        self.check_algorithm(token)?;
+        let mut is_signed = false;
         for key in keys {
-            signed |= token.is_signed_with(key, self.algorithm.library())?;
+            is_signed |= token.is_signed_with(key, self.algorithm.into())?;
         }
-        if !signed {
+        if !is_signed {
             return Err(InvalidJwt::Signature);
         }
-        self.check(&token.token.claims, now)
+        self.check_claims(&token.token.claims, now)
     }
 
-    fn check(&self, claims: &Claims, now: Timestamp) -> Result<VerifiedJwt, InvalidJwt> {
+    fn check_claims(&self, claims: &Claims, now: Timestamp) -> Result<VerifiedJwt, InvalidJwt> {
         if claims.iss != self.issuer {
             return Err(InvalidJwt::Issuer);
         }
-        let ours = |audience: &str| self.audiences.iter().any(|own| own == audience);
-        let is_ours = match (&claims.aud, &claims.client_id) {
+        let is_accepted = |audience: &str| self.audiences.iter().any(|accepted| accepted == audience);
+        let has_accepted_audience = match (&claims.aud, &claims.client_id) {
             _ if self.audiences.is_empty() => true,
-            (Some(audiences), _) => audiences.any(ours),
-            (None, Some(client)) => ours(client),
+            (Some(audiences), _) => audiences.any(is_accepted),
+            (None, Some(client)) => is_accepted(client),
             (None, None) => false,
         };
-        if !is_ours {
+        if !has_accepted_audience {
             return Err(InvalidJwt::Audience);
         }
         let expires_at = claims.exp.ok_or(InvalidJwt::Form("exp is missing"))?.timestamp();
         if now >= expires_at.plus(JWT_LEEWAY) {
             return Err(InvalidJwt::Expired { seconds: now.since(expires_at).as_secs() });
         }
-        let begins_at = claims.nbf.map(super::claims::NumericDate::timestamp).unwrap_or_default();
-        if begins_at > now.plus(JWT_LEEWAY) {
-            return Err(InvalidJwt::NotYet { seconds: begins_at.since(now).as_secs() });
+        let valid_from = claims.nbf.map(NumericDate::timestamp).unwrap_or_default();
+        if valid_from > now.plus(JWT_LEEWAY) {
+            return Err(InvalidJwt::NotYet { seconds: valid_from.since(now).as_secs() });
         }
         Ok(VerifiedJwt {
             user_id: claims.user().ok_or(InvalidJwt::Subject)?,

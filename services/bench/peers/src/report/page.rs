@@ -17,7 +17,10 @@ pub(super) fn tables(results: &Results) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = write_caveats(&mut text, results);
-    text.push_str(&target_section(results));
+    let targets = target_section(results);
+    if !targets.is_empty() {
+        text = text + &targets + "\n";
+    }
     text.push_str(&metric_section(results));
     text.push_str(&delivery_section(results));
     let _ = write_not_measured(&mut text, results);
@@ -76,7 +79,7 @@ fn metric_section(results: &Results) -> String {
             [row.label.to_owned()].into_iter().chain(cells).collect()
         })
     });
-    format!("\n## Metrics\n\n{}", table(headings.collect::<Vec<_>>(), rows))
+    format!("## Metrics\n\n{}", table(headings.collect::<Vec<_>>(), rows))
 }
 
 fn delivery_section(results: &Results) -> String {

@@ -1,4 +1,4 @@
-//! The HTTP client against a gateway that fails on purpose.
+//! Tests of the HTTP client against a gateway that fails on purpose.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use contract_notifications_v1::{Notification, NotificationId, NotificationReques
 use serde_json::{Value, json};
 use tidings_client::{ClientError, Gateway, Outcome};
 
-/// Answers requests from a script, last first, and keeps their bodies.
+/// Answers requests from a script, last entry first, and records their bodies.
 #[derive(Clone, Default)]
 struct Script {
     answers: Arc<Mutex<Vec<(u16, Value)>>>,
@@ -59,7 +59,7 @@ fn ids(body: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn one_is_retried_with_its_id() {
+async fn retry_keeps_the_id() {
     let (gateway, script) = gateway([(503, json!({})), (202, accepted("a", 1))]).await;
     let answer = gateway.send(&notification("a")).await.unwrap();
     assert_eq!((answer.id.as_str(), answer.sequence.number()), ("a", 1));
@@ -69,7 +69,7 @@ async fn one_is_retried_with_its_id() {
 }
 
 #[tokio::test]
-async fn of_many_only_the_unsettled_are_retried() {
+async fn only_entries_without_outcome_are_retried() {
     let busy = json!({ "error": { "status": 503, "title": "Busy" } });
     let bad = json!({ "error": { "status": 400, "title": "Bad", "detail": "no such thing" } });
     let (gateway, script) = gateway([
@@ -79,9 +79,9 @@ async fn of_many_only_the_unsettled_are_retried() {
     ])
     .await;
     let notifications = ["a", "b", "c"].map(notification);
-    let mut settled = 0;
-    let outcomes = gateway.send_many(&notifications, |count| settled += count).await;
-    assert_eq!(settled, 3);
+    let mut reported = 0;
+    let outcomes = gateway.send_many(&notifications, |count| reported += count).await;
+    assert_eq!(reported, 3);
     assert!(matches!(&outcomes[0], Outcome::Accepted(a) if a.id.as_str() == "a"));
     assert!(matches!(&outcomes[1], Outcome::Refused(problem) if problem.to_string() == "no such thing"));
     assert!(matches!(&outcomes[2], Outcome::Accepted(a) if a.sequence.number() == 2));
@@ -92,7 +92,7 @@ async fn of_many_only_the_unsettled_are_retried() {
 }
 
 #[tokio::test]
-async fn what_was_never_answered_for_is_unknown_and_not_lost() {
+async fn entry_without_answer_has_unknown_outcome() {
     let busy = json!({ "error": { "status": 503 } });
     let (gateway, _) = gateway([
         (200, json!({ "results": [accepted("a", 1), busy] })),
@@ -106,14 +106,14 @@ async fn what_was_never_answered_for_is_unknown_and_not_lost() {
 }
 
 #[tokio::test]
-async fn an_answer_for_other_entries_is_not_believed() {
+async fn answer_with_wrong_count_is_refused() {
     let (gateway, _) = gateway([(200, json!({ "results": [] }))]).await;
     let outcomes = gateway.send_many(&["a"].map(notification), |_| {}).await;
     assert!(matches!(&outcomes[0], Outcome::Unknown(error) if matches!(**error, ClientError::Answer { .. })));
 }
 
 #[tokio::test]
-async fn large_numbers_go_in_several_requests() {
+async fn many_notifications_take_several_requests() {
     let results = |range: std::ops::Range<u32>| json!({ "results": range.map(|n| accepted(&n.to_string(), n)).collect::<Vec<_>>() });
     let (gateway, script) = gateway([(200, results(0..500)), (200, results(500..501))]).await;
     let notifications: Vec<_> = (0..501).map(|n| notification(&n.to_string())).collect();
@@ -124,7 +124,7 @@ async fn large_numbers_go_in_several_requests() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_not_tried_again() {
+async fn wrong_key_is_not_retried() {
     let (gateway, script) = gateway([(401, json!({ "detail": "wrong key" }))]).await;
     let error = gateway.token(&UserId::new("u").unwrap()).await.unwrap_err();
     assert!(matches!(&error, ClientError::Unauthorised(problem) if problem.to_string() == "wrong key"));

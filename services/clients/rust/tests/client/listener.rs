@@ -1,4 +1,4 @@
-//! The listener against a gateway that misbehaves on purpose.
+//! Tests of the listener against a gateway that misbehaves on purpose.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,7 +8,9 @@ use contract_frames_v1::{ClientFrame, Delivery, ServerFrame};
 use contract_notifications_v1::{NotificationId, Payload, Sequence, Timestamp};
 use futures_util::{SinkExt as _, StreamExt as _};
 use shared_retry::RetryPolicy;
-use tidings_client::{ClientError, Credential, Disconnect, Event, Listener, ListenerConfig, Received};
+use tidings_client::{
+    ClientError, Credential, Disconnect, Event, Listener, ListenerConfig, ReceivedNotification,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -25,7 +27,7 @@ impl FakeGateway {
         (Self(listener), url)
     }
 
-    /// Takes the next connection; gives its request's query too.
+    /// Accepts the next connection and returns it with its request's query.
     async fn accept(&self) -> (Peer, String) {
         let (stream, _) = self.0.accept().await.unwrap();
         let mut query = String::new();
@@ -70,7 +72,7 @@ async fn push(peer: &mut Peer, numbers: impl IntoIterator<Item = u128>) {
     peer.send(Message::text(ServerFrame::Notifications { items }.to_json())).await.unwrap();
 }
 
-/// The next acknowledgement's sequences.
+/// Returns the sequences of the next acknowledgement.
 async fn acknowledged(peer: &mut Peer) -> Vec<u128> {
     loop {
         if let Message::Text(text) = peer.next().await.unwrap().unwrap() {
@@ -107,7 +109,7 @@ async fn connected(listener: &mut Listener) {
 
 async fn number(listener: &mut Listener) -> u128 {
     match listener.next().await {
-        Some(Ok(Event::Notification(Received { delivery, out_of_order: false }))) => {
+        Some(Ok(Event::Notification(ReceivedNotification { delivery, out_of_order: false }))) => {
             delivery.sequence.number()
         }
         other => panic!("not a notification in order: {other:?}"),
@@ -115,7 +117,7 @@ async fn number(listener: &mut Listener) -> u128 {
 }
 
 #[tokio::test]
-async fn connects_again_with_a_fresh_token_and_drops_duplicates() {
+async fn reconnect_uses_new_token_and_drops_duplicates() {
     let (gateway, url) = FakeGateway::new().await;
     let mut listener = listen(&url, config());
     let (mut peer, query) = gateway.accept().await;
@@ -131,11 +133,11 @@ async fn connects_again_with_a_fresh_token_and_drops_duplicates() {
     let (mut peer, query) = gateway.accept().await;
     assert_eq!(query, "token=t1&protocol=tidings.v1&acknowledge=true");
     connected(&mut listener).await;
-    // 1 and 2 were not known to be acknowledged, so they come again.
+    // The gateway has no acknowledgement of 1 and 2, so it repeats them.
     push(&mut peer, [1, 2, 3]).await;
     assert_eq!(number(&mut listener).await, 3);
     assert_eq!(listener.duplicates(), 2);
-    listener.taken();
+    listener.acknowledge();
     let mut acks = Vec::new();
     while !acks.contains(&3) {
         acks.extend(acknowledged(&mut peer).await);
@@ -149,7 +151,7 @@ async fn connects_again_with_a_fresh_token_and_drops_duplicates() {
 }
 
 #[tokio::test]
-async fn acknowledges_only_what_was_taken() {
+async fn only_handled_notifications_are_acknowledged() {
     let (gateway, url) = FakeGateway::new().await;
     let mut listener = listen(&url, ListenerConfig { ack_delay: Duration::from_mins(1), ..config() });
     let (mut peer, _) = gateway.accept().await;
@@ -158,10 +160,10 @@ async fn acknowledges_only_what_was_taken() {
     for expected in 1..=4 {
         assert_eq!(number(&mut listener).await, expected);
     }
-    // Three were taken, which is a full batch; the fourth is in the application's hand.
+    // The application has handled three, a full batch, and is at work on the fourth.
     assert_eq!(acknowledged(&mut peer).await, [1, 2, 3]);
     let close = tokio::spawn(listener.close());
-    // Closing takes the fourth; the fifth was never handed over.
+    // Closing acknowledges the fourth. The application never got the fifth.
     assert_eq!(acknowledged(&mut peer).await, [4]);
     assert!(matches!(peer.next().await, Some(Ok(Message::Close(_)))));
     drop(peer);
@@ -169,7 +171,7 @@ async fn acknowledges_only_what_was_taken() {
 }
 
 #[tokio::test]
-async fn a_refused_handshake_is_final_and_explained() {
+async fn refused_handshake_is_final_and_explained() {
     for status in ["400 Bad Request", "401 Unauthorized", "403 Forbidden", "404 Not Found"] {
         let (gateway, url) = FakeGateway::new().await;
         let mut listener = listen(&url, config());
@@ -187,7 +189,7 @@ async fn a_refused_handshake_is_final_and_explained() {
 }
 
 #[tokio::test]
-async fn trouble_of_the_gateway_is_tried_again() {
+async fn unavailable_gateway_is_retried() {
     let (gateway, url) = FakeGateway::new().await;
     let mut listener = listen(&url, config());
     gateway.refuse("503 Service Unavailable", "").await;
@@ -200,7 +202,7 @@ async fn trouble_of_the_gateway_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_never_answers_is_given_up() {
+async fn gateway_that_never_answers_ends_in_an_error() {
     let (gateway, url) = FakeGateway::new().await;
     drop(gateway);
     let mut listener = listen(&url, ListenerConfig { first_attempts: 3, ..config() });
@@ -212,10 +214,10 @@ async fn a_gateway_that_never_answers_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_silent_connection_is_given_up() {
+async fn silent_connection_is_dropped() {
     let (gateway, url) = FakeGateway::new().await;
     let mut listener = listen(&url, ListenerConfig { ping_interval: Duration::from_millis(20), ..config() });
-    // Accepted, and never read from again, so that no ping is answered.
+    // The gateway never reads, so it answers no ping.
     let (_peer, _) = gateway.accept().await;
     connected(&mut listener).await;
     let lost = listener.next().await;
@@ -223,7 +225,7 @@ async fn a_silent_connection_is_given_up() {
 }
 
 #[tokio::test]
-async fn raw_connections_give_bare_payloads_and_acknowledge_nothing() {
+async fn raw_connection_acknowledges_nothing() {
     let (gateway, url) = FakeGateway::new().await;
     let mut listener = listen(&url, ListenerConfig { format: Some(FrameFormat::Raw), ..config() });
     let (mut peer, query) = gateway.accept().await;
@@ -238,13 +240,13 @@ async fn raw_connections_give_bare_payloads_and_acknowledge_nothing() {
 }
 
 #[tokio::test]
-async fn an_application_that_does_not_come_back_stops_the_reading() {
+async fn slow_application_stops_the_reading() {
     let (gateway, url) = FakeGateway::new().await;
     let mut listener = listen(&url, ListenerConfig { buffer: 2, ..config() });
     let (mut peer, _) = gateway.accept().await;
     push(&mut peer, 1..=100).await;
     push(&mut peer, 101..=102).await;
-    // What fits the buffer and the frame in hand is taken, and everything arrives all the same.
+    // The listener reads only what fits its buffer and queue, and still everything arrives.
     connected(&mut listener).await;
     for expected in 1..=102 {
         assert_eq!(number(&mut listener).await, expected);

@@ -1,4 +1,4 @@
-//! Memory of connections on which nothing happens.
+//! Measures the memory of idle connections.
 
 use std::time::Duration;
 
@@ -6,32 +6,32 @@ use bench_load::{Latency, RunId, Sockets, Target};
 use shared_telemetry::process::usage;
 
 use super::report::{Meter, Report};
-use super::{Load, world};
+use super::{Load, traffic};
 
-/// After that long the server has done what connecting entails.
+/// Time after which the server has finished its work for new connections.
 const SETTLE: Duration = Duration::from_secs(2);
-/// Connections made and dropped first, so that what the server sets up once is not counted.
+/// Connections opened and dropped first, so that the server's one-time allocations are not counted.
 const WARM_UP: u32 = 50;
 
 pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> {
     anyhow::ensure!(
         usage(target.pid).is_some(),
-        "to measure memory the server must run on this machine: say which process it is with --pid"
+        "no memory usage of the server; run it on this machine and pass its process id with --pid"
     );
     let warm = Load { users: WARM_UP, connections: WARM_UP, ..load.clone() };
     let run = RunId::new();
     let mut sockets = Sockets::new(&run);
-    world::open(&mut sockets, target, &run, &warm).await?;
+    traffic::open(&mut sockets, target, &run, &warm).await?;
     drop(sockets);
     tokio::time::sleep(SETTLE).await;
 
     let meter = Meter::start(target.pid);
     let before = meter.rss_bytes().unwrap_or(0);
     let run = RunId::new();
-    // Each connection is another user's, which is what costs most.
+    // Each connection has its own user, which takes the most memory.
     let load = Load { users: load.connections, ..load.clone() };
     let mut sockets = Sockets::new(&run);
-    let (handshakes, _) = world::open(&mut sockets, target, &run, &load).await?;
+    let (handshakes, _) = traffic::open(&mut sockets, target, &run, &load).await?;
     tokio::time::sleep(SETTLE).await;
     let after = usage(target.pid).map_or(0, |usage| usage.rss_bytes);
     let mut report = Report {

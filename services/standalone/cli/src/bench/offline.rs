@@ -1,20 +1,20 @@
-//! Notifications to users who are not connected, and their replay when they connect.
+//! Measures notifications to offline users, and their replay when the users connect.
 
 use bench_load::clock::now;
 use bench_load::{Latency, RunId, Sockets, Target};
 
 use super::report::{Meter, Report};
-use super::{Load, world};
+use super::{Load, traffic};
 
 pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> {
     let run = RunId::new();
     let meter = Meter::start(target.pid);
-    let sent = world::send(target, &run, load).await?;
-    // Each user's notifications are held until its first device comes.
+    let sent = traffic::send(target, &run, load).await?;
+    // The first device of a user gets the held notifications, so further ones are not opened.
     let load = Load { connections: load.connections.min(load.users), ..load.clone() };
     let mut sockets = Sockets::new(&run);
     let began = now();
-    let (handshakes, _) = world::open(&mut sockets, target, &run, &load).await?;
+    let (handshakes, _) = traffic::open(&mut sockets, target, &run, &load).await?;
     let expected = sent.deliveries(load.connections);
     sockets.wait_for(expected, load.quiet).await;
     let tally = sockets.tally.borrow();

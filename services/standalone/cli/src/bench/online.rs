@@ -1,4 +1,4 @@
-//! Notifications to users who are connected.
+//! Measures notifications to connected users.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use bench_load::clock::now;
 use bench_load::{Latency, RunId, Sockets, Target};
 
 use super::report::{Meter, Report};
-use super::{Load, world};
+use super::{Load, traffic};
 
 pub(super) async fn run(target: &Target, load: &Load) -> anyhow::Result<Report> {
     let run = RunId::new();
     let mut sockets = Sockets::new(&run);
-    world::open(&mut sockets, target, &run, load).await?;
-    // The server may still be at work on what connecting entails.
+    traffic::open(&mut sockets, target, &run, load).await?;
+    // Lets the server finish its work for new connections.
     tokio::time::sleep(Duration::from_millis(200)).await;
     let meter = Meter::start(target.pid);
     let began = now();
-    let sent = world::send(target, &run, load).await?;
+    let sent = traffic::send(target, &run, load).await?;
     let expected = sent.deliveries(load.connections);
     sockets.wait_for(expected, load.quiet).await;
     let tally = sockets.tally.borrow();

@@ -1,4 +1,4 @@
-//! What was measured.
+//! Reports of measurements.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use shared_telemetry::process::{Usage, usage};
 
 use super::Load;
 
-/// A measurement. What was not measured is absent.
+/// Results of a measurement. A value that was not measured is absent.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names say it, and `rows` says it in words")]
+#[allow(missing_docs, reason = "the names describe the fields, and `rows` has labels for them")]
 pub struct Report {
     pub mode: &'static str,
     pub users: u32,
@@ -56,18 +56,18 @@ pub struct Report {
     pub generator_cpu_seconds: Option<f64>,
 }
 
-/// A line of the table.
+/// A row of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// What was measured.
+    /// Label.
     pub name: &'static str,
-    /// How much.
+    /// Value with unit.
     pub value: String,
-    /// Whether it shows a broken promise.
+    /// True if the value shows a broken promise.
     pub bad: bool,
 }
 
-/// Processor time and memory at the start of a measurement.
+/// CPU time and memory at the start of a measurement.
 pub(super) struct Meter {
     pid: Option<u32>,
     server: Option<Usage>,
@@ -79,7 +79,7 @@ impl Meter {
         Self { pid, server: usage(pid), own: usage(Some(std::process::id())) }
     }
 
-    /// Enters what was used since, per message when there were any.
+    /// Adds the usage since the start to `report`: CPU time for each of `messages`, if there were any.
     pub(super) fn stop(self, messages: Option<u64>, report: &mut Report) {
         if let (Some(before), Some(after)) = (self.server, usage(self.pid)) {
             let cpu = after.cpu.saturating_sub(before.cpu);
@@ -93,20 +93,20 @@ impl Meter {
         }
     }
 
-    /// Memory of the server at the start.
+    /// Returns the server's memory at the start.
     pub(super) fn rss_bytes(&self) -> Option<u64> {
         self.server.map(|usage| usage.rss_bytes)
     }
 }
 
-/// So many in that time, as a rate.
+/// Returns `count` per second.
 pub(super) fn per_second(count: u64, took: Duration) -> Option<f64> {
     (!took.is_zero()).then(|| count as f64 / took.as_secs_f64())
 }
 
 impl Report {
-    /// What was sent, and what arrived of the `expected` deliveries since `began` (nanoseconds of the run's
-    /// clock).
+    /// Returns a report of the notifications sent, and of the `expected` deliveries since `began`, in
+    /// nanoseconds of the run's clock.
     pub(super) fn of_deliveries(
         mode: &'static str,
         load: &Load,
@@ -134,7 +134,7 @@ impl Report {
         }
     }
 
-    /// Whether the server kept its promises while it was measured.
+    /// Returns true if the server kept its promises.
     pub fn is_sound(&self) -> bool {
         let none = |count: Option<u64>| count.unwrap_or(0) == 0;
         none(self.lost)
@@ -144,7 +144,7 @@ impl Report {
             && none(self.connections_lost)
     }
 
-    /// The measurement as a table.
+    /// Returns the report as a table.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
         let mut add = |name, value: Option<String>, bad| {
@@ -174,7 +174,7 @@ impl Report {
         add("per connection", self.bytes_per_connection.map(|n| format!("{} bytes", grouped(n))), false);
         add("server memory", self.server_rss_bytes.map(|n| format!("{} KiB", grouped(n / 1024))), false);
         add("server CPU", seconds(self.server_cpu_seconds), false);
-        add("", self.server_cpu_micros_per_message.map(|n| format!("{n:.2} µs a notification")), false);
+        add("", self.server_cpu_micros_per_message.map(|n| format!("{n:.2} µs per notification")), false);
         add("generator CPU", seconds(self.generator_cpu_seconds), false);
         rows
     }
@@ -186,7 +186,7 @@ fn latency_text(latency: Latency) -> String {
     format!("p50 {p50:.2}  p99 {p99:.2}  p99.9 {p99_9:.2}  max {max:.2} ms")
 }
 
-/// A number with its thousands apart.
+/// Formats a number with thousands separators.
 fn grouped(number: u64) -> String {
     thousands(&number.to_string())
 }
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_was_measured_is_shown() {
+    fn report_shows_measured_values_only() {
         let report = Report { mode: "idle", connections: 10_000, lost: Some(3), ..Report::default() };
         let rows: Vec<_> = report.rows().into_iter().map(|row| (row.name, row.value, row.bad)).collect();
         assert_eq!(rows, [("connections", "10,000".to_owned(), false), ("lost", "3".to_owned(), true)]);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn thousands_are_separated() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     }
 }

@@ -1,76 +1,76 @@
-//! `tidings bench`
+//! `tidings bench`: options and table of the [benchmark](crate::bench).
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use contract_connections_v1::FrameFormat;
 
 use super::output::columns;
 use super::{Exit, Globals, Output, Tone};
 use crate::bench::{self, Load, Mode, Report, Target};
-use crate::own_server::{OwnServer, OwnServerSettings};
+use crate::child_server::{ChildServer, ChildServerSettings};
 
-/// Without a notification for that long a measurement ends.
+/// A measurement ends when no notification has arrived for this long.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// Measure a server's speed: of a new one in a temporary directory, or of the one --url names.
-/// Exits with 1 when anything was lost, repeated or out of order.
+/// Measure the speed of a temporary server, or of the server at --url
+///
+/// Exits with 1 if anything was lost, repeated or out of order.
 #[derive(Debug, Subcommand)]
 pub(super) enum Bench {
-    /// Notifications to users who are connected
+    /// Measure notifications to connected users
     Online(Options),
-    /// Notifications to users who are not, and their replay when they connect
+    /// Measure notifications to offline users, and their replay when the users connect
     Offline(Options),
-    /// Memory of connections on which nothing happens
+    /// Measure the memory of idle connections
     Idle(Options),
-    /// Handshakes
+    /// Measure handshakes
     Connect(Options),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The process of the server at --url, when it is on this machine: for its memory and CPU
+    /// Process of the server at --url, on this machine, to measure its memory and CPU
     #[arg(long, requires = "url")]
     pid: Option<u32>,
-    /// When the new server takes a notification as accepted
+    /// Durability of the temporary server: synced or buffered
     #[arg(long, value_name = "MODE", conflicts_with = "url")]
     durability: Option<String>,
-    /// The new server's configuration file
+    /// Configuration file of the temporary server
     #[arg(long, value_name = "FILE", conflicts_with = "url")]
     config: Option<PathBuf>,
-    /// Users to send to
+    /// Number of users
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     users: u32,
-    /// WebSockets [default: one for each user; 10000 for idle and connect]
+    /// Number of connections [default: `--users`; 10000 for idle and connect]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     connections: Option<u32>,
-    /// Notifications to each user
+    /// Number of notifications to each user
     #[arg(long, default_value_t = 100)]
     messages: u32,
-    /// Size of a payload
+    /// Size of a payload in bytes
     #[arg(long, default_value_t = 256, value_name = "BYTES")]
     payload_bytes: usize,
-    /// Threads that send
+    /// Number of sending threads
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=256))]
     producers: u32,
-    /// Notifications in a request
+    /// Number of notifications in a request
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
-    /// Notifications a second in all [default: as many as possible]
+    /// Notifications per second in all [default: as many as possible]
     #[arg(long, value_parser = parse_positive)]
     rate: Option<f64>,
-    /// Send for so many seconds, however many notifications that is
+    /// Send for this number of seconds instead of a number of notifications
     #[arg(long, value_name = "SECONDS", value_parser = parse_positive, conflicts_with = "messages")]
     duration: Option<f64>,
-    /// Acknowledge what is received
+    /// Acknowledge notifications
     #[arg(long)]
     acknowledge: bool,
-    /// The frames to ask for
+    /// Frame format to request
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Give every notification an id, so that the server looks for duplicates
+    /// Give every notification an id, so that the server checks for duplicates
     #[arg(long)]
     ids: bool,
 }
@@ -86,7 +86,7 @@ enum Format {
 fn parse_positive(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(number) if f64::is_finite(number) && number > 0.0 => Ok(number),
-        _ => Err("not a number above zero".to_owned()),
+        _ => Err("must be a number above zero".to_owned()),
     }
 }
 
@@ -99,18 +99,14 @@ impl Bench {
             Self::Connect(options) => (Mode::Connect, options),
         };
         let load = options.load(mode);
-        let own = if globals.url.is_none() { Some(options.start_server()?) } else { None };
-        let target = match &own {
+        let temporary = if globals.url.is_none() { Some(options.start_server()?) } else { None };
+        let target = match &temporary {
             Some(server) => Target {
                 url: server.url().to_owned(),
                 api_key: server.api_key().to_owned(),
                 pid: Some(server.pid()),
             },
-            None => Target {
-                url: globals.url().to_owned(),
-                api_key: globals.api_key().context("an API key is needed; see --api-key")?,
-                pid: options.pid,
-            },
+            None => Target { url: globals.url().to_owned(), api_key: globals.api_key()?, pid: options.pid },
         };
         let report = bench::run(mode, &target, &load)?;
         output.result(&report, |output| table(&report, output))?;
@@ -144,9 +140,10 @@ impl Options {
         }
     }
 
-    fn start_server(&self) -> anyhow::Result<OwnServer> {
-        let settings = OwnServerSettings { durability: self.durability.clone(), config: self.config.clone() };
-        OwnServer::start(settings)
+    fn start_server(&self) -> anyhow::Result<ChildServer> {
+        let settings =
+            ChildServerSettings { durability: self.durability.clone(), config: self.config.clone() };
+        ChildServer::start(settings)
     }
 }
 

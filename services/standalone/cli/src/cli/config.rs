@@ -1,18 +1,19 @@
 //! `tidings config`
 
 use clap::Subcommand;
+use tidings_gateway::config::DEFAULT;
 
-use super::serve::Settings;
-use super::{Exit, Globals, Output, Tone, host};
+use super::server_options::ServerOptions;
+use super::{Exit, Globals, Output, Tone};
 
-/// Check, show and explain the server's configuration.
+/// Check, show and explain the server's configuration
 #[derive(Debug, Subcommand)]
 pub(super) enum Config {
-    /// Say whether the configuration is good; exit 64 if it is not
-    Check(Settings),
-    /// Show every setting as the server would use it, without secrets
-    Show(Settings),
-    /// Print the commented default configuration file
+    /// Check the configuration; exit with 64 if it is wrong
+    Check(ServerOptions),
+    /// Show every setting with the value that the server would use, without secrets
+    Show(ServerOptions),
+    /// Print the default configuration file, with comments
     Default,
 }
 
@@ -20,17 +21,21 @@ impl Config {
     pub(super) fn run(self, globals: &Globals, output: &mut Output) -> anyhow::Result<Exit> {
         let data_dir = globals.data_dir.as_deref();
         match self {
-            Self::Check(settings) => {
-                host::check_config(&settings, data_dir)?;
+            Self::Check(options) => {
+                options.load(data_dir)?;
                 output.result(&serde_json::json!({ "ok": true }), |output| {
-                    output.paint(Tone::Good, "the configuration is good")
+                    output.paint(Tone::Good, "the configuration is valid")
                 })?;
             }
-            Self::Show(settings) => {
-                let shown = host::show_config(&settings, data_dir, output.is_json())?;
-                output.line(shown.trim_end())?;
+            Self::Show(options) => {
+                let table = options.effective(data_dir)?;
+                if output.is_json() {
+                    output.value(&table)?;
+                } else {
+                    output.line(toml::to_string(&table)?.trim_end())?;
+                }
             }
-            Self::Default => output.line(host::default_config().trim_end())?,
+            Self::Default => output.line(DEFAULT.trim_end())?,
         }
         Ok(Exit::Ok)
     }

@@ -1,4 +1,4 @@
-//! `tidings demo`
+//! `tidings demo`: prints the steps of the [demonstration](crate::demo).
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Exit, Output, Tone};
 use crate::demo;
 
-/// See the promises kept, on a server of its own that is gone afterwards.
+/// Show that every promise is kept, on a temporary server
 #[derive(Debug, Args)]
 pub(super) struct Demo {}
 
@@ -16,7 +16,8 @@ impl Demo {
         let began = Instant::now();
         if !output.is_json() {
             let count = demo::NOTIFICATIONS;
-            output.line(format!("A server in a temporary directory, one user, {count} notifications.\n"))?;
+            output
+                .line(format!("One server in a temporary directory, one user, {count} notifications.\n"))?;
         }
         let mut broken = None;
         let kept = demo::run(|step| {
@@ -33,10 +34,10 @@ impl Demo {
         })
         .await?;
         if let Some(promise) = broken {
-            anyhow::bail!("this promise was broken: {promise}");
+            anyhow::bail!("broken promise: {promise}");
         }
         if !output.is_json() {
-            output.line(format!("\nAll kept, in {:.1} s.", began.elapsed().as_secs_f64()))?;
+            output.line(format!("\nAll promises kept, in {:.1} s.", began.elapsed().as_secs_f64()))?;
         }
         Ok(if kept { Exit::Ok } else { Exit::Failure })
     }

@@ -1,43 +1,44 @@
-//! `tidings dlq`
+//! `tidings dlq`: dead letters.
+
 use clap::{Args, Subcommand};
 use serde_json::json;
 use tidings_client::{ClientError, DeadLetter, Gateway};
 
-use super::output::{columns, date_and_time, harmless};
-use super::{Exit, Globals, Output, Tone, secret};
+use super::output::{columns, date_and_time, escape_controls};
+use super::{Exit, Globals, Output, Tone, prompt};
 
-/// Dead letters asked for at once.
+/// Dead letters in one request.
 const PAGE: usize = 200;
 
-/// Look at what could not be delivered, and decide what becomes of it.
+/// List, redrive and purge dead letters, which could not be delivered
 #[derive(Debug, Subcommand)]
 pub(super) enum Dlq {
     /// List dead letters, oldest first
     List(List),
-    /// Show all there is to know of one
+    /// Show one dead letter with all its fields
     Show {
-        /// Which one
+        /// Id of the dead letter
         id: String,
     },
-    /// Have dead letters accepted anew: same id, new place in the user's order
-    Redrive(Which),
-    /// Forget dead letters for good
+    /// Redrive dead letters: accept them again with the same id and a new sequence
+    Redrive(DeadLetterSelector),
+    /// Delete dead letters
     Purge(Purge),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// At most so many
+    /// Largest number of dead letters to list
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     limit: usize,
 }
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub(super) struct Which {
-    /// Which ones
+pub(super) struct DeadLetterSelector {
+    /// Ids of dead letters
     ids: Vec<String>,
-    /// Every one there is
+    /// All dead letters
     #[arg(long)]
     all: bool,
 }
@@ -45,15 +46,15 @@ pub(super) struct Which {
 #[derive(Debug, Args)]
 pub(super) struct Purge {
     #[command(flatten)]
-    which: Which,
-    /// Do not ask whether it is meant
+    selector: DeadLetterSelector,
+    /// Do not ask for confirmation
     #[arg(long, short)]
     yes: bool,
 }
 
-/// What is done to dead letters.
+/// An action on dead letters.
 #[derive(Clone, Copy)]
-enum Deed {
+enum Action {
     Redrive,
     Purge,
 }
@@ -72,18 +73,18 @@ impl Dlq {
                 }
                 Ok(Exit::Ok)
             }
-            Self::Redrive(which) => carry_out(Deed::Redrive, &gateway, which, output).await,
-            Self::Purge(Purge { which, yes }) => {
-                let what = match which.ids.len() {
+            Self::Redrive(selector) => carry_out(Action::Redrive, &gateway, selector, output).await,
+            Self::Purge(Purge { selector, yes }) => {
+                let count = match selector.ids.len() {
                     0 => "all dead letters".to_owned(),
                     1 => "1 dead letter".to_owned(),
                     count => format!("{count} dead letters"),
                 };
-                if !yes && !secret::confirm(&format!("Forget {what} for good?"), output)? {
-                    output.note("nothing was purged");
+                if !yes && !prompt::confirm(&format!("Delete {count} for good?"), output)? {
+                    output.note("Nothing was purged.");
                     return Ok(Exit::Failure);
                 }
-                carry_out(Deed::Purge, &gateway, which, output).await
+                carry_out(Action::Purge, &gateway, selector, output).await
             }
         }
     }
@@ -103,31 +104,36 @@ async fn list(gateway: &Gateway, limit: usize, output: &mut Output) -> anyhow::R
     if output.is_json() {
         letters.iter().try_for_each(|letter| output.value(letter))?;
     } else if letters.is_empty() {
-        output.note("no dead letters");
+        output.note("There are no dead letters.");
     } else {
         let mut rows = vec![["ID", "SINCE (UTC)", "USER", "REASON"].map(str::to_owned).to_vec()];
         rows.extend(letters.into_iter().map(|letter| {
             let since = letter.since.map(|since| date_and_time(since.millis())).unwrap_or_default();
             let user = letter.user_id.unwrap_or_default();
-            vec![letter.id, since, user, harmless(&letter.reason).into_owned()]
+            vec![letter.id, since, user, escape_controls(&letter.reason).into_owned()]
         }));
         output.line(columns(&rows))?;
         if after.is_some() {
-            output.note(format!("there are more than these {limit}; see --limit"));
+            output.note(format!("There are more than {limit} dead letters. To list more, pass --limit."));
         }
     }
     Ok(Exit::Ok)
 }
 
-async fn carry_out(deed: Deed, gateway: &Gateway, which: Which, output: &mut Output) -> anyhow::Result<Exit> {
-    let done = match deed {
-        Deed::Redrive => "redriven",
-        Deed::Purge => "purged",
+async fn carry_out(
+    action: Action,
+    gateway: &Gateway,
+    selector: DeadLetterSelector,
+    output: &mut Output,
+) -> anyhow::Result<Exit> {
+    let done = match action {
+        Action::Redrive => "redriven",
+        Action::Purge => "purged",
     };
-    if which.all {
-        let count = match deed {
-            Deed::Redrive => gateway.redrive_all().await?,
-            Deed::Purge => gateway.purge_all().await?,
+    if selector.all {
+        let count = match action {
+            Action::Redrive => gateway.redrive_all().await?,
+            Action::Purge => gateway.purge_all().await?,
         };
         output.result(&json!({ "all": true, "result": done, "count": count }), |output| {
             let count = count.map_or_else(|| "all".to_owned(), |count| count.to_string());
@@ -136,16 +142,16 @@ async fn carry_out(deed: Deed, gateway: &Gateway, which: Which, output: &mut Out
         return Ok(Exit::Ok);
     }
     let mut exit = Exit::Ok;
-    for id in which.ids {
-        let result = match deed {
-            Deed::Redrive => gateway.redrive(&id).await,
-            Deed::Purge => gateway.purge(&id).await,
+    for id in selector.ids {
+        let result = match action {
+            Action::Redrive => gateway.redrive(&id).await,
+            Action::Purge => gateway.purge(&id).await,
         };
         match result {
             Ok(()) => output.result(&json!({ "id": id, "result": done }), |output| {
                 format!("{}  {id}", output.paint(Tone::Good, done))
             })?,
-            // The others may succeed all the same.
+            // The remaining ones may succeed.
             Err(ClientError::Refused(problem)) => {
                 exit = Exit::Failure;
                 output.result(&json!({ "id": id, "error": problem }), |output| {

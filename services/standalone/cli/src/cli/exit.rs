@@ -1,4 +1,5 @@
-//! How the program ends.
+//! Exit codes of the program.
+
 use std::io;
 use std::process::ExitCode;
 
@@ -6,29 +7,18 @@ use tidings_client::ClientError;
 use tidings_gateway::app::BuildError;
 use tidings_store::OpenError;
 
-/// The exit codes, for the help.
-pub(super) const HELP: &str = "\
-Exit codes:
-  0   done
-  1   failed, or only in part done
-  2   wrong arguments
-  64  the configuration is wrong
-  65  the store is damaged
-  69  the server does not answer
-  77  not authorised";
-
-/// How the program ends.
+/// Exit codes of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Done.
+    /// Success.
     Ok,
-    /// Failed, or only in part done.
+    /// Complete or partial failure.
     Failure,
     /// Wrong arguments.
     Usage,
     /// The configuration is wrong.
     Configuration,
-    /// The store is damaged.
+    /// The store is damaged or incomplete.
     Damaged,
     /// The server does not answer.
     Unreachable,
@@ -37,7 +27,18 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The process's exit code.
+    /// All exit codes, in ascending order.
+    pub const ALL: [Self; 7] = [
+        Self::Ok,
+        Self::Failure,
+        Self::Usage,
+        Self::Configuration,
+        Self::Damaged,
+        Self::Unreachable,
+        Self::NotAuthorised,
+    ];
+
+    /// Returns the exit code.
     pub const fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -49,6 +50,37 @@ impl Exit {
             Self::NotAuthorised => 77,
         }
     }
+
+    /// Returns the meaning of the code, for the help and the reference.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Ok => "success",
+            Self::Failure => "complete or partial failure",
+            Self::Usage => "wrong arguments",
+            Self::Configuration => "wrong configuration",
+            Self::Damaged => "damaged or incomplete store",
+            Self::Unreachable => "the server does not answer",
+            Self::NotAuthorised => "not authorised",
+        }
+    }
+
+    /// Returns advice for people who get the code, as Markdown for the reference.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::Ok => "Nothing.",
+            Self::Failure => "Read the error on standard error. With `--json` it is a JSON object.",
+            Self::Usage => "Compare the arguments with `tidings COMMAND --help`.",
+            Self::Configuration => {
+                "Correct the settings that the error names, and run `tidings config check`."
+            }
+            Self::Damaged => {
+                "Follow [Repair a store that does not open](../how-to/storage-repair.md). `tidings store check` lists \
+                 the damage."
+            }
+            Self::Unreachable => "Check that the server runs and that `--url` is its address, and try again.",
+            Self::NotAuthorised => "Pass a valid API key, password or JSON Web Token.",
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -57,12 +89,18 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Marks an error as one of the configuration.
+/// Returns the list of exit codes for the help.
+pub(super) fn help() -> String {
+    let codes = Exit::ALL.map(|exit| format!("  {:<2}  {}", exit.code(), exit.meaning()));
+    format!("Exit codes:\n{}", codes.join("\n"))
+}
+
+/// An error of the configuration, which ends the program with [`Exit::Configuration`].
 #[derive(Debug, thiserror::Error)]
 #[error("the configuration is wrong")]
 pub struct BadConfiguration(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// The exit code an error calls for.
+/// Returns the exit code of an error.
 pub(super) fn classify(error: &anyhow::Error) -> Exit {
     error
         .chain()
@@ -81,7 +119,7 @@ pub(super) fn classify(error: &anyhow::Error) -> Exit {
         .unwrap_or(Exit::Failure)
 }
 
-/// The exit code a client's error calls for.
+/// Returns the exit code of a client's error.
 pub(super) const fn of_client_error(error: &ClientError) -> Exit {
     match error {
         ClientError::Unreachable { .. } | ClientError::Unavailable { .. } => Exit::Unreachable,
@@ -91,9 +129,9 @@ pub(super) const fn of_client_error(error: &ClientError) -> Exit {
     }
 }
 
-/// Whether whoever read our output has gone, which is no error of ours.
+/// Returns true if the reader of the output has gone, as in `tidings … | head`. That is not a failure.
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    // Only our own output fails with a bare I/O error; the network's are wrapped.
+    // Only the output fails with a bare I/O error. Errors of the network are wrapped.
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
@@ -103,7 +141,7 @@ mod tests {
     use tidings_client::Problem;
 
     #[test]
-    fn errors_are_told_apart() {
+    fn errors_determine_the_exit_code() {
         let client = |error: ClientError| classify(&anyhow::Error::from(error).context("while sending"));
         let unreachable = ClientError::Unreachable { url: "u".into(), source: "no".into() };
         assert_eq!(client(unreachable).code(), 69);

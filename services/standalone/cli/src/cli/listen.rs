@@ -1,4 +1,5 @@
 //! `tidings listen`
+
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -9,38 +10,40 @@ use serde_json::json;
 use tidings_client::{ApiKeyCredentials, Event, JwtCredentials, Listener, ListenerConfig, LoginCredentials};
 use tokio::time::{Instant, sleep_until};
 
-use super::output::{harmless, time_of_day};
-use super::{Exit, Globals, Output, Tone, secret};
+use super::output::{escape_controls, time_of_day};
+use super::{Exit, Globals, Output, Tone, prompt};
 
-/// A wait without end, for practical purposes.
+/// A wait that never ends in practice.
 const FOREVER: Duration = Duration::from_hours(24 * 365 * 30);
 
-/// Receive a user's notifications until interrupted. They are acknowledged as they are printed, each is
-/// printed once and in order, and a lost connection is made again.
+/// Receive a user's notifications
+///
+/// Prints each notification once and in order, and acknowledges it. Reconnects after a lost connection. Runs
+/// until interrupted, unless an option ends it.
 #[derive(Debug, Args)]
 pub(super) struct Listen {
-    /// Whose notifications; with --jwt or --username the credential says it
+    /// User whose notifications to receive; with --jwt or --username, the user of that credential
     #[arg(required_unless_present_any = ["jwt", "username"], conflicts_with_all = ["jwt", "username"])]
     user: Option<UserId>,
-    /// A JSON Web Token that proves who the user is, instead of the API key
+    /// JSON Web Token of the user, instead of the API key
     #[arg(long, env = "TIDINGS_JWT", hide_env_values = true, conflicts_with = "username")]
     jwt: Option<String>,
-    /// Log in as this user, instead of using the API key
+    /// Log in as this user instead of using the API key
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
-    /// Read the password from the first line of standard input instead of asking for it
+    /// Read the password from the first line of standard input instead of the terminal
     #[arg(long, requires = "username", conflicts_with_all = ["user", "jwt"])]
     password_stdin: bool,
-    /// End after so many notifications
+    /// End after this number of notifications
     #[arg(long, short = 'n', value_name = "N")]
     count: Option<u64>,
-    /// End when nothing came for so many seconds
+    /// End when no notification has arrived for this number of seconds
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     until_idle: Option<Duration>,
-    /// Do not acknowledge: the server forgets a notification as soon as it was sent
+    /// Do not acknowledge: the server deletes a notification as soon as it has sent it
     #[arg(long)]
     no_ack: bool,
-    /// The frames to ask for; raw ones are bare payloads and can't be acknowledged
+    /// Frame format to request; raw frames are bare payloads and can't be acknowledged
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -54,14 +57,14 @@ enum Format {
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    let seconds: f64 = text.parse().map_err(|_| "must be a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 impl Listen {
     pub(super) async fn run(self, globals: &Globals, output: &mut Output) -> anyhow::Result<Exit> {
         let mut listener = self.start(globals)?;
-        let result = self.follow(&mut listener, output).await;
+        let result = self.print_events(&mut listener, output).await;
         listener.close().await;
         result
     }
@@ -83,7 +86,7 @@ impl Listen {
             }
             (_, _, Some(name)) => {
                 let gateway = globals.anonymous_gateway()?;
-                let password = secret::read_password(self.password_stdin, false)?;
+                let password = prompt::read_password(self.password_stdin, false)?;
                 let url = gateway.web_socket_url();
                 Listener::start(url, LoginCredentials::new(gateway, name, password), config)
             }
@@ -92,11 +95,11 @@ impl Listen {
                 let url = gateway.web_socket_url();
                 Listener::start(url, ApiKeyCredentials::new(gateway, user.clone()), config)
             }
-            (None, None, None) => anyhow::bail!("no user is given"),
+            (None, None, None) => anyhow::bail!("no user; pass a user, --jwt or --username"),
         })
     }
 
-    async fn follow(&self, listener: &mut Listener, output: &mut Output) -> anyhow::Result<Exit> {
+    async fn print_events(&self, listener: &mut Listener, output: &mut Output) -> anyhow::Result<Exit> {
         let interrupted = tokio::signal::ctrl_c();
         tokio::pin!(interrupted);
         let mut left = self.count.unwrap_or(u64::MAX);
@@ -118,14 +121,14 @@ impl Listen {
                     (left, last) = (left - 1, Instant::now());
                 }
                 Event::Raw(payload) => {
-                    output.line(if output.is_json() { payload.into() } else { harmless(&payload) })?;
+                    output.line(if output.is_json() { payload.into() } else { escape_controls(&payload) })?;
                     (left, last) = (left - 1, Instant::now());
                 }
                 other => {
                     if matches!(other, Event::Connected) {
                         last = Instant::now();
                     }
-                    tell(&other, output);
+                    print_connection_event(&other, output);
                 }
             }
         }
@@ -133,7 +136,7 @@ impl Listen {
     }
 }
 
-/// A notification: the server's frame for programs, a line for people.
+/// Prints a notification: the server's frame for programs, a line for people.
 fn print(delivery: Delivery, output: &mut Output) -> std::io::Result<()> {
     if output.is_json() {
         return output.line(ServerFrame::Notification(delivery).to_json());
@@ -142,10 +145,10 @@ fn print(delivery: Delivery, output: &mut Output) -> std::io::Result<()> {
     let mut line = format!("{time}  {:>6}", delivery.sequence.number());
     if let Some(kind) = &delivery.kind {
         line.push_str("  ");
-        line.push_str(&output.paint(Tone::Strong, &harmless(kind)));
+        line.push_str(&output.paint(Tone::Strong, &escape_controls(kind)));
     }
     line.push_str("  ");
-    line.push_str(&harmless(delivery.payload.get()));
+    line.push_str(&escape_controls(delivery.payload.get()));
     if delivery.replayed {
         line.push_str("  ");
         line.push_str(&output.paint(Tone::Dim, "(held)"));
@@ -158,17 +161,15 @@ fn warn(text: &str, output: &mut Output) {
     output.note_either(&json!({ "type": "warning", "message": text }), painted);
 }
 
-/// What happened to the connection.
-fn tell(event: &Event, output: &mut Output) {
+/// Prints an event of the connection.
+fn print_connection_event(event: &Event, output: &mut Output) {
     match event {
         Event::Connected => {
             let painted = output.paint(Tone::Good, "connected");
             output.note_either(&json!({ "type": "connected" }), painted);
         }
         Event::Disconnected { why, retry_in } => {
-            let causes =
-                std::iter::successors(Some(why as &(dyn std::error::Error + 'static)), |e| e.source());
-            let why = shared_telemetry::join(causes);
+            let why = shared_telemetry::chain(why);
             let painted = output.paint(Tone::Warning, "disconnected");
             let value = json!({
                 "type": "disconnected", "why": why, "retryInMillis": u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX)
@@ -196,7 +197,7 @@ mod tests {
     use super::super::Cli;
 
     #[test]
-    fn one_way_to_say_who_it_is() {
+    fn exactly_one_credential_is_taken() {
         for good in [
             &["listen", "jo"][..],
             &["listen", "--jwt", "x.y.z"],

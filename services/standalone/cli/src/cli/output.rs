@@ -1,26 +1,26 @@
-//! Where everything the program says goes.
+//! Output of the program: results to standard output, notes about them to standard error.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write};
 
 use serde::Serialize;
 
-/// What a piece of text is to a reader; shown as a colour where there are colours.
+/// Meaning of a text, shown as a colour on a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
-    /// It went well.
+    /// Success.
     Good,
-    /// It did not.
+    /// Failure.
     Bad,
-    /// Worth a look.
+    /// Warning.
     Warning,
-    /// The main thing.
+    /// Main text.
     Strong,
-    /// By the way.
+    /// Secondary text.
     Dim,
 }
 
-/// The program's two streams: results, and words about them.
+/// The program's two streams: results, and notes about them.
 pub struct Output {
     results: Box<dyn Write + Send>,
     notes: Box<dyn Write + Send>,
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Output {
 }
 
 impl Output {
-    /// Standard output and standard error, in colour on a terminal unless `NO_COLOR` is set.
+    /// Writes to standard output and standard error, in colour on a terminal unless `NO_COLOR` is set.
     pub fn process(json: bool) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
@@ -48,22 +48,22 @@ impl Output {
         }
     }
 
-    /// Other streams, without colour.
+    /// Writes to other streams, without colour.
     pub fn to(results: impl Write + Send + 'static, notes: impl Write + Send + 'static, json: bool) -> Self {
         Self { results: Box::new(results), notes: Box::new(notes), json, colour: false, terminal: false }
     }
 
-    /// Whether to write for programs.
+    /// Returns true if the output is for programs.
     pub const fn is_json(&self) -> bool {
         self.json
     }
 
-    /// Whether somebody watches, so that progress is worth showing.
+    /// Returns true if standard error is a terminal and the output is for people.
     pub const fn shows_progress(&self) -> bool {
         self.terminal && !self.json
     }
 
-    /// Text in a tone.
+    /// Returns the text in the tone's colour, if there are colours.
     pub fn paint(&self, tone: Tone, text: &str) -> String {
         if !self.colour {
             return text.to_owned();
@@ -78,21 +78,21 @@ impl Output {
         format!("\x1b[{code}m{text}\x1b[0m")
     }
 
-    /// A line of results.
+    /// Writes a line of results.
     pub fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
         let mut line = Vec::from(text.as_ref());
         line.push(b'\n');
-        // In one piece, so that lines of several processes do not mix.
+        // One write, so that lines of several processes do not mix.
         self.results.write_all(&line)?;
         self.results.flush()
     }
 
-    /// A line of results for programs.
+    /// Writes a value as a line of JSON.
     pub fn value(&mut self, value: &impl Serialize) -> io::Result<()> {
         self.line(serde_json::to_string(value)?)
     }
 
-    /// A result for whom it is: `text` for people, `value` for programs.
+    /// Writes a result: `text` for people, `value` for programs.
     pub fn result(&mut self, value: &impl Serialize, text: impl FnOnce(&Self) -> String) -> io::Result<()> {
         if self.json {
             return self.value(value);
@@ -101,13 +101,13 @@ impl Output {
         self.line(text)
     }
 
-    /// A line about the results.
+    /// Writes a note.
     pub fn note(&mut self, text: impl AsRef<str>) {
-        // Nobody could be told that this failed.
+        // An error can't be reported, since this is the stream for reports.
         let _ = writeln!(self.notes, "{}", text.as_ref()).and_then(|()| self.notes.flush());
     }
 
-    /// A line about the results: `text` for people, `value` for programs.
+    /// Writes a note: `text` for people, `value` for programs.
     pub fn note_either(&mut self, value: &impl Serialize, text: impl AsRef<str>) {
         if self.json {
             self.note(serde_json::to_string(value).unwrap_or_default());
@@ -116,7 +116,7 @@ impl Output {
         }
     }
 
-    /// Says that something failed and why, cause after cause.
+    /// Writes an error with its causes.
     pub fn error(&mut self, error: &anyhow::Error) {
         if self.json {
             let causes: Vec<_> = error.chain().skip(1).map(ToString::to_string).collect();
@@ -128,8 +128,8 @@ impl Output {
     }
 }
 
-/// Foreign text made safe to show: a control character could command the terminal.
-pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+/// Escapes the control characters of a foreign text, which could control the terminal.
+pub(crate) fn escape_controls(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);
     }
@@ -137,7 +137,7 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown.collect())
 }
 
-/// Lines up columns; the last is left as it is.
+/// Returns rows as lines with aligned columns.
 pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..count)
@@ -174,19 +174,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_lined_up() {
+    fn columns_are_aligned() {
         let rows = [vec!["a".to_owned(), "bbb".into(), "x".into()], vec!["aaaa".into(), "é".into()]];
         assert_eq!(columns(&rows), "a     bbb  x\naaaa  é");
     }
 
     #[test]
-    fn control_characters_are_shown_and_not_obeyed() {
-        assert_eq!(harmless("a\x1b[2Jb\u{9b}\n"), "a\\u{1b}[2Jb\\u{9b}\\u{a}");
-        assert!(matches!(harmless("plain é"), Cow::Borrowed(_)));
+    fn control_characters_are_escaped() {
+        assert_eq!(escape_controls("a\x1b[2Jb\u{9b}\n"), "a\\u{1b}[2Jb\\u{9b}\\u{a}");
+        assert!(matches!(escape_controls("plain é"), Cow::Borrowed(_)));
     }
 
     #[test]
-    fn causes_are_said_once() {
+    fn causes_appear_once() {
         let error = anyhow::anyhow!("inner").context("middle: inner").context("outer");
         assert_eq!(shared_telemetry::join(error.chain()), "outer: middle: inner");
     }

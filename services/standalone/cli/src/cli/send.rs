@@ -1,6 +1,7 @@
 //! `tidings send`
 
-mod lines;
+mod ndjson;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, stdin};
 use std::path::PathBuf;
@@ -15,55 +16,55 @@ use shared_ports::{Clock as _, SystemClock};
 use tidings_client::{ClientError, Gateway, Outcome, Problem};
 use uuid::Uuid;
 
-use self::lines::Lines;
+use self::ndjson::NdjsonReader;
 use super::exit::of_client_error;
 use super::{Exit, Globals, Output, Tone};
 
-/// Send one notification, or many from a file.
+/// Send one notification, or many from a file
 ///
-/// A file has one JSON object a line: {"userId": …, "payload": …} or {"userId": …, "message": …}, and if
-/// wanted "id", "kind", "source", "sentAt", "expiresAt" and "whenOffline".
+/// Each line of a file is a JSON object: {"userId": …, "payload": …} or {"userId": …, "message": …}. Optional
+/// fields are "id", "kind", "source", "sentAt", "expiresAt" and "whenOffline".
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").args(["user", "file"]).required(true))]
 pub(super) struct Send {
-    /// Whom to send to
+    /// User to send to
     #[arg(requires = "payload")]
     user: Option<UserId>,
-    /// What to send: any JSON value, or any text with --text
+    /// Payload: a JSON value, or any text with --text
     payload: Option<String>,
-    /// Send every line of this file; - is standard input
+    /// Send each line of this file as a notification; - is standard input
     #[arg(long, short, value_name = "FILE", conflicts_with_all = ["payload", "text", "id", "kind", "source", "when_offline", "expires_in"])]
     file: Option<PathBuf>,
-    /// The payload is text, not JSON
+    /// Send the payload as text rather than JSON
     #[arg(long)]
     text: bool,
-    /// The notification's id: of several with one id only the first is delivered
+    /// Id of the notification; only the first notification with an id is delivered
     #[arg(long)]
     id: Option<NotificationId>,
-    /// What sort of notification it is
+    /// Kind of the notification
     #[arg(long)]
     kind: Option<Box<str>>,
-    /// Where it comes from
+    /// Source of the notification
     #[arg(long)]
     source: Option<Box<str>>,
-    /// What becomes of it while the user has no open connection
+    /// Handling while the user is offline
     #[arg(long, value_enum, default_value_t)]
     when_offline: Offline,
-    /// Do not deliver it after so many seconds
+    /// Do not deliver the notification after this number of seconds
     #[arg(long, value_name = "SECONDS")]
     expires_in: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 enum Offline {
-    /// Keep it until the user returns
+    /// Keep the notification until the user connects
     #[default]
     Hold,
-    /// Forget it
+    /// Drop the notification
     Drop,
 }
 
-/// What became of a file's lines.
+/// Outcomes of a file's lines.
 #[derive(Debug, Default, Serialize)]
 struct Summary {
     accepted: u64,
@@ -72,7 +73,7 @@ struct Summary {
     unknown: u64,
 }
 
-/// A line that is not going to be delivered, or may not be.
+/// A refused line.
 #[derive(Serialize)]
 struct BadLine<'a> {
     line: u64,
@@ -90,12 +91,13 @@ impl Send {
 
     fn notification(self) -> anyhow::Result<Notification> {
         let (Some(user_id), Some(payload)) = (self.user, self.payload) else {
-            anyhow::bail!("a user and a payload are needed");
+            anyhow::bail!("no notification; pass a user and a payload, or --file");
         };
         let payload = if self.text {
             Payload::from_value(&payload)?
         } else {
-            Payload::from_json(&payload).context("the payload is not JSON; plain text needs --text")?
+            Payload::from_json(&payload)
+                .context("the payload is not JSON; to send plain text, pass --text")?
         };
         let now = SystemClock.now();
         Ok(Notification {
@@ -142,7 +144,7 @@ async fn send_file(gateway: &Gateway, file: PathBuf, output: &mut Output) -> any
         (Box::new(BufReader::new(opened)), size)
     };
     let bar = progress_bar(size, output);
-    let mut lines = Lines::new(reader);
+    let mut lines = NdjsonReader::new(reader);
     let mut summary = Summary::default();
     let mut failure = None;
     while failure.is_none()
@@ -150,7 +152,7 @@ async fn send_file(gateway: &Gateway, file: PathBuf, output: &mut Output) -> any
     {
         for (line, problem) in chunk.refused {
             summary.refused += 1;
-            bar.suspend(|| refuse(line, &problem, "refused", output))?;
+            bar.suspend(|| report_refusal(line, &problem, output))?;
         }
         let outcomes = gateway.send_many(&chunk.notifications, |_| {}).await;
         for (line, outcome) in chunk.lines.into_iter().zip(outcomes) {
@@ -159,7 +161,7 @@ async fn send_file(gateway: &Gateway, file: PathBuf, output: &mut Output) -> any
                 Outcome::Accepted(_) => summary.accepted += 1,
                 Outcome::Refused(problem) => {
                     summary.refused += 1;
-                    bar.suspend(|| refuse(line, &problem, "refused", output))?;
+                    bar.suspend(|| report_refusal(line, &problem, output))?;
                 }
                 Outcome::Unknown(error) => {
                     summary.unknown += 1;
@@ -173,9 +175,9 @@ async fn send_file(gateway: &Gateway, file: PathBuf, output: &mut Output) -> any
     finish(&summary, failure.as_ref().map(|(line, error)| (*line, error.as_ref())), output)
 }
 
-fn refuse(line: u64, problem: &Problem, word: &str, output: &mut Output) -> std::io::Result<()> {
+fn report_refusal(line: u64, problem: &Problem, output: &mut Output) -> std::io::Result<()> {
     output.result(&BadLine { line, error: problem }, |output| {
-        format!("{}  line {line}  {problem}", output.paint(Tone::Bad, word))
+        format!("{}  line {line}  {problem}", output.paint(Tone::Bad, "refused"))
     })
 }
 
@@ -199,11 +201,10 @@ fn finish(
     let Some((line, error)) = failure else {
         return Ok(if summary.refused == 0 { Exit::Ok } else { Exit::Failure });
     };
-    let causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |e| e.source());
     let text = format!(
-        "stopped at line {line}, which may have been accepted or not: {}; \
-         to send the file again is safe for lines with an \"id\"",
-        shared_telemetry::join(causes)
+        "stopped at line {line}, which may be accepted or not: {}; \
+         lines with an \"id\" can be sent again safely",
+        shared_telemetry::chain(error)
     );
     let label = output.paint(Tone::Bad, "error:");
     let value = serde_json::json!({ "error": text, "line": line });
@@ -233,7 +234,7 @@ mod tests {
     use super::super::Cli;
 
     #[test]
-    fn one_notification_or_a_file() {
+    fn one_notification_or_a_file_is_taken() {
         for good in [
             &["send", "jo", "{}"][..],
             &["send", "jo", "hello", "--text", "--kind", "k", "--when-offline", "drop"],

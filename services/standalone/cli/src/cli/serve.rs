@@ -1,48 +1,89 @@
-//! `tidings serve`
-use std::path::PathBuf;
+//! `tidings serve`: runs the server in this process.
 
+use anyhow::Context as _;
 use clap::Args;
-use tidings_gateway::config::Defaults;
+use contract_notifications_v1::UserId;
+use serde_json::json;
+use tidings_gateway::app::App;
+use tidings_gateway::config::Config;
+use tidings_gateway::server;
+use tidings_identity::credentials::API_KEY_FILE;
+use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Exit, Globals, Output, host};
+use super::server_options::ServerOptions;
+use super::{Exit, Globals, Output, Tone};
+use crate::open_files::raise_limit;
 
-/// Run the server. Every setting can stand in the configuration file, see `tidings config default`.
+/// Run the server
+///
+/// Runs until SIGTERM or SIGINT. The configuration file can contain every setting; see `tidings config default`.
 #[derive(Debug, Default, Args)]
 pub(super) struct Serve {
     #[command(flatten)]
-    settings: Settings,
-}
-
-/// Where the server's settings come from.
-#[derive(Debug, Default, Clone, Args)]
-pub(super) struct Settings {
-    /// The configuration file
-    #[arg(long, env = "TIDINGS_CONFIG", value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
-    /// Begin from defaults with which one can log in to the page and talk to each other at once; on this machine alone
-    #[arg(long)]
-    pub(super) development: bool,
-    /// The address to listen on; port 0 is any that is free
-    #[arg(long, value_name = "ADDRESS")]
-    pub(super) listen: Option<String>,
-    /// When a notification counts as accepted
-    #[arg(long, value_name = "MODE")]
-    pub(super) durability: Option<String>,
-    /// Enforce API Gateway's limits
-    #[arg(long)]
-    pub(super) like_aws: bool,
-}
-
-impl Settings {
-    /// What settings are that nobody sets.
-    pub(super) fn defaults(&self) -> Defaults {
-        if self.development { Defaults::Development } else { Defaults::General }
-    }
+    options: ServerOptions,
 }
 
 impl Serve {
     pub(super) fn run(self, globals: &Globals, output: &mut Output) -> anyhow::Result<Exit> {
-        host::serve(&self.settings, globals.data_dir.as_deref(), output)?;
-        Ok(Exit::Ok)
+        let config = self.options.load(globals.data_dir.as_deref())?;
+        shared_telemetry::init(config.log.format(), &config.log.level)?;
+        if let Some(limit) = raise_limit() {
+            tracing::info!(
+                limit,
+                "the number of open files, and so of connections, is limited; see ulimit -n"
+            );
+        }
+        let metrics = server::prometheus().context("the metrics recorder could not be installed")?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("the asynchronous runtime could not be started")?;
+        runtime.block_on(async {
+            let mut terminate =
+                signal(SignalKind::terminate()).context("the handler of SIGTERM could not be installed")?;
+            let app = App::build(&config, Some(metrics))?;
+            announce(&app.url(), &config, output)?;
+            app.run(async move {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = tokio::signal::ctrl_c() => {}
+                }
+                tracing::info!("shutting down");
+            })
+            .await;
+            Ok(Exit::Ok)
+        })
     }
+}
+
+/// Prints the server's addresses. From then on the server can be used.
+fn announce(url: &str, config: &Config, output: &mut Output) -> anyhow::Result<()> {
+    if config.handshake.open {
+        tracing::warn!("handshake.open is on: anyone can connect as any user; use it for development only");
+    }
+    if !config.server.authenticate {
+        tracing::warn!("server.authenticate is off: anyone can send notifications and read dead letters");
+    }
+    let key = config.data_dir.join(API_KEY_FILE);
+    let pages = config.pages.enabled && server::pages::are_built();
+    output.result(&json!({ "ready": true, "url": url, "apiKeyFile": key, "pages": pages }), |output| {
+        let title = output.paint(Tone::Strong, &format!("Tidings is ready at {url}"));
+        let mut lines = vec![title];
+        if pages {
+            let users: Vec<_> = config.login.shown_users.iter().map(UserId::as_str).collect();
+            let login =
+                if users.is_empty() { String::new() } else { format!(", log in as {}", users.join(", ")) };
+            lines.push(format!("  chat     {url}/{login}"));
+            lines.push(format!("  console  {url}/console/"));
+        } else if config.pages.enabled {
+            lines.push(
+                "  pages    not built; run scripts/build-pages, which needs Node.js 20.19 or later"
+                    .to_owned(),
+            );
+        }
+        lines.push(format!("  API key  {}", key.display()));
+        lines.push("  stop     Ctrl-C".to_owned());
+        lines.join("\n")
+    })?;
+    Ok(())
 }

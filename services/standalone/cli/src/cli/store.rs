@@ -1,24 +1,29 @@
 //! `tidings store`
+
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
+use tidings_gateway::app::STORE;
+use tidings_gateway::config::Config;
 use tidings_store::{Check, Damage, Repaired};
 
-use super::serve::Settings;
-use super::{Exit, Globals, Output, Tone, host};
+use super::server_options::ServerOptions;
+use super::{Exit, Globals, Output, Tone};
 
-/// Look at a server's data while the server does not run, and repair it.
+/// Check and repair the data of a stopped server
 #[derive(Debug, Subcommand)]
 pub(super) enum Store {
-    /// Say whether all is there that was accepted; changes nothing; exit 65 if something is missing
-    Check(Settings),
-    /// Go on without what can't be read; what was there is kept
+    /// Check that every accepted notification is there; exit with 65 if some are missing
+    Check(ServerOptions),
+    /// Rebuild the store from its readable parts, and keep a copy of the damaged store
     Repair(Repair),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Repair {
     #[command(flatten)]
-    settings: Settings,
-    /// Go on without what is missing; without this, only say what that is
+    options: ServerOptions,
+    /// Give up what can't be read; without this option, only list it
     #[arg(long)]
     accept_loss: bool,
 }
@@ -27,31 +32,34 @@ impl Store {
     pub(super) fn run(self, globals: &Globals, output: &mut Output) -> anyhow::Result<Exit> {
         let data_dir = globals.data_dir.as_deref();
         match self {
-            Self::Check(settings) => {
-                let check = host::check_store(&settings, data_dir)?;
+            Self::Check(options) => {
+                let check = tidings_store::check(&path(&options.load(data_dir)?))?;
                 report(&check, output)
             }
-            Self::Repair(Repair { settings, accept_loss: false }) => {
-                let check = host::check_store(&settings, data_dir)?;
-                let exit = report(&check, output)?;
-                if !check.damage.is_empty() {
-                    output.note("nothing was changed; --accept-loss goes on without what is missing");
-                }
-                Ok(exit)
-            }
-            Self::Repair(Repair { settings, accept_loss: true }) => {
-                let check = host::check_store(&settings, data_dir)?;
+            Self::Repair(Repair { options, accept_loss }) => {
+                let config = options.load(data_dir)?;
+                let check = tidings_store::check(&path(&config))?;
                 if check.damage.is_empty() {
                     return report(&check, output);
                 }
-                let repaired = host::repair_store(&settings, data_dir)?;
-                output.result(&repaired, |output| told(&repaired, output))?;
+                if !accept_loss {
+                    let exit = report(&check, output)?;
+                    output.note("nothing was changed; to give up what is missing, pass --accept-loss");
+                    return Ok(exit);
+                }
+                let repaired = tidings_store::repair(&path(&config), &config.store.settings())?;
+                output.result(&repaired, |output| describe(&repaired, output))?;
                 Ok(Exit::Ok)
             }
         }
     }
 }
 
+fn path(config: &Config) -> PathBuf {
+    config.data_dir.join(STORE)
+}
+
+/// Prints the result of a check.
 fn report(check: &Check, output: &mut Output) -> anyhow::Result<Exit> {
     let exit = if check.damage.is_empty() { Exit::Ok } else { Exit::Damaged };
     output.result(check, |output| {
@@ -59,15 +67,15 @@ fn report(check: &Check, output: &mut Output) -> anyhow::Result<Exit> {
             return output.paint(Tone::Good, "there is no store yet");
         }
         let Check { commit, journals, batches, tables, unfinished_bytes, damage, .. } = check;
-        let what = format!("{commit} commits; {journals} journals with {batches} of them, {tables} tables");
+        let size = format!("{commit} commits, {batches} of them in {journals} journals, {tables} tables");
         if damage.is_empty() {
-            let mut lines = vec![format!("{}  {what}", output.paint(Tone::Good, "whole"))];
+            let mut lines = vec![format!("{}  {size}", output.paint(Tone::Good, "intact"))];
             if *unfinished_bytes > 0 {
-                lines.push(format!("{unfinished_bytes} bytes of a commit that was not finished are dropped"));
+                lines.push(format!("the next start drops {unfinished_bytes} bytes of an unfinished commit"));
             }
             return lines.join("\n");
         }
-        format!("{}  {what}\n{}", output.paint(Tone::Bad, "damaged"), list(damage))
+        format!("{}  {size}\n{}", output.paint(Tone::Bad, "damaged"), list(damage))
     })?;
     Ok(exit)
 }
@@ -76,14 +84,14 @@ fn list(damage: &[Damage]) -> String {
     damage.iter().map(|damage| format!("- {damage}")).collect::<Vec<_>>().join("\n")
 }
 
-fn told(repaired: &Repaired, output: &Output) -> String {
+fn describe(repaired: &Repaired, output: &Output) -> String {
     let Repaired { notifications, dead_letters, table_rows, .. } = repaired;
     let mut lines = vec![
         format!(
-            "{}  {notifications} notifications, {dead_letters} dead letters and {table_rows} rows of tables kept",
+            "{}  kept {notifications} notifications, {dead_letters} dead letters and {table_rows} rows of tables",
             output.paint(Tone::Warning, "repaired")
         ),
-        format!("what was wrong:\n{}", list(&repaired.damage)),
+        format!("damage:\n{}", list(&repaired.damage)),
     ];
     if repaired.lost_notifications > 0 {
         lines.push(format!("lost: up to {} accepted notifications", repaired.lost_notifications));
@@ -94,9 +102,9 @@ fn told(repaired: &Repaired, output: &Output) -> String {
         format!("lost: rows of {} from {after} to {before}", part.keyspace)
     }));
     if repaired.unreadable_parts > repaired.unreadable.len() as u64 {
-        lines.push(format!("and more; {} such parts in all", repaired.unreadable_parts));
+        lines.push(format!("in all, {} such ranges are lost", repaired.unreadable_parts));
     }
     let kept = repaired.kept.display();
-    lines.push(format!("what was there is in {kept}; delete it when it is not needed"));
+    lines.push(format!("the damaged store is in {kept}; delete it when you no longer need it"));
     lines.join("\n")
 }

@@ -5,13 +5,13 @@ use contract_notifications_v1::UserId;
 
 use super::{Exit, Globals, Output};
 
-/// Get a token that opens one connection, once, within half a minute.
+/// Get a connect token, which opens one connection within 30 seconds
 #[derive(Debug, Args)]
 pub(super) struct Token {
-    /// Whose connection; with --jwt the JSON Web Token says it
+    /// User of the connection; with --jwt, the token's subject
     #[arg(required_unless_present = "jwt", conflicts_with = "jwt")]
     user: Option<UserId>,
-    /// A JSON Web Token that proves who the user is, instead of the API key
+    /// JSON Web Token of the user, instead of the API key
     #[arg(long, env = "TIDINGS_JWT", hide_env_values = true)]
     jwt: Option<String>,
 }
@@ -21,7 +21,7 @@ impl Token {
         let token = match (self.user, self.jwt) {
             (_, Some(jwt)) => globals.gateway_by_jwt()?.token_by_jwt(&jwt).await?,
             (Some(user), None) => globals.gateway()?.token(&user).await?,
-            (None, None) => anyhow::bail!("neither a user nor a JSON Web Token is given"),
+            (None, None) => anyhow::bail!("no user; pass a user or --jwt"),
         };
         output.result(&token, |_| token.token.clone())?;
         Ok(Exit::Ok)

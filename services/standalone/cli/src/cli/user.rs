@@ -3,15 +3,16 @@
 use clap::{Args, Subcommand};
 
 use super::output::{columns, date_and_time};
-use super::{Exit, Globals, Output, Tone, secret};
+use super::{Exit, Globals, Output, Tone, prompt};
 
-/// Add users and log them in. For development; in production users come with a JSON Web Token of another
-/// issuer.
+/// Add users and log them in
+///
+/// For development. In production, users have a JSON Web Token of another issuer.
 #[derive(Debug, Subcommand)]
 pub(super) enum User {
     /// Add a user
     Add(Named),
-    /// Log a user in and get a JSON Web Token
+    /// Log a user in and print a JSON Web Token
     Login(Named),
     /// List all users
     List,
@@ -19,9 +20,9 @@ pub(super) enum User {
 
 #[derive(Debug, Args)]
 pub(super) struct Named {
-    /// The user's name
+    /// Name of the user
     username: String,
-    /// Read the password from the first line of standard input instead of asking for it
+    /// Read the password from the first line of standard input instead of the terminal
     #[arg(long)]
     password_stdin: bool,
 }
@@ -31,7 +32,7 @@ impl User {
         match self {
             Self::Add(Named { username, password_stdin }) => {
                 let gateway = globals.gateway()?;
-                let password = secret::read_password(password_stdin, true)?;
+                let password = prompt::read_password(password_stdin, true)?;
                 let user = gateway.add_user(&username, &password).await?;
                 output.result(&user, |output| {
                     format!("{}  {}", output.paint(Tone::Good, "added"), user.username)
@@ -39,7 +40,7 @@ impl User {
             }
             Self::Login(Named { username, password_stdin }) => {
                 let gateway = globals.anonymous_gateway()?;
-                let password = secret::read_password(password_stdin, false)?;
+                let password = prompt::read_password(password_stdin, false)?;
                 let login = gateway.login(&username, &password).await?;
                 output.result(&login, |_| login.id_token.clone())?;
             }
@@ -48,7 +49,7 @@ impl User {
                 if output.is_json() {
                     users.iter().try_for_each(|user| output.value(user))?;
                 } else if users.is_empty() {
-                    output.note("no users");
+                    output.note("There are no users. Add one with: tidings user add NAME");
                 } else {
                     let rows: Vec<_> = users
                         .into_iter()

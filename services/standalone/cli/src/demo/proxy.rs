@@ -1,14 +1,15 @@
-//! A bad network: a proxy whose connections can be cut.
+//! A TCP proxy whose connections can be cut, to simulate a bad network.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use shared_sync::IgnorePoison as _;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
-/// Passes TCP connections on to a server that may move.
+/// Forwards TCP connections to a server whose address may change.
 pub(super) struct Proxy {
     address: SocketAddr,
     server: Arc<Mutex<SocketAddr>>,
@@ -30,14 +31,14 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Passes new connections on to another address.
+    /// Forwards new connections to another address.
     pub(super) fn point_to(&self, server: SocketAddr) {
-        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
+        *self.server.lock().ignore_poison() = server;
     }
 
-    /// Cuts every connection: no goodbye, and what was on its way is lost.
+    /// Drops every connection without closing it properly. Data in transit is lost.
     pub(super) fn cut(&self) {
-        // An error says that there is no connection to cut.
+        // An error says that there is no connection.
         let _ = self.cut.send(());
     }
 }
@@ -51,12 +52,12 @@ impl Drop for Proxy {
 
 async fn accept(listener: TcpListener, server: Arc<Mutex<SocketAddr>>, cut: broadcast::Sender<()>) {
     while let Ok((mut client, _)) = listener.accept().await {
-        let server = *server.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = *server.lock().ignore_poison();
         let mut cut = cut.subscribe();
         tokio::spawn(async move {
             let Ok(mut upstream) = TcpStream::connect(server).await else { return };
             let _ = (client.set_nodelay(true), upstream.set_nodelay(true));
-            // Whichever ends first, both sockets are dropped.
+            // When either ends, both sockets are dropped.
             tokio::select! {
                 _ = cut.recv() => {}
                 _ = copy_bidirectional(&mut client, &mut upstream) => {}

@@ -1,4 +1,4 @@
-//! The benchmark against a gateway in memory, which keeps its promises or breaks them on purpose.
+//! Tests of the benchmark against a gateway in memory, which keeps its promises or breaks them on purpose.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-/// What the gateway does wrong.
+/// Fault of the gateway.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
@@ -37,7 +37,7 @@ struct Gateway {
 }
 
 impl Gateway {
-    /// Starts one; gives its address.
+    /// Starts a gateway and returns its address.
     fn start(fault: Fault) -> String {
         let gateway = Self { users: Arc::default(), fault };
         let (sender, receiver) = std::sync::mpsc::channel();
@@ -186,14 +186,14 @@ fn measure(mode: Mode, fault: Fault, load: &Load) -> Report {
     let target = Target {
         url: Gateway::start(fault),
         api_key: "key".to_owned(),
-        // The gateway is this very process.
+        // The gateway runs in this process.
         pid: cfg!(target_os = "linux").then(std::process::id),
     };
     run(mode, &target, load).unwrap()
 }
 
 #[test]
-fn a_sound_gateway_is_found_sound() {
+fn sound_gateway_passes() {
     let report = measure(Mode::Online, Fault::None, &Load { acknowledge: true, ids: true, ..load() });
     assert!(report.is_sound(), "{report:?}");
     assert_eq!((report.accepted, report.delivered), (Some(4_000), Some(4_000)));
@@ -208,18 +208,18 @@ fn every_device_gets_everything() {
 }
 
 #[test]
-fn what_was_held_is_replayed() {
+fn held_notifications_are_replayed() {
     let report = measure(Mode::Offline, Fault::None, &load());
     assert!(report.is_sound(), "{report:?}");
     assert_eq!(report.delivered, Some(4_000));
 }
 
 #[test]
-fn a_rate_is_kept_for_as_long_as_asked() {
+fn rate_is_kept_for_the_duration() {
     let rate = Load { rate: Some(2_000.0), duration: Some(Duration::from_millis(500)), batch: 1, ..load() };
     let report = measure(Mode::Online, Fault::None, &rate);
     assert!(report.is_sound(), "{report:?}");
-    // Never faster than asked; how much slower is the machine's affair.
+    // Never faster than requested. A loaded machine may be slower.
     assert!((1..=1_003).contains(&report.accepted.unwrap()), "{report:?}");
     assert!(report.lateness_micros.is_some());
 }
@@ -236,7 +236,7 @@ fn broken_promises_are_found() {
 }
 
 #[test]
-fn connections_are_opened_and_weighed() {
+fn connections_are_opened_and_measured() {
     let report = measure(Mode::Connect, Fault::None, &Load { connections: 300, ..load() });
     assert!(report.is_sound() && report.connects_per_second.unwrap() > 0.0, "{report:?}");
     if cfg!(target_os = "linux") {

@@ -1,4 +1,4 @@
-//! The program as people and scripts run it, against a gateway of canned answers.
+//! Tests of the commands against a gateway with fixed answers.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-struct Ran {
+struct Finished {
     code: i32,
     stdout: String,
     stderr: String,
 }
 
-/// Runs the program; nothing of this process's environment reaches it.
-async fn tidings(arguments: &[&str], url: &str, stdin: &str) -> Ran {
+/// Runs the program with an empty environment except for the server's address and key.
+async fn tidings(arguments: &[&str], url: &str, stdin: &str) -> Finished {
     let mut child = Command::new(env!("CARGO_BIN_EXE_tidings"))
         .args(arguments)
         .env_clear()
@@ -29,10 +29,10 @@ async fn tidings(arguments: &[&str], url: &str, stdin: &str) -> Ran {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A program that does not read its input may be gone already.
+    // Fails if the program has ended without reading its input.
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes()).await;
     let output = child.wait_with_output().await.unwrap();
-    Ran {
+    Finished {
         code: output.status.code().unwrap(),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
@@ -43,7 +43,7 @@ fn problem(status: StatusCode, detail: &str) -> (StatusCode, String) {
     (status, json!({ "status": status.as_u16(), "title": "No", "detail": detail }).to_string())
 }
 
-/// Refuses notifications for the user "bad" and answers "busy" for the user "busy".
+/// Refuses notifications for the user "bad" and answers "duplicate" for the user "again".
 async fn notifications(headers: HeaderMap, body: String) -> (StatusCode, String) {
     if headers["authorization"] != "Bearer key" {
         return problem(StatusCode::UNAUTHORIZED, "wrong key");
@@ -124,13 +124,13 @@ async fn one_notification_is_sent() {
     assert_eq!((&answer["id"], &answer["duplicate"]), (&json!("i"), &json!(true)));
     let ran = tidings(&["send", "jo", "hello"], &url, "").await;
     assert_eq!(ran.code, 1);
-    assert!(ran.stderr.starts_with("error: the payload is not JSON; plain text needs --text: "));
+    assert!(ran.stderr.starts_with("error: the payload is not JSON; to send plain text, pass --text: "));
     let ran = tidings(&["send", "bad", "{}"], &url, "").await;
     assert_eq!((ran.code, ran.stderr.as_str()), (1, "error: refused: no such user\n"));
 }
 
 #[tokio::test]
-async fn a_files_refused_lines_are_named() {
+async fn refused_lines_of_a_file_are_named() {
     let url = gateway().await;
     let file = "{\"userId\":\"jo\",\"message\":1}\n{\"userId\":\"bad\",\"payload\":1}\n{\"userId\":\"jo\"}\n\
                 {\"userId\":\"again\",\"payload\":null}\n";
@@ -147,21 +147,21 @@ async fn a_files_refused_lines_are_named() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_answered_for_names_the_line() {
-    let nobody = UnusedPort::new();
-    let ran = tidings(&["send", "-f", "-"], &nobody.url(), "\n{\"userId\":\"jo\",\"message\":1}").await;
+async fn unanswered_line_of_a_file_is_named() {
+    let unreachable = UnusedPort::new();
+    let ran = tidings(&["send", "-f", "-"], &unreachable.url(), "\n{\"userId\":\"jo\",\"message\":1}").await;
     assert_eq!(ran.code, 69, "{}", ran.stderr);
     assert!(ran.stderr.contains("stopped at line 2") && ran.stderr.contains("does not answer"));
 }
 
 #[tokio::test]
-async fn exit_codes_say_what_went_wrong() {
-    let (url, nobody) = (gateway().await, UnusedPort::new());
+async fn exit_codes_distinguish_errors() {
+    let (url, unreachable) = (gateway().await, UnusedPort::new());
     for (arguments, url, code) in [
         (&["token", "jo"][..], &url, 0),
         (&["token", "else"], &url, 77),
         (&["--api-key", "wrong", "send", "jo", "{}"], &url, 77),
-        (&["token", "jo"], &nobody.url(), 69),
+        (&["token", "jo"], &unreachable.url(), 69),
         (&["listen", "else"], &url, 77),
         (&["token", "j o"], &url, 2),
         (&["nonsense"], &url, 2),
@@ -174,7 +174,7 @@ async fn exit_codes_say_what_went_wrong() {
 }
 
 #[tokio::test]
-async fn tokens_are_had_by_key_file_and_by_jwt() {
+async fn token_is_obtained_by_key_file_or_jwt() {
     let url = gateway().await;
     assert_eq!(tidings(&["token", "jo"], &url, "").await.stdout, "t-key\n");
     assert_eq!(tidings(&["token", "--jwt", "a.b.c"], &url, "").await.stdout, "t-jwt\n");
@@ -191,11 +191,11 @@ async fn tokens_are_had_by_key_file_and_by_jwt() {
 }
 
 #[tokio::test]
-async fn a_deployment_on_aws_is_found_by_the_outputs_of_its_stack() {
+async fn stack_outputs_address_a_deployment_on_aws() {
     let (url, directory) = (gateway().await, tempfile::tempdir().unwrap());
     let file = directory.path().join("outputs.json");
     let stack = file.to_str().unwrap();
-    // The server that is there by default is not asked.
+    // The default server gets no request.
     let elsewhere = UnusedPort::new();
     let ran = tidings(&["--stack", stack, "token", "--jwt", "a.b.c"], &elsewhere.url(), "").await;
     assert!(ran.code == 1 && ran.stderr.contains("outputs.json can't be read"), "{}", ran.stderr);
@@ -242,18 +242,18 @@ async fn dead_letters_are_listed_redriven_and_purged() {
 }
 
 #[tokio::test]
-async fn the_configuration_is_checked_shown_and_explained() {
+async fn configuration_is_checked_shown_and_explained() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("tidings.toml");
     let path = file.to_str().unwrap();
     std::fs::write(&file, "[server]\nlisten = \"127.0.0.1:1\"\n").unwrap();
     let ran = tidings(&["config", "check", "--config", path], "http://h", "").await;
-    assert_eq!((ran.code, ran.stdout.as_str()), (0, "the configuration is good\n"), "{}", ran.stderr);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "the configuration is valid\n"), "{}", ran.stderr);
     let shown = tidings(&["--json", "config", "show", "--config", path, "--like-aws"], "http://h", "").await;
     let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
     assert_eq!(shown["server"]["listen"], "127.0.0.1:1");
     assert_eq!(shown["connections"]["like_aws"], true);
-    // A flag comes before the file.
+    // An option overrides the file.
     let arguments = ["--json", "config", "show", "--config", path, "--listen", "127.0.0.1:2"];
     assert!(tidings(&arguments, "http://h", "").await.stdout.contains("127.0.0.1:2"));
     let explained = tidings(&["config", "default"], "http://h", "").await.stdout;
@@ -271,7 +271,7 @@ async fn the_configuration_is_checked_shown_and_explained() {
 }
 
 #[tokio::test]
-async fn a_damaged_store_is_checked_refused_and_repaired() {
+async fn damaged_store_is_refused_and_repaired() {
     use contract_notifications_v1::{NotificationId, Payload, Timestamp, UserId, WhenOffline};
     let dir = tempfile::tempdir().unwrap();
     let data_dir = dir.path().to_str().unwrap();
@@ -302,7 +302,7 @@ async fn a_damaged_store_is_checked_refused_and_repaired() {
     store.close();
     drop(store);
     let checked = run(&["store", "check"]).await;
-    assert_eq!((checked.code, checked.stdout.starts_with("whole  ")), (0, true), "{}", checked.stdout);
+    assert_eq!((checked.code, checked.stdout.starts_with("intact  ")), (0, true), "{}", checked.stdout);
 
     let journal = path.join("engine/0.jnl");
     let mut bytes = std::fs::read(&journal).unwrap();

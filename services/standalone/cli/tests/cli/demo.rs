@@ -1,9 +1,9 @@
-//! The demonstration, as a newcomer runs it.
+//! Test of the demonstration.
 
 use std::process::Command;
 
 #[test]
-fn every_promise_is_shown_to_be_kept() {
+fn every_promise_is_kept() {
     let output = Command::new(env!("CARGO_BIN_EXE_tidings")).args(["demo", "--json"]).output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));

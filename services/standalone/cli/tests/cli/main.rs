@@ -1,6 +1,7 @@
-//! The program as it is run from a terminal, and its benchmarks.
+//! Tests of the program as it runs in a terminal, and of its benchmarks.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 mod bench;
 mod commands;
 mod demo;
+mod reference;

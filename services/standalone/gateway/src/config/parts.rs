@@ -1,6 +1,6 @@
 //! The settings that several sections make together.
 
-use contract_identity_v1::Method;
+use contract_identity_v1::AuthenticationMethod;
 use ws_edge::{ConnectionLimit, EdgeConfig};
 
 use super::{Config, ConnectionsConfig, HandshakeConfig, ServerConfig};
@@ -37,8 +37,12 @@ impl Config {
     /// Returns the answer to `GET /v1/info`.
     pub fn about(&self) -> About {
         let HandshakeConfig { token, jwt, hmac, open, .. } = self.handshake;
-        let methods =
-            [(token, Method::Token), (jwt, Method::Jwt), (hmac, Method::Hmac), (open, Method::Open)];
+        let methods = [
+            (token, AuthenticationMethod::Token),
+            (jwt, AuthenticationMethod::Jwt),
+            (hmac, AuthenticationMethod::Hmac),
+            (open, AuthenticationMethod::Open),
+        ];
         About {
             handshake: methods.into_iter().filter_map(|(on, method)| on.then_some(method)).collect(),
             login: self.login.offer(),

@@ -155,8 +155,8 @@ fn value_out_of_bounds_is_refused() {
         ("[server]\ntls_certificate = \"c\"", "server.tls_key", "both or none"),
         ("[server]\nmax_bulk_body_bytes = 1024", "server.max_bulk_body_bytes", "at least 262144"),
         ("[handshake]\ntoken = false", "handshake.token", "nobody could connect"),
-        ("[handshake]\nallowed_origins = [\"a\"]", "handshake.allowed_origins", "no origin"),
-        ("[handshake]\ncookie_names = [\"\"]", "handshake.cookie_names", "no name of a cookie"),
+        ("[handshake]\nallowed_origins = [\"a\"]", "handshake.allowed_origins", "not an origin"),
+        ("[handshake]\ncookie_names = [\"\"]", "handshake.cookie_names", "not a valid cookie name"),
         ("[handshake]\nhmac = true", "handshake.hmac_secret", "no secret"),
         (
             "[handshake]\njwt = true\n[[handshake.jwt_issuers]]\nissuer = \"tidings\"\nalgorithm = \"RS256\"\njwks_url = \"https://a.example\"",

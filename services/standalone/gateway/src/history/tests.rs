@@ -1,5 +1,5 @@
-use contract_history_v1::What;
-use contract_identity_v1::Method;
+use contract_history_v1::HistoryOutcome;
+use contract_identity_v1::AuthenticationMethod;
 use contract_notifications_v1::Sequence;
 use dispatcher::ports::History as _;
 use tempfile::TempDir;
@@ -31,7 +31,7 @@ fn world() -> World {
 impl World {
     fn row(&self, n: u64) -> MessageRow {
         let notification = notification(&user("a"), n);
-        MessageRow::new(&notification, Sequence::new(n.into()), What::Held, self.clock.now(), HOUR)
+        MessageRow::new(&notification, Sequence::new(n.into()), HistoryOutcome::Held, self.clock.now(), HOUR)
     }
 
     fn start(&mut self) {
@@ -90,7 +90,7 @@ async fn end_of_session_does_not_restore_an_expired_row() {
     let mut world = world();
     world.start();
     let (a, opened) = (user("a"), world.clock.now());
-    let row = SessionRow::opened(a.clone(), connection("c"), opened, Method::Token, HOUR);
+    let row = SessionRow::opened(a.clone(), connection("c"), opened, AuthenticationMethod::Token, HOUR);
     world.history.session_opened(&row).await.unwrap();
     world.history.flush().await;
     world.clock.advance(HOUR);

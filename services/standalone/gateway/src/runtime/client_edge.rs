@@ -9,7 +9,7 @@ use shared_ports::{PortError, SystemClock};
 use tidings_identity::cipher::LocalCipher;
 use tidings_identity::key_sets::HttpKeySets;
 use tidings_identity::shared_secrets::LocalSecrets;
-use tidings_identity::used::LocalTokens;
+use tidings_identity::single_use::SingleUseTokens;
 use tidings_sockets::Registry;
 use tidings_store::Store;
 use ws_edge::{Admission, ConnectError, ConnectRequest, Edge, MessageRequest};
@@ -19,6 +19,18 @@ use crate::hubs::{LocalMessageQueue, MemoryHubs};
 use crate::rates::MemoryRates;
 use crate::server::ClientEdge;
 use crate::tracking::TrackedMailbox;
+
+/// The authorizer's adapters in this process.
+#[derive(Debug)]
+pub(super) struct HandshakePorts;
+
+impl auth_token::Adapters for HandshakePorts {
+    type Cipher = LocalCipher;
+    type Store = SingleUseTokens<SystemClock>;
+    type KeySets = HttpKeySets;
+    type Secrets = LocalSecrets;
+    type Clock = SystemClock;
+}
 
 /// The edge's ports in this process.
 pub(super) enum EdgePorts {}
@@ -35,8 +47,7 @@ impl ws_edge::ports::Ports for EdgePorts {
 
 /// The edge and the authorizer in this process.
 pub struct LocalEdge {
-    pub(super) authorizer:
-        Authorizer<LocalCipher, LocalTokens<SystemClock>, HttpKeySets, LocalSecrets, SystemClock>,
+    pub(super) authorizer: Authorizer<HandshakePorts>,
     pub(super) edge: Edge<EdgePorts>,
     pub(super) store: Store<SystemClock>,
 }

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse as _, Response};
 use contract_frames_v1::MAX_MESSAGE_BYTES;
-use contract_identity_v1::Method;
+use contract_identity_v1::AuthenticationMethod;
 use contract_notifications_v1::{HubName, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ pub enum ClientMessagePolicy {
 #[serde(rename_all = "camelCase")]
 pub struct About {
     /// Methods of authentication for a WebSocket handshake.
-    pub handshake: Vec<Method>,
+    pub handshake: Vec<AuthenticationMethod>,
     /// Logins that need no account.
     pub login: LoginOffer,
     /// Recipients to which clients may send. The answer's field keeps the policy's former name.
@@ -50,7 +50,7 @@ impl Default for About {
     /// Describes a server with the default configuration.
     fn default() -> Self {
         Self {
-            handshake: vec![Method::Token],
+            handshake: vec![AuthenticationMethod::Token],
             login: LoginOffer::default(),
             client_messages: ClientMessagePolicy::Off,
             everyone: None,

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
-use contract_history_v1::{InvalidKey, Kind, Page, PageRequest, UnknownKind};
+use contract_history_v1::{HistoryKind, InvalidKey, Page, PageRequest, UnknownKind};
 use contract_notifications_v1::UserId;
 use serde::{Deserialize, Serialize};
 use shared_ports::PortError;
@@ -28,13 +28,13 @@ pub(super) async fn page<P: Ports>(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, _) = app.admit(request, 0).await?;
-    let kind: Kind = kind
+    let kind: HistoryKind = kind
         .parse()
         .map_err(|error: UnknownKind| Problem::new(StatusCode::NOT_FOUND, "not-found", error.to_string()))?;
     let user = UserId::new(user).map_err(|error| Problem::bad_request(error.to_string()))?;
     match kind {
-        Kind::Sessions => answer(app.ports.history.sessions(&user, &asked(&parts.uri)?).await),
-        Kind::Messages => answer(app.ports.history.messages(&user, &asked(&parts.uri)?).await),
+        HistoryKind::Sessions => answer(app.ports.history.sessions(&user, &asked(&parts.uri)?).await),
+        HistoryKind::Messages => answer(app.ports.history.messages(&user, &asked(&parts.uri)?).await),
     }
 }
 

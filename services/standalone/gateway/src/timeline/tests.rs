@@ -25,11 +25,11 @@ fn kept(state: NotificationState) -> Sources {
     Sources { kept: Search { found, complete: true }, ..nothing() }
 }
 
-fn message(what: What, at: u64) -> Message {
+fn message(what: HistoryOutcome, at: u64) -> Message {
     Message {
         id: NotificationId::new("n").unwrap(),
         sequence: Sequence::new(3),
-        what,
+        outcome: what,
         at: Timestamp::from_millis(at),
         kind: None,
         source: None,
@@ -64,8 +64,8 @@ fn kept_notification_has_its_state() {
 
 #[test]
 fn history_and_tracking_are_merged_in_order() {
-    let found = Some(vec![message(What::Delivered, 30), message(What::Held, 20)]);
-    let events = vec![(What::Delivered, Timestamp::from_millis(30))];
+    let found = Some(vec![message(HistoryOutcome::Delivered, 30), message(HistoryOutcome::Held, 20)]);
+    let events = vec![(HistoryOutcome::Delivered, Timestamp::from_millis(30))];
     let acknowledged_at = Some(Timestamp::from_millis(40));
     let sources = Sources {
         history: Some(Search { found, complete: true }),

@@ -10,7 +10,7 @@ use shared_ports::PortError;
 use tidings_gateway::server::{Inspection, Ports};
 use tidings_gateway::timeline::Timeline;
 use tidings_gateway::tracking::MAX_TRACKED;
-use tidings_store::{MOST_SEEN, MailboxView};
+use tidings_store::{MailboxView, SEARCH_LIMIT};
 use verification_conformance::{notification, user};
 
 use crate::test_server::{replace, start, start_replacing, start_without_metrics};
@@ -20,7 +20,7 @@ const TIMELINE: &str = "/v1/users/jo/notifications/n1";
 #[tokio::test]
 async fn user_is_shown_with_connections_and_mailbox() {
     let mut server = start();
-    let rows = (1..=MOST_SEEN as u64 + 1).map(|n| MailboxRow {
+    let rows = (1..=SEARCH_LIMIT as u64 + 1).map(|n| MailboxRow {
         sequence: Sequence::new(n.into()),
         notification: Arc::new(notification(&user("jo"), n)),
         pushed_to: BTreeSet::new(),
@@ -39,7 +39,7 @@ async fn user_is_shown_with_connections_and_mailbox() {
     let raw = connections.iter().find(|one| one["format"] == "raw").unwrap();
     assert_eq!((&raw["acknowledges"], &raw["waitingBytes"]), (&false.into(), &0.into()));
     assert_eq!(raw["sourceIp"], "127.0.0.1");
-    assert_eq!((&user["mailbox"]["count"], &user["mailbox"]["more"]), (&MOST_SEEN.into(), &true.into()));
+    assert_eq!((&user["mailbox"]["count"], &user["mailbox"]["more"]), (&SEARCH_LIMIT.into(), &true.into()));
     assert_eq!(user["mailbox"]["first"].as_array().unwrap().len(), 20);
     assert_eq!(user["history"], false);
 }

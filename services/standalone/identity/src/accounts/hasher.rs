@@ -1,4 +1,4 @@
-//! Argon2id on threads for blocking work, a few at a time.
+//! Argon2id hashing on threads for blocking work, with a limit of concurrent and of waiting hashes.
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -9,17 +9,17 @@ use tokio::sync::Semaphore;
 
 use super::{AccountError, Password};
 
-/// What OWASP asks for at the least: 19 MiB of memory, two iterations, one lane
+/// OWASP's minimum: 19 MiB of memory, two iterations, one lane
 /// (<https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html#argon2id>).
 const MEMORY_KIB: u32 = 19 * 1024;
 const ITERATIONS: u32 = 2;
 const LANES: u32 = 1;
 
-/// What is checked when there is no such user: as long to compute as a real hash, which no password has.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
+/// The hash to check if there is no such user. It takes as long as a real hash, and no password matches it.
+const NO_USER: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
                       AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Most passwords that wait or are being hashed: a second or two of work for one core.
+/// Most passwords that wait or are being hashed: one or two seconds of work for one core.
 const MAX_ADMITTED: usize = 64;
 
 pub(super) struct Hasher {
@@ -29,7 +29,7 @@ pub(super) struct Hasher {
 }
 
 impl Default for Hasher {
-    /// As OWASP asks, on all cores but one.
+    /// Returns a hasher with OWASP's parameters, on all cores but one.
     fn default() -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
         let params = Params::new(MEMORY_KIB, ITERATIONS, LANES, None).unwrap_or(Params::DEFAULT);
@@ -46,27 +46,27 @@ impl Hasher {
         }
     }
 
-    /// A new hash of `password`, as a PHC string.
+    /// Returns a new hash of `password` as a PHC string.
     pub(super) async fn hash(&self, password: Password) -> Result<String, AccountError> {
         let argon2 = self.argon2();
         let hash = move || argon2.hash_password(password.0.as_bytes()).map(|hash| hash.to_string());
         self.run(hash).await?.map_err(|_| AccountError::Hash)
     }
 
-    /// Whether `password` has this hash; never, but after the same time, when there is none.
+    /// Returns true if `password` matches `hash`. Without a hash, returns false after the same time.
     pub(super) async fn verify(
         &self,
         password: Password,
         hash: Option<String>,
     ) -> Result<bool, AccountError> {
         let argon2 = self.argon2();
-        // The hash brings its own parameters; it may be older than today's.
+        // The hash contains its parameters, which may be older than the current ones.
         let verify = move || {
-            let verdict = argon2.verify_password(password.0.as_bytes(), hash.as_deref().unwrap_or(NOBODY));
+            let verdict = argon2.verify_password(password.0.as_bytes(), hash.as_deref().unwrap_or(NO_USER));
             verdict.map(|()| hash.is_some())
         };
         match self.run(verify).await? {
-            Ok(right) => Ok(right),
+            Ok(matches) => Ok(matches),
             Err(password_hash::Error::PasswordInvalid) => Ok(false),
             Err(_) => Err(AccountError::Hash),
         }
@@ -76,8 +76,12 @@ impl Hasher {
         Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone())
     }
 
-    /// Runs `work` on a thread for blocking work when its turn comes. It keeps its place until it is done,
-    /// even if nobody waits for it any more.
+    /// Runs `work` on a thread for blocking work when a core is free.
+    ///
+    /// Started work counts towards the limits until it is done, even if the caller has been cancelled.
+    ///
+    /// # Errors
+    /// [`AccountError::Busy`] if too much work is waiting.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -85,7 +89,7 @@ impl Hasher {
         let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| AccountError::Busy)?;
         let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| AccountError::Busy)?;
         let work = move || {
-            let _held = (admitted, running);
+            let _permits = (admitted, running);
             work()
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| AccountError::Hash)
@@ -106,20 +110,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_parameters_are_owasps_and_nobodys_hash_has_the_same() {
+    async fn all_hashes_use_owasp_parameters() {
         let password = Password::new("correct horse".to_owned()).unwrap();
         let hash = Hasher::default().hash(password.clone()).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert!(Hasher::default().verify(password.clone(), Some(hash.clone())).await.unwrap());
         assert!(!Hasher::default().verify(password, None).await.unwrap());
 
-        let (real, nobody) = (PasswordHash::new(&hash).unwrap(), PasswordHash::new(NOBODY).unwrap());
+        let (real, no_user) = (PasswordHash::new(&hash).unwrap(), PasswordHash::new(NO_USER).unwrap());
         assert_eq!(
             (real.algorithm, real.version, &real.params),
-            (nobody.algorithm, nobody.version, &nobody.params)
+            (no_user.algorithm, no_user.version, &no_user.params)
         );
-        assert_eq!(real.salt.unwrap().len(), nobody.salt.unwrap().len());
-        assert_eq!(real.hash.unwrap().len(), nobody.hash.unwrap().len());
+        assert_eq!(real.salt.unwrap().len(), no_user.salt.unwrap().len());
+        assert_eq!(real.hash.unwrap().len(), no_user.hash.unwrap().len());
     }
 
     #[tokio::test]
@@ -130,7 +134,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_hash_is_an_error_and_not_a_wrong_password() {
+    async fn malformed_hash_is_an_error() {
         let password = Password::new("correct horse".to_owned()).unwrap();
         for broken in ["", "plain", "$argon2id$v=19$m=19456,t=2,p=1$AAAA"] {
             let verdict = weak(9, 9).verify(password.clone(), Some(broken.to_owned())).await;
@@ -139,7 +143,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn no_more_run_at_once_than_allowed() {
+    async fn concurrency_is_limited() {
         let hasher = Arc::new(weak(100, 2));
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let all: Vec<_> = (0..100)
@@ -160,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn beyond_those_admitted_it_is_busy_and_who_gives_up_keeps_the_place_until_done() {
+    async fn cancelled_work_counts_until_it_is_done() {
         let hasher = Arc::new(weak(1, 1));
         let (begun, has_begun) = tokio::sync::oneshot::channel();
         let (finish, may_finish) = mpsc::channel::<()>();
@@ -178,6 +182,6 @@ mod tests {
         assert!(first.await.unwrap_err().is_cancelled());
         assert!(matches!(hasher.run(|| ()).await, Err(AccountError::Busy)));
         finish.send(()).unwrap();
-        let _place = hasher.admitted.acquire().await.unwrap();
+        let _permit = hasher.admitted.acquire().await.unwrap();
     }
 }

@@ -1,4 +1,5 @@
 //! Accounts in a table of the embedded store.
+
 use shared_ports::{Clock, PortError};
 use tidings_store::Table;
 

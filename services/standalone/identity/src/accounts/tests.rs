@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A table in memory that can be switched off.
+/// A table in memory that can be made to fail.
 #[derive(Debug, Default, Clone)]
 struct MemoryRecords {
     rows: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
@@ -14,7 +14,7 @@ struct MemoryRecords {
 
 impl MemoryRecords {
     async fn rows(&self) -> Result<std::sync::MutexGuard<'_, BTreeMap<String, Vec<u8>>>, PortError> {
-        // Lets every other call in flight come this far.
+        // Lets all concurrent calls reach this point.
         tokio::task::yield_now().await;
         if self.down.load(std::sync::atomic::Ordering::SeqCst) {
             return Err(PortError::retryable("using the table", "down"));
@@ -60,7 +60,7 @@ fn password(text: &str) -> Password {
 const NOW: Timestamp = Timestamp::from_millis(1_772_366_400_000);
 
 #[tokio::test]
-async fn who_was_added_logs_in_with_the_right_password_alone() {
+async fn login_needs_the_right_password() {
     let (accounts, _) = accounts();
     let zoe = Account { user_id: user("zoe"), created_at: NOW };
     assert_eq!(accounts.add(&user("zoe"), password("correct horse"), NOW).await.unwrap(), zoe);
@@ -80,7 +80,7 @@ async fn who_was_added_logs_in_with_the_right_password_alone() {
 }
 
 #[tokio::test]
-async fn a_name_is_given_once() {
+async fn existing_user_cannot_be_added_again() {
     let (accounts, _) = accounts();
     accounts.add(&user("zoe"), password("correct horse"), NOW).await.unwrap();
     let again = accounts.add(&user("zoe"), password("another one"), NOW).await.unwrap_err();
@@ -90,7 +90,7 @@ async fn a_name_is_given_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_add_the_same_user_at_once_one_succeeds() {
+async fn concurrent_adds_of_a_user_succeed_once() {
     let (accounts, _) = accounts();
     let adds: Vec<_> = (0..50)
         .map(|n| {
@@ -136,7 +136,7 @@ async fn accounts_are_listed_changed_and_removed() {
 }
 
 #[tokio::test]
-async fn a_table_that_fails_or_holds_rubbish_refuses_nobody() {
+async fn failing_or_corrupt_table_is_no_refusal() {
     let (accounts, records) = accounts();
     records.rows.lock().unwrap().insert("zoe".to_owned(), b"rubbish".to_vec());
     let error = accounts.verify("zoe", password("correct horse")).await.unwrap_err();
@@ -152,7 +152,7 @@ async fn a_table_that_fails_or_holds_rubbish_refuses_nobody() {
 }
 
 #[tokio::test]
-async fn neither_the_table_nor_a_debug_shows_a_password() {
+async fn table_and_debug_show_no_password() {
     let (accounts, records) = accounts();
     let secret = password("correct horse");
     assert_eq!(format!("{secret:?}"), "Password(…)");
@@ -175,7 +175,7 @@ fn passwords_have_8_to_1024_bytes() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
-    fn any_name_and_password_that_are_legal_log_in(name in "[!-~]{1,128}", text in ".{8,100}") {
+    fn every_valid_name_and_password_logs_in(name in "[!-~]{1,128}", text in ".{8,100}") {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let (accounts, _) = accounts();

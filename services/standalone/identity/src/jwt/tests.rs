@@ -24,7 +24,7 @@ fn zoe() -> JwtSubject {
     JwtSubject { user_id: UserId::new("zoe").unwrap(), username: "Zoë".to_owned() }
 }
 
-/// What a good token about Zoë says.
+/// Returns the result of verifying a valid token about Zoë.
 fn about_zoe(expires_at: Timestamp) -> VerifiedJwt {
     let JwtSubject { user_id, username } = zoe();
     VerifiedJwt { user_id, username: Some(username), hubs: Vec::new(), expires_at }
@@ -54,7 +54,7 @@ fn with(key: &str, value: Value) -> Value {
 }
 
 #[test]
-fn the_key_set_is_that_of_rfc_8037() {
+fn key_set_matches_rfc_8037() {
     assert_eq!(
         serde_json::to_value(issuer().jwks()).unwrap(),
         json!({"keys": [{
@@ -69,7 +69,7 @@ fn the_key_set_is_that_of_rfc_8037() {
 }
 
 #[test]
-fn a_token_has_the_claims_of_an_id_token_and_names_its_key() {
+fn token_has_id_token_claims_and_key_id() {
     let issued = issuer().issue(zoe(), Timestamp::from_millis(NOW * 1000 + 999)).unwrap();
     assert_eq!(issued.expires_at, at(NOW + 3600));
     let parts: Vec<Value> = issued
@@ -97,7 +97,7 @@ fn a_token_has_the_claims_of_an_id_token_and_names_its_key() {
 }
 
 #[test]
-fn any_verifier_can_check_a_token_with_the_key_set() {
+fn key_set_verifies_a_token() {
     let token = issuer().issue(zoe(), at(jsonwebtoken::get_current_timestamp())).unwrap().token;
     let jwks: jsonwebtoken::jwk::JwkSet =
         serde_json::from_value(serde_json::to_value(issuer().jwks()).unwrap()).unwrap();
@@ -109,7 +109,7 @@ fn any_verifier_can_check_a_token_with_the_key_set() {
 }
 
 #[test]
-fn it_is_good_for_an_hour_and_the_leeway() {
+fn token_is_valid_for_an_hour_plus_leeway() {
     let token = issuer().issue(zoe(), at(NOW)).unwrap().token;
     let good = |time| issuer().verify(&token, time);
     assert_eq!(good(at(NOW)).unwrap(), about_zoe(at(NOW + 3600)));
@@ -121,7 +121,7 @@ fn it_is_good_for_an_hour_and_the_leeway() {
 }
 
 #[test]
-fn other_claims_are_refused() {
+fn wrong_claims_are_refused() {
     assert!(verdict(&claims()).is_ok());
     assert!(matches!(verdict(&with("iss", json!("x"))), Err(InvalidJwt::Issuer)));
     assert!(matches!(verdict(&with("aud", json!("x"))), Err(InvalidJwt::Audience)));
@@ -139,7 +139,7 @@ fn other_claims_are_refused() {
 }
 
 #[test]
-fn the_algorithm_is_never_the_tokens_choice() {
+fn token_cannot_choose_the_algorithm() {
     let verify = |header: Value| issuer().verify(&forge(&header, &claims()), at(NOW));
     assert!(verify(json!({"alg": "EdDSA", "typ": "anything"})).is_ok());
     assert!(matches!(verify(json!({"alg": "none"})), Err(InvalidJwt::Form(_))));
@@ -149,7 +149,7 @@ fn the_algorithm_is_never_the_tokens_choice() {
         Err(InvalidJwt::Critical)
     ));
 
-    // The public key taken for a shared secret.
+    // The public key used as a shared secret.
     let public = URL_SAFE_NO_PAD.decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
     let confused =
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims(), &EncodingKey::from_secret(&public));
@@ -157,7 +157,7 @@ fn the_algorithm_is_never_the_tokens_choice() {
 }
 
 #[test]
-fn what_others_signed_is_refused() {
+fn tokens_of_other_issuers_are_refused() {
     let token = issuer().issue(zoe(), at(NOW)).unwrap().token;
     let verify = |issuer: &JwtIssuer| issuer.verify(&token, at(NOW));
     let other = Key256::from_bytes([1; 32]);
@@ -178,7 +178,7 @@ fn debug_shows_no_key() {
 
 proptest! {
     #[test]
-    fn verifying_undoes_issuing(
+    fn issued_token_verifies(
         seed: [u8; 32], user in "[!-~]{1,128}", username in ".{0,40}", now in 0..=u64::from(u32::MAX), age in 0..3600u64,
     ) {
         let issuer = JwtIssuer::new(&Key256::from_bytes(seed), "i", "a").unwrap();
@@ -192,7 +192,7 @@ proptest! {
     }
 
     #[test]
-    fn every_altered_character_is_noticed(position: prop::sample::Index) {
+    fn every_altered_character_is_detected(position: prop::sample::Index) {
         let token = issuer().issue(zoe(), at(NOW)).unwrap().token;
         let position = position.index(token.len());
         let mut altered = token.into_bytes();

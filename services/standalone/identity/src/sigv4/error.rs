@@ -1,7 +1,7 @@
-//! Why a signature proves nothing.
+//! Errors of signature verification.
 
-/// Why a request's signature proves nothing. What comes from the request is shown only where it helps and
-/// cannot be secret.
+/// Reasons for refusing a signature. An error quotes the request only where that helps and can't reveal a
+/// secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SigV4Error {
     /// Neither a header nor the query carries a signature.
@@ -10,82 +10,86 @@ pub enum SigV4Error {
     /// Both a header and the query carry a signature.
     #[error("the request is signed both in its Authorization header and in its query")]
     SignedTwice,
-    /// Something that must be there once is there several times.
-    #[error("{name:?} is there more than once")]
+    /// A header or a part of the signature is repeated.
+    #[error("{name:?} occurs more than once")]
     Repeated {
-        /// Of a header or of a part of the signature.
+        /// Name of the header or part.
         name: &'static str,
     },
-    /// Another algorithm.
+    /// The algorithm is not supported.
     #[error("the signature's algorithm must be AWS4-HMAC-SHA256")]
     Algorithm,
     /// A part of the signature is missing.
     #[error("the signature has no {name:?}")]
     Missing {
-        /// Of the part.
+        /// Name of the part.
         name: &'static str,
     },
-    /// A part of the signature has not the form it must have.
+    /// A part of the signature does not have the required form.
     #[error("{name:?} of the signature must be {expected}")]
     Form {
-        /// Of the part.
+        /// Name of the part.
         name: &'static str,
-        /// Its form.
+        /// The required form.
         expected: &'static str,
     },
-    /// The signature has a part nobody knows.
-    #[error("the Authorization header has an unknown part; it has Credential, SignedHeaders and Signature")]
+    /// The signature has an unknown part.
+    #[error(
+        "the Authorization header has an unknown part; its parts are Credential, SignedHeaders and Signature"
+    )]
     UnknownPart,
-    /// The scope is of another day than the signature.
-    #[error("the date in the credential scope is not that of X-Amz-Date")]
+    /// The dates of the scope and the signature differ.
+    #[error("the date in the credential scope differs from X-Amz-Date")]
     ScopeDate,
-    /// Signed for another service.
+    /// The request is signed for another service.
     #[error("the request must be signed for the service {expected:?}")]
     Service {
-        /// The service.
+        /// The required service.
         expected: &'static str,
     },
-    /// Signed in the future.
+    /// The time of the signature is too far in the future.
     #[error("the request was signed {seconds} s in the future; check the signer's clock")]
     TooEarly {
-        /// How far ahead.
+        /// Seconds until the time of the signature.
         seconds: u64,
     },
-    /// Signed too long ago.
-    #[error("the request was signed {seconds} s ago and was good for {lifetime} s; check the signer's clock")]
+    /// The signature has expired.
+    #[error(
+        "the request was signed {seconds} s ago and was valid for {lifetime} s; check the signer's clock"
+    )]
     TooLate {
-        /// How long ago.
+        /// Seconds since the time of the signature.
         seconds: u64,
-        /// How long it was good.
+        /// Lifetime of the signature in seconds.
         lifetime: u64,
     },
-    /// A header is said to be signed and is not there.
-    #[error("the header {name:?} is among the signed ones, but not in the request")]
+    /// A signed header is missing.
+    #[error("the signed header {name:?} is not in the request")]
     Absent {
-        /// Of the header.
+        /// Name of the header.
         name: String,
     },
-    /// A header is there that must be signed and is not.
-    #[error("the header {name:?} must be among the signed ones")]
+    /// A header that must be signed is not.
+    #[error("the header {name:?} must be signed")]
     Unsigned {
-        /// Of the header.
+        /// Name of the header.
         name: String,
     },
-    /// A session token: this server gives no temporary credentials.
+    /// The request has a session token. This server issues no temporary credentials.
     #[error("a session token (X-Amz-Security-Token) is not accepted: use the server's own key pair")]
     SessionToken,
-    /// The body is not signed, or in a way that only S3 knows.
+    /// The body is not signed, or signed in a way that only S3 supports.
     #[error(
         "X-Amz-Content-Sha256 must be the SHA-256 of the body: unsigned and streamed bodies are not accepted"
     )]
     UnsignedBody,
-    /// The body is not the one declared.
+    /// The body differs from the declared one.
     #[error("X-Amz-Content-Sha256 is not the SHA-256 of the body in lower-case hex")]
     Body,
-    /// Another key pair.
+    /// The access key id is unknown.
     #[error("the access key id is not this server's")]
     UnknownAccessKey,
-    /// Another secret, or the request was changed on the way.
+    /// The secret is another one, or the request was changed on the way.
     #[error(
         "the signature does not match: check the secret access key, and that nothing changes method, path, \
          query, signed headers or body on the way"
@@ -94,7 +98,8 @@ pub enum SigV4Error {
 }
 
 impl SigV4Error {
-    /// What API Gateway would say in `x-amzn-ErrorType`; its status is 403 for all of them.
+    /// Returns the value of API Gateway's header `x-amzn-ErrorType` for this error. The status is 403 for
+    /// all.
     pub const fn aws_error_type(&self) -> &'static str {
         match self {
             Self::NotSigned => "MissingAuthenticationTokenException",

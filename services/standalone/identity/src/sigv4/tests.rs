@@ -1,4 +1,4 @@
-//! The verifier against requests that others signed, and against each way to tamper with one.
+//! Tests of the verifier with requests signed by other implementations, and with tampered requests.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// A request whose parts a test may change.
+/// A request whose parts a test can change.
 #[derive(Debug, Clone, Deserialize)]
 struct Request {
     #[serde(default)]
@@ -92,11 +92,11 @@ mod aws_test_suite {
                 assert_eq!(verdict, Err(SigV4Error::SessionToken), "{name}");
                 continue;
             }
-            let presented = Presented::of(&signed.parts()).unwrap();
+            let presented = PresentedSignature::of(&signed.parts()).unwrap();
             let ours = canonical::request(
                 &signed.parts(),
                 &presented.signed_headers,
-                presented.place,
+                presented.location,
                 &hex::encode(body),
             );
             assert_eq!(String::from_utf8(ours).unwrap(), canonical, "{name}");
@@ -105,7 +105,7 @@ mod aws_test_suite {
     }
 
     #[test]
-    fn a_request_for_another_service_is_refused() {
+    fn request_for_another_service_is_refused() {
         let Case { request, authorization, .. } = cases().into_iter().next().unwrap();
         let signed = request.with("Authorization", &authorization);
         assert_eq!(signed.verify(&key(), NOW), Err(SigV4Error::Service { expected: SERVICE }));
@@ -136,7 +136,7 @@ impl Botocore {
 }
 
 #[test]
-fn what_botocore_signs_is_accepted() {
+fn requests_signed_by_botocore_are_accepted() {
     let botocore = Botocore::load();
     assert!(botocore.cases.len() > 15);
     for case in &botocore.cases {
@@ -147,7 +147,7 @@ fn what_botocore_signs_is_accepted() {
 }
 
 #[test]
-fn a_request_as_the_http_library_has_it_is_verified_as_well() {
+fn request_of_the_http_crate_is_verified() {
     use http::{HeaderName, HeaderValue, Request as HttpRequest};
     let botocore = Botocore::load();
     for case in &botocore.cases {
@@ -167,7 +167,7 @@ fn a_request_as_the_http_library_has_it_is_verified_as_well() {
 }
 
 #[test]
-fn what_was_tampered_with_is_refused() {
+fn tampered_request_is_refused() {
     let botocore = Botocore::load();
     let (key, now) = (botocore.key(), botocore.signed_at);
     for case in &botocore.cases {
@@ -193,7 +193,7 @@ fn what_was_tampered_with_is_refused() {
 }
 
 #[test]
-fn the_window_is_five_minutes_each_way_and_a_presigned_one_as_long_as_it_says() {
+fn validity_depends_on_skew_and_lifetime() {
     let botocore = Botocore::load();
     let (key, at) = (botocore.key(), botocore.signed_at);
     let header = botocore.case("empty body");
@@ -208,11 +208,11 @@ fn the_window_is_five_minutes_each_way_and_a_presigned_one_as_long_as_it_says() 
 }
 
 #[test]
-fn each_refusal_of_a_header_has_its_reason() {
+fn each_refused_header_has_its_reason() {
     use SigV4Error as E;
     let botocore = Botocore::load();
     let good = || botocore.case("json body");
-    // What a form should be is not compared.
+    // The description of the expected form is not compared.
     let form = |name| E::Form { name, expected: "" };
     let refusal = |request: Request| match request.verify(&botocore.key(), botocore.signed_at).unwrap_err() {
         E::Form { name, .. } => form(name),
@@ -261,7 +261,7 @@ fn each_refusal_of_a_header_has_its_reason() {
 }
 
 #[test]
-fn each_refusal_of_a_query_has_its_reason() {
+fn each_refused_query_has_its_reason() {
     use SigV4Error as E;
     let botocore = Botocore::load();
     let good = || botocore.case("empty body, presigned");
@@ -297,7 +297,7 @@ fn refusals_show_no_secret() {
     }
 }
 
-/// Signs as the specification says, from decoded parts, so that it shares no code with the verifier.
+/// Signs a request according to the specification, from decoded parts. Shares no code with the verifier.
 fn sign(
     key: &AccessKey,
     segments: &[String],
@@ -350,7 +350,7 @@ fn sign(
 
 proptest! {
     #[test]
-    fn what_is_signed_by_the_specification_is_accepted_until_it_is_changed(
+    fn request_is_accepted_until_it_is_changed(
         segments in prop::collection::vec("[^.].{0,6}", 0..4),
         query in prop::collection::vec((".{1,5}", ".{0,5}"), 0..5),
         header in "[ -~]{0,20}",
@@ -370,7 +370,7 @@ proptest! {
     }
 
     #[test]
-    fn no_request_whatever_makes_it_panic(
+    fn no_request_causes_a_panic(
         path in ".{0,20}", query in ".{0,40}", authorization in "(AWS4-HMAC-SHA256 )?.{0,60}", date in ".{0,17}",
     ) {
         let headers = [("Host", "h"), ("X-Amz-Date", &*date), ("Authorization", &*authorization)];

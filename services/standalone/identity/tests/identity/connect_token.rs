@@ -1,10 +1,12 @@
-//! Connect tokens over the ports of this server: its cipher and its table in memory.
+//! Connect tokens with the cipher and the table of one server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use auth_token::{Authorizer, AuthorizerConfig, Handshake, Issuer, IssuerConfig, Ports, Status, Subject};
+use auth_token::{
+    Adapters, Authorizer, AuthorizerConfig, Handshake, Issuer, IssuerConfig, Ports, Status, Subject,
+};
 use contract_notifications_v1::{Timestamp, UserId};
 use shared_ports::Clock;
 use tidings_identity::cipher::LocalCipher;
@@ -13,7 +15,7 @@ use tidings_identity::secrets::Key256;
 use tidings_identity::shared_secrets::LocalSecrets;
 use tidings_identity::tokens::{DEFAULT_CAPACITY, MemoryTokens};
 
-/// A clock that a test sets, in milliseconds.
+/// A clock set by the test, in milliseconds.
 #[derive(Clone, Default)]
 struct TestClock(Arc<AtomicU64>);
 
@@ -25,13 +27,23 @@ impl Clock for TestClock {
     async fn sleep(&self, _: Duration) {}
 }
 
+struct LocalAdapters;
+
+impl Adapters for LocalAdapters {
+    type Cipher = LocalCipher;
+    type Store = MemoryTokens<TestClock>;
+    type KeySets = HttpKeySets;
+    type Secrets = LocalSecrets;
+    type Clock = TestClock;
+}
+
 struct Server {
     clock: TestClock,
     issuer: Issuer<LocalCipher, MemoryTokens<TestClock>, TestClock>,
-    authorizer: Authorizer<LocalCipher, MemoryTokens<TestClock>, HttpKeySets, LocalSecrets, TestClock>,
+    authorizer: Authorizer<LocalAdapters>,
 }
 
-/// A server that starts at `clock` with an empty table and the key it always had.
+/// Starts a server with an empty table. Its key is always the same.
 fn start(clock: &TestClock) -> Server {
     let cipher = LocalCipher::new(&Key256::from_bytes([7; 32]));
     let tokens = MemoryTokens::new(DEFAULT_CAPACITY, clock.clone());
@@ -65,7 +77,7 @@ impl Server {
 }
 
 #[tokio::test]
-async fn a_token_connects_once_and_within_its_lifetime() {
+async fn token_connects_once_within_its_lifetime() {
     let server = start(&TestClock::default());
     let (first, second) = (server.issue().await, server.issue().await);
     assert_eq!(server.connect(&first).await, Ok("zoe".to_owned()));
@@ -75,7 +87,7 @@ async fn a_token_connects_once_and_within_its_lifetime() {
 }
 
 #[tokio::test]
-async fn a_restart_refuses_the_tokens_that_are_outstanding() {
+async fn restart_invalidates_outstanding_tokens() {
     let clock = TestClock::default();
     let outstanding = start(&clock).issue().await;
     let restarted = start(&clock);

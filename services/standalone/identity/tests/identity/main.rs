@@ -1,4 +1,4 @@
-//! Identity against the conformance suites of the ports it implements, and connect tokens across a restart.
+//! Conformance of the ports' adapters, and connect tokens across a restart.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 mod connect_token;
@@ -10,20 +10,20 @@ use tidings_identity::cipher::LocalCipher;
 use tidings_identity::key_sets::HttpKeySets;
 use tidings_identity::secrets::Key256;
 use tidings_identity::shared_secrets::LocalSecrets;
+use tidings_identity::single_use::SingleUseTokens;
 use tidings_identity::tokens::MemoryTokens;
-use tidings_identity::used::LocalTokens;
 use tidings_store::{StorageSettings, Store};
 use verification_conformance::{ManualClock, key_sets, secrets, tokens};
 
 #[tokio::test]
-async fn the_tokens_conform() {
+async fn tokens_conform() {
     let clock = ManualClock::default();
     let memory = MemoryTokens::new(100, clock.clone());
     tokens::store(&memory, clock.now().ttl_seconds(), "t").await;
     tokens::claims(&memory, clock.now().ttl_seconds(), "t").await;
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), StorageSettings::default(), clock.clone()).unwrap();
-    let local = LocalTokens::open(memory, store.table("used"), clock.clone()).unwrap();
+    let local = SingleUseTokens::open(memory, store.table("used"), clock.clone()).unwrap();
     tokens::store(&local, clock.now().ttl_seconds(), "l").await;
     tokens::claims(&local, clock.now().ttl_seconds(), "l").await;
     let cipher = LocalCipher::new(&Key256::from_bytes([7; 32]));
@@ -32,13 +32,13 @@ async fn the_tokens_conform() {
 }
 
 #[tokio::test]
-async fn the_key_sets_conform() {
+async fn key_sets_conform() {
     key_sets::all(&HttpKeySets::default()).await;
     key_sets::gives_up(&HttpKeySets::with_timeout(Duration::from_millis(50))).await;
 }
 
 #[tokio::test]
-async fn the_secrets_conform() {
+async fn secrets_conform() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("secret");
     let rotate = async |value: &str| {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use contract_connections_v1::ConnectionId;
 use contract_frames_v1::{ClientFrame, MAX_ACK_SEQUENCES, MAX_MEMBERS, ServerFrame};
-use contract_identity_v1::{Method, Principal};
+use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::{HubName, Timestamp, UserId, Version1};
 use ws_edge::{Caller, ClientMessagePolicy, Decision, EdgeConfig, Inbound, SendRequest, decide};
 
@@ -45,7 +45,7 @@ pub fn client_frame(bytes: &[u8]) -> Verdict {
         version: Version1,
         user_id: UserId::new("jo").expect("the id is valid"),
         username: None,
-        method: Method::Token,
+        method: AuthenticationMethod::Token,
         hubs: Vec::new(),
         expires_at: None,
     };

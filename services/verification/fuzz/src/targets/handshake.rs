@@ -8,12 +8,12 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use auth_token::ports::{KeySets, Secret, SecretVersions, Secrets, TokenStore};
 use auth_token::{
-    Authorizer, AuthorizerConfig, Handshake, HmacConfig, Issuer, IssuerConfig, JwtConfig,
+    Adapters, Authorizer, AuthorizerConfig, Handshake, HmacConfig, Issuer, IssuerConfig, JwtConfig,
     MAX_CREDENTIAL_BYTES, MAX_JWT_BYTES, Methods, Ports, Reason, Status, Subject,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use contract_identity_v1::{Method, TokenRow};
+use contract_identity_v1::{AuthenticationMethod, TokenRow};
 use contract_notifications_v1::{Timestamp, UserId};
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
@@ -160,7 +160,17 @@ impl Secrets for OneSecret {
     }
 }
 
-type Gateway = Authorizer<LocalCipher, Tokens, NoKeySets, OneSecret, Now>;
+struct Fakes;
+
+impl Adapters for Fakes {
+    type Cipher = LocalCipher;
+    type Store = Tokens;
+    type KeySets = NoKeySets;
+    type Secrets = OneSecret;
+    type Clock = Now;
+}
+
+type Gateway = Authorizer<Fakes>;
 
 fn gateway(cipher: LocalCipher, store: Tokens, config: AuthorizerConfig) -> Gateway {
     Authorizer::new(Ports { cipher, store, key_sets: NoKeySets, secrets: OneSecret, clock: Now }, config)
@@ -252,12 +262,14 @@ fn check_parts(methods: Methods, query: &[(Name, Value)], protocols: &[Value], h
                 panic!("accepted with {} credentials", found.len())
             };
             match principal.method {
-                Method::Token => {
+                AuthenticationMethod::Token => {
                     assert!(*one == good && !by_token.is_empty(), "only the issued token is accepted");
                     assert_eq!(principal.user_id.as_str(), "alice");
                     assert!(authorize().is_err(), "a token is accepted once");
                 }
-                Method::Open => assert!(by_token.is_empty() && principal.user_id.as_str() == one),
+                AuthenticationMethod::Open => {
+                    assert!(by_token.is_empty() && principal.user_id.as_str() == one)
+                }
                 other => panic!("accepted by {other:?}"),
             }
         }
@@ -349,11 +361,11 @@ fn check_any(origins: bool, query: &[(Place, Proof)], protocols: &[Proof], heade
         Ok(principal) => {
             assert!(!(origins && foreign), "a page of another origin is accepted");
             match principal.method {
-                Method::Jwt => {
+                AuthenticationMethod::Jwt => {
                     assert!(sent(&jwt) && principal.user_id.as_str() == "alice");
                     assert!(principal.expires_at.is_some());
                 }
-                Method::Hmac => {
+                AuthenticationMethod::Hmac => {
                     assert!(sent(SIGNATURE) && principal.user_id.as_str() == SESSION);
                     assert!(authorize().is_err(), "a signature is accepted once");
                 }

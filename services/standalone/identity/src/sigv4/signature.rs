@@ -1,26 +1,26 @@
-//! Reads the signature that a request presents, in its `Authorization` header or in its query.
+//! Parses a request's signature, in the `Authorization` header or in the query. Does not verify it.
 
 use std::time::Duration;
 
 use contract_notifications_v1::Timestamp;
 use percent_encoding::percent_decode_str;
 
-use super::{ALGORITHM, MAX_SKEW, RequestParts, SigV4Error, time};
+use super::{ALGORITHM, MAX_SKEW, RequestParts, SigV4Error, amz_date};
 
 /// Last part of every credential scope.
 pub(super) const TERMINATOR: &str = "aws4_request";
 
-/// Where a signature is.
+/// Location of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// In the `Authorization` header.
+pub(super) enum SignatureLocation {
+    /// The `Authorization` header.
     Header,
-    /// In the query, good for this long.
+    /// The query, with the lifetime of the signature.
     Query(Duration),
 }
 
-impl Place {
-    /// How long after its time a signature is good.
+impl SignatureLocation {
+    /// Returns the duration for which a signature is valid after its time.
     pub(super) const fn lifetime(self) -> Duration {
         match self {
             Self::Header => MAX_SKEW,
@@ -29,7 +29,7 @@ impl Place {
     }
 }
 
-/// Which key signed, for what.
+/// The credential scope: the key, and the purpose for which it signed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Scope {
     pub(super) access_key_id: String,
@@ -38,20 +38,20 @@ pub(super) struct Scope {
     pub(super) service: String,
 }
 
-/// A signature, read but not checked.
+/// A signature that is not verified yet.
 #[derive(Debug)]
-pub(super) struct Presented {
-    pub(super) place: Place,
+pub(super) struct PresentedSignature {
+    pub(super) location: SignatureLocation,
     pub(super) scope: Scope,
-    /// In lower case and ascending order.
+    /// Names in lower case and ascending order.
     pub(super) signed_headers: Vec<String>,
     pub(super) signature: [u8; 32],
-    /// As the signer wrote it.
+    /// The text of `signed_at`.
     pub(super) time: String,
     pub(super) signed_at: Timestamp,
 }
 
-/// Names of the query's parts.
+/// Names of query parameters.
 mod query {
     pub(super) const ALGORITHM: &str = "X-Amz-Algorithm";
     pub(super) const CREDENTIAL: &str = "X-Amz-Credential";
@@ -62,13 +62,13 @@ mod query {
     pub(super) const SESSION_TOKEN: &str = "X-Amz-Security-Token";
 }
 
-/// Whether a name in the query is that of the signature, which alone does not sign itself.
+/// Returns true for the query parameter with the signature, which is the only unsigned one.
 pub(super) fn is_signature(name: &str) -> bool {
     name == query::SIGNATURE
 }
 
-/// The header's value, or `None` when the signature is in the query.
-pub(super) fn place<'a>(request: &RequestParts<'a>) -> Result<Option<&'a str>, SigV4Error> {
+/// Returns the header with the signature, or `None` if the signature is in the query.
+pub(super) fn locate<'a>(request: &RequestParts<'a>) -> Result<Option<&'a str>, SigV4Error> {
     let header = request
         .value("authorization")?
         .and_then(|value| std::str::from_utf8(value).ok())
@@ -81,9 +81,9 @@ pub(super) fn place<'a>(request: &RequestParts<'a>) -> Result<Option<&'a str>, S
     }
 }
 
-impl Presented {
+impl PresentedSignature {
     pub(super) fn of(request: &RequestParts<'_>) -> Result<Self, SigV4Error> {
-        let presented = match place(request)? {
+        let presented = match locate(request)? {
             Some(header) => Self::of_header(header, request)?,
             None => Self::of_query(request)?,
         };
@@ -96,7 +96,7 @@ impl Presented {
         Ok(presented)
     }
 
-    /// `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`, the parts in any order.
+    /// Parses `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`, with the parts in any order.
     fn of_header(header: &str, request: &RequestParts<'_>) -> Result<Self, SigV4Error> {
         let parts = header.strip_prefix(ALGORITHM).and_then(|rest| rest.strip_prefix(' '));
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
@@ -118,7 +118,7 @@ impl Presented {
         let time = String::from_utf8_lossy(time);
         let some = |part: Option<_>, name| part.ok_or(SigV4Error::Missing { name });
         Ok(Self {
-            place: Place::Header,
+            location: SignatureLocation::Header,
             scope: scope(some(credential, "Credential")?)?,
             signed_headers: headers(some(signed_headers, "SignedHeaders")?)?,
             signature: bytes(some(signature, "Signature")?)?,
@@ -144,7 +144,7 @@ impl Presented {
         }
         let time = part(query::DATE)?;
         Ok(Self {
-            place: Place::Query(lifetime(&part(query::EXPIRES)?)?),
+            location: SignatureLocation::Query(lifetime(&part(query::EXPIRES)?)?),
             scope: scope(&part(query::CREDENTIAL)?)?,
             signed_headers: headers(&part(query::SIGNED_HEADERS)?)?,
             signature: bytes(&part(query::SIGNATURE)?)?,
@@ -154,7 +154,7 @@ impl Presented {
     }
 }
 
-/// Names and values of the query, still encoded.
+/// Returns names and values of the query, still encoded.
 fn pairs<'a>(request: &RequestParts<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
     request.query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
@@ -186,7 +186,7 @@ fn headers(text: &str) -> Result<Vec<String>, SigV4Error> {
     let legal = |name: &String| {
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase())
     };
-    // Strictly ascending, so that no name is there twice.
+    // Strictly ascending order excludes repeated names.
     if names.iter().all(legal) && names.is_sorted_by(|one, next| one < next) {
         return Ok(names);
     }
@@ -207,10 +207,10 @@ fn bytes(signature: &str) -> Result<[u8; 32], SigV4Error> {
 
 fn signed_at(text: &str) -> Result<Timestamp, SigV4Error> {
     let form = SigV4Error::Form { name: "X-Amz-Date", expected: "a time in UTC like 20260301T120000Z" };
-    time::parse(text).ok_or(form)
+    amz_date::parse(text).ok_or(form)
 }
 
-/// At most a week, as with AWS
+/// Parses a lifetime of at most a week, as with AWS
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>).
 fn lifetime(text: &str) -> Result<Duration, SigV4Error> {
     let form = SigV4Error::Form { name: query::EXPIRES, expected: "1 to 604800 seconds" };

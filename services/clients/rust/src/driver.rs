@@ -1,4 +1,8 @@
-//! The task behind a listener: connects, reads, acknowledges, and connects again.
+//! The task behind a listener: connects, reads, acknowledges, and reconnects.
+//!
+//! One task owns everything here, so nothing is locked. Duplicates and outstanding acknowledgements outlive a
+//! connection. The driver reads from the gateway only while its queue is empty, so a slow application slows
+//! the gateway down instead of filling memory.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,53 +16,54 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::acks::AckBatch;
+use super::config::ListenerConfig;
 use super::connector::{Connector, Socket};
 use super::credentials::Credentials;
+use super::duplicates::{DuplicateFilter, Verdict};
 use super::error::ClientError;
-use super::intake::{Intake, Verdict};
-use super::listener::{Disconnect, Event, ListenerConfig, Received};
+use super::event::{Disconnect, Event, ReceivedNotification};
 
-/// How long closing may take: acknowledgements, the close frame, and the answer to it.
+/// Longest duration of closing: acknowledgements, the close frame, and the answer to it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What the task hands to the listener.
+/// An item that the driver passes to the listener.
 #[derive(Debug)]
 pub(super) enum Item {
-    /// For the application.
+    /// An event for the application.
     Event(Event),
-    /// A delivery the application was given before.
+    /// A delivery that the application has received before.
     Duplicate(Sequence),
-    /// It is over.
+    /// The final error.
     Failed(ClientError),
 }
 
-/// How a connection ended.
+/// End of a connection.
 enum End {
-    /// The application wants no more.
+    /// The application closes the listener.
     Closing,
-    /// It broke.
+    /// The connection was lost.
     Lost(Disconnect),
 }
 
-/// What happens next on a connection.
+/// Next thing to do on a connection.
 enum Step<'a> {
     Close,
-    Taken(Sequence),
+    Handled(Sequence),
     AcksDue,
-    /// There is room for an item, unless the application wants no more.
-    Room(Option<mpsc::Permit<'a, Item>>),
+    /// The channel has capacity for an item. `None` if the application has closed the channel.
+    Capacity(Option<mpsc::Permit<'a, Item>>),
     Message(Option<Result<Message, Error>>),
     PingDue,
 }
 
-/// The task's state, which outlives connections.
+/// State of the task, which outlives connections.
 pub(super) struct Driver<C> {
     pub(super) connector: Connector<C>,
     pub(super) config: ListenerConfig,
-    pub(super) intake: Intake,
+    pub(super) duplicates: DuplicateFilter,
     pub(super) acks: AckBatch,
     pub(super) items: mpsc::Sender<Item>,
-    pub(super) taken: mpsc::UnboundedReceiver<Sequence>,
+    pub(super) handled: mpsc::UnboundedReceiver<Sequence>,
     pub(super) close: oneshot::Receiver<()>,
 }
 
@@ -112,9 +117,9 @@ impl<C: Credentials> Driver<C> {
             let due = self.acks.due();
             let step = tokio::select! {
                 _ = &mut self.close => Step::Close,
-                Some(sequence) = self.taken.recv() => Step::Taken(sequence),
+                Some(sequence) = self.handled.recv() => Step::Handled(sequence),
                 () = sleep_until(due.unwrap_or(ping_at)), if due.is_some() => Step::AcksDue,
-                permit = items.reserve(), if !queue.is_empty() => Step::Room(permit.ok()),
+                permit = items.reserve(), if !queue.is_empty() => Step::Capacity(permit.ok()),
                 message = socket.next(), if queue.is_empty() => Step::Message(message),
                 () = sleep_until(ping_at) => Step::PingDue,
             };
@@ -123,18 +128,18 @@ impl<C: Credentials> Driver<C> {
                     let _ = timeout(CLOSE_TIMEOUT, self.finish(socket)).await;
                     return End::Closing;
                 }
-                Step::Taken(sequence) => {
+                Step::Handled(sequence) => {
                     self.acks.push(sequence, Instant::now());
                     Ok(())
                 }
                 Step::AcksDue => self.flush_acks(socket).await,
-                Step::Room(permit) => {
+                Step::Capacity(permit) => {
                     match (permit, queue.pop_front()) {
                         (Some(permit), Some(item)) => permit.send(item),
-                        // The application wants no more; it says so by `close` or by dropping all.
+                        // The application has closed or dropped the listener.
                         _ => queue.clear(),
                     }
-                    // The time the application took is not the gateway's silence.
+                    // The application's delay does not count as silence of the gateway.
                     heard = Instant::now();
                     Ok(())
                 }
@@ -156,7 +161,7 @@ impl<C: Credentials> Driver<C> {
         }
     }
 
-    /// Hands over what arrived before the connection was lost.
+    /// Passes on the items that arrived before the connection was lost.
     async fn lost(&mut self, queue: VecDeque<Item>, why: Disconnect) -> End {
         for item in queue {
             if self.items.send(item).await.is_err() {
@@ -208,15 +213,15 @@ impl<C: Credentials> Driver<C> {
                 | ServerFrame::Members { .. }
                 | ServerFrame::Whoami(_),
             ) => {}
-            // A newer gateway may say more than this version understands.
-            Err(error) => tracing::debug!(%error, "frame passed over"),
+            // A newer gateway may send frames that this version does not know.
+            Err(error) => tracing::debug!(%error, "ignored a frame that this version does not know"),
         }
     }
 
     fn delivery(&mut self, delivery: Delivery) -> Item {
-        match self.intake.judge(&delivery) {
+        match self.duplicates.check(&delivery) {
             Verdict::New { out_of_order } => {
-                Item::Event(Event::Notification(Received { delivery, out_of_order }))
+                Item::Event(Event::Notification(ReceivedNotification { delivery, out_of_order }))
             }
             Verdict::Duplicate => Item::Duplicate(delivery.sequence),
         }
@@ -231,9 +236,9 @@ impl<C: Credentials> Driver<C> {
         Ok(())
     }
 
-    /// Acknowledges what was taken, says goodbye, and waits until the gateway has read it all.
+    /// Sends the last acknowledgements and a close frame, then waits until the gateway closes.
     async fn finish(&mut self, socket: &mut Socket) -> Result<(), Disconnect> {
-        while let Ok(sequence) = self.taken.try_recv() {
+        while let Ok(sequence) = self.handled.try_recv() {
             self.acks.push(sequence, Instant::now());
         }
         self.flush_acks(socket).await?;

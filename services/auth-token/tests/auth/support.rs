@@ -1,7 +1,6 @@
 //! Fakes of the ports, in memory.
-#![allow(dead_code, reason = "each test uses its part")]
 
-pub(crate) mod handshakes;
+pub(crate) mod gateway;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,10 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auth_token::Ports;
 use auth_token::ports::{
     DecryptError, EncryptionContext, KeySets, Secret, SecretVersions, Secrets, TokenCipher, TokenStore,
 };
+use auth_token::{Adapters, Ports};
 use contract_identity_v1::TokenRow;
 use contract_notifications_v1::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -42,7 +41,7 @@ impl Clock for TestClock {
     }
 }
 
-/// A cipher of the same manners as KMS: random-looking, authenticated, bound to its context. Not secret.
+/// A cipher that behaves as KMS: random-looking, authenticated, bound to its context. Not secret.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TestCipher {
     next_nonce: Arc<AtomicU64>,
@@ -87,7 +86,7 @@ impl TokenCipher for TestCipher {
     }
 }
 
-/// A table of tokens.
+/// A table of tokens. Taking and claiming fail while `down` is set.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TestStore {
     pub(crate) rows: Arc<Mutex<HashMap<String, TokenRow>>>,
@@ -103,7 +102,7 @@ impl TokenStore for TestStore {
 
     async fn take(&self, token_hash: &str) -> Result<Option<TokenRow>, PortError> {
         self.takes.fetch_add(1, Ordering::SeqCst);
-        // Lets every other use in flight come this far.
+        // Let every other use in flight reach this point.
         tokio::task::yield_now().await;
         if self.down.load(Ordering::SeqCst) {
             return Err(PortError::retryable("taking a token", "down"));
@@ -122,7 +121,7 @@ impl TokenStore for TestStore {
     }
 }
 
-/// Documents by their addresses, and how often they were fetched. A fetch waits while `held` is locked.
+/// Documents by URL, and the number of fetches. A fetch waits while `held` is locked.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TestKeySets {
     pub(crate) documents: Arc<Mutex<HashMap<String, String>>>,
@@ -141,7 +140,7 @@ impl KeySets for TestKeySets {
     }
 }
 
-/// Secrets by their names, the current value first, and how often they were read.
+/// Secrets by name, the current value first, and the number of reads.
 #[derive(Clone, Default)]
 pub(crate) struct TestSecrets {
     pub(crate) values: Arc<Mutex<HashMap<String, Vec<Vec<u8>>>>>,
@@ -171,9 +170,20 @@ impl Secrets for TestSecrets {
     }
 }
 
-/// All that an authorizer needs, in memory. Clones share it.
-pub(crate) type TestPorts = Ports<TestCipher, TestStore, TestKeySets, TestSecrets, TestClock>;
+/// The types of these fakes.
+#[derive(Debug, Clone)]
+pub(crate) struct Fakes;
+
+impl Adapters for Fakes {
+    type Cipher = TestCipher;
+    type Store = TestStore;
+    type KeySets = TestKeySets;
+    type Secrets = TestSecrets;
+    type Clock = TestClock;
+}
+
+/// All ports of an authorizer, in memory. Clones share their state.
+pub(crate) type TestPorts = Ports<Fakes>;
 
 /// An authorizer over [`TestPorts`].
-pub(crate) type TestAuthorizer =
-    auth_token::Authorizer<TestCipher, TestStore, TestKeySets, TestSecrets, TestClock>;
+pub(crate) type TestAuthorizer = auth_token::Authorizer<Fakes>;

@@ -1,20 +1,18 @@
-//! What the methods accept, and how keys and secrets are kept.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
-
-mod support;
+//! The credentials that each method accepts, and the caching of keys and secrets.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use auth_token::{AuthorizerConfig, HmacConfig, InvalidConfig, Methods};
-use contract_identity_v1::Method;
+use contract_identity_v1::AuthenticationMethod;
 use serde_json::json;
-use support::handshakes::*;
 
-// ---- Where a credential may be ----
+use crate::support::gateway::*;
+
+// ---- Places of a credential ----
 
 #[tokio::test]
-async fn a_jwt_may_come_by_every_way() {
+async fn jwt_is_found_in_every_place() {
     let gateway = Gateway::new();
     let token = good_jwt();
     let origin = || client().header("Origin", ORIGIN);
@@ -24,7 +22,7 @@ async fn a_jwt_may_come_by_every_way() {
         client().query("Authorization", &token),
         client().query("Authorization", format!("Bearer {token}")),
         client().query("token", &token),
-        // As the chat application's client has it.
+        // The form of the chat application's client.
         client().query("token", format!("Bearer {token}")),
         client().header("Authorization", format!("Bearer {token}")),
         client().header("authorization", format!("bearer  {token}")),
@@ -34,20 +32,20 @@ async fn a_jwt_may_come_by_every_way() {
         origin().header("Cookie", format!("auth={token}")),
         origin().header("COOKIE", format!("theme=dark; id_token=\"{token}\"; x=y")),
         origin().header("cookie", format!("authToken={token}")),
-        // Of two names the first of the list, whatever the order in the header.
+        // The configured order of names decides, not the order in the header.
         origin().header("cookie", format!("authToken=opaque; auth={token}")),
     ] {
         let principal = gateway.try_with(client).await.unwrap();
-        assert_eq!((principal.user_id.as_str(), principal.method), ("zoe", Method::Jwt));
+        assert_eq!((principal.user_id.as_str(), principal.method), ("zoe", AuthenticationMethod::Jwt));
         assert_eq!(principal.expires_at.unwrap().millis(), (NOW + 3600) * 1000);
     }
-    // Another scheme's credential is none of ours.
+    // Credentials of other schemes are ignored.
     let basic = client().header("Authorization", "Basic em9lOnBhc3M=");
     assert_eq!(gateway.refusal(basic).await, (401, "no-credential"));
 }
 
 #[tokio::test]
-async fn signed_headers_have_names_in_any_case() {
+async fn signed_header_names_are_case_insensitive() {
     let gateway = Gateway::new();
     for (second, names) in [
         ["X-Session", "X-Date-Time", "X-Signature"],
@@ -63,14 +61,14 @@ async fn signed_headers_have_names_in_any_case() {
         let [session, time, sealed] = names;
         let client = client().header(session, "session-1").header(time, date_time).header(sealed, signature);
         let principal = gateway.try_with(client).await.unwrap();
-        assert_eq!((principal.user_id.as_str(), principal.method), ("session-1", Method::Hmac));
+        assert_eq!((principal.user_id.as_str(), principal.method), ("session-1", AuthenticationMethod::Hmac));
         assert_eq!(principal.expires_at, None);
     }
 }
 
 /// Signed by Python: `hmac.new(b"secret", b"s1:2026-03-01T12:00:00.000001", hashlib.sha256).hexdigest()`.
 #[tokio::test]
-async fn a_signature_of_pythons_is_good() {
+async fn signature_made_by_python_is_accepted() {
     let gateway = Gateway::new();
     gateway.ports.secrets.set("hmac", &[b"secret"]);
     let signature = "4dc35eebb26716da5afb889928eca25596a3ee8bbc5bf69f66f3a7edafb2665a";
@@ -84,17 +82,17 @@ async fn methods_are_tried_in_order() {
     let token = gateway.connect_token("issuer", "gateway").await;
     let open = client().query("client_id", "zoe");
     let method = async |client| gateway.try_with(client).await.unwrap().method;
-    assert_eq!(method(open.clone()).await, Method::Open);
+    assert_eq!(method(open.clone()).await, AuthenticationMethod::Open);
     let with = |client: Client| client.signed("zoe", DATE_TIME, &sign("zoe", DATE_TIME, HMAC_SECRET));
-    assert_eq!(method(with(open.clone())).await, Method::Hmac);
-    assert_eq!(method(with(open.clone()).query("access_token", good_jwt())).await, Method::Jwt);
-    // `token` has room for both kinds.
+    assert_eq!(method(with(open.clone())).await, AuthenticationMethod::Hmac);
+    assert_eq!(method(with(open.clone()).query("access_token", good_jwt())).await, AuthenticationMethod::Jwt);
+    // The parameter `token` can carry both kinds of token.
     let all = with(open).query("token", good_jwt()).query("token", token);
-    assert_eq!(method(all).await, Method::Token);
+    assert_eq!(method(all).await, AuthenticationMethod::Token);
 }
 
 #[tokio::test]
-async fn what_is_off_counts_as_none() {
+async fn disabled_method_is_ignored() {
     let only = |methods| Gateway::with(AuthorizerConfig { methods, ..config() });
     let none = (401, "no-credential");
     let gateway = only(Methods { token: true, ..Methods::NONE });
@@ -107,7 +105,7 @@ async fn what_is_off_counts_as_none() {
 }
 
 #[tokio::test]
-async fn a_principal_has_what_the_claims_say() {
+async fn principal_has_the_content_of_the_claims() {
     let gateway = Gateway::new();
     let mut claims = claims(HS);
     claims["cognito:username"] = json!("Zoë");
@@ -117,7 +115,7 @@ async fn a_principal_has_what_the_claims_say() {
     let principal = gateway.try_with(by(&claims)).await.unwrap();
     assert_eq!(principal.username.as_deref(), Some("Zoë"));
     assert_eq!(principal.hubs, ["lobby", "news"]);
-    // As the chat application's tokens are.
+    // The form of the chat application's tokens.
     let chat = json!({"user_id": "zoe", "username": "Zoë", "exp": NOW + 60});
     let principal = gateway.try_with(by(&chat)).await.unwrap();
     assert_eq!((principal.user_id.as_str(), principal.username.as_deref()), ("zoe", Some("Zoë")));
@@ -143,7 +141,7 @@ fn publish(gateway: &Gateway, kids: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_key_set_is_fetched_at_first_use_and_kept_for_an_hour() {
+async fn key_set_is_cached_for_an_hour() {
     let gateway = Gateway::new();
     let fetches = || gateway.ports.key_sets.fetches.load(Ordering::SeqCst);
     assert_eq!(fetches(), 0);
@@ -158,7 +156,7 @@ async fn a_key_set_is_fetched_at_first_use_and_kept_for_an_hour() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_asked_for_once_a_minute() {
+async fn unknown_key_causes_one_fetch_a_minute() {
     let gateway = Gateway::new();
     let fetches = || gateway.ports.key_sets.fetches.load(Ordering::SeqCst);
     gateway.user(by_kid("k1")).await;
@@ -178,7 +176,7 @@ async fn an_unknown_key_is_asked_for_once_a_minute() {
 }
 
 #[tokio::test]
-async fn a_key_that_was_withdrawn_is_refused_within_the_hour() {
+async fn withdrawn_key_is_refused_after_an_hour() {
     let gateway = Gateway::new();
     gateway.user(by_kid("k1")).await;
     publish(&gateway, &["k2"]);
@@ -187,19 +185,19 @@ async fn a_key_that_was_withdrawn_is_refused_within_the_hour() {
 }
 
 #[tokio::test]
-async fn a_stale_key_set_serves_for_a_day_while_the_issuer_is_down() {
+async fn stale_key_set_is_used_for_a_day() {
     let gateway = Gateway::new();
     gateway.user(by_kid("k1")).await;
     let down = &gateway.ports.key_sets.down;
     down.store(true, Ordering::SeqCst);
     gateway.ports.clock.set(NOW + 86_399);
     assert_eq!(gateway.user(by_kid("k1")).await, "zoe");
-    // Whether an unknown key is good can't be told.
+    // The gateway can't tell if an unknown key is valid.
     assert_eq!(gateway.refusal(by_kid("k2")).await, (500, "unavailable"));
     gateway.ports.clock.set(NOW + 86_400);
     assert_eq!(gateway.refusal(by_kid("k1")).await, (500, "unavailable"));
     down.store(false, Ordering::SeqCst);
-    // The next attempt is due after five seconds.
+    // Without a usable value, the next fetch is due after five seconds.
     gateway.ports.clock.set(NOW + 86_403);
     assert_eq!(gateway.refusal(by_kid("k1")).await, (500, "unavailable"));
     gateway.ports.clock.set(NOW + 86_404);
@@ -207,7 +205,7 @@ async fn a_stale_key_set_serves_for_a_day_while_the_issuer_is_down() {
 }
 
 #[tokio::test]
-async fn while_the_issuer_is_down_it_is_asked_once_a_minute() {
+async fn failing_issuer_is_asked_once_a_minute() {
     let gateway = Gateway::new();
     gateway.user(by_kid("k1")).await;
     gateway.ports.key_sets.down.store(true, Ordering::SeqCst);
@@ -219,7 +217,7 @@ async fn while_the_issuer_is_down_it_is_asked_once_a_minute() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_set_is_our_fault_and_replaces_nothing() {
+async fn malformed_key_set_replaces_nothing() {
     let gateway = Gateway::new();
     let document = |text: &str| {
         gateway.ports.key_sets.documents.lock().unwrap().insert(url(), text.to_owned());
@@ -244,7 +242,7 @@ async fn concurrent_handshakes_share_one_fetch() {
             tokio::spawn(async move { gateway.user(by_kid("k1")).await })
         })
         .collect();
-    // All of them have come as far as they can.
+    // Let all of them run until they wait for the fetch.
     for _ in 0..200 {
         tokio::task::yield_now().await;
     }
@@ -257,7 +255,7 @@ async fn concurrent_handshakes_share_one_fetch() {
 }
 
 #[tokio::test]
-async fn a_known_key_does_not_wait_for_an_unknown_one() {
+async fn known_key_does_not_wait_for_a_fetch() {
     let gateway = Arc::new(Gateway::new());
     gateway.user(by_kid("k1")).await;
     gateway.ports.clock.set(NOW + 60);
@@ -283,12 +281,12 @@ fn signed_at(second: u64, secret: &[u8]) -> Client {
 }
 
 #[tokio::test]
-async fn the_current_and_the_previous_secret_are_good_across_a_rotation() {
+async fn rotation_keeps_the_previous_secret_valid() {
     let gateway = Gateway::new();
     let reads = || gateway.ports.secrets.reads.load(Ordering::SeqCst);
     gateway.user(signed_at(0, HMAC_SECRET)).await;
     gateway.ports.secrets.set("hmac", &[b"new", HMAC_SECRET]);
-    // What failed is looked at again with the secret read anew, once a minute.
+    // A mismatch makes the gateway read the secret again, at most once a minute.
     gateway.ports.clock.set(NOW + 59);
     assert_eq!(gateway.refusal(signed_at(1, b"new")).await, (403, "hmac-mismatch"));
     assert_eq!(reads(), 1);
@@ -300,7 +298,7 @@ async fn the_current_and_the_previous_secret_are_good_across_a_rotation() {
         assert_eq!(gateway.refusal(signed_at(3, b"guess")).await, (403, "hmac-mismatch"));
     }
     assert_eq!(reads(), 2);
-    // Rotated once more, the first is good no longer; at the latest after five minutes.
+    // After another rotation the oldest value is refused, at the latest after five minutes.
     gateway.ports.secrets.set("hmac", &[b"newest", b"new"]);
     gateway.ports.clock.set(NOW + 360);
     assert_eq!(gateway.refusal(signed_at(300, HMAC_SECRET)).await, (403, "hmac-mismatch"));
@@ -308,7 +306,7 @@ async fn the_current_and_the_previous_secret_are_good_across_a_rotation() {
 }
 
 #[tokio::test]
-async fn a_jwt_is_good_with_the_current_and_the_previous_secret() {
+async fn jwt_is_accepted_with_the_previous_secret() {
     let gateway = Gateway::new();
     let by = |secret: &[u8]| client().query("token", sign_hs(&json!({"alg": "HS256"}), &claims(HS), secret));
     gateway.ports.secrets.set("hs", &[b"new", HS_SECRET]);
@@ -321,7 +319,7 @@ async fn a_jwt_is_good_with_the_current_and_the_previous_secret() {
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_read_is_our_fault() {
+async fn unreadable_secret_is_500() {
     let gateway = Gateway::new();
     gateway.ports.secrets.values.lock().unwrap().clear();
     assert_eq!(gateway.refusal(signed_client()).await, (500, "unavailable"));
@@ -330,14 +328,14 @@ async fn a_secret_that_cannot_be_read_is_our_fault() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_down_refuses_signed_handshakes() {
+async fn failing_table_is_500_for_signed_handshakes() {
     let gateway = Gateway::new();
     gateway.ports.store.down.store(true, Ordering::SeqCst);
     assert_eq!(gateway.refusal(signed_client()).await, (500, "unavailable"));
 }
 
 #[tokio::test]
-async fn replay_may_be_allowed() {
+async fn replay_can_be_allowed() {
     let hmac = HmacConfig { allow_replay: true, ..config().hmac };
     let gateway = Gateway::with(AuthorizerConfig { hmac, ..config() });
     for _ in 0..3 {
@@ -347,9 +345,9 @@ async fn replay_may_be_allowed() {
 }
 
 #[tokio::test]
-async fn nothing_secret_is_shown() {
+async fn debug_shows_no_secret() {
     let gateway = Gateway::new();
-    // So that it has the secrets at hand.
+    // Fill the caches with the secrets.
     gateway.user(signed_client()).await;
     gateway.user(client().query("token", sign_hs(&json!({"alg": "HS256"}), &claims(HS), HS_SECRET))).await;
     let shown = format!("{:?} {:?}", gateway.authorizer, auth_token::ports::Secret::new(HMAC_SECRET));
@@ -362,7 +360,7 @@ async fn nothing_secret_is_shown() {
 // ---- Configuration ----
 
 #[test]
-fn a_configuration_that_lets_nobody_in_is_refused() {
+fn unusable_configuration_is_refused() {
     let invalid = |change: &dyn Fn(&mut AuthorizerConfig)| {
         let mut config = config();
         change(&mut config);
@@ -377,7 +375,7 @@ fn a_configuration_that_lets_nobody_in_is_refused() {
     });
     assert_eq!(twice.to_string(), "two issuers have the same `iss`, https://ed.example");
     let origin = invalid(&|config| config.allowed_origins.push("https://a.example/".to_owned()));
-    assert!(origin.to_string().contains("\"https://a.example/\" is no origin"));
+    assert!(origin.to_string().contains("\"https://a.example/\" is not an origin"));
     let cookie = invalid(&|config| config.jwt.cookie_names.push("a=b".to_owned()));
     assert!(cookie.to_string().contains("\"a=b\""));
 }

@@ -1,15 +1,16 @@
-//! Which credential a handshake presents.
+//! Selects the credential of a handshake.
 
 use std::fmt;
 
-use super::handshake::Handshake;
-use super::refusal::Reason;
-use super::signature::SignedHeaders;
-use super::token::MAX_CREDENTIAL_BYTES;
 use crate::config::AuthorizerConfig;
+use crate::core::handshake::Handshake;
+use crate::core::refusal::Reason;
+use crate::core::signature::SignedHeaders;
+use crate::core::single_value::single_value;
+use crate::core::token::MAX_CREDENTIAL_BYTES;
 use crate::methods::{hmac, jwt, open, token};
 
-/// A credential, not yet checked.
+/// An unverified credential.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Credential<'a> {
     /// A single-use connect token.
@@ -18,12 +19,12 @@ pub(crate) enum Credential<'a> {
     Jwt(&'a str),
     /// Signed headers.
     Hmac(SignedHeaders<'a>),
-    /// A client's word for who it is.
+    /// A `client_id`, without proof.
     Open(&'a str),
 }
 
 impl fmt::Debug for Credential<'_> {
-    /// Only which method.
+    /// Shows only the method.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Token(_) => "Token",
@@ -34,8 +35,11 @@ impl fmt::Debug for Credential<'_> {
     }
 }
 
-/// Finds the credential of the first method that is on and has one, in a fixed order. Where origins are listed
-/// a web page of another one is refused first, whatever it sends.
+/// Returns the credential of the first enabled method that has one, in a fixed order. If origins are
+/// configured, web pages of other origins are refused before that, with or without a credential.
+///
+/// # Errors
+/// [`Reason::NoCredential`], or the reason for refusing a malformed credential or an origin.
 pub(crate) fn select<'a>(
     handshake: &'a Handshake,
     config: &AuthorizerConfig,
@@ -46,7 +50,7 @@ pub(crate) fn select<'a>(
         return Err(Reason::Origin);
     }
     if methods.token
-        && let Some(token) = agreed(token::candidates(handshake, methods.jwt), MAX_CREDENTIAL_BYTES)?
+        && let Some(token) = single_value(token::candidates(handshake, methods.jwt), MAX_CREDENTIAL_BYTES)?
     {
         return Ok(Credential::Token(token));
     }
@@ -61,29 +65,11 @@ pub(crate) fn select<'a>(
         return Ok(Credential::Hmac(headers));
     }
     if methods.open
-        && let Some(client_id) = agreed(open::candidates(handshake), MAX_CREDENTIAL_BYTES)?
+        && let Some(client_id) = single_value(open::candidates(handshake), MAX_CREDENTIAL_BYTES)?
     {
         return Ok(Credential::Open(client_id));
     }
     Err(Reason::NoCredential)
-}
-
-/// The one credential of at most `most` bytes that all places agree on, if there is any.
-pub(crate) fn agreed<'a>(
-    candidates: impl Iterator<Item = &'a str>,
-    most: usize,
-) -> Result<Option<&'a str>, Reason> {
-    let mut found = None;
-    for candidate in candidates {
-        if candidate.len() > most {
-            return Err(Reason::Oversized { bytes: candidate.len(), most });
-        }
-        if found.is_some_and(|other| other != candidate) {
-            return Err(Reason::Conflicting);
-        }
-        found = Some(candidate);
-    }
-    Ok(found)
 }
 
 #[cfg(test)]
@@ -106,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_found_in_the_query_and_in_the_subprotocols() {
+    fn token_is_found_in_query_and_subprotocols() {
         let query = handshake(&[("x", "y"), ("token", "t")], &[]);
         assert_eq!(select(&query, ALL).unwrap(), Credential::Token("t"));
         let offers = handshake(&[], &["tidings.v1", "token.t"]);
@@ -116,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn places_that_disagree_are_refused() {
+    fn different_tokens_in_two_places_are_refused() {
         let both = handshake(&[("token", "t")], &["tidings.v1", "token.u"]);
         assert!(matches!(select(&both, ALL), Err(Reason::Conflicting)));
         let twice = handshake(&[("token", "t"), ("token", "u")], &[]);
@@ -124,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_goes_before_a_client_id_and_an_empty_credential_is_none() {
+    fn token_precedes_client_id_unless_empty() {
         let both = handshake(&[("client_id", "c"), ("token", "t")], &[]);
         assert_eq!(select(&both, ALL).unwrap(), Credential::Token("t"));
         let empty = handshake(&[("client_id", "c"), ("token", "")], &["token."]);
@@ -132,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_is_off_finds_nothing() {
+    fn disabled_method_finds_nothing() {
         let both = handshake(&[("client_id", "c"), ("token", "t")], &[]);
         assert!(matches!(select(&both, Methods::NONE), Err(Reason::NoCredential)));
         let open = handshake(&[("client_id", "c")], &[]);
@@ -140,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_oversized_credential_is_refused() {
+    fn oversized_credential_is_refused() {
         let largest = "t".repeat(MAX_CREDENTIAL_BYTES);
         assert!(select(&handshake(&[("token", &largest)], &[]), ALL).is_ok());
         let oversized = handshake(&[("token", &format!("{largest}t"))], &[]);

@@ -1,4 +1,4 @@
-//! An authorizer that accepts every kind of credential, and handshakes to try it with.
+//! A gateway that accepts every kind of credential, and clients with credentials for it.
 
 use std::collections::HashMap;
 
@@ -17,18 +17,18 @@ use serde_json::{Value, json};
 
 use super::{TestAuthorizer, TestCipher, TestClock, TestKeySets, TestPorts, TestSecrets, TestStore};
 
-/// 2026-03-01T12:00:00Z, the time of all tokens and the clock's.
+/// 2026-03-01T12:00:00Z: the clock's time, for which all tokens are made.
 pub(crate) const NOW: u64 = 1_772_366_400;
-/// The same, as clients sign it.
+/// The same time, as clients sign it.
 pub(crate) const DATE_TIME: &str = "2026-03-01T12:00:00.000Z";
 
-/// The issuer whose key is made here.
+/// The issuer with a key made by these tests.
 pub(crate) const ED: &str = "https://ed.example";
 /// The issuer with a shared secret.
 pub(crate) const HS: &str = "https://hs.example";
 pub(crate) const HS_SECRET: &[u8] = b"a shared secret of at least 32 bytes";
 pub(crate) const HMAC_SECRET: &[u8] = b"another secret of at least 32 bytes";
-/// Web pages that may connect.
+/// Origin of the web pages that may connect.
 pub(crate) const ORIGIN: &str = "https://app.example.com";
 
 /// An issuer of `fixtures/jwt/attacks.json`.
@@ -43,7 +43,7 @@ pub(crate) struct Signed {
 }
 
 pub(crate) fn signed() -> Vec<Signed> {
-    serde_json::from_str(include_str!("../fixtures/jwt/attacks.json")).unwrap()
+    serde_json::from_str(include_str!("../../fixtures/jwt/attacks.json")).unwrap()
 }
 
 fn key() -> Ed25519KeyPair {
@@ -60,21 +60,21 @@ fn unsigned(header: &Value, claims: &Value) -> String {
     format!("{}.{}", part(header), part(claims))
 }
 
-/// Any claims under any header, signed by [`ED`].
+/// Signs any header and claims with the key of [`ED`].
 pub(crate) fn sign_ed(header: &Value, claims: &Value) -> String {
     let message = unsigned(header, claims);
     let signature = URL_SAFE_NO_PAD.encode(key().sign(message.as_bytes()));
     format!("{message}.{signature}")
 }
 
-/// Any claims under any header, signed with a shared secret.
+/// Signs any header and claims with a shared secret.
 pub(crate) fn sign_hs(header: &Value, claims: &Value, secret: &[u8]) -> String {
     let message = unsigned(header, claims);
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes());
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag))
 }
 
-/// Good claims of an issuer, about zoe.
+/// Valid claims of an issuer for zoe.
 pub(crate) fn claims(issuer: &str) -> Value {
     json!({"iss": issuer, "aud": "tidings", "sub": "zoe", "exp": NOW + 3600})
 }
@@ -85,18 +85,18 @@ pub(crate) fn claims_with(issuer: &str, key: &str, value: Value) -> Value {
     claims
 }
 
-/// A good token of [`ED`] about zoe.
+/// A valid token of [`ED`] for zoe.
 pub(crate) fn good_jwt() -> String {
     sign_ed(&json!({"alg": "EdDSA", "kid": "k1"}), &claims(ED))
 }
 
-/// The signature of signed headers, as the source's Python client makes it.
+/// The signature of signed headers, made in the same way as by the source system's Python client.
 pub(crate) fn sign(session: &str, date_time: &str, secret: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     hex::encode(hmac::sign(&key, format!("{session}:{date_time}").as_bytes()))
 }
 
-/// Parts of a handshake.
+/// A client with the parts of its handshake.
 #[derive(Default, Clone)]
 pub(crate) struct Client {
     query: Vec<(String, String)>,
@@ -128,7 +128,7 @@ pub(crate) fn client() -> Client {
     Client::default()
 }
 
-/// Signed headers of zoe, signed now.
+/// A client with zoe's headers, signed now.
 pub(crate) fn signed_client() -> Client {
     client().signed("zoe", DATE_TIME, &sign("zoe", DATE_TIME, HMAC_SECRET))
 }
@@ -148,14 +148,14 @@ pub(crate) fn ports() -> TestPorts {
     TestPorts { cipher: TestCipher::default(), store: TestStore::default(), key_sets, secrets, clock }
 }
 
-/// Every method is on and every issuer trusted, for web pages of [`ORIGIN`].
+/// All methods but `open`, all issuers trusted, web pages of [`ORIGIN`] allowed.
 pub(crate) fn config() -> AuthorizerConfig {
     let issuer =
         |config: Value| serde_json::from_value::<JwtIssuerConfig>(config).unwrap().try_into().unwrap();
     let mut issuers = vec![
         issuer(json!({"issuer": ED, "algorithm": "EdDSA", "audiences": ["tidings"]})),
         issuer(json!({"issuer": HS, "algorithm": "HS256", "secret": "hs", "audiences": ["tidings"]})),
-        // As the chat application's tokens are.
+        // The form of the chat application's tokens.
         issuer(json!({"algorithm": "HS256", "secret": "hs"})),
     ];
     for Signed { issuer: name, algorithm, .. } in signed() {
@@ -172,7 +172,7 @@ pub(crate) fn config() -> AuthorizerConfig {
     config
 }
 
-/// An authorizer and the world it sees.
+/// An authorizer with its ports.
 pub(crate) struct Gateway {
     pub(crate) ports: TestPorts,
     pub(crate) authorizer: TestAuthorizer,
@@ -192,12 +192,12 @@ impl Gateway {
         self.authorizer.authorize(&client.handshake()).await
     }
 
-    /// The user whom the gateway takes the client for.
+    /// Connects a client and returns its user.
     pub(crate) async fn user(&self, client: Client) -> String {
         self.try_with(client).await.unwrap().user_id.to_string()
     }
 
-    /// Status and reason of the refusal. Nothing of the handshake may be in what is logged of it.
+    /// Refuses a client and returns status and reason. Checks that logs show no part of its handshake.
     pub(crate) async fn refusal(&self, client: Client) -> (u16, &'static str) {
         let secrets: Vec<String> =
             client.query.iter().chain(&client.headers).map(|(_, value)| value.clone()).collect();
@@ -211,7 +211,7 @@ impl Gateway {
         (refusal.status().code(), reason.label())
     }
 
-    /// A connect token of zoe, under the encryption context of this issuer and audience.
+    /// Issues a connect token for zoe under the encryption context of this issuer and audience.
     pub(crate) async fn connect_token(&self, issuer: &str, audience: &str) -> String {
         let TestPorts { cipher, store, clock, .. } = self.ports.clone();
         let issuer = Issuer::new(cipher, store, clock, IssuerConfig::new(issuer, audience));

@@ -1,46 +1,46 @@
-//! Whether a token's claims are good.
+//! Checks the claims of a connect token.
 
 use contract_identity_v1::ConnectClaims;
 use contract_notifications_v1::{Timestamp, UnknownVersion, Version1};
 use serde::Deserialize;
 
-/// Why a token's claims prove nothing.
+/// Reasons for refusing the claims of a connect token.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidClaims {
-    /// Not the JSON of claims.
+    /// The plaintext is not the JSON of claims.
     #[error("the claims are not of the expected form")]
     Form(#[source] serde_json::Error),
-    /// Another version of the contract.
+    /// The claims have another version of the contract.
     #[error(transparent)]
     Version(#[from] UnknownVersion),
-    /// Issued by someone else.
+    /// Another issuer issued the token.
     #[error("the claims have another issuer")]
     Issuer,
-    /// Issued for another gateway.
+    /// The token is for another gateway.
     #[error("the claims are for another audience")]
     Audience,
-    /// Presented too late.
-    #[error("the claims ended {} ms ago", .by_millis)]
+    /// The token has expired.
+    #[error("the claims expired {by_millis} ms ago")]
     Expired {
-        /// How long ago they ended, in milliseconds.
+        /// Time since the expiry, in milliseconds.
         by_millis: u64,
     },
 }
 
-/// Reads a token's plaintext and checks it. Claims end at the very millisecond of `exp`.
+/// Parses a token's plaintext and checks the claims. They expire at the millisecond of `exp`.
 pub(crate) fn check(
     plaintext: &[u8],
     issuer: &str,
     audience: &str,
     now: Timestamp,
 ) -> Result<ConnectClaims, InvalidClaims> {
-    /// Read first: another version may have other fields.
+    // The version is read first, because another version may have other fields.
     #[derive(Deserialize)]
-    struct Head {
+    struct VersionField {
         version: u32,
     }
-    let head: Head = serde_json::from_slice(plaintext).map_err(InvalidClaims::Form)?;
-    Version1::try_from(head.version)?;
+    let field: VersionField = serde_json::from_slice(plaintext).map_err(InvalidClaims::Form)?;
+    Version1::try_from(field.version)?;
     let claims: ConnectClaims = serde_json::from_slice(plaintext).map_err(InvalidClaims::Form)?;
     if claims.iss != issuer {
         return Err(InvalidClaims::Issuer);
@@ -66,14 +66,14 @@ mod tests {
     }
 
     #[test]
-    fn good_claims_pass_until_the_last_millisecond() {
+    fn claims_are_valid_until_the_last_millisecond() {
         assert_eq!(at(CLAIMS, 29).unwrap().sub.as_str(), "u");
         assert!(matches!(at(CLAIMS, 30), Err(InvalidClaims::Expired { by_millis: 0 })));
         assert!(matches!(at(CLAIMS, 35), Err(InvalidClaims::Expired { by_millis: 5 })));
     }
 
     #[test]
-    fn each_refusal_has_its_reason() {
+    fn each_invalid_claim_has_its_error() {
         let claims = |from, to| at(&CLAIMS.replace(from, to), 0).unwrap_err();
         assert!(matches!(claims(r#""iss":"i""#, r#""iss":"x""#), InvalidClaims::Issuer));
         assert!(matches!(claims(r#""aud":"a""#, r#""aud":"x""#), InvalidClaims::Audience));
@@ -83,7 +83,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(found, 2);
-        // Another version is told as such even where its fields are others.
+        // The version is reported even if the other fields are unknown.
         assert!(matches!(at(r#"{"version":9}"#, 0), Err(InvalidClaims::Version(_))));
         assert!(matches!(at("no claims", 0), Err(InvalidClaims::Form(_))));
     }

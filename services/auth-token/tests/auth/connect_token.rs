@@ -1,9 +1,5 @@
 //! The connect token, from its issue to its single use.
 
-#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
-
-mod support;
-
 use std::sync::Barrier;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,19 +9,20 @@ use auth_token::{
     Reason, Refusal, Subject, token_hash,
 };
 use auth_token::{InvalidClaims, MAX_CREDENTIAL_BYTES};
-use contract_identity_v1::{Method, Principal, TOKEN_LIFETIME};
+use contract_identity_v1::{AuthenticationMethod, Principal, TOKEN_LIFETIME};
 use contract_notifications_v1::UserId;
 use proptest::prelude::*;
-use support::{TestAuthorizer, TestCipher, TestClock, TestKeySets, TestSecrets, TestStore};
+
+use crate::support::{TestAuthorizer, TestCipher, TestClock, TestKeySets, TestSecrets, TestStore};
 
 #[derive(Default, Clone)]
-struct World {
+struct Fixture {
     cipher: TestCipher,
     store: TestStore,
     clock: TestClock,
 }
 
-impl World {
+impl Fixture {
     async fn issue(&self, issuer: &str, audience: &str) -> IssuedToken {
         self.issue_to(issuer, audience, "Jo").await.unwrap()
     }
@@ -66,35 +63,35 @@ fn run<T>(test: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test]
-async fn a_token_connects_its_subject_once() {
-    let world = World::default();
-    let IssuedToken { token, expires_at } = world.issue("issuer", "gateway").await;
+async fn token_connects_its_subject_once() {
+    let fixture = Fixture::default();
+    let IssuedToken { token, expires_at } = fixture.issue("issuer", "gateway").await;
     assert_eq!(u128::from(expires_at.millis()), TOKEN_LIFETIME.as_millis());
-    let principal = world.present(&token).await.unwrap();
+    let principal = fixture.present(&token).await.unwrap();
     assert_eq!(principal.user_id.as_str(), "jo");
     assert_eq!(principal.username.as_deref(), Some("Jo"));
-    assert_eq!(principal.method, Method::Token);
+    assert_eq!(principal.method, AuthenticationMethod::Token);
     assert_eq!(principal.hubs, ["h"]);
     assert_eq!(principal.expires_at, None);
-    let second = world.present(&token).await.unwrap_err();
+    let second = fixture.present(&token).await.unwrap_err();
     assert_eq!(second.status().code(), 403);
     assert!(matches!(second.reason(), Reason::UnknownToken));
 }
 
 #[tokio::test]
-async fn a_token_may_travel_as_a_subprotocol() {
-    let world = World::default();
-    let token = world.issue("issuer", "gateway").await.token;
+async fn token_is_accepted_as_subprotocol() {
+    let fixture = Fixture::default();
+    let token = fixture.issue("issuer", "gateway").await.token;
     let headers = vec![("Sec-WebSocket-Protocol".to_owned(), format!("tidings.v1, token.{token}"))];
-    assert!(world.authorizer().authorize(&Handshake::new(Vec::new(), headers)).await.is_ok());
+    assert!(fixture.authorizer().authorize(&Handshake::new(Vec::new(), headers)).await.is_ok());
 }
 
-/// 1,000 uses of one token, on 8 threads, all of which look before any takes on its own thread.
+/// Uses one token 1,000 times on 8 threads that start together.
 #[test]
-fn of_a_thousand_concurrent_uses_exactly_one_wins() {
+fn one_of_a_thousand_concurrent_uses_wins() {
     const THREADS: usize = 8;
-    let world = World::default();
-    let token = run(world.issue("issuer", "gateway")).token;
+    let fixture = Fixture::default();
+    let token = run(fixture.issue("issuer", "gateway")).token;
     let barrier = Barrier::new(THREADS);
     let wins: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
@@ -104,8 +101,8 @@ fn of_a_thousand_concurrent_uses_exactly_one_wins() {
                     run(async {
                         let tasks: Vec<_> = (0..1_000 / THREADS)
                             .map(|_| {
-                                let (world, token) = (world.clone(), token.clone());
-                                tokio::spawn(async move { world.present(&token).await })
+                                let (fixture, token) = (fixture.clone(), token.clone());
+                                tokio::spawn(async move { fixture.present(&token).await })
                             })
                             .collect();
                         let mut wins = 0;
@@ -123,138 +120,138 @@ fn of_a_thousand_concurrent_uses_exactly_one_wins() {
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert_eq!(wins, 1);
-    assert_eq!(world.store.takes.load(Ordering::SeqCst), 1_000);
-    assert_eq!(world.cipher.decryptions.load(Ordering::SeqCst), 1);
+    assert_eq!(fixture.store.takes.load(Ordering::SeqCst), 1_000);
+    assert_eq!(fixture.cipher.decryptions.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
-async fn a_token_ends_with_its_lifetime() {
-    let world = World::default();
-    let (early, late) = (world.issue("issuer", "gateway").await, world.issue("issuer", "gateway").await);
-    world.clock.advance(TOKEN_LIFETIME.saturating_sub(Duration::from_millis(1)));
-    assert!(world.present(&early.token).await.is_ok());
-    world.clock.advance(Duration::from_millis(1));
-    let refusal = world.present(&late.token).await.unwrap_err();
+async fn token_expires_after_its_lifetime() {
+    let fixture = Fixture::default();
+    let (early, late) = (fixture.issue("issuer", "gateway").await, fixture.issue("issuer", "gateway").await);
+    fixture.clock.advance(TOKEN_LIFETIME.saturating_sub(Duration::from_millis(1)));
+    assert!(fixture.present(&early.token).await.is_ok());
+    fixture.clock.advance(Duration::from_millis(1));
+    let refusal = fixture.present(&late.token).await.unwrap_err();
     assert_eq!(refusal.status().code(), 403);
     assert!(matches!(refusal.reason(), Reason::Claims(InvalidClaims::Expired { by_millis: 0 })));
 }
 
 #[tokio::test]
-async fn another_issuers_or_audiences_token_is_refused() {
-    let world = World::default();
+async fn token_of_another_issuer_or_audience_is_refused() {
+    let fixture = Fixture::default();
     for (issuer, audience) in [("issuer", "other"), ("other", "gateway")] {
-        let token = world.issue(issuer, audience).await.token;
-        let refusal = world.present(&token).await.unwrap_err();
+        let token = fixture.issue(issuer, audience).await.token;
+        let refusal = fixture.present(&token).await.unwrap_err();
         assert_eq!(refusal.status().code(), 403);
-        // The context alone, which the cipher enforces, tells them apart.
+        // The cipher enforces the encryption context.
         assert!(matches!(refusal.reason(), Reason::Undecryptable));
     }
 }
 
-/// Even where a cipher would not enforce the context, the claims are checked.
+/// The claims are checked even if the cipher accepts the context.
 #[tokio::test]
-async fn claims_of_another_audience_under_our_context_are_refused() {
+async fn claims_are_checked_beside_the_context() {
     use auth_token::ports::{EncryptionContext, TokenCipher as _, TokenStore as _};
     use base64::Engine as _;
     use contract_identity_v1::TokenRow;
     use contract_notifications_v1::Version1;
 
-    let world = World::default();
+    let fixture = Fixture::default();
     let claims =
         br#"{"version":1,"iss":"issuer","aud":"x","sub":"u","username":"","iat":0,"exp":9,"jti":""}"#;
-    let context = EncryptionContext::connect("issuer", "gateway");
-    let ciphertext = world.cipher.encrypt(claims, &context).await.unwrap();
+    let context = EncryptionContext::for_connect_tokens("issuer", "gateway");
+    let ciphertext = fixture.cipher.encrypt(claims, &context).await.unwrap();
     let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(ciphertext);
     let row = TokenRow { version: Version1, token_hash: token_hash(&token), ttl: 1 };
-    world.store.put(row).await.unwrap();
-    let refusal = world.present(&token).await.unwrap_err();
+    fixture.store.put(row).await.unwrap();
+    let refusal = fixture.present(&token).await.unwrap_err();
     assert!(matches!(refusal.reason(), Reason::Claims(InvalidClaims::Audience)), "{refusal:?}");
 }
 
 #[tokio::test]
-async fn a_ciphertext_of_another_purpose_is_refused() {
+async fn ciphertext_for_another_purpose_is_refused() {
     use auth_token::ports::{EncryptionContext, TokenCipher as _, TokenStore as _};
     use base64::Engine as _;
     use contract_identity_v1::TokenRow;
     use contract_notifications_v1::Version1;
 
-    let world = World::default();
+    let fixture = Fixture::default();
     let context = [("purpose", "backup"), ("iss", "issuer"), ("aud", "gateway")].into_iter().collect();
-    assert_ne!(context, EncryptionContext::connect("issuer", "gateway"));
-    let ciphertext = world.cipher.encrypt(b"{}", &context).await.unwrap();
+    assert_ne!(context, EncryptionContext::for_connect_tokens("issuer", "gateway"));
+    let ciphertext = fixture.cipher.encrypt(b"{}", &context).await.unwrap();
     let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(ciphertext);
-    world.store.put(TokenRow { version: Version1, token_hash: token_hash(&token), ttl: 1 }).await.unwrap();
-    let refusal = world.present(&token).await.unwrap_err();
+    fixture.store.put(TokenRow { version: Version1, token_hash: token_hash(&token), ttl: 1 }).await.unwrap();
+    let refusal = fixture.present(&token).await.unwrap_err();
     assert!(matches!(refusal.reason(), Reason::Undecryptable), "{refusal:?}");
 }
 
 #[tokio::test]
-async fn an_oversized_credential_is_refused_before_any_work() {
-    let world = World::default();
-    let refusal = world.present(&"A".repeat(MAX_CREDENTIAL_BYTES + 1)).await.unwrap_err();
+async fn oversized_credential_reaches_no_port() {
+    let fixture = Fixture::default();
+    let refusal = fixture.present(&"A".repeat(MAX_CREDENTIAL_BYTES + 1)).await.unwrap_err();
     assert_eq!(refusal.status().code(), 403);
-    assert_eq!(world.store.takes.load(Ordering::SeqCst), 0);
+    assert_eq!(fixture.store.takes.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
-async fn the_largest_token_issued_is_accepted_and_a_larger_one_not_issued() {
-    let world = World::default();
-    let token = world.issue_to("issuer", "gateway", &"n".repeat(1_800)).await.unwrap().token;
+async fn largest_issued_token_is_accepted() {
+    let fixture = Fixture::default();
+    let token = fixture.issue_to("issuer", "gateway", &"n".repeat(1_800)).await.unwrap().token;
     assert!(token.len() <= MAX_CREDENTIAL_BYTES);
-    assert!(world.present(&token).await.is_ok());
-    let refused = world.issue_to("issuer", "gateway", &"n".repeat(2_048)).await;
+    assert!(fixture.present(&token).await.is_ok());
+    let refused = fixture.issue_to("issuer", "gateway", &"n".repeat(2_048)).await;
     assert!(matches!(refused, Err(IssueError::TooLarge { .. })));
-    assert!(world.store.rows.lock().unwrap().is_empty());
+    assert!(fixture.store.rows.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn a_leaked_table_or_log_leaks_no_token() {
-    let world = World::default();
-    let issued = world.issue("issuer", "gateway").await;
-    let rows = format!("{:?}", world.store.rows.lock().unwrap());
+async fn table_and_log_reveal_no_token() {
+    let fixture = Fixture::default();
+    let issued = fixture.issue("issuer", "gateway").await;
+    let rows = format!("{:?}", fixture.store.rows.lock().unwrap());
     assert!(!rows.contains(&issued.token) && rows.contains(&token_hash(&issued.token)), "{rows}");
-    // The hash itself opens nothing.
-    assert_eq!(world.present(&token_hash(&issued.token)).await.unwrap_err().status().code(), 403);
+    // The hash is not a credential.
+    assert_eq!(fixture.present(&token_hash(&issued.token)).await.unwrap_err().status().code(), 403);
     assert!(!format!("{issued:?}").contains(&issued.token));
-    world.store.down.store(true, Ordering::SeqCst);
-    let refusal = world.present(&issued.token).await.unwrap_err();
+    fixture.store.down.store(true, Ordering::SeqCst);
+    let refusal = fixture.present(&issued.token).await.unwrap_err();
     assert!(!format!("{refusal:?} {refusal}").contains(&issued.token));
 }
 
 #[tokio::test]
-async fn our_fault_is_500() {
-    let world = World::default();
-    let token = world.issue("issuer", "gateway").await.token;
-    world.store.down.store(true, Ordering::SeqCst);
-    assert_eq!(world.present(&token).await.unwrap_err().status().code(), 500);
-    world.store.down.store(false, Ordering::SeqCst);
-    world.cipher.down.store(true, Ordering::SeqCst);
-    let refusal = world.present(&token).await.unwrap_err();
+async fn failed_port_is_500() {
+    let fixture = Fixture::default();
+    let token = fixture.issue("issuer", "gateway").await.token;
+    fixture.store.down.store(true, Ordering::SeqCst);
+    assert_eq!(fixture.present(&token).await.unwrap_err().status().code(), 500);
+    fixture.store.down.store(false, Ordering::SeqCst);
+    fixture.cipher.down.store(true, Ordering::SeqCst);
+    let refusal = fixture.present(&token).await.unwrap_err();
     assert_eq!((refusal.status().code(), refusal.message()), (500, "Internal Server Error"));
 }
 
 #[tokio::test]
-async fn no_credential_is_401_and_an_illegal_client_id_403() {
-    let authorizer = World::default().authorizer();
+async fn missing_credential_is_401_illegal_client_id_403() {
+    let authorizer = Fixture::default().authorizer();
     assert_eq!(authorizer.authorize(&Handshake::default()).await.unwrap_err().status().code(), 401);
     let principal = authorizer.authorize(&by_query("client_id", "jo")).await.unwrap();
-    assert_eq!((principal.user_id.as_str(), principal.method), ("jo", Method::Open));
+    assert_eq!((principal.user_id.as_str(), principal.method), ("jo", AuthenticationMethod::Open));
     let illegal = authorizer.authorize(&by_query("client_id", "j o")).await.unwrap_err();
     assert_eq!(illegal.status().code(), 403);
 }
 
 proptest! {
-    /// Whatever is done to a token, it is no token any more, and the true one stays good.
+    /// An altered token is refused, and the original stays valid.
     #[test]
-    fn an_altered_token_is_refused(cut in 0_usize..300, with in "[A-Za-z0-9_.=-]{0,3}") {
-        let world = World::default();
+    fn altered_token_is_refused(cut in 0_usize..300, with in "[A-Za-z0-9_.=-]{0,3}") {
+        let fixture = Fixture::default();
         run(async {
-            let token = world.issue("issuer", "gateway").await.token;
+            let token = fixture.issue("issuer", "gateway").await.token;
             let altered = format!("{}{with}", &token[..cut.min(token.len())]);
             prop_assume!(altered != token);
-            let refusal = world.present(&altered).await.unwrap_err();
+            let refusal = fixture.present(&altered).await.unwrap_err();
             prop_assert_eq!(refusal.status().code(), if altered.is_empty() { 401 } else { 403 });
-            prop_assert!(world.present(&token).await.is_ok());
+            prop_assert!(fixture.present(&token).await.is_ok());
             Ok(())
         })?;
     }

@@ -1,11 +1,11 @@
-//! The time of a signature: ISO 8601 basic, in UTC.
+//! The time of a signature, `X-Amz-Date`: ISO 8601 basic format, in UTC.
 
 use contract_notifications_v1::Timestamp;
 use jiff::civil::DateTime;
 
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
-/// Parses `YYYYMMDD'T'HHMMSS'Z'`, from the year 1970 on.
+/// Parses `YYYYMMDD'T'HHMMSS'Z'`. Returns `None` for times before 1970.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let bytes: &[u8; 16] = text.as_bytes().try_into().ok()?;
     if bytes[8] != b'T' || bytes[15] != b'Z' {
@@ -18,7 +18,7 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     u64::try_from(time.duration_since(EPOCH).as_millis()).ok().map(Timestamp::from_millis)
 }
 
-/// The number that two ASCII digits at `at` spell.
+/// Parses the two ASCII digits at `at`.
 fn two_digits(bytes: &[u8; 16], at: usize) -> Option<i8> {
     let digit = |byte: u8| byte.is_ascii_digit().then(|| (byte - b'0').cast_signed());
     Some(digit(bytes[at])? * 10 + digit(bytes[at + 1])?)

@@ -1,4 +1,4 @@
-//! The generator's parts, put together as a load says.
+//! Connections and notifications of a load, made with the load generator.
 
 use std::time::Duration;
 
@@ -15,22 +15,24 @@ use hdrhistogram::Histogram;
 use super::Load;
 use crate::open_files::raise_limit;
 
-/// Files the program has open besides sockets.
+/// Files that the program opens in addition to sockets.
 const OTHER_FILES: u64 = 64;
-/// Tokens asked for at once: few enough that none expires before its handshake.
+/// Tokens requested at once: few enough that none expires before its handshake.
 const WAVE: usize = 2_000;
 
-/// Allows this process as many open files as the connections need.
+/// Raises the limit of open files to the number that `connections` need.
 pub(super) fn raise_open_files(connections: u32) -> anyhow::Result<()> {
     let needed = u64::from(connections) + OTHER_FILES;
     if let Some(limit) = raise_limit().filter(|limit| *limit < needed) {
-        bail!("{connections} connections need {needed} open files, and {limit} are allowed; see ulimit -n");
+        bail!(
+            "{connections} connections need {needed} open files, but the limit is {limit}; raise it with ulimit -n"
+        );
     }
     Ok(())
 }
 
-/// Opens all connections, dealt out to the users in turn; gives the time each handshake took and the time all
-/// took, tokens aside.
+/// Opens all connections, one user after the other. Returns the duration of each handshake and the total
+/// duration, without the requests for tokens.
 pub(super) async fn open(
     sockets: &mut Sockets,
     target: &Target,
@@ -55,7 +57,7 @@ pub(super) async fn open(
     Ok((times, took))
 }
 
-/// What is appended to a token in a handshake's query.
+/// Returns the handshake's query parameters after the token.
 fn query(format: FrameFormat, acknowledge: bool) -> String {
     let format = match format {
         FrameFormat::Single => "single",
@@ -66,7 +68,7 @@ fn query(format: FrameFormat, acknowledge: bool) -> String {
     format!("format={format}{acknowledge}")
 }
 
-/// Sends what the load says.
+/// Sends the load's notifications.
 pub(super) async fn send(target: &Target, run: &RunId, load: &Load) -> anyhow::Result<SendReport> {
     let workload = Workload {
         users: load.users,

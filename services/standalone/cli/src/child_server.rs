@@ -1,4 +1,4 @@
-//! A server of our own, as another process of this same program: for the demonstration and the benchmark.
+//! A server as a child process of this program, for the demonstration and the benchmark.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};
@@ -11,74 +11,76 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
-/// How long a server may take to start.
-const START: Duration = Duration::from_secs(20);
+/// Longest duration of a server's start.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How our own server is run.
+/// Settings of a child server.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct OwnServerSettings {
-    /// Passed on to `tidings serve`.
+pub(crate) struct ChildServerSettings {
+    /// Value of `tidings serve --durability`.
     pub(crate) durability: Option<String>,
-    /// Passed on to `tidings serve`.
+    /// Value of `tidings serve --config`.
     pub(crate) config: Option<PathBuf>,
 }
 
-/// A server of our own in a temporary directory; both are gone when this is dropped.
-pub(crate) struct OwnServer {
+/// A child process that runs a server on a temporary directory. Dropping it kills the process and deletes the
+/// directory.
+pub(crate) struct ChildServer {
     child: Child,
-    settings: OwnServerSettings,
+    settings: ChildServerSettings,
     url: String,
     api_key: String,
-    // Deleted after the child has ended.
+    // The last field, so that it is deleted after the child has ended.
     directory: tempfile::TempDir,
 }
 
-impl std::fmt::Debug for OwnServer {
+impl std::fmt::Debug for ChildServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OwnServer").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("ChildServer").field("url", &self.url).finish_non_exhaustive()
     }
 }
 
-/// The first line a server writes when told to write for programs.
+/// The first line that `tidings --json serve` prints.
 #[derive(Deserialize)]
 struct Ready {
     url: String,
 }
 
-impl OwnServer {
-    /// Starts this same program as a server and waits until it is ready. Blocks.
-    pub(crate) fn start(settings: OwnServerSettings) -> anyhow::Result<Self> {
-        let directory = tempfile::tempdir().context("no temporary directory could be made")?;
+impl ChildServer {
+    /// Starts this program as a server. Blocks until the server is ready.
+    pub(crate) fn start(settings: ChildServerSettings) -> anyhow::Result<Self> {
+        let directory = tempfile::tempdir().context("the temporary directory could not be created")?;
         let child = spawn(&directory, &settings)?;
         let mut server = Self { child, settings, url: String::new(), api_key: String::new(), directory };
         server.wait_until_ready()?;
         Ok(server)
     }
 
-    /// Ends the process as a crash does, without a chance to do anything first.
+    /// Kills the process with SIGKILL, as in a crash.
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill().context("the server could not be killed")?;
         self.child.wait().context("the server did not end")?;
         Ok(())
     }
 
-    /// Starts it again on the same data, after [`OwnServer::kill`]. Blocks. Its address is another.
+    /// Starts the server again on the same data, after [`ChildServer::kill`]. Blocks until the server is
+    /// ready. Its address changes.
     pub(crate) fn restart(&mut self) -> anyhow::Result<()> {
         self.child = spawn(&self.directory, &self.settings)?;
         self.wait_until_ready()
     }
 
-    /// Its address.
+    /// Returns the server's address.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Its API key.
+    /// Returns the server's API key.
     pub(crate) fn api_key(&self) -> &str {
         &self.api_key
     }
 
-    /// Its process.
+    /// Returns the id of the server's process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -88,40 +90,40 @@ impl OwnServer {
         let Some(Ready { url }) = first_line(stdout).and_then(|line| serde_json::from_str(&line).ok()) else {
             let ended = match self.child.try_wait()? {
                 Some(status) => format!("ended with {status}"),
-                None => "does not get ready".to_owned(),
+                None => "is not ready in time".to_owned(),
             };
-            bail!("the server {ended}: {}", self.last_words());
+            bail!("the server {ended}: {}", self.last_log_line());
         };
         let key = fs::read_to_string(self.directory.path().join("data/api-key"));
-        key.context("the server made no API key")?.trim().clone_into(&mut self.api_key);
+        key.context("the server's API key could not be read")?.trim().clone_into(&mut self.api_key);
         url.trim_end_matches('/').clone_into(&mut self.url);
         Ok(())
     }
 
-    fn last_words(&self) -> String {
+    fn last_log_line(&self) -> String {
         let log = fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
-        log.lines().last().unwrap_or("it said nothing").to_owned()
+        log.lines().last().unwrap_or("its log is empty").to_owned()
     }
 }
 
-impl Drop for OwnServer {
+impl Drop for ChildServer {
     fn drop(&mut self) {
-        // It keeps nothing anybody wants.
+        // Errors mean that the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-fn spawn(directory: &tempfile::TempDir, settings: &OwnServerSettings) -> anyhow::Result<Child> {
+fn spawn(directory: &tempfile::TempDir, settings: &ChildServerSettings) -> anyhow::Result<Child> {
     let log = File::options().create(true).append(true).open(directory.path().join("log"))?;
-    let mut command = Command::new(std::env::current_exe().context("this program is not found")?);
+    let mut command = Command::new(std::env::current_exe().context("the path of this program is unknown")?);
     command
         .args(["--json", "serve", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(directory.path().join("data"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log);
-    // What the environment says of the server is not meant for this one.
+    // Settings in the environment are meant for another server.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TIDINGS_")) {
         command.env_remove(name);
     }
@@ -134,17 +136,18 @@ fn spawn(directory: &tempfile::TempDir, settings: &OwnServerSettings) -> anyhow:
     command.spawn().context("the server could not be started")
 }
 
-/// The first line of a process's output; what follows is read and forgotten, so that it never blocks.
+/// Returns the first line of a process's output. A thread reads and discards the rest, so that the process
+/// never blocks on its output.
 fn first_line(stdout: ChildStdout) -> Option<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut reader = BufReader::new(stdout);
         let mut line = String::new();
         if reader.read_line(&mut line).is_ok() {
-            // Nobody waits any more when it took too long.
+            // The receiver is gone after the timeout.
             let _ = sender.send(line);
         }
         io::copy(&mut reader, &mut io::sink())
     });
-    receiver.recv_timeout(START).ok()
+    receiver.recv_timeout(START_TIMEOUT).ok()
 }

@@ -1,4 +1,5 @@
-//! A file's lines as notifications.
+//! Reads notifications from NDJSON: one JSON object on each line.
+
 use std::io::BufRead;
 
 use anyhow::Context as _;
@@ -9,34 +10,33 @@ use shared_ports::{Clock as _, SystemClock};
 use tidings_client::{CHUNK_BYTES, CHUNK_ENTRIES, Problem};
 
 use super::new_id;
-use shared_telemetry::join;
 
-/// Longest line: a notification with its envelope is far shorter.
+/// Longest line in bytes. A notification is far shorter.
 const MAX_LINE_BYTES: u64 = 1024 * 1024;
 
-/// Some lines of a file.
+/// Lines of a file that fit one request.
 #[derive(Default)]
 pub(super) struct Chunk {
     /// The notifications.
     pub(super) notifications: Vec<Notification>,
-    /// The line each came from.
+    /// Line number of each notification.
     pub(super) lines: Vec<u64>,
-    /// Lines that are none.
+    /// Line numbers of invalid lines, with their problems.
     pub(super) refused: Vec<(u64, Problem)>,
 }
 
-/// Reads a file a request's worth at a time.
-pub(super) struct Lines<R> {
+/// Reads a file in chunks that fit one request.
+pub(super) struct NdjsonReader<R> {
     reader: R,
     number: u64,
 }
 
-impl<R: BufRead> Lines<R> {
+impl<R: BufRead> NdjsonReader<R> {
     pub(super) const fn new(reader: R) -> Self {
         Self { reader, number: 0 }
     }
 
-    /// The next lines; none at the end of the file. Blank lines are passed over.
+    /// Returns the next chunk, `None` at the end of the file. Skips blank lines.
     pub(super) fn chunk(&mut self, bar: &ProgressBar) -> anyhow::Result<Option<Chunk>> {
         let mut chunk = Chunk::default();
         let mut bytes = 0;
@@ -68,7 +68,7 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// A line's notification, or what is wrong with it; nothing for a blank line.
+/// Parses a line. Returns `None` for a blank line.
 fn parse(line: &[u8]) -> Option<Result<Notification, Problem>> {
     let result = match std::str::from_utf8(line).map(str::trim) {
         Ok("") => return None,
@@ -78,7 +78,7 @@ fn parse(line: &[u8]) -> Option<Result<Notification, Problem>> {
     Some(result.map_err(|error| Problem {
         status: 400,
         title: "Bad Request".to_owned(),
-        detail: Some(join(error.chain())),
+        detail: Some(shared_telemetry::join(error.chain())),
         request_id: None,
     }))
 }
@@ -96,10 +96,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bad_lines_are_named_and_do_not_stop_the_others() {
+    fn invalid_lines_do_not_stop_the_others() {
         let file = "{\"userId\":\"a\",\"payload\":1}\n\n{\"userId\":\"b\"}\r\nnonsense\n\
                     {\"userId\":\"c\",\"message\":\"x\",\"id\":\"i\"}";
-        let mut lines = Lines::new(file.as_bytes());
+        let mut lines = NdjsonReader::new(file.as_bytes());
         let chunk = lines.chunk(&ProgressBar::hidden()).unwrap().unwrap();
         assert_eq!(chunk.lines, [1, 5]);
         assert_eq!(chunk.notifications[1].id.as_str(), "i");
@@ -110,9 +110,9 @@ mod tests {
     }
 
     #[test]
-    fn a_large_file_is_read_in_pieces() {
+    fn large_file_is_read_in_chunks() {
         let file = "{\"userId\":\"a\",\"payload\":1}\n".repeat(CHUNK_ENTRIES + 1);
-        let mut lines = Lines::new(file.as_bytes());
+        let mut lines = NdjsonReader::new(file.as_bytes());
         let mut next = || lines.chunk(&ProgressBar::hidden()).unwrap().map(|chunk| chunk.lines.len());
         assert_eq!((next(), next(), next()), (Some(CHUNK_ENTRIES), Some(1), None));
     }
