@@ -145,5 +145,5 @@ fn oversized_message_is_refused() {
     else {
         panic!("not refused")
     };
-    assert!(message.contains("allowed are 131072"), "{message}");
+    assert!(message.contains("allowed are at most 131072"), "{message}");
 }
