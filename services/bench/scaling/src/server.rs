@@ -173,7 +173,8 @@ impl Server {
     }
 
     fn live_metrics(&self, after: Option<u64>) -> anyhow::Result<Vec<Second>> {
-        let path = after.map_or_else(|| "/v1/figures".to_owned(), |at| format!("/v1/figures?after={at}"));
+        let path =
+            after.map_or_else(|| "/v1/live-metrics".to_owned(), |at| format!("/v1/live-metrics?after={at}"));
         let (status, body) = http::get(&self.target, &path)?;
         if status != 200 {
             bail!("the server refuses its live metrics with status {status}");

@@ -51,7 +51,7 @@ describe("credentials and limits", { timeout: 120_000 }, () => {
     });
 
     it("a message that is too large is rejected and the next sent", async () => {
-        const server = await serve(`${LIKE_AWS}[sending]\npolicy = "anyone"\n`);
+        const server = await serve(`${LIKE_AWS}[client_messages]\npolicy = "anyone"\n`);
         const client = listen(server, "alice");
         await stateOf(client, isOpen);
         const large = client.send(["bob"], { text: "x".repeat(40_000) });

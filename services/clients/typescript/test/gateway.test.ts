@@ -166,7 +166,7 @@ describe("with a gateway", { timeout: 120_000 }, () => {
 
     it("sends messages, makes requests and is refused", async () => {
         const server = await serve(
-            '[sending]\npolicy = "same-hub"\nrate_per_user = "6/1h"\n[hubs]\neveryone = "all"\n[history]\nenabled = true\n',
+            '[client_messages]\npolicy = "same-hub"\nrate_per_user = "6/1h"\n[hubs]\neveryone = "all"\n[history]\nenabled = true\n',
         );
         const [alice, bob] = [listen(server, "alice"), listen(server, "bob")];
         const bobs = bob[Symbol.asyncIterator]();

@@ -237,6 +237,6 @@ mod tests {
     fn oversized_notification_is_poison() {
         let body = format!(r#"{{"userId":"a","message":"{}"}}"#, "x".repeat(131_072));
         let poison = parse(&entry("a", &body, 10)).unwrap_err().to_string();
-        assert!(poison.contains("allowed are 131072"), "{poison}");
+        assert!(poison.contains("allowed are at most 131072"), "{poison}");
     }
 }

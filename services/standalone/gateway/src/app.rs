@@ -1,4 +1,9 @@
-//! The program: from its configuration to a server that runs until it is told to stop.
+//! The whole server: from its configuration to a clean shutdown.
+//!
+//! [`App::build`] opens the store and listens; [`App::run`] starts the background tasks, serves, and shuts down in
+//! order: first the HTTP surface, because runs in flight need the sockets and clients need answers; then the
+//! background tasks; then the writer of the history, which writes what the last runs recorded; then the store.
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::num::NonZero;
@@ -18,15 +23,17 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::figures::{self, Figures, Sampler};
-use crate::following::{Following, Recorded};
 use crate::history::{self, StoredHistory};
-use crate::hubs::{BroadcastSettings, Broadcasts, MemoryHubs, Outbox, PendingBroadcasts, run_broadcasts};
-use crate::runtime::{Parts, Runtime, RuntimeConfig, RuntimeError, Watching};
+use crate::hubs::{
+    BroadcastSettings, Broadcasts, LocalMessageQueue, MemoryHubs, PendingBroadcasts, run_broadcasts,
+};
+use crate::live_metrics::{self, LiveMetrics, Sampler};
+use crate::runtime::{self, Parts, RuntimeConfig, RuntimeError, RuntimePorts, Watching};
 use crate::server::{BindError, Metrics, Server, TlsError};
+use crate::tracking::{TrackedHistory, Tracking};
 use crate::workers::{WorkerSettings, run_dispatcher, run_replayer};
 
-/// How often the metrics put away what they hold in memory.
+/// Interval at which the metrics fold their samples into histograms.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 type SystemStore = Store<SystemClock>;
@@ -43,7 +50,7 @@ impl dispatcher::ports::Ports for SystemPorts {
     type Queue = SystemStore;
     type Clock = SystemClock;
     type Jitter = ThreadRandom;
-    type History = Recorded<Option<SystemHistory>, SystemClock>;
+    type History = TrackedHistory<Option<SystemHistory>, SystemClock>;
 }
 
 impl replayer::ports::Ports for SystemPorts {
@@ -56,38 +63,38 @@ impl replayer::ports::Ports for SystemPorts {
 /// The store's folder in the data directory.
 pub const STORE: &str = "store";
 
-/// Why the program can't start.
+/// Reasons for which the server can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The server's secrets.
+    /// The server's own secrets can't be read or made.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// The secrets that are shared with clients and issuers.
+    /// A secret that is shared with clients or issuers can't be read.
     #[error(transparent)]
     SharedSecret(#[from] SecretError),
-    /// What is stored.
+    /// The adapters can't be made.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
-    /// The store.
+    /// The store can't be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
-    /// What an earlier process left in the store.
+    /// The broadcasts in the store can't be read.
     #[error("the store can't be read")]
     Read(#[from] StoreError),
-    /// The TLS certificate or key.
+    /// The TLS certificate or key can't be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The address.
+    /// The address can't be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// The address it listens on can't be found out.
-    #[error("the address listened on is not known")]
+    /// The system does not report the address.
+    #[error("the system does not report the address listened on")]
     Address(#[source] std::io::Error),
 }
 
-/// A server that is ready to run: its store is open, and clients that connect wait for it.
+/// A server that is ready to run. Its store is open, and clients that connect wait.
 pub struct App {
-    server: Server<Runtime>,
+    server: Server<RuntimePorts>,
     address: SocketAddr,
     tls: bool,
     registry: Registry,
@@ -97,21 +104,24 @@ pub struct App {
     hubs: MemoryHubs,
     broadcasts: (Broadcasts<SystemClock>, PendingBroadcasts),
     workers: WorkerSettings,
-    /// The history and what writes it, if there is to be one.
+    /// The history and its writer, if one is kept.
     history: Option<(SystemHistory, history::Writer<SystemClock>)>,
     watching: Watching,
     metrics: Option<Metrics>,
 }
 
 impl App {
-    /// Opens the store, makes the server's secrets at the first start, and begins to listen. Must be called
-    /// within a tokio runtime.
+    /// Opens the store, makes the server's secrets at the first start, and begins to listen. Must be called within a
+    /// tokio runtime.
     ///
-    /// `metrics` is what `/metrics` shows; without it that route says that nothing is recorded.
+    /// Without `metrics`, the routes of metrics answer 503.
     ///
     /// # Errors
-    /// [`BuildError`] saying what is in the way.
+    /// [`BuildError`] with the part that failed.
     pub fn build(config: &Config, metrics: Option<Metrics>) -> Result<Self, BuildError> {
+        for warning in &config.deprecated {
+            tracing::warn!("{warning}");
+        }
         let clock = SystemClock;
         let authorizer = config.authorizer();
         for name in authorizer.secrets() {
@@ -133,22 +143,21 @@ impl App {
         };
         let hubs = MemoryHubs::new(config.hubs.members());
         let broadcasts = Broadcasts::open(&store, BroadcastSettings::default())?;
-        let outbox = Outbox { store: store.clone(), broadcasts: broadcasts.0.clone() };
+        let message_queue = LocalMessageQueue { store: store.clone(), broadcasts: broadcasts.0.clone() };
         let history = config.history.policy().map(|policy| StoredHistory::new(&store, policy, clock));
-        let kept = history.as_ref().map(|(history, _)| history.clone());
-        let following = Following::new(clock);
-        let watching =
-            Watching { figures: metrics.as_ref().map(|_| Figures::default()), following: following.clone() };
+        let stored = history.as_ref().map(|(history, _)| history.clone());
+        let tracking = Tracking::new(clock);
+        let live_metrics = metrics.as_ref().map(|_| LiveMetrics::default());
+        let watching = Watching { live_metrics, tracking: tracking.clone() };
         let parts = Parts {
-            outbox,
+            message_queue,
             registry: registry.clone(),
             hubs: hubs.clone(),
-            history: kept.clone(),
+            history: stored.clone(),
             watching: watching.clone(),
         };
-        let runtime = Runtime::new(runtime_config, parts, credentials)?;
-        let server =
-            Server::bind(config.server(), tls, Arc::new(runtime), registry.clone(), metrics.clone())?;
+        let adapters = runtime::adapters(runtime_config, parts, credentials)?;
+        let server = Server::bind(config.server(), tls, adapters, registry.clone(), metrics.clone())?;
         let dispatcher = Arc::new(SystemDispatcher {
             connections: registry.clone(),
             mailbox: store.clone(),
@@ -157,7 +166,7 @@ impl App {
             clock,
             jitter: ThreadRandom,
             settings: config.dispatcher.settings(),
-            history: Recorded { kept, following },
+            history: TrackedHistory { stored, tracking },
         });
         let workers =
             WorkerSettings { run_budget: config.dispatcher.run_budget.0, ..WorkerSettings::default() };
@@ -179,12 +188,12 @@ impl App {
         })
     }
 
-    /// Where the server is reached from this machine.
+    /// Returns the URL of the server on this machine.
     pub fn url(&self) -> String {
         format!("{}://{}", if self.tls { "https" } else { "http" }, self.address)
     }
 
-    /// Runs until `shutdown` is complete; then finishes what is in flight and closes the store.
+    /// Runs until `shutdown` completes. Then it finishes the work in flight and closes the store.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         let Self {
             server,
@@ -207,10 +216,10 @@ impl App {
             SystemClock,
             ReplayerConfig::default(),
         );
-        let figures = watching.figures.zip(metrics.as_ref()).map(|(figures, metrics)| {
+        let sampler = watching.live_metrics.zip(metrics.as_ref()).map(|(live_metrics, metrics)| {
             let tally = Arc::clone(&metrics.tally);
             let sampler = Sampler::new(tally, store.clone(), registry.clone(), SystemClock);
-            tokio::spawn(figures::run(sampler, figures, hubs.clone(), until(&stopped)))
+            tokio::spawn(live_metrics::run(sampler, live_metrics, hubs.clone(), until(&stopped)))
         });
         let dispatchers = std::thread::available_parallelism().map_or(1, NonZero::get);
         let mut background: Vec<_> = (0..dispatchers)
@@ -232,17 +241,15 @@ impl App {
             tokio::spawn(keep_metrics(metrics, until(&stopped))),
         ]);
         let (stop_history, history_stopped) = watch::channel(());
-        let history = history.map(|(kept, writer)| {
+        let history = history.map(|(stored, writer)| {
             [
-                tokio::spawn(history::run_sweeper(kept, until(&stopped))),
+                tokio::spawn(history::run_sweeper(stored, until(&stopped))),
                 tokio::spawn(writer.run(until(&history_stopped))),
             ]
         });
-        // Runs in flight need the sockets, and clients need answers: first the doors close, then the rest.
         server.run(shutdown).await;
         drop(stop);
-        wait_for(background.into_iter().chain(figures)).await;
-        // What the last runs record is written too.
+        wait_for(background.into_iter().chain(sampler)).await;
         drop(stop_history);
         if let Some(history) = history {
             wait_for(history).await;
@@ -253,6 +260,7 @@ impl App {
     }
 }
 
+/// Waits until all tasks have ended.
 async fn wait_for(tasks: impl IntoIterator<Item = JoinHandle<()>>) {
     for task in tasks {
         if task.await.is_err() {
@@ -261,12 +269,13 @@ async fn wait_for(tasks: impl IntoIterator<Item = JoinHandle<()>>) {
     }
 }
 
-/// Completes when the sender of `stopped` is gone.
+/// Completes when the sender of `stopped` is dropped.
 fn until(stopped: &watch::Receiver<()>) -> impl Future<Output = ()> + Send + use<> {
     let mut stopped = stopped.clone();
     async move { while stopped.changed().await.is_ok() {} }
 }
 
+/// Does the upkeep of the metrics until `shutdown` completes.
 async fn keep_metrics(metrics: Option<Metrics>, shutdown: impl Future<Output = ()> + Send) {
     let upkeep = async {
         loop {

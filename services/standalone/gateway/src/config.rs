@@ -1,23 +1,30 @@
-//! The configuration: one file, overridden by the environment.
+//! The configuration: one file over the defaults, and environment variables over both.
 //!
-//! `default.toml` has every key with its default and says what it does; it is what a key is compared
-//! with, so that a wrong one is named together with the one that was meant.
+//! `default.toml` has every key with its default and its meaning. It is the list of known keys too, so that an unknown
+//! key is reported with the key that was probably meant. A section that was renamed is accepted under its former name
+//! for one release; [`Config::deprecated`] has the warnings.
 
-mod clients;
+mod bounds;
+mod client_messages;
+mod defaults;
+mod duration;
 mod error;
 mod handshake;
 mod login;
+mod parts;
+mod renamed;
 mod sections;
-mod span;
 mod table;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use clients::{
-    DefaultFormat, HubsConfig, InvalidMembers, InvalidRate, Members, OptionalRate, SendingConfig, TooMany,
+pub use client_messages::{
+    ClientMessagesConfig, DefaultFormat, HubsConfig, InvalidMembers, InvalidRate, Members, OptionalRate,
+    TooMany,
 };
+pub use duration::{DurationSetting, InvalidDuration, OptionalDuration};
 pub use error::{ConfigError, Origin};
 pub use handshake::HandshakeConfig;
 pub use login::LoginConfig;
@@ -25,47 +32,49 @@ pub use sections::{
     ConnectionsConfig, DispatcherConfig, HistoryConfig, LogConfig, LogFormat, PagesConfig, ServerConfig,
     StoreConfig, TokensConfig,
 };
-pub use span::{InvalidSpan, OptionalSpan, Span};
 
-/// Every key with its default, and what it does.
+/// Every key with its default and its meaning.
 pub const DEFAULT: &str = include_str!("default.toml");
 
-/// What is another default in development.
+/// The defaults that differ in development.
 pub const DEVELOPMENT: &str = include_str!("development.toml");
 
-/// What settings are that nobody sets.
+/// The values of settings that nobody sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Defaults {
     /// Those of `default.toml`.
     #[default]
     General,
-    /// The same with `development.toml` laid over them: people can log in and talk to each other at once.
+    /// The same with `development.toml` over them, so that people can log in and talk to each other at once.
     Development,
 }
 
-/// The whole configuration. See `default.toml` for what each key does.
+/// The whole configuration. `default.toml` explains each key.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where everything durable is.
+    /// Warnings about settings given under a former name, for the log.
+    #[serde(skip)]
+    pub deprecated: Vec<String>,
+    /// The directory with everything durable.
     pub data_dir: PathBuf,
     /// The HTTP surface.
     pub server: ServerConfig,
     /// The web pages.
     pub pages: PagesConfig,
-    /// Who may log in without an account.
+    /// Logins that need no account.
     pub login: LoginConfig,
-    /// How handshakes are decided.
+    /// Methods and rules of handshakes.
     pub handshake: HandshakeConfig,
     /// Connect tokens.
     pub tokens: TokensConfig,
-    /// The limits of connections.
+    /// Limits of connections.
     pub connections: ConnectionsConfig,
-    /// What clients may send to each other.
-    pub sending: SendingConfig,
+    /// Messages between clients.
+    pub client_messages: ClientMessagesConfig,
     /// The hubs.
     pub hubs: HubsConfig,
-    /// The limits of runs.
+    /// Limits of the dispatcher's runs.
     pub dispatcher: DispatcherConfig,
     /// The store.
     pub store: StoreConfig,
@@ -76,57 +85,59 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `file`, if one is given, over `defaults`, and what `environment` overrides of both.
+    /// Reads the configuration from `defaults`, `file` over them, and `environment` over both.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the file or the key.
+    /// [`ConfigError`] with the file or the key.
     pub fn load(
         defaults: Defaults,
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        Self::from_table(merge(defaults, &read(file)?, environment)?)
+        Self::from_merged(merge(defaults, &read(file)?, environment)?)
     }
 
-    /// Every setting as [`Config::load`] would take it, by section.
+    /// Returns every setting as [`Config::load`] reads it, by section.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the file or the key.
+    /// [`ConfigError`] with the file or the key.
     pub fn effective(
         defaults: Defaults,
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<toml::Table, ConfigError> {
-        let table = merge(defaults, &read(file)?, environment)?;
-        Self::from_table(table.clone())?;
+        let merged = merge(defaults, &read(file)?, environment)?;
+        let table = merged.table.clone();
+        Self::from_merged(merged)?;
         Ok(table)
     }
 
-    /// What the text of a file and the environment say.
+    /// Reads the configuration from the text of a file and from `environment`, over the general defaults.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the key.
+    /// [`ConfigError`] with the key.
     pub fn from_text(
         file: &str,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        Self::from_table(merge(Defaults::General, file, environment)?)
+        Self::from_merged(merge(Defaults::General, file, environment)?)
     }
 
-    fn from_table(table: toml::Table) -> Result<Self, ConfigError> {
+    fn from_merged(Merged { table, deprecated }: Merged) -> Result<Self, ConfigError> {
         let config: Self = table.try_into().map_err(|source| ConfigError::Value(Box::new(source)))?;
+        let config = Self { deprecated, ..config };
         config.validate()?;
         Ok(config)
     }
 
-    /// Checks what no single value's form can tell. Called by the constructors; call it again after a
-    /// flag has changed a value.
+    /// Checks values against their bounds and against each other. The constructors call it; call it again after a flag
+    /// has changed a value.
     ///
     /// # Errors
-    /// [`ConfigError::Invalid`] naming the key and what is allowed.
+    /// [`ConfigError::Invalid`] with the key and what is allowed.
     pub fn validate(&self) -> Result<(), ConfigError> {
         if self.data_dir.as_os_str().is_empty() {
-            return Err(ConfigError::invalid("data_dir", "it is empty; give a directory"));
+            return Err(ConfigError::invalid("data_dir", "it is empty; set a directory"));
         }
         self.server.validate()?;
         self.validate_login()?;
@@ -141,26 +152,37 @@ impl Config {
     }
 }
 
+/// All settings as one table.
+struct Merged {
+    table: toml::Table,
+    /// Warnings about settings given under a former name.
+    deprecated: Vec<String>,
+}
+
+/// Reads the file, if there is one.
 fn read(file: Option<&Path>) -> Result<String, ConfigError> {
     let Some(path) = file else { return Ok(String::new()) };
     std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })
 }
 
-/// The defaults with the file's text and the environment laid over them.
+/// Merges the text of the file and the environment over the defaults.
 fn merge(
     defaults: Defaults,
     file: &str,
     environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<toml::Table, ConfigError> {
+) -> Result<Merged, ConfigError> {
     let mut table = table::defaults()?;
+    let mut deprecated = Vec::new();
     if defaults == Defaults::Development {
         let changes = DEVELOPMENT.parse().map_err(|source| ConfigError::Syntax(Box::new(source)))?;
         table::merge_file(&mut table, changes)?;
     }
-    let overrides = file.parse().map_err(|source| ConfigError::Syntax(Box::new(source)))?;
+    let mut overrides = file.parse().map_err(|source| ConfigError::Syntax(Box::new(source)))?;
+    renamed::in_file(&mut overrides, &mut deprecated)?;
     table::merge_file(&mut table, overrides)?;
+    let environment = renamed::in_environment(environment, &mut deprecated)?;
     table::merge_environment(&mut table, environment)?;
-    Ok(table)
+    Ok(Merged { table, deprecated })
 }
 
 #[cfg(test)]

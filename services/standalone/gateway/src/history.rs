@@ -1,12 +1,13 @@
-//! The history in the embedded store: sessions, and what became of notifications.
+//! The history in the embedded store: sessions, and the events of notifications.
 //!
-//! Whoever records something leaves it in a queue and goes on; one task ([`Writer`]) writes what has come
-//! together, without a sync of its own. When the queue is full, or nothing can be written, entries are lost and
-//! counted. Expired rows are found by an index of their times ([`run_sweeper`]).
+//! Callers put changes into a queue and never wait; one task, the [`Writer`], writes them in batches and without a
+//! sync. If the queue is full or the store fails, entries are lost and counted. A second task, [`run_sweeper`], deletes
+//! expired rows, which it finds by an index of their times.
 
 mod rows;
 mod sweep;
 mod writer;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -25,12 +26,12 @@ use ws_edge::ports::HistoryPage;
 pub use sweep::run_sweeper;
 pub use writer::Writer;
 
-/// Most bytes that wait to be written.
-const WAITING_BYTES: usize = 16 * 1024 * 1024;
-/// What an entry takes in memory besides its texts, about.
+/// Maximum size of the changes in the queue.
+const QUEUE_BYTES: usize = 16 * 1024 * 1024;
+/// Approximate size of an entry in memory, without its payload.
 const ENTRY_BYTES: usize = 512;
 
-/// Something to be written.
+/// A change of the history.
 #[derive(Debug)]
 enum Change {
     Messages(Vec<MessageRow>),
@@ -40,12 +41,12 @@ enum Change {
         session: SessionKey,
         closed_at: Timestamp,
     },
-    /// Answered once everything before it is written, or lost.
+    /// A request to answer when everything before it is written or lost.
     Flush(oneshot::Sender<()>),
 }
 
 impl Change {
-    /// How many entries of the history it is.
+    /// Number of entries it writes.
     const fn entries(&self) -> usize {
         match self {
             Self::Messages(rows) => rows.len(),
@@ -54,7 +55,7 @@ impl Change {
         }
     }
 
-    /// What it takes in memory, about.
+    /// Approximate size in memory.
     fn bytes(&self) -> usize {
         let payloads = match self {
             Self::Messages(rows) => rows.iter().filter_map(|row| row.payload.as_ref()).map(String::len).sum(),
@@ -64,13 +65,13 @@ impl Change {
     }
 }
 
-/// The history in the embedded store. Clones are the same.
+/// The history in the embedded store. Clones share it.
 #[derive(Clone)]
 pub struct StoredHistory<K: Clock + 'static> {
     table: Table<K>,
     queue: mpsc::UnboundedSender<Change>,
-    /// Bytes in the queue.
-    waiting: Arc<AtomicUsize>,
+    /// Size of the changes in the queue.
+    queued_bytes: Arc<AtomicUsize>,
     policy: HistoryPolicy,
     clock: K,
 }
@@ -81,29 +82,28 @@ impl<K: Clock + 'static> std::fmt::Debug for StoredHistory<K> {
     }
 }
 
-/// Too much waits to be written.
+/// The queue is full.
 #[derive(Debug, thiserror::Error)]
-#[error("{WAITING_BYTES} bytes of the history wait to be written")]
+#[error("{QUEUE_BYTES} bytes of the history are waiting to be written")]
 struct Full;
 
 impl<K: Clock + Clone + 'static> StoredHistory<K> {
-    /// The history of a store, and the task that writes it, which the caller has to run.
+    /// Makes the history of a store, and its writer, which the caller must run.
     pub fn new(store: &Store<K>, policy: HistoryPolicy, clock: K) -> (Self, Writer<K>) {
         let (queue, changes) = mpsc::unbounded_channel();
         let table = store.table("history");
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let writer = Writer::new(table.clone(), changes, Arc::clone(&waiting));
-        (Self { table, queue, waiting, policy, clock }, writer)
+        let queued_bytes = Arc::new(AtomicUsize::new(0));
+        let writer = Writer::new(table.clone(), changes, Arc::clone(&queued_bytes));
+        (Self { table, queue, queued_bytes, policy, clock }, writer)
     }
 }
 
 impl<K: Clock + 'static> StoredHistory<K> {
-    /// Leaves a change for the writer. One that is lost with a writer that ended is lost as those are that a
-    /// crash loses.
-    fn leave(&self, change: Change) -> Result<(), Full> {
+    /// Puts a change into the queue. A change that comes after the writer has ended is lost, as by a crash.
+    fn enqueue(&self, change: Change) -> Result<(), Full> {
         let bytes = change.bytes();
-        let room = |waiting: usize| waiting.checked_add(bytes).filter(|after| *after <= WAITING_BYTES);
-        match self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, room) {
+        let add = |queued: usize| queued.checked_add(bytes).filter(|after| *after <= QUEUE_BYTES);
+        match self.queued_bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, add) {
             Ok(_) => {
                 _ = self.queue.send(change);
                 Ok(())
@@ -112,16 +112,16 @@ impl<K: Clock + 'static> StoredHistory<K> {
         }
     }
 
-    /// Waits until what was recorded before is written.
+    /// Waits until everything recorded before is written.
     async fn flush(&self) {
         let (done, written) = oneshot::channel();
         if self.queue.send(Change::Flush(done)).is_ok() {
-            // Without a writer there is nothing to wait for.
+            // If the writer has ended, there is nothing to wait for.
             _ = written.await;
         }
     }
 
-    /// A page of the rows whose entries begin with `prefix`.
+    /// Reads a page of a user's rows whose entries begin with `prefix`, newest first.
     async fn page<Row: DeserializeOwned>(
         &self,
         user: &UserId,
@@ -140,10 +140,10 @@ impl<K: Clock + 'static> StoredHistory<K> {
             let more = found.len() > limit;
             found.truncate(limit);
             let oldest = found.last().map(|(key, _)| key.clone());
-            // What is too old is at the end, as all rows are kept equally long.
+            // Expired rows are at the end, because all rows have the same lifetime.
             let (read, all_live) = rows::live(found, now, &ttl);
             match oldest {
-                // None of them can be read.
+                // None of these rows can be decoded.
                 Some(oldest) if read.is_empty() && more && all_live => end = oldest,
                 _ => {
                     let more = more && all_live && !read.is_empty();
@@ -162,9 +162,9 @@ impl<K: Clock + 'static> dispatcher::ports::History for StoredHistory<K> {
     async fn record(&self, _: &UserId, rows: Vec<MessageRow>) {
         let change = Change::Messages(rows);
         let entries = change.entries();
-        if let Err(Full) = self.leave(change) {
+        if let Err(Full) = self.enqueue(change) {
             count_history_failed(entries);
-            tracing::debug!(entries, "too much of the history waits to be written");
+            tracing::debug!(entries, "the queue of the history is full; entries are lost");
         }
     }
 }
@@ -175,8 +175,8 @@ impl<K: Clock + 'static> ws_edge::ports::History for StoredHistory<K> {
     }
 
     async fn session_opened(&self, row: &SessionRow) -> Result<(), PortError> {
-        let left = self.leave(Change::Opened(Box::new(row.clone())));
-        left.map_err(|full| PortError::retryable("recording a session", full))
+        let enqueued = self.enqueue(Change::Opened(Box::new(row.clone())));
+        enqueued.map_err(|full| PortError::retryable("recording a session", full))
     }
 
     async fn session_closed(
@@ -187,8 +187,8 @@ impl<K: Clock + 'static> ws_edge::ports::History for StoredHistory<K> {
         closed_at: Timestamp,
     ) -> Result<(), PortError> {
         let session = SessionKey::new(opened_at, connection.clone());
-        let left = self.leave(Change::Closed { user: user.clone(), session, closed_at });
-        left.map_err(|full| PortError::retryable("recording the end of a session", full))
+        let enqueued = self.enqueue(Change::Closed { user: user.clone(), session, closed_at });
+        enqueued.map_err(|full| PortError::retryable("recording the end of a session", full))
     }
 
     async fn sessions(

@@ -1,10 +1,10 @@
-//! Hubs: who has joined them, and what is sent to all of their members.
+//! Hubs: their members, and broadcasts to all members of one.
 //!
-//! Members are in memory: no connection survives a restart, and those by the operator's decision stand in
-//! the configuration. Broadcasts are on disk until every member has its notification.
+//! Members are kept in memory: no connection survives a restart, and permanent members stand in the configuration.
+//! A broadcast is on disk until every member has its notification.
 
 mod broadcasts;
 mod members;
 
-pub use broadcasts::{BroadcastSettings, Broadcasts, Outbox, PendingBroadcasts, run_broadcasts};
+pub use broadcasts::{BroadcastSettings, Broadcasts, LocalMessageQueue, PendingBroadcasts, run_broadcasts};
 pub use members::MemoryHubs;

@@ -1,20 +1,21 @@
-//! How often clients act, counted in memory.
+//! Rate limits of clients, counted in memory.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::{Timestamp, UserId};
 use shared_ports::PortError;
+use shared_sync::IgnorePoison as _;
 use ws_edge::RateLimit;
 use ws_edge::ports::{RateKey, RateLimits};
 
-/// Counts kept before those whose window is over are looked for.
+/// Number of windows from which on those that ended are looked for.
 const FIRST_PRUNE: usize = 1_024;
 
-/// Whose actions are counted.
+/// The subject of a count.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Key {
     Connection(ConnectionId),
@@ -44,7 +45,7 @@ impl Default for MemoryRates {
 }
 
 impl Windows {
-    /// Forgets windows that are over, whenever there are twice as many as were left the last time.
+    /// Removes windows that ended, whenever there are twice as many as the last removal left.
     fn prune(&mut self, now: Timestamp) {
         if self.by_key.len() >= self.prune_at {
             self.by_key.retain(|_, window| window.ends > now);
@@ -64,8 +65,7 @@ impl RateLimits for MemoryRates {
             RateKey::Connection(id) => Key::Connection(id.clone()),
             RateKey::User(id) => Key::User(id.clone()),
         };
-        // Whole at any time: nothing here panics half way.
-        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut windows = self.0.lock().ignore_poison();
         windows.prune(now);
         let fresh = || Window { ends: now.plus(limit.per), count: 1 };
         match windows.by_key.entry(key) {
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn windows_that_are_over_are_forgotten() {
+    async fn ended_windows_are_removed() {
         let rates = MemoryRates::default();
         let limit = RateLimit { most: 1, per: Duration::from_secs(1) };
         for n in 0..10_000_u64 {

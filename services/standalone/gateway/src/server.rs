@@ -1,8 +1,8 @@
-//! The HTTP surface: WebSockets, the producer API, the management API of API Gateway, tokens and users,
-//! dead letters, health and metrics, all on one port.
+//! The HTTP surface: WebSockets, the producer API, API Gateway's management API, tokens and users, dead letters,
+//! health and metrics, all on one port.
 //!
-//! What it needs of the rest of the process it asks of [`Services`]; sockets belong to the
-//! [`Registry`] once their handshake is answered.
+//! A [`Server`] reaches the rest of the process through the [ports](Ports) alone. A request is handled in the task
+//! of its connection; after a WebSocket handshake the socket has its own task and belongs to the [`Registry`].
 
 mod about;
 mod accept;
@@ -10,20 +10,21 @@ mod accounts;
 mod auth;
 mod dead_letters;
 mod entries;
-mod figures;
+mod fallback;
 #[cfg(feature = "fuzz-api")]
 pub mod fuzz_api;
 mod health;
 mod history;
 mod inspection;
+mod live_metrics;
 mod management;
 pub mod pages;
+mod ports;
 mod problem;
 mod produce;
 mod rate;
 mod request;
 mod router;
-mod services;
 mod stream;
 mod tls;
 mod upgrade;
@@ -39,38 +40,43 @@ use tokio_rustls::TlsAcceptor;
 
 pub use about::{About, ClientMessagePolicy, LoginOffer, ShownUser};
 pub use health::{Metrics, MetricsError, prometheus};
+pub use ports::{
+    Acceptance, Accounts, Adapters, AddUserError, AuthError, Callers, ClientEdge, DeadLetter,
+    DeadLetterSelector, DeadLetters, Guest, HistoryReader, Inspection, LiveMetricsReader, Login, NewUser,
+    Ports, Readiness, Tokens,
+};
+pub use problem::{PROBLEMS, ProblemType};
 use rate::Rate;
-pub use services::{AddUserError, AuthError, DeadLetter, Guest, Login, NewUser, Services, Which};
 use tidings_sockets::Registry;
 pub use tls::{TlsError, TlsFiles, TlsKeys};
 
 /// Connections that may wait to be accepted; the system may allow fewer.
 const BACKLOG: u32 = 4_096;
 
-/// How the server serves.
+/// Settings of the HTTP surface.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Whether producers and operators have to prove who they are.
+    /// True if producers and operators must authenticate.
     pub authenticate: bool,
-    /// Whether the web pages are served.
+    /// True if the web pages are served.
     pub pages: bool,
-    /// What the server says about itself.
+    /// The answer to `GET /v1/info`.
     pub about: About,
-    /// How long a client may take to send a request's head, or to complete a TLS handshake.
+    /// Time in which a client must send a request's head, or complete a TLS handshake.
     pub header_timeout: Duration,
-    /// How long a client may take to send a request's body.
+    /// Time in which a client must send a request's body.
     pub body_timeout: Duration,
-    /// Most connections that are not WebSockets (yet); further ones are closed at once.
+    /// Maximum number of connections that are not, or not yet, WebSockets; further ones are closed at once.
     pub max_http_connections: usize,
-    /// Most WebSocket handshakes a second; `None`: no limit.
+    /// Maximum number of WebSocket handshakes a second; `None` for no limit.
     pub connects_per_second: Option<u32>,
-    /// Largest body of one notification.
+    /// Maximum size of a body with one notification.
     pub max_body_bytes: usize,
-    /// Largest body of many.
+    /// Maximum size of a body with many notifications.
     pub max_bulk_body_bytes: usize,
-    /// How long a shutdown waits for requests in flight and for clients to close.
+    /// Time that a shutdown waits for requests in flight and for clients to close.
     pub shutdown_timeout: Duration,
 }
 
@@ -92,9 +98,9 @@ impl Default for Settings {
     }
 }
 
-/// What every request handler sees.
-struct App<S> {
-    services: Arc<S>,
+/// The state that all request handlers share.
+struct App<P: Ports> {
+    ports: Adapters<P>,
     registry: Registry,
     settings: Settings,
     connect_rate: Rate,
@@ -102,60 +108,60 @@ struct App<S> {
 }
 
 /// A server that listens and does not answer yet.
-pub struct Server<S> {
+pub struct Server<P: Ports> {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    app: Arc<App<S>>,
+    app: Arc<App<P>>,
 }
 
 /// The address can't be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error("can't listen on {address}")]
 pub struct BindError {
-    /// Which address.
+    /// The address.
     pub address: SocketAddr,
-    /// What the system says.
+    /// The system's error.
     #[source]
     pub source: io::Error,
 }
 
-impl<S: Services> Server<S> {
+impl<P: Ports> Server<P> {
     /// Begins to listen. Connections wait until [`Server::run`]. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// [`BindError`] when the address can't be listened on.
+    /// [`BindError`] if the address can't be listened on.
     pub fn bind(
         settings: Settings,
         tls: Option<TlsKeys>,
-        services: Arc<S>,
+        ports: Adapters<P>,
         registry: Registry,
         metrics: Option<Metrics>,
     ) -> Result<Self, BindError> {
         let address = settings.listen;
         let listener = listen(address).map_err(|source| BindError { address, source })?;
         let connect_rate = Rate::new(settings.connects_per_second);
-        let app = Arc::new(App { services, registry, settings, connect_rate, metrics });
+        let app = Arc::new(App { ports, registry, settings, connect_rate, metrics });
         Ok(Self { listener, tls: tls.map(TlsKeys::into_acceptor), app })
     }
 
-    /// The address it listens on.
+    /// Returns the address it listens on.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// Answers until `shutdown` is complete. Then requests in flight are finished and WebSockets closed
-    /// with 1001, for as long as the settings allow.
+    /// Answers requests until `shutdown` completes. Then it finishes the requests in flight and closes the
+    /// WebSockets with 1001, for at most [`Settings::shutdown_timeout`].
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         let Self { listener, tls, app } = self;
         accept::run(listener, tls, app, shutdown).await;
     }
 }
 
-/// Listens with room for a storm of connects: one that finds no room is tried again by its client's system
-/// after a second.
+/// Listens with a backlog that is large enough for a burst of connects: a client that finds it full tries again
+/// only after a second.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;

@@ -1,5 +1,8 @@
-//! What runs all the time: the dispatcher over the store's queue, and the replayer over the inserts of
-//! connections.
+//! The workers: tasks that run the dispatcher over the store's queue, and the replayer over inserted connections.
+//!
+//! Several dispatch tasks share the queue, one for each core. A run is polled once in the dispatch task itself and gets
+//! a task of its own only if it has to wait. One task runs all replays, of different users at the same time.
+
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,16 +22,16 @@ use shared_retry::{Jitter as _, RetryPolicy};
 use tidings_store::{Lease, Store};
 use tokio::sync::mpsc;
 
-/// How the workers work.
+/// Settings of the workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerSettings {
-    /// How long a run may try to push before it fails.
+    /// Time in which a run may try to push before it fails.
     pub run_budget: Duration,
-    /// How long runs in flight are waited for at the end.
+    /// Time that a shutdown waits for runs in flight.
     pub shutdown: Duration,
-    /// How long the replay of a mailbox may take before it fails.
+    /// Time in which the replay of a mailbox must complete.
     pub replay_budget: Duration,
-    /// Delays before a failed replay is tried again.
+    /// Delays between the attempts of a replay.
     pub replay_retry: RetryPolicy,
 }
 
@@ -43,14 +46,14 @@ impl Default for WorkerSettings {
     }
 }
 
-/// Runs begun before others get a turn on the thread.
+/// Number of runs started before other tasks get a turn on the thread.
 const RUNS_AT_ONCE: usize = 16;
-/// Most stream records taken together.
+/// Maximum number of inserted connections taken together.
 const RECORDS_AT_ONCE: usize = 1_000;
 
-/// Dispatches what the store queues, different users at the same time, until `shutdown` is over; then lets
-/// the runs in flight finish. Runs that take too long are given up: their entries stay on disk. Several of these share
-/// the work, each on one thread at a time.
+/// Dispatches the store's queue, different users at the same time, until `shutdown` completes. Then it waits for the
+/// runs in flight, at most [`WorkerSettings::shutdown`]; the entries of runs that take longer stay on disk. Several of
+/// these tasks may share a queue.
 pub async fn run_dispatcher<P: dispatcher::ports::Ports + 'static>(
     store: Store<P::Clock>,
     dispatcher: Arc<Dispatcher<P>>,
@@ -58,74 +61,75 @@ pub async fn run_dispatcher<P: dispatcher::ports::Ports + 'static>(
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let mut shutdown = pin!(shutdown);
-    // Every run has a sender: when all are gone, so are the runs.
+    // Every run has a sender, so the channel closes when the last run has ended.
     let (running, mut finished) = mpsc::channel::<()>(1);
-    let mut handed_out = 0;
+    let mut started = 0;
     loop {
-        let received = tokio::select! {
+        let lease = tokio::select! {
             biased;
             () = &mut shutdown => break,
-            received = store.receive() => received,
+            lease = store.receive() => lease,
         };
-        let run = run(Arc::clone(&dispatcher), received, settings.run_budget, running.clone());
+        let run = run(Arc::clone(&dispatcher), lease, settings.run_budget, running.clone());
         begin(Box::pin(run));
-        handed_out += 1;
-        if handed_out % RUNS_AT_ONCE == 0 {
+        started += 1;
+        if started % RUNS_AT_ONCE == 0 {
             tokio::task::yield_now().await;
         }
     }
     drop(running);
     if tokio::time::timeout(settings.shutdown, finished.recv()).await.is_err() {
-        tracing::warn!("runs were still in flight; what they did not deliver is kept");
+        tracing::warn!("some runs did not finish in time; their notifications stay in the queue");
     }
 }
 
-/// Runs something as far as it gets at once; what is left of it gets a task of its own. Where sockets take what is
-/// pushed, nothing is left, and there is no task to make. One that panics ends by itself, as a task would: its entries
-/// are received again.
+/// Polls a run once and spawns a task for the rest of it. If the sockets take the frames at once, there is no rest and
+/// no task. A run that panics ends alone, as a task would, and its entries are received again.
 fn begin(mut run: Pin<Box<impl Future<Output = ()> + Send + 'static>>) {
-    // A task polls it again, so that nobody needs to be woken for this.
+    // The task polls it again, so this poll needs no waker.
     let mut context = Context::from_waker(Waker::noop());
-    // Nothing looks into it after a panic.
+    // Nothing uses the run after a panic.
     match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(&mut context))) {
         Ok(Poll::Ready(())) => {}
         Ok(Poll::Pending) => drop(tokio::spawn(run)),
-        Err(_) => tracing::error!("a run panicked and is repeated"),
+        Err(_) => tracing::error!("a run panicked; its notifications are received again"),
     }
 }
 
 async fn run<P: dispatcher::ports::Ports>(
     dispatcher: Arc<Dispatcher<P>>,
-    mut received: Lease<P::Clock>,
+    mut lease: Lease<P::Clock>,
     budget: Duration,
     running: mpsc::Sender<()>,
 ) {
     let deadline = dispatcher.clock.now().plus(budget);
-    let entries = received.take_entries();
-    let report = dispatcher.dispatch(received.user(), entries, deadline).await;
-    received.complete(&report.outcomes);
+    let entries = lease.take_entries();
+    let report = dispatcher.dispatch(lease.user(), entries, deadline).await;
+    lease.complete(&report.outcomes);
     drop(running);
 }
 
-/// A user's replay that is under way.
+/// A replay in progress.
 struct Replaying {
     key: ConnectionKey,
-    /// How often it failed before.
+    /// Number of failed attempts before this one.
     attempts: u32,
-    /// Another connection appeared since it began, perhaps too late for it.
+    /// True if another connection appeared since the replay began, perhaps too late for it.
     again: bool,
 }
 
-/// A replay that failed.
+/// A failed replay that waits for its next attempt.
 struct Failed {
     key: ConnectionKey,
     attempts: u32,
     again_at: Timestamp,
 }
 
-/// Replays the mailboxes of users whose connections appear, until `shutdown` is over or nobody sends any
-/// more. A replay that fails is tried again until it succeeds, as a stream would. Each user's goes on by
-/// itself: a mailbox that does not answer holds up nobody else's.
+/// Replays the mailboxes of users whose connections appear, until `shutdown` completes or all senders of `inserted`
+/// are dropped.
+///
+/// A failed replay is repeated until it succeeds, as a stream's record would be. A mailbox that does not answer delays
+/// no other user.
 pub async fn run_replayer<P: replayer::ports::Ports>(
     mut inserted: mpsc::UnboundedReceiver<ConnectionKey>,
     replayer: Arc<Replayer<P>>,
@@ -140,7 +144,7 @@ pub async fn run_replayer<P: replayer::ports::Ports>(
         (user, outcome)
     };
     let mut running = FuturesUnordered::new();
-    let mut under_way: HashMap<UserId, Replaying> = HashMap::new();
+    let mut in_progress: HashMap<UserId, Replaying> = HashMap::new();
     let mut failed: BTreeMap<UserId, Failed> = BTreeMap::new();
     let mut records = Vec::new();
     let mut is_open = true;
@@ -156,13 +160,13 @@ pub async fn run_replayer<P: replayer::ports::Ports>(
             biased;
             () = &mut shutdown => break,
             Some((user, outcome)) = running.next() => {
-                let Some(Replaying { key, attempts, again }) = under_way.remove(&user) else { continue };
+                let Some(Replaying { key, attempts, again }) = in_progress.remove(&user) else { continue };
                 if again {
                     records.push(key.clone());
                 }
                 if let Err(error) = outcome {
                     let error = shared_telemetry::chain(&error);
-                    tracing::warn!(error, "a mailbox could not be requeued and is tried again");
+                    tracing::warn!(error, "the replay of a mailbox failed and is tried again");
                     let again_at = clock.now().plus(replayer.random().delay(&settings.replay_retry, attempts));
                     let attempts = attempts.saturating_add(1);
                     failed.insert(user, Failed { key, attempts, again_at });
@@ -175,13 +179,13 @@ pub async fn run_replayer<P: replayer::ports::Ports>(
         let due = failed.values().filter(|failed| failed.again_at <= now);
         records.extend(due.map(|failed| failed.key.clone()));
         for key in records.drain(..) {
-            if let Some(replaying) = under_way.get_mut(&key.user_id) {
+            if let Some(replaying) = in_progress.get_mut(&key.user_id) {
                 replaying.again = true;
                 continue;
             }
             let attempts = failed.remove(&key.user_id).map_or(0, |failed| failed.attempts);
             let user = key.user_id.clone();
-            under_way.insert(user.clone(), Replaying { key, attempts, again: false });
+            in_progress.insert(user.clone(), Replaying { key, attempts, again: false });
             running.push(replay(user, now.plus(settings.replay_budget)));
         }
     }

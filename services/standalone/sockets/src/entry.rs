@@ -1,4 +1,4 @@
-//! One connection: its row, who is at the other end, and what waits for its socket.
+//! One connection: its row, its peer, and its send queue.
 
 use std::net::IpAddr;
 use std::sync::OnceLock;
@@ -7,25 +7,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use contract_connections_v1::{Connection, ConnectionId};
 use contract_notifications_v1::Timestamp;
 
-use super::outbox::Outbox;
+use super::send_queue::SendQueue;
 
-/// Who is at the other end of a connection.
+/// The other end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     /// The address the connection came from.
     pub ip: IpAddr,
-    /// What the client calls itself.
+    /// The client's `User-Agent`; empty if it sent none.
     pub user_agent: Box<str>,
 }
 
-/// What is known of an open connection.
+/// The state of an open connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
-    /// When its handshake was accepted.
+    /// Time at which its handshake was accepted.
     pub connected_at: Timestamp,
-    /// When a message last went either way, to the second.
+    /// Time of the last message in either direction, to the second.
     pub last_active_at: Timestamp,
-    /// Who is at the other end; unknown while the handshake is being answered.
+    /// The other end; unknown until the handshake is answered.
     pub peer: Option<Peer>,
 }
 
@@ -34,22 +34,23 @@ pub struct Description {
 pub struct OpenConnection {
     /// Its row.
     pub row: Connection,
-    /// What is known of it.
+    /// Its state.
     pub description: Description,
-    /// Bytes of frames that wait to be written to its socket, or are being written.
+    /// Number of bytes that wait for its socket or are being written.
     pub waiting_bytes: usize,
 }
 
+/// A connection in the table.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) row: Connection,
-    pub(super) outbox: Outbox,
+    pub(super) send_queue: SendQueue,
     pub(super) peer: OnceLock<Box<Peer>>,
-    /// When anything last came from the client.
+    /// Time at which the client was last heard, in milliseconds.
     pub(super) heard: AtomicU64,
-    /// When a message last went either way.
+    /// Time of the last message in either direction, in milliseconds.
     pub(super) active: AtomicU64,
-    /// When the ping was sent that nothing was heard since; 0 when there is none.
+    /// Time of the ping that is not answered yet, in milliseconds; 0 if there is none.
     pub(super) pinged: AtomicU64,
 }
 
@@ -58,7 +59,7 @@ impl Entry {
         let since = row.connected_at.millis();
         Self {
             row,
-            outbox: Outbox::default(),
+            send_queue: SendQueue::default(),
             peer: OnceLock::new(),
             heard: AtomicU64::new(since),
             active: AtomicU64::new(since),
@@ -91,12 +92,12 @@ impl Entry {
         Timestamp::from_millis(self.active.load(Ordering::Relaxed))
     }
 
-    /// Sorts connections: the oldest first.
+    /// Returns the sort key that puts the oldest connection first.
     pub(super) fn order(&self) -> (Timestamp, &ConnectionId) {
         (self.row.connected_at, &self.row.connection_id)
     }
 
-    /// Whether its socket is open.
+    /// Returns true if its socket is open.
     pub(super) fn is_open(&self) -> bool {
         self.peer.get().is_some()
     }

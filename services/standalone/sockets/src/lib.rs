@@ -1,16 +1,17 @@
-//! The open connections, in memory: each one's row, and what waits to be written to its socket.
+//! The open connections of one process, in memory: their rows, and the frames that wait for their sockets.
 //!
-//! A [`Registry`] is the Connections table, the stream of its inserts, and the way to the sockets. A push
-//! is complete when its frames were written to the socket, so nothing counts as delivered that still is in
-//! this process's memory; it ends with [`PushError::Gone`] when the connection is closed first, and by then
-//! the row is gone too.
+//! A [`Registry`] is the table of connections, the stream of its inserts, and the way to the sockets. A push completes
+//! when its frames are written to the socket, so a notification still in this process's memory never counts as
+//! delivered. If the connection closes first, the push ends with [`PushError::Gone`], and the row is gone by then.
 //!
-//! No connection has a timer of its own: [`Registry::sweep`], called once a second, keeps all the limits
-//! of time. Nor does a connection read the clock: its times are those of the sweeps.
+//! Each socket has one task, which reads messages and writes the send queue. A push to an idle socket
+//! writes to it directly, without waking that task. No connection has a timer: [`Registry::sweep`], called once a
+//! second, enforces all time limits. No connection reads the clock either: times are those of the sweeps. Locks are held
+//! for a few assignments and never across an await.
 
 mod entry;
 mod limits;
-mod outbox;
+mod send_queue;
 mod socket;
 mod sweep;
 mod table;
@@ -19,13 +20,14 @@ mod wire;
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionId, ConnectionKey};
 use contract_notifications_v1::{Timestamp, UserId};
 use dispatcher::ports::{PushError, Pushed};
 use shared_ports::PortError;
+use shared_sync::IgnorePoison as _;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -37,7 +39,7 @@ pub use sweep::run_sweeper;
 pub use tcp::SharedTcp;
 
 use entry::Entry;
-use outbox::{End, PendingPush};
+use send_queue::{End, PendingPush};
 use table::Table;
 
 /// The open connections. Clones share them.
@@ -49,23 +51,17 @@ struct Shared {
     table: Table,
     inserted: UnboundedSender<ConnectionKey>,
     limits: Limits,
-    /// The time of the last sweep or connect.
+    /// Time of the last sweep or connect, in milliseconds.
     now: AtomicU64,
-    /// Connections that left the table and whose sockets are still to close, with the time they did.
+    /// Connections that left the table and whose sockets are still open, with the time at which they left.
     closing: Mutex<Vec<(Timestamp, Arc<Entry>)>>,
-    /// Sockets whose task runs.
+    /// Number of sockets whose task runs.
     sockets: AtomicUsize,
     socket_closed: Notify,
 }
 
-/// A lock whose holder panicked still guards whole values here: every critical section is a few
-/// assignments.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Registry {
-    /// No connections yet. The key of every one that comes is sent to `inserted`.
+    /// Makes a registry without connections. It sends the key of each new connection to `inserted`.
     pub fn new(inserted: UnboundedSender<ConnectionKey>, limits: Limits) -> Self {
         Self(Arc::new(Shared {
             table: Table::new(),
@@ -78,56 +74,56 @@ impl Registry {
         }))
     }
 
-    /// The limits it keeps.
+    /// Returns the limits it enforces.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
-    /// How many sockets are open.
+    /// Returns the number of open sockets.
     pub fn open_sockets(&self) -> usize {
         self.0.sockets.load(Ordering::Relaxed)
     }
 
-    /// What is known of a connection; `None` when there is none.
+    /// Describes a connection; `None` if it does not exist.
     pub fn describe(&self, id: &ConnectionId) -> Option<Description> {
         Some(self.0.table.by_id(id)?.describe())
     }
 
-    /// What is known of a user's connections, the oldest first.
+    /// Describes a user's connections, the oldest first.
     pub fn of(&self, user: &UserId) -> Vec<OpenConnection> {
         let mut entries = self.0.table.entries_of(user);
         entries.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
         let open = |entry: Arc<Entry>| OpenConnection {
             row: entry.row.clone(),
             description: entry.describe(),
-            waiting_bytes: entry.outbox.waiting_bytes(),
+            waiting_bytes: entry.send_queue.waiting_bytes(),
         };
         entries.into_iter().map(open).collect()
     }
 
-    /// Whether a push is all it takes to deliver to a user: there are connections, and none acknowledges.
+    /// Returns true if pushes alone deliver to a user: the user has connections, and none acknowledges.
     pub fn takes_pushes(&self, user: &UserId) -> bool {
         self.0.table.has_only(user, |entry| !entry.row.acknowledges)
     }
 
-    /// Pushes one text frame to a connection, whosever it is.
+    /// Pushes one text frame to a connection of any user.
     ///
     /// # Errors
-    /// [`PushError::Gone`] when there is no such connection, or it closed before the frame was written.
+    /// [`PushError::Gone`] if the connection does not exist or closes before the frame is written.
     pub async fn push_to(&self, id: &ConnectionId, frame: Bytes) -> Result<(), PushError> {
         let entry = self.0.table.by_id(id).ok_or(PushError::Gone)?;
         self.write(&entry, vec![frame]).await.error.map_or(Ok(()), Err)
     }
 
-    /// Closes a connection with 1000; `false` when there is none.
+    /// Closes a connection with 1000. Returns false if it does not exist.
     pub fn close(&self, id: &ConnectionId) -> bool {
         let Some(entry) = self.0.table.by_id(id) else { return false };
         self.retire(&entry, End::Close(CloseCode::Normal, "closed by the operator"));
         true
     }
 
-    /// Closes every connection with 1001 and waits until their sockets are closed. A client that does not
-    /// answer is dropped by the sweeps, after the close timeout.
+    /// Closes all connections with 1001 and waits until their sockets are closed. The sweeps drop a client that does not
+    /// answer within [`Limits::close_timeout`].
     pub async fn close_all(&self) {
         for entry in self.0.table.entries() {
             self.retire(&entry, End::Close(CloseCode::Away, "the server is shutting down"));
@@ -141,19 +137,20 @@ impl Registry {
         }
     }
 
-    /// Takes a connection out of the table, then ends it: a push that learns of the end finds the row
-    /// gone.
+    /// Removes a connection from the table and then ends it, in this order, so that a push that learns of the end finds
+    /// the row gone.
     fn retire(&self, entry: &Arc<Entry>, end: End) {
         self.0.table.remove(entry);
         if end != End::Drop {
-            lock(&self.0.closing).push((self.now(), entry.clone()));
+            self.0.closing.lock().ignore_poison().push((self.now(), entry.clone()));
         }
-        entry.outbox.end(end);
+        entry.send_queue.end(end);
     }
 
+    /// Pushes frames to a connection and waits until they are written or the connection ends.
     async fn write(&self, entry: &Entry, frames: Vec<Bytes>) -> Pushed {
         let mut push = PendingPush::new(frames);
-        let ended = poll_fn(|cx| entry.outbox.poll_push(&mut push, self.limits(), self.now(), cx)).await;
+        let ended = poll_fn(|cx| entry.send_queue.poll_push(&mut push, self.limits(), self.now(), cx)).await;
         if push.accepted > 0 {
             entry.active(self.now());
         }
@@ -199,7 +196,7 @@ impl ws_edge::ports::Connections for Registry {
         if let Some(earlier) = self.0.table.insert(&Arc::new(Entry::new(row.clone()))) {
             self.retire(&earlier, End::Drop);
         }
-        // Without a receiver the server is shutting down, and nobody replays any more.
+        // Without a receiver the server is shutting down and runs no replays.
         let _ = self.0.inserted.send(row.into());
         Ok(())
     }

@@ -1,29 +1,29 @@
-//! What a connection may take up.
+//! The limits of a connection.
 
 use std::time::Duration;
 
 /// The limits of every connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes that may wait for one socket; a push that finds no room waits.
+    /// Maximum number of bytes that wait for one socket. A push beyond it waits.
     pub buffer_bytes: usize,
-    /// How long a socket may take to write what waits for it before it is closed.
+    /// Time in which a socket must write the waiting bytes. After that it is closed.
     pub write_timeout: Duration,
-    /// How often a silent client is pinged; one that is silent for two of these is gone. `None`: never.
+    /// Time of silence after which a client is pinged. After twice the time it counts as gone. `None`: no pings.
     pub keepalive: Option<Duration>,
-    /// How long a connection may go without a message in either direction. `None`: for ever.
+    /// Maximum time without a message in either direction. `None`: no limit.
     pub idle_timeout: Option<Duration>,
-    /// How long a connection may last. `None`: for ever.
+    /// Maximum age of a connection. `None`: no limit.
     pub max_age: Option<Duration>,
-    /// Whether a connection is closed when its credential ends.
+    /// True if a connection is closed when its credential expires.
     pub close_when_expired: bool,
-    /// Between a row's insertion and its socket: how long the handshake may take to be answered.
+    /// Maximum time from the insertion of a row to its socket, which is the time to answer the handshake.
     pub handshake_timeout: Duration,
-    /// How long a client may take to answer a close frame.
+    /// Time in which a client must answer a close frame.
     pub close_timeout: Duration,
-    /// Largest message a client may send; a larger one closes the connection with 1009.
+    /// Maximum size of a client's message. A larger one closes the connection with 1009.
     pub max_message_bytes: usize,
-    /// Largest frame, in both directions.
+    /// Maximum size of a frame, in both directions.
     pub max_frame_bytes: usize,
 }
 
@@ -45,7 +45,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// With API Gateway's limits in place of these
+    /// Replaces limits by those of API Gateway
     /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>).
     #[must_use]
     pub fn like_aws(self) -> Self {

@@ -1,8 +1,8 @@
-//! The task of one socket: reads the client's messages and writes what waits in its outbox.
+//! The task of one socket: reads the client's messages and writes the frames of its send queue.
 //!
-//! Reading is tungstenite's; what it answers by itself (pongs, the close frame) it writes into a buffer of
-//! ours. So every byte to the socket goes one way, a buffer is only there while something is written, and
-//! an idle connection has none but the reader's.
+//! Tungstenite reads. What it answers by itself, pongs and the close frame, it writes into a buffer of this module, which
+//! goes out with the frames. So all bytes reach the socket by one path, buffers exist only while something is written,
+//! and an idle connection has none but the reader's.
 
 use std::future::{Future, poll_fn};
 use std::io::{self, Read, Write};
@@ -21,13 +21,13 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::Registry;
 use super::entry::{Entry, Peer};
-use super::outbox::{End, with_scratch};
+use super::send_queue::{End, with_scratch};
 use super::tcp::SharedTcp;
 
-/// The reader's buffer: clients send little.
+/// Size of the reader's buffer. It is small, because clients send little.
 const READ_BUFFER: usize = 1024;
 
-/// How many bytes of answers may wait before the client is not read any more.
+/// Number of bytes of pongs that may wait before the task stops reading from the client.
 const MAX_CONTROL: usize = 1024;
 
 /// A message from a client.
@@ -35,18 +35,18 @@ const MAX_CONTROL: usize = 1024;
 pub enum ClientMessage {
     /// A text message.
     Text(Utf8Bytes),
-    /// A binary message; no action has one.
+    /// A binary message. No action uses one.
     Binary,
 }
 
-/// Answers one connection's messages.
+/// Answers the messages of one connection.
 pub trait Session: Send {
-    /// Acts on a message; the answer, if there is one, goes back as a text message. Messages are answered
-    /// one after the other, and pushes go on meanwhile.
+    /// Acts on a message. The answer, if there is one, is sent as a text message. Messages are answered one after the
+    /// other, and pushes continue meanwhile.
     fn message(&self, message: ClientMessage) -> Pin<Box<dyn Future<Output = Option<String>> + Send>>;
 }
 
-/// A connection whose row is there and whose handshake is being answered. Dropping it ends the connection.
+/// A connection with a row, whose handshake is being answered. Dropping it ends the connection.
 #[derive(Debug)]
 pub struct Attachment {
     registry: Registry,
@@ -55,7 +55,7 @@ pub struct Attachment {
 }
 
 impl Registry {
-    /// Takes charge of the socket that is to open for a row just inserted; `None` when the row is gone.
+    /// Claims a row just inserted for the socket that will open. Returns `None` if the row is gone.
     pub fn attach(&self, id: &ConnectionId) -> Option<Attachment> {
         let entry = self.0.table.by_id(id)?;
         Some(Attachment { registry: self.clone(), entry, counted: false })
@@ -73,12 +73,13 @@ impl Drop for Attachment {
 }
 
 impl Attachment {
-    /// Lets pushes write to the socket by themselves, which must be the one that is run, and have nothing before it.
+    /// Lets pushes write to the socket directly. It must be the socket passed to [`Attachment::run`], without a layer
+    /// such as TLS over it.
     pub fn write_directly(&self, socket: SharedTcp) {
-        self.entry.outbox.write_directly(socket);
+        self.entry.send_queue.write_directly(socket);
     }
 
-    /// Runs the socket until it is closed. `read_ahead` is what was read of it beyond the handshake.
+    /// Runs the socket until it is closed. `read_ahead` has the bytes read from it beyond the handshake.
     pub async fn run<S: Session>(
         mut self,
         socket: impl AsyncRead + AsyncWrite + Unpin + Send,
@@ -97,7 +98,7 @@ impl Attachment {
         let now = self.registry.now();
         self.entry.heard(now);
         let _ = self.entry.peer.set(Box::new(peer));
-        // A copy, mostly of nothing: to convert it would keep all of hyper's buffer.
+        // Copied, and mostly empty: a conversion would keep hyper's whole buffer.
         let copy = read_ahead.to_vec();
         drop(read_ahead);
         let context = WebSocketContext::from_partially_read(copy, Role::Server, Some(config));
@@ -116,26 +117,28 @@ impl Attachment {
     }
 }
 
+/// The phase of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// Our close frame is written; the client's is awaited.
+    /// The server's close frame is written, and the client's is awaited.
     Closing,
     /// The last frame is being written; then the socket is closed.
     Finishing,
-    /// As [`Phase::Finishing`], but what the client still sends is read and thrown away, because closing
-    /// a socket with unread bytes would take our close frame from the client.
+    /// As [`Phase::Finishing`], but bytes that the client still sends are read and discarded: a socket closed with unread
+    /// bytes is reset, and the client might not get the close frame.
     Discarding,
 }
 
+/// The state of a socket's task.
 struct Driver<'a, T, S> {
     attachment: &'a Attachment,
     socket: T,
     session: S,
     context: WebSocketContext,
-    /// What tungstenite has written: pongs and the close frame.
+    /// Bytes written by tungstenite: pongs and the close frame.
     control: Vec<u8>,
-    /// What the socket has not taken of the last write.
+    /// Bytes of the last write that the socket has not taken.
     rest: Vec<u8>,
     unflushed: bool,
     answering: Option<Pin<Box<dyn Future<Output = Option<String>> + Send>>>,
@@ -145,7 +148,7 @@ struct Driver<'a, T, S> {
 impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let entry = &*self.attachment.entry;
-        match entry.outbox.watch(cx.waker()) {
+        match entry.send_queue.watch(cx.waker()) {
             Some(End::Drop) => return Poll::Ready(()),
             Some(End::Close(code, reason)) if self.phase == Phase::Open => self.close(code, reason),
             None | Some(End::Close(..)) => {}
@@ -161,7 +164,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
                 self.answering = None;
                 if let Some(text) = answer {
                     let now = self.attachment.registry.now();
-                    entry.outbox.send(text.into(), now);
+                    entry.send_queue.send(text.into(), now);
                     continue;
                 }
             }
@@ -176,9 +179,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
                 }
                 Phase::Open | Phase::Closing => {}
             }
-            let room = self.attachment.registry.limits().buffer_bytes;
+            let limit = self.attachment.registry.limits().buffer_bytes;
             let full =
-                self.control.len() > MAX_CONTROL || (writing.is_pending() && entry.outbox.is_over(room));
+                self.control.len() > MAX_CONTROL || (writing.is_pending() && entry.send_queue.is_over(limit));
             if self.answering.is_some() || full {
                 return Poll::Pending;
             }
@@ -186,7 +189,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
         }
     }
 
-    /// Reads one message and begins to act on it.
+    /// Reads one message and starts to act on it.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Self { attachment, socket, session, context, control, .. } = self;
         let now = attachment.registry.now();
@@ -208,13 +211,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
                 attachment.entry.active(now);
                 self.answering = Some(session.message(ClientMessage::Binary));
             }
-            // Pings are answered, and close frames too: the next read tells.
+            // Tungstenite answers pings and close frames. The next read reports the close.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
         }
         Poll::Ready(())
     }
 
-    /// Reading came to its end.
+    /// Handles the end of reading: a closed socket or a client's violation.
     fn fail(&mut self, error: &Error) {
         let (code, reason) = match error {
             Error::Capacity(CapacityError::MessageTooLong { .. }) => {
@@ -245,15 +248,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
         self.attachment.registry.retire(&self.attachment.entry, End::Close(code, reason));
     }
 
-    /// Puts our close frame behind what is being written.
+    /// Queues the server's close frame behind the bytes being written.
     fn close(&mut self, code: CloseCode, reason: &'static str) {
         self.phase = Phase::Closing;
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-        // It goes into our own buffer, which takes every write.
+        // The buffer in memory takes every write.
         let _ = self.context.close(&mut Control(&mut self.control), Some(frame));
     }
 
-    /// Writes what waits; ready when nothing is left.
+    /// Writes all waiting bytes. Ready when none are left.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             while !self.rest.is_empty() {
@@ -264,7 +267,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
                 self.rest = Vec::new();
                 ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
                 self.unflushed = false;
-                self.attachment.entry.outbox.wrote(self.attachment.registry.now());
+                self.attachment.entry.send_queue.wrote(self.attachment.registry.now());
             }
             let wrote = with_scratch(|scratch| self.write_some(scratch, cx))?;
             if !wrote {
@@ -273,12 +276,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
         }
     }
 
-    /// Puts frames together in `scratch` and begins to write them; `false` when there are none.
+    /// Coalesces frames in `scratch` and starts to write them. Returns false if there are none.
     fn write_some(&mut self, scratch: &mut Vec<u8>, cx: &mut Context<'_>) -> io::Result<bool> {
         let max_frame = self.attachment.registry.limits().max_frame_bytes;
         let is_open = self.phase == Phase::Open;
-        self.attachment.entry.outbox.take(scratch, max_frame, &mut self.control, is_open);
-        // An answer is seldom; its buffer is not kept for an idle connection.
+        self.attachment.entry.send_queue.take(scratch, max_frame, &mut self.control, is_open);
+        // An idle connection does not keep this buffer.
         self.control = Vec::new();
         if scratch.is_empty() {
             return Ok(false);
@@ -292,6 +295,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
         Ok(true)
     }
 
+    /// Reads and discards bytes until the client closes.
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut bytes = [0; 1024];
         loop {
@@ -304,7 +308,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
     }
 }
 
-/// The socket as tungstenite sees it: reads come from the socket, writes go into a buffer of ours.
+/// The stream that tungstenite uses: it reads from the socket and writes into the buffer.
 struct Io<'a, 'b, T> {
     socket: &'a mut T,
     control: &'a mut Vec<u8>,
@@ -332,7 +336,7 @@ impl<T> Write for Io<'_, '_, T> {
     }
 }
 
-/// Only a place to write to.
+/// A stream that tungstenite can only write to.
 struct Control<'a>(&'a mut Vec<u8>);
 
 impl Read for Control<'_> {

@@ -1,4 +1,4 @@
-//! The limits of time, kept for all connections by one task.
+//! Enforces the time limits of all connections, in one task.
 
 use std::future::Future;
 use std::pin::pin;
@@ -9,16 +9,17 @@ use std::time::Duration;
 use contract_notifications_v1::Timestamp;
 use futures_util::future::{Either, select};
 use shared_ports::Clock;
+use shared_sync::IgnorePoison as _;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::entry::Entry;
-use super::outbox::End;
-use super::{Limits, Registry, lock};
+use super::send_queue::End;
+use super::{Limits, Registry};
 
-/// How often connections are looked at, and so how exact their times are.
+/// Interval of the sweeps, and so the resolution of the time limits.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Sweeps once a second until `shutdown` is complete.
+/// Sweeps once a second until `shutdown` completes.
 pub async fn run_sweeper(registry: Registry, clock: impl Clock, shutdown: impl Future<Output = ()>) {
     let mut shutdown = pin!(shutdown);
     loop {
@@ -29,28 +30,28 @@ pub async fn run_sweeper(registry: Registry, clock: impl Clock, shutdown: impl F
     }
 }
 
-/// What a sweep finds to do about a connection.
+/// The action due for a connection.
 enum Due {
     Ping,
     End(End, &'static str),
 }
 
 impl Registry {
-    /// Keeps the limits of time as they are at `now`: pings silent clients, closes connections that are
-    /// gone, stuck, idle or too old.
+    /// Enforces the time limits at `now`: pings silent clients, and closes connections that are gone, stuck, idle,
+    /// expired or too old.
     pub fn sweep(&self, now: Timestamp) {
         self.0.now.fetch_max(now.millis(), Ordering::Relaxed);
         let mut found = Vec::new();
         self.0
             .table
             .for_each(|entry| found.extend(due(entry, &self.0.limits, now).map(|due| (entry.clone(), due))));
-        // Not in the order of a hash, which no two processes have in common.
+        // Sorted, because the order of a hash map differs between processes.
         found.sort_unstable_by(|(a, _), (b, _)| a.order().cmp(&b.order()));
         for (entry, due) in found {
             match due {
                 Due::Ping => {
                     entry.pinged.store(now.millis(), Ordering::Relaxed);
-                    entry.outbox.ping();
+                    entry.send_queue.ping();
                 }
                 Due::End(end, why) => {
                     metrics::counter!("tidings_connections_ended_total", "reason" => why).increment(1);
@@ -59,25 +60,26 @@ impl Registry {
                 }
             }
         }
-        lock(&self.0.closing).retain(|(since, entry)| {
-            // Nobody else holds the entry of a socket that is closed.
+        self.0.closing.lock().ignore_poison().retain(|(since, entry)| {
+            // The entry of a closed socket has no other owner.
             let open = Arc::strong_count(entry) > 1;
             let late = now.since(*since) >= self.0.limits.close_timeout;
             if open && late {
-                entry.outbox.end(End::Drop);
+                entry.send_queue.end(End::Drop);
             }
             open && !late
         });
     }
 }
 
+/// Returns the action due for a connection at `now`.
 fn due(entry: &Entry, limits: &Limits, now: Timestamp) -> Option<Due> {
     let since_connect = now.since(entry.row.connected_at);
     if !entry.is_open() {
         let late = since_connect >= limits.handshake_timeout;
         return late.then_some(Due::End(End::Drop, "handshake-unanswered"));
     }
-    if entry.outbox.owing_since().is_some_and(|since| now.since(since) >= limits.write_timeout) {
+    if entry.send_queue.owing_since().is_some_and(|since| now.since(since) >= limits.write_timeout) {
         return Some(Due::End(End::Drop, "stuck"));
     }
     let over = |limit: Option<Duration>, time| limit.is_some_and(|limit| time >= limit);

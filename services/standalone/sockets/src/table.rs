@@ -1,4 +1,4 @@
-//! The rows of the open connections, by user and by id.
+//! The open connections, by user and by id.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, RandomState};
@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use contract_connections_v1::{Connection, ConnectionId};
 use contract_notifications_v1::UserId;
 
-use super::entry::Entry;
-use super::lock;
+use shared_sync::IgnorePoison as _;
 
-/// Locks of the table; a power of two well above the cores of any machine.
+use super::entry::Entry;
+
+/// Number of locks: a power of two well above the number of cores.
 const SHARDS: usize = 64;
 
 type Shard<K, V> = Mutex<HashMap<K, V>>;
@@ -40,23 +41,28 @@ impl Table {
         &shards[index]
     }
 
-    /// Inserts a row; gives the one that had its id.
+    /// Inserts a connection and returns the one that had its id.
     pub(super) fn insert(&self, entry: &Arc<Entry>) -> Option<Arc<Entry>> {
         let id = &entry.row.connection_id;
-        let earlier = lock(self.shard(&self.ids, id)).insert(id.clone(), entry.clone());
+        let earlier = self.shard(&self.ids, id).lock().ignore_poison().insert(id.clone(), entry.clone());
         if let Some(earlier) = &earlier {
             self.remove_from_user(earlier);
         }
         let user = &entry.row.user_id;
-        lock(self.shard(&self.users, user)).entry(user.clone()).or_default().push(entry.clone());
+        self.shard(&self.users, user)
+            .lock()
+            .ignore_poison()
+            .entry(user.clone())
+            .or_default()
+            .push(entry.clone());
         earlier
     }
 
-    /// Removes a row; one that is not there is no error.
+    /// Removes a connection, if it is in the table.
     pub(super) fn remove(&self, entry: &Arc<Entry>) {
         self.remove_from_user(entry);
         let id = &entry.row.connection_id;
-        let mut ids = lock(self.shard(&self.ids, id));
+        let mut ids = self.shard(&self.ids, id).lock().ignore_poison();
         if ids.get(id).is_some_and(|known| Arc::ptr_eq(known, entry)) {
             ids.remove(id);
         }
@@ -64,7 +70,7 @@ impl Table {
 
     fn remove_from_user(&self, entry: &Arc<Entry>) {
         let user = &entry.row.user_id;
-        let mut users = lock(self.shard(&self.users, user));
+        let mut users = self.shard(&self.users, user).lock().ignore_poison();
         if let Some(entries) = users.get_mut(user) {
             entries.retain(|known| !Arc::ptr_eq(known, entry));
             if entries.is_empty() {
@@ -74,42 +80,42 @@ impl Table {
     }
 
     pub(super) fn by_id(&self, id: &ConnectionId) -> Option<Arc<Entry>> {
-        lock(self.shard(&self.ids, id)).get(id).cloned()
+        self.shard(&self.ids, id).lock().ignore_poison().get(id).cloned()
     }
 
     pub(super) fn get(&self, user: &UserId, id: &ConnectionId) -> Option<Arc<Entry>> {
-        let users = lock(self.shard(&self.users, user));
+        let users = self.shard(&self.users, user).lock().ignore_poison();
         users.get(user)?.iter().find(|entry| entry.row.connection_id == *id).cloned()
     }
 
-    /// The rows of a user.
+    /// Returns the rows of a user.
     pub(super) fn of(&self, user: &UserId) -> Vec<Connection> {
-        let users = lock(self.shard(&self.users, user));
+        let users = self.shard(&self.users, user).lock().ignore_poison();
         users
             .get(user)
             .map(|entries| entries.iter().map(|entry| entry.row.clone()).collect())
             .unwrap_or_default()
     }
 
-    /// Whether a user has connections, and all of them are such.
-    pub(super) fn has_only(&self, user: &UserId, such: impl Fn(&Entry) -> bool) -> bool {
-        let users = lock(self.shard(&self.users, user));
-        users.get(user).is_some_and(|entries| entries.iter().all(|entry| such(entry)))
+    /// Returns true if a user has connections and `predicate` holds for all.
+    pub(super) fn has_only(&self, user: &UserId, predicate: impl Fn(&Entry) -> bool) -> bool {
+        let users = self.shard(&self.users, user).lock().ignore_poison();
+        users.get(user).is_some_and(|entries| entries.iter().all(|entry| predicate(entry)))
     }
 
-    /// The connections of a user.
+    /// Returns the connections of a user.
     pub(super) fn entries_of(&self, user: &UserId) -> Vec<Arc<Entry>> {
-        lock(self.shard(&self.users, user)).get(user).cloned().unwrap_or_default()
+        self.shard(&self.users, user).lock().ignore_poison().get(user).cloned().unwrap_or_default()
     }
 
-    /// Calls `visit` for every connection. It runs under a lock and must not come back to the table.
+    /// Calls `visit` for every connection, under a lock: it must not use the table.
     pub(super) fn for_each(&self, mut visit: impl FnMut(&Arc<Entry>)) {
         for shard in &self.ids {
-            lock(shard).values().for_each(&mut visit);
+            shard.lock().ignore_poison().values().for_each(&mut visit);
         }
     }
 
-    /// All connections, the oldest first.
+    /// Returns all connections, the oldest first.
     pub(super) fn entries(&self) -> Vec<Arc<Entry>> {
         let mut entries = Vec::new();
         self.for_each(|entry| entries.push(entry.clone()));

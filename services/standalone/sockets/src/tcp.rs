@@ -1,4 +1,4 @@
-//! A TCP socket that its connection's task and whoever pushes share.
+//! A TCP socket that the connection's task and pushes share.
 
 use std::io;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use rustix::net::Shutdown;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A TCP socket; clones are the same one. It is closed when the last of them is dropped.
+/// A TCP socket. Clones share it, and it is closed when the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct SharedTcp(Arc<TcpStream>);
 
@@ -19,14 +19,14 @@ impl SharedTcp {
         Self(Arc::new(socket))
     }
 
-    /// Writes what the system takes at once; gives how many bytes that were.
+    /// Writes as many bytes as the system takes without waiting, and returns their number.
     pub(super) fn write_now(&self, bytes: &[u8]) -> usize {
-        // What goes wrong shows itself to the connection's task, which reads.
+        // The connection's task sees an error too, because it reads.
         self.0.try_write(bytes).unwrap_or(0)
     }
 }
 
-/// An operation that finds out that the socket is not ready is tried again when it is.
+/// Repeats an attempt whenever the socket is ready, until it does not report `WouldBlock`.
 macro_rules! when_ready {
     ($socket:expr, $poll_ready:ident, $cx:expr, $attempt:expr) => {
         loop {

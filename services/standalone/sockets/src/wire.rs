@@ -1,4 +1,4 @@
-//! The frames a server writes: never masked, text split only where frames are limited.
+//! The frames that a server writes. They are never masked, and a text is split only if it exceeds the frame limit.
 
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_split_where_frames_are_limited() {
+    fn long_message_is_split_into_frames() {
         let frames = |payload: &[u8], max_frame| {
             let mut into = Vec::new();
             text(&mut into, payload, max_frame);

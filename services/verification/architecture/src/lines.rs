@@ -25,7 +25,7 @@ pub fn count(folder: &Path) -> io::Result<usize> {
             .extension()
             .is_some_and(|extension| extension == "rs" || extension == "ts" || extension == "tsx")
         {
-            lines += fs::read(&path)?.iter().filter(|byte| **byte == b'\n').count();
+            lines += fs::read_to_string(&path)?.lines().count();
         }
     }
     Ok(lines)

@@ -60,13 +60,13 @@ struct Modules(BTreeMap<ModulePath, Module>);
 pub fn circles(root: &Path) -> Result<Vec<Circle>, ModuleError> {
     let mut modules = Modules::default();
     let folder = root.parent().unwrap_or(Path::new("")).to_owned();
-    modules.read(root, &folder, Vec::new())?;
+    modules.read(root, &folder, &Vec::new())?;
     Ok(modules.circles())
 }
 
 impl Modules {
     /// Reads the file of the module `path`, whose child modules have their files in `folder`.
-    fn read(&mut self, file: &Path, folder: &Path, path: ModulePath) -> Result<(), ModuleError> {
+    fn read(&mut self, file: &Path, folder: &Path, path: &ModulePath) -> Result<(), ModuleError> {
         let text =
             fs::read_to_string(file).map_err(|source| ModuleError::Read { path: file.to_owned(), source })?;
         let parsed =
@@ -75,19 +75,19 @@ impl Modules {
     }
 
     /// Adds the module `path` with its items, and the modules inside it.
-    fn add(&mut self, items: &[Item], folder: &Path, path: ModulePath) -> Result<(), ModuleError> {
+    fn add(&mut self, items: &[Item], folder: &Path, path: &ModulePath) -> Result<(), ModuleError> {
         let inner: Vec<&ItemMod> = items
             .iter()
             .filter_map(|item| if let Item::Mod(module) = item { Some(module) } else { None })
             .filter(|module| !is_test(&module.attrs))
             .collect();
         let children = inner.iter().map(|module| module.ident.to_string()).collect();
-        let mut reader = Reader { path: &path, module: Module { children, ..Module::default() } };
+        let mut reader = Reader { path, module: Module { children, ..Module::default() } };
         items.iter().filter(|item| !matches!(item, Item::Mod(_))).for_each(|item| reader.visit_item(item));
         let module = reader.module;
         self.0.insert(path.clone(), module);
         for module in inner {
-            self.add_child(module, folder, &path)?;
+            self.add_child(module, folder, path)?;
         }
         Ok(())
     }
@@ -97,14 +97,12 @@ impl Modules {
         let mut path = parent.clone();
         path.push(name.clone());
         let below = folder.join(&name);
-        match &module.content {
-            Some((_, items)) => self.add(items, &below, path),
-            None => {
-                let file = folder.join(format!("{name}.rs"));
-                let file = if file.exists() { file } else { below.join("mod.rs") };
-                self.read(&file, &below, path)
-            }
+        if let Some((_, items)) = &module.content {
+            return self.add(items, &below, &path);
         }
+        let file = folder.join(format!("{name}.rs"));
+        let file = if file.exists() { file } else { below.join("mod.rs") };
+        self.read(&file, &below, &path)
     }
 
     /// Returns the module that defines the item `path`. Follows the path through modules and re-exports as
@@ -169,16 +167,16 @@ fn strongly_connected(graph: &BTreeMap<&str, BTreeSet<String>>) -> Vec<Vec<Strin
         }
         reached
     };
-    let reached: BTreeMap<&str, BTreeSet<String>> = graph.keys().map(|node| (*node, reaches(node))).collect();
+    let closure: BTreeMap<&str, BTreeSet<String>> = graph.keys().map(|node| (*node, reaches(node))).collect();
     let mut groups: Vec<Vec<String>> = Vec::new();
     for node in graph.keys() {
-        if !reached[node].contains(*node)
+        if !closure[node].contains(*node)
             || groups.iter().any(|group| group.iter().any(|member| member == node))
         {
             continue;
         }
         let group = graph.keys().filter(|other| {
-            **other == *node || (reached[node].contains(**other) && reached[*other].contains(*node))
+            **other == *node || (closure[node].contains(**other) && closure[*other].contains(*node))
         });
         groups.push(group.map(|name| (*name).to_owned()).collect());
     }

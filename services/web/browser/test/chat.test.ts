@@ -107,7 +107,7 @@ test("an offline user can be written to by name", async () => {
 
 test("the rate limit delays messages and keeps their order", async () => {
     // So low that even a slow machine reaches the limit.
-    const slow = await Server.start('[sending]\nrate_per_connection = "4/4s"', "--development");
+    const slow = await Server.start('[client_messages]\nrate_per_connection = "4/4s"', "--development");
     const [alice, bob] = await logInAliceAndBob(setup.browser, slow.url);
     const texts = Array.from({ length: 12 }, (_, index) => `number ${index + 1}`);
     const field = bob.page.getByRole("textbox", { name: "Message to Everyone" });

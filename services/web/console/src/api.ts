@@ -3,7 +3,7 @@ import { type Snapshot, parseSnapshot } from "./state/metrics.ts";
 import type { Accepted, Timeline } from "./state/timeline.ts";
 
 /** Path of the live metrics. */
-const LIVE_METRICS_PATH = "/v1/figures";
+const LIVE_METRICS_PATH = "/v1/live-metrics";
 
 /** An open connection of a user. Times are milliseconds since the Unix epoch. */
 export interface Connection {

@@ -102,7 +102,7 @@ async fn broadcast(
 
 /// Returns a configuration that names all members and lets any client send to them.
 fn config(run: &RunId, members: u32) -> anyhow::Result<String> {
-    let mut text = format!("[sending]\npolicy = \"anyone\"\n[hubs]\nmembers = [\"{HUB}:");
+    let mut text = format!("[client_messages]\npolicy = \"anyone\"\n[hubs]\nmembers = [\"{HUB}:");
     for user in 0..members {
         write!(text, " {}", run.user(user))?;
     }

@@ -130,7 +130,11 @@ fn choice_list(choices: &[PossibleValue]) -> String {
 fn options_as_code(text: &str) -> String {
     let words = text.split(' ').map(|word| {
         let option = word.trim_end_matches([',', ';', '.']);
-        if option.starts_with("--") { word.replacen(option, &code(option), 1) } else { word.to_owned() }
+        if option.starts_with("--") && !word.contains('`') {
+            word.replacen(option, &code(option), 1)
+        } else {
+            word.to_owned()
+        }
     });
     words.collect::<Vec<_>>().join(" ")
 }

@@ -1,14 +1,14 @@
-//! What can be wrong with a configuration, with the key named.
+//! Errors of the configuration. Each names the file, the variable or the key.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// The configuration file.
     File,
-    /// This environment variable.
+    /// An environment variable of this name.
     Environment(String),
 }
 
@@ -21,69 +21,79 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Why a configuration can't be used.
+/// Reasons for which a configuration can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file can't be read.
     #[error("can't read the configuration file {}", path.display())]
     Read {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
-    /// The file is no TOML.
+    /// The file is not valid TOML.
     #[error("the configuration file is not valid TOML")]
     Syntax(#[source] Box<toml::de::Error>),
-    /// A key that does not exist.
+    /// A key does not exist.
     #[error("{origin} has the key \"{key}\", which does not exist{}", Hint(suggestion.as_deref()))]
     UnknownKey {
-        /// Where it stands.
+        /// The source of the value.
         origin: Origin,
-        /// The key, with dots.
+        /// The key with its section: `server.listen`.
         key: String,
-        /// The key that may have been meant.
+        /// The existing key that is most like it.
         suggestion: Option<String>,
     },
-    /// A value of another type than the key's.
+    /// A value has another type than its key.
     #[error("{origin} has {found} for the key \"{key}\"; it must be {expected}")]
     WrongType {
-        /// Where it stands.
+        /// The source of the value.
         origin: Origin,
-        /// The key, with dots.
+        /// The key with its section: `server.listen`.
         key: String,
-        /// What it is.
+        /// The value.
         found: String,
-        /// What it must be.
+        /// The required type.
         expected: &'static str,
     },
-    /// A value that is not of the form its key asks for. The source names the key.
+    /// A value is not of the form that its key requires. The source names the key.
     #[error("a value of the configuration is not valid")]
     Value(#[source] Box<toml::de::Error>),
-    /// A value that is not allowed.
+    /// Old and new name of a setting are both given.
+    #[error("{old} is the former name of {new}, and both are given; remove {old}")]
+    BothNames {
+        /// The former name.
+        old: String,
+        /// The present name.
+        new: String,
+    },
+    /// A value is not allowed.
     #[error("the key \"{key}\" is not valid: {problem}")]
     Invalid {
-        /// The key, with dots.
+        /// The key with its section: `server.listen`.
         key: &'static str,
-        /// What is wrong, and what is allowed.
+        /// The problem, and what is allowed.
         problem: String,
     },
 }
 
 impl ConfigError {
+    /// A value that is not allowed.
     pub(super) fn invalid(key: &'static str, problem: impl Into<String>) -> Self {
         Self::Invalid { key, problem: problem.into() }
     }
 }
 
+/// The end of the message about an unknown key.
 struct Hint<'a>(Option<&'a str>);
 
 impl fmt::Display for Hint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(key) => write!(f, "; \"{key}\" may be meant"),
-            None => f.write_str("; `tidings config default` shows those that do"),
+            Some(key) => write!(f, "; did you mean \"{key}\"?"),
+            None => f.write_str("; `tidings config default` shows all keys"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How handshakes are decided.
+//! The section `[handshake]`: the methods of authentication and their rules.
 
 use auth_token::{
     AuthorizerConfig, HmacConfig, InvalidConfig, JwtAlgorithm, JwtConfig, KeySet, Methods, TrustedIssuer,
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Config, ConfigError, TokensConfig};
 
-/// How handshakes are decided.
+/// The section `[handshake]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "default.toml says what each key does")]
@@ -25,7 +25,7 @@ pub struct HandshakeConfig {
 }
 
 impl Default for HandshakeConfig {
-    /// As in `default.toml`.
+    /// Returns the defaults of `default.toml`.
     fn default() -> Self {
         let Methods { token, jwt, hmac, open } = Methods::default();
         let JwtConfig { issuers: jwt_issuers, cookie_names, .. } = JwtConfig::default();
@@ -46,7 +46,8 @@ impl Default for HandshakeConfig {
 }
 
 impl Config {
-    /// How handshakes are decided, as far as it is configured: the server's own issuer comes with its key.
+    /// Returns the configured rules of handshakes. The server's own issuer is not among them, because its key is in
+    /// the store.
     pub fn authorizer(&self) -> AuthorizerConfig {
         let HandshakeConfig { token, jwt, hmac, open, .. } = self.handshake;
         AuthorizerConfig {
@@ -66,7 +67,7 @@ impl Config {
         }
     }
 
-    /// With the server's own issuer, whose tokens are accepted when any are.
+    /// Checks the rules together with the server's own issuer, whose tokens are always accepted.
     pub(super) fn validate_handshake(&self) -> Result<(), ConfigError> {
         let mut authorizer = self.authorizer();
         let TokensConfig { issuer, audience, .. } = &self.tokens;

@@ -1,4 +1,4 @@
-//! Who may log in without an account: the section `[login]`.
+//! The section `[login]`: logins that need no account.
 
 use contract_notifications_v1::UserId;
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{Config, ConfigError};
 use crate::server::{LoginOffer, ShownUser};
 
-/// Who may log in without an account.
+/// The section `[login]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "default.toml says what each key does")]
@@ -16,7 +16,7 @@ pub struct LoginConfig {
 }
 
 impl LoginConfig {
-    /// Who may log in without an account.
+    /// Returns the logins that need no account.
     pub fn offer(&self) -> LoginOffer {
         LoginOffer { guests: self.guests, users: self.shown_users.iter().map(ShownUser::new).collect() }
     }
@@ -28,8 +28,8 @@ impl Config {
             return Ok(());
         }
         let problem = format!(
-            "everybody knows their passwords, and server.listen is {}, which other machines may reach; empty the list, \
-             or listen on 127.0.0.1",
+            "their passwords are public, and other machines may reach server.listen, which is {}; empty the list or \
+             listen on 127.0.0.1",
             self.server.listen
         );
         Err(ConfigError::invalid("login.shown_users", problem))

@@ -1,27 +1,26 @@
-//! The sections of the configuration, what is allowed in them, and what they mean to the parts of the
-//! server.
+//! The sections about the server, its connections, the dispatcher, the store, the history and logs: their keys, the
+//! bounds of the values, and the settings they make.
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use auth_token::IssuerConfig;
 use contract_frames_v1::MAX_MESSAGE_BYTES;
-use contract_identity_v1::AuthenticationMethod;
 use dispatcher::core::run;
 use dispatcher::ports::HistoryPolicy;
 use serde::Deserialize;
 use shared_telemetry::Format;
 use tidings_sockets::Limits;
 use tidings_store::{Durability, StorageSettings};
-use ws_edge::{ConnectionLimit, EdgeConfig};
 
-use super::{
-    Config, ConfigError, DefaultFormat, HandshakeConfig, HubsConfig, LoginConfig, OptionalRate, OptionalSpan,
-    SendingConfig, Span, TooMany,
-};
-use crate::server::{About, ClientMessagePolicy, Settings, TlsFiles};
+use super::ConfigError;
+use super::bounds::{SECOND, at_least, at_most, optional_at_least};
+use super::client_messages::{DefaultFormat, TooMany};
+use super::duration::{DurationSetting, OptionalDuration};
+use crate::server::TlsFiles;
 
-/// The HTTP surface.
+/// The section `[server]`: the HTTP surface.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "default.toml says what each key does")]
@@ -30,15 +29,15 @@ pub struct ServerConfig {
     pub tls_certificate: PathBuf,
     pub tls_key: PathBuf,
     pub authenticate: bool,
-    pub header_timeout: Span,
-    pub body_timeout: Span,
+    pub header_timeout: DurationSetting,
+    pub body_timeout: DurationSetting,
     pub max_http_connections: usize,
     pub max_body_bytes: usize,
     pub max_bulk_body_bytes: usize,
-    pub shutdown_timeout: Span,
+    pub shutdown_timeout: DurationSetting,
 }
 
-/// The web pages.
+/// The section `[pages]`: the web pages.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "default.toml says what each key does")]
@@ -46,17 +45,17 @@ pub struct PagesConfig {
     pub enabled: bool,
 }
 
-/// Connect tokens.
+/// The section `[tokens]`: connect tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "default.toml says what each key does")]
 pub struct TokensConfig {
     pub issuer: String,
     pub audience: String,
-    pub lifetime: Span,
+    pub lifetime: DurationSetting,
 }
 
-/// The limits of connections.
+/// The section `[connections]`: limits of connections.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "default.toml says what each key does")]
@@ -64,18 +63,18 @@ pub struct ConnectionsConfig {
     pub like_aws: bool,
     pub max_message_bytes: usize,
     pub default_format: DefaultFormat,
-    pub keepalive: OptionalSpan,
-    pub idle_timeout: OptionalSpan,
-    pub max_age: OptionalSpan,
+    pub keepalive: OptionalDuration,
+    pub idle_timeout: OptionalDuration,
+    pub max_age: OptionalDuration,
     pub close_when_expired: bool,
     pub buffer_bytes: usize,
-    pub write_timeout: Span,
+    pub write_timeout: DurationSetting,
     pub connects_per_second: u32,
     pub max_per_user: usize,
     pub too_many: TooMany,
 }
 
-/// The limits of runs.
+/// The section `[dispatcher]`: limits of runs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "default.toml says what each key does")]
@@ -83,11 +82,11 @@ pub struct DispatcherConfig {
     pub inline_drain: usize,
     pub replay_drain: usize,
     pub page: usize,
-    pub grace: Span,
-    pub run_budget: Span,
+    pub grace: DurationSetting,
+    pub run_budget: DurationSetting,
 }
 
-/// The store.
+/// The section `[store]`: the store.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "default.toml says what each key does")]
@@ -95,31 +94,31 @@ pub struct StoreConfig {
     pub durability: Durability,
     pub reserve_bytes: u64,
     pub cache_bytes: u64,
-    pub dedup_window: Span,
+    pub dedup_window: DurationSetting,
     pub max_receive_count: u32,
 }
 
-/// The history.
+/// The section `[history]`: the history.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "default.toml says what each key does")]
 pub struct HistoryConfig {
     pub enabled: bool,
-    pub lifetime: Span,
+    pub lifetime: DurationSetting,
     pub payloads: bool,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Human,
     /// One JSON object a line.
     Json,
 }
 
-/// Logs.
+/// The section `[log]`: logs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "default.toml says what each key does")]
@@ -128,47 +127,19 @@ pub struct LogConfig {
     pub level: String,
 }
 
-fn at_least<T: Copy + PartialOrd + std::fmt::Debug>(
-    key: &'static str,
-    value: T,
-    least: T,
-) -> Result<(), ConfigError> {
-    if value < least {
-        return Err(ConfigError::invalid(key, format!("it is {value:?}; allowed are at least {least:?}")));
-    }
-    Ok(())
-}
-
-fn at_most<T: Copy + PartialOrd + std::fmt::Debug>(
-    key: &'static str,
-    value: T,
-    most: T,
-) -> Result<(), ConfigError> {
-    if value > most {
-        return Err(ConfigError::invalid(key, format!("it is {value:?}; allowed are at most {most:?}")));
-    }
-    Ok(())
-}
-
-fn optional_at_least(key: &'static str, value: OptionalSpan, least: Duration) -> Result<(), ConfigError> {
-    value.0.map_or(Ok(()), |value| at_least(key, value, least))
-}
-
-pub(super) const SECOND: Duration = Duration::from_secs(1);
-
 impl ServerConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         match (self.tls_certificate.as_os_str().is_empty(), self.tls_key.as_os_str().is_empty()) {
             (true, false) => {
                 return Err(ConfigError::invalid(
                     "server.tls_certificate",
-                    "it is empty, and server.tls_key is not; give both or none",
+                    "it is empty, but server.tls_key is not; set both or none",
                 ));
             }
             (false, true) => {
                 return Err(ConfigError::invalid(
                     "server.tls_key",
-                    "it is empty, and server.tls_certificate is not; give both or none",
+                    "it is empty, but server.tls_certificate is not; set both or none",
                 ));
             }
             _ => {}
@@ -180,7 +151,7 @@ impl ServerConfig {
         at_least("server.max_bulk_body_bytes", self.max_bulk_body_bytes, self.max_body_bytes)
     }
 
-    /// The certificate's files, if there is to be TLS.
+    /// Returns the paths of certificate and key; `None` without TLS.
     pub fn tls(&self) -> Option<TlsFiles> {
         let Self { tls_certificate: certificate, tls_key: key, .. } = self;
         (!key.as_os_str().is_empty()).then(|| TlsFiles { certificate: certificate.clone(), key: key.clone() })
@@ -198,7 +169,7 @@ impl TokensConfig {
         at_most("tokens.lifetime", self.lifetime.0, Duration::from_hours(1))
     }
 
-    /// How tokens are issued.
+    /// Returns the settings of the issuer of connect tokens.
     pub fn issuer(&self) -> IssuerConfig {
         IssuerConfig { lifetime: self.lifetime.0, ..IssuerConfig::new(&self.issuer, &self.audience) }
     }
@@ -215,7 +186,7 @@ impl ConnectionsConfig {
         at_least("connections.write_timeout", self.write_timeout.0, SECOND)
     }
 
-    /// The limits each connection has.
+    /// Returns the limits of each connection.
     pub fn limits(&self) -> Limits {
         let limits = Limits {
             buffer_bytes: self.buffer_bytes,
@@ -241,7 +212,7 @@ impl DispatcherConfig {
         at_least("dispatcher.run_budget", self.run_budget.0, Duration::from_millis(100))
     }
 
-    /// How the dispatcher works.
+    /// Returns the settings of the dispatcher.
     pub fn settings(&self) -> dispatcher::Settings {
         let limits = run::Limits {
             inline_drain: self.inline_drain,
@@ -261,7 +232,7 @@ impl StoreConfig {
         at_least("store.max_receive_count", self.max_receive_count, 1)
     }
 
-    /// The settings of the store.
+    /// Returns the settings of the store.
     pub fn settings(&self) -> StorageSettings {
         let Self { durability, reserve_bytes, cache_bytes, dedup_window, max_receive_count } = *self;
         StorageSettings {
@@ -281,7 +252,7 @@ impl HistoryConfig {
         at_most("history.lifetime", self.lifetime.0, Duration::from_hours(24 * 3_653))
     }
 
-    /// What is recorded; `None` for nothing.
+    /// Returns the policy of the history; `None` if none is kept.
     pub fn policy(&self) -> Option<HistoryPolicy> {
         let Self { enabled, lifetime, payloads } = *self;
         enabled.then_some(HistoryPolicy { lifetime: lifetime.0, payloads })
@@ -292,7 +263,7 @@ impl LogConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         shared_telemetry::parse_filter(&self.level).map(drop).map_err(|_| {
             let problem = format!(
-                "{:?} is no level; allowed are error, warn, info, debug, trace and off, or levels by module: \
+                "{:?} is not a log level; allowed are error, warn, info, debug, trace and off, or levels by module: \
                  \"info,tidings=debug\"",
                 self.level
             );
@@ -300,149 +271,11 @@ impl LogConfig {
         })
     }
 
-    /// How log lines look.
+    /// Returns the format of log lines.
     pub const fn format(&self) -> Format {
         match self.format {
             LogFormat::Human => Format::Human,
             LogFormat::Json => Format::Json,
-        }
-    }
-}
-
-impl Config {
-    /// How the server serves.
-    pub fn server(&self) -> Settings {
-        let ServerConfig { listen, authenticate, max_http_connections, .. } = self.server;
-        let configured =
-            (self.connections.connects_per_second > 0).then_some(self.connections.connects_per_second);
-        Settings {
-            listen,
-            authenticate,
-            pages: self.pages.enabled,
-            about: self.about(),
-            header_timeout: self.server.header_timeout.0,
-            body_timeout: self.server.body_timeout.0,
-            max_http_connections,
-            connects_per_second: if self.connections.like_aws { Some(500) } else { configured },
-            max_body_bytes: self.server.max_body_bytes,
-            max_bulk_body_bytes: self.server.max_bulk_body_bytes,
-            shutdown_timeout: self.server.shutdown_timeout.0,
-        }
-    }
-
-    /// What the server says about itself.
-    pub fn about(&self) -> About {
-        let HandshakeConfig { token, jwt, hmac, open, .. } = self.handshake;
-        let methods = [
-            (token, AuthenticationMethod::Token),
-            (jwt, AuthenticationMethod::Jwt),
-            (hmac, AuthenticationMethod::Hmac),
-            (open, AuthenticationMethod::Open),
-        ];
-        About {
-            handshake: methods.into_iter().filter_map(|(on, method)| on.then_some(method)).collect(),
-            login: self.login.offer(),
-            sending: self.sending.policy,
-            everyone: self.hubs.everyone(),
-            presence: self.hubs.presence,
-            history: self.history.enabled,
-            max_message_bytes: self.connections.limits().max_message_bytes,
-        }
-    }
-
-    /// The edge's limits and policies.
-    pub fn edge(&self) -> EdgeConfig {
-        let ConnectionsConfig { max_per_user, too_many, close_when_expired, .. } = self.connections;
-        let limit = ConnectionLimit { most: max_per_user, excess: too_many.into() };
-        EdgeConfig {
-            max_message_bytes: self.connections.limits().max_message_bytes,
-            default_format: self.connections.default_format.into(),
-            client_messages: self.sending.policy(),
-            everyone: self.hubs.everyone(),
-            presence: self.hubs.presence,
-            connection_rate: self.sending.rate_per_connection.0,
-            user_rate: self.sending.rate_per_user.0,
-            max_connections: (max_per_user > 0).then_some(limit),
-            close_when_expired,
-            ..EdgeConfig::default()
-        }
-    }
-}
-
-impl Default for Config {
-    /// As in `default.toml`.
-    fn default() -> Self {
-        let off = OptionalSpan(None);
-        let Settings { listen, authenticate, header_timeout, body_timeout, max_http_connections, .. } =
-            Settings::default();
-        let Settings { max_body_bytes, max_bulk_body_bytes, shutdown_timeout, .. } = Settings::default();
-        let Limits { buffer_bytes, write_timeout, keepalive, max_message_bytes, .. } = Limits::default();
-        let run::Limits { inline_drain, replay_drain, page, .. } = run::Limits::default();
-        let StorageSettings {
-            durability, reserve_bytes, cache_bytes, dedup_window, max_receive_count, ..
-        } = StorageSettings::default();
-        Self {
-            data_dir: "tidings-data".into(),
-            server: ServerConfig {
-                listen,
-                tls_certificate: PathBuf::new(),
-                tls_key: PathBuf::new(),
-                authenticate,
-                header_timeout: Span(header_timeout),
-                body_timeout: Span(body_timeout),
-                max_http_connections,
-                max_body_bytes,
-                max_bulk_body_bytes,
-                shutdown_timeout: Span(shutdown_timeout),
-            },
-            pages: PagesConfig { enabled: true },
-            login: LoginConfig::default(),
-            handshake: HandshakeConfig::default(),
-            tokens: TokensConfig {
-                issuer: "tidings".to_owned(),
-                audience: "tidings".to_owned(),
-                lifetime: Span(contract_identity_v1::TOKEN_LIFETIME),
-            },
-            connections: ConnectionsConfig {
-                like_aws: false,
-                max_message_bytes,
-                default_format: DefaultFormat::Single,
-                keepalive: OptionalSpan(keepalive),
-                idle_timeout: off,
-                max_age: off,
-                close_when_expired: false,
-                buffer_bytes,
-                write_timeout: Span(write_timeout),
-                connects_per_second: 0,
-                max_per_user: 0,
-                too_many: TooMany::RefuseNewest,
-            },
-            sending: SendingConfig {
-                policy: ClientMessagePolicy::Off,
-                rate_per_connection: OptionalRate(None),
-                rate_per_user: OptionalRate(None),
-            },
-            hubs: HubsConfig { everyone: String::new(), presence: false, members: Vec::new() },
-            dispatcher: DispatcherConfig {
-                inline_drain,
-                replay_drain,
-                page,
-                grace: Span(Duration::ZERO),
-                run_budget: Span(Duration::from_secs(10)),
-            },
-            store: StoreConfig {
-                durability,
-                reserve_bytes,
-                cache_bytes,
-                dedup_window: Span(dedup_window),
-                max_receive_count,
-            },
-            history: HistoryConfig {
-                enabled: false,
-                lifetime: Span(Duration::from_hours(24 * 30)),
-                payloads: false,
-            },
-            log: LogConfig { format: LogFormat::Human, level: "info".to_owned() },
         }
     }
 }

@@ -1,18 +1,18 @@
-//! The defaults with the file and the environment laid over them, key by key.
+//! Merges the file and the environment over the defaults, key by key.
 
 use toml::{Table, Value};
 
 use super::{ConfigError, DEFAULT, Origin};
 
-/// What the names of environment variables begin with.
-const PREFIX: &str = "TIDINGS_";
+/// Prefix of the names of environment variables.
+pub(super) const PREFIX: &str = "TIDINGS_";
 
-/// The defaults, as a table.
+/// Returns the defaults as a table.
 pub(super) fn defaults() -> Result<Table, ConfigError> {
     DEFAULT.parse().map_err(|source| ConfigError::Syntax(Box::new(source)))
 }
 
-/// Lays the file over the defaults.
+/// Merges the file over the defaults.
 pub(super) fn merge_file(defaults: &mut Table, file: Table) -> Result<(), ConfigError> {
     for (name, value) in file {
         match defaults.get(&name) {
@@ -30,8 +30,8 @@ pub(super) fn merge_file(defaults: &mut Table, file: Table) -> Result<(), Config
     Ok(())
 }
 
-/// Lays the environment over them. Variables of the program that are no keys (the client's) have no two
-/// underscores and are left alone.
+/// Merges the environment over the table. Variables without two underscores that are not keys, such as those of the
+/// client, are ignored.
 pub(super) fn merge_environment(
     defaults: &mut Table,
     environment: impl IntoIterator<Item = (String, String)>,
@@ -55,7 +55,7 @@ pub(super) fn merge_environment(
     Ok(())
 }
 
-/// A list, as the file has it (`["a", "b"]`) or with commas alone (`a, b`).
+/// Parses a list, in the form of the file (`["a", "b"]`) or with commas alone (`a, b`).
 fn list(text: &str) -> Value {
     let written = format!("list = {text}").parse().ok().and_then(|mut table: Table| table.remove("list"));
     written.filter(Value::is_array).unwrap_or_else(|| {
@@ -64,6 +64,7 @@ fn list(text: &str) -> Value {
     })
 }
 
+/// Returns the value of a key.
 fn find<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
     match path {
         [key] => table.get(*key),
@@ -72,7 +73,7 @@ fn find<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
     }
 }
 
-/// Sets a key that exists to a value of its type.
+/// Sets an existing key to a value of its type.
 fn set(table: &mut Table, origin: Origin, path: &[&str], value: Value) -> Result<(), ConfigError> {
     let known = find(table, path).filter(|known| !known.is_table());
     let Some(known) = known else {
@@ -89,12 +90,12 @@ fn set(table: &mut Table, origin: Origin, path: &[&str], value: Value) -> Result
         };
         return Err(wrong_type(origin, path.join("."), &value, expected));
     }
-    let place = match path {
+    let slot = match path {
         [section, key] => table.get_mut(*section).and_then(Value::as_table_mut).and_then(|t| t.get_mut(*key)),
         _ => path.first().and_then(|key| table.get_mut(*key)),
     };
-    if let Some(place) = place {
-        *place = value;
+    if let Some(slot) = slot {
+        *slot = value;
     }
     Ok(())
 }
@@ -108,7 +109,7 @@ fn wrong_type(origin: Origin, key: String, found: &Value, expected: &'static str
     ConfigError::WrongType { origin, key, found, expected }
 }
 
-/// Every key, with dots.
+/// Returns every key with its section.
 pub(super) fn keys(table: &Table) -> Vec<String> {
     let mut keys = Vec::new();
     for (name, value) in table {
@@ -120,7 +121,7 @@ pub(super) fn keys(table: &Table) -> Vec<String> {
     keys
 }
 
-/// The key that may have been meant: the same in another section, or the nearest by spelling.
+/// Returns the key that was probably meant: the same key of another section, or the nearest by spelling.
 fn suggest(table: &Table, wrong: &str) -> Option<String> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let keys = keys(table);
@@ -131,7 +132,7 @@ fn suggest(table: &Table, wrong: &str) -> Option<String> {
     distances.min().filter(|(distance, key)| *distance <= key.len() / 3).map(|(_, key)| key)
 }
 
-/// The Levenshtein distance.
+/// Returns the Levenshtein distance.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
@@ -151,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distances() {
+    fn levenshtein_distances() {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("same", "same"), 0);

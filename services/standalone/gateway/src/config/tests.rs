@@ -24,13 +24,13 @@ fn refused(result: Result<Config, ConfigError>) -> String {
 }
 
 #[test]
-fn the_default_file_is_the_default() {
+fn default_file_equals_defaults_in_code() {
     assert_eq!(file(DEFAULT).unwrap(), Config::default());
     assert_eq!(file("").unwrap(), Config::default());
 }
 
 #[test]
-fn what_is_set_comes_before_what_development_changes() {
+fn settings_override_development_defaults() {
     let config = |environment| Config::load(Defaults::Development, None, environment).unwrap();
     let development = config(environment(&[]));
     assert!(development.handshake.jwt && development.login.guests && development.history.enabled);
@@ -41,7 +41,7 @@ fn what_is_set_comes_before_what_development_changes() {
 }
 
 #[test]
-fn passwords_that_everybody_knows_stay_on_this_machine() {
+fn public_passwords_require_a_local_address() {
     let listening = |address| {
         Config::load(Defaults::Development, None, environment(&[("TIDINGS_SERVER__LISTEN", address)]))
     };
@@ -74,7 +74,7 @@ fn every_key_is_explained() {
 }
 
 #[test]
-fn the_environment_comes_before_the_file() {
+fn environment_overrides_file() {
     let text = "data_dir = \"a\"\n[server]\nlisten = \"127.0.0.1:1\"\nbody_timeout = \"1s\"\n[handshake]\nopen = true\n";
     let config = Config::from_text(
         text,
@@ -96,10 +96,10 @@ fn the_environment_comes_before_the_file() {
 }
 
 #[test]
-fn an_unknown_key_is_named_with_the_one_meant() {
+fn unknown_key_comes_with_a_suggestion() {
     let error = refused(file("[server]\nlisten_on = \"x\""));
     assert!(
-        error.contains("\"server.listen_on\"") && error.contains("\"server.listen\" may be meant"),
+        error.contains("\"server.listen_on\"") && error.contains("did you mean \"server.listen\"?"),
         "{error}"
     );
     let error = refused(file("listen = \"x\""));
@@ -111,16 +111,16 @@ fn an_unknown_key_is_named_with_the_one_meant() {
 }
 
 #[test]
-fn an_unknown_variable_is_named_with_the_key_meant() {
+fn unknown_variable_comes_with_a_suggestion() {
     let error = refused(Config::from_text("", environment(&[("TIDINGS_SERVER__LISTN", "x")])));
     assert!(error.starts_with("TIDINGS_SERVER__LISTN has the key \"server.listn\""), "{error}");
-    assert!(error.contains("\"server.listen\" may be meant"), "{error}");
+    assert!(error.contains("did you mean \"server.listen\"?"), "{error}");
     let error = refused(Config::from_text("", environment(&[("TIDINGS_A__B__C", "x")])));
     assert!(error.contains("\"a.b.c\""), "{error}");
 }
 
 #[test]
-fn a_value_of_the_wrong_type_is_named() {
+fn value_of_wrong_type_is_refused() {
     let error = refused(file("[server]\nauthenticate = \"yes\""));
     assert!(error.contains("\"server.authenticate\"") && error.contains("true or false"), "{error}");
     let error = refused(file("[connections]\nkeepalive = 30"));
@@ -132,7 +132,7 @@ fn a_value_of_the_wrong_type_is_named() {
 }
 
 #[test]
-fn a_value_of_the_wrong_form_is_named() {
+fn malformed_value_is_refused() {
     for (text, key, word) in [
         ("[server]\nlisten = \"nowhere\"", "server.listen", "socket address"),
         ("[connections]\nidle_timeout = \"soon\"", "connections.idle_timeout", "or off"),
@@ -148,7 +148,7 @@ fn a_value_of_the_wrong_form_is_named() {
 }
 
 #[test]
-fn a_value_that_is_not_allowed_is_named() {
+fn value_out_of_bounds_is_refused() {
     for (text, key, word) in [
         ("data_dir = \"\"", "data_dir", "directory"),
         ("[server]\ntls_key = \"k\"", "server.tls_certificate", "both or none"),
@@ -179,7 +179,7 @@ fn a_value_that_is_not_allowed_is_named() {
 }
 
 #[test]
-fn issuers_are_sections_of_their_own() {
+fn issuers_are_read_from_sections() {
     let text = "[handshake]\njwt = true\ntoken = false\nallowed_origins = [\"https://a.example\"]\n\
                 [[handshake.jwt_issuers]]\nissuer = \"https://i.example\"\nalgorithm = \"ES256\"\n\
                 [[handshake.jwt_issuers]]\nalgorithm = \"HS256\"\nsecret = \"env:CHAT\"\naudiences = [\"chat\"]";
@@ -203,7 +203,7 @@ fn issuers_are_sections_of_their_own() {
 }
 
 #[test]
-fn a_list_in_the_environment_has_brackets_or_commas_alone() {
+fn list_in_environment_may_have_brackets() {
     let with = |name, value| Config::from_text("", environment(&[(name, value)]));
     let name = "TIDINGS_HANDSHAKE__COOKIE_NAMES";
     for value in ["[\"a\", \"b\"]", "a,b", " a , b ,"] {
@@ -218,7 +218,7 @@ fn a_list_in_the_environment_has_brackets_or_commas_alone() {
 }
 
 #[test]
-fn a_file_that_is_no_toml_is_refused_by_line() {
+fn malformed_toml_is_refused_with_its_line() {
     let error = refused(file("data_dir = \"a\"\n[server\n"));
     assert!(error.contains("not valid TOML") && error.contains("line 2"), "{error}");
     let error = refused(Config::load(Defaults::General, Some(Path::new("/nowhere/tidings.toml")), []));
@@ -226,7 +226,7 @@ fn a_file_that_is_no_toml_is_refused_by_line() {
 }
 
 #[test]
-fn like_aws_comes_before_what_is_set() {
+fn like_aws_overrides_settings() {
     let config = file("[connections]\nlike_aws = true\nmax_age = \"5h\"\nconnects_per_second = 9").unwrap();
     let limits = config.connections.limits();
     assert_eq!(limits.max_age, Some(Duration::from_hours(2)));
@@ -236,7 +236,7 @@ fn like_aws_comes_before_what_is_set() {
 }
 
 #[test]
-fn what_is_set_reaches_the_parts() {
+fn settings_reach_their_parts() {
     let text = "[tokens]\nissuer = \"i\"\naudience = \"a\"\nlifetime = \"10s\"\n[handshake]\nopen = true\n\
                 [dispatcher]\ngrace = \"3s\"\n[server]\ntls_certificate = \"c\"\ntls_key = \"k\"";
     let config = file(text).unwrap();
@@ -256,7 +256,7 @@ fn what_is_set_reaches_the_parts() {
 }
 
 #[test]
-fn the_gateways_own_hubs_are_no_ones_to_name() {
+fn reserved_hubs_are_refused() {
     for (key, text) in [
         ("hubs.everyone", "[hubs]\neveryone = \"tidings:operations\""),
         ("hubs.members", "[hubs]\nmembers = [\"tidings:x: ann\"]"),
@@ -264,4 +264,32 @@ fn the_gateways_own_hubs_are_no_ones_to_name() {
         let text = refused(file(text));
         assert!(text.contains(key) && text.contains("gateway's own"), "{text}");
     }
+}
+
+#[test]
+fn former_section_name_works_with_a_warning() {
+    let config = file("[sending]\npolicy = \"anyone\"\nrate_per_user = \"5/1s\"").unwrap();
+    assert_eq!(config.client_messages.policy, crate::server::ClientMessagePolicy::Anyone);
+    assert!(config.client_messages.rate_per_user.0.is_some());
+    let [warning] = &config.deprecated[..] else { panic!("one warning: {:?}", config.deprecated) };
+    assert!(warning.contains("[sending]") && warning.contains("[client_messages]"), "{warning}");
+    let current = file("[client_messages]\npolicy = \"anyone\"").unwrap();
+    assert_eq!(current.deprecated, [""; 0]);
+    let error = refused(file("[sending]\npolicy = \"off\"\n[client_messages]\npolicy = \"off\""));
+    assert!(error.contains("[sending]") && error.contains("[client_messages]"), "{error}");
+}
+
+#[test]
+fn former_variable_name_works_with_a_warning() {
+    let (old, new) = ("TIDINGS_SENDING__POLICY", "TIDINGS_CLIENT_MESSAGES__POLICY");
+    let with =
+        |pairs: &[(&str, &str)]| Config::from_text("[client_messages]\npolicy = \"off\"", environment(pairs));
+    let config = with(&[(old, "same-hub")]).unwrap();
+    assert_eq!(config.client_messages.policy, crate::server::ClientMessagePolicy::SameHub);
+    let [warning] = &config.deprecated[..] else { panic!("one warning: {:?}", config.deprecated) };
+    assert!(warning.contains(old) && warning.contains(new), "{warning}");
+    let error = refused(with(&[(old, "off"), (new, "off")]));
+    assert!(error.contains(old) && error.contains(new), "{error}");
+    let error = refused(with(&[("TIDINGS_SENDING__POLICI", "off")]));
+    assert!(error.contains("client_messages.policy"), "{error}");
 }

@@ -1,4 +1,5 @@
-//! Deletes rows that are too old.
+//! Deletes expired rows of the history.
+
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
@@ -9,14 +10,14 @@ use tidings_store::StoreError;
 
 use super::{StoredHistory, rows};
 
-/// How often rows are looked for that are too old.
+/// Interval at which expired rows are looked for.
 const INTERVAL: Duration = Duration::from_mins(1);
-/// Pause between two writes while there are more of them, so that deliveries come between.
+/// Pause between two writes while there are more expired rows, so that deliveries come between.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Most rows deleted at once.
+/// Maximum number of rows deleted at once.
 const AT_ONCE: usize = 500;
 
-/// Sweeps once a minute until `shutdown` is complete.
+/// Sweeps once a minute until `shutdown` completes.
 pub async fn run_sweeper<K: Clock + 'static>(
     history: StoredHistory<K>,
     shutdown: impl Future<Output = ()> + Send,
@@ -28,7 +29,7 @@ pub async fn run_sweeper<K: Clock + 'static>(
             Ok(_) => INTERVAL,
             Err(error) => {
                 let error = shared_telemetry::chain(&error);
-                tracing::warn!(error, "rows of the history that are too old can't be deleted");
+                tracing::warn!(error, "expired rows of the history can't be deleted");
                 INTERVAL
             }
         };
@@ -39,12 +40,12 @@ pub async fn run_sweeper<K: Clock + 'static>(
 }
 
 impl<K: Clock + 'static> StoredHistory<K> {
-    /// Deletes some of the rows that are too old, and says how many.
+    /// Deletes up to 500 expired rows and returns their number.
     ///
     /// # Errors
-    /// [`StoreError`] when the store can't be read or written.
+    /// [`StoreError`] if the store can't be read or written.
     pub async fn sweep(&self) -> Result<usize, StoreError> {
-        let (from, end) = rows::too_old(self.clock.now());
+        let (from, end) = rows::expired(self.clock.now());
         let found = self.table.first(&from, &end, AT_ONCE)?;
         let count = found.len();
         if count > 0 {

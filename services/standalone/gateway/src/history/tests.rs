@@ -50,7 +50,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn what_is_too_old_is_not_shown_and_then_deleted() {
+async fn expired_rows_are_hidden_then_deleted() {
     let mut world = world();
     world.start();
     world.history.record(&user("a"), vec![world.row(1), world.row(2)]).await;
@@ -69,7 +69,7 @@ async fn what_is_too_old_is_not_shown_and_then_deleted() {
 }
 
 #[tokio::test]
-async fn the_sweeper_goes_on_until_nothing_is_too_old() {
+async fn sweeper_deletes_all_expired_rows() {
     let mut world = world();
     world.start();
     world.history.record(&user("a"), (0..1_200).map(|n| world.row(n)).collect()).await;
@@ -86,7 +86,7 @@ async fn the_sweeper_goes_on_until_nothing_is_too_old() {
 }
 
 #[tokio::test]
-async fn a_session_that_outlives_its_row_does_not_bring_it_back() {
+async fn end_of_session_does_not_restore_an_expired_row() {
     let mut world = world();
     world.start();
     let (a, opened) = (user("a"), world.clock.now());
@@ -101,26 +101,26 @@ async fn a_session_that_outlives_its_row_does_not_bring_it_back() {
 }
 
 #[tokio::test]
-async fn what_is_too_much_is_lost_and_nobody_waits() {
+async fn full_queue_loses_entries_without_waiting() {
     let mut world = world();
     let large = |n| {
         let mut row = world.row(n);
-        row.payload = Some("x".repeat(WAITING_BYTES / 4));
+        row.payload = Some("x".repeat(QUEUE_BYTES / 4));
         row
     };
     let rows: Vec<_> = (1..=5).map(large).collect();
     for row in rows {
         world.history.record(&user("a"), vec![row]).await;
     }
-    // A little still has room.
+    // A small entry still fits.
     world.history.record(&user("a"), vec![world.row(6)]).await;
     world.start();
     assert_eq!(world.sequences().await, [6, 3, 2, 1]);
-    assert_eq!(world.history.waiting.load(Ordering::Acquire), 0);
+    assert_eq!(world.history.queued_bytes.load(Ordering::Acquire), 0);
 }
 
 #[tokio::test]
-async fn a_shutdown_writes_what_was_recorded() {
+async fn shutdown_writes_the_queue() {
     let mut world = world();
     world.history.record(&user("a"), (0..1_000).map(|n| world.row(n)).collect()).await;
     for n in 1_000..2_000 {
@@ -128,12 +128,12 @@ async fn a_shutdown_writes_what_was_recorded() {
     }
     world.writer.take().unwrap().run(std::future::ready(())).await;
     assert_eq!(world.stored(), 4_000);
-    // Without a writer nothing waits for it.
+    // Without a writer, readers don't wait for it.
     assert_eq!(world.sequences().await.len(), 100);
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_hides_no_other() {
+async fn malformed_row_hides_no_other() {
     let mut world = world();
     world.start();
     for n in 1..=5 {

@@ -1,4 +1,8 @@
-//! What is sent to all members of a hub: on disk from its acceptance until each of them has a notification.
+//! Broadcasts: on disk from their acceptance until each member of the hub has its notification.
+//!
+//! [`Broadcasts`] accepts them from any task; one task, [`run_broadcasts`], fans them out. Each hub's broadcasts stay
+//! in order, and hubs take turns.
+
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::pin;
@@ -18,14 +22,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 /// Name of the table of broadcasts.
 const TABLE: &str = "broadcasts";
 
-/// How broadcasts are fanned out.
+/// Settings of the fan-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BroadcastSettings {
-    /// Most members served before another hub's turn.
+    /// Maximum number of members served before the next hub's turn.
     pub members: usize,
-    /// Most broadcasts that may wait; further ones are refused.
+    /// Maximum number of waiting broadcasts; further ones are refused.
     pub waiting: usize,
-    /// Delays before a step that failed is tried again.
+    /// Delays between the attempts of a step.
     pub retry: RetryPolicy,
 }
 
@@ -39,14 +43,14 @@ impl Default for BroadcastSettings {
     }
 }
 
-/// A broadcast and its row.
+/// A broadcast and the key of its row.
 #[derive(Debug)]
 struct Job {
     key: u64,
     entry: FanOut,
 }
 
-/// The broadcasts that are still to be fanned out. Clones share them.
+/// Accepts broadcasts. Clones share the broadcasts that wait.
 #[derive(Clone)]
 pub struct Broadcasts<K: Clock + 'static> {
     table: Table<K>,
@@ -60,23 +64,23 @@ pub struct Broadcasts<K: Clock + 'static> {
 #[derive(Debug)]
 pub struct PendingBroadcasts(UnboundedReceiver<Job>);
 
-/// As many broadcasts wait as may.
+/// The limit of waiting broadcasts is reached.
 #[derive(Debug, thiserror::Error)]
-#[error("{waiting} broadcasts wait already")]
+#[error("{waiting} broadcasts are waiting")]
 struct TooMany {
     waiting: usize,
 }
 
-/// Nobody fans out any more.
+/// The task that fans out has ended.
 #[derive(Debug, thiserror::Error)]
 #[error("the server is shutting down")]
 struct ShuttingDown;
 
 impl<K: Clock + 'static> Broadcasts<K> {
-    /// Takes up what an earlier process left.
+    /// Opens the table of broadcasts. Those that an earlier process left are continued.
     ///
     /// # Errors
-    /// [`StoreError`] when the store can't be read.
+    /// [`StoreError`] if the store can't be read.
     pub fn open(
         store: &Store<K>,
         settings: BroadcastSettings,
@@ -90,11 +94,11 @@ impl<K: Clock + 'static> Broadcasts<K> {
             match read(&value) {
                 Some(entry) => {
                     waiting += 1;
-                    // The receiver is here.
+                    // The receiver is in this function.
                     let _ = jobs.send(Job { key, entry });
                 }
                 None => {
-                    tracing::error!(key, "a broadcast of an earlier process can't be read and is left out");
+                    tracing::error!(key, "a stored broadcast can't be read and is skipped");
                 }
             }
         }
@@ -102,7 +106,7 @@ impl<K: Clock + 'static> Broadcasts<K> {
         Ok((Self { table, jobs, next, waiting, settings }, PendingBroadcasts(pending)))
     }
 
-    /// Accepts a broadcast: it is on disk when this returns.
+    /// Accepts a broadcast. When this returns, it is on disk.
     async fn accept(&self, entry: FanOut) -> Result<(), PortError> {
         const OPERATION: &str = "queueing a broadcast";
         let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
@@ -123,20 +127,22 @@ impl<K: Clock + 'static> Broadcasts<K> {
         accepted
     }
 
-    /// Remembers what is left of a broadcast, so that a restart goes on from there.
-    async fn keep(&self, job: &Job) {
+    /// Stores the rest of a broadcast, so that a restart continues from there.
+    async fn store_rest(&self, job: &Job) {
         let text = QueueEntry::FanOut(job.entry.clone()).to_json();
         let kept = self.table.put(&job.key.to_be_bytes(), text.as_bytes()).await;
-        report(kept, "how far a broadcast came could not be stored; a restart repeats some of it");
+        report(kept, "the progress of a broadcast could not be stored; a restart repeats a part of it");
     }
 
-    async fn done(&self, job: &Job) {
+    /// Deletes a broadcast that every member has.
+    async fn finish(&self, job: &Job) {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         let deleted = self.table.delete(&job.key.to_be_bytes()).await;
-        report(deleted, "a broadcast that is over could not be deleted; a restart repeats it");
+        report(deleted, "a finished broadcast could not be deleted; a restart repeats it");
     }
 }
 
+/// Logs a failed write.
 fn report(outcome: Result<(), StoreError>, what: &'static str) {
     if let Err(error) = outcome {
         tracing::warn!(error = shared_telemetry::chain(&error), "{what}");
@@ -145,7 +151,7 @@ fn report(outcome: Result<(), StoreError>, what: &'static str) {
 
 fn read(value: &[u8]) -> Option<FanOut> {
     let text = std::str::from_utf8(value).ok()?;
-    // What is stored has an id.
+    // A stored broadcast has an id.
     let id = || NotificationId::from(contract_notifications_v1::Sequence::ZERO);
     match QueueEntry::from_json(text, id, Timestamp::default()) {
         Ok(QueueEntry::FanOut(entry)) => Some(entry),
@@ -153,19 +159,19 @@ fn read(value: &[u8]) -> Option<FanOut> {
     }
 }
 
-/// The queue of this process, as clients' messages reach it.
+/// The queue for messages between clients.
 #[derive(Clone)]
-pub struct Outbox<K: Clock + 'static> {
+pub struct LocalMessageQueue<K: Clock + 'static> {
     /// Accepts notifications.
     pub store: Store<K>,
     /// Accepts broadcasts.
     pub broadcasts: Broadcasts<K>,
 }
 
-impl<K: Clock + 'static> ws_edge::ports::MessageQueue for Outbox<K> {
+impl<K: Clock + 'static> ws_edge::ports::MessageQueue for LocalMessageQueue<K> {
     async fn send(&self, notifications: Vec<Notification>) -> Vec<Result<(), PortError>> {
         let count = notifications.len();
-        // All or none.
+        // The store accepts all or none.
         let accepted =
             self.store.accept(notifications.into_iter().map(Submission::deduplicated).collect()).await;
         let outcome = |error: AcceptError| PortError::retryable("queueing messages", error);
@@ -177,7 +183,7 @@ impl<K: Clock + 'static> ws_edge::ports::MessageQueue for Outbox<K> {
     }
 }
 
-/// The broadcasts under way: each hub's in their order, the hubs by turns.
+/// The broadcasts in progress: in order for each hub, with the hubs in turn.
 #[derive(Default)]
 struct Turns {
     hubs: VecDeque<HubName>,
@@ -194,17 +200,20 @@ impl Turns {
         jobs.push_back(job);
     }
 
-    /// The first broadcast of the hub whose turn it is. It has to come back, or to be [`done`](Self::done).
+    /// Takes the first broadcast of the hub whose turn it is. The caller must call [`put_back`](Self::put_back) or
+    /// [`finish`](Self::finish) next.
     fn next(&mut self) -> Option<Job> {
         self.jobs.get_mut(self.hubs.front()?)?.pop_front()
     }
 
+    /// Returns the broadcast and passes the turn to the next hub.
     fn put_back(&mut self, job: Job) {
         self.hubs.rotate_left(1);
         self.jobs.entry(job.entry.hub.clone()).or_default().push_front(job);
     }
 
-    fn done(&mut self) {
+    /// Ends the turn of a hub whose broadcast is finished.
+    fn finish(&mut self) {
         let Some(hub) = self.hubs.pop_front() else { return };
         if self.jobs.get(&hub).is_some_and(|jobs| !jobs.is_empty()) {
             self.hubs.push_back(hub);
@@ -214,7 +223,9 @@ impl Turns {
     }
 }
 
-/// Fans broadcasts out until `shutdown` is complete. What is left then is on disk.
+/// Fans broadcasts out until `shutdown` completes. The rest stays on disk for the next process.
+///
+/// A failed step is tried again until it succeeds.
 pub async fn run_broadcasts<K: Clock + 'static>(
     pending: PendingBroadcasts,
     broadcasts: Broadcasts<K>,
@@ -245,13 +256,13 @@ pub async fn run_broadcasts<K: Clock + 'static>(
         };
         match step {
             Ok(None) => {
-                broadcasts.done(&job).await;
-                turns.done();
+                broadcasts.finish(&job).await;
+                turns.finish();
                 failures = 0;
             }
             Ok(Some(rest)) => {
                 job.entry = rest;
-                broadcasts.keep(&job).await;
+                broadcasts.store_rest(&job).await;
                 turns.put_back(job);
                 failures = 0;
             }

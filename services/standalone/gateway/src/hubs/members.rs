@@ -1,13 +1,14 @@
-//! The members of the hubs, in memory.
+//! The members of all hubs, in memory behind one lock.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use contract_connections_v1::{HubMember, MemberKey};
 use contract_notifications_v1::{HubName, Timestamp, UserId};
 use dispatcher::ports::{HubMembers, MembersPage};
 use shared_ports::PortError;
+use shared_sync::IgnorePoison as _;
 use ws_edge::ports::{HubPage, Hubs};
 
 /// The members of all hubs. Clones share them.
@@ -15,7 +16,7 @@ use ws_edge::ports::{HubPage, Hubs};
 pub struct MemoryHubs(Arc<Mutex<HashMap<HubName, BTreeSet<MemberKey>>>>);
 
 impl MemoryHubs {
-    /// Hubs with these members by decision, connected or not.
+    /// Makes hubs with permanent members, who belong to them connected or not.
     pub fn new(members: impl IntoIterator<Item = (HubName, UserId)>) -> Self {
         let mut hubs: HashMap<HubName, BTreeSet<MemberKey>> = HashMap::new();
         for (hub, user_id) in members {
@@ -24,23 +25,22 @@ impl MemoryHubs {
         Self(Arc::new(Mutex::new(hubs)))
     }
 
-    /// A lock whose holder panicked still guards whole sets.
     fn lock(&self) -> MutexGuard<'_, HashMap<HubName, BTreeSet<MemberKey>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().ignore_poison()
     }
 }
 
-/// The place in a hub from which on a user's rows stand.
-fn from(user: &UserId) -> Bound<MemberKey> {
+/// Returns the position of a user's first row in a hub.
+fn start_of(user: &UserId) -> Bound<MemberKey> {
     Bound::Included(MemberKey { user_id: user.clone(), connection_id: None })
 }
 
-/// The rows of the users after `after`.
-fn behind<'a>(
+/// Returns the rows of the users after `after`.
+fn rows_after<'a>(
     set: &'a BTreeSet<MemberKey>,
     after: Option<&'a UserId>,
 ) -> impl Iterator<Item = &'a MemberKey> {
-    let start = after.map_or(Bound::Unbounded, from);
+    let start = after.map_or(Bound::Unbounded, start_of);
     set.range((start, Bound::Unbounded)).skip_while(move |member| after == Some(&member.user_id))
 }
 
@@ -65,7 +65,7 @@ impl Hubs for MemoryHubs {
         Ok(())
     }
 
-    /// A row goes with its connection here, and none expires.
+    /// Ignores the time: here a row is deleted with its connection and never expires.
     async fn members(
         &self,
         hub: &HubName,
@@ -76,7 +76,7 @@ impl Hubs for MemoryHubs {
         let hubs = self.lock();
         let Some(set) = hubs.get(hub) else { return Ok(HubPage::default()) };
         let mut page = HubPage::default();
-        for MemberKey { user_id, connection_id } in behind(set, after) {
+        for MemberKey { user_id, connection_id } in rows_after(set, after) {
             if !page.add(user_id.clone(), connection_id.is_some(), limit) {
                 break;
             }
@@ -86,7 +86,7 @@ impl Hubs for MemoryHubs {
 
     async fn has(&self, hub: &HubName, user: &UserId) -> Result<bool, PortError> {
         let hubs = self.lock();
-        let first = hubs.get(hub).and_then(|set| set.range((from(user), Bound::Unbounded)).next());
+        let first = hubs.get(hub).and_then(|set| set.range((start_of(user), Bound::Unbounded)).next());
         Ok(first.is_some_and(|member| member.user_id == *user))
     }
 }
@@ -101,7 +101,7 @@ impl HubMembers for MemoryHubs {
         let hubs = self.lock();
         let Some(set) = hubs.get(hub) else { return Ok(MembersPage::default()) };
         let mut users: Vec<UserId> = Vec::new();
-        for MemberKey { user_id, .. } in behind(set, after) {
+        for MemberKey { user_id, .. } in rows_after(set, after) {
             if users.last() == Some(user_id) {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! What the server says about itself, so that a page knows what to offer.
+//! Describes the server's configuration to anybody who asks, so that a page knows what to offer.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use contract_identity_v1::AuthenticationMethod;
 use contract_notifications_v1::{HubName, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::{App, Services};
+use super::{App, Ports};
 
 /// Recipients to which clients may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -25,33 +25,34 @@ pub enum ClientMessagePolicy {
     Anyone,
 }
 
-/// What anybody may know of how a server is configured.
+/// The part of a server's configuration that anybody may know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct About {
-    /// By which methods a WebSocket handshake may prove who it is.
+    /// Methods of authentication for a WebSocket handshake.
     pub handshake: Vec<AuthenticationMethod>,
-    /// Who may log in without an account.
+    /// Logins that need no account.
     pub login: LoginOffer,
-    /// Who may send to whom.
-    pub sending: ClientMessagePolicy,
-    /// The hub that every connection joins.
+    /// Recipients to which clients may send. The answer's field keeps the policy's former name.
+    #[serde(rename = "sending")]
+    pub client_messages: ClientMessagePolicy,
+    /// The hub that every connection joins, if there is one.
     pub everyone: Option<HubName>,
-    /// Whether the members of a hub are told who comes and goes.
+    /// True if the members of a hub are notified when another member comes or goes.
     pub presence: bool,
-    /// Whether a history is kept.
+    /// True if a history is kept.
     pub history: bool,
-    /// Largest message a client may send.
+    /// Maximum size of a client's message.
     pub max_message_bytes: usize,
 }
 
 impl Default for About {
-    /// Of a server where nothing is set.
+    /// Describes a server with the default configuration.
     fn default() -> Self {
         Self {
             handshake: vec![AuthenticationMethod::Token],
             login: LoginOffer::default(),
-            sending: ClientMessagePolicy::Off,
+            client_messages: ClientMessagePolicy::Off,
             everyone: None,
             presence: false,
             history: false,
@@ -60,32 +61,32 @@ impl Default for About {
     }
 }
 
-/// Who may log in without an account.
+/// Logins that need no account.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoginOffer {
-    /// Whether a visitor may come as a guest.
+    /// True if visitors may log in as guests.
     pub guests: bool,
-    /// Users whose passwords are no secret; there are some only in development.
+    /// Users whose passwords are public; only a development server has some.
     pub users: Vec<ShownUser>,
 }
 
-/// A user whose password is no secret.
+/// A user whose password is public.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ShownUser {
     /// The name to log in with.
     pub username: UserId,
-    /// The password, which is the name.
+    /// The password, which equals the name.
     pub password: UserId,
 }
 
 impl ShownUser {
-    /// A user with the name as password.
+    /// Makes a user whose password is the name.
     pub fn new(name: &UserId) -> Self {
         Self { username: name.clone(), password: name.clone() }
     }
 
-    /// Whether this is who logs in.
+    /// Returns true if username and password are this user's.
     pub fn is(&self, username: &str, password: &str) -> bool {
         self.username.as_str() == username && self.password.as_str() == password
     }
@@ -101,7 +102,7 @@ struct Answer<'a> {
 }
 
 /// Answers `GET /v1/info`.
-pub(super) async fn info<S: Services>(State(app): State<Arc<App<S>>>) -> Response {
+pub(super) async fn info<P: Ports>(State(app): State<Arc<App<P>>>) -> Response {
     let about = &app.settings.about;
     let development = !about.login.users.is_empty();
     let answer =

@@ -26,21 +26,24 @@ use tokio_rustls::TlsAcceptor;
 use super::problem::Problem;
 use super::request::{Remote, RequestId, request_id};
 use super::stream::Stream;
-use super::{App, Services};
+use super::{App, Ports};
 
-/// Largest head of a request: a connect token has 4 KiB at most, cookies may add as much again.
+/// Maximum size of a request's head: a connect token has at most 4 KiB, and cookies may add as much again.
 const MAX_HEAD: usize = 32 * 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-pub(super) async fn run<S: Services>(
+/// Accepts connections until `shutdown` completes, then closes them all.
+///
+/// Each connection has a task of its own, which ends when the connection is closed or becomes a WebSocket.
+pub(super) async fn run<P: Ports>(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    app: Arc<App<S>>,
+    app: Arc<App<P>>,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let router = super::router::router(app.clone());
-    let room = Arc::new(Semaphore::new(app.settings.max_http_connections));
+    let capacity = Arc::new(Semaphore::new(app.settings.max_http_connections));
     let (finish, _) = watch::channel(());
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(app.settings.header_timeout).max_header_size(MAX_HEAD);
@@ -54,11 +57,11 @@ pub(super) async fn run<S: Services>(
                 continue;
             }
         };
-        let Ok(place) = room.clone().try_acquire_owned() else {
+        let Ok(permit) = capacity.clone().try_acquire_owned() else {
             metrics::counter!("tidings_http_connections_refused_total").increment(1);
             continue;
         };
-        // Frames are put together before they are written; the system must not wait for more.
+        // Frames are coalesced before they are written, so the system must not wait for more.
         let _ = socket.set_nodelay(true);
         let remote = address.ip().to_canonical();
         let service = Requests { router: TowerToHyperService::new(router.clone()), remote };
@@ -77,7 +80,7 @@ pub(super) async fn run<S: Services>(
             if let Err(error) = served {
                 tracing::debug!(error = &error as &dyn std::error::Error, "an HTTP connection failed");
             }
-            drop(place);
+            drop(permit);
         });
     }
     drop(listener);
@@ -89,7 +92,7 @@ pub(super) async fn run<S: Services>(
     }
 }
 
-/// What is wrong with one connection passes; a lack of file descriptors needs a moment.
+/// Pauses after an error that is not about one connection, such as a lack of file descriptors.
 async fn after_failed_accept(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
@@ -98,6 +101,7 @@ async fn after_failed_accept(error: &io::Error) {
     }
 }
 
+/// Completes the TLS handshake, if there is to be TLS. Returns `None` if it fails or takes longer than `limit`.
 async fn secure(socket: TcpStream, tls: Option<TlsAcceptor>, limit: Duration) -> Option<Stream> {
     let Some(tls) = tls else { return Some(Stream::Plain(socket)) };
     match timeout(limit, tls.accept(socket)).await {
@@ -110,7 +114,7 @@ async fn secure(socket: TcpStream, tls: Option<TlsAcceptor>, limit: Duration) ->
     }
 }
 
-/// Gives each request its id, and writes problems.
+/// The service of one connection: gives each request an id and renders problems.
 struct Requests {
     router: TowerToHyperService<Router>,
     remote: IpAddr,

@@ -14,9 +14,9 @@ use tidings_identity::accounts::Account;
 
 use super::auth::{Credential, credential};
 use super::problem::Problem;
-use super::{AddUserError, App, AuthError, Guest, Login, NewUser, Services};
+use super::{Accounts as _, AddUserError, App, AuthError, Guest, Login, NewUser, Ports, Tokens as _};
 
-/// Largest body here.
+/// Maximum size of a body on these routes.
 const MAX_BODY: usize = 16 * 1024;
 
 #[derive(Deserialize)]
@@ -36,27 +36,28 @@ struct TokenResponse {
     expires_at: Timestamp,
 }
 
-/// Issues a connect token: for the user of a JSON Web Token, or for whom a producer names.
-pub(super) async fn token<S: Services>(
-    State(app): State<Arc<App<S>>>,
+/// Answers `POST /v1/token`: issues a connect token for the user of a JSON Web Token, or for the user that a
+/// producer names.
+pub(super) async fn token<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let subject = if let Some(jwt) = user_token(request.headers()) {
-        app.services.verify_user(jwt)?
+        app.ports.tokens.verify_user(jwt)?
     } else {
         let (_, body) = app.admit(request, MAX_BODY).await?;
         let expected = r#"{"userId": "…", "username": "…" (optional), "hubs": ["…"] (optional)}"#;
         let TokenRequest { user_id, username, hubs } = parse(&body, expected)?;
         Subject { user_id, username, hubs }
     };
-    let issued = app.services.issue_token(subject).await.map_err(|error| match error {
+    let issued = app.ports.tokens.issue_token(subject).await.map_err(|error| match error {
         IssueError::TooLarge { .. } => Problem::bad_request(error.to_string()),
         error => Problem::internal("issuing a token", &error),
     })?;
     Ok(secret(TokenResponse { token: issued.token, expires_at: issued.expires_at }))
 }
 
-/// The JSON Web Token of a request: unlike an API key it has three parts.
+/// Returns the JSON Web Token of a request. Unlike an API key it has three parts.
 fn user_token(headers: &HeaderMap) -> Option<&str> {
     match credential(headers) {
         Ok(Credential::Key(key)) => (key.matches('.').count() == 2).then_some(key),
@@ -83,15 +84,15 @@ impl From<Login> for LoginResponse {
     }
 }
 
-/// Logs a user in.
-pub(super) async fn login<S: Services>(
-    State(app): State<Arc<App<S>>>,
+/// Answers `POST /v1/login`.
+pub(super) async fn login<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let body = app.read(&parts.headers, body, MAX_BODY).await?;
     let LoginRequest { username, password } = parse(&body, r#"{"username": "…", "password": "…"}"#)?;
-    let login = app.services.login(&username, &password).await.map_err(|error| match error {
+    let login = app.ports.accounts.login(&username, &password).await.map_err(|error| match error {
         AuthError::Missing(detail) | AuthError::Refused(detail) => {
             Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
         }
@@ -108,10 +109,10 @@ struct GuestResponse {
     login: LoginResponse,
 }
 
-/// Lets a visitor in as a guest.
-pub(super) async fn guest<S: Services>(State(app): State<Arc<App<S>>>) -> Result<Response, Problem> {
-    let Some(Guest { user_id, login }) = app.services.guest()? else {
-        let detail = "guests are not let in here; log in with an account (or switch login.guests on)";
+/// Answers `POST /v1/guest`.
+pub(super) async fn guest<P: Ports>(State(app): State<Arc<App<P>>>) -> Result<Response, Problem> {
+    let Some(Guest { user_id, login }) = app.ports.accounts.guest()? else {
+        let detail = "this server has no guests; log in with an account, or set login.guests = true";
         return Err(Problem::new(StatusCode::NOT_FOUND, "not-found", detail));
     };
     Ok(secret(GuestResponse { user_id, login: login.into() }))
@@ -142,15 +143,15 @@ struct Users {
     items: Vec<User>,
 }
 
-/// Adds a user, whose id is the username.
-pub(super) async fn add_user<S: Services>(
-    State(app): State<Arc<App<S>>>,
+/// Answers `POST /v1/users`: adds a user whose id is the username.
+pub(super) async fn add_user<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (_, body) = app.admit(request, MAX_BODY).await?;
     let AddUserRequest { username, password } = parse(&body, r#"{"username": "…", "password": "…"}"#)?;
     let user = NewUser { user_id: username, password };
-    let account = app.services.add_user(user).await.map_err(|error| match error {
+    let account = app.ports.accounts.add_user(user).await.map_err(|error| match error {
         AddUserError::Invalid(detail) => Problem::bad_request(detail),
         error @ AddUserError::Exists => Problem::new(StatusCode::CONFLICT, "exists", error.to_string()),
         AddUserError::Unavailable(source) => Problem::internal("adding a user", &*source),
@@ -158,29 +159,30 @@ pub(super) async fn add_user<S: Services>(
     Ok((StatusCode::CREATED, Json(User::from(account))).into_response())
 }
 
-/// All users.
-pub(super) async fn users<S: Services>(
-    State(app): State<Arc<App<S>>>,
+/// Answers `GET /v1/users`.
+pub(super) async fn users<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     app.admit(request, 0).await?;
     let accounts =
-        app.services.users().await.map_err(|error| Problem::internal("listing the users", &error))?;
+        app.ports.accounts.users().await.map_err(|error| Problem::internal("listing the users", &error))?;
     Ok(Json(Users { items: accounts.into_iter().map(User::from).collect() }).into_response())
 }
 
-/// The public keys of the users' tokens.
-pub(super) async fn jwks<S: Services>(State(app): State<Arc<App<S>>>) -> Response {
-    ([(CONTENT_TYPE, "application/jwk-set+json")], app.services.jwks()).into_response()
+/// Answers `GET /.well-known/jwks.json`.
+pub(super) async fn jwks<P: Ports>(State(app): State<Arc<App<P>>>) -> Response {
+    ([(CONTENT_TYPE, "application/jwk-set+json")], app.ports.accounts.jwks()).into_response()
 }
 
-/// A response nobody may keep.
+/// A response that must not be cached, because it has a credential.
 fn secret(body: impl Serialize) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
+/// Parses a JSON body; `expected` shows the caller its form.
 fn parse<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, Problem> {
-    // The parser's text names what is wrong by position or field, not by value.
+    // The parser's message has positions and field names, no values.
     serde_json::from_slice(body).map_err(|error| {
         Problem::bad_request(format!("the body is not as expected ({error}); send {expected}"))
     })

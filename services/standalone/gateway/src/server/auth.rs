@@ -1,4 +1,4 @@
-//! Who may use the HTTP API, and the bodies of those who may.
+//! Authenticates the callers of the HTTP API and reads their bodies.
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -9,9 +9,9 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 
 use super::problem::Problem;
-use super::{App, AuthError, Services};
+use super::{App, AuthError, Callers as _, Ports};
 
-/// How a caller says who it is.
+/// The credential of a request.
 pub(super) enum Credential<'a> {
     /// `Authorization: Bearer …` or `X-Api-Key: …`.
     Key(&'a str),
@@ -19,7 +19,10 @@ pub(super) enum Credential<'a> {
     Signature,
 }
 
-/// Finds the credential of a request.
+/// Returns the credential of a request.
+///
+/// # Errors
+/// [`AuthError::Missing`] if the request has none.
 pub(super) fn credential(headers: &HeaderMap) -> Result<Credential<'_>, AuthError> {
     let missing = || {
         AuthError::Missing(
@@ -54,9 +57,9 @@ impl From<AuthError> for Problem {
     }
 }
 
-impl<S: Services> App<S> {
-    /// Lets a producer or operator in and reads the body. A caller with a wrong key is refused before any
-    /// of it is read; a signature is over the body.
+impl<P: Ports> App<P> {
+    /// Authenticates a producer or operator and reads the body. A caller with a wrong key is refused before any of
+    /// the body is read; a signature covers the body, which is then read first.
     pub(super) async fn admit(&self, request: Request, limit: usize) -> Result<(Parts, Bytes), Problem> {
         let (parts, body) = request.into_parts();
         if !self.settings.authenticate {
@@ -65,19 +68,19 @@ impl<S: Services> App<S> {
         }
         match credential(&parts.headers)? {
             Credential::Key(key) => {
-                self.services.check_api_key(key)?;
+                self.ports.callers.check_api_key(key)?;
                 let body = self.read(&parts.headers, body, limit).await?;
                 Ok((parts, body))
             }
             Credential::Signature => {
                 let body = self.read(&parts.headers, body, limit).await?;
-                self.services.check_signature(&parts, &body)?;
+                self.ports.callers.check_signature(&parts, &body)?;
                 Ok((parts, body))
             }
         }
     }
 
-    /// Reads a body of at most `limit` bytes.
+    /// Reads a body of at most `limit` bytes, within [`Settings::body_timeout`](super::Settings::body_timeout).
     pub(super) async fn read(&self, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
         let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         if announced.is_some_and(|length: u64| length > limit as u64) {

@@ -1,4 +1,4 @@
-//! The dead letters, for operators.
+//! Routes of the dead letters, for operators.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use shared_ports::PortError;
 
 use super::problem::Problem;
-use super::{App, DeadLetter, Services, Which};
+use super::{App, DeadLetter, DeadLetterSelector, DeadLetters as _, Ports};
 
-/// Most dead letters in one answer.
+/// Maximum number of dead letters in one answer.
 const MAX_PAGE: usize = 1_000;
 
 #[derive(Deserialize)]
@@ -24,7 +24,7 @@ struct Page {
 #[derive(Serialize)]
 struct List {
     items: Vec<DeadLetter>,
-    /// To be given as `after` for the next page; absent on the last.
+    /// The value of `after` for the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
@@ -39,8 +39,9 @@ struct Purged {
     purged: usize,
 }
 
-pub(super) async fn list<S: Services>(
-    State(app): State<Arc<App<S>>>,
+/// Answers `GET /v1/dead-letters`.
+pub(super) async fn list<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, _) = app.admit(request, 0).await?;
@@ -50,60 +51,67 @@ pub(super) async fn list<S: Services>(
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Problem::bad_request(format!("limit is {limit}; allowed are 1 to {MAX_PAGE}")));
     }
-    let items = app.services.dead_letters(after.as_deref(), limit).await.map_err(|error| failed(&error))?;
+    let items = app.ports.dead_letters.list(after.as_deref(), limit).await.map_err(|error| failed(&error))?;
     let next = items.last().filter(|_| items.len() == limit).map(|last| last.id.clone());
     Ok(Json(List { items, next }).into_response())
 }
 
-pub(super) async fn get<S: Services>(
-    State(app): State<Arc<App<S>>>,
+/// Answers `GET /v1/dead-letters/{id}`.
+pub(super) async fn get<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     app.admit(request, 0).await?;
-    let letter = app.services.dead_letter(&id).await.map_err(|error| failed(&error))?;
+    let letter = app.ports.dead_letters.get(&id).await.map_err(|error| failed(&error))?;
     Ok(Json(letter.ok_or_else(unknown)?).into_response())
 }
 
-pub(super) async fn redrive<S: Services>(
-    State(app): State<Arc<App<S>>>,
+/// Answers `POST /v1/dead-letters/{id}/redrive`.
+pub(super) async fn redrive<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     app.admit(request, 0).await?;
-    match app.services.redrive(Which::One(id)).await.map_err(|error| failed(&error))? {
+    match app.ports.dead_letters.redrive(DeadLetterSelector::One(id)).await.map_err(|error| failed(&error))? {
         0 => Err(unknown()),
         redriven => Ok(Json(Redriven { redriven }).into_response()),
     }
 }
 
-pub(super) async fn redrive_all<S: Services>(
-    State(app): State<Arc<App<S>>>,
+/// Answers `POST /v1/dead-letters/redrive`.
+pub(super) async fn redrive_all<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     app.admit(request, 0).await?;
-    let redriven = app.services.redrive(Which::All).await.map_err(|error| failed(&error))?;
+    let redriven =
+        app.ports.dead_letters.redrive(DeadLetterSelector::All).await.map_err(|error| failed(&error))?;
     Ok(Json(Redriven { redriven }).into_response())
 }
 
-pub(super) async fn purge<S: Services>(
-    State(app): State<Arc<App<S>>>,
+/// Answers `DELETE /v1/dead-letters/{id}`.
+pub(super) async fn purge<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     app.admit(request, 0).await?;
-    match app.services.purge(Which::One(id)).await.map_err(|error| failed(&error))? {
+    match app.ports.dead_letters.purge(DeadLetterSelector::One(id)).await.map_err(|error| failed(&error))? {
         0 => Err(unknown()),
         purged => Ok(Json(Purged { purged }).into_response()),
     }
 }
 
-pub(super) async fn purge_all<S: Services>(
-    State(app): State<Arc<App<S>>>,
+/// Answers `DELETE /v1/dead-letters`.
+pub(super) async fn purge_all<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     app.admit(request, 0).await?;
-    let purged = app.services.purge(Which::All).await.map_err(|error| failed(&error))?;
+    let purged =
+        app.ports.dead_letters.purge(DeadLetterSelector::All).await.map_err(|error| failed(&error))?;
     Ok(Json(Purged { purged }).into_response())
 }
 
@@ -116,5 +124,5 @@ fn failed(error: &PortError) -> Problem {
         tracing::warn!(error = error as &dyn std::error::Error, "dead letters are not available");
         return Problem::unavailable("the store can't be reached at the moment; try again");
     }
-    Problem::internal("asking for dead letters", error)
+    Problem::internal("using the dead letters", error)
 }

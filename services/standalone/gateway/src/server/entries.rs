@@ -1,4 +1,5 @@
-//! Producers' bodies: what they hold, and the answer written entry by entry.
+//! Parses producers' bodies and writes the answers, entry by entry.
+
 use std::error::Error;
 use std::fmt;
 use std::io::Write as _;
@@ -14,10 +15,10 @@ use tidings_store::{AcceptError, Accepted, Submission};
 use super::problem::Problem;
 use super::request::uuid_v7;
 
-/// Most entries in one body. An entry takes two bytes and its refusal hundreds.
+/// Maximum number of entries in one body. An entry may have two bytes, but its refusal has hundreds.
 const MAX_ENTRIES: usize = 100_000;
 
-/// Reads one notification. One without an id gets one, and is not looked for among earlier ones.
+/// Parses one notification. One without an id gets one and is not deduplicated.
 pub(super) fn submission(json: &str, now: Timestamp) -> Result<Submission, Problem> {
     let request = NotificationRequest::from_json(json).map_err(|error| {
         let detail = match error.source() {
@@ -34,24 +35,24 @@ pub(super) fn submission(json: &str, now: Timestamp) -> Result<Submission, Probl
     Ok(Submission { notification, deduplicate })
 }
 
-/// How many entries are submitted at once: one write of the store serves them all.
+/// Number of entries submitted at once. One write of the store serves them all.
 const CHUNK: usize = 1_000;
 
-/// The entries of a body of many.
+/// The entries of a body with many notifications.
 pub(super) struct Entries<'a> {
     texts: Texts<'a>,
-    /// How many were taken so far.
+    /// Number of entries read so far.
     taken: usize,
 }
 
 enum Texts<'a> {
     Array(std::vec::IntoIter<&'a RawValue>),
-    /// The lines left, and how many at most.
+    /// The lines left, and an upper bound of their number.
     Lines(std::str::Lines<'a>, usize),
 }
 
-/// The first entries of an array, one more than are allowed. All of them, of two bytes each, would take
-/// eight times the body's room.
+/// The first entries of an array, one more than is allowed. To keep all of them, of two bytes each, would take eight
+/// times the memory of the body.
 struct Array<'a>(Vec<&'a RawValue>);
 
 impl<'de> Deserialize<'de> for Array<'de> {
@@ -80,28 +81,30 @@ impl<'de> Deserialize<'de> for Array<'de> {
     }
 }
 
-/// Some entries, in the body's order.
+/// Consecutive entries, in the body's order.
 pub(super) struct Chunk {
-    /// What became of each.
+    /// The parsed entries.
     pub(super) slots: Vec<Slot>,
-    /// Those that are to be accepted.
+    /// The submissions among them.
     pub(super) submissions: Vec<Submission>,
 }
 
 impl<'a> Entries<'a> {
+    /// The entries of a JSON array.
     pub(super) fn array(body: &'a str) -> Result<Self, Problem> {
         let Array(entries) = serde_json::from_str(body)
             .map_err(|error| Problem::bad_request(format!("the body is not a JSON array: {error}")))?;
         Ok(Self { texts: Texts::Array(entries.into_iter()), taken: 0 })
     }
 
+    /// The entries of a body with one JSON value a line.
     pub(super) fn lines(body: &'a str) -> Self {
         let count = memchr::memchr_iter(b'\n', body.as_bytes()).count() + 1;
         Self { texts: Texts::Lines(body.lines(), count), taken: 0 }
     }
 
-    /// Reads the next entries; `None` when there are no more. The first beyond [`MAX_ENTRIES`] is refused
-    /// and ends the body.
+    /// Parses the next entries. Returns `None` if there are no more. The first entry beyond [`MAX_ENTRIES`] is
+    /// refused and ends the body.
     pub(super) fn chunk(&mut self, now: impl Fn() -> Timestamp) -> Option<Chunk> {
         let count = self.texts.at_most().min(CHUNK);
         let mut chunk = Chunk { slots: Vec::with_capacity(count), submissions: Vec::with_capacity(count) };
@@ -126,7 +129,7 @@ impl<'a> Entries<'a> {
 }
 
 impl Texts<'_> {
-    /// How many there are still at most.
+    /// Returns an upper bound of the number of entries left.
     fn at_most(&self) -> usize {
         match self {
             Self::Array(entries) => entries.len(),
@@ -149,19 +152,19 @@ impl<'a> Iterator for Texts<'a> {
     }
 }
 
-/// What became of one entry.
+/// A parsed entry.
 pub(super) enum Slot {
     Submitted(NotificationId),
     Refused(Box<Problem>),
 }
 
-/// The answer to a body of many, as it grows.
+/// The answer to a body with many notifications, written entry by entry.
 pub(super) struct Answer<'a> {
     body: Vec<u8>,
     summary: bool,
     request_id: &'a str,
     first: bool,
-    /// Entries answered so far.
+    /// Number of entries answered so far.
     index: usize,
     pub(super) accepted: usize,
     duplicates: usize,
@@ -169,13 +172,13 @@ pub(super) struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// With `summary` only what was refused is listed, each with its place.
+    /// Begins an answer. With `summary` it lists only the refused entries, each with its index.
     pub(super) fn new(summary: bool, request_id: &'a str) -> Self {
         let body = if summary { br#"{"errors":["#.to_vec() } else { br#"{"results":["#.to_vec() };
         Self { body, summary, request_id, first: true, index: 0, accepted: 0, duplicates: 0, refused: 0 }
     }
 
-    /// Adds the results of some entries: `accepted` has one for each that was submitted.
+    /// Adds the results of consecutive entries. `accepted` has one result for each submission.
     pub(super) fn add(&mut self, slots: Vec<Slot>, accepted: &Result<Vec<Accepted>, AcceptError>) {
         let (mut accepted, failure) = match accepted {
             Ok(accepted) => (accepted.iter(), None),
@@ -221,6 +224,7 @@ impl<'a> Answer<'a> {
         self.body.push(b'}');
     }
 
+    /// Returns the complete answer.
     pub(super) fn finish(self) -> Vec<u8> {
         let Self { mut body, accepted, duplicates, refused, .. } = self;
         let counts =
@@ -233,7 +237,7 @@ impl<'a> Answer<'a> {
 /// Appends `{"id":…,"sequence":…,"duplicate":…}`.
 pub(super) fn write_accepted(into: &mut Vec<u8>, id: &NotificationId, accepted: &Accepted) {
     into.extend_from_slice(br#"{"id":"#);
-    // Neither the value nor a buffer in memory can fail.
+    // A string always serializes, and a buffer in memory takes every write.
     let _ = serde_json::to_writer(&mut *into, id);
     into.extend_from_slice(br#","sequence":""#);
     into.extend_from_slice(&accepted.sequence.digits());
@@ -241,11 +245,11 @@ pub(super) fn write_accepted(into: &mut Vec<u8>, id: &NotificationId, accepted: 
     into.extend_from_slice(if accepted.duplicate { b"true}" } else { b"false}" });
 }
 
-/// Why a store did not accept, for the producer.
+/// The problem that tells the producer why the store did not accept.
 pub(super) fn not_accepted(error: AcceptError) -> Problem {
     match error {
         AcceptError::DiskFull => {
-            let detail = "the disk is full; nothing can be accepted until there is room again";
+            let detail = "the disk is full; nothing is accepted until it has free space again";
             Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", detail)
         }
         AcceptError::Unavailable => {
@@ -260,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_array_is_kept_up_to_the_first_entry_too_many() {
+    fn array_is_kept_up_to_the_limit() {
         let body = format!("[{}1]", "1,".repeat(MAX_ENTRIES + 1_000));
         let mut entries = Entries::array(&body).unwrap();
         let Texts::Array(kept) = &entries.texts else { panic!("an array") };
@@ -270,7 +274,7 @@ mod tests {
             slots += chunk.slots.len();
         }
         assert_eq!(slots, MAX_ENTRIES + 1);
-        // What is not kept is still checked.
+        // The entries beyond the limit are parsed all the same.
         assert!(Entries::array(&body.replace("1]", "1,]")).is_err());
         assert!(Entries::array("{}").is_err());
     }

@@ -1,4 +1,5 @@
-//! What the server makes of requests before it acts on them, for the fuzz targets (services/verification/fuzz) alone.
+//! Parsers of requests, for the fuzz targets in services/verification/fuzz alone.
+
 use auth_token::Handshake;
 use axum::http::{HeaderMap, Uri};
 use contract_notifications_v1::{Sequence, Timestamp};
@@ -12,35 +13,35 @@ fn detail(problem: Problem) -> String {
     problem.detail.into_owned()
 }
 
-/// The handshake of a WebSocket request.
+/// Parses the handshake of a WebSocket request.
 ///
 /// # Errors
-/// What the client is told.
+/// The detail of the problem that the client gets.
 pub fn handshake(uri: &Uri, headers: &HeaderMap) -> Result<Handshake, String> {
     upgrade::handshake(uri, headers).map_err(detail)
 }
 
-/// The connection that a path of the management API names.
+/// Returns the connection id in a path of the management API.
 ///
 /// # Errors
-/// What the caller is told.
+/// The detail of the problem that the caller gets.
 pub fn connection_id(path: &str) -> Result<String, String> {
     management::id(path).map(|id| id.as_str().to_owned()).map_err(detail)
 }
 
-/// What a body of many was taken for.
+/// A body with many notifications, parsed and answered.
 #[derive(Debug)]
 pub struct Intake {
-    /// For each entry, what would be submitted, or why it is refused.
+    /// For each entry, the submission or the reason for refusing it.
     pub entries: Vec<Result<Submission, String>>,
-    /// The answer, every submission accepted in turn.
+    /// The answer if every submission is accepted.
     pub answer: Vec<u8>,
 }
 
-/// Reads a body of many, lines or an array, and answers it.
+/// Parses a body with many notifications, as lines or as an array, and answers it.
 ///
 /// # Errors
-/// What the producer is told when the body as a whole is refused.
+/// The detail of the problem if the body as a whole is refused.
 pub fn intake(body: &str, lines: bool, summary: bool, now: Timestamp) -> Result<Intake, String> {
     let mut entries = if lines { Entries::lines(body) } else { Entries::array(body).map_err(detail)? };
     let mut answer = Answer::new(summary, "request");

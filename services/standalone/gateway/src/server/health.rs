@@ -1,4 +1,4 @@
-//! Whether the server is alive and ready, and its metrics.
+//! Liveness, readiness and the metrics in Prometheus's text format.
 
 use std::sync::Arc;
 
@@ -8,38 +8,38 @@ use axum::response::{IntoResponse, Response};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::problem::Problem;
-use super::{App, Services};
-use crate::figures::{Recorder, Tally};
+use super::{App, Ports, Readiness as _};
+use crate::live_metrics::{Recorder, Tally};
 
-/// Bounds of histograms of seconds: from a push within the machine to a notification that was held for a
-/// while.
+/// Bucket bounds of histograms in seconds: from a push within the machine to a notification that was held for
+/// minutes.
 const SECONDS: [f64; 15] =
     [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 300.0];
 
-/// Why no metrics are recorded.
+/// Errors of installing the metrics recorder.
 #[derive(Debug, thiserror::Error)]
 pub enum MetricsError {
-    /// The buckets of the histograms.
+    /// The buckets of the histograms are not valid.
     #[error("the histograms can't be made")]
     Histograms(#[from] BuildError),
-    /// There is a recorder.
+    /// The process has a recorder already.
     #[error("the process records metrics already")]
     Twice,
 }
 
-/// What the process records.
+/// The metrics that the process records.
 #[derive(Clone)]
 pub struct Metrics {
-    /// What `/metrics` shows. Its `run_upkeep` is to be called now and then.
+    /// Renders `/metrics`. Its `run_upkeep` must be called every few seconds, or histograms grow.
     pub exposition: PrometheusHandle,
-    /// What the figures are made of.
+    /// The counts of the live metrics.
     pub tally: Arc<Tally>,
 }
 
-/// Makes the process record metrics.
+/// Installs the process's metrics recorder and describes all metrics of [`METRICS`](crate::metric_table::METRICS).
 ///
 /// # Errors
-/// When the process records metrics already.
+/// [`MetricsError::Twice`] if the process has a recorder already.
 pub fn prometheus() -> Result<Metrics, MetricsError> {
     let inner = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
@@ -48,18 +48,22 @@ pub fn prometheus() -> Result<Metrics, MetricsError> {
     let recorder = Recorder::new(inner);
     let tally = recorder.tally();
     metrics::set_global_recorder(recorder).map_err(|_| MetricsError::Twice)?;
+    crate::metric_table::describe();
     Ok(Metrics { exposition, tally })
 }
 
+/// Answers `GET /healthz`: the process is alive.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-pub(super) async fn readyz<S: Services>(State(app): State<Arc<App<S>>>) -> Result<&'static str, Problem> {
-    app.services.ready().map(|()| "ready\n").map_err(Problem::unavailable)
+/// Answers `GET /readyz`.
+pub(super) async fn readyz<P: Ports>(State(app): State<Arc<App<P>>>) -> Result<&'static str, Problem> {
+    app.ports.readiness.ready().map(|()| "ready\n").map_err(Problem::unavailable)
 }
 
-pub(super) async fn metrics<S: Services>(State(app): State<Arc<App<S>>>) -> Result<Response, Problem> {
+/// Answers `GET /metrics`.
+pub(super) async fn metrics<P: Ports>(State(app): State<Arc<App<P>>>) -> Result<Response, Problem> {
     let Metrics { exposition, .. } =
         app.metrics.as_ref().ok_or_else(|| Problem::unavailable("metrics are not recorded"))?;
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]

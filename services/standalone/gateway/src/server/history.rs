@@ -1,4 +1,4 @@
-//! The history of a user, for operators.
+//! The route of a user's history, for operators.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use shared_ports::PortError;
 
 use super::problem::Problem;
-use super::{App, Services};
+use super::{App, HistoryReader as _, Ports};
 
 #[derive(Deserialize)]
 struct Parameters {
@@ -22,8 +22,8 @@ struct Parameters {
 }
 
 /// Answers `GET /v1/history/{user}/{kind}`.
-pub(super) async fn page<S: Services>(
-    State(app): State<Arc<App<S>>>,
+pub(super) async fn page<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     Path((user, kind)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -33,11 +33,12 @@ pub(super) async fn page<S: Services>(
         .map_err(|error: UnknownKind| Problem::new(StatusCode::NOT_FOUND, "not-found", error.to_string()))?;
     let user = UserId::new(user).map_err(|error| Problem::bad_request(error.to_string()))?;
     match kind {
-        HistoryKind::Sessions => answer(app.services.sessions(&user, &asked(&parts.uri)?).await),
-        HistoryKind::Messages => answer(app.services.messages(&user, &asked(&parts.uri)?).await),
+        HistoryKind::Sessions => answer(app.ports.history.sessions(&user, &asked(&parts.uri)?).await),
+        HistoryKind::Messages => answer(app.ports.history.messages(&user, &asked(&parts.uri)?).await),
     }
 }
 
+/// Parses the query of a page.
 fn asked<Key: FromStr<Err = InvalidKey>>(uri: &Uri) -> Result<PageRequest<Key>, Problem> {
     let Query(Parameters { before, limit }) = Query::try_from_uri(uri)
         .map_err(|_| Problem::bad_request("the query is not valid; allowed are \"before\" and \"limit\""))?;
@@ -49,7 +50,7 @@ fn answer<T: Serialize>(page: Result<Option<Page<T>>, PortError>) -> Result<Resp
     match page {
         Ok(Some(page)) => Ok(Json(page).into_response()),
         Ok(None) => {
-            let detail = "no history is kept here; history.enabled = true in the configuration has it kept";
+            let detail = "no history is kept here; to keep one, set history.enabled = true";
             Err(Problem::new(StatusCode::NOT_FOUND, "history-off", detail))
         }
         Err(error) if error.is_retryable() => {

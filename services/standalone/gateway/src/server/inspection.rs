@@ -1,4 +1,5 @@
-//! Users and notifications as operators see them: where they are, never what they say.
+//! Routes for looking up users and notifications, for operators. Answers never have payloads.
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -13,19 +14,19 @@ use tidings_sockets::{OpenConnection, Peer};
 use tidings_store::{MailboxView, NotificationState, StoredNotification};
 
 use super::problem::Problem;
-use super::{App, Services};
+use super::{App, HistoryReader as _, Inspection as _, Ports};
 
-/// Rows of a mailbox in an answer.
+/// Maximum number of mailbox rows in an answer.
 const MAILBOX_ROWS: usize = 20;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Inspected {
     user_id: UserId,
-    /// The oldest first.
+    /// Open connections, the oldest first.
     connections: Vec<Connection>,
     mailbox: Mailbox,
-    /// Whether a history is kept.
+    /// True if the server keeps a history.
     history: bool,
 }
 
@@ -70,7 +71,7 @@ impl From<OpenConnection> for Connection {
 #[serde(rename_all = "camelCase")]
 struct Mailbox {
     count: usize,
-    /// Whether there are more than were counted.
+    /// True if there are more rows than were counted.
     more: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest_sent_at: Option<Timestamp>,
@@ -87,9 +88,9 @@ struct Row {
     expires_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<Box<str>>,
-    /// Of the payload.
+    /// Size of the payload.
     bytes: usize,
-    /// Connections it was pushed to, none of which has acknowledged it.
+    /// Number of connections it was pushed to. None has acknowledged it.
     pushed_to: usize,
 }
 
@@ -119,43 +120,44 @@ impl From<MailboxView> for Mailbox {
 }
 
 /// Answers `GET /v1/users/{user}`.
-pub(super) async fn user<S: Services>(
-    State(app): State<Arc<App<S>>>,
+pub(super) async fn user<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     Path(user): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     app.admit(request, 0).await?;
     let user_id = user_id(user)?;
     let connections = app.registry.of(&user_id).into_iter().map(Connection::from).collect();
-    let mailbox = app.services.mailbox(&user_id, MAILBOX_ROWS).await.map_err(|error| failed(&error))?;
-    let history = app.services.keeps_history();
+    let mailbox =
+        app.ports.inspection.mailbox(&user_id, MAILBOX_ROWS).await.map_err(|error| failed(&error))?;
+    let history = app.ports.history.is_kept();
     Ok(Json(Inspected { user_id, connections, mailbox: mailbox.into(), history }).into_response())
 }
 
 /// Answers `GET /v1/users/{user}/notifications/{id}`.
-pub(super) async fn notification<S: Services>(
-    State(app): State<Arc<App<S>>>,
+pub(super) async fn notification<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     Path((user, id)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
     app.admit(request, 0).await?;
     let (user, id) = (user_id(user)?, notification_id(id)?);
-    Ok(Json(app.services.life(&user, &id).await.map_err(|error| failed(&error))?).into_response())
+    Ok(Json(app.ports.inspection.timeline(&user, &id).await.map_err(|error| failed(&error))?).into_response())
 }
 
-/// Answers `POST /v1/users/{user}/notifications/{id}`: as `GET` does, and has what becomes of it remembered.
-pub(super) async fn follow<S: Services>(
-    State(app): State<Arc<App<S>>>,
+/// Answers `POST /v1/users/{user}/notifications/{id}`: tracks the notification from now on, and answers as `GET`.
+pub(super) async fn track<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     Path((user, id)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
     app.admit(request, 0).await?;
     let (user, id) = (user_id(user)?, notification_id(id)?);
-    if !app.services.follow(&user, &id) {
-        let detail = "as many notifications are followed as may be; try again in two minutes";
+    if !app.ports.inspection.track(&user, &id) {
+        let detail = "the limit of tracked notifications is reached; try again in two minutes";
         return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-followed", detail));
     }
-    Ok(Json(app.services.life(&user, &id).await.map_err(|error| failed(&error))?).into_response())
+    Ok(Json(app.ports.inspection.timeline(&user, &id).await.map_err(|error| failed(&error))?).into_response())
 }
 
 fn user_id(text: String) -> Result<UserId, Problem> {
@@ -168,8 +170,8 @@ fn notification_id(text: String) -> Result<NotificationId, Problem> {
 
 fn failed(error: &PortError) -> Problem {
     if error.is_retryable() {
-        tracing::warn!(error = error as &dyn std::error::Error, "a user can't be looked up");
+        tracing::warn!(error = error as &dyn std::error::Error, "a lookup of a user failed");
         return Problem::unavailable("the store can't be reached at the moment; try again");
     }
-    Problem::internal("looking a user up", error)
+    Problem::internal("looking up a user", error)
 }

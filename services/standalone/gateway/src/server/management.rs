@@ -1,5 +1,6 @@
-//! The management API of API Gateway, in its own shapes, so that an AWS SDK can be pointed at it
+//! API Gateway's management API with its requests and answers, so that an AWS SDK can be pointed at this server
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html>).
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use tidings_sockets::{Description, Peer};
 
 use super::problem::Problem;
-use super::{App, Services};
+use super::{App, Ports};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -30,9 +31,9 @@ struct Identity {
     user_agent: String,
 }
 
-/// Sends a message to a connection.
-pub(super) async fn post<S: Services>(
-    State(app): State<Arc<App<S>>>,
+/// Answers `POST /@connections/{id}`: sends a message to the connection.
+pub(super) async fn post<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id(request.uri().path())?;
@@ -44,9 +45,9 @@ pub(super) async fn post<S: Services>(
     Ok(StatusCode::OK.into_response())
 }
 
-/// Describes a connection.
-pub(super) async fn get<S: Services>(
-    State(app): State<Arc<App<S>>>,
+/// Answers `GET /@connections/{id}`: describes the connection.
+pub(super) async fn get<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id(request.uri().path())?;
@@ -60,9 +61,9 @@ pub(super) async fn get<S: Services>(
     Ok(Json(GetConnection { connected_at, identity, last_active_at }).into_response())
 }
 
-/// Closes a connection.
-pub(super) async fn delete<S: Services>(
-    State(app): State<Arc<App<S>>>,
+/// Answers `DELETE /@connections/{id}`: closes the connection.
+pub(super) async fn delete<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id(request.uri().path())?;
@@ -70,7 +71,7 @@ pub(super) async fn delete<S: Services>(
     if app.registry.close(&id) { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(gone()) }
 }
 
-/// The last segment of the path, decoded.
+/// Returns the connection id: the last segment of the path, decoded.
 pub(super) fn id(path: &str) -> Result<ConnectionId, Problem> {
     let last = path.rsplit('/').next().unwrap_or_default();
     let id = decode(last).filter(|id| !id.is_empty() && id.len() <= 128);
@@ -81,7 +82,7 @@ pub(super) fn id(path: &str) -> Result<ConnectionId, Problem> {
     })
 }
 
-/// Decodes `%XX`; `None` when it is not right or not UTF-8.
+/// Decodes `%XX`. Returns `None` if an escape is malformed or the result is not UTF-8.
 fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -102,7 +103,7 @@ fn gone() -> Problem {
     Problem::new(StatusCode::GONE, "gone", detail).with_exception("GoneException")
 }
 
-/// Gives a problem the name an SDK knows it by.
+/// Adds the exception name by which an SDK knows the problem.
 fn exception(problem: Problem) -> Problem {
     let name = match problem.status {
         StatusCode::BAD_REQUEST => "BadRequestException",
@@ -114,7 +115,7 @@ fn exception(problem: Problem) -> Problem {
     problem.with_exception(name)
 }
 
-/// Formats a time as API Gateway does: `2026-01-31T12:34:56.789Z`. A time beyond the year 9999 becomes its end.
+/// Formats a time as API Gateway does: `2026-01-31T12:34:56.789Z`. A time beyond the year 9999 becomes the last representable one.
 fn iso8601(time: Timestamp) -> String {
     let millis = i64::try_from(time.millis()).unwrap_or(i64::MAX);
     let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);

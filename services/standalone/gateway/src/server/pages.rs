@@ -1,5 +1,5 @@
-//! The web pages: what `services/web` is built into. Release builds have them inside; others read them from
-//! where they are built.
+//! The web pages, which `services/web` builds. Release builds contain them; debug builds read them from the
+//! folder they are built into.
 
 use std::borrow::Cow;
 
@@ -14,31 +14,30 @@ use rust_embed::{Embed, EmbeddedFile};
 
 use super::problem::Problem;
 
-/// What the pages may load: what is served with them, and nothing of anybody else's. The address `'self'` is that
-/// of the WebSocket too (<https://www.w3.org/TR/CSP3/#match-url-to-source-expression>).
+/// The Content-Security-Policy: pages load only what this server serves. `'self'` includes the WebSocket (<https://www.w3.org/TR/CSP3/#match-url-to-source-expression>).
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Files whose names change with what is in them.
+/// Prefix of files whose names contain a hash of their content.
 const HASHED: &str = "assets/";
 
-/// The client for pages without a build, of any origin: its path, and its file.
+/// The client for pages without a build step, of any origin: its path and its file.
 const CLIENT: (&str, &str) = ("/client.js", "client/client.js");
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// The built pages, each in a folder.
+/// The built pages, one folder each.
 #[derive(Embed)]
 #[folder = "../../web/dist"]
 struct Built;
 
-/// Whether this program has the pages.
+/// Returns true if this program has the pages.
 pub fn are_built() -> bool {
     ["chat/index.html", "console/index.html", CLIENT.1].into_iter().all(|page| Built::get(page).is_some())
 }
 
-/// What a path under which nothing else is shows; `None` when no page has such a file.
+/// Answers a path without a route of its own. Returns `None` if no page has such a file.
 pub(super) fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Option<Result<Response, Problem>> {
     if method != Method::GET && method != Method::HEAD {
         return None;
@@ -54,7 +53,7 @@ pub(super) fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Option
     }
 }
 
-/// The file of a path: the chat's are at the root, those of another page in its folder.
+/// Returns the file of a path: the chat's files are at the root, other pages' in a folder.
 fn name(path: &str) -> Cow<'static, str> {
     match path {
         "/" => "chat/index.html".into(),
@@ -69,7 +68,7 @@ fn name(path: &str) -> Cow<'static, str> {
 
 fn missing() -> Problem {
     let detail = "this server was built without its web pages: install Node.js 20.19 or later with npm, run \
-                  scripts/build-pages, and build the server again; everything else is there";
+                  scripts/build-pages, and build the server again; all other routes work";
     Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
 }
 
@@ -101,7 +100,7 @@ fn respond(name: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
     }
     let media_type = HeaderValue::try_from(file.metadata.mimetype());
     own.extend([(CONTENT_TYPE, media_type), (ETAG, HeaderValue::try_from(etag))].into_iter().filter_map(
-        // Both are legal values: a media type, and hexadecimal digits.
+        // A media type and hexadecimal digits are always legal values.
         |(header, value)| Some((header, value.ok()?)),
     ));
     response

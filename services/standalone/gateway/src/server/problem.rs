@@ -1,4 +1,4 @@
-//! Errors as problem documents (RFC 9457).
+//! Errors as problem documents (RFC 9457), and the table of their types.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -9,19 +9,19 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-/// A refused request. Its request id is added when it is written.
+/// A refused request. The request id is added when it is rendered.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
     pub(super) status: StatusCode,
-    /// A fixed word for programs; the end of the problem's `type`.
+    /// The end of the problem's `type`, a fixed word for programs; one of [`PROBLEMS`].
     pub(super) kind: &'static str,
     pub(super) detail: Cow<'static, str>,
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// Written as API Gateway's management API writes errors, for its SDKs.
+    /// The exception name for an SDK of API Gateway's management API, whose form the answer then has.
     exception: Option<&'static str>,
 }
 
-/// A problem as JSON, whole or as the error of one entry of many.
+/// A problem as JSON: a whole answer, or the error of one entry of many.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Document<'a> {
@@ -42,42 +42,119 @@ impl Serialize for TypeUri {
     }
 }
 
+/// A type of problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProblemType {
+    /// The end of the problem's `type`, after `urn:tidings:problem:`.
+    pub name: &'static str,
+    /// The HTTP statuses it comes with.
+    pub statuses: &'static [u16],
+    /// The cause, as a sentence in Markdown.
+    pub meaning: &'static str,
+}
+
+const fn problem(name: &'static str, statuses: &'static [u16], meaning: &'static str) -> ProblemType {
+    ProblemType { name, statuses, meaning }
+}
+
+/// All types of problems, in the order of their names.
+pub const PROBLEMS: &[ProblemType] = &[
+    problem(
+        "bad-request",
+        &[400],
+        "The request is malformed. The detail names the field and what is allowed.",
+    ),
+    problem("disk-full", &[507], "The disk is full. Nothing is accepted until it has free space again."),
+    problem("exists", &[409], "A user of that name exists already."),
+    problem("forbidden", &[403], "The credential is not valid."),
+    problem("gone", &[410], "The connection of a management call is closed or never existed."),
+    problem(
+        "handshake-refused",
+        &[400, 401, 403, 500],
+        "The WebSocket handshake is refused: 400 for incomplete headers, 401 without a credential, 403 with a bad \
+         one, 500 if it could not be checked.",
+    ),
+    problem("history-off", &[404], "The server keeps no history. Set `history.enabled = true`."),
+    problem("internal", &[500], "The server failed. Its log has the reason under the request id."),
+    problem(
+        "method-not-allowed",
+        &[405],
+        "The route has no such method. The header `Allow` lists those it has.",
+    ),
+    problem("not-found", &[404], "The route, the page, the dead letter or the way to log in does not exist."),
+    problem("timeout", &[408], "The body did not arrive within `server.body_timeout`."),
+    problem(
+        "too-large",
+        &[413],
+        "The body or the notification is too large, or the body has too many entries.",
+    ),
+    problem(
+        "too-many-connections",
+        &[429],
+        "The limit of handshakes per second (`connections.connects_per_second`) or of connections per user \
+         (`connections.max_per_user`) is reached.",
+    ),
+    problem(
+        "too-many-followed",
+        &[429],
+        "The limit of tracked notifications is reached. Try again in two minutes.",
+    ),
+    problem("unauthorized", &[401], "The request has no credential, or username or password is wrong."),
+    problem(
+        "unavailable",
+        &[503],
+        "The server can't answer at the moment. Try again, after the time in `Retry-After`.",
+    ),
+    problem("unsupported-media-type", &[415], "The body has a `Content-Encoding`. Send it without."),
+    problem(
+        "upgrade-required",
+        &[426],
+        "The route is for WebSocket clients, or the WebSocket version is not 13.",
+    ),
+];
+
 impl Problem {
+    /// A problem of a type of [`PROBLEMS`].
     pub(super) fn new(status: StatusCode, kind: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { status, kind, detail: detail.into(), headers: Vec::new(), exception: None }
     }
 
+    /// The request is malformed: 400.
     pub(super) fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
     }
 
+    /// The body is too large: 413.
     pub(super) fn too_large(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
     }
 
-    /// Our own fault: the log has the error, the caller has the request id.
+    /// The server failed: 500. The log gets the error, and the caller the request id to find it by.
     pub(super) fn internal(operation: &'static str, error: &(dyn Error + 'static)) -> Self {
         tracing::error!(operation, error, "a request failed");
         let detail = "the request could not be carried out; the server's log has the reason";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
     }
 
+    /// The server can't answer at the moment: 503, with `Retry-After`.
     pub(super) fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
             .with_header(axum::http::header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
+    /// Adds a header to the answer.
     pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
+    /// Gives the answer the form of API Gateway's management API.
     pub(super) fn with_exception(mut self, name: &'static str) -> Self {
         self.exception = Some(name);
         self
     }
 
-    /// Appends the document.
+    /// Appends the JSON document to `into`.
     pub(super) fn write(&self, into: &mut Vec<u8>, request_id: &str) {
         let document = Document {
             r#type: TypeUri(self.kind),
@@ -87,11 +164,11 @@ impl Problem {
             message: self.exception.map(|_| &*self.detail),
             request_id,
         };
-        // Neither the value nor a buffer in memory can fail.
+        // A document always serializes, and a buffer in memory takes every write.
         let _ = serde_json::to_writer(into, &document);
     }
 
-    /// The whole response.
+    /// Renders the whole response.
     pub(super) fn render(self, request_id: &str) -> Response {
         let mut body = Vec::with_capacity(256);
         self.write(&mut body, request_id);
@@ -110,7 +187,7 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    /// An empty response that carries the problem to where the request id is known.
+    /// Makes an empty response that carries the problem to the place where the request id is known.
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);

@@ -8,15 +8,16 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
+use shared_ports::Clock as _;
 
 use super::entries::{Answer, Chunk, Entries, not_accepted, submission, write_accepted};
 use super::problem::Problem;
 use super::request::RequestId;
-use super::{App, Services};
+use super::{Acceptance as _, App, Ports};
 
-/// Accepts one notification, or many: an array, or lines of JSON.
-pub(super) async fn notifications<S: Services>(
-    State(app): State<Arc<App<S>>>,
+/// Answers `POST /v1/notifications`: accepts one notification, or many as an array or as lines of JSON.
+pub(super) async fn notifications<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     require_plain(request.headers())?;
@@ -32,9 +33,9 @@ pub(super) async fn notifications<S: Services>(
     one(&app, text).await
 }
 
-/// Accepts one notification, as the source systems' clients send it.
-pub(super) async fn message<S: Services>(
-    State(app): State<Arc<App<S>>>,
+/// Answers `POST /message`: accepts one notification, as clients of other gateways send it.
+pub(super) async fn message<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     require_plain(request.headers())?;
@@ -42,25 +43,21 @@ pub(super) async fn message<S: Services>(
     one(&app, text(&body)?).await
 }
 
-async fn one<S: Services>(app: &App<S>, body: &str) -> Result<Response, Problem> {
+async fn one<P: Ports>(app: &App<P>, body: &str) -> Result<Response, Problem> {
     let limit = app.settings.max_body_bytes;
     if body.len() > limit {
         return Err(Problem::too_large(format!("the body is too large; allowed are at most {limit} bytes")));
     }
-    let submission = submission(body, app.services.now())?;
+    let submission = submission(body, app.ports.clock.now())?;
     let id = submission.notification.id.clone();
-    let accepted = app.services.accept(vec![submission]).await.map_err(not_accepted)?;
+    let accepted = app.ports.acceptance.accept(vec![submission]).await.map_err(not_accepted)?;
     let accepted = accepted.first().ok_or_else(|| Problem::unavailable("the store did not answer"))?;
     let mut answer = Vec::with_capacity(160);
     write_accepted(&mut answer, &id, accepted);
     Ok(json(StatusCode::ACCEPTED, answer))
 }
 
-async fn many<S: Services>(
-    app: &App<S>,
-    parts: &Parts,
-    mut entries: Entries<'_>,
-) -> Result<Response, Problem> {
+async fn many<P: Ports>(app: &App<P>, parts: &Parts, mut entries: Entries<'_>) -> Result<Response, Problem> {
     let summary = match query(parts, "ack")?.as_deref() {
         None | Some("each") => false,
         Some("summary") => true,
@@ -69,13 +66,13 @@ async fn many<S: Services>(
     let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let mut answer = Answer::new(summary, &request_id);
     let mut failed = None;
-    while let Some(Chunk { slots, submissions }) = entries.chunk(|| app.services.now()) {
-        let accepted = app.services.accept(submissions).await;
+    while let Some(Chunk { slots, submissions }) = entries.chunk(|| app.ports.clock.now()) {
+        let accepted = app.ports.acceptance.accept(submissions).await;
         failed = failed.or(accepted.as_ref().err().copied());
         answer.add(slots, &accepted);
     }
     match failed {
-        // Nothing came through: the whole request is to be sent again.
+        // Nothing was accepted, so the producer sends the whole request again.
         Some(error) if answer.accepted == 0 => Err(not_accepted(error)),
         _ => Ok(json(StatusCode::OK, answer.finish())),
     }
@@ -94,7 +91,7 @@ fn text(body: &Bytes) -> Result<&str, Problem> {
     })
 }
 
-/// The last value of a query parameter.
+/// Returns the last value of a query parameter.
 fn query(parts: &Parts, name: &str) -> Result<Option<String>, Problem> {
     if parts.uri.query().is_none() {
         return Ok(None);

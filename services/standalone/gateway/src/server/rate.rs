@@ -1,35 +1,37 @@
-//! A limit of so many a second.
+//! A limit of events per second.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
+use shared_sync::IgnorePoison as _;
 use tokio::time::Instant;
 
-/// A bucket that holds one second's worth and fills evenly.
+/// A token bucket that holds the tokens of one second and fills evenly. Without a limit it always has a token.
 #[derive(Debug)]
 pub(super) struct Rate(Option<(u32, Mutex<(f64, Instant)>)>);
 
 impl Rate {
+    /// Makes a full bucket.
     pub(super) fn new(per_second: Option<u32>) -> Self {
         Self(per_second.map(|limit| (limit, Mutex::new((f64::from(limit), Instant::now())))))
     }
 
-    /// Takes one, if there is one.
+    /// Takes a token. Returns false if there is none.
     pub(super) fn take(&self) -> bool {
         let Some((limit, bucket)) = &self.0 else { return true };
-        let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bucket = bucket.lock().ignore_poison();
         let (level, filled_at) = &mut *bucket;
         let now = Instant::now();
         let limit = f64::from(*limit);
         *level = limit.min(*level + now.duration_since(*filled_at).as_secs_f64() * limit);
         *filled_at = now;
-        let some = *level >= 1.0;
-        if some {
+        let has_token = *level >= 1.0;
+        if has_token {
             *level -= 1.0;
         }
-        some
+        has_token
     }
 
-    /// How many a second; 0 when there is no limit.
+    /// Returns the limit per second; 0 if there is none.
     pub(super) fn limit(&self) -> u32 {
         self.0.as_ref().map_or(0, |(limit, _)| *limit)
     }

@@ -1,4 +1,4 @@
-//! What every request has: an id, and where it came from.
+//! The id and the remote address of a request.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,18 +15,18 @@ impl Default for Remote {
     }
 }
 
-/// A request's id, as an extension of the request.
+/// The id of a request, as an extension of the request.
 #[derive(Debug, Clone)]
 pub(super) struct RequestId(pub(super) std::sync::Arc<str>);
 
-/// A new `UUIDv7`.
+/// Makes a request id: a `UUIDv7`.
 pub(super) fn request_id() -> String {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     uuid_v7(Timestamp::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)))
 }
 
-/// A `UUIDv7` of that time. Its random part comes from the thread's generator: the system's own would cost
-/// a call for each of a producer's notifications.
+/// Makes a `UUIDv7` of the given time. Its random part comes from the thread's generator, because the system's
+/// would cost a system call for each notification.
 pub(super) fn uuid_v7(now: Timestamp) -> String {
     let uuid = uuid::Builder::from_unix_timestamp_millis(now.millis(), &rand::random()).into_uuid();
     let mut buffer = uuid::Uuid::encode_buffer();

@@ -1,4 +1,4 @@
-//! A socket, with TLS or without.
+//! A TCP socket with or without TLS, as one type.
 
 use std::io;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// One type for both, so that an upgraded connection can be taken out of hyper's hands again.
+/// A socket. It is one type so that an upgraded connection can be downcast when hyper returns it.
 #[derive(Debug)]
 pub(super) enum Stream {
     Plain(TcpStream),

@@ -1,4 +1,4 @@
-//! Certificate and key from files.
+//! Reads the TLS certificate and its key from files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-/// Where certificate and key are, in PEM.
+/// Paths of certificate and key, both PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The certificate, then those that link it to its authority.
+    /// The certificate, followed by its intermediate certificates.
     pub certificate: PathBuf,
     /// The certificate's private key.
     pub key: PathBuf,
@@ -22,21 +22,21 @@ pub struct TlsFiles {
 #[derive(Clone)]
 pub struct TlsKeys(Arc<ServerConfig>);
 
-/// Why certificate and key can't be used.
+/// Errors of reading certificate and key.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file that can't be read or holds no PEM of its kind.
+    /// A file can't be read, or has no PEM section of its kind.
     #[error("can't read {what} from {path}")]
     File {
-        /// A certificate or a private key.
+        /// The kind: a certificate or a private key.
         what: &'static str,
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reader's error.
         #[source]
         source: pem::Error,
     },
-    /// They are not valid, or do not belong together.
+    /// Certificate and key are not valid, or do not belong together.
     #[error("certificate and key can't be used")]
     Invalid(#[from] rustls::Error),
 }

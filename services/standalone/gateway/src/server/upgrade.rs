@@ -1,4 +1,9 @@
-//! The WebSocket handshake.
+//! The WebSocket handshake, and the tasks of connections after it.
+//!
+//! The handshake runs in the task of the HTTP connection. When the connection is admitted, a second task waits for
+//! hyper to hand over the socket, and a third runs it: a task keeps the memory of its largest await, and an idle
+//! connection should cost as little as possible.
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,19 +23,19 @@ use contract_identity_v1::Principal;
 use contract_notifications_v1::Timestamp;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use shared_ports::Clock as _;
 use tidings_sockets::{Attachment, ClientMessage, Peer, Session, SharedTcp};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use ws_edge::{Admission, ClientInfo, ConnectError, ConnectRequest, Inbound, MessageRequest};
 
-use super::App;
 use super::problem::Problem;
 use super::request::{Remote, request_id};
-use super::services::Services;
 use super::stream::Stream;
+use super::{App, ClientEdge, Ports};
 
 /// Answers `GET /ws`.
-pub(super) async fn websocket<S: Services>(
-    State(app): State<Arc<App<S>>>,
+pub(super) async fn websocket<P: Ports>(
+    State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let headers = request.headers();
@@ -43,18 +48,16 @@ pub(super) async fn websocket<S: Services>(
     upgrade(app, request).await
 }
 
-/// Answers `GET /{stage}` and `GET /`, as an endpoint of API Gateway is called; who wants no WebSocket wants a page.
-pub(super) async fn stage<S: Services>(
-    app: State<Arc<App<S>>>,
-    request: Request,
-) -> Result<Response, Problem> {
+/// Answers `GET /{stage}` and `GET /`, the paths of API Gateway's endpoints. A request without an upgrade is for
+/// a page.
+pub(super) async fn stage<P: Ports>(app: State<Arc<App<P>>>, request: Request) -> Result<Response, Problem> {
     if contains_token(request.headers(), &UPGRADE, "websocket") {
         return upgrade(app.0, request).await;
     }
-    super::router::unrouted(app, request).await
+    super::fallback::unrouted(app, request).await
 }
 
-async fn upgrade<S: Services>(app: Arc<App<S>>, mut request: Request) -> Result<Response, Problem> {
+async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Response, Problem> {
     let accept = accept_key(request.headers())?;
     let Some(on_upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
         return Err(Problem::bad_request("this connection can't be upgraded; use HTTP/1.1"));
@@ -64,7 +67,7 @@ async fn upgrade<S: Services>(app: Arc<App<S>>, mut request: Request) -> Result<
         return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", detail));
     }
     let handshake = handshake(request.uri(), request.headers())?;
-    let principal = app.services.authorize(&handshake).await.map_err(|refusal| {
+    let principal = app.ports.client_edge.authorize(&handshake).await.map_err(|refusal| {
         let status = refusal.status().code();
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Problem::new(status, "handshake-refused", refusal.message())
@@ -73,12 +76,12 @@ async fn upgrade<S: Services>(app: Arc<App<S>>, mut request: Request) -> Result<
     let remote = request.extensions().get::<Remote>().copied().unwrap_or_default();
     let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
     let user_agent: Option<String> = user_agent.map(|agent| agent.chars().take(256).collect());
-    let opened_at = app.services.now();
+    let opened_at = app.ports.clock.now();
     let client = ClientInfo { source_ip: remote.0.to_string(), user_agent: user_agent.clone() };
     let connection_id = new_connection_id();
     let connect = ConnectRequest { connection_id, query, subprotocols, opened_at, client };
     let Admission { row, subprotocol } =
-        app.services.connect(&principal, connect).await.map_err(|error| match error {
+        app.ports.client_edge.connect(&principal, connect).await.map_err(|error| match error {
             ConnectError::Refused(refusal) => Problem::bad_request(refusal.to_string()),
             ConnectError::TooMany { .. } => {
                 Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", error.to_string())
@@ -92,8 +95,8 @@ async fn upgrade<S: Services>(app: Arc<App<S>>, mut request: Request) -> Result<
         Some(attachment) => {
             tokio::spawn(serve(app, opened, attachment, peer, on_upgrade));
         }
-        // Closed already, as for the user's next connection.
-        None => forget(&*app.services, &opened).await,
+        // The edge has closed it already, for example because of the user's next connection.
+        None => forget(&app.ports.client_edge, &opened).await,
     }
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();
@@ -106,7 +109,7 @@ async fn upgrade<S: Services>(app: Arc<App<S>>, mut request: Request) -> Result<
     Ok(response)
 }
 
-/// What the authorizer sees of a request.
+/// Returns the parts of a request that the authorizer decides on.
 pub(super) fn handshake(uri: &Uri, headers: &HeaderMap) -> Result<Handshake, Problem> {
     let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map_err(|_| Problem::bad_request("the query is not valid: it must be name=value&name=value"))?;
@@ -117,16 +120,16 @@ pub(super) fn handshake(uri: &Uri, headers: &HeaderMap) -> Result<Handshake, Pro
     Ok(Handshake::new(query, headers))
 }
 
-/// A connection that is being opened.
+/// An admitted connection.
 struct Opened {
     principal: Arc<Principal>,
     id: ConnectionId,
     at: Timestamp,
 }
 
-/// Waits for the socket, runs it, and forgets the connection.
-async fn serve<S: Services>(
-    app: Arc<App<S>>,
+/// Waits for the socket and starts its task.
+async fn serve<P: Ports>(
+    app: Arc<App<P>>,
     opened: Opened,
     attachment: Attachment,
     peer: Peer,
@@ -134,9 +137,9 @@ async fn serve<S: Services>(
 ) {
     let upgraded = on_upgrade.await.map(Upgraded::downcast::<TokioIo<Stream>>);
     let Ok(Ok(parts)) = upgraded else {
-        // The client went away before it was answered.
+        // The client was gone before the answer.
         drop(attachment);
-        return forget(&*app.services, &opened).await;
+        return forget(&app.ports.client_edge, &opened).await;
     };
     let Opened { principal, id, .. } = &opened;
     let session = Frames { app: app.clone(), principal: principal.clone(), id: id.clone() };
@@ -150,30 +153,31 @@ async fn serve<S: Services>(
     }
 }
 
-/// Runs a socket in a task of its own: the one before is as large as the handshake it waited for.
-fn run<S: Services>(app: Arc<App<S>>, opened: Opened, socket: impl Future<Output = ()> + Send + 'static) {
+/// Runs a socket in a task of its own, because the caller's task has the memory of the handshake.
+fn run<P: Ports>(app: Arc<App<P>>, opened: Opened, socket: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(async move {
         socket.await;
-        // What it takes to forget it is not in the memory of each connection that is open.
-        Box::pin(forget(&*app.services, &opened)).await;
+        // Boxed, so that an open connection doesn't have the memory of this future.
+        Box::pin(forget(&app.ports.client_edge, &opened)).await;
     });
 }
 
-async fn forget(services: &impl Services, Opened { principal, id, at }: &Opened) {
-    if let Err(error) = services.disconnect(principal, id, *at).await {
+/// Deletes the row of a connection that ended.
+async fn forget(client_edge: &impl ClientEdge, Opened { principal, id, at }: &Opened) {
+    if let Err(error) = client_edge.disconnect(principal, id, *at).await {
         let error = shared_telemetry::chain(&error);
         tracing::warn!(connection = %id, error, "a closed connection could not be forgotten");
     }
 }
 
-/// Answers one connection's frames.
-struct Frames<S> {
-    app: Arc<App<S>>,
+/// The session of one connection: passes its frames to the edge.
+struct Frames<P: Ports> {
+    app: Arc<App<P>>,
     principal: Arc<Principal>,
     id: ConnectionId,
 }
 
-impl<S: Services> Session for Frames<S> {
+impl<P: Ports> Session for Frames<P> {
     fn message(&self, message: ClientMessage) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> {
         let (app, principal, id) = (self.app.clone(), self.principal.clone(), self.id.clone());
         Box::pin(async move {
@@ -183,12 +187,12 @@ impl<S: Services> Session for Frames<S> {
             };
             let request_id = request_id();
             let request = MessageRequest { connection_id: &id, request_id: &request_id, frame };
-            app.services.message(&principal, request).await.map(|frame| frame.to_json())
+            app.ports.client_edge.message(&principal, request).await.map(|frame| frame.to_json())
         })
     }
 }
 
-/// Checks the handshake's headers (RFC 6455, section 4.2.1); gives the answer to its key.
+/// Checks the handshake's headers (RFC 6455, section 4.2.1) and returns the value of `Sec-WebSocket-Accept`.
 fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
     if !contains_token(headers, &CONNECTION, "upgrade") {
         return Err(Problem::bad_request("the header Connection must be \"Upgrade\""));
@@ -202,11 +206,11 @@ fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
     if STANDARD.decode(key).map_or(0, |key| key.len()) != 16 {
         return Err(Problem::bad_request("the header Sec-WebSocket-Key must be 16 bytes in base64"));
     }
-    // Base64 is always a legal value.
+    // Base64 is always a legal header value.
     Ok(HeaderValue::try_from(derive_accept_key(key)).unwrap_or(HeaderValue::from_static("")))
 }
 
-/// Whether a header that is a list has a token, in any case.
+/// Returns true if a header with a list of tokens has `token`, in upper or lower case.
 fn contains_token(headers: &HeaderMap, name: &axum::http::HeaderName, token: &str) -> bool {
     headers
         .get_all(name)
@@ -216,7 +220,7 @@ fn contains_token(headers: &HeaderMap, name: &axum::http::HeaderName, token: &st
         .any(|item| item.trim().eq_ignore_ascii_case(token))
 }
 
-/// Of the form of API Gateway's: base64, and safe in a path.
+/// Makes a connection id in the form of API Gateway's: base64, with characters that are safe in a path.
 fn new_connection_id() -> ConnectionId {
     ConnectionId::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 15]>()))
 }

@@ -11,7 +11,7 @@ use dispatcher::ports::NotificationQueue;
 use shared_ports::PortError;
 use shared_retry::{RetryPolicy, ThreadRandom};
 use tidings_gateway::hubs::{
-    BroadcastSettings, Broadcasts, MemoryHubs, Outbox, PendingBroadcasts, run_broadcasts,
+    BroadcastSettings, Broadcasts, LocalMessageQueue, MemoryHubs, PendingBroadcasts, run_broadcasts,
 };
 use tidings_store::Store;
 use tokio::sync::oneshot;
@@ -39,7 +39,7 @@ fn broadcast(to: &str, id: &str) -> FanOut {
     }
 }
 
-/// A queue that keeps what it is sent, and takes no more than `left` pages.
+/// A queue that keeps the notifications it gets, and fails after `left` pages.
 #[derive(Clone)]
 struct Queue {
     sent: Arc<Mutex<Vec<(String, String)>>>,
@@ -76,16 +76,16 @@ fn members(count: usize) -> MemoryHubs {
     MemoryHubs::new(users.flat_map(|user| [(hub("a"), user.clone()), (hub("b"), user)]))
 }
 
-fn open(store: &Store<ManualClock>) -> (Outbox<ManualClock>, PendingBroadcasts) {
+fn open(store: &Store<ManualClock>) -> (LocalMessageQueue<ManualClock>, PendingBroadcasts) {
     let retry = RetryPolicy { initial: Duration::from_millis(1), max: Duration::from_millis(1) };
     let settings = BroadcastSettings { members: 2, waiting: 4, retry };
     let (broadcasts, jobs) = Broadcasts::open(store, settings).unwrap();
-    (Outbox { store: store.clone(), broadcasts }, jobs)
+    (LocalMessageQueue { store: store.clone(), broadcasts }, jobs)
 }
 
-/// Fans out until so many different notifications were sent, and finishes the step under way.
+/// Fans out until `count` different notifications are sent, and finishes the current step.
 async fn until(
-    (outbox, jobs): (Outbox<ManualClock>, PendingBroadcasts),
+    (message_queue, jobs): (LocalMessageQueue<ManualClock>, PendingBroadcasts),
     clock: &ManualClock,
     queue: &Queue,
     count: usize,
@@ -96,7 +96,7 @@ async fn until(
     };
     let run = run_broadcasts(
         jobs,
-        outbox.broadcasts,
+        message_queue.broadcasts,
         members(5),
         queue.clone(),
         clock.clone(),
@@ -119,12 +119,12 @@ async fn until(
 #[tokio::test]
 async fn hubs_take_turns_and_each_keeps_its_order() {
     let (_dir, store, clock) = store_support::store();
-    let (outbox, jobs) = open(&store);
+    let (message_queue, jobs) = open(&store);
     for (to, id) in [("a", "1"), ("a", "2"), ("b", "3")] {
-        outbox.broadcast(broadcast(to, id)).await.unwrap();
+        message_queue.broadcast(broadcast(to, id)).await.unwrap();
     }
     let queue = Queue::new(usize::MAX);
-    until((outbox, jobs), &clock, &queue, 15).await;
+    until((message_queue, jobs), &clock, &queue, 15).await;
     let sent = queue.sent();
     let of = |id: &str| sent.iter().position(|(_, other)| other == id).unwrap();
     let last = |id: &str| sent.iter().rposition(|(_, other)| other == id).unwrap();
@@ -136,7 +136,7 @@ async fn hubs_take_turns_and_each_keeps_its_order() {
 }
 
 #[tokio::test]
-async fn what_was_interrupted_goes_on_after_a_restart() {
+async fn interrupted_broadcast_continues_after_restart() {
     let (_dir, store, clock) = store_support::store();
     let first = open(&store);
     first.0.broadcast(broadcast("a", "1")).await.unwrap();
@@ -158,12 +158,12 @@ async fn what_was_interrupted_goes_on_after_a_restart() {
 }
 
 #[tokio::test]
-async fn no_more_wait_than_may() {
+async fn number_of_waiting_broadcasts_is_limited() {
     let (_dir, store, _) = store_support::store();
-    let (outbox, _jobs) = open(&store);
+    let (message_queue, _jobs) = open(&store);
     for n in 0..4 {
-        outbox.broadcast(broadcast("a", &n.to_string())).await.unwrap();
+        message_queue.broadcast(broadcast("a", &n.to_string())).await.unwrap();
     }
-    let error = outbox.broadcast(broadcast("a", "5")).await.unwrap_err();
+    let error = message_queue.broadcast(broadcast("a", "5")).await.unwrap_err();
     assert!(error.is_retryable());
 }

@@ -1,5 +1,5 @@
-//! What the operations console is made of, on a whole server: live figures for operators and nobody else, what
-//! is held, and the life of a notification.
+//! The routes and the hub behind the operations console, on a whole server: live metrics for operators alone, the
+//! mailbox, and the timeline of a notification.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// The process has one recorder.
+/// The process's recorder, which can be installed once.
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| prometheus().unwrap());
 
 const OPERATIONS: &str = "tidings:operations";
@@ -41,7 +41,7 @@ impl Server {
             "data_dir = {:?}\n[server]\nlisten = \"127.0.0.1:0\"\n[store]\nreserve_bytes = 0\n{more}",
             directory.to_str().unwrap()
         );
-        // One may have been installed by another test.
+        // Another test may have installed it.
         _ = rustls::crypto::ring::default_provider().install_default();
         let app = App::build(&Config::from_text(&text, []).unwrap(), Some(METRICS.clone())).unwrap();
         let key = std::fs::read_to_string(directory.join("api-key")).unwrap().trim().to_owned();
@@ -80,7 +80,7 @@ impl Server {
         format!("token={}", issued["token"].as_str().unwrap())
     }
 
-    /// Asks until an answer is as expected.
+    /// Repeats a request until the answer is as expected.
     async fn until(&self, path: &str, expected: impl Fn(&Value) -> bool) -> Value {
         within(async {
             loop {
@@ -114,7 +114,7 @@ async fn hubs(client: &mut Client) -> Value {
 }
 
 #[tokio::test]
-async fn operators_are_sent_the_figures_and_nobody_else_is() {
+async fn live_metrics_are_for_operators_alone() {
     let directory = tempfile::tempdir().unwrap();
     let secret = directory.path().join("secret");
     std::fs::write(&secret, "a secret of at least 32 characters\n").unwrap();
@@ -123,7 +123,7 @@ async fn operators_are_sent_the_figures_and_nobody_else_is() {
         &format!(
             "[handshake]\njwt = true\nopen = true\n[[handshake.jwt_issuers]]\nissuer = \"elsewhere\"\n\
              algorithm = \"HS256\"\nsecret = {:?}\n[hubs]\neveryone = \"all\"\npresence = true\n\
-             [sending]\npolicy = \"anyone\"\n",
+             [client_messages]\npolicy = \"anyone\"\n",
             secret.to_str().unwrap()
         ),
     );
@@ -137,7 +137,7 @@ async fn operators_are_sent_the_figures_and_nobody_else_is() {
     let second = next(&mut operator).await;
     assert!(second["payload"]["at"].as_u64() > first["payload"]["at"].as_u64());
 
-    // An issuer of identities, or the client itself, can't name the hub; nor does anybody hear of the operator.
+    // Neither an issuer nor the client itself can join the hub, and presence does not mention the operator.
     let claims = json!({
         "iss": "elsewhere", "aud": "tidings", "sub": "mallory", "exp": 4_102_444_800_u64,
         "hubs": [OPERATIONS, "team"],
@@ -160,14 +160,14 @@ async fn operators_are_sent_the_figures_and_nobody_else_is() {
     }
     let third = next(&mut operator).await;
     assert!(third["payload"]["connections"].as_u64().unwrap() >= 1, "{third}");
-    // What they got is no figures: the frames in between were presence and answers alone.
+    // The others got presence and answers in between, and no live metrics.
     mallory.send(Message::text(r#"{"action":"ping"}"#)).await.unwrap();
     assert_eq!(next(&mut mallory).await["type"], "pong");
     server.stop().await;
 }
 
 #[tokio::test]
-async fn what_is_held_is_counted_also_after_a_restart() {
+async fn held_notifications_are_counted_after_restart() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path(), "");
     for n in 0..30 {
@@ -179,17 +179,17 @@ async fn what_is_held_is_counted_also_after_a_restart() {
     server.until("/v1/users/jo", all_held).await;
     server.stop().await;
     let server = Server::start(directory.path(), "");
-    let figures = server
-        .until("/v1/figures", |figures| {
-            figures["items"].as_array().unwrap().iter().any(|one| one["mailbox"] == 30)
+    let live_metrics = server
+        .until("/v1/live-metrics", |live_metrics| {
+            live_metrics["items"].as_array().unwrap().iter().any(|one| one["mailbox"] == 30)
         })
         .await;
-    assert_eq!(figures["everyMs"], 1_000);
+    assert_eq!(live_metrics["everyMs"], 1_000);
     let jo = server.get("/v1/users/jo").await;
     let first = jo["mailbox"]["first"].as_array().unwrap();
     assert_eq!((first.len(), &first[0]["id"], &first[0]["bytes"]), (20, &"n0".into(), &1.into()));
     assert!(!jo.to_string().contains("payload"), "{jo}");
-    // A client that takes them all, and says so twice.
+    // The client acknowledges them all, twice.
     let mut client = server.connect_with(&(server.token("jo", &[]).await + "&acknowledge=true")).await;
     let mut sequences = Vec::new();
     while sequences.len() < 30 {
@@ -203,19 +203,19 @@ async fn what_is_held_is_counted_also_after_a_restart() {
     }
     server.until("/v1/users/jo", |user| user["mailbox"]["count"] == 0).await;
     let since = server.get("/v1/users/jo").await["connections"][0]["since"].as_u64().unwrap();
-    let nothing = |figures: &Value| {
-        figures["items"]
+    let nothing = |live_metrics: &Value| {
+        live_metrics["items"]
             .as_array()
             .unwrap()
             .last()
             .is_some_and(|last| last["mailbox"] == 0 && last["queued"] == 0)
     };
-    server.until(&format!("/v1/figures?after={since}"), nothing).await;
+    server.until(&format!("/v1/live-metrics?after={since}"), nothing).await;
     server.stop().await;
 }
 
 #[tokio::test]
-async fn a_notification_is_followed_through_its_life() {
+async fn tracked_notification_has_its_timeline() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path(), "");
     let path = "/v1/users/jo/notifications/n1";
@@ -224,13 +224,13 @@ async fn a_notification_is_followed_through_its_life() {
     assert!(unknown["notKnown"][0].as_str().unwrap().contains("history.enabled"), "{unknown}");
     server.send(server.http.post(format!("{}{path}", server.url))).await;
     server.post("/v1/notifications", json!({ "userId": "jo", "id": "n1", "payload": 1 })).await;
-    let held = server.until(path, |life| life["state"] == "held").await;
+    let held = server.until(path, |timeline| timeline["state"] == "held").await;
     let sequence = held["sequence"].clone();
     let mut client = server.connect_with(&(server.token("jo", &[]).await + "&acknowledge=true")).await;
     assert_eq!(next(&mut client).await["id"], "n1");
-    server.until(path, |life| life["state"] == "pushed").await;
+    server.until(path, |timeline| timeline["state"] == "pushed").await;
     ask(&mut client, json!({ "action": "ack", "sequences": [sequence] })).await;
-    let over = server.until(path, |life| life["state"] == "acknowledged").await;
+    let over = server.until(path, |timeline| timeline["state"] == "acknowledged").await;
     let events: Vec<_> =
         over["events"].as_array().unwrap().iter().map(|event| event["what"].clone()).collect();
     assert_eq!(events, ["held", "delivered", "acknowledged"]);
@@ -239,11 +239,11 @@ async fn a_notification_is_followed_through_its_life() {
 }
 
 #[tokio::test]
-async fn while_nobody_watches_nothing_is_sent() {
+async fn live_metrics_are_sent_only_while_watched() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path(), "");
-    let count = |figures: &Value| figures["items"].as_array().unwrap().len();
-    server.until("/v1/figures", |figures| count(figures) >= 3).await;
+    let count = |live_metrics: &Value| live_metrics["items"].as_array().unwrap().len();
+    server.until("/v1/live-metrics", |live_metrics| count(live_metrics) >= 3).await;
     server.stop().await;
     // The first notification ever accepted has the first sequence.
     let server = Server::start(directory.path(), "");

@@ -19,10 +19,10 @@ use verification_conformance::{connection, user};
 
 use crate::store_support::submissions;
 
-/// A user to whom nothing can be pushed without a panic.
+/// A user to whom a push panics.
 const PANICS: &str = "panics";
 
-/// Connections, and what was pushed to each.
+/// Connections, and the frames pushed to each.
 #[derive(Clone, Default)]
 struct World {
     rows: Arc<Mutex<HashMap<UserId, Connection>>>,
@@ -160,12 +160,12 @@ impl Running {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn held_then_replayed_then_live_all_in_order() {
+async fn held_replayed_and_live_ones_are_in_order() {
     let running = start(crate::store_support::settings());
     let a = user("a");
     running.store.accept(submissions(&a, 0..1_500)).await.unwrap();
     running.quiet().await;
-    assert_eq!(running.store.stats().users_in_memory, 0, "nothing is kept in memory of who is away");
+    assert_eq!(running.store.stats().users_in_memory, 0, "memory has nothing of users who are offline");
     running.inserted.send(running.world.connect(&a, FrameFormat::Raw)).unwrap();
     running.store.accept(submissions(&a, 1_500..1_600)).await.unwrap();
     running.store.accept(submissions(&a, 1_600..1_700)).await.unwrap();
@@ -183,7 +183,7 @@ async fn held_then_replayed_then_live_all_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_that_panics_is_tried_again_and_stops_nobody_else() {
+async fn run_that_panics_stops_nobody_else() {
     let running = start(crate::store_support::settings());
     let (a, panics) = (user("a"), user(PANICS));
     for user in [&a, &panics] {
@@ -193,9 +193,9 @@ async fn a_run_that_panics_is_tried_again_and_stops_nobody_else() {
     running.store.accept(submissions(&a, 0..10)).await.unwrap();
     let start = Instant::now();
     while running.world.payloads(&a).len() < 10 {
-        assert!(start.elapsed() < Duration::from_secs(30), "nobody dispatches any more");
+        assert!(start.elapsed() < Duration::from_secs(30), "dispatching has stopped");
         tokio::task::yield_now().await;
     }
-    assert!(running.store.stats().queued_bytes > 0, "what panicked is kept");
+    assert!(running.store.stats().queued_bytes > 0, "the notification that panicked is kept");
     running.stop().await;
 }

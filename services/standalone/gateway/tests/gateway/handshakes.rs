@@ -1,4 +1,4 @@
-//! Handshakes by every method, with the whole server behind the socket.
+//! Handshakes by every method, on a whole server.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use contract_notifications_v1::UserId;
 use shared_ports::{Clock as _, SystemClock};
 
-use crate::fake_services::{Answer, within};
+use crate::test_server::{Answer, within};
 
 const ORIGIN: &str = "https://app.example.com";
 const SECRET: &str = "a secret of at least 32 characters";
@@ -62,7 +62,7 @@ impl Server {
         Gateway::new(&self.url).unwrap().with_api_key(key.trim())
     }
 
-    /// Asks for a WebSocket, and gives the head of the answer.
+    /// Requests a WebSocket and returns the head of the answer.
     async fn handshake(&self, query: &str, headers: &[(&str, &str)]) -> Answer {
         let mut head = format!(
             "GET /ws{query} HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
@@ -74,7 +74,7 @@ impl Server {
         let mut socket = TcpStream::connect(self.url.strip_prefix("http://").unwrap()).await.unwrap();
         let mut answer = Vec::new();
         within(async {
-            // What is too large is not read to its end.
+            // An oversized head is not read to its end.
             let _ = socket.write_all(format!("{head}\r\n").as_bytes()).await;
             while !answer.ends_with(b"\r\n\r\n") {
                 answer.push(socket.read_u8().await.expect("there is an answer"));
@@ -84,7 +84,7 @@ impl Server {
         Answer::parse(&answer)
     }
 
-    /// Sends a body, if there is one, and gives the status and the answer.
+    /// Sends a request, with a body if there is one, and returns status and answer.
     async fn call(&self, path: &str, body: Option<Value>) -> (u16, Value) {
         let url = format!("{}{path}", self.url);
         let client = reqwest::Client::new();
@@ -98,7 +98,7 @@ impl Server {
     }
 }
 
-/// The server's own JSON Web Token of a user who logs in.
+/// Logs a user in and returns the server's JSON Web Token.
 async fn own_jwt(server: &Server, directory: &Path) -> String {
     let gateway = server.gateway(directory);
     gateway.add_user("zoe", "correct horse").await.unwrap();
@@ -121,7 +121,7 @@ fn sign(session: &str, date_time: &str, secret: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_servers_own_jwt_opens_a_connection_by_every_way() {
+async fn own_jwt_is_accepted_in_every_place() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &format!("jwt = true\nallowed_origins = [{ORIGIN:?}]\n"));
     let jwt = own_jwt(&server, dir.path()).await;
@@ -137,7 +137,7 @@ async fn the_servers_own_jwt_opens_a_connection_by_every_way() {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let answer = server.handshake(&query, &headers).await;
         assert_eq!(answer.status, 101, "{query} {headers:?}");
-        // What was offered as a credential is not chosen.
+        // A subprotocol that carries a credential is not chosen.
         assert_eq!(answer.header("sec-websocket-protocol"), None);
     }
     let both = format!("tidings.v1, {offer}");
@@ -158,7 +158,7 @@ async fn the_servers_own_jwt_opens_a_connection_by_every_way() {
 }
 
 #[tokio::test]
-async fn while_jwt_is_off_the_servers_own_is_no_credential() {
+async fn own_jwt_is_refused_while_jwt_is_off() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), "");
     let jwt = own_jwt(&server, dir.path()).await;
@@ -167,7 +167,7 @@ async fn while_jwt_is_off_the_servers_own_is_no_credential() {
 }
 
 #[tokio::test]
-async fn another_issuers_keys_are_fetched_over_http() {
+async fn keys_of_another_issuer_are_fetched() {
     let other = JwtIssuer::new(&Key256::from_bytes([3; 32]), "other", "tidings").unwrap();
     let jwks = serde_json::to_string(&other.jwks()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -203,7 +203,7 @@ async fn axum_serve(listener: TcpListener, router: Router) {
 }
 
 #[tokio::test]
-async fn a_signature_is_good_once_even_across_a_restart() {
+async fn signature_is_accepted_once_across_restarts() {
     let dir = tempfile::tempdir().unwrap();
     let handshake = secret_file(dir.path());
     let server = Server::start(dir.path(), &handshake);
@@ -212,7 +212,7 @@ async fn a_signature_is_good_once_even_across_a_restart() {
     let signed = [("x-SESSION", "s-1"), ("X-Date-time", now.as_str()), ("x-signature", signature.as_str())];
     assert_eq!(server.status("", &signed).await, 101);
     assert_eq!(server.status("", &signed).await, 403);
-    // Half of it says so.
+    // Incomplete headers are reported as such.
     assert_eq!(server.status("", &signed[..2]).await, 400);
     let previous = sign("s-2", &now, "the one before");
     let by_previous =
@@ -232,13 +232,13 @@ async fn a_signature_is_good_once_even_across_a_restart() {
 }
 
 #[tokio::test]
-async fn a_cookie_of_a_mebibyte_is_refused_and_the_server_goes_on() {
+async fn cookie_of_a_mebibyte_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &format!("jwt = true\nallowed_origins = [{ORIGIN:?}]\n"));
     let jwt = own_jwt(&server, dir.path()).await;
     for cookie in ["x".repeat(1024 * 1024), "a=b; ".repeat(200 * 1024)] {
         let cookie = format!("auth={jwt}; {cookie}");
-        // The request's head is larger than any that is read.
+        // The head exceeds the server's limit.
         assert_eq!(server.status("", &[("origin", ORIGIN), ("cookie", &cookie)]).await, 431);
     }
     let large = format!("auth={}", "x".repeat(9 * 1024));
@@ -248,7 +248,7 @@ async fn a_cookie_of_a_mebibyte_is_refused_and_the_server_goes_on() {
 }
 
 #[test]
-fn a_secret_that_is_not_there_is_named_at_the_start() {
+fn missing_secret_is_named_at_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let text = format!(
         "data_dir = {:?}\n[server]\nlisten = \"127.0.0.1:0\"\n[handshake]\nhmac = true\nhmac_secret = \"/nowhere/secret\"\n",
@@ -260,7 +260,7 @@ fn a_secret_that_is_not_there_is_named_at_the_start() {
 }
 
 #[tokio::test]
-async fn in_development_one_logs_in_as_shown_or_as_a_guest() {
+async fn development_has_shown_users_and_guests() {
     let directory = tempfile::tempdir().unwrap();
     let mut config = Config::load(Defaults::Development, None, []).unwrap();
     config.data_dir = directory.path().join("data");
@@ -285,7 +285,7 @@ async fn in_development_one_logs_in_as_shown_or_as_a_guest() {
 }
 
 #[tokio::test]
-async fn without_development_nobody_is_shown_or_a_guest() {
+async fn production_has_no_shown_users_or_guests() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path(), "");
     let (_, info) = server.call("/v1/info", None).await;

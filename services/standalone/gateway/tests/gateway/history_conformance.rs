@@ -1,4 +1,4 @@
-//! The history against the suites of both its ports.
+//! The history against the conformance suites of both its ports.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use ws_edge::ports::History as _;
 
 use crate::store_support::store;
 
-/// The history's other side: what the one port writes, the other reads.
+/// The history, through the port that the tested one is the counterpart of.
 struct Rows(StoredHistory<ManualClock>);
 
 impl HistoryRows for Rows {
@@ -28,7 +28,7 @@ impl HistoryRows for Rows {
 }
 
 #[tokio::test]
-async fn the_history_conforms() {
+async fn history_conforms() {
     let (_dir, store, clock) = store();
     let policy = HistoryPolicy { lifetime: Duration::from_hours(1), payloads: true };
     let (stored, writer) = StoredHistory::new(&store, policy, clock.clone());

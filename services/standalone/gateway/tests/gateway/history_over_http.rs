@@ -1,4 +1,4 @@
-//! The history of a whole server: recorded beside delivery, read over HTTP, there after a restart.
+//! The history of a whole server: recorded during delivery, and read over HTTP after a restart.
 
 use std::path::Path;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn start(directory: &Path, history: &str) -> Server {
 }
 
 impl Server {
-    /// Sends a request, and gives the answer's status and body.
+    /// Sends a request and returns status and body of the answer.
     async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let address = self.url.strip_prefix("http://").unwrap();
         let mut socket = TcpStream::connect(address).await.unwrap();
@@ -59,13 +59,13 @@ impl Server {
 }
 
 #[tokio::test]
-async fn what_became_of_notifications_is_there_after_a_restart() {
+async fn events_are_read_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let on = "enabled = true\npayloads = true\nlifetime = \"1d\"";
     let server = start(directory.path(), on);
     server.send(r#"{"userId":"jo","id":"n-1","payload":{"a":1.50},"source":"shop","kind":"order"}"#).await;
     server.send(r#"{"userId":"jo","id":"n-2","payload":2,"whenOffline":"drop"}"#).await;
-    // When the server has stopped, all runs are over.
+    // A stopped server has finished all runs.
     server.stop().await;
     let server = start(directory.path(), on);
     let (status, page) = server.get("/v1/history/jo/messages?limit=1").await;
@@ -83,14 +83,14 @@ async fn what_became_of_notifications_is_there_after_a_restart() {
     let (status, page) = server.get("/v1/history/jo/sessions").await;
     assert_eq!((status, page["items"].as_array().unwrap().len()), (200, 0));
     server.stop().await;
-    // Switched off it is not read either.
+    // A history that is off is not read either.
     let server = start(directory.path(), "enabled = false");
     assert_eq!(server.get("/v1/history/jo/messages").await.0, 404);
     server.stop().await;
 }
 
 #[test]
-fn it_is_off_unless_switched_on() {
+fn history_is_off_by_default() {
     assert_eq!(Config::default().history.policy(), None);
     let lifetime = Config::default().history.lifetime.0;
     assert_eq!(lifetime, Duration::from_hours(30 * 24));

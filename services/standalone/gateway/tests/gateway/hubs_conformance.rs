@@ -22,7 +22,7 @@ impl HubRows for Joined {
 }
 
 #[tokio::test]
-async fn the_hubs_conform() {
+async fn hubs_and_rates_conform() {
     let memory = MemoryHubs::default();
     hubs::all(&memory, &Joined(memory.clone()), "h").await;
     hubs::pages(&memory, "h", ManualClock::default().now(), false).await;
@@ -32,7 +32,7 @@ async fn the_hubs_conform() {
 }
 
 #[tokio::test]
-async fn a_member_by_decision_is_there_without_a_connection() {
+async fn permanent_member_needs_no_connection() {
     let team = HubName::new("team").unwrap();
     let al = UserId::new("al").unwrap();
     let memory = MemoryHubs::new([(team.clone(), al.clone())]);

@@ -1,4 +1,4 @@
-//! Connections that never become requests, TLS, and the end.
+//! Connections without a request, TLS, and shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::fake_services::{Answer, KEY, start, start_with, within};
+use crate::test_server::{Answer, start, start_with, within};
 
 #[tokio::test]
-async fn sockets_that_never_finish_the_handshake_block_nobody_and_are_closed() {
+async fn unfinished_handshakes_are_closed() {
     let settings = Settings { header_timeout: Duration::from_millis(300), ..Settings::default() };
-    let mut server = start_with(settings, Limits::default(), None).await;
+    let mut server = start_with(settings, Limits::default(), None);
     let mut idle = Vec::new();
     for _ in 0..200 {
         idle.push(TcpStream::connect(server.address).await.unwrap());
@@ -29,14 +29,14 @@ async fn sockets_that_never_finish_the_handshake_block_nobody_and_are_closed() {
         // Closed without an answer, or with 408.
         within(socket.read_to_end(&mut Vec::new())).await.unwrap();
     }
-    // The WebSocket is not.
+    // The WebSocket stays open.
     server.until_connections("jo", 1).await;
 }
 
 #[tokio::test]
-async fn an_http_connection_without_a_further_request_is_closed() {
+async fn idle_http_connection_is_closed() {
     let settings = Settings { header_timeout: Duration::from_millis(300), ..Settings::default() };
-    let server = start_with(settings, Limits::default(), None).await;
+    let server = start_with(settings, Limits::default(), None);
     let mut socket = TcpStream::connect(server.address).await.unwrap();
     let mut answer = Vec::new();
     within(async {
@@ -48,19 +48,20 @@ async fn an_http_connection_without_a_further_request_is_closed() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_large_is_refused() {
-    let server = start().await;
+async fn oversized_head_is_refused() {
+    let server = start();
     let answer = server.send("GET", "/healthz", &[&format!("cookie: {}", "x".repeat(40_000))], b"").await;
     assert_eq!(answer.status, 431);
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_not_waited_for() {
+async fn missing_body_times_out() {
     let settings = Settings { body_timeout: Duration::from_millis(100), ..Settings::default() };
-    let server = start_with(settings, Limits::default(), None).await;
+    let server = start_with(settings, Limits::default(), None);
     let mut socket = TcpStream::connect(server.address).await.unwrap();
     let head = format!(
-        "POST /v1/notifications HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: 9\r\n\r\n{{"
+        "POST /v1/notifications HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 9\r\n\r\n{{",
+        server.key
     );
     let mut answer = Vec::new();
     within(async {
@@ -72,9 +73,9 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_are_closed_and_websockets_do_not_count() {
+async fn http_connections_are_limited_without_websockets() {
     let settings = Settings { max_http_connections: 2, ..Settings::default() };
-    let mut server = start_with(settings, Limits::default(), None).await;
+    let mut server = start_with(settings, Limits::default(), None);
     let mut clients = Vec::new();
     for _ in 0..5 {
         clients.push(server.connect("jo").await);
@@ -94,8 +95,8 @@ async fn connections_beyond_the_limit_are_closed_and_websockets_do_not_count() {
 }
 
 #[tokio::test]
-async fn a_shutdown_closes_websockets_with_1001_and_finishes_requests() {
-    let mut server = start().await;
+async fn shutdown_closes_websockets_with_1001() {
+    let mut server = start();
     let (mut client, _) = server.connect("jo").await;
     server.stop();
     let Message::Close(Some(close)) = within(client.next()).await.unwrap().unwrap() else {
@@ -111,9 +112,9 @@ async fn a_shutdown_closes_websockets_with_1001_and_finishes_requests() {
 }
 
 #[tokio::test]
-async fn a_shutdown_does_not_wait_for_ever() {
+async fn shutdown_ends_after_its_timeout() {
     let settings = Settings { shutdown_timeout: Duration::from_millis(50), ..Settings::default() };
-    let mut server = start_with(settings, Limits::default(), None).await;
+    let mut server = start_with(settings, Limits::default(), None);
     // A client that does not answer the close frame, because it does not read.
     let (_client, _) = server.connect("jo").await;
     server.stop();
@@ -121,7 +122,7 @@ async fn a_shutdown_does_not_wait_for_ever() {
 }
 
 #[tokio::test]
-async fn tls_from_files() {
+async fn certificate_and_key_are_read_from_files() {
     let directory = tempfile::tempdir().unwrap();
     let rcgen::CertifiedKey { cert, signing_key } =
         rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -137,7 +138,7 @@ async fn tls_from_files() {
     let keys = files.load().unwrap();
     assert_eq!(format!("{keys:?}"), "TlsKeys");
 
-    let mut server = start_with(Settings::default(), Limits::default(), Some(keys)).await;
+    let mut server = start_with(Settings::default(), Limits::default(), Some(keys));
     let mut roots = RootCertStore::empty();
     roots.add(cert.der().clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -5,7 +5,6 @@
 mod broadcasts;
 mod console;
 mod end_to_end;
-mod fake_services;
 mod handshakes;
 mod history;
 mod history_conformance;
@@ -15,6 +14,8 @@ mod inspection;
 mod lifecycle;
 mod management;
 mod producer;
+mod reference;
 mod replays;
 mod store_support;
+mod test_server;
 mod websocket;

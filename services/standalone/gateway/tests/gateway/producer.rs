@@ -1,25 +1,52 @@
-//! The producer API: each bad input its own test.
+//! The producer API, with a test for each invalid input.
 
+use std::convert::identity;
 use std::fmt::Write as _;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
+use ring::hmac;
 use serde_json::json;
-use tidings_gateway::server::Settings;
+use sha2::{Digest as _, Sha256};
+use shared_ports::{Clock as _, SystemClock};
+use tidings_gateway::server::{Acceptance, Ports, Readiness, Settings};
 use tidings_sockets::Limits;
-use tidings_store::AcceptError;
+use tidings_store::{AcceptError, Accepted, Submission};
 
-use crate::fake_services::{TestServer, start, start_with};
+use crate::test_server::{TestServer, replace, start, start_replacing, start_with};
 
 const PATH: &str = "/v1/notifications";
 
 fn ids(server: &TestServer) -> Vec<String> {
-    let accepted = server.world.accepted.lock().unwrap();
-    accepted.iter().map(|submission| submission.notification.id.to_string()).collect()
+    server.take_queued().iter().map(|notification| notification.id.to_string()).collect()
+}
+
+/// The runtime's acceptance. It remembers the submissions, or fails if an error is set.
+struct WatchedAcceptance {
+    inner: <tidings_gateway::runtime::RuntimePorts as Ports>::Acceptance,
+    submissions: Arc<Mutex<Vec<Submission>>>,
+    error: Option<AcceptError>,
+}
+
+impl Acceptance for WatchedAcceptance {
+    async fn accept(&self, submissions: Vec<Submission>) -> Result<Vec<Accepted>, AcceptError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        self.submissions.lock().unwrap().extend(submissions.iter().cloned());
+        self.inner.accept(submissions).await
+    }
+}
+
+fn start_watched(error: Option<AcceptError>) -> (TestServer, Arc<Mutex<Vec<Submission>>>) {
+    let submissions = Arc::<Mutex<Vec<Submission>>>::default();
+    let watch = |inner| WatchedAcceptance { inner, submissions: Arc::clone(&submissions), error };
+    let server = start_replacing(|real, _| replace(real, watch, identity, identity, identity, identity));
+    (server, submissions)
 }
 
 #[tokio::test]
 async fn one_notification_is_accepted() {
-    let server = start().await;
+    let server = start();
     let answer = server.post(PATH, r#"{"id":"n\"1","userId":"jo","payload":{"a":1},"colour":"red"}"#).await;
     assert_eq!(answer.status, 202);
     let sequence = "000000000000000000000000000000000000001";
@@ -30,71 +57,72 @@ async fn one_notification_is_accepted() {
 }
 
 #[tokio::test]
-async fn the_servers_own_ids_are_not_deduplicated() {
-    let server = start().await;
+async fn own_ids_are_not_deduplicated() {
+    let (server, submissions) = start_watched(None);
     assert_eq!(server.post(PATH, r#"{"userId":"jo","message":"hi"}"#).await.status, 202);
     assert_eq!(server.post("/message", r#"{"userId":"jo","message":"hi"}"#).await.status, 202);
-    let accepted = server.world.accepted.lock().unwrap();
+    let accepted = submissions.lock().unwrap();
+    assert_eq!(accepted.len(), 2);
     assert!(accepted.iter().all(|submission| !submission.deduplicate));
     assert_ne!(accepted[0].notification.id, accepted[1].notification.id);
     assert_eq!(accepted[0].notification.id.as_str().as_bytes()[14], b'7');
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_json_is_refused() {
-    let server = start().await;
+async fn malformed_json_is_refused() {
+    let server = start();
     server.post(PATH, "hello").await.require_problem(400, &["not a valid JSON notification", "line 1"]);
     server.post(PATH, "").await.require_problem(400, &["not a valid JSON"]);
     server.post("/message", "[1]").await.require_problem(400, &["not a valid JSON notification"]);
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_utf8_is_refused() {
-    let server = start().await;
+async fn malformed_utf8_is_refused() {
+    let server = start();
     server.post(PATH, b"{\"userId\":\"\xff\"}").await.require_problem(400, &["UTF-8", "11"]);
 }
 
 #[tokio::test]
-async fn an_illegal_user_id_is_refused() {
-    let server = start().await;
+async fn illegal_user_id_is_refused() {
+    let server = start();
     let answer = server.post(PATH, r#"{"userId":"j o","message":1}"#).await;
     answer.require_problem(400, &["user id", "position 1", "allowed"]);
 }
 
 #[tokio::test]
-async fn a_user_id_that_is_too_long_is_refused() {
-    let server = start().await;
+async fn oversized_user_id_is_refused() {
+    let server = start();
     let answer = server.post(PATH, json!({"userId": "x".repeat(129), "message": 1}).to_string()).await;
     answer.require_problem(400, &["129 characters", "1 to 128"]);
 }
 
 #[tokio::test]
-async fn a_missing_user_is_refused() {
-    let server = start().await;
+async fn missing_user_is_refused() {
+    let server = start();
     server.post(PATH, r#"{"message":1}"#).await.require_problem(400, &["userId", "missing"]);
 }
 
 #[tokio::test]
-async fn an_unknown_version_is_refused() {
-    let server = start().await;
+async fn unknown_version_is_refused() {
+    let server = start();
     let answer = server.post(PATH, r#"{"version":9,"userId":"jo","message":1}"#).await;
     answer.require_problem(400, &["version 9", "known is version 1"]);
 }
 
 #[tokio::test]
-async fn the_limit_counts_the_envelope() {
-    let server = start().await;
+async fn size_limit_counts_the_envelope() {
+    let server = start();
     let body = |bytes: usize| json!({"id": "n", "userId": "jo", "payload": "x".repeat(bytes)}).to_string();
     // The frame is `{"type":"notification","id":"n","sequence":"<39>","sentAt":<13>,"payload":"…","replayed":false}`.
     let fits = 128 * 1024 - 140;
     assert_eq!(server.post(PATH, body(fits)).await.status, 202);
-    server.post(PATH, body(128 * 1024 - 60)).await.require_problem(413, &["envelope", "allowed are 131072"]);
+    server.post(PATH, body(128 * 1024 - 60)).await.require_problem(413, &["envelope", "allowed are at most 131072"]);
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_is_refused() {
+async fn oversized_body_is_refused() {
     let settings = Settings { max_body_bytes: 1_000, max_bulk_body_bytes: 5_000, ..Settings::default() };
-    let server = start_with(settings, Limits::default(), None).await;
+    let server = start_with(settings, Limits::default(), None);
     let one = json!({"userId": "jo", "message": "x".repeat(1_000)}).to_string();
     server.post(PATH, &one).await.require_problem(413, &["at most 1000 bytes"]);
     let many = format!("[{one},{one},{one},{one},{one}]");
@@ -103,9 +131,9 @@ async fn a_body_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn a_wrong_api_key_is_refused_before_the_body_is_read() {
-    let server = start().await;
-    // The body that is announced never comes.
+async fn wrong_api_key_is_refused_before_the_body() {
+    let server = start();
+    // The announced body never comes.
     let head = ["authorization: Bearer wrong", "content-length: 1000"];
     server.send("POST", PATH, &head[..1], b"x").await.require_problem(403, &["API key"]);
     let answer =
@@ -120,34 +148,54 @@ async fn raw(server: &TestServer, head: &str) -> String {
     socket.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\n") {
-        answer.push(crate::fake_services::within(socket.read_u8()).await.unwrap());
+        answer.push(crate::test_server::within(socket.read_u8()).await.unwrap());
     }
     String::from_utf8(answer).unwrap()
 }
 
 #[tokio::test]
-async fn a_credential_is_asked_for() {
-    let server = start().await;
+async fn missing_credential_is_refused() {
+    let server = start();
     let answer = server.send("POST", PATH, &["authorization: Basic eDp5"], b"{}").await;
     answer.require_problem(401, &["Bearer", "X-Api-Key", "Signature Version 4"]);
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
     let open = Settings { authenticate: false, ..Settings::default() };
-    let server = start_with(open, Limits::default(), None).await;
+    let server = start_with(open, Limits::default(), None);
     let body = br#"{"userId":"jo","message":1}"#;
     assert_eq!(server.send("POST", PATH, &["authorization: none"], body).await.status, 202);
 }
 
+/// Signs a request to accept notifications, and returns its headers.
+fn sign(server: &TestServer, body: &str) -> [String; 2] {
+    let time = jiff::Timestamp::from_millisecond(SystemClock.now().millis().try_into().unwrap()).unwrap();
+    let (time, date) = (time.strftime("%Y%m%dT%H%M%SZ").to_string(), time.strftime("%Y%m%d").to_string());
+    let sha256 = |text: &str| hex::encode(Sha256::digest(text));
+    let names = "host;x-amz-date";
+    let canonical = format!("POST\n{PATH}\n\nhost:test\nx-amz-date:{time}\n\n{names}\n{}", sha256(body));
+    let scope = format!("{date}/eu-west-1/execute-api/aws4_request");
+    let string = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", sha256(&canonical));
+    let key = &server.credentials.access_key;
+    let mut tag = format!("AWS4{}", key.reveal()).into_bytes();
+    for text in [&*date, "eu-west-1", "execute-api", "aws4_request", &*string] {
+        tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &tag), text.as_bytes()).as_ref().to_vec();
+    }
+    let credential =
+        format!("Credential={}/{scope}, SignedHeaders={names}, Signature={}", key.id(), hex::encode(tag));
+    [format!("authorization: AWS4-HMAC-SHA256 {credential}"), format!("x-amz-date: {time}")]
+}
+
 #[tokio::test]
-async fn a_signature_is_over_the_body() {
-    let server = start().await;
-    let signed = ["authorization: AWS4-HMAC-SHA256 Credential=x"];
+async fn signature_covers_the_body() {
+    let server = start();
+    let signed = sign(&server, "signed");
+    let signed: Vec<_> = signed.iter().map(String::as_str).collect();
     server.send("POST", PATH, &signed, b"signed").await.require_problem(400, &["not a valid JSON"]);
     server.send("POST", PATH, &signed, b"altered").await.require_problem(403, &["signature"]);
 }
 
 #[tokio::test]
-async fn a_bad_entry_does_not_stop_the_others() {
-    let server = start().await;
+async fn invalid_entry_does_not_stop_the_others() {
+    let server = start();
     let body = r#"[{"id":"a","userId":"jo","message":1},{"userId":"j o","message":2},7,{"id":"c","userId":"jo","message":3}]"#;
     let answer = server.post(PATH, body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -162,8 +210,8 @@ async fn a_bad_entry_does_not_stop_the_others() {
 }
 
 #[tokio::test]
-async fn an_array_that_is_not_closed_is_refused_whole() {
-    let server = start().await;
+async fn unclosed_array_is_refused_whole() {
+    let server = start();
     server
         .post(PATH, r#"[{"userId":"jo","message":1},"#)
         .await
@@ -172,8 +220,8 @@ async fn an_array_that_is_not_closed_is_refused_whole() {
 }
 
 #[tokio::test]
-async fn lines_are_taken_one_by_one_in_order() {
-    let server = start().await;
+async fn lines_are_accepted_in_order() {
+    let server = start();
     let mut lines = String::new();
     for n in 0..2_500 {
         write!(lines, "{{\"id\":\"{n}\",\"userId\":\"jo\",\"message\":{n}}}\r\n\n").unwrap();
@@ -186,8 +234,8 @@ async fn lines_are_taken_one_by_one_in_order() {
 }
 
 #[tokio::test]
-async fn a_summary_names_only_what_was_refused() {
-    let server = start().await;
+async fn summary_lists_refused_entries_only() {
+    let server = start();
     let body = r#"[{"userId":"jo","message":1},{"userId":""},{"userId":"jo","message":2}]"#;
     let json = server.post("/v1/notifications?ack=summary", body).await.json();
     assert_eq!((&json["accepted"], &json["refused"], &json["duplicates"]), (&json!(2), &json!(1), &json!(0)));
@@ -197,14 +245,14 @@ async fn a_summary_names_only_what_was_refused() {
 }
 
 #[tokio::test]
-async fn no_entries_are_no_error() {
-    let server = start().await;
+async fn empty_array_is_accepted() {
+    let server = start();
     assert_eq!(server.post(PATH, " [ ] ").await.json()["results"], json!([]));
 }
 
 #[tokio::test]
-async fn too_many_entries_are_refused_from_there_on() {
-    let server = start().await;
+async fn entries_beyond_the_limit_are_refused() {
+    let server = start();
     let body = format!("[{}0]", "0,".repeat(100_000));
     let json = server.post("/v1/notifications?ack=summary", body).await.json();
     assert_eq!(json["refused"], 100_001);
@@ -212,29 +260,28 @@ async fn too_many_entries_are_refused_from_there_on() {
 }
 
 #[tokio::test]
-async fn a_store_that_can_not_accept_is_answered_as_such() {
-    let server = start().await;
+async fn store_failures_have_their_status() {
     for (error, status, word) in [
         (AcceptError::DiskFull, 507, "disk"),
         (AcceptError::Unavailable, 503, "send it again"),
         (AcceptError::ShuttingDown, 503, "shutting down"),
     ] {
-        *server.world.failing.lock().unwrap() = Some(error);
+        let (server, _) = start_watched(Some(error));
         server.post(PATH, r#"{"userId":"jo","message":1}"#).await.require_problem(status, &[word]);
         server.post(PATH, r#"[{"userId":"jo","message":1}]"#).await.require_problem(status, &[word]);
     }
 }
 
 #[tokio::test]
-async fn an_encoded_body_is_refused() {
-    let server = start().await;
+async fn encoded_body_is_refused() {
+    let server = start();
     let answer = server.send("POST", PATH, &["content-encoding: gzip"], b"x").await;
     answer.require_problem(415, &["Content-Encoding"]);
 }
 
 #[tokio::test]
-async fn unknown_routes_and_methods_are_told() {
-    let server = start().await;
+async fn unknown_routes_and_methods_are_refused() {
+    let server = start();
     server.get("/v1/nothing").await.require_problem(404, &["/v1/nothing", "/v1/notifications"]);
     server.get("/nothing").await.require_problem(404, &["/nothing"]);
     server.send("POST", "/v1/guest", &[], b"").await.require_problem(404, &["guests"]);
@@ -243,12 +290,23 @@ async fn unknown_routes_and_methods_are_told() {
     assert_eq!(answer.header("allow"), Some("POST"));
 }
 
+/// A store that is not ready.
+struct NotReady;
+
+impl Readiness for NotReady {
+    fn ready(&self) -> Result<(), String> {
+        Err("the store is being opened".to_owned())
+    }
+}
+
 #[tokio::test]
-async fn health_and_readiness() {
-    let server = start().await;
+async fn health_and_readiness_are_separate() {
+    let server = start();
     assert_eq!(server.get("/healthz").await.status, 200);
     assert_eq!(server.get("/readyz").await.status, 200);
-    server.world.not_ready.store(true, Ordering::SeqCst);
-    server.get("/readyz").await.require_problem(503, &["being opened"]);
     server.get("/metrics").await.require_problem(503, &["not recorded"]);
+    let server =
+        start_replacing(|real, _| replace(real, identity, identity, identity, identity, |_| NotReady));
+    assert_eq!(server.get("/healthz").await.status, 200);
+    server.get("/readyz").await.require_problem(503, &["being opened"]);
 }

@@ -28,7 +28,7 @@ impl MailboxKeys for Mailboxes {
     }
 }
 
-/// Who was replayed.
+/// The users whose mailboxes were replayed.
 #[derive(Clone, Default)]
 struct Sent(Arc<Mutex<Vec<UserId>>>);
 
@@ -63,7 +63,7 @@ fn key(name: &str) -> ConnectionKey {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mailbox_that_does_not_answer_delays_nobody_else() {
+async fn stuck_mailbox_delays_nobody_else() {
     let (inserted, sent) = start();
     inserted.send(key("stuck")).unwrap();
     sleep(Duration::from_millis(1)).await;
@@ -78,7 +78,7 @@ async fn a_mailbox_that_does_not_answer_delays_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_appears_during_a_replay_gets_another() {
+async fn connection_during_a_replay_gets_another() {
     let (inserted, sent) = start();
     inserted.send(key("slow")).unwrap();
     sleep(Duration::from_millis(500)).await;

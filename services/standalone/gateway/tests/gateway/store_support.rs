@@ -13,7 +13,7 @@ pub(crate) fn settings() -> StorageSettings {
     StorageSettings { memtable_bytes: 8 * MIB, cache_bytes: 8 * MIB, reserve_bytes: 0, ..Default::default() }
 }
 
-/// A store in which what is accepted is expected to be delivered at once.
+/// Opens a store that expects every notification to be delivered at once.
 pub(crate) fn store() -> (TempDir, TestStore, ManualClock) {
     let (directory, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
     let store = Store::open(directory.path(), settings(), clock.clone()).unwrap();

@@ -1,20 +1,29 @@
-//! Handshakes and frames.
+//! WebSocket handshakes and frames.
 
-use std::sync::atomic::Ordering;
+use std::collections::BTreeSet;
+use std::convert::identity;
+use std::sync::{Arc, Mutex};
 
+use auth_token::{Handshake, Refusal};
+use contract_connections_v1::{ConnectionId, ConnectionKey};
 use contract_frames_v1::{ErrorCode, ServerFrame};
-use contract_notifications_v1::UserId;
-use dispatcher::ports::{Connections as _, Push as _, PushError};
+use contract_identity_v1::Principal;
+use contract_notifications_v1::{Sequence, Timestamp, UserId};
+use dispatcher::ports::{Connections as _, Mailbox as _, MailboxRow, Push as _, PushError};
 use futures_util::{SinkExt as _, StreamExt as _};
-use tidings_gateway::server::Settings;
-use tidings_sockets::Limits;
+use shared_ports::PortError;
+use tidings_gateway::server::{ClientEdge, Ports, Settings};
+use tidings_sockets::{Limits, Registry};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::fake_services::{Client, start, start_with, within};
+use verification_conformance::{notification, user};
+use ws_edge::{Admission, ConnectError, ConnectRequest, MessageRequest};
+
+use crate::test_server::{Client, TestServer, replace, start, start_replacing, start_with, within};
 
 async fn frame(client: &mut Client) -> ServerFrame {
     let message = within(client.next()).await.unwrap().unwrap();
@@ -44,8 +53,14 @@ async fn refusal(client: &mut Client, message: Message) -> (ErrorCode, String) {
 }
 
 #[tokio::test]
-async fn a_push_arrives_and_an_ack_is_answered() {
-    let mut server = start().await;
+async fn push_arrives_and_ack_is_answered() {
+    let mut server = start();
+    let rows = [7, 8].map(|n| MailboxRow {
+        sequence: Sequence::new(n),
+        notification: Arc::new(notification(&user("jo"), 1)),
+        pushed_to: BTreeSet::new(),
+    });
+    server.store.put(&user("jo"), rows.into()).await.unwrap();
     let (mut client, key) = server.connect("jo").await;
     let frames = vec!["one".into(), "two".into()];
     let pushed = within(server.registry.push(&key.user_id, &key.connection_id, frames)).await;
@@ -56,14 +71,15 @@ async fn a_push_arrives_and_an_ack_is_answered() {
     }
     client.send(Message::text(r#"{"action":"ack","sequences":["7"]}"#)).await.unwrap();
     assert_eq!(frame(&mut client).await, ServerFrame::AckOk { acknowledged: 1 });
-    assert_eq!(server.world.acknowledged.0.lock().unwrap().len(), 1);
+    let held = server.store.mailbox(&user("jo"), 10).unwrap();
+    assert_eq!((held.count, held.first[0].sequence), (1, Sequence::new(8)));
     client.send(Message::text(r#"{"action":"ping"}"#)).await.unwrap();
     assert_eq!(frame(&mut client).await, ServerFrame::Pong { message: None });
 }
 
 #[tokio::test]
-async fn many_messages_sent_at_once_are_answered_in_order() {
-    let mut server = start().await;
+async fn burst_of_messages_is_answered_in_order() {
+    let mut server = start();
     let (mut client, _) = server.connect("jo").await;
     for _ in 0..500 {
         client.feed(Message::text(r#"{"action":"ack","sequences":[]}"#)).await.unwrap();
@@ -84,21 +100,23 @@ async fn many_messages_sent_at_once_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn the_subprotocol_is_echoed_and_the_stage_is_an_endpoint_too() {
-    let server = start().await;
-    let mut request = format!("ws://{}/prod?client_id=jo", server.address).into_client_request().unwrap();
-    request.headers_mut().insert("sec-websocket-protocol", "tidings.v1, token.x".parse().unwrap());
+async fn subprotocol_is_echoed_and_stage_is_an_endpoint() {
+    let server = start();
+    let issued = server.post("/v1/token", r#"{"userId":"jo"}"#).await.json();
+    let subprotocols = format!("tidings.v1, token.{}", issued["token"].as_str().unwrap());
+    let mut request = format!("ws://{}/prod", server.address).into_client_request().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", subprotocols.parse().unwrap());
     let (_client, response) = tokio_tungstenite::connect_async(request).await.unwrap();
     assert_eq!(response.headers()["sec-websocket-protocol"], "tidings.v1");
     let rows = server.registry.list(&UserId::new("jo").unwrap()).await.unwrap();
     assert_eq!(rows[0].format, contract_connections_v1::FrameFormat::Batch);
 }
 
-/// Clients of other gateways have such addresses: that of a local server without a path, and a stage with a slash.
+/// Clients of other gateways use such addresses: a local server without a path, and a stage with a slash.
 #[tokio::test]
-async fn the_root_and_a_slash_at_the_end_are_endpoints_too() {
+async fn root_and_trailing_slash_are_endpoints() {
     let settings = Settings { pages: false, ..Settings::default() };
-    let server = start_with(settings, Limits::default(), None).await;
+    let server = start_with(settings, Limits::default(), None);
     for path in ["/", "/ws/", "/prod/"] {
         let url = format!("ws://{}{path}?client_id=jo", server.address);
         tokio_tungstenite::connect_async(url).await.unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -108,8 +126,8 @@ async fn the_root_and_a_slash_at_the_end_are_endpoints_too() {
 }
 
 #[tokio::test]
-async fn handshakes_are_refused_with_their_status() {
-    let server = start().await;
+async fn refused_handshakes_have_their_status() {
+    let server = start();
     let upgrade = [
         "upgrade: websocket",
         "connection: keep-alive, Upgrade",
@@ -135,9 +153,9 @@ async fn handshakes_are_refused_with_their_status() {
 }
 
 #[tokio::test]
-async fn connects_are_limited_by_the_second() {
+async fn connects_per_second_are_limited() {
     let settings = Settings { connects_per_second: Some(2), ..Settings::default() };
-    let mut server = start_with(settings, Limits::default(), None).await;
+    let mut server = start_with(settings, Limits::default(), None);
     let _first = server.connect("jo").await;
     let _second = server.connect("jo").await;
     let url = format!("ws://{}/ws?client_id=jo", server.address);
@@ -146,8 +164,8 @@ async fn connects_are_limited_by_the_second() {
 }
 
 #[tokio::test]
-async fn an_unknown_action_is_answered_with_those_known() {
-    let mut server = start().await;
+async fn unknown_action_is_answered_with_known_ones() {
+    let mut server = start();
     let (mut client, _) = server.connect("jo").await;
     let (code, message) = refusal(&mut client, Message::text(r#"{"action":"dance"}"#)).await;
     assert_eq!(code, ErrorCode::UnknownAction);
@@ -155,8 +173,8 @@ async fn an_unknown_action_is_answered_with_those_known() {
 }
 
 #[tokio::test]
-async fn a_binary_frame_is_answered_and_the_connection_stays() {
-    let mut server = start().await;
+async fn binary_frame_is_refused_without_a_close() {
+    let mut server = start();
     let (mut client, _) = server.connect("jo").await;
     let (code, message) = refusal(&mut client, Message::binary(vec![1, 2])).await;
     assert_eq!(code, ErrorCode::BadRequest);
@@ -166,8 +184,8 @@ async fn a_binary_frame_is_answered_and_the_connection_stays() {
 }
 
 #[tokio::test]
-async fn a_message_beyond_the_limit_closes_with_1009() {
-    let mut server = start().await;
+async fn oversized_message_closes_with_1009() {
+    let mut server = start();
     let (mut client, _) = server.connect("jo").await;
     // The server stops reading in the middle of it.
     let _ = client.send(Message::text("x".repeat(128 * 1024 + 1))).await;
@@ -176,8 +194,8 @@ async fn a_message_beyond_the_limit_closes_with_1009() {
 }
 
 #[tokio::test]
-async fn like_aws_a_frame_beyond_32_kib_closes_and_a_message_in_frames_does_not() {
-    let mut server = start_with(Settings::default(), Limits::default().like_aws(), None).await;
+async fn like_aws_frames_are_limited_to_32_kib() {
+    let mut server = start_with(Settings::default(), Limits::default().like_aws(), None);
     let (mut client, key) = server.connect("jo").await;
     let long = "x".repeat(100 * 1024);
     let pushed = server.registry.push(&key.user_id, &key.connection_id, vec![long.clone().into()]);
@@ -188,7 +206,7 @@ async fn like_aws_a_frame_beyond_32_kib_closes_and_a_message_in_frames_does_not(
 }
 
 /// A client that writes its own bytes.
-async fn raw_client(server: &mut crate::fake_services::TestServer) -> TcpStream {
+async fn raw_client(server: &mut TestServer) -> TcpStream {
     let mut socket = TcpStream::connect(server.address).await.unwrap();
     let head = "GET /ws?client_id=raw HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
                 sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -204,9 +222,9 @@ async fn raw_client(server: &mut crate::fake_services::TestServer) -> TcpStream 
     socket
 }
 
-/// The close code with which the server answers these bytes.
+/// Sends bytes and returns the code of the server's close frame.
 async fn answer_to(bytes: &[u8]) -> u16 {
-    let mut server = start().await;
+    let mut server = start();
     let mut socket = raw_client(&mut server).await;
     socket.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();
@@ -221,22 +239,22 @@ async fn answer_to(bytes: &[u8]) -> u16 {
 }
 
 #[tokio::test]
-async fn text_that_is_not_utf8_closes_with_1007() {
+async fn malformed_utf8_closes_with_1007() {
     assert_eq!(answer_to(&[0x81, 0x82, 0, 0, 0, 0, 0xff, 0xfe]).await, 1007);
 }
 
 #[tokio::test]
-async fn a_frame_without_mask_closes_with_1002() {
+async fn unmasked_frame_closes_with_1002() {
     assert_eq!(answer_to(&[0x81, 2, b'h', b'i']).await, 1002);
 }
 
 #[tokio::test]
-async fn a_reserved_opcode_closes_with_1002() {
+async fn reserved_opcode_closes_with_1002() {
     assert_eq!(answer_to(&[0x83, 0x80, 0, 0, 0, 0]).await, 1002);
 }
 
 #[tokio::test]
-async fn a_length_of_2_to_the_63_closes_with_1009() {
+async fn length_of_2_to_the_63_closes_with_1009() {
     assert_eq!(
         answer_to(&[0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]).await,
         1009
@@ -244,8 +262,8 @@ async fn a_length_of_2_to_the_63_closes_with_1009() {
 }
 
 #[tokio::test]
-async fn a_frame_sent_with_the_handshake_is_read() {
-    let server = start().await;
+async fn frame_sent_with_the_handshake_is_read() {
+    let server = start();
     let mut socket = TcpStream::connect(server.address).await.unwrap();
     let head = "GET /ws?client_id=raw HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
                 sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -263,15 +281,64 @@ async fn a_frame_sent_with_the_handshake_is_read() {
     .await;
 }
 
-/// As when the user's next connection takes the place of this one.
+/// The runtime's edge. It remembers the reported ends of connections, and may close each connection before its socket
+/// opens, as the user's next connection would.
+struct WatchedEdge {
+    inner: <tidings_gateway::runtime::RuntimePorts as Ports>::ClientEdge,
+    disconnected: Arc<Mutex<Vec<ConnectionKey>>>,
+    closes: Option<Registry>,
+}
+
+impl ClientEdge for WatchedEdge {
+    async fn authorize(&self, handshake: &Handshake) -> Result<Principal, Refusal> {
+        self.inner.authorize(handshake).await
+    }
+
+    async fn connect(
+        &self,
+        principal: &Principal,
+        request: ConnectRequest,
+    ) -> Result<Admission, ConnectError> {
+        let admission = self.inner.connect(principal, request).await?;
+        if let Some(registry) = &self.closes {
+            ws_edge::ports::Connections::close(registry, &ConnectionKey::from(&admission.row)).await?;
+        }
+        Ok(admission)
+    }
+
+    async fn message(&self, principal: &Principal, request: MessageRequest<'_>) -> Option<ServerFrame> {
+        self.inner.message(principal, request).await
+    }
+
+    async fn disconnect(
+        &self,
+        principal: &Principal,
+        id: &ConnectionId,
+        opened_at: Timestamp,
+    ) -> Result<(), PortError> {
+        let key = ConnectionKey { user_id: principal.user_id.clone(), connection_id: id.clone() };
+        self.disconnected.lock().unwrap().push(key);
+        self.inner.disconnect(principal, id, opened_at).await
+    }
+}
+
+fn start_watched(closes: bool) -> (TestServer, Arc<Mutex<Vec<ConnectionKey>>>) {
+    let disconnected = Arc::<Mutex<Vec<ConnectionKey>>>::default();
+    let server = start_replacing(|real, registry| {
+        let closes = closes.then(|| registry.clone());
+        let watch = |inner| WatchedEdge { inner, disconnected: Arc::clone(&disconnected), closes };
+        replace(real, identity, watch, identity, identity, identity)
+    });
+    (server, disconnected)
+}
+
 #[tokio::test]
-async fn a_connection_that_is_closed_before_its_socket_opens_is_forgotten() {
-    let mut server = start().await;
-    server.world.taken_away.store(true, Ordering::SeqCst);
+async fn connection_closed_before_its_socket_is_forgotten() {
+    let (mut server, disconnected) = start_watched(true);
     let (mut client, key) = server.connect("jo").await;
     while let Some(Ok(_)) = within(client.next()).await {}
     within(async {
-        while !server.world.disconnected.lock().unwrap().contains(&key) {
+        while !disconnected.lock().unwrap().contains(&key) {
             tokio::task::yield_now().await;
         }
     })
@@ -279,8 +346,8 @@ async fn a_connection_that_is_closed_before_its_socket_opens_is_forgotten() {
 }
 
 #[tokio::test]
-async fn a_clients_close_is_answered_and_the_row_goes() {
-    let mut server = start().await;
+async fn close_of_client_is_answered_and_deletes_row() {
+    let (mut server, disconnected) = start_watched(false);
     let (mut client, key) = server.connect("jo").await;
     client.close(None).await.unwrap();
     while let Some(Ok(_)) = within(client.next()).await {}
@@ -288,7 +355,7 @@ async fn a_clients_close_is_answered_and_the_row_goes() {
     let pushed = within(server.registry.push(&key.user_id, &key.connection_id, vec!["x".into()])).await;
     assert!(matches!(pushed.error, Some(PushError::Gone)));
     within(async {
-        while server.world.disconnected.lock().unwrap().is_empty() {
+        while disconnected.lock().unwrap().is_empty() {
             tokio::task::yield_now().await;
         }
     })

@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use ws_edge::ports::Connections as _;
 
-/// A test that waits longer has failed.
+/// Waits for a future, at most 20 seconds.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future).await.expect("it takes too long")
 }
@@ -61,7 +61,7 @@ const fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(seconds * 1_000)
 }
 
-/// Opens a connection at second 1000; the other end of its socket holds so many bytes.
+/// Opens a connection at second 1000 over a socket that buffers `bytes` bytes.
 async fn open(registry: &Registry, user: &str, id: &str, bytes: usize) -> DuplexStream {
     registry.put(&row(user, id, 1_000_000)).await.unwrap();
     let (ours, theirs) = tokio::io::duplex(bytes);
@@ -71,7 +71,7 @@ async fn open(registry: &Registry, user: &str, id: &str, bytes: usize) -> Duplex
     theirs
 }
 
-/// As [`open`], over TCP, where pushes write to the socket by themselves.
+/// As [`open`], over TCP, where pushes write to the socket directly.
 async fn open_tcp(registry: &Registry, user: &str, id: &str) -> WebSocketStream<TcpStream> {
     registry.put(&row(user, id, 1_000_000)).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -100,13 +100,13 @@ fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
 }
 
 #[tokio::test]
-async fn a_row_is_listed_when_it_is_put_and_its_key_is_sent() {
+async fn put_row_is_listed_and_its_key_sent() {
     let (registry, mut inserted) = registry(Limits::default());
     registry.put(&row("jo", "a", 5)).await.unwrap();
     registry.put(&row("jo", "b", 6)).await.unwrap();
     assert_eq!(rows(&registry, "jo").await, [row("jo", "a", 5), row("jo", "b", 6)]);
     assert_eq!(inserted.recv().await.unwrap().connection_id.as_str(), "a");
-    // Not the row that was found gone: it stays.
+    // The row stays, because it was connected at another time.
     registry
         .forget(&UserId::new("jo").unwrap(), &ConnectionId::new("a"), Timestamp::from_millis(4))
         .await
@@ -122,7 +122,7 @@ async fn a_row_is_listed_when_it_is_put_and_its_key_is_sent() {
 }
 
 #[tokio::test]
-async fn a_push_before_the_socket_is_up_waits_then_arrives() {
+async fn push_before_the_socket_opens_waits() {
     let (registry, _inserted) = registry(Limits::default());
     registry.put(&row("jo", "a", 1)).await.unwrap();
     let mut pushing = Box::pin(push(&registry, "jo", "a", vec!["early".into()]));
@@ -135,16 +135,16 @@ async fn a_push_before_the_socket_is_up_waits_then_arrives() {
 }
 
 #[tokio::test]
-async fn a_push_to_an_idle_socket_is_written_at_once() {
+async fn push_to_idle_socket_is_written_at_once() {
     let (registry, _inserted) = registry(Limits::default());
     let mut theirs = open_tcp(&registry, "jo", "a").await;
     let mut pushing = Box::pin(push(&registry, "jo", "a", vec!["one".into(), "two".into()]));
-    // The socket's task did not run meanwhile.
+    // The socket's task did not run in between.
     let Poll::Ready(pushed) = poll_once(pushing.as_mut()) else { panic!("not written") };
     assert_eq!(pushed.accepted, 2);
     assert_eq!(within(theirs.next()).await.unwrap().unwrap(), Message::text("one"));
     assert_eq!(within(theirs.next()).await.unwrap().unwrap(), Message::text("two"));
-    // Nothing keeps the socket open when the connection has ended.
+    // The socket closes when the connection has ended.
     registry.close(&ConnectionId::new("a"));
     assert!(matches!(within(theirs.next()).await.unwrap().unwrap(), Message::Close(Some(_))));
     assert!(within(theirs.next()).await.is_none());
@@ -152,10 +152,10 @@ async fn a_push_to_an_idle_socket_is_written_at_once() {
     assert!(matches!(after.error, Some(PushError::Gone)));
 }
 
-/// Some of them the socket takes at once, of some a part, and others have to wait: answers to pings and a close come
-/// between whole frames.
+/// The socket takes some frames at once, a part of others, and others wait. Pongs and a close come between whole
+/// frames.
 #[tokio::test]
-async fn what_a_slow_client_gets_is_whole_and_in_order() {
+async fn slow_client_gets_whole_frames_in_order() {
     let (registry, _inserted) = registry(Limits { max_frame_bytes: 32 * 1024, ..Limits::default() });
     let mut theirs = open_tcp(&registry, "jo", "a").await;
     let frame = |number: usize| format!("{number}:{}", "x".repeat(number % 50 * 2_000));
@@ -190,7 +190,7 @@ async fn what_a_slow_client_gets_is_whole_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_push_ends_with_gone_when_the_handshake_fails() {
+async fn push_is_gone_after_a_failed_handshake() {
     let (registry, _inserted) = registry(Limits::default());
     registry.put(&row("jo", "a", 1)).await.unwrap();
     let mut pushing = Box::pin(push(&registry, "jo", "a", vec!["early".into()]));
@@ -203,7 +203,7 @@ async fn a_push_ends_with_gone_when_the_handshake_fails() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_is_never_answered_is_swept_out() {
+async fn unanswered_handshake_is_removed() {
     let (registry, _inserted) = registry(Limits::default());
     registry.put(&row("jo", "a", 1_000_000)).await.unwrap();
     registry.sweep(at(1_009));
@@ -213,9 +213,9 @@ async fn a_handshake_that_is_never_answered_is_swept_out() {
 }
 
 #[tokio::test]
-async fn a_push_is_complete_only_when_written() {
+async fn push_completes_when_written() {
     let (registry, _inserted) = registry(Limits::default());
-    // Room for the first frame and a part of the second.
+    // Space for the first frame and a part of the second.
     let mut socket = open(&registry, "jo", "a", 20).await;
     let frames = vec![Bytes::from_static(b"0123456789"), Bytes::from_static(b"0123456789")];
     let mut pushing = Box::pin(push(&registry, "jo", "a", frames));
@@ -230,7 +230,7 @@ async fn a_push_is_complete_only_when_written() {
 }
 
 #[tokio::test]
-async fn more_than_the_buffer_holds_goes_through_in_order() {
+async fn push_larger_than_the_buffer_stays_in_order() {
     let (registry, _inserted) = registry(Limits { buffer_bytes: 100, ..Limits::default() });
     let mut client = client(open(&registry, "jo", "a", 50).await).await;
     let frames: Vec<Bytes> = (0..200).map(|n| format!("{n:0>40}").into()).collect();
@@ -245,7 +245,7 @@ async fn more_than_the_buffer_holds_goes_through_in_order() {
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_is_closed_and_delays_nobody() {
+async fn client_that_never_reads_is_closed() {
     let (registry, _inserted) = registry(Limits { keepalive: None, ..Limits::default() });
     let _stuck = open(&registry, "stuck", "a", 64).await;
     let mut other = client(open(&registry, "other", "b", 64).await).await;
@@ -265,7 +265,7 @@ async fn a_client_that_never_reads_is_closed_and_delays_nobody() {
 }
 
 #[tokio::test]
-async fn a_half_open_connection_is_found_by_pings() {
+async fn half_open_connection_is_found_by_pings() {
     let (registry, _inserted) = registry(Limits::default());
     let mut socket = open(&registry, "jo", "a", 64).await;
     registry.sweep(at(1_029));
@@ -281,7 +281,7 @@ async fn a_half_open_connection_is_found_by_pings() {
 }
 
 #[tokio::test]
-async fn a_client_that_answers_pings_stays() {
+async fn client_that_answers_pings_stays() {
     let (registry, _inserted) = registry(Limits::default());
     let mut client = client(open(&registry, "jo", "a", 64).await).await;
     for minute in 0..10 {
@@ -294,7 +294,7 @@ async fn a_client_that_answers_pings_stays() {
     }
 }
 
-/// The code with which a connection is closed by a sweep, a second after one that leaves it open.
+/// Returns the close code of a sweep that closes a connection. The sweep a second earlier must leave it open.
 async fn closed_at(limits: Limits, seconds: u64) -> CloseCode {
     let (registry, _inserted) = registry(limits);
     let mut client = client(open(&registry, "jo", "a", 256).await).await;
@@ -312,7 +312,7 @@ async fn closed_at(limits: Limits, seconds: u64) -> CloseCode {
 }
 
 #[tokio::test]
-async fn like_aws_an_idle_connection_is_closed_after_ten_minutes() {
+async fn like_aws_idle_connection_lasts_ten_minutes() {
     assert_eq!(
         closed_at(Limits { keepalive: None, ..Limits::default() }.like_aws(), 600).await,
         CloseCode::Away
@@ -320,13 +320,13 @@ async fn like_aws_an_idle_connection_is_closed_after_ten_minutes() {
 }
 
 #[tokio::test]
-async fn like_aws_a_connection_lasts_two_hours() {
+async fn like_aws_connection_lasts_two_hours() {
     let limits = Limits { keepalive: None, ..Limits::default() }.like_aws();
     assert_eq!(closed_at(Limits { idle_timeout: None, ..limits }, 7_200).await, CloseCode::Away);
 }
 
 #[tokio::test]
-async fn a_credential_that_ends_closes_the_connection_when_asked_to() {
+async fn expired_credential_closes_if_configured() {
     let limits = Limits { keepalive: None, close_when_expired: true, ..Limits::default() };
     let (registry, _inserted) = registry(limits);
     let expiring = Connection { expires_at: Some(at(1_100)), ..row("jo", "a", 1_000_000) };
@@ -344,7 +344,7 @@ async fn a_credential_that_ends_closes_the_connection_when_asked_to() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_answer_a_close_is_dropped() {
+async fn client_that_ignores_a_close_is_dropped() {
     let (registry, _inserted) = registry(Limits::default());
     let mut socket = open(&registry, "jo", "a", 256).await;
     assert!(registry.close(&ConnectionId::new("a")));
@@ -367,7 +367,7 @@ async fn a_client_that_does_not_answer_a_close_is_dropped() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever a client sends, the connection goes on or ends; a push is answered either way.
+    /// For any bytes from a client, the connection continues or ends, and a push completes either way.
     #[test]
     fn any_bytes_are_survived(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..8)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -389,11 +389,11 @@ proptest! {
 }
 
 #[tokio::test]
-async fn a_client_that_floods_pings_and_never_reads_takes_no_memory_and_is_dropped() {
+async fn ping_flood_takes_no_memory_and_is_dropped() {
     let (registry, _inserted) = registry(Limits::default());
     let socket = open(&registry, "jo", "a", 256).await;
     let mut client = client(socket).await;
-    // It sends until the server does not read any more.
+    // It sends until the server stops reading.
     let mut sent = 0;
     let flood = async {
         loop {
@@ -403,7 +403,7 @@ async fn a_client_that_floods_pings_and_never_reads_takes_no_memory_and_is_dropp
     };
     let _ = tokio::time::timeout(Duration::from_millis(100), flood).await;
     assert!(sent < 2_000, "{sent} pings were taken");
-    // What came last came a while ago.
+    // By then the client counts as silent.
     registry.sweep(at(1_030));
     registry.sweep(at(1_060));
     assert!(rows(&registry, "jo").await.is_empty());

@@ -73,8 +73,8 @@ async fn start(directory: &tempfile::TempDir, settings: &[(&str, &str)]) -> Serv
     Server::start_with(directory.path(), &all).await
 }
 
-const SAME_HUB: (&str, &str) = ("TIDINGS_SENDING__POLICY", "same-hub");
-const ANYONE: (&str, &str) = ("TIDINGS_SENDING__POLICY", "anyone");
+const SAME_HUB: (&str, &str) = ("TIDINGS_CLIENT_MESSAGES__POLICY", "same-hub");
+const ANYONE: (&str, &str) = ("TIDINGS_CLIENT_MESSAGES__POLICY", "anyone");
 
 #[tokio::test]
 async fn session_messages_are_held_and_stay_in_order() {
@@ -168,7 +168,7 @@ async fn excess_is_refused_with_retry_after() {
     let directory = tempfile::tempdir().unwrap();
     let settings = [
         SAME_HUB,
-        ("TIDINGS_SENDING__RATE_PER_CONNECTION", "3/1h"),
+        ("TIDINGS_CLIENT_MESSAGES__RATE_PER_CONNECTION", "3/1h"),
         ("TIDINGS_CONNECTIONS__MAX_PER_USER", "1"),
     ];
     let server = start(&directory, &settings).await;

@@ -175,6 +175,10 @@ fn check_refused(error: &ConfigError, input: &Input) {
             let named = keys().iter().any(|(section, key, _)| shown.contains(&full_key(section, key)));
             assert!(named, "no key is named: {shown}");
         }
+        ConfigError::BothNames { old, new } => {
+            assert!(shown.contains(old) && shown.contains(new), "{shown}");
+            assert!(matches!(input, Input::Text { .. }), "only present names were written: {shown}");
+        }
         ConfigError::Invalid { key, problem } => {
             assert!(known(key) && shown.contains(key) && !problem.is_empty(), "{shown}");
         }

@@ -268,7 +268,7 @@ fn check_parts(methods: Methods, query: &[(Name, Value)], protocols: &[Value], h
                     assert!(authorize().is_err(), "a token is accepted once");
                 }
                 AuthenticationMethod::Open => {
-                    assert!(by_token.is_empty() && principal.user_id.as_str() == one)
+                    assert!(by_token.is_empty() && principal.user_id.as_str() == one);
                 }
                 other => panic!("accepted by {other:?}"),
             }

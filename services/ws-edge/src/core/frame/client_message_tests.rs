@@ -22,7 +22,7 @@ fn decided(client_messages: ClientMessagePolicy, frame: &str) -> Decision {
         version: Version1,
         user_id: user("jo"),
         username: Some("Jo".to_owned()),
-        method: Method::Jwt,
+        method: AuthenticationMethod::Jwt,
         hubs: vec!["team".to_owned()],
         expires_at: None,
     };
@@ -145,5 +145,5 @@ fn oversized_message_is_refused() {
     else {
         panic!("not refused")
     };
-    assert!(message.contains("allowed are 131072"), "{message}");
+    assert!(message.contains("allowed are at most 131072"), "{message}");
 }

@@ -1,131 +1,133 @@
-//! The life of one notification, put together from what is known of it.
+//! The timeline of one notification, put together from the queue, the mailbox, the dead letters, the history and
+//! the tracked notifications. It is pure: the caller reads the sources.
+
 use contract_history_v1::{HistoryOutcome, Message};
 use contract_notifications_v1::{Notification, NotificationId, Sequence, Timestamp, UserId};
 use serde::Serialize;
 use tidings_store::{DeadLetter, NotificationState, Search, StoredNotification};
 
-use crate::following::Followed;
+use crate::tracking::Tracked;
 
-/// Where a notification is, or what became of it.
+/// The state of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum State {
-    /// In the queue: it is being delivered, or is about to be.
+    /// In the queue: being delivered, or about to be.
     Queued,
-    /// In the mailbox, and no open connection has it.
+    /// In the mailbox, and pushed to no open connection.
     Held,
-    /// Pushed, and not acknowledged yet.
+    /// Pushed and not acknowledged yet.
     Pushed,
     /// Acknowledged by a client.
     Acknowledged,
-    /// Pushed, and not kept any more.
+    /// Pushed and no longer kept.
     Delivered,
-    /// Let go of because nobody was there and it was not to be held.
+    /// Dropped because the user was offline and it was not to be held.
     Dropped,
-    /// Let go of because its time was over.
+    /// Deleted because it expired.
     Expired,
-    /// Given up.
+    /// A dead letter.
     DeadLetter,
-    /// Nothing is known of it.
+    /// Not found in any source.
     Unknown,
 }
 
-/// Something that happened to a notification.
+/// One event of a timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
-    /// What.
-    pub what: Happened,
-    /// When, if that is known.
+    /// The event.
+    pub what: DeliveryEvent,
+    /// Time of the event, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
-    /// More of it, in words.
+    /// Details, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
-/// What can happen.
+/// An event in the delivery of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Happened {
-    /// Its producer sent it; the time is the producer's word.
+pub enum DeliveryEvent {
+    /// The producer sent it. The time is that of the producer.
     Sent,
     /// It is in the queue.
     Queued,
     /// It was put into the mailbox.
     Held,
-    /// It was pushed, and the push is not acknowledged.
+    /// It was pushed and is not acknowledged.
     Pushed,
     /// A connection accepted it.
     Delivered,
     /// A client acknowledged it.
     Acknowledged,
-    /// It was let go of because nobody was there.
+    /// It was dropped because the user was offline.
     Dropped,
-    /// It was let go of because its time was over.
+    /// It expired.
     Expired,
-    /// It was given up.
+    /// It became a dead letter.
     DeadLetter,
 }
 
-/// The life of a notification.
+/// The state and the events of a notification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Life {
-    /// Whose.
+pub struct Timeline {
+    /// The user.
     pub user_id: UserId,
-    /// Its id.
+    /// The notification's id.
     pub id: NotificationId,
-    /// Where it is.
+    /// The state.
     pub state: State,
-    /// Its place in the user's order, if that is known.
+    /// The sequence, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence: Option<Sequence>,
-    /// From when on it is not delivered any more, if it is kept and has such a time.
+    /// Time of expiry, if the notification is kept and has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Its name among the dead letters, if it is one.
+    /// The id of the dead letter, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<Sequence>,
-    /// What happened, in order as far as times are known.
+    /// The events, in order as far as times are known.
     pub events: Vec<Event>,
-    /// What is not known, in sentences.
+    /// Gaps in the sources, as sentences for operators.
     pub not_known: Vec<String>,
 }
 
-/// What is known of a notification.
+/// The sources of a timeline.
 #[derive(Debug, Clone)]
 pub struct Sources {
-    /// It, if it is queued or held.
+    /// The notification, if it is queued or held.
     pub kept: Search<StoredNotification>,
-    /// It, if it is a dead letter.
+    /// The dead letter, if it is one.
     pub dead: Search<DeadLetter>,
-    /// What the history says, newest first; `None` when no history is kept.
+    /// The history's entries, newest first; `None` if no history is kept.
     pub history: Option<Search<Vec<Message>>>,
-    /// What became of it since it is followed; `None` when it is not.
-    pub followed: Option<Followed>,
+    /// The events since it is tracked; `None` if it is not.
+    pub tracked: Option<Tracked>,
 }
 
-fn event(what: Happened, at: Option<Timestamp>) -> Event {
+fn event(what: DeliveryEvent, at: Option<Timestamp>) -> Event {
     Event { what, at, detail: None }
 }
 
-fn happened(what: HistoryOutcome) -> Happened {
+fn from_history(what: HistoryOutcome) -> DeliveryEvent {
     match what {
-        HistoryOutcome::Delivered => Happened::Delivered,
-        HistoryOutcome::Dropped => Happened::Dropped,
-        HistoryOutcome::Expired => Happened::Expired,
-        HistoryOutcome::Held => Happened::Held,
+        HistoryOutcome::Delivered => DeliveryEvent::Delivered,
+        HistoryOutcome::Dropped => DeliveryEvent::Dropped,
+        HistoryOutcome::Expired => DeliveryEvent::Expired,
+        HistoryOutcome::Held => DeliveryEvent::Held,
     }
 }
 
-impl Life {
-    /// Puts together what is known.
-    pub fn of(user_id: UserId, id: NotificationId, sources: Sources) -> Self {
-        let Sources { kept, dead, history, followed } = sources;
-        let past = past(history.as_ref(), followed.as_ref());
-        let not_known = not_known(&kept, &dead, history.as_ref(), followed.as_ref());
-        let Followed { sequence: followed_as, acknowledged_at, .. } = followed.unwrap_or_default();
+impl Timeline {
+    /// Puts the sources together.
+    pub fn new(user_id: UserId, id: NotificationId, sources: Sources) -> Self {
+        let Sources { kept, dead, history, tracked } = sources;
+        let past = past(history.as_ref(), tracked.as_ref());
+        let not_known = not_known(&kept, &dead, history.as_ref(), tracked.as_ref());
+        let Tracked { sequence: tracked_sequence, acknowledged_at, .. } = tracked.unwrap_or_default();
         let notification = |kept: &StoredNotification| kept.notification.clone();
         let whole: Option<Notification> = kept
             .found
@@ -133,14 +135,14 @@ impl Life {
             .map(notification)
             .or_else(|| dead.found.as_ref().and_then(|letter| letter.notification.clone()));
         let mut events = Vec::new();
-        events.extend(whole.as_ref().map(|whole| event(Happened::Sent, Some(whole.sent_at))));
-        events.extend(past.iter().map(|(what, at)| event(happened(*what), Some(*at))));
-        events.extend(acknowledged_at.map(|at| event(Happened::Acknowledged, Some(at))));
+        events.extend(whole.as_ref().map(|whole| event(DeliveryEvent::Sent, Some(whole.sent_at))));
+        events.extend(past.iter().map(|(what, at)| event(from_history(*what), Some(*at))));
+        events.extend(acknowledged_at.map(|at| event(DeliveryEvent::Acknowledged, Some(at))));
         let state = match (&kept.found, &dead.found) {
-            (Some(StoredNotification { state, .. }), _) => here(*state, &mut events),
+            (Some(StoredNotification { state, .. }), _) => kept_state(*state, &mut events),
             (None, Some(letter)) => {
                 let detail = Some(letter.reason.clone());
-                events.push(Event { what: Happened::DeadLetter, at: Some(letter.at), detail });
+                events.push(Event { what: DeliveryEvent::DeadLetter, at: Some(letter.at), detail });
                 State::DeadLetter
             }
             (None, None) if acknowledged_at.is_some() => State::Acknowledged,
@@ -151,7 +153,7 @@ impl Life {
                 Some((HistoryOutcome::Held, _)) | None => State::Unknown,
             },
         };
-        let from_history = history.and_then(|history| history.found).unwrap_or_default();
+        let messages = history.and_then(|history| history.found).unwrap_or_default();
         Self {
             user_id,
             id,
@@ -160,8 +162,8 @@ impl Life {
                 .found
                 .as_ref()
                 .map(|kept| kept.sequence)
-                .or_else(|| from_history.first().map(|message| message.sequence))
-                .or(followed_as),
+                .or_else(|| messages.first().map(|message| message.sequence))
+                .or(tracked_sequence),
             expires_at: whole.and_then(|whole| whole.expires_at),
             dead_letter: dead.found.filter(|_| state == State::DeadLetter).map(|letter| letter.id),
             events,
@@ -170,21 +172,21 @@ impl Life {
     }
 }
 
-/// What became of it by the history and since it is followed, oldest first, each once.
+/// Merges the events of the history and of tracking, oldest first and without duplicates.
 fn past(
     history: Option<&Search<Vec<Message>>>,
-    followed: Option<&Followed>,
+    tracked: Option<&Tracked>,
 ) -> Vec<(HistoryOutcome, Timestamp)> {
     let history = history.and_then(|history| history.found.as_deref()).unwrap_or_default();
     let mut past: Vec<_> = history.iter().map(|message| (message.outcome, message.at)).collect();
-    past.extend(followed.into_iter().flat_map(|followed| followed.happened.iter().copied()));
+    past.extend(tracked.into_iter().flat_map(|tracked| tracked.events.iter().copied()));
     past.sort_by_key(|(what, at)| (*at, *what != HistoryOutcome::Held));
     past.dedup();
     past
 }
 
-/// Where it is now, and the event that says so.
-fn here(place: NotificationState, events: &mut Vec<Event>) -> State {
+/// Returns the state of a kept notification and adds its event.
+fn kept_state(place: NotificationState, events: &mut Vec<Event>) -> State {
     match place {
         NotificationState::Queued { receives } => {
             let detail = match receives {
@@ -192,12 +194,12 @@ fn here(place: NotificationState, events: &mut Vec<Event>) -> State {
                 1 => Some("being delivered".to_owned()),
                 more => Some(format!("tried {more} times")),
             };
-            events.push(Event { what: Happened::Queued, at: None, detail });
+            events.push(Event { what: DeliveryEvent::Queued, at: None, detail });
             State::Queued
         }
         NotificationState::Held { pushed_to: 0 } => {
-            if !events.iter().any(|event| event.what == Happened::Held) {
-                events.push(event(Happened::Held, None));
+            if !events.iter().any(|event| event.what == DeliveryEvent::Held) {
+                events.push(event(DeliveryEvent::Held, None));
             }
             State::Held
         }
@@ -206,37 +208,40 @@ fn here(place: NotificationState, events: &mut Vec<Event>) -> State {
                 1 => "to one connection, which has not acknowledged it".to_owned(),
                 more => format!("to {more} connections, none of which has acknowledged it"),
             };
-            events.push(Event { what: Happened::Pushed, at: None, detail: Some(detail) });
+            events.push(Event { what: DeliveryEvent::Pushed, at: None, detail: Some(detail) });
             State::Pushed
         }
     }
 }
 
+/// Lists what the sources can't tell.
 fn not_known(
     kept: &Search<StoredNotification>,
     dead: &Search<DeadLetter>,
     history: Option<&Search<Vec<Message>>>,
-    followed: Option<&Followed>,
+    tracked: Option<&Tracked>,
 ) -> Vec<String> {
     let mut sentences = Vec::new();
     let mut say = |sentence: &str| sentences.push(sentence.to_owned());
     if kept.found.is_none() && !kept.complete {
-        say("The user has more notifications than are searched; it may be among the older ones.");
+        say("The user has more notifications than are searched. It may be among the older ones.");
     }
     if dead.found.is_none() && !dead.complete {
-        say("There are more dead letters than are searched; it may be among the later ones.");
+        say("There are more dead letters than are searched. It may be among the later ones.");
     }
     match history {
         Some(Search { complete: false, .. }) => {
-            say("The user's history is longer than is searched; it may have more of this notification.");
+            say(
+                "The user's history is longer than is searched. It may have more events of this notification.",
+            );
         }
         Some(_) => {}
-        None if followed.is_some() => {
-            say("No history is kept here: what became of it before it was followed is not known.");
+        None if tracked.is_some() => {
+            say("This server keeps no history, so events from before it was tracked are not known.");
         }
         None => say(
-            "No history is kept here (history.enabled): when it was held or delivered is not known, nor what \
-             became of it once it is neither queued, held nor a dead letter.",
+            "This server keeps no history (history.enabled), so it is not known when the notification was held or \
+             delivered, nor how it ended once it is neither queued, held nor a dead letter.",
         ),
     }
     sentences

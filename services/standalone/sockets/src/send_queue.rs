@@ -1,4 +1,8 @@
-//! What waits to be written to one socket.
+//! The frames that wait to be written to one socket.
+//!
+//! Pushes put frames in and wait; the socket's task takes them out, writes them and wakes the pushes. Frames are
+//! numbered by the counts `put` and `written`, by which a push knows how many of its own are written. One lock guards all
+//! of it; wakers are called after the lock is released.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -9,25 +13,26 @@ use std::vec;
 
 use bytes::Bytes;
 use contract_notifications_v1::Timestamp;
+use shared_sync::IgnorePoison as _;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::tcp::SharedTcp;
-use super::{Limits, lock, wire};
+use super::{Limits, wire};
 
-/// How many bytes are put together for one write.
+/// Number of bytes coalesced into one write.
 pub(super) const WRITE_CHUNK: usize = 64 * 1024;
 
 thread_local! {
-    /// Where frames are put together.
+    /// The buffer in which frames are coalesced.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Lends a place to put frames together, empty.
+/// Lends the thread's buffer for coalescing frames, empty.
 pub(super) fn with_scratch<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.clear();
         let result = work(scratch);
-        // What one large frame took is not kept for ever.
+        // The memory of one large frame is not kept.
         if scratch.capacity() > 4 * WRITE_CHUNK {
             *scratch = Vec::new();
         }
@@ -35,54 +40,55 @@ pub(super) fn with_scratch<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     })
 }
 
-/// How a connection ends from our side.
+/// The way in which the server ends a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// With a close frame, then the client's answer to it.
+    /// With a close frame, and then the client's answer to it.
     Close(CloseCode, &'static str),
     /// At once.
     Drop,
 }
 
-/// The frames that wait for one socket, and those who wait for them to be written. It is there from the
-/// moment the connection's row is, so that what is pushed before the socket is open waits.
+/// The frames that wait for one socket, and the pushes that wait for them. It exists as long as the connection's row, so
+/// that frames pushed before the socket opens wait.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(super) struct SendQueue {
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     queue: VecDeque<Bytes>,
-    /// Bytes of the frames that wait or are being written.
+    /// Number of bytes that wait or are being written.
     bytes: usize,
-    /// Frames put in so far, and those of them written. What lies between waits or is being written.
+    /// Number of frames put in so far.
     put: u64,
+    /// Number of frames written so far. Those between the two counts wait or are being written.
     written: u64,
-    /// Since when the socket owes progress.
+    /// Time since which the socket has bytes to write and made no progress.
     owing_since: Option<Timestamp>,
     ping: bool,
     end: Option<End>,
-    /// The socket's task has taken something and not yet written all of it.
+    /// True while the socket's task has taken bytes and not yet written all of them.
     writing: bool,
-    /// The rest of a frame of which a push could write only the beginning.
+    /// The rest of frames of which a push could write only the beginning.
     rest: Vec<u8>,
-    /// Where a push may write by itself while nothing else waits: it saves waking the socket's task, and being
-    /// woken by it.
+    /// The socket to which a push may write directly while nothing else waits, which saves waking the socket's task and
+    /// being woken by it.
     direct: Option<SharedTcp>,
     socket: Option<Waker>,
     pushes: Vec<Waker>,
 }
 
-/// How far a push has come.
+/// The progress of a push.
 #[derive(Debug)]
 pub(super) struct PendingPush {
     rest: vec::IntoIter<Bytes>,
-    /// The frames put into the outbox and not yet known to be written: how many, and the number of those
-    /// put in before them.
+    /// Number of frames put in and not yet known to be written.
     chunk: usize,
+    /// Value of the count `put` before them.
     start: u64,
-    /// Frames known to be written.
+    /// Number of frames known to be written.
     pub(super) accepted: usize,
 }
 
@@ -92,13 +98,13 @@ impl PendingPush {
     }
 }
 
-/// The connection came to its end before all was written.
+/// The connection ended before all frames were written.
 #[derive(Debug)]
 pub(super) struct Ended;
 
-impl Outbox {
-    /// Drives a push: puts in as many frames as there is room for, and the next ones when those are
-    /// written. At least one frame finds room in an empty outbox.
+impl SendQueue {
+    /// Drives a push: puts in as many frames as fit, and the next ones when those are written. An empty queue takes at
+    /// least one frame, however large.
     pub(super) fn poll_push(
         &self,
         push: &mut PendingPush,
@@ -107,22 +113,22 @@ impl Outbox {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Ended>> {
         let mut woken = None;
-        let poll = lock(&self.state).poll_push(push, limits, now, cx, &mut woken);
+        let poll = self.state.lock().ignore_poison().poll_push(push, limits, now, cx, &mut woken);
         if let Some(socket) = woken {
             socket.wake();
         }
         poll
     }
 
-    /// From now on a push may write to the socket by itself.
+    /// Lets pushes write to the socket directly from now on.
     pub(super) fn write_directly(&self, socket: SharedTcp) {
-        lock(&self.state).direct = Some(socket);
+        self.state.lock().ignore_poison().direct = Some(socket);
     }
 
-    /// Puts in a frame that nobody waits for. After the end it goes nowhere.
+    /// Puts in a frame without waiting for it to be written. After the end of the connection the frame is dropped.
     pub(super) fn send(&self, frame: Bytes, now: Timestamp) {
         let socket = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock().ignore_poison();
             if state.end.is_some() {
                 return;
             }
@@ -132,36 +138,36 @@ impl Outbox {
         wake(socket);
     }
 
-    /// Whether frames that wait take more than `room` bytes.
-    pub(super) fn is_over(&self, room: usize) -> bool {
-        lock(&self.state).bytes > room
+    /// Returns true if more than `limit` bytes wait.
+    pub(super) fn is_over(&self, limit: usize) -> bool {
+        self.state.lock().ignore_poison().bytes > limit
     }
 
-    /// Bytes of the frames that wait or are being written.
+    /// Returns the number of bytes that wait or are being written.
     pub(super) fn waiting_bytes(&self) -> usize {
-        lock(&self.state).bytes
+        self.state.lock().ignore_poison().bytes
     }
 
-    /// Since when the socket owes progress.
+    /// Returns the time since which the socket has made no progress; `None` if nothing waits.
     pub(super) fn owing_since(&self) -> Option<Timestamp> {
-        lock(&self.state).owing_since
+        self.state.lock().ignore_poison().owing_since
     }
 
-    /// Has a ping sent.
+    /// Sends a ping.
     pub(super) fn ping(&self) {
         let socket = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock().ignore_poison();
             state.ping = true;
             state.socket.take()
         };
         wake(socket);
     }
 
-    /// Ends the connection. What waits is let go, and whoever waits for it learns of the end. Of several
-    /// ends the first stands, but [`End::Drop`] comes before all.
+    /// Ends the connection: drops the waiting frames and wakes their pushes. Of several ends the first counts, but
+    /// [`End::Drop`] overrides all.
     pub(super) fn end(&self, end: End) {
         let (socket, pushes) = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock().ignore_poison();
             if state.end.is_none() || end == End::Drop {
                 state.end = Some(end);
             }
@@ -175,19 +181,19 @@ impl Outbox {
         pushes.into_iter().for_each(Waker::wake);
     }
 
-    /// Has the socket's task woken when there is something to do; tells whether the connection is to end.
+    /// Registers the waker of the socket's task, and returns the end of the connection if it is to end.
     pub(super) fn watch(&self, waker: &Waker) -> Option<End> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock().ignore_poison();
         if !state.socket.as_ref().is_some_and(|known| known.will_wake(waker)) {
             state.socket = Some(waker.clone());
         }
         state.end
     }
 
-    /// Appends frames to `into`, at least one if there is one, until it holds a chunk, and `control` to them; then
-    /// nobody else writes until [`Outbox::wrote`]. Frames stay behind when `is_open` is false.
+    /// Appends frames to `into`, at least one if there is one, until it holds a chunk, and then `control`. Pushes don't
+    /// write directly until [`SendQueue::wrote`]. Frames stay behind when `is_open` is false.
     pub(super) fn take(&self, into: &mut Vec<u8>, max_frame: usize, control: &mut Vec<u8>, is_open: bool) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock().ignore_poison();
         into.append(&mut state.rest);
         if is_open {
             state.take(into, max_frame);
@@ -196,10 +202,10 @@ impl Outbox {
         state.writing = !into.is_empty();
     }
 
-    /// All that was taken is written.
+    /// Reports that all taken bytes are written, and wakes the pushes.
     pub(super) fn wrote(&self, now: Timestamp) {
         let pushes = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock().ignore_poison();
             state.writing = false;
             let waiting = state.queue.len() as u64;
             if state.end.is_some() || state.written == state.put - waiting {
@@ -229,7 +235,7 @@ impl State {
             let Some(frame) = self.queue.pop_front() else { break };
             wire::text(into, &frame, max_frame);
         }
-        // What a burst took is not kept for an idle connection.
+        // An idle connection does not keep the memory of a burst.
         if self.queue.is_empty() && self.queue.capacity() > 8 {
             self.queue = VecDeque::new();
         }
@@ -250,7 +256,6 @@ impl State {
         cx: &mut Context<'_>,
         woken: &mut Option<Waker>,
     ) -> Poll<Result<(), Ended>> {
-        let room = limits.buffer_bytes;
         let written = usize::try_from(self.written.saturating_sub(push.start)).unwrap_or(usize::MAX);
         if written < push.chunk {
             if self.end.is_some() {
@@ -272,7 +277,7 @@ impl State {
         }
         push.start = self.put - push.chunk as u64;
         while let Some(frame) = push.rest.as_slice().first() {
-            if self.bytes > 0 && self.bytes + frame.len() > room {
+            if self.bytes > 0 && self.bytes + frame.len() > limits.buffer_bytes {
                 break;
             }
             push.chunk += 1;
@@ -284,7 +289,7 @@ impl State {
         self.wait(cx)
     }
 
-    /// Writes a push's first frames, if nothing is before them and the socket takes them at once.
+    /// Writes a push's first frames directly, if nothing waits before them and the socket takes them at once.
     fn write_directly(&mut self, push: &mut PendingPush, max_frame: usize, now: Timestamp) {
         let is_first = !self.writing && !self.ping && self.queue.is_empty() && self.rest.is_empty();
         let Some(direct) = self.direct.as_ref().filter(|_| is_first) else { return };

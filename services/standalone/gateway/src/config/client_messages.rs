@@ -1,5 +1,4 @@
-//! What clients get, and what they may do to each other: the sections `[sending]` and `[hubs]`, words of
-//! `[connections]`, and what they mean to the edge.
+//! The sections `[client_messages]` and `[hubs]`, and the words and rates in them and in `[connections]`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,17 +8,18 @@ use contract_notifications_v1::{HubName, UserId};
 use serde::Deserialize;
 use ws_edge::{Excess, RateLimit};
 
-use super::span::{InvalidSpan, Span};
-use super::{ConfigError, sections::SECOND};
+use super::ConfigError;
+use super::bounds::SECOND;
+use super::duration::{DurationSetting, InvalidDuration};
 use crate::server::ClientMessagePolicy;
 
-/// What becomes of a connection too many.
+/// The treatment of a connection beyond the user's limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TooMany {
-    /// The new one is refused.
+    /// The new connection is refused.
     RefuseNewest,
-    /// The oldest is closed.
+    /// The user's oldest connection is closed.
     CloseOldest,
 }
 
@@ -32,13 +32,13 @@ impl From<TooMany> for Excess {
     }
 }
 
-/// Which frames a connection gets that asks for none.
+/// The frames of a connection that asks for no format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DefaultFormat {
-    /// One notification in each.
+    /// One notification in each frame.
     Single,
-    /// Several in one.
+    /// Several notifications in one frame.
     Batch,
     /// The payload alone.
     Raw,
@@ -54,17 +54,17 @@ impl From<DefaultFormat> for FrameFormat {
     }
 }
 
-/// What clients may send to each other.
+/// The section `[client_messages]`: messages between clients.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "default.toml says what each key does")]
-pub struct SendingConfig {
+pub struct ClientMessagesConfig {
     pub policy: ClientMessagePolicy,
     pub rate_per_connection: OptionalRate,
     pub rate_per_user: OptionalRate,
 }
 
-/// The hubs.
+/// The section `[hubs]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "default.toml says what each key does")]
@@ -74,8 +74,8 @@ pub struct HubsConfig {
     pub members: Vec<Members>,
 }
 
-impl SendingConfig {
-    /// Who may send to whom.
+impl ClientMessagesConfig {
+    /// Returns the recipients to which clients may send.
     pub const fn policy(&self) -> ws_edge::ClientMessagePolicy {
         match self.policy {
             ClientMessagePolicy::Off => ws_edge::ClientMessagePolicy::Off,
@@ -100,12 +100,12 @@ impl HubsConfig {
         }
     }
 
-    /// The hub that every connection joins.
+    /// Returns the hub that every connection joins, if there is one.
     pub fn everyone(&self) -> Option<HubName> {
         HubName::new(self.everyone.as_str()).ok()
     }
 
-    /// The members by decision.
+    /// Returns the permanent members.
     pub fn members(&self) -> impl Iterator<Item = (HubName, UserId)> {
         self.members
             .iter()
@@ -113,14 +113,15 @@ impl HubsConfig {
     }
 }
 
+/// The problem of a hub with a reserved name.
 fn reserved(hub: &HubName) -> String {
     format!(
-        "{hub:?} is a hub of the gateway's own; take a name that does not begin with {:?}",
+        "{hub:?} is one of the gateway's own hubs; choose a name that does not begin with {:?}",
         HubName::RESERVED
     )
 }
 
-/// The members of a hub by decision, written `team: alice bob`.
+/// The permanent members of a hub, written `team: alice bob`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Members {
@@ -128,9 +129,9 @@ pub struct Members {
     users: Vec<UserId>,
 }
 
-/// Text that names no hub and members.
+/// A text that is not a hub with its members.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is no list of members; write the hub, a colon, and the users: team: alice bob")]
+#[error("{found:?} is not a list of members; write the hub, a colon and the users: \"team: alice bob\"")]
 pub struct InvalidMembers {
     found: String,
 }
@@ -149,22 +150,22 @@ impl TryFrom<String> for Members {
     }
 }
 
-/// A number of actions in a time, written `20/1s`, or `off`.
+/// A maximum number of actions in a time, written `20/1s`, or `off`.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct OptionalRate(pub Option<RateLimit>);
 
-/// Text that is no rate.
+/// Reasons for which a text is not a rate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRate {
-    /// Not of the form.
+    /// The text does not have the form of a rate.
     #[error(
         "{0:?} is not a rate; write a number, a slash and a duration of at least 1s: 20/1s, 600/10m, or off"
     )]
     Form(String),
-    /// The duration is none.
+    /// The duration is not valid.
     #[error(transparent)]
-    Span(#[from] InvalidSpan),
+    Duration(#[from] InvalidDuration),
 }
 
 impl FromStr for OptionalRate {
@@ -177,7 +178,7 @@ impl FromStr for OptionalRate {
         let invalid = || InvalidRate::Form(text.chars().take(64).collect());
         let (most, per) = text.split_once('/').ok_or_else(invalid)?;
         let most = most.trim().parse().ok().filter(|most| *most > 0).ok_or_else(invalid)?;
-        let Span(per) = per.trim().parse()?;
+        let DurationSetting(per) = per.trim().parse()?;
         if per < SECOND { Err(invalid()) } else { Ok(Self(Some(RateLimit { most, per }))) }
     }
 }
@@ -203,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_a_number_in_a_time() {
+    fn rate_is_a_number_and_a_duration() {
         let rate = |text: &str| text.parse::<OptionalRate>();
         let limit =
             |most, seconds| Ok(OptionalRate(Some(RateLimit { most, per: Duration::from_secs(seconds) })));

@@ -1,4 +1,4 @@
-//! Counts the metrics that the figures are made of, on their way to `/metrics`.
+//! Counts the metrics that live metrics use, on their way to `/metrics`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -23,11 +23,11 @@ const COUNTERS: [&str; 8] = [
 ];
 const LATENCY: &str = "tidings_push_latency_seconds";
 
-/// What was done since the process began, in notifications.
+/// Numbers of notifications since the process began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
-    /// Accepted from producers and clients, and those that broadcasts became.
+    /// Accepted from producers, clients and broadcasts.
     pub accepted: u64,
     /// Pushed for the first time.
     pub delivered: u64,
@@ -37,57 +37,58 @@ pub struct Counts {
     pub replayed: u64,
     /// Acknowledged by clients.
     pub acknowledged: u64,
-    /// Let go of because their time was over.
+    /// Deleted because they expired.
     pub expired: u64,
-    /// Let go of because nobody was there and they were not to be held.
+    /// Dropped because the user was offline and they were not to be held.
     pub dropped: u64,
-    /// Given up as dead letters.
-    pub buried: u64,
+    /// Turned into dead letters. The field of the JSON keeps its former name.
+    #[serde(rename = "buried")]
+    pub dead_lettered: u64,
 }
 
-/// A counter with a line of the processor's cache to itself: different threads count different things.
+/// A counter with a cache line of its own, because different threads count different events.
 #[derive(Debug, Default)]
 #[repr(align(64))]
-struct Line(AtomicU64);
+struct CacheLine(AtomicU64);
 
-/// What was counted since the process began.
+/// Counts and latencies since the process began.
 #[derive(Debug, Default)]
 pub struct Tally {
-    counters: [Line; COUNTERS.len()],
+    counters: [CacheLine; COUNTERS.len()],
     latency: Buckets,
 }
 
 impl Tally {
-    /// The counts now.
+    /// Returns the counts.
     pub fn counts(&self) -> Counts {
-        let [accepted, delivered, held, replayed, acknowledged, expired, dropped, buried] =
+        let [accepted, delivered, held, replayed, acknowledged, expired, dropped, dead_lettered] =
             self.counters.each_ref().map(|line| line.0.load(Ordering::Relaxed));
-        Counts { accepted, delivered, held, replayed, acknowledged, expired, dropped, buried }
+        Counts { accepted, delivered, held, replayed, acknowledged, expired, dropped, dead_lettered }
     }
 
-    /// How often each latency came.
+    /// Returns the number of latencies in each bucket.
     pub(super) fn latencies(&self) -> Vec<u64> {
         self.latency.read()
     }
 }
 
-/// A recorder that counts in a [`Tally`] what the figures are made of, and hands everything on.
+/// A recorder that counts the metrics of live metrics in a [`Tally`] and passes all metrics on.
 #[derive(Debug)]
 pub struct Recorder<R> {
     inner: R,
     tally: Arc<Tally>,
-    // Made once: a metric that is used is looked up here and not in the registry behind.
+    // Made once, so that the use of a metric is no lookup in the registry behind.
     counters: [OnceLock<Counter>; COUNTERS.len()],
     latency: OnceLock<Histogram>,
 }
 
 impl<R: metrics::Recorder> Recorder<R> {
-    /// A recorder before `inner`.
+    /// Makes a recorder in front of `inner`.
     pub fn new(inner: R) -> Self {
         Self { inner, tally: Arc::default(), counters: Default::default(), latency: OnceLock::new() }
     }
 
-    /// What it counts.
+    /// Returns the counts it keeps.
     pub fn tally(&self) -> Arc<Tally> {
         Arc::clone(&self.tally)
     }
@@ -123,7 +124,7 @@ impl HistogramFn for RecordTwice {
     }
 }
 
-/// Metrics with labels are others than those without.
+/// Returns true if a metric has no labels. A metric with labels is another one than that without.
 fn is_plain(key: &Key) -> bool {
     key.labels().len() == 0
 }
@@ -176,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_counted_is_shown_too() {
+    fn metrics_are_counted_and_passed_on() {
         let inner = PrometheusBuilder::new().build_recorder();
         let handle = inner.handle();
         let recorder = Recorder::new(inner);

@@ -1,30 +1,30 @@
-//! Latencies in buckets, and what of them a second had.
+//! Latencies in buckets, and their percentiles between two readings.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-/// Up to this many milliseconds each has a bucket of its own.
+/// Below this number of milliseconds each has a bucket of its own.
 const EXACT: u64 = 64;
-/// Beyond that each doubling is divided into this many buckets: a value is told to 3 % or better.
+/// Number of buckets for each doubling beyond [`EXACT`]: a value is exact to 3 % or better.
 const DIVISIONS: u64 = 32;
-/// The longest latency told apart: 49 days.
+/// The longest latency with a bucket of its own, in milliseconds: 49 days.
 const LONGEST: u64 = u32::MAX as u64;
 const BUCKETS: usize = bucket(LONGEST) + 1;
 
-/// The bucket of so many milliseconds.
+/// Returns the bucket of a latency.
 #[expect(clippy::cast_possible_truncation, reason = "there are under a thousand")]
 const fn bucket(millis: u64) -> usize {
     if millis < EXACT {
         return millis as usize;
     }
     let doubling = (millis.ilog2() - EXACT.ilog2()) as u64;
-    // The first bits of the number, without the leading one.
+    // The bits behind the leading one.
     let division = (millis >> (doubling + 1)) - DIVISIONS;
     (EXACT + doubling * DIVISIONS + division) as usize
 }
 
-/// The most milliseconds that are in a bucket.
+/// Returns the longest latency of a bucket, in milliseconds.
 const fn highest(bucket: usize) -> u64 {
     let bucket = bucket as u64;
     if bucket < EXACT {
@@ -34,7 +34,7 @@ const fn highest(bucket: usize) -> u64 {
     ((DIVISIONS + division + 1) << (doubling + 1)) - 1
 }
 
-/// How often each latency came since the process began.
+/// Number of latencies in each bucket since the process began.
 #[derive(Debug)]
 pub(super) struct Buckets(Box<[AtomicU64]>);
 
@@ -45,32 +45,34 @@ impl Default for Buckets {
 }
 
 impl Buckets {
+    /// Counts a latency. Negative ones count as zero.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded and not below zero")]
     pub(super) fn record(&self, seconds: f64) {
         let millis = ((seconds * 1_000.0).round().max(0.0) as u64).min(LONGEST);
         self.0[bucket(millis)].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Returns the number of latencies in each bucket.
     pub(super) fn read(&self) -> Vec<u64> {
         self.0.iter().map(|count| count.load(Ordering::Relaxed)).collect()
     }
 }
 
-/// Percentiles of latencies, in milliseconds. Times are kept to the millisecond.
+/// Percentiles of latencies, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Latency {
-    /// How many there were.
+    /// Number of latencies.
     pub count: u64,
-    /// Half of them took no longer.
+    /// The median.
     pub p50: u64,
-    /// Nor 95 in 100 than this,
+    /// The 95th percentile.
     pub p95: u64,
-    /// nor 99 in 100 than this.
+    /// The 99th percentile.
     pub p99: u64,
 }
 
 impl Latency {
-    /// Of what came between two readings; `None` when there was nothing.
+    /// Returns the percentiles of the latencies between two readings; `None` if there were none.
     pub(super) fn between(before: &[u64], after: &[u64]) -> Option<Self> {
         let counts = || after.iter().zip(before).map(|(after, before)| after.saturating_sub(*before));
         let count: u64 = counts().sum();
@@ -92,19 +94,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_latency_is_in_a_bucket_that_tells_it_to_three_percent() {
+    fn buckets_are_exact_to_three_percent() {
         let mut last = 0;
         for millis in (0..10_000).chain((10_000..4_000_000).step_by(997)).chain([LONGEST]) {
             let at = bucket(millis);
             assert!(at >= last && at < BUCKETS, "{millis}");
             last = at;
-            let told = highest(at);
-            assert!(told >= millis && told - millis <= millis / 32, "{millis} is told as {told}");
+            let shown = highest(at);
+            assert!(shown >= millis && shown - millis <= millis / 32, "{millis} is shown as {shown}");
         }
     }
 
     #[test]
-    fn percentiles_are_of_what_came_between() {
+    fn percentiles_cover_the_time_between_readings() {
         let buckets = Buckets::default();
         buckets.record(9.0);
         let before = buckets.read();

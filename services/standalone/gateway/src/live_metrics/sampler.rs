@@ -1,4 +1,5 @@
-//! Takes the snapshots, and sends them to whoever watches.
+//! Takes the snapshots and sends them to the members of the hub.
+
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,26 +17,26 @@ use uuid::Uuid;
 
 use super::latency::Latency;
 use super::recorder::Counts;
-use super::{EVERY, Figures, HUB, KIND, SOURCE, Snapshot, Tally};
+use super::{HUB, INTERVAL, KIND, LiveMetrics, SOURCE, Snapshot, Tally};
 use crate::hubs::MemoryHubs;
 
-/// Most members that are sent the figures.
-const MOST_WATCHERS: usize = 1_000;
+/// Maximum number of users who get the live metrics.
+const MAX_WATCHERS: usize = 1_000;
 
-/// Where the figures come from.
+/// Takes snapshots of a server.
 pub struct Sampler<K: Clock + 'static> {
     tally: Arc<Tally>,
     store: Store<K>,
     registry: Registry,
     clock: K,
-    /// How many notifications of the figures were accepted.
+    /// Number of the live metrics' own notifications that were accepted.
     own: Arc<AtomicU64>,
-    /// The latencies there were at the last snapshot.
+    /// The latencies at the last snapshot.
     latencies: Vec<u64>,
 }
 
 impl<K: Clock + Clone + 'static> Sampler<K> {
-    /// Figures of this store and these connections.
+    /// Makes a sampler of a store and its connections.
     pub fn new(tally: Arc<Tally>, store: Store<K>, registry: Registry, clock: K) -> Self {
         let latencies = tally.latencies();
         Self { tally, store, registry, clock, own: Arc::default(), latencies }
@@ -43,7 +44,7 @@ impl<K: Clock + Clone + 'static> Sampler<K> {
 
     fn snapshot(&mut self) -> Snapshot {
         let all = self.tally.counts();
-        // One that is still on its way is missing for a moment in those delivered.
+        // The delivered ones may lack a notification that is on its way.
         let own = self.own.load(Ordering::Relaxed);
         let accepted = all.accepted.saturating_sub(own);
         let delivered = all.delivered.saturating_sub(own);
@@ -66,8 +67,8 @@ impl<K: Clock + Clone + 'static> Sampler<K> {
         }
     }
 
-    /// Has the figures delivered to the users who watch. Directly and not as a broadcast: that would be
-    /// written to disk once more, and would not say how many notifications it became.
+    /// Sends a snapshot to users, in a task of its own. It makes one notification for each user instead of a
+    /// broadcast, which would be written to disk once more and would not report the number of its notifications.
     fn send(&self, snapshot: &Snapshot, users: Vec<UserId>) -> Option<JoinHandle<()>> {
         let payload = Payload::from_value(snapshot).ok()?;
         let id = NotificationId::new(Uuid::now_v7().to_string()).ok()?;
@@ -77,7 +78,7 @@ impl<K: Clock + Clone + 'static> Sampler<K> {
                 user_id,
                 payload: payload.clone(),
                 sent_at: snapshot.at,
-                expires_at: Some(snapshot.at.plus(EVERY * 5)),
+                expires_at: Some(snapshot.at.plus(INTERVAL * 5)),
                 when_offline: WhenOffline::Drop,
                 kind: Some(KIND.into()),
                 source: Some(SOURCE.into()),
@@ -92,22 +93,22 @@ impl<K: Clock + Clone + 'static> Sampler<K> {
                 Ok(_) => _ = own.fetch_add(count, Ordering::Relaxed),
                 Err(error) => {
                     let error = shared_telemetry::chain(&error);
-                    tracing::debug!(error, "the figures could not be sent");
+                    tracing::debug!(error, "the live metrics could not be sent");
                 }
             }
         }))
     }
 }
 
-/// Who watches.
+/// Returns the members of the hub of operators.
 async fn watchers(hubs: &MemoryHubs, hub: &HubName) -> Result<Vec<UserId>, PortError> {
-    Ok(hubs.page(hub, None, MOST_WATCHERS).await?.users)
+    Ok(hubs.page(hub, None, MAX_WATCHERS).await?.users)
 }
 
 /// Takes a snapshot every second until `shutdown` is complete.
 pub async fn run<K: Clock + Clone + 'static>(
     mut sampler: Sampler<K>,
-    figures: Figures,
+    live_metrics: LiveMetrics,
     hubs: MemoryHubs,
     shutdown: impl Future<Output = ()> + Send,
 ) {
@@ -116,14 +117,14 @@ pub async fn run<K: Clock + Clone + 'static>(
     let mut sending: Option<JoinHandle<()>> = None;
     let mut due = sampler.clock.now();
     loop {
-        due = due.plus(EVERY).max(sampler.clock.now());
+        due = due.plus(INTERVAL).max(sampler.clock.now());
         let wait = due.since(sampler.clock.now());
         if let Either::Left(_) = select(&mut shutdown, pin!(sampler.clock.sleep(wait))).await {
             return;
         }
         let snapshot = sampler.snapshot();
-        figures.add(snapshot.clone());
-        // While the store does not take the last ones, it gets no more.
+        live_metrics.add(snapshot.clone());
+        // While the store has not taken the last snapshot, it gets no other.
         if sending.as_ref().is_some_and(|sending| !sending.is_finished()) {
             continue;
         }

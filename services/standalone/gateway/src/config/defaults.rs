@@ -1,0 +1,94 @@
+//! The defaults in code. A test keeps them equal to those in `default.toml`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use dispatcher::core::run;
+use tidings_sockets::Limits;
+use tidings_store::StorageSettings;
+
+use super::{
+    ClientMessagesConfig, Config, ConnectionsConfig, DefaultFormat, DispatcherConfig, DurationSetting,
+    HandshakeConfig, HistoryConfig, HubsConfig, LogConfig, LogFormat, LoginConfig, OptionalDuration,
+    OptionalRate, PagesConfig, ServerConfig, StoreConfig, TokensConfig, TooMany,
+};
+use crate::server::{ClientMessagePolicy, Settings};
+
+impl Default for Config {
+    /// Returns the defaults of `default.toml`.
+    fn default() -> Self {
+        let off = OptionalDuration(None);
+        let Settings { listen, authenticate, header_timeout, body_timeout, max_http_connections, .. } =
+            Settings::default();
+        let Settings { max_body_bytes, max_bulk_body_bytes, shutdown_timeout, .. } = Settings::default();
+        let Limits { buffer_bytes, write_timeout, keepalive, max_message_bytes, .. } = Limits::default();
+        let run::Limits { inline_drain, replay_drain, page, .. } = run::Limits::default();
+        let StorageSettings {
+            durability, reserve_bytes, cache_bytes, dedup_window, max_receive_count, ..
+        } = StorageSettings::default();
+        Self {
+            deprecated: Vec::new(),
+            data_dir: "tidings-data".into(),
+            server: ServerConfig {
+                listen,
+                tls_certificate: PathBuf::new(),
+                tls_key: PathBuf::new(),
+                authenticate,
+                header_timeout: DurationSetting(header_timeout),
+                body_timeout: DurationSetting(body_timeout),
+                max_http_connections,
+                max_body_bytes,
+                max_bulk_body_bytes,
+                shutdown_timeout: DurationSetting(shutdown_timeout),
+            },
+            pages: PagesConfig { enabled: true },
+            login: LoginConfig::default(),
+            handshake: HandshakeConfig::default(),
+            tokens: TokensConfig {
+                issuer: "tidings".to_owned(),
+                audience: "tidings".to_owned(),
+                lifetime: DurationSetting(contract_identity_v1::TOKEN_LIFETIME),
+            },
+            connections: ConnectionsConfig {
+                like_aws: false,
+                max_message_bytes,
+                default_format: DefaultFormat::Single,
+                keepalive: OptionalDuration(keepalive),
+                idle_timeout: off,
+                max_age: off,
+                close_when_expired: false,
+                buffer_bytes,
+                write_timeout: DurationSetting(write_timeout),
+                connects_per_second: 0,
+                max_per_user: 0,
+                too_many: TooMany::RefuseNewest,
+            },
+            client_messages: ClientMessagesConfig {
+                policy: ClientMessagePolicy::Off,
+                rate_per_connection: OptionalRate(None),
+                rate_per_user: OptionalRate(None),
+            },
+            hubs: HubsConfig { everyone: String::new(), presence: false, members: Vec::new() },
+            dispatcher: DispatcherConfig {
+                inline_drain,
+                replay_drain,
+                page,
+                grace: DurationSetting(Duration::ZERO),
+                run_budget: DurationSetting(Duration::from_secs(10)),
+            },
+            store: StoreConfig {
+                durability,
+                reserve_bytes,
+                cache_bytes,
+                dedup_window: DurationSetting(dedup_window),
+                max_receive_count,
+            },
+            history: HistoryConfig {
+                enabled: false,
+                lifetime: DurationSetting(Duration::from_hours(24 * 30)),
+                payloads: false,
+            },
+            log: LogConfig { format: LogFormat::Human, level: "info".to_owned() },
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The settings that several sections make together.
+
+use contract_identity_v1::AuthenticationMethod;
+use ws_edge::{ConnectionLimit, EdgeConfig};
+
+use super::{Config, ConnectionsConfig, HandshakeConfig, ServerConfig};
+use crate::server::{About, Settings};
+
+/// Handshakes per second with `connections.like_aws`: API Gateway's default quota.
+const AWS_CONNECTS_PER_SECOND: u32 = 500;
+
+impl Config {
+    /// Returns the settings of the HTTP surface.
+    pub fn server(&self) -> Settings {
+        let ServerConfig { listen, authenticate, max_http_connections, .. } = self.server;
+        let configured =
+            (self.connections.connects_per_second > 0).then_some(self.connections.connects_per_second);
+        Settings {
+            listen,
+            authenticate,
+            pages: self.pages.enabled,
+            about: self.about(),
+            header_timeout: self.server.header_timeout.0,
+            body_timeout: self.server.body_timeout.0,
+            max_http_connections,
+            connects_per_second: if self.connections.like_aws {
+                Some(AWS_CONNECTS_PER_SECOND)
+            } else {
+                configured
+            },
+            max_body_bytes: self.server.max_body_bytes,
+            max_bulk_body_bytes: self.server.max_bulk_body_bytes,
+            shutdown_timeout: self.server.shutdown_timeout.0,
+        }
+    }
+
+    /// Returns the answer to `GET /v1/info`.
+    pub fn about(&self) -> About {
+        let HandshakeConfig { token, jwt, hmac, open, .. } = self.handshake;
+        let methods = [
+            (token, AuthenticationMethod::Token),
+            (jwt, AuthenticationMethod::Jwt),
+            (hmac, AuthenticationMethod::Hmac),
+            (open, AuthenticationMethod::Open),
+        ];
+        About {
+            handshake: methods.into_iter().filter_map(|(on, method)| on.then_some(method)).collect(),
+            login: self.login.offer(),
+            client_messages: self.client_messages.policy,
+            everyone: self.hubs.everyone(),
+            presence: self.hubs.presence,
+            history: self.history.enabled,
+            max_message_bytes: self.connections.limits().max_message_bytes,
+        }
+    }
+
+    /// Returns the edge's limits and policies.
+    pub fn edge(&self) -> EdgeConfig {
+        let ConnectionsConfig { max_per_user, too_many, close_when_expired, .. } = self.connections;
+        let limit = ConnectionLimit { most: max_per_user, excess: too_many.into() };
+        EdgeConfig {
+            max_message_bytes: self.connections.limits().max_message_bytes,
+            default_format: self.connections.default_format.into(),
+            client_messages: self.client_messages.policy(),
+            everyone: self.hubs.everyone(),
+            presence: self.hubs.presence,
+            connection_rate: self.client_messages.rate_per_connection.0,
+            user_rate: self.client_messages.rate_per_user.0,
+            max_connections: (max_per_user > 0).then_some(limit),
+            close_when_expired,
+            ..EdgeConfig::default()
+        }
+    }
+}

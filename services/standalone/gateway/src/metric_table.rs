@@ -1,0 +1,155 @@
+//! The table of all metrics that a standalone server records.
+//!
+//! Names follow Prometheus's conventions: base units (`_seconds`, `_bytes`), and `_total` for counters. [`describe`]
+//! registers type, unit and help text with the recorder, so that `/metrics` has them, and
+//! [`reference`](crate::reference) makes the page of the documentation from the same table.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+/// The type of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A number that only grows while the process runs.
+    Counter,
+    /// A number that goes up and down.
+    Gauge,
+    /// The distribution of measured values.
+    Histogram,
+}
+
+impl Kind {
+    /// Returns the type's name in Prometheus's text format.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// A metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// The name.
+    pub name: &'static str,
+    /// The type.
+    pub kind: Kind,
+    /// The unit of the values: seconds, or a count.
+    pub unit: Unit,
+    /// Names of the labels.
+    pub labels: &'static [&'static str],
+    /// The meaning, as a phrase in Markdown.
+    pub help: &'static str,
+}
+
+const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Counter, unit: Unit::Count, labels, help }
+}
+
+const fn gauge(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, unit: Unit::Count, labels: &[], help }
+}
+
+const fn histogram(name: &'static str, unit: Unit, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Histogram, unit, labels: &[], help }
+}
+
+/// All metrics, in the order of their names.
+pub const METRICS: &[Metric] = &[
+    counter("tidings_accepted_total", &[], "notifications accepted, those of broadcasts included"),
+    histogram(
+        "tidings_commit_notifications",
+        Unit::Count,
+        "notifications written by one commit of the store",
+    ),
+    histogram("tidings_commit_seconds", Unit::Seconds, "duration of a commit of the store, sync included"),
+    counter("tidings_connections_closed_total", &[], "connections whose end was reported"),
+    counter("tidings_connections_ended_total", &["reason"], "connections that the server ended, by reason"),
+    counter("tidings_connections_opened_total", &[], "connections admitted"),
+    counter("tidings_connections_refused_total", &[], "handshakes refused or failed after authorization"),
+    gauge("tidings_dead_letters", "dead letters in the store"),
+    counter("tidings_dead_letters_total", &[], "notifications that became dead letters"),
+    counter(
+        "tidings_deduplication_forgotten_total",
+        &[],
+        "ids removed from deduplication before their time because there were too many",
+    ),
+    counter("tidings_delivered_total", &[], "notifications pushed to a user for the first time"),
+    counter(
+        "tidings_dropped_total",
+        &[],
+        "notifications that are not to be held, dropped because the user was offline",
+    ),
+    counter(
+        "tidings_duplicates_total",
+        &[],
+        "notifications with a repeated id, which are not delivered again",
+    ),
+    counter("tidings_expired_total", &[], "notifications that expired before they could be pushed"),
+    counter("tidings_fanned_out_total", &[], "notifications made from broadcasts, one for each member"),
+    counter("tidings_frames_refused_total", &["code"], "clients' frames refused, by error code"),
+    counter("tidings_gone_total", &[], "connections found closed by a push"),
+    counter("tidings_handshake_fetches_total", &["outcome"], "key sets and secrets fetched for handshakes"),
+    counter("tidings_handshakes_accepted_total", &["method"], "handshakes accepted, by method"),
+    counter("tidings_handshakes_refused_total", &["reason"], "handshakes refused, by reason"),
+    counter(
+        "tidings_held_total",
+        &[],
+        "notifications put into a mailbox because they could not be pushed at once",
+    ),
+    counter("tidings_history_failed_total", &[], "history entries that could not be recorded"),
+    counter(
+        "tidings_http_connections_refused_total",
+        &[],
+        "connections closed at once because of `server.max_http_connections`",
+    ),
+    counter(
+        "tidings_messages_sent_total",
+        &["action"],
+        "recipients for whom a client's message was queued, by action",
+    ),
+    counter("tidings_notifications_acknowledged_total", &[], "notifications acknowledged by clients"),
+    gauge("tidings_open_connections", "open WebSockets"),
+    histogram(
+        "tidings_push_latency_seconds",
+        Unit::Seconds,
+        "time from the send time of a notification that was not held to its push",
+    ),
+    gauge("tidings_queued_users", "users with notifications that are ready to be dispatched"),
+    counter("tidings_replay_retries_total", &[], "waits after a failed attempt to requeue a mailbox"),
+    counter("tidings_replayed_total", &[], "held notifications pushed"),
+    counter("tidings_replays_failed_total", &[], "mailboxes that could not be requeued completely"),
+    counter("tidings_replays_requeued_total", &[], "replay entries sent"),
+    counter("tidings_store_failures_total", &[], "failed writes of the store"),
+    counter("tidings_store_mark_failures_total", &[], "failed writes of the store's durable marker"),
+    counter("tidings_store_read_failures_total", &[], "failed reads of the store"),
+    counter("tidings_tokens_issued_total", &[], "connect tokens issued"),
+];
+
+/// Registers type, unit and help text of all metrics with the installed recorder.
+pub fn describe() {
+    for Metric { name, kind, unit, help, .. } in METRICS {
+        match kind {
+            Kind::Counter => describe_counter!(*name, *unit, *help),
+            Kind::Gauge => describe_gauge!(*name, *unit, *help),
+            Kind::Histogram => describe_histogram!(*name, *unit, *help),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_prometheus_conventions() {
+        for Metric { name, kind, unit, .. } in METRICS {
+            assert!(name.starts_with("tidings_"), "{name}");
+            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
+            assert_eq!(name.ends_with("_total"), *kind == Kind::Counter, "{name}");
+            assert_eq!(name.ends_with("_seconds"), *unit == Unit::Seconds, "{name}");
+        }
+        assert!(METRICS.is_sorted_by(|a, b| a.name < b.name));
+    }
+}
