@@ -116,7 +116,10 @@ async fn size_limit_counts_the_envelope() {
     // The frame is `{"type":"notification","id":"n","sequence":"<39>","sentAt":<13>,"payload":"…","replayed":false}`.
     let fits = 128 * 1024 - 140;
     assert_eq!(server.post(PATH, body(fits)).await.status, 202);
-    server.post(PATH, body(128 * 1024 - 60)).await.require_problem(413, &["envelope", "allowed are at most 131072"]);
+    server
+        .post(PATH, body(128 * 1024 - 60))
+        .await
+        .require_problem(413, &["envelope", "allowed are at most 131072"]);
 }
 
 #[tokio::test]
