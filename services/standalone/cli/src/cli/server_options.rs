@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tidings_gateway::config::{Config, ConfigError, Defaults};
+use tidings_gateway::config::{Config, ConfigError, Defaults, UnknownVariable};
 
-use super::BadConfiguration;
+use super::{BadConfiguration, unknown_environment};
 
 /// Options of the server's configuration.
 #[derive(Debug, Default, Clone, Args)]
@@ -17,7 +17,7 @@ pub(super) struct ServerOptions {
     /// Start from development defaults: users to log in as and guests, on this machine only
     #[arg(long)]
     development: bool,
-    /// Address to listen on; port 0 is any free port
+    /// Address to listen on: IP:PORT, localhost:PORT or a PORT on 127.0.0.1; port 0 is any free port
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
     /// Durability of accepted notifications: synced (on disk) or buffered (in the operating system's memory)
@@ -57,6 +57,14 @@ impl ServerOptions {
         let options = options.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         std::env::vars_os().filter_map(text).chain(options)
     }
+}
+
+/// Returns the variables of the environment that look like settings and have no effect on a server.
+pub(super) fn unknown_server_variables(config: &Config) -> Vec<UnknownVariable> {
+    let authorizer = config.authorizer();
+    let secrets: Vec<_> =
+        authorizer.secrets().into_iter().filter_map(|name| name.strip_prefix("env:")).collect();
+    unknown_environment().into_iter().filter(|unknown| !secrets.contains(&unknown.name.as_str())).collect()
 }
 
 fn bad(error: ConfigError) -> BadConfiguration {
