@@ -4,7 +4,7 @@ use clap::Subcommand;
 use tidings_gateway::app::check_files;
 use tidings_gateway::config::DEFAULT;
 
-use super::server_options::{ServerOptions, unknown_server_variables};
+use super::server_options::ServerOptions;
 use super::{BadConfiguration, Exit, Globals, Output, Tone};
 
 /// Check, show and explain the server's configuration
@@ -23,19 +23,14 @@ impl Config {
         let data_dir = globals.data_dir.as_deref();
         match self {
             Self::Check(options) => {
-                let config = options.load(data_dir)?;
-                for warning in &config.deprecated {
-                    output.warn(warning);
-                }
-                for unknown in unknown_server_variables(&config) {
-                    output.warn(&unknown.to_string());
-                }
+                let config = options.load_with_warnings(data_dir, output)?;
                 check_files(&config).map_err(|error| BadConfiguration(Box::new(error)))?;
                 output.result(&serde_json::json!({ "ok": true }), |output| {
                     output.paint(Tone::Good, "the configuration is valid")
                 })?;
             }
             Self::Show(options) => {
+                options.load_with_warnings(data_dir, output)?;
                 let table = options.effective(data_dir)?;
                 if output.is_json() {
                     output.value(&table)?;

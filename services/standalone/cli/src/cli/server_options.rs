@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use tidings_gateway::config::{Config, ConfigError, Defaults, UnknownVariable};
 
-use super::{BadConfiguration, unknown_environment};
+use super::{BadConfiguration, Output, unknown_environment};
 
 /// Options of the server's configuration.
 #[derive(Debug, Default, Clone, Args)]
@@ -32,6 +32,19 @@ impl ServerOptions {
     /// Loads the configuration: the defaults, then the file, then the environment, then the options.
     pub(super) fn load(&self, data_dir: Option<&Path>) -> Result<Config, BadConfiguration> {
         Config::load(self.defaults(), self.config.as_deref(), self.environment(data_dir)).map_err(bad)
+    }
+
+    /// Loads the configuration as [`ServerOptions::load`] does, and warns about settings under a former name and
+    /// variables without effect.
+    pub(super) fn load_with_warnings(
+        &self,
+        data_dir: Option<&Path>,
+        output: &mut Output,
+    ) -> Result<Config, BadConfiguration> {
+        let config = self.load(data_dir)?;
+        config.deprecated.iter().for_each(|warning| output.warn(warning));
+        unknown_server_variables(&config).iter().for_each(|unknown| output.warn(&unknown.to_string()));
+        Ok(config)
     }
 
     /// Returns every setting with the value that [`ServerOptions::load`] would use.

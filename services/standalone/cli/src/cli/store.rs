@@ -33,11 +33,11 @@ impl Store {
         let data_dir = globals.data_dir.as_deref();
         match self {
             Self::Check(options) => {
-                let check = check(&path(&options.load(data_dir)?))?;
+                let check = check(&path(&options.load_with_warnings(data_dir, output)?))?;
                 report(&check, output)
             }
             Self::Repair(Repair { options, accept_loss }) => {
-                let config = options.load(data_dir)?;
+                let config = options.load_with_warnings(data_dir, output)?;
                 let check = check(&path(&config))?;
                 if check.damage.is_empty() {
                     return report(&check, output);

@@ -152,6 +152,10 @@ fn variables_without_effect_are_warned_about() {
     assert_eq!(ran.code, 0);
     assert!(ran.stderr.contains("did you mean TIDINGS_SERVER__LISTEN?"), "{}", ran.stderr);
     assert!(ran.stderr.contains("TIDINGS_NONSENSE is not a setting"), "{}", ran.stderr);
+    let ran = finish(
+        program().args(["store", "check", "--data-dir", "/nowhere"]).env("TIDINGS_DURABILITY", "synced"),
+    );
+    assert!(ran.stderr.contains("did you mean TIDINGS_STORE__DURABILITY?"), "{}", ran.stderr);
     let ran = finish(program().args(["--json", "token", "--jwt", "x"]).env("TIDINGS_APIKEY", "secret"));
     let warning: Value = serde_json::from_str(ran.stderr.lines().next().unwrap()).unwrap();
     assert_eq!(warning["type"], "warning");
