@@ -6,9 +6,12 @@ import { setUp } from "./setup.ts";
 
 /**
  * Configuration with which dead letters are easy to produce: one failure is enough, and a run whose connection ends
- * waits for the client until its time is over.
+ * waits for the client until its time is over. Without confirmations, the server goes on to write to a client that does
+ * not read.
  */
 const CONFIG = `
+[connections]
+confirm = "written"
 [store]
 max_receive_count = 1
 [dispatcher]

@@ -20,8 +20,8 @@ pub(super) struct Completions {
 
 /// Write the manual pages, one for each command
 ///
-/// Afterwards, read them with man -l FILE, or write them to a folder in which man looks, such as
-/// ~/.local/share/man/man1.
+/// Read a page with man FILE. In a folder in which man looks, such as ~/.local/share/man/man1, the name of the page is
+/// enough.
 #[derive(Debug, Args)]
 pub(super) struct Man {
     /// Folder for the pages; it is created if it does not exist

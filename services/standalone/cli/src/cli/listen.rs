@@ -47,7 +47,7 @@ pub(super) struct Listen {
     /// End when no notification has arrived for this number of seconds; exit with 69 if there is no connection then
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     until_idle: Option<Duration>,
-    /// Do not acknowledge: the server deletes a notification as soon as it has sent it
+    /// Do not acknowledge: the server deletes a notification that has arrived here, printed or not
     #[arg(long)]
     no_ack: bool,
     /// Frame format to request; raw frames are bare payloads and can't be acknowledged
