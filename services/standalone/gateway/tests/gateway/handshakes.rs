@@ -138,7 +138,8 @@ async fn own_jwt_is_accepted_in_every_place() {
         let answer = server.handshake(&query, &headers).await;
         assert_eq!(answer.status, 101, "{query} {headers:?}");
         // Browsers drop a connection whose answer has none of the subprotocols that they offered.
-        let offered = headers.iter().find(|(name, _)| *name == "Sec-WebSocket-Protocol").map(|(_, offer)| *offer);
+        let offered =
+            headers.iter().find(|(name, _)| *name == "Sec-WebSocket-Protocol").map(|(_, offer)| *offer);
         assert_eq!(answer.header("sec-websocket-protocol"), offered);
     }
     let both = format!("tidings.v1, {offer}");
