@@ -103,7 +103,7 @@ export class ProducerApi extends pulumi.ComponentResource {
             },
             { parent: this },
         );
-        const model = producerModel();
+        const model = producerModel(deployment.settings.unknownFields);
         const { queue, logs, history } = args;
         const historyParts = history === undefined ? [] : this.historyMethod(history);
         const parts = [...this.sendMethod(queue, model), ...historyParts];
