@@ -45,7 +45,9 @@ pub enum InvalidNotification {
         found: u64,
     },
     /// The notification has expired before it was sent.
-    #[error("\"expiresAt\" is {found}, which is past; the server's time is {now}, in milliseconds since 1970")]
+    #[error(
+        "\"expiresAt\" is {found}, which is past; the server's time is {now}, in milliseconds since 1970"
+    )]
     Expired {
         /// The time found.
         found: u64,

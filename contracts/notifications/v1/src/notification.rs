@@ -93,9 +93,11 @@ impl NotificationRequest {
     pub fn strict_schema() -> schemars::Schema {
         let mut schema = schemars::schema_for!(Self);
         if let Some(properties) = schema.get_mut("properties").and_then(|value| value.as_object_mut()) {
-            let version = serde_json::json!({ "enum": [VERSION, null], "description": "Version of the contract." });
+            let version =
+                serde_json::json!({ "enum": [VERSION, null], "description": "Version of the contract." });
             properties.insert("version".to_owned(), version);
-            let kind = serde_json::json!({ "enum": ["notification", null], "description": "Kind of queue entry." });
+            let kind =
+                serde_json::json!({ "enum": ["notification", null], "description": "Kind of queue entry." });
             properties.insert("type".to_owned(), kind);
             if let Some(expiry) = properties.get_mut("expiresAt").and_then(|value| value.as_object_mut()) {
                 expiry.insert("minimum".to_owned(), MIN_EXPIRY_MILLIS.into());

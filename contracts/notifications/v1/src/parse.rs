@@ -113,6 +113,7 @@ struct Fields<'a> {
 struct RequestFields<'a> {
     version: Option<u32>,
     #[serde(rename = "type")]
+    #[expect(dead_code, reason = "only its value is checked")]
     entry_type: Option<RequestType>,
     #[serde(borrow)]
     id: Option<Text<'a>>,
@@ -131,7 +132,16 @@ struct RequestFields<'a> {
 
 /// Names of the fields of [`RequestFields`], in the order in which an error lists them.
 const REQUEST_FIELDS: [&str; 11] = [
-    "userId", "payload", "message", "id", "sentAt", "expiresAt", "whenOffline", "kind", "source", "version",
+    "userId",
+    "payload",
+    "message",
+    "id",
+    "sentAt",
+    "expiresAt",
+    "whenOffline",
+    "kind",
+    "source",
+    "version",
     "type",
 ];
 
@@ -154,7 +164,7 @@ impl<'a> RequestFields<'a> {
 
 impl<'a> From<RequestFields<'a>> for Fields<'a> {
     fn from(fields: RequestFields<'a>) -> Self {
-        let RequestFields { version, entry_type: _, id, user_id, payload, message, .. } = fields;
+        let RequestFields { version, id, user_id, payload, message, .. } = fields;
         let RequestFields { sent_at, expires_at, when_offline, kind, source, .. } = fields;
         Self {
             version,

@@ -12,6 +12,7 @@ mod error;
 mod handshake;
 mod login;
 mod parts;
+mod proxies;
 mod renamed;
 mod sections;
 mod table;
