@@ -118,7 +118,12 @@ async fn connect(
         bytes: Vec::new(),
         text: Vec::new(),
     };
-    let handler = FrameHandler { process: process.clone(), principal, id: row.connection_id.clone() };
+    let handler = FrameHandler {
+        sim: Arc::clone(sim),
+        process: process.clone(),
+        principal,
+        id: row.connection_id.clone(),
+    };
     let serve = serve(Arc::clone(sim), process.clone(), row, attachment, server_socket, handler);
     let is_slow = behaviour == Behaviour::Unstable && sim.random.chance(100);
     let handshake = if is_slow { sim.random.millis(500, 12_000) } else { sim.random.millis(0, 40) };

@@ -13,7 +13,7 @@ use contract_connections_v1::ConnectionId;
 use contract_frames_v1::ServerFrame;
 use contract_history_v1::{Message, MessageKey, Page, PageRequest, Session, SessionKey};
 use contract_identity_v1::Principal;
-use contract_notifications_v1::{Notification, NotificationId, Timestamp, UserId};
+use contract_notifications_v1::{Notification, NotificationId, Sequence, Timestamp, UserId};
 use serde::Serialize;
 use shared_ports::{Clock, PortError};
 use tidings_identity::accounts::Account;
@@ -103,6 +103,9 @@ pub trait ClientEdge: Send + Sync + 'static {
         principal: &Principal,
         request: MessageRequest<'_>,
     ) -> impl Future<Output = Option<ServerFrame>> + Send;
+
+    /// Removes notifications from a user's mailbox: a pong shows that the client has them. It must not block.
+    fn confirm(&self, principal: &Principal, sequences: &[Sequence]);
 
     /// Deletes the row of a connection that closed.
     fn disconnect(
