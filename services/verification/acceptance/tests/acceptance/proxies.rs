@@ -107,14 +107,12 @@ fn command(name: &str, code: &str, directory: &Path) -> Command {
     match name {
         "nginx" => {
             // The files of a system's nginx.conf around the guide's.
-            let folders: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-                .iter()
-                .map(|kind| format!("{kind}_temp_path {}/{kind};\n", directory.display()))
-                .collect();
+            let folder = |kind: &str| format!("{kind}_temp_path {}/{kind};", directory.display());
+            let folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(folder).join("\n");
             let site = file("tidings.conf", code);
             let all = format!(
                 "daemon off; pid nginx.pid; error_log stderr warn; events {{}}\n\
-                 http {{ access_log off;\n{folders}include {}; }}\n",
+                 http {{ access_log off;\n{folders}\ninclude {}; }}\n",
                 site.display()
             );
             command.args(["-e", "stderr", "-p"]).arg(directory).arg("-c").arg(file("nginx.conf", &all));
