@@ -217,11 +217,18 @@ impl UserCheck<'_> {
     }
 
     fn no_repeat_after_receipt(&self) -> Option<Violation> {
+        let mut run_before_receipt: BTreeMap<u32, u64> = BTreeMap::new();
         self.history.sent.iter().find_map(|SentItem { at, number, connection, listed }| {
             let sequence = self.history.notifications.get(number)?.sequence?;
             let confirmed = *self.history.confirmed.get(&sequence)?;
             // A run that began before the receipt may have read the row before.
-            if *listed <= confirmed || self.history.count_causes(confirmed, *at, true) > 0 {
+            if *listed <= confirmed {
+                run_before_receipt.insert(*number, *listed);
+                return None;
+            }
+            // A fault may have made the queue deliver it again, and a crash may have undone the receipt.
+            let since = run_before_receipt.get(number).copied().unwrap_or(0);
+            if self.history.count_causes(since, *at, true) > 0 {
                 return None;
             }
             let details = format!("c{connection} gets n{number}, for which there was a receipt");

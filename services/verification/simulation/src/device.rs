@@ -216,7 +216,14 @@ impl Client<'_> {
         match self.choose_disconnect() {
             Disconnect::Close => {
                 let _ = send_queue.send(Message::Close(None));
-                let closing = async { while let Some(Ok(_)) = stream.next().await {} };
+                // What arrives before the server's close frame is read too: its receipt may be on the way.
+                let closing = async {
+                    while let Some(Ok(message)) = stream.next().await {
+                        if let Message::Text(text) = message {
+                            self.read(text.as_str());
+                        }
+                    }
+                };
                 let _ = timeout(Duration::from_secs(3), select(pin!(closing), writing)).await;
             }
             Disconnect::Drop => {}
