@@ -12,6 +12,7 @@ mod delivery;
 mod disk_full;
 mod documents;
 mod known_defects;
+mod proxies;
 mod snippets;
 mod support;
 mod unfinished_handshakes;
