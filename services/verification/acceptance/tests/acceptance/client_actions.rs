@@ -92,6 +92,10 @@ async fn session_messages_are_held_and_stay_in_order() {
         for n in 0..5 {
             assert_eq!(client.payload().await, json!({ "action": "sendMessage", "n": n }));
         }
+        // By the second answer, the gateway has the client's pong to the ping behind the notifications.
+        for _ in 0..2 {
+            assert!(matches!(client.ask(json!({ "action": "ping" })).await, ServerFrame::Pong { .. }));
+        }
     }
     // A sender's retry is delivered once.
     let mut al = Client::connect(&server, "al").await;

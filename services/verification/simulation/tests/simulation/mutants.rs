@@ -12,9 +12,12 @@ const fn broken_promises(mutant: Mutant) -> &'static [Promise] {
         NothingStranded,
     };
     match mutant {
-        Mutant::AcceptNotStored | Mutant::LosesPut | Mutant::SwallowsPush | Mutant::CompletesFailures => {
-            &[NothingLost]
-        }
+        Mutant::AcceptNotStored
+        | Mutant::LosesPut
+        | Mutant::SwallowsPush
+        | Mutant::CompletesFailures
+        | Mutant::DroppedRunCompletes => &[NothingLost],
+        Mutant::TimeOfDayMeasures => &[NothingStranded, NobodyDelayed],
         Mutant::CrashUndoesWrites => &[NothingLost, AcceptedOnce],
         Mutant::RetryAcceptedTwice => &[AcceptedOnce],
         Mutant::LosesDelete => &[MailboxEmpties, NoNeedlessRepeat],
