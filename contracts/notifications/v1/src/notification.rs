@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::identifiers::{NotificationId, UserId};
+use crate::identifiers::NotificationId;
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
+use crate::user_id::UserId;
 
 /// Longest `kind` and longest `source` of a notification, in bytes.
 pub const MAX_LABEL_BYTES: usize = 256;

@@ -4,6 +4,7 @@
 use aws_lambda_events::event::apigw::ApiGatewayWebsocketProxyRequest;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use shared_ports::{Clock as _, SystemClock};
 
 use crate::history_api::HistoryEvent;
 
@@ -20,8 +21,9 @@ pub enum Incoming {
 
 impl<'de> Deserialize<'de> for Incoming {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let event = Value::deserialize(deserializer)?;
+        let mut event = Value::deserialize(deserializer)?;
         let read = if event.pointer(CONNECTION_ID).is_some() {
+            complete(&mut event);
             serde_json::from_value(event).map(|event| Self::WebSocket(Box::new(event)))
         } else {
             serde_json::from_value(event).map(Self::History)
@@ -30,9 +32,30 @@ impl<'de> Deserialize<'de> for Incoming {
     }
 }
 
+/// Adds what API Gateway always sends and handwritten events often lack: the time of the connection, which is then
+/// that of the request or now, and the type of the event, which its route tells.
+fn complete(event: &mut Value) {
+    let Some(context) = event.get_mut("requestContext").and_then(Value::as_object_mut) else { return };
+    if context.get("connectedAt").is_none_or(Value::is_null) {
+        let sent = context.get("requestTimeEpoch").filter(|time| time.is_u64()).cloned();
+        let time = sent.unwrap_or_else(|| SystemClock.now().millis().into());
+        context.insert("connectedAt".to_owned(), time);
+    }
+    if context.get("eventType").is_none_or(Value::is_null) {
+        let event_type = match context.get("routeKey").and_then(Value::as_str) {
+            Some("$connect") => "CONNECT",
+            Some("$disconnect") => "DISCONNECT",
+            Some(_) => "MESSAGE",
+            None => return,
+        };
+        context.insert("eventType".to_owned(), event_type.into());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{Route, WebSocketEvent};
 
     #[test]
     fn sample_events_are_told_apart() {
@@ -43,5 +66,33 @@ mod tests {
             assert_eq!(is_history, event.starts_with("history"), "{event}");
         }
         assert!(serde_json::from_str::<Incoming>("[]").is_err());
+    }
+
+    #[test]
+    fn handwritten_event_is_completed() {
+        let before = SystemClock.now();
+        let principal = r#"{"version":1,"userId":"web-123","method":"open"}"#;
+        let mut event = serde_json::json!({
+            "requestContext": {
+                "routeKey": "$connect",
+                "connectionId": "abc123",
+                "authorizer": { "principal": principal },
+            },
+            "queryStringParameters": { "client_id": "web-123" },
+        });
+        let opened_at = |event: &Value| {
+            let Incoming::WebSocket(request) = serde_json::from_value(event.clone()).unwrap() else {
+                panic!("another API")
+            };
+            match WebSocketEvent::read(*request).unwrap().route {
+                Route::Connect(request) => request.opened_at,
+                _ => panic!("another route"),
+            }
+        };
+        assert!(opened_at(&event) >= before);
+        event["requestContext"]["requestTimeEpoch"] = 7.into();
+        assert_eq!(opened_at(&event).millis(), 7);
+        event["requestContext"]["connectedAt"] = 5.into();
+        assert_eq!(opened_at(&event).millis(), 5);
     }
 }

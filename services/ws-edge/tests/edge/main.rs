@@ -218,12 +218,17 @@ async fn send_message_answers_for_each_session() {
     join(&edge, "jo").await;
     join(&edge, "al").await;
     world.queued.lock().unwrap().clear();
-    let frame = r#"{"action":"sendMessage","sessions":["al","stranger"],"id":"i","text":"hello"}"#;
+    let frame =
+        r#"{"action":"sendMessage","sessions":["al","stranger"],"idempotencyKey":"i","text":"hello"}"#;
     let Some(ServerFrame::Sent { id, results, .. }) = say(&edge, "jo", frame).await else {
         panic!("not sent")
     };
-    let result =
-        |to: &str, code: Option<ErrorCode>| SendResult { to: to.into(), accepted: code.is_none(), code };
+    let result = |to: &str, code: Option<ErrorCode>| SendResult {
+        to: to.into(),
+        accepted: code.is_none(),
+        code,
+        message: None,
+    };
     assert_eq!(results, [result("al", None), result("stranger", Some(ErrorCode::Forbidden))]);
     let queued = world.queued.lock().unwrap();
     let [Queued::Notification(notification)] = queued.as_slice() else { panic!("{queued:?}") };
@@ -235,7 +240,7 @@ async fn send_message_answers_for_each_session() {
 async fn idempotency_keys_of_senders_do_not_collide() {
     let world = World::default();
     let edge = edge_of(&world, EdgeConfig { client_messages: ClientMessagePolicy::Anyone, ..chat() });
-    let frame = r#"{"action":"sendMessage","sessions":["al"],"id":"1"}"#;
+    let frame = r#"{"action":"sendMessage","sessions":["al"],"idempotencyKey":"1"}"#;
     let mut ids = Vec::new();
     for sender in ["jo", "jo", "bo"] {
         let Some(ServerFrame::Sent { id, idempotency_key, .. }) = say(&edge, sender, frame).await else {
