@@ -31,7 +31,7 @@ pub(super) fn router<P: Ports>(app: Arc<App<P>>) -> Router {
         // Some clients encode the sign.
         .route("/%40connections/{id}", connection())
         .route("/{stage}/%40connections/{id}", connection())
-        .route("/v1/token", post(accounts::token::<P>))
+        .route("/v1/token", get(accounts::token::<P>).post(accounts::token::<P>))
         .route("/v1/login", post(accounts::login::<P>))
         .route("/v1/guest", post(accounts::guest::<P>))
         .route("/v1/users", get(accounts::users::<P>).post(accounts::add_user::<P>))
