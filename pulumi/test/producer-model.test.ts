@@ -19,7 +19,7 @@ test("the model is the contract's schema in draft 4", () => {
             payload: {},
             sentAt: optional({ minimum: 0, type: "integer" }),
             source: { type: ["string", "null"] },
-            userId: identifier,
+            userId: { ...identifier, pattern: expect.stringContaining("|^u8:[A-Za-z0-9_-]+$") },
             whenOffline: {
                 oneOf: [
                     { enum: ["hold"], type: "string" },
