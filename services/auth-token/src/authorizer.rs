@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use contract_frames_v1::choose_subprotocol;
 use contract_identity_v1::{AuthenticationMethod, Principal};
 use metrics::counter;
 use shared_ports::Clock;
@@ -87,11 +88,12 @@ impl<A: Adapters> Authorizer<A> {
     }
 
     /// Decides one handshake. It uses up a connect token whatever the outcome, and a signature once it is
-    /// verified. The caller, who knows the request's id, [logs](Refusal::log) a refusal.
+    /// verified; but neither if the gateway speaks no subprotocol that the client offers. The caller, who knows
+    /// the request's id, [logs](Refusal::log) a refusal.
     ///
     /// # Errors
-    /// [`Refusal`]: 401 without a credential, 400 for an incomplete one, 403 for an invalid one, 500 if a port
-    /// failed.
+    /// [`Refusal`]: 401 without a credential, 400 for an incomplete one or for unknown subprotocols, 403 for an
+    /// invalid one, 500 if a port failed.
     pub async fn authorize(&self, handshake: &Handshake) -> Result<Principal, Refusal> {
         match self.decide(handshake).await {
             Ok(principal) => {
@@ -118,6 +120,8 @@ impl<A: Adapters> Authorizer<A> {
 
     async fn decide(&self, handshake: &Handshake) -> Result<Principal, Reason> {
         let Ports { cipher, store, key_sets, secrets, clock } = &self.ports;
+        // Before the credential is used up: a client that gets no subprotocol of its own drops the connection.
+        choose_subprotocol(&handshake.subprotocols)?;
         match select(handshake, &self.config)? {
             Credential::Token(token) => token::authorize(token, &self.config, cipher, store, clock).await,
             Credential::Jwt(token) => self.jwt.authorize(token, key_sets, secrets, clock).await,

@@ -52,6 +52,9 @@ pub trait BatchPorts: Ports<Queue: BroadcastQueue> {
 pub trait Connections: Send + Sync {
     /// Lists the user's open connections, strongly consistently: a row whose insertion has returned is in the
     /// list (rule R2 depends on it).
+    ///
+    /// `acknowledges` is true for a connection whose client acknowledges, and for one whose adapter learns that
+    /// the client has a frame, and then acknowledges for it.
     fn list(&self, user: &UserId) -> impl Future<Output = Result<Vec<Connection>, PortError>> + Send;
 
     /// Deletes the row of a closed connection if it still is the row inserted at `connected_at`.
@@ -121,6 +124,30 @@ pub trait Mailbox: Send + Sync {
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
+/// A text frame to push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushFrame {
+    /// The text.
+    pub text: Bytes,
+    /// The notifications in it that are in the mailbox and leave it when the client has them. An adapter that learns of
+    /// that by itself acknowledges them for the client.
+    pub sequences: Vec<Sequence>,
+}
+
+impl From<Bytes> for PushFrame {
+    /// Makes a frame without notifications that are in the mailbox.
+    fn from(text: Bytes) -> Self {
+        Self { text, sequences: Vec::new() }
+    }
+}
+
+impl From<&'static str> for PushFrame {
+    /// Makes a frame without notifications that are in the mailbox.
+    fn from(text: &'static str) -> Self {
+        Bytes::from_static(text.as_bytes()).into()
+    }
+}
+
 /// Reasons for refusing a frame.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
@@ -149,7 +176,7 @@ pub trait Push: Send + Sync {
         &self,
         user: &UserId,
         connection: &ConnectionId,
-        frames: Vec<Bytes>,
+        frames: Vec<PushFrame>,
     ) -> impl Future<Output = Pushed> + Send;
 }
 

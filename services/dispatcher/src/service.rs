@@ -7,7 +7,7 @@ use bytes::Bytes;
 use contract_connections_v1::{Connection, FrameFormat};
 use contract_frames_v1::{encode_batch, encode_single};
 use contract_history_v1::MessageRow;
-use contract_notifications_v1::{Notification, Replay, Timestamp, UserId};
+use contract_notifications_v1::{Notification, Replay, Sequence, Timestamp, UserId, WhenOffline};
 use futures_util::future::join_all;
 use shared_ports::{Clock as _, PortError};
 use shared_retry::{Jitter as _, RetryPolicy};
@@ -21,7 +21,7 @@ use crate::core::run::{
 use crate::history::{DeliveryEvent, Observer};
 use crate::ports::{
     Connections as _, History as _, HistoryPolicy, Mailbox as _, MailboxRow, Page, PageQuery, Ports,
-    Push as _, PushError, Pushed, ReplayQueue as _,
+    Push as _, PushError, PushFrame, Pushed, ReplayQueue as _,
 };
 
 /// The body of an [`Item`](crate::core::run::Item) outside the core.
@@ -190,28 +190,34 @@ impl<P: Ports> Dispatcher<P> {
 }
 
 /// Encodes the frames of each request. Requests with the same frame in the same format share its bytes.
-fn encode(requests: &[PushRequest<Body>]) -> Vec<Vec<Bytes>> {
-    let mut encoded: Vec<(FrameFormat, &Frame<Body>, Bytes)> = Vec::new();
+fn encode(requests: &[PushRequest<Body>]) -> Vec<Vec<PushFrame>> {
+    let mut encoded: Vec<(FrameFormat, &Frame<Body>, PushFrame)> = Vec::new();
     let sequences = |frame: &Frame<Body>| frame.items.iter().map(|i| i.item.sequence).collect::<Vec<_>>();
     let mut all = Vec::with_capacity(requests.len());
     for PushRequest { format, frames, .. } in requests {
         let mut own = Vec::with_capacity(frames.len());
         for frame in frames {
-            let same = |(other, known, _): &&(FrameFormat, &Frame<Body>, Bytes)| {
+            let same = |(other, known, _): &&(FrameFormat, &Frame<Body>, PushFrame)| {
                 other == format && sequences(known) == sequences(frame)
             };
-            let bytes = match encoded.iter().find(same) {
-                Some((_, _, bytes)) => bytes.clone(),
-                None => encode_frame(*format, frame),
+            let push_frame = match encoded.iter().find(same) {
+                Some((_, _, known)) => known.clone(),
+                None => PushFrame { text: encode_frame(*format, frame), sequences: stored(frame) },
             };
             if requests.len() > 1 {
-                encoded.push((*format, frame, bytes.clone()));
+                encoded.push((*format, frame, push_frame.clone()));
             }
-            own.push(bytes);
+            own.push(push_frame);
         }
         all.push(own);
     }
     all
+}
+
+/// Returns the notifications of a frame that are in the mailbox if a client acknowledges.
+fn stored(frame: &Frame<Body>) -> Vec<Sequence> {
+    let items = frame.items.iter().filter(|i| i.replayed || i.item.when_offline == WhenOffline::Hold);
+    items.map(|i| i.item.sequence).collect()
 }
 
 fn encode_frame(format: FrameFormat, frame: &Frame<Body>) -> Bytes {

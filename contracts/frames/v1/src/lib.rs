@@ -8,6 +8,7 @@ mod encode;
 mod limits;
 mod payloads;
 mod server;
+mod subprotocol;
 
 pub use client::{
     ACTIONS, Broadcast, ClientFrame, HistoryQuery, InvalidFrame, MAX_ACK_SEQUENCES, MAX_MEMBERS,
@@ -17,7 +18,6 @@ pub use encode::{encode_batch, encode_single, item_len};
 pub use limits::{FrameTooLarge, MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, require_fits};
 pub use payloads::{ChatMessage, DirectMessage, DirectMessageData, Presence, PresenceEvent};
 pub use server::{Delivery, ErrorCode, InvalidServerFrame, SendResult, ServerFrame, Whoami};
-
-/// Name with which a client asks for batched frames of this version, as a WebSocket subprotocol or in the
-/// `protocol` query parameter.
-pub const SUBPROTOCOL: &str = "tidings.v1";
+pub use subprotocol::{
+    JWT_SUBPROTOCOL, SUBPROTOCOL, TOKEN_SUBPROTOCOL, UnknownSubprotocol, choose_subprotocol,
+};

@@ -15,6 +15,7 @@ impl Refusal {
             Reason::Jwt(InvalidJwt::NotYet { .. } | InvalidJwt::NoSubject | InvalidJwt::Subject(_)) => {}
             Reason::Hmac(InvalidSignature::Mismatch | InvalidSignature::Replayed) => return None,
             Reason::NoCredential | Reason::Oversized { .. } | Reason::Incomplete | Reason::Hmac(_) => {}
+            Reason::Subprotocol(_) => {}
             Reason::Origin | Reason::CookieWithoutOrigin | Reason::Conflicting | Reason::ClientId(_) => {}
             _ => return None,
         }

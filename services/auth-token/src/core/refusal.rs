@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use contract_frames_v1::UnknownSubprotocol;
 use contract_notifications_v1::InvalidIdentifier;
 use shared_ports::PortError;
 
@@ -12,7 +13,8 @@ use super::signature::InvalidSignature;
 /// The HTTP status of a refused handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// 400: the credential is incomplete. The client must be corrected.
+    /// 400: the credential is incomplete, or the gateway speaks no subprotocol that the client offers. The
+    /// client must be corrected.
     BadRequest,
     /// 401: the handshake has no credential.
     Unauthorized,
@@ -60,6 +62,9 @@ pub enum Reason {
         /// Longest length allowed, in bytes.
         most: usize,
     },
+    /// The gateway speaks no subprotocol that the client offers.
+    #[error(transparent)]
+    Subprotocol(#[from] UnknownSubprotocol),
     /// Some of the three headers of a signed handshake are missing.
     #[error("the handshake has some of the headers X-Session, X-Date-Time and X-Signature, but not all")]
     Incomplete,
@@ -103,7 +108,7 @@ impl Reason {
     pub const fn status(&self) -> Status {
         match self {
             Self::NoCredential => Status::Unauthorized,
-            Self::Incomplete => Status::BadRequest,
+            Self::Incomplete | Self::Subprotocol(_) => Status::BadRequest,
             Self::Unavailable(_) => Status::InternalServerError,
             Self::Oversized { .. }
             | Self::Origin
@@ -124,6 +129,7 @@ impl Reason {
         match self {
             Self::NoCredential => "no-credential",
             Self::Oversized { .. } => "oversized",
+            Self::Subprotocol(_) => "subprotocol",
             Self::Incomplete => "incomplete",
             Self::Origin => "origin",
             Self::CookieWithoutOrigin => "cookie-without-origin",
@@ -169,9 +175,12 @@ impl Refusal {
         self.reason.status()
     }
 
-    /// Returns the text for the client.
+    /// Returns the text for the client. About a credential it says no more than the status.
     pub const fn message(&self) -> &'static str {
-        self.status().message()
+        match &self.reason {
+            Reason::Subprotocol(_) => UnknownSubprotocol::MESSAGE,
+            reason => reason.status().message(),
+        }
     }
 
     /// Returns the reason, which is not for the client.
@@ -207,6 +216,7 @@ mod tests {
         let status = |reason: Reason| Refusal::from(reason).status().code();
         assert_eq!(status(Reason::NoCredential), 401);
         assert_eq!(status(Reason::Incomplete), 400);
+        assert_eq!(status(UnknownSubprotocol.into()), 400);
         for reason in [Reason::Conflicting, Reason::UnknownToken, InvalidClaims::Audience.into()] {
             assert_eq!(status(reason), 403);
         }

@@ -1,6 +1,7 @@
 //! JSON Web Tokens: in the query (`Authorization`, `access_token`, or `token` if it has the form of one), in
 //! the subprotocol `jwt.<token>`, in the `Authorization` header, or in a cookie.
 
+use contract_frames_v1::JWT_SUBPROTOCOL;
 use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::Version1;
 use jsonwebtoken::DecodingKey;
@@ -30,7 +31,7 @@ pub(crate) fn find<'a>(
     let parameters = PARAMETERS.into_iter().flat_map(|name| handshake.query(name)).map(without_scheme);
     let tokens = handshake.query("token").map(without_scheme).filter(|token| is_jwt(token));
     let header = handshake.header("authorization").filter_map(bearer);
-    let explicit = parameters.chain(tokens).chain(header).chain(handshake.subprotocol("jwt."));
+    let explicit = parameters.chain(tokens).chain(header).chain(handshake.subprotocol(JWT_SUBPROTOCOL));
     let explicit = single_value(explicit.filter(|token| !token.is_empty()), MAX_JWT_BYTES)?;
     if !has_origins {
         return Ok(explicit);

@@ -1,6 +1,7 @@
 //! Single-use connect tokens: `?token=`, or the subprotocol `token.<token>`, which keeps the token out of URL
 //! logs.
 
+use contract_frames_v1::TOKEN_SUBPROTOCOL;
 use contract_identity_v1::{AuthenticationMethod, ConnectClaims, Principal};
 use contract_notifications_v1::Version1;
 use shared_ports::Clock;
@@ -16,7 +17,7 @@ use crate::ports::{DecryptError, EncryptionContext, TokenCipher, TokenStore};
 /// left to that method; no connect token has that form.
 pub(crate) fn candidates(handshake: &Handshake, accepts_jwt: bool) -> impl Iterator<Item = &str> {
     let query = handshake.query("token").filter(move |token| !(accepts_jwt && is_jwt(token)));
-    query.chain(handshake.subprotocol("token."))
+    query.chain(handshake.subprotocol(TOKEN_SUBPROTOCOL))
 }
 
 /// Takes the token's row, then verifies the token.

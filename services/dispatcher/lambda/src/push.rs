@@ -8,7 +8,7 @@ use aws_sdk_apigatewaymanagement::primitives::Blob;
 use bytes::Bytes;
 use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::UserId;
-use dispatcher::ports::{Push, PushError, Pushed};
+use dispatcher::ports::{Push, PushError, PushFrame, Pushed};
 use shared_aws::management_client;
 use shared_ports::trace;
 
@@ -53,9 +53,9 @@ impl ManagementPush {
 }
 
 impl Push for ManagementPush {
-    async fn push(&self, _: &UserId, connection: &ConnectionId, frames: Vec<Bytes>) -> Pushed {
+    async fn push(&self, _: &UserId, connection: &ConnectionId, frames: Vec<PushFrame>) -> Pushed {
         for (accepted, frame) in frames.iter().enumerate() {
-            if let Err(error) = self.post(connection, frame.clone()).await {
+            if let Err(error) = self.post(connection, frame.text.clone()).await {
                 return Pushed { accepted, error: Some(error) };
             }
         }

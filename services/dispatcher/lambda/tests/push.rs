@@ -1,7 +1,6 @@
 //! Pushes to a stand-in for the API Gateway Management API with scripted answers.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
-use bytes::Bytes;
 use dispatcher::ports::{Push as _, PushError, Pushed};
 use dispatcher_lambda::ManagementPush;
 use shared_ports::trace;
@@ -11,7 +10,7 @@ use verification_test_kit::{FakeEndpoint, RecordedRequest, sdk_config_for};
 async fn push(gateway: &FakeEndpoint, frames: &[&'static str]) -> Pushed {
     let sdk = sdk_config_for("http://127.0.0.1:1").await;
     let push = ManagementPush::new(&sdk, &format!("{}/prod", gateway.url));
-    let frames = frames.iter().map(|frame| Bytes::from_static(frame.as_bytes())).collect();
+    let frames = frames.iter().copied().map(Into::into).collect();
     let (user, connection) = (user("alice"), connection("L0SM9cOFvHcCIhw="));
     trace::scope(Some("Root=1-1".into()), push.push(&user, &connection, frames)).await
 }

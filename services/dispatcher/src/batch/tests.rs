@@ -7,7 +7,6 @@ use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionId, FrameFormat};
 use contract_history_v1::HistoryOutcome;
 use contract_notifications_v1::{HubName, Notification, Replay, Sequence, UserId, Version1};
@@ -18,7 +17,8 @@ use shared_retry::ThreadRandom;
 use super::*;
 use crate::ports::{
     BroadcastQueue, Connections, DeadLetters, History, HistoryPolicy, HubMembers, Mailbox, MailboxRow,
-    MembersPage, NotificationQueue, Page, PageQuery, Ports, Push, PushError, Pushed, Redelivery, ReplayQueue,
+    MembersPage, NotificationQueue, Page, PageQuery, Ports, Push, PushError, PushFrame, Pushed, Redelivery,
+    ReplayQueue,
 };
 use crate::service::Settings;
 
@@ -108,10 +108,10 @@ impl Mailbox for &World {
 }
 
 impl Push for &World {
-    async fn push(&self, user: &UserId, _: &ConnectionId, frames: Vec<Bytes>) -> Pushed {
+    async fn push(&self, user: &UserId, _: &ConnectionId, frames: Vec<PushFrame>) -> Pushed {
         self.traces.lock().unwrap().insert(user.to_string(), trace::current());
         for (accepted, frame) in frames.iter().enumerate() {
-            let text = String::from_utf8(frame.to_vec()).unwrap();
+            let text = String::from_utf8(frame.text.to_vec()).unwrap();
             if text == "\"refused\"" {
                 return Pushed { accepted, error: Some(PushError::Unavailable("throttled".into())) };
             }

@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use client_messages::{
-    ClientMessagesConfig, DefaultFormat, HubsConfig, InvalidMembers, InvalidRate, Members, OptionalRate,
-    TooMany,
+    ClientMessagesConfig, Confirm, DefaultFormat, HubsConfig, InvalidMembers, InvalidRate, Members,
+    OptionalRate, TooMany,
 };
 pub use duration::{DurationSetting, InvalidDuration, OptionalDuration};
 pub use error::{ConfigError, Origin};

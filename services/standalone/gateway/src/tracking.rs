@@ -16,6 +16,7 @@ use contract_notifications_v1::{NotificationId, Sequence, Timestamp, UserId};
 use dispatcher::ports::HistoryPolicy;
 use shared_ports::{Clock, PortError};
 use shared_sync::IgnorePoison as _;
+use tidings_store::Store;
 
 use crate::live_metrics::KIND;
 
@@ -184,6 +185,14 @@ pub struct TrackedMailbox<M, K> {
     pub mailbox: M,
     /// The tracked notifications.
     pub tracking: Tracking<K>,
+}
+
+impl<K: Clock + 'static> TrackedMailbox<Store<K>, K> {
+    /// Removes notifications that a client has, as its pong shows.
+    pub fn confirm(&self, user: &UserId, sequences: &[Sequence]) {
+        self.tracking.record_acknowledgements(user, sequences);
+        self.mailbox.confirm(user, sequences);
+    }
 }
 
 impl<M: ws_edge::ports::Mailbox, K: Clock> ws_edge::ports::Mailbox for TrackedMailbox<M, K> {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use contract_connections_v1::{Connection, ConnectionId};
 use contract_notifications_v1::Timestamp;
 
+use super::limits::Confirm;
 use super::send_queue::SendQueue;
 
 /// The other end of a connection.
@@ -44,26 +45,28 @@ pub struct OpenConnection {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) row: Connection,
+    /// True if pongs are the receipts of its notifications.
+    pub(super) receipts: bool,
     pub(super) send_queue: SendQueue,
     pub(super) peer: OnceLock<Box<Peer>>,
     /// Time at which the client was last heard, in milliseconds.
     pub(super) heard: AtomicU64,
     /// Time of the last message in either direction, in milliseconds.
     pub(super) active: AtomicU64,
-    /// Time of the ping that is not answered yet, in milliseconds; 0 if there is none.
-    pub(super) pinged: AtomicU64,
 }
 
 impl Entry {
-    pub(super) fn new(row: Connection) -> Self {
+    /// Makes an entry. `confirm` tells when a client that does not acknowledge has its notifications.
+    pub(super) fn new(row: Connection, confirm: Confirm) -> Self {
         let since = row.connected_at.millis();
+        let receipts = confirm == Confirm::Pong && !row.acknowledges;
         Self {
             row,
-            send_queue: SendQueue::default(),
+            receipts,
+            send_queue: SendQueue::new(receipts),
             peer: OnceLock::new(),
             heard: AtomicU64::new(since),
             active: AtomicU64::new(since),
-            pinged: AtomicU64::new(0),
         }
     }
 
@@ -77,7 +80,6 @@ impl Entry {
 
     pub(super) fn heard(&self, now: Timestamp) {
         self.heard.store(now.millis(), Ordering::Relaxed);
-        self.pinged.store(0, Ordering::Relaxed);
     }
 
     pub(super) fn active(&self, now: Timestamp) {
@@ -90,6 +92,12 @@ impl Entry {
 
     pub(super) fn active_at(&self) -> Timestamp {
         Timestamp::from_millis(self.active.load(Ordering::Relaxed))
+    }
+
+    /// Returns its row for the dispatcher: with receipts, the socket acknowledges for the client.
+    pub(super) fn dispatched_row(&self) -> Connection {
+        let acknowledges = self.row.acknowledges || self.receipts;
+        Connection { acknowledges, ..self.row.clone() }
     }
 
     /// Returns the sort key that puts the oldest connection first.

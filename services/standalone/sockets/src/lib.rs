@@ -1,8 +1,12 @@
 //! The open connections of one process, in memory: their rows, and the frames that wait for their sockets.
 //!
 //! A [`Registry`] is the table of connections, the stream of its inserts, and the way to the sockets. A push completes
-//! when its frames are written to the socket, so a notification still in this process's memory never counts as
-//! delivered. If the connection closes first, the push ends with [`PushError::Gone`], and the row is gone by then.
+//! when its frames are written to the socket. If the connection closes first, the push ends with [`PushError::Gone`],
+//! and the row is gone by then.
+//!
+//! Written is not received: what the client has not read when its connection dies is lost. So, to the dispatcher, every
+//! connection acknowledges. For a client that does not, the socket does, when a pong shows that the client has read
+//! ([`Confirm::Pong`], `receipts.rs`).
 //!
 //! Each socket has one task, which reads messages and writes the send queue. A push to an idle socket
 //! writes to it directly, without waking that task. No connection has a timer: [`Registry::sweep`], called once a
@@ -11,6 +15,7 @@
 
 mod entry;
 mod limits;
+mod receipts;
 mod send_queue;
 mod socket;
 mod sweep;
@@ -25,7 +30,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionId, ConnectionKey};
 use contract_notifications_v1::{Timestamp, UserId};
-use dispatcher::ports::{PushError, Pushed};
+use dispatcher::ports::{PushError, PushFrame, Pushed};
 use shared_ports::PortError;
 use shared_sync::IgnorePoison as _;
 use tokio::sync::Notify;
@@ -33,7 +38,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 pub use entry::{Description, OpenConnection, Peer};
-pub use limits::Limits;
+pub use limits::{Confirm, Limits, RECEIPT_TIMEOUT};
 pub use socket::{Attachment, ClientMessage, Session};
 pub use sweep::run_sweeper;
 pub use tcp::SharedTcp;
@@ -101,7 +106,8 @@ impl Registry {
         entries.into_iter().map(open).collect()
     }
 
-    /// Returns true if pushes alone deliver to a user: the user has connections, and none acknowledges.
+    /// Returns true if a push will probably be the end of a notification within moments: the user has connections, and
+    /// no client of them acknowledges by itself.
     pub fn takes_pushes(&self, user: &UserId) -> bool {
         self.0.table.has_only(user, |entry| !entry.row.acknowledges)
     }
@@ -112,7 +118,7 @@ impl Registry {
     /// [`PushError::Gone`] if the connection does not exist or closes before the frame is written.
     pub async fn push_to(&self, id: &ConnectionId, frame: Bytes) -> Result<(), PushError> {
         let entry = self.0.table.by_id(id).ok_or(PushError::Gone)?;
-        self.write(&entry, vec![frame]).await.error.map_or(Ok(()), Err)
+        self.write(&entry, vec![frame.into()]).await.error.map_or(Ok(()), Err)
     }
 
     /// Closes a connection with 1000. Returns false if it does not exist.
@@ -148,7 +154,7 @@ impl Registry {
     }
 
     /// Pushes frames to a connection and waits until they are written or the connection ends.
-    async fn write(&self, entry: &Entry, frames: Vec<Bytes>) -> Pushed {
+    async fn write(&self, entry: &Entry, frames: Vec<PushFrame>) -> Pushed {
         let mut push = PendingPush::new(frames);
         let ended = poll_fn(|cx| entry.send_queue.poll_push(&mut push, self.limits(), self.now(), cx)).await;
         if push.accepted > 0 {
@@ -164,7 +170,7 @@ impl Registry {
 
 impl dispatcher::ports::Connections for Registry {
     async fn list(&self, user: &UserId) -> Result<Vec<Connection>, PortError> {
-        Ok(self.0.table.of(user))
+        Ok(self.0.table.of(user, Entry::dispatched_row))
     }
 
     async fn forget(
@@ -182,7 +188,7 @@ impl dispatcher::ports::Connections for Registry {
 }
 
 impl dispatcher::ports::Push for Registry {
-    async fn push(&self, user: &UserId, connection: &ConnectionId, frames: Vec<Bytes>) -> Pushed {
+    async fn push(&self, user: &UserId, connection: &ConnectionId, frames: Vec<PushFrame>) -> Pushed {
         match self.0.table.get(user, connection) {
             Some(entry) => self.write(&entry, frames).await,
             None => Pushed { accepted: 0, error: Some(PushError::Gone) },
@@ -193,7 +199,8 @@ impl dispatcher::ports::Push for Registry {
 impl ws_edge::ports::Connections for Registry {
     async fn put(&self, row: &Connection) -> Result<(), PortError> {
         self.0.now.fetch_max(row.connected_at.millis(), Ordering::Relaxed);
-        if let Some(earlier) = self.0.table.insert(&Arc::new(Entry::new(row.clone()))) {
+        if let Some(earlier) = self.0.table.insert(&Arc::new(Entry::new(row.clone(), self.0.limits.confirm)))
+        {
             self.retire(&earlier, End::Drop);
         }
         // Without a receiver the server is shutting down and runs no replays.
@@ -209,7 +216,7 @@ impl ws_edge::ports::Connections for Registry {
     }
 
     async fn list(&self, user: &UserId) -> Result<Vec<Connection>, PortError> {
-        Ok(self.0.table.of(user))
+        Ok(self.0.table.of(user, |entry| entry.row.clone()))
     }
 
     async fn close(&self, key: &ConnectionKey) -> Result<(), PortError> {

@@ -2,14 +2,28 @@
 
 use std::time::Duration;
 
+/// The event from which on a client that does not acknowledge has a notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Confirm {
+    /// The client's pong to a ping behind the notification. If the connection dies first, the notification is delivered
+    /// again on the user's next connection.
+    #[default]
+    Pong,
+    /// The write to the socket. What the client has not read when the connection dies is lost.
+    Written,
+}
+
 /// The limits of every connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Maximum number of bytes that wait for one socket. A push beyond it waits.
+    /// When a notification counts as delivered.
+    pub confirm: Confirm,
+    /// Maximum number of bytes that wait for one socket, or for the client's receipt. A push beyond it waits.
     pub buffer_bytes: usize,
     /// Time in which a socket must write the waiting bytes. After that it is closed.
     pub write_timeout: Duration,
-    /// Time of silence after which a client is pinged. After twice the time it counts as gone. `None`: no pings.
+    /// Time of silence after which a client is pinged, and time for its answer. A client that does not answer is gone.
+    /// `None`: no pings for the sake of silence; those for receipts must be answered within [`RECEIPT_TIMEOUT`].
     pub keepalive: Option<Duration>,
     /// Maximum time without a message in either direction. `None`: no limit.
     pub idle_timeout: Option<Duration>,
@@ -27,9 +41,13 @@ pub struct Limits {
     pub max_frame_bytes: usize,
 }
 
+/// Time in which a client must answer a ping for a receipt if there is no keepalive.
+pub const RECEIPT_TIMEOUT: Duration = Duration::from_secs(30);
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            confirm: Confirm::default(),
             buffer_bytes: 1024 * 1024,
             write_timeout: Duration::from_secs(15),
             keepalive: Some(Duration::from_secs(30)),

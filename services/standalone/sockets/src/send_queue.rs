@@ -1,8 +1,8 @@
 //! The frames that wait to be written to one socket.
 //!
 //! Pushes put frames in and wait; the socket's task takes them out, writes them and wakes the pushes. Frames are
-//! numbered by the counts `put` and `written`, by which a push knows how many of its own are written. One lock guards all
-//! of it; wakers are called after the lock is released.
+//! numbered by the counts `put` and `written`, by which a push knows how many of its own are written. Pings for receipts
+//! go out behind the frames, in the same write. One lock guards all of it; wakers are called after the lock is released.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -12,10 +12,12 @@ use std::task::{Context, Poll, Waker};
 use std::vec;
 
 use bytes::Bytes;
-use contract_notifications_v1::Timestamp;
+use contract_notifications_v1::{Sequence, Timestamp};
+use dispatcher::ports::PushFrame;
 use shared_sync::IgnorePoison as _;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
+use super::receipts::Receipts;
 use super::tcp::SharedTcp;
 use super::{Limits, wire};
 
@@ -58,7 +60,7 @@ pub(super) struct SendQueue {
 
 #[derive(Debug, Default)]
 struct State {
-    queue: VecDeque<Bytes>,
+    queue: VecDeque<PushFrame>,
     /// Number of bytes that wait or are being written.
     bytes: usize,
     /// Number of frames put in so far.
@@ -67,7 +69,12 @@ struct State {
     written: u64,
     /// Time since which the socket has bytes to write and made no progress.
     owing_since: Option<Timestamp>,
+    /// True if a ping is to be sent for the sake of keepalive.
     ping: bool,
+    /// Time at which the last ping was sent; `None` if it was answered.
+    pinged_at: Option<Timestamp>,
+    /// The receipts, if the connection has them.
+    receipts: Option<Box<Receipts>>,
     end: Option<End>,
     /// True while the socket's task has taken bytes and not yet written all of them.
     writing: bool,
@@ -83,7 +90,7 @@ struct State {
 /// The progress of a push.
 #[derive(Debug)]
 pub(super) struct PendingPush {
-    rest: vec::IntoIter<Bytes>,
+    rest: vec::IntoIter<PushFrame>,
     /// Number of frames put in and not yet known to be written.
     chunk: usize,
     /// Value of the count `put` before them.
@@ -93,7 +100,7 @@ pub(super) struct PendingPush {
 }
 
 impl PendingPush {
-    pub(super) fn new(frames: Vec<Bytes>) -> Self {
+    pub(super) fn new(frames: Vec<PushFrame>) -> Self {
         Self { rest: frames.into_iter(), chunk: 0, start: 0, accepted: 0 }
     }
 }
@@ -102,7 +109,22 @@ impl PendingPush {
 #[derive(Debug)]
 pub(super) struct Ended;
 
+/// A client's answer to a ping.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Pong {
+    /// It does not answer the ping under way.
+    Unsolicited,
+    /// It answers the ping under way, and is the receipt for these notifications.
+    Receipt(Vec<Sequence>),
+}
+
 impl SendQueue {
+    /// Makes a queue. With `receipts`, pongs tell which notifications the client has.
+    pub(super) fn new(receipts: bool) -> Self {
+        let receipts = receipts.then(Box::default);
+        Self { state: Mutex::new(State { receipts, ..State::default() }) }
+    }
+
     /// Drives a push: puts in as many frames as fit, and the next ones when those are written. An empty queue takes at
     /// least one frame, however large.
     pub(super) fn poll_push(
@@ -132,7 +154,7 @@ impl SendQueue {
             if state.end.is_some() {
                 return;
             }
-            state.put(frame, now);
+            state.put(frame.into(), now);
             state.socket.take()
         };
         wake(socket);
@@ -153,14 +175,38 @@ impl SendQueue {
         self.state.lock().ignore_poison().owing_since
     }
 
-    /// Sends a ping.
-    pub(super) fn ping(&self) {
+    /// Sends a ping, unless one is under way.
+    pub(super) fn ping(&self, now: Timestamp) {
         let socket = {
             let mut state = self.state.lock().ignore_poison();
+            if state.receipts.as_ref().is_some_and(|receipts| receipts.is_ping_under_way()) {
+                return;
+            }
             state.ping = true;
+            state.pinged_at = Some(now);
             state.socket.take()
         };
         wake(socket);
+    }
+
+    /// Returns the time of the last ping, unless it was answered. Without receipts, any message since then is an
+    /// answer; the client was last heard at `heard_at`.
+    pub(super) fn pinged_at(&self, heard_at: Timestamp) -> Option<Timestamp> {
+        let state = self.state.lock().ignore_poison();
+        state.pinged_at.filter(|at| state.receipts.is_some() || heard_at < *at)
+    }
+
+    /// Takes a pong.
+    pub(super) fn pong(&self, payload: &[u8]) -> Pong {
+        let (sequences, pushes) = {
+            let mut state = self.state.lock().ignore_poison();
+            let Some(receipts) = &mut state.receipts else { return Pong::Unsolicited };
+            let Some(sequences) = receipts.pong(payload) else { return Pong::Unsolicited };
+            state.pinged_at = None;
+            (sequences, mem::take(&mut state.pushes))
+        };
+        pushes.into_iter().for_each(Waker::wake);
+        Pong::Receipt(sequences)
     }
 
     /// Ends the connection: drops the waiting frames and wakes their pushes. Of several ends the first counts, but
@@ -192,11 +238,18 @@ impl SendQueue {
 
     /// Appends frames to `into`, at least one if there is one, until it holds a chunk, and then `control`. Pushes don't
     /// write directly until [`SendQueue::wrote`]. Frames stay behind when `is_open` is false.
-    pub(super) fn take(&self, into: &mut Vec<u8>, max_frame: usize, control: &mut Vec<u8>, is_open: bool) {
+    pub(super) fn take(
+        &self,
+        into: &mut Vec<u8>,
+        control: &mut Vec<u8>,
+        max_frame: usize,
+        is_open: bool,
+        now: Timestamp,
+    ) {
         let mut state = self.state.lock().ignore_poison();
         into.append(&mut state.rest);
         if is_open {
-            state.take(into, max_frame);
+            state.take(into, max_frame, now);
         }
         into.append(control);
         state.writing = !into.is_empty();
@@ -212,7 +265,7 @@ impl SendQueue {
                 return;
             }
             state.written = state.put - waiting;
-            state.bytes = state.queue.iter().map(Bytes::len).sum();
+            state.bytes = state.queue.iter().map(|frame| frame.text.len()).sum();
             state.owing_since = (waiting > 0).then_some(now);
             mem::take(&mut state.pushes)
         };
@@ -227,25 +280,46 @@ fn wake(waker: Option<Waker>) {
 }
 
 impl State {
-    fn take(&mut self, into: &mut Vec<u8>, max_frame: usize) {
-        if mem::take(&mut self.ping) {
-            into.extend_from_slice(&wire::PING);
-        }
+    fn take(&mut self, into: &mut Vec<u8>, max_frame: usize, now: Timestamp) {
         while into.len() < WRITE_CHUNK {
-            let Some(frame) = self.queue.pop_front() else { break };
-            wire::text(into, &frame, max_frame);
+            let Some(PushFrame { text, sequences }) = self.queue.pop_front() else { break };
+            wire::text(into, &text, max_frame);
+            let number = self.put - self.queue.len() as u64;
+            if let Some(receipts) = &mut self.receipts {
+                receipts.given(number, text.len(), sequences);
+            }
         }
+        self.ping_behind(into, self.put - self.queue.len() as u64, now);
         // An idle connection does not keep the memory of a burst.
         if self.queue.is_empty() && self.queue.capacity() > 8 {
             self.queue = VecDeque::new();
         }
     }
 
-    fn put(&mut self, frame: Bytes, now: Timestamp) {
-        self.bytes += frame.len();
+    /// Appends a ping behind the first `number` frames, if one is due.
+    fn ping_behind(&mut self, into: &mut Vec<u8>, number: u64, now: Timestamp) {
+        let keepalive = mem::take(&mut self.ping);
+        match &mut self.receipts {
+            Some(receipts) if receipts.is_ping_due() || keepalive && !receipts.is_ping_under_way() => {
+                wire::ping(into, number);
+                receipts.pinged(number);
+                self.pinged_at.get_or_insert(now);
+            }
+            None if keepalive => into.extend_from_slice(&wire::PING),
+            _ => {}
+        }
+    }
+
+    fn put(&mut self, frame: PushFrame, now: Timestamp) {
+        self.bytes += frame.text.len();
         self.put += 1;
         self.queue.push_back(frame);
         self.owing_since.get_or_insert(now);
+    }
+
+    /// Returns the bytes that wait for the socket or for receipts.
+    fn owed_bytes(&self) -> usize {
+        self.bytes + self.receipts.as_ref().map_or(0, |receipts| receipts.bytes())
     }
 
     fn poll_push(
@@ -271,17 +345,18 @@ impl State {
         if self.end.is_some() {
             return Poll::Ready(Err(Ended));
         }
-        self.write_directly(push, limits.max_frame_bytes, now);
+        self.write_directly(push, limits, now);
         if push.chunk == 0 && push.rest.as_slice().is_empty() {
             return Poll::Ready(Ok(()));
         }
         push.start = self.put - push.chunk as u64;
-        while let Some(frame) = push.rest.as_slice().first() {
-            if self.bytes > 0 && self.bytes + frame.len() > limits.buffer_bytes {
-                break;
-            }
+        let fits =
+            |owed: usize, frame: &PushFrame| owed == 0 || owed + frame.text.len() <= limits.buffer_bytes;
+        while push.rest.as_slice().first().is_some_and(|frame| fits(self.owed_bytes(), frame))
+            && let Some(frame) = push.rest.next()
+        {
             push.chunk += 1;
-            self.put(push.rest.next().unwrap_or_default(), now);
+            self.put(frame, now);
         }
         if push.chunk > 0 {
             *woken = self.socket.take();
@@ -290,24 +365,44 @@ impl State {
     }
 
     /// Writes a push's first frames directly, if nothing waits before them and the socket takes them at once.
-    fn write_directly(&mut self, push: &mut PendingPush, max_frame: usize, now: Timestamp) {
+    fn write_directly(&mut self, push: &mut PendingPush, limits: &Limits, now: Timestamp) {
         let is_first = !self.writing && !self.ping && self.queue.is_empty() && self.rest.is_empty();
+        let mut owed = self.owed_bytes();
         let Some(direct) = self.direct.as_ref().filter(|_| is_first) else { return };
         with_scratch(|scratch| {
             let mut count = 0;
             for frame in push.rest.as_slice() {
-                wire::text(scratch, frame, max_frame);
+                if owed > 0 && owed + frame.text.len() > limits.buffer_bytes {
+                    break;
+                }
+                owed += frame.text.len();
+                wire::text(scratch, &frame.text, limits.max_frame_bytes);
                 count += 1;
                 if scratch.len() >= WRITE_CHUNK {
                     break;
                 }
             }
+            let has_receipts = |frame: &PushFrame| !frame.sequences.is_empty();
+            let pings = self.receipts.as_ref().is_some_and(|receipts| !receipts.is_ping_under_way())
+                && push.rest.as_slice()[..count].iter().any(has_receipts);
+            if pings {
+                // Its number is that of the last frame here; it counts only if it is sent.
+                wire::ping(scratch, self.put + count as u64);
+            }
             let written = direct.write_now(scratch);
             if written == 0 {
                 return;
             }
-            push.rest.by_ref().take(count).for_each(drop);
-            self.put += count as u64;
+            for PushFrame { text, sequences } in push.rest.by_ref().take(count) {
+                self.put += 1;
+                if let Some(receipts) = &mut self.receipts {
+                    receipts.given(self.put, text.len(), sequences);
+                }
+            }
+            if pings && let Some(receipts) = &mut self.receipts {
+                receipts.pinged(self.put);
+                self.pinged_at.get_or_insert(now);
+            }
             if written == scratch.len() {
                 self.written = self.put;
                 push.accepted += count;

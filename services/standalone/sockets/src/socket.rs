@@ -13,6 +13,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use contract_connections_v1::ConnectionId;
+use contract_notifications_v1::Sequence;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -21,7 +22,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::Registry;
 use super::entry::{Entry, Peer};
-use super::send_queue::{End, with_scratch};
+use super::send_queue::{End, Pong, with_scratch};
 use super::tcp::SharedTcp;
 
 /// Size of the reader's buffer. It is small, because clients send little.
@@ -44,6 +45,9 @@ pub trait Session: Send {
     /// Acts on a message. The answer, if there is one, is sent as a text message. Messages are answered one after the
     /// other, and pushes continue meanwhile.
     fn message(&self, message: ClientMessage) -> Pin<Box<dyn Future<Output = Option<String>> + Send>>;
+
+    /// Takes note that the client has these notifications, as its pong shows. It must not block.
+    fn confirmed(&self, sequences: &[Sequence]);
 }
 
 /// A connection with a row, whose handshake is being answered. Dropping it ends the connection.
@@ -111,6 +115,7 @@ impl Attachment {
             rest: Vec::new(),
             unflushed: false,
             answering: None,
+            next: None,
             phase: Phase::Open,
         };
         poll_fn(|cx| driver.poll(cx)).await;
@@ -142,6 +147,9 @@ struct Driver<'a, T, S> {
     rest: Vec<u8>,
     unflushed: bool,
     answering: Option<Pin<Box<dyn Future<Output = Option<String>> + Send>>>,
+    /// A message that waits until the one before it is answered. Reading goes on up to it, so that pings are answered
+    /// meanwhile.
+    next: Option<ClientMessage>,
     phase: Phase,
 }
 
@@ -161,12 +169,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
             if let Some(answer) = &mut self.answering
                 && let Poll::Ready(answer) = answer.as_mut().poll(cx)
             {
-                self.answering = None;
+                self.answering = self.next.take().map(|message| self.session.message(message));
                 if let Some(text) = answer {
                     let now = self.attachment.registry.now();
                     entry.send_queue.send(text.into(), now);
-                    continue;
                 }
+                continue;
             }
             match self.phase {
                 Phase::Finishing | Phase::Discarding if writing.is_pending() => return Poll::Pending,
@@ -182,10 +190,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
             let limit = self.attachment.registry.limits().buffer_bytes;
             let full =
                 self.control.len() > MAX_CONTROL || (writing.is_pending() && entry.send_queue.is_over(limit));
-            if self.answering.is_some() || full {
+            if self.next.is_some() || full {
                 return Poll::Pending;
             }
-            ready!(self.poll_read(cx));
+            // A read may queue control frames and then find nothing more to read. They go out at once, unless the socket
+            // takes nothing now.
+            let reading = self.poll_read(cx);
+            if reading.is_pending() && (self.control.is_empty() || writing.is_pending()) {
+                return Poll::Pending;
+            }
         }
     }
 
@@ -202,17 +215,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
             }
         };
         attachment.entry.heard(now);
-        match message {
-            Message::Text(text) => {
-                attachment.entry.active(now);
-                self.answering = Some(session.message(ClientMessage::Text(text)));
-            }
-            Message::Binary(_) => {
-                attachment.entry.active(now);
-                self.answering = Some(session.message(ClientMessage::Binary));
+        let message = match message {
+            Message::Text(text) => ClientMessage::Text(text),
+            Message::Binary(_) => ClientMessage::Binary,
+            Message::Pong(payload) => {
+                if let Pong::Receipt(sequences) = attachment.entry.send_queue.pong(&payload)
+                    && !sequences.is_empty()
+                {
+                    session.confirmed(&sequences);
+                }
+                return Poll::Ready(());
             }
             // Tungstenite answers pings and close frames. The next read reports the close.
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
+            Message::Ping(_) | Message::Close(_) | Message::Frame(_) => return Poll::Ready(()),
+        };
+        attachment.entry.active(now);
+        if self.answering.is_some() {
+            self.next = Some(message);
+        } else {
+            self.answering = Some(session.message(message));
         }
         Poll::Ready(())
     }
@@ -280,7 +301,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
     fn write_some(&mut self, scratch: &mut Vec<u8>, cx: &mut Context<'_>) -> io::Result<bool> {
         let max_frame = self.attachment.registry.limits().max_frame_bytes;
         let is_open = self.phase == Phase::Open;
-        self.attachment.entry.send_queue.take(scratch, max_frame, &mut self.control, is_open);
+        let now = self.attachment.registry.now();
+        self.attachment.entry.send_queue.take(scratch, &mut self.control, max_frame, is_open, now);
         // An idle connection does not keep this buffer.
         self.control = Vec::new();
         if scratch.is_empty() {

@@ -13,6 +13,7 @@ use shared_sync::IgnorePoison as _;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::entry::Entry;
+use super::limits::RECEIPT_TIMEOUT;
 use super::send_queue::End;
 use super::{Limits, Registry};
 
@@ -49,10 +50,7 @@ impl Registry {
         found.sort_unstable_by(|(a, _), (b, _)| a.order().cmp(&b.order()));
         for (entry, due) in found {
             match due {
-                Due::Ping => {
-                    entry.pinged.store(now.millis(), Ordering::Relaxed);
-                    entry.send_queue.ping();
-                }
+                Due::Ping => entry.send_queue.ping(now),
                 Due::End(end, why) => {
                     metrics::counter!("tidings_connections_ended_total", "reason" => why).increment(1);
                     tracing::debug!(connection = %entry.row.connection_id, reason = why, "connection ended");
@@ -93,10 +91,11 @@ fn due(entry: &Entry, limits: &Limits, now: Timestamp) -> Option<Due> {
     if over(limits.idle_timeout, now.since(entry.active_at())) {
         return Some(Due::End(End::Close(CloseCode::Away, "the connection was idle"), "idle"));
     }
-    let interval = limits.keepalive?;
-    match entry.pinged.load(Ordering::Relaxed) {
-        0 => (now.since(entry.heard_at()) >= interval).then_some(Due::Ping),
-        at if now.since(Timestamp::from_millis(at)) >= interval => Some(Due::End(End::Drop, "silent")),
-        _ => None,
+    match (entry.send_queue.pinged_at(entry.heard_at()), limits.keepalive) {
+        (Some(at), keepalive) => {
+            let late = now.since(at) >= keepalive.unwrap_or(RECEIPT_TIMEOUT);
+            late.then_some(Due::End(End::Drop, "silent"))
+        }
+        (None, keepalive) => over(keepalive, now.since(entry.heard_at())).then_some(Due::Ping),
     }
 }

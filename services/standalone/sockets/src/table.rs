@@ -88,13 +88,10 @@ impl Table {
         users.get(user)?.iter().find(|entry| entry.row.connection_id == *id).cloned()
     }
 
-    /// Returns the rows of a user.
-    pub(super) fn of(&self, user: &UserId) -> Vec<Connection> {
+    /// Returns what `row` makes of each connection of a user.
+    pub(super) fn of(&self, user: &UserId, row: impl Fn(&Entry) -> Connection) -> Vec<Connection> {
         let users = self.shard(&self.users, user).lock().ignore_poison();
-        users
-            .get(user)
-            .map(|entries| entries.iter().map(|entry| entry.row.clone()).collect())
-            .unwrap_or_default()
+        users.get(user).map(|entries| entries.iter().map(|entry| row(entry)).collect()).unwrap_or_default()
     }
 
     /// Returns true if a user has connections and `predicate` holds for all.

@@ -6,6 +6,13 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 /// A ping without payload.
 pub(super) const PING: [u8; 2] = [0x89, 0];
 
+/// Appends a ping whose payload is `number`.
+pub(super) fn ping(into: &mut Vec<u8>, number: u64) {
+    let payload = number.to_be_bytes();
+    into.extend_from_slice(&[PING[0], payload.len() as u8]);
+    into.extend_from_slice(&payload);
+}
+
 /// Appends a text message, in frames of at most `max_frame` bytes.
 pub(super) fn text(into: &mut Vec<u8>, payload: &[u8], max_frame: usize) {
     let mut opcode = OpCode::Data(Data::Text);
@@ -26,6 +33,13 @@ pub(super) fn text(into: &mut Vec<u8>, payload: &[u8], max_frame: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ping_carries_its_number() {
+        let mut into = Vec::new();
+        ping(&mut into, 258);
+        assert_eq!(into, [0x89, 8, 0, 0, 0, 0, 0, 0, 1, 2]);
+    }
 
     #[test]
     fn long_message_is_split_into_frames() {

@@ -310,17 +310,19 @@ impl<K: Clock> Committer<K> {
     }
 
     /// Creates rows for the notifications of the oldest pending records while all records together have more
-    /// than `hot_bytes` bytes.
+    /// than `hot_bytes` bytes, or while held notifications fill half of that memory.
     fn move_out(&mut self) {
         while self.broken.is_none()
-            && let Some(number) = self.pending_records.excess(self.core.settings.hot_bytes)
+            && let Some(number) = self.next_to_move_out()
             && let Some(engine) = self.core.engine.get()
         {
+            let mut rows = Vec::new();
             let moved = match pending_records::incomplete(&engine, number) {
                 Ok(Ok(pending_records)) => {
                     let next = self.position.next_after_rows(pending_records.len());
                     let mut batch = Batch::new(pending_records.len() + 2, PersistMode::Buffer);
                     for pending in pending_records.into_iter().filter(|pending| self.core.note_row(pending)) {
+                        rows.push((pending.user.clone(), pending.seq, pending.location));
                         pending.write_row(&mut batch);
                     }
                     pending_records::remove(&mut batch, number);
@@ -340,10 +342,17 @@ impl<K: Clock> Committer<K> {
                     self.position = position;
                     self.write_marker();
                     self.pending_records.forget_record(number);
+                    self.core.rows_written(rows);
                 }
                 Err(error) => self.enter_broken_state(&error),
             }
         }
+    }
+
+    fn next_to_move_out(&self) -> Option<u64> {
+        let hot_bytes = self.core.settings.hot_bytes;
+        let crowded = self.core.held_bytes.load(Ordering::Relaxed) > hot_bytes / 2;
+        self.pending_records.excess(if crowded { 0 } else { hot_bytes })
     }
 
     /// Publishes a commit that is on disk.

@@ -19,7 +19,7 @@ use super::engine::{Engine, EngineCell};
 use super::error::StoreError;
 use super::held_counter::HeldCounter;
 use super::inbox::{Deletes, Inbox};
-use super::pending_records::PendingNotification;
+use super::pending_records::{PendingNotification, RecordLocation};
 use super::settings::StorageSettings;
 use super::user::{Queued, User};
 
@@ -54,6 +54,8 @@ pub(super) struct Core<K> {
     pub(super) first_own: Seq,
     /// Bytes of queued notifications in memory.
     pub(super) hot_bytes: AtomicUsize,
+    /// Those of them that are held: pushed, and not acknowledged.
+    pub(super) held_bytes: AtomicUsize,
     /// Notifications in the queue, in memory or not. Below zero for a moment when one leaves the queue before
     /// it is counted.
     pub(super) queued: AtomicIsize,
@@ -97,6 +99,7 @@ impl<K> Core<K> {
             published: AtomicU64::new(first_own),
             first_own,
             hot_bytes: AtomicUsize::new(0),
+            held_bytes: AtomicUsize::new(0),
             queued: AtomicIsize::new(0),
             held: Arc::default(),
             runs: AtomicU64::new(0),
@@ -260,9 +263,23 @@ impl<K> Core<K> {
     /// Notes that a pending notification gets a row. Returns false if it is completed already.
     pub(super) fn note_row(&self, pending: &PendingNotification) -> bool {
         let mut shard = self.shard(&pending.user);
-        let queued = shard.get_mut(&pending.user).and_then(|state| state.queued(pending.seq));
+        let queued = shard.get_mut(&pending.user).and_then(|state| state.in_memory(pending.seq));
         let queued = queued.filter(|queued| queued.pending == Some(pending.location));
         queued.map(|queued| queued.perhaps_row = true).is_some()
+    }
+
+    /// Notes that pending notifications have rows now.
+    pub(super) fn rows_written(&self, rows: Vec<(UserId, Seq, RecordLocation)>) {
+        for (user, seq, location) in rows {
+            let freed = self.with_user(&user, |state| state.row_written(seq, location));
+            self.release(freed);
+        }
+    }
+
+    /// Notes that held notifications no longer take these bytes of memory.
+    pub(super) fn release(&self, bytes: usize) {
+        self.hot_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.held_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Number of ready users.

@@ -1,7 +1,8 @@
 //! Implements the services' ports for mailboxes and replay entries.
 //!
 //! A mailbox is read from two sources. Memory knows the held rows before `known_to`, and to which connections
-//! each was pushed; the disk has their notifications, and all rows from there on. The user's shard is not
+//! each was pushed; the disk has their notifications, and all rows from there on. Memory alone has the held
+//! notifications that have no row. The user's shard is not
 //! locked while the disk is read, so what was read is remembered only if the user's `epoch` is still the
 //! same.
 
@@ -30,10 +31,14 @@ const MOST_KNOWN: usize = 4_096;
 
 /// The part of a page that memory knows.
 struct Known {
-    /// Known rows of the page, with the connections to which each was pushed.
+    /// Known rows of the page, with the connections to which each was pushed. Of those before `complete_to`, only
+    /// the ones that are due.
     rows: Vec<(Seq, Vec<ConnectionId>)>,
-    /// Queued notifications that are in the mailbox too.
-    entries: Vec<(Seq, Arc<Notification>, Vec<ConnectionId>)>,
+    /// Notifications in the mailbox that memory has: those without a row, then those that are queued too. Only
+    /// the ones that are due.
+    in_memory: Vec<Row>,
+    /// Notifications in memory that the disk may have too.
+    perhaps_rows: Vec<Seq>,
     /// First sequence for which the disk has to be read.
     complete_to: Seq,
     /// First sequence that is queued or not published yet. Rows before it are held.
@@ -46,29 +51,47 @@ struct Known {
 type Row = (Seq, Arc<Notification>, Vec<ConnectionId>);
 
 impl<K: Clock> Core<K> {
-    fn known(&self, user: &UserId, after: Option<Seq>, up_to: Seq, paged: bool) -> Known {
+    /// Returns what memory knows of the rows that are due for at least one of the connections `due_for`, or of all
+    /// rows if it is `None`.
+    fn known(
+        &self,
+        user: &UserId,
+        after: Option<Seq>,
+        up_to: Seq,
+        due_for: Option<&[ConnectionId]>,
+    ) -> Known {
         // Loaded before the shard is locked: everything published by now is in the queue, or completed.
         let published = self.published.load(Ordering::Acquire);
         let first = after.map_or(0, |after| after.saturating_add(1));
         self.with_user(user, |state| {
-            if paged {
+            if due_for.is_some() {
                 state.paged();
             }
             let end = state.first_queued().map_or(published, |queued| queued.min(published));
-            let rows = if first > up_to {
-                Vec::new()
-            } else {
-                state.rows.range(first..=up_to).map(|(seq, to)| (*seq, to.clone())).collect()
-            };
-            let pushed_to = |seq: &Seq| state.rows.get(seq).cloned().unwrap_or_default();
-            let entries = state
-                .held_entries()
-                .filter(|queued| (first..=up_to).contains(&queued.seq))
-                .map(|queued| (queued.seq, Arc::clone(&queued.notification), pushed_to(&queued.seq)))
-                .collect();
+            let due = |to: &[ConnectionId]| due_for.is_none_or(|due_for| is_due(due_for, to));
+            let range = first..=up_to;
+            let (mut rows, mut in_memory, mut perhaps_rows) = (Vec::new(), Vec::new(), Vec::new());
+            if first <= up_to {
+                let on_disk = |seq: &Seq| !state.held_pending.contains_key(seq);
+                let known = state.rows.range(range.clone());
+                let known = known.filter(|(seq, to)| (**seq >= state.known_to || due(to)) && on_disk(seq));
+                rows = known.map(|(seq, to)| (*seq, to.clone())).collect();
+                let without_row = state.held_pending.range(range.clone()).map(|(_, queued)| queued);
+                let queued = state.held_entries().filter(|queued| range.contains(&queued.seq));
+                for queued in without_row.chain(queued) {
+                    let to = state.rows.get(&queued.seq).map_or(&[][..], Vec::as_slice);
+                    if queued.perhaps_row {
+                        perhaps_rows.push(queued.seq);
+                    }
+                    if due(to) {
+                        in_memory.push((queued.seq, Arc::clone(&queued.notification), to.to_vec()));
+                    }
+                }
+            }
             Known {
                 rows,
-                entries,
+                in_memory,
+                perhaps_rows,
                 complete_to: state.known_to,
                 end,
                 deleting: state.deleting.iter().flat_map(|chunk| chunk.iter().copied()).collect(),
@@ -79,7 +102,7 @@ impl<K: Clock> Core<K> {
 
     fn page(&self, user: &UserId, query: &PageQuery) -> Result<Page, StoreError> {
         loop {
-            let known = self.known(user, query.after.map(seq), seq(query.up_to), true);
+            let known = self.known(user, query.after.map(seq), seq(query.up_to), Some(&query.due_for));
             let mut reading =
                 Reading { core: self, user, query, limit: query.limit.max(1), read: Read::default() };
             reading.read(&known)?;
@@ -91,9 +114,10 @@ impl<K: Clock> Core<K> {
                 // ones.
                 continue;
             }
-            // Queued entries come after all held rows.
-            let due = |to: &Vec<ConnectionId>| query.due_for.iter().any(|id| !to.contains(id));
-            rows.extend(known.entries.into_iter().filter(|(_, _, to)| due(to)));
+            if !known.in_memory.is_empty() {
+                rows.extend(known.in_memory);
+                rows.sort_unstable_by_key(|(seq, ..)| *seq);
+            }
             let more = capped || rows.len() > query.limit.max(1);
             rows.truncate(query.limit.max(1));
             let row = |(seq, notification, to): Row| MailboxRow {
@@ -138,7 +162,7 @@ impl<K: Clock> Core<K> {
     }
 
     fn keys(&self, user: &UserId, after: Option<Seq>, limit: usize) -> Result<KeyPage, StoreError> {
-        let known = self.known(user, after, Seq::MAX, false);
+        let known = self.known(user, after, Seq::MAX, None);
         let boundary = known.complete_to.min(known.end);
         let mut sequences: Vec<Seq> =
             known.rows.iter().map(|(seq, _)| *seq).filter(|seq| *seq < boundary).take(limit + 1).collect();
@@ -146,7 +170,7 @@ impl<K: Clock> Core<K> {
         if sequences.len() <= limit && from < known.end {
             for key in self.reader()?.scan_keys(user, from, known.end - 1) {
                 let key = key?;
-                if !known.deleting.contains(&key) {
+                if !known.deleting.contains(&key) && !known.perhaps_rows.contains(&key) {
                     sequences.push(key);
                     if sequences.len() > limit {
                         break;
@@ -154,7 +178,10 @@ impl<K: Clock> Core<K> {
                 }
             }
         }
-        sequences.extend(known.entries.iter().map(|(seq, ..)| *seq));
+        if !known.in_memory.is_empty() {
+            sequences.extend(known.in_memory.iter().map(|(seq, ..)| *seq));
+            sequences.sort_unstable();
+        }
         let more = sequences.len() > limit;
         sequences.truncate(limit);
         Ok(KeyPage { sequences: sequences.into_iter().map(sequence).collect(), more })
@@ -162,12 +189,11 @@ impl<K: Clock> Core<K> {
 
     /// Returns the highest key of the mailbox.
     fn last_key(&self, user: &UserId) -> Result<Option<Seq>, StoreError> {
-        let known = self.known(user, None, Seq::MAX, false);
-        if let Some((seq, ..)) = known.entries.last() {
-            return Ok(Some(*seq));
-        }
-        if known.complete_to < known.end {
-            for key in self.reader()?.scan_keys(user, known.complete_to, known.end - 1).rev() {
+        let known = self.known(user, None, Seq::MAX, None);
+        let in_memory = known.in_memory.last().map(|(seq, ..)| *seq);
+        let from = known.complete_to.max(in_memory.map_or(0, |seq| seq.saturating_add(1)));
+        if from < known.end {
+            for key in self.reader()?.scan_keys(user, from, known.end - 1).rev() {
                 let key = key?;
                 if !known.deleting.contains(&key) {
                     return Ok(Some(key));
@@ -175,24 +201,37 @@ impl<K: Clock> Core<K> {
             }
         }
         let boundary = known.complete_to.min(known.end);
-        Ok(known.rows.iter().map(|(seq, _)| *seq).rfind(|seq| *seq < boundary))
+        Ok(known.rows.iter().map(|(seq, _)| *seq).rfind(|seq| *seq < boundary).max(in_memory))
     }
 
     fn remove(&self, user: &UserId, sequences: &[Sequence], acknowledged: bool) {
         let published = self.published.load(Ordering::Acquire);
-        let mut unknown = Vec::new();
+        let (mut unknown, mut completed, mut freed) = (Vec::new(), Vec::new(), 0);
         self.with_user(user, |state| {
-            let mut deletes = Vec::new();
+            let (mut deletes, mut held) = (Vec::new(), 0);
             for seq in sequences.iter().map(|sequence| seq(*sequence)) {
                 match state.remove(seq, acknowledged, published) {
-                    Removed::Nothing => {}
+                    Removed::Nothing => continue,
                     Removed::Held => deletes.push(seq),
-                    Removed::Unknown => unknown.push(seq),
+                    Removed::Pending { location, bytes, perhaps_row } => {
+                        completed.push(location);
+                        freed += bytes;
+                        deletes.extend(perhaps_row.then_some(seq));
+                    }
+                    Removed::Unknown => {
+                        unknown.push(seq);
+                        continue;
+                    }
                 }
+                held += 1;
             }
-            self.held.remove(deletes.len());
+            self.held.remove(held);
             self.delete_later(user, state, deletes);
         });
+        if !completed.is_empty() {
+            self.release(freed);
+            self.inbox.complete(&completed);
+        }
         if !unknown.is_empty() {
             self.remove_unknown(user, unknown, acknowledged, published);
         }
@@ -246,6 +285,11 @@ impl<K: Clock> Core<K> {
     }
 }
 
+/// Returns true if a row that was pushed to the connections `to` is due for at least one of `due_for`.
+fn is_due(due_for: &[ConnectionId], to: &[ConnectionId]) -> bool {
+    due_for.iter().any(|id| !to.contains(id))
+}
+
 fn add(to: &mut Vec<ConnectionId>, connections: &BTreeSet<ConnectionId>) {
     for connection in connections {
         if !to.contains(connection) {
@@ -281,7 +325,7 @@ struct Reading<'a, K> {
 
 impl<K: Clock> Reading<'_, K> {
     fn is_due(&self, to: &[ConnectionId]) -> bool {
-        self.query.due_for.iter().any(|id| !to.contains(id))
+        is_due(&self.query.due_for, to)
     }
 
     fn take(&mut self, seq: Seq, value: &[u8], to: Vec<ConnectionId>) {
@@ -339,7 +383,7 @@ impl<K: Clock> Reading<'_, K> {
         let mut known_to = if last < known.end.saturating_sub(1) { last + 1 } else { Seq::MAX };
         for row in engine.scan(self.user, from, last) {
             let (seq, value) = row?;
-            if known.deleting.contains(&seq) {
+            if known.deleting.contains(&seq) || known.perhaps_rows.contains(&seq) {
                 continue;
             }
             let at = known.rows.binary_search_by_key(&seq, |(seq, _)| *seq);
@@ -373,7 +417,7 @@ impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
     }
 
     /// Puts rows into the mailbox. The row of a queued notification is on disk already, and is written only
-    /// if the notification has changed or is in a pending record.
+    /// if the notification has changed, or if it is in a pending record and not about to be pushed.
     ///
     /// If the future is dropped during the write, the row of a notification in a pending record may be
     /// written although it is not in the mailbox. It is deleted when its entry is completed.
@@ -390,12 +434,17 @@ impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
             for row in &rows {
                 let (number, notification) = (seq(row.sequence), &row.notification);
                 let (mut same, mut has_row) = (false, false);
-                if let Some(queued) = state.queued(number) {
-                    same = Arc::ptr_eq(&queued.notification, notification)
-                        || queued.notification == *notification;
-                    has_row = queued.pending.is_none();
-                    queued.perhaps_row |= !has_row;
-                    pending_records.extend(queued.pending);
+                if let Some(known) = state.in_memory(number) {
+                    same =
+                        Arc::ptr_eq(&known.notification, notification) || known.notification == *notification;
+                    has_row = known.pending.is_none();
+                    if same && !row.pushed_to.is_empty() && state.hold_pending(number, &row.pushed_to) {
+                        continue;
+                    }
+                }
+                if let Some(known) = state.in_memory(number) {
+                    known.perhaps_row |= !has_row;
+                    pending_records.extend(known.pending);
                 }
                 if !same || !has_row {
                     changes.retain(|(other, _)| *other != number);
@@ -416,13 +465,16 @@ impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
         let changes = changes.into_iter().map(|(_, change)| change).collect();
         let written = self.write_with(changes, highest, pending_records).await;
         written.map_err(StoreError::Write).map_err(port_error())?;
-        self.core().with_user(user, |state| {
+        let freed = self.core().with_user(user, |state| {
+            let mut freed = 0;
             for MailboxRow { sequence, notification, pushed_to } in later {
                 if !state.put(seq(*sequence), notification, pushed_to) {
-                    state.written(seq(*sequence), pushed_to.iter().cloned().collect());
+                    freed += state.written(seq(*sequence), pushed_to.iter().cloned().collect());
                 }
             }
+            freed
         });
+        self.core().release(freed);
         Ok(())
     }
 
@@ -440,6 +492,13 @@ impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
             self.core().mark(user, seq(*row), connections).map_err(port_error("marking a row"))?;
         }
         Ok(())
+    }
+}
+
+impl<K: Clock + 'static> Store<K> {
+    /// Removes notifications that the user's client has. Reads the disk only for rows that memory does not know.
+    pub fn confirm(&self, user: &UserId, sequences: &[Sequence]) {
+        self.core().remove(user, sequences, true);
     }
 }
 

@@ -71,12 +71,20 @@ struct Known {
     /// Rows from here on are not in the queue yet.
     published: Seq,
     deleting: HashSet<Seq>,
+    /// Held notifications in memory, and the number of connections to which each was pushed.
+    in_memory: Vec<(Seq, Arc<Notification>, usize)>,
 }
 
 impl Known {
+    /// Returns true for a row on disk that doesn't count: it is deleted, or memory has its notification.
+    fn is_covered(&self, number: Seq) -> bool {
+        self.deleting.contains(&number)
+            || self.in_memory.binary_search_by_key(&number, |(seq, ..)| *seq).is_ok()
+    }
+
     /// Decodes a row, unless it is being deleted or can't be read.
     fn read(&self, user: &UserId, number: Seq, value: &[u8]) -> Option<Notification> {
-        (!self.deleting.contains(&number)).then(|| decode(user, value).ok()).flatten()
+        (!self.is_covered(number)).then(|| decode(user, value).ok()).flatten()
     }
 }
 
@@ -87,6 +95,14 @@ impl<K: Clock + 'static> Store<K> {
             queued_from: state.first_queued().map_or(published, |queued| queued.min(published)),
             published,
             deleting: state.deleting.iter().flat_map(|chunk| chunk.iter().copied()).collect(),
+            in_memory: state
+                .held_pending
+                .values()
+                .map(|queued| {
+                    let pushed_to = state.rows.get(&queued.seq).map_or(0, Vec::len);
+                    (queued.seq, Arc::clone(&queued.notification), pushed_to)
+                })
+                .collect(),
         })
     }
 
@@ -105,7 +121,7 @@ impl<K: Clock + 'static> Store<K> {
         let last = known.queued_from - 1;
         for number in engine.scan_keys(user, 0, last) {
             let number = number?;
-            if known.deleting.contains(&number) {
+            if known.is_covered(number) {
                 continue;
             }
             if view.count == SEARCH_LIMIT {
@@ -124,6 +140,14 @@ impl<K: Clock + 'static> Store<K> {
                 view.first.push(StoredNotification { sequence: sequence(number), notification, state });
             }
         }
+        view.count += known.in_memory.len();
+        view.first.extend(known.in_memory.into_iter().map(|(number, notification, pushed_to)| {
+            let state = NotificationState::Held { pushed_to };
+            let notification = Notification::clone(&notification);
+            StoredNotification { sequence: sequence(number), notification, state }
+        }));
+        view.first.sort_by_key(|stored| stored.sequence);
+        view.first.truncate(limit);
         Ok(view)
     }
 
@@ -175,6 +199,9 @@ impl<K: Clock + 'static> Store<K> {
     fn queued_as(&self, user: &UserId, number: Seq) -> NotificationState {
         self.core().with_user(user, |state| {
             let pushed_to = state.rows.get(&number).map_or(0, Vec::len);
+            if state.held_pending.contains_key(&number) {
+                return NotificationState::Held { pushed_to };
+            }
             match state.queued(number) {
                 Some(queued) if queued.held => NotificationState::Held { pushed_to },
                 Some(queued) => NotificationState::Queued { receives: queued.receives },

@@ -200,9 +200,10 @@ impl<K: Clock> Core<K> {
 
     fn complete(&self, user: &UserId, run: u64, outcomes: &[Outcome]) {
         let (wake, failed, freed) = self.with_user(user, |state| {
-            let Completed { deletes, pending_records, dead, freed, failed, finished, held } =
+            let Completed { deletes, pending_records, dead, freed, held_bytes, failed, finished, held } =
                 state.complete(run, outcomes, self.settings.max_receive_count);
             self.finished(finished, held);
+            self.held_bytes.fetch_add(held_bytes, Ordering::Relaxed);
             if !pending_records.is_empty() {
                 self.inbox.complete(&pending_records);
             }

@@ -4,6 +4,10 @@
 //! are those in `queue` and in `cold`. A user's leases are completed in order, so every other row of the user
 //! is held and comes before them. An entry that the dispatcher has put into the mailbox is marked `held` and
 //! stays on disk when it is completed.
+//!
+//! An entry that was pushed usually leaves the mailbox within a round trip, when the client acknowledges it. If
+//! such an entry stands in a pending record, it gets no row for that time: it stays in memory, in
+//! `held_pending`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -95,6 +99,8 @@ pub(super) struct User {
     /// those behind, only pushed ones.
     pub(super) rows: BTreeMap<Seq, Vec<ConnectionId>>,
     pub(super) known_to: Seq,
+    /// Held notifications that were pushed and have no row: they stand in pending records. `rows` has each.
+    pub(super) held_pending: BTreeMap<Seq, Queued>,
     /// Deleted rows that may still be on disk, oldest first.
     pub(super) deleting: VecDeque<Arc<[Seq]>>,
     /// Changes whenever `rows` and `known_to` may contradict a page that is being read from disk.
@@ -114,6 +120,7 @@ impl Default for User {
             waiting: false,
             rows: BTreeMap::new(),
             known_to: 0,
+            held_pending: BTreeMap::new(),
             deleting: VecDeque::new(),
             epoch: new_epoch(),
         }
@@ -148,6 +155,8 @@ pub(super) struct Completed {
     pub(super) dead: Option<Queued>,
     /// Bytes of queued notifications that are gone.
     pub(super) freed: usize,
+    /// Bytes of queued notifications that are held in memory now.
+    pub(super) held_bytes: usize,
     /// Number of notifications that left the queue.
     pub(super) finished: usize,
     /// Number of those that are held now.
@@ -159,6 +168,15 @@ pub(super) struct Completed {
 /// The change on disk that removing a row from the mailbox requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Removed {
+    /// The notification in the pending record is completed. Its row has to be deleted if it may have one.
+    Pending {
+        /// Its location.
+        location: RecordLocation,
+        /// Bytes of memory that it took.
+        bytes: usize,
+        /// True if it may have a row.
+        perhaps_row: bool,
+    },
     /// None: there is no such row, its deletion is under way, or it is queued, too.
     Nothing,
     /// The row has to be deleted.
@@ -299,13 +317,21 @@ impl User {
                 }
                 continue;
             }
-            completed.freed += queued.bytes;
             completed.finished += 1;
             if queued.held {
                 self.held -= 1;
                 completed.held += 1;
-                self.hold(queued.seq);
+                if queued.pending.is_some() {
+                    completed.held_bytes += queued.bytes;
+                    self.rows.entry(queued.seq).or_default();
+                    self.hold(queued.seq);
+                    self.held_pending.insert(queued.seq, queued);
+                } else {
+                    completed.freed += queued.bytes;
+                    self.hold(queued.seq);
+                }
             } else {
+                completed.freed += queued.bytes;
                 self.rows.remove(&queued.seq);
                 completed.pending_records.extend(queued.pending);
                 if queued.pending.is_none() || queued.perhaps_row {
@@ -330,20 +356,22 @@ impl User {
         self.epoch = new_epoch();
     }
 
-    /// Forgets pushes and known rows when nobody is connected: the rows can be read again.
+    /// Forgets pushes and known rows when nobody is connected: the rows can be read again. Only those that are
+    /// not on disk stay.
     pub(super) fn forget_rows(&mut self) {
-        self.rows.clear();
+        self.rows = self.held_pending.keys().map(|seq| (*seq, Vec::new())).collect();
         self.known_to = 0;
         self.epoch = new_epoch();
     }
 
-    /// Records a write to the mailbox outside of a lease.
-    pub(super) fn written(&mut self, seq: Seq, pushed_to: Vec<ConnectionId>) {
+    /// Records that the mailbox has a row that is not queued. Returns the bytes of memory that this frees.
+    pub(super) fn written(&mut self, seq: Seq, pushed_to: Vec<ConnectionId>) -> usize {
         self.rows.remove(&seq);
         if !pushed_to.is_empty() {
             self.rows.insert(seq, pushed_to);
         }
         self.hold(seq);
+        self.held_pending.remove(&seq).map_or(0, |held| held.bytes)
     }
 
     /// Records that a lease reads the mailbox.
@@ -364,9 +392,47 @@ impl User {
         self.queue.iter().filter(|queued| queued.held).take(self.held)
     }
 
-    /// Returns the newest pending entry in memory for which `is_it` is true.
+    /// Returns the newest pending notification in memory for which `is_it` is true.
     pub(super) fn newest_pending(&self, is_it: impl Fn(&Notification) -> bool) -> Option<&Queued> {
-        self.queue.iter().rev().find(|queued| queued.pending.is_some() && is_it(&queued.notification))
+        let pending = self.queue.iter().rev().filter(|queued| queued.pending.is_some());
+        pending.chain(self.held_pending.values().rev()).find(|queued| is_it(&queued.notification))
+    }
+
+    /// Returns a notification in memory, queued or held.
+    pub(super) fn in_memory(&mut self, seq: Seq) -> Option<&mut Queued> {
+        // Not in one expression: the borrow of the first would last for the second.
+        if self.held_pending.contains_key(&seq) {
+            return self.held_pending.get_mut(&seq);
+        }
+        self.queued(seq)
+    }
+
+    /// Puts a notification in a pending record into the mailbox, pushed to these connections. It gets no row.
+    /// Returns false if it is not in memory, or not in a pending record.
+    pub(super) fn hold_pending(&mut self, seq: Seq, pushed_to: &BTreeSet<ConnectionId>) -> bool {
+        if !self.held_pending.contains_key(&seq) {
+            let Some(queued) = self.queued(seq).filter(|queued| queued.pending.is_some()) else {
+                return false;
+            };
+            queued.acknowledged = false;
+            let fresh = !std::mem::replace(&mut queued.held, true);
+            self.held += usize::from(fresh);
+        }
+        self.rows.insert(seq, pushed_to.iter().cloned().collect());
+        true
+    }
+
+    /// Records that a pending notification has a row now. Returns the bytes of memory that this frees.
+    pub(super) fn row_written(&mut self, seq: Seq, location: RecordLocation) -> usize {
+        if self.held_pending.get(&seq).is_none_or(|queued| queued.pending != Some(location)) {
+            return 0;
+        }
+        let freed = self.held_pending.remove(&seq).map_or(0, |queued| queued.bytes);
+        if seq >= self.known_to && self.rows.get(&seq).is_some_and(Vec::is_empty) {
+            self.rows.remove(&seq);
+        }
+        self.epoch = new_epoch();
+        freed
     }
 
     /// Marks a queued entry, which has a row now, as being in the mailbox too. Returns false if it is not
@@ -402,6 +468,14 @@ impl User {
                 self.rows.remove(&seq);
             }
             return Removed::Nothing;
+        }
+        if let Some((location, queued)) =
+            self.held_pending.remove(&seq).and_then(|queued| Some((queued.pending?, queued)))
+        {
+            self.rows.remove(&seq);
+            self.epoch = new_epoch();
+            let Queued { bytes, perhaps_row, .. } = queued;
+            return Removed::Pending { location, bytes, perhaps_row };
         }
         if self.rows.remove(&seq).is_some() {
             self.epoch = new_epoch();

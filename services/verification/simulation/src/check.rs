@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use tidings_sockets::Confirm;
+
 use crate::history::{History, SentItem, Timeline};
 use crate::plan::SendPlan;
 use crate::run::Finished;
@@ -189,11 +191,15 @@ impl UserCheck<'_> {
         None
     }
 
-    /// (c), for a user without acknowledging devices: a notification that a socket took is not delivered on a
-    /// later connection without a cause.
+    /// (c), for a user without acknowledging devices: a notification that a client has is not delivered on a later
+    /// connection without a cause. A client has it when its pong says so or, without receipts, when its socket took
+    /// it.
     fn no_needless_repeat_elsewhere(&self) -> Option<Violation> {
         if self.finished.plan.users[self.user].devices.iter().any(|device| device.acknowledges) {
             return None;
+        }
+        if self.finished.plan.limits.confirm == Confirm::Pong {
+            return self.no_repeat_after_receipt();
         }
         self.history.notifications.iter().find_map(|(number, timeline)| {
             let (first, connection) = timeline.sent.first()?;
@@ -206,6 +212,26 @@ impl UserCheck<'_> {
             };
             let (at, connection) = timeline.sent.iter().find(is_late)?;
             let details = format!("c{connection} gets n{number}, which was sent before c{connection} began");
+            Some(self.violation(Promise::NoNeedlessRepeat, *at, details))
+        })
+    }
+
+    fn no_repeat_after_receipt(&self) -> Option<Violation> {
+        let mut run_before_receipt: BTreeMap<u32, u64> = BTreeMap::new();
+        self.history.sent.iter().find_map(|SentItem { at, number, connection, listed }| {
+            let sequence = self.history.notifications.get(number)?.sequence?;
+            let confirmed = *self.history.confirmed.get(&sequence)?;
+            // A run that began before the receipt may have read the row before.
+            if *listed <= confirmed {
+                run_before_receipt.insert(*number, *listed);
+                return None;
+            }
+            // A fault may have made the queue deliver it again, and a crash may have undone the receipt.
+            let since = run_before_receipt.get(number).copied().unwrap_or(0);
+            if self.history.count_causes(since, *at, true) > 0 {
+                return None;
+            }
+            let details = format!("c{connection} gets n{number}, for which there was a receipt");
             Some(self.violation(Promise::NoNeedlessRepeat, *at, details))
         })
     }
@@ -283,11 +309,13 @@ impl UserCheck<'_> {
         let expired = timeline.expires_at.is_some_and(|at| at <= self.clock.latest);
         // With `whenOffline: drop` only a user who is always connected has a claim: see `nobody_delayed`.
         let dropped = self.is_drop(number);
-        // Without an ack, a gateway knows only that the socket took the frame.
-        let swallowed = timeline.sent.iter().any(|(_, connection)| {
-            let connection = self.history.connections.get(connection);
-            connection.is_some_and(|own| !own.acknowledges && own.closed.is_some())
-        });
+        // Without acks and receipts, a gateway knows only that the socket took the frame.
+        let written_counts = self.finished.plan.limits.confirm == Confirm::Written;
+        let swallowed = written_counts
+            && timeline.sent.iter().any(|(_, connection)| {
+                let connection = self.history.connections.get(connection);
+                connection.is_some_and(|own| !own.acknowledges && own.closed.is_some())
+            });
         let is_dead_letter = timeline.sequence.is_some_and(|sequence| {
             let receives =
                 usize::try_from(self.finished.plan.storage.max_receive_count).unwrap_or(usize::MAX);

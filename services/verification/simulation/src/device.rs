@@ -118,7 +118,12 @@ async fn connect(
         bytes: Vec::new(),
         text: Vec::new(),
     };
-    let handler = FrameHandler { process: process.clone(), principal, id: row.connection_id.clone() };
+    let handler = FrameHandler {
+        sim: Arc::clone(sim),
+        process: process.clone(),
+        principal,
+        id: row.connection_id.clone(),
+    };
     let serve = serve(Arc::clone(sim), process.clone(), row, attachment, server_socket, handler);
     let is_slow = behaviour == Behaviour::Unstable && sim.random.chance(100);
     let handshake = if is_slow { sim.random.millis(500, 12_000) } else { sim.random.millis(0, 40) };
@@ -211,7 +216,14 @@ impl Client<'_> {
         match self.choose_disconnect() {
             Disconnect::Close => {
                 let _ = send_queue.send(Message::Close(None));
-                let closing = async { while let Some(Ok(_)) = stream.next().await {} };
+                // What arrives before the server's close frame is read too: its receipt may be on the way.
+                let closing = async {
+                    while let Some(Ok(message)) = stream.next().await {
+                        if let Message::Text(text) = message {
+                            self.read(text.as_str());
+                        }
+                    }
+                };
                 let _ = timeout(Duration::from_secs(3), select(pin!(closing), writing)).await;
             }
             Disconnect::Drop => {}

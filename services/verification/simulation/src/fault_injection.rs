@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionId, ConnectionKey};
 use contract_notifications_v1::{Replay, Sequence, Timestamp, UserId};
-use dispatcher::ports::{MailboxRow, Page, PageQuery, PushError, Pushed};
+use dispatcher::ports::{MailboxRow, Page, PageQuery, PushError, PushFrame, Pushed};
 use replayer::ports::{KeyPage, ReplayEntry};
 use shared_ports::PortError;
 
@@ -191,7 +190,7 @@ impl<P: ws_edge::ports::Mailbox> ws_edge::ports::Mailbox for Faulty<P> {
 impl<P: dispatcher::ports::Push> dispatcher::ports::Push for Faulty<P> {
     /// Pushes frames and logs the number reported and the number that the socket took. If the connection ends
     /// between the two, the frames in the difference are pushed again.
-    async fn push(&self, user: &UserId, connection: &ConnectionId, frames: Vec<Bytes>) -> Pushed {
+    async fn push(&self, user: &UserId, connection: &ConnectionId, frames: Vec<PushFrame>) -> Pushed {
         let (sim, index) = (&self.sim, connection_index(connection));
         let sent = || lock(&sim.frames_sent).get(connection).copied().unwrap_or(0);
         let (before, count) = (sent(), frames.len());

@@ -81,6 +81,8 @@ pub(crate) struct History {
     pub(crate) dead_letters: BTreeSet<u64>,
     /// Time of the report of held rows at the end, and the highest sequence held.
     pub(crate) held: Option<(u64, u64)>,
+    /// Time at which a pong first confirmed each sequence.
+    pub(crate) confirmed: BTreeMap<u64, u64>,
     /// Time of the first wrong frame.
     pub(crate) wrong_frame: Option<u64>,
     /// Notifications sent to sockets, in order.
@@ -216,6 +218,11 @@ impl History {
             }
             EventKind::Fault { port, .. } if RUN_PORTS.contains(port) => {
                 self.causes.push((at, RepeatCause::Fault));
+            }
+            EventKind::Confirmed { sequences, .. } => {
+                for sequence in sequences {
+                    self.confirmed.entry(*sequence).or_insert(at);
+                }
             }
             EventKind::RowDamaged { sequence } => _ = self.damaged.insert(*sequence),
             EventKind::Held { sequence, .. } => self.held = self.held.or(Some((at, *sequence))),

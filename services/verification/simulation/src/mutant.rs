@@ -15,6 +15,10 @@ pub enum Mutant {
     LosesMark,
     /// An ack is answered and changes nothing.
     LosesAck,
+    /// A pong that confirms notifications changes nothing.
+    LosesReceipt,
+    /// A notification counts as delivered when it is written, although pongs should tell.
+    WrittenCounts,
     /// A page of the mailbox lacks its first row.
     SkipsRow,
     /// A page of the mailbox has no expiry dates.
@@ -41,13 +45,15 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mutant.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::AcceptNotStored,
         Self::RetryAcceptedTwice,
         Self::LosesPut,
         Self::LosesDelete,
         Self::LosesMark,
         Self::LosesAck,
+        Self::LosesReceipt,
+        Self::WrittenCounts,
         Self::SkipsRow,
         Self::ForgetsExpiry,
         Self::StaleList,

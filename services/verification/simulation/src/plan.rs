@@ -6,6 +6,7 @@ use std::time::Duration;
 use contract_connections_v1::FrameFormat;
 use dispatcher::core::run;
 use shared_retry::RetryPolicy;
+use tidings_sockets::Confirm;
 use tidings_store::{Durability, StorageSettings};
 
 use crate::random::SeededRandom;
@@ -207,6 +208,7 @@ fn dispatcher_settings(random: &SeededRandom) -> dispatcher::Settings {
 fn limits(random: &SeededRandom) -> tidings_sockets::Limits {
     let seconds = |low, high| Duration::from_secs(random.between(low, high));
     tidings_sockets::Limits {
+        confirm: if random.chance(900) { Confirm::Pong } else { Confirm::Written },
         buffer_bytes: random.pick([200, 2_000, 1024 * 1024]),
         write_timeout: seconds(3, 15),
         keepalive: random.chance(800).then(|| seconds(5, 30)),

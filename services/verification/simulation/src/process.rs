@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use contract_connections_v1::ConnectionId;
 use contract_identity_v1::{AuthenticationMethod, Principal};
-use contract_notifications_v1::{UserId, Version1};
+use contract_notifications_v1::{Sequence, UserId, Version1};
 use dispatcher::Dispatcher;
 use dispatcher::core::run::{Entry, Outcome};
 use dispatcher::ports::NoHistory;
 use replayer::{Replayer, ReplayerConfig};
 use shared_ports::Clock as _;
 use tidings_gateway::workers::{WorkerSettings, run_dispatcher, run_replayer};
-use tidings_sockets::{ClientMessage, Registry, Session, run_sweeper};
+use tidings_sockets::{ClientMessage, Confirm, Registry, Session, run_sweeper};
 use tidings_store::{CommitSteps, LastKey, Lease, OpenError, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -23,7 +23,7 @@ use ws_edge::{DeliveryOnly, Edge, EdgeConfig, Inbound, MessageRequest};
 
 use crate::fault_injection::Faulty;
 use crate::mutant::Mutant;
-use crate::simulation::{SimulatedClock, SimulatedRandomness, Simulation};
+use crate::simulation::{SimulatedClock, SimulatedRandomness, Simulation, connection_index, user_index};
 use crate::trace::EventKind;
 
 type SimulatedStore = Store<SimulatedClock>;
@@ -81,7 +81,11 @@ pub(crate) fn start(sim: &Arc<Simulation>, directory: &Path) -> Result<RunningPr
     let jitter = SimulatedRandomness(Arc::clone(sim));
     let (store, steps) = Store::open_stepped(directory, sim.plan.storage.clone(), clock.clone())?;
     let (sender, inserted) = mpsc::unbounded_channel();
-    let registry = Registry::new(sender, sim.plan.limits);
+    let mut limits = sim.plan.limits;
+    if sim.has_mutant(Mutant::WrittenCounts) {
+        limits.confirm = Confirm::Written;
+    }
+    let registry = Registry::new(sender, limits);
     let connected = registry.clone();
     store.expect_delivery(move |user| connected.takes_pushes(user));
     let edge = Edge::new(
@@ -225,6 +229,7 @@ async fn mutant_run(
 
 /// Answers a connection's frames as the server does.
 pub(crate) struct FrameHandler {
+    pub(crate) sim: Arc<Simulation>,
     pub(crate) process: Process,
     pub(crate) principal: Arc<Principal>,
     pub(crate) id: ConnectionId,
@@ -241,6 +246,17 @@ impl Session for FrameHandler {
             let request = MessageRequest { connection_id: &id, request_id: "r", frame };
             process.edge.message(&principal, request).await.map(|frame| frame.to_json())
         })
+    }
+
+    fn confirmed(&self, sequences: &[Sequence]) {
+        let user = &self.principal.user_id;
+        let connection = connection_index(&self.id);
+        let numbers = sequences.iter().map(|sequence| u64::try_from(sequence.number()).unwrap_or(u64::MAX));
+        let confirmed = EventKind::Confirmed { connection, sequences: numbers.collect() };
+        self.sim.log(Some(user_index(user)), confirmed);
+        if !self.sim.has_mutant(Mutant::LosesReceipt) {
+            self.process.store.confirm(user, sequences);
+        }
     }
 }
 

@@ -99,6 +99,13 @@ pub enum EventKind {
         /// The sequences.
         sequences: Vec<u64>,
     },
+    /// The client's pong showed that it has notifications.
+    Confirmed {
+        /// The connection.
+        connection: u32,
+        /// The sequences.
+        sequences: Vec<u64>,
+    },
     /// The client did something else about its connection.
     Client {
         /// The connection.
@@ -251,6 +258,9 @@ impl fmt::Display for EventKind {
             Self::WrongFrame { connection } => write!(f, "c{connection}'s socket takes A WRONG FRAME"),
             Self::Read { connection, numbers } => write!(f, "c{connection} READS {}", list(numbers)),
             Self::AckSent { connection, sequences } => write!(f, "c{connection} acknowledges {sequences:?}"),
+            Self::Confirmed { connection, sequences } => {
+                write!(f, "c{connection}'s pong confirms {sequences:?}")
+            }
             Self::Client { connection, does } => write!(f, "c{connection}'s client {does}"),
             Self::Closed { connection } => write!(f, "c{connection} is closed"),
             Self::Pushing { connection, frames } => write!(f, "pushing {frames} frames to c{connection}"),

@@ -114,13 +114,13 @@ impl WebSocketEvent {
 }
 
 /// An answer. API Gateway only logs the body of an answer to `$connect`. It sends the body of an answer to a
-/// frame to the client, if the route has a route response.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// frame to the client, if the route has a route response. It has no `Debug`: its headers may have the credential.
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
     status_code: u16,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    headers: BTreeMap<&'static str, &'static str>,
+    headers: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
 }
@@ -128,7 +128,7 @@ pub struct Answer {
 impl Answer {
     /// Creates an answer with a JSON body.
     pub fn json(status_code: u16, body: &impl Serialize) -> Self {
-        let headers = BTreeMap::from([("Content-Type", "application/json")]);
+        let headers = BTreeMap::from([("Content-Type", "application/json".to_owned())]);
         // Bodies are structs of texts and numbers, which always serialize.
         Self { status_code, headers, body: Some(serde_json::to_string(body).unwrap_or_default()) }
     }
@@ -144,7 +144,7 @@ impl Answer {
     }
 
     /// Creates the answer that completes a handshake, with the subprotocol to use.
-    pub fn connected(subprotocol: Option<&'static str>) -> Self {
+    pub fn connected(subprotocol: Option<String>) -> Self {
         let headers = subprotocol.map(|subprotocol| (SUBPROTOCOL_HEADER, subprotocol));
         Self { status_code: 200, headers: headers.into_iter().collect(), body: None }
     }
@@ -204,7 +204,7 @@ mod tests {
     fn answers_have_api_gateways_form() {
         let json = |answer: &Answer| serde_json::to_string(answer).unwrap();
         assert_eq!(
-            json(&Answer::connected(Some("tidings.v1"))),
+            json(&Answer::connected(Some("tidings.v1".to_owned()))),
             r#"{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"tidings.v1"}}"#
         );
         assert_eq!(json(&Answer::connected(None)), r#"{"statusCode":200}"#);

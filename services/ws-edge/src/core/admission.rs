@@ -1,7 +1,7 @@
 //! Decides handshakes: the frame format of a new connection, and if it acknowledges.
 
 use contract_connections_v1::{Connection, ConnectionId, FrameFormat, UnknownFormat};
-use contract_frames_v1::SUBPROTOCOL;
+use contract_frames_v1::{SUBPROTOCOL, UnknownSubprotocol, choose_subprotocol};
 use contract_identity_v1::Principal;
 use contract_notifications_v1::{Timestamp, Version1};
 
@@ -36,18 +36,21 @@ pub struct ClientInfo {
     pub user_agent: Option<String>,
 }
 
-/// An admitted connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An admitted connection. It has no `Debug`: the subprotocol may be the credential.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Admission {
     /// The row to store.
     pub row: Connection,
-    /// Subprotocol that answers the handshake, if the client offered a known one.
-    pub subprotocol: Option<&'static str>,
+    /// Subprotocol that answers the handshake, one of those offered; `None` if the client offered none.
+    pub subprotocol: Option<String>,
 }
 
 /// Reasons for refusing a handshake with status 400. The text is for the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectRefusal {
+    /// The gateway speaks no subprotocol that the client offers.
+    #[error(transparent)]
+    Subprotocol(#[from] UnknownSubprotocol),
     /// The value of `format` is unknown.
     #[error(transparent)]
     Format(#[from] UnknownFormat),
@@ -88,9 +91,9 @@ pub fn admit(
     let ConnectRequest { connection_id, query, subprotocols, .. } = request;
     let parameter =
         |name: &str| query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-    let subprotocol = subprotocols.iter().any(|offer| offer == SUBPROTOCOL).then_some(SUBPROTOCOL);
+    let subprotocol = choose_subprotocol(&subprotocols)?.map(str::to_owned);
     let batches = match parameter("protocol") {
-        None => subprotocol.is_some(),
+        None => subprotocol.as_deref() == Some(SUBPROTOCOL),
         Some(SUBPROTOCOL) => true,
         Some(other) => return Err(ConnectRefusal::Protocol { found: excerpt(other) }),
     };
@@ -166,8 +169,8 @@ mod tests {
 
     #[test]
     fn plain_connection_gets_unacknowledged_single_frames() {
-        let Admission { row, subprotocol } = connect(&[("x", "y")], &["chat"]).unwrap();
-        assert_eq!(subprotocol, None);
+        let Admission { row, subprotocol } = connect(&[("x", "y")], &["token.x"]).unwrap();
+        assert_eq!(subprotocol.as_deref(), Some("token.x"));
         let expected = Connection {
             version: Version1,
             user_id: UserId::new("jo").unwrap(),
@@ -185,12 +188,17 @@ mod tests {
     #[test]
     fn protocol_comes_as_subprotocol_or_parameter() {
         let offered = connect(&[], &["token.x", "tidings.v1"]).unwrap();
-        assert_eq!((offered.row.format, offered.subprotocol), (FrameFormat::Batch, Some("tidings.v1")));
+        assert_eq!(
+            (offered.row.format, offered.subprotocol),
+            (FrameFormat::Batch, Some("tidings.v1".to_owned()))
+        );
         let asked = connect(&[("protocol", "tidings.v1")], &[]).unwrap();
         assert_eq!((asked.row.format, asked.subprotocol), (FrameFormat::Batch, None));
         let raw = connect(&[("format", "raw")], &["tidings.v1", "token.x"]).unwrap();
-        assert_eq!((raw.row.format, raw.subprotocol), (FrameFormat::Raw, Some("tidings.v1")));
-        let refusal = connect(&[("protocol", "tidings.v2")], &[]).unwrap_err();
+        assert_eq!((raw.row.format, raw.subprotocol), (FrameFormat::Raw, Some("tidings.v1".to_owned())));
+        let unknown = connect(&[], &["my-app.v2"]).err();
+        assert_eq!(unknown, Some(ConnectRefusal::Subprotocol(UnknownSubprotocol)));
+        let refusal = connect(&[("protocol", "tidings.v2")], &[]).err().unwrap();
         assert_eq!(refusal.to_string(), r#"protocol "tidings.v2" is unknown; known is "tidings.v1""#);
     }
 
@@ -200,11 +208,11 @@ mod tests {
             assert_eq!(connect(&[("acknowledge", value)], &[]).unwrap().row.acknowledges, expected);
         }
         for value in ["", "yes", "TRUE"] {
-            let refusal = connect(&[("acknowledge", value)], &[]).unwrap_err();
+            let refusal = connect(&[("acknowledge", value)], &[]).err().unwrap();
             assert_eq!(refusal, ConnectRefusal::Acknowledge { found: value.to_owned() });
         }
         let raw = connect(&[("format", "raw"), ("acknowledge", "1")], &[]);
-        assert_eq!(raw.unwrap_err(), ConnectRefusal::AcknowledgeRaw);
+        assert_eq!(raw.err(), Some(ConnectRefusal::AcknowledgeRaw));
         assert!(connect(&[("format", "raw"), ("acknowledge", "0")], &[]).is_ok());
     }
 
@@ -225,7 +233,7 @@ mod tests {
 
     #[test]
     fn unknown_format_is_refused_by_name() {
-        let text = connect(&[("format", "xml")], &[]).unwrap_err().to_string();
+        let text = connect(&[("format", "xml")], &[]).err().unwrap().to_string();
         assert!(text.contains("xml") && text.contains("raw"), "{text}");
     }
 

@@ -32,6 +32,25 @@ impl From<TooMany> for Excess {
     }
 }
 
+/// The event from which on a client that does not acknowledge has a notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confirm {
+    /// The client's pong to a ping behind it.
+    Pong,
+    /// The write to the socket.
+    Written,
+}
+
+impl From<Confirm> for tidings_sockets::Confirm {
+    fn from(confirm: Confirm) -> Self {
+        match confirm {
+            Confirm::Pong => Self::Pong,
+            Confirm::Written => Self::Written,
+        }
+    }
+}
+
 /// The frames of a connection that asks for no format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

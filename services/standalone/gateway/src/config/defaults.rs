@@ -8,9 +8,9 @@ use tidings_sockets::Limits;
 use tidings_store::StorageSettings;
 
 use super::{
-    ClientMessagesConfig, Config, ConnectionsConfig, DefaultFormat, DispatcherConfig, DurationSetting,
-    HandshakeConfig, HistoryConfig, HubsConfig, LogConfig, LogFormat, LoginConfig, OptionalDuration,
-    OptionalRate, PagesConfig, ServerConfig, StoreConfig, TokensConfig, TooMany,
+    ClientMessagesConfig, Config, Confirm, ConnectionsConfig, DefaultFormat, DispatcherConfig,
+    DurationSetting, HandshakeConfig, HistoryConfig, HubsConfig, LogConfig, LogFormat, LoginConfig,
+    OptionalDuration, OptionalRate, PagesConfig, ServerConfig, StoreConfig, TokensConfig, TooMany,
 };
 use crate::server::{ClientMessagePolicy, Settings};
 
@@ -53,6 +53,7 @@ impl Default for Config {
                 like_aws: false,
                 max_message_bytes,
                 default_format: DefaultFormat::Single,
+                confirm: Confirm::Pong,
                 keepalive: OptionalDuration(keepalive),
                 idle_timeout: off,
                 max_age: off,

@@ -16,7 +16,7 @@ use tidings_store::{Durability, StorageSettings};
 
 use super::ConfigError;
 use super::bounds::{SECOND, at_least, at_most, optional_at_least};
-use super::client_messages::{DefaultFormat, TooMany};
+use super::client_messages::{Confirm, DefaultFormat, TooMany};
 use super::duration::{DurationSetting, OptionalDuration};
 use crate::server::TlsFiles;
 
@@ -63,6 +63,7 @@ pub struct ConnectionsConfig {
     pub like_aws: bool,
     pub max_message_bytes: usize,
     pub default_format: DefaultFormat,
+    pub confirm: Confirm,
     pub keepalive: OptionalDuration,
     pub idle_timeout: OptionalDuration,
     pub max_age: OptionalDuration,
@@ -189,6 +190,7 @@ impl ConnectionsConfig {
     /// Returns the limits of each connection.
     pub fn limits(&self) -> Limits {
         let limits = Limits {
+            confirm: self.confirm.into(),
             buffer_bytes: self.buffer_bytes,
             write_timeout: self.write_timeout.0,
             keepalive: self.keepalive.0,

@@ -6,7 +6,7 @@ use auth_token::{Authorizer, Handshake, Refusal};
 use contract_connections_v1::{ConnectionId, ConnectionKey};
 use contract_frames_v1::ServerFrame;
 use contract_identity_v1::Principal;
-use contract_notifications_v1::Timestamp;
+use contract_notifications_v1::{Sequence, Timestamp};
 use shared_ports::{PortError, SystemClock};
 use tidings_identity::cipher::LocalCipher;
 use tidings_identity::key_sets::HttpKeySets;
@@ -69,6 +69,10 @@ impl ClientEdge for LocalEdge {
 
     async fn message(&self, principal: &Principal, request: MessageRequest<'_>) -> Option<ServerFrame> {
         self.edge.message(principal, request).await
+    }
+
+    fn confirm(&self, principal: &Principal, sequences: &[Sequence]) {
+        self.edge.mailbox.confirm(&principal.user_id, sequences);
     }
 
     async fn disconnect(

@@ -14,7 +14,7 @@ use contract_frames_v1::ServerFrame;
 use contract_history_v1::{Message, MessageKey, Page, PageRequest, Session, SessionKey};
 use contract_identity_v1::Principal;
 use contract_notifications_v1::{
-    Notification, NotificationId, Payload, Timestamp, UserId, WhenOffline, written,
+    Notification, NotificationId, Payload, Sequence, Timestamp, UserId, WhenOffline, written,
 };
 use serde::{Serialize, Serializer};
 use shared_ports::{Clock, PortError};
@@ -105,6 +105,9 @@ pub trait ClientEdge: Send + Sync + 'static {
         principal: &Principal,
         request: MessageRequest<'_>,
     ) -> impl Future<Output = Option<ServerFrame>> + Send;
+
+    /// Removes notifications from a user's mailbox: a pong shows that the client has them. It must not block.
+    fn confirm(&self, principal: &Principal, sequences: &[Sequence]);
 
     /// Deletes the row of a connection that closed.
     fn disconnect(

@@ -20,7 +20,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use contract_connections_v1::ConnectionId;
 use contract_identity_v1::Principal;
-use contract_notifications_v1::Timestamp;
+use contract_notifications_v1::{Sequence, Timestamp};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use shared_ports::Clock as _;
@@ -102,8 +102,8 @@ async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Res
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    if let Some(subprotocol) = subprotocol {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+    if let Some(subprotocol) = subprotocol.and_then(|offer| HeaderValue::try_from(offer).ok()) {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     Ok(response)
 }
@@ -202,6 +202,10 @@ impl<P: Ports> Session for Frames<P> {
             let request = MessageRequest { connection_id: &id, request_id: &request_id, frame };
             app.ports.client_edge.message(&principal, request).await.map(|frame| frame.to_json())
         })
+    }
+
+    fn confirmed(&self, sequences: &[Sequence]) {
+        self.app.ports.client_edge.confirm(&self.principal, sequences);
     }
 }
 

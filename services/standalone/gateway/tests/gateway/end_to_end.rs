@@ -8,7 +8,7 @@ use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionId, ConnectionKey, FrameFormat};
 use contract_notifications_v1::{Sequence, Timestamp, UserId, Version1};
 use dispatcher::Dispatcher;
-use dispatcher::ports::{Connections, Mailbox as _, NoHistory, PageQuery, Push, Pushed};
+use dispatcher::ports::{Connections, Mailbox as _, NoHistory, PageQuery, Push, PushFrame, Pushed};
 use replayer::{Replayer, ReplayerConfig};
 use shared_ports::{PortError, SystemClock};
 use shared_retry::ThreadRandom;
@@ -40,10 +40,15 @@ impl Connections for World {
 }
 
 impl Push for World {
-    async fn push(&self, user: &UserId, _: &ConnectionId, frames: Vec<Bytes>) -> Pushed {
+    async fn push(&self, user: &UserId, _: &ConnectionId, frames: Vec<PushFrame>) -> Pushed {
         assert_ne!(user.as_str(), PANICS, "as it is meant to");
         let accepted = frames.len();
-        self.pushed.lock().unwrap().entry(user.clone()).or_default().extend(frames);
+        self.pushed
+            .lock()
+            .unwrap()
+            .entry(user.clone())
+            .or_default()
+            .extend(frames.into_iter().map(|frame| frame.text));
         Pushed { accepted, error: None }
     }
 }

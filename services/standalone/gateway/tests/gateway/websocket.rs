@@ -5,6 +5,7 @@ use std::convert::identity;
 use std::sync::{Arc, Mutex};
 
 use auth_token::{Handshake, Refusal};
+use bytes::Bytes;
 use contract_connections_v1::{ConnectionId, ConnectionKey};
 use contract_frames_v1::{ErrorCode, ServerFrame};
 use contract_identity_v1::Principal;
@@ -199,7 +200,8 @@ async fn like_aws_frames_are_limited_to_32_kib() {
     let mut server = start_with(Settings::default(), Limits::default().like_aws(), None);
     let (mut client, key) = server.connect("jo").await;
     let long = "x".repeat(100 * 1024);
-    let pushed = server.registry.push(&key.user_id, &key.connection_id, vec![long.clone().into()]);
+    let pushed =
+        server.registry.push(&key.user_id, &key.connection_id, vec![Bytes::from(long.clone()).into()]);
     assert_eq!(within(pushed).await.accepted, 1);
     assert_eq!(within(client.next()).await.unwrap().unwrap(), Message::text(long));
     let _ = client.send(Message::text("x".repeat(32 * 1024 + 1))).await;
@@ -309,6 +311,10 @@ impl ClientEdge for WatchedEdge {
 
     async fn message(&self, principal: &Principal, request: MessageRequest<'_>) -> Option<ServerFrame> {
         self.inner.message(principal, request).await
+    }
+
+    fn confirm(&self, principal: &Principal, sequences: &[Sequence]) {
+        self.inner.confirm(principal, sequences);
     }
 
     async fn disconnect(

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionId};
-use contract_notifications_v1::{Timestamp, UserId, Version1};
-use dispatcher::ports::{Connections as _, Push as _, PushError};
+use contract_notifications_v1::{Sequence, Timestamp, UserId, Version1};
+use dispatcher::ports::{Connections as _, Push as _, PushError, PushFrame};
 use futures_util::{SinkExt as _, StreamExt as _};
 use proptest::prelude::*;
 use tidings_sockets::{ClientMessage, Limits, Peer, Registry, Session, SharedTcp};
@@ -46,18 +46,22 @@ impl Session for Silent {
     fn message(&self, _: ClientMessage) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> {
         Box::pin(async { None })
     }
+
+    fn confirmed(&self, _: &[Sequence]) {}
 }
 
-fn registry(limits: Limits) -> (Registry, UnboundedReceiver<contract_connections_v1::ConnectionKey>) {
+pub(crate) fn registry(
+    limits: Limits,
+) -> (Registry, UnboundedReceiver<contract_connections_v1::ConnectionKey>) {
     let (sender, receiver) = unbounded_channel();
     (Registry::new(sender, limits), receiver)
 }
 
-fn peer() -> Peer {
+pub(crate) fn peer() -> Peer {
     Peer { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), user_agent: "test".into() }
 }
 
-const fn at(seconds: u64) -> Timestamp {
+pub(crate) const fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(seconds * 1_000)
 }
 
@@ -87,15 +91,16 @@ async fn client(socket: DuplexStream) -> WebSocketStream<DuplexStream> {
     WebSocketStream::from_raw_socket(socket, Role::Client, None).await
 }
 
-async fn rows(registry: &Registry, user: &str) -> Vec<Connection> {
-    dispatcher::ports::Connections::list(registry, &UserId::new(user).unwrap()).await.unwrap()
+pub(crate) async fn rows(registry: &Registry, user: &str) -> Vec<Connection> {
+    ws_edge::ports::Connections::list(registry, &UserId::new(user).unwrap()).await.unwrap()
 }
 
 async fn push(registry: &Registry, user: &str, id: &str, frames: Vec<Bytes>) -> dispatcher::ports::Pushed {
+    let frames = frames.into_iter().map(PushFrame::from).collect();
     registry.push(&UserId::new(user).unwrap(), &ConnectionId::new(id), frames).await
 }
 
-fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+pub(crate) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
@@ -270,9 +275,9 @@ async fn half_open_connection_is_found_by_pings() {
     let mut socket = open(&registry, "jo", "a", 64).await;
     registry.sweep(at(1_029));
     registry.sweep(at(1_030));
-    let mut ping = [0; 2];
+    let mut ping = [0; 10];
     within(socket.read_exact(&mut ping)).await.unwrap();
-    assert_eq!(ping, [0x89, 0]);
+    assert_eq!(ping, [0x89, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
     registry.sweep(at(1_059));
     assert_eq!(rows(&registry, "jo").await.len(), 1);
     registry.sweep(at(1_060));
@@ -286,7 +291,7 @@ async fn client_that_answers_pings_stays() {
     let mut client = client(open(&registry, "jo", "a", 64).await).await;
     for minute in 0..10 {
         registry.sweep(at(1_030 + minute * 60));
-        assert_eq!(within(client.next()).await.unwrap().unwrap(), Message::Ping(Bytes::new()));
+        assert!(matches!(within(client.next()).await.unwrap().unwrap(), Message::Ping(_)));
         client.flush().await.unwrap();
         tokio::task::yield_now().await;
         registry.sweep(at(1_059 + minute * 60));
