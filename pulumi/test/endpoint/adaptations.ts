@@ -38,7 +38,8 @@ export const IGNORED_SETTINGS: readonly IgnoredSetting[] = [
         setting: "the conditions in the producer API's mapping template",
         reason:
             "the emulator evaluates no #if, no methods of texts and no $context.requestId: a notification without an id " +
-            "is refused with 400, and so is one for a user whose id has spaces or characters beyond ASCII",
+            "is refused with 400, and one for a user whose id is written with spaces or characters beyond ASCII becomes a " +
+            "dead letter; the carried form is accepted",
     },
     { setting: "encryption at rest, point-in-time recovery", reason: "the emulator stores the settings only" },
 ];
