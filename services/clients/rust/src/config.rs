@@ -5,6 +5,8 @@ use std::time::Duration;
 use contract_connections_v1::FrameFormat;
 use shared_retry::RetryPolicy;
 
+use super::certificates::CertificateAuthorities;
+
 /// Settings of a [`Listener`](super::Listener).
 #[derive(Debug, Clone)]
 pub struct ListenerConfig {
@@ -20,6 +22,8 @@ pub struct ListenerConfig {
     pub ping_interval: Duration,
     /// Longest duration of a handshake.
     pub connect_timeout: Duration,
+    /// Certificate authorities to trust; `None` for those of the operating system.
+    pub certificate_authorities: Option<CertificateAuthorities>,
     /// Delays between attempts to connect.
     pub retry: RetryPolicy,
     /// Number of failed attempts after which a listener that never connected stops with an error. After the
@@ -41,6 +45,7 @@ impl Default for ListenerConfig {
             ack_delay: Duration::from_secs(1),
             ping_interval: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
+            certificate_authorities: None,
             retry: RetryPolicy { initial: Duration::from_millis(200), max: Duration::from_secs(15) },
             first_attempts: 5,
             remember: 10_000,

@@ -8,11 +8,13 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::{Connector as TlsConnector, MaybeTlsStream, WebSocketStream};
 
+use super::certificates::CertificateAuthorities;
 use super::credentials::{Credential, Credentials};
 use super::dead_letters::escape;
 use super::error::{ClientError, Problem};
+use super::network::NetworkFailure;
 
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -22,18 +24,24 @@ pub(super) struct Connector<C> {
     pub(super) credentials: C,
     pub(super) acknowledge: bool,
     pub(super) format: Option<FrameFormat>,
+    pub(super) certificate_authorities: Option<CertificateAuthorities>,
     pub(super) timeout: Duration,
 }
 
 impl<C: Credentials> Connector<C> {
     pub(super) async fn connect(&self) -> Result<Socket, ClientError> {
         let url = self.handshake_url(self.credentials.credential().await?);
-        let unreachable = |source| ClientError::Unreachable { url: self.url.clone(), source };
+        let unreachable = |source: NetworkFailure| ClientError::Unreachable {
+            url: self.url.clone(),
+            source: source.into(),
+        };
+        let tls =
+            self.certificate_authorities.as_ref().map(|trusted| TlsConnector::Rustls(trusted.tls_config()));
         let limits = WebSocketConfig::default()
             .read_buffer_size(16 * 1024)
             .max_message_size(Some(8 * MAX_MESSAGE_BYTES))
             .max_frame_size(Some(8 * MAX_MESSAGE_BYTES));
-        let attempt = tokio_tungstenite::connect_async_with_config(url, Some(limits), true);
+        let attempt = tokio_tungstenite::connect_async_tls_with_config(url, Some(limits), true, tls);
         match timeout(self.timeout, attempt).await {
             Ok(Ok((socket, _))) => Ok(socket),
             Ok(Err(Error::Http(response))) => {
@@ -43,8 +51,8 @@ impl<C: Credentials> Connector<C> {
             Ok(Err(Error::Url(_) | Error::HttpFormat(_))) => {
                 Err(ClientError::Address { found: self.url.clone() })
             }
-            Ok(Err(error)) => Err(unreachable(error.into())),
-            Err(elapsed) => Err(unreachable(elapsed.into())),
+            Ok(Err(error)) => Err(unreachable(NetworkFailure::new(error))),
+            Err(elapsed) => Err(unreachable(NetworkFailure::new(elapsed))),
         }
     }
 

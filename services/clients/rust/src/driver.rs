@@ -22,6 +22,7 @@ use super::credentials::Credentials;
 use super::duplicates::{DuplicateFilter, Verdict};
 use super::error::ClientError;
 use super::event::{Disconnect, Event, ReceivedNotification};
+use super::network::NetworkFailure;
 
 /// Longest duration of closing: acknowledgements, the close frame, and the answer to it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -178,7 +179,7 @@ impl<C: Credentials> Driver<C> {
     ) -> Result<(), Disconnect> {
         match message {
             None => Err(Disconnect::Closed { code: None, reason: String::new() }),
-            Some(Err(error)) => Err(Disconnect::Broken(Box::new(error))),
+            Some(Err(error)) => Err(Disconnect::Broken(NetworkFailure::new(error))),
             Some(Ok(Message::Close(frame))) => {
                 let code = frame.as_ref().map(|frame| frame.code.into());
                 let reason = frame.map(|frame| frame.reason.as_str().to_owned()).unwrap_or_default();
@@ -242,7 +243,7 @@ impl<C: Credentials> Driver<C> {
             self.acks.push(sequence, Instant::now());
         }
         self.flush_acks(socket).await?;
-        socket.close(None).await.map_err(|error| Disconnect::Broken(Box::new(error)))?;
+        socket.close(None).await.map_err(|error| Disconnect::Broken(NetworkFailure::new(error)))?;
         while let Some(Ok(_)) = socket.next().await {}
         Ok(())
     }
@@ -250,7 +251,7 @@ impl<C: Credentials> Driver<C> {
 
 async fn write(socket: &mut Socket, message: Message, patience: Duration) -> Result<(), Disconnect> {
     match timeout(patience, socket.send(message)).await {
-        Ok(sent) => sent.map_err(|error| Disconnect::Broken(Box::new(error))),
+        Ok(sent) => sent.map_err(|error| Disconnect::Broken(NetworkFailure::new(error))),
         Err(_) => Err(Disconnect::Silent(patience)),
     }
 }

@@ -74,8 +74,8 @@ pub enum ClientError {
         /// The given address.
         found: String,
     },
-    /// The gateway does not answer: nothing listens at the address, or the network is down.
-    #[error("{url} does not answer")]
+    /// There is no connection to the gateway: nothing listens at the address, or the network is down.
+    #[error("no connection to {url}")]
     Unreachable {
         /// The gateway's address.
         url: String,
@@ -98,7 +98,7 @@ pub enum ClientError {
         retry_after: Option<Duration>,
     },
     /// The answer does not have the promised form.
-    #[error("the answer to {what} is not valid")]
+    #[error("the answer to {what} is not valid; check that the address is a gateway's")]
     Answer {
         /// The request.
         what: &'static str,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use contract_frames_v1::{Delivery, ErrorCode};
 
 use super::error::ClientError;
+use super::network::NetworkFailure;
 
 /// A notification that the application has not received before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub enum Disconnect {
     Silent(Duration),
     /// The network failed.
     #[error("the connection broke")]
-    Broken(#[source] Box<tokio_tungstenite::tungstenite::Error>),
+    Broken(#[source] NetworkFailure),
     /// The handshake failed, or there was no credential for it.
     #[error(transparent)]
     Handshake(ClientError),

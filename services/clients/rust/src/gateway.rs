@@ -11,7 +11,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shared_retry::RetryPolicy;
 
+use super::certificates::CertificateAuthorities;
 use super::error::{ClientError, Problem};
+use super::network::NetworkFailure;
 
 /// Attempts of a request.
 const ATTEMPTS: u32 = 6;
@@ -118,18 +120,7 @@ impl Gateway {
         }
         url.set_query(None);
         url.set_fragment(None);
-        let mut builder = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .tcp_nodelay(true)
-            .user_agent(concat!("tidings/", env!("CARGO_PKG_VERSION")));
-        if is_loopback(&url) {
-            // A proxy can't reach this machine's own addresses.
-            builder = builder.no_proxy();
-        }
-        let http = builder
-            .build()
-            .map_err(|source| ClientError::Unreachable { url: url.to_string(), source: source.into() })?;
+        let http = http_client(&url, None)?;
         let web_socket = format!("{}/ws", url.as_str().trim_end_matches('/'));
         // The scheme was checked to be http or https.
         let web_socket = web_socket.replacen("http", "ws", 1).into();
@@ -143,6 +134,15 @@ impl Gateway {
     pub fn of_stack(stack: &Stack) -> Result<Self, ClientError> {
         let gateway = Self::new(&stack.token_url)?;
         Ok(Self { web_socket: stack.web_socket_url.as_str().into(), token_path: "", ..gateway })
+    }
+
+    /// Sets the certificate authorities to trust, instead of those of the operating system alone. A
+    /// [`Listener`](super::Listener) has a setting of its own.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`] if TLS can't be set up.
+    pub fn with_certificate_authorities(self, trusted: &CertificateAuthorities) -> Result<Self, ClientError> {
+        Ok(Self { http: http_client(&self.base, Some(trusted))?, ..self })
     }
 
     /// Sets the API key.
@@ -267,7 +267,7 @@ impl Gateway {
         let unreachable = |source: reqwest::Error| ClientError::Unreachable {
             url: self.base().to_owned(),
             // The error names the address already, and a query could contain a credential.
-            source: source.without_url().into(),
+            source: NetworkFailure::new(source.without_url()).into(),
         };
         let response = request(self).send().await.map_err(unreachable)?;
         let status = response.status();
@@ -282,6 +282,23 @@ impl Gateway {
     pub(super) const fn retries(&self) -> Retries {
         Retries { attempt: 0, attempts: self.attempts }
     }
+}
+
+/// Returns an HTTP client for requests to `url`.
+fn http_client(url: &Url, trusted: Option<&CertificateAuthorities>) -> Result<reqwest::Client, ClientError> {
+    let mut builder = reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TIMEOUT)
+        .tcp_nodelay(true)
+        .user_agent(concat!("tidings/", env!("CARGO_PKG_VERSION")));
+    if is_loopback(url) {
+        // A proxy can't reach this machine's own addresses.
+        builder = builder.no_proxy();
+    }
+    if let Some(trusted) = trusted {
+        builder = builder.tls_backend_preconfigured((*trusted.tls_config()).clone());
+    }
+    builder.build().map_err(|source| ClientError::Unreachable { url: url.to_string(), source: source.into() })
 }
 
 /// Counts the attempts of one request.

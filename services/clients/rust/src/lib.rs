@@ -29,6 +29,7 @@
 //! ```
 
 mod acks;
+mod certificates;
 mod config;
 mod connector;
 mod credentials;
@@ -39,8 +40,10 @@ mod error;
 mod event;
 mod gateway;
 mod listener;
+mod network;
 mod producer;
 
+pub use certificates::{CertificateAuthorities, CertificateFileError};
 pub use config::ListenerConfig;
 pub use credentials::{ApiKeyCredentials, Credential, Credentials, JwtCredentials, LoginCredentials};
 pub use dead_letters::{DeadLetter, DeadLetterPage};
@@ -48,6 +51,7 @@ pub use error::{ClientError, Problem};
 pub use event::{Disconnect, Event, ReceivedNotification};
 pub use gateway::{ConnectToken, Gateway, Login, Stack, User};
 pub use listener::Listener;
+pub use network::NetworkFailure;
 pub use producer::{Accepted, CHUNK_BYTES, CHUNK_ENTRIES, Outcome};
 
 /// Makes ring the process's TLS provider, unless it has one.

@@ -22,7 +22,7 @@ use super::event::Event;
 ///
 /// The application has handled a notification when it calls [`Listener::next`] again,
 /// [`Listener::acknowledge`] or [`Listener::close`]. Only then does the listener acknowledge it. After a
-/// crash in between, the gateway delivers the notification again.
+/// crash in between, or [`Listener::abandon`], the gateway delivers the notification again.
 #[derive(Debug)]
 pub struct Listener {
     items: mpsc::Receiver<Item>,
@@ -55,6 +55,7 @@ impl Listener {
             credentials,
             acknowledge,
             format: config.format,
+            certificate_authorities: config.certificate_authorities.clone(),
             timeout: config.connect_timeout,
         };
         let driver = Driver {
@@ -115,6 +116,19 @@ impl Listener {
     /// Acknowledges the last notification and closes the connection.
     pub async fn close(mut self) {
         self.acknowledge();
+        self.end().await;
+    }
+
+    /// Closes the connection without acknowledging the last notification, which the application could not
+    /// handle. The gateway delivers it again to the user's next connection.
+    ///
+    /// Earlier notifications are acknowledged, as by [`Listener::close`].
+    pub async fn abandon(mut self) {
+        self.in_hand = None;
+        self.end().await;
+    }
+
+    async fn end(&mut self) {
         // Notifications that the application has not seen are not acknowledged.
         self.items.close();
         if let Some(close) = self.close.take() {

@@ -7,17 +7,19 @@ pub mod process;
 
 use std::error::Error;
 use std::fmt;
+use std::io::{IsTerminal as _, stderr};
+use std::str::FromStr as _;
 
 use contract_notifications_v1::UserId;
 use sha2::{Digest as _, Sha256};
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{LevelFilter, ParseError};
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, fmt as format};
 
 /// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
-    /// Coloured text for people.
+    /// Text for people, coloured on a terminal.
     #[default]
     Human,
     /// One JSON object on each line.
@@ -27,8 +29,19 @@ pub enum Format {
 /// Errors of setting up the log.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
+    /// A part of the filter is not a level.
+    #[error(
+        "{part:?} is not a log level; allowed are error, warn, info, debug, trace and off, or levels by module: \
+         \"info,tidings=debug\""
+    )]
+    Level {
+        /// The part.
+        part: String,
+    },
     /// The filter is not valid.
-    #[error("the log filter {filter:?} is not valid")]
+    #[error(
+        "the log filter {filter:?} is not valid; an example of levels by module is \"info,tidings=debug\""
+    )]
     Filter {
         /// The filter.
         filter: String,
@@ -43,10 +56,29 @@ pub enum InitError {
 
 /// Parses a log filter: a level such as `info`, or levels by module such as `info,tidings=debug`.
 ///
+/// Modules without a level of their own log from `info` on, unless the filter has a level without a module.
+///
 /// # Errors
-/// [`InitError::Filter`] if the filter is not valid.
+/// [`InitError::Level`] for a text that is not a level, and [`InitError::Filter`] for other mistakes.
 pub fn parse_filter(filter: &str) -> Result<EnvFilter, InitError> {
-    EnvFilter::try_new(filter).map_err(|source| InitError::Filter { filter: filter.to_owned(), source })
+    // The parser takes any other word for a module, which silences all modules that exist.
+    let mut parts: Vec<_> = filter.split(',').map(str::trim).collect();
+    let mut levels = parts.iter().filter(|part| !part.contains('=')).peekable();
+    let has_level = levels.peek().is_some();
+    if let Some(part) = levels.find(|part| part.is_empty() || LevelFilter::from_str(part).is_err()) {
+        return Err(InitError::Level { part: (*part).to_owned() });
+    }
+    if !has_level {
+        parts.push("info");
+    }
+    EnvFilter::try_new(parts.join(","))
+        .map_err(|source| InitError::Filter { filter: filter.to_owned(), source })
+}
+
+/// Returns true unless the environment forbids colours, by `NO_COLOR` or a terminal without them.
+pub fn is_colour_allowed() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
 /// Starts to log to standard error, panics included.
@@ -54,7 +86,8 @@ pub fn parse_filter(filter: &str) -> Result<EnvFilter, InitError> {
 /// # Errors
 /// [`InitError`] if the filter is not valid or the process already has a logger. Nothing has changed then.
 pub fn init(log_format: Format, filter: &str) -> Result<(), InitError> {
-    let builder = format().with_env_filter(parse_filter(filter)?).with_writer(std::io::stderr);
+    let colours = stderr().is_terminal() && is_colour_allowed();
+    let builder = format().with_env_filter(parse_filter(filter)?).with_writer(stderr).with_ansi(colours);
     match log_format {
         Format::Human => builder.finish().try_init()?,
         Format::Json => builder.json().flatten_event(true).with_span_list(false).finish().try_init()?,
@@ -132,5 +165,17 @@ mod tests {
         assert!(parse_filter("info,tidings=debug").is_ok());
         let error = parse_filter("tidings=loud").unwrap_err().to_string();
         assert!(error.contains("tidings=loud"), "{error}");
+        for wrong in ["warning", "", "info,tidings", "tidings=debug,warning", "info,"] {
+            let error = parse_filter(wrong).unwrap_err().to_string();
+            assert!(error.contains("is not a log level; allowed are error, warn"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn modules_without_a_level_log_from_info_on() {
+        let shown = |filter: &str| parse_filter(filter).unwrap().to_string();
+        assert!(shown("tidings=debug").split(',').any(|part| part == "info"), "{}", shown("tidings=debug"));
+        assert!(!shown("tidings=debug,OFF").contains("info"));
+        assert!(parse_filter("WARN, tidings=trace").is_ok());
     }
 }

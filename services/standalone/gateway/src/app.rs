@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use crate::hubs::{
 };
 use crate::live_metrics::{self, LiveMetrics, Sampler};
 use crate::runtime::{self, Parts, RuntimeConfig, RuntimeError, RuntimePorts, Watching};
-use crate::server::{BindError, Metrics, Server, TlsError};
+use crate::server::{BindError, Metrics, Server, TlsError, TlsKeys};
 use crate::tracking::{TrackedHistory, Tracking};
 use crate::workers::{WorkerSettings, run_dispatcher, run_replayer};
 
@@ -81,6 +82,14 @@ pub enum BuildError {
     /// The broadcasts in the store can't be read.
     #[error("the store can't be read")]
     Read(#[from] StoreError),
+    /// A file stands where the data directory should be.
+    #[error("the key \"data_dir\" is not valid: {} can't be a directory, because {} is a file", data_dir.display(), file.display())]
+    NotADirectory {
+        /// The data directory.
+        data_dir: PathBuf,
+        /// The file: the data directory itself, or a directory above it.
+        file: PathBuf,
+    },
     /// The TLS certificate or key can't be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -110,6 +119,22 @@ pub struct App {
     metrics: Option<Metrics>,
 }
 
+/// Checks the files that the configuration names, without a change: secrets, the certificate and its key, and the data
+/// directory, which the first start creates. Returns certificate and key, if there are any.
+///
+/// # Errors
+/// [`BuildError`] with the file.
+pub fn check_files(config: &Config) -> Result<Option<TlsKeys>, BuildError> {
+    for name in config.authorizer().secrets() {
+        LocalSecrets::check(name)?;
+    }
+    let existing = config.data_dir.ancestors().find(|path| path.exists());
+    if let Some(path) = existing.filter(|path| !path.is_dir()) {
+        return Err(BuildError::NotADirectory { data_dir: config.data_dir.clone(), file: path.to_owned() });
+    }
+    Ok(config.server.tls().map(|files| files.load()).transpose()?)
+}
+
 impl App {
     /// Opens the store, makes the server's secrets at the first start, and begins to listen. Must be called within a
     /// tokio runtime.
@@ -124,11 +149,8 @@ impl App {
         }
         let clock = SystemClock;
         let authorizer = config.authorizer();
-        for name in authorizer.secrets() {
-            LocalSecrets::check(name)?;
-        }
+        let tls = check_files(config)?;
         let credentials = Credentials::load_or_create(&config.data_dir)?;
-        let tls = config.server.tls().map(|files| files.load()).transpose()?;
         let secure = tls.is_some();
         let store = Store::open(&config.data_dir.join(STORE), config.store.settings(), clock)?;
         let (sender, inserted) = mpsc::unbounded_channel();

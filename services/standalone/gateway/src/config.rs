@@ -10,11 +10,13 @@ mod defaults;
 mod duration;
 mod error;
 mod handshake;
+mod listen_address;
 mod login;
 mod parts;
 mod renamed;
 mod sections;
 mod table;
+mod variables;
 
 use std::path::{Path, PathBuf};
 
@@ -32,6 +34,7 @@ pub use sections::{
     ConnectionsConfig, DispatcherConfig, HistoryConfig, LogConfig, LogFormat, PagesConfig, ServerConfig,
     StoreConfig, TokensConfig,
 };
+pub use variables::{UnknownVariable, unknown_variables};
 
 /// Every key with its default and its meaning.
 pub const DEFAULT: &str = include_str!("default.toml");
@@ -107,8 +110,11 @@ impl Config {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<toml::Table, ConfigError> {
         let merged = merge(defaults, &read(file)?, environment)?;
-        let table = merged.table.clone();
-        Self::from_merged(merged)?;
+        let mut table = merged.table.clone();
+        let config = Self::from_merged(merged)?;
+        if let Some(listen) = table.get_mut("server").and_then(|server| server.get_mut("listen")) {
+            *listen = toml::Value::String(config.server.listen.to_string());
+        }
         Ok(table)
     }
 

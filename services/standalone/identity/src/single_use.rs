@@ -90,12 +90,13 @@ impl<K: Clock + Clone + 'static> TokenStore for SingleUseTokens<K> {
         if !self.used_signatures.claim(row).await? {
             return Ok(false);
         }
+        // Before the write: if the caller goes away during it, the row is still known, and deleted when it expires.
+        self.stored.lock().ignore_poison().insert((ttl, hash.clone()));
         if let Err(error) = self.table.put(hash.as_bytes(), &ttl.to_be_bytes()).await {
             // The handshake fails, and its client may retry it.
             self.used_signatures.take(&hash).await?;
             return Err(failed(error));
         }
-        self.stored.lock().ignore_poison().insert((ttl, hash));
         for hash in self.take_expired() {
             self.table.delete(hash.as_bytes()).await.map_err(failed)?;
         }

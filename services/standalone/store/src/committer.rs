@@ -234,9 +234,11 @@ impl<K: Clock> Committer<K> {
         let mut batch = Batch::new(count + self.backlog.len() + self.stale.len() + 2, mode);
         let mut commit = Commit::new(&self.core, &self.position, now, count, bytes);
         let mut answers = Vec::with_capacity(accepts.len());
-        for Accept { items, answer } in accepts {
+        let mut rooms = Vec::with_capacity(accepts.len());
+        for Accept { items, answer, room } in accepts {
             let accepted = items.into_iter().map(|item| self.add(&mut batch, &mut commit, item));
             answers.push((answer, accepted.collect::<Vec<_>>()));
+            rooms.push(room);
         }
         commit.record.write(&mut batch, commit.number);
         for Deletes { user, seqs, dead, pending: _ } in &self.backlog {
@@ -256,7 +258,7 @@ impl<K: Clock> Committer<K> {
             batch.insert(Keyspace::Dedup, commit.ids.key(), commit.ids.value());
         }
         let result = engine.commit(batch, &self.position, commit.next);
-        drop(engine);
+        drop((engine, rooms));
         // A failed commit keeps its sequences: they are never assigned again.
         self.position.next = commit.next;
         match result {

@@ -40,7 +40,7 @@ pub(super) struct Core<K> {
     /// Returns true for users to whom notifications will probably be delivered at once.
     pub(super) delivered_soon: OnceLock<DeliveredSoon>,
     /// Permits for notifications that wait for their commit, one for each KiB.
-    pub(super) waiting: Semaphore,
+    pub(super) waiting: Arc<Semaphore>,
     hasher: RandomState,
     shards: Vec<Shard>,
     ready: Mutex<VecDeque<UserId>>,
@@ -85,7 +85,7 @@ impl<K> Core<K> {
         let hasher = RandomState::new();
         Self {
             directory,
-            waiting: Semaphore::new(waiting_permits(settings.waiting_bytes)),
+            waiting: Arc::new(Semaphore::new(waiting_permits(settings.waiting_bytes))),
             settings,
             clock,
             engine: EngineCell::default(),

@@ -10,7 +10,7 @@ use shared_sync::IgnorePoison as _;
 
 use super::codec::{Corrupted, Reader, Seq, decode, put_text, seq, sequence};
 use super::commit_position::Keyspace;
-use super::error::StoreError;
+use super::error::{AcceptError, StoreError};
 use super::inbox::Change;
 use super::{Accepted, Store, prepare};
 
@@ -127,7 +127,7 @@ impl<K: Clock + 'static> Store<K> {
     }
 
     /// Redrives dead letters: accepts them with the same id and user and a new sequence, even if the id is in
-    /// the deduplication window.
+    /// the deduplication window. A caller that stops waiting may or may not stop it.
     ///
     /// # Errors
     /// [`StoreError`]. Dead letters may have been accepted all the same if a write failed ([`AcceptError`]).
@@ -160,11 +160,20 @@ impl<K: Clock + 'static> Store<K> {
         Ok(redriven)
     }
 
-    /// Deletes dead letters, and returns their number. Skips those that are not there or are being redriven.
+    /// Deletes dead letters, and returns their number. Skips those that are not there or are being redriven. A
+    /// caller that stops waiting does not stop it.
     ///
     /// # Errors
     /// [`StoreError`]. Dead letters may have been deleted all the same if the write failed.
     pub async fn purge(&self, ids: &[Sequence]) -> Result<usize, StoreError> {
+        let (store, ids) = (self.clone(), ids.to_vec());
+        // In a task of its own: the count must follow the write, even if the caller is gone.
+        let purging = tokio::spawn(async move { store.purge_all(&ids).await });
+        // The runtime is being shut down if the task does not end.
+        purging.await.unwrap_or(Err(StoreError::Write(AcceptError::ShuttingDown)))
+    }
+
+    async fn purge_all(&self, ids: &[Sequence]) -> Result<usize, StoreError> {
         self.write(Vec::new(), None).await?;
         let mut claim = Claim { set: &self.core().redriving, seqs: Vec::new() };
         let mut changes = Vec::new();

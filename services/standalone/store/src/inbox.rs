@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use contract_notifications_v1::{Notification, UserId};
 use fjall::Slice;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use shared_sync::IgnorePoison as _;
@@ -38,6 +38,8 @@ pub(super) struct Prepared {
 pub(super) struct Accept {
     pub(super) items: Vec<Prepared>,
     pub(super) answer: oneshot::Sender<Result<Vec<Accepted>, AcceptError>>,
+    /// The memory that the items take. It is theirs, not the caller's, who may stop waiting.
+    pub(super) room: OwnedSemaphorePermit,
 }
 
 /// Rows of one user to delete, and the dead letter that one of them becomes, if any.

@@ -292,10 +292,10 @@ impl<K: Clock + 'static> Store<K> {
         let bytes = items.iter().map(|item| item.value.len()).sum();
         let most = waiting_permits(self.core().settings.waiting_bytes);
         let permits = u32::try_from(waiting_permits(bytes).min(most)).unwrap_or(u32::MAX);
-        let room = self.core().waiting.acquire_many(permits);
-        let _room = room.await.map_err(|_| AcceptError::ShuttingDown)?;
+        let room = Arc::clone(&self.core().waiting).acquire_many_owned(permits);
+        let room = room.await.map_err(|_| AcceptError::ShuttingDown)?;
         let (answer, accepted) = oneshot::channel();
-        if !self.core().inbox.accept(Accept { items, answer }) {
+        if !self.core().inbox.accept(Accept { items, answer, room }) {
             return Err(AcceptError::ShuttingDown);
         }
         let accepted = accepted.await.map_err(|_| AcceptError::Unavailable)??;

@@ -12,7 +12,6 @@ use super::inbox::Change;
 pub type TableRow = (Vec<u8>, Vec<u8>);
 
 /// A small durable table of bytes, with a name.
-#[derive(Clone)]
 pub struct Table<K: Clock + 'static> {
     store: Store<K>,
     /// Prefix of the keys of its rows: the table's name and a zero byte.
@@ -24,6 +23,12 @@ impl<K: Clock + 'static> std::fmt::Debug for Table<K> {
         f.debug_struct("Table")
             .field("prefix", &self.prefix.escape_ascii().to_string())
             .finish_non_exhaustive()
+    }
+}
+
+impl<K: Clock + 'static> Clone for Table<K> {
+    fn clone(&self) -> Self {
+        Self { store: self.store.clone(), prefix: self.prefix.clone() }
     }
 }
 

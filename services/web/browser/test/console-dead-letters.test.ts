@@ -6,9 +6,12 @@ import { setUp } from "./setup.ts";
 
 /**
  * Configuration with which dead letters are easy to produce: one failure is enough, and a run whose connection ends
- * waits for the client until its time is over.
+ * waits for the client until its time is over. Without confirmations, the server goes on to write to a client that does
+ * not read.
  */
 const CONFIG = `
+[connections]
+confirm = "written"
 [store]
 max_receive_count = 1
 [dispatcher]
@@ -60,7 +63,7 @@ async function produceDeadLetters(user: string): Promise<number> {
     return letters();
 }
 
-test("dead letters are redriven and dropped after confirmation", async () => {
+test("dead letters are redriven and purged after confirmation", async () => {
     await produceDeadLetters("ann");
     await produceDeadLetters("bob");
     await produceDeadLetters("cyd");
@@ -85,14 +88,14 @@ test("dead letters are redriven and dropped after confirmation", async () => {
     await page.getByText("1 dead letter was redriven.").waitFor();
     await expect.poll(() => rows.count()).toBe(before - 1);
 
-    await page.getByRole("button", { name: "Drop all" }).click();
+    await page.getByRole("button", { name: "Purge all" }).click();
     const left = before - 1;
-    const drop = page.getByRole("dialog", { name: left === 1 ? "Drop 1 dead letter?" : `Drop ${left} dead letters?` });
-    await drop.getByText("can’t be undone").waitFor();
+    const purge = page.getByRole("dialog", { name: left === 1 ? "Purge 1 dead letter?" : `Purge ${left} dead letters?` });
+    await purge.getByText("can’t be undone").waitFor();
     expect(await accessibilityViolations(page)).toEqual([]);
-    await screenshot(page, "console-dead-letters-drop");
-    await drop.getByRole("button", { name: /^Drop/ }).click();
-    await page.getByText(/dead letters? (was|were) dropped\./).waitFor();
+    await screenshot(page, "console-dead-letters-purge");
+    await purge.getByRole("button", { name: /^Purge/ }).click();
+    await page.getByText(/dead letters? (was|were) purged\./).waitFor();
     await page.getByText("No dead letters.").waitFor();
     expect(visitor.errors).toEqual([]);
     await visitor.close();

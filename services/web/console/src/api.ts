@@ -139,7 +139,7 @@ export class Api {
     }
 
     /** Deletes a dead letter, or all, for good, and returns their number. */
-    async drop(id?: string): Promise<number> {
+    async purge(id?: string): Promise<number> {
         const path = id === undefined ? "" : `/${encodeURIComponent(id)}`;
         return ((await this.delete(`/v1/dead-letters${path}`)) as { purged: number }).purged;
     }

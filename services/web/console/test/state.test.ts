@@ -159,11 +159,11 @@ test("addresses escape users and notification ids", () => {
 });
 
 test("actions on dead letters tell their number", () => {
-    expect(confirmationOf("drop", 12)).toMatchObject({ title: "Drop 12 dead letters?", refusal: "Keep them", dangerous: true });
-    expect(confirmationOf("drop", 12).consequence).toContain("All 12 are deleted for good");
+    expect(confirmationOf("purge", 12)).toMatchObject({ title: "Purge 12 dead letters?", refusal: "Keep them", dangerous: true });
+    expect(confirmationOf("purge", 12).consequence).toContain("All 12 are deleted for good");
     expect(confirmationOf("redrive", 1, "jo").action).toBe("Redrive the dead letter of jo");
-    expect([resultMessage("drop", 1), resultMessage("redrive", 3)]).toEqual([
-        "1 dead letter was dropped.",
+    expect([resultMessage("purge", 1), resultMessage("redrive", 3)]).toEqual([
+        "1 dead letter was purged.",
         "3 dead letters were redriven.",
     ]);
 });

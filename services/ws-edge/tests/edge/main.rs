@@ -105,11 +105,12 @@ async fn user_may_have_several_connections() {
 #[tokio::test]
 async fn refused_or_failed_handshake_leaves_no_row() {
     let world = World::default();
-    let refused = edge(&world).connect(&principal("jo"), request("a", &[("format", "x")])).await.unwrap_err();
+    let refused =
+        edge(&world).connect(&principal("jo"), request("a", &[("format", "x")])).await.err().unwrap();
     assert_eq!(refused.status(), 400);
     assert!(refused.to_string().contains("single"), "{refused}");
     world.down.store(true, Ordering::SeqCst);
-    let failed = edge(&world).connect(&principal("jo"), request("a", &[])).await.unwrap_err();
+    let failed = edge(&world).connect(&principal("jo"), request("a", &[])).await.err().unwrap();
     assert_eq!((failed.status(), failed.to_string().as_str()), (500, "the connection could not be stored"));
     assert!(world.connections.lock().unwrap().is_empty());
 }
@@ -192,7 +193,7 @@ async fn handshake_over_the_limit_leaves_no_rows() {
     let limit = ConnectionLimit { most: 1, excess: Excess::RefuseNewest };
     let edge = edge_of(&world, EdgeConfig { max_connections: Some(limit), ..chat() });
     join(&edge, "jo").await;
-    let error = edge.connect(&principal("jo"), request("second", &[])).await.unwrap_err();
+    let error = edge.connect(&principal("jo"), request("second", &[])).await.err().unwrap();
     assert_eq!(error.status(), 429);
     assert!(error.to_string().contains("already have 1 open"), "{error}");
     assert_eq!((world.connections.lock().unwrap().len(), world.members.lock().unwrap().len()), (1, 1));

@@ -171,6 +171,24 @@ async fn only_handled_notifications_are_acknowledged() {
 }
 
 #[tokio::test]
+async fn abandoned_notification_is_not_acknowledged() {
+    let (gateway, url) = FakeGateway::new().await;
+    let mut listener = listen(&url, ListenerConfig { ack_delay: Duration::from_mins(1), ..config() });
+    let (mut peer, _) = gateway.accept().await;
+    connected(&mut listener).await;
+    push(&mut peer, 1..=3).await;
+    for expected in 1..=2 {
+        assert_eq!(number(&mut listener).await, expected);
+    }
+    // The application has handled the first, and fails at the second.
+    let abandon = tokio::spawn(listener.abandon());
+    assert_eq!(acknowledged(&mut peer).await, [1]);
+    assert!(matches!(peer.next().await, Some(Ok(Message::Close(_)))));
+    drop(peer);
+    abandon.await.unwrap();
+}
+
+#[tokio::test]
 async fn refused_handshake_is_final_and_explained() {
     for status in ["400 Bad Request", "401 Unauthorized", "403 Forbidden", "404 Not Found"] {
         let (gateway, url) = FakeGateway::new().await;

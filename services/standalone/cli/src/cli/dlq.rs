@@ -22,7 +22,7 @@ pub(super) enum Dlq {
     },
     /// Redrive dead letters: accept them again with the same id and a new sequence
     Redrive(DeadLetterSelector),
-    /// Delete dead letters
+    /// Purge dead letters: delete them for good
     Purge(Purge),
 }
 
@@ -80,7 +80,8 @@ impl Dlq {
                     1 => "1 dead letter".to_owned(),
                     count => format!("{count} dead letters"),
                 };
-                if !yes && !prompt::confirm(&format!("Delete {count} for good?"), output)? {
+                if !yes && !prompt::confirm(&format!("Purge {count}, which deletes them for good?"), output)?
+                {
                     output.note("Nothing was purged.");
                     return Ok(Exit::Failure);
                 }

@@ -1,11 +1,12 @@
 //! Exit codes of the program.
 
-use std::io;
 use std::process::ExitCode;
 
 use tidings_client::ClientError;
 use tidings_gateway::app::BuildError;
 use tidings_store::OpenError;
+
+use super::output::OutputError;
 
 /// Exit codes of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,19 +23,22 @@ pub enum Exit {
     Damaged,
     /// The server does not answer.
     Unreachable,
+    /// The output can't be written.
+    Output,
     /// Not authorised.
     NotAuthorised,
 }
 
 impl Exit {
     /// All exit codes, in ascending order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Ok,
         Self::Failure,
         Self::Usage,
         Self::Configuration,
         Self::Damaged,
         Self::Unreachable,
+        Self::Output,
         Self::NotAuthorised,
     ];
 
@@ -47,6 +51,7 @@ impl Exit {
             Self::Configuration => 64,
             Self::Damaged => 65,
             Self::Unreachable => 69,
+            Self::Output => 74,
             Self::NotAuthorised => 77,
         }
     }
@@ -60,6 +65,7 @@ impl Exit {
             Self::Configuration => "wrong configuration",
             Self::Damaged => "damaged or incomplete store",
             Self::Unreachable => "the server does not answer",
+            Self::Output => "the output can't be written",
             Self::NotAuthorised => "not authorised",
         }
     }
@@ -78,6 +84,10 @@ impl Exit {
                  the damage."
             }
             Self::Unreachable => "Check that the server runs and that `--url` is its address, and try again.",
+            Self::Output => {
+                "Make space on the disk, or keep the reader of the pipe open. Without a message, the reader has closed \
+                 the pipe, as `head` does."
+            }
             Self::NotAuthorised => "Pass a valid API key, password or JSON Web Token.",
         }
     }
@@ -108,11 +118,18 @@ pub(super) fn classify(error: &anyhow::Error) -> Exit {
             if cause.is::<BadConfiguration>() {
                 return Some(Exit::Configuration);
             }
-            if let Some(BuildError::Store(OpenError::Damaged { .. })) = cause.downcast_ref() {
-                return Some(Exit::Damaged);
+            match cause.downcast_ref() {
+                Some(BuildError::Store(OpenError::Damaged { .. })) => return Some(Exit::Damaged),
+                Some(BuildError::SharedSecret(_) | BuildError::Tls(_) | BuildError::NotADirectory { .. }) => {
+                    return Some(Exit::Configuration);
+                }
+                _ => {}
             }
             if cause.is::<clap::Error>() {
                 return Some(Exit::Usage);
+            }
+            if cause.is::<OutputError>() {
+                return Some(Exit::Output);
             }
             Some(of_client_error(cause.downcast_ref()?))
         })
@@ -129,16 +146,19 @@ pub(super) const fn of_client_error(error: &ClientError) -> Exit {
     }
 }
 
-/// Returns true if the reader of the output has gone, as in `tidings … | head`. That is not a failure.
+/// Returns true if the reader of the output has gone, as in `tidings … | head`, and nothing else is to be said.
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    // Only the output fails with a bare I/O error. Errors of the network are wrapped.
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    // An error with a context explains what the closed pipe means for the command.
+    error.chain().len() <= 2 && error.downcast_ref().is_some_and(OutputError::is_broken_pipe)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io;
+
     use tidings_client::Problem;
+
+    use super::*;
 
     #[test]
     fn errors_determine_the_exit_code() {
@@ -150,6 +170,10 @@ mod tests {
         assert_eq!(client(ClientError::Address { found: "x".into() }).code(), 2);
         assert_eq!(classify(&BadConfiguration("listen".into()).into()).code(), 64);
         assert_eq!(classify(&anyhow::anyhow!("other")).code(), 1);
-        assert!(is_broken_pipe(&io::Error::from(io::ErrorKind::BrokenPipe).into()));
+        let output = |kind| anyhow::Error::from(OutputError::from(io::Error::from(kind)));
+        assert!(is_broken_pipe(&output(io::ErrorKind::BrokenPipe)));
+        assert!(!is_broken_pipe(&output(io::ErrorKind::StorageFull)));
+        assert!(!is_broken_pipe(&output(io::ErrorKind::BrokenPipe).context("not acknowledged")));
+        assert_eq!(classify(&output(io::ErrorKind::BrokenPipe).context("not acknowledged")).code(), 74);
     }
 }

@@ -7,19 +7,26 @@ use contract_connections_v1::FrameFormat;
 use contract_frames_v1::{Delivery, ServerFrame};
 use contract_notifications_v1::UserId;
 use serde_json::json;
-use tidings_client::{ApiKeyCredentials, Event, JwtCredentials, Listener, ListenerConfig, LoginCredentials};
+use tidings_client::{
+    ApiKeyCredentials, ClientError, Disconnect, Event, Gateway, JwtCredentials, Listener, ListenerConfig,
+    LoginCredentials,
+};
 use tokio::time::{Instant, sleep_until};
 
-use super::output::{escape_controls, time_of_day};
+use super::output::{OutputError, escape_controls, time_of_day};
+use super::token::check_jwt;
 use super::{Exit, Globals, Output, Tone, prompt};
 
 /// A wait that never ends in practice.
 const FOREVER: Duration = Duration::from_hours(24 * 365 * 30);
 
+/// Shortest time for a connection to come about, whatever `--until-idle` says.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Receive a user's notifications
 ///
-/// Prints each notification once and in order, and acknowledges it. Reconnects after a lost connection. Runs
-/// until interrupted, unless an option ends it.
+/// Prints each notification once and in order, and acknowledges it when it is written. Reconnects after a lost
+/// connection. Runs until interrupted, unless an option ends it.
 #[derive(Debug, Args)]
 pub(super) struct Listen {
     /// User whose notifications to receive; with --jwt or --username, the user of that credential
@@ -37,10 +44,10 @@ pub(super) struct Listen {
     /// End after this number of notifications
     #[arg(long, short = 'n', value_name = "N")]
     count: Option<u64>,
-    /// End when no notification has arrived for this number of seconds
+    /// End when no notification has arrived for this number of seconds; exit with 69 if there is no connection then
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     until_idle: Option<Duration>,
-    /// Do not acknowledge: the server deletes a notification as soon as it has sent it
+    /// Do not acknowledge: the server deletes a notification that has arrived here, printed or not
     #[arg(long)]
     no_ack: bool,
     /// Frame format to request; raw frames are bare payloads and can't be acknowledged
@@ -63,14 +70,20 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 
 impl Listen {
     pub(super) async fn run(self, globals: &Globals, output: &mut Output) -> anyhow::Result<Exit> {
-        let mut listener = self.start(globals)?;
-        let result = self.print_events(&mut listener, output).await;
-        listener.close().await;
+        let (mut listener, url) = self.start(globals)?;
+        let result = self.print_events(&mut listener, &url, output).await;
+        match result {
+            Ok(_) => listener.close().await,
+            // The last notification may not have been printed.
+            Err(_) => listener.abandon().await,
+        }
         result
     }
 
-    fn start(&self, globals: &Globals) -> anyhow::Result<Listener> {
+    /// Starts to listen. Returns the listener and the address it connects to.
+    fn start(&self, globals: &Globals) -> anyhow::Result<(Listener, String)> {
         let config = ListenerConfig {
+            certificate_authorities: globals.certificate_authorities()?,
             acknowledge: !self.no_ack,
             format: Some(match self.format {
                 Format::Raw => FrameFormat::Raw,
@@ -79,67 +92,119 @@ impl Listen {
             }),
             ..ListenerConfig::default()
         };
+        let url = Gateway::web_socket_url;
         Ok(match (&self.user, &self.jwt, &self.username) {
             (_, Some(jwt), _) => {
+                check_jwt(jwt)?;
                 let gateway = globals.gateway_by_jwt()?;
-                Listener::start(gateway.web_socket_url(), JwtCredentials::new(gateway, jwt), config)
+                let url = url(&gateway);
+                (Listener::start(&*url, JwtCredentials::new(gateway, jwt), config), url)
             }
             (_, _, Some(name)) => {
                 let gateway = globals.anonymous_gateway()?;
                 let password = prompt::read_password(self.password_stdin, false)?;
-                let url = gateway.web_socket_url();
-                Listener::start(url, LoginCredentials::new(gateway, name, password), config)
+                let url = url(&gateway);
+                (Listener::start(&*url, LoginCredentials::new(gateway, name, password), config), url)
             }
             (Some(user), ..) => {
                 let gateway = globals.gateway()?;
-                let url = gateway.web_socket_url();
-                Listener::start(url, ApiKeyCredentials::new(gateway, user.clone()), config)
+                let url = url(&gateway);
+                (Listener::start(&*url, ApiKeyCredentials::new(gateway, user.clone()), config), url)
             }
             (None, None, None) => anyhow::bail!("no user; pass a user, --jwt or --username"),
         })
     }
 
-    async fn print_events(&self, listener: &mut Listener, output: &mut Output) -> anyhow::Result<Exit> {
+    async fn print_events(
+        &self,
+        listener: &mut Listener,
+        url: &str,
+        output: &mut Output,
+    ) -> anyhow::Result<Exit> {
         let interrupted = tokio::signal::ctrl_c();
         tokio::pin!(interrupted);
         let mut left = self.count.unwrap_or(u64::MAX);
         let mut last = Instant::now();
+        let mut unconnected = Some(no_connection(url, CONNECT_TIMEOUT));
         while left > 0 {
-            let idle_at = last + self.until_idle.unwrap_or(FOREVER);
+            let patience = match (self.until_idle, &unconnected) {
+                (None, _) => FOREVER,
+                (Some(idle), None) => idle,
+                (Some(idle), Some(_)) => idle.max(CONNECT_TIMEOUT),
+            };
             let event = tokio::select! {
                 _ = &mut interrupted => break,
-                () = sleep_until(idle_at) => break,
+                () = sleep_until(last + patience) => match unconnected {
+                    None => break,
+                    Some(error) => return Err(error.into()),
+                },
                 event = listener.next() => event,
             };
             let Some(event) = event else { break };
             match event? {
                 Event::Notification(received) => {
                     if received.out_of_order {
-                        warn("the next notification is out of order", output);
+                        output.warn("the next notification is out of order");
                     }
-                    print(received.delivery, output)?;
+                    print(received.delivery, output).map_err(|error| self.explain_unprinted(error))?;
                     (left, last) = (left - 1, Instant::now());
                 }
                 Event::Raw(payload) => {
-                    output.line(if output.is_json() { payload.into() } else { escape_controls(&payload) })?;
+                    let printed = if output.is_json() {
+                        output.json_line(&payload)
+                    } else {
+                        output.line(escape_controls(&payload))
+                    };
+                    printed.map_err(|error| self.explain_unprinted(error))?;
                     (left, last) = (left - 1, Instant::now());
                 }
                 other => {
-                    if matches!(other, Event::Connected) {
-                        last = Instant::now();
-                    }
                     print_connection_event(&other, output);
+                    match other {
+                        Event::Connected => (unconnected, last) = (None, Instant::now()),
+                        Event::Disconnected { why, .. } => {
+                            if unconnected.is_none() {
+                                last = Instant::now();
+                            }
+                            unconnected = Some(lost_connection(url, why));
+                        }
+                        _ => {}
+                    }
                 }
             }
         }
         Ok(Exit::Ok)
     }
+
+    /// Returns the error of a notification that could not be printed.
+    fn explain_unprinted(&self, error: OutputError) -> anyhow::Error {
+        let explanation = if self.no_ack || self.format == Format::Raw {
+            "a notification could not be printed and is lost, because this connection does not acknowledge"
+        } else {
+            "a notification could not be printed; it is not acknowledged, so it comes again"
+        };
+        anyhow::Error::from(error).context(explanation)
+    }
+}
+
+/// Returns the error of a server that did not answer in time.
+fn no_connection(url: &str, timeout: Duration) -> ClientError {
+    let source = format!("there was no answer within {} s", timeout.as_secs()).into();
+    ClientError::Unreachable { url: url.to_owned(), source }
+}
+
+/// Returns the error of a connection that was lost, or could not be opened.
+fn lost_connection(url: &str, why: Disconnect) -> ClientError {
+    match why {
+        Disconnect::Handshake(error) => error,
+        why => ClientError::Unreachable { url: url.to_owned(), source: why.into() },
+    }
 }
 
 /// Prints a notification: the server's frame for programs, a line for people.
-fn print(delivery: Delivery, output: &mut Output) -> std::io::Result<()> {
+fn print(delivery: Delivery, output: &mut Output) -> Result<(), OutputError> {
     if output.is_json() {
-        return output.line(ServerFrame::Notification(delivery).to_json());
+        return output.json_line(&ServerFrame::Notification(delivery).to_json());
     }
     let time = output.paint(Tone::Dim, &time_of_day(delivery.sent_at.millis()));
     let mut line = format!("{time}  {:>6}", delivery.sequence.number());
@@ -154,11 +219,6 @@ fn print(delivery: Delivery, output: &mut Output) -> std::io::Result<()> {
         line.push_str(&output.paint(Tone::Dim, "(held)"));
     }
     output.line(line)
-}
-
-fn warn(text: &str, output: &mut Output) {
-    let painted = output.paint(Tone::Warning, text);
-    output.note_either(&json!({ "type": "warning", "message": text }), painted);
 }
 
 /// Prints an event of the connection.

@@ -1,7 +1,9 @@
 //! Output of the program: results to standard output, notes about them to standard error.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
+use std::os::fd::AsFd as _;
 
 use serde::Serialize;
 
@@ -18,6 +20,18 @@ pub enum Tone {
     Strong,
     /// Secondary text.
     Dim,
+}
+
+/// The results could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output could not be written")]
+pub struct OutputError(#[from] io::Error);
+
+impl OutputError {
+    /// Returns true if the reader of the output has gone, as in `tidings … | head`.
+    pub(super) fn is_broken_pipe(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
 }
 
 /// The program's two streams: results, and notes about them.
@@ -38,12 +52,12 @@ impl std::fmt::Debug for Output {
 impl Output {
     /// Writes to standard output and standard error, in colour on a terminal unless `NO_COLOR` is set.
     pub fn process(json: bool) -> Self {
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let terminals = io::stdout().is_terminal() && io::stderr().is_terminal();
         Self {
-            results: Box::new(io::stdout()),
+            results: standard_output(),
             notes: Box::new(io::stderr()),
             json,
-            colour: !plain && !json && io::stdout().is_terminal() && io::stderr().is_terminal(),
+            colour: !json && terminals && shared_telemetry::is_colour_allowed(),
             terminal: io::stderr().is_terminal(),
         }
     }
@@ -79,21 +93,35 @@ impl Output {
     }
 
     /// Writes a line of results.
-    pub fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// [`OutputError`] if the line was not written and flushed.
+    pub fn line(&mut self, text: impl AsRef<str>) -> Result<(), OutputError> {
         let mut line = Vec::from(text.as_ref());
         line.push(b'\n');
         // One write, so that lines of several processes do not mix.
         self.results.write_all(&line)?;
-        self.results.flush()
+        Ok(self.results.flush()?)
+    }
+
+    /// Writes a JSON text as one line, whatever its white space.
+    pub fn json_line(&mut self, json: &str) -> Result<(), OutputError> {
+        // JSON has line breaks between its tokens only.
+        self.line(json.replace(['\n', '\r'], " "))
     }
 
     /// Writes a value as a line of JSON.
-    pub fn value(&mut self, value: &impl Serialize) -> io::Result<()> {
-        self.line(serde_json::to_string(value)?)
+    pub fn value(&mut self, value: &impl Serialize) -> Result<(), OutputError> {
+        let json = serde_json::to_string(value).map_err(io::Error::from)?;
+        self.json_line(&json)
     }
 
     /// Writes a result: `text` for people, `value` for programs.
-    pub fn result(&mut self, value: &impl Serialize, text: impl FnOnce(&Self) -> String) -> io::Result<()> {
+    pub fn result(
+        &mut self,
+        value: &impl Serialize,
+        text: impl FnOnce(&Self) -> String,
+    ) -> Result<(), OutputError> {
         if self.json {
             return self.value(value);
         }
@@ -116,15 +144,73 @@ impl Output {
         }
     }
 
+    /// Writes a warning.
+    pub fn warn(&mut self, text: &str) {
+        let painted = self.paint(Tone::Warning, &format!("warning: {text}"));
+        self.note_either(&serde_json::json!({ "type": "warning", "message": text }), painted);
+    }
+
     /// Writes an error with its causes.
     pub fn error(&mut self, error: &anyhow::Error) {
+        let mut causes = error.chain().map(describe);
         if self.json {
-            let causes: Vec<_> = error.chain().skip(1).map(ToString::to_string).collect();
-            let value = serde_json::json!({ "error": error.to_string(), "causes": causes });
+            let first = causes.next().unwrap_or_default();
+            let value = serde_json::json!({ "error": first, "causes": causes.collect::<Vec<_>>() });
             return self.note(value.to_string());
         }
         let label = self.paint(Tone::Bad, "error:");
-        self.note(format!("{label} {}", shared_telemetry::join(error.chain())));
+        self.note(format!("{label} {}", shared_telemetry::join(causes)));
+    }
+}
+
+/// Describes one cause of an error without the terms of the system and of libraries.
+fn describe(cause: &(dyn std::error::Error + 'static)) -> String {
+    if let Some(error) = cause.downcast_ref::<clap::Error>() {
+        return describe_usage(error);
+    }
+    if let Some(text) = cause.downcast_ref().and_then(describe_io) {
+        return text.to_owned();
+    }
+    let text = cause.to_string();
+    match text.split_once(" (os error ") {
+        Some((before, after)) => format!("{before}{}", after.split_once(')').map_or("", |(_, rest)| rest)),
+        None => text.trim_end().to_owned(),
+    }
+}
+
+/// Describes an error of the system that the user can do something about.
+fn describe_io(error: &io::Error) -> Option<&'static str> {
+    Some(match error.kind() {
+        io::ErrorKind::NotFound => "it does not exist",
+        io::ErrorKind::PermissionDenied => "this user has no permission for it",
+        io::ErrorKind::IsADirectory => "it is a directory",
+        io::ErrorKind::AddrInUse => {
+            "another program listens there; stop it, or choose another address with --listen"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine does not have this address; choose another one with --listen"
+        }
+        io::ErrorKind::StorageFull => "the disk is full",
+        io::ErrorKind::BrokenPipe => "its reader has closed it",
+        _ => return None,
+    })
+}
+
+/// Returns the message of wrong arguments, without the usage that follows it for people.
+fn describe_usage(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let message = text.split("\n\nUsage:").next().and_then(|text| text.split("\n\nFor more").next());
+    message.unwrap_or(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Returns standard output without the library's handling of it, which buffers lines and reports success for
+/// a stream that is not open for writing.
+fn standard_output() -> Box<dyn Write + Send> {
+    match io::stdout().as_fd().try_clone_to_owned() {
+        Ok(stream) => Box::new(File::from(stream)),
+        // The process has no free file descriptor.
+        Err(_) => Box::new(io::stdout()),
     }
 }
 
@@ -171,12 +257,23 @@ fn format_utc(millis: u64, format: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[test]
     fn columns_are_aligned() {
         let rows = [vec!["a".to_owned(), "bbb".into(), "x".into()], vec!["aaaa".into(), "é".into()]];
         assert_eq!(columns(&rows), "a     bbb  x\naaaa  é");
+    }
+
+    #[test]
+    fn json_takes_one_line() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut output = Output::to(writer, io::sink(), true);
+        output.json_line("{\r\n  \"a\": \"\\n\"\n}").unwrap();
+        drop(output);
+        assert_eq!(io::read_to_string(&mut reader).unwrap(), "{    \"a\": \"\\n\" }\n");
     }
 
     #[test]
@@ -189,6 +286,18 @@ mod tests {
     fn causes_appear_once() {
         let error = anyhow::anyhow!("inner").context("middle: inner").context("outer");
         assert_eq!(shared_telemetry::join(error.chain()), "outer: middle: inner");
+    }
+
+    #[test]
+    fn causes_have_no_terms_of_the_system() {
+        let system = |number| io::Error::from_raw_os_error(number);
+        assert_eq!(describe(&system(98)), describe_io(&system(98)).unwrap());
+        assert!(!describe(&system(5)).contains("os error"), "{}", describe(&system(5)));
+        let nested = io::Error::other(format!("x: {} y", system(5)));
+        assert_eq!(describe(&nested), "x: Input/output error y");
+        let usage = super::super::Cli::command().try_get_matches_from(["tidings", "send", "--fle", "x"]);
+        let described = describe(&usage.unwrap_err());
+        assert_eq!(described, "unexpected argument '--fle' found tip: a similar argument exists: '--file'");
     }
 
     #[test]

@@ -29,8 +29,8 @@ impl Reference {
 fn command_line(mut program: Command) -> String {
     program.build();
     let mut page = "# Command line\n\n\
-                    All commands of `tidings`, with their arguments and options. `tidings` without a command is \
-                    `tidings serve`. A command ends with one of these [exit codes](exit-codes.md).\n\n\
+                    All commands of `tidings`, with their arguments and options. `tidings` without a command \
+                    shows its help. A command ends with one of these [exit codes](exit-codes.md).\n\n\
                     An option comes before its environment variable, and the variable before the default.\n\n\
                     ## Common options\n\n\
                     Every command takes these options, before or after its name.\n\n"

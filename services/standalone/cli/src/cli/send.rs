@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use self::ndjson::NdjsonReader;
 use super::exit::of_client_error;
+use super::output::OutputError;
 use super::{Exit, Globals, Output, Tone};
 
 /// Send one notification, or many from a file
@@ -31,6 +32,7 @@ pub(super) struct Send {
     #[arg(requires = "payload")]
     user: Option<UserId>,
     /// Payload: a JSON value, or any text with --text
+    #[arg(allow_negative_numbers = true)]
     payload: Option<String>,
     /// Send each line of this file as a notification; - is standard input
     #[arg(long, short, value_name = "FILE", conflicts_with_all = ["payload", "text", "id", "kind", "source", "when_offline", "expires_in"])]
@@ -147,9 +149,16 @@ async fn send_file(gateway: &Gateway, file: PathBuf, output: &mut Output) -> any
     let mut lines = NdjsonReader::new(reader);
     let mut summary = Summary::default();
     let mut failure = None;
-    while failure.is_none()
-        && let Some(chunk) = lines.chunk(&bar)?
-    {
+    let mut unreadable = None;
+    while failure.is_none() {
+        let chunk = match lines.chunk(&bar) {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break,
+            Err(error) => {
+                unreadable = Some(error);
+                break;
+            }
+        };
         for (line, problem) in chunk.refused {
             summary.refused += 1;
             bar.suspend(|| report_refusal(line, &problem, output))?;
@@ -172,10 +181,16 @@ async fn send_file(gateway: &Gateway, file: PathBuf, output: &mut Output) -> any
         }
     }
     bar.finish_and_clear();
-    finish(&summary, failure.as_ref().map(|(line, error)| (*line, error.as_ref())), output)
+    let exit = finish(&summary, failure.as_ref().map(|(line, error)| (*line, error.as_ref())), output)?;
+    match unreadable {
+        Some(error) => {
+            Err(error).with_context(|| format!("the file could not be read after line {}", lines.lines()))
+        }
+        None => Ok(exit),
+    }
 }
 
-fn report_refusal(line: u64, problem: &Problem, output: &mut Output) -> std::io::Result<()> {
+fn report_refusal(line: u64, problem: &Problem, output: &mut Output) -> Result<(), OutputError> {
     output.result(&BadLine { line, error: problem }, |output| {
         format!("{}  line {line}  {problem}", output.paint(Tone::Bad, "refused"))
     })
@@ -238,6 +253,8 @@ mod tests {
         for good in [
             &["send", "jo", "{}"][..],
             &["send", "jo", "hello", "--text", "--kind", "k", "--when-offline", "drop"],
+            &["send", "jo", "-1"],
+            &["send", "jo", "-1.5e3"],
             &["send", "--file", "x"],
             &["send", "-f", "-"],
         ] {

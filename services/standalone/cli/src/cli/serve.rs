@@ -10,7 +10,7 @@ use tidings_gateway::server;
 use tidings_identity::credentials::API_KEY_FILE;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::server_options::ServerOptions;
+use super::server_options::{ServerOptions, unknown_server_variables};
 use super::{Exit, Globals, Output, Tone};
 use crate::open_files::raise_limit;
 
@@ -27,6 +27,9 @@ impl Serve {
     pub(super) fn run(self, globals: &Globals, output: &mut Output) -> anyhow::Result<Exit> {
         let config = self.options.load(globals.data_dir.as_deref())?;
         shared_telemetry::init(config.log.format(), &config.log.level)?;
+        for unknown in unknown_server_variables(&config) {
+            tracing::warn!("{unknown}");
+        }
         if let Some(limit) = raise_limit() {
             tracing::info!(
                 limit,

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tidings_gateway::config::{Config, ConfigError, Defaults};
+use tidings_gateway::config::{Config, ConfigError, Defaults, UnknownVariable};
 
-use super::BadConfiguration;
+use super::{BadConfiguration, Output, unknown_environment};
 
 /// Options of the server's configuration.
 #[derive(Debug, Default, Clone, Args)]
@@ -17,7 +17,7 @@ pub(super) struct ServerOptions {
     /// Start from development defaults: users to log in as and guests, on this machine only
     #[arg(long)]
     development: bool,
-    /// Address to listen on; port 0 is any free port
+    /// Address to listen on: IP:PORT, localhost:PORT or a PORT on 127.0.0.1; port 0 is any free port
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
     /// Durability of accepted notifications: synced (on disk) or buffered (in the operating system's memory)
@@ -32,6 +32,19 @@ impl ServerOptions {
     /// Loads the configuration: the defaults, then the file, then the environment, then the options.
     pub(super) fn load(&self, data_dir: Option<&Path>) -> Result<Config, BadConfiguration> {
         Config::load(self.defaults(), self.config.as_deref(), self.environment(data_dir)).map_err(bad)
+    }
+
+    /// Loads the configuration as [`ServerOptions::load`] does, and warns about settings under a former name and
+    /// variables without effect.
+    pub(super) fn load_with_warnings(
+        &self,
+        data_dir: Option<&Path>,
+        output: &mut Output,
+    ) -> Result<Config, BadConfiguration> {
+        let config = self.load(data_dir)?;
+        config.deprecated.iter().for_each(|warning| output.warn(warning));
+        unknown_server_variables(&config).iter().for_each(|unknown| output.warn(&unknown.to_string()));
+        Ok(config)
     }
 
     /// Returns every setting with the value that [`ServerOptions::load`] would use.
@@ -57,6 +70,14 @@ impl ServerOptions {
         let options = options.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         std::env::vars_os().filter_map(text).chain(options)
     }
+}
+
+/// Returns the variables of the environment that look like settings and have no effect on a server.
+pub(super) fn unknown_server_variables(config: &Config) -> Vec<UnknownVariable> {
+    let authorizer = config.authorizer();
+    let secrets: Vec<_> =
+        authorizer.secrets().into_iter().filter_map(|name| name.strip_prefix("env:")).collect();
+    unknown_environment().into_iter().filter(|unknown| !secrets.contains(&unknown.name.as_str())).collect()
 }
 
 fn bad(error: ConfigError) -> BadConfiguration {

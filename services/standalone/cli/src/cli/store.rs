@@ -1,6 +1,6 @@
 //! `tidings store`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use tidings_gateway::app::STORE;
@@ -13,7 +13,7 @@ use super::{Exit, Globals, Output, Tone};
 /// Check and repair the data of a stopped server
 #[derive(Debug, Subcommand)]
 pub(super) enum Store {
-    /// Check that every accepted notification is there; exit with 65 if some are missing
+    /// Check that every accepted notification is there; exit with 65 if some are missing, with 1 if there is no store
     Check(ServerOptions),
     /// Rebuild the store from its readable parts, and keep a copy of the damaged store
     Repair(Repair),
@@ -33,12 +33,12 @@ impl Store {
         let data_dir = globals.data_dir.as_deref();
         match self {
             Self::Check(options) => {
-                let check = tidings_store::check(&path(&options.load(data_dir)?))?;
+                let check = check(&path(&options.load_with_warnings(data_dir, output)?))?;
                 report(&check, output)
             }
             Self::Repair(Repair { options, accept_loss }) => {
-                let config = options.load(data_dir)?;
-                let check = tidings_store::check(&path(&config))?;
+                let config = options.load_with_warnings(data_dir, output)?;
+                let check = check(&path(&config))?;
                 if check.damage.is_empty() {
                     return report(&check, output);
                 }
@@ -59,13 +59,17 @@ fn path(config: &Config) -> PathBuf {
     config.data_dir.join(STORE)
 }
 
+/// Checks the store in a directory, which must have one.
+fn check(path: &Path) -> anyhow::Result<Check> {
+    let check = tidings_store::check(path)?;
+    anyhow::ensure!(check.there, "there is no store in {}; pass --data-dir or --config", path.display());
+    Ok(check)
+}
+
 /// Prints the result of a check.
 fn report(check: &Check, output: &mut Output) -> anyhow::Result<Exit> {
     let exit = if check.damage.is_empty() { Exit::Ok } else { Exit::Damaged };
     output.result(check, |output| {
-        if !check.there {
-            return output.paint(Tone::Good, "there is no store yet");
-        }
         let Check { commit, journals, batches, tables, unfinished_bytes, damage, .. } = check;
         let size = format!("{commit} commits, {batches} of them in {journals} journals, {tables} tables");
         if damage.is_empty() {

@@ -51,15 +51,11 @@ impl User {
                 } else if users.is_empty() {
                     output.note("There are no users. Add one with: tidings user add NAME");
                 } else {
-                    let rows: Vec<_> = users
-                        .into_iter()
-                        .map(|user| {
-                            vec![
-                                user.username,
-                                user.created_at.map(|at| date_and_time(at.millis())).unwrap_or_default(),
-                            ]
-                        })
-                        .collect();
+                    let mut rows = vec![["NAME", "ADDED (UTC)"].map(str::to_owned).to_vec()];
+                    rows.extend(users.into_iter().map(|user| {
+                        let added = user.created_at.map(|at| date_and_time(at.millis()));
+                        vec![user.username, added.unwrap_or_default()]
+                    }));
                     output.line(columns(&rows))?;
                 }
             }

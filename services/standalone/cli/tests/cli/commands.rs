@@ -151,7 +151,7 @@ async fn unanswered_line_of_a_file_is_named() {
     let unreachable = UnusedPort::new();
     let ran = tidings(&["send", "-f", "-"], &unreachable.url(), "\n{\"userId\":\"jo\",\"message\":1}").await;
     assert_eq!(ran.code, 69, "{}", ran.stderr);
-    assert!(ran.stderr.contains("stopped at line 2") && ran.stderr.contains("does not answer"));
+    assert!(ran.stderr.contains("stopped at line 2") && ran.stderr.contains("no connection to"));
 }
 
 #[tokio::test]
@@ -277,7 +277,6 @@ async fn damaged_store_is_refused_and_repaired() {
     let data_dir = dir.path().to_str().unwrap();
     let run =
         async |arguments: &[&str]| tidings(&[arguments, &["--data-dir", data_dir]].concat(), "", "").await;
-    assert_eq!(run(&["store", "check"]).await.stdout, "there is no store yet\n");
     let path = dir.path().join("store");
     let store = tidings_store::Store::open(
         &path,

@@ -4,4 +4,8 @@
 mod bench;
 mod commands;
 mod demo;
+mod listen;
 mod reference;
+mod server;
+mod tls;
+mod usage;

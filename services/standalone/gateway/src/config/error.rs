@@ -58,9 +58,9 @@ pub enum ConfigError {
         /// The required type.
         expected: &'static str,
     },
-    /// A value is not of the form that its key requires. The source names the key.
-    #[error("a value of the configuration is not valid")]
-    Value(#[source] Box<toml::de::Error>),
+    /// A value is not of the form that its key requires.
+    #[error("{}", Malformed(.0))]
+    Value(Box<toml::de::Error>),
     /// Old and new name of a setting are both given.
     #[error("{old} is the former name of {new}, and both are given; remove {old}")]
     BothNames {
@@ -83,6 +83,20 @@ impl ConfigError {
     /// A value that is not allowed.
     pub(super) fn invalid(key: &'static str, problem: impl Into<String>) -> Self {
         Self::Invalid { key, problem: problem.into() }
+    }
+}
+
+/// The message about a value of another form: its key and the problem, in one line.
+struct Malformed<'a>(&'a toml::de::Error);
+
+impl fmt::Display for Malformed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        let key = text.trim_end().rsplit_once("\nin `").map(|(_, key)| key.trim_end_matches('`'));
+        match key {
+            Some(key) => write!(f, "the key \"{key}\" is not valid: {}", self.0.message()),
+            None => write!(f, "a value of the configuration is not valid: {}", text.trim_end()),
+        }
     }
 }
 

@@ -52,6 +52,11 @@ pub(super) fn in_environment(
     Ok(variables)
 }
 
+/// Returns true for a variable of a renamed section.
+pub(super) fn is_former(variable: &str) -> bool {
+    RENAMED.iter().any(|(old, _)| variable.starts_with(&format!("{PREFIX}{}__", old.to_uppercase())))
+}
+
 fn warning(old: &str, new: &str) -> String {
     format!("{old} is now {new}; the old name goes with the next release")
 }

@@ -18,6 +18,7 @@ use super::ConfigError;
 use super::bounds::{SECOND, at_least, at_most, optional_at_least};
 use super::client_messages::{Confirm, DefaultFormat, TooMany};
 use super::duration::{DurationSetting, OptionalDuration};
+use super::listen_address;
 use crate::server::TlsFiles;
 
 /// The section `[server]`: the HTTP surface.
@@ -25,6 +26,7 @@ use crate::server::TlsFiles;
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "default.toml says what each key does")]
 pub struct ServerConfig {
+    #[serde(deserialize_with = "listen_address::deserialize")]
     pub listen: SocketAddr,
     pub tls_certificate: PathBuf,
     pub tls_key: PathBuf,
@@ -263,14 +265,9 @@ impl HistoryConfig {
 
 impl LogConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        shared_telemetry::parse_filter(&self.level).map(drop).map_err(|_| {
-            let problem = format!(
-                "{:?} is not a log level; allowed are error, warn, info, debug, trace and off, or levels by module: \
-                 \"info,tidings=debug\"",
-                self.level
-            );
-            ConfigError::invalid("log.level", problem)
-        })
+        shared_telemetry::parse_filter(&self.level)
+            .map(drop)
+            .map_err(|error| ConfigError::invalid("log.level", error.to_string()))
     }
 
     /// Returns the format of log lines.

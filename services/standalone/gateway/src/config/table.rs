@@ -133,7 +133,7 @@ fn suggest(table: &Table, wrong: &str) -> Option<String> {
 }
 
 /// Returns the Levenshtein distance.
-fn distance(a: &str, b: &str) -> usize {
+pub(super) fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().enumerate() {

@@ -134,7 +134,7 @@ fn value_of_wrong_type_is_refused() {
 #[test]
 fn malformed_value_is_refused() {
     for (text, key, word) in [
-        ("[server]\nlisten = \"nowhere\"", "server.listen", "socket address"),
+        ("[server]\nlisten = \"nowhere\"", "\"server.listen\" is not valid: ", "localhost:PORT"),
         ("[connections]\nidle_timeout = \"soon\"", "connections.idle_timeout", "or off"),
         ("[server]\nbody_timeout = \"off\"", "server.body_timeout", "30s"),
         ("[store]\ndurability = \"maybe\"", "store.durability", "synced"),

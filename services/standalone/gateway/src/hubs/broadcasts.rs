@@ -48,6 +48,28 @@ impl Default for BroadcastSettings {
 struct Job {
     key: u64,
     entry: FanOut,
+    /// Its share of [`BroadcastSettings::waiting`].
+    #[expect(dead_code, reason = "it is given back when the job is dropped")]
+    slot: Slot,
+}
+
+/// A place among the waiting broadcasts. Dropping it gives it back.
+#[derive(Debug)]
+struct Slot(Arc<AtomicUsize>);
+
+impl Slot {
+    /// Takes a place if fewer than `most` are taken.
+    fn take(waiting: &Arc<AtomicUsize>, most: usize) -> Result<Self, TooMany> {
+        let slot = Self(Arc::clone(waiting));
+        let before = waiting.fetch_add(1, Ordering::Relaxed);
+        if before < most { Ok(slot) } else { Err(TooMany { waiting: before }) }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Accepts broadcasts. Clones share the broadcasts that wait.
@@ -87,44 +109,47 @@ impl<K: Clock + 'static> Broadcasts<K> {
     ) -> Result<(Self, PendingBroadcasts), StoreError> {
         let (jobs, pending) = unbounded_channel();
         let table = store.table(TABLE);
-        let (mut next, mut waiting) = (0, 0);
+        let waiting = Arc::<AtomicUsize>::default();
+        let mut next = 0;
         for (key, value) in table.list()? {
             let Ok(key) = key.as_slice().try_into().map(u64::from_be_bytes) else { continue };
             next = key + 1;
             match read(&value) {
                 Some(entry) => {
-                    waiting += 1;
-                    // The receiver is in this function.
-                    let _ = jobs.send(Job { key, entry });
+                    // Those that an earlier process accepted are within the limit.
+                    if let Ok(slot) = Slot::take(&waiting, usize::MAX) {
+                        // The receiver is in this function.
+                        let _ = jobs.send(Job { key, entry, slot });
+                    }
                 }
                 None => {
                     tracing::error!(key, "a stored broadcast can't be read and is skipped");
                 }
             }
         }
-        let (next, waiting) = (Arc::new(AtomicU64::new(next)), Arc::new(AtomicUsize::new(waiting)));
+        let next = Arc::new(AtomicU64::new(next));
         Ok((Self { table, jobs, next, waiting, settings }, PendingBroadcasts(pending)))
     }
 
     /// Accepts a broadcast. When this returns, it is on disk.
+    ///
+    /// A caller that stops waiting does not undo the acceptance: a task of its own stores the broadcast and then
+    /// passes it on, because one that is stored and not passed on would wait for the next start.
     async fn accept(&self, entry: FanOut) -> Result<(), PortError> {
         const OPERATION: &str = "queueing a broadcast";
-        let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let accepted = async {
-            if waiting >= self.settings.waiting {
-                return Err(PortError::retryable(OPERATION, TooMany { waiting }));
-            }
-            let key = self.next.fetch_add(1, Ordering::Relaxed);
+        let slot = Slot::take(&self.waiting, self.settings.waiting);
+        let slot = slot.map_err(|error| PortError::retryable(OPERATION, error))?;
+        let key = self.next.fetch_add(1, Ordering::Relaxed);
+        let (table, jobs) = (self.table.clone(), self.jobs.clone());
+        let storing = tokio::spawn(async move {
             let text = QueueEntry::FanOut(entry.clone()).to_json();
-            let put = self.table.put(&key.to_be_bytes(), text.as_bytes()).await;
-            put.map_err(|error| PortError::retryable(OPERATION, error))?;
-            self.jobs.send(Job { key, entry }).map_err(|_| PortError::retryable(OPERATION, ShuttingDown))
-        }
-        .await;
-        if accepted.is_err() {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-        }
-        accepted
+            table
+                .put(&key.to_be_bytes(), text.as_bytes())
+                .await
+                .map_err(|error| PortError::retryable(OPERATION, error))?;
+            jobs.send(Job { key, entry, slot }).map_err(|_| PortError::retryable(OPERATION, ShuttingDown))
+        });
+        storing.await.unwrap_or_else(|_| Err(PortError::retryable(OPERATION, ShuttingDown)))
     }
 
     /// Stores the rest of a broadcast, so that a restart continues from there.
@@ -136,7 +161,6 @@ impl<K: Clock + 'static> Broadcasts<K> {
 
     /// Deletes a broadcast that every member has.
     async fn finish(&self, job: &Job) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
         let deleted = self.table.delete(&job.key.to_be_bytes()).await;
         report(deleted, "a finished broadcast could not be deleted; a restart repeats it");
     }

@@ -79,24 +79,11 @@ async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Res
     let client = ClientInfo { source_ip: remote.0.to_string(), user_agent: user_agent.clone() };
     let connection_id = new_connection_id();
     let connect = ConnectRequest { connection_id, query, subprotocols, opened_at, client };
-    let Admission { row, subprotocol } =
-        app.ports.client_edge.connect(&principal, connect).await.map_err(|error| match error {
-            ConnectError::Refused(refusal) => Problem::bad_request(refusal.to_string()),
-            ConnectError::TooMany { .. } => {
-                Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", error.to_string())
-            }
-            ConnectError::Unavailable(error) => Problem::internal("storing a connection", &error),
-        })?;
     let peer = Peer { ip: remote.0, user_agent: user_agent.unwrap_or_default().into() };
-    let id = row.connection_id.clone();
-    let opened = Opened { principal: Arc::new(principal), id, at: opened_at };
-    match app.registry.attach(&opened.id) {
-        Some(attachment) => {
-            tokio::spawn(serve(app, opened, attachment, peer, on_upgrade));
-        }
-        // The edge has closed it already, for example because of the user's next connection.
-        None => forget(&app.ports.client_edge, &opened).await,
-    }
+    // A task of its own: hyper drops this one when the client goes away, and a connection that is half opened would
+    // stay a member of its hubs.
+    let opening = tokio::spawn(open(app, principal, connect, peer, on_upgrade));
+    let subprotocol = opening.await.map_err(|error| Problem::internal("opening a connection", &error))??;
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -123,6 +110,34 @@ fn refused(refusal: &Refusal, request_id: Option<&RequestId>) -> Problem {
 fn text(value: &HeaderValue) -> String {
     let bytes = value.as_bytes();
     std::str::from_utf8(bytes).map_or_else(|_| bytes.iter().copied().map(char::from).collect(), str::to_owned)
+}
+
+/// Admits a connection and starts to serve it. Returns the subprotocol that answers the handshake.
+async fn open<P: Ports>(
+    app: Arc<App<P>>,
+    principal: Principal,
+    connect: ConnectRequest,
+    peer: Peer,
+    on_upgrade: OnUpgrade,
+) -> Result<Option<String>, Problem> {
+    let opened_at = connect.opened_at;
+    let Admission { row, subprotocol } =
+        app.ports.client_edge.connect(&principal, connect).await.map_err(|error| match error {
+            ConnectError::Refused(refusal) => Problem::bad_request(refusal.to_string()),
+            ConnectError::TooMany { .. } => {
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", error.to_string())
+            }
+            ConnectError::Unavailable(error) => Problem::internal("storing a connection", &error),
+        })?;
+    let opened = Opened { principal: Arc::new(principal), id: row.connection_id, at: opened_at };
+    match app.registry.attach(&opened.id) {
+        Some(attachment) => {
+            tokio::spawn(serve(app, opened, attachment, peer, on_upgrade));
+        }
+        // The edge has closed it already, for example because of the user's next connection.
+        None => forget(&app.ports.client_edge, &opened).await,
+    }
+    Ok(subprotocol)
 }
 
 /// Returns the parts of a request that the authorizer decides on.

@@ -1,7 +1,10 @@
 //! Broadcasts from their acceptance to every member's notification, over restarts and failures.
 
 use std::collections::BTreeSet;
+use std::future::Future as _;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use contract_notifications_v1::{
@@ -155,6 +158,19 @@ async fn interrupted_broadcast_continues_after_restart() {
     let queue = Queue::new(usize::MAX);
     until(third, &clock, &queue, 5).await;
     assert!(queue.sent().iter().all(|(_, id)| id == "2"), "{:?}", queue.sent());
+}
+
+#[tokio::test]
+async fn broadcast_of_a_caller_that_is_gone_goes_on() {
+    let (_dir, store, clock) = store_support::store();
+    let (message_queue, jobs) = open(&store);
+    for id in ["1", "2", "3", "4"] {
+        let mut accepting = pin!(message_queue.broadcast(broadcast("a", id)));
+        assert!(accepting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    let queue = Queue::new(usize::MAX);
+    until((message_queue, jobs), &clock, &queue, 20).await;
+    assert_eq!(queue.sent().len(), 20);
 }
 
 #[tokio::test]

@@ -144,9 +144,10 @@ async fn own_jwt_is_accepted_in_every_place() {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let answer = server.handshake(&query, &headers).await;
         assert_eq!(answer.status, 101, "{query} {headers:?}");
-        // A subprotocol that carries a credential is chosen where it stands alone.
-        let offered = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-protocol"));
-        assert_eq!(answer.header("sec-websocket-protocol"), offered.map(|(_, offer)| *offer));
+        // Browsers drop a connection whose answer has none of the subprotocols that they offered.
+        let offered =
+            headers.iter().find(|(name, _)| *name == "Sec-WebSocket-Protocol").map(|(_, offer)| *offer);
+        assert_eq!(answer.header("sec-websocket-protocol"), offered);
     }
     let both = format!("tidings.v1, {offer}");
     let answer = server.handshake("", &[("sec-websocket-protocol", &both)]).await;
@@ -273,6 +274,21 @@ async fn axum_serve(listener: TcpListener, router: Router) {
             hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
         tokio::spawn(connection);
     }
+}
+
+#[tokio::test]
+async fn unknown_subprotocol_is_refused_before_the_credential_is_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &secret_file(dir.path()));
+    let now = date_time();
+    let signature = sign("s-1", &now, SECRET);
+    let signed = [("X-Session", "s-1"), ("X-Date-Time", now.as_str()), ("X-Signature", signature.as_str())];
+    for offer in ["my-app.v2", "my-app.v2, token.t", "graphql-ws, tidings.v2"] {
+        let unknown = [&signed[..], &[("Sec-WebSocket-Protocol", offer)]].concat();
+        assert_eq!(server.status("", &unknown).await, 400, "{offer}");
+    }
+    assert_eq!(server.status("", &signed).await, 101, "the signature is still unused");
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use tidings_gateway::server::{ClientEdge, Ports, Settings};
 use tidings_sockets::{Limits, Registry};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -290,6 +291,14 @@ struct WatchedEdge {
     inner: <tidings_gateway::runtime::RuntimePorts as Ports>::ClientEdge,
     disconnected: Arc<Mutex<Vec<ConnectionKey>>>,
     closes: Option<Registry>,
+    gate: Option<Arc<Gate>>,
+}
+
+/// Holds up a connection that is being opened.
+#[derive(Default)]
+struct Gate {
+    reached: Notify,
+    open: Notify,
 }
 
 impl ClientEdge for WatchedEdge {
@@ -305,6 +314,10 @@ impl ClientEdge for WatchedEdge {
         let admission = self.inner.connect(principal, request).await?;
         if let Some(registry) = &self.closes {
             ws_edge::ports::Connections::close(registry, &ConnectionKey::from(&admission.row)).await?;
+        }
+        if let Some(gate) = &self.gate {
+            gate.reached.notify_one();
+            gate.open.notified().await;
         }
         Ok(admission)
     }
@@ -329,11 +342,11 @@ impl ClientEdge for WatchedEdge {
     }
 }
 
-fn start_watched(closes: bool) -> (TestServer, Arc<Mutex<Vec<ConnectionKey>>>) {
+fn start_watched(closes: bool, gate: Option<Arc<Gate>>) -> (TestServer, Arc<Mutex<Vec<ConnectionKey>>>) {
     let disconnected = Arc::<Mutex<Vec<ConnectionKey>>>::default();
     let server = start_replacing(|real, registry| {
         let closes = closes.then(|| registry.clone());
-        let watch = |inner| WatchedEdge { inner, disconnected: Arc::clone(&disconnected), closes };
+        let watch = |inner| WatchedEdge { inner, disconnected: Arc::clone(&disconnected), closes, gate };
         replace(real, identity, watch, identity, identity, identity)
     });
     (server, disconnected)
@@ -341,7 +354,7 @@ fn start_watched(closes: bool) -> (TestServer, Arc<Mutex<Vec<ConnectionKey>>>) {
 
 #[tokio::test]
 async fn connection_closed_before_its_socket_is_forgotten() {
-    let (mut server, disconnected) = start_watched(true);
+    let (mut server, disconnected) = start_watched(true, None);
     let (mut client, key) = server.connect("jo").await;
     while let Some(Ok(_)) = within(client.next()).await {}
     within(async {
@@ -353,8 +366,30 @@ async fn connection_closed_before_its_socket_is_forgotten() {
 }
 
 #[tokio::test]
+async fn client_gone_during_its_handshake_is_forgotten() {
+    let gate = Arc::<Gate>::default();
+    let (server, disconnected) = start_watched(false, Some(Arc::clone(&gate)));
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    let handshake = "GET /ws?client_id=jo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    socket.write_all(handshake.as_bytes()).await.unwrap();
+    within(gate.reached.notified()).await;
+    // The server's task of this socket sees the end, and drops the handshake's future.
+    socket.shutdown().await.unwrap();
+    assert_eq!(within(socket.read(&mut [0])).await.unwrap(), 0);
+    gate.open.notify_one();
+    within(async {
+        while disconnected.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    server.until_connections("jo", 0).await;
+}
+
+#[tokio::test]
 async fn close_of_client_is_answered_and_deletes_row() {
-    let (mut server, disconnected) = start_watched(false);
+    let (mut server, disconnected) = start_watched(false, None);
     let (mut client, key) = server.connect("jo").await;
     client.close(None).await.unwrap();
     while let Some(Ok(_)) = within(client.next()).await {}

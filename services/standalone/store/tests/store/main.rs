@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 #![allow(clippy::cast_precision_loss, reason = "measurements are printed in few digits")]
 
+mod callers;
 mod dead_letters;
 mod disk_full;
 mod durable;

@@ -8,7 +8,7 @@ interface Props {
     readonly items: readonly DeadLetter[];
     readonly now: number;
     /** Asks for confirmation of an action on a dead letter. */
-    readonly confirm: (verb: "redrive" | "drop", letter: DeadLetter) => void;
+    readonly confirm: (verb: "redrive" | "purge", letter: DeadLetter) => void;
 }
 
 const COLUMNS = [
@@ -19,7 +19,7 @@ const COLUMNS = [
     { label: "Actions", hidden: true },
 ];
 
-/** Dead letters, with buttons to redrive and drop each. */
+/** Dead letters, with buttons to redrive and purge each. */
 export function DeadLettersTable({ items, now, confirm }: Props) {
     return (
         <DataTable label="Dead letters" columns={COLUMNS}>
@@ -41,15 +41,15 @@ export function DeadLettersTable({ items, now, confirm }: Props) {
                     </td>
                     <td class="number">
                         <span class="buttons">
-                            {(["redrive", "drop"] as const).map((verb) => (
+                            {(["redrive", "purge"] as const).map((verb) => (
                                 <button
                                     key={verb}
-                                    class={verb === "drop" ? "small danger" : "small"}
+                                    class={verb === "purge" ? "small danger" : "small"}
                                     onClick={() => {
                                         confirm(verb, letter);
                                     }}
                                 >
-                                    {verb === "drop" ? "Drop" : "Redrive"}
+                                    {verb === "purge" ? "Purge" : "Redrive"}
                                     <span class="visually-hidden">
                                         {" "}
                                         {letter.notificationId ?? letter.id} of {letter.userId}

@@ -53,7 +53,7 @@ export function NotificationTimeline({ api, user, id, accepted }: Props) {
             </ol>
             {value?.deadLetter !== undefined && (
                 <p>
-                    Redrive or drop it in <a href="#/dead-letters">Dead letters</a>.
+                    Redrive or purge it in <a href="#/dead-letters">Dead letters</a>.
                 </p>
             )}
             {value?.notKnown.map((sentence) => (

@@ -2,7 +2,7 @@ import type { ConfirmationTexts } from "./confirmation.ts";
 import { formatCount, pluralize } from "./format.ts";
 
 /** Returns the texts of the confirmation for `count` dead letters, or for the single dead letter of `user`. */
-export function confirmationOf(verb: "redrive" | "drop", count: number, user?: string): ConfirmationTexts {
+export function confirmationOf(verb: "redrive" | "purge", count: number, user?: string): ConfirmationTexts {
     const subject = user === undefined ? pluralize(count, "dead letter") : `the dead letter of ${user}`;
     const they = count === 1 ? "It is" : `All ${formatCount(count)} are`;
     if (verb === "redrive") {
@@ -15,16 +15,16 @@ export function confirmationOf(verb: "redrive" | "drop", count: number, user?: s
         };
     }
     return {
-        title: `Drop ${subject}?`,
+        title: `Purge ${subject}?`,
         consequence: `${they} deleted for good. Nobody will get ${count === 1 ? "this notification" : "these notifications"}, and this can’t be undone.`,
-        action: `Drop ${subject}`,
+        action: `Purge ${subject}`,
         refusal: count === 1 ? "Keep it" : "Keep them",
         dangerous: true,
     };
 }
 
-/** Returns the message after `count` dead letters were redriven or dropped. */
-export function resultMessage(verb: "redrive" | "drop", count: number): string {
+/** Returns the message after `count` dead letters were redriven or purged. */
+export function resultMessage(verb: "redrive" | "purge", count: number): string {
     const were = count === 1 ? "was" : "were";
-    return `${pluralize(count, "dead letter")} ${were} ${verb === "redrive" ? "redriven" : "dropped"}.`;
+    return `${pluralize(count, "dead letter")} ${were} ${verb === "redrive" ? "redriven" : "purged"}.`;
 }

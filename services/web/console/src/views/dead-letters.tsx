@@ -16,7 +16,7 @@ interface Props {
     readonly now: number;
 }
 
-/** The dead letters, with buttons to redrive and drop them. */
+/** The dead letters, with buttons to redrive and purge them. */
 export function DeadLettersView({ api, total, now }: Props) {
     const { value, problem, refresh } = usePolling("dead letters", () => api.deadLetters(), () => INTERVAL);
     const [more, setMore] = useState<readonly DeadLetter[]>([]);
@@ -35,9 +35,9 @@ export function DeadLettersView({ api, total, now }: Props) {
         setMore([]);
         refresh();
     };
-    const confirm = (verb: "redrive" | "drop", letter?: DeadLetter): void => {
+    const confirm = (verb: "redrive" | "purge", letter?: DeadLetter): void => {
         const onConfirm = (): void => {
-            const request = verb === "redrive" ? api.redrive(letter?.id) : api.drop(letter?.id);
+            const request = verb === "redrive" ? api.redrive(letter?.id) : api.purge(letter?.id);
             request.then(
                 (changed) => resultMessage(verb, changed),
                 (error: unknown) => `Nothing was changed: ${errorMessage(error)}.`,
@@ -73,17 +73,17 @@ export function DeadLettersView({ api, total, now }: Props) {
                         <button
                             class="danger"
                             onClick={() => {
-                                confirm("drop");
+                                confirm("purge");
                             }}
                         >
-                            Drop all
+                            Purge all
                         </button>
                     </div>
                 )}
             </div>
             <p class="faint">
                 Notifications that failed too often or can’t be read. Redriving delivers one again, after the newer
-                notifications of its user. Dropping deletes it for good.
+                notifications of its user. Purging deletes it for good.
             </p>
             <p role="status">{result}</p>
             {problem !== undefined && (
