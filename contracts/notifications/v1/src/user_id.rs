@@ -129,7 +129,6 @@ pub mod written {
     ///
     /// # Errors
     /// The serializer's.
-    #[expect(clippy::ref_option, reason = "the form that serde calls")]
     pub fn optional<S: Serializer>(id: &Option<UserId>, serializer: S) -> Result<S::Ok, S::Error> {
         id.as_ref().map(UserId::as_written).serialize(serializer)
     }

@@ -10,16 +10,29 @@ impl Refusal {
     /// audience is known here, is no hint.
     pub fn hint(&self) -> Option<String> {
         let reason = self.reason();
-        match reason {
-            Reason::Jwt(InvalidJwt::Form(_) | InvalidJwt::Critical | InvalidJwt::Expired { .. }) => {}
-            Reason::Jwt(InvalidJwt::NotYet { .. } | InvalidJwt::NoSubject | InvalidJwt::Subject(_)) => {}
-            Reason::Hmac(InvalidSignature::Mismatch | InvalidSignature::Replayed) => return None,
-            Reason::NoCredential | Reason::Oversized { .. } | Reason::Incomplete | Reason::Hmac(_) => {}
-            Reason::Subprotocol(_) => {}
-            Reason::Origin | Reason::CookieWithoutOrigin | Reason::Conflicting | Reason::ClientId(_) => {}
-            _ => return None,
-        }
-        Some(reason.to_string())
+        let is_harmless = match reason {
+            Reason::Jwt(invalid) => !matches!(
+                invalid,
+                InvalidJwt::Signature | InvalidJwt::UnknownKey | InvalidJwt::Issuer | InvalidJwt::Audience
+            ),
+            Reason::Hmac(invalid) => {
+                !matches!(invalid, InvalidSignature::Mismatch | InvalidSignature::Replayed)
+            }
+            Reason::NoCredential
+            | Reason::Subprotocol(_)
+            | Reason::Oversized { .. }
+            | Reason::Incomplete
+            | Reason::Origin
+            | Reason::CookieWithoutOrigin
+            | Reason::Conflicting
+            | Reason::ClientId(_) => true,
+            Reason::Encoding
+            | Reason::UnknownToken
+            | Reason::Undecryptable
+            | Reason::Claims(_)
+            | Reason::Unavailable(_) => false,
+        };
+        is_harmless.then(|| reason.to_string())
     }
 
     /// Logs the refusal under the id of its request, with the reason, in which no secret is.
