@@ -21,6 +21,9 @@ export interface Handshake {
     readonly hmacSecretArn: string | undefined;
 }
 
+/** Treatment of fields of a notification that the contract doesn't know, at the producers' API. */
+export type UnknownFields = (typeof UNKNOWN_FIELDS)[number];
+
 /** Configuration of a stack. Pulumi.yaml describes each key and has its default. */
 export interface Settings {
     readonly production: boolean;
@@ -35,6 +38,7 @@ export interface Settings {
     readonly logRetentionDays: number;
     /** Issuer of the users' tokens. When absent, the stack has a Cognito user pool. */
     readonly externalIssuer: { readonly issuer: string; readonly audiences: readonly string[] } | undefined;
+    readonly unknownFields: UnknownFields;
     readonly allowedOrigins: readonly string[];
     readonly handshake: Handshake;
     readonly webSocket: Throttle;
@@ -47,6 +51,8 @@ export interface Settings {
     readonly alarmEmail: string | undefined;
     readonly alarmTopicArn: string | undefined;
 }
+
+const UNKNOWN_FIELDS = ["refuse", "ignore"] as const;
 
 const METHODS = ["token", "jwt", "hmac", "open"];
 
@@ -108,6 +114,20 @@ function isSetting(name: string): boolean {
     return variables.some((variable) => variable.name === name && variable.resource === undefined);
 }
 
+function unknownFields(read: ConfigReader): UnknownFields {
+    const value = read.string("unknownFields");
+    return UNKNOWN_FIELDS.find((known) => known === value) ?? read.refuse("unknownFields", value, UNKNOWN_FIELDS.join(" or "));
+}
+
+/** Returns an origin as browsers send it, without the default port of its scheme. */
+function asSent(origin: string): string {
+    return URL.canParse(origin) && `${new URL(origin).origin}:${defaultPort(origin)}` === origin ? new URL(origin).origin : origin;
+}
+
+function defaultPort(origin: string): string {
+    return origin.startsWith("https:") ? "443" : "80";
+}
+
 function isOrigin(text: string): boolean {
     return URL.canParse(text) && new URL(text).origin === text;
 }
@@ -161,7 +181,7 @@ export function readSettings(): Settings {
     const read = new ConfigReader();
     const seconds = (key: string): number => read.integer(key, "a whole number of seconds, at least 1", (value) => value > 0);
     const functions = contract.functions.map(({ name }) => name);
-    const origins = read.strings("allowedOrigins");
+    const origins = read.strings("allowedOrigins").map(asSent);
     const wrong = origins.find((origin) => !isOrigin(origin));
     if (wrong !== undefined) {
         return read.refuse("allowedOrigins", wrong, "an origin such as https://app.example.com");
@@ -182,6 +202,7 @@ export function readSettings(): Settings {
         dispatcherMaximumConcurrency: concurrency === 0 ? undefined : concurrency,
         logRetentionDays: read.integer("logRetentionDays", RETENTION_DAYS.join(", "), (days) => RETENTION_DAYS.includes(days)),
         externalIssuer: externalIssuer(read),
+        unknownFields: unknownFields(read),
         allowedOrigins: origins,
         handshake: handshake(read),
         webSocket: throttle(read, "webSocket"),

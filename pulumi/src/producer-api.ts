@@ -56,6 +56,15 @@ const ANSWERS: readonly Answer[] = [
     { statusCode: "503", body: `{"requestId": "$context.requestId", "message": "not accepted; send it again"}` },
 ];
 
+/** Returns the answer to a body that the model refuses: API Gateway's own says nothing but "Invalid request body". */
+function refusedBody(model: string): string {
+    const { properties, additionalProperties } = JSON.parse(model) as { properties: object; additionalProperties?: false };
+    const fields = Object.keys(properties).join(", ");
+    const others = additionalProperties === false ? "known are" : "checked are";
+    const message = `the body is not a notification: it needs userId and one of payload and message; ${others} ${fields}; expiresAt is in milliseconds`;
+    return `{"requestId": "$context.requestId", "message": "${message}"}`;
+}
+
 /** Returns the path without its leading slash. Throws if it has several segments: the program creates one resource. */
 function pathPart(path: string): string {
     const part = path.slice(1);
@@ -110,11 +119,11 @@ export class ProducerApi extends pulumi.ComponentResource {
             },
             { parent: this },
         );
-        const model = producerModel();
+        const model = producerModel(deployment.settings.unknownFields);
         const { queue, logs, history } = args;
         const historyParts = history === undefined ? [] : this.historyMethod(history);
         const parts = [...this.sendMethod(queue, model), ...historyParts];
-        const stage = this.stage([model, history !== undefined], parts, logs);
+        const stage = this.stage([model, refusedBody(model), history !== undefined], parts, logs);
         this.url = pulumi.interpolate`${stage.invokeUrl}${path}`;
         this.invokeArn = pulumi.interpolate`${this.api.executionArn}/${STAGE}/${method}${path}`;
         const historyRoute = splitPath(contract.historyRoute.path);
@@ -148,6 +157,17 @@ export class ProducerApi extends pulumi.ComponentResource {
         const validator = new aws.apigateway.RequestValidator(
             "body",
             { restApi, name: "body", validateRequestBody: true, validateRequestParameters: false },
+            parent,
+        );
+        // https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+        const refused = new aws.apigateway.Response(
+            "refused-body",
+            {
+                restApiId: restApi,
+                responseType: "BAD_REQUEST_BODY",
+                statusCode: "400",
+                responseTemplates: { [JSON_TYPE]: refusedBody(schema) },
+            },
             parent,
         );
         const at = { restApi, resourceId: resource.id, httpMethod: route.method };
@@ -186,7 +206,7 @@ export class ProducerApi extends pulumi.ComponentResource {
             );
             return [response, mapped];
         });
-        return [method, integration, ...answers];
+        return [method, integration, refused, ...answers];
     }
 
     /** Creates the method for reading the history, which the edge answers, and returns what a deployment waits for. */

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import type { UnknownFields } from "./configuration.js";
 import { REPOSITORY } from "./contract.js";
 
-const FILE = join(REPOSITORY, "contracts/notifications/v1/schema/notification-request.json");
+const FILE = join(REPOSITORY, "contracts/notifications/v1/schema/notification-request-strict.json");
 const REFERENCE = "#/$defs/";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -11,6 +12,7 @@ type Schema = Readonly<Record<string, unknown>>;
 /** Keywords that mean the same in draft 4 and whose values are not schemas. */
 const KEPT = new Set([
     "type", "title", "enum", "required", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems",
+    "additionalProperties",
 ]);
 /** Keywords without effect on validation, or unknown in draft 4. */
 const DROPPED = new Set(["$schema", "$defs", "description", "default", "format"]);
@@ -83,7 +85,11 @@ export function toDraft4(schema: Schema): Schema {
     return { $schema: "http://json-schema.org/draft-04/schema#", ...new Converter(definitions).convert(schema, []) };
 }
 
-/** Returns the model of a producer's request, converted from the contract's schema. */
-export function producerModel(): string {
-    return JSON.stringify(toDraft4(asSchema(JSON.parse(readFileSync(FILE, "utf8")), FILE)));
+/**
+ * Returns the model of a producer's request, converted from the contract's schema. If `unknownFields` is `ignore`, it
+ * allows fields that the contract doesn't know.
+ */
+export function producerModel(unknownFields: UnknownFields): string {
+    const { additionalProperties, ...schema } = toDraft4(asSchema(JSON.parse(readFileSync(FILE, "utf8")), FILE));
+    return JSON.stringify(unknownFields === "refuse" ? { ...schema, additionalProperties } : schema);
 }

@@ -118,6 +118,11 @@ describe.each(STACK_NAMES)("APIs of %s", (stack) => {
         });
         expect(`/${String(graph.resource("apigateway/resource", "notifications").inputs["pathPart"])}`).toBe(contract.producerRoute.path);
         expect(graph.resource("apigateway/requestValidator", "body").inputs["validateRequestBody"]).toBe(true);
+        const refused = graph.resource("apigateway/response", "refused-body").inputs;
+        expect(refused).toMatchObject({ responseType: "BAD_REQUEST_BODY", statusCode: "400" });
+        const { message } = parseJson((refused["responseTemplates"] as Record<string, string>)["application/json"] ?? "") as Record<string, string>;
+        for (const part of ["userId", "known are", "whenOffline", "milliseconds"]) expect(message).toContain(part);
+        expect(graph.waitsFor(graph.resource("apigateway/deployment", "producers"), graph.resource("apigateway/response", "refused-body"))).toBe(true);
     });
 
     test("producers' requests go to the queue with a minimal role", () => {

@@ -27,6 +27,8 @@ test.each([
     ["jwtIssuer", "https://login.example.com", "expected at least one audience with jwtIssuer"],
     ["jwtAudiences", ["tidings"], "expected no audience without jwtIssuer"],
     ["allowedOrigins", ["https://app.example.com/"], "expected an origin such as https://app.example.com"],
+    ["allowedOrigins", ["https://app.example.com:44x"], "expected an origin"],
+    ["unknownFields", "drop", 'tidings:unknownFields has "drop"; expected refuse or ignore'],
     ["handshakeMethods", ["token", "password"], 'tidings:handshakeMethods has "password"; expected at least one of token, jwt, hmac, open'],
     ["handshakeMethods", [], "expected at least one of token, jwt, hmac, open"],
     ["handshakeIssuers", "https://login.example.com", "expected a JSON array"],
@@ -37,6 +39,15 @@ test.each([
     await pulumi.runtime.setMocks({ call: () => ({}), newResource: () => ({ id: "", state: {} }) }, PROJECT.name, "dev");
     pulumi.runtime.setAllConfig(stackConfiguration("dev", { [`tidings:${key}`]: value }));
     expect(() => readSettings()).toThrow(message);
+});
+
+test("an origin may have the default port", async () => {
+    const origins = ["https://app.example.com:443", "http://localhost:80", "http://localhost:443", "https://a.example"];
+    const graph = await programGraph("dev", { "tidings:allowedOrigins": origins });
+    const { corsConfiguration } = graph.resource("apigatewayv2/api", "tokens").inputs;
+    expect(corsConfiguration).toMatchObject({
+        allowOrigins: ["https://app.example.com", "http://localhost", "http://localhost:443", "https://a.example"],
+    });
 });
 
 test("a setting reaches only the functions that read it", async () => {

@@ -2,24 +2,28 @@ import { expect, test } from "vitest";
 
 import { producerModel, toDraft4 } from "../src/producer-model.js";
 
-test("the model is the contract's schema in draft 4", () => {
+test("the model is the contract's strict schema in draft 4", () => {
     const identifier = { maxLength: 128, minLength: 1, pattern: "^[!-~]+$", type: "string" };
     const optional = (schema: object): object => ({ anyOf: [schema, { type: "null" }] });
-    expect(JSON.parse(producerModel())).toEqual({
+    expect(JSON.parse(producerModel("refuse"))).toEqual({
         $schema: "http://json-schema.org/draft-04/schema#",
         title: "NotificationRequest",
         type: "object",
+        additionalProperties: false,
         required: ["userId"],
         oneOf: [{ required: ["payload"] }, { required: ["message"] }],
         properties: {
-            expiresAt: optional({ minimum: 0, type: "integer" }),
+            // Milliseconds: a time in seconds is below.
+            expiresAt: { ...optional({ minimum: 0, type: "integer" }), minimum: 100_000_000_000 },
             id: optional(identifier),
             kind: { type: ["string", "null"] },
             message: {},
             payload: {},
             sentAt: optional({ minimum: 0, type: "integer" }),
             source: { type: ["string", "null"] },
+            type: { enum: ["notification", null] },
             userId: { ...identifier, pattern: expect.stringContaining("|^u8:[A-Za-z0-9_-]+$") },
+            version: { enum: [1, null] },
             whenOffline: {
                 oneOf: [
                     { enum: ["hold"], type: "string" },
@@ -28,6 +32,12 @@ test("the model is the contract's schema in draft 4", () => {
             },
         },
     });
+});
+
+test("unknown fields can be allowed", () => {
+    const { additionalProperties, ...others } = JSON.parse(producerModel("refuse")) as Record<string, unknown>;
+    expect(additionalProperties).toBe(false);
+    expect(JSON.parse(producerModel("ignore"))).toEqual(others);
 });
 
 test("a property may have the name of a keyword", () => {

@@ -131,6 +131,10 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
         ...i.same("contentType", "name"),
         ...i.take({ schema: "Schema" }, parseJson),
     })),
+    "aws:apigateway/response:Response": to("AWS::ApiGateway::GatewayResponse", (i) => ({
+        ...i.same("restApiId", "responseType", "statusCode"),
+        ...i.take({ responseTemplates: "ResponseTemplates" }, asIs),
+    })),
     "aws:apigateway/requestValidator:RequestValidator": to("AWS::ApiGateway::RequestValidator", (i) => ({
         ...i.take({ restApi: "RestApiId" }),
         ...i.same("name", "validateRequestBody", "validateRequestParameters"),

@@ -48,6 +48,7 @@ const CREATE: Readonly<Record<string, Create>> = {
     "aws:apigateway/methodSettings:MethodSettings": withRandomId,
     "aws:apigateway/model:Model": withRandomId,
     "aws:apigateway/requestValidator:RequestValidator": withRandomId,
+    "aws:apigateway/response:Response": withRandomId,
     "aws:apigateway/resource:Resource": withRandomId,
     "aws:apigateway/restApi:RestApi": api,
     "aws:apigateway/stage:Stage": (inputs) => stage(text(inputs, "restApi"), text(inputs, "stageName"), "https"),

@@ -212,7 +212,7 @@ export const MUTANTS: readonly Mutant[] = [
         file: "src/producer-model.ts",
         from: '"required", "pattern"',
         to: '"pattern"',
-        check: ["producer-model", "the model is the contract's schema in draft 4"],
+        check: ["producer-model", "the model is the contract's strict schema in draft 4"],
     },
     {
         mistake: "reading the history needs no authorization",

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::config::AuthorizerConfig;
 use crate::core::handshake::Handshake;
+use crate::core::origin::is_allowed_origin;
 use crate::core::refusal::Reason;
 use crate::core::signature::SignedHeaders;
 use crate::core::single_value::single_value;
@@ -45,7 +46,7 @@ pub(crate) fn select<'a>(
     config: &AuthorizerConfig,
 ) -> Result<Credential<'a>, Reason> {
     let (methods, origins) = (config.methods, &config.allowed_origins);
-    let is_allowed = |origin: &str| origins.iter().any(|allowed| allowed == origin);
+    let is_allowed = |origin: &str| is_allowed_origin(origins, origin);
     if !origins.is_empty() && !handshake.header("origin").all(is_allowed) {
         return Err(Reason::Origin);
     }

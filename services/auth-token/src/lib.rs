@@ -45,6 +45,7 @@ pub use core::jwt::{
     InvalidJwt, InvalidKeySet, JWT_LEEWAY, JwtAlgorithm, JwtRules, KeySet, MAX_JWT_BYTES, PresentedJwt,
     VerifiedJwt, hubs_from_claims, install_crypto_provider,
 };
+pub use core::origin::is_allowed_origin;
 pub use core::refusal::{Reason, Refusal, Status};
 pub use core::signature::{InvalidSignature, SIGNATURE_WINDOW};
 pub use core::token::{MAX_CREDENTIAL_BYTES, token_hash};

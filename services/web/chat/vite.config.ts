@@ -1,3 +1,3 @@
 import { page } from "../common/vite.page.ts";
 
-export default page("chat", "/");
+export default page("chat");

@@ -1,9 +1,9 @@
 import { type UserConfig, defineConfig } from "vite";
 
-/** Returns how Vite builds the page in the folder `name`, which a server shows at the path `base`. */
-export function page(name: string, base: string): UserConfig {
+/** Returns how Vite builds the page in the folder `name`. Its addresses are relative: a server may be below a path. */
+export function page(name: string): UserConfig {
     return defineConfig({
-        base,
+        base: "./",
         resolve: { conditions: ["@tidings/source"] },
         build: {
             outDir: `../dist/${name}`,

@@ -157,18 +157,43 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+impl<T: Serialize> Page<T> {
+    /// Creates a page of the first entries whose JSON has at most `max_bytes` bytes together, at least one entry.
+    fn of(entries: impl Iterator<Item = (String, T)>, mut more: bool, max_bytes: usize) -> Self {
+        let (mut items, mut last, mut bytes) = (Vec::new(), None, 0_usize);
+        for (cursor, item) in entries {
+            // A comma goes between two entries. An entry always serializes.
+            bytes += serde_json::to_string(&item).map_or(0, |text| text.len()) + 1;
+            if bytes > max_bytes && !items.is_empty() {
+                more = true;
+                break;
+            }
+            items.push(item);
+            last = Some(cursor);
+        }
+        Self { items, next: last.filter(|_| more) }
+    }
+}
+
 impl Page<Session> {
-    /// Creates a page from rows, newest first. `more` is true if older rows may follow.
-    pub fn of_sessions(rows: Vec<SessionRow>, more: bool) -> Self {
-        let next = rows.last().filter(|_| more).map(|row| row.entry.to_string());
-        Self { items: rows.into_iter().map(Session::from).collect(), next }
+    /// Creates a page from rows, newest first. `more` is true if older rows may follow. The page ends before its
+    /// entries have more than `max_bytes` bytes of JSON, but has at least one.
+    pub fn of_sessions(rows: Vec<SessionRow>, more: bool, max_bytes: usize) -> Self {
+        Self::of(rows.into_iter().map(|row| (row.entry.to_string(), Session::from(row))), more, max_bytes)
     }
 }
 
 impl Page<Message> {
-    /// Creates a page from rows, newest first. `more` is true if older rows may follow.
-    pub fn of_messages(rows: Vec<MessageRow>, more: bool) -> Self {
-        let next = rows.last().filter(|_| more).map(|row| row.entry.to_string());
-        Self { items: rows.into_iter().map(Message::from).collect(), next }
+    /// Creates a page from rows, as [`Page::of_sessions`] does. A payload that alone is too large is left out.
+    pub fn of_messages(rows: Vec<MessageRow>, more: bool, max_bytes: usize) -> Self {
+        let entry = |row: MessageRow| {
+            let (cursor, mut message) = (row.entry.to_string(), Message::from(row));
+            let len = |message: &Message| serde_json::to_string(message).map_or(0, |text| text.len());
+            if message.payload.is_some() && len(&message) >= max_bytes {
+                message.payload = None;
+            }
+            (cursor, message)
+        };
+        Self::of(rows.into_iter().map(entry), more, max_bytes)
     }
 }

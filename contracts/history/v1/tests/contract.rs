@@ -39,7 +39,7 @@ fn session_has_its_published_form() {
         .from_client("203.0.113.7", Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0)"));
     made.close(Timestamp::from_millis(1_767_225_725_250));
     assert_eq!(made, row);
-    let page = Page::of_sessions(vec![row], false);
+    let page = Page::of_sessions(vec![row], false, usize::MAX);
     assert_eq!(page, round_trip(SESSIONS));
 }
 
@@ -62,8 +62,24 @@ fn message_has_its_published_form() {
     assert_eq!(made.payload, None);
     assert_eq!(made.with_payload(&notification), row);
     assert!(!format!("{row:?}").contains("1042"), "neither a payload nor an id is shown");
-    let page = Page::of_messages(vec![row], true);
+    let page = Page::of_messages(vec![row], true, usize::MAX);
     assert_eq!(page, round_trip(MESSAGES));
+}
+
+#[test]
+fn page_ends_at_its_size_with_a_cursor() {
+    let row: MessageRow = serde_json::from_str(MESSAGE).unwrap();
+    let mut large = row.clone();
+    large.payload = Some(format!("{:?}", "x".repeat(300)));
+    let rows = vec![row.clone(), row.clone(), row.clone(), large.clone()];
+    let one = Page::of_messages(vec![row.clone()], false, usize::MAX);
+    let bytes = serde_json::to_string(&one.items).unwrap().len();
+    let page = Page::of_messages(rows.clone(), false, 2 * bytes);
+    assert_eq!((page.items.len(), page.next), (2, Some(row.entry.to_string())));
+    let all = Page::of_messages(rows, false, usize::MAX);
+    assert_eq!((all.items.len(), all.next), (4, None));
+    let alone = Page::of_messages(vec![large], false, 300);
+    assert_eq!((alone.items.len(), &alone.items[0].payload), (1, &None));
 }
 
 #[test]

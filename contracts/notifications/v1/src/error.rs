@@ -26,6 +26,34 @@ pub enum InvalidNotification {
         /// The field's name on the wire.
         field: &'static str,
     },
+    /// A request has a field that no request has.
+    #[error("the field {found:?} is unknown; {hint}")]
+    UnknownField {
+        /// The field's name, cut to 64 characters.
+        found: String,
+        /// The field that was probably meant, or the known ones.
+        hint: String,
+    },
+    /// The time of expiry is not in milliseconds.
+    #[error(
+        "\"expiresAt\" is {found}, which is in the year 1970 to 1973; it must be in milliseconds since 1970 ({}), \
+         not in seconds and not a duration",
+        found.saturating_mul(1_000)
+    )]
+    ExpiresInSeconds {
+        /// The number found.
+        found: u64,
+    },
+    /// The notification has expired before it was sent.
+    #[error(
+        "\"expiresAt\" is {found}, which is past; the server's time is {now}, in milliseconds since 1970"
+    )]
+    Expired {
+        /// The time found.
+        found: u64,
+        /// The time of the check.
+        now: u64,
+    },
     /// The body has both `payload` and `message`.
     #[error("both \"payload\" and \"message\" are given; give one of them")]
     PayloadTwice,

@@ -7,7 +7,8 @@
 //! notifications.
 //!
 //! Rules of every version 1 contract: times are integer milliseconds since the epoch, field names are
-//! camelCase, readers ignore unknown fields and refuse an unknown `version`.
+//! camelCase, readers ignore unknown fields and refuse an unknown `version`. A door at which requests come in may
+//! refuse unknown fields ([`UnknownFields`]).
 
 mod entry;
 mod error;
@@ -26,7 +27,8 @@ pub use entry::{QueueEntry, Replay};
 pub use error::InvalidNotification;
 pub use fan_out::FanOut;
 pub use identifiers::{HubName, InvalidIdentifier, NotificationId};
-pub use notification::{MAX_LABEL_BYTES, Notification, NotificationRequest, WhenOffline};
+pub use notification::{MAX_LABEL_BYTES, MIN_EXPIRY_MILLIS, Notification, NotificationRequest, WhenOffline};
+pub use parse::UnknownFields;
 pub use payload::Payload;
 pub use sequence::{InvalidSequence, Sequence};
 pub use timestamp::Timestamp;

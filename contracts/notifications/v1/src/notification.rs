@@ -3,13 +3,18 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::error::InvalidNotification;
 use crate::identifiers::NotificationId;
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
 use crate::user_id::UserId;
+use crate::version::VERSION;
 
 /// Longest `kind` and longest `source` of a notification, in bytes.
 pub const MAX_LABEL_BYTES: usize = 256;
+
+/// Least time of expiry that a door accepts: March 1973. As seconds it would be in the year 5138.
+pub const MIN_EXPIRY_MILLIS: u64 = 100_000_000_000;
 
 /// Treatment of a notification whose user has no open connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
@@ -84,6 +89,40 @@ fn allow_message_for_payload(schema: &mut schemars::Schema) {
 }
 
 impl NotificationRequest {
+    /// Returns the schema of a request at a door that refuses unknown fields. Beside the fields of a request it has those
+    /// by which a whole queue entry is one, and it refuses a time of expiry in seconds.
+    pub fn strict_schema() -> schemars::Schema {
+        let mut schema = schemars::schema_for!(Self);
+        if let Some(properties) = schema.get_mut("properties").and_then(|value| value.as_object_mut()) {
+            let version =
+                serde_json::json!({ "enum": [VERSION, null], "description": "Version of the contract." });
+            properties.insert("version".to_owned(), version);
+            let kind =
+                serde_json::json!({ "enum": ["notification", null], "description": "Kind of queue entry." });
+            properties.insert("type".to_owned(), kind);
+            if let Some(expiry) = properties.get_mut("expiresAt").and_then(|value| value.as_object_mut()) {
+                expiry.insert("minimum".to_owned(), MIN_EXPIRY_MILLIS.into());
+            }
+        }
+        schema.insert("additionalProperties".to_owned(), false.into());
+        schema
+    }
+
+    /// Checks the time of expiry at a door. Readers of entries don't, because an entry may wait past it.
+    ///
+    /// # Errors
+    /// [`InvalidNotification`] if the time is past, or obviously in seconds.
+    pub fn check_expiry(&self, now: Timestamp) -> Result<(), InvalidNotification> {
+        let Some(found) = self.expires_at.map(Timestamp::millis) else { return Ok(()) };
+        if found < MIN_EXPIRY_MILLIS {
+            return Err(InvalidNotification::ExpiresInSeconds { found });
+        }
+        if found <= now.millis() {
+            return Err(InvalidNotification::Expired { found, now: now.millis() });
+        }
+        Ok(())
+    }
+
     /// Completes the request. `id` and `sent_at` are used where the producer gave none.
     pub fn complete(self, id: impl FnOnce() -> NotificationId, sent_at: Timestamp) -> Notification {
         Notification {

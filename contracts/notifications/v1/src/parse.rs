@@ -1,7 +1,9 @@
 //! Parses queue entries and producers' requests.
 
 use std::borrow::Cow;
+use std::fmt;
 
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -16,13 +18,35 @@ use crate::truncate::{truncated, truncated_error};
 use crate::user_id::UserId;
 use crate::version::{VERSION, Version1};
 
+/// Treatment of fields that a producer's request may not have, at a door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownFields {
+    /// Refuse the request, because an unknown field is most often a misspelt one.
+    #[default]
+    Refuse,
+    /// Ignore the field, as readers of queue entries do.
+    Ignore,
+}
+
 impl NotificationRequest {
-    /// Parses the body of a producer's request.
+    /// Parses the body of a producer's request. Ignores unknown fields.
     ///
     /// # Errors
     /// [`InvalidNotification`] with what is wrong and what is allowed.
     pub fn from_json(body: &str) -> Result<Self, InvalidNotification> {
-        let fields = Fields::from_json(body)?;
+        Self::from_json_with(body, UnknownFields::Ignore)
+    }
+
+    /// Parses the body of a producer's request.
+    ///
+    /// # Errors
+    /// [`InvalidNotification`] with what is wrong and what is allowed.
+    pub fn from_json_with(body: &str, unknown_fields: UnknownFields) -> Result<Self, InvalidNotification> {
+        let fields = match unknown_fields {
+            UnknownFields::Refuse => RequestFields::from_json(body)?.into(),
+            UnknownFields::Ignore => Fields::from_json(body)?,
+        };
         fields.require_version()?;
         fields.into_request()
     }
@@ -55,7 +79,7 @@ impl QueueEntry {
 /// All fields that any kind of entry can have, read in one pass. The required ones are checked afterwards.
 ///
 /// A derived tagged enum would buffer the value and so lose the payload's bytes.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Fields<'a> {
     version: Option<u32>,
@@ -84,6 +108,132 @@ struct Fields<'a> {
     except: Option<Text<'a>>,
 }
 
+/// The fields that a producer's request can have. A whole queue entry is such a request too, if it is a notification.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RequestFields<'a> {
+    version: Option<u32>,
+    #[serde(rename = "type")]
+    #[expect(dead_code, reason = "only its value is checked")]
+    entry_type: Option<RequestType>,
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    user_id: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    payload: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    message: Option<&'a RawValue>,
+    sent_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    when_offline: Option<WhenOffline>,
+    kind: Option<Box<str>>,
+    source: Option<Box<str>>,
+}
+
+/// Names of the fields of [`RequestFields`], in the order in which an error lists them.
+const REQUEST_FIELDS: [&str; 11] = [
+    "userId",
+    "payload",
+    "message",
+    "id",
+    "sentAt",
+    "expiresAt",
+    "whenOffline",
+    "kind",
+    "source",
+    "version",
+    "type",
+];
+
+/// The `type` that a request may have.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RequestType {
+    Notification,
+}
+
+impl<'a> RequestFields<'a> {
+    fn from_json(body: &'a str) -> Result<Self, InvalidNotification> {
+        require_object(body)?;
+        serde_json::from_str(body).map_err(|error| {
+            // Only the error tells that a field is unknown, and only the keys tell which.
+            unknown_field(body).unwrap_or_else(|| truncated_error(error).into())
+        })
+    }
+}
+
+impl<'a> From<RequestFields<'a>> for Fields<'a> {
+    fn from(fields: RequestFields<'a>) -> Self {
+        let RequestFields { version, id, user_id, payload, message, .. } = fields;
+        let RequestFields { sent_at, expires_at, when_offline, kind, source, .. } = fields;
+        Self {
+            version,
+            id,
+            user_id,
+            payload,
+            message,
+            sent_at,
+            expires_at,
+            when_offline,
+            kind,
+            source,
+            ..Self::default()
+        }
+    }
+}
+
+/// Returns the error about the first unknown field; `None` if there is none or the body is not an object.
+fn unknown_field(body: &str) -> Option<InvalidNotification> {
+    let Keys(keys) = serde_json::from_str(body).ok()?;
+    let found = keys.into_iter().find(|key| !REQUEST_FIELDS.contains(&key.as_str()))?;
+    let letters = |text: &str| text.to_lowercase().replace(['_', '-'], "");
+    let suggestion = REQUEST_FIELDS.into_iter().find(|known| letters(known) == letters(&found));
+    Some(InvalidNotification::UnknownField {
+        found: truncated(&found),
+        hint: suggestion.map_or_else(
+            || format!("known are {}", REQUEST_FIELDS.join(", ")),
+            |known| format!("did you mean {known:?}?"),
+        ),
+    })
+}
+
+/// The keys of an object, in its order.
+struct Keys(Vec<String>);
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Keys;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Keys, A::Error> {
+                let mut keys = Vec::new();
+                while let Some(key) = object.next_key()? {
+                    object.next_value::<IgnoredAny>()?;
+                    keys.push(key);
+                }
+                Ok(Keys(keys))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// Refuses an array: a derived struct would also be read from an array of its fields.
+fn require_object(body: &str) -> Result<(), serde_json::Error> {
+    if body.trim_ascii_start().starts_with('[') {
+        return Err(serde::de::Error::custom("an array, not an object"));
+    }
+    Ok(())
+}
+
 /// Text that is copied only when it contains escapes.
 #[derive(Deserialize)]
 #[serde(transparent)]
@@ -97,10 +247,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 
 impl<'a> Fields<'a> {
     fn from_json(body: &'a str) -> Result<Self, serde_json::Error> {
-        // A derived struct would also be read from an array of its fields.
-        if body.trim_ascii_start().starts_with('[') {
-            return Err(serde::de::Error::custom("an array, not an object"));
-        }
+        require_object(body)?;
         serde_json::from_str(body).map_err(truncated_error)
     }
 

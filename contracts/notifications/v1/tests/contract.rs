@@ -4,7 +4,7 @@
 
 use contract_notifications_v1::{
     FanOut, HubName, InvalidNotification, Notification, NotificationId, NotificationRequest, Payload,
-    QueueEntry, Replay, Sequence, Timestamp, UserId, WhenOffline,
+    QueueEntry, Replay, Sequence, Timestamp, UnknownFields, UserId, WhenOffline,
 };
 
 const NOTIFICATION: &str = include_str!("../fixtures/notification.json");
@@ -99,6 +99,46 @@ fn unknown_fields_pass_and_versions_are_refused() {
 }
 
 #[test]
+fn unknown_field_of_request_is_named() {
+    let refuse = |body: &str| NotificationRequest::from_json_with(body, UnknownFields::Refuse);
+    for fixture in [NOTIFICATION, MINIMAL, SOURCE_SYSTEM_BODY] {
+        assert_eq!(refuse(fixture).unwrap(), NotificationRequest::from_json(fixture).unwrap());
+    }
+    for (field, expected) in [
+        ("expiresat", r#"the field "expiresat" is unknown; did you mean "expiresAt"?"#),
+        ("when_offline", r#"the field "when_offline" is unknown; did you mean "whenOffline"?"#),
+        ("deliverAfter", r#"the field "deliverAfter" is unknown; known are userId, payload"#),
+        ("sequence", r#"the field "sequence" is unknown"#),
+    ] {
+        let body = format!(r#"{{"userId":"a","payload":{{"expiresat":1}},"{field}":"1"}}"#);
+        let error = refuse(&body).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert!(NotificationRequest::from_json(&body).is_ok(), "{field}");
+    }
+    let long = "x".repeat(10_000);
+    let error = refuse(&format!(r#"{{"userId":"a","payload":1,"{long}":1}}"#)).unwrap_err().to_string();
+    assert!(error.len() < 300, "{error}");
+    for body in [r#"{"userId":"a","payload":1,"type":"replay"}"#, "[]", r#"{"userId":"a","#] {
+        assert!(matches!(refuse(body), Err(InvalidNotification::Json(_))), "{body}");
+    }
+}
+
+#[test]
+fn expiry_in_the_past_or_in_seconds_is_refused() {
+    let now = Timestamp::from_millis(1_767_225_600_000);
+    let check = |expires_at: u64| {
+        let body = format!(r#"{{"userId":"a","payload":1,"expiresAt":{expires_at}}}"#);
+        NotificationRequest::from_json(&body).unwrap().check_expiry(now).map_err(|error| error.to_string())
+    };
+    assert_eq!(check(now.millis() + 1), Ok(()));
+    assert_eq!(check(u64::MAX), Ok(()));
+    assert!(check(now.millis()).unwrap_err().contains("which is past; the server's time is 1767225600000"));
+    let seconds = check(1_767_312_000).unwrap_err();
+    assert!(seconds.contains("milliseconds since 1970 (1767312000000), not in seconds"), "{seconds}");
+    assert!(check(60_000).unwrap_err().contains("not a duration"));
+}
+
+#[test]
 fn each_error_names_the_mistake() {
     let long = "x".repeat(257);
     for (body, expected) in [
@@ -159,5 +199,9 @@ fn schemas_are_current() {
     contract_schema::assert_current(
         concat!(env!("CARGO_MANIFEST_DIR"), "/schema/notification-request.json"),
         &contract_schema::schema_for!(NotificationRequest),
+    );
+    contract_schema::assert_current(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/schema/notification-request-strict.json"),
+        &NotificationRequest::strict_schema(),
     );
 }

@@ -13,6 +13,7 @@ const endpointTypes: Read<"REGIONAL"[]> = (value, where) =>
 const restApi = exactly({ name: text, endpointConfiguration: exactly({ types: endpointTypes }), tags });
 const resource = exactly({ restApi: text, parentId: text, pathPart: text });
 const model = exactly({ restApi: text, name: text, contentType: text, schema: text });
+const gatewayResponse = exactly({ restApiId: text, responseType: oneOf("BAD_REQUEST_BODY"), statusCode: text, responseTemplates: map(text) });
 const requestValidator = exactly({ restApi: text, name: text, validateRequestBody: flag, validateRequestParameters: flag });
 const method = exactly({
     restApi: text,
@@ -103,6 +104,10 @@ export function apiGateway(endpoint: Endpoint): Handlers {
         "aws:apigateway/model:Model": handler(model, async ({ restApi: restApiId, ...rest }) => {
             const created = await apis.send(new sdk.CreateModelCommand({ restApiId, ...rest }));
             return { id: required(created.id, "model") };
+        }),
+        "aws:apigateway/response:Response": handler(gatewayResponse, async (inputs) => {
+            await apis.send(new sdk.PutGatewayResponseCommand(inputs));
+            return { id: `aggr-${inputs.restApiId}-${inputs.responseType}` };
         }),
         "aws:apigateway/requestValidator:RequestValidator": handler(requestValidator, async ({ restApi: restApiId, ...rest }) => {
             const created = await apis.send(new sdk.CreateRequestValidatorCommand({ restApiId, ...rest }));

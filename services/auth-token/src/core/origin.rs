@@ -1,7 +1,20 @@
 //! Web origins, as browsers send them in the `Origin` header (RFC 6454).
 
-/// Returns true if a text is an origin in the form of browsers: `https://app.example.com`, with a port only if
-/// it is not the scheme's default.
+/// Returns true if an origin is one of `allowed`. The default port of a scheme is no difference: browsers leave it out.
+pub fn is_allowed_origin(allowed: &[String], origin: &str) -> bool {
+    allowed.iter().any(|allowed| without_default_port(allowed) == without_default_port(origin))
+}
+
+fn without_default_port(origin: &str) -> &str {
+    let port = match origin.split_once("://") {
+        Some(("https", _)) => ":443",
+        Some(("http", _)) => ":80",
+        _ => return origin,
+    };
+    origin.strip_suffix(port).unwrap_or(origin)
+}
+
+/// Returns true if a text is an origin in the form of browsers: `https://app.example.com`, with or without a port.
 pub(crate) fn is_origin(text: &str) -> bool {
     let Some((scheme, host)) = text.split_once("://") else { return false };
     let is_host =
@@ -16,6 +29,18 @@ pub(crate) fn is_origin(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn default_port_is_no_difference() {
+        let allowed = ["https://a:443", "http://b", "http://[::1]:80", "https://c:80"].map(str::to_owned);
+        for good in ["https://a", "https://a:443", "http://b", "http://b:80", "http://[::1]", "https://c:80"]
+        {
+            assert!(is_allowed_origin(&allowed, good), "{good}");
+        }
+        for bad in ["http://a", "https://a:444", "https://b", "http://b:443", "https://c", "", "null"] {
+            assert!(!is_allowed_origin(&allowed, bad), "{bad}");
+        }
+    }
 
     #[test]
     fn origin_has_only_scheme_host_and_port() {

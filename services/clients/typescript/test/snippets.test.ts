@@ -25,7 +25,11 @@ async function start(code: string): Promise<{ server: Server; program: Program }
 describe("programs of the documentation", { timeout: 120_000 }, () => {
     it("sends and receives in Node.js", async () => {
         const { server, program } = await start(snippet(CLIENTS, "node"));
-        expect(await program.line()).toBe('order-1042-shipped {"order":1042}');
+        expect(await program.line()).toBe('order-1042-packed {"order":1042}');
+        // JSON.stringify follows only some levels.
+        const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
+        await server.call("/v1/notifications", `{"userId":"alice","id":"deep","payload":${deep}}`);
+        expect(await program.line()).toBe("deep (nested too deeply to show)");
         await server.produce("alice", 7, 9);
         expect([await program.line(), await program.line()]).toEqual(['alice-7 {"n":7}', 'alice-8 {"n":8}']);
     });

@@ -65,9 +65,10 @@ impl Function {
         let retry = config.settings.retry;
         let history = config.history.as_ref();
         let history = history.map(|(table, policy)| DynamoHistory::new(&dynamodb, table, *policy, retry));
+        let dead_letters = SqsDeadLetters::new(&sqs, &config.dead_letter_queue);
         let dispatcher = Dispatcher {
             connections: DynamoConnections::new(&dynamodb, &config.connections_table),
-            mailbox: DynamoMailbox::new(&dynamodb, &config.mailbox_table, retry),
+            mailbox: DynamoMailbox::new(&dynamodb, &config.mailbox_table, retry, dead_letters.clone()),
             push: ManagementPush::new(sdk, &config.management_endpoint),
             queue: queue.clone(),
             clock: SystemClock,
@@ -75,7 +76,6 @@ impl Function {
             settings: config.settings,
             history,
         };
-        let dead_letters = SqsDeadLetters::new(&sqs, &config.dead_letter_queue);
         let service = BatchDispatcher {
             dispatcher,
             dead_letters,

@@ -10,12 +10,14 @@ use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRe
 use contract_connections_v1::ConnectionId;
 use contract_mailbox_v1::{HeldNotification, attributes};
 use contract_notifications_v1::{Sequence, UserId};
-use dispatcher::ports::{Mailbox, MailboxRow, Page, PageQuery};
+use dispatcher::ports::{DeadLetter, DeadLetters as _, Mailbox, MailboxRow, Page, PageQuery};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use shared_aws::{batch_write, port_error};
 use shared_ports::PortError;
 use shared_retry::RetryPolicy;
 use shared_telemetry::{chain, user_hash};
+
+use crate::queue::SqsDeadLetters;
 
 /// Number of rows marked concurrently.
 const MARKS_AT_ONCE: usize = 10;
@@ -34,6 +36,7 @@ pub struct DynamoMailbox {
     client: Client,
     table: String,
     retry: RetryPolicy,
+    dead_letters: SqsDeadLetters,
 }
 
 /// Makes the error for a row that can't be converted to an item.
@@ -82,9 +85,29 @@ fn row(item: Item) -> Result<MailboxRow, RowError> {
 
 impl DynamoMailbox {
     /// Uses the table with this name. `retry` sets the delays before unprocessed writes of a batch are sent
-    /// again.
-    pub fn new(client: &Client, table: &str, retry: RetryPolicy) -> Self {
-        Self { client: client.clone(), table: table.to_owned(), retry }
+    /// again. A row that can't be read becomes one of `dead_letters`.
+    pub fn new(client: &Client, table: &str, retry: RetryPolicy, dead_letters: SqsDeadLetters) -> Self {
+        Self { client: client.clone(), table: table.to_owned(), retry, dead_letters }
+    }
+
+    /// Turns an item that is no row into a dead letter. It can never be delivered, and it would be read again with
+    /// every page.
+    async fn dead_letter(&self, user: &UserId, item: Item, error: &RowError) -> Result<(), PortError> {
+        const OPERATION: &str = "deleting a row that can't be read";
+        let reason = chain(error).to_string();
+        tracing::error!(user = %user_hash(user), error = reason, "a mailbox row can't be read; it becomes a dead letter");
+        let names = [attributes::USER_ID, attributes::SEQUENCE];
+        let key: Item =
+            names.iter().filter_map(|name| Some(((*name).to_owned(), item.get(*name)?.clone()))).collect();
+        let sequence = item.get(attributes::SEQUENCE).and_then(|value| value.as_s().ok());
+        let message_id = format!("{}-{}", user_hash(user), sequence.map_or("", String::as_str));
+        let body: serde_json::Value = serde_dynamo::from_item(item).map_err(item_error)?;
+        let body = body.to_string();
+        let letter =
+            DeadLetter { group: user.as_str(), body: &body, message_id: &message_id, reason: &reason };
+        self.dead_letters.dead_letter(letter).await?;
+        let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key));
+        delete.send().await.map(drop).map_err(|error| port_error(OPERATION, error))
     }
 
     async fn write(&self, operation: &'static str, writes: Vec<WriteRequest>) -> Result<(), PortError> {
@@ -135,13 +158,10 @@ impl Mailbox for DynamoMailbox {
             let answer = self.query(&query, scan, start.take()).await?;
             let ended_early = usize::try_from(answer.scanned_count).is_ok_and(|scanned| scanned < scan);
             for item in answer.items.unwrap_or_default() {
-                match row(item) {
+                match row(item.clone()) {
                     Ok(row) if query.is_due(&row) => rows.push(row),
                     Ok(_) => {}
-                    Err(error) => {
-                        let error = chain(&error);
-                        tracing::error!(user = %user_hash(user), error, "mailbox row can't be read");
-                    }
+                    Err(error) => self.dead_letter(user, item, &error).await?,
                 }
             }
             start = answer.last_evaluated_key;

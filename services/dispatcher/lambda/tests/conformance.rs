@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use contract_deployment_v1::DEAD_LETTER_REASON;
+use contract_mailbox_v1::attributes;
 use contract_notifications_v1::{Payload, QueueEntry, Replay, Sequence, Timestamp};
 use dispatcher::ports::{
     BroadcastQueue as _, DeadLetter, DeadLetters as _, HistoryPolicy, Mailbox as _, MailboxRow,
@@ -26,11 +28,48 @@ use verification_test_kit::{
 const RETRY: RetryPolicy =
     RetryPolicy { initial: Duration::from_millis(10), max: Duration::from_millis(100) };
 
+/// Returns the adapter for a table without rows that can't be read.
+fn mailbox_in(world: &TestResources, table: &MailboxTable) -> DynamoMailbox {
+    let unused = SqsDeadLetters::new(&world.sqs, "http://127.0.0.1:1/no-queue");
+    DynamoMailbox::new(&world.dynamodb, table.name(), RETRY, unused)
+}
+
+#[tokio::test]
+async fn unreadable_row_becomes_a_dead_letter() {
+    let world = TestResources::new().await;
+    let table = MailboxTable::new(&world).await;
+    let queue = world.queue().await;
+    let dead_letters = SqsDeadLetters::new(&world.sqs, &queue.dead_letter_url);
+    let mailbox = DynamoMailbox::new(&world.dynamodb, table.name(), RETRY, dead_letters);
+    let alice = user("alice");
+    mailbox.put(&alice, mailbox::rows(&alice, 1..=3)).await.unwrap();
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let damaged =
+        world.dynamodb.update_item().table_name(table.name()).key(attributes::USER_ID, text("alice"));
+    damaged
+        .key(attributes::SEQUENCE, text(&Sequence::new(2).to_string()))
+        .update_expression("SET #version = :version")
+        .expression_attribute_names("#version", "version")
+        .expression_attribute_values(":version", AttributeValue::N("99".to_owned()))
+        .send()
+        .await
+        .unwrap();
+    let query = PageQuery { after: None, up_to: Sequence::MAX, due_for: vec![connection("c")], limit: 10 };
+    for _ in 0..2 {
+        let page = mailbox.page(&alice, query.clone()).await.unwrap();
+        let sequences: Vec<_> = page.rows.iter().map(|row| row.sequence).collect();
+        assert_eq!(sequences, [Sequence::new(1), Sequence::new(3)]);
+    }
+    let [letter] = &queue.drain_dead_letters().await[..] else { panic!("one dead letter") };
+    assert!(letter.body().unwrap().contains(&Sequence::new(2).to_string()));
+    assert_eq!(table.stored(&alice).await.len(), 2);
+}
+
 #[tokio::test]
 async fn mailbox_conforms() {
     let world = TestResources::new().await;
     let table = MailboxTable::new(&world).await;
-    mailbox::all(&DynamoMailbox::new(&world.dynamodb, table.name(), RETRY), "m").await;
+    mailbox::all(&mailbox_in(&world, &table), "m").await;
 }
 
 const POLICY: HistoryPolicy = HistoryPolicy { lifetime: Duration::from_hours(1), payloads: true };
@@ -47,7 +86,7 @@ async fn history_conforms() {
 async fn page_of_large_rows_is_read_in_parts() {
     let world = TestResources::new().await;
     let table = MailboxTable::new(&world).await;
-    let mailbox = DynamoMailbox::new(&world.dynamodb, table.name(), RETRY);
+    let mailbox = mailbox_in(&world, &table);
     let alice = user("alice");
     // Together they exceed the 1 MiB that one query reads.
     let large = Payload::from_value(&"x".repeat(120_000)).unwrap();
@@ -82,7 +121,7 @@ async fn page_of_large_rows_is_read_in_parts() {
 async fn rows_are_paged_for_400_connections() {
     let world = TestResources::new().await;
     let table = MailboxTable::new(&world).await;
-    let mailbox = DynamoMailbox::new(&world.dynamodb, table.name(), RETRY);
+    let mailbox = mailbox_in(&world, &table);
     let alice = user("alice");
     let due_for: Vec<_> = (0..400).map(|n| connection(&format!("connection-{n}="))).collect();
     let mut rows = mailbox::rows(&alice, 1..=250);

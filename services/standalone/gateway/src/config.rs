@@ -13,6 +13,7 @@ mod handshake;
 mod listen_address;
 mod login;
 mod parts;
+mod proxies;
 mod renamed;
 mod sections;
 mod table;

@@ -72,7 +72,10 @@ impl RateLimits for MemoryRates {
             Entry::Vacant(vacant) => {
                 vacant.insert(fresh());
             }
-            Entry::Occupied(mut occupied) if occupied.get().ends <= now => {
+            // It is over, or the clock was set back since it began.
+            Entry::Occupied(mut occupied)
+                if occupied.get().ends <= now || occupied.get().ends > now.plus(limit.per) =>
+            {
                 occupied.insert(fresh());
             }
             Entry::Occupied(occupied) if occupied.get().count >= limit.most => {

@@ -8,9 +8,12 @@ mod about;
 mod accept;
 mod accounts;
 mod auth;
+mod cors;
 mod dead_letters;
 mod entries;
 mod fallback;
+mod forwarded;
+mod front;
 #[cfg(feature = "fuzz-api")]
 pub mod fuzz_api;
 mod health;
@@ -19,6 +22,8 @@ mod inspection;
 mod live_metrics;
 mod management;
 pub mod pages;
+mod path;
+mod phases;
 mod ports;
 mod problem;
 mod produce;
@@ -35,10 +40,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract_notifications_v1::UnknownFields;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 
 pub use about::{About, ClientMessagePolicy, LoginOffer, ShownUser};
+pub use front::{ForwardedHeader, Front};
 pub use health::{Metrics, MetricsError, prometheus};
 pub use ports::{
     Acceptance, Accounts, Adapters, AddUserError, AuthError, Callers, ClientEdge, DeadLetter,
@@ -64,10 +71,18 @@ pub struct Settings {
     pub pages: bool,
     /// The answer to `GET /v1/info`.
     pub about: About,
+    /// Treatment of unknown fields of a notification.
+    pub unknown_fields: UnknownFields,
+    /// The proxies in front of the server.
+    pub front: Front,
+    /// Origins whose pages may get tokens; pages of other origins than the server's own may not if it is empty.
+    pub allowed_origins: Vec<String>,
     /// Time in which a client must send a request's head, or complete a TLS handshake.
     pub header_timeout: Duration,
     /// Time in which a client must send a request's body.
     pub body_timeout: Duration,
+    /// Maximum time between an answer and the next request on the same connection.
+    pub keep_alive: Duration,
     /// Maximum number of connections that are not, or not yet, WebSockets; further ones are closed at once.
     pub max_http_connections: usize,
     /// Maximum number of WebSocket handshakes a second; `None` for no limit.
@@ -87,8 +102,13 @@ impl Default for Settings {
             authenticate: true,
             pages: true,
             about: About::default(),
+            unknown_fields: UnknownFields::default(),
+            front: Front::default(),
+            allowed_origins: Vec::new(),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            // Longer than proxies keep a connection: nginx and ALB 60 s, Caddy 2 min, Envoy an hour.
+            keep_alive: Duration::from_mins(65),
             max_http_connections: 20_000,
             connects_per_second: None,
             max_body_bytes: 256 * 1024,

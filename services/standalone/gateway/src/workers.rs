@@ -17,7 +17,7 @@ use dispatcher::Dispatcher;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use replayer::Replayer;
-use shared_ports::Clock as _;
+use shared_ports::{Clock as _, Moment};
 use shared_retry::{Jitter as _, RetryPolicy};
 use tidings_store::{Lease, Store};
 use tokio::sync::mpsc;
@@ -122,7 +122,7 @@ struct Replaying {
 struct Failed {
     key: ConnectionKey,
     attempts: u32,
-    again_at: Timestamp,
+    again_at: Moment,
 }
 
 /// Replays the mailboxes of users whose connections appear, until `shutdown` completes or all senders of `inserted`
@@ -152,7 +152,7 @@ pub async fn run_replayer<P: replayer::ports::Ports>(
         let next = failed.values().map(|failed| failed.again_at).min();
         let retry = async {
             match next {
-                Some(at) => clock.sleep(at.since(clock.now())).await,
+                Some(at) => clock.sleep(at.since(clock.moment())).await,
                 None => std::future::pending().await,
             }
         };
@@ -167,7 +167,7 @@ pub async fn run_replayer<P: replayer::ports::Ports>(
                 if let Err(error) = outcome {
                     let error = shared_telemetry::chain(&error);
                     tracing::warn!(error, "the replay of a mailbox failed and is tried again");
-                    let again_at = clock.now().plus(replayer.random().delay(&settings.replay_retry, attempts));
+                    let again_at = clock.moment().plus(replayer.random().delay(&settings.replay_retry, attempts));
                     let attempts = attempts.saturating_add(1);
                     failed.insert(user, Failed { key, attempts, again_at });
                 }
@@ -175,8 +175,8 @@ pub async fn run_replayer<P: replayer::ports::Ports>(
             count = inserted.recv_many(&mut records, RECORDS_AT_ONCE), if is_open => is_open = count > 0,
             () = retry => {}
         }
-        let now = clock.now();
-        let due = failed.values().filter(|failed| failed.again_at <= now);
+        let moment = clock.moment();
+        let due = failed.values().filter(|failed| failed.again_at <= moment);
         records.extend(due.map(|failed| failed.key.clone()));
         for key in records.drain(..) {
             if let Some(replaying) = in_progress.get_mut(&key.user_id) {
@@ -186,7 +186,7 @@ pub async fn run_replayer<P: replayer::ports::Ports>(
             let attempts = failed.remove(&key.user_id).map_or(0, |failed| failed.attempts);
             let user = key.user_id.clone();
             in_progress.insert(user.clone(), Replaying { key, attempts, again: false });
-            running.push(replay(user, now.plus(settings.replay_budget)));
+            running.push(replay(user, clock.now().plus(settings.replay_budget)));
         }
     }
 }

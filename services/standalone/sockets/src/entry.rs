@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use contract_connections_v1::{Connection, ConnectionId};
 use contract_notifications_v1::Timestamp;
+use shared_ports::Moment;
 
 use super::limits::Confirm;
 use super::send_queue::SendQueue;
@@ -49,49 +50,56 @@ pub(super) struct Entry {
     pub(super) receipts: bool,
     pub(super) send_queue: SendQueue,
     pub(super) peer: OnceLock<Box<Peer>>,
-    /// Time at which the client was last heard, in milliseconds.
+    /// Moment at which it was inserted.
+    pub(super) inserted_at: Moment,
+    /// Moment at which the client was last heard, in milliseconds.
     pub(super) heard: AtomicU64,
-    /// Time of the last message in either direction, in milliseconds.
+    /// Moment of the last message in either direction, in milliseconds.
     pub(super) active: AtomicU64,
 }
 
 impl Entry {
     /// Makes an entry. `confirm` tells when a client that does not acknowledge has its notifications.
-    pub(super) fn new(row: Connection, confirm: Confirm) -> Self {
-        let since = row.connected_at.millis();
+    pub(super) fn new(row: Connection, confirm: Confirm, now: Moment) -> Self {
         let receipts = confirm == Confirm::Pong && !row.acknowledges;
         Self {
             row,
             receipts,
             send_queue: SendQueue::new(receipts),
             peer: OnceLock::new(),
-            heard: AtomicU64::new(since),
-            active: AtomicU64::new(since),
+            inserted_at: now,
+            heard: AtomicU64::new(now.millis()),
+            active: AtomicU64::new(now.millis()),
         }
     }
 
-    pub(super) fn describe(&self) -> Description {
+    /// Describes the connection; the time `now` is that of the moment `moment`.
+    pub(super) fn describe(&self, now: Timestamp, moment: Moment) -> Description {
+        let idle = moment.since(self.active_at());
+        let idle = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
         Description {
             connected_at: self.row.connected_at,
-            last_active_at: self.active_at(),
+            // Not before the connection itself, if the clock was corrected since.
+            last_active_at: Timestamp::from_millis(now.millis().saturating_sub(idle))
+                .max(self.row.connected_at),
             peer: self.peer.get().map(|peer| (**peer).clone()),
         }
     }
 
-    pub(super) fn heard(&self, now: Timestamp) {
+    pub(super) fn heard(&self, now: Moment) {
         self.heard.store(now.millis(), Ordering::Relaxed);
     }
 
-    pub(super) fn active(&self, now: Timestamp) {
+    pub(super) fn active(&self, now: Moment) {
         self.active.store(now.millis(), Ordering::Relaxed);
     }
 
-    pub(super) fn heard_at(&self) -> Timestamp {
-        Timestamp::from_millis(self.heard.load(Ordering::Relaxed))
+    pub(super) fn heard_at(&self) -> Moment {
+        Moment::from_millis(self.heard.load(Ordering::Relaxed))
     }
 
-    pub(super) fn active_at(&self) -> Timestamp {
-        Timestamp::from_millis(self.active.load(Ordering::Relaxed))
+    pub(super) fn active_at(&self) -> Moment {
+        Moment::from_millis(self.active.load(Ordering::Relaxed))
     }
 
     /// Returns its row for the dispatcher: with receipts, the socket acknowledges for the client.

@@ -10,7 +10,7 @@
 //!
 //! Each socket has one task, which reads messages and writes the send queue. A push to an idle socket
 //! writes to it directly, without waking that task. No connection has a timer: [`Registry::sweep`], called once a
-//! second, enforces all time limits. No connection reads the clock either: times are those of the sweeps. Locks are held
+//! second, enforces all time limits. No connection reads the clock either: moments are those of the sweeps. Locks are held
 //! for a few assignments and never across an await.
 
 mod entry;
@@ -31,7 +31,7 @@ use bytes::Bytes;
 use contract_connections_v1::{Connection, ConnectionId, ConnectionKey};
 use contract_notifications_v1::{Timestamp, UserId};
 use dispatcher::ports::{PushError, PushFrame, Pushed};
-use shared_ports::PortError;
+use shared_ports::{Moment, PortError};
 use shared_sync::IgnorePoison as _;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
@@ -56,10 +56,12 @@ struct Shared {
     table: Table,
     inserted: UnboundedSender<ConnectionKey>,
     limits: Limits,
-    /// Time of the last sweep or connect, in milliseconds.
+    /// Time of the last sweep, in milliseconds.
     now: AtomicU64,
-    /// Connections that left the table and whose sockets are still open, with the time at which they left.
-    closing: Mutex<Vec<(Timestamp, Arc<Entry>)>>,
+    /// Moment of the last sweep, in milliseconds.
+    moment: AtomicU64,
+    /// Connections that left the table and whose sockets are still open, with the moment at which they left.
+    closing: Mutex<Vec<(Moment, Arc<Entry>)>>,
     /// Number of sockets whose task runs.
     sockets: AtomicUsize,
     socket_closed: Notify,
@@ -73,6 +75,7 @@ impl Registry {
             inserted,
             limits,
             now: AtomicU64::new(0),
+            moment: AtomicU64::new(0),
             closing: Mutex::default(),
             sockets: AtomicUsize::new(0),
             socket_closed: Notify::new(),
@@ -91,7 +94,7 @@ impl Registry {
 
     /// Describes a connection; `None` if it does not exist.
     pub fn describe(&self, id: &ConnectionId) -> Option<Description> {
-        Some(self.0.table.by_id(id)?.describe())
+        Some(self.describe_entry(&*self.0.table.by_id(id)?))
     }
 
     /// Describes a user's connections, the oldest first.
@@ -100,7 +103,7 @@ impl Registry {
         entries.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
         let open = |entry: Arc<Entry>| OpenConnection {
             row: entry.row.clone(),
-            description: entry.describe(),
+            description: self.describe_entry(&entry),
             waiting_bytes: entry.send_queue.waiting_bytes(),
         };
         entries.into_iter().map(open).collect()
@@ -163,8 +166,12 @@ impl Registry {
         Pushed { accepted: push.accepted, error: ended.err().map(|_| PushError::Gone) }
     }
 
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.now.load(Ordering::Relaxed))
+    fn describe_entry(&self, entry: &Entry) -> Description {
+        entry.describe(Timestamp::from_millis(self.0.now.load(Ordering::Relaxed)), self.now())
+    }
+
+    fn now(&self) -> Moment {
+        Moment::from_millis(self.0.moment.load(Ordering::Relaxed))
     }
 }
 
@@ -198,9 +205,8 @@ impl dispatcher::ports::Push for Registry {
 
 impl ws_edge::ports::Connections for Registry {
     async fn put(&self, row: &Connection) -> Result<(), PortError> {
-        self.0.now.fetch_max(row.connected_at.millis(), Ordering::Relaxed);
-        if let Some(earlier) = self.0.table.insert(&Arc::new(Entry::new(row.clone(), self.0.limits.confirm)))
-        {
+        let entry = Arc::new(Entry::new(row.clone(), self.0.limits.confirm, self.now()));
+        if let Some(earlier) = self.0.table.insert(&entry) {
             self.retire(&earlier, End::Drop);
         }
         // Without a receiver the server is shutting down and runs no replays.

@@ -12,8 +12,9 @@ use std::task::{Context, Poll, Waker};
 use std::vec;
 
 use bytes::Bytes;
-use contract_notifications_v1::{Sequence, Timestamp};
+use contract_notifications_v1::Sequence;
 use dispatcher::ports::PushFrame;
+use shared_ports::Moment;
 use shared_sync::IgnorePoison as _;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -67,12 +68,12 @@ struct State {
     put: u64,
     /// Number of frames written so far. Those between the two counts wait or are being written.
     written: u64,
-    /// Time since which the socket has bytes to write and made no progress.
-    owing_since: Option<Timestamp>,
+    /// Moment since which the socket has bytes to write and made no progress.
+    owing_since: Option<Moment>,
     /// True if a ping is to be sent for the sake of keepalive.
     ping: bool,
-    /// Time at which the last ping was sent; `None` if it was answered.
-    pinged_at: Option<Timestamp>,
+    /// Moment at which the last ping was sent; `None` if it was answered.
+    pinged_at: Option<Moment>,
     /// The receipts, if the connection has them.
     receipts: Option<Box<Receipts>>,
     end: Option<End>,
@@ -131,7 +132,7 @@ impl SendQueue {
         &self,
         push: &mut PendingPush,
         limits: &Limits,
-        now: Timestamp,
+        now: Moment,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Ended>> {
         let mut woken = None;
@@ -148,7 +149,7 @@ impl SendQueue {
     }
 
     /// Puts in a frame without waiting for it to be written. After the end of the connection the frame is dropped.
-    pub(super) fn send(&self, frame: Bytes, now: Timestamp) {
+    pub(super) fn send(&self, frame: Bytes, now: Moment) {
         let socket = {
             let mut state = self.state.lock().ignore_poison();
             if state.end.is_some() {
@@ -170,13 +171,13 @@ impl SendQueue {
         self.state.lock().ignore_poison().bytes
     }
 
-    /// Returns the time since which the socket has made no progress; `None` if nothing waits.
-    pub(super) fn owing_since(&self) -> Option<Timestamp> {
+    /// Returns the moment since which the socket has made no progress; `None` if nothing waits.
+    pub(super) fn owing_since(&self) -> Option<Moment> {
         self.state.lock().ignore_poison().owing_since
     }
 
     /// Sends a ping, unless one is under way.
-    pub(super) fn ping(&self, now: Timestamp) {
+    pub(super) fn ping(&self, now: Moment) {
         let socket = {
             let mut state = self.state.lock().ignore_poison();
             if state.receipts.as_ref().is_some_and(|receipts| receipts.is_ping_under_way()) {
@@ -189,9 +190,9 @@ impl SendQueue {
         wake(socket);
     }
 
-    /// Returns the time of the last ping, unless it was answered. Without receipts, any message since then is an
+    /// Returns the moment of the last ping, unless it was answered. Without receipts, any message since then is an
     /// answer; the client was last heard at `heard_at`.
-    pub(super) fn pinged_at(&self, heard_at: Timestamp) -> Option<Timestamp> {
+    pub(super) fn pinged_at(&self, heard_at: Moment) -> Option<Moment> {
         let state = self.state.lock().ignore_poison();
         state.pinged_at.filter(|at| state.receipts.is_some() || heard_at < *at)
     }
@@ -244,7 +245,7 @@ impl SendQueue {
         control: &mut Vec<u8>,
         max_frame: usize,
         is_open: bool,
-        now: Timestamp,
+        now: Moment,
     ) {
         let mut state = self.state.lock().ignore_poison();
         into.append(&mut state.rest);
@@ -256,7 +257,7 @@ impl SendQueue {
     }
 
     /// Reports that all taken bytes are written, and wakes the pushes.
-    pub(super) fn wrote(&self, now: Timestamp) {
+    pub(super) fn wrote(&self, now: Moment) {
         let pushes = {
             let mut state = self.state.lock().ignore_poison();
             state.writing = false;
@@ -280,7 +281,7 @@ fn wake(waker: Option<Waker>) {
 }
 
 impl State {
-    fn take(&mut self, into: &mut Vec<u8>, max_frame: usize, now: Timestamp) {
+    fn take(&mut self, into: &mut Vec<u8>, max_frame: usize, now: Moment) {
         while into.len() < WRITE_CHUNK {
             let Some(PushFrame { text, sequences }) = self.queue.pop_front() else { break };
             wire::text(into, &text, max_frame);
@@ -297,7 +298,7 @@ impl State {
     }
 
     /// Appends a ping behind the first `number` frames, if one is due.
-    fn ping_behind(&mut self, into: &mut Vec<u8>, number: u64, now: Timestamp) {
+    fn ping_behind(&mut self, into: &mut Vec<u8>, number: u64, now: Moment) {
         let keepalive = mem::take(&mut self.ping);
         match &mut self.receipts {
             Some(receipts) if receipts.is_ping_due() || keepalive && !receipts.is_ping_under_way() => {
@@ -310,7 +311,7 @@ impl State {
         }
     }
 
-    fn put(&mut self, frame: PushFrame, now: Timestamp) {
+    fn put(&mut self, frame: PushFrame, now: Moment) {
         self.bytes += frame.text.len();
         self.put += 1;
         self.queue.push_back(frame);
@@ -326,7 +327,7 @@ impl State {
         &mut self,
         push: &mut PendingPush,
         limits: &Limits,
-        now: Timestamp,
+        now: Moment,
         cx: &mut Context<'_>,
         woken: &mut Option<Waker>,
     ) -> Poll<Result<(), Ended>> {
@@ -365,7 +366,7 @@ impl State {
     }
 
     /// Writes a push's first frames directly, if nothing waits before them and the socket takes them at once.
-    fn write_directly(&mut self, push: &mut PendingPush, limits: &Limits, now: Timestamp) {
+    fn write_directly(&mut self, push: &mut PendingPush, limits: &Limits, now: Moment) {
         let is_first = !self.writing && !self.ping && self.queue.is_empty() && self.rest.is_empty();
         let mut owed = self.owed_bytes();
         let Some(direct) = self.direct.as_ref().filter(|_| is_first) else { return };

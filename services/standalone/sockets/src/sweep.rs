@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use contract_notifications_v1::Timestamp;
 use futures_util::future::{Either, select};
-use shared_ports::Clock;
+use shared_ports::{Clock, Moment};
 use shared_sync::IgnorePoison as _;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -24,7 +24,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 pub async fn run_sweeper(registry: Registry, clock: impl Clock, shutdown: impl Future<Output = ()>) {
     let mut shutdown = pin!(shutdown);
     loop {
-        registry.sweep(clock.now());
+        registry.sweep(clock.now(), clock.moment());
         if let Either::Right(_) = select(pin!(clock.sleep(INTERVAL)), &mut shutdown).await {
             return;
         }
@@ -38,19 +38,20 @@ enum Due {
 }
 
 impl Registry {
-    /// Enforces the time limits at `now`: pings silent clients, and closes connections that are gone, stuck, idle,
-    /// expired or too old.
-    pub fn sweep(&self, now: Timestamp) {
-        self.0.now.fetch_max(now.millis(), Ordering::Relaxed);
+    /// Enforces the time limits: pings silent clients, and closes connections that are gone, stuck, idle, expired or too
+    /// old. Only the expiry of a credential depends on the time `now`, which may jump; all else is measured by `moment`.
+    pub fn sweep(&self, now: Timestamp, moment: Moment) {
+        self.0.now.store(now.millis(), Ordering::Relaxed);
+        self.0.moment.fetch_max(moment.millis(), Ordering::Relaxed);
         let mut found = Vec::new();
-        self.0
-            .table
-            .for_each(|entry| found.extend(due(entry, &self.0.limits, now).map(|due| (entry.clone(), due))));
+        self.0.table.for_each(|entry| {
+            found.extend(due(entry, &self.0.limits, now, moment).map(|due| (entry.clone(), due)))
+        });
         // Sorted, because the order of a hash map differs between processes.
         found.sort_unstable_by(|(a, _), (b, _)| a.order().cmp(&b.order()));
         for (entry, due) in found {
             match due {
-                Due::Ping => entry.send_queue.ping(now),
+                Due::Ping => entry.send_queue.ping(moment),
                 Due::End(end, why) => {
                     metrics::counter!("tidings_connections_ended_total", "reason" => why).increment(1);
                     tracing::debug!(connection = %entry.row.connection_id, reason = why, "connection ended");
@@ -61,7 +62,7 @@ impl Registry {
         self.0.closing.lock().ignore_poison().retain(|(since, entry)| {
             // The entry of a closed socket has no other owner.
             let open = Arc::strong_count(entry) > 1;
-            let late = now.since(*since) >= self.0.limits.close_timeout;
+            let late = moment.since(*since) >= self.0.limits.close_timeout;
             if open && late {
                 entry.send_queue.end(End::Drop);
             }
@@ -70,14 +71,14 @@ impl Registry {
     }
 }
 
-/// Returns the action due for a connection at `now`.
-fn due(entry: &Entry, limits: &Limits, now: Timestamp) -> Option<Due> {
-    let since_connect = now.since(entry.row.connected_at);
+/// Returns the action due for a connection.
+fn due(entry: &Entry, limits: &Limits, now: Timestamp, moment: Moment) -> Option<Due> {
+    let since_connect = moment.since(entry.inserted_at);
     if !entry.is_open() {
         let late = since_connect >= limits.handshake_timeout;
         return late.then_some(Due::End(End::Drop, "handshake-unanswered"));
     }
-    if entry.send_queue.owing_since().is_some_and(|since| now.since(since) >= limits.write_timeout) {
+    if entry.send_queue.owing_since().is_some_and(|since| moment.since(since) >= limits.write_timeout) {
         return Some(Due::End(End::Drop, "stuck"));
     }
     let over = |limit: Option<Duration>, time| limit.is_some_and(|limit| time >= limit);
@@ -88,14 +89,14 @@ fn due(entry: &Entry, limits: &Limits, now: Timestamp) -> Option<Due> {
     if over(limits.max_age, since_connect) {
         return Some(Due::End(End::Close(CloseCode::Away, "the connection is too old"), "too-old"));
     }
-    if over(limits.idle_timeout, now.since(entry.active_at())) {
+    if over(limits.idle_timeout, moment.since(entry.active_at())) {
         return Some(Due::End(End::Close(CloseCode::Away, "the connection was idle"), "idle"));
     }
     match (entry.send_queue.pinged_at(entry.heard_at()), limits.keepalive) {
         (Some(at), keepalive) => {
-            let late = now.since(at) >= keepalive.unwrap_or(RECEIPT_TIMEOUT);
+            let late = moment.since(at) >= keepalive.unwrap_or(RECEIPT_TIMEOUT);
             late.then_some(Due::End(End::Drop, "silent"))
         }
-        (None, keepalive) => over(keepalive, now.since(entry.heard_at())).then_some(Due::Ping),
+        (None, keepalive) => over(keepalive, moment.since(entry.heard_at())).then_some(Due::Ping),
     }
 }

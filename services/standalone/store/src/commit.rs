@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use contract_notifications_v1::{Timestamp, UserId};
+use shared_ports::Moment;
 
 use super::codec::Seq;
 use super::commit_position::CommitPosition;
@@ -33,13 +34,14 @@ impl Commit {
         core: &Core<K>,
         position: &CommitPosition,
         now: Timestamp,
+        moment: Moment,
         count: usize,
         bytes: usize,
     ) -> Self {
         let number = position.commit + 1;
         let hot_bytes = core.hot_bytes.load(Ordering::Relaxed);
         Self {
-            ids: dedup::AcceptedIds::new(now, number),
+            ids: dedup::AcceptedIds::new(now, moment, number),
             queued: Vec::with_capacity(count),
             redriven: Vec::new(),
             record: PendingRecord::default(),

@@ -225,14 +225,14 @@ impl<K: Clock> Committer<K> {
             }
         }
         let start = Instant::now();
-        let now = self.core.clock.now();
-        self.stale.extend(self.dedup.prune(now));
+        let (now, moment) = (self.core.clock.now(), self.core.clock.moment());
+        self.stale.extend(self.dedup.prune(moment));
         let items = || accepts.iter().flat_map(|accept| &accept.items);
         let (count, bytes) =
             items().fold((0, 0), |(count, bytes), item| (count + 1, bytes + queued_bytes(&item.value)));
         let mode = if accepts.is_empty() { PersistMode::Buffer } else { self.mode() };
         let mut batch = Batch::new(count + self.backlog.len() + self.stale.len() + 2, mode);
-        let mut commit = Commit::new(&self.core, &self.position, now, count, bytes);
+        let mut commit = Commit::new(&self.core, &self.position, now, moment, count, bytes);
         let mut answers = Vec::with_capacity(accepts.len());
         let mut rooms = Vec::with_capacity(accepts.len());
         for Accept { items, answer, room } in accepts {

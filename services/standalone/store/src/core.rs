@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use contract_notifications_v1::{Timestamp, UserId};
+use contract_notifications_v1::UserId;
+use shared_ports::Moment;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
@@ -45,7 +46,7 @@ pub(super) struct Core<K> {
     shards: Vec<Shard>,
     ready: Mutex<VecDeque<UserId>>,
     /// Users that wait after a failure, by the end of the wait.
-    timers: Mutex<BinaryHeap<Reverse<(Timestamp, UserId)>>>,
+    timers: Mutex<BinaryHeap<Reverse<(Moment, UserId)>>>,
     pub(super) woken: Notify,
     /// The first sequence that is not in the queue yet. Rows from here on must not be read: they would be
     /// taken for held ones.
@@ -172,13 +173,13 @@ impl<K> Core<K> {
     }
 
     /// Wakes the user at `until`. The user's state must be marked as waiting.
-    pub(super) fn wait_until(&self, until: Timestamp, user: UserId) {
+    pub(super) fn wait_until(&self, until: Moment, user: UserId) {
         self.timers.lock().ignore_poison().push(Reverse((until, user)));
         self.woken.notify_one();
     }
 
     /// Wakes the users whose wait has ended, and returns the end of the next wait.
-    pub(super) fn expire_timers(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn expire_timers(&self, now: Moment) -> Option<Moment> {
         loop {
             let user = {
                 let mut timers = self.timers.lock().ignore_poison();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use contract_notifications_v1::{Notification, Timestamp};
 use sha2::{Digest as _, Sha256};
+use shared_ports::Moment;
 
 use super::codec::Seq;
 
@@ -28,22 +29,24 @@ pub(super) fn fingerprint(notification: &Notification) -> Fingerprint {
 pub(super) struct AcceptedIds {
     /// Time of the commit. With its number it is the record's key.
     at: Timestamp,
+    /// Moment of the commit, by which its age is measured: the time may jump.
+    moment: Moment,
     /// Number of the commit.
     commit: u64,
     entries: Vec<(Fingerprint, Seq)>,
 }
 
 impl AcceptedIds {
-    pub(super) const fn new(at: Timestamp, commit: u64) -> Self {
-        Self { at, commit, entries: Vec::new() }
+    pub(super) const fn new(at: Timestamp, moment: Moment, commit: u64) -> Self {
+        Self { at, moment, commit, entries: Vec::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    pub(super) fn is_older(&self, now: Timestamp, window: Duration) -> bool {
-        now.since(self.at) >= window
+    fn is_older(&self, now: Moment, window: Duration) -> bool {
+        now.since(self.moment) >= window
     }
 
     pub(super) fn key(&self) -> [u8; 16] {
@@ -60,14 +63,29 @@ impl AcceptedIds {
         bytes
     }
 
-    /// Decodes a record; `None` for malformed bytes.
-    pub(super) fn read(key: &[u8], value: &[u8]) -> Option<Self> {
+    /// Decodes a record of an earlier process; `None` for malformed bytes, and for a record older than `window` at the
+    /// time `now` of the moment `moment`. One from the future, because the clock was set back, counts as new.
+    pub(super) fn read(
+        key: &[u8],
+        value: &[u8],
+        now: Timestamp,
+        moment: Moment,
+        window: Duration,
+    ) -> Option<Self> {
         let key = u128::from_be_bytes(*key.first_chunk()?);
         let at = Timestamp::from_millis(u64::try_from(key >> 64).ok()?);
         let commit = u64::try_from(key & u128::from(u64::MAX)).ok()?;
         let number = |bytes: &[u8]| bytes.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
         let entry = |bytes: &[u8]| ([number(bytes), number(&bytes[8..])], number(&bytes[16..]));
-        Some(Self { at, commit, entries: value.chunks_exact(ENTRY_BYTES).map(entry).collect() })
+        let age = now.since(at);
+        let age_millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        let moment = Moment::from_millis(moment.millis().saturating_sub(age_millis));
+        (age < window).then(|| Self {
+            at,
+            moment,
+            commit,
+            entries: value.chunks_exact(ENTRY_BYTES).map(entry).collect(),
+        })
     }
 }
 
@@ -118,7 +136,7 @@ impl Dedup {
 
     /// Removes commits older than the window, and the oldest ones while there are more than `limit` ids.
     /// Returns the keys of their records.
-    pub(super) fn prune(&mut self, now: Timestamp) -> Vec<[u8; 16]> {
+    pub(super) fn prune(&mut self, now: Moment) -> Vec<[u8; 16]> {
         let mut keys = Vec::new();
         while let Some(oldest) = self.commits.front() {
             let old = oldest.is_older(now, self.window);

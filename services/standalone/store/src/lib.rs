@@ -444,13 +444,13 @@ fn load<K: Clock>(
     clock: &K,
     settings: &StorageSettings,
 ) -> fjall::Result<Vec<[u8; 16]>> {
-    let now = clock.now();
+    let (now, moment) = (clock.now(), clock.moment());
     let mut stale = Vec::new();
     for guard in engine.dedup.iter() {
         let (key, value) = guard.into_inner()?;
-        match dedup::AcceptedIds::read(&key, &value) {
-            Some(commit) if !commit.is_older(now, settings.dedup_window) => dedup.load(commit),
-            _ => stale.extend(key.first_chunk().copied()),
+        match dedup::AcceptedIds::read(&key, &value, now, moment, settings.dedup_window) {
+            Some(commit) => dedup.load(commit),
+            None => stale.extend(key.first_chunk().copied()),
         }
     }
     Ok(stale)

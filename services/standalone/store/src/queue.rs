@@ -99,7 +99,7 @@ impl<K: Clock> Core<K> {
     /// Leases the next run, or returns the time until the next waiting user becomes visible.
     pub(super) fn try_receive(self: &Arc<Self>) -> Result<Lease<K>, Option<Duration>> {
         loop {
-            let now = self.clock.now();
+            let now = self.clock.moment();
             let next = self.expire_timers(now);
             let Some(user) = self.next_ready() else {
                 return Err(next.map(|at| at.since(now)));
@@ -122,7 +122,7 @@ impl<K: Clock> Core<K> {
                         let error = shared_telemetry::chain(&error);
                         tracing::warn!(error, "queued notifications can't be read and are tried again");
                         self.with_user(&user, |state| (state.ready, state.waiting) = (false, true));
-                        self.wait_until(self.clock.now().plus(visibility::after_failure(1)), user);
+                        self.wait_until(self.clock.moment().plus(visibility::after_failure(1)), user);
                         return None;
                     }
                 }
@@ -220,7 +220,7 @@ impl<K: Clock> Core<K> {
         });
         self.hot_bytes.fetch_sub(freed, Ordering::Relaxed);
         if let Some(receives) = failed {
-            self.wait_until(self.clock.now().plus(visibility::after_failure(receives)), user.clone());
+            self.wait_until(self.clock.moment().plus(visibility::after_failure(receives)), user.clone());
         }
         if wake {
             self.make_ready([user.clone()]);

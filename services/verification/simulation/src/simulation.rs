@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::{Notification, Timestamp, UserId};
-use shared_ports::Clock;
+use shared_ports::{Clock, Moment};
 use shared_retry::RetryPolicy;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -201,6 +201,10 @@ impl Clock for SimulatedClock {
     fn now(&self) -> Timestamp {
         let jumped = lock(&self.0.time).jumped;
         Timestamp::from_millis((START + self.0.now()).saturating_add_signed(jumped))
+    }
+
+    fn moment(&self) -> Moment {
+        Moment::from_millis(START + self.0.now())
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -23,6 +23,15 @@ export interface RequestOptions {
 }
 
 /**
+ * Returns the address of a path of the server, which itself may be below a path. A page that is not at the server's root
+ * names the way there in the attribute `data-root` of its element `html`.
+ */
+export function serverUrl(path: string): URL {
+    const root = new URL(document.documentElement.dataset["root"] ?? "./", location.href);
+    return new URL(path.replace(/^\//, ""), root);
+}
+
+/**
  * Sends a request to the server of the page.
  *
  * @returns the JSON of the answer, or `undefined` if the answer is empty
@@ -37,7 +46,7 @@ export async function request(path: string, { method, body, bearer }: RequestOpt
     let answer: Response;
     let text: string;
     try {
-        answer = await fetch(path, init);
+        answer = await fetch(serverUrl(path), init);
         text = await answer.text();
     } catch (cause) {
         throw new Problem(0, "the server can't be reached", { cause });

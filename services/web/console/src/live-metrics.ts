@@ -1,6 +1,6 @@
 import { type Client, type State, TidingsError, connect } from "@tidings/client";
 import { randomHex } from "@tidings/common/random";
-import { Problem } from "@tidings/common/server";
+import { Problem, serverUrl } from "@tidings/common/server";
 import type { Api } from "./api.ts";
 import { EMPTY, type FeedStatus, type MetricsFeed, add, isStale, withStatus } from "./state/metrics-feed.ts";
 import { parseSnapshot } from "./state/metrics.ts";
@@ -27,7 +27,7 @@ export class LiveMetrics {
     ) {
         const user = `operator-${randomHex(8)}`;
         this.#client = connect({
-            url: new URL("/ws", location.href).href.replace(/^http/, "ws"),
+            url: serverUrl("/ws").href.replace(/^http/, "ws"),
             token: () => api.token(user, HUB).catch(throwForbiddenIfRefused),
             // Metrics of a moment ago are useless, so the server need not hold them.
             acknowledge: false,

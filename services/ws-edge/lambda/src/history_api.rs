@@ -16,6 +16,11 @@ use ws_edge::ports::History;
 
 use crate::event::Answer;
 
+/// Most bytes of the entries of a page. A function's answer has at most 6 MB, in which the page is a JSON string: its
+/// quotation marks are escaped
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
+
 /// A request to the REST API, with the fields that are used here.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -90,11 +95,11 @@ async fn page<H: History>(history: &H, event: HistoryEvent) -> Result<Answer, Re
     Ok(match kind {
         HistoryKind::Sessions => {
             let found = history.sessions(&user, &page_request(&query)?).await.map_err(failed)?;
-            Answer::json(200, &Page::of_sessions(found.rows, found.more))
+            Answer::json(200, &Page::of_sessions(found.rows, found.more, MAX_PAGE_BYTES))
         }
         HistoryKind::Messages => {
             let found = history.messages(&user, &page_request(&query)?).await.map_err(failed)?;
-            Answer::json(200, &Page::of_messages(found.rows, found.more))
+            Answer::json(200, &Page::of_messages(found.rows, found.more, MAX_PAGE_BYTES))
         }
     })
 }

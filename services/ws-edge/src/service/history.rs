@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use contract_connections_v1::ConnectionId;
-use contract_frames_v1::{ErrorCode, HistoryQuery, ServerFrame};
+use contract_frames_v1::{ErrorCode, HistoryQuery, MAX_MESSAGE_BYTES, ServerFrame};
 use contract_history_v1::{HistoryKind, InvalidKey, MAX_PAGE, Page, PageRequest, SessionRow};
 use contract_identity_v1::Principal;
 use contract_notifications_v1::{Payload, Timestamp, UserId};
@@ -22,6 +22,9 @@ use crate::ports::{History as _, Ports};
 
 /// Longest time that opening or closing a connection waits for the history.
 const BUDGET: Duration = Duration::from_secs(1);
+
+/// Most bytes of the entries of a frame: the rest of the frame needs less than 512.
+const MAX_ITEMS_BYTES: usize = MAX_MESSAGE_BYTES - 512;
 
 impl<P: Ports> Edge<P> {
     /// Records the start of a session, if a history is kept.
@@ -77,11 +80,11 @@ impl<P: Ports> Edge<P> {
         match query.of {
             HistoryKind::Sessions => {
                 let found = self.history.sessions(user, &request(query)?).await.map_err(unavailable)?;
-                frame(HistoryKind::Sessions, Page::of_sessions(found.rows, found.more))
+                frame(HistoryKind::Sessions, Page::of_sessions(found.rows, found.more, MAX_ITEMS_BYTES))
             }
             HistoryKind::Messages => {
                 let found = self.history.messages(user, &request(query)?).await.map_err(unavailable)?;
-                frame(HistoryKind::Messages, Page::of_messages(found.rows, found.more))
+                frame(HistoryKind::Messages, Page::of_messages(found.rows, found.more, MAX_ITEMS_BYTES))
             }
         }
     }

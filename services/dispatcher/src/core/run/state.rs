@@ -321,7 +321,8 @@ impl<B: Clone> Run<B> {
             // R3: within the grace period, 410 means that the connection is not yet open. The time of the
             // command counts: the push may have been refused at once, while its report waits for the slowest
             // connection. By then the grace period may be over and the connection open.
-            let grace_over = since >= push.connection.connected_at.plus(self.limits.grace);
+            let grace_over =
+                self.limits.grace.is_zero() || since >= push.connection.connected_at.plus(self.limits.grace);
             push.gone = push.is_pending() && report.refusal == Some(Refusal::Gone) && grace_over;
         }
         if self.pushes.iter().any(PushState::is_pending) {

@@ -15,7 +15,8 @@ pub struct Limits {
     pub replay_drain: usize,
     /// Maximum number of rows read at once.
     pub page: usize,
-    /// Time after a connection's handshake during which a 410 means "not yet open" (R3).
+    /// Time after a connection's handshake during which a 410 means "not yet open" (R3); zero where a push before
+    /// the connection opens waits, so that a 410 always means "gone".
     pub grace: Duration,
     /// Maximum size in bytes of a frame with several notifications.
     pub batch_bytes: usize,

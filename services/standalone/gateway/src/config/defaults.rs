@@ -12,7 +12,7 @@ use super::{
     DurationSetting, HandshakeConfig, HistoryConfig, HubsConfig, LogConfig, LogFormat, LoginConfig,
     OptionalDuration, OptionalRate, PagesConfig, ServerConfig, StoreConfig, TokensConfig, TooMany,
 };
-use crate::server::{ClientMessagePolicy, Settings};
+use crate::server::{ClientMessagePolicy, ForwardedHeader, Settings};
 
 impl Default for Config {
     /// Returns the defaults of `default.toml`.
@@ -21,6 +21,7 @@ impl Default for Config {
         let Settings { listen, authenticate, header_timeout, body_timeout, max_http_connections, .. } =
             Settings::default();
         let Settings { max_body_bytes, max_bulk_body_bytes, shutdown_timeout, .. } = Settings::default();
+        let Settings { unknown_fields, keep_alive, .. } = Settings::default();
         let Limits { buffer_bytes, write_timeout, keepalive, max_message_bytes, .. } = Limits::default();
         let run::Limits { inline_drain, replay_drain, page, .. } = run::Limits::default();
         let StorageSettings {
@@ -34,8 +35,14 @@ impl Default for Config {
                 tls_certificate: PathBuf::new(),
                 tls_key: PathBuf::new(),
                 authenticate,
+                unknown_fields,
+                base_path: String::new(),
+                trusted_proxies: Vec::new(),
+                forwarded_header: ForwardedHeader::default(),
+                public_host: String::new(),
                 header_timeout: DurationSetting(header_timeout),
                 body_timeout: DurationSetting(body_timeout),
+                keep_alive: DurationSetting(keep_alive),
                 max_http_connections,
                 max_body_bytes,
                 max_bulk_body_bytes,

@@ -20,8 +20,13 @@ impl Config {
             authenticate,
             pages: self.pages.enabled,
             about: self.about(),
+            unknown_fields: self.server.unknown_fields,
+            // The constructors have refused what is not valid.
+            front: self.server.front().unwrap_or_default(),
+            allowed_origins: self.handshake.allowed_origins.clone(),
             header_timeout: self.server.header_timeout.0,
             body_timeout: self.server.body_timeout.0,
+            keep_alive: self.server.keep_alive.0,
             max_http_connections,
             connects_per_second: if self.connections.like_aws {
                 Some(AWS_CONNECTS_PER_SECOND)

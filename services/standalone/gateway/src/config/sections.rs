@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use auth_token::IssuerConfig;
 use contract_frames_v1::MAX_MESSAGE_BYTES;
+use contract_notifications_v1::UnknownFields;
 use dispatcher::core::run;
 use dispatcher::ports::HistoryPolicy;
 use serde::Deserialize;
@@ -19,7 +20,7 @@ use super::bounds::{SECOND, at_least, at_most, optional_at_least};
 use super::client_messages::{Confirm, DefaultFormat, TooMany};
 use super::duration::{DurationSetting, OptionalDuration};
 use super::listen_address;
-use crate::server::TlsFiles;
+use crate::server::{ForwardedHeader, TlsFiles};
 
 /// The section `[server]`: the HTTP surface.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -31,8 +32,14 @@ pub struct ServerConfig {
     pub tls_certificate: PathBuf,
     pub tls_key: PathBuf,
     pub authenticate: bool,
+    pub unknown_fields: UnknownFields,
+    pub base_path: String,
+    pub trusted_proxies: Vec<String>,
+    pub forwarded_header: ForwardedHeader,
+    pub public_host: String,
     pub header_timeout: DurationSetting,
     pub body_timeout: DurationSetting,
+    pub keep_alive: DurationSetting,
     pub max_http_connections: usize,
     pub max_body_bytes: usize,
     pub max_bulk_body_bytes: usize,
@@ -147,6 +154,8 @@ impl ServerConfig {
             }
             _ => {}
         }
+        self.front()?;
+        at_least("server.keep_alive", self.keep_alive.0, SECOND)?;
         at_least("server.header_timeout", self.header_timeout.0, Duration::from_millis(100))?;
         at_least("server.body_timeout", self.body_timeout.0, Duration::from_millis(100))?;
         at_least("server.max_http_connections", self.max_http_connections, 1)?;

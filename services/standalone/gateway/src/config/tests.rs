@@ -141,6 +141,8 @@ fn malformed_value_is_refused() {
         ("[log]\nformat = \"xml\"", "log.format", "human"),
         ("[connections]\ndefault_format = \"bare\"", "connections.default_format", "raw"),
         ("[dispatcher]\npage = -1", "dispatcher.page", "usize"),
+        ("[server]\nunknown_fields = \"drop\"", "server.unknown_fields", "ignore"),
+        ("[server]\nforwarded_header = \"via\"", "server.forwarded_header", "x-forwarded-for"),
     ] {
         let error = refused(file(text));
         assert!(error.contains(key) && error.contains(word), "{error}");
@@ -153,6 +155,12 @@ fn value_out_of_bounds_is_refused() {
         ("data_dir = \"\"", "data_dir", "directory"),
         ("[server]\ntls_key = \"k\"", "server.tls_certificate", "both or none"),
         ("[server]\ntls_certificate = \"c\"", "server.tls_key", "both or none"),
+        ("[server]\ntrusted_proxies = [\"10.0.0.0/33\"]", "server.trusted_proxies", "10.0.0.0/8"),
+        ("[server]\nbase_path = \"tidings\"", "server.base_path", "/tidings"),
+        ("[server]\nbase_path = \"/a/../b\"", "server.base_path", "between slashes"),
+        ("[server]\nbase_path = \"//\"", "server.base_path", "between slashes"),
+        ("[server]\npublic_host = \"https://a.example\"", "server.public_host", "a host as in a URL"),
+        ("[server]\nkeep_alive = \"10ms\"", "server.keep_alive", "at least"),
         ("[server]\nmax_bulk_body_bytes = 1024", "server.max_bulk_body_bytes", "at least 262144"),
         ("[handshake]\ntoken = false", "handshake.token", "nobody could connect"),
         ("[handshake]\nallowed_origins = [\"a\"]", "handshake.allowed_origins", "not an origin"),
@@ -253,6 +261,18 @@ fn settings_reach_their_parts() {
     assert_eq!(config.history.policy(), None);
     let policy = file("[history]\nenabled = true\nlifetime = \"2d\"").unwrap().history.policy().unwrap();
     assert_eq!((policy.lifetime, policy.payloads), (Duration::from_hours(48), false));
+}
+
+#[test]
+fn proxies_reach_the_server() {
+    let text = "[server]\nbase_path = \"/a/tidings/\"\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n\
+                forwarded_header = \"forwarded\"\npublic_host = \"push.example.com:8443\"";
+    let front = file(text).unwrap().server().front;
+    assert_eq!(front.base_path, "/a/tidings");
+    assert_eq!(front.trusted_proxies, ["10.0.0.0/8", "::1/128"].map(|text| text.parse().unwrap()));
+    assert_eq!(front.forwarded_header, crate::server::ForwardedHeader::Forwarded);
+    assert_eq!(front.public_host.unwrap(), "push.example.com:8443");
+    assert_eq!(file("[server]\nbase_path = \"/\"").unwrap().server().front, crate::server::Front::default());
 }
 
 #[test]

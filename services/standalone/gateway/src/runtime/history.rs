@@ -8,6 +8,9 @@ use ws_edge::ports::History as _;
 use crate::history::StoredHistory;
 use crate::server::HistoryReader;
 
+/// Most bytes of the entries of a page.
+const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
+
 /// The stored history, if one is kept.
 pub struct HistoryPages(pub(super) Option<StoredHistory<SystemClock>>);
 
@@ -23,7 +26,7 @@ impl HistoryReader for HistoryPages {
     ) -> Result<Option<Page<Session>>, PortError> {
         let Some(history) = &self.0 else { return Ok(None) };
         let found = history.sessions(user, page).await?;
-        Ok(Some(Page::of_sessions(found.rows, found.more)))
+        Ok(Some(Page::of_sessions(found.rows, found.more, MAX_PAGE_BYTES)))
     }
 
     async fn messages(
@@ -33,6 +36,6 @@ impl HistoryReader for HistoryPages {
     ) -> Result<Option<Page<Message>>, PortError> {
         let Some(history) = &self.0 else { return Ok(None) };
         let found = history.messages(user, page).await?;
-        Ok(Some(Page::of_messages(found.rows, found.more)))
+        Ok(Some(Page::of_messages(found.rows, found.more, MAX_PAGE_BYTES)))
     }
 }

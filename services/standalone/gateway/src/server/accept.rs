@@ -1,7 +1,7 @@
 //! Accepts connections and serves HTTP on them.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
@@ -11,20 +11,22 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue, Request};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use futures_util::future::{Either, join, select};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::http1::{self, UpgradeableConnection};
 use hyper::service::Service;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use super::front::Front;
+use super::phases::{Late, PhaseLimits, PhaseTimer, Phases, Watched};
 use super::problem::Problem;
-use super::request::{Remote, RequestId, request_id};
+use super::request::{RequestId, request_id};
 use super::stream::Stream;
 use super::{App, Ports};
 
@@ -46,7 +48,15 @@ pub(super) async fn run<P: Ports>(
     let capacity = Arc::new(Semaphore::new(app.settings.max_http_connections));
     let (finish, _) = watch::channel(());
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(app.settings.header_timeout).max_header_size(MAX_HEAD);
+    // hyper's own limit of a head runs while a connection is idle, too.
+    http.header_read_timeout(None).max_header_size(MAX_HEAD);
+    let front = Arc::new(app.settings.front.clone());
+    let limits = PhaseLimits {
+        head: app.settings.header_timeout,
+        idle: app.settings.keep_alive,
+        capacity: Arc::clone(&capacity),
+        connections: app.settings.max_http_connections,
+    };
     let mut shutdown = pin!(shutdown);
     loop {
         let (socket, address) = match select(pin!(listener.accept()), &mut shutdown).await {
@@ -64,19 +74,16 @@ pub(super) async fn run<P: Ports>(
         // Frames are coalesced before they are written, so the system must not wait for more.
         let _ = socket.set_nodelay(true);
         let remote = address.ip().to_canonical();
-        let service = Requests { router: TowerToHyperService::new(router.clone()), remote };
-        let (http, mut finishing, tls) = (http.clone(), finish.subscribe(), tls.clone());
-        let header_timeout = app.settings.header_timeout;
+        let router = TowerToHyperService::new(router.clone());
+        let (http, finishing, tls) = (http.clone(), finish.subscribe(), tls.clone());
+        let (front, limits) = (Arc::clone(&front), limits.clone());
         tokio::spawn(async move {
-            let Some(stream) = secure(socket, tls, header_timeout).await else { return };
-            let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
-            let served = match select(connection.as_mut(), pin!(finishing.changed())).await {
-                Either::Left((served, _)) => served,
-                Either::Right(_) => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
+            let Some(stream) = secure(socket, tls, limits.head).await else { return };
+            let phases = Phases::new();
+            let stream = Watched::new(stream, phases.clone());
+            let service = Requests { router, front, remote, phases: phases.clone() };
+            let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+            let served = serve(connection, PhaseTimer::new(phases, limits), finishing).await;
             if let Err(error) = served {
                 tracing::debug!(error = &error as &dyn std::error::Error, "an HTTP connection failed");
             }
@@ -90,6 +97,23 @@ pub(super) async fn run<P: Ports>(
     if timeout(app.settings.shutdown_timeout, closed).await.is_err() {
         tracing::warn!(sockets = app.registry.open_sockets(), "some connections did not close in time");
     }
+}
+
+/// Serves a connection until it is closed, reaches a limit, or `finishing` changes.
+async fn serve(
+    connection: UpgradeableConnection<TokioIo<Watched>, Requests>,
+    timer: PhaseTimer,
+    mut finishing: watch::Receiver<()>,
+) -> hyper::Result<()> {
+    let mut connection = pin!(connection);
+    match select(connection.as_mut(), select(timer, pin!(finishing.changed()))).await {
+        Either::Left((served, _)) => return served,
+        Either::Right((Either::Left((Late::Head, _)), _)) => return Ok(()),
+        // An idle connection is closed at once, and one with a request after its answer.
+        Either::Right((Either::Left((Late::Idle, _)) | Either::Right(_), _)) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    connection.await
 }
 
 /// Pauses after an error that is not about one connection, such as a lack of file descriptors.
@@ -114,10 +138,12 @@ async fn secure(socket: TcpStream, tls: Option<TlsAcceptor>, limit: Duration) ->
     }
 }
 
-/// The service of one connection: gives each request an id and renders problems.
+/// The service of one connection: checks the `Host` of each request, gives it an id and renders problems.
 struct Requests {
     router: TowerToHyperService<Router>,
+    front: Arc<Front>,
     remote: IpAddr,
+    phases: Phases,
 }
 
 impl Service<Request<Incoming>> for Requests {
@@ -128,10 +154,16 @@ impl Service<Request<Incoming>> for Requests {
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let id: Arc<str> = request_id().into();
         request.extensions_mut().insert(RequestId(id.clone()));
-        request.extensions_mut().insert(Remote(self.remote));
-        let answer = self.router.call(request);
+        self.phases.begin_request();
+        let phases = self.phases.clone();
+        let answer = match self.front.receive(self.remote, &mut request) {
+            Ok(()) => Either::Left(self.router.call(request)),
+            Err(problem) => Either::Right(ready(Ok(problem.into_response()))),
+        };
         Box::pin(async move {
-            let mut response = answer.await?;
+            let answer = answer.await;
+            phases.end_request();
+            let mut response = answer?;
             if let Some(problem) = response.extensions_mut().remove::<Problem>() {
                 let mut headers = std::mem::take(response.headers_mut());
                 headers.remove(CONTENT_TYPE);

@@ -189,6 +189,8 @@ fn secret(body: impl Serialize) -> Response {
 
 /// Parses a JSON body; `expected` shows the caller its form.
 fn parse<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, Problem> {
+    // Some editors begin a file with a byte order mark.
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     // The parser's message has positions and field names, no values.
     serde_json::from_slice(body).map_err(|error| {
         Problem::bad_request(format!("the body is not as expected ({error}); send {expected}"))

@@ -2,7 +2,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -19,31 +19,34 @@ pub(super) enum Credential<'a> {
     Signature,
 }
 
-/// Returns the credential of a request.
+/// Returns the credential of a request. A key in `X-Api-Key` counts if `Authorization` has a scheme of others, such as
+/// the `Basic` that a proxy or a URL with a password adds.
 ///
 /// # Errors
 /// [`AuthError::Missing`] if the request has none.
 pub(super) fn credential(headers: &HeaderMap) -> Result<Credential<'_>, AuthError> {
-    let missing = || {
-        AuthError::Missing(
-            "there is no credential; send the API key as \"Authorization: Bearer <key>\" or \"X-Api-Key: <key>\", \
-             or sign the request (AWS Signature Version 4)"
-                .to_owned(),
-        )
-    };
-    let Some(value) = headers.get(AUTHORIZATION) else {
-        let key = headers.get("x-api-key").ok_or_else(missing)?;
-        return key.to_str().map(Credential::Key).map_err(|_| missing());
-    };
-    let value = value.to_str().map_err(|_| missing())?;
-    let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
-    if scheme.eq_ignore_ascii_case("bearer") {
-        Ok(Credential::Key(rest.trim()))
-    } else if scheme == "AWS4-HMAC-SHA256" {
-        Ok(Credential::Signature)
-    } else {
-        Err(missing())
+    if let Some(value) = headers.get(AUTHORIZATION) {
+        let value = value.to_str().unwrap_or_default();
+        let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Ok(Credential::Key(rest.trim()));
+        }
+        if scheme == "AWS4-HMAC-SHA256" {
+            return Ok(Credential::Signature);
+        }
     }
+    if let Some(key) = headers.get("x-api-key").and_then(|key| key.to_str().ok()) {
+        return Ok(Credential::Key(key));
+    }
+    let found = if headers.contains_key(AUTHORIZATION) {
+        "there is no credential of a known kind in \"Authorization\""
+    } else {
+        "there is no credential"
+    };
+    Err(AuthError::Missing(format!(
+        "{found}; send the API key as \"Authorization: Bearer <key>\" or \"X-Api-Key: <key>\", or sign the request (AWS \
+         Signature Version 4)"
+    )))
 }
 
 impl From<AuthError> for Problem {
@@ -74,14 +77,27 @@ impl<P: Ports> App<P> {
             }
             Credential::Signature => {
                 let body = self.read(&parts.headers, body, limit).await?;
-                self.ports.callers.check_signature(&parts, &body)?;
+                self.check_signature(&parts, &body)?;
                 Ok((parts, body))
             }
         }
     }
 
+    /// Checks a signature over the request as it arrived, or as the client may have sent it to a proxy. An error is
+    /// about the request as it arrived.
+    fn check_signature(&self, parts: &Parts, body: &Bytes) -> Result<(), AuthError> {
+        let mut forms = self.settings.front.signed_forms(parts).into_iter();
+        let check = |form: Parts| self.ports.callers.check_signature(&form, body);
+        let arrived = check(forms.next().unwrap_or_else(|| parts.clone()));
+        match arrived {
+            Err(AuthError::Refused(_)) if forms.any(|form| check(form).is_ok()) => Ok(()),
+            arrived => arrived,
+        }
+    }
+
     /// Reads a body of at most `limit` bytes, within [`Settings::body_timeout`](super::Settings::body_timeout).
     pub(super) async fn read(&self, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
+        require_plain(headers)?;
         let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         if announced.is_some_and(|length: u64| length > limit as u64) {
             return Err(too_large(limit));
@@ -98,6 +114,20 @@ impl<P: Ports> App<P> {
             }
         }
     }
+}
+
+/// Refuses an encoded body. A body may say that it is not encoded, in upper or lower case (RFC 9110, section 8.4.1).
+fn require_plain(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut codings = headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii);
+    if codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    let detail = "the body is encoded; send it without Content-Encoding";
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail))
 }
 
 fn too_large(limit: usize) -> Problem {

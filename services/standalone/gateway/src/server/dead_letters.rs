@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use shared_ports::PortError;
 
+use super::path::Path;
 use super::problem::Problem;
 use super::{App, DeadLetter, DeadLetterSelector, DeadLetters as _, Ports};
 

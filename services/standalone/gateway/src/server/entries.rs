@@ -6,7 +6,9 @@ use std::io::Write as _;
 
 use axum::http::StatusCode;
 use contract_frames_v1::require_fits;
-use contract_notifications_v1::{NotificationId, NotificationRequest, Sequence, Timestamp};
+use contract_notifications_v1::{
+    InvalidNotification, NotificationId, NotificationRequest, Sequence, Timestamp, UnknownFields,
+};
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -18,15 +20,24 @@ use super::request::uuid_v7;
 /// Maximum number of entries in one body. An entry may have two bytes, but its refusal has hundreds.
 const MAX_ENTRIES: usize = 100_000;
 
+/// The byte order mark with which some editors begin a file.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// Parses one notification. One without an id gets one and is not deduplicated.
-pub(super) fn submission(json: &str, now: Timestamp) -> Result<Submission, Problem> {
-    let request = NotificationRequest::from_json(json).map_err(|error| {
+pub(super) fn submission(
+    json: &str,
+    unknown_fields: UnknownFields,
+    now: Timestamp,
+) -> Result<Submission, Problem> {
+    let invalid = |error: InvalidNotification| {
         let detail = match error.source() {
             Some(source) => format!("{error}: {source}"),
             None => error.to_string(),
         };
         Problem::bad_request(detail)
-    })?;
+    };
+    let request = NotificationRequest::from_json_with(json, unknown_fields).map_err(invalid)?;
+    request.check_expiry(now).map_err(invalid)?;
     let deduplicate = request.id.is_some();
     // A UUID is always a legal id.
     let new_id = || NotificationId::new(uuid_v7(now)).unwrap_or_else(|_| Sequence::ZERO.into());
@@ -35,12 +46,18 @@ pub(super) fn submission(json: &str, now: Timestamp) -> Result<Submission, Probl
     Ok(Submission { notification, deduplicate })
 }
 
+/// Returns a body without the byte order mark before it.
+pub(super) fn without_mark(body: &str) -> &str {
+    body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)
+}
+
 /// Number of entries submitted at once. One write of the store serves them all.
 const CHUNK: usize = 1_000;
 
 /// The entries of a body with many notifications.
 pub(super) struct Entries<'a> {
     texts: Texts<'a>,
+    unknown_fields: UnknownFields,
     /// Number of entries read so far.
     taken: usize,
 }
@@ -91,16 +108,16 @@ pub(super) struct Chunk {
 
 impl<'a> Entries<'a> {
     /// The entries of a JSON array.
-    pub(super) fn array(body: &'a str) -> Result<Self, Problem> {
+    pub(super) fn array(body: &'a str, unknown_fields: UnknownFields) -> Result<Self, Problem> {
         let Array(entries) = serde_json::from_str(body)
             .map_err(|error| Problem::bad_request(format!("the body is not a JSON array: {error}")))?;
-        Ok(Self { texts: Texts::Array(entries.into_iter()), taken: 0 })
+        Ok(Self { texts: Texts::Array(entries.into_iter()), unknown_fields, taken: 0 })
     }
 
     /// The entries of a body with one JSON value a line.
-    pub(super) fn lines(body: &'a str) -> Self {
+    pub(super) fn lines(body: &'a str, unknown_fields: UnknownFields) -> Self {
         let count = memchr::memchr_iter(b'\n', body.as_bytes()).count() + 1;
-        Self { texts: Texts::Lines(body.lines(), count), taken: 0 }
+        Self { texts: Texts::Lines(body.lines(), count), unknown_fields, taken: 0 }
     }
 
     /// Parses the next entries. Returns `None` if there are no more. The first entry beyond [`MAX_ENTRIES`] is
@@ -116,7 +133,7 @@ impl<'a> Entries<'a> {
                 chunk.slots.push(Slot::Refused(Problem::too_large(detail).into()));
                 break;
             }
-            match submission(text, now()) {
+            match submission(text, self.unknown_fields, now()) {
                 Ok(submission) => {
                     chunk.slots.push(Slot::Submitted(submission.notification.id.clone()));
                     chunk.submissions.push(submission);
@@ -146,7 +163,10 @@ impl<'a> Iterator for Texts<'a> {
             Self::Array(entries) => entries.next().map(RawValue::get),
             Self::Lines(lines, count) => {
                 *count = count.saturating_sub(1);
-                lines.find(|line| !line.trim().is_empty())
+                // Files that were joined have a mark in the middle.
+                lines
+                    .map(|line| line.trim_start_matches(BYTE_ORDER_MARK))
+                    .find(|line| !line.trim().is_empty())
             }
         }
     }
@@ -266,7 +286,7 @@ mod tests {
     #[test]
     fn array_is_kept_up_to_the_limit() {
         let body = format!("[{}1]", "1,".repeat(MAX_ENTRIES + 1_000));
-        let mut entries = Entries::array(&body).unwrap();
+        let mut entries = Entries::array(&body, UnknownFields::Refuse).unwrap();
         let Texts::Array(kept) = &entries.texts else { panic!("an array") };
         assert_eq!(kept.len(), MAX_ENTRIES + 1);
         let mut slots = 0;
@@ -275,7 +295,7 @@ mod tests {
         }
         assert_eq!(slots, MAX_ENTRIES + 1);
         // The entries beyond the limit are parsed all the same.
-        assert!(Entries::array(&body.replace("1]", "1,]")).is_err());
-        assert!(Entries::array("{}").is_err());
+        assert!(Entries::array(&body.replace("1]", "1,]"), UnknownFields::Refuse).is_err());
+        assert!(Entries::array("{}", UnknownFields::Refuse).is_err());
     }
 }

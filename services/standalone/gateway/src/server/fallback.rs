@@ -15,6 +15,9 @@ pub(super) async fn unrouted<P: Ports>(
     request: Request,
 ) -> Result<Response, Problem> {
     let path = request.uri().path();
+    if let Some(root) = app.settings.front.root_of_base(path).filter(|_| app.settings.pages) {
+        return Ok(root);
+    }
     let file = app.settings.pages.then(|| pages::answer(request.method(), path, request.headers())).flatten();
     file.unwrap_or_else(|| Err(unknown_route(path)))
 }

@@ -2,7 +2,7 @@
 
 use auth_token::Handshake;
 use axum::http::{HeaderMap, Uri};
-use contract_notifications_v1::{Sequence, Timestamp};
+use contract_notifications_v1::{Sequence, Timestamp, UnknownFields};
 use tidings_store::{Accepted, Submission};
 
 use super::entries::{Answer, Entries, Slot};
@@ -43,7 +43,12 @@ pub struct Intake {
 /// # Errors
 /// The detail of the problem if the body as a whole is refused.
 pub fn intake(body: &str, lines: bool, summary: bool, now: Timestamp) -> Result<Intake, String> {
-    let mut entries = if lines { Entries::lines(body) } else { Entries::array(body).map_err(detail)? };
+    let unknown_fields = UnknownFields::Refuse;
+    let mut entries = if lines {
+        Entries::lines(body, unknown_fields)
+    } else {
+        Entries::array(body, unknown_fields).map_err(detail)?
+    };
     let mut answer = Answer::new(summary, "request");
     let mut all = Vec::new();
     let mut next = 0;

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use contract_history_v1::{HistoryKind, InvalidKey, Page, PageRequest, UnknownKind};
@@ -12,6 +12,7 @@ use contract_notifications_v1::UserId;
 use serde::{Deserialize, Serialize};
 use shared_ports::PortError;
 
+use super::path::Path;
 use super::problem::Problem;
 use super::{App, HistoryReader as _, Ports};
 

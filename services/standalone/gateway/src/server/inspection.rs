@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use contract_connections_v1::{ConnectionId, FrameFormat};
@@ -13,6 +13,7 @@ use shared_ports::PortError;
 use tidings_sockets::{OpenConnection, Peer};
 use tidings_store::{MailboxView, NotificationState, StoredNotification};
 
+use super::path::Path;
 use super::problem::Problem;
 use super::{App, HistoryReader as _, Inspection as _, Ports};
 

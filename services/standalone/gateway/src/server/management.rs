@@ -106,7 +106,7 @@ fn gone() -> Problem {
 /// Adds the exception name by which an SDK knows the problem.
 fn exception(problem: Problem) -> Problem {
     let name = match problem.status {
-        StatusCode::BAD_REQUEST => "BadRequestException",
+        StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE => "BadRequestException",
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "ForbiddenException",
         StatusCode::PAYLOAD_TOO_LARGE => "PayloadTooLargeException",
         StatusCode::TOO_MANY_REQUESTS => "LimitExceededException",

@@ -43,7 +43,8 @@ pub(super) fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Option
         return None;
     }
     if path == "/console" {
-        return Some(Ok((StatusCode::PERMANENT_REDIRECT, [(LOCATION, "/console/")]).into_response()));
+        // Relative, because the server may be reached below another path.
+        return Some(Ok((StatusCode::PERMANENT_REDIRECT, [(LOCATION, "console/")]).into_response()));
     }
     let name = name(path);
     match Built::get(&name) {
@@ -130,7 +131,7 @@ mod tests {
     fn a_page_is_shown_to_who_asks_for_it_only() {
         assert!(answer(&Method::POST, "/", &HeaderMap::new()).is_none());
         let redirect = answer(&Method::GET, "/console", &HeaderMap::new()).unwrap().unwrap();
-        assert_eq!(redirect.headers()[LOCATION], "/console/");
+        assert_eq!(redirect.headers()[LOCATION], "console/");
     }
 
     #[test]

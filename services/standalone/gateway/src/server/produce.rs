@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, Request, State};
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use shared_ports::Clock as _;
 
-use super::entries::{Answer, Chunk, Entries, not_accepted, submission, write_accepted};
+use super::entries::{Answer, Chunk, Entries, not_accepted, submission, without_mark, write_accepted};
 use super::problem::Problem;
 use super::request::RequestId;
 use super::{Acceptance as _, App, Ports};
@@ -20,15 +20,14 @@ pub(super) async fn notifications<P: Ports>(
     State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    require_plain(request.headers())?;
     let lines = is_ndjson(request.headers());
     let (parts, body) = app.admit(request, app.settings.max_bulk_body_bytes).await?;
     let text = text(&body)?;
     if lines {
-        return many(&app, &parts, Entries::lines(text)).await;
+        return many(&app, &parts, Entries::lines(text, app.settings.unknown_fields)).await;
     }
     if text.trim_start().starts_with('[') {
-        return many(&app, &parts, Entries::array(text)?).await;
+        return many(&app, &parts, Entries::array(text, app.settings.unknown_fields)?).await;
     }
     one(&app, text).await
 }
@@ -38,7 +37,6 @@ pub(super) async fn message<P: Ports>(
     State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    require_plain(request.headers())?;
     let (_, body) = app.admit(request, app.settings.max_body_bytes).await?;
     one(&app, text(&body)?).await
 }
@@ -48,7 +46,7 @@ async fn one<P: Ports>(app: &App<P>, body: &str) -> Result<Response, Problem> {
     if body.len() > limit {
         return Err(Problem::too_large(format!("the body is too large; allowed are at most {limit} bytes")));
     }
-    let submission = submission(body, app.ports.clock.now())?;
+    let submission = submission(body, app.settings.unknown_fields, app.ports.clock.now())?;
     let id = submission.notification.id.clone();
     let accepted = app.ports.acceptance.accept(vec![submission]).await.map_err(not_accepted)?;
     let accepted = accepted.first().ok_or_else(|| Problem::unavailable("the store did not answer"))?;
@@ -86,7 +84,7 @@ fn json(status: StatusCode, body: Vec<u8>) -> Response {
 }
 
 fn text(body: &Bytes) -> Result<&str, Problem> {
-    std::str::from_utf8(body).map_err(|error| {
+    std::str::from_utf8(body).map(without_mark).map_err(|error| {
         Problem::bad_request(format!("the body is not UTF-8: byte {} is wrong", error.valid_up_to()))
     })
 }
@@ -107,14 +105,4 @@ fn is_ndjson(headers: &HeaderMap) -> bool {
     ["application/x-ndjson", "application/ndjson", "application/jsonl"]
         .iter()
         .any(|known| essence.eq_ignore_ascii_case(known))
-}
-
-fn require_plain(headers: &HeaderMap) -> Result<(), Problem> {
-    match headers.get(CONTENT_ENCODING) {
-        Some(encoding) if encoding != "identity" => {
-            let detail = "the body is encoded; send it without Content-Encoding";
-            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail))
-        }
-        _ => Ok(()),
-    }
 }

@@ -9,21 +9,32 @@ use axum::routing::{get, post};
 
 use super::problem::Problem;
 use super::{
-    App, Ports, about, accounts, dead_letters, fallback, health, history, inspection, live_metrics,
+    App, Ports, about, accounts, cors, dead_letters, fallback, health, history, inspection, live_metrics,
     management, produce, upgrade,
 };
 
 /// Makes the router of a server.
 pub(super) fn router<P: Ports>(app: Arc<App<P>>) -> Router {
+    // Pages of the allowed origins get a token here and describe the server.
+    let for_pages = Router::new()
+        .route("/v1/info", get(about::info::<P>))
+        .route("/v1/token", get(accounts::token::<P>).post(accounts::token::<P>))
+        .route("/v1/login", post(accounts::login::<P>))
+        .route("/v1/guest", post(accounts::guest::<P>))
+        .method_not_allowed_fallback(method_not_allowed);
+    let for_pages = match cors::layer(&app.settings.allowed_origins) {
+        Some(layer) => for_pages.layer(layer),
+        None => for_pages,
+    };
     let connection = || get(management::get::<P>).post(management::post::<P>).delete(management::delete::<P>);
     Router::new()
+        .merge(for_pages)
         .route("/ws", get(upgrade::websocket::<P>))
         .route("/ws/", get(upgrade::websocket::<P>))
         // Clients of other gateways connect to a stage, with or without a slash, or to the root.
         .route("/", get(upgrade::stage::<P>))
         .route("/{stage}", get(upgrade::stage::<P>))
         .route("/{stage}/", get(upgrade::stage::<P>))
-        .route("/v1/info", get(about::info::<P>))
         .route("/v1/notifications", post(produce::notifications::<P>))
         .route("/message", post(produce::message::<P>))
         .route("/@connections/{id}", connection())
@@ -31,9 +42,6 @@ pub(super) fn router<P: Ports>(app: Arc<App<P>>) -> Router {
         // Some clients encode the sign.
         .route("/%40connections/{id}", connection())
         .route("/{stage}/%40connections/{id}", connection())
-        .route("/v1/token", get(accounts::token::<P>).post(accounts::token::<P>))
-        .route("/v1/login", post(accounts::login::<P>))
-        .route("/v1/guest", post(accounts::guest::<P>))
         .route("/v1/users", get(accounts::users::<P>).post(accounts::add_user::<P>))
         .route("/.well-known/jwks.json", get(accounts::jwks::<P>))
         .route("/v1/dead-letters", get(dead_letters::list::<P>).delete(dead_letters::purge_all::<P>))
@@ -52,9 +60,11 @@ pub(super) fn router<P: Ports>(app: Arc<App<P>>) -> Router {
         .route("/readyz", get(health::readyz::<P>))
         .route("/metrics", get(health::metrics::<P>))
         .fallback(fallback::unrouted::<P>)
-        .method_not_allowed_fallback(async |request: Request| {
-            let detail = format!("{} is not possible here; the header Allow says what is", request.method());
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
-        })
+        .method_not_allowed_fallback(method_not_allowed)
         .with_state(app)
+}
+
+async fn method_not_allowed(request: Request) -> Problem {
+    let detail = format!("{} is not possible here; the header Allow says what is", request.method());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
 }

@@ -28,6 +28,7 @@ use tidings_sockets::{Attachment, ClientMessage, Peer, Session, SharedTcp};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use ws_edge::{Admission, ClientInfo, ConnectError, ConnectRequest, Inbound, MessageRequest};
 
+use super::phases::Watched;
 use super::problem::Problem;
 use super::request::{Remote, RequestId, request_id};
 use super::stream::Stream;
@@ -163,7 +164,7 @@ async fn serve<P: Ports>(
     peer: Peer,
     on_upgrade: OnUpgrade,
 ) {
-    let upgraded = on_upgrade.await.map(Upgraded::downcast::<TokioIo<Stream>>);
+    let upgraded = on_upgrade.await.map(Upgraded::downcast::<TokioIo<Watched>>);
     let Ok(Ok(parts)) = upgraded else {
         // The client was gone before the answer.
         drop(attachment);
@@ -171,7 +172,7 @@ async fn serve<P: Ports>(
     };
     let Opened { principal, id, .. } = &opened;
     let session = Frames { app: app.clone(), principal: principal.clone(), id: id.clone() };
-    match parts.io.into_inner() {
+    match parts.io.into_inner().into_stream() {
         Stream::Plain(socket) => {
             let socket = SharedTcp::new(socket);
             attachment.write_directly(socket.clone());

@@ -34,20 +34,6 @@ async fn unfinished_handshakes_are_closed() {
 }
 
 #[tokio::test]
-async fn idle_http_connection_is_closed() {
-    let settings = Settings { header_timeout: Duration::from_millis(300), ..Settings::default() };
-    let server = start_with(settings, Limits::default(), None);
-    let mut socket = TcpStream::connect(server.address).await.unwrap();
-    let mut answer = Vec::new();
-    within(async {
-        socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-        socket.read_to_end(&mut answer).await.unwrap();
-    })
-    .await;
-    assert_eq!(Answer::parse(&answer).status, 200);
-}
-
-#[tokio::test]
 async fn oversized_head_is_refused() {
     let server = start();
     let answer = server.send("GET", "/healthz", &[&format!("cookie: {}", "x".repeat(40_000))], b"").await;

@@ -4,6 +4,7 @@
 
 mod broadcasts;
 mod console;
+mod cors;
 mod end_to_end;
 mod handshakes;
 mod history;
@@ -14,6 +15,7 @@ mod inspection;
 mod lifecycle;
 mod management;
 mod producer;
+mod proxies;
 mod reference;
 mod replays;
 mod store_support;

@@ -4,9 +4,8 @@ use std::convert::identity;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
-use ring::hmac;
+use contract_notifications_v1::UnknownFields;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use shared_ports::{Clock as _, SystemClock};
 use tidings_gateway::server::{Acceptance, Ports, Readiness, Settings};
 use tidings_sockets::Limits;
@@ -47,7 +46,7 @@ fn start_watched(error: Option<AcceptError>) -> (TestServer, Arc<Mutex<Vec<Submi
 #[tokio::test]
 async fn one_notification_is_accepted() {
     let server = start();
-    let answer = server.post(PATH, r#"{"id":"n\"1","userId":"jo","payload":{"a":1},"colour":"red"}"#).await;
+    let answer = server.post(PATH, r#"{"id":"n\"1","userId":"jo","payload":{"a":1}}"#).await;
     assert_eq!(answer.status, 202);
     let sequence = "000000000000000000000000000000000000001";
     assert_eq!(answer.json(), json!({"id": "n\"1", "sequence": sequence, "duplicate": false}));
@@ -172,29 +171,71 @@ async fn missing_credential_is_refused() {
     assert_eq!(server.send("POST", PATH, &["authorization: none"], body).await.status, 202);
 }
 
-/// Signs a request to accept notifications, and returns its headers.
-fn sign(server: &TestServer, body: &str) -> [String; 2] {
-    let time = jiff::Timestamp::from_millisecond(SystemClock.now().millis().try_into().unwrap()).unwrap();
-    let (time, date) = (time.strftime("%Y%m%dT%H%M%SZ").to_string(), time.strftime("%Y%m%d").to_string());
-    let sha256 = |text: &str| hex::encode(Sha256::digest(text));
-    let names = "host;x-amz-date";
-    let canonical = format!("POST\n{PATH}\n\nhost:test\nx-amz-date:{time}\n\n{names}\n{}", sha256(body));
-    let scope = format!("{date}/eu-west-1/execute-api/aws4_request");
-    let string = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", sha256(&canonical));
-    let key = &server.credentials.access_key;
-    let mut tag = format!("AWS4{}", key.reveal()).into_bytes();
-    for text in [&*date, "eu-west-1", "execute-api", "aws4_request", &*string] {
-        tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &tag), text.as_bytes()).as_ref().to_vec();
+#[tokio::test]
+async fn unknown_field_is_refused_with_its_name() {
+    let server = start();
+    let body = r#"{"id":"n","userId":"jo","payload":1,"expiresat":1}"#;
+    let words = ["\"expiresat\" is unknown", "\"expiresAt\""];
+    server.post(PATH, body).await.require_problem(400, &words);
+    server.post("/message", body).await.require_problem(400, &words);
+    for (headers, body) in
+        [(&[][..], format!("[{body}]")), (&["content-type: application/x-ndjson"], format!("{body}\n"))]
+    {
+        let answer = server.send("POST", PATH, headers, body.as_bytes()).await;
+        let detail = answer.json()["results"][0]["error"]["detail"].as_str().unwrap().to_owned();
+        assert!(words.iter().all(|word| detail.contains(word)), "{detail}");
     }
-    let credential =
-        format!("Credential={}/{scope}, SignedHeaders={names}, Signature={}", key.id(), hex::encode(tag));
-    [format!("authorization: AWS4-HMAC-SHA256 {credential}"), format!("x-amz-date: {time}")]
+    assert!(ids(&server).is_empty());
+    let settings = Settings { unknown_fields: UnknownFields::Ignore, ..Settings::default() };
+    let server = start_with(settings, Limits::default(), None);
+    assert_eq!(server.post(PATH, body).await.status, 202);
+    assert_eq!(server.post(PATH, format!("[{body}]")).await.json()["accepted"], 1);
+}
+
+#[tokio::test]
+async fn expiry_in_the_past_or_in_seconds_is_refused() {
+    let server = start();
+    let body = |expires_at: u64| json!({"userId": "jo", "payload": 1, "expiresAt": expires_at}).to_string();
+    let now = SystemClock.now().millis();
+    server.post(PATH, body(now - 1)).await.require_problem(400, &["expiresAt", "is past"]);
+    server.post(PATH, body(now / 1_000 + 60)).await.require_problem(400, &["not in seconds"]);
+    assert_eq!(server.post(PATH, format!("[{}]", body(now - 1))).await.json()["refused"], 1);
+    assert!(ids(&server).is_empty());
+    assert_eq!(server.post(PATH, body(now + 60_000)).await.status, 202);
+}
+
+#[tokio::test]
+async fn byte_order_mark_is_no_part_of_the_body() {
+    let server = start();
+    let line = |id: &str| format!("\u{feff}{{\"id\":\"{id}\",\"userId\":\"jo\",\"payload\":1}}\r\n");
+    assert_eq!(server.post(PATH, line("a")).await.status, 202);
+    assert_eq!(server.post(PATH, "\u{feff}[]").await.json()["accepted"], 0);
+    // Two files, joined.
+    let lines = line("b") + &line("c");
+    let answer = server.send("POST", PATH, &["content-type: application/x-ndjson"], lines.as_bytes()).await;
+    assert_eq!(answer.json()["accepted"], 2, "{answer:?}");
+    assert_eq!(ids(&server), ["a", "b", "c"]);
+    assert_eq!(server.post("/v1/token", "\u{feff}{\"userId\":\"jo\"}").await.status, 200);
+}
+
+#[tokio::test]
+async fn key_beside_another_scheme_is_accepted() {
+    let server = start();
+    let body = br#"{"userId":"jo","payload":1}"#;
+    let key = format!("x-api-key: {}", server.key);
+    let basic = "authorization: Basic am86c2VjcmV0";
+    assert_eq!(server.send("POST", PATH, &[basic, &key], body).await.status, 202);
+    let answer = server.send("POST", PATH, &[basic], body).await;
+    answer.require_problem(401, &["of a known kind in \"Authorization\"", "X-Api-Key"]);
+    server.send("POST", PATH, &[basic, "x-api-key: wrong"], body).await.require_problem(403, &["API key"]);
+    let bearer = "authorization: Bearer wrong";
+    server.send("POST", PATH, &[bearer, &key], body).await.require_problem(403, &["API key"]);
 }
 
 #[tokio::test]
 async fn signature_covers_the_body() {
     let server = start();
-    let signed = sign(&server, "signed");
+    let signed = server.sign("test", PATH, "signed");
     let signed: Vec<_> = signed.iter().map(String::as_str).collect();
     server.send("POST", PATH, &signed, b"signed").await.require_problem(400, &["not a valid JSON"]);
     server.send("POST", PATH, &signed, b"altered").await.require_problem(403, &["signature"]);
@@ -284,6 +325,12 @@ async fn encoded_body_is_refused() {
     let server = start();
     let answer = server.send("POST", PATH, &["content-encoding: gzip"], b"x").await;
     answer.require_problem(415, &["Content-Encoding"]);
+    let answer = server.send("POST", "/v1/token", &["content-encoding: identity, gzip"], b"x").await;
+    answer.require_problem(415, &["Content-Encoding"]);
+    for plain in ["content-encoding: Identity", "content-encoding: identity,IDENTITY", "content-encoding:"] {
+        let answer = server.send("POST", PATH, &[plain], br#"{"userId":"jo","payload":1}"#).await;
+        assert_eq!(answer.status, 202, "{plain}");
+    }
 }
 
 #[tokio::test]

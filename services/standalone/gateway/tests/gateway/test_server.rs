@@ -14,7 +14,9 @@ use contract_connections_v1::ConnectionKey;
 use contract_notifications_v1::{Notification, UserId};
 use dispatcher::core::run::{Entry, Outcome};
 use dispatcher::ports::Connections as _;
-use shared_ports::SystemClock;
+use ring::hmac;
+use sha2::{Digest as _, Sha256};
+use shared_ports::{Clock as _, SystemClock};
 use tempfile::TempDir;
 use tidings_gateway::config::Config;
 use tidings_gateway::hubs::{
@@ -228,6 +230,39 @@ impl TestServer {
     /// Waits for the end of the shutdown.
     pub(crate) async fn stopped(self) {
         within(self.running).await.unwrap();
+    }
+
+    /// Signs a `POST` request to a host and path, and returns its headers.
+    pub(crate) fn sign(&self, host: &str, path: &str, body: &str) -> [String; 2] {
+        let now = SystemClock.now().millis().try_into().unwrap();
+        let time = jiff::Timestamp::from_millisecond(now).unwrap();
+        let (time, date) = (time.strftime("%Y%m%dT%H%M%SZ").to_string(), time.strftime("%Y%m%d").to_string());
+        let sha256 = |text: &str| hex::encode(Sha256::digest(text));
+        let names = "host;x-amz-date";
+        let canonical =
+            format!("POST\n{path}\n\nhost:{host}\nx-amz-date:{time}\n\n{names}\n{}", sha256(body));
+        let scope = format!("{date}/eu-west-1/execute-api/aws4_request");
+        let string = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", sha256(&canonical));
+        let key = &self.credentials.access_key;
+        let mut tag = format!("AWS4{}", key.reveal()).into_bytes();
+        for text in [&*date, "eu-west-1", "execute-api", "aws4_request", &*string] {
+            tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &tag), text.as_bytes()).as_ref().to_vec();
+        }
+        let credential =
+            format!("Credential={}/{scope}, SignedHeaders={names}, Signature={}", key.id(), hex::encode(tag));
+        [format!("authorization: AWS4-HMAC-SHA256 {credential}"), format!("x-amz-date: {time}")]
+    }
+
+    /// Sends bytes as they are and returns the answer. They must ask for the connection to be closed.
+    pub(crate) async fn exchange(&self, bytes: &str) -> Answer {
+        let mut socket = TcpStream::connect(self.address).await.unwrap();
+        let mut answer = Vec::new();
+        within(async {
+            socket.write_all(bytes.as_bytes()).await.unwrap();
+            socket.read_to_end(&mut answer).await.unwrap();
+        })
+        .await;
+        Answer::parse(&answer)
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -12,7 +12,7 @@ use tidings_sockets::{ClientMessage, Confirm, Limits, Registry, Session};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use ws_edge::ports::Connections as _;
 
-use crate::registry::{at, peer, poll_once, registry, row, rows, within};
+use crate::registry::{peer, poll_once, registry, row, rows, sweep, within};
 
 /// Records the notifications that the client has.
 #[derive(Clone, Default)]
@@ -119,15 +119,15 @@ async fn client_that_never_pongs_is_gone() {
     for keepalive in [Some(Duration::from_secs(30)), None] {
         let (registry, _inserted) = registry(Limits { keepalive, buffer_bytes: 10, ..Limits::default() });
         let (mut socket, recorded) = open(&registry, &row("jo", "a", 1_000_000)).await;
-        registry.sweep(at(1_001));
+        sweep(&registry, 1_001);
         push(&registry, vec![frame("12345678", &[1])]).await;
         let mut waiting = Box::pin(push(&registry, vec![frame("abcdefgh", &[2])]));
         assert!(poll_once(waiting.as_mut()).is_pending());
         // It talks, and answers no ping.
         socket.write_all(b"\x81\x80\0\0\0\0").await.unwrap();
-        registry.sweep(at(1_030));
+        sweep(&registry, 1_030);
         assert_eq!(rows(&registry, "jo").await.len(), 1);
-        registry.sweep(at(1_031));
+        sweep(&registry, 1_031);
         assert!(rows(&registry, "jo").await.is_empty());
         assert!(matches!(within(waiting).await.error, Some(PushError::Gone)));
         assert!(recorded.numbers().await.is_empty());
@@ -138,7 +138,7 @@ async fn client_that_never_pongs_is_gone() {
 async fn keepalive_and_receipts_share_the_ping() {
     let (registry, _inserted) = registry(Limits::default());
     let (mut socket, recorded) = open(&registry, &row("jo", "a", 1_000_000)).await;
-    registry.sweep(at(1_030));
+    sweep(&registry, 1_030);
     expect(&mut socket, b"\x89\x08\0\0\0\0\0\0\0\0").await;
     push(&registry, vec![frame("one", &[1])]).await;
     expect(&mut socket, b"\x81\x03one").await;

@@ -12,6 +12,7 @@ use contract_notifications_v1::{Sequence, Timestamp, UserId, Version1};
 use dispatcher::ports::{Connections as _, Push as _, PushError, PushFrame};
 use futures_util::{SinkExt as _, StreamExt as _};
 use proptest::prelude::*;
+use shared_ports::Moment;
 use tidings_sockets::{ClientMessage, Limits, Peer, Registry, Session, SharedTcp};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
@@ -54,7 +55,14 @@ pub(crate) fn registry(
     limits: Limits,
 ) -> (Registry, UnboundedReceiver<contract_connections_v1::ConnectionKey>) {
     let (sender, receiver) = unbounded_channel();
-    (Registry::new(sender, limits), receiver)
+    let registry = Registry::new(sender, limits);
+    sweep(&registry, 1_000);
+    (registry, receiver)
+}
+
+/// Sweeps at a second.
+pub(crate) fn sweep(registry: &Registry, second: u64) {
+    registry.sweep(at(second), Moment::from_millis(second * 1_000));
 }
 
 pub(crate) fn peer() -> Peer {
@@ -211,9 +219,9 @@ async fn push_is_gone_after_a_failed_handshake() {
 async fn unanswered_handshake_is_removed() {
     let (registry, _inserted) = registry(Limits::default());
     registry.put(&row("jo", "a", 1_000_000)).await.unwrap();
-    registry.sweep(at(1_009));
+    sweep(&registry, 1_009);
     assert_eq!(rows(&registry, "jo").await.len(), 1);
-    registry.sweep(at(1_010));
+    sweep(&registry, 1_010);
     assert!(rows(&registry, "jo").await.is_empty());
 }
 
@@ -261,9 +269,9 @@ async fn client_that_never_reads_is_closed() {
         within(futures_util::future::join(push(&registry, "other", "b", vec!["hello".into()]), other.next()))
             .await;
     assert_eq!((pushed.accepted, message.unwrap().unwrap()), (1, Message::text("hello")));
-    registry.sweep(at(1_014));
+    sweep(&registry, 1_014);
     assert_eq!(rows(&registry, "stuck").await.len(), 1);
-    registry.sweep(at(1_015));
+    sweep(&registry, 1_015);
     assert!(rows(&registry, "stuck").await.is_empty());
     assert!(matches!(within(stuck).await.error, Some(PushError::Gone)));
     assert_eq!(rows(&registry, "other").await.len(), 1);
@@ -273,16 +281,35 @@ async fn client_that_never_reads_is_closed() {
 async fn half_open_connection_is_found_by_pings() {
     let (registry, _inserted) = registry(Limits::default());
     let mut socket = open(&registry, "jo", "a", 64).await;
-    registry.sweep(at(1_029));
-    registry.sweep(at(1_030));
+    sweep(&registry, 1_029);
+    sweep(&registry, 1_030);
     let mut ping = [0; 10];
     within(socket.read_exact(&mut ping)).await.unwrap();
     assert_eq!(ping, [0x89, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
-    registry.sweep(at(1_059));
+    sweep(&registry, 1_059);
     assert_eq!(rows(&registry, "jo").await.len(), 1);
-    registry.sweep(at(1_060));
+    sweep(&registry, 1_060);
     assert!(rows(&registry, "jo").await.is_empty());
     assert_eq!(within(socket.read(&mut ping)).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn limits_hold_when_the_clock_is_set_back() {
+    let (registry, _inserted) =
+        registry(Limits { max_age: Some(Duration::from_secs(200)), ..Limits::default() });
+    let _silent = open(&registry, "silent", "a", 64).await;
+    let _stuck = open(&registry, "stuck", "b", 64).await;
+    let frames = vec![Bytes::from(vec![b'x'; 30]); 10];
+    let mut stuck = Box::pin(push(&registry, "stuck", "b", frames));
+    assert!(poll_once(stuck.as_mut()).is_pending());
+    // An hour back, and a year forth.
+    for (second, time) in [(1_015, at(0)), (1_030, at(0)), (1_060, at(40_000_000))] {
+        registry.sweep(time, Moment::from_millis(second * 1_000));
+        if second == 1_015 {
+            assert!(rows(&registry, "stuck").await.is_empty(), "it made no progress for 15 seconds");
+        }
+    }
+    assert!(rows(&registry, "silent").await.is_empty(), "it answered no ping for 30 seconds");
 }
 
 #[tokio::test]
@@ -290,11 +317,11 @@ async fn client_that_answers_pings_stays() {
     let (registry, _inserted) = registry(Limits::default());
     let mut client = client(open(&registry, "jo", "a", 64).await).await;
     for minute in 0..10 {
-        registry.sweep(at(1_030 + minute * 60));
+        sweep(&registry, 1_030 + minute * 60);
         assert!(matches!(within(client.next()).await.unwrap().unwrap(), Message::Ping(_)));
         client.flush().await.unwrap();
         tokio::task::yield_now().await;
-        registry.sweep(at(1_059 + minute * 60));
+        sweep(&registry, 1_059 + minute * 60);
         assert_eq!(rows(&registry, "jo").await.len(), 1);
     }
 }
@@ -303,9 +330,9 @@ async fn client_that_answers_pings_stays() {
 async fn closed_at(limits: Limits, seconds: u64) -> CloseCode {
     let (registry, _inserted) = registry(limits);
     let mut client = client(open(&registry, "jo", "a", 256).await).await;
-    registry.sweep(at(1_000 + seconds - 1));
+    sweep(&registry, 1_000 + seconds - 1);
     assert_eq!(rows(&registry, "jo").await.len(), 1);
-    registry.sweep(at(1_000 + seconds));
+    sweep(&registry, 1_000 + seconds);
     assert!(rows(&registry, "jo").await.is_empty());
     loop {
         match within(client.next()).await.unwrap().unwrap() {
@@ -339,9 +366,9 @@ async fn expired_credential_closes_if_configured() {
     let (ours, theirs) = tokio::io::duplex(256);
     tokio::spawn(registry.attach(&ConnectionId::new("a")).unwrap().run(ours, Bytes::new(), peer(), Silent));
     tokio::task::yield_now().await;
-    registry.sweep(at(1_099));
+    sweep(&registry, 1_099);
     assert_eq!(rows(&registry, "jo").await.len(), 1);
-    registry.sweep(at(1_100));
+    sweep(&registry, 1_100);
     let Message::Close(Some(close)) = within(client(theirs).await.next()).await.unwrap().unwrap() else {
         panic!("not closed")
     };
@@ -357,9 +384,9 @@ async fn client_that_ignores_a_close_is_dropped() {
     let mut head = [0; 4];
     within(socket.read_exact(&mut head)).await.unwrap();
     assert_eq!((head[0], u16::from_be_bytes([head[2], head[3]])), (0x88, 1000));
-    registry.sweep(at(1_004));
+    sweep(&registry, 1_004);
     assert_eq!(registry.open_sockets(), 1);
-    registry.sweep(at(1_005));
+    sweep(&registry, 1_005);
     within(socket.read_to_end(&mut Vec::new())).await.unwrap();
     within(async {
         while registry.open_sockets() > 0 {
@@ -409,7 +436,7 @@ async fn ping_flood_takes_no_memory_and_is_dropped() {
     let _ = tokio::time::timeout(Duration::from_millis(100), flood).await;
     assert!(sent < 2_000, "{sent} pings were taken");
     // By then the client counts as silent.
-    registry.sweep(at(1_030));
-    registry.sweep(at(1_060));
+    sweep(&registry, 1_030);
+    sweep(&registry, 1_060);
     assert!(rows(&registry, "jo").await.is_empty());
 }

@@ -12,6 +12,7 @@ mod delivery;
 mod disk_full;
 mod documents;
 mod known_defects;
+mod proxies;
 mod refused_handshakes;
 mod snippets;
 mod support;

@@ -152,6 +152,18 @@ async fn python_snippet_runs() {
         produce(n + 1).await;
     }
     assert_eq!(receiving.line().await, r#"id-6 {"n": 6}"#);
+    // Python's parser follows only some levels.
+    let deep = format!(
+        r#"{{"userId":"alice","id":"deep","payload":{}1{}}}"#,
+        "[".repeat(20_000),
+        "]".repeat(20_000)
+    );
+    let key = std::fs::read_to_string(server.data_dir.join("api-key")).unwrap();
+    let request = server.http().post(format!("{}/v1/notifications", server.url)).bearer_auth(key.trim());
+    assert_eq!(request.body(deep).send().await.unwrap().status(), 202);
+    produce(7).await;
+    assert_eq!(receiving.line().await, r#"deep "(nested too deeply to read)""#);
+    assert_eq!(receiving.line().await, r#"id-7 {"n": 7}"#);
 }
 
 /// Sends a request as the operator.
@@ -193,7 +205,7 @@ async fn rust_http_snippet_runs() {
     );
     for _ in 0..2 {
         let printed = output(&mut command(&example, &server, &directory)).await;
-        assert!(printed.contains("order-1042-shipped"), "{printed}");
+        assert!(printed.contains("order-1042-delivered"), "{printed}");
     }
     let mut listener = listen(&server, "alice");
     assert_eq!(payload(&next(&mut listener).await), json!({ "order": 1042 }));

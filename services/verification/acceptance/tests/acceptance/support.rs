@@ -35,6 +35,15 @@ impl Server {
         Self::start_from(Some(&example(name)), data_dir, environment).await
     }
 
+    /// Starts a server with a configuration file and settings in environment variables.
+    pub(crate) async fn start_configured(
+        config: &Path,
+        data_dir: &Path,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        Self::start_from(Some(config), data_dir, environment).await
+    }
+
     async fn start_from(config: Option<&Path>, data_dir: &Path, environment: &[(&str, &str)]) -> Self {
         let config = config.map(|path| [std::ffi::OsStr::new("--config"), path.as_os_str()]);
         let mut process = Command::new(env!("CARGO_BIN_EXE_verification-acceptance"))

@@ -3,7 +3,7 @@
 
 use arbitrary::Arbitrary;
 use contract_frames_v1::require_fits;
-use contract_notifications_v1::{NotificationId, NotificationRequest, Timestamp};
+use contract_notifications_v1::{NotificationId, NotificationRequest, Timestamp, UnknownFields};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -89,6 +89,7 @@ impl Entry {
 fn expected(body: &str, lines: bool) -> Option<Vec<String>> {
     if lines {
         let lines = body.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+        let lines = lines.map(|line| line.trim_start_matches('\u{feff}'));
         return Some(lines.filter(|line| !line.trim().is_empty()).map(str::to_owned).collect());
     }
     let values: Vec<Box<RawValue>> = serde_json::from_str(body).ok()?;
@@ -108,7 +109,8 @@ fn check_body(body: &str, lines: bool, summary: bool, entries: Option<&[Entry]>)
     let expected = expected.expect("a body that is not an array is refused");
     assert_eq!(found.entries.len(), expected.len(), "every entry has an outcome");
     for (text, outcome) in expected.iter().zip(&found.entries) {
-        let request = NotificationRequest::from_json(text);
+        let request = NotificationRequest::from_json_with(text, UnknownFields::Refuse);
+        let request = request.and_then(|request| request.check_expiry(NOW).map(|()| request));
         match outcome {
             Ok(submission) => {
                 let request = request.expect("an entry refused alone is refused among others");

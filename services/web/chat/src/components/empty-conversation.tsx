@@ -29,7 +29,7 @@ export function EmptyConversation({ state, session, conversation, isEmpty }: Pro
             <h2 id="guide">Try it</h2>
             <ol>
                 <li>
-                    <a href="/" target="_blank" rel="noopener">
+                    <a href="./" target="_blank" rel="noopener">
                         Open a second tab
                     </a>{" "}
                     and log in there as {other}. Send a message: everyone who is online sees it.

@@ -1,6 +1,6 @@
 import { type Client, type Notification, TidingsError, connect } from "@tidings/client";
 import { randomHex } from "@tidings/common/random";
-import { Problem } from "@tidings/common/server";
+import { Problem, serverUrl } from "@tidings/common/server";
 import { type Info, fetchConnectToken } from "../login/api.ts";
 import type { Credential } from "../login/credential.ts";
 import { type Settings, loadSettings, saveSettings } from "../login/storage.ts";
@@ -137,7 +137,7 @@ export class Session {
 
     #connect(): void {
         const { handshake, idToken, expiresAt } = this.credential;
-        const url = new URL("/ws", location.href);
+        const url = serverUrl("/ws");
         url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
         const jwt = expiresAt === undefined ? { token: idToken } : { token: idToken, expiresAt };
         const client = connect({

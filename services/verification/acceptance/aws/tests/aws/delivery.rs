@@ -51,6 +51,10 @@ async fn bad_bodies_are_refused_and_retries_delivered_once() {
     assert_eq!(deployment.post(&once).await, 202);
     assert_eq!(deployment.post(r#"{"payload":1}"#).await, 400);
     assert_eq!(deployment.post("nonsense").await, 400);
+    // A misspelt field, and a time in seconds.
+    let with = |field: &str| format!(r#"{{"userId":"{alice}","payload":1,{field}}}"#);
+    assert_eq!(deployment.post(&with(r#""expiresat":4102444800000"#)).await, 400);
+    assert_eq!(deployment.post(&with(r#""expiresAt":4102444800"#)).await, 400);
     let last = deployment.send(&numbered(&alice, 0..1)).await;
     let arrived = device.next().await;
     assert_eq!((arrived.id.as_str(), arrived.replayed), ("order-1042", false));

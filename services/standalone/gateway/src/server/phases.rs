@@ -1,0 +1,253 @@
+//! The phases of an HTTP connection, and their time limits.
+//!
+//! A connection waits for the head of a request, is busy with it, and is then idle until the first byte of the next
+//! one. The limit for a head is short, because a slow one may be an attack. The limit for an idle connection is long: a
+//! proxy keeps connections for its next requests, and one that this server closes first costs a request.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use shared_sync::IgnorePoison as _;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::stream::Stream;
+
+/// The phase of a connection, with the time at which it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The head of a request is expected or arrives.
+    Head(Instant),
+    /// A request is handled.
+    Request,
+    /// An answer was given, and nothing has arrived since.
+    Idle(Instant),
+}
+
+/// The phase of a connection, shared by its socket, its requests and its timer.
+#[derive(Debug, Clone)]
+pub(super) struct Phases(Arc<Mutex<Phase>>);
+
+impl Phases {
+    /// The phase of a new connection.
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Phase::Head(Instant::now()))))
+    }
+
+    /// A request begins.
+    pub(super) fn begin_request(&self) {
+        *self.0.lock().ignore_poison() = Phase::Request;
+    }
+
+    /// A request is answered.
+    pub(super) fn end_request(&self) {
+        *self.0.lock().ignore_poison() = Phase::Idle(Instant::now());
+    }
+
+    /// Bytes arrived.
+    fn receive(&self) {
+        let mut phase = self.0.lock().ignore_poison();
+        if let Phase::Idle(_) = *phase {
+            *phase = Phase::Head(Instant::now());
+        }
+    }
+
+    fn get(&self) -> Phase {
+        *self.0.lock().ignore_poison()
+    }
+}
+
+/// A socket that reports arriving bytes to the phases of its connection.
+#[derive(Debug)]
+pub(super) struct Watched {
+    stream: Stream,
+    phases: Phases,
+}
+
+impl Watched {
+    pub(super) fn new(stream: Stream, phases: Phases) -> Self {
+        Self { stream, phases }
+    }
+
+    /// Returns the socket alone, for a connection that is no longer HTTP's.
+    pub(super) fn into_stream(self) -> Stream {
+        self.stream
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, into))?;
+        if into.filled().len() > before {
+            self.phases.receive();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+/// The limits of all connections.
+#[derive(Debug, Clone)]
+pub(super) struct PhaseLimits {
+    /// Maximum time for the head of a request.
+    pub(super) head: Duration,
+    /// Maximum time between an answer and the next request.
+    pub(super) idle: Duration,
+    /// One permit for each further connection.
+    pub(super) capacity: Arc<Semaphore>,
+    /// Number of permits without a connection.
+    pub(super) connections: usize,
+}
+
+/// A limit that a connection has reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Late {
+    /// The head of a request did not arrive in time.
+    Head,
+    /// No further request came.
+    Idle,
+}
+
+/// The timer of one connection. It must be polled by the task that drives the connection, after the connection.
+pub(super) struct PhaseTimer {
+    phases: Phases,
+    limits: PhaseLimits,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl PhaseTimer {
+    pub(super) fn new(phases: Phases, limits: PhaseLimits) -> Self {
+        let sleep = Box::pin(sleep_until(Instant::now() + limits.head));
+        Self { phases, limits, sleep }
+    }
+
+    /// Returns the end of the present phase; `None` while a request is handled. While more than half of the allowed
+    /// connections are open, idle ones may wait only as long as heads, so that they keep nobody out.
+    fn deadline(&self) -> Option<(Instant, Late)> {
+        let PhaseLimits { head, idle, capacity, connections } = &self.limits;
+        match self.phases.get() {
+            Phase::Head(since) => Some((since + *head, Late::Head)),
+            Phase::Request => None,
+            Phase::Idle(since) => {
+                let is_crowded = capacity.available_permits() < connections.div_ceil(2);
+                Some((since + if is_crowded { *head.min(idle) } else { *idle }, Late::Idle))
+            }
+        }
+    }
+}
+
+impl Future for PhaseTimer {
+    type Output = Late;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Late> {
+        let Some((deadline, late)) = self.deadline() else { return Poll::Pending };
+        // A timer that ends early is set again then, not with each request.
+        if self.sleep.deadline() > deadline {
+            self.sleep.as_mut().reset(deadline);
+        }
+        loop {
+            ready!(self.sleep.as_mut().poll(cx));
+            let now = Instant::now();
+            if now >= deadline {
+                return Poll::Ready(late);
+            }
+            // Looks now and then if the server is crowded.
+            let next = deadline.min(now + self.limits.head);
+            self.sleep.as_mut().reset(next);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const HEAD: Duration = Duration::from_secs(10);
+    const IDLE: Duration = Duration::from_hours(1);
+
+    fn timer(connections: usize, open: usize) -> (Phases, PhaseTimer) {
+        let phases = Phases::new();
+        let capacity = Arc::new(Semaphore::new(connections - open));
+        let limits = PhaseLimits { head: HEAD, idle: IDLE, capacity, connections };
+        (phases.clone(), PhaseTimer::new(phases, limits))
+    }
+
+    /// Returns the limit reached, and the seconds until then.
+    async fn late(timer: &mut PhaseTimer) -> (Late, u64) {
+        let start = Instant::now();
+        let late = timeout(2 * IDLE, timer).await.expect("no limit is reached");
+        (late, start.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_phase_has_its_limit() {
+        let (phases, mut timer) = timer(100, 1);
+        assert_eq!(late(&mut timer).await, (Late::Head, 10));
+        phases.begin_request();
+        assert!(timeout(2 * IDLE, &mut timer).await.is_err(), "a request has no limit here");
+        phases.end_request();
+        assert_eq!(late(&mut timer).await, (Late::Idle, 3_600));
+        phases.end_request();
+        assert!(timeout(IDLE / 2, &mut timer).await.is_err());
+        phases.receive();
+        assert_eq!(late(&mut timer).await, (Late::Head, 10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn further_bytes_do_not_extend_a_head() {
+        let (phases, mut timer) = timer(100, 1);
+        assert!(timeout(HEAD / 2, &mut timer).await.is_err());
+        phases.receive();
+        assert_eq!(late(&mut timer).await, (Late::Head, 5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn crowd_shortens_idle_time() {
+        let (phases, mut timer) = timer(100, 51);
+        phases.end_request();
+        assert_eq!(late(&mut timer).await, (Late::Idle, 10));
+        let capacity = Arc::clone(&timer.limits.capacity);
+        capacity.add_permits(1);
+        phases.end_request();
+        assert!(timeout(IDLE / 2, &mut timer).await.is_err());
+        capacity.forget_permits(1);
+        assert!(late(&mut timer).await.1 <= 10);
+    }
+}
