@@ -135,7 +135,7 @@ impl<K: Clock + 'static> StoredHistory<K> {
         let from = rows::row_key(user, prefix);
         let mut end = before.map_or_else(|| rows::after(&from), |before| rows::row_key(user, &before));
         loop {
-            let read = self.table.last(&from, &end, limit + 1);
+            let read = self.table.last(&from, &end, limit + 1).await;
             let mut found = read.map_err(|source| PortError::retryable("reading the history", source))?;
             let more = found.len() > limit;
             found.truncate(limit);

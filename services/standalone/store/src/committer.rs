@@ -45,6 +45,8 @@ const IDLE: Duration = Duration::from_mins(1);
 /// Longest time for which the marker, lazy writes, and with `buffered` durability everything accepted, stay
 /// unsynced. Deletions wait for the next sync, whenever it comes.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// The part of the reserve that must be free to reopen the engine.
+const REOPEN_RESERVE: u64 = 4;
 /// Pause before the first attempt to reopen the engine. It doubles after each.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest pause between attempts to reopen the engine.
@@ -202,7 +204,7 @@ impl<K: Clock> Committer<K> {
     }
 
     fn has_room(&self) -> bool {
-        free_bytes(&self.core.directory) >= self.core.settings.reserve_bytes.max(1)
+        self.core.has_room()
     }
 
     fn mode(&self) -> PersistMode {
@@ -473,8 +475,10 @@ impl<K: Clock> Committer<K> {
     /// Reopens the engine if that is necessary and due. Returns false if the engine can't be written.
     fn recover(&mut self) -> bool {
         let Some(not_before) = self.broken else { return true };
-        // While the disk is full, reads go on with the old handle; reopening would fail.
-        if Instant::now() < not_before || !self.has_room() {
+        // While the disk is full, reads go on with the old handle; reopening would fail. A part of the reserve is
+        // enough for it, and only an open engine can give space back.
+        let room = (self.core.settings.reserve_bytes / REOPEN_RESERVE).max(1);
+        if Instant::now() < not_before || free_bytes(&self.core.directory) < room {
             return false;
         }
         self.broken = Some(Instant::now() + self.pause);

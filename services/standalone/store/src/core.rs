@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use shared_sync::IgnorePoison as _;
 
 use super::codec::Seq;
+use super::disk_reads;
 use super::engine::{Engine, EngineCell};
 use super::error::StoreError;
 use super::held_counter::HeldCounter;
@@ -42,6 +43,13 @@ pub(super) struct Core<K> {
     pub(super) delivered_soon: OnceLock<DeliveredSoon>,
     /// Permits for notifications that wait for their commit, one for each KiB.
     pub(super) waiting: Arc<Semaphore>,
+    /// Permits for reads of the disk.
+    pub(super) disk_reads: Arc<Semaphore>,
+    /// True if the store has no threads, and reads where it is called.
+    pub(super) is_stepped: bool,
+    /// Milliseconds by which reads of the disk are delayed.
+    #[cfg(feature = "fault-injection")]
+    pub(super) read_delay: AtomicU64,
     hasher: RandomState,
     shards: Vec<Shard>,
     ready: Mutex<VecDeque<UserId>>,
@@ -82,11 +90,16 @@ impl<K> Core<K> {
         clock: K,
         first_own: Seq,
         dead_letters: usize,
+        is_stepped: bool,
     ) -> Self {
         let hasher = RandomState::new();
         Self {
             directory,
             waiting: Arc::new(Semaphore::new(waiting_permits(settings.waiting_bytes))),
+            disk_reads: Arc::new(Semaphore::new(disk_reads::AT_ONCE)),
+            is_stepped,
+            #[cfg(feature = "fault-injection")]
+            read_delay: AtomicU64::new(0),
             settings,
             clock,
             engine: EngineCell::default(),

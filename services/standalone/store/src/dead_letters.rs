@@ -10,6 +10,7 @@ use shared_sync::IgnorePoison as _;
 
 use super::codec::{Corrupted, Reader, Seq, decode, put_text, seq, sequence};
 use super::commit_position::Keyspace;
+use super::core::Core;
 use super::error::{AcceptError, StoreError};
 use super::inbox::Change;
 use super::{Accepted, Store, prepare};
@@ -92,24 +93,7 @@ impl<K: Clock + 'static> Store<K> {
         self.write(Vec::new(), None).await?;
         let limit = limit.max(1);
         let first = after.map_or(0, |after| seq(after).saturating_add(1));
-        let engine = self.core().reader()?;
-        let mut page = DeadLetterPage::default();
-        for guard in engine.dead.range(first.to_be_bytes()..) {
-            let (key, value) = guard.into_inner()?;
-            if page.letters.len() == limit {
-                page.more = true;
-                break;
-            }
-            let id = super::codec::key_seq(&key).unwrap_or(0);
-            match read(id, &value) {
-                Ok(letter) => page.letters.push(letter),
-                Err(error) => {
-                    let error = shared_telemetry::chain(&error);
-                    tracing::error!(error, id, "a dead letter can't be read");
-                }
-            }
-        }
-        Ok(page)
+        self.core().read(move |core| read_page(core, first, limit)).await
     }
 
     /// Returns a dead letter, or `None` if it is not there or can't be decoded.
@@ -118,12 +102,7 @@ impl<K: Clock + 'static> Store<K> {
     /// [`StoreError`] when the store can't be read, or the dead letters that wait can't be written.
     pub async fn dead_letter(&self, id: Sequence) -> Result<Option<DeadLetter>, StoreError> {
         self.write(Vec::new(), None).await?;
-        self.read_dead_letter(seq(id))
-    }
-
-    fn read_dead_letter(&self, id: Seq) -> Result<Option<DeadLetter>, StoreError> {
-        let value = self.core().reader()?.dead.get(id.to_be_bytes())?;
-        Ok(value.and_then(|value| read(id, &value).ok()))
+        self.core().read(move |core| read_dead_letter(core, seq(id))).await
     }
 
     /// Redrives dead letters: accepts them with the same id and user and a new sequence, even if the id is in
@@ -145,7 +124,7 @@ impl<K: Clock + 'static> Store<K> {
                 continue;
             }
             claim.seqs.push(number);
-            match self.read_dead_letter(number)?.and_then(|letter| letter.notification) {
+            match read_dead_letter(self.core(), number)?.and_then(|letter| letter.notification) {
                 None => redriven.skipped.push(*id),
                 Some(notification) => {
                     let mut item = prepare(&mut Vec::new(), notification, false);
@@ -191,6 +170,33 @@ impl<K: Clock + 'static> Store<K> {
         self.core().dead_letters.fetch_sub(count, std::sync::atomic::Ordering::Relaxed);
         Ok(count)
     }
+}
+
+/// Reads the first `limit` dead letters from `first` on.
+fn read_page<K: Clock>(core: &Core<K>, first: Seq, limit: usize) -> Result<DeadLetterPage, StoreError> {
+    let engine = core.reader()?;
+    let mut page = DeadLetterPage::default();
+    for guard in engine.dead.range(first.to_be_bytes()..) {
+        let (key, value) = guard.into_inner()?;
+        if page.letters.len() == limit {
+            page.more = true;
+            break;
+        }
+        let id = super::codec::key_seq(&key).unwrap_or(0);
+        match read(id, &value) {
+            Ok(letter) => page.letters.push(letter),
+            Err(error) => {
+                let error = shared_telemetry::chain(&error);
+                tracing::error!(error, id, "a dead letter can't be read");
+            }
+        }
+    }
+    Ok(page)
+}
+
+fn read_dead_letter<K: Clock>(core: &Core<K>, id: Seq) -> Result<Option<DeadLetter>, StoreError> {
+    let value = core.reader()?.dead.get(id.to_be_bytes())?;
+    Ok(value.and_then(|value| read(id, &value).ok()))
 }
 
 /// Dead letters that one call redrives or purges. Dropping it lets other calls have them.

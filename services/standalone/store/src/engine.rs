@@ -207,6 +207,27 @@ impl Engine {
         Ok(true)
     }
 
+    /// Bytes of rows in memory that are in no table file yet. They are in the journal, and writing them out takes about as
+    /// many bytes again, until the journal is deleted.
+    pub(super) fn unwritten_bytes(&self) -> u64 {
+        self.db.write_buffer_size()
+    }
+
+    /// Starts to write the rows of all keyspaces to table files, after which the engine deletes the journal. Does not
+    /// wait: on a full disk it might never end.
+    pub(super) fn start_write_out(&self) -> fjall::Result<()> {
+        for keyspace in [&self.meta].into_iter().chain(Keyspace::ALL.map(|keyspace| self.keyspace(keyspace)))
+        {
+            keyspace.rotate_memtable()?;
+        }
+        Ok(())
+    }
+
+    /// Returns true if the engine's own threads have nothing to do.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.db.outstanding_flushes() == 0 && self.db.active_compactions() == 0
+    }
+
     /// Number of rows in a keyspace.
     pub(super) fn count(&self, keyspace: Keyspace) -> fjall::Result<u64> {
         let rows = self.keyspace(keyspace).iter();
@@ -244,11 +265,6 @@ impl Engine {
     /// Writes all rows to table files, and waits for it.
     pub(super) fn write_out(&self) -> fjall::Result<()> {
         self.rows.rotate_memtable_and_wait()
-    }
-
-    /// Returns true if the engine's own threads have nothing to do.
-    pub(super) fn is_at_rest(&self) -> bool {
-        self.db.outstanding_flushes() == 0 && self.db.active_compactions() == 0
     }
 }
 

@@ -21,8 +21,9 @@
 //! - The *counter* (`held_counter.rs`) counts the rows that were there at the start, and ends.
 //! - The *reclaimer* (`reclaim.rs`) merges the engine's table files to free disk space.
 //!
-//! Callers read from the engine on their own threads; reads are short, and memory knows what the mailbox of
-//! an active user holds. A store that is opened with [`Store::open_stepped`] has none of these threads.
+//! Memory knows what the mailbox of an active user holds. Other reads of the disk run on the runtime's threads for
+//! blocking work (`disk_reads.rs`). A store that is opened with [`Store::open_stepped`] has none of these threads,
+//! and reads on the caller's.
 //!
 //! # Locks
 //!
@@ -40,6 +41,7 @@ mod committer;
 mod core;
 mod dead_letters;
 mod dedup;
+mod disk_reads;
 mod durable_marker;
 mod engine;
 mod error;
@@ -92,7 +94,7 @@ use self::committer::Committer;
 use self::core::{Core, waiting_permits};
 use self::dedup::Dedup;
 use self::durable_marker::DurableMarker;
-use self::engine::{Engine, free_bytes};
+use self::engine::Engine;
 use self::inbox::{Accept, Change, Prepared, Write};
 
 /// Time after which a commit counts as stalled and the store is not ready.
@@ -209,7 +211,7 @@ impl<K: Clock + 'static> Store<K> {
     /// # Errors
     /// [`OpenError`] naming what prevents it.
     pub fn open(directory: &Path, settings: StorageSettings, clock: K) -> Result<Self, OpenError> {
-        let Loaded { committer, lock, rows } = Self::load(directory, settings, clock)?;
+        let Loaded { committer, lock, rows } = Self::load(directory, settings, clock, false)?;
         let core = Arc::clone(committer.core());
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let held = Arc::clone(&core.held);
@@ -234,7 +236,7 @@ impl<K: Clock + 'static> Store<K> {
         settings: StorageSettings,
         clock: K,
     ) -> Result<(Self, CommitSteps<K>), OpenError> {
-        let Loaded { committer, lock, rows } = Self::load(directory, settings, clock)?;
+        let Loaded { committer, lock, rows } = Self::load(directory, settings, clock, true)?;
         let core = Arc::clone(committer.core());
         core.held.count(rows);
         let store = Self {
@@ -249,7 +251,12 @@ impl<K: Clock + 'static> Store<K> {
     }
 
     /// Locks the directory and reads the files.
-    fn load(directory: &Path, settings: StorageSettings, clock: K) -> Result<Loaded<K>, OpenError> {
+    fn load(
+        directory: &Path,
+        settings: StorageSettings,
+        clock: K,
+        is_stepped: bool,
+    ) -> Result<Loaded<K>, OpenError> {
         let lock = opening::lock(directory)?;
         if !integrity::is_there(directory) {
             opening::create(directory, &settings)?;
@@ -263,7 +270,14 @@ impl<K: Clock + 'static> Store<K> {
         let dead_letters = usize::try_from(dead_letters).unwrap_or(usize::MAX);
         let marker = DurableMarker::open(directory)
             .map_err(|source| OpenError::Directory { directory: directory.to_owned(), source })?;
-        let core = Arc::new(Core::new(directory.to_owned(), settings, clock, position.next, dead_letters));
+        let core = Arc::new(Core::new(
+            directory.to_owned(),
+            settings,
+            clock,
+            position.next,
+            dead_letters,
+            is_stepped,
+        ));
         let rows = engine.rows.iter();
         core.engine.set(engine);
         Ok(Loaded { committer: Committer::new(core, dedup, position, marker, stale), lock, rows })
@@ -355,9 +369,16 @@ impl<K: Clock + 'static> Store<K> {
         self.core().receive().await
     }
 
-    /// Leases the entries of the next ready user, if there is one now.
+    /// Makes every read of the disk take longer.
+    #[cfg(feature = "fault-injection")]
+    pub fn delay_reads(&self, delay: Duration) {
+        let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        self.core().read_delay.store(millis, Ordering::Relaxed);
+    }
+
+    /// Leases the entries of the next ready user, if there is one now. Reads from the disk on this thread.
     pub fn try_receive(&self) -> Option<Lease<K>> {
-        self.core().try_receive().ok()
+        self.core().try_receive(false).ok()
     }
 
     /// Completes a lease with the outcome of each entry, in order. An entry without an outcome is retried.
@@ -399,9 +420,7 @@ impl<K: Clock + 'static> Store<K> {
 
     /// Returns true if notifications can be accepted: the engine writes, and the disk has room.
     pub fn is_ready(&self) -> bool {
-        self.stalled_for() < STALLED
-            && self.core().healthy.load(Ordering::Acquire)
-            && free_bytes(&self.core().directory) >= self.core().settings.reserve_bytes
+        self.stalled_for() < STALLED && self.core().healthy.load(Ordering::Acquire) && self.core().has_room()
     }
 
     /// Returns the store's counters.

@@ -15,6 +15,7 @@ use contract_notifications_v1::{Notification, Replay, Sequence, UserId};
 use dispatcher::ports::{MailboxRow, Page, PageQuery};
 use replayer::ports::{KeyPage, ReplayEntry};
 use shared_ports::{Clock, PortError};
+use tokio::runtime::Handle;
 
 use super::codec::{MAX_FOREIGN_SEQ, Seq, decode, encode, row_key, seq, sequence};
 use super::commit_position::Keyspace;
@@ -49,6 +50,25 @@ struct Known {
 
 /// A row with its sequence and the connections to which it was pushed.
 type Row = (Seq, Arc<Notification>, Vec<ConnectionId>);
+
+fn mailbox_row((seq, notification, to): Row) -> MailboxRow {
+    MailboxRow { sequence: sequence(seq), notification, pushed_to: to.into_iter().collect() }
+}
+
+impl Known {
+    /// Returns the first and the last sequence of a page for which the disk has to be read.
+    fn unknown(&self, query: &PageQuery) -> (Seq, Seq) {
+        let after = query.after.map_or(0, |after| seq(after).saturating_add(1));
+        (self.complete_to.max(after), seq(query.up_to).min(self.end.saturating_sub(1)))
+    }
+
+    /// Returns true if a page has rows that only the disk has.
+    fn needs_disk(&self, query: &PageQuery) -> bool {
+        let boundary = self.complete_to.min(self.end);
+        let (from, last) = self.unknown(query);
+        from <= last || self.rows.iter().any(|(seq, _)| *seq < boundary)
+    }
+}
 
 impl<K: Clock> Core<K> {
     /// Returns what memory knows of the rows that are due for at least one of the connections `due_for`, or of all
@@ -100,6 +120,19 @@ impl<K: Clock> Core<K> {
         })
     }
 
+    /// Returns a page if memory knows all of it.
+    fn page_in_memory(&self, user: &UserId, query: &PageQuery) -> Option<Page> {
+        let known = self.known(user, query.after.map(seq), seq(query.up_to), Some(&query.due_for));
+        if known.needs_disk(query) {
+            return None;
+        }
+        let mut rows = known.in_memory;
+        let limit = query.limit.max(1);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        Some(Page { rows: rows.into_iter().map(mailbox_row).collect(), more })
+    }
+
     fn page(&self, user: &UserId, query: &PageQuery) -> Result<Page, StoreError> {
         loop {
             let known = self.known(user, query.after.map(seq), seq(query.up_to), Some(&query.due_for));
@@ -120,12 +153,7 @@ impl<K: Clock> Core<K> {
             }
             let more = capped || rows.len() > query.limit.max(1);
             rows.truncate(query.limit.max(1));
-            let row = |(seq, notification, to): Row| MailboxRow {
-                sequence: sequence(seq),
-                notification,
-                pushed_to: to.into_iter().collect(),
-            };
-            return Ok(Page { rows: rows.into_iter().map(row).collect(), more });
+            return Ok(Page { rows: rows.into_iter().map(mailbox_row).collect(), more });
         }
     }
 
@@ -204,7 +232,8 @@ impl<K: Clock> Core<K> {
         Ok(known.rows.iter().map(|(seq, _)| *seq).rfind(|seq| *seq < boundary).max(in_memory))
     }
 
-    fn remove(&self, user: &UserId, sequences: &[Sequence], acknowledged: bool) {
+    /// Removes the rows that memory knows. Returns the others, which [`Core::remove_unknown`] looks up.
+    fn remove(&self, user: &UserId, sequences: &[Sequence], acknowledged: bool) -> Vec<Seq> {
         let published = self.published.load(Ordering::Acquire);
         let (mut unknown, mut completed, mut freed) = (Vec::new(), Vec::new(), 0);
         self.with_user(user, |state| {
@@ -232,14 +261,13 @@ impl<K: Clock> Core<K> {
             self.release(freed);
             self.inbox.complete(&completed);
         }
-        if !unknown.is_empty() {
-            self.remove_unknown(user, unknown, acknowledged, published);
-        }
+        unknown
     }
 
     /// Removes rows that memory does not know, if they are on disk. Most are not: they were acknowledged
     /// before.
-    fn remove_unknown(&self, user: &UserId, mut rows: Vec<Seq>, acknowledged: bool, published: Seq) {
+    fn remove_unknown(&self, user: &UserId, mut rows: Vec<Seq>, acknowledged: bool) {
+        let published = self.published.load(Ordering::Acquire);
         let engine = self.reader();
         // If the engine can't tell, the row counts as there: deleting a missing row does no harm.
         let there = |row: &Seq| {
@@ -256,13 +284,13 @@ impl<K: Clock> Core<K> {
     }
 
     /// Adds connections to those to which a row was pushed, if the row is in the mailbox. The marks are kept
-    /// in memory only.
-    fn mark(&self, user: &UserId, row: Seq, connections: &BTreeSet<ConnectionId>) -> Result<(), StoreError> {
-        let unknown = self.with_user(user, |state| {
+    /// in memory only. Returns false if memory does not know whether it is: [`Core::mark_unknown`] looks it up.
+    fn mark(&self, user: &UserId, row: Seq, connections: &BTreeSet<ConnectionId>) -> bool {
+        self.with_user(user, |state| {
             let held = state.queued(row).is_some_and(|queued| queued.held);
             if held || state.rows.contains_key(&row) {
                 add(state.rows.entry(row).or_default(), connections);
-                return false;
+                return true;
             }
             let queued = state.first_queued().is_some_and(|first| row >= first);
             let unknown = !queued && row >= state.known_to && !state.is_deleting(row);
@@ -270,11 +298,16 @@ impl<K: Clock> Core<K> {
                 // Noted before the disk is read, so that a deletion meanwhile removes it again.
                 state.rows.insert(row, Vec::new());
             }
-            unknown
-        });
-        if !unknown {
-            return Ok(());
-        }
+            !unknown
+        })
+    }
+
+    fn mark_unknown(
+        &self,
+        user: &UserId,
+        row: Seq,
+        connections: &BTreeSet<ConnectionId>,
+    ) -> Result<(), StoreError> {
         let there = self.reader().and_then(|engine| Ok(engine.rows.contains_key(row_key(user, row))?));
         self.with_user(user, |state| match state.rows.get_mut(&row) {
             Some(to) if matches!(there, Ok(true)) => add(to, connections),
@@ -346,9 +379,7 @@ impl<K: Clock> Reading<'_, K> {
         let mut due: Vec<_> = in_question.take(self.limit + 1).collect();
         self.read.capped = due.len() > self.limit;
         due.truncate(self.limit);
-        let after = self.query.after.map_or(0, |after| seq(after).saturating_add(1));
-        let (from, last) =
-            (known.complete_to.max(after), seq(self.query.up_to).min(known.end.saturating_sub(1)));
+        let (from, last) = known.unknown(self.query);
         let scan = !self.read.capped && from <= last;
         if due.is_empty() && !scan {
             return Ok(());
@@ -413,7 +444,12 @@ fn port_error(operation: &'static str) -> impl FnOnce(StoreError) -> PortError {
 
 impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
     async fn page(&self, user: &UserId, query: PageQuery) -> Result<Page, PortError> {
-        self.core().page(user, &query).map_err(port_error("reading a mailbox"))
+        if let Some(page) = self.core().page_in_memory(user, &query) {
+            return Ok(page);
+        }
+        let user = user.clone();
+        let page = self.core().read(move |core| core.page(&user, &query)).await;
+        page.map_err(port_error("reading a mailbox"))
     }
 
     /// Puts rows into the mailbox. The row of a queued notification is on disk already, and is written only
@@ -479,8 +515,7 @@ impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
     }
 
     async fn delete(&self, user: &UserId, sequences: &[Sequence]) -> Result<(), PortError> {
-        self.core().remove(user, sequences, false);
-        Ok(())
+        self.remove(user, sequences, false).await.map_err(port_error("deleting rows"))
     }
 
     async fn mark(
@@ -488,24 +523,68 @@ impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
         user: &UserId,
         marks: &[(Sequence, BTreeSet<ConnectionId>)],
     ) -> Result<(), PortError> {
-        for (row, connections) in marks {
-            self.core().mark(user, seq(*row), connections).map_err(port_error("marking a row"))?;
+        let marks = marks.iter().map(|(row, connections)| (seq(*row), connections));
+        let unknown = marks.filter(|(row, connections)| !self.core().mark(user, *row, connections));
+        let unknown: Vec<_> = unknown.map(|(row, connections)| (row, connections.clone())).collect();
+        if unknown.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let user = user.clone();
+        let mark = move |core: &Core<K>| {
+            unknown.iter().try_for_each(|(row, connections)| core.mark_unknown(&user, *row, connections))
+        };
+        self.core().read(mark).await.map_err(port_error("marking a row"))
     }
 }
 
 impl<K: Clock + 'static> Store<K> {
-    /// Removes notifications that the user's client has. Reads the disk only for rows that memory does not know.
+    /// Removes notifications that the user's client has. Those that memory does not know are looked up in a task.
     pub fn confirm(&self, user: &UserId, sequences: &[Sequence]) {
-        self.core().remove(user, sequences, true);
+        let unknown = self.core().remove(user, sequences, true);
+        if unknown.is_empty() {
+            return;
+        }
+        let (core, user) = (Arc::clone(self.core()), user.clone());
+        match Handle::try_current() {
+            Ok(runtime) if !core.is_stepped => drop(runtime.spawn(async move {
+                let removed = core.read(move |core| {
+                    core.remove_unknown(&user, unknown, true);
+                    Ok(())
+                });
+                if let Err(error) = removed.await {
+                    let error = shared_telemetry::chain(&error);
+                    tracing::warn!(
+                        error,
+                        "rows that a client has could not be looked up; they are delivered again"
+                    );
+                }
+            })),
+            _ => core.remove_unknown(&user, unknown, true),
+        }
+    }
+
+    async fn remove(
+        &self,
+        user: &UserId,
+        sequences: &[Sequence],
+        acknowledged: bool,
+    ) -> Result<(), StoreError> {
+        let unknown = self.core().remove(user, sequences, acknowledged);
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let user = user.clone();
+        let remove = move |core: &Core<K>| {
+            core.remove_unknown(&user, unknown, acknowledged);
+            Ok(())
+        };
+        self.core().read(remove).await
     }
 }
 
 impl<K: Clock + 'static> ws_edge::ports::Mailbox for Store<K> {
     async fn acknowledge(&self, user: &UserId, sequences: &[Sequence]) -> Result<(), PortError> {
-        self.core().remove(user, sequences, true);
-        Ok(())
+        self.remove(user, sequences, true).await.map_err(port_error("removing acknowledged rows"))
     }
 }
 
@@ -531,7 +610,9 @@ impl<K: Clock + 'static> replayer::ports::ReplayQueue for Store<K> {
 impl<K: Clock + 'static> replayer::ports::MailboxKeys for Store<K> {
     async fn keys(&self, user: &UserId, after: Option<Sequence>, limit: usize) -> Result<KeyPage, PortError> {
         let (after, limit) = (after.map(seq), limit.max(1));
-        self.core().keys(user, after, limit).map_err(port_error("reading the keys of a mailbox"))
+        let user = user.clone();
+        let keys = self.core().read(move |core| core.keys(&user, after, limit)).await;
+        keys.map_err(port_error("reading the keys of a mailbox"))
     }
 }
 
@@ -542,7 +623,9 @@ impl<K: Clock + 'static> replayer::ports::MailboxKeys for LastKey<K> {
         after: Option<Sequence>,
         _limit: usize,
     ) -> Result<KeyPage, PortError> {
-        let last = self.0.core().last_key(user).map_err(port_error("reading the keys of a mailbox"))?;
+        let user = user.clone();
+        let last = self.0.core().read(move |core| core.last_key(&user)).await;
+        let last = last.map_err(port_error("reading the keys of a mailbox"))?;
         let last = last.map(sequence).filter(|last| after.is_none_or(|after| *last > after));
         Ok(KeyPage { sequences: last.into_iter().collect(), more: false })
     }

@@ -80,9 +80,12 @@ impl<K: Clock> std::fmt::Debug for Lease<K> {
 
 impl<K: Clock> Core<K> {
     /// Leases the next run, and waits until there is one.
-    pub(super) async fn receive(self: &Arc<Self>) -> Lease<K> {
+    pub(super) async fn receive(self: &Arc<Self>) -> Lease<K>
+    where
+        K: 'static,
+    {
         loop {
-            let timer = match self.try_receive() {
+            let timer = match self.try_receive(true) {
                 Ok(lease) => return lease,
                 Err(timer) => timer,
             };
@@ -96,33 +99,40 @@ impl<K: Clock> Core<K> {
         }
     }
 
-    /// Leases the next run, or returns the time until the next waiting user becomes visible.
-    pub(super) fn try_receive(self: &Arc<Self>) -> Result<Lease<K>, Option<Duration>> {
+    /// Leases the next run, or returns the time until the next waiting user becomes visible. With `in_task`, a user
+    /// whose notifications must be read from disk first is read in a task, and leased later.
+    pub(super) fn try_receive(self: &Arc<Self>, in_task: bool) -> Result<Lease<K>, Option<Duration>>
+    where
+        K: 'static,
+    {
         loop {
             let now = self.clock.moment();
             let next = self.expire_timers(now);
             let Some(user) = self.next_ready() else {
                 return Err(next.map(|at| at.since(now)));
             };
-            if let Some(lease) = self.start(user) {
+            if let Some(lease) = self.start(user, in_task) {
                 return Ok(lease);
             }
             self.in_flight.fetch_sub(1, Ordering::Release);
         }
     }
 
-    fn start(self: &Arc<Self>, user: UserId) -> Option<Lease<K>> {
+    fn start(self: &Arc<Self>, user: UserId, in_task: bool) -> Option<Lease<K>>
+    where
+        K: 'static,
+    {
         let limits = LeaseLimits { entries: self.settings.run_entries, bytes: self.settings.run_bytes };
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         loop {
             match self.with_user(&user, |state| state.start(run, limits)) {
                 Start::Nothing => return None,
                 Start::NeedsRead(first, last) => {
+                    if in_task && self.warm_in_task(&user, first, last) {
+                        return None;
+                    }
                     if let Err(error) = self.warm(&user, first, last) {
-                        let error = shared_telemetry::chain(&error);
-                        tracing::warn!(error, "queued notifications can't be read and are tried again");
-                        self.with_user(&user, |state| (state.ready, state.waiting) = (false, true));
-                        self.wait_until(self.clock.moment().plus(visibility::after_failure(1)), user);
+                        self.warm_again_later(user, &error);
                         return None;
                     }
                 }
@@ -133,9 +143,17 @@ impl<K: Clock> Core<K> {
         }
     }
 
+    /// Notes that queued notifications could not be read, and makes their user wait for the next attempt.
+    pub(super) fn warm_again_later(&self, user: UserId, error: &StoreError) {
+        let error = shared_telemetry::chain(error);
+        tracing::warn!(error, "queued notifications can't be read and are tried again");
+        self.with_user(&user, |state| (state.ready, state.waiting) = (false, true));
+        self.wait_until(self.clock.moment().plus(visibility::after_failure(1)), user);
+    }
+
     /// Reads the next queued notifications back from disk, enough for one lease. Unreadable ones become dead
     /// letters.
-    fn warm(&self, user: &UserId, first: Seq, last: Seq) -> Result<(), StoreError> {
+    pub(super) fn warm(&self, user: &UserId, first: Seq, last: Seq) -> Result<(), StoreError> {
         let engine = self.reader()?;
         let (mut rows, mut bad, mut bytes, mut read_to) = (Vec::new(), Vec::new(), 0, last);
         for row in engine.scan(user, first, last) {

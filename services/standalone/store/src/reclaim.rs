@@ -5,6 +5,10 @@
 //! may never fill up, and most of the rows would stay on disk. So this thread merges all tables when there
 //! are at least as many tombstones as stored rows, and at least `reclaim_rows`. A merge reads and writes a
 //! few times what was removed since the last one, so the cost of a removal does not grow with the store.
+//!
+//! When the disk is nearly full, every byte counts: the rows in memory are written out, so that the journal with
+//! all that was removed since can be deleted, and few tombstones are enough for a merge. What that needs is
+//! reserved: notifications are refused before it is used up.
 
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -16,6 +20,10 @@ use super::engine::free_bytes;
 
 /// Time between two checks.
 const EVERY: Duration = Duration::from_secs(2);
+/// Where the disk is nearly full, the rows in memory are written out when they are this part of the reserve.
+const WRITTEN_OUT: u64 = 8;
+/// Where the disk is nearly full, tables are merged when the tombstones are this part of the stored rows.
+const SCARCE_TOMBSTONES: u64 = 8;
 /// Pause after a merge, as a multiple of its duration, so that merging takes at most a third of the time.
 const PAUSES: u32 = 2;
 
@@ -52,23 +60,38 @@ pub(super) fn run<K>(core: &Core<K>, stop: &Stop) {
 }
 
 impl<K> Core<K> {
-    /// Merges all tables if there are enough tombstones and the disk has room for it.
+    /// Returns true if the disk has room for further notifications: beside the reserve, if there is one, for what the
+    /// engine has in memory and must still write out.
+    pub(super) fn has_room(&self) -> bool {
+        let reserve = self.settings.reserve_bytes;
+        let unwritten = || self.engine.get().map_or(0, |engine| engine.unwritten_bytes());
+        let needed = if reserve == 0 { 1 } else { reserve.saturating_add(unwritten()) };
+        free_bytes(&self.directory) >= needed
+    }
+
+    /// Writes the rows in memory out if the disk is nearly full, and merges all tables if there are enough tombstones
+    /// and the disk has room for it.
     fn give_space_back(&self) {
         // An engine that is being reopened, or whose rows are still being counted, is checked later.
         let (Some(engine), Some(stored)) = (self.engine.get(), self.stored()) else { return };
-        let tombstones = engine.tombstones();
-        if tombstones < self.settings.reclaim_rows.max(stored).max(1) {
-            return;
+        let (reserve, unwritten) = (self.settings.reserve_bytes, engine.unwritten_bytes());
+        let free = free_bytes(&self.directory);
+        let is_scarce = free < reserve.saturating_mul(2).saturating_add(unwritten);
+        let is_worth_it = !self.has_room() || unwritten >= reserve / WRITTEN_OUT;
+        if is_scarce && unwritten > 0 && is_worth_it && engine.is_at_rest() {
+            report(engine.start_write_out());
         }
+        let tombstones = engine.tombstones();
+        let (enough, spare) = if is_scarce {
+            (stored / SCARCE_TOMBSTONES, 0)
+        } else {
+            (self.settings.reclaim_rows.max(stored), reserve)
+        };
         // The old tables are deleted after the new ones are written. On a full disk a merge would block
         // further notifications.
         let room = merged_bytes(engine.table_bytes(), stored, tombstones);
-        if free_bytes(&self.directory) < self.settings.reserve_bytes.saturating_add(room) {
-            return;
-        }
-        if let Err(error) = engine.merge_all() {
-            let error = shared_telemetry::chain(&error);
-            tracing::warn!(error, "disk space could not be reclaimed");
+        if tombstones >= enough.max(1) && free >= spare.saturating_add(room) {
+            report(engine.merge_all().map(drop));
         }
     }
 
@@ -76,6 +99,13 @@ impl<K> Core<K> {
     fn stored(&self) -> Option<u64> {
         let queued = self.queued.load(std::sync::atomic::Ordering::Relaxed);
         Some(self.held.get()?.saturating_add(u64::try_from(queued).unwrap_or(0)))
+    }
+}
+
+fn report(outcome: fjall::Result<()>) {
+    if let Err(error) = outcome {
+        let error = shared_telemetry::chain(&error);
+        tracing::warn!(error, "disk space could not be reclaimed");
     }
 }
 

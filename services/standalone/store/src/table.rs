@@ -5,6 +5,7 @@ use shared_ports::Clock;
 
 use super::Store;
 use super::commit_position::Keyspace;
+use super::core::Core;
 use super::error::StoreError;
 use super::inbox::Change;
 
@@ -85,20 +86,28 @@ impl<K: Clock + 'static> Table<K> {
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.
-    pub fn first(&self, from: &[u8], end: &[u8], limit: usize) -> Result<Vec<TableRow>, StoreError> {
-        let engine = self.store.core().reader()?;
+    pub async fn first(&self, from: &[u8], end: &[u8], limit: usize) -> Result<Vec<TableRow>, StoreError> {
         let range = self.key(from)..self.key(end).max(self.key(from));
-        engine.tables.range(range).take(limit).map(|guard| self.row(guard)).collect()
+        let table = self.clone();
+        let read = move |core: &Core<K>| {
+            let engine = core.reader()?;
+            engine.tables.range(range).take(limit).map(|guard| table.row(guard)).collect()
+        };
+        self.store.core().read(read).await
     }
 
     /// Returns the last rows from `from` on and before `end`, at most `limit`, the last one first.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be read.
-    pub fn last(&self, from: &[u8], end: &[u8], limit: usize) -> Result<Vec<TableRow>, StoreError> {
-        let engine = self.store.core().reader()?;
+    pub async fn last(&self, from: &[u8], end: &[u8], limit: usize) -> Result<Vec<TableRow>, StoreError> {
         let range = self.key(from)..self.key(end).max(self.key(from));
-        engine.tables.range(range).rev().take(limit).map(|guard| self.row(guard)).collect()
+        let table = self.clone();
+        let read = move |core: &Core<K>| {
+            let engine = core.reader()?;
+            engine.tables.range(range).rev().take(limit).map(|guard| table.row(guard)).collect()
+        };
+        self.store.core().read(read).await
     }
 
     fn row(&self, guard: Guard) -> Result<TableRow, StoreError> {

@@ -46,7 +46,7 @@ impl<K: Clock + 'static> StoredHistory<K> {
     /// [`StoreError`] if the store can't be read or written.
     pub async fn sweep(&self) -> Result<usize, StoreError> {
         let (from, end) = rows::expired(self.clock.now());
-        let found = self.table.first(&from, &end, AT_ONCE)?;
+        let found = self.table.first(&from, &end, AT_ONCE).await?;
         let count = found.len();
         if count > 0 {
             let removed = found.into_iter().flat_map(|(index, _)| [rows::indexed(&index), index]);

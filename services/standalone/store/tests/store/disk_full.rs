@@ -6,7 +6,9 @@ use dispatcher::core::run::Outcome;
 use tidings_store::{AcceptError, StorageSettings, Store, Submission};
 use verification_conformance::{ManualClock, SmallDisk, user};
 
-use crate::support::{accept, complete, mailbox, payloads, settings, store, submissions};
+use crate::support::{
+    TestStore, accept, complete, mailbox, payloads, sequences_of, settings, store, submissions,
+};
 
 /// Notifications of a kilobyte, deduplicated, so that repeating them does no harm.
 fn batch(first: u64, count: u64) -> Vec<Submission> {
@@ -100,4 +102,59 @@ async fn notification_is_refused_below_the_reserve() {
     assert!(!store.is_ready());
     assert_eq!(store.accept(submissions(&user("a"), [2])).await, Err(AcceptError::DiskFull));
     assert_eq!(mailbox(&store, &user("a")).await, [1]);
+}
+
+/// Accepts notifications of a kilobyte until the disk is full, and returns their number.
+async fn fill_with_notifications(store: &TestStore, mut first: u64) -> u64 {
+    loop {
+        match store.accept(batch(first, 500)).await {
+            Ok(_) => first += 500,
+            Err(AcceptError::DiskFull) => return first,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Accepts one notification as soon as there is room.
+async fn accept_when_there_is_room(store: &TestStore, number: u64) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while let Err(error) = store.accept(batch(number, 1)).await {
+        assert!(Instant::now() < deadline, "{error}, although nothing is stored");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn emptied_store_on_a_small_disk_accepts_again() {
+    let (mount, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
+    let disk = SmallDisk::mount(mount.path(), 64);
+    let directory = disk.path().join("store");
+    // The engine's memory and journal alone could take more than the disk has.
+    let settings = StorageSettings { reserve_bytes: 8 * 1024 * 1024, ..StorageSettings::default() };
+    let open = || Store::open(&directory, settings.clone(), clock.clone()).unwrap();
+    let mut store = open();
+    let mut number = 0;
+    for restarts in [false, true] {
+        number = fill_with_notifications(&store, number).await;
+        assert!(!store.is_ready());
+        if restarts {
+            drop(store);
+            store = open();
+            assert_eq!(mailbox(&store, &user("a")).await.last(), Some(&(number - 1)));
+            let held = mailbox(&store, &user("a")).await;
+            let sequences = sequences_of(&store, &user("a")).await;
+            assert_eq!(held.len(), sequences.len());
+            ws_edge::ports::Mailbox::acknowledge(&store, &user("a"), &sequences).await.unwrap();
+        } else {
+            while let Some(run) = store.try_receive() {
+                complete(&store, run, Outcome::Done);
+            }
+        }
+        accept_when_there_is_room(&store, number).await;
+        number += 1;
+        while let Some(run) = store.try_receive() {
+            complete(&store, run, Outcome::Done);
+        }
+    }
+    assert_eq!(store.stats().failures, 0);
 }

@@ -5,6 +5,7 @@
 mod callers;
 mod dead_letters;
 mod disk_full;
+mod disk_reads;
 mod durable;
 mod model;
 mod queue;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use contract_notifications_v1::{Sequence, UserId};
 use dispatcher::core::run::{Entry, Outcome};
-use dispatcher::ports::{Mailbox as _, PageQuery};
+use dispatcher::ports::{Mailbox as _, MailboxRow, PageQuery};
 use tempfile::TempDir;
 use tidings_store::{Accepted, Lease, StorageSettings, Store, Submission};
 use verification_conformance::{ManualClock, connection, notification};
@@ -66,8 +66,16 @@ pub(crate) fn complete(store: &TestStore, lease: Lease<ManualClock>, outcome: Ou
 
 /// Returns the payloads in a mailbox.
 pub(crate) async fn mailbox(store: &TestStore, user: &UserId) -> Vec<u64> {
+    rows(store, user).await.iter().map(|row| number(&row.notification)).collect()
+}
+
+/// Returns the sequences of a mailbox, in order.
+pub(crate) async fn sequences_of(store: &TestStore, user: &UserId) -> Vec<Sequence> {
+    rows(store, user).await.iter().map(|row| row.sequence).collect()
+}
+
+async fn rows(store: &TestStore, user: &UserId) -> Vec<MailboxRow> {
     let due_for = vec![connection("nobody")];
     let query = PageQuery { after: None, up_to: Sequence::MAX, due_for, limit: 100_000 };
-    let page = store.page(user, query).await.unwrap();
-    page.rows.iter().map(|row| number(&row.notification)).collect()
+    store.page(user, query).await.unwrap().rows
 }

@@ -1,0 +1,68 @@
+//! Reads of the disk, off the threads of the runtime.
+//!
+//! A read that memory can't answer may take as long as the disk wants. It gets a thread for blocking work, so that it
+//! holds up its own user alone. A few run at a time; further ones wait.
+
+use std::sync::Arc;
+
+use contract_notifications_v1::UserId;
+use shared_ports::Clock;
+use tokio::runtime::Handle;
+
+use super::codec::Seq;
+use super::core::Core;
+use super::error::StoreError;
+
+/// Most reads at a time.
+pub(super) const AT_ONCE: usize = 16;
+
+impl<K: Clock + 'static> Core<K> {
+    /// Runs `read` on a thread for blocking work, or here if the store is stepped: a simulation decides about every
+    /// step. Dropping the future does not stop a read that has begun.
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if self.is_stepped {
+            return read(self);
+        }
+        let permit = Arc::clone(&self.disk_reads).acquire_owned().await;
+        let core = Arc::clone(self);
+        let reading = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            core.delay_read();
+            read(&core)
+        });
+        match reading.await {
+            Ok(read) => read,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The runtime is being shut down.
+            Err(_) => Err(StoreError::Reopening),
+        }
+    }
+
+    /// Reads queued notifications of a user back from disk, in a task of its own. The user waits meanwhile and becomes
+    /// ready afterwards. Returns false if there is no runtime for the task, or the store is stepped.
+    pub(super) fn warm_in_task(self: &Arc<Self>, user: &UserId, first: Seq, last: Seq) -> bool {
+        let Some(runtime) = Handle::try_current().ok().filter(|_| !self.is_stepped) else { return false };
+        self.with_user(user, |state| (state.ready, state.waiting) = (false, true));
+        let (core, user) = (Arc::clone(self), user.clone());
+        runtime.spawn(async move {
+            let of = user.clone();
+            match core.read(move |core| core.warm(&of, first, last)).await {
+                Ok(()) => core.with_user_woken(&user, |state| state.waiting = false),
+                Err(error) => core.warm_again_later(user, &error),
+            }
+        });
+        true
+    }
+
+    #[cfg(feature = "fault-injection")]
+    fn delay_read(&self) {
+        let delay = self.read_delay.load(std::sync::atomic::Ordering::Relaxed);
+        std::thread::sleep(std::time::Duration::from_millis(delay));
+    }
+
+    #[cfg(not(feature = "fault-injection"))]
+    const fn delay_read(&self) {}
+}
