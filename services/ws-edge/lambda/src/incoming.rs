@@ -3,7 +3,7 @@
 
 use aws_lambda_events::event::apigw::ApiGatewayWebsocketProxyRequest;
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use shared_ports::{Clock as _, SystemClock};
 
 use crate::history_api::HistoryEvent;
@@ -32,15 +32,15 @@ impl<'de> Deserialize<'de> for Incoming {
     }
 }
 
-/// Adds what API Gateway always sends and handwritten events often lack: the time of the connection, which is then
-/// that of the request or now, and the type of the event, which its route tells.
+/// Adds what API Gateway always sends and handwritten events often lack: the times of the request and of the
+/// connection, which are then now and that of the request, and the type of the event, which its route tells.
 fn complete(event: &mut Value) {
     let Some(context) = event.get_mut("requestContext").and_then(Value::as_object_mut) else { return };
-    if context.get("connectedAt").is_none_or(Value::is_null) {
-        let sent = context.get("requestTimeEpoch").filter(|time| time.is_u64()).cloned();
-        let time = sent.unwrap_or_else(|| SystemClock.now().millis().into());
-        context.insert("connectedAt".to_owned(), time);
-    }
+    let time = |context: &Map<String, Value>, name| context.get(name).and_then(Value::as_u64);
+    let sent = time(context, "requestTimeEpoch").unwrap_or_else(|| SystemClock.now().millis());
+    let opened = time(context, "connectedAt").unwrap_or(sent);
+    context.insert("requestTimeEpoch".to_owned(), sent.into());
+    context.insert("connectedAt".to_owned(), opened.into());
     if context.get("eventType").is_none_or(Value::is_null) {
         let event_type = match context.get("routeKey").and_then(Value::as_str) {
             Some("$connect") => "CONNECT",
