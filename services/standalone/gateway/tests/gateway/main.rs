@@ -20,4 +20,5 @@ mod reference;
 mod replays;
 mod store_support;
 mod test_server;
+mod user_ids;
 mod websocket;
