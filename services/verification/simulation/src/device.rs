@@ -113,20 +113,19 @@ async fn connect(
         }
     };
     let mut opening = tokio::spawn(opening);
-    let opened = match vanishing(sim, user, &mut opening).await {
-        Some(opened) => opened.ok().flatten(),
-        None => {
-            let process = process.clone();
-            tokio::spawn(async move {
-                if let Ok(Some((row, attachment))) = opening.await {
-                    drop(attachment);
-                    process.store.connection_closed(&ConnectionKey::from(&row));
-                    let principal = self::principal(row.user_id);
-                    let _ = process.edge.disconnect(&principal, &row.connection_id, row.connected_at).await;
-                }
-            });
-            None
-        }
+    let opened = if let Some(opened) = vanishing(sim, user, &mut opening).await {
+        opened.ok().flatten()
+    } else {
+        let process = process.clone();
+        tokio::spawn(async move {
+            if let Ok(Some((row, attachment))) = opening.await {
+                drop(attachment);
+                process.store.connection_closed(&ConnectionKey::from(&row));
+                let principal = self::principal(row.user_id);
+                let _ = process.edge.disconnect(&principal, &row.connection_id, row.connected_at).await;
+            }
+        });
+        None
     };
     let Some((row, attachment)) = opened else {
         return sim.log(Some(user), EventKind::Client { connection, does: "is refused" });

@@ -221,14 +221,13 @@ async fn run_vanishing_dispatcher(
             let entries = lease.take_entries();
             let (user, count) = (user_index(lease.user()), entries.len());
             let run = dispatcher.dispatch(lease.user(), entries, deadline);
-            match vanishing(&sim, user, run).await {
-                Some(report) => lease.complete(&report.outcomes),
-                None => {
-                    sim.log(Some(user), EventKind::Fault { port: DROPPED_RUN, kind: FaultKind::Partly });
-                    if sim.has_mutant(Mutant::DroppedRunCompletes) {
-                        lease.complete(&vec![Outcome::Done; count]);
-                    }
-                }
+            if let Some(report) = vanishing(&sim, user, run).await {
+                lease.complete(&report.outcomes);
+                return;
+            }
+            sim.log(Some(user), EventKind::Fault { port: DROPPED_RUN, kind: FaultKind::Partly });
+            if sim.has_mutant(Mutant::DroppedRunCompletes) {
+                lease.complete(&vec![Outcome::Done; count]);
             }
         });
     }
