@@ -16,17 +16,16 @@ const fn broken_promises(mutant: Mutant) -> &'static [Promise] {
         | Mutant::LosesPut
         | Mutant::SwallowsPush
         | Mutant::CompletesFailures
-        | Mutant::DroppedRunCompletes => &[NothingLost],
-        Mutant::TimeOfDayMeasures => &[NothingStranded, NobodyDelayed],
+        | Mutant::DroppedRunCompletes
+        | Mutant::WrittenCounts => &[NothingLost],
         Mutant::CrashUndoesWrites => &[NothingLost, AcceptedOnce],
         Mutant::RetryAcceptedTwice => &[AcceptedOnce],
         Mutant::LosesDelete => &[MailboxEmpties, NoNeedlessRepeat],
         Mutant::LosesMark | Mutant::DeniesPush => &[NoNeedlessRepeat],
         Mutant::LosesAck | Mutant::LosesReceipt => &[MailboxEmpties],
-        Mutant::WrittenCounts => &[NothingLost],
         Mutant::SkipsRow | Mutant::TwoRuns => &[InOrder],
         Mutant::ForgetsExpiry => &[NotAfterExpiry],
-        Mutant::StaleList | Mutant::NoReplay => &[NothingStranded, NobodyDelayed],
+        Mutant::StaleList | Mutant::NoReplay | Mutant::TimeOfDayMeasures => &[NothingStranded, NobodyDelayed],
         Mutant::LosesReplayEntry => &[NothingStranded],
         Mutant::OneRunAtATime => &[NobodyDelayed],
     }
