@@ -1,9 +1,11 @@
 //! Errors in queue entries and requests, in words a producer can act on.
 
 use crate::identifiers::InvalidIdentifier;
-use crate::notification::MAX_LABEL_BYTES;
 use crate::sequence::InvalidSequence;
 use crate::version::UnknownVersion;
+
+/// Longest `kind` and longest `source` of a notification, in bytes.
+pub const MAX_LABEL_BYTES: usize = 256;
 
 /// Reasons for refusing a queue entry or a producer's request.
 #[derive(Debug, thiserror::Error)]

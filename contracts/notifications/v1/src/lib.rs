@@ -24,10 +24,10 @@ mod user_id;
 mod version;
 
 pub use entry::{QueueEntry, Replay};
-pub use error::InvalidNotification;
+pub use error::{InvalidNotification, MAX_LABEL_BYTES};
 pub use fan_out::FanOut;
 pub use identifiers::{HubName, InvalidIdentifier, NotificationId};
-pub use notification::{MAX_LABEL_BYTES, MIN_EXPIRY_MILLIS, Notification, NotificationRequest, WhenOffline};
+pub use notification::{MIN_EXPIRY_MILLIS, Notification, NotificationRequest, WhenOffline};
 pub use parse::UnknownFields;
 pub use payload::Payload;
 pub use sequence::{InvalidSequence, Sequence};

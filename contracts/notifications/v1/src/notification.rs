@@ -10,9 +10,6 @@ use crate::timestamp::Timestamp;
 use crate::user_id::UserId;
 use crate::version::VERSION;
 
-/// Longest `kind` and longest `source` of a notification, in bytes.
-pub const MAX_LABEL_BYTES: usize = 256;
-
 /// Least time of expiry that a door accepts: March 1973. As seconds it would be in the year 5138.
 pub const MIN_EXPIRY_MILLIS: u64 = 100_000_000_000;
 
@@ -44,10 +41,10 @@ pub struct Notification {
     pub expires_at: Option<Timestamp>,
     /// Treatment while the user has no open connection.
     pub when_offline: WhenOffline,
-    /// Category of the notification, chosen by the producer; at most 256 bytes ([`MAX_LABEL_BYTES`]).
+    /// Category of the notification, chosen by the producer; at most 256 bytes ([`MAX_LABEL_BYTES`](crate::MAX_LABEL_BYTES)).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Box<str>>,
-    /// Origin of the notification, chosen by the producer; at most 256 bytes ([`MAX_LABEL_BYTES`]).
+    /// Origin of the notification, chosen by the producer; at most 256 bytes ([`MAX_LABEL_BYTES`](crate::MAX_LABEL_BYTES)).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Box<str>>,
 }
@@ -71,9 +68,9 @@ pub struct NotificationRequest {
     /// Treatment while the user has no open connection.
     #[schemars(default)]
     pub when_offline: WhenOffline,
-    /// Category of the notification, chosen by the producer; at most 256 bytes ([`MAX_LABEL_BYTES`]).
+    /// Category of the notification, chosen by the producer; at most 256 bytes ([`MAX_LABEL_BYTES`](crate::MAX_LABEL_BYTES)).
     pub kind: Option<Box<str>>,
-    /// Origin of the notification, chosen by the producer; at most 256 bytes ([`MAX_LABEL_BYTES`]).
+    /// Origin of the notification, chosen by the producer; at most 256 bytes ([`MAX_LABEL_BYTES`](crate::MAX_LABEL_BYTES)).
     pub source: Option<Box<str>>,
 }
 

@@ -8,10 +8,10 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::entry::{QueueEntry, Replay};
-use crate::error::InvalidNotification;
+use crate::error::{InvalidNotification, MAX_LABEL_BYTES};
 use crate::fan_out::FanOut;
 use crate::identifiers::{HubName, NotificationId};
-use crate::notification::{MAX_LABEL_BYTES, NotificationRequest, WhenOffline};
+use crate::notification::{NotificationRequest, WhenOffline};
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
 use crate::truncate::{truncated, truncated_error};

@@ -45,7 +45,8 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 
 pub use about::{About, ClientMessagePolicy, LoginOffer, ShownUser};
-pub use front::{ForwardedHeader, Front};
+pub use forwarded::ForwardedHeader;
+pub use front::Front;
 pub use health::{Metrics, MetricsError, prometheus};
 pub use ports::{
     Acceptance, Accounts, Adapters, AddUserError, AuthError, Callers, ClientEdge, DeadLetter,

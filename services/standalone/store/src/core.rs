@@ -16,7 +16,6 @@ use tokio::time::Instant;
 use shared_sync::IgnorePoison as _;
 
 use super::codec::Seq;
-use super::disk_reads;
 use super::engine::{Engine, EngineCell};
 use super::error::StoreError;
 use super::held_counter::HeldCounter;
@@ -25,6 +24,8 @@ use super::pending_records::{PendingNotification, RecordLocation};
 use super::settings::StorageSettings;
 use super::user::{Queued, User};
 
+/// Most reads of the disk at a time.
+const DISK_READS: usize = 16;
 /// Number of locks over which users are spread.
 const SHARDS: usize = 64;
 
@@ -96,7 +97,7 @@ impl<K> Core<K> {
         Self {
             directory,
             waiting: Arc::new(Semaphore::new(waiting_permits(settings.waiting_bytes))),
-            disk_reads: Arc::new(Semaphore::new(disk_reads::AT_ONCE)),
+            disk_reads: Arc::new(Semaphore::new(DISK_READS)),
             is_stepped,
             #[cfg(feature = "fault-injection")]
             read_delay: AtomicU64::new(0),

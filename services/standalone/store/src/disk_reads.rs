@@ -4,6 +4,7 @@
 //! holds up its own user alone. A few run at a time; further ones wait.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use contract_notifications_v1::UserId;
 use shared_ports::Clock;
@@ -12,9 +13,6 @@ use tokio::runtime::Handle;
 use super::codec::Seq;
 use super::core::Core;
 use super::error::StoreError;
-
-/// Most reads at a time.
-pub(super) const AT_ONCE: usize = 16;
 
 impl<K: Clock + 'static> Core<K> {
     /// Runs `read` on a thread for blocking work, or here if the store is stepped: a simulation decides about every
@@ -46,6 +44,8 @@ impl<K: Clock + 'static> Core<K> {
     pub(super) fn warm_in_task(self: &Arc<Self>, user: &UserId, first: Seq, last: Seq) -> bool {
         let Some(runtime) = Handle::try_current().ok().filter(|_| !self.is_stepped) else { return false };
         self.with_user(user, |state| (state.ready, state.waiting) = (false, true));
+        // The store is not at rest until the user is ready.
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
         let (core, user) = (Arc::clone(self), user.clone());
         runtime.spawn(async move {
             let of = user.clone();
@@ -53,6 +53,7 @@ impl<K: Clock + 'static> Core<K> {
                 Ok(()) => core.with_user_woken(&user, |state| state.waiting = false),
                 Err(error) => core.warm_again_later(user, &error),
             }
+            core.in_flight.fetch_sub(1, Ordering::Release);
         });
         true
     }

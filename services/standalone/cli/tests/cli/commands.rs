@@ -163,7 +163,7 @@ async fn exit_codes_distinguish_errors() {
         (&["--api-key", "wrong", "send", "jo", "{}"], &url, 77),
         (&["token", "jo"], &unreachable.url(), 69),
         (&["listen", "else"], &url, 77),
-        (&["token", "j o"], &url, 2),
+        (&["token", " jo"], &url, 2),
         (&["nonsense"], &url, 2),
         (&["token", "jo", "--url", "ftp://x"], &url, 2),
         (&["--help"], &url, 0),

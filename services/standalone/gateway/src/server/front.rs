@@ -9,22 +9,10 @@ use axum::http::uri::{Authority, PathAndQuery};
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, Version};
 use axum::response::{IntoResponse as _, Response};
 use ipnet::IpNet;
-use serde::Deserialize;
 
-use super::forwarded::Forwarded;
+use super::forwarded::{Forwarded, ForwardedHeader};
 use super::problem::Problem;
 use super::request::Remote;
-
-/// The header in which a proxy hands on the addresses that a request came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ForwardedHeader {
-    /// `X-Forwarded-For`, with the host in `X-Forwarded-Host`.
-    #[default]
-    XForwardedFor,
-    /// `Forwarded` (RFC 7239).
-    Forwarded,
-}
 
 /// Settings of a server that is reached through proxies. The default is for a server without one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
