@@ -18,6 +18,8 @@ mod producer;
 mod proxies;
 mod reference;
 mod replays;
+mod rfc6455;
+mod rfc6455_cases;
 mod store_support;
 mod test_server;
 mod websocket;
