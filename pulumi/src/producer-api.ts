@@ -15,18 +15,25 @@ const JSON_TYPE = "application/json";
 
 /**
  * Mapping template from a producer's request to the form of SendMessage
- * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html). The user id is the
- * message group. The deduplication id is the notification's id, or the request's when it has none
+ * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html). The message group is
+ * the user id as the queue carries it (docs/reference/user-ids.md): as it is, if nothing is left of it without ASCII
+ * letters, digits and punctuation, else `u8:` and its base64url. The deduplication id is the notification's id, or the
+ * request's when it has none
  * (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html).
- * `Version` is the version of the SQS API; it stands before the condition so that no part of the form is empty.
+ * `Version` is the version of the SQS API; it stands before the conditions so that no part of the form is empty.
  */
-const SEND_TEMPLATE = [
+export const SEND_TEMPLATE = [
     "#set($id = $input.path('$.id'))",
+    "#set($group = $input.path('$.userId'))",
+    "#set($others = $group.replaceAll('[!-~]', ''))",
+    "#set($code = $util.base64Encode($group))",
+    "#set($prefix = 'u8:')",
     "Action=SendMessage",
-    "&MessageGroupId=$util.urlEncode($input.path('$.userId'))",
     "&MessageBody=$util.urlEncode($input.body)",
     "&Version=2012-11-05",
+    `#if("$!others" != "")#set($group = $prefix.concat($code.replaceAll('=', '').replaceAll('[+]', '-').replaceAll('/', '_')))#end`,
     `#if($util.urlEncode("$!id") == "")#set($id = $context.requestId)#end`,
+    "&MessageGroupId=$util.urlEncode($group)",
     `&MessageDeduplicationId=$util.urlEncode("$!id")`,
 ].join("");
 

@@ -17,6 +17,9 @@ export interface TokenApiArgs {
     readonly issuer: Issuer;
 }
 
+/** Method with which clients of serverless-async-messaging-gateway ask for a token. It answers as the route's own. */
+const OTHER_METHOD = "GET";
+
 /** HTTP API that exchanges a user's JSON Web Token for a connect token. */
 export class TokenApi extends pulumi.ComponentResource {
     readonly url: pulumi.Output<string>;
@@ -26,7 +29,7 @@ export class TokenApi extends pulumi.ComponentResource {
         const { prefix, settings } = deployment;
         const { method, path } = contract.tokenRoute;
         const parent = { parent: this };
-        const cors = { allowMethods: [method], allowHeaders: ["authorization"], allowOrigins: [...settings.allowedOrigins] };
+        const cors = { allowMethods: [method, OTHER_METHOD], allowHeaders: ["authorization"], allowOrigins: [...settings.allowedOrigins] };
         const api = new aws.apigatewayv2.Api(
             name,
             {
@@ -43,6 +46,7 @@ export class TokenApi extends pulumi.ComponentResource {
                 apiId: api.id,
                 name: `${prefix}-users`,
                 authorizerType: "JWT",
+                // The token, with or without `Bearer` before it.
                 identitySources: ["$request.header.Authorization"],
                 jwtConfiguration: { issuer: args.issuer.issuer, audiences: args.issuer.audiences },
             },
@@ -60,22 +64,22 @@ export class TokenApi extends pulumi.ComponentResource {
             },
             parent,
         );
-        const route = new aws.apigatewayv2.Route(
-            "token",
-            {
-                apiId: api.id,
-                routeKey: `${method} ${path}`,
-                target: pulumi.interpolate`integrations/${integration.id}`,
-                authorizationType: "JWT",
-                authorizerId: authorizer.id,
-            },
-            parent,
-        );
-        const permission = args.service.allow(
-            "token",
-            "apigateway.amazonaws.com",
-            pulumi.interpolate`${api.executionArn}/${STAGE}/${method}${path}`,
-        );
+        const routes = [method, OTHER_METHOD].flatMap((each) => {
+            const suffix = each === method ? "" : `-${each.toLowerCase()}`;
+            const route = new aws.apigatewayv2.Route(
+                `token${suffix}`,
+                {
+                    apiId: api.id,
+                    routeKey: `${each} ${path}`,
+                    target: pulumi.interpolate`integrations/${integration.id}`,
+                    authorizationType: "JWT",
+                    authorizerId: authorizer.id,
+                },
+                parent,
+            );
+            const source = pulumi.interpolate`${api.executionArn}/${STAGE}/${each}${path}`;
+            return [route, args.service.allow(`token${suffix}`, "apigateway.amazonaws.com", source)];
+        });
         const { rate, burst } = settings.token;
         const stage = new aws.apigatewayv2.Stage(
             "tokens",
@@ -86,7 +90,7 @@ export class TokenApi extends pulumi.ComponentResource {
                 accessLogSettings: accessLog("tokens", "http", deployment, parent),
                 defaultRouteSettings: { throttlingRateLimit: rate, throttlingBurstLimit: burst, detailedMetricsEnabled: true },
             },
-            { ...parent, dependsOn: [route, permission] },
+            { ...parent, dependsOn: routes },
         );
         this.url = stage.invokeUrl.apply((url) => `${url.replace(/\/$/, "")}${path}`);
         this.registerOutputs({ url: this.url });

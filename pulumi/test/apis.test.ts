@@ -85,12 +85,14 @@ describe.each(STACK_NAMES)("APIs of %s", (stack) => {
         const { method, path } = contract.tokenRoute;
         const api = graph.resource("apigatewayv2/api", "tokens");
         const authorizer = graph.resource("apigatewayv2/authorizer", "users");
-        expect(graph.resource("apigatewayv2/route", "token").inputs).toMatchObject({
-            apiId: api.id,
-            routeKey: `${method} ${path}`,
-            authorizationType: "JWT",
-            authorizerId: authorizer.id,
-        });
+        for (const [name, routeKey] of [["token", `${method} ${path}`], ["token-get", `GET ${path}`]] as const) {
+            expect(graph.resource("apigatewayv2/route", name).inputs).toMatchObject({
+                apiId: api.id,
+                routeKey,
+                authorizationType: "JWT",
+                authorizerId: authorizer.id,
+            });
+        }
         const pool = graph.anyOf("cognito/userPool")[0];
         const users =
             pool === undefined
@@ -103,6 +105,7 @@ describe.each(STACK_NAMES)("APIs of %s", (stack) => {
             jwtConfiguration: users,
         });
         expect(allows("auth-token-issuer", `${String(api.outputs["executionArn"])}/$default/${method}${path}`)).toBe(true);
+        expect(allows("auth-token-issuer", `${String(api.outputs["executionArn"])}/$default/GET${path}`)).toBe(true);
     });
 
     test("producers authenticate with IAM, and bodies are validated", () => {
@@ -134,7 +137,7 @@ describe.each(STACK_NAMES)("APIs of %s", (stack) => {
             uri: `arn:aws:apigateway:eu-central-1:sqs:path/123456789012/${String(queue.inputs["name"])}`,
         });
         const { "application/json": template } = inputs["requestTemplates"] as Readonly<Record<string, string>>;
-        expect(template).toContain("Action=SendMessage&MessageGroupId=$util.urlEncode($input.path('$.userId'))&");
+        expect(template).toContain("&MessageGroupId=$util.urlEncode($group)&");
         expect(template).toContain('&MessageDeduplicationId=$util.urlEncode("$!id")');
         expect(graph.roleStatements(role.id)).toEqual([{ Effect: "Allow", Action: "sqs:SendMessage", Resource: queue.outputs["arn"] }]);
     });

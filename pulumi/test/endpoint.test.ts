@@ -9,6 +9,7 @@ import { NO_OMISSIONS, withOmissions } from "./endpoint/omissions.js";
 import { endpointProvider, handlers } from "./endpoint/provider.js";
 import { exactly, list, number, optional, text } from "./endpoint/read.js";
 import { programGraph } from "./engine/in-process.js";
+import { readStack } from "./endpoint/stack.js";
 import { statements } from "./graph.js";
 
 /** An endpoint without a server. A refused input never reaches it. */
@@ -107,6 +108,18 @@ describe("adaptations", () => {
         const [policy] = (await programGraph("dev")).allOf("sqs/queuePolicy");
         const withTls = adaptations({ ...UNREACHABLE, url: "https://aws.example" });
         expect(adapt(withTls, policy?.type ?? "", policy?.inputs ?? {})).toEqual(policy?.inputs);
+    });
+});
+
+describe("the outputs of a stack", () => {
+    const every = { "tidings:history": true, "tidings:handshakeMethods": ["token", "hmac"] };
+
+    test.each(STACK_NAMES)("are read, whatever the configuration of %s adds", async (stack) => {
+        const { status, log, graph } = await runProgram(stack, stackConfiguration(stack, every), fakeAws);
+        expect(status, log).toBe(0);
+        const { historyUrl, hmacSecretArn } = graph.outputs;
+        expect([typeof historyUrl, typeof hmacSecretArn]).toEqual(["string", "string"]);
+        expect(readStack(graph.outputs, "outputs").tokenUrl).toBe(graph.outputs["tokenUrl"]);
     });
 });
 

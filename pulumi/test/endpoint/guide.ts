@@ -13,7 +13,9 @@ of apply.`;
 command(USAGE, async () => {
     const { file, name } = outputsAndName();
     const outputs = readOutputs(file);
-    const { userId } = await login(outputs, name);
+    // Without a user pool, tokens come from the configured issuer.
+    const { userId } = outputs.userPoolId === undefined ? { userId: name } : await login(outputs, name);
+    const jwt = outputs.userPoolId === undefined ? `the issuer's token of ${name}` : `$(scripts/local-aws login ${name})`;
     const tidings = join(dirname(dirname(file)), "debug/tidings");
     const body = JSON.stringify({ userId, id: "hello-1", payload: { hello: name } });
     process.stdout.write(`
@@ -28,7 +30,7 @@ Tidings is running.
 
 In a second terminal, connect as ${name}:
 
-  JWT=$(scripts/local-aws login ${name})
+  JWT="${jwt}"
   ${tidings} --stack ${file} listen --jwt "$JWT"
 
 In a third terminal, send a notification. The emulator requires an id; the same id is delivered once in five minutes:

@@ -40,11 +40,18 @@ export type Known<M extends Members> = { readonly [Name in keyof M]: ReturnType<
 /** Reads an object with these members and no others. */
 export function exactly<M extends Members>(members: M): Read<Known<M>> {
     return (value, path) => {
-        const found = object(value, path);
-        const unknown = Object.keys(found).filter((name) => !(name in members));
+        const unknown = Object.keys(object(value, path)).filter((name) => !(name in members));
         if (unknown.length > 0) {
             throw new Error(`${path} has unknown members ${unknown.join(", ")}; known are ${Object.keys(members).join(", ")}`);
         }
+        return atLeast(members)(value, path);
+    };
+}
+
+/** Reads these members of an object, and ignores others. */
+export function atLeast<M extends Members>(members: M): Read<Known<M>> {
+    return (value, path) => {
+        const found = object(value, path);
         const known = Object.entries(members).map(([name, read]) => [name, read(found[name], `${path}.${name}`)]);
         return Object.fromEntries(known) as Known<M>;
     };

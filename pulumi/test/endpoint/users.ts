@@ -21,6 +21,9 @@ function newPassword(): string {
 /** Sets a new password for a user of the stack, creating the user if necessary, and logs the user in. */
 export async function login(outputs: Outputs, name: string): Promise<Login> {
     const { userPoolId: UserPoolId, userPoolClientId: ClientId, region } = outputs;
+    if (UserPoolId === undefined) {
+        throw new Error("the stack has no user pool, because tidings:jwtIssuer is set; log in there");
+    }
     // An emulator has the same address for all services.
     const pools = new sdk.CognitoIdentityProviderClient(clientConfiguration(new URL(outputs.tokenUrl).origin, region));
     const user = { UserPoolId, Username: name };

@@ -9,7 +9,8 @@ use shared_ports::Clock;
 
 use crate::config::AuthorizerConfig;
 use crate::core::handshake::Handshake;
-use crate::core::refusal::{Reason, Refusal, Status};
+use crate::core::jwt::VerifiedJwt;
+use crate::core::refusal::{Reason, Refusal};
 use crate::credential::{Credential, select};
 use crate::methods::hmac::Hmac;
 use crate::methods::jwt::Jwt;
@@ -87,7 +88,8 @@ impl<A: Adapters> Authorizer<A> {
     }
 
     /// Decides one handshake. It uses up a connect token whatever the outcome, and a signature once it is
-    /// verified; but neither if the gateway speaks no subprotocol that the client offers.
+    /// verified; but neither if the gateway speaks no subprotocol that the client offers. The caller, who knows
+    /// the request's id, [logs](Refusal::log) a refusal.
     ///
     /// # Errors
     /// [`Refusal`]: 401 without a credential, 400 for an incomplete one or for unknown subprotocols, 403 for an
@@ -101,15 +103,19 @@ impl<A: Adapters> Authorizer<A> {
             }
             Err(reason) => {
                 counter!("tidings_handshakes_refused_total", "reason" => reason.label()).increment(1);
-                if reason.status() == Status::InternalServerError {
-                    let error = shared_telemetry::chain(&reason);
-                    tracing::error!(error, "handshake not decided: a port failed");
-                } else {
-                    tracing::debug!(%reason, "handshake refused");
-                }
                 Err(reason.into())
             }
         }
+    }
+
+    /// Verifies a JSON Web Token of a trusted issuer, for the issue of a connect token. The method `jwt` need not
+    /// be enabled for handshakes.
+    ///
+    /// # Errors
+    /// [`Reason::Jwt`], or [`Reason::Unavailable`] if the issuer's keys could not be fetched.
+    pub async fn verify_jwt(&self, token: &str) -> Result<VerifiedJwt, Reason> {
+        let Ports { key_sets, secrets, clock, .. } = &self.ports;
+        self.jwt.verify(token, key_sets, secrets, clock).await
     }
 
     async fn decide(&self, handshake: &Handshake) -> Result<Principal, Reason> {

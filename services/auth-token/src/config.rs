@@ -61,10 +61,10 @@ impl AuthorizerConfig {
         }
     }
 
-    /// Returns the names of the shared secrets that the enabled methods need.
+    /// Returns the names of the shared secrets of the issuers and of the enabled methods.
     pub fn secrets(&self) -> Vec<&str> {
-        let issuers = self.jwt.issuers.iter().filter(|_| self.methods.jwt);
-        let issuers_secrets = issuers.filter_map(|issuer| match &issuer.keys {
+        // Tokens of all issuers may be exchanged for connect tokens.
+        let issuers_secrets = self.jwt.issuers.iter().filter_map(|issuer| match &issuer.keys {
             JwtKeys::Secret(name) => Some(name.as_str()),
             JwtKeys::Fixed(_) | JwtKeys::Url(_) => None,
         });
@@ -88,9 +88,7 @@ impl AuthorizerConfig {
         if let Some(found) = self.jwt.cookie_names.iter().find(|name| !is_name(name)) {
             return Err(InvalidConfig::CookieName { found: found.clone() });
         }
-        if self.methods.jwt {
-            self.jwt.validate()?;
-        }
+        self.jwt.validate(self.methods.jwt)?;
         if self.methods.hmac && self.hmac.secret.is_empty() {
             return Err(InvalidConfig::NoSecret);
         }

@@ -5,6 +5,7 @@
 pub(crate) mod connect_claims;
 mod date_time;
 pub(crate) mod handshake;
+pub(crate) mod hint;
 pub(crate) mod jwt;
 pub(crate) mod origin;
 pub(crate) mod refusal;

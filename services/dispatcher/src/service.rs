@@ -9,7 +9,7 @@ use contract_frames_v1::{encode_batch, encode_single};
 use contract_history_v1::MessageRow;
 use contract_notifications_v1::{Notification, Replay, Sequence, Timestamp, UserId, WhenOffline};
 use futures_util::future::join_all;
-use shared_ports::{Clock as _, PortError};
+use shared_ports::{Clock as _, Moment, PortError};
 use shared_retry::{Jitter as _, RetryPolicy};
 use shared_telemetry::chain;
 
@@ -96,6 +96,8 @@ impl<P: Ports> Dispatcher<P> {
         entries: Vec<Entry<Body>>,
         deadline: Timestamp,
     ) -> Dispatched {
+        // Measured by a clock that never jumps, so that the time of day can't make a run go on for hours.
+        let deadline = self.clock.moment().plus(deadline.since(self.clock.now()));
         let mut history = self.history.policy().map(|policy| (policy, Observer::new(&entries)));
         let (mut run, mut command) = Run::start(self.settings.limits, entries);
         loop {
@@ -126,7 +128,7 @@ impl<P: Ports> Dispatcher<P> {
         &self,
         user: &UserId,
         command: Command<Body>,
-        deadline: Timestamp,
+        deadline: Moment,
     ) -> Result<Event<Body>, PortError> {
         Ok(match command {
             Command::ListConnections => {
@@ -158,7 +160,7 @@ impl<P: Ports> Dispatcher<P> {
             Command::Push(requests) => Event::Pushed(self.push_all(user, &requests).await),
             Command::Wait { attempt } => {
                 let delay = self.jitter.delay(&self.settings.retry, attempt);
-                if self.clock.now().plus(delay) > deadline {
+                if self.clock.moment().plus(delay) > deadline {
                     return Ok(Event::OutOfTime);
                 }
                 self.clock.sleep(delay).await;

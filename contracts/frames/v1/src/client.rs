@@ -7,6 +7,6 @@ mod strip;
 
 pub use frame::{
     ACTIONS, Broadcast, ClientFrame, HistoryQuery, MAX_ACK_SEQUENCES, MAX_MEMBERS, MAX_SESSIONS,
-    MembersQuery, Message, MessageData, Recipient, SendMessage,
+    MembersQuery, Message, MessageData, Recipient, SendMessage, Session,
 };
 pub use invalid::InvalidFrame;

@@ -12,7 +12,7 @@ mod subprotocol;
 
 pub use client::{
     ACTIONS, Broadcast, ClientFrame, HistoryQuery, InvalidFrame, MAX_ACK_SEQUENCES, MAX_MEMBERS,
-    MAX_SESSIONS, MembersQuery, Message, MessageData, Recipient, SendMessage,
+    MAX_SESSIONS, MembersQuery, Message, MessageData, Recipient, SendMessage, Session,
 };
 pub use encode::{encode_batch, encode_single, item_len};
 pub use limits::{FrameTooLarge, MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, require_fits};

@@ -1,7 +1,7 @@
 //! Payloads of notifications between clients. A `sendMessage` delivers the sender's own JSON and has no type
 //! here.
 
-use contract_notifications_v1::{HubName, Payload, Timestamp, UserId};
+use contract_notifications_v1::{HubName, Payload, Timestamp, UserId, written};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -15,15 +15,28 @@ pub struct DirectMessage {
     pub data: DirectMessageData,
 }
 
+/// The forms in which a sender can write a recipient.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum RecipientAsSent {
+    /// `all` or a user.
+    Text(String),
+    /// A user or a hub.
+    Object(Recipient),
+}
+
 /// Content, sender and recipient of a [`DirectMessage`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DirectMessageData {
     /// The sender's content: any JSON value.
     pub content: Payload,
     /// The user who sent it.
+    #[serde(serialize_with = "written::user_id")]
     pub sender: UserId,
-    /// The recipient that the sender named.
-    pub recipient: Recipient,
+    /// The recipient as the sender wrote it; `all` if it wrote none.
+    #[schemars(with = "RecipientAsSent")]
+    pub recipient: Payload,
     /// Time at which it was sent.
     pub timestamp: Timestamp,
 }
@@ -37,6 +50,7 @@ pub struct ChatMessage {
     /// The text alone.
     pub text: Box<str>,
     /// The user who sent it.
+    #[serde(serialize_with = "written::user_id")]
     pub sender: UserId,
     /// The sender's display name.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,6 +80,7 @@ pub struct Presence {
     /// The event.
     pub presence: PresenceEvent,
     /// The user who joined or left.
+    #[serde(serialize_with = "written::user_id")]
     pub user_id: UserId,
     /// The user's display name.
     #[serde(skip_serializing_if = "Option::is_none")]

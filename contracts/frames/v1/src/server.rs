@@ -1,7 +1,7 @@
 //! Frames to the client.
 
 use contract_history_v1::HistoryKind;
-use contract_notifications_v1::{HubName, NotificationId, Payload, Sequence, Timestamp, UserId};
+use contract_notifications_v1::{HubName, NotificationId, Payload, Sequence, Timestamp, UserId, written};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +81,7 @@ pub enum ServerFrame {
     Sent {
         /// Id of every recipient's notification.
         id: NotificationId,
-        /// The `id` of the frame, if it had one.
+        /// The `idempotencyKey` of the frame, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         idempotency_key: Option<NotificationId>,
         /// Result for each recipient, in the order of the frame.
@@ -103,9 +103,10 @@ pub enum ServerFrame {
         hub: HubName,
         /// Connected members, in the order of their ids. A page may be short or empty although more members
         /// follow.
+        #[serde(serialize_with = "written::user_ids")]
         users: Vec<UserId>,
         /// Cursor for `after` of the next page, if more members may follow.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "written::optional")]
         next: Option<UserId>,
     },
     /// Answer to `whoami`.
@@ -122,6 +123,9 @@ pub struct SendResult {
     /// Reason for not accepting it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<ErrorCode>,
+    /// Explanation for people, if the recipient's name is not valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Box<str>>,
 }
 
 /// A client's identity and connection.
@@ -129,6 +133,7 @@ pub struct SendResult {
 #[serde(rename_all = "camelCase")]
 pub struct Whoami {
     /// The user.
+    #[serde(serialize_with = "written::user_id")]
     pub user_id: UserId,
     /// The user's display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::fan_out::FanOut;
-use crate::identifiers::UserId;
 use crate::notification::Notification;
 use crate::sequence::Sequence;
+use crate::user_id::UserId;
 use crate::version::Version1;
 
 /// Starts the delivery of held notifications: every row of the user's mailbox up to and including

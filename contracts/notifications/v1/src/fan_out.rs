@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::identifiers::{HubName, NotificationId, UserId};
+use crate::identifiers::{HubName, NotificationId};
 use crate::notification::{Notification, WhenOffline};
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
+use crate::user_id::UserId;
 
 /// Creates a notification for every member of a hub, in the order of user ids.
 ///

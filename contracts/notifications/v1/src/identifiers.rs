@@ -1,4 +1,4 @@
-//! Identifiers of users, notifications and hubs.
+//! Identifiers of notifications and hubs, and the rules that they share with user ids.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::sequence::Sequence;
 
 /// Longest message group ID and deduplication ID of SQS, in characters
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>).
-const MAX_CHARACTERS: usize = 128;
+pub(crate) const MAX_CHARACTERS: usize = 128;
 
 /// Longest hub name, in characters. With the prefix of its message group it has [`MAX_CHARACTERS`].
 const MAX_HUB_CHARACTERS: usize = MAX_CHARACTERS - HUB_GROUP.len();
@@ -21,8 +21,14 @@ const MAX_HUB_CHARACTERS: usize = MAX_CHARACTERS - HUB_GROUP.len();
 const HUB_GROUP: &str = "hub/";
 
 /// Reasons for refusing a user id, notification id or hub name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum InvalidIdentifier {
+    /// The JSON value is not a text.
+    #[error("{what} is not a text")]
+    NotText {
+        /// Kind of identifier, for the message.
+        what: &'static str,
+    },
     /// The text is empty.
     #[error("{what} is empty; allowed are 1 to {max} characters")]
     Empty {
@@ -54,10 +60,42 @@ pub enum InvalidIdentifier {
         /// Its position, counted in characters from 0.
         position: usize,
     },
+    /// The user id has a control character.
+    #[error(
+        "user id has the control character {character:?} at position {position}; allowed are all characters but \
+         control characters"
+    )]
+    ControlCharacter {
+        /// The first control character.
+        character: char,
+        /// Its position, counted in characters from 0.
+        position: usize,
+    },
+    /// The user id begins or ends with white space.
+    #[error("user id begins or ends with white space; allowed is white space between other characters")]
+    OuterWhiteSpace,
+    /// The user id, which is not ASCII alone or has spaces, is too long.
+    #[error("user id has {bytes} bytes; with spaces or characters beyond ASCII, allowed are at most {max}")]
+    TooManyBytes {
+        /// Number of bytes found, in UTF-8.
+        bytes: usize,
+        /// Largest number of bytes allowed.
+        max: usize,
+    },
+    /// The user id begins like an encoded one, and is not the encoding of any.
+    #[error(
+        "user id begins with \"u8:\", and the rest is not the base64url, without padding, of a user id that needs \
+         an encoding; write such an id as it is"
+    )]
+    NotCanonical,
 }
 
 /// Checks the rule of all identifiers: 1 to `max` ASCII letters, digits and punctuation characters.
-fn check_sqs_identifier(what: &'static str, max: usize, text: &str) -> Result<(), InvalidIdentifier> {
+pub(crate) fn check_sqs_identifier(
+    what: &'static str,
+    max: usize,
+    text: &str,
+) -> Result<(), InvalidIdentifier> {
     if text.is_empty() {
         return Err(InvalidIdentifier::Empty { what, max });
     }
@@ -71,22 +109,10 @@ fn check_sqs_identifier(what: &'static str, max: usize, text: &str) -> Result<()
     Err(InvalidIdentifier::TooLong { what, length: text.chars().count(), max })
 }
 
-macro_rules! sqs_identifier {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $max:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<str>);
-
+/// Implements the traits that all identifiers have, over their text.
+macro_rules! identifier_traits {
+    ($name:ident) => {
         impl $name {
-            /// Creates an identifier from a text.
-            ///
-            /// # Errors
-            /// [`InvalidIdentifier`] when the text is empty, too long, or has an illegal character.
-            pub fn new(text: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, InvalidIdentifier> {
-                check_sqs_identifier($what, $max, text.as_ref())?;
-                Ok(Self(text.into()))
-            }
-
             /// Returns the identifier's text.
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -125,6 +151,28 @@ macro_rules! sqs_identifier {
                 Self::new(text).map_err(serde::de::Error::custom)
             }
         }
+    };
+}
+pub(crate) use identifier_traits;
+
+macro_rules! sqs_identifier {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $max:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        identifier_traits!($name);
+
+        impl $name {
+            /// Creates an identifier from a text.
+            ///
+            /// # Errors
+            /// [`InvalidIdentifier`] when the text is empty, too long, or has an illegal character.
+            pub fn new(text: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, InvalidIdentifier> {
+                check_sqs_identifier($what, $max, text.as_ref())?;
+                Ok(Self(text.into()))
+            }
+        }
 
         impl JsonSchema for $name {
             fn schema_name() -> Cow<'static, str> {
@@ -144,13 +192,6 @@ macro_rules! sqs_identifier {
 }
 
 sqs_identifier!(
-    /// A user's id: 1 to 128 characters that are legal in an SQS message group ID.
-    UserId,
-    "user id",
-    MAX_CHARACTERS
-);
-
-sqs_identifier!(
     /// A producer's idempotency key: 1 to 128 characters that are legal in an SQS deduplication ID.
     NotificationId,
     "notification id",
@@ -158,7 +199,8 @@ sqs_identifier!(
 );
 
 sqs_identifier!(
-    /// Name of a hub, a set of users for broadcasts: 1 to 124 characters, the same as in a [`UserId`].
+    /// Name of a hub, a set of users for broadcasts: 1 to 124 ASCII letters, digits and
+    /// punctuation characters.
     HubName,
     "hub name",
     MAX_HUB_CHARACTERS
@@ -194,12 +236,13 @@ mod tests {
     #[test]
     fn every_printable_ascii_character_is_legal() {
         let all: String = (0x21_u8..=0x7e).map(char::from).collect();
-        assert_eq!(UserId::new(all.as_str()).unwrap().as_str(), all);
+        assert_eq!(NotificationId::new(all.as_str()).unwrap().as_str(), all);
     }
 
     #[test]
     fn refusals_name_the_rule() {
-        assert_eq!(UserId::new("").unwrap_err(), InvalidIdentifier::Empty { what: "user id", max: 128 });
+        let empty = NotificationId::new("").unwrap_err();
+        assert_eq!(empty, InvalidIdentifier::Empty { what: "notification id", max: 128 });
         assert_eq!(
             NotificationId::new("x".repeat(129)).unwrap_err(),
             InvalidIdentifier::TooLong { what: "notification id", length: 129, max: 128 }
@@ -208,10 +251,10 @@ mod tests {
         assert_eq!(long, "hub name has 125 characters; allowed are 1 to 124");
         assert_eq!(HubName::new("x".repeat(124)).unwrap().group().len(), 128);
         assert_eq!(
-            UserId::new("jo é").unwrap_err(),
-            InvalidIdentifier::IllegalCharacter { what: "user id", character: ' ', position: 2 }
+            HubName::new("jo é").unwrap_err(),
+            InvalidIdentifier::IllegalCharacter { what: "hub name", character: ' ', position: 2 }
         );
-        let message = UserId::new("a\u{0}").unwrap_err().to_string();
+        let message = NotificationId::new("a\u{0}").unwrap_err().to_string();
         assert!(message.contains("position 1") && message.contains("allowed"), "{message}");
     }
 }

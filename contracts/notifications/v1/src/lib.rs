@@ -20,15 +20,17 @@ mod payload;
 mod sequence;
 mod timestamp;
 mod truncate;
+mod user_id;
 mod version;
 
 pub use entry::{QueueEntry, Replay};
 pub use error::InvalidNotification;
 pub use fan_out::FanOut;
-pub use identifiers::{HubName, InvalidIdentifier, NotificationId, UserId};
+pub use identifiers::{HubName, InvalidIdentifier, NotificationId};
 pub use notification::{MAX_LABEL_BYTES, MIN_EXPIRY_MILLIS, Notification, NotificationRequest, WhenOffline};
 pub use parse::UnknownFields;
 pub use payload::Payload;
 pub use sequence::{InvalidSequence, Sequence};
 pub use timestamp::Timestamp;
+pub use user_id::{MAX_ENCODED_BYTES, UserId, written};
 pub use version::{UnknownVersion, VERSION, Version1};

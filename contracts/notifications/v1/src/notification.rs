@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::InvalidNotification;
-use crate::identifiers::{NotificationId, UserId};
+use crate::identifiers::NotificationId;
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
+use crate::user_id::UserId;
 use crate::version::VERSION;
 
 /// Longest `kind` and longest `source` of a notification, in bytes.

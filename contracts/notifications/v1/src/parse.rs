@@ -10,11 +10,12 @@ use serde_json::value::RawValue;
 use crate::entry::{QueueEntry, Replay};
 use crate::error::InvalidNotification;
 use crate::fan_out::FanOut;
-use crate::identifiers::{HubName, NotificationId, UserId};
+use crate::identifiers::{HubName, NotificationId};
 use crate::notification::{MAX_LABEL_BYTES, NotificationRequest, WhenOffline};
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
 use crate::truncate::{truncated, truncated_error};
+use crate::user_id::UserId;
 use crate::version::{VERSION, Version1};
 
 /// Treatment of fields that a producer's request may not have, at a door.

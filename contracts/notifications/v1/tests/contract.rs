@@ -81,6 +81,16 @@ fn source_system_body_is_a_request_and_an_entry() {
     assert_eq!(read(SOURCE_SYSTEM_BODY).unwrap(), QueueEntry::Notification(notification));
 }
 
+/// A producer may write the user as people do, or as the queue's group has it.
+#[test]
+fn user_is_read_in_both_forms() {
+    for user in ["José Pérez", "u8:Sm9zw6kgUMOpcmV6"] {
+        let entry = read(&format!(r#"{{"userId":"{user}","payload":1}}"#)).unwrap();
+        assert_eq!(entry.group(), "u8:Sm9zw6kgUMOpcmV6");
+        assert!(entry.to_json().contains(r#""userId":"u8:Sm9zw6kgUMOpcmV6""#));
+    }
+}
+
 #[test]
 fn unknown_fields_pass_and_versions_are_refused() {
     assert!(read(r#"{"userId":"a","payload":1,"colour":"red"}"#).is_ok());
@@ -138,7 +148,8 @@ fn each_error_names_the_mistake() {
         (r#"{"payload":1}"#, r#"the field "userId" is missing"#),
         (r#"{"userId":"a"}"#, r#"the field "payload" is missing"#),
         (r#"{"userId":"a","payload":1,"message":2}"#, r#"both "payload" and "message" are given"#),
-        (r#"{"userId":"a b","payload":1}"#, "user id has the character ' ' at position 1"),
+        (r#"{"userId":"a\u0007","payload":1}"#, "user id has the control character '\\u{7}' at position 1"),
+        (r#"{"userId":"u8:ab","payload":1}"#, "begins with \"u8:\""),
         (r#"{"userId":"a","payload":1,"id":""}"#, "notification id is empty"),
         (r#"{"type":"other","userId":"a","payload":1}"#, r#"type "other" is unknown"#),
         (r#"{"type":"replay","userId":"a"}"#, r#"the field "sequence" is missing"#),

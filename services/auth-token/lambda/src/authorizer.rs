@@ -33,6 +33,16 @@ pub struct Request {
     query_string_parameters: Option<BTreeMap<String, String>>,
     #[serde(default)]
     multi_value_query_string_parameters: Option<MultiValues>,
+    #[serde(rename = "requestContext", default)]
+    context: RequestContext,
+}
+
+/// The part of the request's context that the log has.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RequestContext {
+    /// API Gateway's id of the handshake, which a refused client gets.
+    request_id: String,
 }
 
 /// Returns all pairs of a multi-value map, or those of the single-value map if there is no other.
@@ -146,6 +156,9 @@ impl Function {
         let query = values(request.query_string_parameters, request.multi_value_query_string_parameters);
         let headers = values(request.headers, request.multi_value_headers);
         let decision = self.service.authorize(&Handshake::new(query, headers)).await;
+        if let Err(refusal) = &decision {
+            refusal.log(&request.context.request_id);
+        }
         respond(request.method_arn, decision)
     }
 }
@@ -164,6 +177,7 @@ mod tests {
     fn all_query_values_and_headers_are_read() {
         let request: Request = serde_json::from_str(EVENT).unwrap();
         assert_eq!(request.method_arn, ARN);
+        assert_eq!(request.context.request_id, "L0SM9EHGvHcFsYg=");
         let query = values(request.query_string_parameters, request.multi_value_query_string_parameters);
         let pair = |value: &str| ("token".to_owned(), value.to_owned());
         assert_eq!(query, [pair("AQICAHh0b2tlbg"), pair("AQICAHhvdGhlcg")]);

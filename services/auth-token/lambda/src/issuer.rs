@@ -1,4 +1,4 @@
-//! The issuer's function. It answers `POST` requests of an HTTP API with a JWT authorizer, or of a REST API
+//! The issuer's function. It answers `GET` and `POST` requests of an HTTP API with a JWT authorizer, or of a REST API
 //! with a Cognito authorizer
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html>,
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html>).
@@ -53,7 +53,7 @@ enum RequestError {
     #[error("the request has no claims of an ID token; send it with an Authorization header")]
     Unauthenticated,
     /// 403: the subject is not a legal user id.
-    #[error("the ID token's subject is not a legal user id")]
+    #[error("the ID token's subject is not a user id: {0}")]
     Subject(#[from] InvalidIdentifier),
     /// 400 or 500: the token could not be issued.
     #[error(transparent)]
@@ -186,8 +186,8 @@ mod tests {
             let error = subject(serde_json::from_str(event).unwrap(), &names).unwrap_err();
             assert_eq!(error.status(), 401, "{event}");
         }
-        let spaced = r#"{"requestContext":{"authorizer":{"claims":{"sub":"two words"}}}}"#;
-        assert_eq!(subject(serde_json::from_str(spaced).unwrap(), &names).unwrap_err().status(), 403);
+        let control = r#"{"requestContext":{"authorizer":{"claims":{"sub":"two\nwords"}}}}"#;
+        assert_eq!(subject(serde_json::from_str(control).unwrap(), &names).unwrap_err().status(), 403);
     }
 
     #[test]

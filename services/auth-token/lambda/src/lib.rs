@@ -1,6 +1,6 @@
 //! Issuer and authorizer on Lambda: two functions that share a table of tokens and a KMS key.
 //!
-//! The issuer answers `POST` requests of an HTTP or REST API whose own authorizer has verified the caller's
+//! The issuer answers `GET` and `POST` requests of an HTTP or REST API whose own authorizer has verified the caller's
 //! ID token. The authorizer is the `REQUEST` authorizer of the WebSocket API's `$connect`.
 
 pub mod authorizer;

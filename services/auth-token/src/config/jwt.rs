@@ -42,6 +42,9 @@ pub struct JwtIssuerConfig {
     /// Names of the claims that list the connection's hubs, such as `cognito:groups`.
     #[serde(default = "hubs")]
     pub hubs_claims: Vec<String>,
+    /// True if a token must have the claim `exp`. One without it never expires.
+    #[serde(default = "yes")]
+    pub require_exp: bool,
 }
 
 impl JwtIssuerConfig {
@@ -54,6 +57,10 @@ impl JwtIssuerConfig {
         }
         self
     }
+}
+
+const fn yes() -> bool {
+    true
 }
 
 fn hubs() -> Vec<String> {
@@ -89,6 +96,7 @@ impl TrustedIssuer {
             algorithm,
             audiences: vec![audience.to_owned()],
             hubs_claims: hubs(),
+            require_exp: true,
         };
         Self { rules, keys: JwtKeys::Fixed(keys) }
     }
@@ -123,8 +131,8 @@ impl TryFrom<JwtIssuerConfig> for TrustedIssuer {
     type Error = InvalidIssuer;
 
     fn try_from(config: JwtIssuerConfig) -> Result<Self, InvalidIssuer> {
-        let JwtIssuerConfig { issuer, algorithm, jwks_url, allow_http, secret, audiences, hubs_claims } =
-            config;
+        let JwtIssuerConfig { issuer, algorithm, jwks_url, allow_http, secret, .. } = config;
+        let JwtIssuerConfig { audiences, hubs_claims, require_exp, .. } = config;
         let non_empty = |text: Option<String>| text.filter(|text| !text.is_empty());
         let issuer = non_empty(issuer);
         let keys = match (algorithm, non_empty(jwks_url), non_empty(secret)) {
@@ -141,7 +149,7 @@ impl TryFrom<JwtIssuerConfig> for TrustedIssuer {
                 JwtKeys::Url(url)
             }
         };
-        Ok(Self { rules: JwtRules { issuer, algorithm, audiences, hubs_claims }, keys })
+        Ok(Self { rules: JwtRules { issuer, algorithm, audiences, hubs_claims, require_exp }, keys })
     }
 }
 
@@ -184,8 +192,9 @@ impl Default for JwtConfig {
 }
 
 impl JwtConfig {
-    pub(super) fn validate(&self) -> Result<(), InvalidConfig> {
-        if self.issuers.is_empty() {
+    /// Checks the issuers. There must be one if handshakes with tokens are enabled.
+    pub(super) fn validate(&self, is_enabled: bool) -> Result<(), InvalidConfig> {
+        if is_enabled && self.issuers.is_empty() {
             return Err(InvalidConfig::NoIssuer);
         }
         let mut seen = BTreeSet::new();

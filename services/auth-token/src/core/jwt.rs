@@ -4,15 +4,17 @@
 
 mod algorithm;
 mod claims;
+mod invalid;
 mod key_set;
 mod provider;
 mod verify;
 
 pub use algorithm::JwtAlgorithm;
 pub use claims::hubs_from_claims;
+pub use invalid::InvalidJwt;
 pub use key_set::{InvalidKeySet, KeySet};
 pub use provider::install as install_crypto_provider;
-pub use verify::{InvalidJwt, JWT_LEEWAY, JwtRules, PresentedJwt, VerifiedJwt};
+pub use verify::{JWT_LEEWAY, JwtRules, PresentedJwt, VerifiedJwt};
 
 /// Longest accepted JSON Web Token, in bytes. With a user's groups it can be longer than a connect token. API
 /// Gateway accepts 10,240 bytes of headers and URL together

@@ -89,9 +89,9 @@ pub enum Reason {
     /// The claims of the connect token are invalid.
     #[error(transparent)]
     Claims(#[from] InvalidClaims),
-    /// The `client_id` is not a legal user id.
-    #[error("the client_id is not a user id")]
-    ClientId(#[source] InvalidIdentifier),
+    /// The `client_id` or `session` of the query is not a legal user id.
+    #[error("the client_id or session is not a user id: {0}")]
+    ClientId(InvalidIdentifier),
     /// The JSON Web Token is invalid.
     #[error("the JSON Web Token is refused: {0}")]
     Jwt(InvalidJwt),
@@ -162,7 +162,8 @@ impl From<InvalidSignature> for Reason {
     }
 }
 
-/// A refused handshake. Its text is for the client, and its source is the [`Reason`].
+/// A refused handshake. Its text is for the client, and its source is the [`Reason`]. `core::hint` decides
+/// which reasons a client is told.
 #[derive(Debug)]
 pub struct Refusal {
     reason: Reason,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use contract_notifications_v1::{Timestamp, UserId};
+use contract_notifications_v1::{InvalidIdentifier, Timestamp, UserId};
 use ring::hmac;
 
 use super::date_time;
@@ -27,11 +27,11 @@ impl fmt::Debug for SignedHeaders<'_> {
 }
 
 /// Reasons for refusing signed headers. They contain no part of the headers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSignature {
     /// The session is not a legal user id.
-    #[error("the session is not a user id")]
-    Session,
+    #[error("the session is not a user id: {0}")]
+    Session(InvalidIdentifier),
     /// The time does not have an accepted form.
     #[error("the date-time is not of the form 2026-01-02T03:04:05.678Z")]
     DateTime,
@@ -60,9 +60,9 @@ pub enum InvalidSignature {
 
 impl InvalidSignature {
     /// Returns a short fixed name, the label in metrics.
-    pub(crate) const fn label(self) -> &'static str {
+    pub(crate) const fn label(&self) -> &'static str {
         match self {
-            Self::Session => "hmac-session",
+            Self::Session(_) => "hmac-session",
             Self::DateTime => "hmac-date-time",
             Self::Stale { .. } => "hmac-stale",
             Self::Future { .. } => "hmac-future",
@@ -89,7 +89,7 @@ impl UnverifiedSignature {
     /// text after a colon of a date-time is too short to be a date-time.
     pub(crate) fn parse(headers: SignedHeaders<'_>, now: Timestamp) -> Result<Self, InvalidSignature> {
         let SignedHeaders { session, date_time, signature } = headers;
-        let user_id = UserId::new(session).map_err(|_| InvalidSignature::Session)?;
+        let user_id = UserId::new(session).map_err(InvalidSignature::Session)?;
         let signed_at = date_time::parse(date_time).ok_or(InvalidSignature::DateTime)?;
         let valid_until = signed_at.plus(SIGNATURE_WINDOW);
         if now > valid_until {

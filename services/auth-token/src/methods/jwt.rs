@@ -106,21 +106,32 @@ impl Jwt {
         secrets: &impl Secrets,
         clock: &impl Clock,
     ) -> Result<Principal, Reason> {
-        let token = PresentedJwt::parse(token)?;
-        let mut issuers = self.issuers.iter();
-        let issuer = issuers.find(|issuer| issuer.rules.issuer.as_deref() == token.issuer());
-        let issuer = issuer.ok_or(InvalidJwt::Issuer)?;
-        issuer.rules.check_algorithm(&token)?;
         let VerifiedJwt { user_id, username, hubs, expires_at } =
-            issuer.verify(&token, key_sets, secrets, clock).await?;
+            self.verify(token, key_sets, secrets, clock).await?;
         Ok(Principal {
             version: Version1,
             user_id,
             username,
             method: AuthenticationMethod::Jwt,
             hubs,
-            expires_at: Some(expires_at),
+            expires_at,
         })
+    }
+
+    /// Returns the content of a token of a trusted issuer.
+    pub(crate) async fn verify(
+        &self,
+        token: &str,
+        key_sets: &impl KeySets,
+        secrets: &impl Secrets,
+        clock: &impl Clock,
+    ) -> Result<VerifiedJwt, Reason> {
+        let token = PresentedJwt::parse(token)?;
+        let mut issuers = self.issuers.iter();
+        let issuer = issuers.find(|issuer| issuer.rules.issuer.as_deref() == token.issuer());
+        let issuer = issuer.ok_or(InvalidJwt::Issuer)?;
+        issuer.rules.check_algorithm(&token)?;
+        issuer.verify(&token, key_sets, secrets, clock).await
     }
 }
 
@@ -143,7 +154,7 @@ impl Issuer {
                 };
                 let seen = keys.get(clock, fetch).await?;
                 let verified = self.rules.verify(token, &seen, clock.now());
-                if verified != Err(InvalidJwt::UnknownKey) {
+                if !matches!(verified, Err(InvalidJwt::UnknownKey)) {
                     return Ok(verified?);
                 }
                 match keys.get_newer_than(&seen, clock, fetch).await? {
@@ -160,7 +171,7 @@ impl Issuer {
                 };
                 let seen = versions.get(clock, read).await?;
                 let verified = verify(&seen);
-                if verified != Err(InvalidJwt::Signature) {
+                if !matches!(verified, Err(InvalidJwt::Signature)) {
                     return Ok(verified?);
                 }
                 match versions.get_newer_than(&seen, clock, read).await? {

@@ -1,4 +1,4 @@
-//! The open method, `?client_id=`: the client's claim without proof. For development only.
+//! The open method, `?client_id=` or `?session=`: the client's claim without proof. For development only.
 
 use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::{UserId, Version1};
@@ -6,9 +6,10 @@ use contract_notifications_v1::{UserId, Version1};
 use crate::core::handshake::Handshake;
 use crate::core::refusal::Reason;
 
-/// Returns the values of `client_id` in a handshake.
+/// Returns the values of `client_id` in a handshake, or those of `session` if it has no `client_id`.
 pub(crate) fn candidates(handshake: &Handshake) -> impl Iterator<Item = &str> {
-    handshake.query("client_id")
+    let has_client_id = handshake.query("client_id").next().is_some();
+    handshake.query(if has_client_id { "client_id" } else { "session" })
 }
 
 /// Accepts any legal user id.

@@ -236,7 +236,7 @@ async fn missing_credential_is_401_illegal_client_id_403() {
     assert_eq!(authorizer.authorize(&Handshake::default()).await.unwrap_err().status().code(), 401);
     let principal = authorizer.authorize(&by_query("client_id", "jo")).await.unwrap();
     assert_eq!((principal.user_id.as_str(), principal.method), ("jo", AuthenticationMethod::Open));
-    let illegal = authorizer.authorize(&by_query("client_id", "j o")).await.unwrap_err();
+    let illegal = authorizer.authorize(&by_query("client_id", "j\no")).await.unwrap_err();
     assert_eq!(illegal.status().code(), 403);
 }
 

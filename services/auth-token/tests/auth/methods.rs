@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use auth_token::{AuthorizerConfig, HmacConfig, InvalidConfig, Methods};
+use auth_token::{AuthorizerConfig, HmacConfig, InvalidConfig, JwtConfig, JwtIssuerConfig, Methods};
 use contract_identity_v1::AuthenticationMethod;
 use serde_json::json;
 
@@ -119,6 +119,67 @@ async fn principal_has_the_content_of_the_claims() {
     let chat = json!({"user_id": "zoe", "username": "Zoë", "exp": NOW + 60});
     let principal = gateway.try_with(by(&chat)).await.unwrap();
     assert_eq!((principal.user_id.as_str(), principal.username.as_deref()), ("zoe", Some("Zoë")));
+}
+
+/// Sessions, subjects and names may be any text. Signatures are of the text as the client wrote it.
+#[tokio::test]
+async fn user_is_named_as_people_write() {
+    let methods = Methods { open: true, ..config().methods };
+    let gateway = Gateway::with(AuthorizerConfig { methods, ..config() });
+    let by_claims =
+        |claims| client().query("access_token", sign_hs(&json!({"alg": "HS256"}), &claims, HS_SECRET));
+    for name in ["session 1", "José Pérez", "李雷"] {
+        let chat = json!({"user_id": name, "exp": NOW + 60});
+        for client in [
+            client().signed(name, DATE_TIME, &sign(name, DATE_TIME, HMAC_SECRET)),
+            client().query("client_id", name),
+            client().query("session", name),
+            by_claims(claims_with(HS, "sub", json!(name))),
+            by_claims(chat),
+        ] {
+            assert_eq!(gateway.try_with(client).await.unwrap().user_id.as_written(), name);
+        }
+    }
+    let illegal = "session\n1";
+    let signed = client().signed(illegal, DATE_TIME, &sign(illegal, DATE_TIME, HMAC_SECRET));
+    assert_eq!(gateway.refusal(signed).await, (403, "hmac-session"));
+    assert_eq!(gateway.refusal(client().query("client_id", "u8:x")).await, (403, "client-id"));
+}
+
+#[tokio::test]
+async fn client_id_precedes_session() {
+    let methods = Methods { open: true, ..Methods::NONE };
+    let gateway = Gateway::with(AuthorizerConfig { methods, ..config() });
+    assert_eq!(gateway.user(client().query("session", "s").query("client_id", "c")).await, "c");
+    assert_eq!(gateway.user(client().query("session", "s")).await, "s");
+    let off = Gateway::new();
+    assert_eq!(off.refusal(client().query("session", "s")).await, (401, "no-credential"));
+}
+
+#[tokio::test]
+async fn token_without_exp_needs_the_issuers_permission() {
+    let token = sign_hs(&json!({"alg": "HS256"}), &json!({"user_id": "zoe"}), HS_SECRET);
+    let by_token = || client().query("access_token", &token);
+    assert_eq!(Gateway::new().refusal(by_token()).await, (403, "jwt-form"));
+    let issuer = json!({"algorithm": "HS256", "secret": "hs", "require_exp": false});
+    let issuer = serde_json::from_value::<JwtIssuerConfig>(issuer).unwrap().try_into().unwrap();
+    let jwt = JwtConfig { issuers: vec![issuer], ..JwtConfig::default() };
+    let gateway = Gateway::with(AuthorizerConfig { jwt, ..config() });
+    let principal = gateway.try_with(by_token()).await.unwrap();
+    assert_eq!((principal.user_id.as_str(), principal.expires_at), ("zoe", None));
+    // One that is there is still checked.
+    let expired = sign_hs(&json!({"alg": "HS256"}), &json!({"user_id": "zoe", "exp": NOW - 60}), HS_SECRET);
+    assert_eq!(gateway.refusal(client().query("access_token", expired)).await, (403, "jwt-expired"));
+}
+
+/// A connect token can be had for a JSON Web Token that no handshake accepts.
+#[tokio::test]
+async fn jwt_is_verified_while_the_method_is_off() {
+    let methods = Methods { token: true, ..Methods::NONE };
+    let gateway = Gateway::with(AuthorizerConfig { methods, ..config() });
+    assert_eq!(gateway.authorizer.verify_jwt(&good_jwt()).await.unwrap().user_id.as_str(), "zoe");
+    let reason = gateway.authorizer.verify_jwt("a.b.c").await.unwrap_err();
+    assert_eq!(reason.label(), "jwt-form");
 }
 
 // ---- Key sets ----

@@ -175,7 +175,10 @@ export class Client implements AsyncIterable<Notification, undefined> {
         return iterator;
     }
 
-    /** Sends `body` to 1 to 100 users (action `sendMessage`). It is held for users who are offline. */
+    /**
+     * Sends `body` to 1 to 100 users (action `sendMessage`). It is held for users who are offline. A member `id` of the
+     * body arrives like any other; `action`, `sessions` and `idempotencyKey` are the client's.
+     */
     send(users: readonly string[], body: Readonly<Record<string, unknown>>, options: MessageOptions = {}): Promise<Sent> {
         // The action and the sessions come last, so that a field of the body can't replace them.
         return this.#send({ ...body, action: "sendMessage", sessions: [...users] }, options);
@@ -300,7 +303,7 @@ export class Client implements AsyncIterable<Notification, undefined> {
     }
 
     async #send(frame: Parameters<Requests["add"]>[0], { id = randomId() }: MessageOptions): Promise<Sent> {
-        const answer = await this.#ask({ ...frame, id }, "sent");
+        const answer = await this.#ask({ ...frame, idempotencyKey: id }, "sent");
         return { id: answer.id, results: answer.results };
     }
 

@@ -1,16 +1,16 @@
 // Generated from the JSON Schema in contracts/frames/v1 and contracts/history/v1 by `npm run frames`. Do not edit.
 
 export type HubName = string;
+/**
+ * Any JSON value, delivered byte for byte as it was sent.
+ */
+export type Payload = unknown;
 export type NotificationId = string;
 /**
  * One of a user's two histories.
  */
 export type HistoryKind = "sessions" | "messages";
 export type UserId = string;
-/**
- * Any JSON value, delivered byte for byte as it was sent.
- */
-export type Payload = unknown;
 /**
  * The recipient of a message.
  *
@@ -122,7 +122,7 @@ export type ServerFrame =
            */
           id: NotificationId;
           /**
-           * The `id` of the frame, if it had one.
+           * The `idempotencyKey` of the frame, if it had one.
            */
           idempotencyKey?: NotificationId | null;
           /**
@@ -166,6 +166,10 @@ export type ServerFrame =
           type: "whoami";
       });
 /**
+ * The forms in which a sender can write a recipient.
+ */
+export type RecipientAsSent = string | Recipient;
+/**
  * Change of a user's presence in a hub.
  */
 export type PresenceEvent = "joined" | "left";
@@ -191,9 +195,13 @@ export interface Broadcast {
      */
     hub?: HubName | null;
     /**
+     * The client's own id of the frame. The gateway ignores it.
+     */
+    id?: Payload | null;
+    /**
      * The sender's idempotency key; see `SendMessage`.
      */
-    id?: NotificationId | null;
+    idempotencyKey?: NotificationId | null;
     /**
      * The text; not empty.
      */
@@ -242,9 +250,13 @@ export interface Message {
      */
     data: MessageData;
     /**
+     * The client's own id of the frame. The gateway ignores it.
+     */
+    id?: Payload | null;
+    /**
      * The sender's idempotency key; see `SendMessage`.
      */
-    id?: NotificationId | null;
+    idempotencyKey?: NotificationId | null;
 }
 /**
  * A message's content and recipient.
@@ -264,9 +276,9 @@ export interface MessageData {
  */
 export interface SendMessage {
     /**
-     * The sender's idempotency key. The gateway ignores the user's frames with the same id for five minutes.
+     * The sender's idempotency key. The gateway ignores the user's frames with the same key for five minutes.
      */
-    id?: NotificationId | null;
+    idempotencyKey?: NotificationId | null;
     /**
      * Recipients, 1 to 100 (`MAX_SESSIONS`). A session is a user.
      *
@@ -320,6 +332,10 @@ export interface SendResult {
      * Reason for not accepting it.
      */
     code?: ErrorCode | null;
+    /**
+     * Explanation for people, if the recipient's name is not valid.
+     */
+    message?: string | null;
     /**
      * The recipient: a user, `hub/` and a hub, or `all`.
      */
@@ -392,9 +408,9 @@ export interface DirectMessageData {
      */
     content: Payload;
     /**
-     * The recipient that the sender named.
+     * The recipient as the sender wrote it; `all` if it wrote none.
      */
-    recipient: Recipient;
+    recipient: RecipientAsSent;
     /**
      * The user who sent it.
      */

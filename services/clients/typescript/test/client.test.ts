@@ -218,7 +218,7 @@ describe("requests", () => {
         const second = fixture.client.message({ x: 1 }, { hub: "team" }, { id: "m2" });
         const third = fixture.client.history({ of: "sessions", limit: 2 });
         await flushPromises();
-        expect(fixture.socket.sent).toEqual([{ action: "sendMessage", text: "hello", sessions: ["bob"], id: "m1" }]);
+        expect(fixture.socket.sent).toEqual([{ action: "sendMessage", text: "hello", sessions: ["bob"], idempotencyKey: "m1" }]);
         const results = [{ to: "bob", accepted: true }];
         // These answer no request of this client.
         await fixture.socket.receive({ type: "history", of: "sessions", items: [] }, { type: "pong" });
@@ -227,7 +227,7 @@ describe("requests", () => {
         expect(fixture.socket.last).toEqual({
             action: "message",
             data: { content: { x: 1 }, recipient: { hub: "team" } },
-            id: "m2",
+            idempotencyKey: "m2",
         });
         const refusal = { code: "too-many-requests", message: "slow down", requestId: "r", retryAfter: 250 };
         const refused = expect(second).rejects.toMatchObject(refusal);
@@ -254,7 +254,7 @@ describe("requests", () => {
         const answers = [{ type: "sent", id: "a", results: [] }, { type: "ack-ok", acknowledged: 1 }];
         for (const answer of answers) await fixture.socket.receive(answer, frameOf(2));
         expect(fixture.socket.sent.map(({ action }) => action)).toEqual(["sendmessage", "ack", "sendmessage"]);
-        expect(fixture.socket.sent[0]).toEqual({ action: "sendmessage", message: "a", hub: "team", id: "a" });
+        expect(fixture.socket.sent[0]).toEqual({ action: "sendmessage", message: "a", hub: "team", idempotencyKey: "a" });
     });
 
     it("waits for a connection and repeats an unanswered request", async () => {

@@ -94,7 +94,7 @@ impl DynamoMailbox {
     /// every page.
     async fn dead_letter(&self, user: &UserId, item: Item, error: &RowError) -> Result<(), PortError> {
         const OPERATION: &str = "deleting a row that can't be read";
-        let reason = chain(error).to_string();
+        let reason = chain(error);
         tracing::error!(user = %user_hash(user), error = reason, "a mailbox row can't be read; it becomes a dead letter");
         let names = [attributes::USER_ID, attributes::SEQUENCE];
         let key: Item =

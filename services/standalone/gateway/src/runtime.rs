@@ -147,15 +147,12 @@ pub fn adapters(
         history: history.clone(),
         config: edge,
     };
+    let authorizer = Arc::new(Authorizer::new(handshake_ports, authorizer));
     Ok(Adapters {
         acceptance: StoreAcceptance(store.clone()),
         callers: ServerCallers { api_key, access_key },
-        client_edge: LocalEdge {
-            authorizer: Authorizer::new(handshake_ports, authorizer),
-            edge,
-            store: store.clone(),
-        },
-        tokens: ConnectTokens { issuer: Issuer::new(cipher(), tokens, clock, issuer), jwt: Arc::clone(&jwt) },
+        client_edge: LocalEdge { authorizer: Arc::clone(&authorizer), edge, store: store.clone() },
+        tokens: ConnectTokens { issuer: Issuer::new(cipher(), tokens, clock, issuer), authorizer },
         accounts: UserAccounts { accounts: Accounts::new(store.table("users")), offer: login, jwt },
         dead_letters: StoredDeadLetters(store.clone()),
         history: HistoryPages(history.clone()),

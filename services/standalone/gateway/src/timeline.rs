@@ -2,7 +2,7 @@
 //! the tracked notifications. It is pure: the caller reads the sources.
 
 use contract_history_v1::{HistoryOutcome, Message};
-use contract_notifications_v1::{Notification, NotificationId, Sequence, Timestamp, UserId};
+use contract_notifications_v1::{Notification, NotificationId, Sequence, Timestamp, UserId, written};
 use serde::Serialize;
 use tidings_store::{DeadLetter, NotificationState, Search, StoredNotification};
 
@@ -75,6 +75,7 @@ pub enum DeliveryEvent {
 #[serde(rename_all = "camelCase")]
 pub struct Timeline {
     /// The user.
+    #[serde(serialize_with = "written::user_id")]
     pub user_id: UserId,
     /// The notification's id.
     pub id: NotificationId,

@@ -12,7 +12,7 @@ use auth_token::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use contract_notifications_v1::{Timestamp, UserId};
+use contract_notifications_v1::{Timestamp, UserId, written};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde::Serialize;
@@ -72,6 +72,7 @@ pub enum JwtIssueError {
 struct Claims<'a> {
     iss: &'a str,
     aud: &'a str,
+    #[serde(serialize_with = "written::user_id")]
     sub: UserId,
     preferred_username: String,
     iat: u64,

@@ -45,7 +45,7 @@ impl Registry {
         self.0.moment.fetch_max(moment.millis(), Ordering::Relaxed);
         let mut found = Vec::new();
         self.0.table.for_each(|entry| {
-            found.extend(due(entry, &self.0.limits, now, moment).map(|due| (entry.clone(), due)))
+            found.extend(due(entry, &self.0.limits, now, moment).map(|due| (entry.clone(), due)));
         });
         // Sorted, because the order of a hash map differs between processes.
         found.sort_unstable_by(|(a, _), (b, _)| a.order().cmp(&b.order()));

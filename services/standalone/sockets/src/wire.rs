@@ -8,9 +8,9 @@ pub(super) const PING: [u8; 2] = [0x89, 0];
 
 /// Appends a ping whose payload is `number`.
 pub(super) fn ping(into: &mut Vec<u8>, number: u64) {
-    let payload = number.to_be_bytes();
-    into.extend_from_slice(&[PING[0], payload.len() as u8]);
-    into.extend_from_slice(&payload);
+    const HEADER: [u8; 2] = [PING[0], 8];
+    into.extend_from_slice(&HEADER);
+    into.extend_from_slice(&number.to_be_bytes());
 }
 
 /// Appends a text message, in frames of at most `max_frame` bytes.

@@ -1,6 +1,9 @@
 //! Encoders and decoders of everything on disk, for the fuzz targets (services/verification/fuzz) alone.
 
+use std::time::Duration;
+
 use contract_notifications_v1::{Notification, Sequence, Timestamp, UserId};
+use shared_ports::Moment;
 
 use super::commit_position::{self, CommitRecord};
 use super::dead_letters::{self, DeadLetter};
@@ -85,7 +88,7 @@ pub fn journal_pieces(bytes: &[u8], meta: u64) -> Vec<(std::ops::Range<usize>, b
 
 /// Encodes the record of the ids that one commit accepted. Returns its key and its value.
 pub fn encode_dedup(at: Timestamp, commit: u64, ids: &[(Notification, u64)]) -> ([u8; 16], Vec<u8>) {
-    let mut accepted = AcceptedIds::new(at, commit);
+    let mut accepted = AcceptedIds::new(at, Moment::default(), commit);
     let mut known = dedup::Dedup::new(std::time::Duration::MAX, usize::MAX);
     for (notification, seq) in ids {
         known.insert(&mut accepted, dedup::fingerprint(notification), *seq);
@@ -95,12 +98,17 @@ pub fn encode_dedup(at: Timestamp, commit: u64, ids: &[(Notification, u64)]) -> 
 
 /// Decodes the record of one commit's ids and encodes it again.
 pub fn recode_dedup(key: &[u8], value: &[u8]) -> Option<([u8; 16], Vec<u8>)> {
-    AcceptedIds::read(key, value).map(|accepted| (accepted.key(), accepted.value()))
+    read_ids(key, value).map(|accepted| (accepted.key(), accepted.value()))
 }
 
 /// Returns the sequence under which a record says that the notification's id was accepted.
 pub fn find_dedup(key: &[u8], value: &[u8], notification: &Notification) -> Option<Sequence> {
     let mut known = dedup::Dedup::new(std::time::Duration::MAX, usize::MAX);
-    known.load(AcceptedIds::read(key, value)?);
+    known.load(read_ids(key, value)?);
     known.get(&dedup::fingerprint(notification)).map(codec::sequence)
+}
+
+/// Reads a record as if it were new, whatever its time.
+fn read_ids(key: &[u8], value: &[u8]) -> Option<AcceptedIds> {
+    AcceptedIds::read(key, value, Timestamp::default(), Moment::default(), Duration::MAX)
 }

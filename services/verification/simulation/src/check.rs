@@ -180,7 +180,8 @@ impl UserCheck<'_> {
         let mut times: BTreeMap<(u32, u32), (u64, usize)> = BTreeMap::new();
         for SentItem { at, number, connection, listed } in &self.history.sent {
             let (since, count) = times.entry((*number, *connection)).or_insert((*listed, 0));
-            let causes = self.history.count_causes(*since, *at, false);
+            let causes = self.history.count_causes(*since, *at, false)
+                + self.history.dropped_before(*connection, *since);
             if *count > causes {
                 let details =
                     format!("c{connection} gets n{number} again, {count} times, with {causes} faults");

@@ -27,6 +27,7 @@ use crate::process::{FrameHandler, Process, principal};
 use crate::recording_socket::{RecordingSocket, items};
 use crate::simulation::{Simulation, connection_id, user_id};
 use crate::trace::EventKind;
+use crate::vanishing::vanishing;
 
 /// Sequences in one ack: as many as our own client puts there.
 const ACK_BATCH: usize = 25;
@@ -102,10 +103,34 @@ async fn connect(
         opened_at: Timestamp::from_millis(sim.now()),
         client: ClientInfo::default(),
     };
-    let Ok(Admission { row, .. }) = process.edge.connect(&principal, request).await else {
+    // As in the gateway, a task of its own opens the connection, and forgets it if the client is gone by then.
+    let opening = {
+        let (process, principal) = (process.clone(), Arc::clone(&principal));
+        async move {
+            let Admission { row, .. } = process.edge.connect(&principal, request).await.ok()?;
+            let attachment = process.registry.attach(&row.connection_id);
+            Some((row, attachment))
+        }
+    };
+    let mut opening = tokio::spawn(opening);
+    let opened = if let Some(opened) = vanishing(sim, user, &mut opening).await {
+        opened.ok().flatten()
+    } else {
+        let process = process.clone();
+        tokio::spawn(async move {
+            if let Ok(Some((row, attachment))) = opening.await {
+                drop(attachment);
+                process.store.connection_closed(&ConnectionKey::from(&row));
+                let principal = self::principal(row.user_id);
+                let _ = process.edge.disconnect(&principal, &row.connection_id, row.connected_at).await;
+            }
+        });
+        None
+    };
+    let Some((row, attachment)) = opened else {
         return sim.log(Some(user), EventKind::Client { connection, does: "is refused" });
     };
-    let Some(attachment) = process.registry.attach(&row.connection_id) else {
+    let Some(attachment) = attachment else {
         return sim.log(Some(user), EventKind::Client { connection, does: "finds its row gone" });
     };
     let (socket, far) = duplex(sim.plan.socket_buffer_bytes);

@@ -7,9 +7,20 @@ use crate::plan::ProcessEnd;
 use crate::simulation::server_time;
 use crate::trace::{Event, EventKind};
 
+/// Name of the fault that a run is dropped.
+pub(crate) const DROPPED_RUN: &str = "a run";
+
 /// Port operations of the dispatcher. If one has a fault, its run fails and is repeated.
-const RUN_PORTS: [&str; 7] =
-    ["list connections", "read a page", "put rows", "delete rows", "mark rows", "enqueue a replay", "push"];
+const RUN_PORTS: [&str; 8] = [
+    "list connections",
+    "read a page",
+    "put rows",
+    "delete rows",
+    "mark rows",
+    "enqueue a replay",
+    "push",
+    DROPPED_RUN,
+];
 
 /// Milliseconds within which a write is reported after its commit.
 const REPORT_DELAY: u64 = 100;
@@ -87,6 +98,8 @@ pub(crate) struct History {
     pub(crate) wrong_frame: Option<u64>,
     /// Notifications sent to sockets, in order.
     pub(crate) sent: Vec<SentItem>,
+    /// Times at which runs were dropped.
+    dropped_runs: Vec<u64>,
     /// Times at which processes ended.
     ends: Vec<u64>,
     /// Periods in which the committer waited for a slow disk.
@@ -130,6 +143,13 @@ impl History {
     /// don't count as delivered.
     pub(crate) fn was_abandoned(&self, connection: u32, by: u64) -> bool {
         self.causes.iter().any(|(at, cause)| *at <= by && *cause == RepeatCause::Unfinished(connection))
+    }
+
+    /// Number of the user's runs that were dropped from the beginning of the connection to `by`. What they had pushed may
+    /// still wait for the socket.
+    pub(crate) fn dropped_before(&self, connection: u32, by: u64) -> usize {
+        let began = self.connections.get(&connection).map_or(0, |connection| connection.began);
+        self.dropped_runs.iter().filter(|at| (began..by).contains(at)).count()
     }
 
     /// True if a process ended from `from` to `to`.
@@ -217,6 +237,9 @@ impl History {
                 }
             }
             EventKind::Fault { port, .. } if RUN_PORTS.contains(port) => {
+                if *port == DROPPED_RUN {
+                    self.dropped_runs.push(at);
+                }
                 self.causes.push((at, RepeatCause::Fault));
             }
             EventKind::Confirmed { sequences, .. } => {

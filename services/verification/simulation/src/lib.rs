@@ -26,6 +26,7 @@ mod run;
 mod simulation;
 mod statistics;
 mod trace;
+mod vanishing;
 
 pub use check::{Promise, Violation, check};
 pub use error::SimulationError;

@@ -41,11 +41,15 @@ pub enum Mutant {
     OneRunAtATime,
     /// A crash undoes writes that were on disk.
     CrashUndoesWrites,
+    /// A run that is dropped completes its entries.
+    DroppedRunCompletes,
+    /// Durations are measured by the time of day.
+    TimeOfDayMeasures,
 }
 
 impl Mutant {
     /// Every mutant.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::AcceptNotStored,
         Self::RetryAcceptedTwice,
         Self::LosesPut,
@@ -65,5 +69,7 @@ impl Mutant {
         Self::CompletesFailures,
         Self::OneRunAtATime,
         Self::CrashUndoesWrites,
+        Self::DroppedRunCompletes,
+        Self::TimeOfDayMeasures,
     ];
 }

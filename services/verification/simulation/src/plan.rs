@@ -28,6 +28,8 @@ pub struct Plan {
     pub slow_commits: u64,
     /// Port calls of a thousand that fail for a faulty user.
     pub port_faults: u64,
+    /// Calls of a thousand whose caller goes away before they are done, for a faulty user.
+    pub vanishing_callers: u64,
     /// Size of a socket's buffers in bytes.
     pub socket_buffer_bytes: usize,
     /// The store's settings.
@@ -108,7 +110,10 @@ impl Plan {
         let process_ends = ends.collect();
         let jumps = if random.chance(200) { times(2) } else { Vec::new() };
         let jump = |at| {
-            let by = i64::try_from(random.between(0, 80_000)).unwrap_or(0) - 40_000;
+            // Seconds, or an hour, as somebody corrects a clock.
+            let most = random.pick([40_000, 3_600_000]);
+            let by =
+                i64::try_from(random.between(0, 2 * most)).unwrap_or(0) - i64::try_from(most).unwrap_or(0);
             (at, by)
         };
         Self {
@@ -118,6 +123,7 @@ impl Plan {
             clock_jumps: jumps.into_iter().map(jump).collect(),
             slow_commits: random.pick([0, 0, 20, 100]),
             port_faults: random.pick([0, 5, 20, 60, 150]),
+            vanishing_callers: random.pick([0, 0, 10, 50]),
             socket_buffer_bytes: random.pick([64, 400, 4_096, 65_536]),
             storage: storage(random),
             dispatcher: dispatcher_settings(random),
@@ -199,6 +205,8 @@ fn dispatcher_settings(random: &SeededRandom) -> dispatcher::Settings {
         replay_drain: size(1, 10, default.replay_drain),
         page: size(1, 6, default.page),
         batch_bytes: size(150, 4_000, default.batch_bytes),
+        // None is what the program uses: its sockets know for certain that a connection is gone.
+        grace: random.pick([Duration::ZERO, Duration::ZERO, default.grace]),
         ..default
     };
     let retry = RetryPolicy { initial: Duration::from_millis(50), max: Duration::from_secs(2) };

@@ -22,9 +22,11 @@ use tokio::task::JoinHandle;
 use ws_edge::{DeliveryOnly, Edge, EdgeConfig, Inbound, MessageRequest};
 
 use crate::fault_injection::Faulty;
+use crate::history::DROPPED_RUN;
 use crate::mutant::Mutant;
 use crate::simulation::{SimulatedClock, SimulatedRandomness, Simulation, connection_index, user_index};
-use crate::trace::EventKind;
+use crate::trace::{EventKind, FaultKind};
+use crate::vanishing::vanishing;
 
 type SimulatedStore = Store<SimulatedClock>;
 type SimulatedEdge = Edge<DeliveryOnly<Faulty<Registry>, Faulty<SimulatedStore>, SimulatedClock>>;
@@ -118,6 +120,10 @@ pub(crate) fn start(sim: &Arc<Simulation>, directory: &Path) -> Result<RunningPr
         Some(mutant @ (Mutant::TwoRuns | Mutant::OneRunAtATime | Mutant::CompletesFailures)) => {
             tokio::spawn(run_mutant_dispatcher(store.clone(), dispatcher, settings.run_budget, mutant))
         }
+        _ if sim.plan.vanishing_callers > 0 => {
+            let budget = settings.run_budget;
+            tokio::spawn(run_vanishing_dispatcher(Arc::clone(sim), store.clone(), dispatcher, budget))
+        }
         _ => tokio::spawn(run_dispatcher(store.clone(), dispatcher, settings, until(&workers_stopped))),
     };
     let sweeper = run_sweeper(registry.clone(), clock.clone(), until(&workers_stopped));
@@ -200,6 +206,33 @@ async fn run_mutant_dispatcher(
     }
 }
 
+/// Runs the dispatcher with runs that may be dropped at any await, in place of [`run_dispatcher`].
+async fn run_vanishing_dispatcher(
+    sim: Arc<Simulation>,
+    store: SimulatedStore,
+    dispatcher: Arc<SimulatedDispatcher>,
+    budget: Duration,
+) {
+    loop {
+        let mut lease = store.receive().await;
+        let (sim, dispatcher) = (Arc::clone(&sim), Arc::clone(&dispatcher));
+        tokio::spawn(async move {
+            let deadline = dispatcher.clock.now().plus(budget);
+            let entries = lease.take_entries();
+            let (user, count) = (user_index(lease.user()), entries.len());
+            let run = dispatcher.dispatch(lease.user(), entries, deadline);
+            if let Some(report) = vanishing(&sim, user, run).await {
+                lease.complete(&report.outcomes);
+                return;
+            }
+            sim.log(Some(user), EventKind::Fault { port: DROPPED_RUN, kind: FaultKind::Partly });
+            if sim.has_mutant(Mutant::DroppedRunCompletes) {
+                lease.complete(&vec![Outcome::Done; count]);
+            }
+        });
+    }
+}
+
 async fn mutant_run(
     dispatcher: Arc<SimulatedDispatcher>,
     mut lease: Lease<SimulatedClock>,
@@ -237,14 +270,17 @@ pub(crate) struct FrameHandler {
 
 impl Session for FrameHandler {
     fn message(&self, message: ClientMessage) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> {
-        let (process, principal, id) = (self.process.clone(), Arc::clone(&self.principal), self.id.clone());
+        let (sim, process) = (Arc::clone(&self.sim), self.process.clone());
+        let (principal, id) = (Arc::clone(&self.principal), self.id.clone());
         Box::pin(async move {
             let frame = match &message {
                 ClientMessage::Text(text) => Inbound::Text(text.as_str()),
                 ClientMessage::Binary => Inbound::Binary,
             };
             let request = MessageRequest { connection_id: &id, request_id: "r", frame };
-            process.edge.message(&principal, request).await.map(|frame| frame.to_json())
+            let answering = process.edge.message(&principal, request);
+            let answer = vanishing(&sim, user_index(&principal.user_id), answering).await.flatten();
+            answer.map(|frame| frame.to_json())
         })
     }
 

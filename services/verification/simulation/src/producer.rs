@@ -12,6 +12,7 @@ use crate::plan::SendPlan;
 use crate::process::Process;
 use crate::simulation::{SimulatedClock, Simulation, lock, user_id};
 use crate::trace::{EventKind, FaultKind};
+use crate::vanishing::vanishing;
 
 /// Attempts before a producer gives a request up.
 const ATTEMPTS: u32 = 8;
@@ -78,9 +79,9 @@ async fn send(
         })
         .collect();
     let Some(notifications) = notifications else { return false };
-    let accepted =
-        tokio::time::timeout(ANSWER_TIMEOUT, accept(sim, process, user, request, notifications)).await;
-    let Some(sequences) = accepted.ok().flatten() else {
+    let accepting = vanishing(sim, user, accept(sim, process, user, request, notifications));
+    let accepted = tokio::time::timeout(ANSWER_TIMEOUT, accepting).await;
+    let Some(sequences) = accepted.ok().flatten().flatten() else {
         sim.log(Some(user), EventKind::NotAccepted);
         return false;
     };

@@ -204,6 +204,9 @@ impl Clock for SimulatedClock {
     }
 
     fn moment(&self) -> Moment {
+        if self.0.has_mutant(Mutant::TimeOfDayMeasures) {
+            return Moment::from_millis(self.now().millis());
+        }
         Moment::from_millis(START + self.0.now())
     }
 

@@ -15,10 +15,11 @@ fn date_time(from_now: i64) -> String {
 }
 
 /// Runs the scenario: a session sends to another and the message arrives on all of its connections, without
-/// the list of sessions and otherwise unchanged. Handshakes with no signature, or with a used one, are
-/// refused.
+/// the list of sessions and otherwise unchanged. A second message with the same `id`, which is the
+/// application's own, arrives too, and a session without a name keeps it from nobody. Handshakes with no
+/// signature, or with a used one, are refused.
 pub async fn scenario(gateway: &Gateway, secret: &str) {
-    let (from, to, other) = (unique("session123"), unique("session456"), unique("session789"));
+    let (from, to, other) = (unique("session 123"), unique("session 456"), unique("session789"));
     let open = async |session: &str, more: &[&str]| {
         SignedClient::open(gateway, session, secret, more).await.expect("the session connects")
     };
@@ -29,17 +30,26 @@ pub async fn scenario(gateway: &Gateway, secret: &str) {
         tokio::join!(open(&from, &[]), open(&to, &to_the_second), open(&to, &[]), open(&other, &[]));
 
     let marker = unique("Olá");
-    let message =
-        format!(r#"{{"action":"sendMessage","sessions":["{to}"],"message":"{marker}","n":{{"a":  1.50}}}}"#);
-    sender.send(&message).await;
-    let expected = format!(r#"{{"action":"sendMessage","message":"{marker}","n":{{"a":  1.50}}}}"#);
+    let body = |marker: &str| format!(r#""id":"order-17","message":"{marker}","n":{{"a":  1.50}}}}"#);
+    let message = |body: &str| format!(r#"{{"action":"sendMessage","sessions":["{to}",""],{body}"#);
+    sender.send(&message(&body(&marker))).await;
+    let expected = format!(r#"{{"action":"sendMessage",{}"#, body(&marker));
     for client in [&mut first, &mut second] {
         assert_eq!(client.receive_until(&marker).await.pop().unwrap(), expected);
     }
     // The answer has the result for each session.
     let answer = sender.receive_until(r#""type":"sent""#).await.pop().unwrap();
     let answer: Value = serde_json::from_str(&answer).unwrap();
-    assert_eq!(answer["results"], json!([{ "to": to, "accepted": true }]));
+    assert_eq!(answer["results"][0], json!({ "to": to, "accepted": true }));
+    assert_eq!(
+        (&answer["results"][1]["accepted"], answer["results"][1]["message"].is_string()),
+        (&json!(false), true)
+    );
+    let second_marker = unique("second");
+    sender.send(&message(&body(&second_marker))).await;
+    for client in [&mut first, &mut second] {
+        client.receive_until(&second_marker).await;
+    }
 
     // A message to several sessions. The one that the first message did not name gets only this one.
     let last = unique("last");

@@ -17,7 +17,10 @@ const SUBPROTOCOL_HEADER: &str = "Sec-WebSocket-Protocol";
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidEvent {
     /// The event has no principal: its route has no authorizer, or another one.
-    #[error("the event has no principal from the authorizer")]
+    #[error(
+        "the event has no principal from the authorizer; requestContext.authorizer.principal must have one, as in \
+         services/ws-edge/lambda/events/connect.json"
+    )]
     Principal(#[from] InvalidContext),
     /// A field is missing that every event of a WebSocket API has.
     #[error("the event has no {0}; it must come from a WebSocket API")]

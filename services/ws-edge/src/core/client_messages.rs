@@ -1,12 +1,15 @@
 //! Messages from client to client: decides who may receive them, and makes the notifications that carry them.
 
+use std::borrow::Cow;
+
 use contract_frames_v1::{
     Broadcast, ChatMessage, DirectMessage, DirectMessageData, FrameTooLarge, Message, MessageData, Presence,
-    PresenceEvent, Recipient, SendMessage, require_fits,
+    PresenceEvent, Recipient, SendMessage, Session, require_fits,
 };
 use contract_identity_v1::Principal;
 use contract_notifications_v1::{
-    FanOut, HubName, Notification, NotificationId, Payload, Sequence, Timestamp, UserId, WhenOffline,
+    FanOut, HubName, InvalidIdentifier, Notification, NotificationId, Payload, Sequence, Timestamp, UserId,
+    WhenOffline,
 };
 
 use super::caller::Caller;
@@ -30,14 +33,21 @@ pub enum Target {
         /// Name of the recipient in the answer.
         name: Box<str>,
     },
+    /// No user can have this name.
+    Invalid {
+        /// The name.
+        name: Box<str>,
+        /// The rule that it breaks.
+        error: InvalidIdentifier,
+    },
 }
 
 impl Target {
     /// Returns the name of the recipient in the answer.
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> Cow<'_, str> {
         match self {
-            Self::User { user_id, .. } => user_id.as_str(),
-            Self::Hub { name, .. } => name,
+            Self::User { user_id, .. } => user_id.as_written(),
+            Self::Hub { name, .. } | Self::Invalid { name, .. } => Cow::Borrowed(name),
         }
     }
 }
@@ -128,7 +138,7 @@ impl ClientMessage {
 
 /// Returns the source of notifications that a client sends.
 fn source(sender: &UserId) -> Box<str> {
-    format!("user/{sender}").into()
+    format!("user/{}", sender.as_written()).into()
 }
 
 /// Decides a `sendMessage`. The message is held for offline recipients.
@@ -137,10 +147,13 @@ pub(crate) fn send_message(
     caller: &Caller<'_>,
     config: &EdgeConfig,
 ) -> Result<SendRequest, SendRefusal> {
-    let SendMessage { sessions, id, payload } = frame;
-    let targets = sessions.into_iter().map(|user| user_target(user, caller, config));
+    let SendMessage { sessions, idempotency_key, payload } = frame;
+    let targets = sessions.into_iter().map(|Session { name, user }| match user {
+        Ok(user) => user_target(user, caller, config),
+        Err(error) => Ok(Target::Invalid { name, error }),
+    });
     let targets = targets.collect::<Result<_, _>>()?;
-    send_request(targets, id, payload, WhenOffline::Hold, "sendMessage", caller)
+    send_request(targets, idempotency_key, payload, WhenOffline::Hold, "sendMessage", caller)
 }
 
 /// Decides a `message`. The message is held for a single user who is offline, and dropped for offline members
@@ -150,16 +163,21 @@ pub(crate) fn message(
     caller: &Caller<'_>,
     config: &EdgeConfig,
 ) -> Result<SendRequest, SendRefusal> {
-    let Message { id, data: MessageData { content, recipient } } = frame;
+    let Message { id: _, idempotency_key, data } = frame;
+    let MessageData { content, recipient, recipient_as_sent } = data;
     let (target, when_offline) = match &recipient {
         Recipient::User(user) => (user_target(user.clone(), caller, config)?, WhenOffline::Hold),
         Recipient::Hub(hub) => (hub_target(hub.clone(), caller, config)?, WhenOffline::Drop),
         Recipient::All => (everyone(config)?, WhenOffline::Drop),
     };
+    let recipient = match recipient_as_sent {
+        Some(recipient) => recipient,
+        None => Payload::from_value(&recipient).map_err(SendRefusal::Payload)?,
+    };
     let sender = caller.principal.user_id.clone();
     let data = DirectMessageData { content, sender, recipient, timestamp: caller.now };
     let payload = Payload::from_value(&DirectMessage { data }).map_err(SendRefusal::Payload)?;
-    send_request(vec![target], id, payload, when_offline, "message", caller)
+    send_request(vec![target], idempotency_key, payload, when_offline, "message", caller)
 }
 
 /// Decides a `sendmessage`. The message is dropped for offline members.
@@ -168,7 +186,7 @@ pub(crate) fn broadcast(
     caller: &Caller<'_>,
     config: &EdgeConfig,
 ) -> Result<SendRequest, SendRefusal> {
-    let Broadcast { id, message, hub } = frame;
+    let Broadcast { id: _, idempotency_key, message, hub } = frame;
     if config.client_messages == ClientMessagePolicy::Off {
         return Err(SendRefusal::Off);
     }
@@ -178,7 +196,7 @@ pub(crate) fn broadcast(
     };
     let target = hub_target(hub.clone(), caller, config)?;
     let Principal { user_id, username, .. } = caller.principal;
-    let name = username.as_deref().unwrap_or(user_id.as_str());
+    let name = username.as_deref().map_or_else(|| user_id.as_written(), Cow::Borrowed);
     let chat = ChatMessage {
         message: format!("[{} - UTC]\n {name}  {message}\n", utc(caller.now)),
         text: message,
@@ -188,7 +206,7 @@ pub(crate) fn broadcast(
         timestamp: caller.now,
     };
     let payload = Payload::from_value(&chat).map_err(SendRefusal::Payload)?;
-    send_request(vec![target], id, payload, WhenOffline::Drop, "sendmessage", caller)
+    send_request(vec![target], idempotency_key, payload, WhenOffline::Drop, "sendmessage", caller)
 }
 
 /// Returns the notice for the other members of a hub that `principal` joined or left.
@@ -200,7 +218,7 @@ pub(crate) fn presence_notice(
     now: Timestamp,
 ) -> Result<FanOut, SendRefusal> {
     let Principal { user_id, username, .. } = principal;
-    let name = username.as_deref().unwrap_or(user_id.as_str());
+    let name = username.as_deref().map_or_else(|| user_id.as_written(), Cow::Borrowed);
     let text = match event {
         PresenceEvent::Joined => format!("A new user has joined the chat - {name}"),
         PresenceEvent::Left => format!("A user has left the chat - {name}"),

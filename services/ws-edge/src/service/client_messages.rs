@@ -24,7 +24,12 @@ impl<P: Ports> Edge<P> {
         let (mut notifications, mut positions) = (Vec::new(), Vec::new());
         for target in targets {
             let to = target.name().into();
+            let mut explanation = None;
             let code = match target {
+                Target::Invalid { error, .. } => {
+                    explanation = Some(error.to_string().into());
+                    Some(ErrorCode::BadRequest)
+                }
                 Target::Hub { hub, .. } => self.broadcast(&message, &id, hub).await,
                 Target::User { user_id, shared_hubs } => match self.may_reach(&user_id, shared_hubs).await {
                     Ok(true) => {
@@ -36,7 +41,7 @@ impl<P: Ports> Edge<P> {
                     Err(error) => Some(not_queued(&error)),
                 },
             };
-            results.push(SendResult { to, accepted: code.is_none(), code });
+            results.push(SendResult { to, accepted: code.is_none(), code, message: explanation });
         }
         if !notifications.is_empty() {
             let queued = self.message_queue.send(notifications).await;

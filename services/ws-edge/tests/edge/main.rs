@@ -105,11 +105,12 @@ async fn user_may_have_several_connections() {
 #[tokio::test]
 async fn refused_or_failed_handshake_leaves_no_row() {
     let world = World::default();
-    let refused = edge(&world).connect(&principal("jo"), request("a", &[("format", "x")])).await.unwrap_err();
+    let refused =
+        edge(&world).connect(&principal("jo"), request("a", &[("format", "x")])).await.err().unwrap();
     assert_eq!(refused.status(), 400);
     assert!(refused.to_string().contains("single"), "{refused}");
     world.down.store(true, Ordering::SeqCst);
-    let failed = edge(&world).connect(&principal("jo"), request("a", &[])).await.unwrap_err();
+    let failed = edge(&world).connect(&principal("jo"), request("a", &[])).await.err().unwrap();
     assert_eq!((failed.status(), failed.to_string().as_str()), (500, "the connection could not be stored"));
     assert!(world.connections.lock().unwrap().is_empty());
 }
@@ -192,7 +193,7 @@ async fn handshake_over_the_limit_leaves_no_rows() {
     let limit = ConnectionLimit { most: 1, excess: Excess::RefuseNewest };
     let edge = edge_of(&world, EdgeConfig { max_connections: Some(limit), ..chat() });
     join(&edge, "jo").await;
-    let error = edge.connect(&principal("jo"), request("second", &[])).await.unwrap_err();
+    let error = edge.connect(&principal("jo"), request("second", &[])).await.err().unwrap();
     assert_eq!(error.status(), 429);
     assert!(error.to_string().contains("already have 1 open"), "{error}");
     assert_eq!((world.connections.lock().unwrap().len(), world.members.lock().unwrap().len()), (1, 1));
@@ -218,12 +219,17 @@ async fn send_message_answers_for_each_session() {
     join(&edge, "jo").await;
     join(&edge, "al").await;
     world.queued.lock().unwrap().clear();
-    let frame = r#"{"action":"sendMessage","sessions":["al","stranger"],"id":"i","text":"hello"}"#;
+    let frame =
+        r#"{"action":"sendMessage","sessions":["al","stranger"],"idempotencyKey":"i","text":"hello"}"#;
     let Some(ServerFrame::Sent { id, results, .. }) = say(&edge, "jo", frame).await else {
         panic!("not sent")
     };
-    let result =
-        |to: &str, code: Option<ErrorCode>| SendResult { to: to.into(), accepted: code.is_none(), code };
+    let result = |to: &str, code: Option<ErrorCode>| SendResult {
+        to: to.into(),
+        accepted: code.is_none(),
+        code,
+        message: None,
+    };
     assert_eq!(results, [result("al", None), result("stranger", Some(ErrorCode::Forbidden))]);
     let queued = world.queued.lock().unwrap();
     let [Queued::Notification(notification)] = queued.as_slice() else { panic!("{queued:?}") };
@@ -235,7 +241,7 @@ async fn send_message_answers_for_each_session() {
 async fn idempotency_keys_of_senders_do_not_collide() {
     let world = World::default();
     let edge = edge_of(&world, EdgeConfig { client_messages: ClientMessagePolicy::Anyone, ..chat() });
-    let frame = r#"{"action":"sendMessage","sessions":["al"],"id":"1"}"#;
+    let frame = r#"{"action":"sendMessage","sessions":["al"],"idempotencyKey":"1"}"#;
     let mut ids = Vec::new();
     for sender in ["jo", "jo", "bo"] {
         let Some(ServerFrame::Sent { id, idempotency_key, .. }) = say(&edge, sender, frame).await else {

@@ -1,9 +1,12 @@
 //! The frames' types.
 
+use std::borrow::Cow;
+
 use contract_history_v1::{HistoryKind, MAX_PAGE};
-use contract_notifications_v1::{HubName, NotificationId, Payload, Sequence, UserId};
-use schemars::JsonSchema;
-use serde::Serialize;
+use contract_notifications_v1::{HubName, InvalidIdentifier, NotificationId, Payload, Sequence, UserId};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 /// Names of the actions that a client can ask for.
 pub const ACTIONS: [&str; 8] =
@@ -23,7 +26,7 @@ pub const MAX_MEMBERS: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(tag = "action")]
 pub enum ClientFrame {
-    /// Sends the frame itself, without `sessions`, to each session.
+    /// Sends the frame itself, without `sessions` and `idempotencyKey`, to each session.
     #[serde(rename = "sendMessage")]
     SendMessage(SendMessage),
     /// Sends a message to a user, a hub, or everyone.
@@ -59,34 +62,92 @@ pub enum ClientFrame {
 pub struct SendMessage {
     /// Recipients, 1 to 100 ([`MAX_SESSIONS`]). A session is a user.
     #[schemars(length(min = 1, max = "MAX_SESSIONS"))]
-    pub sessions: Vec<UserId>,
-    /// The sender's idempotency key. The gateway ignores the user's frames with the same id for five minutes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<NotificationId>,
-    /// Payload to deliver: the frame without `sessions`, the other members byte for byte.
+    pub sessions: Vec<Session>,
+    /// The sender's idempotency key. The gateway ignores the user's frames with the same key for five minutes.
+    #[serde(rename = "idempotencyKey", skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<NotificationId>,
+    /// Payload to deliver: the frame without `sessions` and `idempotencyKey`, the other members byte for byte.
     #[serde(skip)]
     #[schemars(skip)]
     pub payload: Payload,
 }
 
+/// A recipient of a [`SendMessage`]. A name that no user can have fails alone, when the message is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Session {
+    /// The name that the client wrote; the JSON if it is not a text.
+    pub name: Box<str>,
+    /// The user of that name.
+    pub user: Result<UserId, InvalidIdentifier>,
+}
+
+impl Serialize for Session {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (&self.user, serde_json::from_str::<&RawValue>(&self.name)) {
+            (Err(InvalidIdentifier::NotText { .. }), Ok(json)) => json.serialize(serializer),
+            _ => serializer.serialize_str(&self.name),
+        }
+    }
+}
+
+impl JsonSchema for Session {
+    fn schema_name() -> Cow<'static, str> {
+        UserId::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        UserId::json_schema(generator)
+    }
+}
+
 /// Fields of [`ClientFrame::Message`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct Message {
-    /// The sender's idempotency key; see [`SendMessage::id`].
+    /// The client's own id of the frame. The gateway ignores it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<NotificationId>,
+    pub id: Option<Payload>,
+    /// The sender's idempotency key; see [`SendMessage::idempotency_key`].
+    #[serde(rename = "idempotencyKey", skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<NotificationId>,
     /// The message.
     pub data: MessageData,
 }
 
 /// A message's content and recipient.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, JsonSchema)]
 pub struct MessageData {
     /// Any JSON value.
     pub content: Payload,
     /// The recipient; everyone when absent.
     #[schemars(default)]
     pub recipient: Recipient,
+    /// The recipient as the client wrote it, if it wrote one.
+    #[schemars(skip)]
+    pub recipient_as_sent: Option<Payload>,
+}
+
+impl Serialize for MessageData {
+    /// Writes the recipient as the client wrote it, if it did.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            content: &'a Payload,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            recipient: Option<AsSent<'a>>,
+        }
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum AsSent<'a> {
+            Text(&'a Payload),
+            Parsed(&'a Recipient),
+        }
+        let parsed = (self.recipient != Recipient::All).then_some(&self.recipient);
+        let recipient = match &self.recipient_as_sent {
+            Some(text) => Some(AsSent::Text(text)),
+            None => parsed.map(AsSent::Parsed),
+        };
+        Written { content: &self.content, recipient }.serialize(serializer)
+    }
 }
 
 /// The recipient of a message.
@@ -108,9 +169,12 @@ pub enum Recipient {
 /// Fields of [`ClientFrame::Broadcast`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 pub struct Broadcast {
-    /// The sender's idempotency key; see [`SendMessage::id`].
+    /// The client's own id of the frame. The gateway ignores it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<NotificationId>,
+    pub id: Option<Payload>,
+    /// The sender's idempotency key; see [`SendMessage::idempotency_key`].
+    #[serde(rename = "idempotencyKey", skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<NotificationId>,
     /// The text; not empty.
     pub message: Box<str>,
     /// The hub to send to; the first of the sender's hubs when absent.
@@ -155,7 +219,9 @@ impl ClientFrame {
                 // The sessions go behind the payload's members. There is at least one, its action.
                 let sessions = serde_json::to_string(&send.sessions).unwrap_or_default();
                 let members = send.payload.get().strip_suffix('}').unwrap_or_default();
-                format!(r#"{members},"sessions":{sessions}}}"#)
+                let key = send.idempotency_key.as_ref().and_then(|key| serde_json::to_string(key).ok());
+                let key = key.map(|key| format!(r#","idempotencyKey":{key}"#)).unwrap_or_default();
+                format!(r#"{members}{key},"sessions":{sessions}}}"#)
             }
             // Strings and checked JSON text only: nothing here can fail to serialize.
             _ => serde_json::to_string(self).unwrap_or_default(),

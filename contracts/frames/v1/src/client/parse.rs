@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 
 use contract_history_v1::{HistoryKind, MAX_PAGE};
-use contract_notifications_v1::{HubName, NotificationId, Payload, UserId};
+use contract_notifications_v1::{HubName, InvalidIdentifier, NotificationId, Payload, UserId};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
 use super::frame::{
     Broadcast, ClientFrame, HistoryQuery, MAX_ACK_SEQUENCES, MAX_MEMBERS, MAX_SESSIONS, MembersQuery,
-    Message, MessageData, Recipient, SendMessage,
+    Message, MessageData, Recipient, SendMessage, Session,
 };
 use super::invalid::InvalidFrame;
-use super::strip::without_member;
+use super::strip::without_members;
 
 impl ClientFrame {
     /// Parses a client's frame. Unknown fields are ignored.
@@ -70,22 +70,31 @@ fn send_message(text: &str) -> Result<ClientFrame, InvalidFrame> {
     const ACTION: &str = "sendMessage";
     const EXPECTED: &str = r#"{"action":"sendMessage","sessions":["…"], …}"#;
     #[derive(Deserialize)]
-    struct Fields {
-        #[serde(default)]
-        sessions: Vec<String>,
-        id: Option<String>,
+    #[serde(rename_all = "camelCase")]
+    struct Fields<'a> {
+        #[serde(borrow, default)]
+        sessions: Vec<&'a RawValue>,
+        idempotency_key: Option<String>,
     }
-    let Fields { sessions, id } = fields(text, ACTION, EXPECTED)?;
+    let Fields { sessions, idempotency_key } = fields(text, ACTION, EXPECTED)?;
     if !(1..=MAX_SESSIONS).contains(&sessions.len()) {
         return Err(InvalidFrame::Sessions { found: sessions.len() });
     }
-    let sessions = sessions.into_iter().map(UserId::new).collect::<Result<_, _>>()?;
-    let payload = without_member(text, "sessions").map_err(|source| InvalidFrame::Form {
-        action: ACTION,
-        expected: EXPECTED,
-        source,
-    })?;
-    Ok(ClientFrame::SendMessage(SendMessage { sessions, id: notification_id(id)?, payload }))
+    let sessions = sessions.into_iter().map(session).collect();
+    let payload = without_members(text, &["sessions", "idempotencyKey"])
+        .map_err(|source| InvalidFrame::Form { action: ACTION, expected: EXPECTED, source })?;
+    let idempotency_key = notification_id(idempotency_key)?;
+    Ok(ClientFrame::SendMessage(SendMessage { sessions, idempotency_key, payload }))
+}
+
+/// Reads one session. Its name is kept although no user may have it.
+fn session(json: &RawValue) -> Session {
+    match serde_json::from_str::<String>(json.get()) {
+        Ok(name) => Session { user: UserId::new(name.as_str()), name: name.into() },
+        Err(_) => {
+            Session { name: json.get().into(), user: Err(InvalidIdentifier::NotText { what: "user id" }) }
+        }
+    }
 }
 
 fn message(text: &str) -> Result<ClientFrame, InvalidFrame> {
@@ -101,52 +110,62 @@ fn message(text: &str) -> Result<ClientFrame, InvalidFrame> {
         #[serde(borrow)]
         content: &'a RawValue,
         #[serde(borrow)]
-        recipient: Option<To<'a>>,
+        recipient: Option<&'a RawValue>,
     }
     #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
     struct Fields<'a> {
         #[serde(borrow)]
         data: &'a RawValue,
-        id: Option<String>,
+        #[serde(borrow)]
+        id: Option<&'a RawValue>,
+        idempotency_key: Option<String>,
     }
     const ACTION: &str = "message";
     const EXPECTED: &str = r#"{"action":"message","data":{"content":…,"recipient":"all"}}, where the recipient is "all", a user, {"user":"…"} or {"hub":"…"}"#;
-    let Fields { data, id } = fields(text, ACTION, EXPECTED)?;
+    let Fields { data, id, idempotency_key } = fields(text, ACTION, EXPECTED)?;
     // A text alone goes to everyone.
     let data = if data.get().starts_with('"') {
-        MessageData { content: data.into(), recipient: Recipient::All }
+        MessageData { content: data.into(), recipient: Recipient::All, recipient_as_sent: None }
     } else {
         if data.get().starts_with('[') {
             let source = de::Error::custom("an array, not an object");
             return Err(InvalidFrame::Form { action: ACTION, expected: EXPECTED, source });
         }
         let Data { content, recipient } = fields(data.get(), ACTION, EXPECTED)?;
-        let recipient = match recipient {
+        let recipient_as_sent = recipient.map(Payload::from);
+        let to = recipient.map(|json| fields::<To<'_>>(json.get(), ACTION, EXPECTED)).transpose()?;
+        let recipient = match to {
             None => Recipient::All,
             Some(To::Text(text)) if text == "all" => Recipient::All,
             Some(To::Text(text)) => Recipient::User(UserId::new(text.as_ref())?),
             Some(To::User { user }) => Recipient::User(UserId::new(user)?),
             Some(To::Hub { hub }) => Recipient::Hub(HubName::new(hub)?),
         };
-        MessageData { content: Payload::from(content), recipient }
+        MessageData { content: Payload::from(content), recipient, recipient_as_sent }
     };
-    Ok(ClientFrame::Message(Message { id: notification_id(id)?, data }))
+    let (id, idempotency_key) = (id.map(Payload::from), notification_id(idempotency_key)?);
+    Ok(ClientFrame::Message(Message { id, idempotency_key, data }))
 }
 
 fn broadcast(text: &str) -> Result<ClientFrame, InvalidFrame> {
     #[derive(Deserialize)]
-    struct Fields {
+    #[serde(rename_all = "camelCase")]
+    struct Fields<'a> {
         message: Box<str>,
         hub: Option<String>,
-        id: Option<String>,
+        #[serde(borrow)]
+        id: Option<&'a RawValue>,
+        idempotency_key: Option<String>,
     }
     let expected = r#"{"action":"sendmessage","message":"…"}"#;
-    let Fields { message, hub, id } = fields(text, "sendmessage", expected)?;
+    let Fields { message, hub, id, idempotency_key } = fields(text, "sendmessage", expected)?;
     if message.is_empty() {
         return Err(InvalidFrame::EmptyMessage);
     }
     let hub = hub.map(HubName::new).transpose()?;
-    Ok(ClientFrame::Broadcast(Broadcast { id: notification_id(id)?, message, hub }))
+    let (id, idempotency_key) = (id.map(Payload::from), notification_id(idempotency_key)?);
+    Ok(ClientFrame::Broadcast(Broadcast { id, idempotency_key, message, hub }))
 }
 
 fn history(text: &str) -> Result<ClientFrame, InvalidFrame> {
@@ -225,6 +244,56 @@ mod tests {
             panic!("another action")
         };
         assert_eq!(send.payload.get(), r#"{"action":"sendMessage","price":1.50e0,"to":{"sessions":[]}}"#);
-        assert_eq!(send.sessions.iter().map(UserId::as_str).collect::<Vec<_>>(), ["s1", "s2"]);
+        assert_eq!(send.sessions.iter().map(|session| &*session.name).collect::<Vec<_>>(), ["s1", "s2"]);
+    }
+
+    #[test]
+    fn unusable_session_fails_alone() {
+        let text = r#"{"action":"sendMessage","sessions":["s1","",7,"José",{"s":1}]}"#;
+        let ClientFrame::SendMessage(send) = ClientFrame::from_json(text).unwrap() else {
+            panic!("another action")
+        };
+        let sessions: Vec<_> =
+            send.sessions.iter().map(|session| (&*session.name, session.user.is_ok())).collect();
+        assert_eq!(
+            sessions,
+            [("s1", true), ("", false), ("7", false), ("José", true), (r#"{"s":1}"#, false)]
+        );
+        assert_eq!(ClientFrame::SendMessage(send).to_json(), text);
+    }
+
+    #[test]
+    fn id_is_the_clients_own() {
+        for id in ["7", r#""order 17""#, "null", "[1]"] {
+            for rest in [
+                r#""sendMessage","sessions":["s"]"#,
+                r#""message","data":"x""#,
+                r#""sendmessage","message":"x""#,
+            ] {
+                let text = format!(r#"{{"action":{rest},"id":{id},"idempotencyKey":"k"}}"#);
+                let key = match ClientFrame::from_json(&text).unwrap() {
+                    ClientFrame::SendMessage(frame) => {
+                        assert_eq!(frame.payload.get(), format!(r#"{{"action":"sendMessage","id":{id}}}"#));
+                        frame.idempotency_key
+                    }
+                    ClientFrame::Message(frame) => frame.idempotency_key,
+                    ClientFrame::Broadcast(frame) => frame.idempotency_key,
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!(key, NotificationId::new("k").ok(), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn recipient_is_kept_as_sent() {
+        for sent in [r#""bob""#, r#"{"user":"bob"}"#, r#"{ "hub": "team", "x": 1.0 }"#] {
+            let text = format!(r#"{{"action":"message","data":{{"content":1,"recipient":{sent}}}}}"#);
+            let ClientFrame::Message(message) = ClientFrame::from_json(&text).unwrap() else {
+                panic!("another action")
+            };
+            assert_eq!(message.data.recipient_as_sent.as_ref().unwrap().get(), sent);
+            assert_eq!(ClientFrame::Message(message).to_json(), text);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Removes a member from a JSON object.
+//! Removes members from a JSON object.
 
 use std::fmt;
 
@@ -41,10 +41,10 @@ impl Serialize for Members<'_> {
     }
 }
 
-/// Returns the JSON object `text` without the member `name`. The other values keep their bytes.
-pub(super) fn without_member(text: &str, name: &str) -> Result<Payload, serde_json::Error> {
+/// Returns the JSON object `text` without the members `names`. The other values keep their bytes.
+pub(super) fn without_members(text: &str, names: &[&str]) -> Result<Payload, serde_json::Error> {
     let mut members: Members<'_> = serde_json::from_str(text)?;
-    members.0.retain(|(member, _)| member != name);
+    members.0.retain(|(member, _)| !names.contains(&member.as_str()));
     Payload::from_value(&members)
 }
 
@@ -55,8 +55,8 @@ mod tests {
     #[test]
     fn other_members_keep_their_bytes() {
         let text = r#"{"a": 1.50e0 , "x":[1, 2],"b":{"x":1},"a":"A"}"#;
-        assert_eq!(without_member(text, "x").unwrap().get(), r#"{"a":1.50e0,"b":{"x":1},"a":"A"}"#);
-        assert_eq!(without_member(r#"{"x":1}"#, "x").unwrap().get(), "{}");
-        assert!(without_member("[1]", "x").is_err());
+        assert_eq!(without_members(text, &["x"]).unwrap().get(), r#"{"a":1.50e0,"b":{"x":1},"a":"A"}"#);
+        assert_eq!(without_members(r#"{"y":2,"x":1}"#, &["x", "y"]).unwrap().get(), "{}");
+        assert!(without_members("[1]", &["x"]).is_err());
     }
 }

@@ -4,6 +4,8 @@ use contract_notifications_v1::{HubName, Timestamp, UserId};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Number, Value};
 
+use super::invalid::InvalidJwt;
+
 /// Claims with a user's display name. The first one present is used.
 const NAMES: [&str; 4] = ["preferred_username", "cognito:username", "username", "name"];
 
@@ -72,14 +74,14 @@ impl<'de> Deserialize<'de> for NumericDate {
 
 impl Claims {
     /// Returns the user: `sub`, or `user_id` if there is no `sub`.
-    pub(crate) fn user(&self) -> Option<UserId> {
+    pub(crate) fn user(&self) -> Result<UserId, InvalidJwt> {
         let text = match (&self.sub, &self.user_id) {
             (Some(sub), _) => sub.clone(),
             (None, Some(Value::String(text))) => text.clone(),
             (None, Some(Value::Number(number))) => number.to_string(),
-            _ => return None,
+            _ => return Err(InvalidJwt::NoSubject),
         };
-        UserId::new(text).ok()
+        UserId::new(text).map_err(InvalidJwt::Subject)
     }
 
     /// Returns the user's display name.
@@ -131,7 +133,7 @@ mod tests {
 
     #[test]
     fn user_is_sub_or_else_user_id() {
-        let user = |value| claims(value).user().map(|user| user.to_string());
+        let user = |value| claims(value).user().ok().map(|user| user.to_string());
         assert_eq!(user(json!({"sub": "zoe", "user_id": "other"})).as_deref(), Some("zoe"));
         assert_eq!(user(json!({"user_id": "zoe"})).as_deref(), Some("zoe"));
         assert_eq!(user(json!({"user_id": 42})).as_deref(), Some("42"));

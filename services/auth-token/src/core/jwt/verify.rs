@@ -9,6 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, TokenData, crypto};
 
 use super::algorithm::JwtAlgorithm;
 use super::claims::{Claims, NumericDate};
+use super::invalid::InvalidJwt;
 use super::key_set::KeySet;
 use super::provider;
 
@@ -27,6 +28,8 @@ pub struct JwtRules {
     pub audiences: Vec<String>,
     /// Names of the claims that list hubs.
     pub hubs_claims: Vec<String>,
+    /// True if a token must have the claim `exp`. One without it never expires.
+    pub require_exp: bool,
 }
 
 /// The content of a verified token.
@@ -38,63 +41,8 @@ pub struct VerifiedJwt {
     pub username: Option<String>,
     /// Hubs that the connection joins.
     pub hubs: Vec<String>,
-    /// Time at which the token expires.
-    pub expires_at: Timestamp,
-}
-
-/// Reasons for refusing a token. They contain no part of the token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidJwt {
-    /// The text is not a JSON Web Token with the required claims. The field says which part is wrong.
-    #[error("it is not a valid JSON Web Token: {0}")]
-    Form(&'static str),
-    /// Its header requires extensions that are not supported (RFC 7515, section 4.1.11).
-    #[error("its header requires unsupported extensions (crit)")]
-    Critical,
-    /// It was signed with another algorithm or key, or was altered.
-    #[error("its signature was not made with the issuer's algorithm and key")]
-    Signature,
-    /// The issuer has no key with the token's `kid`.
-    #[error("its issuer has no key with its kid")]
-    UnknownKey,
-    /// Its issuer is not trusted.
-    #[error("its issuer is not trusted")]
-    Issuer,
-    /// It is for another audience.
-    #[error("it is for another audience")]
-    Audience,
-    /// Its subject is missing or is not a legal user id.
-    #[error("its subject is not a user id")]
-    Subject,
-    /// It has expired.
-    #[error("it expired {seconds} s ago")]
-    Expired {
-        /// Time since the expiry, in seconds.
-        seconds: u64,
-    },
-    /// It is not valid yet.
-    #[error("it is not valid for another {seconds} s")]
-    NotYet {
-        /// Time until it is valid, in seconds.
-        seconds: u64,
-    },
-}
-
-impl InvalidJwt {
-    /// Returns a short fixed name, the label in metrics.
-    pub(crate) const fn label(self) -> &'static str {
-        match self {
-            Self::Form(_) => "jwt-form",
-            Self::Critical => "jwt-critical",
-            Self::Signature => "jwt-signature",
-            Self::UnknownKey => "jwt-unknown-key",
-            Self::Issuer => "jwt-issuer",
-            Self::Audience => "jwt-audience",
-            Self::Subject => "jwt-subject",
-            Self::Expired { .. } => "jwt-expired",
-            Self::NotYet { .. } => "jwt-not-yet",
-        }
-    }
+    /// Time at which the token expires; `None` if never, which [`JwtRules::require_exp`] forbids.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A parsed token that is not verified. `Debug` shows no part of it.
@@ -205,16 +153,20 @@ impl JwtRules {
         if !has_accepted_audience {
             return Err(InvalidJwt::Audience);
         }
-        let expires_at = claims.exp.ok_or(InvalidJwt::Form("exp is missing"))?.timestamp();
-        if now >= expires_at.plus(JWT_LEEWAY) {
-            return Err(InvalidJwt::Expired { seconds: now.since(expires_at).as_secs() });
+        let expires_at = claims.exp.map(NumericDate::timestamp);
+        match expires_at {
+            None if self.require_exp => return Err(InvalidJwt::Form("exp is missing")),
+            Some(end) if now >= end.plus(JWT_LEEWAY) => {
+                return Err(InvalidJwt::Expired { seconds: now.since(end).as_secs() });
+            }
+            _ => {}
         }
         let valid_from = claims.nbf.map(NumericDate::timestamp).unwrap_or_default();
         if valid_from > now.plus(JWT_LEEWAY) {
             return Err(InvalidJwt::NotYet { seconds: valid_from.since(now).as_secs() });
         }
         Ok(VerifiedJwt {
-            user_id: claims.user().ok_or(InvalidJwt::Subject)?,
+            user_id: claims.user()?,
             username: claims.username(),
             hubs: claims.hubs(&self.hubs_claims),
             expires_at,

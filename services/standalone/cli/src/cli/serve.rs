@@ -73,7 +73,7 @@ fn announce(url: &str, config: &Config, output: &mut Output) -> anyhow::Result<(
         let title = output.paint(Tone::Strong, &format!("Tidings is ready at {url}"));
         let mut lines = vec![title];
         if pages {
-            let users: Vec<_> = config.login.shown_users.iter().map(UserId::as_str).collect();
+            let users: Vec<_> = config.login.shown_users.iter().map(UserId::as_written).collect();
             let login =
                 if users.is_empty() { String::new() } else { format!(", log in as {}", users.join(", ")) };
             lines.push(format!("  chat     {url}/{login}"));

@@ -43,7 +43,9 @@ impl ServerOptions {
     ) -> Result<Config, BadConfiguration> {
         let config = self.load(data_dir)?;
         config.deprecated.iter().for_each(|warning| output.warn(warning));
-        unknown_server_variables(&config).iter().for_each(|unknown| output.warn(&unknown.to_string()));
+        for unknown in unknown_server_variables(&config) {
+            output.warn(&unknown.to_string());
+        }
         Ok(config)
     }
 

@@ -240,7 +240,9 @@ mod tests {
     fn members_are_a_hub_and_its_users() {
         let members = Members::try_from("team: alice  bob".to_owned()).unwrap();
         assert_eq!((members.hub.as_str(), members.users.len()), ("team", 2));
-        for wrong in ["team", "", ": alice", "te am: alice", "team: al\u{e9}"] {
+        let carried = Members::try_from("team: zo\u{eb} u8:dHdvIHdvcmRz".to_owned()).unwrap();
+        assert_eq!(carried.users[1].as_written(), "two words");
+        for wrong in ["team", "", ": alice", "te am: alice", "team: u8:x"] {
             assert!(Members::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
     }

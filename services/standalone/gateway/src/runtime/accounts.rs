@@ -23,7 +23,7 @@ pub struct UserAccounts {
 impl UserAccounts {
     /// Issues the token of a user who was authenticated.
     fn issue(&self, user_id: UserId) -> Result<Login, AuthError> {
-        let subject = JwtSubject { username: user_id.to_string(), user_id };
+        let subject = JwtSubject { username: user_id.as_written().into_owned(), user_id };
         let issued = self
             .jwt
             .issue(subject, SystemClock.now())

@@ -1,5 +1,7 @@
 //! Serves WebSocket clients with the edge and the authorizer.
 
+use std::sync::Arc;
+
 use auth_token::{Authorizer, Handshake, Refusal};
 use contract_connections_v1::{ConnectionId, ConnectionKey};
 use contract_frames_v1::ServerFrame;
@@ -47,7 +49,7 @@ impl ws_edge::ports::Ports for EdgePorts {
 
 /// The edge and the authorizer in this process.
 pub struct LocalEdge {
-    pub(super) authorizer: Authorizer<HandshakePorts>,
+    pub(super) authorizer: Arc<Authorizer<HandshakePorts>>,
     pub(super) edge: Edge<EdgePorts>,
     pub(super) store: Store<SystemClock>,
 }

@@ -2,25 +2,28 @@
 
 use std::sync::Arc;
 
-use auth_token::{IssueError, IssuedToken, Issuer, Subject, VerifiedJwt};
-use shared_ports::{Clock as _, SystemClock};
+use auth_token::{Authorizer, IssueError, IssuedToken, Issuer, Reason, Subject, VerifiedJwt};
+use shared_ports::SystemClock;
 use tidings_identity::cipher::LocalCipher;
-use tidings_identity::jwt::JwtIssuer;
 use tidings_identity::tokens::MemoryTokens;
 
+use super::client_edge::HandshakePorts;
 use crate::server::{AuthError, Tokens};
 
-/// Connect tokens in memory, for the users of this server's own JSON Web Tokens.
+/// Connect tokens in memory, for the users of JSON Web Tokens: this server's own, and those of the issuers that
+/// handshakes trust.
 pub struct ConnectTokens {
     pub(super) issuer: Issuer<LocalCipher, MemoryTokens<SystemClock>, SystemClock>,
-    pub(super) jwt: Arc<JwtIssuer>,
+    pub(super) authorizer: Arc<Authorizer<HandshakePorts>>,
 }
 
 impl Tokens for ConnectTokens {
-    fn verify_user(&self, jwt: &str) -> Result<Subject, AuthError> {
-        let verified = self.jwt.verify(jwt, SystemClock.now());
+    async fn verify_user(&self, jwt: &str) -> Result<Subject, AuthError> {
         let VerifiedJwt { user_id, username, hubs, .. } =
-            verified.map_err(|error| AuthError::Refused(format!("the ID token is refused: {error}")))?;
+            self.authorizer.verify_jwt(jwt).await.map_err(|reason| match reason {
+                Reason::Jwt(invalid) => AuthError::Refused(format!("the ID token is refused: {invalid}")),
+                other => AuthError::Unavailable(other.into()),
+            })?;
         Ok(Subject { user_id, username: username.unwrap_or_default(), hubs })
     }
 

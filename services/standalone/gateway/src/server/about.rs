@@ -8,7 +8,7 @@ use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse as _, Response};
 use contract_frames_v1::MAX_MESSAGE_BYTES;
 use contract_identity_v1::AuthenticationMethod;
-use contract_notifications_v1::{HubName, UserId};
+use contract_notifications_v1::{HubName, UserId, written};
 use serde::{Deserialize, Serialize};
 
 use super::{App, Ports};
@@ -75,8 +75,10 @@ pub struct LoginOffer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ShownUser {
     /// The name to log in with.
+    #[serde(serialize_with = "written::user_id")]
     pub username: UserId,
     /// The password, which equals the name.
+    #[serde(serialize_with = "written::user_id")]
     pub password: UserId,
 }
 
@@ -88,7 +90,8 @@ impl ShownUser {
 
     /// Returns true if username and password are this user's.
     pub fn is(&self, username: &str, password: &str) -> bool {
-        self.username.as_str() == username && self.password.as_str() == password
+        UserId::new(username).is_ok_and(|name| name == self.username)
+            && self.password.as_written() == password
     }
 }
 

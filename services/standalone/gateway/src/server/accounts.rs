@@ -4,10 +4,10 @@ use std::sync::Arc;
 use auth_token::{IssueError, Subject};
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use contract_notifications_v1::{Timestamp, UserId};
+use contract_notifications_v1::{Timestamp, UserId, written};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tidings_identity::accounts::Account;
@@ -36,14 +36,18 @@ struct TokenResponse {
     expires_at: Timestamp,
 }
 
-/// Answers `POST /v1/token`: issues a connect token for the user of a JSON Web Token, or for the user that a
-/// producer names.
+/// Answers `GET /v1/token` and `POST /v1/token`: issues a connect token for the user of a JSON Web Token, or, to
+/// `POST`, for the user that a producer names.
 pub(super) async fn token<P: Ports>(
     State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let subject = if let Some(jwt) = user_token(request.headers()) {
-        app.ports.tokens.verify_user(jwt)?
+        app.ports.tokens.verify_user(jwt).await?
+    } else if request.method() == Method::GET {
+        let detail = "there is no ID token; send it as \"Authorization: <token>\", with or without \"Bearer \" \
+                      before it; with an API key, name the user in the body of a POST";
+        return Err(AuthError::Missing(detail.to_owned()).into());
     } else {
         let (_, body) = app.admit(request, MAX_BODY).await?;
         let expected = r#"{"userId": "…", "username": "…" (optional), "hubs": ["…"] (optional)}"#;
@@ -57,12 +61,14 @@ pub(super) async fn token<P: Ports>(
     Ok(secret(TokenResponse { token: issued.token, expires_at: issued.expires_at }))
 }
 
-/// Returns the JSON Web Token of a request. Unlike an API key it has three parts.
+/// Returns the JSON Web Token of a request, with the scheme `Bearer` or without a scheme. Unlike an API key it has
+/// three parts.
 fn user_token(headers: &HeaderMap) -> Option<&str> {
-    match credential(headers) {
-        Ok(Credential::Key(key)) => (key.matches('.').count() == 2).then_some(key),
-        Ok(Credential::Signature) | Err(_) => None,
+    let is_jwt = |text: &&str| text.matches('.').count() == 2 && !text.contains(' ');
+    if let Ok(Credential::Key(key)) = credential(headers) {
+        return Some(key).filter(is_jwt);
     }
+    headers.get(AUTHORIZATION)?.to_str().ok().map(str::trim).filter(is_jwt)
 }
 
 #[derive(Deserialize)]
@@ -128,6 +134,7 @@ struct AddUserRequest {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct User {
+    #[serde(serialize_with = "written::user_id")]
     username: UserId,
     created_at: Timestamp,
 }

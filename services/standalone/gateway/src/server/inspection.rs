@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use contract_connections_v1::{ConnectionId, FrameFormat};
-use contract_notifications_v1::{NotificationId, Sequence, Timestamp, UserId};
+use contract_notifications_v1::{NotificationId, Sequence, Timestamp, UserId, written};
 use serde::Serialize;
 use shared_ports::PortError;
 use tidings_sockets::{OpenConnection, Peer};
@@ -23,6 +23,7 @@ const MAILBOX_ROWS: usize = 20;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Inspected {
+    #[serde(serialize_with = "written::user_id")]
     user_id: UserId,
     /// Open connections, the oldest first.
     connections: Vec<Connection>,

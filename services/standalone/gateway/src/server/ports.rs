@@ -13,8 +13,10 @@ use contract_connections_v1::ConnectionId;
 use contract_frames_v1::ServerFrame;
 use contract_history_v1::{Message, MessageKey, Page, PageRequest, Session, SessionKey};
 use contract_identity_v1::Principal;
-use contract_notifications_v1::{Notification, NotificationId, Sequence, Timestamp, UserId};
-use serde::Serialize;
+use contract_notifications_v1::{
+    Notification, NotificationId, Payload, Sequence, Timestamp, UserId, WhenOffline, written,
+};
+use serde::{Serialize, Serializer};
 use shared_ports::{Clock, PortError};
 use tidings_identity::accounts::Account;
 use tidings_store::{AcceptError, Accepted, MailboxView, Submission};
@@ -118,8 +120,8 @@ pub trait ClientEdge: Send + Sync + 'static {
 
 /// Issues connect tokens.
 pub trait Tokens: Send + Sync + 'static {
-    /// Returns the user that a JSON Web Token of this server proves.
-    fn verify_user(&self, jwt: &str) -> Result<Subject, AuthError>;
+    /// Returns the user that a JSON Web Token of this server or of a trusted issuer proves.
+    fn verify_user(&self, jwt: &str) -> impl Future<Output = Result<Subject, AuthError>> + Send;
 
     /// Issues a connect token.
     fn issue_token(&self, subject: Subject) -> impl Future<Output = Result<IssuedToken, IssueError>> + Send;
@@ -275,6 +277,7 @@ pub struct DeadLetter {
     /// The id of the dead letter: the sequence the notification was accepted with.
     pub id: String,
     /// The user the notification is for.
+    #[serde(serialize_with = "written::user_id")]
     pub user_id: UserId,
     /// The notification's own id; absent if the stored bytes can't be read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -284,8 +287,37 @@ pub struct DeadLetter {
     /// Time at which it was given up.
     pub since: Timestamp,
     /// The notification; absent in lists.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_written")]
     pub notification: Option<Notification>,
+}
+
+/// Serializes a notification with its user as people write it.
+#[expect(clippy::ref_option, reason = "the form that serde calls")]
+fn as_written<S: Serializer>(notification: &Option<Notification>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Written<'a> {
+        id: &'a NotificationId,
+        #[serde(serialize_with = "written::user_id")]
+        user_id: &'a UserId,
+        payload: &'a Payload,
+        sent_at: Timestamp,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
+        when_offline: WhenOffline,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kind: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        source: Option<&'a str>,
+    }
+    let written = notification.as_ref().map(|notification| {
+        let Notification { id, user_id, payload, sent_at, expires_at, when_offline, kind, source } =
+            notification;
+        let (sent_at, expires_at, when_offline) = (*sent_at, *expires_at, *when_offline);
+        let (kind, source) = (kind.as_deref(), source.as_deref());
+        Written { id, user_id, payload, sent_at, expires_at, when_offline, kind, source }
+    });
+    written.serialize(serializer)
 }
 
 /// Selects the dead letters an operation acts on.

@@ -18,7 +18,7 @@ pub(super) fn router<P: Ports>(app: Arc<App<P>>) -> Router {
     // Pages of the allowed origins get a token here and describe the server.
     let for_pages = Router::new()
         .route("/v1/info", get(about::info::<P>))
-        .route("/v1/token", post(accounts::token::<P>))
+        .route("/v1/token", get(accounts::token::<P>).post(accounts::token::<P>))
         .route("/v1/login", post(accounts::login::<P>))
         .route("/v1/guest", post(accounts::guest::<P>))
         .method_not_allowed_fallback(method_not_allowed);

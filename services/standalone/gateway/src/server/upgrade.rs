@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use auth_token::Handshake;
+use auth_token::{Handshake, Refusal};
 use axum::extract::{Query, Request, State};
 use axum::http::header::{
     ALLOW, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
@@ -30,7 +30,7 @@ use ws_edge::{Admission, ClientInfo, ConnectError, ConnectRequest, Inbound, Mess
 
 use super::phases::Watched;
 use super::problem::Problem;
-use super::request::{Remote, request_id};
+use super::request::{Remote, RequestId, request_id};
 use super::stream::Stream;
 use super::{App, ClientEdge, Ports};
 
@@ -74,11 +74,10 @@ async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Res
         return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", detail));
     }
     let handshake = handshake(request.uri(), request.headers())?;
-    let principal = app.ports.client_edge.authorize(&handshake).await.map_err(|refusal| {
-        let status = refusal.status().code();
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Problem::new(status, "handshake-refused", refusal.message())
-    })?;
+    let principal = match app.ports.client_edge.authorize(&handshake).await {
+        Ok(principal) => principal,
+        Err(refusal) => return Err(refused(&refusal, request.extensions().get::<RequestId>())),
+    };
     let Handshake { query, subprotocols, .. } = handshake;
     let remote = request.extensions().get::<Remote>().copied().unwrap_or_default();
     let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
@@ -101,6 +100,23 @@ async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Res
         headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     Ok(response)
+}
+
+/// Logs a refused handshake and returns its problem, with the reason if the client may know it.
+fn refused(refusal: &Refusal, request_id: Option<&RequestId>) -> Problem {
+    refusal.log(request_id.map(|id| &*id.0).unwrap_or_default());
+    let status = StatusCode::from_u16(refusal.status().code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let detail = match refusal.hint() {
+        Some(hint) => hint,
+        None => format!("{}; the server's log has the reason under the request id", refusal.message()),
+    };
+    Problem::new(status, "handshake-refused", detail)
+}
+
+/// Returns a header's value as text. HTTP names no encoding: UTF-8 is tried first, then Latin-1.
+fn text(value: &HeaderValue) -> String {
+    let bytes = value.as_bytes();
+    std::str::from_utf8(bytes).map_or_else(|_| bytes.iter().copied().map(char::from).collect(), str::to_owned)
 }
 
 /// Admits a connection and starts to serve it. Returns the subprotocol that answers the handshake.
@@ -135,10 +151,7 @@ async fn open<P: Ports>(
 pub(super) fn handshake(uri: &Uri, headers: &HeaderMap) -> Result<Handshake, Problem> {
     let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map_err(|_| Problem::bad_request("the query is not valid: it must be name=value&name=value"))?;
-    let headers = headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-        .collect();
+    let headers = headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
     Ok(Handshake::new(query, headers))
 }
 

@@ -1,6 +1,5 @@
 //! Handshakes by every method, on a whole server.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -64,18 +63,26 @@ impl Server {
 
     /// Requests a WebSocket and returns the head of the answer.
     async fn handshake(&self, query: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut head = format!(
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        self.handshake_of(query, &headers).await
+    }
+
+    /// As [`Self::handshake`], with headers of any bytes.
+    async fn handshake_of(&self, query: &str, headers: &[(&str, &[u8])]) -> Answer {
+        let head = format!(
             "GET /ws{query} HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
              sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
         );
+        let mut head = head.into_bytes();
         for (name, value) in headers {
-            write!(head, "{name}: {value}\r\n").unwrap();
+            head.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
         }
+        head.extend(b"\r\n");
         let mut socket = TcpStream::connect(self.url.strip_prefix("http://").unwrap()).await.unwrap();
         let mut answer = Vec::new();
         within(async {
             // An oversized head is not read to its end.
-            let _ = socket.write_all(format!("{head}\r\n").as_bytes()).await;
+            let _ = socket.write_all(&head).await;
             while !answer.ends_with(b"\r\n\r\n") {
                 answer.push(socket.read_u8().await.expect("there is an answer"));
             }
@@ -156,6 +163,71 @@ async fn own_jwt_is_accepted_in_every_place() {
     }
     let foreign = [("origin", "https://evil.example")];
     assert_eq!(server.status(&format!("?access_token={jwt}"), &foreign).await, 403);
+    server.stop().await;
+}
+
+/// The client of serverless-async-messaging-gateway asks with GET, and sends its ID token without a scheme.
+#[tokio::test]
+async fn token_is_issued_for_a_bare_id_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let issuer =
+        "[[handshake.jwt_issuers]]\nissuer = \"pool\"\nalgorithm = \"HS256\"\naudiences = [\"app\"]\n";
+    let secret = dir.path().join("issuer-secret");
+    std::fs::write(&secret, SECRET).unwrap();
+    let server = Server::start(dir.path(), &format!("{issuer}secret = {:?}\n", secret.to_str().unwrap()));
+    let sign = |claims: Value| {
+        let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+        jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap()
+    };
+    let exp = SystemClock.now().millis() / 1_000 + 60;
+    let of_the_pool = sign(json!({"iss": "pool", "aud": "app", "sub": "zoe", "exp": exp}));
+    let own = own_jwt(&server, dir.path()).await;
+    let ask = async |method: reqwest::Method, authorization: String| {
+        let request = reqwest::Client::new().request(method, format!("{}/v1/token", server.url));
+        within(request.header("Authorization", authorization).send()).await.unwrap()
+    };
+    for jwt in [&of_the_pool, &own] {
+        for method in [reqwest::Method::GET, reqwest::Method::POST] {
+            for authorization in [jwt.clone(), format!("Bearer {jwt}")] {
+                let answer = ask(method.clone(), authorization).await;
+                assert_eq!(answer.status(), 200);
+                let token: Value = answer.json().await.unwrap();
+                let query = format!("?token={}", token["token"].as_str().unwrap());
+                assert_eq!(server.status(&query, &[]).await, 101);
+            }
+        }
+    }
+    let expired = sign(json!({"iss": "pool", "aud": "app", "sub": "zoe", "exp": 1}));
+    let endless = sign(json!({"iss": "pool", "aud": "app", "sub": "zoe"}));
+    let strange = sign(json!({"iss": "elsewhere", "sub": "zoe", "exp": exp}));
+    for (jwt, reason) in
+        [(expired, "expired"), (endless, "exp is missing"), (strange, "issuer is not trusted")]
+    {
+        let answer = ask(reqwest::Method::GET, jwt).await;
+        let status = answer.status();
+        let problem: Value = answer.json().await.unwrap();
+        assert!(status == 403 && problem["detail"].as_str().unwrap().contains(reason), "{problem}");
+    }
+    let (status, problem) = server.call("/v1/token", None).await;
+    assert!(status == 401 && problem["detail"].as_str().unwrap().contains("ID token"), "{problem}");
+    server.stop().await;
+}
+
+/// HTTP names no encoding for headers: clients send UTF-8 or Latin-1.
+#[tokio::test]
+async fn session_may_have_spaces_and_accents() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &secret_file(dir.path()));
+    let latin_1: Vec<u8> = "José 2".chars().map(|character| u8::try_from(character).unwrap()).collect();
+    for (session, bytes) in
+        [("a session", b"a session".as_slice()), ("José 1", "José 1".as_bytes()), ("José 2", &latin_1)]
+    {
+        let now = date_time();
+        let signature = sign(session, &now, SECRET);
+        let headers =
+            [("X-Session", bytes), ("X-Date-Time", now.as_bytes()), ("X-Signature", signature.as_bytes())];
+        assert_eq!(server.handshake_of("", &headers).await.status, 101, "{session}");
+    }
     server.stop().await;
 }
 
@@ -310,5 +382,24 @@ async fn production_has_no_shown_users_or_guests() {
     let alice = json!({ "username": "alice", "password": "alice" });
     assert_eq!(server.call("/v1/login", Some(alice)).await.0, 401);
     assert_eq!(server.call("/v1/guest", Some(Value::Null)).await.0, 404);
+    server.stop().await;
+}
+
+/// The way of guests into a chat whose users have tokens of another login (`docs/examples/chat.toml`).
+#[tokio::test]
+async fn guests_connect_beside_tokens_of_another_login() {
+    let dir = tempfile::tempdir().unwrap();
+    let secret = dir.path().join("issuer-secret");
+    std::fs::write(&secret, SECRET).unwrap();
+    let issuer = format!(
+        "[[handshake.jwt_issuers]]\nalgorithm = \"HS256\"\nsecret = {:?}\n",
+        secret.to_str().unwrap()
+    );
+    let server =
+        Server::start(dir.path(), &format!("token = false\njwt = true\n{issuer}[login]\nguests = true\n"));
+    let (status, guest) = server.call("/v1/guest", Some(Value::Null)).await;
+    assert_eq!(status, 200, "{guest}");
+    let jwt = guest["idToken"].as_str().unwrap();
+    assert_eq!(server.status(&format!("?Authorization=Bearer%20{jwt}"), &[]).await, 101);
     server.stop().await;
 }

@@ -71,7 +71,7 @@ async fn invalid_history_requests_are_refused() {
     let (server, history) = start_with_history();
     server.get("/v1/history/jo/users").await.require_problem(404, &["\"users\"", "\"messages\""]);
     server.get("/v1/history/jo").await.require_problem(404, &["/v1/history"]);
-    server.get("/v1/history/j%20o/sessions").await.require_problem(400, &["user id", "allowed"]);
+    server.get("/v1/history/j%09o/sessions").await.require_problem(400, &["user id", "allowed"]);
     for limit in ["0", "101", "x"] {
         let path = format!("{SESSIONS}?limit={limit}");
         server.get(&path).await.require_problem(400, &["limit", "1 to 100"]);

@@ -22,4 +22,5 @@ mod rfc6455;
 mod rfc6455_cases;
 mod store_support;
 mod test_server;
+mod user_ids;
 mod websocket;

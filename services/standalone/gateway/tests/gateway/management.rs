@@ -138,7 +138,7 @@ async fn tokens_are_issued_to_users_and_to_producers() {
         .send("POST", "/v1/token", &["authorization: Bearer not.a.jwt"], b"")
         .await
         .require_problem(403, &["token"]);
-    server.post("/v1/token", r#"{"userId":"b b"}"#).await.require_problem(400, &["user id"]);
+    server.post("/v1/token", r#"{"userId":"b\tb"}"#).await.require_problem(400, &["user id"]);
     server.post("/v1/token", "").await.require_problem(400, &["userId"]);
 }
 
@@ -169,7 +169,10 @@ async fn users_are_added() {
     let short = r#"{"username":"bob","password":"short"}"#;
     server.post("/v1/users", short).await.require_problem(400, &["a password must have 8 to 1024 bytes"]);
     server.post("/v1/users", ann).await.require_problem(409, &["already"]);
-    server.post("/v1/users", r#"{"username":"a b","password":"x"}"#).await.require_problem(400, &["user id"]);
+    server
+        .post("/v1/users", r#"{"username":"a\tb","password":"x"}"#)
+        .await
+        .require_problem(400, &["user id"]);
     let nobody = server.send("POST", "/v1/users", &["authorization: none"], b"{}").await;
     nobody.require_problem(401, &["API key"]);
     assert_eq!(server.get("/v1/users").await.json(), json!({ "items": [created] }));

@@ -84,8 +84,12 @@ async fn malformed_utf8_is_refused() {
 #[tokio::test]
 async fn illegal_user_id_is_refused() {
     let server = start();
-    let answer = server.post(PATH, r#"{"userId":"j o","message":1}"#).await;
+    let answer = server.post(PATH, r#"{"userId":"j\to","message":1}"#).await;
     answer.require_problem(400, &["user id", "position 1", "allowed"]);
+    let answer = server.post(PATH, r#"{"userId":"u8:jo","message":1}"#).await;
+    answer.require_problem(400, &["user id", "u8:", "base64url"]);
+    let answer = server.post(PATH, json!({"userId": "é".repeat(47), "message": 1}).to_string()).await;
+    answer.require_problem(400, &["94 bytes", "at most 93"]);
 }
 
 #[tokio::test]
@@ -240,7 +244,7 @@ async fn signature_covers_the_body() {
 #[tokio::test]
 async fn invalid_entry_does_not_stop_the_others() {
     let server = start();
-    let body = r#"[{"id":"a","userId":"jo","message":1},{"userId":"j o","message":2},7,{"id":"c","userId":"jo","message":3}]"#;
+    let body = r#"[{"id":"a","userId":"jo","message":1},{"userId":"j\no","message":2},7,{"id":"c","userId":"jo","message":3}]"#;
     let answer = server.post(PATH, body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let json = answer.json();

@@ -138,8 +138,9 @@ async fn refused_handshakes_have_their_status() {
     ];
     let send = async |path, headers: &[&str]| server.send("GET", path, headers, b"").await;
     server.get("/ws").await.require_problem(426, &["WebSocket client"]);
-    send("/ws", &upgrade).await.require_problem(401, &["Unauthorized"]);
-    send("/ws?client_id=j%20o", &upgrade).await.require_problem(403, &["Forbidden"]);
+    send("/ws", &upgrade).await.require_problem(401, &["there is no credential"]);
+    send("/ws?client_id=j%09o", &upgrade).await.require_problem(403, &["client_id", "'\\t'", "position 1"]);
+    send("/ws?token=abcd", &upgrade).await.require_problem(403, &["Forbidden", "log", "request id"]);
     send("/ws?client_id=jo&format=xml", &upgrade).await.require_problem(400, &["xml", "batch"]);
     send("/ws?client_id=jo&protocol=v9", &upgrade).await.require_problem(400, &["v9", "tidings.v1"]);
     let version = [upgrade[0], upgrade[1], "sec-websocket-version: 8", upgrade[3]];

@@ -1,12 +1,13 @@
 //! The unchanged clients of other gateways, each with a server configured like the example for that gateway.
 
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tokio::process::Command;
 use verification_source_clients::cognito::Trusted;
 use verification_source_clients::messaging::{Person, run};
-use verification_source_clients::{Gateway, Issuer, chat, cognito, connections, hub, messaging};
+use verification_source_clients::{Client, Gateway, Issuer, chat, cognito, connections, hub, messaging};
 
 use crate::support::{Server, example};
 
@@ -74,6 +75,20 @@ async fn websocket_lambda_cognito_auth() {
     cognito::scenario(&gateway(&server), trusted).await;
 }
 
+/// Asks for a token as the client of serverless-async-messaging-gateway does: with GET, and with the ID token of the
+/// pool alone in the header. Connects with it.
+async fn token_for_a_bare_id_token(server: &Server, issuer: &Issuer, pool: &toml::Value) {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let (iss, aud) = (pool["issuer"].as_str().unwrap(), pool["audiences"][0].as_str().unwrap());
+    let id_token = issuer.sign(&json!({
+        "iss": iss, "aud": aud, "sub": "f4b8c4d8-9041", "token_use": "id", "exp": seconds + 600,
+    }));
+    let request = server.http().get(format!("{}/v1/token", server.url)).header("authorization", id_token);
+    let answer: Value = request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
+    let url = format!("{}?token={}", gateway(server).web_socket_url, answer["token"].as_str().unwrap());
+    Client::open(&url, &[]).await.expect("the user connects");
+}
+
 /// Makes a `tidings` command for the server.
 fn tidings(server: &Server, data_dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_verification-acceptance"));
@@ -84,7 +99,16 @@ fn tidings(server: &Server, data_dir: &Path) -> Command {
 #[tokio::test]
 async fn serverless_async_messaging_gateway() {
     let directory = tempfile::tempdir().unwrap();
-    let server = Server::start_example("async-messaging.toml", directory.path(), &[]).await;
+    let config: toml::Table =
+        std::fs::read_to_string(example("async-messaging.toml")).unwrap().parse().unwrap();
+    // The example's user pool, whose keys are published here instead of by Amazon.
+    let mut pool = config["handshake"]["jwt_issuers"][0].clone();
+    let issuer = Issuer::start();
+    pool.as_table_mut().unwrap().insert("jwks_url".to_owned(), issuer.jwks_url.clone().into());
+    let issuers = toml::Value::Array(vec![pool.clone()]).to_string();
+    let settings = [("TIDINGS_HANDSHAKE__JWT_ISSUERS", issuers.as_str())];
+    let server = Server::start_example("async-messaging.toml", directory.path(), &settings).await;
+    token_for_a_bare_id_token(&server, &issuer, &pool).await;
     let program = || tidings(&server, directory.path());
     let command = |arguments: &[&str]| {
         let mut command = program();

@@ -11,10 +11,11 @@ const CLIENTS: &str = "docs/how-to/clients.md";
 const NO_PROGRAM: [&str; 2] = ["toml", "json"];
 
 /// Documents whose programs are all run, and the expression by which tests name them.
-const DOCUMENTS: [(&str, &str); 4] = [
+const DOCUMENTS: [(&str, &str); 5] = [
     ("README.md", r#""README.md""#),
     (CLIENTS, "CLIENTS"),
     ("docs/how-to/deploy.md", r#""docs/how-to/deploy.md""#),
+    ("docs/reference/user-ids.md", r#""docs/reference/user-ids.md""#),
     ("services/clients/typescript/README.md", "README"),
 ];
 

@@ -214,3 +214,12 @@ async fn rust_http_snippet_runs() {
     ask(&server, reqwest::Method::POST, "/v1/notifications", Some(last)).await;
     assert_eq!(payload(&next(&mut listener).await), json!("last"));
 }
+
+/// The gateway carries ids in the form that the program computes.
+#[tokio::test]
+async fn user_ids_are_encoded_as_documented() {
+    let program = snippet("docs/reference/user-ids.md", "user-ids").unwrap();
+    let printed = output(Command::new("python3").args(["-c", &program.code]).env("PYTHONUTF8", "1")).await;
+    let carried: Vec<_> = ["alice", "José Pérez"].map(|name| user(name).to_string()).to_vec();
+    assert_eq!(printed.lines().collect::<Vec<_>>(), carried);
+}

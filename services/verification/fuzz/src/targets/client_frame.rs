@@ -6,7 +6,7 @@ use contract_connections_v1::ConnectionId;
 use contract_frames_v1::{ClientFrame, MAX_ACK_SEQUENCES, MAX_MEMBERS, ServerFrame};
 use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::{HubName, Timestamp, UserId, Version1};
-use ws_edge::{Caller, ClientMessagePolicy, Decision, EdgeConfig, Inbound, SendRequest, decide};
+use ws_edge::{Caller, ClientMessagePolicy, Decision, EdgeConfig, Inbound, SendRequest, Target, decide};
 
 use crate::input::Verdict;
 use crate::text::{json_members, require_bounded};
@@ -94,11 +94,11 @@ pub fn client_frame(bytes: &[u8]) -> Verdict {
         }
         Ok(ClientFrame::SendMessage(send)) => {
             let request = send_request(decision);
-            let named: Vec<_> = request.targets.iter().map(|target| target.name().to_owned()).collect();
-            assert!(
-                named.iter().eq(send.sessions.iter().map(UserId::as_str)),
-                "the message goes to every session named"
-            );
+            let named = request.targets.iter().map(Target::name);
+            let expected = send.sessions.iter().map(|session| {
+                session.user.as_ref().map_or_else(|_| (&*session.name).into(), UserId::as_written)
+            });
+            assert!(named.eq(expected), "the message goes to every session named");
             let members = json_members(request.message.payload.get()).expect("the payload is an object");
             assert!(!members.contains_key("sessions"), "recipients don't see each other");
         }

@@ -12,18 +12,20 @@ const fn broken_promises(mutant: Mutant) -> &'static [Promise] {
         NothingStranded,
     };
     match mutant {
-        Mutant::AcceptNotStored | Mutant::LosesPut | Mutant::SwallowsPush | Mutant::CompletesFailures => {
-            &[NothingLost]
-        }
+        Mutant::AcceptNotStored
+        | Mutant::LosesPut
+        | Mutant::SwallowsPush
+        | Mutant::CompletesFailures
+        | Mutant::DroppedRunCompletes
+        | Mutant::WrittenCounts => &[NothingLost],
         Mutant::CrashUndoesWrites => &[NothingLost, AcceptedOnce],
         Mutant::RetryAcceptedTwice => &[AcceptedOnce],
         Mutant::LosesDelete => &[MailboxEmpties, NoNeedlessRepeat],
         Mutant::LosesMark | Mutant::DeniesPush => &[NoNeedlessRepeat],
         Mutant::LosesAck | Mutant::LosesReceipt => &[MailboxEmpties],
-        Mutant::WrittenCounts => &[NothingLost],
         Mutant::SkipsRow | Mutant::TwoRuns => &[InOrder],
         Mutant::ForgetsExpiry => &[NotAfterExpiry],
-        Mutant::StaleList | Mutant::NoReplay => &[NothingStranded, NobodyDelayed],
+        Mutant::StaleList | Mutant::NoReplay | Mutant::TimeOfDayMeasures => &[NothingStranded, NobodyDelayed],
         Mutant::LosesReplayEntry => &[NothingStranded],
         Mutant::OneRunAtATime => &[NobodyDelayed],
     }

@@ -127,7 +127,7 @@ fn invalid_requests_are_refused() {
     let fake = Fake::default();
     for (at, value, status, word) in [
         ("/pathParameters/kind", json!("users"), 404, "\"messages\""),
-        ("/pathParameters/userId", json!("a%20b"), 400, "user id"),
+        ("/pathParameters/userId", json!("a%09b"), 400, "user id"),
         ("/pathParameters", Value::Null, 404, "there is no history of"),
         ("/queryStringParameters/limit", json!("101"), 400, "1 to 100"),
         ("/queryStringParameters/before", json!("x"), 400, "before"),

@@ -47,17 +47,38 @@ fn payload(request: &SendRequest) -> Value {
 
 #[test]
 fn send_message_payload_omits_sessions_and_is_held() {
-    let frame = r#"{"action":"sendMessage","sessions":["s1","s2"],"id":"i","text":"hello"}"#;
+    let frame =
+        r#"{"action":"sendMessage","sessions":["s1","s2"],"id":"i","idempotencyKey":"k","text":"hello"}"#;
     let request = accepted(ClientMessagePolicy::Anyone, frame);
     let targets: Vec<_> = request.targets.iter().map(Target::name).collect();
     assert_eq!(targets, ["s1", "s2"]);
     assert_eq!(request.message.payload.get(), r#"{"action":"sendMessage","id":"i","text":"hello"}"#);
     let notification = request.message.to_user(request.idempotency_key.unwrap(), user("s1"));
-    assert_eq!((notification.id.as_str(), notification.when_offline), ("i", WhenOffline::Hold));
+    assert_eq!((notification.id.as_str(), notification.when_offline), ("k", WhenOffline::Hold));
     assert_eq!(
         (notification.kind.as_deref(), notification.source.as_deref()),
         (Some("sendMessage"), Some("user/jo"))
     );
+}
+
+#[test]
+fn id_without_key_deduplicates_nothing() {
+    for frame in [
+        r#"{"action":"sendMessage","sessions":["s1"],"id":"order-17"}"#,
+        r#"{"action":"message","id":"order-17","data":{"content":1,"recipient":"al"}}"#,
+        r#"{"action":"sendmessage","id":"order-17","message":"hello"}"#,
+    ] {
+        assert_eq!(accepted(ClientMessagePolicy::Anyone, frame).idempotency_key, None, "{frame}");
+    }
+}
+
+#[test]
+fn unusable_session_is_a_target_of_its_own() {
+    let frame = r#"{"action":"sendMessage","sessions":["s1","","José"]}"#;
+    let request = accepted(ClientMessagePolicy::Anyone, frame);
+    let names: Vec<_> = request.targets.iter().map(Target::name).collect();
+    assert_eq!(names, ["s1", "", "José"]);
+    assert!(matches!(request.targets[1], Target::Invalid { .. }));
 }
 
 #[test]
@@ -69,7 +90,7 @@ fn message_payload_names_sender_and_recipient() {
         "data": {
             "content": {"x": 1.0},
             "sender": "jo",
-            "recipient": {"user": "al"},
+            "recipient": "al",
             "timestamp": 1_767_225_600_999_u64,
         },
     });
@@ -139,7 +160,13 @@ fn reserved_hubs_take_no_client_messages() {
 #[test]
 fn oversized_message_is_refused() {
     let text = "x".repeat(127 * 1024);
-    let frame = ClientFrame::Broadcast(Broadcast { id: None, message: text.into(), hub: None }).to_json();
+    let frame = ClientFrame::Broadcast(Broadcast {
+        id: None,
+        idempotency_key: None,
+        message: text.into(),
+        hub: None,
+    })
+    .to_json();
     let Decision::Refuse { code: ErrorCode::BadRequest, message } =
         decided(ClientMessagePolicy::Anyone, &frame)
     else {
