@@ -20,6 +20,7 @@ mod reference;
 mod replays;
 mod rfc6455;
 mod rfc6455_cases;
+mod rfc6455_handshakes;
 mod store_support;
 mod test_server;
 mod user_ids;

@@ -10,7 +10,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::rfc6455_cases::{Answer, Case, Handshake, PING, cases, frame, handshakes};
+use crate::rfc6455_cases::{Answer, Case, PING, cases, frame};
+use crate::rfc6455_handshakes::{Handshake, handshakes};
 use crate::test_server::{TestServer, start, start_with_tls, within};
 
 /// Number of bytes up to which a case is also sent byte by byte.
@@ -129,7 +130,7 @@ async fn run_all(case: &Case, dialers: &[Dialer]) -> Result<(), String> {
                 continue;
             }
             let way = format!("TLS {}, one by one {one_by_one}", dialer.tls.is_some());
-            // In a task of its own, so that a panic is a failure of this case alone.
+            // A connection that breaks panics, which is a failure of this case alone.
             let run = std::panic::AssertUnwindSafe(run(case, dialer, one_by_one));
             let ran = tokio::time::timeout(
                 std::time::Duration::from_secs(20),

@@ -1,4 +1,4 @@
-//! The tables of RFC 6455: what clients send, and the answers.
+//! The frames of RFC 6455: what clients send on an open connection, and the answers.
 
 use std::fmt;
 
@@ -72,11 +72,11 @@ fn head(first: u8, len: u64, form: Form) -> Vec<u8> {
     match form {
         Form::Bits7 => bytes.push(0x80 | u8::try_from(len).unwrap()),
         Form::Bits16 => {
-            bytes.push(0x80 | 126);
+            bytes.push(0x80 | 0x7e);
             bytes.extend(u16::try_from(len).unwrap().to_be_bytes());
         }
         Form::Bits64 => {
-            bytes.push(0x80 | 127);
+            bytes.push(0x80 | 0x7f);
             bytes.extend(len.to_be_bytes());
         }
     }
@@ -400,191 +400,4 @@ fn text_encoding(table: &mut Table) {
     table.fails("8.1", "invalid across fragments, and no last one", later, 1007);
     let empty_last = [frame(TEXT, b"\xce"), frame(FINAL | CONTINUATION, b"")].concat();
     table.fails("8.1", "cut off, and an empty last fragment", empty_last, 1007);
-}
-
-/// A handshake and its answer.
-#[derive(Debug)]
-pub(crate) struct Handshake {
-    pub(crate) section: &'static str,
-    pub(crate) name: &'static str,
-    pub(crate) request: String,
-    pub(crate) status: u16,
-    /// Parts of the answer's head, in lower case.
-    pub(crate) head: &'static [&'static str],
-}
-
-/// The valid handshake of the RFC's example.
-const VALID: [&str; 6] = [
-    "GET /ws?client_id=raw HTTP/1.1",
-    "Host: server.example.com",
-    "Upgrade: websocket",
-    "Connection: Upgrade",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    "Sec-WebSocket-Version: 13",
-];
-
-/// Returns the valid handshake with the lines that begin with `line` replaced.
-fn with(line: &str, instead: &[&str]) -> String {
-    let kept = VALID.iter().filter(|known| !known.starts_with(line));
-    let (first, others) = if line == "GET" { (instead, &[][..]) } else { (&[][..], instead) };
-    let lines: Vec<&str> = first.iter().chain(kept).chain(others).copied().collect();
-    format!("{}\r\n\r\n", lines.join("\r\n"))
-}
-
-/// Returns all handshakes.
-pub(crate) fn handshakes() -> Vec<Handshake> {
-    const ACCEPTED: &[&str] =
-        &["upgrade: websocket", "connection: upgrade", "sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="];
-    const VERSION: &[&str] = &["sec-websocket-version: 13"];
-    const NONE: &[&str] = &[];
-    let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
-    let rows: [(&str, &str, String, u16, &[&str]); 41] = [
-        ("1.3", "the RFC's example", with("none", &[]), 101, ACCEPTED),
-        (
-            "4.2.1",
-            "names and values in other cases",
-            "GET /ws?client_id=raw HTTP/1.1\r\nHOST: x\r\nuPGRADE: WebSocket\r\nCONNECTION: uPgRaDe\r\n\
-             sec-websocket-KEY: dGhlIHNhbXBsZSBub25jZQ==\r\nSEC-WEBSOCKET-version: 13\r\n\r\n"
-                .to_owned(),
-            101,
-            ACCEPTED,
-        ),
-        ("4.2.1", "no space after colons", with("Upgrade", &["Upgrade:websocket"]), 101, ACCEPTED),
-        (
-            "4.2.1",
-            "Connection with two values",
-            with("Connection", &["Connection: keep-alive, Upgrade"]),
-            101,
-            ACCEPTED,
-        ),
-        (
-            "4.2.1",
-            "Connection in two lines",
-            with("Connection", &["Connection: keep-alive", "Connection: Upgrade"]),
-            101,
-            ACCEPTED,
-        ),
-        ("4.2.1", "Upgrade with two values", with("Upgrade", &["Upgrade: h2c, websocket"]), 101, ACCEPTED),
-        (
-            "4.2.1",
-            "an absolute URI",
-            with("GET", &["GET http://server.example.com/ws?client_id=raw HTTP/1.1"]),
-            101,
-            ACCEPTED,
-        ),
-        ("4.2.1", "an Origin", with("none", &["Origin: http://example.com"]), 101, ACCEPTED),
-        (
-            "4.2.1",
-            "unknown headers",
-            with("none", &["X-Unknown: 1", "Sec-WebSocket-Unknown: 2"]),
-            101,
-            ACCEPTED,
-        ),
-        (
-            "9.1",
-            "an extension",
-            with("none", &["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"]),
-            101,
-            ACCEPTED,
-        ),
-        (
-            "9.1",
-            "unknown extensions in two lines",
-            with("none", &["Sec-WebSocket-Extensions: a", "Sec-WebSocket-Extensions: b; c=1, d"]),
-            101,
-            ACCEPTED,
-        ),
-        (
-            "4.2.2",
-            "the subprotocol tidings.v1",
-            with("none", &["Sec-WebSocket-Protocol: tidings.v1"]),
-            101,
-            &["sec-websocket-protocol: tidings.v1"],
-        ),
-        (
-            "4.2.2",
-            "subprotocols in two lines",
-            with("none", &["Sec-WebSocket-Protocol: my-app.v2", "Sec-WebSocket-Protocol: tidings.v1"]),
-            101,
-            &["sec-websocket-protocol: tidings.v1"],
-        ),
-        ("4.2.2", "an unknown subprotocol", with("none", &["Sec-WebSocket-Protocol: my-app.v2"]), 400, NONE),
-        ("4.2.1", "POST", with("GET", &["POST /ws?client_id=raw HTTP/1.1"]), 405, &["allow: get"]),
-        ("4.2.1", "PUT", with("GET", &["PUT /ws?client_id=raw HTTP/1.1"]), 405, &["allow: get"]),
-        ("4.2.1", "HEAD", with("GET", &["HEAD /ws?client_id=raw HTTP/1.1"]), 405, &["allow: get"]),
-        ("4.2.1", "HTTP/1.0", with("GET", &["GET /ws?client_id=raw HTTP/1.0"]), 400, NONE),
-        ("4.2.1", "HTTP/0.9", with("GET", &["GET /ws?client_id=raw"]), 400, NONE),
-        ("4.2.1", "no HTTP", "\u{16}\u{3}\u{1}hello\r\n\r\n".to_owned(), 400, NONE),
-        ("4.2.1", "no Host", with("Host", &[]), 400, NONE),
-        ("4.2.1", "two Hosts", with("none", &["Host: other.example.com"]), 400, NONE),
-        ("4.2.1", "no Upgrade", with("Upgrade", &[]), 426, &["upgrade: websocket"]),
-        (
-            "4.2.1",
-            "Upgrade to something else",
-            with("Upgrade", &["Upgrade: h2c"]),
-            426,
-            &["upgrade: websocket"],
-        ),
-        (
-            "4.2.1",
-            "Upgrade that begins with websocket",
-            with("Upgrade", &["Upgrade: websocket2"]),
-            426,
-            &["upgrade: websocket"],
-        ),
-        ("4.2.1", "no Connection", with("Connection", &[]), 400, NONE),
-        ("4.2.1", "Connection without Upgrade", with("Connection", &["Connection: keep-alive"]), 400, NONE),
-        ("4.2.1", "no key", with("Sec-WebSocket-Key", &[]), 400, NONE),
-        ("4.2.1", "an empty key", with("Sec-WebSocket-Key", &["Sec-WebSocket-Key:"]), 400, NONE),
-        (
-            "4.2.1",
-            "a key of 15 bytes",
-            with("Sec-WebSocket-Key", &["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAA"]),
-            400,
-            NONE,
-        ),
-        (
-            "4.2.1",
-            "a key of 17 bytes",
-            with("Sec-WebSocket-Key", &["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAAA="]),
-            400,
-            NONE,
-        ),
-        (
-            "4.2.1",
-            "a key without padding",
-            with("Sec-WebSocket-Key", &["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ"]),
-            400,
-            NONE,
-        ),
-        (
-            "4.2.1",
-            "a key that is no base64",
-            with("Sec-WebSocket-Key", &["Sec-WebSocket-Key: !!!!!!!!!!!!!!!!!!!!!!=="]),
-            400,
-            NONE,
-        ),
-        ("11.3.1", "the key twice", with("none", &[key]), 400, NONE),
-        ("4.2.1", "no version", with("Sec-WebSocket-Version", &[]), 426, VERSION),
-        ("4.4", "version 8", with("Sec-WebSocket-Version", &["Sec-WebSocket-Version: 8"]), 426, VERSION),
-        ("4.4", "version 14", with("Sec-WebSocket-Version", &["Sec-WebSocket-Version: 14"]), 426, VERSION),
-        ("4.4", "version 013", with("Sec-WebSocket-Version", &["Sec-WebSocket-Version: 013"]), 426, VERSION),
-        (
-            "4.4",
-            "no number as version",
-            with("Sec-WebSocket-Version", &["Sec-WebSocket-Version: x"]),
-            426,
-            VERSION,
-        ),
-        (
-            "4.4",
-            "versions 13 and 8 as a list",
-            with("Sec-WebSocket-Version", &["Sec-WebSocket-Version: 13, 8"]),
-            426,
-            VERSION,
-        ),
-        ("11.3.5", "the version twice", with("none", &["Sec-WebSocket-Version: 8"]), 400, NONE),
-    ];
-    rows.map(|(section, name, request, status, head)| Handshake { section, name, request, status, head })
-        .into()
 }
