@@ -261,7 +261,7 @@ mod tests {
             Cli::try_parse_from(["tidings"].iter().chain(good)).unwrap();
         }
         for bad in
-            [&["send"][..], &["send", "jo"], &["send", "jo", "{}", "--file", "x"], &["send", "j o", "{}"]]
+            [&["send"][..], &["send", "jo"], &["send", "jo", "{}", "--file", "x"], &["send", " jo", "{}"]]
         {
             assert!(Cli::try_parse_from(["tidings"].iter().chain(bad)).is_err(), "{bad:?}");
         }
