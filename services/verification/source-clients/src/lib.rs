@@ -27,5 +27,5 @@ pub use issuer::Issuer;
 pub use jwt::hs256;
 pub use signed_client::SignedClient;
 pub use timeout::TIMEOUT;
-pub use tools::{aws_cli, python};
+pub use tools::{aws_cli, node_clients, python, websocat};
 pub use unique::unique;

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use auth_token::{Handshake, Refusal};
 use axum::extract::{Query, Request, State};
 use axum::http::header::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-    UPGRADE, USER_AGENT,
+    ALLOW, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
 };
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -59,6 +59,12 @@ pub(super) async fn stage<P: Ports>(app: State<Arc<App<P>>>, request: Request) -
 }
 
 async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Response, Problem> {
+    // Routes for GET answer HEAD too.
+    if request.method() != Method::GET {
+        let detail = format!("a WebSocket handshake must be GET, not {}", request.method());
+        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+            .with_header(ALLOW, HeaderValue::from_static("GET")));
+    }
     let accept = accept_key(request.headers())?;
     let Some(on_upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
         return Err(Problem::bad_request("this connection can't be upgraded; use HTTP/1.1"));
@@ -229,6 +235,14 @@ impl<P: Ports> Session for Frames<P> {
 fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
     if !contains_token(headers, &CONNECTION, "upgrade") {
         return Err(Problem::bad_request("the header Connection must be \"Upgrade\""));
+    }
+    // RFC 6455, sections 11.3.1 and 11.3.5.
+    for (name, written) in
+        [(SEC_WEBSOCKET_KEY, "Sec-WebSocket-Key"), (SEC_WEBSOCKET_VERSION, "Sec-WebSocket-Version")]
+    {
+        if headers.get_all(name).iter().nth(1).is_some() {
+            return Err(Problem::bad_request(format!("the header {written} must not be repeated")));
+        }
     }
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         let detail = "the header Sec-WebSocket-Version must be \"13\"";

@@ -1,11 +1,9 @@
 //! Connections without a request, TLS, and shutdown.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use tidings_gateway::server::{Settings, TlsError, TlsFiles};
 use tidings_sockets::Limits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -13,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::test_server::{Answer, start, start_with, within};
+use crate::test_server::{Answer, start, start_with, tls_connector, within};
 
 #[tokio::test]
 async fn unfinished_handshakes_are_closed() {
@@ -110,8 +108,8 @@ async fn shutdown_ends_after_its_timeout() {
 #[tokio::test]
 async fn certificate_and_key_are_read_from_files() {
     let directory = tempfile::tempdir().unwrap();
-    let rcgen::CertifiedKey { cert, signing_key } =
-        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let rcgen::CertifiedKey { cert, signing_key } = &certified;
     let files =
         TlsFiles { certificate: directory.path().join("cert.pem"), key: directory.path().join("key.pem") };
     let error = files.load().unwrap_err();
@@ -125,17 +123,9 @@ async fn certificate_and_key_are_read_from_files() {
     assert_eq!(format!("{keys:?}"), "TlsKeys");
 
     let mut server = start_with(Settings::default(), Limits::default(), Some(keys));
-    let mut roots = RootCertStore::empty();
-    roots.add(cert.der().clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
     let socket = TcpStream::connect(server.address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
+    let stream = tls_connector(&certified).connect(name, socket).await.unwrap();
     let url = "wss://localhost/ws?client_id=jo";
     let (mut client, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
     let key = server.inserted.recv().await.unwrap();

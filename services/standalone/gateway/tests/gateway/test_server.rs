@@ -15,6 +15,7 @@ use contract_notifications_v1::{Notification, UserId};
 use dispatcher::core::run::{Entry, Outcome};
 use dispatcher::ports::Connections as _;
 use ring::hmac;
+use rustls::{ClientConfig, RootCertStore};
 use sha2::{Digest as _, Sha256};
 use shared_ports::{Clock as _, SystemClock};
 use tempfile::TempDir;
@@ -26,7 +27,7 @@ use tidings_gateway::live_metrics::LiveMetrics;
 use tidings_gateway::runtime::{self, Parts, RuntimeConfig, RuntimePorts, Watching};
 use tidings_gateway::server::{
     Acceptance, Adapters, ClientEdge, HistoryReader, Inspection, PROBLEMS, Ports, Readiness, Server,
-    Settings, TlsKeys,
+    Settings, TlsFiles, TlsKeys,
 };
 use tidings_gateway::tracking::Tracking;
 use tidings_identity::credentials::Credentials;
@@ -37,6 +38,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::store_support;
@@ -118,6 +120,31 @@ pub(crate) fn start() -> TestServer {
 
 pub(crate) fn start_with(settings: Settings, limits: Limits, tls: Option<TlsKeys>) -> TestServer {
     build(settings, limits, tls, Some(LiveMetrics::default()), |real, _| real)
+}
+
+/// Starts a server with TLS, and returns a connector that trusts its certificate, which is for `localhost`.
+pub(crate) fn start_with_tls() -> (TestServer, TlsConnector) {
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let files =
+        TlsFiles { certificate: directory.path().join("cert.pem"), key: directory.path().join("key.pem") };
+    std::fs::write(&files.certificate, certified.cert.pem()).unwrap();
+    std::fs::write(&files.key, certified.signing_key.serialize_pem()).unwrap();
+    let server = start_with(Settings::default(), Limits::default(), Some(files.load().unwrap()));
+    (server, tls_connector(&certified))
+}
+
+/// Makes a connector that trusts a certificate.
+pub(crate) fn tls_connector(certified: &rcgen::CertifiedKey<rcgen::KeyPair>) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    roots.add(certified.cert.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
 }
 
 /// Starts a server that records no metrics.

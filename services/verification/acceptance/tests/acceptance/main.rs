@@ -13,6 +13,7 @@ mod disk_full;
 mod documents;
 mod known_defects;
 mod proxies;
+mod real_clients;
 mod refused_handshakes;
 mod snippets;
 mod support;
