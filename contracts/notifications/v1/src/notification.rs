@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::InvalidNotification;
+#[cfg(doc)]
+use crate::error::MAX_LABEL_BYTES;
 use crate::identifiers::NotificationId;
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
@@ -41,10 +43,10 @@ pub struct Notification {
     pub expires_at: Option<Timestamp>,
     /// Treatment while the user has no open connection.
     pub when_offline: WhenOffline,
-    /// Category of the notification, chosen by the producer; at most 256 bytes ([`MAX_LABEL_BYTES`](crate::MAX_LABEL_BYTES)).
+    /// Category of the notification, chosen by the producer; at most 256 bytes ([`MAX_LABEL_BYTES`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Box<str>>,
-    /// Origin of the notification, chosen by the producer; at most 256 bytes ([`MAX_LABEL_BYTES`](crate::MAX_LABEL_BYTES)).
+    /// Origin of the notification, chosen by the producer; at most 256 bytes ([`MAX_LABEL_BYTES`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Box<str>>,
 }
@@ -68,9 +70,9 @@ pub struct NotificationRequest {
     /// Treatment while the user has no open connection.
     #[schemars(default)]
     pub when_offline: WhenOffline,
-    /// Category of the notification, chosen by the producer; at most 256 bytes ([`MAX_LABEL_BYTES`](crate::MAX_LABEL_BYTES)).
+    /// Category of the notification, chosen by the producer; at most 256 bytes ([`MAX_LABEL_BYTES`]).
     pub kind: Option<Box<str>>,
-    /// Origin of the notification, chosen by the producer; at most 256 bytes ([`MAX_LABEL_BYTES`](crate::MAX_LABEL_BYTES)).
+    /// Origin of the notification, chosen by the producer; at most 256 bytes ([`MAX_LABEL_BYTES`]).
     pub source: Option<Box<str>>,
 }
 

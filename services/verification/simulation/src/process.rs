@@ -120,7 +120,7 @@ pub(crate) fn start(sim: &Arc<Simulation>, directory: &Path) -> Result<RunningPr
         Some(mutant @ (Mutant::TwoRuns | Mutant::OneRunAtATime | Mutant::CompletesFailures)) => {
             tokio::spawn(run_mutant_dispatcher(store.clone(), dispatcher, settings.run_budget, mutant))
         }
-        _ if sim.plan.vanishing_callers > 0 => {
+        _ if sim.plan.vanishing_callers > 0 || sim.has_mutant(Mutant::DroppedRunCompletes) => {
             let budget = settings.run_budget;
             tokio::spawn(run_vanishing_dispatcher(Arc::clone(sim), store.clone(), dispatcher, budget))
         }

@@ -45,7 +45,11 @@ pub struct Finished {
 /// [`SimulationError`] if it could not be run.
 pub fn run(seed: u64, mutant: Option<Mutant>) -> Result<Finished, SimulationError> {
     let random = SeededRandom::new(seed);
-    let plan = Plan::draw(&random);
+    let mut plan = Plan::draw(&random);
+    if mutant == Some(Mutant::TimeOfDayMeasures) {
+        // The mutant does harm only when the clock is set back.
+        plan.clock_jumps = vec![(plan.faults_until / 2, -3_600_000)];
+    }
     let sim = Simulation::new(plan, random, mutant);
     // In memory if possible, because the disk itself is not simulated.
     let memory = Path::new("/dev/shm");
