@@ -22,7 +22,7 @@ test("the model is the contract's strict schema in draft 4", () => {
             sentAt: optional({ minimum: 0, type: "integer" }),
             source: { type: ["string", "null"] },
             type: { enum: ["notification", null] },
-            userId: { ...identifier, pattern: expect.stringContaining("|^u8:[A-Za-z0-9_-]+$") },
+            userId: { ...identifier, pattern: expect.stringContaining("|^u8:[A-Za-z0-9_-]+$") as string },
             version: { enum: [1, null] },
             whenOffline: {
                 oneOf: [

@@ -95,7 +95,7 @@ impl Output {
     /// Writes a line of results.
     ///
     /// # Errors
-    /// [`OutputError`] if the line was not written and flushed.
+    /// `OutputError` if the line was not written and flushed.
     pub fn line(&mut self, text: impl AsRef<str>) -> Result<(), OutputError> {
         let mut line = Vec::from(text.as_ref());
         line.push(b'\n');
