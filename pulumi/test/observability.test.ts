@@ -66,7 +66,7 @@ describe.each(STACK_NAMES)("observability of %s", (stack) => {
         const untagged = new Set([
             "Account", "Alias", "Authorizer", "Dashboard", "Deployment", "Integration", "IntegrationResponse", "Method",
             "MethodResponse", "MethodSettings", "Model", "Permission", "QueuePolicy", "RedriveAllowPolicy", "RequestValidator",
-            "Resource", "RolePolicy", "RolePolicyAttachment", "Route", "RouteResponse", "TopicSubscription", "UserPoolClient",
+            "Resource", "Response", "RolePolicy", "RolePolicyAttachment", "Route", "RouteResponse", "TopicSubscription", "UserPoolClient",
         ]);
         for (const { inputs, type, name } of graph.resources.filter(({ custom }) => custom)) {
             const kind = type.split(":")[2] ?? "";

@@ -195,7 +195,7 @@ describe("with a gateway", { timeout: 120_000 }, () => {
         expect(await alice.members({ limit: 1 })).toEqual({ hub: "all", users: ["alice"], next: "alice" });
         expect(await bob.members({ hub: "all", after: "alice" })).toEqual({ hub: "all", users: ["bob"] });
         await expect(alice.members({ hub: "team" })).rejects.toMatchObject({ code: "forbidden" });
-        await expect(alice.message("hello", { user: "nobody there" })).rejects.toMatchObject({ code: "bad-request" });
+        await expect(alice.message("hello", { user: " nobody" })).rejects.toMatchObject({ code: "bad-request" });
         const { items } = await alice.history({ of: "sessions" });
         expect(items).toMatchObject([{ method: "token" }]);
         await expect(alice.history()).rejects.toMatchObject({
