@@ -1,8 +1,8 @@
 //! The unchanged clients of other gateways, with one deployment that accepts all of them.
 
-use contract_notifications_v1::UserId;
 use std::process::Command;
 
+use contract_notifications_v1::UserId;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use verification_acceptance_aws::{Deployment, binary};
