@@ -14,7 +14,7 @@ use std::time::Duration;
 use contract_connections_v1::ConnectionKey;
 use dispatcher::Dispatcher;
 use replayer::{Replayer, ReplayerConfig};
-use shared_ports::SystemClock;
+use shared_ports::{Clock as _, SystemClock};
 use shared_retry::ThreadRandom;
 use tidings_identity::credentials::{Credentials, CredentialsError};
 use tidings_identity::shared_secrets::{LocalSecrets, SecretError};
@@ -155,6 +155,8 @@ impl App {
         let store = Store::open(&config.data_dir.join(STORE), config.store.settings(), clock)?;
         let (sender, inserted) = mpsc::unbounded_channel();
         let registry = Registry::new(sender, config.connections.limits());
+        // The first connection is measured from this moment, even if it comes before the sweeper's task runs.
+        registry.sweep(clock.now(), clock.moment());
         let connected = registry.clone();
         store.expect_delivery(move |user| connected.takes_pushes(user));
         let runtime_config = RuntimeConfig {

@@ -4,9 +4,9 @@
 //! when its frames are written to the socket. If the connection closes first, the push ends with [`PushError::Gone`],
 //! and the row is gone by then.
 //!
-//! Written is not received: what the client has not read when its connection dies is lost. So, to the dispatcher, every
-//! connection acknowledges. For a client that does not, the socket does, when a pong shows that the client has read
-//! ([`Confirm::Pong`], `receipts.rs`).
+//! Written is not received: what the client has not read when its connection dies is lost. So, with [`Confirm::Pong`],
+//! every connection acknowledges as far as the dispatcher knows: for a client that does not, the socket does when a pong
+//! shows that the client has read (`receipts.rs`).
 //!
 //! Each socket has one task, which reads messages and writes the send queue. A push to an idle socket
 //! writes to it directly, without waking that task. No connection has a timer: [`Registry::sweep`], called once a

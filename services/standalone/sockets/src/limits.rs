@@ -16,7 +16,7 @@ pub enum Confirm {
 /// The limits of every connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// When a notification counts as delivered.
+    /// The event from which on a client that does not acknowledge has a notification.
     pub confirm: Confirm,
     /// Maximum number of bytes that wait for one socket, or for the client's receipt. A push beyond it waits.
     pub buffer_bytes: usize,

@@ -14,6 +14,8 @@
 //! Pauses follow tokio's clock, the machine's monotonic one: corrections of the wall clock do not disturb it,
 //! and a simulation can pause it.
 
+mod recovery;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -32,10 +34,9 @@ use super::commit_position::{CommitPosition, Keyspace};
 use super::core::Core;
 use super::dedup::Dedup;
 use super::durable_marker::DurableMarker;
-use super::engine::{Batch, Engine, free_bytes};
-use super::error::{AcceptError, OpenError};
+use super::engine::Batch;
+use super::error::AcceptError;
 use super::inbox::{Accept, Change, Deletes, Prepared, Work, Write};
-use super::opening;
 use super::pending_records::{self, PendingRecords, RecordLocation};
 use super::settings::Durability;
 use super::user::{Queued, queued_bytes};
@@ -45,14 +46,10 @@ const IDLE: Duration = Duration::from_mins(1);
 /// Longest time for which the marker, lazy writes, and with `buffered` durability everything accepted, stay
 /// unsynced. Deletions wait for the next sync, whenever it comes.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
-/// The part of the reserve that must be free to reopen the engine.
-const REOPEN_RESERVE: u64 = 4;
-/// Pause before the first attempt to reopen the engine. It doubles after each.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// Longest pause between attempts to reopen the engine.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Time for which the committer waits for readers that still use an engine that is to be closed.
 const READERS: Duration = Duration::from_secs(5);
+/// Pause before the first attempt to reopen the engine. It doubles after each.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 type Answer = oneshot::Sender<Result<Vec<Accepted>, AcceptError>>;
 
@@ -460,67 +457,6 @@ impl<K: Clock> Committer<K> {
         if let Err(error) = self.marker.sync() {
             report_marker_error(&error);
         }
-    }
-
-    fn enter_broken_state(&mut self, error: &fjall::Error) {
-        let error = shared_telemetry::chain(error);
-        tracing::error!(error, pause = ?self.pause, "the store can't write and will be reopened");
-        counter!("tidings_store_failures_total").increment(1);
-        self.core.failures.fetch_add(1, Ordering::Relaxed);
-        self.core.healthy.store(false, Ordering::Release);
-        self.broken = Some(Instant::now() + self.pause);
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-    }
-
-    /// Reopens the engine if that is necessary and due. Returns false if the engine can't be written.
-    fn recover(&mut self) -> bool {
-        let Some(not_before) = self.broken else { return true };
-        // While the disk is full, reads go on with the old handle; reopening would fail. A part of the reserve is
-        // enough for it, and only an open engine can give space back.
-        let room = (self.core.settings.reserve_bytes / REOPEN_RESERVE).max(1);
-        if Instant::now() < not_before || free_bytes(&self.core.directory) < room {
-            return false;
-        }
-        self.broken = Some(Instant::now() + self.pause);
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        if !self.core.engine.close(READERS) {
-            return false;
-        }
-        match self.reopen() {
-            Ok(engine) => {
-                tracing::info!("the store was reopened");
-                self.core.engine.set(engine);
-                self.broken = None;
-                self.core.healthy.store(true, Ordering::Release);
-                true
-            }
-            Err(error) => {
-                let error = shared_telemetry::chain(&error);
-                tracing::warn!(error, pause = ?self.pause, "the store could not be reopened");
-                false
-            }
-        }
-    }
-
-    /// Opens the engine, finds out if the failed commit was written, and tries to write. If it was written,
-    /// its notifications are queued now, although their producers got an error.
-    fn reopen(&mut self) -> Result<Engine, OpenError> {
-        let (engine, position) = opening::open(&self.core.directory, &self.core.settings)?;
-        self.position = CommitPosition { next: self.position.next.max(position.next), ..position };
-        if let Some(commit) = self.uncertain.take() {
-            if position.commit >= commit.number {
-                // The producer's next attempt is a duplicate, if its ids are deduplicated.
-                self.publish_commit(commit);
-            } else {
-                self.dedup.undo(&commit.ids);
-            }
-        }
-        let probe = Batch::new(0, PersistMode::SyncData);
-        let probed = engine.commit_always(probe, &self.position, self.position.next);
-        let directory = || self.core.directory.clone();
-        self.position = probed.map_err(|source| OpenError::Engine { directory: directory(), source })?;
-        self.write_marker();
-        Ok(engine)
     }
 }
 

@@ -33,9 +33,11 @@ impl<K: Clock + 'static> Core<K> {
         });
         match reading.await {
             Ok(read) => read,
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            // The runtime is being shut down.
-            Err(_) => Err(StoreError::Reopening),
+            // The read panicked, or the runtime is being shut down. A panic here would leave the user waiting for good.
+            Err(error) => {
+                tracing::error!(%error, "a read of the disk did not end");
+                Err(StoreError::Reopening)
+            }
         }
     }
 
@@ -60,7 +62,7 @@ impl<K: Clock + 'static> Core<K> {
 
     #[cfg(feature = "fault-injection")]
     fn delay_read(&self) {
-        let delay = self.read_delay.load(std::sync::atomic::Ordering::Relaxed);
+        let delay = self.read_delay.load(Ordering::Relaxed);
         std::thread::sleep(std::time::Duration::from_millis(delay));
     }
 

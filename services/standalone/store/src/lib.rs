@@ -53,6 +53,7 @@ mod held_counter;
 mod inbox;
 mod integrity;
 mod mailbox;
+mod mailbox_pages;
 mod mailbox_view;
 mod opening;
 mod pending_records;

@@ -1,12 +1,7 @@
-//! Implements the services' ports for mailboxes and replay entries.
-//!
-//! A mailbox is read from two sources. Memory knows the held rows before `known_to`, and to which connections
-//! each was pushed; the disk has their notifications, and all rows from there on. Memory alone has the held
-//! notifications that have no row. The user's shard is not
-//! locked while the disk is read, so what was read is remembered only if the user's `epoch` is still the
-//! same.
+//! Implements the services' ports for mailboxes and replay entries, and changes mailboxes. `mailbox_pages.rs` reads
+//! them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -17,221 +12,15 @@ use replayer::ports::{KeyPage, ReplayEntry};
 use shared_ports::{Clock, PortError};
 use tokio::runtime::Handle;
 
-use super::codec::{MAX_FOREIGN_SEQ, Seq, decode, encode, row_key, seq, sequence};
+use super::codec::{MAX_FOREIGN_SEQ, Seq, encode, row_key, seq, sequence};
 use super::commit_position::Keyspace;
 use super::core::Core;
-use super::dead_letters;
-use super::engine::Engine;
 use super::error::StoreError;
 use super::inbox::Change;
 use super::user::Removed;
 use super::{LastKey, Store};
 
-/// Most rows of a user that memory knows. For those beyond, each page reads the disk again.
-const MOST_KNOWN: usize = 4_096;
-
-/// The part of a page that memory knows.
-struct Known {
-    /// Known rows of the page, with the connections to which each was pushed. Of those before `complete_to`, only
-    /// the ones that are due.
-    rows: Vec<(Seq, Vec<ConnectionId>)>,
-    /// Notifications in the mailbox that memory has: those without a row, then those that are queued too. Only
-    /// the ones that are due.
-    in_memory: Vec<Row>,
-    /// Notifications in memory that the disk may have too.
-    perhaps_rows: Vec<Seq>,
-    /// First sequence for which the disk has to be read.
-    complete_to: Seq,
-    /// First sequence that is queued or not published yet. Rows before it are held.
-    end: Seq,
-    deleting: HashSet<Seq>,
-    epoch: u64,
-}
-
-/// A row with its sequence and the connections to which it was pushed.
-type Row = (Seq, Arc<Notification>, Vec<ConnectionId>);
-
-fn mailbox_row((seq, notification, to): Row) -> MailboxRow {
-    MailboxRow { sequence: sequence(seq), notification, pushed_to: to.into_iter().collect() }
-}
-
-impl Known {
-    /// Returns the first and the last sequence of a page for which the disk has to be read.
-    fn unknown(&self, query: &PageQuery) -> (Seq, Seq) {
-        let after = query.after.map_or(0, |after| seq(after).saturating_add(1));
-        (self.complete_to.max(after), seq(query.up_to).min(self.end.saturating_sub(1)))
-    }
-
-    /// Returns true if a page has rows that only the disk has.
-    fn needs_disk(&self, query: &PageQuery) -> bool {
-        let boundary = self.complete_to.min(self.end);
-        let (from, last) = self.unknown(query);
-        from <= last || self.rows.iter().any(|(seq, _)| *seq < boundary)
-    }
-}
-
 impl<K: Clock> Core<K> {
-    /// Returns what memory knows of the rows that are due for at least one of the connections `due_for`, or of all
-    /// rows if it is `None`.
-    fn known(
-        &self,
-        user: &UserId,
-        after: Option<Seq>,
-        up_to: Seq,
-        due_for: Option<&[ConnectionId]>,
-    ) -> Known {
-        // Loaded before the shard is locked: everything published by now is in the queue, or completed.
-        let published = self.published.load(Ordering::Acquire);
-        let first = after.map_or(0, |after| after.saturating_add(1));
-        self.with_user(user, |state| {
-            if due_for.is_some() {
-                state.paged();
-            }
-            let end = state.first_queued().map_or(published, |queued| queued.min(published));
-            let due = |to: &[ConnectionId]| due_for.is_none_or(|due_for| is_due(due_for, to));
-            let range = first..=up_to;
-            let (mut rows, mut in_memory, mut perhaps_rows) = (Vec::new(), Vec::new(), Vec::new());
-            if first <= up_to {
-                let on_disk = |seq: &Seq| !state.held_pending.contains_key(seq);
-                let known = state.rows.range(range.clone());
-                let known = known.filter(|(seq, to)| (**seq >= state.known_to || due(to)) && on_disk(seq));
-                rows = known.map(|(seq, to)| (*seq, to.clone())).collect();
-                let without_row = state.held_pending.range(range.clone()).map(|(_, queued)| queued);
-                let queued = state.held_entries().filter(|queued| range.contains(&queued.seq));
-                for queued in without_row.chain(queued) {
-                    let to = state.rows.get(&queued.seq).map_or(&[][..], Vec::as_slice);
-                    if queued.perhaps_row {
-                        perhaps_rows.push(queued.seq);
-                    }
-                    if due(to) {
-                        in_memory.push((queued.seq, Arc::clone(&queued.notification), to.to_vec()));
-                    }
-                }
-            }
-            Known {
-                rows,
-                in_memory,
-                perhaps_rows,
-                complete_to: state.known_to,
-                end,
-                deleting: state.deleting.iter().flat_map(|chunk| chunk.iter().copied()).collect(),
-                epoch: state.epoch,
-            }
-        })
-    }
-
-    /// Returns a page if memory knows all of it.
-    fn page_in_memory(&self, user: &UserId, query: &PageQuery) -> Option<Page> {
-        let known = self.known(user, query.after.map(seq), seq(query.up_to), Some(&query.due_for));
-        if known.needs_disk(query) {
-            return None;
-        }
-        let mut rows = known.in_memory;
-        let limit = query.limit.max(1);
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        Some(Page { rows: rows.into_iter().map(mailbox_row).collect(), more })
-    }
-
-    fn page(&self, user: &UserId, query: &PageQuery) -> Result<Page, StoreError> {
-        loop {
-            let known = self.known(user, query.after.map(seq), seq(query.up_to), Some(&query.due_for));
-            let mut reading =
-                Reading { core: self, user, query, limit: query.limit.max(1), read: Read::default() };
-            reading.read(&known)?;
-            let Read { mut rows, capped, learned, bad, gone, leftover } = reading.read;
-            self.held.remove(bad.len() + leftover.len());
-            self.learn(user, known.epoch, learned, bad, [gone, leftover].concat());
-            if rows.is_empty() && capped {
-                // None of the rows that memory knew is on disk. They are forgotten now, so read the next
-                // ones.
-                continue;
-            }
-            if !known.in_memory.is_empty() {
-                rows.extend(known.in_memory);
-                rows.sort_unstable_by_key(|(seq, ..)| *seq);
-            }
-            let more = capped || rows.len() > query.limit.max(1);
-            rows.truncate(query.limit.max(1));
-            return Ok(Page { rows: rows.into_iter().map(mailbox_row).collect(), more });
-        }
-    }
-
-    /// Remembers the rows that were read, unless the user's state has changed meanwhile. In any case turns
-    /// unreadable rows into dead letters, and deletes the rows in `gone`.
-    fn learn(
-        &self,
-        user: &UserId,
-        epoch: u64,
-        learned: Option<(Vec<Seq>, Seq)>,
-        bad: Vec<(Seq, Vec<u8>)>,
-        gone: Vec<Seq>,
-    ) {
-        if learned.is_none() && bad.is_empty() && gone.is_empty() {
-            return;
-        }
-        self.with_user(user, |state| {
-            let fits = |seen: &[Seq]| state.epoch == epoch && state.rows.len() + seen.len() <= MOST_KNOWN;
-            if let Some((seen, known_to)) = learned.filter(|(seen, _)| fits(seen)) {
-                for seq in seen {
-                    state.rows.entry(seq).or_default();
-                }
-                state.known_to = known_to;
-            }
-            for (seq, _) in &bad {
-                state.rows.remove(seq);
-            }
-            for seq in &gone {
-                state.rows.remove(seq);
-            }
-            self.dead_letter_rows(user, state, bad);
-            self.delete_later(user, state, gone);
-        });
-    }
-
-    fn keys(&self, user: &UserId, after: Option<Seq>, limit: usize) -> Result<KeyPage, StoreError> {
-        let known = self.known(user, after, Seq::MAX, None);
-        let boundary = known.complete_to.min(known.end);
-        let mut sequences: Vec<Seq> =
-            known.rows.iter().map(|(seq, _)| *seq).filter(|seq| *seq < boundary).take(limit + 1).collect();
-        let from = known.complete_to.max(after.map_or(0, |after| after.saturating_add(1)));
-        if sequences.len() <= limit && from < known.end {
-            for key in self.reader()?.scan_keys(user, from, known.end - 1) {
-                let key = key?;
-                if !known.deleting.contains(&key) && !known.perhaps_rows.contains(&key) {
-                    sequences.push(key);
-                    if sequences.len() > limit {
-                        break;
-                    }
-                }
-            }
-        }
-        if !known.in_memory.is_empty() {
-            sequences.extend(known.in_memory.iter().map(|(seq, ..)| *seq));
-            sequences.sort_unstable();
-        }
-        let more = sequences.len() > limit;
-        sequences.truncate(limit);
-        Ok(KeyPage { sequences: sequences.into_iter().map(sequence).collect(), more })
-    }
-
-    /// Returns the highest key of the mailbox.
-    fn last_key(&self, user: &UserId) -> Result<Option<Seq>, StoreError> {
-        let known = self.known(user, None, Seq::MAX, None);
-        let in_memory = known.in_memory.last().map(|(seq, ..)| *seq);
-        let from = known.complete_to.max(in_memory.map_or(0, |seq| seq.saturating_add(1)));
-        if from < known.end {
-            for key in self.reader()?.scan_keys(user, from, known.end - 1).rev() {
-                let key = key?;
-                if !known.deleting.contains(&key) {
-                    return Ok(Some(key));
-                }
-            }
-        }
-        let boundary = known.complete_to.min(known.end);
-        Ok(known.rows.iter().map(|(seq, _)| *seq).rfind(|seq| *seq < boundary).max(in_memory))
-    }
-
     /// Removes the rows that memory knows. Returns the others, which [`Core::remove_unknown`] looks up.
     fn remove(&self, user: &UserId, sequences: &[Sequence], acknowledged: bool) -> Vec<Seq> {
         let published = self.published.load(Ordering::Acquire);
@@ -318,120 +107,11 @@ impl<K: Clock> Core<K> {
     }
 }
 
-/// Returns true if a row that was pushed to the connections `to` is due for at least one of `due_for`.
-fn is_due(due_for: &[ConnectionId], to: &[ConnectionId]) -> bool {
-    due_for.iter().any(|id| !to.contains(id))
-}
-
 fn add(to: &mut Vec<ConnectionId>, connections: &BTreeSet<ConnectionId>) {
     for connection in connections {
         if !to.contains(connection) {
             to.push(connection.clone());
         }
-    }
-}
-
-/// A page read from disk.
-#[derive(Default)]
-struct Read {
-    rows: Vec<Row>,
-    /// True if there are further rows.
-    capped: bool,
-    /// Rows of the mailbox, and the number up to which they are complete.
-    learned: Option<(Vec<Seq>, Seq)>,
-    /// Unreadable rows, each encoded as a dead letter.
-    bad: Vec<(Seq, Vec<u8>)>,
-    /// Rows that memory knew and that are not on disk.
-    gone: Vec<Seq>,
-    /// Rows of an earlier process that must not be held. They are deleted.
-    leftover: Vec<Seq>,
-}
-
-/// The state of reading a page.
-struct Reading<'a, K> {
-    core: &'a Core<K>,
-    user: &'a UserId,
-    query: &'a PageQuery,
-    limit: usize,
-    read: Read,
-}
-
-impl<K: Clock> Reading<'_, K> {
-    fn is_due(&self, to: &[ConnectionId]) -> bool {
-        is_due(&self.query.due_for, to)
-    }
-
-    fn take(&mut self, seq: Seq, value: &[u8], to: Vec<ConnectionId>) {
-        match decode(self.user, value) {
-            Ok(notification) if self.core.is_leftover(seq, &notification) => self.read.leftover.push(seq),
-            Ok(notification) => self.read.rows.push((seq, Arc::new(notification), to)),
-            Err(reason) => {
-                let letter =
-                    dead_letters::encode(self.core.clock.now(), &reason.to_string(), self.user, value);
-                self.read.bad.push((seq, letter));
-            }
-        }
-    }
-
-    fn read(&mut self, known: &Known) -> Result<(), StoreError> {
-        let boundary = known.complete_to.min(known.end);
-        let in_question = known.rows.iter().filter(|(seq, to)| *seq < boundary && self.is_due(to));
-        let mut due: Vec<_> = in_question.take(self.limit + 1).collect();
-        self.read.capped = due.len() > self.limit;
-        due.truncate(self.limit);
-        let (from, last) = known.unknown(self.query);
-        let scan = !self.read.capped && from <= last;
-        if due.is_empty() && !scan {
-            return Ok(());
-        }
-        let engine = self.core.reader()?;
-        self.read_known(&engine, &due)?;
-        if scan { self.scan(&engine, known, from, last) } else { Ok(()) }
-    }
-
-    /// Reads rows by their sequences.
-    fn read_known(&mut self, engine: &Engine, due: &[&(Seq, Vec<ConnectionId>)]) -> Result<(), StoreError> {
-        let (Some((first, _)), Some((last, _))) = (due.first(), due.last()) else { return Ok(()) };
-        let mut expected = due.iter();
-        for row in engine.scan(self.user, *first, *last) {
-            let (seq, value) = row?;
-            while let Some((other, to)) = expected.as_slice().first().filter(|(other, _)| *other <= seq) {
-                expected.next();
-                if *other == seq {
-                    self.take(seq, &value, to.clone());
-                } else {
-                    self.read.gone.push(*other);
-                }
-            }
-        }
-        self.read.gone.extend(expected.map(|(seq, _)| *seq));
-        Ok(())
-    }
-
-    /// Reads unknown rows from `from` to `last`.
-    fn scan(&mut self, engine: &Engine, known: &Known, from: Seq, last: Seq) -> Result<(), StoreError> {
-        let mut seen = Vec::new();
-        let mut known_to = if last < known.end.saturating_sub(1) { last + 1 } else { Seq::MAX };
-        for row in engine.scan(self.user, from, last) {
-            let (seq, value) = row?;
-            if known.deleting.contains(&seq) || known.perhaps_rows.contains(&seq) {
-                continue;
-            }
-            let at = known.rows.binary_search_by_key(&seq, |(seq, _)| *seq);
-            let to = at.map_or_else(|_| Vec::new(), |at| known.rows[at].1.clone());
-            if self.is_due(&to) {
-                if self.read.rows.len() >= self.limit {
-                    self.read.capped = true;
-                    known_to = seq;
-                    break;
-                }
-                self.take(seq, &value, to);
-            }
-            seen.push(seq);
-        }
-        let learned = from == known.complete_to && seen.len() <= MOST_KNOWN;
-        self.read.learned = learned.then_some((seen, known_to));
-        Ok(())
     }
 }
 
