@@ -17,17 +17,19 @@ mod tokens;
 use std::sync::Arc;
 
 use auth_token::{Authorizer, AuthorizerConfig, Issuer, IssuerConfig};
-use shared_ports::SystemClock;
+use shared_ports::{Clock as _, SystemClock};
 use tidings_identity::accounts::Accounts;
 use tidings_identity::cipher::LocalCipher;
 use tidings_identity::credentials::Credentials;
 use tidings_identity::jwt::{JwtIssueError, JwtIssuer};
 use tidings_identity::key_sets::HttpKeySets;
+use tidings_identity::keys::{KeyError, Keys, KeysConfig, Limits, StoredKeys};
+use tidings_identity::secrets::NoRandomness;
 use tidings_identity::shared_secrets::LocalSecrets;
 use tidings_identity::single_use::SingleUseTokens;
 use tidings_identity::tokens::{DEFAULT_CAPACITY, MemoryTokens};
 use tidings_sockets::Registry;
-use tidings_store::StoreError;
+use tidings_store::{StoreError, Table};
 use ws_edge::{Edge, EdgeConfig};
 
 use crate::history::StoredHistory;
@@ -39,7 +41,7 @@ use crate::tracking::{TrackedMailbox, Tracking};
 
 pub use acceptance::StoreAcceptance;
 pub use accounts::UserAccounts;
-pub use callers::ServerCallers;
+pub use callers::ServerKeys;
 pub use client_edge::LocalEdge;
 pub use dead_letters::StoredDeadLetters;
 pub use history::HistoryPages;
@@ -58,6 +60,8 @@ pub struct RuntimeConfig {
     pub issuer: IssuerConfig,
     /// Logins that need no account.
     pub login: LoginOffer,
+    /// Limits of keys that have none of their own.
+    pub keys: Limits,
 }
 
 /// Sources of what operators watch.
@@ -90,8 +94,14 @@ pub enum RuntimeError {
     #[error(transparent)]
     SigningKey(#[from] JwtIssueError),
     /// The store can't be read.
-    #[error("the used signatures can't be read from the store")]
-    UsedSignatures(#[from] StoreError),
+    #[error("the tables of keys and of used signatures can't be read")]
+    Tables(#[from] StoreError),
+    /// The keys can't be read.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The key that seals others can't be derived.
+    #[error(transparent)]
+    SealingKey(#[from] NoRandomness),
 }
 
 /// The adapters of a real server.
@@ -99,7 +109,8 @@ pub enum RuntimePorts {}
 
 impl Ports for RuntimePorts {
     type Acceptance = StoreAcceptance;
-    type Callers = ServerCallers;
+    type Callers = ServerKeys;
+    type Keys = ServerKeys;
     type ClientEdge = LocalEdge;
     type Tokens = ConnectTokens;
     type Accounts = UserAccounts;
@@ -123,9 +134,17 @@ pub fn adapters(
     let Parts { message_queue, registry, hubs, history, watching } = parts;
     let Watching { live_metrics, tracking } = watching;
     let store = message_queue.store.clone();
-    let RuntimeConfig { edge, mut authorizer, issuer, login } = config;
+    let RuntimeConfig { edge, mut authorizer, issuer, login, keys } = config;
+    let sealing_key = credentials.sealing_key()?;
     let Credentials { api_key, access_key, signing_seed, cipher_key } = credentials;
     let clock = SystemClock;
+    let (records, uses) = (store.table("keys"), store.table("key-uses"));
+    let values = |table: &Table<SystemClock>| -> Result<Vec<Vec<u8>>, StoreError> {
+        Ok(table.list()?.into_iter().map(|(_, value)| value).collect())
+    };
+    let stored = StoredKeys { keys: values(&records)?, uses: values(&uses)? };
+    let keys = KeysConfig { api_key, access_key, sealing_key, defaults: keys };
+    let keys = ServerKeys(Keys::open(records, uses, &stored, keys, clock.moment())?);
     let tokens = MemoryTokens::new(DEFAULT_CAPACITY, clock);
     let cipher = || LocalCipher::new(&cipher_key);
     let jwt = Arc::new(JwtIssuer::new(&signing_seed, &issuer.issuer, &issuer.audience)?);
@@ -150,7 +169,8 @@ pub fn adapters(
     let authorizer = Arc::new(Authorizer::new(handshake_ports, authorizer));
     Ok(Adapters {
         acceptance: StoreAcceptance(store.clone()),
-        callers: ServerCallers { api_key, access_key },
+        callers: keys.clone(),
+        keys,
         client_edge: LocalEdge { authorizer: Arc::clone(&authorizer), edge, store: store.clone() },
         tokens: ConnectTokens { issuer: Issuer::new(cipher(), tokens, clock, issuer), authorizer },
         accounts: UserAccounts { accounts: Accounts::new(store.table("users")), offer: login, jwt },

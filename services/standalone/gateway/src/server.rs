@@ -19,6 +19,7 @@ pub mod fuzz_api;
 mod health;
 mod history;
 mod inspection;
+mod keys;
 mod live_metrics;
 mod management;
 pub mod pages;
@@ -50,8 +51,8 @@ pub use front::Front;
 pub use health::{Metrics, MetricsError, prometheus};
 pub use ports::{
     Acceptance, Accounts, Adapters, AddUserError, AuthError, Callers, ClientEdge, DeadLetter,
-    DeadLetterSelector, DeadLetters, Guest, HistoryReader, Inspection, LiveMetricsReader, Login, NewUser,
-    Ports, Readiness, Tokens,
+    DeadLetterSelector, DeadLetters, Guest, HistoryReader, Inspection, KeyRing, LiveMetricsReader, Login,
+    NewUser, Ports, Readiness, Tokens,
 };
 pub use problem::{PROBLEMS, ProblemType};
 use rate::Rate;

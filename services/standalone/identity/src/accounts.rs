@@ -8,11 +8,9 @@
 //! change fails at once.
 
 mod hasher;
-mod table;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::future::Future;
 use std::sync::{Arc, Mutex};
 
 use contract_notifications_v1::{Timestamp, UserId, Version1};
@@ -22,21 +20,7 @@ use shared_sync::IgnorePoison as _;
 use zeroize::Zeroizing;
 
 use self::hasher::Hasher;
-
-/// A durable table of values by key.
-pub trait Records: Send + Sync {
-    /// Returns the value of `key`.
-    fn get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, PortError>> + Send;
-
-    /// Sets the value of `key`. The change is durable when this returns.
-    fn put(&self, key: &str, value: Vec<u8>) -> impl Future<Output = Result<(), PortError>> + Send;
-
-    /// Deletes `key`, if it exists. The change is durable when this returns.
-    fn delete(&self, key: &str) -> impl Future<Output = Result<(), PortError>> + Send;
-
-    /// Returns all values, in the order of their keys.
-    fn list(&self) -> impl Future<Output = Result<Vec<Vec<u8>>, PortError>> + Send;
-}
+pub use super::records::Records;
 
 /// A password. It is wiped when dropped, and `Debug` does not show it.
 #[derive(Clone, Deserialize)]

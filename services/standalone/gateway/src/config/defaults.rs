@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dispatcher::core::run;
+use tidings_identity::budget::Allowance;
 use tidings_sockets::Limits;
 use tidings_store::StorageSettings;
 
 use super::{
     ClientMessagesConfig, Config, Confirm, ConnectionsConfig, DefaultFormat, DispatcherConfig,
-    DurationSetting, HandshakeConfig, HistoryConfig, HubsConfig, LogConfig, LogFormat, LoginConfig,
-    OptionalDuration, OptionalRate, PagesConfig, ServerConfig, StoreConfig, TokensConfig, TooMany,
+    DurationSetting, HandshakeConfig, HistoryConfig, HubsConfig, KeysConfig, LogConfig, LogFormat,
+    LoginConfig, OptionalAllowance, OptionalDuration, OptionalRate, PagesConfig, ServerConfig, StoreConfig,
+    TokensConfig, TooMany,
 };
 use crate::server::{ClientMessagePolicy, ForwardedHeader, Settings};
 
@@ -49,6 +51,10 @@ impl Default for Config {
                 shutdown_timeout: DurationSetting(shutdown_timeout),
             },
             pages: PagesConfig { enabled: true },
+            keys: KeysConfig {
+                rate: OptionalAllowance(Allowance::new(100_000, Duration::from_secs(1)).ok()),
+                bytes: OptionalAllowance(None),
+            },
             login: LoginConfig::default(),
             handshake: HandshakeConfig::default(),
             tokens: TokensConfig {

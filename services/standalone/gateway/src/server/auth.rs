@@ -1,4 +1,6 @@
-//! Authenticates the callers of the HTTP API and reads their bodies.
+//! Authenticates the callers of the HTTP API, checks what their keys allow, and reads their bodies.
+
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -6,6 +8,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, WWW_AU
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tidings_identity::keys::{Access, Key, OverBudget};
 use tokio::time::timeout;
 
 use super::problem::Problem;
@@ -60,37 +63,95 @@ impl From<AuthError> for Problem {
     }
 }
 
+/// A producer or operator. Without authentication everybody may do everything.
+#[derive(Debug, Clone)]
+pub(super) struct Caller(Option<Arc<Key>>);
+
+impl Caller {
+    /// Returns the key of the caller; `None` if the server does without authentication.
+    pub(super) fn key(&self) -> Option<&Arc<Key>> {
+        self.0.as_ref()
+    }
+
+    /// Returns true if the caller's key has the scope for `access`.
+    pub(super) fn may(&self, access: Access) -> bool {
+        self.0.as_ref().is_none_or(|key| key.scopes().allow(access))
+    }
+
+    /// Checks that the caller's key has the scope for `access`.
+    pub(super) fn require(&self, access: Access) -> Result<(), Problem> {
+        if self.may(access) { Ok(()) } else { Err(self.lacks(access.name())) }
+    }
+
+    /// Returns the problem of a key without the needed scope.
+    pub(super) fn lacks(&self, needed: &str) -> Problem {
+        let (name, scopes) = self
+            .0
+            .as_ref()
+            .map_or_else(Default::default, |key| (key.name().to_string(), key.scopes().to_string()));
+        let detail =
+            format!("the key \"{name}\" may not do this; it needs the scope {needed} and has {scopes}");
+        Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+}
+
+impl From<OverBudget> for Problem {
+    fn from(over: OverBudget) -> Self {
+        Self::too_many_requests(over.to_string(), over.wait)
+    }
+}
+
 impl<P: Ports> App<P> {
-    /// Authenticates a producer or operator and reads the body. A caller with a wrong key is refused before any of
-    /// the body is read; a signature covers the body, which is then read first.
-    pub(super) async fn admit(&self, request: Request, limit: usize) -> Result<(Parts, Bytes), Problem> {
+    /// Authenticates a producer or operator whose key allows `access`, and reads the body.
+    pub(super) async fn admit(
+        &self,
+        request: Request,
+        limit: usize,
+        access: Access,
+    ) -> Result<(Parts, Bytes), Problem> {
+        let (_, parts, body) = self.admit_if(request, limit, |caller| caller.require(access)).await?;
+        Ok((parts, body))
+    }
+
+    /// Authenticates a producer or operator, checks it with `check` and reads the body. A caller with a wrong key is
+    /// refused before any of the body is read; a signature covers the body, which is then read first.
+    pub(super) async fn admit_if(
+        &self,
+        request: Request,
+        limit: usize,
+        check: impl Fn(&Caller) -> Result<(), Problem>,
+    ) -> Result<(Caller, Parts, Bytes), Problem> {
         let (parts, body) = request.into_parts();
         if !self.settings.authenticate {
             let body = self.read(&parts.headers, body, limit).await?;
-            return Ok((parts, body));
+            return Ok((Caller(None), parts, body));
         }
         match credential(&parts.headers)? {
             Credential::Key(key) => {
-                self.ports.callers.check_api_key(key)?;
+                let caller = Caller(Some(self.ports.callers.check_api_key(key)?));
+                check(&caller)?;
                 let body = self.read(&parts.headers, body, limit).await?;
-                Ok((parts, body))
+                Ok((caller, parts, body))
             }
             Credential::Signature => {
                 let body = self.read(&parts.headers, body, limit).await?;
-                self.check_signature(&parts, &body)?;
-                Ok((parts, body))
+                let caller = Caller(Some(self.check_signature(&parts, &body)?));
+                check(&caller)?;
+                Ok((caller, parts, body))
             }
         }
     }
 
     /// Checks a signature over the request as it arrived, or as the client may have sent it to a proxy. An error is
     /// about the request as it arrived.
-    fn check_signature(&self, parts: &Parts, body: &Bytes) -> Result<(), AuthError> {
+    fn check_signature(&self, parts: &Parts, body: &Bytes) -> Result<Arc<Key>, AuthError> {
         let mut forms = self.settings.front.signed_forms(parts).into_iter();
         let check = |form: Parts| self.ports.callers.check_signature(&form, body);
         let arrived = check(forms.next().unwrap_or_else(|| parts.clone()));
         match arrived {
-            Err(AuthError::Refused(_)) if forms.any(|form| check(form).is_ok()) => Ok(()),
+            Err(AuthError::Refused(detail)) => {
+                forms.find_map(|form| check(form).ok()).ok_or(AuthError::Refused(detail))
+            }
             arrived => arrived,
         }
     }

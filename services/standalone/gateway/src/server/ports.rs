@@ -6,6 +6,8 @@
 //! locking. The adapters of a real server are in [`runtime`](crate::runtime).
 
 use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
 use auth_token::{Handshake, IssueError, IssuedToken, Refusal, Subject};
 use axum::http::request::Parts;
@@ -19,6 +21,7 @@ use contract_notifications_v1::{
 use serde::{Serialize, Serializer};
 use shared_ports::{Clock, PortError};
 use tidings_identity::accounts::Account;
+use tidings_identity::keys::{Key, KeyError, KeyInfo, KeyName, NewKey, NewSecrets};
 use tidings_store::{AcceptError, Accepted, MailboxView, Submission};
 use ws_edge::{Admission, ConnectError, ConnectRequest, MessageRequest};
 
@@ -33,6 +36,8 @@ pub trait Ports: 'static {
     type Acceptance: Acceptance;
     /// Authenticates producers and operators.
     type Callers: Callers;
+    /// Keeps the keys of producers and operators.
+    type Keys: KeyRing;
     /// Serves WebSocket clients.
     type ClientEdge: ClientEdge;
     /// Issues connect tokens.
@@ -58,6 +63,7 @@ pub trait Ports: 'static {
 pub struct Adapters<P: Ports> {
     pub acceptance: P::Acceptance,
     pub callers: P::Callers,
+    pub keys: P::Keys,
     pub client_edge: P::ClientEdge,
     pub tokens: P::Tokens,
     pub accounts: P::Accounts,
@@ -80,11 +86,33 @@ pub trait Acceptance: Send + Sync + 'static {
 
 /// Authenticates producers and operators.
 pub trait Callers: Send + Sync + 'static {
-    /// Checks an API key. Runs before any of the body is read.
-    fn check_api_key(&self, key: &str) -> Result<(), AuthError>;
+    /// Returns the key whose API key this is. Runs before any of the body is read.
+    fn check_api_key(&self, key: &str) -> Result<Arc<Key>, AuthError>;
 
-    /// Checks a signature (AWS Signature Version 4) over the request and its body.
-    fn check_signature(&self, request: &Parts, body: &[u8]) -> Result<(), AuthError>;
+    /// Returns the key that signed the request and its body (AWS Signature Version 4).
+    fn check_signature(&self, request: &Parts, body: &[u8]) -> Result<Arc<Key>, AuthError>;
+}
+
+/// Keeps the keys of producers and operators.
+pub trait KeyRing: Send + Sync + 'static {
+    /// Returns all keys, without secrets.
+    fn list(&self) -> Vec<KeyInfo>;
+
+    /// Adds a key and returns its secrets.
+    fn add(&self, new: NewKey) -> impl Future<Output = Result<NewSecrets, KeyError>> + Send;
+
+    /// Gives a key new secrets; the older ones end after `overlap`.
+    fn rotate(
+        &self,
+        name: KeyName,
+        overlap: Duration,
+    ) -> impl Future<Output = Result<NewSecrets, KeyError>> + Send;
+
+    /// Removes a key.
+    fn revoke(&self, name: KeyName) -> impl Future<Output = Result<(), KeyError>> + Send;
+
+    /// Stores the times of the last uses that have changed.
+    fn store_uses(&self) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// Serves WebSocket clients: handshakes, frames and closed connections.

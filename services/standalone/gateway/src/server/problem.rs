@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName};
@@ -66,7 +67,11 @@ pub const PROBLEMS: &[ProblemType] = &[
     ),
     problem("disk-full", &[507], "The disk is full. Nothing is accepted until it has free space again."),
     problem("exists", &[409], "A user of that name exists already."),
-    problem("forbidden", &[403], "The credential is not valid."),
+    problem(
+        "forbidden",
+        &[403],
+        "The credential is not valid, or its key has not the scope that the detail names.",
+    ),
     problem("gone", &[410], "The connection of a management call is closed or never existed."),
     problem(
         "handshake-refused",
@@ -98,6 +103,11 @@ pub const PROBLEMS: &[ProblemType] = &[
         "too-many-followed",
         &[429],
         "The limit of tracked notifications is reached. Try again in two minutes.",
+    ),
+    problem(
+        "too-many-requests",
+        &[429],
+        "A rate or a quota of the key, the user or the address is used up. Try again after the time in `Retry-After`.",
     ),
     problem("unauthorized", &[401], "The request has no credential, or username or password is wrong."),
     problem(
@@ -140,6 +150,15 @@ impl Problem {
     pub(super) fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
             .with_header(axum::http::header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// A rate or a quota is used up for `wait`: 429, with `Retry-After` in whole seconds.
+    pub(super) fn too_many_requests(detail: impl Into<Cow<'static, str>>, wait: Duration) -> Self {
+        let seconds = (wait.as_millis().div_ceil(1_000)).max(1);
+        // Digits are always a legal value.
+        let seconds = HeaderValue::try_from(seconds.to_string()).unwrap_or(HeaderValue::from_static("1"));
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail)
+            .with_header(axum::http::header::RETRY_AFTER, seconds)
     }
 
     /// Adds a header to the answer.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use super::problem::Problem;
 use super::{
-    App, Ports, about, accounts, cors, dead_letters, fallback, health, history, inspection, live_metrics,
-    management, produce, upgrade,
+    App, Ports, about, accounts, cors, dead_letters, fallback, health, history, inspection, keys,
+    live_metrics, management, produce, upgrade,
 };
 
 /// Makes the router of a server.
@@ -43,6 +43,10 @@ pub(super) fn router<P: Ports>(app: Arc<App<P>>) -> Router {
         .route("/%40connections/{id}", connection())
         .route("/{stage}/%40connections/{id}", connection())
         .route("/v1/users", get(accounts::users::<P>).post(accounts::add_user::<P>))
+        .route("/v1/key", get(keys::own::<P>))
+        .route("/v1/keys", get(keys::list::<P>).post(keys::add::<P>))
+        .route("/v1/keys/{name}", delete(keys::revoke::<P>))
+        .route("/v1/keys/{name}/rotate", post(keys::rotate::<P>))
         .route("/.well-known/jwks.json", get(accounts::jwks::<P>))
         .route("/v1/dead-letters", get(dead_letters::list::<P>).delete(dead_letters::purge_all::<P>))
         .route("/v1/dead-letters/redrive", post(dead_letters::redrive_all::<P>))

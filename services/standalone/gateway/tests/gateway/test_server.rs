@@ -65,6 +65,7 @@ impl<A: Acceptance, E: ClientEdge, H: HistoryReader, I: Inspection, R: Readiness
 {
     type Acceptance = A;
     type Callers = <RuntimePorts as Ports>::Callers;
+    type Keys = <RuntimePorts as Ports>::Keys;
     type ClientEdge = E;
     type Tokens = <RuntimePorts as Ports>::Tokens;
     type Accounts = <RuntimePorts as Ports>::Accounts;
@@ -88,6 +89,7 @@ pub(crate) fn replace<A: Acceptance, E: ClientEdge, H: HistoryReader, I: Inspect
     Adapters {
         acceptance: acceptance(real.acceptance),
         callers: real.callers,
+        keys: real.keys,
         client_edge: client_edge(real.client_edge),
         tokens: real.tokens,
         accounts: real.accounts,
@@ -179,6 +181,7 @@ fn build<P: Ports>(
         authorizer: config.authorizer(),
         issuer: config.tokens.issuer(),
         login: config.login.offer(),
+        keys: config.keys.limits(),
     };
     let parts = Parts {
         message_queue: LocalMessageQueue { store: store.clone(), broadcasts },
