@@ -12,6 +12,7 @@ mod history_conformance;
 mod history_over_http;
 mod hubs_conformance;
 mod inspection;
+mod keys;
 mod lifecycle;
 mod management;
 mod producer;
