@@ -130,6 +130,9 @@ impl Budget {
 /// Number of budgets from which on full ones are looked for.
 const FIRST_PRUNE: usize = 1_024;
 
+/// Shortest time between two looks at all budgets while memory is full.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(1);
+
 /// A budget of the same allowance for each of many subjects.
 ///
 /// Only budgets that are not full are remembered, at most a number of them. Subjects beyond that number share one
@@ -141,13 +144,14 @@ pub struct Budgets<K> {
     others: Option<Budget>,
     most_subjects: usize,
     prune_at: usize,
+    pruned_at: Option<Moment>,
 }
 
 impl<K: Hash + Eq> Budgets<K> {
     /// Returns full budgets for all subjects.
     pub fn new(allowance: Allowance, most_subjects: usize) -> Self {
         let prune_at = FIRST_PRUNE.min(most_subjects.max(1));
-        Self { allowance, by_subject: HashMap::new(), others: None, most_subjects, prune_at }
+        Self { allowance, by_subject: HashMap::new(), others: None, most_subjects, prune_at, pruned_at: None }
     }
 
     /// Returns the allowance of each subject.
@@ -180,11 +184,23 @@ impl<K: Hash + Eq> Budgets<K> {
         self.by_subject.is_empty()
     }
 
+    /// Forgets full budgets. While there are as many as there may be, at most once in [`PRUNE_INTERVAL`], because it
+    /// looks at all.
+    fn prune(&mut self, now: Moment) {
+        let is_at_the_limit = self.by_subject.len() >= self.most_subjects;
+        if is_at_the_limit && self.pruned_at.is_some_and(|at| now.since(at) < PRUNE_INTERVAL) {
+            return;
+        }
+        let allowance = self.allowance;
+        self.by_subject.retain(|_, budget| !budget.is_full(allowance, now));
+        self.pruned_at = Some(now);
+        self.prune_at = (2 * self.by_subject.len()).max(FIRST_PRUNE).min(self.most_subjects.max(1));
+    }
+
     fn budget(&mut self, subject: K, now: Moment) -> &mut Budget {
         let allowance = self.allowance;
         if self.by_subject.len() >= self.prune_at && !self.by_subject.contains_key(&subject) {
-            self.by_subject.retain(|_, budget| !budget.is_full(allowance, now));
-            self.prune_at = (2 * self.by_subject.len()).max(FIRST_PRUNE).min(self.most_subjects.max(1));
+            self.prune(now);
         }
         if self.by_subject.len() >= self.most_subjects && !self.by_subject.contains_key(&subject) {
             return self.others.get_or_insert_with(|| Budget::full(allowance, now));
