@@ -168,6 +168,8 @@ impl App {
             authorizer,
             issuer: config.tokens.issuer(),
             login: config.login.offer(),
+            logins: config.login.limits(),
+            max_unused_tokens: config.tokens.max_unused,
             keys: config.keys.limits(),
         };
         let hubs = MemoryHubs::new(config.hubs.members());

@@ -117,6 +117,11 @@ pub const METRICS: &[Metric] = &[
         "time from the send time of a notification that was not held to its push",
     ),
     gauge("tidings_queued_users", "users with notifications that are ready to be dispatched"),
+    counter(
+        "tidings_quotas_reached_total",
+        &["limit"],
+        "requests refused because a rate or quota of a key, a user, an account or an address was used up, by limit",
+    ),
     counter("tidings_replay_retries_total", &[], "waits after a failed attempt to requeue a mailbox"),
     counter("tidings_replayed_total", &[], "held notifications pushed"),
     counter("tidings_replays_failed_total", &[], "mailboxes that could not be requeued completely"),

@@ -28,8 +28,10 @@ mod phases;
 mod ports;
 mod problem;
 mod produce;
+mod quotas;
 mod rate;
 mod request;
+mod revocations;
 mod router;
 mod stream;
 mod tls;
@@ -50,11 +52,13 @@ pub use forwarded::ForwardedHeader;
 pub use front::Front;
 pub use health::{Metrics, MetricsError, prometheus};
 pub use ports::{
-    Acceptance, Accounts, Adapters, AddUserError, AuthError, Callers, ClientEdge, DeadLetter,
-    DeadLetterSelector, DeadLetters, Guest, HistoryReader, Inspection, KeyRing, LiveMetricsReader, Login,
-    NewUser, Ports, Readiness, Tokens,
+    Acceptance, Accounts, Adapters, AddUserError, AuthError, Callers, ChangeUserError, ClientEdge,
+    DeadLetter, DeadLetterSelector, DeadLetters, Guest, HistoryReader, Inspection, KeyRing,
+    LiveMetricsReader, Login, NewUser, Ports, Readiness, Revocations, Tokens,
 };
 pub use problem::{PROBLEMS, ProblemType};
+pub use quotas::QuotaLimits;
+use quotas::Quotas;
 use rate::Rate;
 use tidings_sockets::Registry;
 pub use tls::{TlsError, TlsFiles, TlsKeys};
@@ -89,6 +93,8 @@ pub struct Settings {
     pub max_http_connections: usize,
     /// Maximum number of WebSocket handshakes a second; `None` for no limit.
     pub connects_per_second: Option<u32>,
+    /// Limits of connect tokens and guests.
+    pub quotas: QuotaLimits,
     /// Maximum size of a body with one notification.
     pub max_body_bytes: usize,
     /// Maximum size of a body with many notifications.
@@ -113,6 +119,7 @@ impl Default for Settings {
             keep_alive: Duration::from_mins(65),
             max_http_connections: 20_000,
             connects_per_second: None,
+            quotas: QuotaLimits::default(),
             max_body_bytes: 256 * 1024,
             max_bulk_body_bytes: 32 * 1024 * 1024,
             shutdown_timeout: Duration::from_secs(10),
@@ -126,6 +133,7 @@ struct App<P: Ports> {
     registry: Registry,
     settings: Settings,
     connect_rate: Rate,
+    quotas: Quotas,
     metrics: Option<Metrics>,
 }
 
@@ -162,7 +170,8 @@ impl<P: Ports> Server<P> {
         let address = settings.listen;
         let listener = listen(address).map_err(|source| BindError { address, source })?;
         let connect_rate = Rate::new(settings.connects_per_second);
-        let app = Arc::new(App { ports, registry, settings, connect_rate, metrics });
+        let quotas = Quotas::new(settings.quotas);
+        let app = Arc::new(App { ports, registry, settings, connect_rate, quotas, metrics });
         Ok(Self { listener, tls: tls.map(TlsKeys::into_acceptor), app })
     }
 

@@ -9,6 +9,7 @@
 //! | [`keys`] | keys of producers and operators, with scopes, budgets and expiry |
 //! | [`budget`] | budgets of keys and other subjects |
 //! | [`records`] | the durable tables of accounts and keys |
+//! | [`revocations`] | blocks of users, and revoked credentials |
 //! | [`jwt`] | ID tokens of this server, for users who have logged in |
 //! | [`cipher`], [`tokens`] | ports of connect tokens: cipher and table in memory |
 //! | [`single_use`] | table of connect tokens and used signatures, across restarts |
@@ -25,6 +26,7 @@ pub mod jwt;
 pub mod key_sets;
 pub mod keys;
 pub mod records;
+pub mod revocations;
 pub mod secrets;
 pub mod shared_secrets;
 pub mod sigv4;

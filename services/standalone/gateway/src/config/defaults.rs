@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dispatcher::core::run;
 use tidings_identity::budget::Allowance;
+use tidings_identity::tokens::DEFAULT_CAPACITY;
 use tidings_sockets::Limits;
 use tidings_store::StorageSettings;
 
@@ -20,6 +21,7 @@ impl Default for Config {
     /// Returns the defaults of `default.toml`.
     fn default() -> Self {
         let off = OptionalDuration(None);
+        let allow = |most, per| OptionalAllowance(Allowance::new(most, per).ok());
         let Settings { listen, authenticate, header_timeout, body_timeout, max_http_connections, .. } =
             Settings::default();
         let Settings { max_body_bytes, max_bulk_body_bytes, shutdown_timeout, .. } = Settings::default();
@@ -51,16 +53,23 @@ impl Default for Config {
                 shutdown_timeout: DurationSetting(shutdown_timeout),
             },
             pages: PagesConfig { enabled: true },
-            keys: KeysConfig {
-                rate: OptionalAllowance(Allowance::new(100_000, Duration::from_secs(1)).ok()),
-                bytes: OptionalAllowance(None),
+            keys: KeysConfig { rate: allow(100_000, Duration::from_secs(1)), bytes: OptionalAllowance(None) },
+            login: LoginConfig {
+                guests: false,
+                shown_users: Vec::new(),
+                attempts_per_address: allow(600, Duration::from_mins(10)),
+                failures_per_account: allow(10, Duration::from_mins(5)),
+                guest_rate: allow(20, Duration::from_secs(1)),
+                guests_per_address: allow(60, Duration::from_mins(1)),
             },
-            login: LoginConfig::default(),
             handshake: HandshakeConfig::default(),
             tokens: TokensConfig {
                 issuer: "tidings".to_owned(),
                 audience: "tidings".to_owned(),
                 lifetime: DurationSetting(contract_identity_v1::TOKEN_LIFETIME),
+                max_unused: DEFAULT_CAPACITY,
+                rate_per_user: allow(120, Duration::from_mins(1)),
+                rate_per_key: allow(50_000, Duration::from_secs(30)),
             },
             connections: ConnectionsConfig {
                 like_aws: false,

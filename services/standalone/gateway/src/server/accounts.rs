@@ -10,11 +10,13 @@ use axum::response::{IntoResponse, Response};
 use contract_notifications_v1::{HubName, Timestamp, UserId, written};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use shared_ports::Clock as _;
 use tidings_identity::accounts::Account;
 use tidings_identity::keys::Access;
 
-use super::auth::{Caller, Credential, credential};
+use super::auth::{Caller, Credential, count_limit, credential};
 use super::problem::Problem;
+use super::request::limited_address;
 use super::{Accounts as _, AddUserError, App, AuthError, Guest, Login, NewUser, Ports, Tokens as _};
 use crate::live_metrics::HUB as OPERATIONS;
 
@@ -45,7 +47,10 @@ pub(super) async fn token<P: Ports>(
     request: Request,
 ) -> Result<Response, Problem> {
     let subject = if let Some(jwt) = user_token(request.headers()) {
-        app.ports.tokens.verify_user(jwt).await?
+        let subject = app.ports.tokens.verify_user(jwt).await?;
+        let now = app.ports.clock.moment();
+        app.quotas.token_of_user(&subject.user_id, app.ports.tokens.unused(), now)?;
+        subject
     } else if request.method() == Method::GET {
         let detail = "there is no ID token; send it as \"Authorization: <token>\", with or without \"Bearer \" \
                       before it; with an API key, name the user in the body of a POST";
@@ -65,7 +70,11 @@ pub(super) async fn token<P: Ports>(
         if hubs.iter().any(|hub| hub.starts_with(HubName::RESERVED)) {
             caller.require(Access::Read)?;
         }
-        Subject { user_id, username, hubs }
+        if let Some(key) = caller.key() {
+            app.quotas.token_of_key(key, app.ports.tokens.unused(), app.ports.clock.moment())?;
+        }
+        let credential_expires_at = caller.key().and_then(|key| key.expires_at());
+        Subject { user_id, username, hubs, credential_expires_at }
     };
     let issued = app.ports.tokens.issue_token(subject).await.map_err(|error| match error {
         IssueError::TooLarge { .. } => Problem::bad_request(error.to_string()),
@@ -119,9 +128,14 @@ pub(super) async fn login<P: Ports>(
     let (parts, body) = request.into_parts();
     let body = app.read(&parts.headers, body, MAX_BODY).await?;
     let LoginRequest { username, password } = parse(&body, r#"{"username": "…", "password": "…"}"#)?;
-    let login = app.ports.accounts.login(&username, &password).await.map_err(|error| match error {
+    let from = limited_address(&parts, app.is_behind_proxy());
+    let login = app.ports.accounts.login(&username, &password, from).await.map_err(|error| match error {
         AuthError::Missing(detail) | AuthError::Refused(detail) => {
             Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+        }
+        AuthError::TooMany { detail, wait } => {
+            count_limit("logins");
+            Problem::too_many_requests(detail, wait)
         }
         error @ AuthError::Unavailable(_) => error.into(),
     })?;
@@ -137,7 +151,15 @@ struct GuestResponse {
 }
 
 /// Answers `POST /v1/guest`.
-pub(super) async fn guest<P: Ports>(State(app): State<Arc<App<P>>>) -> Result<Response, Problem> {
+pub(super) async fn guest<P: Ports>(
+    State(app): State<Arc<App<P>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    if app.settings.about.login.guests {
+        let (parts, _) = request.into_parts();
+        let from = limited_address(&parts, app.is_behind_proxy());
+        app.quotas.guest(from, app.ports.clock.moment())?;
+    }
     let Some(Guest { user_id, login }) = app.ports.accounts.guest()? else {
         let detail = "this server has no guests; log in with an account, or set login.guests = true";
         return Err(Problem::new(StatusCode::NOT_FOUND, "not-found", detail));

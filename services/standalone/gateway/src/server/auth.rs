@@ -12,6 +12,7 @@ use tidings_identity::keys::{Access, Key, OverBudget};
 use tokio::time::timeout;
 
 use super::problem::Problem;
+use super::quotas::OverQuota;
 use super::{App, AuthError, Callers as _, Ports};
 
 /// The credential of a request.
@@ -58,6 +59,7 @@ impl From<AuthError> for Problem {
             AuthError::Missing(detail) => Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
                 .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             AuthError::Refused(detail) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
+            AuthError::TooMany { detail, wait } => Self::too_many_requests(detail, wait),
             AuthError::Unavailable(source) => Self::internal("checking a credential", &*source),
         }
     }
@@ -95,13 +97,32 @@ impl Caller {
     }
 }
 
+/// Counts a refusal because a subject has used up a rate or a quota.
+pub(super) fn count_limit(limit: &'static str) {
+    metrics::counter!("tidings_quotas_reached_total", "limit" => limit).increment(1);
+}
+
+impl From<OverQuota> for Problem {
+    fn from(OverQuota { limit, detail, wait }: OverQuota) -> Self {
+        count_limit(limit);
+        Self::too_many_requests(detail, wait)
+    }
+}
+
 impl From<OverBudget> for Problem {
     fn from(over: OverBudget) -> Self {
+        let limit = if over.unit == "notifications" { "key-rate" } else { "key-bytes" };
+        count_limit(limit);
         Self::too_many_requests(over.to_string(), over.wait)
     }
 }
 
 impl<P: Ports> App<P> {
+    /// Returns true if clients may come through a proxy, which may be on this machine.
+    pub(super) fn is_behind_proxy(&self) -> bool {
+        !self.settings.front.trusted_proxies.is_empty()
+    }
+
     /// Authenticates a producer or operator whose key allows `access`, and reads the body.
     pub(super) async fn admit(
         &self,

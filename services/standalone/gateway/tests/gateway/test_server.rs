@@ -66,6 +66,7 @@ impl<A: Acceptance, E: ClientEdge, H: HistoryReader, I: Inspection, R: Readiness
     type Acceptance = A;
     type Callers = <RuntimePorts as Ports>::Callers;
     type Keys = <RuntimePorts as Ports>::Keys;
+    type Revocations = <RuntimePorts as Ports>::Revocations;
     type ClientEdge = E;
     type Tokens = <RuntimePorts as Ports>::Tokens;
     type Accounts = <RuntimePorts as Ports>::Accounts;
@@ -90,6 +91,7 @@ pub(crate) fn replace<A: Acceptance, E: ClientEdge, H: HistoryReader, I: Inspect
         acceptance: acceptance(real.acceptance),
         callers: real.callers,
         keys: real.keys,
+        revocations: real.revocations,
         client_edge: client_edge(real.client_edge),
         tokens: real.tokens,
         accounts: real.accounts,
@@ -181,6 +183,8 @@ fn build<P: Ports>(
         authorizer: config.authorizer(),
         issuer: config.tokens.issuer(),
         login: config.login.offer(),
+        logins: config.login.limits(),
+        max_unused_tokens: config.tokens.max_unused,
         keys: config.keys.limits(),
     };
     let parts = Parts {
