@@ -10,6 +10,7 @@ mod defaults;
 mod duration;
 mod error;
 mod handshake;
+mod limits;
 mod listen_address;
 mod login;
 mod parts;
@@ -30,6 +31,7 @@ pub use client_messages::{
 pub use duration::{DurationSetting, InvalidDuration, OptionalDuration};
 pub use error::{ConfigError, Origin};
 pub use handshake::HandshakeConfig;
+pub use limits::LimitsConfig;
 pub use login::LoginConfig;
 pub use sections::{
     ConnectionsConfig, DispatcherConfig, HistoryConfig, LogConfig, LogFormat, PagesConfig, ServerConfig,
@@ -66,6 +68,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// The web pages.
     pub pages: PagesConfig,
+    /// Limits of clients that are not known yet.
+    pub limits: LimitsConfig,
     /// Logins that need no account.
     pub login: LoginConfig,
     /// Methods and rules of handshakes.
@@ -147,6 +151,7 @@ impl Config {
             return Err(ConfigError::invalid("data_dir", "it is empty; set a directory"));
         }
         self.server.validate()?;
+        self.validate_limits()?;
         self.validate_login()?;
         self.tokens.validate()?;
         self.validate_handshake()?;
