@@ -43,6 +43,7 @@ mod keys;
 mod listener;
 mod network;
 mod producer;
+mod revocations;
 
 pub use certificates::{CertificateAuthorities, CertificateFileError};
 pub use config::ListenerConfig;
@@ -54,6 +55,7 @@ pub use gateway::{ConnectToken, Gateway, Login, Stack, User};
 pub use keys::{AccessKeySecrets, Allowance, KeyInfo, KeySecrets, NewKey};
 pub use listener::Listener;
 pub use network::NetworkFailure;
+pub use revocations::Revocation;
 pub use producer::{Accepted, CHUNK_BYTES, CHUNK_ENTRIES, Outcome};
 
 /// Makes ring the process's TLS provider, unless it has one.

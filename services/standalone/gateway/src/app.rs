@@ -197,7 +197,10 @@ impl App {
             queue: store.clone(),
             clock,
             jitter: ThreadRandom,
-            settings: config.dispatcher.settings(),
+            settings: dispatcher::Settings {
+                raw_without_sender: config.client_messages.raw_without_sender,
+                ..config.dispatcher.settings()
+            },
             history: TrackedHistory { stored, tracking },
         });
         let workers =

@@ -11,6 +11,7 @@ mod duration;
 mod error;
 mod handshake;
 mod keys;
+mod limits;
 mod listen_address;
 mod login;
 mod parts;
@@ -32,6 +33,7 @@ pub use duration::{DurationSetting, InvalidDuration, OptionalDuration};
 pub use error::{ConfigError, Origin};
 pub use handshake::HandshakeConfig;
 pub use keys::{InvalidAllowance, KeysConfig, OptionalAllowance};
+pub use limits::LimitsConfig;
 pub use login::LoginConfig;
 pub use sections::{
     ConnectionsConfig, DispatcherConfig, HistoryConfig, LogConfig, LogFormat, PagesConfig, ServerConfig,
@@ -70,6 +72,8 @@ pub struct Config {
     pub pages: PagesConfig,
     /// Limits of keys.
     pub keys: KeysConfig,
+    /// Limits of clients that are not known yet.
+    pub limits: LimitsConfig,
     /// Logins that need no account.
     pub login: LoginConfig,
     /// Methods and rules of handshakes.
@@ -151,6 +155,7 @@ impl Config {
             return Err(ConfigError::invalid("data_dir", "it is empty; set a directory"));
         }
         self.server.validate()?;
+        self.validate_limits()?;
         self.validate_login()?;
         self.tokens.validate()?;
         self.validate_handshake()?;

@@ -66,3 +66,31 @@ fn wrong_arguments_of_a_key_are_refused_before_a_request() {
         assert!(ran.status.code() == Some(2) && stderr.contains(word), "{arguments:?}: {stderr}");
     }
 }
+
+#[test]
+fn user_is_blocked_signed_out_and_removed() {
+    let server = TestServer::start(&[]);
+    let password = |arguments: &[&str], text: &str| {
+        let file = server.directory().join("password");
+        std::fs::write(&file, format!("{text}\n")).unwrap();
+        let mut command = server.client(&[arguments, &["--password-stdin"]].concat());
+        command.stdin(std::fs::File::open(file).unwrap()).output().unwrap()
+    };
+    assert!(password(&["user", "add", "zoe"], "correct horse").status.success());
+    let common = password(&["user", "passwd", "zoe"], "password");
+    assert!(String::from_utf8_lossy(&common.stderr).contains("too common"), "{common:?}");
+    let changed = password(&["user", "passwd", "zoe"], "battery staple");
+    assert_eq!(String::from_utf8(changed.stdout).unwrap(), "changed  zoe\n");
+    assert!(password(&["user", "login", "zoe"], "battery staple").status.success());
+    assert_eq!(run(&server, &["user", "block", "zoe", "--for", "1h"]), "blocked  zoe\n");
+    assert_eq!(password(&["user", "login", "zoe"], "battery staple").status.code(), Some(77));
+    let blocks = run(&server, &["user", "blocks"]);
+    assert!(blocks.contains("zoe") && blocks.contains("SIGNED OUT"), "{blocks}");
+    assert_eq!(run(&server, &["user", "unblock", "zoe"]), "unblocked  zoe\n");
+    assert_eq!(run(&server, &["user", "sign-out", "zoe"]), "signed out  zoe\n");
+    assert_eq!(run(&server, &["user", "disconnect", "zoe"]), "disconnected  zoe\n");
+    assert_eq!(run(&server, &["user", "revoke-token", "j1"]), "revoked  j1\n");
+    assert_eq!(run(&server, &["user", "remove", "zoe"]), "removed  zoe\n");
+    let again = server.client(&["user", "remove", "zoe"]).output().unwrap();
+    assert_eq!(again.status.code(), Some(1));
+}

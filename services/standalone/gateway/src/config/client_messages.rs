@@ -81,6 +81,7 @@ pub struct ClientMessagesConfig {
     pub policy: ClientMessagePolicy,
     pub rate_per_connection: OptionalRate,
     pub rate_per_user: OptionalRate,
+    pub raw_without_sender: bool,
 }
 
 /// The section `[hubs]`.

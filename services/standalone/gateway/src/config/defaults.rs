@@ -11,9 +11,9 @@ use tidings_store::StorageSettings;
 
 use super::{
     ClientMessagesConfig, Config, Confirm, ConnectionsConfig, DefaultFormat, DispatcherConfig,
-    DurationSetting, HandshakeConfig, HistoryConfig, HubsConfig, KeysConfig, LogConfig, LogFormat,
-    LoginConfig, OptionalAllowance, OptionalDuration, OptionalRate, PagesConfig, ServerConfig, StoreConfig,
-    TokensConfig, TooMany,
+    DurationSetting, HandshakeConfig, HistoryConfig, HubsConfig, KeysConfig, LimitsConfig, LogConfig,
+    LogFormat, LoginConfig, OptionalAllowance, OptionalDuration, OptionalRate, PagesConfig, ServerConfig,
+    StoreConfig, TokensConfig, TooMany,
 };
 use crate::server::{ClientMessagePolicy, ForwardedHeader, Settings};
 
@@ -25,7 +25,7 @@ impl Default for Config {
         let Settings { listen, authenticate, header_timeout, body_timeout, max_http_connections, .. } =
             Settings::default();
         let Settings { max_body_bytes, max_bulk_body_bytes, shutdown_timeout, .. } = Settings::default();
-        let Settings { unknown_fields, keep_alive, .. } = Settings::default();
+        let Settings { unknown_fields, keep_alive, write_timeout: answer_timeout, .. } = Settings::default();
         let Limits { buffer_bytes, write_timeout, keepalive, max_message_bytes, .. } = Limits::default();
         let run::Limits { inline_drain, replay_drain, page, .. } = run::Limits::default();
         let StorageSettings {
@@ -46,12 +46,14 @@ impl Default for Config {
                 public_host: String::new(),
                 header_timeout: DurationSetting(header_timeout),
                 body_timeout: DurationSetting(body_timeout),
+                write_timeout: DurationSetting(answer_timeout),
                 keep_alive: DurationSetting(keep_alive),
                 max_http_connections,
                 max_body_bytes,
                 max_bulk_body_bytes,
                 shutdown_timeout: DurationSetting(shutdown_timeout),
             },
+            limits: LimitsConfig::default(),
             pages: PagesConfig { enabled: true },
             keys: KeysConfig { rate: allow(100_000, Duration::from_secs(1)), bytes: OptionalAllowance(None) },
             login: LoginConfig {
@@ -90,6 +92,7 @@ impl Default for Config {
                 policy: ClientMessagePolicy::Off,
                 rate_per_connection: OptionalRate(None),
                 rate_per_user: OptionalRate(None),
+                raw_without_sender: false,
             },
             hubs: HubsConfig { everyone: String::new(), presence: false, members: Vec::new() },
             dispatcher: DispatcherConfig {

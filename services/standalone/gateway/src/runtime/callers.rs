@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::request::Parts;
+use contract_notifications_v1::Timestamp;
 use sha2::{Digest as _, Sha256};
 use shared_ports::{Clock as _, PortError, SystemClock};
 use tidings_identity::keys::{Key, KeyError, KeyInfo, KeyName, KeyRefusal, Keys, NewKey, NewSecrets};
-use tidings_identity::sigv4::{self, RequestParts};
+use tidings_identity::secrets::AccessKey;
+use tidings_identity::sigv4::{self, HeadProof, RequestParts, SigV4Error};
 use tidings_store::Table;
 
 use crate::server::{AuthError, Callers, KeyRing};
@@ -16,23 +18,41 @@ use crate::server::{AuthError, Callers, KeyRing};
 #[derive(Debug, Clone)]
 pub struct ServerKeys(pub(super) Keys<Table<SystemClock>>);
 
+fn refused(error: &SigV4Error) -> AuthError {
+    AuthError::Refused(error.to_string())
+}
+
+impl ServerKeys {
+    /// Returns the key that a request says it was signed with, and its key pair.
+    fn signer(&self, parts: &RequestParts<'_>, now: Timestamp) -> Result<(Arc<Key>, AccessKey), AuthError> {
+        let id = sigv4::access_key_id(parts).map_err(|error| refused(&error))?;
+        self.0.access_key(&id, now).map_err(|refusal| match refusal {
+            KeyRefusal::Unknown => refused(&SigV4Error::UnknownAccessKey),
+            expired @ KeyRefusal::Expired { .. } => AuthError::Refused(expired.to_string()),
+        })
+    }
+}
+
 impl Callers for ServerKeys {
     fn check_api_key(&self, key: &str) -> Result<Arc<Key>, AuthError> {
         let found = self.0.authenticate(key, SystemClock.now());
         found.map_err(|refusal| AuthError::Refused(refusal.to_string()))
     }
 
-    fn check_signature(&self, request: &Parts, body: &[u8]) -> Result<Arc<Key>, AuthError> {
-        let refused = |error: sigv4::SigV4Error| AuthError::Refused(error.to_string());
+    fn check_signed_head(&self, request: &Parts) -> Result<(Arc<Key>, HeadProof), AuthError> {
         let parts = RequestParts::new(&request.method, &request.uri, &request.headers);
         let now = SystemClock.now();
-        let id = sigv4::access_key_id(&parts).map_err(refused)?;
-        let (key, access_key) = self.0.access_key(&id, now).map_err(|refusal| match refusal {
-            KeyRefusal::Unknown => refused(sigv4::SigV4Error::UnknownAccessKey),
-            expired @ KeyRefusal::Expired { .. } => AuthError::Refused(expired.to_string()),
-        })?;
+        let (key, access_key) = self.signer(&parts, now)?;
+        let proof = sigv4::verify_head(&access_key, &parts, now).map_err(|error| refused(&error))?;
+        Ok((key, proof))
+    }
+
+    fn check_signature(&self, request: &Parts, body: &[u8]) -> Result<Arc<Key>, AuthError> {
+        let parts = RequestParts::new(&request.method, &request.uri, &request.headers);
+        let now = SystemClock.now();
+        let (key, access_key) = self.signer(&parts, now)?;
         let body_sha256 = Sha256::digest(body).into();
-        sigv4::verify(&access_key, &parts, &body_sha256, now).map_err(refused)?;
+        sigv4::verify(&access_key, &parts, &body_sha256, now).map_err(|error| refused(&error))?;
         self.0.signed(&key, now);
         Ok(key)
     }

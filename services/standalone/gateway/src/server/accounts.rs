@@ -16,7 +16,6 @@ use tidings_identity::keys::Access;
 
 use super::auth::{Caller, Credential, count_limit, credential};
 use super::problem::Problem;
-use super::request::limited_address;
 use super::{Accounts as _, AddUserError, App, AuthError, Guest, Login, NewUser, Ports, Tokens as _};
 use crate::live_metrics::HUB as OPERATIONS;
 
@@ -126,9 +125,9 @@ pub(super) async fn login<P: Ports>(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let body = app.read(&parts.headers, body, MAX_BODY).await?;
+    let body = app.read_unknown(&parts, body, MAX_BODY).await?;
     let LoginRequest { username, password } = parse(&body, r#"{"username": "…", "password": "…"}"#)?;
-    let from = limited_address(&parts, app.is_behind_proxy());
+    let from = app.limited_address(&parts);
     let login = app.ports.accounts.login(&username, &password, from).await.map_err(|error| match error {
         AuthError::Missing(detail) | AuthError::Refused(detail) => {
             Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
@@ -157,7 +156,7 @@ pub(super) async fn guest<P: Ports>(
 ) -> Result<Response, Problem> {
     if app.settings.about.login.guests {
         let (parts, _) = request.into_parts();
-        let from = limited_address(&parts, app.is_behind_proxy());
+        let from = app.limited_address(&parts);
         app.quotas.guest(from, app.ports.clock.moment())?;
     }
     let Some(Guest { user_id, login }) = app.ports.accounts.guest()? else {

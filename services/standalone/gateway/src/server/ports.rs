@@ -24,6 +24,7 @@ use shared_ports::{Clock, PortError};
 use tidings_identity::accounts::Account;
 use tidings_identity::keys::{Key, KeyError, KeyInfo, KeyName, NewKey, NewSecrets};
 use tidings_identity::revocations::{RevocationError, RevocationInfo, UserChange};
+use tidings_identity::sigv4::HeadProof;
 use tidings_store::{AcceptError, Accepted, MailboxView, Submission};
 use ws_edge::{Admission, ConnectError, ConnectRequest, MessageRequest};
 
@@ -94,7 +95,11 @@ pub trait Callers: Send + Sync + 'static {
     /// Returns the key whose API key this is. Runs before any of the body is read.
     fn check_api_key(&self, key: &str) -> Result<Arc<Key>, AuthError>;
 
-    /// Returns the key that signed the request and its body (AWS Signature Version 4).
+    /// Checks everything about a signature (AWS Signature Version 4) but the body, and returns the key that the request
+    /// says it was signed with. Runs before any of the body is read.
+    fn check_signed_head(&self, request: &Parts) -> Result<(Arc<Key>, HeadProof), AuthError>;
+
+    /// Returns the key that signed the request and its body.
     fn check_signature(&self, request: &Parts, body: &[u8]) -> Result<Arc<Key>, AuthError>;
 }
 

@@ -96,8 +96,10 @@ pub const PROBLEMS: &[ProblemType] = &[
     problem(
         "too-many-connections",
         &[429],
-        "The limit of handshakes per second (`connections.connects_per_second`) or of connections per user \
-         (`connections.max_per_user`) is reached.",
+        "The limit of handshakes per second (`connections.connects_per_second`), of connections per user \
+         (`connections.max_per_user`), or of WebSockets or handshakes of your address \
+         (`limits.web_sockets_per_address`, `limits.handshakes_per_address`) is reached. Try again, after the time in \
+         `Retry-After` if there is one.",
     ),
     problem(
         "too-many-followed",
@@ -107,7 +109,8 @@ pub const PROBLEMS: &[ProblemType] = &[
     problem(
         "too-many-requests",
         &[429],
-        "A rate or a quota of the key, the user or the address is used up. Try again after the time in `Retry-After`.",
+        "A rate or a quota of the key, the user or the address is used up: the detail names the setting. Try again after \
+         the time in `Retry-After`.",
     ),
     problem("unauthorized", &[401], "The request has no credential, or username or password is wrong."),
     problem(
@@ -152,13 +155,19 @@ impl Problem {
             .with_header(axum::http::header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
-    /// A rate or a quota is used up for `wait`: 429, with `Retry-After` in whole seconds.
+    /// A rate or a quota is used up for `wait`: 429, with `Retry-After`.
     pub(super) fn too_many_requests(detail: impl Into<Cow<'static, str>>, wait: Duration) -> Self {
-        let seconds = (wait.as_millis().div_ceil(1_000)).max(1);
-        // Digits are always a legal value.
-        let seconds = HeaderValue::try_from(seconds.to_string()).unwrap_or(HeaderValue::from_static("1"));
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail)
-            .with_header(axum::http::header::RETRY_AFTER, seconds)
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail).retry_after(wait)
+    }
+
+    /// Tells the caller when to try again, in whole seconds.
+    pub(super) fn retry_after(self, wait: Duration) -> Self {
+        let seconds = wait.as_millis().div_ceil(1_000).max(1);
+        // A number is always a legal header value.
+        match HeaderValue::try_from(seconds.to_string()) {
+            Ok(seconds) => self.with_header(axum::http::header::RETRY_AFTER, seconds),
+            Err(_) => self,
+        }
     }
 
     /// Adds a header to the answer.

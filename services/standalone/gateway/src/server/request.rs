@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use axum::http::request::Parts;
 use contract_notifications_v1::Timestamp;
 
 /// The address a request came from.
@@ -14,23 +13,6 @@ impl Default for Remote {
     fn default() -> Self {
         Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
     }
-}
-
-/// Returns the address by which a client is limited: clients on this machine are not, unless they come through a proxy
-/// (`behind_proxy`). IPv6 addresses are cut to the 64 bits that one customer has.
-pub(super) fn limited_address(parts: &Parts, behind_proxy: bool) -> Option<IpAddr> {
-    let Remote(address) = parts.extensions.get::<Remote>().copied()?;
-    let address = address.to_canonical();
-    if address.is_loopback() && !behind_proxy {
-        return None;
-    }
-    Some(match address {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-        }
-        v4 @ IpAddr::V4(_) => v4,
-    })
 }
 
 /// The id of a request, as an extension of the request.

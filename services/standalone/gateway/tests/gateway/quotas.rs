@@ -111,7 +111,7 @@ async fn common_and_reserved_names_and_passwords_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path(), "");
     for (name, password, word) in [
-        ("alice", "password", "too common"),
+        ("alice", "passw0rd", "too common"),
         ("alice", "alice1234", "too common"),
         ("alice", "short", "8 to 1024"),
         ("guest-alice", "correct horse", "for guests"),
