@@ -16,7 +16,11 @@ const CHOSEN: &str = "sendMessage";
 pub(crate) fn encode(into: &mut Vec<u8>, notification: &Notification, without_sender: bool) {
     let payload = notification.payload.get();
     let is_chosen = !without_sender && notification.kind.as_deref() == Some(CHOSEN);
-    let sender = notification.source.as_deref().filter(|_| is_chosen).and_then(|source| source.strip_prefix(FROM_USER));
+    let sender = notification
+        .source
+        .as_deref()
+        .filter(|_| is_chosen)
+        .and_then(|source| source.strip_prefix(FROM_USER));
     match sender {
         Some(sender) if !names(payload, sender) => {
             into.extend_from_slice(br#"{"sender":"#);

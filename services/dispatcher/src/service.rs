@@ -19,11 +19,11 @@ use crate::core::run::{
     Run, Stats,
 };
 use crate::history::{DeliveryEvent, Observer};
-use crate::raw;
 use crate::ports::{
     Connections as _, History as _, HistoryPolicy, Mailbox as _, MailboxRow, Page, PageQuery, Ports,
     Push as _, PushError, PushFrame, Pushed, ReplayQueue as _,
 };
+use crate::raw;
 
 /// The body of an [`Item`](crate::core::run::Item) outside the core.
 type Body = Arc<Notification>;
@@ -207,7 +207,10 @@ fn encode(requests: &[PushRequest<Body>], raw_without_sender: bool) -> Vec<Vec<P
             };
             let push_frame = match encoded.iter().find(same) {
                 Some((_, _, known)) => known.clone(),
-                None => PushFrame { text: encode_frame(*format, frame, raw_without_sender), sequences: stored(frame) },
+                None => PushFrame {
+                    text: encode_frame(*format, frame, raw_without_sender),
+                    sequences: stored(frame),
+                },
             };
             if requests.len() > 1 {
                 encoded.push((*format, frame, push_frame.clone()));

@@ -55,8 +55,8 @@ pub use gateway::{ConnectToken, Gateway, Login, Stack, User};
 pub use keys::{AccessKeySecrets, Allowance, KeyInfo, KeySecrets, NewKey};
 pub use listener::Listener;
 pub use network::NetworkFailure;
-pub use revocations::Revocation;
 pub use producer::{Accepted, CHUNK_BYTES, CHUNK_ENTRIES, Outcome};
+pub use revocations::Revocation;
 
 /// Makes ring the process's TLS provider, unless it has one.
 pub(crate) fn install_tls_provider() {

@@ -99,10 +99,7 @@ impl Gateway {
     }
 
     /// Sends a request that closes connections, and returns their number.
-    async fn closed(
-        &self,
-        request: impl Fn(&Self) -> reqwest::RequestBuilder,
-    ) -> Result<u64, ClientError> {
+    async fn closed(&self, request: impl Fn(&Self) -> reqwest::RequestBuilder) -> Result<u64, ClientError> {
         let closed: Closed = self.json("the number of closed connections", request).await?;
         Ok(closed.closed)
     }

@@ -24,7 +24,8 @@ const fn ends_line(character: char) -> bool {
 
 /// Returns a text as one line, so that it can't look like a line of another sender.
 pub(crate) fn one_line(text: &str) -> String {
-    let kept = text.chars().filter(|character| ends_line(*character) || *character == '\t' || is_shown(*character));
+    let kept =
+        text.chars().filter(|character| ends_line(*character) || *character == '\t' || is_shown(*character));
     kept.map(|character| if ends_line(character) { ' ' } else { character }).collect()
 }
 
@@ -34,7 +35,8 @@ fn is_shown(character: char) -> bool {
 
 /// Returns a display name without characters that deceive, cut to 64 characters; `None` if nothing is left.
 pub(crate) fn display_name(name: &str) -> Option<String> {
-    let line: String = name.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| is_shown(*c)).collect();
+    let line: String =
+        name.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| is_shown(*c)).collect();
     let words: Vec<_> = line.split(' ').filter(|word| !word.is_empty()).collect();
     Some(words.join(" ").chars().take(MAX_NAME).collect()).filter(|name: &String| !name.is_empty())
 }

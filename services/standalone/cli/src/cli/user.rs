@@ -177,7 +177,11 @@ fn table(revocations: Vec<Revocation>) -> Vec<Vec<String>> {
             (Some(user), _) => user,
             (None, token) => format!("token {}", token.unwrap_or_default()),
         };
-        vec![escape_controls(&subject).into_owned(), until, revocation.issued_before.map(time).unwrap_or_default()]
+        vec![
+            escape_controls(&subject).into_owned(),
+            until,
+            revocation.issued_before.map(time).unwrap_or_default(),
+        ]
     }));
     rows
 }

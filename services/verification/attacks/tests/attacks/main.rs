@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 mod addresses;
+mod keys;
+mod logins;
 mod stalled_heads;
 mod support;
 mod unknown_bodies;
