@@ -95,6 +95,7 @@ fn token_has_id_token_claims_and_key_id() {
             "sub": "zoe",
             "preferred_username": "Zoë",
             "iat": NOW,
+            "iatMs": NOW * 1000 + 999,
             "exp": NOW + 3600,
             "jti": parts[1]["jti"],
         })
