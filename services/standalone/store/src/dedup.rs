@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn clients_ids_push_out_none_of_producers() {
-        let mut dedup = Dedup::new(Duration::from_secs(60), 100, 10);
+        let mut dedup = Dedup::new(Duration::from_mins(1), 100, 10);
         let of_producers = ids(&mut dedup, Origin::Producer, 1, 50);
         let first = ids(&mut dedup, Origin::Client, 2, 10);
         for commit in 3..1_000 {

@@ -291,7 +291,7 @@ async fn rate_limited_client_learns_when_to_retry() {
 
 #[tokio::test]
 async fn recipients_and_bytes_have_limits() {
-    let per = Duration::from_secs(60);
+    let per = Duration::from_mins(1);
     let world = World::default();
     let anyone = EdgeConfig { client_messages: ClientMessagePolicy::Anyone, ..chat() };
     let refused = async |config: EdgeConfig, frame: &str| {
@@ -322,7 +322,7 @@ async fn recipients_and_bytes_have_limits() {
 #[tokio::test]
 async fn full_mailbox_refuses_its_recipient_alone() {
     let world = World::default();
-    let limit = RateLimit { most: 600, per: Duration::from_secs(60) };
+    let limit = RateLimit { most: 600, per: Duration::from_mins(1) };
     let config = EdgeConfig { client_messages: ClientMessagePolicy::Anyone, ..chat() };
     let edge = edge_of(&world, EdgeConfig { mailbox_quota: Some(limit), ..config });
     let send = async |sessions: &str| {

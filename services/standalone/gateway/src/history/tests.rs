@@ -122,7 +122,7 @@ async fn full_queue_loses_entries_without_waiting() {
     loop {
         let page = world.page(before).await;
         kept.push(page.rows.iter().map(|row| row.sequence.number()).collect::<Vec<_>>());
-        before = page.rows.last().map(|row| row.entry.clone());
+        before = page.rows.last().map(|row| row.entry);
         if !page.more {
             break;
         }

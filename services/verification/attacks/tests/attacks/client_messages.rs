@@ -95,7 +95,7 @@ async fn one_sender_cannot_fill_a_mailbox() {
     let mut third = Client::connect(&server, "third").await;
     let message = json!({ "action": "sendMessage", "sessions": ["victim"], "payload": "x".repeat(700) });
     let message = message.to_string();
-    let mut flood = async |client: &mut Client| {
+    let flood = async |client: &mut Client| {
         for _ in 0..30 {
             let answer = client.ask(&message).await;
             if answer["code"] == "too-many-requests" {
