@@ -11,8 +11,8 @@ use super::commit_position::CommitPosition;
 use super::core::Core;
 use super::dedup;
 use super::pending_records::{PendingRecord, RecordLocation};
+use super::queued::Queued;
 use super::settings::Origin;
-use super::user::Queued;
 
 /// The accepted notifications of one commit, which are published once it is written.
 pub(super) struct Commit {

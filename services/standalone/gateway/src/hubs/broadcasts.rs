@@ -19,6 +19,11 @@ use shared_retry::{Jitter, RetryPolicy};
 use shared_sync::IgnorePoison as _;
 use tidings_store::{AcceptError, Origin, Store, StoreError, Table};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+use ws_edge::ports::FanOutProgress;
+
+/// Longest time for which the sender of a broadcast waits until the members have their notifications.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Name of the table of broadcasts.
 const TABLE: &str = "broadcasts";
@@ -55,6 +60,17 @@ struct Job {
     /// Its share of [`BroadcastSettings::waiting`].
     #[expect(dead_code, reason = "it is given back when the job is dropped")]
     slot: Slot,
+    /// Told how far the broadcast is after its first step.
+    first_step: Option<oneshot::Sender<FanOutProgress>>,
+}
+
+impl Job {
+    fn report(&mut self, progress: FanOutProgress) {
+        if let Some(first_step) = self.first_step.take() {
+            // The sender may be gone.
+            let _ = first_step.send(progress);
+        }
+    }
 }
 
 /// The number of waiting broadcasts, of all senders and of each.
@@ -108,7 +124,9 @@ impl Drop for Slot {
 /// Accepts broadcasts. Clones share the broadcasts that wait.
 #[derive(Clone)]
 pub struct Broadcasts<K: Clock + 'static> {
+    store: Store<K>,
     table: Table<K>,
+    clock: K,
     jobs: UnboundedSender<Job>,
     next: Arc<AtomicU64>,
     waiting: Arc<Mutex<Waiting>>,
@@ -140,6 +158,7 @@ impl<K: Clock + 'static> Broadcasts<K> {
     pub fn open(
         store: &Store<K>,
         settings: BroadcastSettings,
+        clock: K,
     ) -> Result<(Self, PendingBroadcasts), StoreError> {
         let (jobs, pending) = unbounded_channel();
         let table = store.table(TABLE);
@@ -153,7 +172,7 @@ impl<K: Clock + 'static> Broadcasts<K> {
                     // Those that an earlier process accepted are within the limit.
                     if let Ok(slot) = Slot::take(&waiting, &entry, usize::MAX, usize::MAX) {
                         // The receiver is in this function.
-                        let _ = jobs.send(Job { key, entry, slot });
+                        let _ = jobs.send(Job { key, entry, slot, first_step: None });
                     }
                 }
                 None => {
@@ -162,15 +181,25 @@ impl<K: Clock + 'static> Broadcasts<K> {
             }
         }
         let next = Arc::new(AtomicU64::new(next));
-        Ok((Self { table, jobs, next, waiting, settings }, PendingBroadcasts(pending)))
+        Ok((
+            Self { store: store.clone(), table, clock, jobs, next, waiting, settings },
+            PendingBroadcasts(pending),
+        ))
     }
 
     /// Accepts a broadcast. When this returns, it is on disk.
     ///
     /// A caller that stops waiting does not undo the acceptance: a task of its own stores the broadcast and then
     /// passes it on, because one that is stored and not passed on would wait for the next start.
-    async fn accept(&self, entry: FanOut) -> Result<(), PortError> {
+    async fn accept(
+        &self,
+        entry: FanOut,
+        first_step: Option<oneshot::Sender<FanOutProgress>>,
+    ) -> Result<(), PortError> {
         const OPERATION: &str = "queueing a broadcast";
+        if !self.store.has_room_for(Origin::Client) {
+            return Err(PortError::retryable(OPERATION, AcceptError::DiskFull));
+        }
         let BroadcastSettings { waiting, waiting_of_sender, .. } = self.settings;
         let slot = Slot::take(&self.waiting, &entry, waiting, waiting_of_sender).map_err(|error| {
             metrics::counter!("tidings_broadcasts_refused_total").increment(1);
@@ -184,7 +213,8 @@ impl<K: Clock + 'static> Broadcasts<K> {
                 .put(&key.to_be_bytes(), text.as_bytes())
                 .await
                 .map_err(|error| PortError::retryable(OPERATION, error))?;
-            jobs.send(Job { key, entry, slot }).map_err(|_| PortError::retryable(OPERATION, ShuttingDown))
+            let job = Job { key, entry, slot, first_step };
+            jobs.send(job).map_err(|_| PortError::retryable(OPERATION, ShuttingDown))
         });
         storing.await.unwrap_or_else(|_| Err(PortError::retryable(OPERATION, ShuttingDown)))
     }
@@ -239,10 +269,19 @@ impl<K: Clock + 'static> ws_edge::ports::MessageQueue for LocalMessageQueue<K> {
     }
 
     async fn broadcast(&self, fan_out: FanOut) -> Result<(), PortError> {
-        if !self.store.has_room_for(Origin::Client) {
-            return Err(PortError::retryable("queueing a broadcast", AcceptError::DiskFull));
-        }
-        self.broadcasts.accept(fan_out).await
+        self.broadcasts.accept(fan_out, None).await
+    }
+
+    /// Waits for the first step, at most [`LONGEST_WAIT`].
+    async fn broadcast_in_order(&self, fan_out: FanOut) -> Result<FanOutProgress, PortError> {
+        let (first_step, progress) = oneshot::channel();
+        self.broadcasts.accept(fan_out, Some(first_step)).await?;
+        let late = self.broadcasts.clock.sleep(LONGEST_WAIT);
+        Ok(match select(progress, pin!(late)).await {
+            Either::Left((Ok(progress), _)) => progress,
+            // The server is shutting down, and goes on after its start.
+            Either::Left((Err(_), _)) | Either::Right(_) => FanOutProgress::Pending,
+        })
     }
 }
 
@@ -319,11 +358,13 @@ pub async fn run_broadcasts<K: Clock + 'static>(
         };
         match step {
             Ok(None) => {
+                job.report(FanOutProgress::Complete);
                 broadcasts.finish(&job).await;
                 turns.finish();
                 failures = 0;
             }
             Ok(Some(rest)) => {
+                job.report(FanOutProgress::Pending);
                 job.entry = rest;
                 broadcasts.store_rest(&job).await;
                 turns.put_back(job);
