@@ -227,7 +227,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
             Message::Text(text) => ClientMessage::Text(text),
             Message::Binary(_) => ClientMessage::Binary,
             Message::Pong(payload) => {
-                if let Pong::Receipt(sequences) = attachment.entry.send_queue.pong(&payload)
+                if let Pong::Receipt(sequences) = attachment.entry.send_queue.pong(&payload, now)
                     && !sequences.is_empty()
                 {
                     session.confirmed(&sequences);
