@@ -12,10 +12,10 @@ use tidings_store::StorageSettings;
 use super::{
     ClientMessagesConfig, Config, Confirm, ConnectionsConfig, DefaultFormat, DispatcherConfig,
     DurationSetting, HandshakeConfig, HistoryConfig, HubsConfig, KeysConfig, LimitsConfig, LogConfig,
-    LogFormat, LoginConfig, OptionalAllowance, OptionalDuration, OptionalRate, PagesConfig, ServerConfig,
-    StoreConfig, TokensConfig, TooMany,
+    LogFormat, LoginConfig, OptionalAllowance, OptionalDuration, PagesConfig, ServerConfig, StoreConfig,
+    TokensConfig, TooMany,
 };
-use crate::server::{ClientMessagePolicy, ForwardedHeader, Settings};
+use crate::server::{ForwardedHeader, Settings};
 
 impl Default for Config {
     /// Returns the defaults of `default.toml`.
@@ -29,7 +29,13 @@ impl Default for Config {
         let Limits { buffer_bytes, write_timeout, keepalive, max_message_bytes, .. } = Limits::default();
         let run::Limits { inline_drain, replay_drain, page, .. } = run::Limits::default();
         let StorageSettings {
-            durability, reserve_bytes, cache_bytes, dedup_window, max_receive_count, ..
+            durability,
+            reserve_bytes,
+            client_reserve_bytes,
+            cache_bytes,
+            dedup_window,
+            max_receive_count,
+            ..
         } = StorageSettings::default();
         Self {
             deprecated: Vec::new(),
@@ -88,12 +94,7 @@ impl Default for Config {
                 max_per_user: 0,
                 too_many: TooMany::RefuseNewest,
             },
-            client_messages: ClientMessagesConfig {
-                policy: ClientMessagePolicy::Off,
-                rate_per_connection: OptionalRate(None),
-                rate_per_user: OptionalRate(None),
-                raw_without_sender: false,
-            },
+            client_messages: ClientMessagesConfig::default(),
             hubs: HubsConfig { everyone: String::new(), presence: false, members: Vec::new() },
             dispatcher: DispatcherConfig {
                 inline_drain,
@@ -105,6 +106,7 @@ impl Default for Config {
             store: StoreConfig {
                 durability,
                 reserve_bytes,
+                client_reserve_bytes,
                 cache_bytes,
                 dedup_window: DurationSetting(dedup_window),
                 max_receive_count,

@@ -27,10 +27,10 @@ pub(super) async fn notifications<P: Ports>(
     let (caller, parts, body) = app.admit_if(request, app.settings.max_bulk_body_bytes, may_send).await?;
     let text = text(&body)?;
     if lines {
-        return many(&app, &caller, &parts, Entries::lines(text, app.settings.unknown_fields)).await;
+        return many(&app, &caller, &parts, Entries::lines(text, app.settings.rules())).await;
     }
     if text.trim_start().starts_with('[') {
-        return many(&app, &caller, &parts, Entries::array(text, app.settings.unknown_fields)?).await;
+        return many(&app, &caller, &parts, Entries::array(text, app.settings.rules())?).await;
     }
     one(&app, &caller, text).await
 }
@@ -60,7 +60,7 @@ async fn one<P: Ports>(app: &App<P>, caller: &Caller, body: &str) -> Result<Resp
     if body.len() > limit {
         return Err(Problem::too_large(format!("the body is too large; allowed are at most {limit} bytes")));
     }
-    let submission = submission(body, app.settings.unknown_fields, app.ports.clock.now())?;
+    let submission = submission(body, app.settings.rules(), app.ports.clock.now())?;
     check_recipient(caller, &submission)?;
     take(app, caller, std::slice::from_ref(&submission))?;
     let id = submission.notification.id.clone();
