@@ -24,15 +24,15 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::history::{self, StoredHistory};
-use crate::hubs::{
-    BroadcastSettings, Broadcasts, LocalMessageQueue, MemoryHubs, PendingBroadcasts, run_broadcasts,
-};
 use crate::live_metrics::{self, LiveMetrics, Sampler};
 use crate::runtime::{self, Parts, RuntimeConfig, RuntimeError, RuntimePorts, Watching};
 use crate::server::{BindError, Metrics, Server, TlsError, TlsKeys};
 use crate::tracking::{TrackedHistory, Tracking};
 use crate::workers::{WorkerSettings, run_dispatcher, run_replayer};
+use tidings_history::StoredHistory;
+use tidings_hubs::{
+    BroadcastSettings, Broadcasts, LocalMessageQueue, MemoryHubs, PendingBroadcasts, run_broadcasts,
+};
 
 /// Interval at which the metrics fold their samples into histograms.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -114,7 +114,7 @@ pub struct App {
     broadcasts: (Broadcasts<SystemClock>, PendingBroadcasts),
     workers: WorkerSettings,
     /// The history and its writer, if one is kept.
-    history: Option<(SystemHistory, history::Writer<SystemClock>)>,
+    history: Option<(SystemHistory, tidings_history::Writer<SystemClock>)>,
     watching: Watching,
     metrics: Option<Metrics>,
 }
@@ -267,7 +267,7 @@ impl App {
         let (stop_history, history_stopped) = watch::channel(());
         let history = history.map(|(stored, writer)| {
             [
-                tokio::spawn(history::run_sweeper(stored, until(&stopped))),
+                tokio::spawn(tidings_history::run_sweeper(stored, until(&stopped))),
                 tokio::spawn(writer.run(until(&history_stopped))),
             ]
         });

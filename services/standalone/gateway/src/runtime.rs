@@ -30,12 +30,12 @@ use tidings_sockets::Registry;
 use tidings_store::StoreError;
 use ws_edge::{Edge, EdgeConfig};
 
-use crate::history::StoredHistory;
-use crate::hubs::{LocalMessageQueue, MemoryHubs};
 use crate::live_metrics::LiveMetrics;
 use crate::rates::MemoryRates;
 use crate::server::{Adapters, LoginOffer, Ports};
 use crate::tracking::{TrackedMailbox, Tracking};
+use tidings_history::StoredHistory;
+use tidings_hubs::{LocalMessageQueue, MemoryHubs};
 
 pub use acceptance::StoreAcceptance;
 pub use accounts::UserAccounts;

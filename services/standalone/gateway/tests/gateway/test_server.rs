@@ -20,9 +20,6 @@ use sha2::{Digest as _, Sha256};
 use shared_ports::{Clock as _, SystemClock};
 use tempfile::TempDir;
 use tidings_gateway::config::Config;
-use tidings_gateway::hubs::{
-    BroadcastSettings, Broadcasts, LocalMessageQueue, MemoryHubs, PendingBroadcasts,
-};
 use tidings_gateway::live_metrics::LiveMetrics;
 use tidings_gateway::runtime::{self, Parts, RuntimeConfig, RuntimePorts, Watching};
 use tidings_gateway::server::{
@@ -30,6 +27,7 @@ use tidings_gateway::server::{
     Settings, TlsFiles, TlsKeys,
 };
 use tidings_gateway::tracking::Tracking;
+use tidings_hubs::{BroadcastSettings, Broadcasts, LocalMessageQueue, MemoryHubs, PendingBroadcasts};
 use tidings_identity::credentials::Credentials;
 use tidings_sockets::{Limits, Registry, run_sweeper};
 use tidings_store::{StorageSettings, Store};
