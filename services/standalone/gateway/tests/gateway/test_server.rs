@@ -63,6 +63,8 @@ impl<A: Acceptance, E: ClientEdge, H: HistoryReader, I: Inspection, R: Readiness
 {
     type Acceptance = A;
     type Callers = <RuntimePorts as Ports>::Callers;
+    type Keys = <RuntimePorts as Ports>::Keys;
+    type Revocations = <RuntimePorts as Ports>::Revocations;
     type ClientEdge = E;
     type Tokens = <RuntimePorts as Ports>::Tokens;
     type Accounts = <RuntimePorts as Ports>::Accounts;
@@ -86,6 +88,8 @@ pub(crate) fn replace<A: Acceptance, E: ClientEdge, H: HistoryReader, I: Inspect
     Adapters {
         acceptance: acceptance(real.acceptance),
         callers: real.callers,
+        keys: real.keys,
+        revocations: real.revocations,
         client_edge: client_edge(real.client_edge),
         tokens: real.tokens,
         accounts: real.accounts,
@@ -177,6 +181,9 @@ fn build<P: Ports>(
         authorizer: config.authorizer(),
         issuer: config.tokens.issuer(),
         login: config.login.offer(),
+        logins: config.login.limits(),
+        max_unused_tokens: config.tokens.max_unused,
+        keys: config.keys.limits(),
     };
     let parts = Parts {
         message_queue: LocalMessageQueue { store: store.clone(), broadcasts },
