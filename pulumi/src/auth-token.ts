@@ -45,8 +45,10 @@ export class AuthToken extends pulumi.ComponentResource {
         new aws.kms.Alias("tokens", { name: `alias/${deployment.prefix}-tokens`, targetKeyId: key.keyId }, parent);
         const tokenKey: ResourceRef = { value: key.arn, arn: key.arn };
         const targets = { tokensTable: storage.ref("tokens"), tokenKey };
-        this.issuer = new ServiceFunction("auth-token-issuer", deployment, targets, parent);
         const { handshake } = deployment.settings;
+        // The users of connect tokens are those of handshakes with their ID tokens.
+        const prefix = pulumi.output(users.issuer).apply((issuer) => handshake.userPrefixes.get(issuer) ?? "");
+        this.issuer = new ServiceFunction("auth-token-issuer", deployment, targets, parent, new Map([["TIDINGS_USER_PREFIX", prefix]]));
         const has = (method: string): boolean => handshake.methods.includes(method);
         const issuers = has("jwt") ? (handshake.issuers ?? issuerList(users)) : "[]";
         const shared = {

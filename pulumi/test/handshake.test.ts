@@ -42,6 +42,17 @@ test("jwt accepts tokens of the external issuer", async () => {
     ]);
 });
 
+test("connect tokens name the same users as the tokens they are issued for", async () => {
+    const issuer = "https://login.example.com/realms/main";
+    const issuers = JSON.stringify([
+        { issuer, algorithm: "RS256", audiences: ["tidings"], user_prefix: "main:" },
+        { issuer: "https://partner.example.com", algorithm: "ES256", audiences: ["tidings"], user_prefix: "partner:" },
+    ]);
+    const graph = await programGraph("issuer", { "tidings:handshakeIssuers": issuers });
+    expect(graph.environment("auth-token-issuer")["TIDINGS_USER_PREFIX"]).toBe("main:");
+    expect((await programGraph("dev")).environment("auth-token-issuer")["TIDINGS_USER_PREFIX"]).toBe("");
+});
+
 test("hmac creates a secret for the authorizer alone", async () => {
     const graph = await programGraph("dev", { "tidings:handshakeMethods": ["hmac"] });
     const secret = graph.resource("secretsmanager/secret", "hmac").outputs["arn"];

@@ -73,6 +73,15 @@ pub enum BuildError {
     /// A secret that is shared with clients or issuers can't be read.
     #[error(transparent)]
     SharedSecret(#[from] SecretError),
+    /// Tokens signed with a secret are easy to forge.
+    #[error("the secret {name} of an issuer in handshake.jwt_issuers is too short")]
+    ShortSecret {
+        /// The secret's name.
+        name: String,
+        /// Its length.
+        #[source]
+        source: auth_token::ShortSecret,
+    },
     /// The adapters can't be made.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
@@ -125,7 +134,13 @@ pub struct App {
 /// # Errors
 /// [`BuildError`] with the file.
 pub fn check_files(config: &Config) -> Result<Option<TlsKeys>, BuildError> {
-    for name in config.authorizer().secrets() {
+    let authorizer = config.authorizer();
+    for name in authorizer.issuers_secrets() {
+        LocalSecrets::check(name)?
+            .require_long()
+            .map_err(|source| BuildError::ShortSecret { name: name.to_owned(), source })?;
+    }
+    if let Some(name) = authorizer.handshake_secret() {
         LocalSecrets::check(name)?;
     }
     let existing = config.data_dir.ancestors().find(|path| path.exists());
@@ -150,6 +165,11 @@ impl App {
         let clock = SystemClock;
         let authorizer = config.authorizer();
         let tls = check_files(config)?;
+        if let Some(name) = authorizer.handshake_secret()
+            && let Err(error) = LocalSecrets::check(name)?.require_long()
+        {
+            tracing::warn!(%error, "the secret in handshake.hmac_secret can be guessed from a signed handshake");
+        }
         let credentials = Credentials::load_or_create(&config.data_dir)?;
         let secure = tls.is_some();
         let store = Store::open(&config.data_dir.join(STORE), config.store.settings(), clock)?;

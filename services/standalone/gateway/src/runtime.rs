@@ -38,6 +38,7 @@ use crate::server::{Adapters, LoginOffer, Ports};
 use crate::tracking::{TrackedMailbox, Tracking};
 
 pub use acceptance::StoreAcceptance;
+use accounts::ForeignUserIds;
 pub use accounts::UserAccounts;
 pub use callers::ServerCallers;
 pub use client_edge::LocalEdge;
@@ -89,9 +90,19 @@ pub enum RuntimeError {
     /// The stored signing key is not valid.
     #[error(transparent)]
     SigningKey(#[from] JwtIssueError),
+    /// An issuer could name the users with an account.
+    #[error(
+        "the key \"handshake.jwt_issuers\" is not valid: this server has accounts, and the issuer {issuer} has no \
+         user_prefix, so it could name their users; give it one, such as \"login:\", or set handshake.shared_user_ids = true \
+         if they are the same people"
+    )]
+    SharedUserIds {
+        /// The `iss` of the issuer.
+        issuer: String,
+    },
     /// The store can't be read.
-    #[error("the used signatures can't be read from the store")]
-    UsedSignatures(#[from] StoreError),
+    #[error("accounts and used signatures can't be read from the store")]
+    Tables(#[from] StoreError),
 }
 
 /// The adapters of a real server.
@@ -129,6 +140,13 @@ pub fn adapters(
     let tokens = MemoryTokens::new(DEFAULT_CAPACITY, clock);
     let cipher = || LocalCipher::new(&cipher_key);
     let jwt = Arc::new(JwtIssuer::new(&signing_seed, &issuer.issuer, &issuer.audience)?);
+    let foreign = ForeignUserIds::of(&authorizer.jwt);
+    let users = store.table("users");
+    if let Some(issuer) = &foreign.issuer_without_prefix
+        && !users.list()?.is_empty()
+    {
+        return Err(RuntimeError::SharedUserIds { issuer: issuer.clone() });
+    }
     authorizer.jwt.issuers.push(jwt.trusted());
     let handshake_ports = auth_token::Ports {
         cipher: cipher(),
@@ -153,7 +171,7 @@ pub fn adapters(
         callers: ServerCallers { api_key, access_key },
         client_edge: LocalEdge { authorizer: Arc::clone(&authorizer), edge, store: store.clone() },
         tokens: ConnectTokens { issuer: Issuer::new(cipher(), tokens, clock, issuer), authorizer },
-        accounts: UserAccounts { accounts: Accounts::new(store.table("users")), offer: login, jwt },
+        accounts: UserAccounts { accounts: Accounts::new(users), offer: login, jwt, foreign },
         dead_letters: StoredDeadLetters(store.clone()),
         history: HistoryPages(history.clone()),
         live_metrics: RecordedMetrics(live_metrics),

@@ -160,6 +160,7 @@ pub(super) async fn add_user<P: Ports>(
     let user = NewUser { user_id: username, password };
     let account = app.ports.accounts.add_user(user).await.map_err(|error| match error {
         AddUserError::Invalid(detail) => Problem::bad_request(detail),
+        AddUserError::Foreign(detail) => Problem::new(StatusCode::CONFLICT, "foreign-user", detail),
         error @ AddUserError::Exists => Problem::new(StatusCode::CONFLICT, "exists", error.to_string()),
         AddUserError::Unavailable(source) => Problem::internal("adding a user", &*source),
     })?;

@@ -67,6 +67,11 @@ pub const PROBLEMS: &[ProblemType] = &[
     problem("disk-full", &[507], "The disk is full. Nothing is accepted until it has free space again."),
     problem("exists", &[409], "A user of that name exists already."),
     problem("forbidden", &[403], "The credential is not valid."),
+    problem(
+        "foreign-user",
+        &[409],
+        "The user would share its name with one of another issuer. Set `user_prefix` in `handshake.jwt_issuers`.",
+    ),
     problem("gone", &[410], "The connection of a management call is closed or never existed."),
     problem(
         "handshake-refused",
