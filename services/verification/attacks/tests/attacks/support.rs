@@ -1,0 +1,179 @@
+//! A real server process, and a user and a producer whom attacks must not reach.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use contract_notifications_v1::{Notification, NotificationId, NotificationRequest, Timestamp, UserId};
+use serde_json::{Value, json};
+use tidings_client::{ApiKeyCredentials, Event, Gateway, Listener, ListenerConfig};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// Time after which a test gives up waiting. No test passes or fails by a wait that is shorter.
+pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// A server process on a data directory, killed when dropped.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) url: String,
+    pub(crate) data_dir: PathBuf,
+}
+
+impl Server {
+    /// Starts a server with settings in environment variables, and waits until it answers.
+    pub(crate) async fn start(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_verification-attacks"))
+            .args(["--json", "serve", "--listen", "127.0.0.1:0"])
+            .env("TIDINGS_DATA_DIR", data_dir)
+            .env("TIDINGS_LOG__LEVEL", "error")
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server program starts");
+        let output = process.stdout.take().expect("its output is piped");
+        // The first line has the URL. The server writes it when it is ready to answer.
+        let line = tokio::task::spawn_blocking(move || {
+            let mut line = String::new();
+            std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut line).map(|_| line)
+        });
+        let line = tokio::time::timeout(TIMEOUT, line).await.expect("the server is ready in time");
+        let line = line.unwrap().expect("the server writes its URL");
+        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        let url = ready["url"].as_str().expect("the ready line has the url").to_owned();
+        Self { process, url, data_dir: data_dir.to_owned() }
+    }
+
+    /// The address that the server listens on.
+    pub(crate) fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// The API key of the server's operator.
+    pub(crate) fn api_key(&self) -> String {
+        let key = std::fs::read_to_string(self.data_dir.join("api-key")).expect("the server made an API key");
+        key.trim().to_owned()
+    }
+
+    /// A client of the operator, which tries each request once: what it is refused is seen.
+    pub(crate) fn gateway(&self) -> Gateway {
+        Gateway::new(&self.url).unwrap().with_api_key(self.api_key()).with_attempts(1)
+    }
+
+    /// A plain HTTP client.
+    pub(crate) fn http(&self) -> reqwest::Client {
+        // Making the gateway's client installs a TLS provider, which every client needs.
+        drop(self.gateway());
+        reqwest::Client::new()
+    }
+
+    /// Bytes of memory that the process holds now.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the status has it");
+        1024 * line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    }
+
+    /// The sum of a metric over its labels, as `/metrics` has it; zero if it is absent.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let request = self.http().get(format!("{}/metrics", self.url)).bearer_auth(self.api_key());
+        let text = request.send().await.unwrap().error_for_status().unwrap().text().await.unwrap();
+        let values = text.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            let is_whole_name = rest.starts_with(' ') || rest.starts_with('{');
+            is_whole_name.then(|| rest.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+        });
+        values.sum()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A user and a producer beside an attack.
+pub(crate) struct Bystander {
+    user: UserId,
+    listener: Listener,
+    producer: Gateway,
+    sent: u64,
+}
+
+impl Bystander {
+    /// Connects the user, with a connect token that the producer gets.
+    pub(crate) async fn start(server: &Server, name: &str) -> Self {
+        let user = UserId::new(name).unwrap();
+        let producer = server.gateway();
+        let credentials = ApiKeyCredentials::new(producer.clone(), user.clone());
+        let listener = Listener::start(producer.web_socket_url(), credentials, ListenerConfig::default());
+        let mut bystander = Self { user, listener, producer, sent: 0 };
+        bystander.is_served(1).await;
+        bystander
+    }
+
+    /// Sends notifications one after the other and receives each.
+    ///
+    /// # Panics
+    /// One is refused, or arrives late, twice, out of order or not at all.
+    pub(crate) async fn is_served(&mut self, count: u64) {
+        for _ in 0..count {
+            self.sent += 1;
+            let payload = json!(self.sent);
+            let sent = self.producer.send(&notification(&self.user, &payload)).await;
+            let accepted = sent.expect("the producer is not refused");
+            let received = tokio::time::timeout(TIMEOUT, self.next()).await.expect("it arrives in time");
+            assert_eq!(received.0, accepted.sequence.to_string());
+            assert_eq!(received.1, payload);
+        }
+    }
+
+    /// Waits for the next notification: its sequence and its payload.
+    async fn next(&mut self) -> (String, Value) {
+        loop {
+            let event = self.listener.next().await.expect("the listener is running");
+            match event.expect("the listener is authorized") {
+                Event::Notification(received) => {
+                    let delivery = &received.delivery;
+                    return (
+                        delivery.sequence.to_string(),
+                        serde_json::from_str(delivery.payload.get()).unwrap(),
+                    );
+                }
+                Event::Refused { code, message, .. } => panic!("{code:?}: {message}"),
+                Event::Connected | Event::Disconnected { .. } | Event::Raw(_) => {}
+            }
+        }
+    }
+}
+
+/// Makes a notification with a new id.
+pub(crate) fn notification(user: &UserId, payload: &Value) -> Notification {
+    let body = json!({ "userId": user, "payload": payload }).to_string();
+    let id = || NotificationId::new(uuid::Uuid::now_v7().to_string()).unwrap();
+    NotificationRequest::from_json(&body).unwrap().complete(id, now())
+}
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap())
+}
+
+/// Opens a TCP connection and sends bytes on it.
+pub(crate) async fn send_raw(address: &str, bytes: &[u8]) -> TcpStream {
+    let mut socket = TcpStream::connect(address).await.expect("the server accepts a connection");
+    socket.write_all(bytes).await.expect("the server takes the bytes");
+    socket
+}
+
+/// Reads until the server closes the connection, and returns what it sent.
+pub(crate) async fn read_to_close(mut socket: TcpStream) -> String {
+    let mut bytes = Vec::new();
+    // A reset ends a connection too.
+    let read = tokio::time::timeout(TIMEOUT, socket.read_to_end(&mut bytes)).await;
+    let _ = read.expect("the server closes the connection in time");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
