@@ -5,6 +5,9 @@
 //! All decisions about order and loss are made here.
 
 pub mod batch;
+mod connection_set;
 pub mod frames;
 pub mod run;
 pub mod visibility;
+
+pub use connection_set::ConnectionSet;

@@ -4,7 +4,6 @@
 //! No SDK type crosses a port. An adapter type may implement several ports. [`Ports`] names the adapters of
 //! one dispatcher, so that the dispatcher has one type parameter.
 
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +14,8 @@ use contract_history_v1::MessageRow;
 use contract_notifications_v1::{FanOut, HubName, Notification, Replay, Sequence, Timestamp, UserId};
 use shared_ports::{Clock, PortError};
 use shared_retry::Jitter;
+
+use crate::core::ConnectionSet;
 
 /// The adapters of a [`Dispatcher`](crate::Dispatcher), one for each port.
 ///
@@ -74,7 +75,7 @@ pub struct MailboxRow {
     /// The notification.
     pub notification: Arc<Notification>,
     /// The connections it was pushed to, or was about to be pushed to.
-    pub pushed_to: BTreeSet<ConnectionId>,
+    pub pushed_to: ConnectionSet,
 }
 
 /// Selects rows of a mailbox.
@@ -120,7 +121,7 @@ pub trait Mailbox: Send + Sync {
     fn mark(
         &self,
         user: &UserId,
-        marks: &[(Sequence, BTreeSet<ConnectionId>)],
+        marks: &[(Sequence, ConnectionSet)],
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 

@@ -1,10 +1,10 @@
 //! Scenarios for the dispatcher's core: the events that its shell would give it for one user's run.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use contract_connections_v1::{ConnectionId, FrameFormat};
 use contract_notifications_v1::{Notification, NotificationRequest, Sequence, Timestamp};
+use dispatcher::core::ConnectionSet;
 use dispatcher::core::batch::item;
 use dispatcher::core::run::{
     Command, Entry, Event, HeldItem, Limits, OpenConnection, PushReport, Report, Run,
@@ -60,7 +60,7 @@ impl Scenario {
     pub fn replay(held: u64) -> Self {
         let row = |n| {
             let (body, sequence) = notification(n);
-            HeldItem { item: item(body, sequence), pushed_to: BTreeSet::new() }
+            HeldItem { item: item(body, sequence), pushed_to: ConnectionSet::new() }
         };
         Self {
             entries: vec![Entry::Replay(Sequence::new(held.into()))],

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRe
 use contract_connections_v1::ConnectionId;
 use contract_mailbox_v1::{HeldNotification, attributes};
 use contract_notifications_v1::{Sequence, UserId};
+use dispatcher::core::ConnectionSet;
 use dispatcher::ports::{DeadLetter, DeadLetters as _, Mailbox, MailboxRow, Page, PageQuery};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use shared_aws::{batch_write, port_error};
@@ -206,11 +207,7 @@ impl Mailbox for DynamoMailbox {
         self.write(OPERATION, writes.map_err(|error| PortError::permanent(OPERATION, error))?).await
     }
 
-    async fn mark(
-        &self,
-        user: &UserId,
-        marks: &[(Sequence, BTreeSet<ConnectionId>)],
-    ) -> Result<(), PortError> {
+    async fn mark(&self, user: &UserId, marks: &[(Sequence, ConnectionSet)]) -> Result<(), PortError> {
         // Collected first, because the compiler can't prove that a stream of a closure's futures is `Send`.
         let updates: Vec<_> =
             marks.iter().map(|(sequence, connections)| self.mark_row(user, *sequence, connections)).collect();
@@ -257,7 +254,7 @@ impl DynamoMailbox {
         &self,
         user: &UserId,
         sequence: Sequence,
-        connections: &BTreeSet<ConnectionId>,
+        connections: &ConnectionSet,
     ) -> Result<(), PortError> {
         let marked = self
             .client

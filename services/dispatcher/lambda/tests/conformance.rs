@@ -1,7 +1,6 @@
 //! Runs the ports' conformance suites against the adapters, on an AWS endpoint.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use contract_deployment_v1::DEAD_LETTER_REASON;
 use contract_mailbox_v1::attributes;
 use contract_notifications_v1::{Payload, QueueEntry, Replay, Sequence, Timestamp};
+use dispatcher::core::ConnectionSet;
 use dispatcher::ports::{
     BroadcastQueue as _, DeadLetter, DeadLetters as _, HistoryPolicy, Mailbox as _, MailboxRow,
     NotificationQueue as _, PageQuery, Redelivery as _, ReplayQueue as _,
@@ -94,7 +94,7 @@ async fn page_of_large_rows_is_read_in_parts() {
         let mut notification = notification(&alice, n);
         notification.payload = large.clone();
         let sequence = Sequence::new(n.into());
-        MailboxRow { sequence, notification: Arc::new(notification), pushed_to: BTreeSet::new() }
+        MailboxRow { sequence, notification: Arc::new(notification), pushed_to: ConnectionSet::new() }
     });
     mailbox.put(&alice, rows.collect()).await.unwrap();
     let mut seen = Vec::new();

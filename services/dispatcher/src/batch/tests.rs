@@ -15,6 +15,7 @@ use shared_ports::PortError;
 use shared_retry::ThreadRandom;
 
 use super::*;
+use crate::core::ConnectionSet;
 use crate::ports::{
     BroadcastQueue, Connections, DeadLetters, History, HistoryPolicy, HubMembers, Mailbox, MailboxRow,
     MembersPage, NotificationQueue, Page, PageQuery, Ports, Push, PushError, PushFrame, Pushed, Redelivery,
@@ -98,11 +99,7 @@ impl Mailbox for &World {
         Ok(())
     }
 
-    async fn mark(
-        &self,
-        _: &UserId,
-        _: &[(Sequence, std::collections::BTreeSet<ConnectionId>)],
-    ) -> Result<(), PortError> {
+    async fn mark(&self, _: &UserId, _: &[(Sequence, ConnectionSet)]) -> Result<(), PortError> {
         Ok(())
     }
 }

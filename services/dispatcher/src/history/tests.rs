@@ -1,11 +1,11 @@
 //! Histories of single runs whose events are written out.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use contract_connections_v1::{ConnectionId, FrameFormat};
 
 use super::*;
+use crate::core::ConnectionSet;
 use crate::core::run::{Limits, OpenConnection, PushReport, Refusal, Run};
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -75,8 +75,8 @@ fn row_written_ahead_and_not_taken_is_held() {
 
 #[test]
 fn held_notification_past_its_expiry_expires() {
-    let late = HeldItem { item: Item { expires_at: Some(NOW), ..item(1) }, pushed_to: BTreeSet::new() };
-    let there = HeldItem { item: item(2), pushed_to: BTreeSet::new() };
+    let late = HeldItem { item: Item { expires_at: Some(NOW), ..item(1) }, pushed_to: ConnectionSet::new() };
+    let there = HeldItem { item: item(2), pushed_to: ConnectionSet::new() };
     let page = Event::Page { rows: vec![late, there], more: false };
     let events = vec![Event::Listed(vec![connection("a", false)]), page, Event::Pushed(vec![ACCEPTED])];
     let entries = vec![Entry::Replay(Sequence::new(2))];
@@ -98,7 +98,8 @@ fn entries_to_be_retried_are_not_recorded() {
 #[test]
 fn deferred_notification_is_held() {
     let limits = Limits::default();
-    let rows: Vec<_> = (1..=26).map(|n| HeldItem { item: item(n), pushed_to: BTreeSet::new() }).collect();
+    let rows: Vec<_> =
+        (1..=26).map(|n| HeldItem { item: item(n), pushed_to: ConnectionSet::new() }).collect();
     assert!(rows.len() > limits.inline_drain);
     let never_held = Item { when_offline: WhenOffline::Drop, ..item(100) };
     let page = Event::Page { rows, more: true };

@@ -8,7 +8,8 @@ use contract_connections_v1::{Connection, ConnectionId};
 use contract_notifications_v1::Timestamp;
 use shared_ports::Moment;
 
-use super::limits::Confirm;
+use super::limits::{Confirm, Limits};
+use super::receipts::Receipts;
 use super::send_queue::SendQueue;
 
 /// The other end of a connection.
@@ -59,13 +60,13 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Makes an entry. `confirm` tells when a client that does not acknowledge has its notifications.
-    pub(super) fn new(row: Connection, confirm: Confirm, now: Moment) -> Self {
-        let receipts = confirm == Confirm::Pong && !row.acknowledges;
+    /// Makes an entry. The limits tell when a client that does not acknowledge has its notifications.
+    pub(super) fn new(row: Connection, limits: &Limits, now: Moment) -> Self {
+        let receipts = limits.confirm == Confirm::Pong && !row.acknowledges;
         Self {
             row,
             receipts,
-            send_queue: SendQueue::new(receipts),
+            send_queue: SendQueue::new(receipts.then(|| Receipts::new(limits.buffer_bytes))),
             peer: OnceLock::new(),
             inserted_at: now,
             heard: AtomicU64::new(now.millis()),

@@ -9,8 +9,8 @@
 //! shows that the client has read (`receipts.rs`).
 //!
 //! Each socket has one task, which reads messages and writes the send queue. A push to an idle socket
-//! writes to it directly, without waking that task. No connection has a timer: [`Registry::sweep`], called once a
-//! second, enforces all time limits. No connection reads the clock either: moments are those of the sweeps. Locks are held
+//! writes to it directly, without waking that task. No connection has a timer: [`run_sweeper`] enforces all time limits
+//! once a second, and beats the pace of receipts. No connection reads the clock either: moments are those of the sweeps. Locks are held
 //! for a few assignments and never across an await.
 
 mod entry;
@@ -62,6 +62,10 @@ struct Shared {
     moment: AtomicU64,
     /// Connections that left the table and whose sockets are still open, with the moment at which they left.
     closing: Mutex<Vec<(Moment, Arc<Entry>)>>,
+    /// Connections that asked for a receipt since the last beat of the pace of receipts.
+    asked: Mutex<Vec<Arc<Entry>>>,
+    /// Notified when the first connection is in `asked`.
+    first_asked: Notify,
     /// Number of sockets whose task runs.
     sockets: AtomicUsize,
     socket_closed: Notify,
@@ -77,6 +81,8 @@ impl Registry {
             now: AtomicU64::new(0),
             moment: AtomicU64::new(0),
             closing: Mutex::default(),
+            asked: Mutex::default(),
+            first_asked: Notify::new(),
             sockets: AtomicUsize::new(0),
             socket_closed: Notify::new(),
         }))
@@ -157,13 +163,25 @@ impl Registry {
     }
 
     /// Pushes frames to a connection and waits until they are written or the connection ends.
-    async fn write(&self, entry: &Entry, frames: Vec<PushFrame>) -> Pushed {
+    async fn write(&self, entry: &Arc<Entry>, frames: Vec<PushFrame>) -> Pushed {
         let mut push = PendingPush::new(frames);
         let ended = poll_fn(|cx| entry.send_queue.poll_push(&mut push, self.limits(), self.now(), cx)).await;
+        if push.asked {
+            self.asked_for_receipt(entry);
+        }
         if push.accepted > 0 {
             entry.active(self.now());
         }
         Pushed { accepted: push.accepted, error: ended.err().map(|_| PushError::Gone) }
+    }
+
+    /// Notes that a connection asked for a receipt, as the first since the last beat.
+    fn asked_for_receipt(&self, entry: &Arc<Entry>) {
+        let mut asked = self.0.asked.lock().ignore_poison();
+        asked.push(Arc::clone(entry));
+        if asked.len() == 1 {
+            self.0.first_asked.notify_one();
+        }
     }
 
     fn describe_entry(&self, entry: &Entry) -> Description {
@@ -205,7 +223,7 @@ impl dispatcher::ports::Push for Registry {
 
 impl ws_edge::ports::Connections for Registry {
     async fn put(&self, row: &Connection) -> Result<(), PortError> {
-        let entry = Arc::new(Entry::new(row.clone(), self.0.limits.confirm, self.now()));
+        let entry = Arc::new(Entry::new(row.clone(), &self.0.limits, self.now()));
         if let Some(earlier) = self.0.table.insert(&entry) {
             self.retire(&earlier, End::Drop);
         }

@@ -98,11 +98,13 @@ pub(super) struct PendingPush {
     start: u64,
     /// Number of frames known to be written.
     pub(super) accepted: usize,
+    /// True if it asked for a receipt, as the first since the last beat.
+    pub(super) asked: bool,
 }
 
 impl PendingPush {
     pub(super) fn new(frames: Vec<PushFrame>) -> Self {
-        Self { rest: frames.into_iter(), chunk: 0, start: 0, accepted: 0 }
+        Self { rest: frames.into_iter(), chunk: 0, start: 0, accepted: 0, asked: false }
     }
 }
 
@@ -121,8 +123,8 @@ pub(super) enum Pong {
 
 impl SendQueue {
     /// Makes a queue. With `receipts`, pongs tell which notifications the client has.
-    pub(super) fn new(receipts: bool) -> Self {
-        let receipts = receipts.then(Box::default);
+    pub(super) fn new(receipts: Option<Receipts>) -> Self {
+        let receipts = receipts.map(Box::new);
         Self { state: Mutex::new(State { receipts, ..State::default() }) }
     }
 
@@ -197,6 +199,16 @@ impl SendQueue {
         state.pinged_at.filter(|at| state.receipts.is_some() || heard_at < *at)
     }
 
+    /// Notes a beat of the pace of receipts, and wakes the socket's task if a ping is due.
+    pub(super) fn beat(&self) {
+        let socket = {
+            let mut state = self.state.lock().ignore_poison();
+            let due = state.receipts.as_mut().is_some_and(|receipts| receipts.beat());
+            state.socket.take_if(|_| due)
+        };
+        wake(socket);
+    }
+
     /// Takes a pong.
     pub(super) fn pong(&self, payload: &[u8]) -> Pong {
         let (sequences, pushes) = {
@@ -238,7 +250,8 @@ impl SendQueue {
     }
 
     /// Appends frames to `into`, at least one if there is one, until it holds a chunk, and then `control`. Pushes don't
-    /// write directly until [`SendQueue::wrote`]. Frames stay behind when `is_open` is false.
+    /// write directly until [`SendQueue::wrote`]. Frames stay behind when `is_open` is false. Returns true if it asked
+    /// for a receipt, as the first since the last beat.
     pub(super) fn take(
         &self,
         into: &mut Vec<u8>,
@@ -246,14 +259,13 @@ impl SendQueue {
         max_frame: usize,
         is_open: bool,
         now: Moment,
-    ) {
+    ) -> bool {
         let mut state = self.state.lock().ignore_poison();
         into.append(&mut state.rest);
-        if is_open {
-            state.take(into, max_frame, now);
-        }
+        let asked = is_open && state.take(into, max_frame, now);
         into.append(control);
         state.writing = !into.is_empty();
+        asked
     }
 
     /// Reports that all taken bytes are written, and wakes the pushes.
@@ -281,7 +293,7 @@ fn wake(waker: Option<Waker>) {
 }
 
 impl State {
-    fn take(&mut self, into: &mut Vec<u8>, max_frame: usize, now: Moment) {
+    fn take(&mut self, into: &mut Vec<u8>, max_frame: usize, now: Moment) -> bool {
         while into.len() < WRITE_CHUNK {
             let Some(PushFrame { text, sequences }) = self.queue.pop_front() else { break };
             wire::text(into, &text, max_frame);
@@ -290,25 +302,28 @@ impl State {
                 receipts.given(number, text.len(), sequences);
             }
         }
-        self.ping_behind(into, self.put - self.queue.len() as u64, now);
+        let asked = self.ping_behind(into, self.put - self.queue.len() as u64, now);
         // An idle connection does not keep the memory of a burst.
         if self.queue.is_empty() && self.queue.capacity() > 8 {
             self.queue = VecDeque::new();
         }
+        asked
     }
 
-    /// Appends a ping behind the first `number` frames, if one is due.
-    fn ping_behind(&mut self, into: &mut Vec<u8>, number: u64, now: Moment) {
+    /// Appends a ping behind the first `number` frames, if one is due. Returns true if it asks for a receipt, as the first
+    /// since the last beat.
+    fn ping_behind(&mut self, into: &mut Vec<u8>, number: u64, now: Moment) -> bool {
         let keepalive = mem::take(&mut self.ping);
         match &mut self.receipts {
             Some(receipts) if receipts.is_ping_due() || keepalive && !receipts.is_ping_under_way() => {
                 wire::ping(into, number);
-                receipts.pinged(number);
                 self.pinged_at.get_or_insert(now);
+                return receipts.pinged(number);
             }
             None if keepalive => into.extend_from_slice(&wire::PING),
             _ => {}
         }
+        false
     }
 
     fn put(&mut self, frame: PushFrame, now: Moment) {
@@ -383,9 +398,10 @@ impl State {
                     break;
                 }
             }
-            let has_receipts = |frame: &PushFrame| !frame.sequences.is_empty();
-            let pings = self.receipts.as_ref().is_some_and(|receipts| !receipts.is_ping_under_way())
-                && push.rest.as_slice()[..count].iter().any(has_receipts);
+            let with_receipts =
+                push.rest.as_slice()[..count].iter().filter(|frame| !frame.sequences.is_empty());
+            let bytes: usize = with_receipts.map(|frame| frame.text.len()).sum();
+            let pings = bytes > 0 && self.receipts.as_ref().is_some_and(|receipts| receipts.may_ask(bytes));
             if pings {
                 // Its number is that of the last frame here; it counts only if it is sent.
                 wire::ping(scratch, self.put + count as u64);
@@ -401,7 +417,7 @@ impl State {
                 }
             }
             if pings && let Some(receipts) = &mut self.receipts {
-                receipts.pinged(self.put);
+                push.asked |= receipts.pinged(self.put);
                 self.pinged_at.get_or_insert(now);
             }
             if written == scratch.len() {

@@ -302,7 +302,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
         let max_frame = self.attachment.registry.limits().max_frame_bytes;
         let is_open = self.phase == Phase::Open;
         let now = self.attachment.registry.now();
-        self.attachment.entry.send_queue.take(scratch, &mut self.control, max_frame, is_open, now);
+        let entry = &self.attachment.entry;
+        if entry.send_queue.take(scratch, &mut self.control, max_frame, is_open, now) {
+            self.attachment.registry.asked_for_receipt(entry);
+        }
         // An idle connection does not keep this buffer.
         self.control = Vec::new();
         if scratch.is_empty() {

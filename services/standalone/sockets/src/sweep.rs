@@ -1,13 +1,14 @@
 //! Enforces the time limits of all connections, in one task.
 
 use std::future::Future;
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use contract_notifications_v1::Timestamp;
-use futures_util::future::{Either, select};
+use futures_util::future::{join, select};
 use shared_ports::{Clock, Moment};
 use shared_sync::IgnorePoison as _;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -20,15 +21,27 @@ use super::{Limits, Registry};
 /// Interval of the sweeps, and so the resolution of the time limits.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Sweeps once a second until `shutdown` completes.
+/// Interval of the beats at which a busy connection asks for receipts. It is short beside the time that a person needs to
+/// notice, and long beside that of a push.
+const BEAT: Duration = Duration::from_millis(100);
+
+/// Sweeps once a second, and beats the pace of receipts, until `shutdown` completes.
 pub async fn run_sweeper(registry: Registry, clock: impl Clock, shutdown: impl Future<Output = ()>) {
-    let mut shutdown = pin!(shutdown);
-    loop {
-        registry.sweep(clock.now(), clock.moment());
-        if let Either::Right(_) = select(pin!(clock.sleep(INTERVAL)), &mut shutdown).await {
-            return;
+    let sweeps = async {
+        loop {
+            registry.sweep(clock.now(), clock.moment());
+            clock.sleep(INTERVAL).await;
         }
-    }
+    };
+    let beats = async {
+        loop {
+            registry.0.first_asked.notified().await;
+            clock.sleep(BEAT).await;
+            registry.beat();
+        }
+    };
+    // Neither of the loops ends.
+    select(pin!(join(sweeps, beats)), pin!(shutdown)).await;
 }
 
 /// The action due for a connection.
@@ -38,6 +51,14 @@ enum Due {
 }
 
 impl Registry {
+    /// Beats the pace of receipts for the connections that asked for one since the last beat.
+    pub fn beat(&self) {
+        let asked = mem::take(&mut *self.0.asked.lock().ignore_poison());
+        for entry in asked {
+            entry.send_queue.beat();
+        }
+    }
+
     /// Enforces the time limits: pings silent clients, and closes connections that are gone, stuck, idle, expired or too
     /// old. Only the expiry of a credential depends on the time `now`, which may jump; all else is measured by `moment`.
     pub fn sweep(&self, now: Timestamp, moment: Moment) {

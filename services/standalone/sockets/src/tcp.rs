@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use rustix::net::Shutdown;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::{RecvFlags, Shutdown};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A TCP socket. Clones share it, and it is closed when the last clone is dropped.
@@ -26,6 +26,29 @@ impl SharedTcp {
     }
 }
 
+impl SharedTcp {
+    /// Reads what has arrived, without waiting. A read that does not fill the buffer has emptied the socket (epoll(7), "Do
+    /// I need to continuously read"), so the next one waits, without asking the system first.
+    fn read_now(&self, into: &mut ReadBuf<'_>) -> io::Result<()> {
+        let mut read = None;
+        let attempt = self.0.try_io(Interest::READABLE, || {
+            let bytes = into.initialize_unfilled();
+            let room = bytes.len();
+            let (_, count) = rustix::net::recv(&*self.0, bytes, RecvFlags::empty())?;
+            if count == 0 || count == room {
+                return Ok(count);
+            }
+            read = Some(count);
+            Err(io::ErrorKind::WouldBlock.into())
+        });
+        into.advance(match (read, attempt) {
+            (Some(count), _) => count,
+            (None, attempt) => attempt?,
+        });
+        Ok(())
+    }
+}
+
 /// Repeats an attempt whenever the socket is ready, until it does not report `WouldBlock`.
 macro_rules! when_ready {
     ($socket:expr, $poll_ready:ident, $cx:expr, $attempt:expr) => {
@@ -41,7 +64,7 @@ macro_rules! when_ready {
 
 impl AsyncRead for SharedTcp {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        when_ready!(self, poll_read_ready, cx, self.0.try_read_buf(into).map(drop))
+        when_ready!(self, poll_read_ready, cx, self.read_now(into))
     }
 }
 

@@ -73,6 +73,7 @@ use std::time::Duration;
 
 use contract_connections_v1::ConnectionKey;
 use contract_notifications_v1::{Notification, Sequence, UserId};
+use dispatcher::core::ConnectionSet;
 use dispatcher::core::run::Outcome;
 use fjall::Slice;
 use shared_ports::Clock;
@@ -391,9 +392,9 @@ impl<K: Clock + 'static> Store<K> {
     pub fn connection_closed(&self, key: &ConnectionKey) {
         self.core().with_user(&key.user_id, |state| {
             for pushed_to in state.rows.values_mut() {
-                pushed_to.retain(|id| *id != key.connection_id);
+                pushed_to.remove(&key.connection_id);
             }
-            if state.rows.values().all(Vec::is_empty) {
+            if state.rows.values().all(ConnectionSet::is_empty) {
                 state.forget_rows();
             }
         });

@@ -1,12 +1,11 @@
 //! Implements the services' ports for mailboxes and replay entries, and changes mailboxes. `mailbox_pages.rs` reads
 //! them.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::{Notification, Replay, Sequence, UserId};
+use dispatcher::core::ConnectionSet;
 use dispatcher::ports::{MailboxRow, Page, PageQuery};
 use replayer::ports::{KeyPage, ReplayEntry};
 use shared_ports::{Clock, PortError};
@@ -72,46 +71,25 @@ impl<K: Clock> Core<K> {
         });
     }
 
-    /// Adds connections to those to which a row was pushed, if the row is in the mailbox. The marks are kept
-    /// in memory only. Returns false if memory does not know whether it is: [`Core::mark_unknown`] looks it up.
-    fn mark(&self, user: &UserId, row: Seq, connections: &BTreeSet<ConnectionId>) -> bool {
+    /// Adds connections to those to which rows were pushed, if the rows are in the mailbox. The marks are kept
+    /// in memory only. Returns the marks of rows of which memory does not know whether they are:
+    /// [`Core::mark_unknown`] looks them up.
+    fn mark(&self, user: &UserId, marks: &[(Sequence, ConnectionSet)]) -> Vec<(Seq, ConnectionSet)> {
+        let marks = marks.iter().map(|(row, connections)| (seq(*row), connections));
         self.with_user(user, |state| {
-            let held = state.queued(row).is_some_and(|queued| queued.held);
-            if held || state.rows.contains_key(&row) {
-                add(state.rows.entry(row).or_default(), connections);
-                return true;
-            }
-            let queued = state.first_queued().is_some_and(|first| row >= first);
-            let unknown = !queued && row >= state.known_to && !state.is_deleting(row);
-            if unknown {
-                // Noted before the disk is read, so that a deletion meanwhile removes it again.
-                state.rows.insert(row, Vec::new());
-            }
-            !unknown
+            let unknown = marks.filter(|(row, connections)| !state.mark(*row, connections));
+            unknown.map(|(row, connections)| (row, connections.clone())).collect()
         })
     }
 
-    fn mark_unknown(
-        &self,
-        user: &UserId,
-        row: Seq,
-        connections: &BTreeSet<ConnectionId>,
-    ) -> Result<(), StoreError> {
+    fn mark_unknown(&self, user: &UserId, row: Seq, connections: &ConnectionSet) -> Result<(), StoreError> {
         let there = self.reader().and_then(|engine| Ok(engine.rows.contains_key(row_key(user, row))?));
         self.with_user(user, |state| match state.rows.get_mut(&row) {
-            Some(to) if matches!(there, Ok(true)) => add(to, connections),
+            Some(to) if matches!(there, Ok(true)) => to.extend(connections.iter().cloned()),
             Some(to) if to.is_empty() => _ = state.rows.remove(&row),
             _ => {}
         });
         there.map(drop)
-    }
-}
-
-fn add(to: &mut Vec<ConnectionId>, connections: &BTreeSet<ConnectionId>) {
-    for connection in connections {
-        if !to.contains(connection) {
-            to.push(connection.clone());
-        }
     }
 }
 
@@ -185,7 +163,7 @@ impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
             let mut freed = 0;
             for MailboxRow { sequence, notification, pushed_to } in later {
                 if !state.put(seq(*sequence), notification, pushed_to) {
-                    freed += state.written(seq(*sequence), pushed_to.iter().cloned().collect());
+                    freed += state.written(seq(*sequence), pushed_to.clone());
                 }
             }
             freed
@@ -198,14 +176,8 @@ impl<K: Clock + 'static> dispatcher::ports::Mailbox for Store<K> {
         self.remove(user, sequences, false).await.map_err(port_error("deleting rows"))
     }
 
-    async fn mark(
-        &self,
-        user: &UserId,
-        marks: &[(Sequence, BTreeSet<ConnectionId>)],
-    ) -> Result<(), PortError> {
-        let marks = marks.iter().map(|(row, connections)| (seq(*row), connections));
-        let unknown = marks.filter(|(row, connections)| !self.core().mark(user, *row, connections));
-        let unknown: Vec<_> = unknown.map(|(row, connections)| (row, connections.clone())).collect();
+    async fn mark(&self, user: &UserId, marks: &[(Sequence, ConnectionSet)]) -> Result<(), PortError> {
+        let unknown = self.core().mark(user, marks);
         if unknown.is_empty() {
             return Ok(());
         }

@@ -5,12 +5,12 @@
 //! notifications that have no row. The user's shard is not locked while the disk is read, so what was read is
 //! remembered only if the user's `epoch` is still the same.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::{Notification, UserId};
+use dispatcher::core::ConnectionSet;
 use dispatcher::ports::{MailboxRow, Page, PageQuery};
 use replayer::ports::KeyPage;
 use shared_ports::Clock;
@@ -27,10 +27,10 @@ const MOST_KNOWN: usize = 4_096;
 /// The part of a page that memory knows.
 struct Known {
     /// Known rows of the page, with the connections to which each was pushed. Of those before `complete_to`, only
-    /// the ones that are due.
-    rows: Vec<(Seq, Vec<ConnectionId>)>,
+    /// as many of the first due ones as were asked for.
+    rows: Vec<(Seq, ConnectionSet)>,
     /// Notifications in the mailbox that memory has: those without a row, then those that are queued too. Only
-    /// the ones that are due.
+    /// as many of the first due ones as were asked for.
     in_memory: Vec<Row>,
     /// Notifications in memory that the disk may have too.
     perhaps_rows: Vec<Seq>,
@@ -38,15 +38,16 @@ struct Known {
     complete_to: Seq,
     /// First sequence that is queued or not published yet. Rows before it are held.
     end: Seq,
-    deleting: HashSet<Seq>,
+    /// Rows whose deletion is under way, in ascending order.
+    deleting: Vec<Seq>,
     epoch: u64,
 }
 
 /// A row with its sequence and the connections to which it was pushed.
-type Row = (Seq, Arc<Notification>, Vec<ConnectionId>);
+type Row = (Seq, Arc<Notification>, ConnectionSet);
 
 fn mailbox_row((seq, notification, to): Row) -> MailboxRow {
-    MailboxRow { sequence: sequence(seq), notification, pushed_to: to.into_iter().collect() }
+    MailboxRow { sequence: sequence(seq), notification, pushed_to: to }
 }
 
 impl Known {
@@ -54,6 +55,11 @@ impl Known {
     fn unknown(&self, query: &PageQuery) -> (Seq, Seq) {
         let after = query.after.map_or(0, |after| seq(after).saturating_add(1));
         (self.complete_to.max(after), seq(query.up_to).min(self.end.saturating_sub(1)))
+    }
+
+    /// Returns true if the row is deleted, whatever the disk says.
+    fn is_deleting(&self, seq: Seq) -> bool {
+        self.deleting.binary_search(&seq).is_ok()
     }
 
     /// Returns true if a page has rows that only the disk has.
@@ -65,14 +71,15 @@ impl Known {
 }
 
 impl<K: Clock> Core<K> {
-    /// Returns what memory knows of the rows that are due for at least one of the connections `due_for`, or of all
-    /// rows if it is `None`.
+    /// Returns what memory knows of the first `most` rows that are due for at least one of the connections `due_for`,
+    /// or of all rows if it is `None`.
     fn known(
         &self,
         user: &UserId,
         after: Option<Seq>,
         up_to: Seq,
         due_for: Option<&[ConnectionId]>,
+        most: usize,
     ) -> Known {
         // Loaded before the shard is locked: everything published by now is in the queue, or completed.
         let published = self.published.load(Ordering::Acquire);
@@ -82,23 +89,27 @@ impl<K: Clock> Core<K> {
                 state.paged();
             }
             let end = state.first_queued().map_or(published, |queued| queued.min(published));
-            let due = |to: &[ConnectionId]| due_for.is_none_or(|due_for| is_due(due_for, to));
+            let due = |to: &ConnectionSet| due_for.is_none_or(|due_for| is_due(due_for, to));
             let range = first..=up_to;
+            let nowhere = ConnectionSet::new();
             let (mut rows, mut in_memory, mut perhaps_rows) = (Vec::new(), Vec::new(), Vec::new());
             if first <= up_to {
                 let on_disk = |seq: &Seq| !state.held_pending.contains_key(seq);
-                let known = state.rows.range(range.clone());
-                let known = known.filter(|(seq, to)| (**seq >= state.known_to || due(to)) && on_disk(seq));
-                rows = known.map(|(seq, to)| (*seq, to.clone())).collect();
+                let boundary = state.known_to.clamp(first, up_to.saturating_add(1));
+                let known = state.rows.range(first..boundary).filter(|(seq, to)| due(to) && on_disk(seq));
+                let noted = state.rows.range(boundary..=up_to.max(boundary)).filter(|(seq, _)| on_disk(seq));
+                rows = known.take(most).chain(noted).map(|(seq, to)| (*seq, to.clone())).collect();
                 let without_row = state.held_pending.range(range.clone()).map(|(_, queued)| queued);
                 let queued = state.held_entries().filter(|queued| range.contains(&queued.seq));
                 for queued in without_row.chain(queued) {
-                    let to = state.rows.get(&queued.seq).map_or(&[][..], Vec::as_slice);
                     if queued.perhaps_row {
                         perhaps_rows.push(queued.seq);
                     }
-                    if due(to) {
-                        in_memory.push((queued.seq, Arc::clone(&queued.notification), to.to_vec()));
+                    if in_memory.len() < most {
+                        let to = state.rows.get(&queued.seq).unwrap_or(&nowhere);
+                        if due(to) {
+                            in_memory.push((queued.seq, Arc::clone(&queued.notification), to.clone()));
+                        }
                     }
                 }
             }
@@ -108,7 +119,7 @@ impl<K: Clock> Core<K> {
                 perhaps_rows,
                 complete_to: state.known_to,
                 end,
-                deleting: state.deleting.iter().flat_map(|chunk| chunk.iter().copied()).collect(),
+                deleting: state.deleting(),
                 epoch: state.epoch,
             }
         })
@@ -116,22 +127,24 @@ impl<K: Clock> Core<K> {
 
     /// Returns a page if memory knows all of it.
     pub(super) fn page_in_memory(&self, user: &UserId, query: &PageQuery) -> Option<Page> {
-        let known = self.known(user, query.after.map(seq), seq(query.up_to), Some(&query.due_for));
+        let limit = query.limit.max(1);
+        let (after, up_to) = (query.after.map(seq), seq(query.up_to));
+        let known = self.known(user, after, up_to, Some(&query.due_for), limit + 1);
         if known.needs_disk(query) {
             return None;
         }
         let mut rows = known.in_memory;
-        let limit = query.limit.max(1);
         let more = rows.len() > limit;
         rows.truncate(limit);
         Some(Page { rows: rows.into_iter().map(mailbox_row).collect(), more })
     }
 
     pub(super) fn page(&self, user: &UserId, query: &PageQuery) -> Result<Page, StoreError> {
+        let limit = query.limit.max(1);
+        let (after, up_to) = (query.after.map(seq), seq(query.up_to));
         loop {
-            let known = self.known(user, query.after.map(seq), seq(query.up_to), Some(&query.due_for));
-            let mut reading =
-                Reading { core: self, user, query, limit: query.limit.max(1), read: Read::default() };
+            let known = self.known(user, after, up_to, Some(&query.due_for), limit + 1);
+            let mut reading = Reading { core: self, user, query, limit, read: Read::default() };
             reading.read(&known)?;
             let Read { mut rows, capped, learned, bad, gone, leftover } = reading.read;
             self.held.remove(bad.len() + leftover.len());
@@ -145,8 +158,8 @@ impl<K: Clock> Core<K> {
                 rows.extend(known.in_memory);
                 rows.sort_unstable_by_key(|(seq, ..)| *seq);
             }
-            let more = capped || rows.len() > query.limit.max(1);
-            rows.truncate(query.limit.max(1));
+            let more = capped || rows.len() > limit;
+            rows.truncate(limit);
             return Ok(Page { rows: rows.into_iter().map(mailbox_row).collect(), more });
         }
     }
@@ -189,7 +202,7 @@ impl<K: Clock> Core<K> {
         after: Option<Seq>,
         limit: usize,
     ) -> Result<KeyPage, StoreError> {
-        let known = self.known(user, after, Seq::MAX, None);
+        let known = self.known(user, after, Seq::MAX, None, limit + 1);
         let boundary = known.complete_to.min(known.end);
         let mut sequences: Vec<Seq> =
             known.rows.iter().map(|(seq, _)| *seq).filter(|seq| *seq < boundary).take(limit + 1).collect();
@@ -197,7 +210,7 @@ impl<K: Clock> Core<K> {
         if sequences.len() <= limit && from < known.end {
             for key in self.reader()?.scan_keys(user, from, known.end - 1) {
                 let key = key?;
-                if !known.deleting.contains(&key) && !known.perhaps_rows.contains(&key) {
+                if !known.is_deleting(key) && !known.perhaps_rows.contains(&key) {
                     sequences.push(key);
                     if sequences.len() > limit {
                         break;
@@ -216,13 +229,13 @@ impl<K: Clock> Core<K> {
 
     /// Returns the highest key of the mailbox.
     pub(super) fn last_key(&self, user: &UserId) -> Result<Option<Seq>, StoreError> {
-        let known = self.known(user, None, Seq::MAX, None);
+        let known = self.known(user, None, Seq::MAX, None, usize::MAX);
         let in_memory = known.in_memory.last().map(|(seq, ..)| *seq);
         let from = known.complete_to.max(in_memory.map_or(0, |seq| seq.saturating_add(1)));
         if from < known.end {
             for key in self.reader()?.scan_keys(user, from, known.end - 1).rev() {
                 let key = key?;
-                if !known.deleting.contains(&key) {
+                if !known.is_deleting(key) {
                     return Ok(Some(key));
                 }
             }
@@ -233,7 +246,7 @@ impl<K: Clock> Core<K> {
 }
 
 /// Returns true if a row that was pushed to the connections `to` is due for at least one of `due_for`.
-fn is_due(due_for: &[ConnectionId], to: &[ConnectionId]) -> bool {
+fn is_due(due_for: &[ConnectionId], to: &ConnectionSet) -> bool {
     due_for.iter().any(|id| !to.contains(id))
 }
 
@@ -263,11 +276,11 @@ struct Reading<'a, K> {
 }
 
 impl<K: Clock> Reading<'_, K> {
-    fn is_due(&self, to: &[ConnectionId]) -> bool {
+    fn is_due(&self, to: &ConnectionSet) -> bool {
         is_due(&self.query.due_for, to)
     }
 
-    fn take(&mut self, seq: Seq, value: &[u8], to: Vec<ConnectionId>) {
+    fn take(&mut self, seq: Seq, value: &[u8], to: ConnectionSet) {
         match decode(self.user, value) {
             Ok(notification) if self.core.is_leftover(seq, &notification) => self.read.leftover.push(seq),
             Ok(notification) => self.read.rows.push((seq, Arc::new(notification), to)),
@@ -296,7 +309,7 @@ impl<K: Clock> Reading<'_, K> {
     }
 
     /// Reads rows by their sequences.
-    fn read_known(&mut self, engine: &Engine, due: &[&(Seq, Vec<ConnectionId>)]) -> Result<(), StoreError> {
+    fn read_known(&mut self, engine: &Engine, due: &[&(Seq, ConnectionSet)]) -> Result<(), StoreError> {
         let (Some((first, _)), Some((last, _))) = (due.first(), due.last()) else { return Ok(()) };
         let mut expected = due.iter();
         for row in engine.scan(self.user, *first, *last) {
@@ -320,11 +333,11 @@ impl<K: Clock> Reading<'_, K> {
         let mut known_to = if last < known.end.saturating_sub(1) { last + 1 } else { Seq::MAX };
         for row in engine.scan(self.user, from, last) {
             let (seq, value) = row?;
-            if known.deleting.contains(&seq) || known.perhaps_rows.contains(&seq) {
+            if known.is_deleting(seq) || known.perhaps_rows.contains(&seq) {
                 continue;
             }
             let at = known.rows.binary_search_by_key(&seq, |(seq, _)| *seq);
-            let to = at.map_or_else(|_| Vec::new(), |at| known.rows[at].1.clone());
+            let to = at.map_or_else(|_| ConnectionSet::new(), |at| known.rows[at].1.clone());
             if self.is_due(&to) {
                 if self.read.rows.len() >= self.limit {
                     self.read.capped = true;

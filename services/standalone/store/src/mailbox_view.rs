@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use contract_notifications_v1::{Notification, NotificationId, Sequence, UserId};
+use dispatcher::core::ConnectionSet;
 use shared_ports::Clock;
 
 use super::codec::{Seq, decode, sequence};
@@ -99,7 +100,7 @@ impl<K: Clock + 'static> Store<K> {
                 .held_pending
                 .values()
                 .map(|queued| {
-                    let pushed_to = state.rows.get(&queued.seq).map_or(0, Vec::len);
+                    let pushed_to = state.rows.get(&queued.seq).map_or(0, ConnectionSet::len);
                     (queued.seq, Arc::clone(&queued.notification), pushed_to)
                 })
                 .collect(),
@@ -152,7 +153,7 @@ impl<K: Clock + 'static> Store<K> {
     }
 
     fn pushed_to(&self, user: &UserId, number: Seq) -> usize {
-        self.core().with_user(user, |state| state.rows.get(&number).map_or(0, Vec::len))
+        self.core().with_user(user, |state| state.rows.get(&number).map_or(0, ConnectionSet::len))
     }
 
     /// Finds the newest queued or held notification with that id, among the newest [`SEARCH_LIMIT`] rows or 64
@@ -198,7 +199,7 @@ impl<K: Clock + 'static> Store<K> {
     /// held.
     fn queued_as(&self, user: &UserId, number: Seq) -> NotificationState {
         self.core().with_user(user, |state| {
-            let pushed_to = state.rows.get(&number).map_or(0, Vec::len);
+            let pushed_to = state.rows.get(&number).map_or(0, ConnectionSet::len);
             if state.held_pending.contains_key(&number) {
                 return NotificationState::Held { pushed_to };
             }

@@ -9,12 +9,12 @@
 //! such an entry stands in a pending record, it gets no row for that time: it stays in memory, in
 //! `held_pending`.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::Notification;
+use dispatcher::core::ConnectionSet;
 use dispatcher::core::batch::item;
 use dispatcher::core::run::{Entry, Outcome};
 
@@ -24,12 +24,15 @@ use super::pending_records::RecordLocation;
 /// Bytes of memory that a queued notification takes in addition to its bytes on disk.
 const QUEUED_BYTES: usize = 256;
 
-/// Source of version numbers of users' states. No two states have the same number, so that a page read from
+/// Source of the first version number of users' states. No two states have the same number, so that a page read from
 /// disk can tell whether it is still valid.
 static EPOCH: AtomicU64 = AtomicU64::new(0);
 
-fn new_epoch() -> u64 {
-    EPOCH.fetch_add(1, Ordering::Relaxed)
+/// Distance of the first version numbers of two states: more than the changes that one sees.
+const EPOCHS: u64 = 1 << 32;
+
+fn first_epoch() -> u64 {
+    EPOCH.fetch_add(EPOCHS, Ordering::Relaxed)
 }
 
 /// A queued notification.
@@ -97,7 +100,7 @@ pub(super) struct User {
     pub(super) waiting: bool,
     /// Known held rows, with the connections to which each was pushed. It has all rows before `known_to`; of
     /// those behind, only pushed ones.
-    pub(super) rows: BTreeMap<Seq, Vec<ConnectionId>>,
+    pub(super) rows: BTreeMap<Seq, ConnectionSet>,
     pub(super) known_to: Seq,
     /// Held notifications that were pushed and have no row: they stand in pending records. `rows` has each.
     pub(super) held_pending: BTreeMap<Seq, Queued>,
@@ -122,7 +125,7 @@ impl Default for User {
             known_to: 0,
             held_pending: BTreeMap::new(),
             deleting: VecDeque::new(),
-            epoch: new_epoch(),
+            epoch: first_epoch(),
         }
     }
 }
@@ -348,24 +351,29 @@ impl User {
         completed
     }
 
+    /// Notes that pages being read from disk are no longer valid.
+    const fn changed(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+    }
+
     /// Records that a row is held now.
     fn hold(&mut self, seq: Seq) {
         if !self.rows.contains_key(&seq) {
             self.known_to = self.known_to.min(seq);
         }
-        self.epoch = new_epoch();
+        self.changed();
     }
 
     /// Forgets pushes and known rows when nobody is connected: the rows can be read again. Only those that are
     /// not on disk stay.
     pub(super) fn forget_rows(&mut self) {
-        self.rows = self.held_pending.keys().map(|seq| (*seq, Vec::new())).collect();
+        self.rows = self.held_pending.keys().map(|seq| (*seq, ConnectionSet::new())).collect();
         self.known_to = 0;
-        self.epoch = new_epoch();
+        self.changed();
     }
 
     /// Records that the mailbox has a row that is not queued. Returns the bytes of memory that this frees.
-    pub(super) fn written(&mut self, seq: Seq, pushed_to: Vec<ConnectionId>) -> usize {
+    pub(super) fn written(&mut self, seq: Seq, pushed_to: ConnectionSet) -> usize {
         self.rows.remove(&seq);
         if !pushed_to.is_empty() {
             self.rows.insert(seq, pushed_to);
@@ -409,7 +417,7 @@ impl User {
 
     /// Puts a notification in a pending record into the mailbox, pushed to these connections. It gets no row.
     /// Returns false if it is not in memory, or not in a pending record.
-    pub(super) fn hold_pending(&mut self, seq: Seq, pushed_to: &BTreeSet<ConnectionId>) -> bool {
+    pub(super) fn hold_pending(&mut self, seq: Seq, pushed_to: &ConnectionSet) -> bool {
         if !self.held_pending.contains_key(&seq) {
             let Some(queued) = self.queued(seq).filter(|queued| queued.pending.is_some()) else {
                 return false;
@@ -418,7 +426,7 @@ impl User {
             let fresh = !std::mem::replace(&mut queued.held, true);
             self.held += usize::from(fresh);
         }
-        self.rows.insert(seq, pushed_to.iter().cloned().collect());
+        self.rows.insert(seq, pushed_to.clone());
         true
     }
 
@@ -428,11 +436,31 @@ impl User {
             return 0;
         }
         let freed = self.held_pending.remove(&seq).map_or(0, |queued| queued.bytes);
-        if seq >= self.known_to && self.rows.get(&seq).is_some_and(Vec::is_empty) {
+        if seq >= self.known_to && self.rows.get(&seq).is_some_and(ConnectionSet::is_empty) {
             self.rows.remove(&seq);
         }
-        self.epoch = new_epoch();
+        self.changed();
         freed
+    }
+
+    /// Adds connections to those to which a row was pushed, if the row is in the mailbox. Returns false if memory
+    /// does not know whether it is.
+    pub(super) fn mark(&mut self, row: Seq, connections: &ConnectionSet) -> bool {
+        if let Some(to) = self.rows.get_mut(&row) {
+            to.extend(connections.iter().cloned());
+            return true;
+        }
+        if self.queued(row).is_some_and(|queued| queued.held) {
+            self.rows.insert(row, connections.clone());
+            return true;
+        }
+        let is_queued = self.first_queued().is_some_and(|first| row >= first);
+        let unknown = !is_queued && row >= self.known_to && !self.is_deleting(row);
+        if unknown {
+            // Noted before the disk is read, so that a deletion meanwhile removes it again.
+            self.rows.insert(row, ConnectionSet::new());
+        }
+        !unknown
     }
 
     /// Marks a queued entry, which has a row now, as being in the mailbox too. Returns false if it is not
@@ -441,7 +469,7 @@ impl User {
         &mut self,
         seq: Seq,
         notification: &Arc<Notification>,
-        pushed_to: &BTreeSet<ConnectionId>,
+        pushed_to: &ConnectionSet,
     ) -> bool {
         let Some(queued) = self.queued(seq) else { return false };
         let fresh = !std::mem::replace(&mut queued.held, true);
@@ -451,7 +479,7 @@ impl User {
         self.held += usize::from(fresh);
         self.rows.remove(&seq);
         if !pushed_to.is_empty() {
-            self.rows.insert(seq, pushed_to.iter().cloned().collect());
+            self.rows.insert(seq, pushed_to.clone());
         }
         true
     }
@@ -473,19 +501,26 @@ impl User {
             self.held_pending.remove(&seq).and_then(|queued| Some((queued.pending?, queued)))
         {
             self.rows.remove(&seq);
-            self.epoch = new_epoch();
+            self.changed();
             let Queued { bytes, perhaps_row, .. } = queued;
             return Removed::Pending { location, bytes, perhaps_row };
         }
         if self.rows.remove(&seq).is_some() {
-            self.epoch = new_epoch();
+            self.changed();
             return Removed::Held;
         }
         if seq < self.known_to || self.is_deleting(seq) {
             return Removed::Nothing;
         }
-        self.epoch = new_epoch();
+        self.changed();
         Removed::Unknown
+    }
+
+    /// Returns the rows whose deletion is under way, in ascending order.
+    pub(super) fn deleting(&self) -> Vec<Seq> {
+        let mut seqs: Vec<Seq> = self.deleting.iter().flat_map(|chunk| chunk.iter().copied()).collect();
+        seqs.sort_unstable();
+        seqs
     }
 
     /// Returns true if the row is deleted, whatever the disk says.

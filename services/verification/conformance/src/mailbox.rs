@@ -1,10 +1,9 @@
 //! Suite of the mailbox for the dispatcher.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::{Sequence, Timestamp, UserId};
+use dispatcher::core::ConnectionSet;
 use dispatcher::ports::{Mailbox, MailboxRow, Page, PageQuery};
 
 use crate::rows::{connection, notification, sequences, user};
@@ -122,7 +121,7 @@ async fn only_due_rows_are_paged<M: Mailbox>(mailbox: &M, user: &UserId) {
     assert_eq!(due(&["a"], 1).await, Page::default());
 }
 
-fn connections(ids: &[&str]) -> BTreeSet<ConnectionId> {
+fn connections(ids: &[&str]) -> ConnectionSet {
     ids.iter().map(|id| connection(id)).collect()
 }
 

@@ -71,7 +71,7 @@ pub(crate) enum Answer {
 impl Task {
     /// Translates a command of the real machine.
     pub(crate) fn of(command: &Command<()>) -> Self {
-        let set = |ids: &std::collections::BTreeSet<_>| ids.iter().map(connection_index).collect::<Set>();
+        let set = |ids: &dispatcher::core::ConnectionSet| ids.iter().map(connection_index).collect::<Set>();
         let numbers = |rows: &[Sequence]| rows.iter().map(|row| number(*row)).collect();
         match command {
             Command::ListConnections => Self::List,

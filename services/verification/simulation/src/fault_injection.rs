@@ -1,10 +1,10 @@
 //! Fault injection: the ports of the services with faults and mutants.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use contract_connections_v1::{Connection, ConnectionId, ConnectionKey};
 use contract_notifications_v1::{Replay, Sequence, Timestamp, UserId};
+use dispatcher::core::ConnectionSet;
 use dispatcher::ports::{MailboxRow, Page, PageQuery, PushError, PushFrame, Pushed};
 use replayer::ports::{KeyPage, ReplayEntry};
 use shared_ports::PortError;
@@ -163,11 +163,7 @@ impl<P: dispatcher::ports::Mailbox> dispatcher::ports::Mailbox for Faulty<P> {
             .await
     }
 
-    async fn mark(
-        &self,
-        user: &UserId,
-        marks: &[(Sequence, BTreeSet<ConnectionId>)],
-    ) -> Result<(), PortError> {
+    async fn mark(&self, user: &UserId, marks: &[(Sequence, ConnectionSet)]) -> Result<(), PortError> {
         if self.sim.has_mutant(Mutant::LosesMark) {
             return Ok(());
         }

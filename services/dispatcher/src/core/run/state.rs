@@ -6,14 +6,13 @@
 
 use std::collections::BTreeSet;
 
-use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
 
 use super::types::{
     Command, Entry, Event, Frame, FrameItem, HeldItem, Item, Limits, OpenConnection, Outcome, PushReport,
     PushRequest, Refusal, Report, Stats,
 };
-use crate::core::frames;
+use crate::core::{ConnectionSet, frames};
 
 /// A run in progress.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -30,7 +29,7 @@ pub struct Run<B> {
     /// The open connections that are being served: all of the first list, then those new in each later list.
     pub(super) serving: Vec<OpenConnection>,
     /// Every connection that was in a list of this run.
-    pub(super) listed: BTreeSet<ConnectionId>,
+    pub(super) listed: ConnectionSet,
     /// The last held row read.
     cursor: Option<Sequence>,
     /// True if there may be held rows after `cursor`.
@@ -46,7 +45,7 @@ pub struct Run<B> {
     /// Rows to delete after the pushes.
     deletes: Vec<Sequence>,
     /// Marks to make after the pushes.
-    pub(super) marks: Vec<(Sequence, BTreeSet<ConnectionId>)>,
+    pub(super) marks: Vec<(Sequence, ConnectionSet)>,
     /// True if the mailbox was written since the connections were listed (R2, R6).
     look_again: bool,
     /// True if every new notification is delivered, in the mailbox or discarded.
@@ -89,9 +88,9 @@ pub(super) struct Row<B> {
     /// True if an earlier run may have put it into the mailbox.
     redelivered: bool,
     /// The connections to which earlier runs pushed it.
-    pub(super) pushed_to: BTreeSet<ConnectionId>,
+    pub(super) pushed_to: ConnectionSet,
     /// The connections that accepted it in this run.
-    pub(super) accepted_by: BTreeSet<ConnectionId>,
+    pub(super) accepted_by: ConnectionSet,
 }
 
 /// Progress of the push to one connection.
@@ -132,8 +131,8 @@ impl<B: Clone> Run<B> {
                         replayed: false,
                         stored: false,
                         redelivered,
-                        pushed_to: BTreeSet::new(),
-                        accepted_by: BTreeSet::new(),
+                        pushed_to: ConnectionSet::new(),
+                        accepted_by: ConnectionSet::new(),
                     });
                 }
             }
@@ -145,7 +144,7 @@ impl<B: Clone> Run<B> {
             fresh,
             open: Vec::new(),
             serving: Vec::new(),
-            listed: BTreeSet::new(),
+            listed: ConnectionSet::new(),
             cursor: None,
             more: false,
             // At least a page, or the replay would be deferred again and again without pushing anything.
@@ -241,7 +240,7 @@ impl<B: Clone> Run<B> {
                     stored: true,
                     redelivered: false,
                     pushed_to,
-                    accepted_by: BTreeSet::new(),
+                    accepted_by: ConnectionSet::new(),
                 });
             }
         }
@@ -260,7 +259,7 @@ impl<B: Clone> Run<B> {
         if !self.acknowledged() {
             return self.push(now);
         }
-        let pushed_to: BTreeSet<_> = self.serving.iter().map(|c| c.id.clone()).collect();
+        let pushed_to: ConnectionSet = self.serving.iter().map(|c| c.id.clone()).collect();
         let mut puts = Vec::new();
         for row in self.rows.iter_mut().filter(|row| !row.replayed && holds(&row.item)) {
             row.stored = true;
@@ -492,7 +491,7 @@ impl<B: Clone> Run<B> {
 
 impl<B> Row<B> {
     fn into_held(self) -> HeldItem<B> {
-        HeldItem { item: self.item, pushed_to: BTreeSet::new() }
+        HeldItem { item: self.item, pushed_to: ConnectionSet::new() }
     }
 }
 

@@ -1,12 +1,11 @@
 //! Symmetry of runs, for the model checker: a run with its connections renamed.
 
-use std::collections::BTreeSet;
-
 use contract_connections_v1::ConnectionId;
 use contract_notifications_v1::Timestamp;
 
 use super::state::{PushState, Row, Run};
 use super::types::{Command, HeldItem, OpenConnection, PushRequest, Stats};
+use crate::core::ConnectionSet;
 
 impl<B: Clone> Run<B> {
     /// Returns this run and its last command as they would be if the connections had other ids and had
@@ -102,10 +101,7 @@ impl<B> Row<B> {
     }
 }
 
-fn names(
-    old: &BTreeSet<ConnectionId>,
-    rename: &impl Fn(&ConnectionId) -> ConnectionId,
-) -> BTreeSet<ConnectionId> {
+fn names(old: &ConnectionSet, rename: &impl Fn(&ConnectionId) -> ConnectionId) -> ConnectionSet {
     old.iter().map(rename).collect()
 }
 

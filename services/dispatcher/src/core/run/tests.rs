@@ -1,12 +1,12 @@
 //! Single runs whose events are written out.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use contract_connections_v1::{ConnectionId, FrameFormat};
 use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
 
 use super::{Command, Entry, Event, HeldItem, Item, Limits, OpenConnection, PushReport, Refusal, Run};
+use crate::core::ConnectionSet;
 
 const LIMITS: Limits = Limits {
     inline_drain: 3,
@@ -62,10 +62,10 @@ fn connections_are_listed_again_after_marking() {
     let (mut run, _) = Run::start(LIMITS, vec![Entry::Replay(Sequence::new(1))]);
     run.on(Event::Listed(vec![connection("c", true)]), now);
     run.on(
-        Event::Page { rows: vec![HeldItem { item: item(), pushed_to: BTreeSet::new() }], more: false },
+        Event::Page { rows: vec![HeldItem { item: item(), pushed_to: ConnectionSet::new() }], more: false },
         now,
     );
-    let marks = vec![(Sequence::new(1), BTreeSet::from([ConnectionId::new("c")]))];
+    let marks = vec![(Sequence::new(1), ConnectionSet::from([ConnectionId::new("c")]))];
     assert_eq!(run.on(Event::Pushed(vec![ACCEPTED]), now), Command::Mark(marks));
     assert_eq!(run.on(Event::Done, now), Command::ListConnections);
 }
@@ -78,7 +78,7 @@ fn deferred_drop_notification_is_deleted_after_push() {
     let entry = Entry::Notification { item: item.clone(), redelivered: true };
     let (mut run, _) = Run::start(LIMITS, vec![entry]);
     run.on(Event::Listed(vec![connection("c", true)]), now);
-    let deferred = HeldItem { item, pushed_to: BTreeSet::new() };
+    let deferred = HeldItem { item, pushed_to: ConnectionSet::new() };
     run.on(Event::Page { rows: vec![deferred], more: false }, now);
     assert_eq!(run.on(Event::Pushed(vec![ACCEPTED]), now), Command::Delete(vec![Sequence::new(1)]));
 }

@@ -1,10 +1,11 @@
 //! Input and output of a run.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use contract_connections_v1::{ConnectionId, FrameFormat};
 use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
+
+use crate::core::ConnectionSet;
 
 /// The limits of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,7 +60,7 @@ pub struct HeldItem<B> {
     /// The notification.
     pub item: Item<B>,
     /// The connections it was pushed to, or is about to be pushed to.
-    pub pushed_to: BTreeSet<ConnectionId>,
+    pub pushed_to: ConnectionSet,
 }
 
 /// An entry of the run.
@@ -111,7 +112,7 @@ pub enum Command<B> {
     /// Delete rows: [`Event::Done`].
     Delete(Vec<Sequence>),
     /// Add connections to the `pushed_to` of rows that still exist: [`Event::Done`].
-    Mark(Vec<(Sequence, BTreeSet<ConnectionId>)>),
+    Mark(Vec<(Sequence, ConnectionSet)>),
     /// Delete the table rows of closed connections, if they still are the same connections: [`Event::Done`].
     Forget(Vec<OpenConnection>),
     /// Push frames to several connections, concurrently: [`Event::Pushed`].

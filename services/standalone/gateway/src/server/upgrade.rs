@@ -267,7 +267,24 @@ fn contains_token(headers: &HeaderMap, name: &axum::http::HeaderName, token: &st
         .any(|item| item.trim().eq_ignore_ascii_case(token))
 }
 
-/// Makes a connection id in the form of API Gateway's: base64, with characters that are safe in a path.
+/// Makes a connection id in the form of API Gateway's: base64, with characters that are safe in a path. It begins with a
+/// letter, because command lines, the AWS CLI's too, take an argument that begins with `-` for an option.
 fn new_connection_id() -> ConnectionId {
-    ConnectionId::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 15]>()))
+    let mut bytes = rand::random::<[u8; 15]>();
+    // The first character stands for the first six bits; the letters come first.
+    bytes[0] &= 0x7f;
+    ConnectionId::new(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connection_ids_begin_with_a_letter() {
+        for _ in 0..1_000 {
+            let id = new_connection_id();
+            assert!(id.as_str().starts_with(|first: char| first.is_ascii_alphabetic()), "{id}");
+        }
+    }
 }

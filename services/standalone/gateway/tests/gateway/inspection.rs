@@ -1,10 +1,10 @@
 //! The routes by which operators look up live metrics, users and notifications.
 
-use std::collections::BTreeSet;
 use std::convert::identity;
 use std::sync::Arc;
 
 use contract_notifications_v1::{NotificationId, Sequence, UserId};
+use dispatcher::core::ConnectionSet;
 use dispatcher::ports::{Mailbox as _, MailboxRow};
 use shared_ports::PortError;
 use tidings_gateway::server::{Inspection, Ports};
@@ -23,7 +23,7 @@ async fn user_is_shown_with_connections_and_mailbox() {
     let rows = (1..=SEARCH_LIMIT as u64 + 1).map(|n| MailboxRow {
         sequence: Sequence::new(n.into()),
         notification: Arc::new(notification(&user("jo"), n)),
-        pushed_to: BTreeSet::new(),
+        pushed_to: ConnectionSet::new(),
     });
     server.store.put(&user("jo"), rows.collect()).await.unwrap();
     let (_first, first) = server.connect_with("jo", "&acknowledge=true").await;

@@ -1,6 +1,5 @@
 //! WebSocket handshakes and frames.
 
-use std::collections::BTreeSet;
 use std::convert::identity;
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +9,7 @@ use contract_connections_v1::{ConnectionId, ConnectionKey};
 use contract_frames_v1::{ErrorCode, ServerFrame};
 use contract_identity_v1::Principal;
 use contract_notifications_v1::{Sequence, Timestamp, UserId};
+use dispatcher::core::ConnectionSet;
 use dispatcher::ports::{Connections as _, Mailbox as _, MailboxRow, Push as _, PushError};
 use futures_util::{SinkExt as _, StreamExt as _};
 use shared_ports::PortError;
@@ -60,7 +60,7 @@ async fn push_arrives_and_ack_is_answered() {
     let rows = [7, 8].map(|n| MailboxRow {
         sequence: Sequence::new(n),
         notification: Arc::new(notification(&user("jo"), 1)),
-        pushed_to: BTreeSet::new(),
+        pushed_to: ConnectionSet::new(),
     });
     server.store.put(&user("jo"), rows.into()).await.unwrap();
     let (mut client, key) = server.connect("jo").await;

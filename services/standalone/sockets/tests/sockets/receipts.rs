@@ -63,6 +63,14 @@ async fn expect(socket: &mut DuplexStream, expected: &[u8]) {
     assert_eq!(read, expected);
 }
 
+/// Returns true if nothing comes from the server, after the socket's task has written everything.
+async fn silent(socket: &mut DuplexStream) -> bool {
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    poll_once(Box::pin(socket.read_u8()).as_mut()).is_pending()
+}
+
 /// Returns the dispatcher's view of the one connection.
 async fn dispatched(registry: &Registry) -> Connection {
     let rows = dispatcher::ports::Connections::list(registry, &UserId::new("jo").unwrap()).await;
@@ -92,6 +100,8 @@ async fn pong_confirms_what_was_pushed_before() {
     assert!(recorded.numbers().await.is_empty(), "a pong that nobody asked for confirms nothing");
     socket.write_all(&pong(2)).await.unwrap();
     assert_eq!(recorded.numbers().await, [1, 2, 3]);
+    assert!(silent(&mut socket).await, "one ping for each beat");
+    registry.beat();
     expect(&mut socket, b"\x89\x08\0\0\0\0\0\0\0\x03").await;
     socket.write_all(&pong(3)).await.unwrap();
     assert_eq!(recorded.numbers().await, [1, 2, 3, 4]);
@@ -143,6 +153,8 @@ async fn keepalive_and_receipts_share_the_ping() {
     push(&registry, vec![frame("one", &[1])]).await;
     expect(&mut socket, b"\x81\x03one").await;
     socket.write_all(&pong(0)).await.unwrap();
+    assert!(silent(&mut socket).await, "one ping for each beat");
+    registry.beat();
     expect(&mut socket, b"\x89\x08\0\0\0\0\0\0\0\x01").await;
     assert!(recorded.numbers().await.is_empty());
     socket.write_all(&pong(1)).await.unwrap();

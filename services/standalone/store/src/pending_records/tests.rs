@@ -105,7 +105,7 @@ fn rows_to_hold(lease: &Lease<ManualClock>) -> Vec<MailboxRow> {
         Entry::Notification { item, .. } => MailboxRow {
             sequence: item.sequence,
             notification: std::sync::Arc::clone(&item.body),
-            pushed_to: std::collections::BTreeSet::new(),
+            pushed_to: dispatcher::core::ConnectionSet::new(),
         },
         Entry::Replay(_) => panic!("a replay"),
     };

@@ -180,7 +180,7 @@ async fn hold(store: &TestStore, run: &tidings_store::Lease<ManualClock>) {
         dispatcher::core::run::Entry::Notification { item, .. } => Some(dispatcher::ports::MailboxRow {
             sequence: item.sequence,
             notification: std::sync::Arc::clone(&item.body),
-            pushed_to: std::collections::BTreeSet::new(),
+            pushed_to: dispatcher::core::ConnectionSet::new(),
         }),
         dispatcher::core::run::Entry::Replay(_) => None,
     });

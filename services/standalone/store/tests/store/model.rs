@@ -1,12 +1,13 @@
 //! The store against a model in memory, over random operations and restarts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use contract_connections_v1::{ConnectionId, ConnectionKey};
+use contract_connections_v1::ConnectionKey;
 use contract_notifications_v1::{Replay, Sequence, UserId};
+use dispatcher::core::ConnectionSet;
 use dispatcher::core::run::{Entry, Outcome};
 use dispatcher::ports::{Mailbox as _, MailboxRow, PageQuery, ReplayQueue as _};
 use proptest::prelude::*;
@@ -98,7 +99,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn connections(bits: u8) -> BTreeSet<ConnectionId> {
+fn connections(bits: u8) -> ConnectionSet {
     let chosen = CONNECTIONS.iter().enumerate().filter(|(n, _)| bits & (1 << n) != 0);
     chosen.map(|(_, id)| connection(id)).collect()
 }
@@ -108,7 +109,7 @@ struct Row {
     queued: bool,
     held: bool,
     acknowledged: bool,
-    pushed_to: BTreeSet<ConnectionId>,
+    pushed_to: ConnectionSet,
 }
 
 #[derive(Debug, Default)]
@@ -162,7 +163,7 @@ impl World {
         self.store = Some(store);
     }
 
-    fn row(user: &UserId, sequence: Sequence, pushed_to: BTreeSet<ConnectionId>) -> MailboxRow {
+    fn row(user: &UserId, sequence: Sequence, pushed_to: ConnectionSet) -> MailboxRow {
         let notification = Arc::new(notification(user, u64::try_from(sequence.number()).unwrap()));
         MailboxRow { sequence, notification, pushed_to }
     }
@@ -325,7 +326,7 @@ impl World {
         let failed = still_queued(mailbox, &queued, &outcomes, replay.is_some());
         if !paged && !failed {
             for row in mailbox.rows.values_mut() {
-                row.pushed_to.clear();
+                row.pushed_to = ConnectionSet::new();
             }
         }
         self.clock.advance(Duration::from_mins(10));

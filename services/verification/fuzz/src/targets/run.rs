@@ -7,6 +7,7 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use contract_connections_v1::{ConnectionId, FrameFormat};
 use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
+use dispatcher::core::ConnectionSet;
 use dispatcher::core::run::{
     Command, Entry, Event, HeldItem, Item, Limits, OpenConnection, Outcome, PushReport, PushRequest, Refusal,
     Report, Run,
@@ -188,7 +189,7 @@ impl Environment {
                     sequence += 1 + u128::from(*gap);
                     let item = item.build(Sequence::new(sequence));
                     if *redelivered && *stored {
-                        let row = HeldItem { item: item.clone(), pushed_to: BTreeSet::new() };
+                        let row = HeldItem { item: item.clone(), pushed_to: ConnectionSet::new() };
                         self.mailbox.insert(item.sequence, row);
                     }
                     Entry::Notification { item, redelivered: *redelivered }
