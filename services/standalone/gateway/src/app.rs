@@ -30,7 +30,7 @@ use crate::hubs::{
 };
 use crate::live_metrics::{self, LiveMetrics, Sampler};
 use crate::runtime::{self, Parts, RuntimeConfig, RuntimeError, RuntimePorts, Watching};
-use crate::server::{BindError, Metrics, Server, TlsError, TlsKeys};
+use crate::server::{BindError, Metrics, ReloadRequest, Server, TlsError, TlsKeys, TlsReloader};
 use crate::tracking::{TrackedHistory, Tracking};
 use crate::workers::{WorkerSettings, run_dispatcher, run_replayer};
 
@@ -114,7 +114,8 @@ pub enum BuildError {
 pub struct App {
     server: Server<RuntimePorts>,
     address: SocketAddr,
-    tls: bool,
+    tls: Option<TlsReloader>,
+    reload: ReloadRequest,
     registry: Registry,
     inserted: mpsc::UnboundedReceiver<ConnectionKey>,
     store: SystemStore,
@@ -171,7 +172,13 @@ impl App {
             tracing::warn!(%error, "the secret in handshake.hmac_secret can be guessed from a signed handshake");
         }
         let credentials = Credentials::load_or_create(&config.data_dir)?;
-        let secure = tls.is_some();
+        let reload = ReloadRequest::default();
+        let reloader = config.server.tls().zip(tls.clone()).map(|(files, keys)| {
+            if let Some(key) = files.key_open_to_others() {
+                tracing::warn!(key = %key.display(), "other users can read the TLS key; set its mode to 0600");
+            }
+            TlsReloader { files, keys, requests: reload.clone() }
+        });
         let store = Store::open(&config.data_dir.join(STORE), config.store.settings(), clock)?;
         let (sender, inserted) = mpsc::unbounded_channel();
         let registry = Registry::new(sender, config.connections.limits());
@@ -218,7 +225,8 @@ impl App {
         Ok(Self {
             server,
             address,
-            tls: secure,
+            tls: reloader,
+            reload,
             registry,
             inserted,
             store,
@@ -234,7 +242,17 @@ impl App {
 
     /// Returns the URL of the server on this machine.
     pub fn url(&self) -> String {
-        format!("{}://{}", if self.tls { "https" } else { "http" }, self.address)
+        format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.address)
+    }
+
+    /// Returns the address that metrics are served on, if it is one of their own.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.server.metrics_addr()
+    }
+
+    /// Returns the means to ask the server to read its certificate and key again.
+    pub fn reload_request(&self) -> ReloadRequest {
+        self.reload.clone()
     }
 
     /// Runs until `shutdown` completes. Then it finishes the work in flight and closes the store.
@@ -251,6 +269,7 @@ impl App {
             history,
             watching,
             metrics,
+            tls,
             ..
         } = self;
         let (stop, stopped) = watch::channel(());
@@ -284,6 +303,7 @@ impl App {
             tokio::spawn(run_sweeper(registry, SystemClock, until(&stopped))),
             tokio::spawn(keep_metrics(metrics, until(&stopped))),
         ]);
+        background.extend(tls.map(|reloader| tokio::spawn(reloader.run(until(&stopped)))));
         let (stop_history, history_stopped) = watch::channel(());
         let history = history.map(|(stored, writer)| {
             [

@@ -124,6 +124,11 @@ pub const METRICS: &[Metric] = &[
     counter("tidings_store_failures_total", &[], "failed writes of the store"),
     counter("tidings_store_mark_failures_total", &[], "failed writes of the store's durable marker"),
     counter("tidings_store_read_failures_total", &[], "failed reads of the store"),
+    counter(
+        "tidings_tls_reloads_total",
+        &["outcome"],
+        "readings of the TLS certificate and its key after the start; those that failed left the former in use",
+    ),
     counter("tidings_tokens_issued_total", &[], "connect tokens issued"),
 ];
 

@@ -21,6 +21,8 @@ mod history;
 mod inspection;
 mod live_metrics;
 mod management;
+mod metrics_listener;
+mod own_pages;
 pub mod pages;
 mod path;
 mod phases;
@@ -30,6 +32,7 @@ mod produce;
 mod rate;
 mod request;
 mod router;
+mod safe_headers;
 mod stream;
 mod tls;
 mod upgrade;
@@ -42,12 +45,12 @@ use std::time::Duration;
 
 use contract_notifications_v1::UnknownFields;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio_rustls::TlsAcceptor;
 
 pub use about::{About, ClientMessagePolicy, LoginOffer, ShownUser};
 pub use forwarded::ForwardedHeader;
 pub use front::Front;
 pub use health::{Metrics, MetricsError, prometheus};
+pub use own_pages::OwnPages;
 pub use ports::{
     Acceptance, Accounts, Adapters, AddUserError, AuthError, Callers, ClientEdge, DeadLetter,
     DeadLetterSelector, DeadLetters, Guest, HistoryReader, Inspection, LiveMetricsReader, Login, NewUser,
@@ -56,7 +59,7 @@ pub use ports::{
 pub use problem::{PROBLEMS, ProblemType};
 use rate::Rate;
 use tidings_sockets::Registry;
-pub use tls::{TlsError, TlsFiles, TlsKeys};
+pub use tls::{ReloadRequest, TlsError, TlsFiles, TlsKeys, TlsReloader};
 
 /// Connections that may wait to be accepted; the system may allow fewer.
 const BACKLOG: u32 = 4_096;
@@ -76,6 +79,10 @@ pub struct Settings {
     pub unknown_fields: UnknownFields,
     /// The proxies in front of the server.
     pub front: Front,
+    /// The address of a listener for metrics and health alone.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Time for which browsers are to use TLS alone, if the server has a certificate.
+    pub hsts_max_age: Option<Duration>,
     /// Origins whose pages may get tokens; pages of other origins than the server's own may not if it is empty.
     pub allowed_origins: Vec<String>,
     /// Time in which a client must send a request's head, or complete a TLS handshake.
@@ -105,6 +112,9 @@ impl Default for Settings {
             about: About::default(),
             unknown_fields: UnknownFields::default(),
             front: Front::default(),
+            metrics_listen: None,
+            // The least that the preload list of browsers takes (<https://hstspreload.org/>).
+            hsts_max_age: Some(Duration::from_hours(24 * 365)),
             allowed_origins: Vec::new(),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
@@ -131,7 +141,8 @@ struct App<P: Ports> {
 /// A server that listens and does not answer yet.
 pub struct Server<P: Ports> {
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    metrics_listener: Option<TcpListener>,
+    tls: Option<TlsKeys>,
     app: Arc<App<P>>,
 }
 
@@ -159,10 +170,12 @@ impl<P: Ports> Server<P> {
         metrics: Option<Metrics>,
     ) -> Result<Self, BindError> {
         let address = settings.listen;
-        let listener = listen(address).map_err(|source| BindError { address, source })?;
+        let bind = |address| listen(address).map_err(|source| BindError { address, source });
+        let listener = bind(address)?;
+        let metrics_listener = settings.metrics_listen.map(bind).transpose()?;
         let connect_rate = Rate::new(settings.connects_per_second);
         let app = Arc::new(App { ports, registry, settings, connect_rate, metrics });
-        Ok(Self { listener, tls: tls.map(TlsKeys::into_acceptor), app })
+        Ok(Self { listener, metrics_listener, tls, app })
     }
 
     /// Returns the address it listens on.
@@ -173,11 +186,21 @@ impl<P: Ports> Server<P> {
         self.listener.local_addr()
     }
 
+    /// Returns the address that metrics are served on, if it is one of their own.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_listener.as_ref()?.local_addr().ok()
+    }
+
     /// Answers requests until `shutdown` completes. Then it finishes the requests in flight and closes the
     /// WebSockets with 1001, for at most [`Settings::shutdown_timeout`].
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        let Self { listener, tls, app } = self;
+        let Self { listener, metrics_listener, tls, app } = self;
+        let metrics = metrics_listener.map(|listener| metrics_listener::run(listener, Arc::clone(&app)));
+        let metrics = metrics.map(tokio::spawn);
         accept::run(listener, tls, app, shutdown).await;
+        if let Some(metrics) = metrics {
+            metrics.abort();
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use tidings_store::StorageSettings;
 use super::{
     ClientMessagesConfig, Config, Confirm, ConnectionsConfig, DefaultFormat, DispatcherConfig,
     DurationSetting, HandshakeConfig, HistoryConfig, HubsConfig, LogConfig, LogFormat, LoginConfig,
-    OptionalDuration, OptionalRate, PagesConfig, ServerConfig, StoreConfig, TokensConfig, TooMany,
+    MetricsListen, OptionalDuration, OptionalRate, PagesConfig, ServerConfig, StoreConfig, TokensConfig,
+    TooMany,
 };
 use crate::server::{ClientMessagePolicy, ForwardedHeader, Settings};
 
@@ -21,7 +22,7 @@ impl Default for Config {
         let Settings { listen, authenticate, header_timeout, body_timeout, max_http_connections, .. } =
             Settings::default();
         let Settings { max_body_bytes, max_bulk_body_bytes, shutdown_timeout, .. } = Settings::default();
-        let Settings { unknown_fields, keep_alive, .. } = Settings::default();
+        let Settings { unknown_fields, keep_alive, hsts_max_age, .. } = Settings::default();
         let Limits { buffer_bytes, write_timeout, keepalive, max_message_bytes, .. } = Limits::default();
         let run::Limits { inline_drain, replay_drain, page, .. } = run::Limits::default();
         let StorageSettings {
@@ -29,12 +30,16 @@ impl Default for Config {
         } = StorageSettings::default();
         Self {
             deprecated: Vec::new(),
+            development: false,
             data_dir: "tidings-data".into(),
             server: ServerConfig {
                 listen,
                 tls_certificate: PathBuf::new(),
                 tls_key: PathBuf::new(),
                 authenticate,
+                expose_development: false,
+                metrics_listen: MetricsListen::default(),
+                hsts_max_age: OptionalDuration(hsts_max_age),
                 unknown_fields,
                 base_path: String::new(),
                 trusted_proxies: Vec::new(),

@@ -3,7 +3,6 @@
 use contract_notifications_v1::UserId;
 use serde::Deserialize;
 
-use super::{Config, ConfigError};
 use crate::server::{LoginOffer, ShownUser};
 
 /// The section `[login]`.
@@ -19,19 +18,5 @@ impl LoginConfig {
     /// Returns the logins that need no account.
     pub fn offer(&self) -> LoginOffer {
         LoginOffer { guests: self.guests, users: self.shown_users.iter().map(ShownUser::new).collect() }
-    }
-}
-
-impl Config {
-    pub(super) fn validate_login(&self) -> Result<(), ConfigError> {
-        if self.login.shown_users.is_empty() || self.server.listen.ip().is_loopback() {
-            return Ok(());
-        }
-        let problem = format!(
-            "their passwords are public, and other machines may reach server.listen, which is {}; empty the list or \
-             listen on 127.0.0.1",
-            self.server.listen
-        );
-        Err(ConfigError::invalid("login.shown_users", problem))
     }
 }

@@ -41,13 +41,43 @@ fn settings_override_development_defaults() {
 }
 
 #[test]
-fn public_passwords_require_a_local_address() {
-    let listening = |address| {
-        Config::load(Defaults::Development, None, environment(&[("TIDINGS_SERVER__LISTEN", address)]))
+fn development_settings_require_a_local_address() {
+    let load = |defaults, text: &str, address: &str, exposed: &str| {
+        let text = format!("[handshake]\nallowed_origins = []\n{text}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let settings = [("TIDINGS_SERVER__LISTEN", address), ("TIDINGS_SERVER__EXPOSE_DEVELOPMENT", exposed)];
+        Config::load(defaults, Some(file.path()), environment(&settings))
     };
-    assert!(listening("[::1]:8080").is_ok());
-    let error = refused(listening("0.0.0.0:8080"));
-    assert!(error.contains("login.shown_users") && error.contains("0.0.0.0:8080"), "{error}");
+    for (defaults, text, key) in [
+        (Defaults::General, "open = true", "handshake.open"),
+        (Defaults::General, "[server]\nauthenticate = false", "server.authenticate"),
+        (Defaults::General, "[login]\nshown_users = [\"a\"]", "login.shown_users"),
+        (Defaults::Development, "[login]\nshown_users = []", "--development"),
+    ] {
+        for local in ["[::1]:8080", "127.0.0.2:8080", "[::ffff:127.0.0.1]:8080"] {
+            let config = load(defaults, text, local, "false").unwrap();
+            assert!(
+                config
+                    .server()
+                    .front
+                    .own_pages
+                    .unwrap()
+                    .because
+                    .contains(key.trim_start_matches("handshake."))
+            );
+        }
+        for address in ["0.0.0.0:8080", "[::]:8080", "192.168.1.5:8080"] {
+            let error = refused(load(defaults, text, address, "false"));
+            assert!(
+                error.contains(key) && error.contains(address) && error.contains("expose_development"),
+                "{error}"
+            );
+            assert!(load(defaults, text, address, "true").unwrap().server().front.own_pages.is_some());
+        }
+    }
+    let config = load(Defaults::General, "", "0.0.0.0:8080", "false").unwrap();
+    assert_eq!(config.server().front.own_pages, None);
 }
 
 /// The default file has every key, or it would not have become a [`Config`], whose fields have no

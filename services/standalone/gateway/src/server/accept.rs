@@ -27,7 +27,9 @@ use super::front::Front;
 use super::phases::{Late, PhaseLimits, PhaseTimer, Phases, Watched};
 use super::problem::Problem;
 use super::request::{RequestId, request_id};
+use super::safe_headers::SafeHeaders;
 use super::stream::Stream;
+use super::tls::TlsKeys;
 use super::{App, Ports};
 
 /// Maximum size of a request's head: a connect token has at most 4 KiB, and cookies may add as much again.
@@ -40,7 +42,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Each connection has a task of its own, which ends when the connection is closed or becomes a WebSocket.
 pub(super) async fn run<P: Ports>(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<TlsKeys>,
     app: Arc<App<P>>,
     shutdown: impl Future<Output = ()> + Send,
 ) {
@@ -51,6 +53,7 @@ pub(super) async fn run<P: Ports>(
     // hyper's own limit of a head runs while a connection is idle, too.
     http.header_read_timeout(None).max_header_size(MAX_HEAD);
     let front = Arc::new(app.settings.front.clone());
+    let safe_headers = SafeHeaders::new(app.settings.hsts_max_age.filter(|_| tls.is_some()));
     let limits = PhaseLimits {
         head: app.settings.header_timeout,
         idle: app.settings.keep_alive,
@@ -75,13 +78,15 @@ pub(super) async fn run<P: Ports>(
         let _ = socket.set_nodelay(true);
         let remote = address.ip().to_canonical();
         let router = TowerToHyperService::new(router.clone());
-        let (http, finishing, tls) = (http.clone(), finish.subscribe(), tls.clone());
+        let (http, finishing) = (http.clone(), finish.subscribe());
+        let tls = tls.as_ref().map(TlsKeys::acceptor);
+        let safe_headers = safe_headers.clone();
         let (front, limits) = (Arc::clone(&front), limits.clone());
         tokio::spawn(async move {
             let Some(stream) = secure(socket, tls, limits.head).await else { return };
             let phases = Phases::new();
             let stream = Watched::new(stream, phases.clone());
-            let service = Requests { router, front, remote, phases: phases.clone() };
+            let service = Requests { router, front, remote, safe_headers, phases: phases.clone() };
             let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
             let served = serve(connection, PhaseTimer::new(phases, limits), finishing).await;
             if let Err(error) = served {
@@ -143,6 +148,7 @@ struct Requests {
     router: TowerToHyperService<Router>,
     front: Arc<Front>,
     remote: IpAddr,
+    safe_headers: SafeHeaders,
     phases: Phases,
 }
 
@@ -156,6 +162,7 @@ impl Service<Request<Incoming>> for Requests {
         request.extensions_mut().insert(RequestId(id.clone()));
         self.phases.begin_request();
         let phases = self.phases.clone();
+        let safe_headers = self.safe_headers.for_request(request.headers());
         let answer = match self.front.receive(self.remote, &mut request) {
             Ok(()) => Either::Left(self.router.call(request)),
             Err(problem) => Either::Right(ready(Ok(problem.into_response()))),
@@ -175,6 +182,7 @@ impl Service<Request<Incoming>> for Requests {
             if let Ok(value) = HeaderValue::from_str(&id) {
                 response.headers_mut().insert(REQUEST_ID, value);
             }
+            safe_headers.add_to(&mut response);
             Ok(response)
         })
     }

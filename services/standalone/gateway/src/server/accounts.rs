@@ -180,7 +180,9 @@ pub(super) async fn users<P: Ports>(
 
 /// Answers `GET /.well-known/jwks.json`.
 pub(super) async fn jwks<P: Ports>(State(app): State<Arc<App<P>>>) -> Response {
-    ([(CONTENT_TYPE, "application/jwk-set+json")], app.ports.accounts.jwks()).into_response()
+    // Public keys, which change with the data directory alone.
+    let headers = [(CONTENT_TYPE, "application/jwk-set+json"), (CACHE_CONTROL, "public, max-age=300")];
+    (headers, app.ports.accounts.jwks()).into_response()
 }
 
 /// A response that must not be cached, because it has a credential.

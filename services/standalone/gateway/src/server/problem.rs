@@ -68,6 +68,12 @@ pub const PROBLEMS: &[ProblemType] = &[
     problem("exists", &[409], "A user of that name exists already."),
     problem("forbidden", &[403], "The credential is not valid."),
     problem(
+        "foreign-page",
+        &[403],
+        "The server has a setting for development only, and the request's `Host` or `Origin` is not its own. See \
+         `server.expose_development`.",
+    ),
+    problem(
         "foreign-user",
         &[409],
         "The user would share its name with one of another issuer. Set `user_prefix` in `handshake.jwt_issuers`.",

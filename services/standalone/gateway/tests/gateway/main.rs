@@ -14,6 +14,7 @@ mod hubs_conformance;
 mod inspection;
 mod lifecycle;
 mod management;
+mod own_pages;
 mod producer;
 mod proxies;
 mod reference;
