@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Deployment } from "./configuration.js";
+import type { PlacedDeployment } from "./configuration.js";
 import type { Issuer } from "./identity.js";
 import type { ResourceRef } from "./policies.js";
 import { ServiceFunction } from "./service-function.js";
@@ -27,7 +27,7 @@ export class AuthToken extends pulumi.ComponentResource {
     readonly authorizer: ServiceFunction;
     private readonly createdSecretArns: Record<string, pulumi.Output<string>> = {};
 
-    constructor(name: string, deployment: Deployment, { storage, users }: AuthTokenArgs, opts: pulumi.ComponentResourceOptions) {
+    constructor(name: string, deployment: PlacedDeployment, { storage, users }: AuthTokenArgs, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:AuthToken", name, {}, opts);
         const { production } = deployment.settings;
         const parent = { parent: this };
@@ -70,7 +70,7 @@ export class AuthToken extends pulumi.ComponentResource {
     }
 
     /** Returns the secret with this ARN, or creates one. Setting another value rotates the secret. */
-    private secret(name: string, deployment: Deployment, arn: string | undefined): ResourceRef {
+    private secret(name: string, deployment: PlacedDeployment, arn: string | undefined): ResourceRef {
         if (arn !== undefined) {
             return { value: arn, arn };
         }

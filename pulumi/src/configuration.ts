@@ -44,6 +44,9 @@ export interface Settings {
     readonly allowedOrigins: readonly string[];
     readonly handshake: Handshake;
     readonly webSocket: Throttle;
+    /** Throttle of handshakes alone, which strangers can send. */
+    readonly connect: Throttle;
+    readonly mfa: Mfa;
     readonly token: Throttle;
     readonly producer: Throttle;
     readonly apiGatewayLogsRole: boolean;
@@ -55,6 +58,11 @@ export interface Settings {
 }
 
 const UNKNOWN_FIELDS = ["refuse", "ignore"] as const;
+
+/** A second factor at the login of the user pool. */
+export type Mfa = (typeof MFA)[number];
+
+const MFA = ["off", "optional", "required"] as const;
 
 const METHODS = ["token", "jwt", "hmac", "open"];
 
@@ -119,6 +127,11 @@ function isSetting(name: string): boolean {
 function unknownFields(read: ConfigReader): UnknownFields {
     const value = read.string("unknownFields");
     return UNKNOWN_FIELDS.find((known) => known === value) ?? read.refuse("unknownFields", value, UNKNOWN_FIELDS.join(" or "));
+}
+
+function mfa(read: ConfigReader, production: boolean): Mfa {
+    const value = read.string("mfa") ?? (production ? "optional" : "off");
+    return MFA.find((known) => known === value) ?? read.refuse("mfa", value, MFA.join(", "));
 }
 
 /** Returns an origin as browsers send it, without the default port of its scheme. */
@@ -240,6 +253,8 @@ export function readSettings(): Settings {
         allowedOrigins: origins,
         handshake: auth,
         webSocket: throttle(read, "webSocket"),
+        connect: throttle(read, "connect"),
+        mfa: mfa(read, production),
         token: throttle(read, "token"),
         producer: throttle(read, "producer"),
         apiGatewayLogsRole: read.boolean("apiGatewayLogsRole"),
@@ -256,4 +271,18 @@ export interface Deployment {
     readonly settings: Settings;
     /** Prefix of the names of all resources on AWS: `project-stack`. */
     readonly prefix: string;
+}
+
+/** Where a stack is deployed to. */
+export interface Place {
+    readonly partition: pulumi.Input<string>;
+    readonly region: pulumi.Input<string>;
+    readonly account: pulumi.Input<string>;
+}
+
+/** A deployment whose place is known. */
+export interface PlacedDeployment extends Deployment {
+    readonly place: Place;
+    /** ARN of the key that encrypts logs and alarms, in production. */
+    readonly operationsKeyArn: pulumi.Input<string> | undefined;
 }

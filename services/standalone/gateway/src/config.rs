@@ -11,6 +11,7 @@ mod development;
 mod duration;
 mod error;
 mod handshake;
+mod limits;
 mod listen_address;
 mod login;
 mod parts;
@@ -31,6 +32,7 @@ pub use client_messages::{
 pub use duration::{DurationSetting, InvalidDuration, OptionalDuration};
 pub use error::{ConfigError, Origin};
 pub use handshake::HandshakeConfig;
+pub use limits::LimitsConfig;
 pub use listen_address::MetricsListen;
 pub use login::LoginConfig;
 pub use sections::{
@@ -71,6 +73,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// The web pages.
     pub pages: PagesConfig,
+    /// Limits of clients that are not known yet.
+    pub limits: LimitsConfig,
     /// Logins that need no account.
     pub login: LoginConfig,
     /// Methods and rules of handshakes.
@@ -152,6 +156,7 @@ impl Config {
             return Err(ConfigError::invalid("data_dir", "it is empty; set a directory"));
         }
         self.server.validate()?;
+        self.validate_limits()?;
         self.validate_development()?;
         self.tokens.validate()?;
         self.validate_handshake()?;

@@ -58,6 +58,11 @@ const fn histogram(name: &'static str, unit: Unit, help: &'static str) -> Metric
 /// All metrics, in the order of their names.
 pub const METRICS: &[Metric] = &[
     counter("tidings_accepted_total", &[], "notifications accepted, those of broadcasts included"),
+    counter(
+        "tidings_address_limits_total",
+        &["limit"],
+        "connections, handshakes and requests refused because of the limits of their address, by limit",
+    ),
     histogram(
         "tidings_commit_notifications",
         Unit::Count,
@@ -100,6 +105,11 @@ pub const METRICS: &[Metric] = &[
     ),
     counter("tidings_history_failed_total", &[], "history entries that could not be recorded"),
     counter(
+        "tidings_http_connections_late_total",
+        &["limit"],
+        "connections closed because a head did not arrive or an answer was not read in time, by limit",
+    ),
+    counter(
         "tidings_http_connections_refused_total",
         &[],
         "connections closed at once because of `server.max_http_connections`",
@@ -130,6 +140,11 @@ pub const METRICS: &[Metric] = &[
         "readings of the TLS certificate and its key after the start; those that failed left the former in use",
     ),
     counter("tidings_tokens_issued_total", &[], "connect tokens issued"),
+    counter(
+        "tidings_unknown_bodies_refused_total",
+        &[],
+        "bodies refused because of `limits.unknown_body_bytes`, before their senders were known",
+    ),
 ];
 
 /// Registers type, unit and help text of all metrics with the installed recorder.

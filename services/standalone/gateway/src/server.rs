@@ -7,6 +7,7 @@
 mod about;
 mod accept;
 mod accounts;
+mod addresses;
 mod auth;
 mod cors;
 mod dead_letters;
@@ -35,6 +36,7 @@ mod router;
 mod safe_headers;
 mod stream;
 mod tls;
+mod unknown_bodies;
 mod upgrade;
 
 use std::future::Future;
@@ -43,10 +45,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use addresses::Addresses;
 use contract_notifications_v1::UnknownFields;
 use tokio::net::{TcpListener, TcpSocket};
 
 pub use about::{About, ClientMessagePolicy, LoginOffer, ShownUser};
+pub use addresses::AddressLimits;
 pub use forwarded::ForwardedHeader;
 pub use front::Front;
 pub use health::{Metrics, MetricsError, prometheus};
@@ -60,6 +64,7 @@ pub use problem::{PROBLEMS, ProblemType};
 use rate::Rate;
 use tidings_sockets::Registry;
 pub use tls::{ReloadRequest, TlsError, TlsFiles, TlsKeys, TlsReloader};
+use unknown_bodies::UnknownBodies;
 
 /// Connections that may wait to be accepted; the system may allow fewer.
 const BACKLOG: u32 = 4_096;
@@ -89,10 +94,17 @@ pub struct Settings {
     pub header_timeout: Duration,
     /// Time in which a client must send a request's body.
     pub body_timeout: Duration,
+    /// Maximum time in which a client takes none of the bytes of an answer that wait for it.
+    pub write_timeout: Duration,
     /// Maximum time between an answer and the next request on the same connection.
     pub keep_alive: Duration,
     /// Maximum number of connections that are not, or not yet, WebSockets; further ones are closed at once.
     pub max_http_connections: usize,
+    /// The limits of each client address.
+    pub addresses: AddressLimits,
+    /// Maximum number of bytes of all bodies together whose senders are not authenticated yet; one address may have half
+    /// of it.
+    pub unknown_body_bytes: usize,
     /// Maximum number of WebSocket handshakes a second; `None` for no limit.
     pub connects_per_second: Option<u32>,
     /// Maximum size of a body with one notification.
@@ -118,9 +130,12 @@ impl Default for Settings {
             allowed_origins: Vec::new(),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(15),
             // Longer than proxies keep a connection: nginx and ALB 60 s, Caddy 2 min, Envoy an hour.
             keep_alive: Duration::from_mins(65),
             max_http_connections: 20_000,
+            addresses: AddressLimits::default(),
+            unknown_body_bytes: 64 * 1024 * 1024,
             connects_per_second: None,
             max_body_bytes: 256 * 1024,
             max_bulk_body_bytes: 32 * 1024 * 1024,
@@ -135,6 +150,8 @@ struct App<P: Ports> {
     registry: Registry,
     settings: Settings,
     connect_rate: Rate,
+    addresses: Arc<Addresses>,
+    unknown_bodies: UnknownBodies,
     metrics: Option<Metrics>,
 }
 
@@ -174,7 +191,10 @@ impl<P: Ports> Server<P> {
         let listener = bind(address)?;
         let metrics_listener = settings.metrics_listen.map(bind).transpose()?;
         let connect_rate = Rate::new(settings.connects_per_second);
-        let app = Arc::new(App { ports, registry, settings, connect_rate, metrics });
+        let addresses = Arc::new(Addresses::new(settings.addresses));
+        let unknown_bodies = UnknownBodies::new(settings.unknown_body_bytes);
+        let app =
+            Arc::new(App { ports, registry, settings, connect_rate, addresses, unknown_bodies, metrics });
         Ok(Self { listener, metrics_listener, tls, app })
     }
 

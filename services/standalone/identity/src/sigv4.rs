@@ -37,6 +37,8 @@ pub const SERVICE: &str = "execute-api";
 pub const MAX_SKEW: Duration = Duration::from_mins(5);
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// The header that declares the hash of the body.
+const BODY_HASH: &str = "x-amz-content-sha256";
 
 /// A request without its body, as received: nothing is decoded or removed.
 #[derive(Debug, Clone)]
@@ -103,24 +105,77 @@ fn verify_for(
     body_sha256: &[u8; 32],
     now: Timestamp,
 ) -> Result<AccessKeyId, SigV4Error> {
+    let presented = check_head(service, request, now)?;
+    let body_hash = hex::encode(body_sha256);
+    check_body_hash(request, &body_hash)?;
+    check_key(key, &presented)?;
+    check_mac(key, request, &presented, &body_hash)?;
+    Ok(key.id().clone())
+}
+
+/// The proof that the head of a signed request is, before its body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadProof {
+    /// The signature is valid for the body's hash that the head declares (`X-Amz-Content-Sha256`).
+    Signed,
+    /// The head declares no hash of the body, so the signature can't be checked without the body.
+    NeedsBody,
+}
+
+/// Checks everything about a signature that can be checked before the body is read. [`verify`] must check the request
+/// again, with its body.
+///
+/// # Errors
+/// [`SigV4Error`], as [`verify`].
+pub fn verify_head(
+    key: &AccessKey,
+    request: &RequestParts<'_>,
+    now: Timestamp,
+) -> Result<HeadProof, SigV4Error> {
+    let presented = check_head(SERVICE, request, now)?;
+    check_key(key, &presented)?;
+    let Some(declared) = request.value(BODY_HASH)? else { return Ok(HeadProof::NeedsBody) };
+    let declared = std::str::from_utf8(declared).map_err(|_| SigV4Error::Body)?;
+    check_body_hash(request, declared)?;
+    check_mac(key, request, &presented, declared)?;
+    Ok(HeadProof::Signed)
+}
+
+/// Checks the parts of a signature that need no key.
+fn check_head(
+    service: &'static str,
+    request: &RequestParts<'_>,
+    now: Timestamp,
+) -> Result<PresentedSignature, SigV4Error> {
     let presented = PresentedSignature::of(request)?;
     if presented.scope.service != service {
         return Err(SigV4Error::Service { expected: service });
     }
     check_time(&presented, now)?;
     check_headers(&presented, request)?;
-    let body_hash = hex::encode(body_sha256);
-    check_body_hash(request, &body_hash)?;
+    Ok(presented)
+}
+
+fn check_key(key: &AccessKey, presented: &PresentedSignature) -> Result<(), SigV4Error> {
     // A comparison in variable time suffices: ids of access keys are not secret.
-    if presented.scope.access_key_id != key.id().as_str() {
-        return Err(SigV4Error::UnknownAccessKey);
+    if presented.scope.access_key_id == key.id().as_str() {
+        Ok(())
+    } else {
+        Err(SigV4Error::UnknownAccessKey)
     }
-    let canonical = canonical::request(request, &presented.signed_headers, presented.location, &body_hash);
-    let text = string_to_sign(&presented, &canonical);
+}
+
+fn check_mac(
+    key: &AccessKey,
+    request: &RequestParts<'_>,
+    presented: &PresentedSignature,
+    body_hash: &str,
+) -> Result<(), SigV4Error> {
+    let canonical = canonical::request(request, &presented.signed_headers, presented.location, body_hash);
+    let text = string_to_sign(presented, &canonical);
     // Compares in constant time.
-    hmac::verify(&signing_key(key, &presented), text.as_bytes(), &presented.signature)
-        .map_err(|_| SigV4Error::Mismatch)?;
-    Ok(key.id().clone())
+    hmac::verify(&signing_key(key, presented), text.as_bytes(), &presented.signature)
+        .map_err(|_| SigV4Error::Mismatch)
 }
 
 /// Checks the time of a signature. A signature in headers is valid for [`MAX_SKEW`] before and after its
@@ -158,12 +213,12 @@ fn check_headers(presented: &PresentedSignature, request: &RequestParts<'_>) -> 
 
 /// Checks the body's hash that the request declares, if it declares one.
 fn check_body_hash(request: &RequestParts<'_>, body_hash: &str) -> Result<(), SigV4Error> {
-    match request.value("x-amz-content-sha256")? {
+    match request.value(BODY_HASH)? {
         None => Ok(()),
-        Some(declared) if declared == body_hash.as_bytes() => Ok(()),
         Some(declared) if declared.starts_with(b"UNSIGNED-") || declared.starts_with(b"STREAMING-") => {
             Err(SigV4Error::UnsignedBody)
         }
+        Some(declared) if declared == body_hash.as_bytes() => Ok(()),
         Some(_) => Err(SigV4Error::Body),
     }
 }

@@ -9,9 +9,9 @@ use tidings_store::StorageSettings;
 
 use super::{
     ClientMessagesConfig, Config, Confirm, ConnectionsConfig, DefaultFormat, DispatcherConfig,
-    DurationSetting, HandshakeConfig, HistoryConfig, HubsConfig, LogConfig, LogFormat, LoginConfig,
-    MetricsListen, OptionalDuration, OptionalRate, PagesConfig, ServerConfig, StoreConfig, TokensConfig,
-    TooMany,
+    DurationSetting, HandshakeConfig, HistoryConfig, HubsConfig, LimitsConfig, LogConfig, LogFormat,
+    LoginConfig, MetricsListen, OptionalDuration, OptionalRate, PagesConfig, ServerConfig, StoreConfig,
+    TokensConfig, TooMany,
 };
 use crate::server::{ClientMessagePolicy, ForwardedHeader, Settings};
 
@@ -22,7 +22,8 @@ impl Default for Config {
         let Settings { listen, authenticate, header_timeout, body_timeout, max_http_connections, .. } =
             Settings::default();
         let Settings { max_body_bytes, max_bulk_body_bytes, shutdown_timeout, .. } = Settings::default();
-        let Settings { unknown_fields, keep_alive, hsts_max_age, .. } = Settings::default();
+        let Settings { unknown_fields, keep_alive, write_timeout: answer_timeout, .. } = Settings::default();
+        let Settings { hsts_max_age, .. } = Settings::default();
         let Limits { buffer_bytes, write_timeout, keepalive, max_message_bytes, .. } = Limits::default();
         let run::Limits { inline_drain, replay_drain, page, .. } = run::Limits::default();
         let StorageSettings {
@@ -47,12 +48,14 @@ impl Default for Config {
                 public_host: String::new(),
                 header_timeout: DurationSetting(header_timeout),
                 body_timeout: DurationSetting(body_timeout),
+                write_timeout: DurationSetting(answer_timeout),
                 keep_alive: DurationSetting(keep_alive),
                 max_http_connections,
                 max_body_bytes,
                 max_bulk_body_bytes,
                 shutdown_timeout: DurationSetting(shutdown_timeout),
             },
+            limits: LimitsConfig::default(),
             pages: PagesConfig { enabled: true },
             login: LoginConfig::default(),
             handshake: HandshakeConfig::default(),

@@ -28,8 +28,11 @@ impl Config {
             allowed_origins: self.handshake.allowed_origins.clone(),
             header_timeout: self.server.header_timeout.0,
             body_timeout: self.server.body_timeout.0,
+            write_timeout: self.server.write_timeout.0,
             keep_alive: self.server.keep_alive.0,
             max_http_connections,
+            addresses: self.address_limits(),
+            unknown_body_bytes: self.limits.unknown_body_bytes,
             connects_per_second: if self.connections.like_aws {
                 Some(AWS_CONNECTS_PER_SECOND)
             } else {

@@ -42,6 +42,7 @@ pub struct ServerConfig {
     pub public_host: String,
     pub header_timeout: DurationSetting,
     pub body_timeout: DurationSetting,
+    pub write_timeout: DurationSetting,
     pub keep_alive: DurationSetting,
     pub max_http_connections: usize,
     pub max_body_bytes: usize,
@@ -162,6 +163,7 @@ impl ServerConfig {
         at_least("server.keep_alive", self.keep_alive.0, SECOND)?;
         at_least("server.header_timeout", self.header_timeout.0, Duration::from_millis(100))?;
         at_least("server.body_timeout", self.body_timeout.0, Duration::from_millis(100))?;
+        at_least("server.write_timeout", self.write_timeout.0, SECOND)?;
         at_least("server.max_http_connections", self.max_http_connections, 1)?;
         at_least("server.max_body_bytes", self.max_body_bytes, 1_024)?;
         at_least("server.max_bulk_body_bytes", self.max_bulk_body_bytes, self.max_body_bytes)

@@ -4,7 +4,7 @@ use axum::http::request::Parts;
 use sha2::{Digest as _, Sha256};
 use shared_ports::{Clock as _, SystemClock};
 use tidings_identity::secrets::{AccessKey, ApiKey};
-use tidings_identity::sigv4::{self, RequestParts};
+use tidings_identity::sigv4::{self, HeadProof, RequestParts};
 
 use crate::server::{AuthError, Callers};
 
@@ -21,6 +21,12 @@ impl Callers for ServerCallers {
         } else {
             Err(AuthError::Refused("the API key is not this server's".to_owned()))
         }
+    }
+
+    fn check_signed_head(&self, request: &Parts) -> Result<HeadProof, AuthError> {
+        let parts = RequestParts::new(&request.method, &request.uri, &request.headers);
+        sigv4::verify_head(&self.access_key, &parts, SystemClock.now())
+            .map_err(|error| AuthError::Refused(error.to_string()))
     }
 
     fn check_signature(&self, request: &Parts, body: &[u8]) -> Result<(), AuthError> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderName, HeaderValue, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::future::{Either, join, select};
 use hyper::body::Incoming;
@@ -20,13 +20,14 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::addresses::{Addresses, count_refusal};
 use super::front::Front;
 use super::phases::{Late, PhaseLimits, PhaseTimer, Phases, Watched};
 use super::problem::Problem;
-use super::request::{RequestId, request_id};
+use super::request::{Remote, RequestId, request_id};
 use super::safe_headers::SafeHeaders;
 use super::stream::Stream;
 use super::tls::TlsKeys;
@@ -34,6 +35,9 @@ use super::{App, Ports};
 
 /// Maximum size of a request's head: a connect token has at most 4 KiB, and cookies may add as much again.
 const MAX_HEAD: usize = 32 * 1024;
+
+/// Maximum size of a connection's buffers. A head fits; bodies and answers pass through in parts.
+const MAX_BUFFER: usize = 64 * 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -51,15 +55,18 @@ pub(super) async fn run<P: Ports>(
     let (finish, _) = watch::channel(());
     let mut http = http1::Builder::new();
     // hyper's own limit of a head runs while a connection is idle, too.
-    http.header_read_timeout(None).max_header_size(MAX_HEAD);
+    http.header_read_timeout(None).max_header_size(MAX_HEAD).max_buf_size(MAX_BUFFER);
     let front = Arc::new(app.settings.front.clone());
     let safe_headers = SafeHeaders::new(app.settings.hsts_max_age.filter(|_| tls.is_some()));
     let limits = PhaseLimits {
         head: app.settings.header_timeout,
         idle: app.settings.keep_alive,
+        write: app.settings.write_timeout,
         capacity: Arc::clone(&capacity),
         connections: app.settings.max_http_connections,
     };
+    let of_keys = Arc::clone(&app);
+    let has_api_key: ApiKeyCheck = Arc::new(move |headers| of_keys.has_api_key(headers));
     let mut shutdown = pin!(shutdown);
     loop {
         let (socket, address) = match select(pin!(listener.accept()), &mut shutdown).await {
@@ -74,25 +81,41 @@ pub(super) async fn run<P: Ports>(
             metrics::counter!("tidings_http_connections_refused_total").increment(1);
             continue;
         };
+        let remote = address.ip().to_canonical();
+        // The clients behind a proxy share its connections.
+        let slot =
+            if front.trusts(remote) { Ok(None) } else { app.addresses.connect(remote, Instant::now()) };
+        let Ok(slot) = slot else {
+            count_refusal("connections");
+            continue;
+        };
         // Frames are coalesced before they are written, so the system must not wait for more.
         let _ = socket.set_nodelay(true);
-        let remote = address.ip().to_canonical();
         let router = TowerToHyperService::new(router.clone());
         let (http, finishing) = (http.clone(), finish.subscribe());
         let tls = tls.as_ref().map(TlsKeys::acceptor);
         let safe_headers = safe_headers.clone();
         let (front, limits) = (Arc::clone(&front), limits.clone());
+        let (addresses, has_api_key) = (Arc::clone(&app.addresses), Arc::clone(&has_api_key));
         tokio::spawn(async move {
             let Some(stream) = secure(socket, tls, limits.head).await else { return };
             let phases = Phases::new();
             let stream = Watched::new(stream, phases.clone());
-            let service = Requests { router, front, remote, safe_headers, phases: phases.clone() };
+            let service = Requests {
+                router,
+                front,
+                addresses,
+                has_api_key,
+                remote,
+                safe_headers,
+                phases: phases.clone(),
+            };
             let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
             let served = serve(connection, PhaseTimer::new(phases, limits), finishing).await;
             if let Err(error) = served {
                 tracing::debug!(error = &error as &dyn std::error::Error, "an HTTP connection failed");
             }
-            drop(permit);
+            drop((permit, slot));
         });
     }
     drop(listener);
@@ -107,18 +130,28 @@ pub(super) async fn run<P: Ports>(
 /// Serves a connection until it is closed, reaches a limit, or `finishing` changes.
 async fn serve(
     connection: UpgradeableConnection<TokioIo<Watched>, Requests>,
-    timer: PhaseTimer,
+    mut timer: PhaseTimer,
     mut finishing: watch::Receiver<()>,
 ) -> hyper::Result<()> {
     let mut connection = pin!(connection);
-    match select(connection.as_mut(), select(timer, pin!(finishing.changed()))).await {
+    match select(connection.as_mut(), select(&mut timer, pin!(finishing.changed()))).await {
         Either::Left((served, _)) => return served,
-        Either::Right((Either::Left((Late::Head, _)), _)) => return Ok(()),
+        Either::Right((Either::Left((late @ (Late::Head | Late::Write), _)), _)) => {
+            late.count();
+            return Ok(());
+        }
         // An idle connection is closed at once, and one with a request after its answer.
         Either::Right((Either::Left((Late::Idle, _)) | Either::Right(_), _)) => {}
     }
     connection.as_mut().graceful_shutdown();
-    connection.await
+    timer.finishing();
+    match select(connection, timer).await {
+        Either::Left((served, _)) => served,
+        Either::Right((late, _)) => {
+            late.count();
+            Ok(())
+        }
+    }
 }
 
 /// Pauses after an error that is not about one connection, such as a lack of file descriptors.
@@ -147,9 +180,30 @@ async fn secure(socket: TcpStream, tls: Option<TlsAcceptor>, limit: Duration) ->
 struct Requests {
     router: TowerToHyperService<Router>,
     front: Arc<Front>,
+    addresses: Arc<Addresses>,
+    has_api_key: ApiKeyCheck,
     remote: IpAddr,
     safe_headers: SafeHeaders,
     phases: Phases,
+}
+
+/// Returns true for a request with a valid API key.
+type ApiKeyCheck = Arc<dyn Fn(&HeaderMap) -> bool + Send + Sync>;
+
+impl Requests {
+    /// Finds the client of a request and checks its address's limit, which producers and operators don't have.
+    fn receive(&self, request: &mut Request<Incoming>) -> Result<(), Problem> {
+        let Remote(client) = self.front.receive(self.remote, request)?;
+        let counted = self.addresses.request(client, Instant::now());
+        if counted.is_err() && (self.has_api_key)(request.headers()) {
+            return Ok(());
+        }
+        counted.map_err(|wait| {
+            count_refusal("requests");
+            let detail = "too many requests from your address (limits.requests_per_address); try again later";
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail).retry_after(wait)
+        })
+    }
 }
 
 impl Service<Request<Incoming>> for Requests {
@@ -163,7 +217,7 @@ impl Service<Request<Incoming>> for Requests {
         self.phases.begin_request();
         let phases = self.phases.clone();
         let safe_headers = self.safe_headers.for_request(request.headers());
-        let answer = match self.front.receive(self.remote, &mut request) {
+        let answer = match self.receive(&mut request) {
             Ok(()) => Either::Left(self.router.call(request)),
             Err(problem) => Either::Right(ready(Ok(problem.into_response()))),
         };

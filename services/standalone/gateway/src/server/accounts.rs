@@ -96,7 +96,7 @@ pub(super) async fn login<P: Ports>(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let body = app.read(&parts.headers, body, MAX_BODY).await?;
+    let body = app.read_unknown(&parts, body, MAX_BODY).await?;
     let LoginRequest { username, password } = parse(&body, r#"{"username": "…", "password": "…"}"#)?;
     let login = app.ports.accounts.login(&username, &password).await.map_err(|error| match error {
         AuthError::Missing(detail) | AuthError::Refused(detail) => {

@@ -1,14 +1,21 @@
 //! Authenticates the callers of the HTTP API and reads their bodies.
 
+use std::net::IpAddr;
+use std::pin::pin;
+
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use bytes::BytesMut;
+use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
+use tidings_identity::sigv4::HeadProof;
 use tokio::time::timeout;
 
 use super::problem::Problem;
+use super::request::Remote;
+use super::unknown_bodies::Full;
 use super::{App, AuthError, Callers as _, Ports};
 
 /// The credential of a request.
@@ -61,8 +68,9 @@ impl From<AuthError> for Problem {
 }
 
 impl<P: Ports> App<P> {
-    /// Authenticates a producer or operator and reads the body. A caller with a wrong key is refused before any of
-    /// the body is read; a signature covers the body, which is then read first.
+    /// Authenticates a producer or operator and reads the body. Everything but the body is checked first. Only a
+    /// signature whose head declares no hash of the body needs the body, which then counts among those of unknown
+    /// senders. A request of an authenticated caller doesn't count for its address.
     pub(super) async fn admit(&self, request: Request, limit: usize) -> Result<(Parts, Bytes), Problem> {
         let (parts, body) = request.into_parts();
         if !self.settings.authenticate {
@@ -72,14 +80,44 @@ impl<P: Ports> App<P> {
         match credential(&parts.headers)? {
             Credential::Key(key) => {
                 self.ports.callers.check_api_key(key)?;
+                self.excuse(&parts);
                 let body = self.read(&parts.headers, body, limit).await?;
                 Ok((parts, body))
             }
             Credential::Signature => {
-                let body = self.read(&parts.headers, body, limit).await?;
+                let body = match self.check_signed_head(&parts)? {
+                    HeadProof::Signed => self.read(&parts.headers, body, limit).await?,
+                    HeadProof::NeedsBody => self.read_unknown(&parts, body, limit).await?,
+                };
                 self.check_signature(&parts, &body)?;
+                self.excuse(&parts);
                 Ok((parts, body))
             }
+        }
+    }
+
+    /// Returns true if the headers have a valid API key.
+    pub(super) fn has_api_key(&self, headers: &HeaderMap) -> bool {
+        match credential(headers) {
+            Ok(Credential::Key(key)) => self.ports.callers.check_api_key(key).is_ok(),
+            _ => false,
+        }
+    }
+
+    /// Takes a request off the count of its address.
+    fn excuse(&self, parts: &Parts) {
+        self.addresses.excuse_request(remote(parts));
+    }
+
+    /// Checks everything about a signature but the body, over the request as it arrived, or as the client may have sent
+    /// it to a proxy. An error is about the request as it arrived.
+    fn check_signed_head(&self, parts: &Parts) -> Result<HeadProof, AuthError> {
+        let mut forms = self.settings.front.signed_forms(parts).into_iter();
+        let check = |form: Parts| self.ports.callers.check_signed_head(&form);
+        let arrived = check(forms.next().unwrap_or_else(|| parts.clone()));
+        match arrived {
+            Err(error @ AuthError::Refused(_)) => forms.find_map(|form| check(form).ok()).ok_or(error),
+            arrived => arrived,
         }
     }
 
@@ -97,23 +135,67 @@ impl<P: Ports> App<P> {
 
     /// Reads a body of at most `limit` bytes, within [`Settings::body_timeout`](super::Settings::body_timeout).
     pub(super) async fn read(&self, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
-        require_plain(headers)?;
-        let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|length: u64| length > limit as u64) {
-            return Err(too_large(limit));
-        }
-        let collected = timeout(self.settings.body_timeout, Limited::new(body, limit).collect());
-        match collected.await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
-            Ok(Err(_)) => Err(Problem::bad_request("the body could not be read to its end")),
-            Err(_) => {
-                let limit = self.settings.body_timeout.as_secs();
-                let detail = format!("the body did not come within {limit} s");
-                Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail))
-            }
-        }
+        require_readable(headers, limit)?;
+        let collected = self.in_time(Limited::new(body, limit).collect()).await?;
+        collected.map(Collected::to_bytes).map_err(|error| unreadable(&*error, limit))
     }
+
+    /// Reads a body as [`App::read`] does, of a sender who is not authenticated yet.
+    pub(super) async fn read_unknown(
+        &self,
+        parts: &Parts,
+        body: Body,
+        limit: usize,
+    ) -> Result<Bytes, Problem> {
+        require_readable(&parts.headers, limit)?;
+        let mut room = self.unknown_bodies.begin(remote(parts));
+        let mut body = pin!(Limited::new(body, limit));
+        self.in_time(async {
+            let mut bytes = BytesMut::new();
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|error| unreadable(&*error, limit))?;
+                let Ok(data) = frame.into_data() else { continue };
+                room.add(data.len()).map_err(|Full| {
+                    metrics::counter!("tidings_unknown_bodies_refused_total").increment(1);
+                    Problem::unavailable(
+                        "too many bodies of callers that are not authenticated yet (limits.unknown_body_bytes); try \
+                         again, with a smaller body or with its hash in X-Amz-Content-Sha256",
+                    )
+                })?;
+                bytes.extend_from_slice(&data);
+            }
+            Ok(bytes.freeze())
+        })
+        .await?
+    }
+
+    /// Waits for a body, at most [`Settings::body_timeout`](super::Settings::body_timeout).
+    async fn in_time<T>(&self, reading: impl Future<Output = T>) -> Result<T, Problem> {
+        timeout(self.settings.body_timeout, reading).await.map_err(|_| {
+            let limit = self.settings.body_timeout.as_secs();
+            let detail = format!("the body did not come within {limit} s");
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail)
+        })
+    }
+}
+
+/// Returns the address of a request's client.
+fn remote(parts: &Parts) -> IpAddr {
+    parts.extensions.get::<Remote>().copied().unwrap_or_default().0
+}
+
+/// Refuses an encoded body, and one that its head says is too large.
+fn require_readable(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
+    require_plain(headers)?;
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > limit as u64) { Err(too_large(limit)) } else { Ok(()) }
+}
+
+fn unreadable(error: &(dyn std::error::Error + Send + Sync + 'static), limit: usize) -> Problem {
+    if error.is::<LengthLimitError>() {
+        return too_large(limit);
+    }
+    Problem::bad_request("the body could not be read to its end")
 }
 
 /// Refuses an encoded body. A body may say that it is not encoded, in upper or lower case (RFC 9110, section 8.4.1).

@@ -40,23 +40,26 @@ struct Arrived {
 }
 
 impl Front {
-    /// Checks the `Host` of a request, finds its client, and takes the base path off its path.
+    /// Returns true for the address of a trusted proxy.
+    pub(super) fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(&address))
+    }
+
+    /// Checks the `Host` of a request, finds its client, and takes the base path off its path. Returns the client.
     ///
     /// # Errors
     /// A problem if the request has no `Host` or a malformed one, or several (RFC 9112, section 3.2), a malformed
     /// `Origin`, or if a page of somebody else sent it to a server that asks nobody for a credential.
-    pub(super) fn receive<B>(&self, peer: IpAddr, request: &mut Request<B>) -> Result<(), Problem> {
+    pub(super) fn receive<B>(&self, peer: IpAddr, request: &mut Request<B>) -> Result<Remote, Problem> {
         require_host(request.version(), request.headers())?;
         require_legal_origin(request.headers())?;
         if let Some(own_pages) = &self.own_pages {
             own_pages.check(request.headers())?;
         }
-        let is_trusted =
-            |address: IpAddr| self.trusted_proxies.iter().any(|network| network.contains(&address));
         let (mut client, mut hosts) = (peer, Vec::new());
-        if is_trusted(peer) {
+        if self.trusts(peer) {
             let forwarded = Forwarded::read(request.headers(), self.forwarded_header);
-            client = forwarded.client(peer, is_trusted);
+            client = forwarded.client(peer, |address| self.trusts(address));
             hosts = forwarded.hosts;
         }
         let path = request.uri().path_and_query().cloned();
@@ -65,7 +68,7 @@ impl Front {
         }
         request.extensions_mut().insert(Remote(client));
         request.extensions_mut().insert(Arrived { hosts, path });
-        Ok(())
+        Ok(Remote(client))
     }
 
     /// Returns the URI without the base path; `None` if the base path is not in front of it. A proxy may pass the

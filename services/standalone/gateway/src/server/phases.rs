@@ -1,5 +1,8 @@
 //! The phases of an HTTP connection, and their time limits.
 //!
+//! In every phase, a socket that doesn't take the bytes of answers has a limit too: a client that sends requests and
+//! reads nothing would otherwise keep its connection for ever.
+//!
 //! A connection waits for the head of a request, is busy with it, and is then idle until the first byte of the next
 //! one. The limit for a head is short, because a slow one may be an attack. The limit for an idle connection is long: a
 //! proxy keeps connections for its next requests, and one that this server closes first costs a request.
@@ -7,7 +10,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -29,40 +32,87 @@ enum Phase {
     Idle(Instant),
 }
 
+/// Number of bytes that a socket must take within [`PhaseLimits::write`] while bytes wait for it.
+const LEAST_PROGRESS: usize = 8 * 1024;
+
+/// Bytes wait for the socket.
+#[derive(Debug, Clone, Copy)]
+struct Blocked {
+    /// Time since which they wait, or since which the socket took [`LEAST_PROGRESS`].
+    since: Instant,
+    /// Number of bytes it took since then.
+    taken: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    /// Set while the socket does not take all bytes at once.
+    blocked: Option<Blocked>,
+}
+
 /// The phase of a connection, shared by its socket, its requests and its timer.
 #[derive(Debug, Clone)]
-pub(super) struct Phases(Arc<Mutex<Phase>>);
+pub(super) struct Phases(Arc<Mutex<State>>);
 
 impl Phases {
     /// The phase of a new connection.
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Phase::Head(Instant::now()))))
+        Self(Arc::new(Mutex::new(State { phase: Phase::Head(Instant::now()), blocked: None })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().ignore_poison()
     }
 
     /// A request begins.
     pub(super) fn begin_request(&self) {
-        *self.0.lock().ignore_poison() = Phase::Request;
+        self.lock().phase = Phase::Request;
     }
 
     /// A request is answered.
     pub(super) fn end_request(&self) {
-        *self.0.lock().ignore_poison() = Phase::Idle(Instant::now());
+        self.lock().phase = Phase::Idle(Instant::now());
     }
 
     /// Bytes arrived.
     fn receive(&self) {
-        let mut phase = self.0.lock().ignore_poison();
-        if let Phase::Idle(_) = *phase {
-            *phase = Phase::Head(Instant::now());
+        let mut state = self.lock();
+        if let Phase::Idle(_) = state.phase {
+            state.phase = Phase::Head(Instant::now());
         }
     }
 
-    fn get(&self) -> Phase {
-        *self.0.lock().ignore_poison()
+    /// Notes the outcome of a write: the number of bytes that the socket took, or that it takes none now.
+    fn write(&self, written: &Poll<io::Result<usize>>) {
+        let mut state = self.lock();
+        match (written, &mut state.blocked) {
+            (Poll::Pending, None) => state.blocked = Some(Blocked { since: Instant::now(), taken: 0 }),
+            (Poll::Ready(Ok(count)), Some(blocked)) => {
+                blocked.taken += count;
+                if blocked.taken >= LEAST_PROGRESS {
+                    *blocked = Blocked { since: Instant::now(), taken: 0 };
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes that the socket took all bytes.
+    fn flush(&self) {
+        self.lock().blocked = None;
+    }
+
+    fn phase(&self) -> Phase {
+        self.lock().phase
+    }
+
+    fn blocked_since(&self) -> Option<Instant> {
+        self.lock().blocked.map(|blocked| blocked.since)
     }
 }
 
-/// A socket that reports arriving bytes to the phases of its connection.
+/// A socket that reports the bytes it moves to the phases of its connection.
 #[derive(Debug)]
 pub(super) struct Watched {
     stream: Stream,
@@ -97,11 +147,19 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.phases.write(&written);
+        written
     }
 
+    /// hyper flushes when the socket has taken all it wrote.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        match &flushed {
+            Poll::Pending => self.phases.write(&Poll::Pending),
+            Poll::Ready(_) => self.phases.flush(),
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -113,7 +171,9 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.phases.write(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -128,6 +188,8 @@ pub(super) struct PhaseLimits {
     pub(super) head: Duration,
     /// Maximum time between an answer and the next request.
     pub(super) idle: Duration,
+    /// Maximum time in which a socket takes none of the bytes that wait for it.
+    pub(super) write: Duration,
     /// One permit for each further connection.
     pub(super) capacity: Arc<Semaphore>,
     /// Number of permits without a connection.
@@ -141,6 +203,20 @@ pub(super) enum Late {
     Head,
     /// No further request came.
     Idle,
+    /// The socket did not take the bytes of answers.
+    Write,
+}
+
+impl Late {
+    /// Counts a connection that is closed because of the limit.
+    pub(super) fn count(self) {
+        let limit = match self {
+            Self::Head => "head",
+            Self::Idle => "idle",
+            Self::Write => "write",
+        };
+        metrics::counter!("tidings_http_connections_late_total", "limit" => limit).increment(1);
+    }
 }
 
 /// The timer of one connection. It must be polled by the task that drives the connection, after the connection.
@@ -148,19 +224,32 @@ pub(super) struct PhaseTimer {
     phases: Phases,
     limits: PhaseLimits,
     sleep: Pin<Box<Sleep>>,
+    is_finishing: bool,
 }
 
 impl PhaseTimer {
     pub(super) fn new(phases: Phases, limits: PhaseLimits) -> Self {
         let sleep = Box::pin(sleep_until(Instant::now() + limits.head));
-        Self { phases, limits, sleep }
+        Self { phases, limits, sleep, is_finishing: false }
+    }
+
+    /// Limits writes alone from now on.
+    pub(super) fn finishing(&mut self) {
+        self.is_finishing = true;
+    }
+
+    /// Returns the next limit of the present state.
+    fn deadline(&self) -> Option<(Instant, Late)> {
+        let write = self.phases.blocked_since().map(|since| (since + self.limits.write, Late::Write));
+        let phase = if self.is_finishing { None } else { self.phase_deadline() };
+        write.into_iter().chain(phase).min_by_key(|(deadline, _)| *deadline)
     }
 
     /// Returns the end of the present phase; `None` while a request is handled. While more than half of the allowed
     /// connections are open, idle ones may wait only as long as heads, so that they keep nobody out.
-    fn deadline(&self) -> Option<(Instant, Late)> {
-        let PhaseLimits { head, idle, capacity, connections } = &self.limits;
-        match self.phases.get() {
+    fn phase_deadline(&self) -> Option<(Instant, Late)> {
+        let PhaseLimits { head, idle, capacity, connections, .. } = &self.limits;
+        match self.phases.phase() {
             Phase::Head(since) => Some((since + *head, Late::Head)),
             Phase::Request => None,
             Phase::Idle(since) => {
@@ -201,11 +290,12 @@ mod tests {
 
     const HEAD: Duration = Duration::from_secs(10);
     const IDLE: Duration = Duration::from_hours(1);
+    const WRITE: Duration = Duration::from_secs(15);
 
     fn timer(connections: usize, open: usize) -> (Phases, PhaseTimer) {
         let phases = Phases::new();
         let capacity = Arc::new(Semaphore::new(connections - open));
-        let limits = PhaseLimits { head: HEAD, idle: IDLE, capacity, connections };
+        let limits = PhaseLimits { head: HEAD, idle: IDLE, write: WRITE, capacity, connections };
         (phases.clone(), PhaseTimer::new(phases, limits))
     }
 
@@ -236,6 +326,40 @@ mod tests {
         assert!(timeout(HEAD / 2, &mut timer).await.is_err());
         phases.receive();
         assert_eq!(late(&mut timer).await, (Late::Head, 5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn blocked_write_has_a_limit_in_every_phase() {
+        let (phases, mut timer) = timer(100, 1);
+        phases.begin_request();
+        phases.write(&Poll::Pending);
+        assert_eq!(late(&mut timer).await, (Late::Write, 15));
+        phases.flush();
+        phases.end_request();
+        phases.write(&Poll::Pending);
+        assert_eq!(late(&mut timer).await, (Late::Write, 15));
+        phases.flush();
+        assert_eq!(late(&mut timer).await.0, Late::Idle);
+        timer.finishing();
+        assert!(timeout(2 * IDLE, &mut timer).await.is_err(), "only writes have a limit now");
+        phases.write(&Poll::Pending);
+        assert_eq!(late(&mut timer).await, (Late::Write, 15));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trickle_of_reads_does_not_extend_a_write() {
+        let (phases, mut timer) = timer(100, 1);
+        phases.begin_request();
+        phases.write(&Poll::Pending);
+        for _ in 0..14 {
+            assert!(timeout(Duration::from_secs(1), &mut timer).await.is_err());
+            phases.write(&Poll::Ready(Ok(1)));
+            phases.write(&Poll::Pending);
+        }
+        assert_eq!(late(&mut timer).await, (Late::Write, 1));
+        phases.write(&Poll::Ready(Ok(LEAST_PROGRESS)));
+        phases.write(&Poll::Pending);
+        assert_eq!(late(&mut timer).await, (Late::Write, 15), "progress extends it");
     }
 
     #[tokio::test(start_paused = true)]

@@ -19,6 +19,7 @@ use contract_notifications_v1::{
 use serde::{Serialize, Serializer};
 use shared_ports::{Clock, PortError};
 use tidings_identity::accounts::Account;
+use tidings_identity::sigv4::HeadProof;
 use tidings_store::{AcceptError, Accepted, MailboxView, Submission};
 use ws_edge::{Admission, ConnectError, ConnectRequest, MessageRequest};
 
@@ -83,7 +84,10 @@ pub trait Callers: Send + Sync + 'static {
     /// Checks an API key. Runs before any of the body is read.
     fn check_api_key(&self, key: &str) -> Result<(), AuthError>;
 
-    /// Checks a signature (AWS Signature Version 4) over the request and its body.
+    /// Checks everything about a signature (AWS Signature Version 4) but the body. Runs before any of the body is read.
+    fn check_signed_head(&self, request: &Parts) -> Result<HeadProof, AuthError>;
+
+    /// Checks a signature over the request and its body.
     fn check_signature(&self, request: &Parts, body: &[u8]) -> Result<(), AuthError>;
 }
 

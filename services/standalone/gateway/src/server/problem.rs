@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName};
@@ -102,13 +103,21 @@ pub const PROBLEMS: &[ProblemType] = &[
     problem(
         "too-many-connections",
         &[429],
-        "The limit of handshakes per second (`connections.connects_per_second`) or of connections per user \
-         (`connections.max_per_user`) is reached.",
+        "The limit of handshakes per second (`connections.connects_per_second`), of connections per user \
+         (`connections.max_per_user`), or of WebSockets or handshakes of your address \
+         (`limits.web_sockets_per_address`, `limits.handshakes_per_address`) is reached. Try again, after the time in \
+         `Retry-After` if there is one.",
     ),
     problem(
         "too-many-followed",
         &[429],
         "The limit of tracked notifications is reached. Try again in two minutes.",
+    ),
+    problem(
+        "too-many-requests",
+        &[429],
+        "The limit of requests of your address (`limits.requests_per_address`) is reached. Try again after the time in \
+         `Retry-After`.",
     ),
     problem("unauthorized", &[401], "The request has no credential, or username or password is wrong."),
     problem(
@@ -151,6 +160,16 @@ impl Problem {
     pub(super) fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
             .with_header(axum::http::header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// Tells the caller when to try again, in whole seconds.
+    pub(super) fn retry_after(self, wait: Duration) -> Self {
+        let seconds = wait.as_millis().div_ceil(1_000).max(1);
+        // A number is always a legal header value.
+        match HeaderValue::try_from(seconds.to_string()) {
+            Ok(seconds) => self.with_header(axum::http::header::RETRY_AFTER, seconds),
+            Err(_) => self,
+        }
     }
 
     /// Adds a header to the answer.

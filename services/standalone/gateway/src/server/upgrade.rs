@@ -4,9 +4,11 @@
 //! hyper to hand over the socket, and a third runs it: a task keeps the memory of its largest await, and an idle
 //! connection should cost as little as possible.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth_token::{Handshake, Refusal};
 use axum::extract::{Query, Request, State};
@@ -25,9 +27,11 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use shared_ports::Clock as _;
 use tidings_sockets::{Attachment, ClientMessage, Peer, Session, SharedTcp};
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use ws_edge::{Admission, ClientInfo, ConnectError, ConnectRequest, Inbound, MessageRequest};
 
+use super::addresses::{Slot, count_refusal};
 use super::phases::Watched;
 use super::problem::Problem;
 use super::request::{Remote, RequestId, request_id};
@@ -69,9 +73,15 @@ async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Res
     let Some(on_upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
         return Err(Problem::bad_request("this connection can't be upgraded; use HTTP/1.1"));
     };
+    let remote = request.extensions().get::<Remote>().copied().unwrap_or_default();
+    app.addresses.handshake(remote.0, Instant::now()).map_err(|wait| {
+        count_refusal("handshakes");
+        let detail = "too many handshakes from your address (limits.handshakes_per_address); try again later";
+        too_many(detail).retry_after(wait)
+    })?;
     if !app.connect_rate.take() {
         let detail = format!("more than {} connections a second; try again later", app.connect_rate.limit());
-        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", detail));
+        return Err(too_many(detail).retry_after(Duration::from_secs(1)));
     }
     let handshake = handshake(request.uri(), request.headers())?;
     let principal = match app.ports.client_edge.authorize(&handshake).await {
@@ -79,7 +89,10 @@ async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Res
         Err(refusal) => return Err(refused(&refusal, request.extensions().get::<RequestId>())),
     };
     let Handshake { query, subprotocols, .. } = handshake;
-    let remote = request.extensions().get::<Remote>().copied().unwrap_or_default();
+    let slot = app.addresses.open_web_socket(remote.0, Instant::now()).map_err(|_| {
+        count_refusal("web-sockets");
+        too_many("too many open WebSockets from your address (limits.web_sockets_per_address); close some")
+    })?;
     let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
     let user_agent: Option<String> = user_agent.map(|agent| agent.chars().take(256).collect());
     let opened_at = app.ports.clock.now();
@@ -89,7 +102,7 @@ async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Res
     let peer = Peer { ip: remote.0, user_agent: user_agent.unwrap_or_default().into() };
     // A task of its own: hyper drops this one when the client goes away, and a connection that is half opened would
     // stay a member of its hubs.
-    let opening = tokio::spawn(open(app, principal, connect, peer, on_upgrade));
+    let opening = tokio::spawn(open(app, principal, connect, peer, on_upgrade, slot));
     let subprotocol = opening.await.map_err(|error| Problem::internal("opening a connection", &error))??;
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();
@@ -100,6 +113,10 @@ async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Res
         headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     Ok(response)
+}
+
+fn too_many(detail: impl Into<Cow<'static, str>>) -> Problem {
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", detail)
 }
 
 /// Logs a refused handshake and returns its problem, with the reason if the client may know it.
@@ -126,17 +143,16 @@ async fn open<P: Ports>(
     connect: ConnectRequest,
     peer: Peer,
     on_upgrade: OnUpgrade,
+    slot: Option<Slot>,
 ) -> Result<Option<String>, Problem> {
     let opened_at = connect.opened_at;
     let Admission { row, subprotocol } =
         app.ports.client_edge.connect(&principal, connect).await.map_err(|error| match error {
             ConnectError::Refused(refusal) => Problem::bad_request(refusal.to_string()),
-            ConnectError::TooMany { .. } => {
-                Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", error.to_string())
-            }
+            ConnectError::TooMany { .. } => too_many(error.to_string()),
             ConnectError::Unavailable(error) => Problem::internal("storing a connection", &error),
         })?;
-    let opened = Opened { principal: Arc::new(principal), id: row.connection_id, at: opened_at };
+    let opened = Opened { principal: Arc::new(principal), id: row.connection_id, at: opened_at, _slot: slot };
     match app.registry.attach(&opened.id) {
         Some(attachment) => {
             tokio::spawn(serve(app, opened, attachment, peer, on_upgrade));
@@ -160,6 +176,8 @@ struct Opened {
     principal: Arc<Principal>,
     id: ConnectionId,
     at: Timestamp,
+    /// Its place among the WebSockets of its address.
+    _slot: Option<Slot>,
 }
 
 /// Waits for the socket and starts its task.
@@ -198,7 +216,7 @@ fn run<P: Ports>(app: Arc<App<P>>, opened: Opened, socket: impl Future<Output = 
 }
 
 /// Deletes the row of a connection that ended.
-async fn forget(client_edge: &impl ClientEdge, Opened { principal, id, at }: &Opened) {
+async fn forget(client_edge: &impl ClientEdge, Opened { principal, id, at, .. }: &Opened) {
     if let Err(error) = client_edge.disconnect(principal, id, *at).await {
         let error = shared_telemetry::chain(&error);
         tracing::warn!(connection = %id, error, "a closed connection could not be forgotten");

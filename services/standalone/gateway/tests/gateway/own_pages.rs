@@ -56,7 +56,7 @@ async fn origin_beyond_ascii_is_refused() {
 #[tokio::test]
 async fn answers_are_neither_stored_nor_sniffed() {
     let server = start();
-    for path in ["/v1/info", "/v1/dead-letters", "/healthz", "/nowhere/at/all"] {
+    for path in ["/v1/users", "/v1/dead-letters", "/healthz", "/nowhere/at/all"] {
         let answer = server.get(path).await;
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
@@ -147,7 +147,7 @@ async fn metrics_need_a_credential_or_a_listener_of_their_own() {
     assert!(get("/healthz").await.starts_with("HTTP/1.1 200"));
     // The test's server records none.
     assert!(get("/metrics").await.starts_with("HTTP/1.1 503"));
-    for path in ["/v1/info", "/v1/dead-letters", "/ws"] {
+    for path in ["/v1/users", "/v1/dead-letters", "/ws"] {
         assert!(get(path).await.starts_with("HTTP/1.1 404"), "{path}");
     }
 }

@@ -385,3 +385,25 @@ proptest! {
         prop_assert!(request.verify(&AccessKey::generate().unwrap(), 0).is_err());
     }
 }
+
+#[test]
+fn head_is_checked_before_the_body() {
+    let botocore = Botocore::load();
+    let (key, now) = (botocore.key(), Timestamp::from_millis(botocore.signed_at * 1000));
+    let mut proven = 0;
+    for case in &botocore.cases {
+        let declares = case.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(BODY_HASH));
+        let expected = if declares { HeadProof::Signed } else { HeadProof::NeedsBody };
+        assert_eq!(verify_head(&key, &case.parts(), now), Ok(expected), "{}", case.name);
+        let stranger = AccessKey::new(AccessKeyId::new("STRANGERKEY").unwrap(), botocore.secret.clone());
+        let verdict = verify_head(&stranger.unwrap(), &case.parts(), now);
+        assert_eq!(verdict, Err(SigV4Error::UnknownAccessKey), "{}", case.name);
+        let other = AccessKey::new(key.id().clone(), "x".repeat(40)).unwrap();
+        let verdict = verify_head(&other, &case.parts(), now);
+        assert_eq!(verdict.is_err(), declares, "{}", case.name);
+        proven += usize::from(declares);
+    }
+    assert!(proven > 0 && proven < botocore.cases.len());
+    let header = botocore.case("json body").with("Authorization", "AWS4-HMAC-SHA256 x");
+    assert!(verify_head(&key, &header.parts(), now).is_err());
+}

@@ -5,5 +5,8 @@
 //! memory or disk stays within a bound, and that a [`support::Bystander`] is served meanwhile. No test asserts a speed.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
+mod addresses;
 mod stalled_heads;
 mod support;
+mod unknown_bodies;
+mod unread_answers;

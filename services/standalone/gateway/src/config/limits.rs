@@ -1,0 +1,78 @@
+//! The section `[limits]`: what a client may take before it is known.
+
+use serde::Deserialize;
+
+use super::bounds::at_least;
+use super::client_messages::OptionalRate;
+use super::{Config, ConfigError};
+use crate::server::{AddressLimits, Settings};
+
+/// The section `[limits]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml says what each key does")]
+pub struct LimitsConfig {
+    pub connections_per_address: usize,
+    pub web_sockets_per_address: usize,
+    pub handshakes_per_address: OptionalRate,
+    pub requests_per_address: OptionalRate,
+    pub exempt_loopback: bool,
+    pub unknown_body_bytes: usize,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        let AddressLimits { connections, web_sockets, handshakes, requests, exempt_loopback } =
+            AddressLimits::default();
+        Self {
+            connections_per_address: connections,
+            web_sockets_per_address: web_sockets,
+            handshakes_per_address: OptionalRate(handshakes),
+            requests_per_address: OptionalRate(requests),
+            exempt_loopback,
+            unknown_body_bytes: Settings::default().unknown_body_bytes,
+        }
+    }
+}
+
+impl Config {
+    pub(super) fn validate_limits(&self) -> Result<(), ConfigError> {
+        let least = 2 * self.server.max_body_bytes;
+        at_least("limits.unknown_body_bytes", self.limits.unknown_body_bytes, least)
+    }
+
+    /// Returns the limits of each client address. Behind proxies, an address of this machine is a client as any other.
+    pub fn address_limits(&self) -> AddressLimits {
+        let LimitsConfig { connections_per_address, web_sockets_per_address, exempt_loopback, .. } =
+            self.limits;
+        AddressLimits {
+            connections: connections_per_address,
+            web_sockets: web_sockets_per_address,
+            handshakes: self.limits.handshakes_per_address.0,
+            requests: self.limits.requests_per_address.0,
+            exempt_loopback: exempt_loopback && self.server.trusted_proxies.is_empty(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proxies_end_the_exemption_of_loopback() {
+        let config = |text: &str| Config::from_text(text, []).unwrap();
+        assert!(config("").address_limits().exempt_loopback);
+        assert!(!config("[limits]\nexempt_loopback = false").address_limits().exempt_loopback);
+        let behind = config("[server]\ntrusted_proxies = [\"127.0.0.1\"]");
+        assert!(!behind.address_limits().exempt_loopback);
+    }
+
+    #[test]
+    fn bound_of_unknown_bodies_has_room_for_two() {
+        let error = Config::from_text("[limits]\nunknown_body_bytes = 1000", []).unwrap_err();
+        assert!(error.to_string().contains("limits.unknown_body_bytes"), "{error}");
+        let off = Config::from_text("[limits]\nrequests_per_address = \"off\"", []).unwrap();
+        assert_eq!(off.address_limits().requests, None);
+    }
+}
