@@ -134,8 +134,26 @@ pub trait MessageQueue: Send + Sync {
         notifications: Vec<Notification>,
     ) -> impl Future<Output = Vec<Result<(), PortError>>> + Send;
 
-    /// Queues a notification for every member of a hub.
+    /// Queues a notification for every member of a hub. Members may get theirs later than what is sent to them next.
     fn broadcast(&self, fan_out: FanOut) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// As [`MessageQueue::broadcast`], but waits a while until every member's notification is queued, if it can tell, so
+    /// that what is sent to the members next comes behind it.
+    fn broadcast_in_order(
+        &self,
+        fan_out: FanOut,
+    ) -> impl Future<Output = Result<FanOutProgress, PortError>> + Send {
+        async { self.broadcast(fan_out).await.map(|()| FanOutProgress::Pending) }
+    }
+}
+
+/// How far an accepted broadcast is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FanOutProgress {
+    /// Every member's notification is queued.
+    Complete,
+    /// Some members' notifications are queued later.
+    Pending,
 }
 
 /// The owner of a counter of actions.

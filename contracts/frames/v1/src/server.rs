@@ -113,6 +113,11 @@ pub enum ServerFrame {
     Whoami(Whoami),
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 /// Result of sending a message to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SendResult {
@@ -120,6 +125,10 @@ pub struct SendResult {
     pub to: Box<str>,
     /// True if the message was accepted. It is then delivered or held as an ordinary notification.
     pub accepted: bool,
+    /// True if the recipient is a hub, and some members' notifications are accepted only after this answer. What is sent to
+    /// such a member next may arrive first.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub pending: bool,
     /// Reason for not accepting it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<ErrorCode>,

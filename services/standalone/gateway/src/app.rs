@@ -193,7 +193,7 @@ impl App {
             login: config.login.offer(),
         };
         let hubs = MemoryHubs::new(config.hubs.members());
-        let broadcasts = Broadcasts::open(&store, BroadcastSettings::default())?;
+        let broadcasts = Broadcasts::open(&store, BroadcastSettings::default(), SystemClock)?;
         let message_queue = LocalMessageQueue { store: store.clone(), broadcasts: broadcasts.0.clone() };
         let history = config.history.policy().map(|policy| StoredHistory::new(&store, policy, clock));
         let stored = history.as_ref().map(|(history, _)| history.clone());

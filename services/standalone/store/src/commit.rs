@@ -11,7 +11,7 @@ use super::commit_position::CommitPosition;
 use super::core::Core;
 use super::dedup;
 use super::pending_records::{PendingRecord, RecordLocation};
-use super::user::Queued;
+use super::queued::Queued;
 
 /// The accepted notifications of one commit, which are published once it is written.
 pub(super) struct Commit {

@@ -38,8 +38,8 @@ use super::engine::Batch;
 use super::error::AcceptError;
 use super::inbox::{Accept, Change, Deletes, Prepared, Work, Write};
 use super::pending_records::{self, PendingRecords, RecordLocation};
+use super::queued::{Queued, queued_bytes};
 use super::settings::Durability;
-use super::user::{Queued, queued_bytes};
 
 /// Longest sleep without work.
 const IDLE: Duration = Duration::from_mins(1);

@@ -21,8 +21,9 @@ use super::error::StoreError;
 use super::held_counter::HeldCounter;
 use super::inbox::{Deletes, Inbox};
 use super::pending_records::{PendingNotification, RecordLocation};
+use super::queued::Queued;
 use super::settings::StorageSettings;
-use super::user::{Queued, User};
+use super::user::User;
 
 /// Most reads of the disk at a time.
 const DISK_READS: usize = 16;

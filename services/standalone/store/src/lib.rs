@@ -50,6 +50,7 @@ pub mod fault_injection;
 #[cfg(feature = "fuzz-api")]
 pub mod fuzz_api;
 mod held_counter;
+mod held_pending;
 mod inbox;
 mod integrity;
 mod mailbox;
@@ -58,6 +59,7 @@ mod mailbox_view;
 mod opening;
 mod pending_records;
 mod queue;
+mod queued;
 mod reclaim;
 mod repair;
 mod settings;
@@ -73,7 +75,6 @@ use std::time::Duration;
 
 use contract_connections_v1::ConnectionKey;
 use contract_notifications_v1::{Notification, Sequence, UserId};
-use dispatcher::core::ConnectionSet;
 use dispatcher::core::run::Outcome;
 use fjall::Slice;
 use shared_ports::Clock;
@@ -391,10 +392,12 @@ impl<K: Clock + 'static> Store<K> {
     /// Forgets the pushes to a connection that closed.
     pub fn connection_closed(&self, key: &ConnectionKey) {
         self.core().with_user(&key.user_id, |state| {
-            for pushed_to in state.rows.values_mut() {
+            let mut is_pushed = false;
+            for pushed_to in state.pushes() {
                 pushed_to.remove(&key.connection_id);
+                is_pushed |= !pushed_to.is_empty();
             }
-            if state.rows.values().all(ConnectionSet::is_empty) {
+            if !is_pushed {
                 state.forget_rows();
             }
         });

@@ -91,25 +91,21 @@ impl<K: Clock> Core<K> {
             let end = state.first_queued().map_or(published, |queued| queued.min(published));
             let due = |to: &ConnectionSet| due_for.is_none_or(|due_for| is_due(due_for, to));
             let range = first..=up_to;
-            let nowhere = ConnectionSet::new();
             let (mut rows, mut in_memory, mut perhaps_rows) = (Vec::new(), Vec::new(), Vec::new());
             if first <= up_to {
-                let on_disk = |seq: &Seq| !state.held_pending.contains_key(seq);
                 let boundary = state.known_to.clamp(first, up_to.saturating_add(1));
-                let known = state.rows.range(first..boundary).filter(|(seq, to)| due(to) && on_disk(seq));
-                let noted = state.rows.range(boundary..=up_to.max(boundary)).filter(|(seq, _)| on_disk(seq));
+                let known = state.rows.range(first..boundary).filter(|(_, to)| due(to));
+                let noted = state.rows.range(boundary..=up_to.max(boundary));
                 rows = known.take(most).chain(noted).map(|(seq, to)| (*seq, to.clone())).collect();
-                let without_row = state.held_pending.range(range.clone()).map(|(_, queued)| queued);
+                let without_row = state.held_pending.range(range.clone());
                 let queued = state.held_entries().filter(|queued| range.contains(&queued.seq));
                 for queued in without_row.chain(queued) {
                     if queued.perhaps_row {
                         perhaps_rows.push(queued.seq);
                     }
-                    if in_memory.len() < most {
-                        let to = state.rows.get(&queued.seq).unwrap_or(&nowhere);
-                        if due(to) {
-                            in_memory.push((queued.seq, Arc::clone(&queued.notification), to.clone()));
-                        }
+                    if in_memory.len() < most && due(&queued.pushed_to) {
+                        let notification = Arc::clone(&queued.notification);
+                        in_memory.push((queued.seq, notification, queued.pushed_to.clone()));
                     }
                 }
             }

@@ -98,11 +98,8 @@ impl<K: Clock + 'static> Store<K> {
             deleting: state.deleting.iter().flat_map(|chunk| chunk.iter().copied()).collect(),
             in_memory: state
                 .held_pending
-                .values()
-                .map(|queued| {
-                    let pushed_to = state.rows.get(&queued.seq).map_or(0, ConnectionSet::len);
-                    (queued.seq, Arc::clone(&queued.notification), pushed_to)
-                })
+                .iter()
+                .map(|held| (held.seq, Arc::clone(&held.notification), held.pushed_to.len()))
                 .collect(),
         })
     }
@@ -198,16 +195,10 @@ impl<K: Clock + 'static> Store<K> {
     /// Returns the state of a queue entry. An entry that is in the mailbox before it is pushed counts as
     /// held.
     fn queued_as(&self, user: &UserId, number: Seq) -> NotificationState {
-        self.core().with_user(user, |state| {
-            let pushed_to = state.rows.get(&number).map_or(0, ConnectionSet::len);
-            if state.held_pending.contains_key(&number) {
-                return NotificationState::Held { pushed_to };
-            }
-            match state.queued(number) {
-                Some(queued) if queued.held => NotificationState::Held { pushed_to },
-                Some(queued) => NotificationState::Queued { receives: queued.receives },
-                None => NotificationState::Queued { receives: 0 },
-            }
+        self.core().with_user(user, |state| match state.in_memory(number) {
+            Some(queued) if queued.held => NotificationState::Held { pushed_to: queued.pushed_to.len() },
+            Some(queued) => NotificationState::Queued { receives: queued.receives },
+            None => NotificationState::Queued { receives: 0 },
         })
     }
 

@@ -21,7 +21,8 @@ use super::dead_letters;
 use super::error::StoreError;
 use super::inbox::Deletes;
 use super::pending_records::RecordLocation;
-use super::user::{Completed, LeaseLimits, Queued, Start, User, queued_bytes};
+use super::queued::{Queued, queued_bytes};
+use super::user::{Completed, LeaseLimits, Start, User};
 use super::{Store, Submission};
 
 /// A lease of one user's next entries. No other receiver gets entries of that user until it is completed.

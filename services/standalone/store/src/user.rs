@@ -19,10 +19,9 @@ use dispatcher::core::batch::item;
 use dispatcher::core::run::{Entry, Outcome};
 
 use super::codec::{Seq, sequence};
+use super::held_pending::HeldPending;
 use super::pending_records::RecordLocation;
-
-/// Bytes of memory that a queued notification takes in addition to its bytes on disk.
-const QUEUED_BYTES: usize = 256;
+use super::queued::Queued;
 
 /// Source of the first version number of users' states. No two states have the same number, so that a page read from
 /// disk can tell whether it is still valid.
@@ -33,44 +32,6 @@ const EPOCHS: u64 = 1 << 32;
 
 fn first_epoch() -> u64 {
     EPOCH.fetch_add(EPOCHS, Ordering::Relaxed)
-}
-
-/// A queued notification.
-pub(super) struct Queued {
-    pub(super) seq: Seq,
-    pub(super) notification: Arc<Notification>,
-    /// Bytes of memory that it takes.
-    pub(super) bytes: usize,
-    pub(super) receives: u32,
-    /// Its pending record, if it has one.
-    pub(super) pending: Option<RecordLocation>,
-    /// True if it may have a row, although it is in a pending record.
-    pub(super) perhaps_row: bool,
-    /// True if it is in the mailbox, too.
-    pub(super) held: bool,
-    /// True if the client has acknowledged it.
-    pub(super) acknowledged: bool,
-}
-
-impl Queued {
-    /// Creates a notification that was not received yet.
-    pub(super) fn new(seq: Seq, notification: Arc<Notification>, bytes: usize) -> Self {
-        Self {
-            seq,
-            notification,
-            bytes,
-            receives: 0,
-            pending: None,
-            perhaps_row: false,
-            held: false,
-            acknowledged: false,
-        }
-    }
-}
-
-/// Bytes of memory that a notification takes in the queue.
-pub(super) const fn queued_bytes(value: &[u8]) -> usize {
-    value.len() + QUEUED_BYTES
 }
 
 /// The lease in flight.
@@ -103,7 +64,7 @@ pub(super) struct User {
     pub(super) rows: BTreeMap<Seq, ConnectionSet>,
     pub(super) known_to: Seq,
     /// Held notifications that were pushed and have no row: they stand in pending records. `rows` has each.
-    pub(super) held_pending: BTreeMap<Seq, Queued>,
+    pub(super) held_pending: HeldPending,
     /// Deleted rows that may still be on disk, oldest first.
     pub(super) deleting: VecDeque<Arc<[Seq]>>,
     /// Changes whenever `rows` and `known_to` may contradict a page that is being read from disk.
@@ -123,7 +84,7 @@ impl Default for User {
             waiting: false,
             rows: BTreeMap::new(),
             known_to: 0,
-            held_pending: BTreeMap::new(),
+            held_pending: HeldPending::default(),
             deleting: VecDeque::new(),
             epoch: first_epoch(),
         }
@@ -201,6 +162,7 @@ impl User {
             && !self.ready
             && self.deleting.is_empty()
             && self.rows.is_empty()
+            && self.held_pending.is_empty()
             && self.known_to == 0
     }
 
@@ -313,7 +275,6 @@ impl User {
                     completed.freed += queued.bytes;
                     self.held -= usize::from(queued.held);
                     completed.finished += 1;
-                    self.rows.remove(&queued.seq);
                     completed.dead = Some(queued);
                 } else {
                     kept.push(queued);
@@ -326,16 +287,17 @@ impl User {
                 completed.held += 1;
                 if queued.pending.is_some() {
                     completed.held_bytes += queued.bytes;
-                    self.rows.entry(queued.seq).or_default();
-                    self.hold(queued.seq);
-                    self.held_pending.insert(queued.seq, queued);
+                    self.held_pending.insert(queued);
+                    self.changed();
                 } else {
                     completed.freed += queued.bytes;
+                    if !queued.pushed_to.is_empty() {
+                        self.rows.insert(queued.seq, queued.pushed_to);
+                    }
                     self.hold(queued.seq);
                 }
             } else {
                 completed.freed += queued.bytes;
-                self.rows.remove(&queued.seq);
                 completed.pending_records.extend(queued.pending);
                 if queued.pending.is_none() || queued.perhaps_row {
                     completed.deletes.push(queued.seq);
@@ -364,10 +326,17 @@ impl User {
         self.changed();
     }
 
-    /// Forgets pushes and known rows when nobody is connected: the rows can be read again. Only those that are
-    /// not on disk stay.
+    /// Returns the sets of connections to which what is in the mailbox was pushed.
+    pub(super) fn pushes(&mut self) -> impl Iterator<Item = &mut ConnectionSet> {
+        let queued = self.queue.iter_mut().filter(|queued| queued.held).take(self.held);
+        let in_memory = queued.chain(self.held_pending.iter_mut()).map(|queued| &mut queued.pushed_to);
+        in_memory.chain(self.rows.values_mut())
+    }
+
+    /// Forgets pushes and known rows when nobody is connected: the rows can be read again.
     pub(super) fn forget_rows(&mut self) {
-        self.rows = self.held_pending.keys().map(|seq| (*seq, ConnectionSet::new())).collect();
+        self.pushes().for_each(|pushed_to| *pushed_to = ConnectionSet::new());
+        self.rows = BTreeMap::new();
         self.known_to = 0;
         self.changed();
     }
@@ -379,7 +348,7 @@ impl User {
             self.rows.insert(seq, pushed_to);
         }
         self.hold(seq);
-        self.held_pending.remove(&seq).map_or(0, |held| held.bytes)
+        self.held_pending.remove(seq).map_or(0, |held| held.bytes)
     }
 
     /// Records that a lease reads the mailbox.
@@ -403,14 +372,14 @@ impl User {
     /// Returns the newest pending notification in memory for which `is_it` is true.
     pub(super) fn newest_pending(&self, is_it: impl Fn(&Notification) -> bool) -> Option<&Queued> {
         let pending = self.queue.iter().rev().filter(|queued| queued.pending.is_some());
-        pending.chain(self.held_pending.values().rev()).find(|queued| is_it(&queued.notification))
+        pending.chain(self.held_pending.iter().rev()).find(|queued| is_it(&queued.notification))
     }
 
     /// Returns a notification in memory, queued or held.
     pub(super) fn in_memory(&mut self, seq: Seq) -> Option<&mut Queued> {
         // Not in one expression: the borrow of the first would last for the second.
-        if self.held_pending.contains_key(&seq) {
-            return self.held_pending.get_mut(&seq);
+        if self.held_pending.contains(seq) {
+            return self.held_pending.get_mut(seq);
         }
         self.queued(seq)
     }
@@ -418,40 +387,44 @@ impl User {
     /// Puts a notification in a pending record into the mailbox, pushed to these connections. It gets no row.
     /// Returns false if it is not in memory, or not in a pending record.
     pub(super) fn hold_pending(&mut self, seq: Seq, pushed_to: &ConnectionSet) -> bool {
-        if !self.held_pending.contains_key(&seq) {
-            let Some(queued) = self.queued(seq).filter(|queued| queued.pending.is_some()) else {
-                return false;
-            };
-            queued.acknowledged = false;
-            let fresh = !std::mem::replace(&mut queued.held, true);
-            self.held += usize::from(fresh);
+        if let Some(held) = self.held_pending.get_mut(seq) {
+            held.pushed_to = pushed_to.clone();
+            return true;
         }
-        self.rows.insert(seq, pushed_to.clone());
+        let Some(queued) = self.queued(seq).filter(|queued| queued.pending.is_some()) else {
+            return false;
+        };
+        queued.acknowledged = false;
+        queued.pushed_to = pushed_to.clone();
+        let fresh = !std::mem::replace(&mut queued.held, true);
+        self.held += usize::from(fresh);
         true
     }
 
     /// Records that a pending notification has a row now. Returns the bytes of memory that this frees.
     pub(super) fn row_written(&mut self, seq: Seq, location: RecordLocation) -> usize {
-        if self.held_pending.get(&seq).is_none_or(|queued| queued.pending != Some(location)) {
+        if self.held_pending.get_mut(seq).is_none_or(|queued| queued.pending != Some(location)) {
             return 0;
         }
-        let freed = self.held_pending.remove(&seq).map_or(0, |queued| queued.bytes);
-        if seq >= self.known_to && self.rows.get(&seq).is_some_and(ConnectionSet::is_empty) {
-            self.rows.remove(&seq);
+        let Some(Queued { bytes, pushed_to, .. }) = self.held_pending.remove(seq) else { return 0 };
+        if seq < self.known_to || !pushed_to.is_empty() {
+            self.rows.insert(seq, pushed_to);
         }
         self.changed();
-        freed
+        bytes
     }
 
     /// Adds connections to those to which a row was pushed, if the row is in the mailbox. Returns false if memory
     /// does not know whether it is.
     pub(super) fn mark(&mut self, row: Seq, connections: &ConnectionSet) -> bool {
-        if let Some(to) = self.rows.get_mut(&row) {
+        let in_memory = self.in_memory(row).filter(|queued| queued.held).map(|queued| &mut queued.pushed_to);
+        // Not in one expression: the borrow of the first would last for the second.
+        if let Some(to) = in_memory {
             to.extend(connections.iter().cloned());
             return true;
         }
-        if self.queued(row).is_some_and(|queued| queued.held) {
-            self.rows.insert(row, connections.clone());
+        if let Some(to) = self.rows.get_mut(&row) {
+            to.extend(connections.iter().cloned());
             return true;
         }
         let is_queued = self.first_queued().is_some_and(|first| row >= first);
@@ -476,11 +449,8 @@ impl User {
         queued.notification = Arc::clone(notification);
         (queued.pending, queued.perhaps_row) = (None, false);
         queued.acknowledged = false;
+        queued.pushed_to = pushed_to.clone();
         self.held += usize::from(fresh);
-        self.rows.remove(&seq);
-        if !pushed_to.is_empty() {
-            self.rows.insert(seq, pushed_to.clone());
-        }
         true
     }
 
@@ -492,15 +462,14 @@ impl User {
             if let Some(queued) = self.queued(seq).filter(|queued| queued.held) {
                 queued.held = false;
                 queued.acknowledged = acknowledged;
+                queued.pushed_to = ConnectionSet::new();
                 self.held -= 1;
-                self.rows.remove(&seq);
             }
             return Removed::Nothing;
         }
         if let Some((location, queued)) =
-            self.held_pending.remove(&seq).and_then(|queued| Some((queued.pending?, queued)))
+            self.held_pending.remove(seq).and_then(|queued| Some((queued.pending?, queued)))
         {
-            self.rows.remove(&seq);
             self.changed();
             let Queued { bytes, perhaps_row, .. } = queued;
             return Removed::Pending { location, bytes, perhaps_row };

@@ -1,15 +1,15 @@
 //! Queues messages that clients send to each other.
 
 use contract_frames_v1::{ErrorCode, SendResult, ServerFrame};
-use contract_notifications_v1::{HubName, NotificationId, UserId};
+use contract_notifications_v1::{HubName, UserId};
 use metrics::counter;
 use shared_ports::PortError;
 use shared_telemetry::chain;
 
 use super::edge::Edge;
 use super::message_id;
-use crate::core::client_messages::{ClientMessage, SendRequest, Target};
-use crate::ports::{Hubs as _, MessageQueue as _, Ports};
+use crate::core::client_messages::{SendRequest, Target};
+use crate::ports::{FanOutProgress, Hubs as _, MessageQueue as _, Ports};
 
 impl<P: Ports> Edge<P> {
     /// Queues a message for its recipients, and returns the answer with a result for each of them.
@@ -24,13 +24,17 @@ impl<P: Ports> Edge<P> {
         let (mut notifications, mut positions) = (Vec::new(), Vec::new());
         for target in targets {
             let to = target.name().into();
-            let mut explanation = None;
+            let (mut explanation, mut pending) = (None, false);
             let code = match target {
                 Target::Invalid { error, .. } => {
                     explanation = Some(error.to_string().into());
                     Some(ErrorCode::BadRequest)
                 }
-                Target::Hub { hub, .. } => self.broadcast(&message, &id, hub).await,
+                Target::Hub { hub, .. } => {
+                    let queued = self.message_queue.broadcast_in_order(message.to_hub(id.clone(), hub)).await;
+                    pending = matches!(queued, Ok(FanOutProgress::Pending));
+                    queued.err().map(|error| not_queued(&error))
+                }
                 Target::User { user_id, shared_hubs } => match self.may_reach(&user_id, shared_hubs).await {
                     Ok(true) => {
                         positions.push(results.len());
@@ -41,7 +45,7 @@ impl<P: Ports> Edge<P> {
                     Err(error) => Some(not_queued(&error)),
                 },
             };
-            results.push(SendResult { to, accepted: code.is_none(), code, message: explanation });
+            results.push(SendResult { to, accepted: code.is_none(), pending, code, message: explanation });
         }
         if !notifications.is_empty() {
             let queued = self.message_queue.send(notifications).await;
@@ -54,16 +58,6 @@ impl<P: Ports> Edge<P> {
         let accepted = results.iter().filter(|result| result.accepted).count();
         counter!("tidings_messages_sent_total", "action" => message.kind).increment(accepted as u64);
         ServerFrame::Sent { id, idempotency_key, results }
-    }
-
-    async fn broadcast(
-        &self,
-        message: &ClientMessage,
-        id: &NotificationId,
-        hub: HubName,
-    ) -> Option<ErrorCode> {
-        let queued = self.message_queue.broadcast(message.to_hub(id.clone(), hub)).await;
-        queued.err().map(|error| not_queued(&error))
     }
 
     /// Returns true if the user is in one of `shared_hubs`, or if there is no such restriction.

@@ -227,6 +227,7 @@ async fn send_message_answers_for_each_session() {
     let result = |to: &str, code: Option<ErrorCode>| SendResult {
         to: to.into(),
         accepted: code.is_none(),
+        pending: false,
         code,
         message: None,
     };

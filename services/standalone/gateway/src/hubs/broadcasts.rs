@@ -18,6 +18,11 @@ use shared_ports::{Clock, PortError};
 use shared_retry::{Jitter, RetryPolicy};
 use tidings_store::{AcceptError, Store, StoreError, Submission, Table};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+use ws_edge::ports::FanOutProgress;
+
+/// Longest time for which the sender of a broadcast waits until the members have their notifications.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Name of the table of broadcasts.
 const TABLE: &str = "broadcasts";
@@ -51,6 +56,17 @@ struct Job {
     /// Its share of [`BroadcastSettings::waiting`].
     #[expect(dead_code, reason = "it is given back when the job is dropped")]
     slot: Slot,
+    /// Told how far the broadcast is after its first step.
+    first_step: Option<oneshot::Sender<FanOutProgress>>,
+}
+
+impl Job {
+    fn report(&mut self, progress: FanOutProgress) {
+        if let Some(first_step) = self.first_step.take() {
+            // The sender may be gone.
+            let _ = first_step.send(progress);
+        }
+    }
 }
 
 /// A place among the waiting broadcasts. Dropping it gives it back.
@@ -76,6 +92,7 @@ impl Drop for Slot {
 #[derive(Clone)]
 pub struct Broadcasts<K: Clock + 'static> {
     table: Table<K>,
+    clock: K,
     jobs: UnboundedSender<Job>,
     next: Arc<AtomicU64>,
     waiting: Arc<AtomicUsize>,
@@ -106,6 +123,7 @@ impl<K: Clock + 'static> Broadcasts<K> {
     pub fn open(
         store: &Store<K>,
         settings: BroadcastSettings,
+        clock: K,
     ) -> Result<(Self, PendingBroadcasts), StoreError> {
         let (jobs, pending) = unbounded_channel();
         let table = store.table(TABLE);
@@ -119,7 +137,7 @@ impl<K: Clock + 'static> Broadcasts<K> {
                     // Those that an earlier process accepted are within the limit.
                     if let Ok(slot) = Slot::take(&waiting, usize::MAX) {
                         // The receiver is in this function.
-                        let _ = jobs.send(Job { key, entry, slot });
+                        let _ = jobs.send(Job { key, entry, slot, first_step: None });
                     }
                 }
                 None => {
@@ -128,14 +146,18 @@ impl<K: Clock + 'static> Broadcasts<K> {
             }
         }
         let next = Arc::new(AtomicU64::new(next));
-        Ok((Self { table, jobs, next, waiting, settings }, PendingBroadcasts(pending)))
+        Ok((Self { table, clock, jobs, next, waiting, settings }, PendingBroadcasts(pending)))
     }
 
     /// Accepts a broadcast. When this returns, it is on disk.
     ///
     /// A caller that stops waiting does not undo the acceptance: a task of its own stores the broadcast and then
     /// passes it on, because one that is stored and not passed on would wait for the next start.
-    async fn accept(&self, entry: FanOut) -> Result<(), PortError> {
+    async fn accept(
+        &self,
+        entry: FanOut,
+        first_step: Option<oneshot::Sender<FanOutProgress>>,
+    ) -> Result<(), PortError> {
         const OPERATION: &str = "queueing a broadcast";
         let slot = Slot::take(&self.waiting, self.settings.waiting);
         let slot = slot.map_err(|error| PortError::retryable(OPERATION, error))?;
@@ -147,7 +169,8 @@ impl<K: Clock + 'static> Broadcasts<K> {
                 .put(&key.to_be_bytes(), text.as_bytes())
                 .await
                 .map_err(|error| PortError::retryable(OPERATION, error))?;
-            jobs.send(Job { key, entry, slot }).map_err(|_| PortError::retryable(OPERATION, ShuttingDown))
+            let job = Job { key, entry, slot, first_step };
+            jobs.send(job).map_err(|_| PortError::retryable(OPERATION, ShuttingDown))
         });
         storing.await.unwrap_or_else(|_| Err(PortError::retryable(OPERATION, ShuttingDown)))
     }
@@ -203,7 +226,19 @@ impl<K: Clock + 'static> ws_edge::ports::MessageQueue for LocalMessageQueue<K> {
     }
 
     async fn broadcast(&self, fan_out: FanOut) -> Result<(), PortError> {
-        self.broadcasts.accept(fan_out).await
+        self.broadcasts.accept(fan_out, None).await
+    }
+
+    /// Waits for the first step, at most [`LONGEST_WAIT`].
+    async fn broadcast_in_order(&self, fan_out: FanOut) -> Result<FanOutProgress, PortError> {
+        let (first_step, progress) = oneshot::channel();
+        self.broadcasts.accept(fan_out, Some(first_step)).await?;
+        let late = self.broadcasts.clock.sleep(LONGEST_WAIT);
+        Ok(match select(progress, pin!(late)).await {
+            Either::Left((Ok(progress), _)) => progress,
+            // The server is shutting down, and goes on after its start.
+            Either::Left((Err(_), _)) | Either::Right(_) => FanOutProgress::Pending,
+        })
     }
 }
 
@@ -280,11 +315,13 @@ pub async fn run_broadcasts<K: Clock + 'static>(
         };
         match step {
             Ok(None) => {
+                job.report(FanOutProgress::Complete);
                 broadcasts.finish(&job).await;
                 turns.finish();
                 failures = 0;
             }
             Ok(Some(rest)) => {
+                job.report(FanOutProgress::Pending);
                 job.entry = rest;
                 broadcasts.store_rest(&job).await;
                 turns.put_back(job);

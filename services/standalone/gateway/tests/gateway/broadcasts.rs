@@ -19,7 +19,7 @@ use tidings_gateway::hubs::{
 use tidings_store::Store;
 use tokio::sync::oneshot;
 use verification_conformance::ManualClock;
-use ws_edge::ports::MessageQueue as _;
+use ws_edge::ports::{FanOutProgress, MessageQueue as _};
 
 use super::store_support;
 
@@ -76,13 +76,17 @@ impl NotificationQueue for Queue {
 
 fn members(count: usize) -> MemoryHubs {
     let users = (0..count).map(|n| UserId::new(format!("u{n}")).unwrap());
-    MemoryHubs::new(users.flat_map(|user| [(hub("a"), user.clone()), (hub("b"), user)]))
+    let pair = (0..2).map(|n| (hub("pair"), UserId::new(format!("u{n}")).unwrap()));
+    MemoryHubs::new(users.flat_map(|user| [(hub("a"), user.clone()), (hub("b"), user)]).chain(pair))
 }
 
-fn open(store: &Store<ManualClock>) -> (LocalMessageQueue<ManualClock>, PendingBroadcasts) {
+fn open(
+    store: &Store<ManualClock>,
+    clock: &ManualClock,
+) -> (LocalMessageQueue<ManualClock>, PendingBroadcasts) {
     let retry = RetryPolicy { initial: Duration::from_millis(1), max: Duration::from_millis(1) };
     let settings = BroadcastSettings { members: 2, waiting: 4, retry };
-    let (broadcasts, jobs) = Broadcasts::open(store, settings).unwrap();
+    let (broadcasts, jobs) = Broadcasts::open(store, settings, clock.clone()).unwrap();
     (LocalMessageQueue { store: store.clone(), broadcasts }, jobs)
 }
 
@@ -122,7 +126,7 @@ async fn until(
 #[tokio::test]
 async fn hubs_take_turns_and_each_keeps_its_order() {
     let (_dir, store, clock) = store_support::store();
-    let (message_queue, jobs) = open(&store);
+    let (message_queue, jobs) = open(&store, &clock);
     for (to, id) in [("a", "1"), ("a", "2"), ("b", "3")] {
         message_queue.broadcast(broadcast(to, id)).await.unwrap();
     }
@@ -141,19 +145,19 @@ async fn hubs_take_turns_and_each_keeps_its_order() {
 #[tokio::test]
 async fn interrupted_broadcast_continues_after_restart() {
     let (_dir, store, clock) = store_support::store();
-    let first = open(&store);
+    let first = open(&store, &clock);
     first.0.broadcast(broadcast("a", "1")).await.unwrap();
     let queue = Queue::new(1);
     until(first, &clock, &queue, 2).await;
     // Another process finds it.
     *queue.left.lock().unwrap() = usize::MAX;
-    until(open(&store), &clock, &queue, 5).await;
+    until(open(&store, &clock), &clock, &queue, 5).await;
     let mut users: Vec<_> = queue.sent().into_iter().map(|(user, _)| user).collect();
     users.sort_unstable();
     users.dedup();
     assert_eq!(users, ["u0", "u1", "u2", "u3", "u4"]);
     // A third finds nothing.
-    let third = open(&store);
+    let third = open(&store, &clock);
     third.0.broadcast(broadcast("b", "2")).await.unwrap();
     let queue = Queue::new(usize::MAX);
     until(third, &clock, &queue, 5).await;
@@ -163,7 +167,7 @@ async fn interrupted_broadcast_continues_after_restart() {
 #[tokio::test]
 async fn broadcast_of_a_caller_that_is_gone_goes_on() {
     let (_dir, store, clock) = store_support::store();
-    let (message_queue, jobs) = open(&store);
+    let (message_queue, jobs) = open(&store, &clock);
     for id in ["1", "2", "3", "4"] {
         let mut accepting = pin!(message_queue.broadcast(broadcast("a", id)));
         assert!(accepting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -175,11 +179,38 @@ async fn broadcast_of_a_caller_that_is_gone_goes_on() {
 
 #[tokio::test]
 async fn number_of_waiting_broadcasts_is_limited() {
-    let (_dir, store, _) = store_support::store();
-    let (message_queue, _jobs) = open(&store);
+    let (_dir, store, clock) = store_support::store();
+    let (message_queue, _jobs) = open(&store, &clock);
     for n in 0..4 {
         message_queue.broadcast(broadcast("a", &n.to_string())).await.unwrap();
     }
     let error = message_queue.broadcast(broadcast("a", "5")).await.unwrap_err();
     assert!(error.is_retryable());
+}
+
+#[tokio::test]
+async fn answer_waits_for_the_first_step() {
+    for (to, count, progress) in [("pair", 2, FanOutProgress::Complete), ("a", 5, FanOutProgress::Pending)] {
+        let (_dir, store, clock) = store_support::store();
+        let (message_queue, jobs) = open(&store, &clock);
+        let sender = message_queue.clone();
+        let answer =
+            tokio::spawn(async move { sender.broadcast_in_order(broadcast(to, "1")).await.unwrap() });
+        let queue = Queue::new(usize::MAX);
+        until((message_queue, jobs), &clock, &queue, count).await;
+        assert_eq!(answer.await.unwrap(), progress);
+    }
+}
+
+#[tokio::test]
+async fn answer_does_not_wait_for_ever() {
+    let (_dir, store, clock) = store_support::store();
+    let (message_queue, _jobs) = open(&store, &clock);
+    let answer =
+        tokio::spawn(async move { message_queue.broadcast_in_order(broadcast("a", "1")).await.unwrap() });
+    while !answer.is_finished() {
+        clock.advance(Duration::from_millis(100));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(answer.await.unwrap(), FanOutProgress::Pending);
 }

@@ -174,7 +174,7 @@ fn build<P: Ports>(
     let store = Store::open(&directory.path().join("store"), storage, SystemClock).unwrap();
     let (sender, inserted) = unbounded_channel();
     let registry = Registry::new(sender, limits);
-    let (broadcasts, pending) = Broadcasts::open(&store, BroadcastSettings::default()).unwrap();
+    let (broadcasts, pending) = Broadcasts::open(&store, BroadcastSettings::default(), SystemClock).unwrap();
     let config = Config::from_text("[handshake]\nopen = true", []).unwrap();
     let runtime_config = RuntimeConfig {
         edge: config.edge(),

@@ -148,6 +148,25 @@ async fn chat_announces_members_and_relays_messages() {
 }
 
 #[tokio::test]
+async fn message_after_an_answered_broadcast_comes_behind_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let server =
+        start(&directory, &[SAME_HUB, ("TIDINGS_CLIENT_MESSAGES__RATE_PER_CONNECTION", "1000/1s")]).await;
+    let mut jo = Client::connect(&server, "jo").await;
+    let mut al = Client::connect(&server, "al").await;
+    for n in 0..20 {
+        let broadcast = json!({ "action": "sendmessage", "message": format!("to all {n}") });
+        let direct = json!({ "action": "sendMessage", "sessions": ["al"], "text": format!("to al {n}") });
+        for frame in [broadcast, direct] {
+            let ServerFrame::Sent { results, .. } = jo.ask(frame).await else { panic!("not sent") };
+            assert!(results[0].accepted && !results[0].pending, "{results:?}");
+        }
+        assert_eq!(al.payload().await["text"], format!("to all {n}"));
+        assert_eq!(al.payload().await["text"], format!("to al {n}"));
+    }
+}
+
+#[tokio::test]
 async fn broadcast_reaches_members_beyond_one_step() {
     // One step serves a thousand members.
     const MEMBERS: usize = 1_100;

@@ -11,6 +11,7 @@ mod crash;
 mod delivery;
 mod disk_full;
 mod documents;
+mod earlier_data;
 mod known_defects;
 mod proxies;
 mod real_clients;
