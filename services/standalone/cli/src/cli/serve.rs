@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::server_options::{ServerOptions, unknown_server_variables};
 use super::{Exit, Globals, Output, Tone};
 use crate::open_files::raise_limit;
+use crate::private_files;
 
 /// Run the server
 ///
@@ -27,6 +28,12 @@ impl Serve {
     pub(super) fn run(self, globals: &Globals, output: &mut Output) -> anyhow::Result<Exit> {
         let config = self.options.load(globals.data_dir.as_deref())?;
         shared_telemetry::init(config.log.format(), &config.log.level)?;
+        private_files::make_new_files_private();
+        let mended = private_files::close_to_others(&config.data_dir)?;
+        if mended > 0 {
+            let data_dir = config.data_dir.display();
+            tracing::warn!(%data_dir, mended, "other users could read or change files of the data directory; no longer");
+        }
         for unknown in unknown_server_variables(&config) {
             tracing::warn!("{unknown}");
         }
