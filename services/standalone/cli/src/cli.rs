@@ -73,7 +73,14 @@ struct Globals {
     #[arg(long, global = true, env = "TIDINGS_API_KEY_FILE", value_name = "FILE")]
     api_key_file: Option<PathBuf>,
     /// API key of the server, which other users of the machine can see
-    #[arg(long, global = true, env = "TIDINGS_API_KEY", hide_env_values = true, value_name = "KEY", hide = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "TIDINGS_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY",
+        hide = true
+    )]
     api_key: Option<String>,
     /// Trust the certificate authorities in this PEM file too
     #[arg(long, global = true, env = "TIDINGS_CA_FILE", value_name = "FILE")]
@@ -153,7 +160,11 @@ impl Globals {
             text => text.with_context(|| format!("the API key in {} can't be read", path.display()))?,
         };
         let key = text.trim();
-        anyhow::ensure!(!key.is_empty(), "no API key at {}; pass --api-key-file or --data-dir", path.display());
+        anyhow::ensure!(
+            !key.is_empty(),
+            "no API key at {}; pass --api-key-file or --data-dir",
+            path.display()
+        );
         Ok(key.to_owned())
     }
 

@@ -92,8 +92,11 @@ mod tests {
 
     #[test]
     fn warning_names_no_secret() {
-        let warnings: Vec<_> = hide(["--api-key", "k3y"].iter().map(OsString::from)).unwrap().warnings().collect();
-        assert!(warnings.len() == 1 && warnings[0].contains("TIDINGS_API_KEY") && !warnings[0].contains("k3y"));
+        let warnings: Vec<_> =
+            hide(["--api-key", "k3y"].iter().map(OsString::from)).unwrap().warnings().collect();
+        assert!(
+            warnings.len() == 1 && warnings[0].contains("TIDINGS_API_KEY") && !warnings[0].contains("k3y")
+        );
     }
 
     #[test]

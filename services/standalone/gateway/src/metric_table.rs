@@ -131,6 +131,7 @@ pub const METRICS: &[Metric] = &[
     counter("tidings_replayed_total", &[], "held notifications pushed"),
     counter("tidings_replays_failed_total", &[], "mailboxes that could not be requeued completely"),
     counter("tidings_replays_requeued_total", &[], "replay entries sent"),
+    counter("tidings_security_events_total", &["event"], "events of the security log, by kind"),
     counter("tidings_store_failures_total", &[], "failed writes of the store"),
     counter("tidings_store_mark_failures_total", &[], "failed writes of the store's durable marker"),
     counter("tidings_store_read_failures_total", &[], "failed reads of the store"),

@@ -34,6 +34,7 @@ mod rate;
 mod request;
 mod router;
 mod safe_headers;
+mod security_log;
 mod stream;
 mod tls;
 mod unknown_bodies;
@@ -88,6 +89,8 @@ pub struct Settings {
     pub metrics_listen: Option<SocketAddr>,
     /// Time for which browsers are to use TLS alone, if the server has a certificate.
     pub hsts_max_age: Option<Duration>,
+    /// Lines of the security log a second, of each kind of event; `None` for no limit.
+    pub security_lines_per_second: Option<u32>,
     /// Origins whose pages may get tokens; pages of other origins than the server's own may not if it is empty.
     pub allowed_origins: Vec<String>,
     /// Time in which a client must send a request's head, or complete a TLS handshake.
@@ -125,6 +128,7 @@ impl Default for Settings {
             unknown_fields: UnknownFields::default(),
             front: Front::default(),
             metrics_listen: None,
+            security_lines_per_second: Some(20),
             // The least that the preload list of browsers takes (<https://hstspreload.org/>).
             hsts_max_age: Some(Duration::from_hours(24 * 365)),
             allowed_origins: Vec::new(),

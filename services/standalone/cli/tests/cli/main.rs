@@ -6,6 +6,7 @@ mod commands;
 mod demo;
 mod listen;
 mod reference;
+mod security_log;
 mod server;
 mod tls;
 mod usage;

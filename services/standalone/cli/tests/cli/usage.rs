@@ -225,7 +225,15 @@ fn users_are_listed_below_a_header() {
 fn arguments_of_a_running_process_have_no_secret() {
     let server = TestServer::start(&[]);
     let mut listener = program()
-        .args(["listen", "jo", "--api-key", "secret-in-arguments", "--url", server.url(), "--jwt=secret.jwt.too"])
+        .args([
+            "listen",
+            "jo",
+            "--api-key",
+            "secret-in-arguments",
+            "--url",
+            server.url(),
+            "--jwt=secret.jwt.too",
+        ])
         .stdin(std::process::Stdio::null())
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::piped())

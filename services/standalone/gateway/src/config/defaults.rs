@@ -104,7 +104,11 @@ impl Default for Config {
                 lifetime: DurationSetting(Duration::from_hours(24 * 30)),
                 payloads: false,
             },
-            log: LogConfig { format: LogFormat::Human, level: "info".to_owned() },
+            log: LogConfig {
+                format: LogFormat::Human,
+                level: "info".to_owned(),
+                security_lines_per_second: 20,
+            },
         }
     }
 }

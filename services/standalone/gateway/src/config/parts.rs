@@ -25,6 +25,7 @@ impl Config {
             front: Front { own_pages: self.own_pages(), ..self.server.front().unwrap_or_default() },
             metrics_listen: self.server.metrics_listen.0,
             hsts_max_age: self.server.hsts_max_age.0,
+            security_lines_per_second: Some(self.log.security_lines_per_second).filter(|lines| *lines > 0),
             allowed_origins: self.handshake.allowed_origins.clone(),
             header_timeout: self.server.header_timeout.0,
             body_timeout: self.server.body_timeout.0,

@@ -139,6 +139,7 @@ pub enum LogFormat {
 pub struct LogConfig {
     pub format: LogFormat,
     pub level: String,
+    pub security_lines_per_second: u32,
 }
 
 impl ServerConfig {

@@ -14,6 +14,7 @@ use tidings_identity::accounts::Account;
 
 use super::auth::{Credential, credential};
 use super::problem::Problem;
+use super::security_log::About;
 use super::{Accounts as _, AddUserError, App, AuthError, Guest, Login, NewUser, Ports, Tokens as _};
 
 /// Maximum size of a body on these routes.
@@ -42,6 +43,7 @@ pub(super) async fn token<P: Ports>(
     State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let mut about = None;
     let subject = if let Some(jwt) = user_token(request.headers()) {
         app.ports.tokens.verify_user(jwt).await?
     } else if request.method() == Method::GET {
@@ -52,13 +54,18 @@ pub(super) async fn token<P: Ports>(
         let (_, body) = app.admit(request, MAX_BODY).await?;
         let expected = r#"{"userId": "…", "username": "…" (optional), "hubs": ["…"] (optional)}"#;
         let TokenRequest { user_id, username, hubs } = parse(&body, expected)?;
+        about = Some(About(user_id.clone()));
         Subject { user_id, username, hubs }
     };
     let issued = app.ports.tokens.issue_token(subject).await.map_err(|error| match error {
         IssueError::TooLarge { .. } => Problem::bad_request(error.to_string()),
         error => Problem::internal("issuing a token", &error),
     })?;
-    Ok(secret(TokenResponse { token: issued.token, expires_at: issued.expires_at }))
+    let mut answer = secret(TokenResponse { token: issued.token, expires_at: issued.expires_at });
+    if let Some(about) = about {
+        answer.extensions_mut().insert(about);
+    }
+    Ok(answer)
 }
 
 /// Returns the JSON Web Token of a request, with the scheme `Bearer` or without a scheme. Unlike an API key it has
@@ -101,6 +108,7 @@ pub(super) async fn login<P: Ports>(
     let login = app.ports.accounts.login(&username, &password).await.map_err(|error| match error {
         AuthError::Missing(detail) | AuthError::Refused(detail) => {
             Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+                .about(UserId::new(username.as_str()).ok())
         }
         error @ AuthError::Unavailable(_) => error.into(),
     })?;
@@ -164,7 +172,10 @@ pub(super) async fn add_user<P: Ports>(
         error @ AddUserError::Exists => Problem::new(StatusCode::CONFLICT, "exists", error.to_string()),
         AddUserError::Unavailable(source) => Problem::internal("adding a user", &*source),
     })?;
-    Ok((StatusCode::CREATED, Json(User::from(account))).into_response())
+    let about = About(account.user_id.clone());
+    let mut answer = (StatusCode::CREATED, Json(User::from(account))).into_response();
+    answer.extensions_mut().insert(about);
+    Ok(answer)
 }
 
 /// Answers `GET /v1/users`.
