@@ -337,6 +337,11 @@ export interface SendResult {
      */
     message?: string | null;
     /**
+     * True if the recipient is a hub, and some members' notifications are accepted only after this answer. What is sent to
+     * such a member next may arrive first.
+     */
+    pending?: boolean;
+    /**
      * The recipient: a user, `hub/` and a hub, or `all`.
      */
     to: string;
