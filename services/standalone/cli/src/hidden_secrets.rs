@@ -14,10 +14,10 @@ pub(crate) struct Hidden {
 }
 
 impl Hidden {
-    /// Returns a warning for each secret.
+    /// Returns a warning for an API key. A JSON Web Token is short-lived, and people paste it.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
         self.variables.iter().filter_map(|(found, _)| {
-            let (option, variable) = SECRETS.iter().find(|(_, variable)| variable == found)?;
+            let (option, variable) = SECRETS.first().filter(|(_, variable)| variable == found)?;
             Some(format!("{option} shows the secret to all users of this machine; set {variable} instead"))
         })
     }

@@ -40,16 +40,22 @@ pub fn make_new_files_private() {
 }
 
 /// Takes the access of others from a data directory, and from all in it, that belong to this user. Returns the number of
-/// files and directories that were open. A directory that does not exist yet is created as private.
+/// files and directories that were open. A directory that does not exist yet is created as private; a file in its place
+/// is reported by the server.
 ///
 /// # Errors
 /// [`OpenToOthers`] if everybody may write to a directory of another user.
 pub fn close_to_others(data_dir: &Path) -> Result<usize, OpenToOthers> {
     let failed = |path: &Path, source| OpenToOthers::Io { path: path.to_owned(), source };
     let metadata = match fs::metadata(data_dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(0);
+        }
         metadata => metadata.map_err(|source| failed(data_dir, source))?,
     };
+    if !metadata.is_dir() {
+        return Ok(0);
+    }
     if !is_own(&metadata) && metadata.mode() & OTHERS_WRITE != 0 {
         return Err(OpenToOthers::Directory { path: data_dir.to_owned() });
     }

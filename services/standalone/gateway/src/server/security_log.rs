@@ -57,7 +57,7 @@ impl Event {
 }
 
 /// The routes whose success changes who may do what.
-const ACCESS_ROUTES: [&str; 5] = ["/v1/users", "/v1/keys", "/v1/blocks", "/v1/revocations", "/@connections"];
+const ACCESS_ROUTES: [&str; 4] = ["/v1/users", "/v1/keys", "/v1/revoked-tokens", "/@connections"];
 
 /// Returns the event that an answer is, if it is one.
 pub(super) fn classify(
@@ -77,13 +77,17 @@ pub(super) fn classify(
         _ if !status.is_success() || !is_change(method) => None,
         _ if path == "/v1/token" => Some(Event::TokenIssued),
         _ => {
-            let is_below = |route: &&str| {
-                path.strip_prefix(*route).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            let is_below = |route: &str| {
+                path.strip_prefix(route).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             };
             // Tracking a notification changes nobody's access, and writing to a connection neither.
             let is_other = path.contains("/notifications/")
                 || (path.contains("@connections") && *method != Method::DELETE);
-            ACCESS_ROUTES.iter().find(is_below).filter(|_| !is_other).map(|_| Event::AccessChanged)
+            ACCESS_ROUTES
+                .iter()
+                .find(|route| is_below(route))
+                .filter(|_| !is_other)
+                .map(|_| Event::AccessChanged)
         }
     }
 }
@@ -97,7 +101,6 @@ fn is_change(method: &Method) -> bool {
 pub(super) struct About(pub(super) UserId);
 
 /// One line.
-#[derive(Debug)]
 pub(super) struct Line<'a> {
     pub(super) event: Event,
     pub(super) request_id: &'a str,

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 mod addresses;
+mod foreign_pages;
 mod stalled_heads;
 mod support;
 mod unknown_bodies;
