@@ -161,6 +161,7 @@ impl Config {
         self.tokens.validate()?;
         self.validate_handshake()?;
         self.connections.validate()?;
+        self.client_messages.validate()?;
         self.hubs.validate()?;
         self.dispatcher.validate()?;
         self.store.validate()?;

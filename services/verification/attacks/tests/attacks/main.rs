@@ -6,7 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 mod addresses;
+mod client_messages;
 mod foreign_pages;
+mod history;
+mod nesting;
 mod stalled_heads;
 mod support;
 mod unknown_bodies;
