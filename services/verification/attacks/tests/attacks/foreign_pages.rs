@@ -34,7 +34,7 @@ async fn page_of_a_stranger_reaches_nothing_in_development() {
         ));
         requests.push(format!("GET /v1/dead-letters HTTP/1.1\r\n{from}Connection: close\r\n\r\n"));
     }
-    let attack = join_all(requests.iter().cycle().take(240).map(async |request| {
+    let attack = join_all(requests.iter().cycle().take(240).map(|request| async move {
         let answer = read_to_close(send_raw(address, request.as_bytes()).await).await;
         assert!(answer.starts_with("HTTP/1.1 403"), "{request}\n{answer}");
     }));
