@@ -150,6 +150,27 @@ fn malformed_value_is_refused() {
 }
 
 #[test]
+fn number_out_of_range_is_refused_in_plain_words() {
+    for (text, expected) in [
+        (
+            "[store]\nreserve_bytes = -1",
+            "the key \"store.reserve_bytes\" is not valid: it is -1; allowed are whole numbers from 0 on",
+        ),
+        (
+            "[connections]\nmax_per_user = -5",
+            "the key \"connections.max_per_user\" is not valid: it is -5; allowed are whole numbers from 0 on",
+        ),
+        (
+            "[store]\nmax_receive_count = 4294967296",
+            "the key \"store.max_receive_count\" is not valid: it is 4294967296; allowed are whole numbers from 0 to \
+             4294967295",
+        ),
+    ] {
+        assert_eq!(refused(file(text)), expected);
+    }
+}
+
+#[test]
 fn value_out_of_bounds_is_refused() {
     for (text, key, word) in [
         ("data_dir = \"\"", "data_dir", "directory"),
