@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract_connections_v1::FrameFormat;
-use contract_notifications_v1::HubName;
+use contract_notifications_v1::{HubName, MAX_PAYLOAD_DEPTH};
 
 /// The edge's limits and policies.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -25,6 +25,18 @@ pub struct EdgeConfig {
     pub connection_rate: Option<RateLimit>,
     /// Rate limit of all actions of one user, over all connections; the same actions count.
     pub user_rate: Option<RateLimit>,
+    /// Limit of the recipients of one user's messages; a hub counts as one.
+    pub recipient_rate: Option<RateLimit>,
+    /// Limit of the bytes of one user's messages, counted for each recipient.
+    pub byte_rate: Option<RateLimit>,
+    /// Limit of the bytes of one user's messages that are held for offline recipients.
+    pub sender_quota: Option<RateLimit>,
+    /// Limit of the bytes of messages of clients for one user's mailbox.
+    pub mailbox_quota: Option<RateLimit>,
+    /// Time for which a client's message is held. `None`: for ever.
+    pub client_message_lifetime: Option<Duration>,
+    /// Most levels of arrays and objects in a client's message.
+    pub max_payload_depth: usize,
     /// Limit of a user's open connections.
     pub max_connections: Option<ConnectionLimit>,
     /// True if a connection with an expired credential is closed at its next frame.
@@ -35,7 +47,7 @@ impl Default for EdgeConfig {
     /// Rows live ten minutes longer than the 2 hours API Gateway allows a connection, frames may have the
     /// 128 KiB it allows
     /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>),
-    /// and clients send nothing to each other.
+    /// and clients send nothing to each other. What they send is held for thirty days.
     fn default() -> Self {
         Self {
             row_lifetime: Duration::from_mins(130),
@@ -46,6 +58,12 @@ impl Default for EdgeConfig {
             presence: false,
             connection_rate: None,
             user_rate: None,
+            recipient_rate: None,
+            byte_rate: None,
+            sender_quota: None,
+            mailbox_quota: None,
+            client_message_lifetime: Some(Duration::from_hours(24 * 30)),
+            max_payload_depth: MAX_PAYLOAD_DEPTH,
             max_connections: None,
             close_when_expired: false,
         }
@@ -64,11 +82,11 @@ pub enum ClientMessagePolicy {
     Anyone,
 }
 
-/// Largest number of actions in a window of time. A window begins with the first action after the end of the
-/// previous one.
+/// Largest number of actions, recipients or bytes in a window of time. A window begins with the first action after
+/// the end of the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RateLimit {
-    /// Most actions in one window.
+    /// Most actions, recipients or bytes in one window.
     pub most: u32,
     /// Length of a window.
     pub per: Duration,

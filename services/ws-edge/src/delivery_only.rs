@@ -71,7 +71,13 @@ impl MessageQueue for Disabled {
 }
 
 impl RateLimits for Disabled {
-    async fn take(&self, _: RateKey<'_>, _: RateLimit, _: Timestamp) -> Result<Option<Duration>, PortError> {
+    async fn take(
+        &self,
+        _: RateKey<'_>,
+        _: RateLimit,
+        _: u32,
+        _: Timestamp,
+    ) -> Result<Option<Duration>, PortError> {
         Ok(None)
     }
 }

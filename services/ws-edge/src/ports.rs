@@ -156,23 +156,32 @@ pub enum FanOutProgress {
     Pending,
 }
 
-/// The owner of a counter of actions.
+/// A counter of clients' actions, and its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RateKey<'a> {
-    /// One connection.
+    /// Actions of one connection.
     Connection(&'a ConnectionId),
-    /// One user, over all connections.
+    /// Actions of one user, over all connections.
     User(&'a UserId),
+    /// Recipients of one user's messages.
+    Recipients(&'a UserId),
+    /// Bytes of one user's messages.
+    Bytes(&'a UserId),
+    /// Bytes of one user's messages that are held.
+    Quota(&'a UserId),
+    /// Bytes that clients put into one user's mailbox.
+    Mailbox(&'a UserId),
 }
 
-/// Counts clients' actions.
+/// Counts clients' actions, recipients and bytes.
 pub trait RateLimits: Send + Sync {
-    /// Counts one action at `now`. Returns `None` if the action is within `limit`, else the time until the
-    /// next window begins.
+    /// Counts `amount` at `now`. Returns `None` if it is within `limit`, else the time until the next window begins.
+    /// The first amount of a window is always within the limit.
     fn take(
         &self,
         key: RateKey<'_>,
         limit: RateLimit,
+        amount: u32,
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<Duration>, PortError>> + Send;
 }

@@ -84,6 +84,12 @@ pub enum InvalidNotification {
     /// The body has both `payload` and `message`.
     #[error("both \"payload\" and \"message\" are given; give one of them")]
     PayloadTwice,
+    /// Arrays and objects in the payload are nested too deep.
+    #[error("the payload has more than {levels} levels of arrays and objects; allowed are at most {levels}")]
+    TooDeep {
+        /// The number of levels that is allowed.
+        levels: usize,
+    },
     /// The `type` is not that of a queue entry.
     #[error("type {found:?} is unknown; known are \"notification\", \"replay\" and \"fan-out\"")]
     UnknownType {

@@ -30,7 +30,7 @@ pub use fan_out::FanOut;
 pub use identifiers::{HubName, InvalidIdentifier, NotificationId};
 pub use notification::{MIN_EXPIRY_MILLIS, Notification, NotificationRequest, WhenOffline};
 pub use parse::UnknownFields;
-pub use payload::Payload;
+pub use payload::{MAX_PAYLOAD_DEPTH, Payload, is_nested_deeper};
 pub use sequence::{InvalidSequence, Sequence};
 pub use timestamp::Timestamp;
 pub use user_id::{MAX_ENCODED_BYTES, UserId, written};

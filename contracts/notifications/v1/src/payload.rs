@@ -36,6 +36,38 @@ impl Payload {
     }
 }
 
+/// Number of levels of arrays and objects in a payload that gateways allow unless they are configured otherwise. Parsers
+/// of clients allow at least as many.
+pub const MAX_PAYLOAD_DEPTH: usize = 128;
+
+/// Returns true if arrays and objects are nested more than `levels` deep in a JSON text.
+pub fn is_nested_deeper(json: &str, levels: usize) -> bool {
+    let opens = |byte: u8| matches!(byte, b'[' | b'{');
+    let bytes = json.as_bytes();
+    // Most texts are too short, or have too few brackets, for that many levels.
+    if bytes.len() / 2 <= levels || bytes.iter().filter(|byte| opens(**byte)).count() <= levels {
+        return false;
+    }
+    let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
+    for byte in bytes.iter().copied() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_string => is_escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ if opens(byte) => {
+                depth += 1;
+                if depth > levels {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
 impl From<&RawValue> for Payload {
     fn from(raw: &RawValue) -> Self {
         Self(raw.to_owned().into())
@@ -102,5 +134,20 @@ mod tests {
     fn more_than_one_value_is_refused() {
         assert!(Payload::from_json("1 2").is_err());
         assert!(Payload::from_json("").is_err());
+    }
+
+    #[test]
+    fn levels_are_counted_outside_of_strings() {
+        let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        for levels in [1, 2, 127, 128, 129, 20_000] {
+            assert!(!is_nested_deeper(&nested(levels), levels), "{levels}");
+            assert!(is_nested_deeper(&nested(levels), levels - 1), "{levels}");
+        }
+        let objects = format!("{}1{}", r#"{"a":"#.repeat(129), "}".repeat(129));
+        assert!(is_nested_deeper(&objects, 128) && !is_nested_deeper(&objects, 129));
+        let side_by_side = format!("[{}[]]", "[],".repeat(1_000));
+        assert!(!is_nested_deeper(&side_by_side, 2) && is_nested_deeper(&side_by_side, 1));
+        let text = format!(r#"["\"{}", "{}\\"]"#, "[".repeat(500), "{".repeat(500));
+        assert!(!is_nested_deeper(&text, 1) && is_nested_deeper(&text, 0));
     }
 }

@@ -8,9 +8,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use contract_connections_v1::FrameFormat;
-use contract_frames_v1::{Delivery, ServerFrame};
+use contract_frames_v1::{Delivery, InvalidServerFrame, ServerFrame};
 use contract_notifications_v1::Sequence;
 use futures_util::{SinkExt as _, StreamExt as _};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -55,6 +57,23 @@ enum Step<'a> {
     Capacity(Option<mpsc::Permit<'a, Item>>),
     Message(Option<Result<Message, Error>>),
     PingDue,
+}
+
+/// A frame whose notifications are not read yet.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Frame<'a> {
+    #[serde(borrow)]
+    r#type: Option<&'a str>,
+    #[serde(borrow)]
+    items: Vec<&'a RawValue>,
+}
+
+/// The part of a notification by which it is acknowledged.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Head {
+    sequence: Option<Sequence>,
 }
 
 /// State of the task, which outlives connections.
@@ -214,8 +233,35 @@ impl<C: Credentials> Driver<C> {
                 | ServerFrame::Members { .. }
                 | ServerFrame::Whoami(_),
             ) => {}
+            Err(error) => self.salvage(text, &error, queue),
+        }
+    }
+
+    /// Reads the notifications of a frame one by one: one that can't be read must neither hide the others nor come again
+    /// with every connection. It is reported and acknowledged.
+    fn salvage(&mut self, text: &str, error: &InvalidServerFrame, queue: &mut VecDeque<Item>) {
+        let frame: Frame<'_> = serde_json::from_str(text).unwrap_or_default();
+        let items = match frame.r#type {
+            Some("notification") => vec![text],
+            Some("notifications") => frame.items.iter().map(|item| item.get()).collect(),
             // A newer gateway may send frames that this version does not know.
-            Err(error) => tracing::debug!(%error, "ignored a frame that this version does not know"),
+            _ => {
+                tracing::debug!(%error, "ignored a frame that this version does not know");
+                return;
+            }
+        };
+        for item in items {
+            match serde_json::from_str(item) {
+                Ok(delivery) => queue.push_back(self.delivery(delivery)),
+                Err(error) => {
+                    let head: Head = serde_json::from_str(item).unwrap_or_default();
+                    if let Some(sequence) = head.sequence.filter(|_| self.config.acknowledge) {
+                        self.acks.push(sequence, Instant::now());
+                    }
+                    let Head { sequence } = head;
+                    queue.push_back(Item::Event(Event::Unreadable { sequence, error: error.to_string() }));
+                }
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use contract_frames_v1::{Delivery, ErrorCode};
+use contract_notifications_v1::Sequence;
 
 use super::error::ClientError;
 use super::network::NetworkFailure;
@@ -68,6 +69,13 @@ pub enum Event {
     Notification(ReceivedNotification),
     /// A bare payload, on a connection with [`FrameFormat::Raw`](contract_connections_v1::FrameFormat::Raw).
     Raw(String),
+    /// A notification that could not be read. It is acknowledged, so that it does not come again.
+    Unreadable {
+        /// Its sequence, if that could be read. Without it the notification is not acknowledged.
+        sequence: Option<Sequence>,
+        /// The parser's message, which has no part of the payload.
+        error: String,
+    },
     /// The gateway sent an error frame: it refused a frame of this client, or reports an error of its own.
     Refused {
         /// The error code, for programs.

@@ -17,6 +17,7 @@ import { type Consumer, Inbox, type Notification } from "./inbox.ts";
 import { NotificationIterator } from "./iterator.ts";
 import { type Options, type Settings, settingsOf } from "./options.ts";
 import { type Answer, Requests } from "./requests.ts";
+import type { Arrival } from "./parse.ts";
 import type { OutgoingFrame } from "./socket.ts";
 import type { State } from "./state.ts";
 
@@ -247,9 +248,17 @@ export class Client implements AsyncIterable<Notification, undefined> {
         return this.#closing;
     }
 
-    #receive(items: readonly Delivery[]): void {
+    #receive(items: readonly Arrival[]): void {
         if (this.#closing !== undefined) return;
         for (const item of items) {
+            if (item.unreadable !== undefined) {
+                // Acknowledged in its place, like a duplicate, or it would come again with every connection.
+                const cause = item.unreadable;
+                const message = `the notification ${item.id} can't be read`;
+                this.#events.emit("error", new TidingsError("unreadable", message, { cause }));
+                this.#inbox.push(item);
+                continue;
+            }
             const verdict = this.#deduplication.classify(item.id, item.sequence);
             if (verdict === "duplicate") {
                 this.#duplicates += 1;

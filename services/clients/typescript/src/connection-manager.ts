@@ -2,7 +2,7 @@ import { Attempt } from "./attempt.ts";
 import { fullJitter } from "./backoff.ts";
 import type { Timer } from "./clock.ts";
 import type { TidingsError } from "./errors.ts";
-import type { Delivery } from "./frames.ts";
+import type { Arrival } from "./parse.ts";
 import type { Settings } from "./options.ts";
 import type { OutgoingFrame, Socket, SocketHooks } from "./socket.ts";
 import type { Disconnect, State } from "./state.ts";
@@ -28,7 +28,7 @@ type TimerName = (typeof TIMERS)[number];
 /** Callbacks of a connection manager to its owner. */
 export interface ConnectionHooks {
     /** Notifications arrived, in the order in which they are to be handed over. */
-    deliveries(items: readonly Delivery[]): void;
+    deliveries(items: readonly Arrival[]): void;
     /** Returns the next frame to send, if there is one. */
     nextFrame(): OutgoingFrame | undefined;
     /** The gateway reported an error that is not about a frame of this client. */
@@ -49,7 +49,7 @@ export class ConnectionManager {
     /** The socket that sends frames and whose deliveries are handed over at once. */
     #active: Socket | undefined;
     /** The open socket that will replace the active one, and its deliveries so far. */
-    #successor: { socket: Socket; heldBack: Delivery[] } | undefined;
+    #successor: { socket: Socket; heldBack: Arrival[] } | undefined;
     #attempt: Attempt | undefined;
     #failures = 0;
     #pingDue = false;

@@ -5,8 +5,10 @@ import type { ErrorCode } from "./frames.ts";
  * - `timeout`: no answer in time. The gateway may have carried out the request all the same. Repeated with the same
  *   `id` within five minutes, it is not carried out twice.
  * - `closed`: the client was closed before the answer.
+ * - `unreadable`: a notification could not be read, for instance because its payload nests too deep for the runtime. It
+ *   is acknowledged and left out.
  */
-export type TidingsErrorCode = ErrorCode | "timeout" | "closed";
+export type TidingsErrorCode = ErrorCode | "timeout" | "closed" | "unreadable";
 
 /** Error with which the client's promises are rejected. */
 export class TidingsError extends Error {

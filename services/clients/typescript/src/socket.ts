@@ -1,6 +1,8 @@
 import type { Clock, Timer } from "./clock.ts";
 import { TidingsError } from "./errors.ts";
-import type { ClientFrame, Delivery, ServerFrame } from "./frames.ts";
+import type { ClientFrame, ServerFrame } from "./frames.ts";
+import { parse } from "./parse.ts";
+import type { Arrival } from "./parse.ts";
 import type { Disconnect } from "./state.ts";
 
 /** Close code for a message that is too large (https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1). */
@@ -40,7 +42,7 @@ export interface SocketHooks {
     /** The handshake succeeded. */
     open(socket: Socket): void;
     /** Notifications arrived, in order. */
-    deliveries(socket: Socket, items: readonly Delivery[]): void;
+    deliveries(socket: Socket, items: readonly Arrival[]): void;
     /** The socket can send a frame. */
     idle(socket: Socket): void;
     /** The gateway reported an error that is not about a frame of this client. */
@@ -137,7 +139,7 @@ export class Socket {
 
     #receive(data: unknown): void {
         this.#received = true;
-        const frame = parse(data);
+        const frame = parse(String(data));
         if (frame === undefined) return;
         switch (frame.type) {
             case "notification":
@@ -206,20 +208,4 @@ export class Socket {
         this.#takeOutgoing()?.onLoss();
         this.#hooks.lost(this, reason);
     }
-}
-
-/** Parses a frame. Returns `undefined` for anything else. */
-function parse(data: unknown): ServerFrame | undefined {
-    let frame: unknown;
-    try {
-        frame = JSON.parse(String(data));
-    } catch {
-        return undefined;
-    }
-    if (typeof frame !== "object" || frame === null) return undefined;
-    if (!("type" in frame) && "message" in frame && "requestId" in frame) {
-        // API Gateway itself sends this when a function failed.
-        return { ...frame, type: "error", code: "internal" } as ServerFrame;
-    }
-    return frame as ServerFrame;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { TidingsError } from "../src/errors.ts";
 import type { Notification } from "../src/inbox.ts";
 import { Fixture, delivery, frameOf, sequence, flushPromises, batchOf } from "./fakes.ts";
 
@@ -43,6 +44,26 @@ describe("receiving", () => {
         fixture.socket.onmessage?.({ data: "{" });
         await fixture.socket.receive(frameOf(1));
         expect(fixture.handled).toEqual(["1"]);
+    });
+
+    it("reports and acknowledges a notification that can't be read", async () => {
+        const fixture = await Fixture.open();
+        const errors: TidingsError[] = [];
+        fixture.client.on("error", (error) => errors.push(error as TidingsError));
+        const text = (n: number, payload: string): string =>
+            JSON.stringify({ ...delivery(n, `"x${n}`), payload: 0 }).replace('"payload":0', `"payload":${payload}`);
+        const good = text(2, '{"a":["]}\\"",{}]}');
+        const items = [text(1, "[[["), good, text(3, '"\\u12"'), text(4, "null")];
+        fixture.socket.onmessage?.({ data: `{"type":"notifications","items":[${items[1]},${items[2]},${items[3]}]}` });
+        fixture.socket.onmessage?.({ data: items[0]?.replace("{", '{"type":"notification",') });
+        await flushPromises();
+        expect(fixture.handled).toEqual(['"x2', '"x4']);
+        expect(errors.map(({ code, message }) => [code, message])).toEqual([
+            ["unreadable", "the notification \"x3 can't be read"],
+            ["unreadable", "the notification \"x1 can't be read"],
+        ]);
+        await fixture.clock.pass(1000);
+        expect(fixture.socket.last).toEqual({ action: "ack", sequences: [2, 3, 4, 1].map(sequence) });
     });
 
     it("waits for a listener before the next one and the ack", async () => {

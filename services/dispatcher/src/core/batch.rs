@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use contract_frames_v1::{FrameTooLarge, item_len, require_fits};
 use contract_notifications_v1::{
-    FanOut, HubName, InvalidNotification, Notification, NotificationId, QueueEntry, Replay, Sequence,
-    Timestamp, UserId,
+    FanOut, HubName, InvalidNotification, MAX_PAYLOAD_DEPTH, Notification, NotificationId, Payload,
+    QueueEntry, Replay, Sequence, Timestamp, UserId, is_nested_deeper,
 };
 
 use super::run::{Entry, Item};
@@ -121,6 +121,7 @@ pub fn parse(entry: &ReceivedEntry<'_>) -> Result<ParsedEntry, EntryError> {
         }
         QueueEntry::Notification(notification) => {
             require_fits(&notification)?;
+            require_shallow(&notification.payload)?;
             let user = notification.user_id.clone();
             let item = item(Arc::new(notification), entry.sequence);
             ParsedEntry::ForUser(user, Entry::Notification { item, redelivered: entry.receive_count > 1 })
@@ -130,9 +131,18 @@ pub fn parse(entry: &ReceivedEntry<'_>) -> Result<ParsedEntry, EntryError> {
             if let Ok(member) = UserId::new(fan_out.hub.as_str()) {
                 require_fits(&fan_out.for_member(member))?;
             }
+            require_shallow(&fan_out.payload)?;
             ParsedEntry::ForHub(fan_out)
         }
     })
+}
+
+/// Refuses a payload that parsers of clients may not be able to read.
+fn require_shallow(payload: &Payload) -> Result<(), InvalidNotification> {
+    if is_nested_deeper(payload.get(), MAX_PAYLOAD_DEPTH) {
+        return Err(InvalidNotification::TooDeep { levels: MAX_PAYLOAD_DEPTH });
+    }
+    Ok(())
 }
 
 /// Reduces a notification to what decisions need.

@@ -156,6 +156,7 @@ impl Config {
         self.tokens.validate()?;
         self.validate_handshake()?;
         self.connections.validate()?;
+        self.client_messages.validate()?;
         self.hubs.validate()?;
         self.dispatcher.validate()?;
         self.store.validate()?;

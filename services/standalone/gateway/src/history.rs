@@ -19,7 +19,7 @@ use dispatcher::count_history_failed;
 use dispatcher::ports::HistoryPolicy;
 use serde::de::DeserializeOwned;
 use shared_ports::{Clock, PortError};
-use tidings_store::{Store, Table};
+use tidings_store::{Store, Table, TableRows};
 use tokio::sync::{mpsc, oneshot};
 use ws_edge::ports::HistoryPage;
 
@@ -28,6 +28,9 @@ pub use writer::Writer;
 
 /// Maximum size of the changes in the queue.
 const QUEUE_BYTES: usize = 16 * 1024 * 1024;
+/// Size of the rows from which on a page takes no further one, so that a read takes little memory. A frame has at most an
+/// eighth of it.
+const MAX_READ_BYTES: usize = 1024 * 1024;
 /// Approximate size of an entry in memory, without its payload.
 const ENTRY_BYTES: usize = 512;
 
@@ -135,9 +138,10 @@ impl<K: Clock + 'static> StoredHistory<K> {
         let from = rows::row_key(user, prefix);
         let mut end = before.map_or_else(|| rows::after(&from), |before| rows::row_key(user, &before));
         loop {
-            let read = self.table.last(&from, &end, limit + 1).await;
-            let mut found = read.map_err(|source| PortError::retryable("reading the history", source))?;
-            let more = found.len() > limit;
+            let read = self.table.last_within(&from, &end, limit + 1, MAX_READ_BYTES).await;
+            let read = read.map_err(|source| PortError::retryable("reading the history", source))?;
+            let TableRows { rows: mut found, is_cut } = read;
+            let more = is_cut || found.len() > limit;
             found.truncate(limit);
             let oldest = found.last().map(|(key, _)| key.clone());
             // Expired rows are at the end, because all rows have the same lifetime.

@@ -63,6 +63,11 @@ pub const METRICS: &[Metric] = &[
         &["limit"],
         "connections, handshakes and requests refused because of the limits of their address, by limit",
     ),
+    counter(
+        "tidings_broadcasts_refused_total",
+        &[],
+        "broadcasts refused because too many of their sender, or of all, are waiting",
+    ),
     histogram(
         "tidings_commit_notifications",
         Unit::Count,
@@ -77,10 +82,15 @@ pub const METRICS: &[Metric] = &[
     counter("tidings_dead_letters_total", &[], "notifications that became dead letters"),
     counter(
         "tidings_deduplication_forgotten_total",
-        &[],
+        &["sender"],
         "ids removed from deduplication before their time because there were too many",
     ),
     counter("tidings_delivered_total", &[], "notifications pushed to a user for the first time"),
+    counter(
+        "tidings_disk_full_total",
+        &["sender"],
+        "requests refused because too little of the disk is free, by kind of sender: producer or client",
+    ),
     counter(
         "tidings_dropped_total",
         &[],
@@ -115,6 +125,11 @@ pub const METRICS: &[Metric] = &[
         "connections closed at once because of `server.max_http_connections`",
     ),
     counter(
+        "tidings_mailbox_quota_refused_total",
+        &[],
+        "messages of clients refused because of `client_messages.quota_per_mailbox`",
+    ),
+    counter(
         "tidings_messages_sent_total",
         &["action"],
         "recipients for whom a client's message was queued, by action",
@@ -127,6 +142,11 @@ pub const METRICS: &[Metric] = &[
         "time from the send time of a notification that was not held to its push",
     ),
     gauge("tidings_queued_users", "users with notifications that are ready to be dispatched"),
+    counter(
+        "tidings_rate_windows_removed_total",
+        &[],
+        "little used windows of rate limits removed before their end because there were too many",
+    ),
     counter("tidings_replay_retries_total", &[], "waits after a failed attempt to requeue a mailbox"),
     counter("tidings_replayed_total", &[], "held notifications pushed"),
     counter("tidings_replays_failed_total", &[], "mailboxes that could not be requeued completely"),

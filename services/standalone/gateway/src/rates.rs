@@ -15,16 +15,58 @@ use ws_edge::ports::{RateKey, RateLimits};
 /// Number of windows from which on those that ended are looked for.
 const FIRST_PRUNE: usize = 1_024;
 
+/// Maximum number of windows. Beyond it those of which less than half is used are removed, and then further owners share
+/// one window of each kind.
+const MAX_WINDOWS: usize = 65_536;
+
+/// Time between two removals of little used windows.
+const REMOVE_EVERY: Duration = Duration::from_secs(1);
+
 /// The subject of a count.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Key {
     Connection(ConnectionId),
-    User(UserId),
+    User(Counted, UserId),
+    /// All owners without a window of their own.
+    Others(Counted),
+}
+
+/// What is counted of a user; the actions of a connection too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Counted {
+    Actions,
+    Recipients,
+    Bytes,
+    Quota,
+    Mailbox,
+}
+
+impl Key {
+    fn of(key: RateKey<'_>) -> Self {
+        let of = |counted, user: &UserId| Self::User(counted, user.clone());
+        match key {
+            RateKey::Connection(id) => Self::Connection(id.clone()),
+            RateKey::User(user) => of(Counted::Actions, user),
+            RateKey::Recipients(user) => of(Counted::Recipients, user),
+            RateKey::Bytes(user) => of(Counted::Bytes, user),
+            RateKey::Quota(user) => of(Counted::Quota, user),
+            RateKey::Mailbox(user) => of(Counted::Mailbox, user),
+        }
+    }
+
+    /// Returns the key that owners without a window share.
+    const fn shared(&self) -> Self {
+        match self {
+            Self::Connection(_) => Self::Others(Counted::Actions),
+            Self::User(counted, _) | Self::Others(counted) => Self::Others(*counted),
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Window {
     ends: Timestamp,
+    most: u32,
     count: u32,
 }
 
@@ -32,6 +74,8 @@ struct Window {
 struct Windows {
     by_key: HashMap<Key, Window>,
     prune_at: usize,
+    /// Time of the last removal of little used windows.
+    removed_at: Option<Timestamp>,
 }
 
 /// The counts of all clients. Clones share them.
@@ -40,7 +84,8 @@ pub struct MemoryRates(Arc<Mutex<Windows>>);
 
 impl Default for MemoryRates {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Windows { by_key: HashMap::new(), prune_at: FIRST_PRUNE })))
+        let windows = Windows { by_key: HashMap::new(), prune_at: FIRST_PRUNE, removed_at: None };
+        Self(Arc::new(Mutex::new(windows)))
     }
 }
 
@@ -52,6 +97,26 @@ impl Windows {
             self.prune_at = (2 * self.by_key.len()).max(FIRST_PRUNE);
         }
     }
+
+    /// Makes room for a window. Returns the key to count under.
+    ///
+    /// An owner whose window is removed starts anew with half of the limit used at most, so it gets at most half as much
+    /// again. What fills the table are owners that used little.
+    fn key_with_room(&mut self, key: Key, now: Timestamp) -> Key {
+        if self.by_key.len() < MAX_WINDOWS || self.by_key.contains_key(&key) {
+            return key;
+        }
+        let is_due = |at: Timestamp| now.since(at) >= REMOVE_EVERY || at > now;
+        if self.removed_at.is_none_or(is_due) {
+            self.removed_at = Some(now);
+            let before = self.by_key.len();
+            let is_kept = |window: &Window| window.ends > now && window.count > window.most / 2;
+            self.by_key.retain(|_, window| is_kept(window));
+            let removed = before - self.by_key.len();
+            metrics::counter!("tidings_rate_windows_removed_total").increment(removed as u64);
+        }
+        if self.by_key.len() < MAX_WINDOWS { key } else { key.shared() }
+    }
 }
 
 impl RateLimits for MemoryRates {
@@ -59,15 +124,13 @@ impl RateLimits for MemoryRates {
         &self,
         key: RateKey<'_>,
         limit: RateLimit,
+        amount: u32,
         now: Timestamp,
     ) -> Result<Option<Duration>, PortError> {
-        let key = match key {
-            RateKey::Connection(id) => Key::Connection(id.clone()),
-            RateKey::User(id) => Key::User(id.clone()),
-        };
         let mut windows = self.0.lock().ignore_poison();
         windows.prune(now);
-        let fresh = || Window { ends: now.plus(limit.per), count: 1 };
+        let key = windows.key_with_room(Key::of(key), now);
+        let fresh = || Window { ends: now.plus(limit.per), most: limit.most, count: amount };
         match windows.by_key.entry(key) {
             Entry::Vacant(vacant) => {
                 vacant.insert(fresh());
@@ -78,10 +141,10 @@ impl RateLimits for MemoryRates {
             {
                 occupied.insert(fresh());
             }
-            Entry::Occupied(occupied) if occupied.get().count >= limit.most => {
+            Entry::Occupied(occupied) if occupied.get().count.saturating_add(amount) > limit.most => {
                 return Ok(Some(occupied.get().ends.since(now)));
             }
-            Entry::Occupied(mut occupied) => occupied.get_mut().count += 1,
+            Entry::Occupied(mut occupied) => occupied.get_mut().count += amount,
         }
         Ok(None)
     }
@@ -98,9 +161,28 @@ mod tests {
         for n in 0..10_000_u64 {
             let id = ConnectionId::new(n.to_string());
             let now = Timestamp::from_millis(n * 10);
-            assert_eq!(rates.take(RateKey::Connection(&id), limit, now).await.unwrap(), None);
+            assert_eq!(rates.take(RateKey::Connection(&id), limit, 1, now).await.unwrap(), None);
         }
         // A hundred are open at a time.
         assert!(rates.0.lock().unwrap().by_key.len() <= FIRST_PRUNE);
+    }
+
+    #[tokio::test]
+    async fn table_of_windows_is_bounded() {
+        let rates = MemoryRates::default();
+        let limit = RateLimit { most: 100, per: Duration::from_hours(24) };
+        let take = async |name: &str, amount, seconds: u64| {
+            let user = UserId::new(name).unwrap();
+            let now = Timestamp::from_millis(seconds * 1_000);
+            rates.take(RateKey::Mailbox(&user), limit, amount, now).await.unwrap()
+        };
+        assert_eq!(take("victim", 80, 1).await, None);
+        for n in 0..3 * MAX_WINDOWS {
+            take(&format!("invented-{n}"), 1, 1 + n as u64 / 1_000).await;
+        }
+        assert!(rates.0.lock().unwrap().by_key.len() <= MAX_WINDOWS + 5);
+        // The one that matters was kept.
+        assert!(take("victim", 30, 300).await.is_some());
+        assert_eq!(take("victim", 20, 300).await, None);
     }
 }

@@ -43,12 +43,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use addresses::Addresses;
-use contract_notifications_v1::UnknownFields;
+use contract_notifications_v1::{MAX_PAYLOAD_DEPTH, UnknownFields};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 
 pub use about::{About, ClientMessagePolicy, LoginOffer, ShownUser};
 pub use addresses::AddressLimits;
+use entries::Rules;
 pub use forwarded::ForwardedHeader;
 pub use front::Front;
 pub use health::{Metrics, MetricsError, prometheus};
@@ -98,6 +99,8 @@ pub struct Settings {
     /// Maximum number of bytes of all bodies together whose senders are not authenticated yet; one address may have half
     /// of it.
     pub unknown_body_bytes: usize,
+    /// Maximum number of levels of arrays and objects in a payload.
+    pub payload_depth: usize,
     /// Maximum number of WebSocket handshakes a second; `None` for no limit.
     pub connects_per_second: Option<u32>,
     /// Maximum size of a body with one notification.
@@ -126,11 +129,19 @@ impl Default for Settings {
             max_http_connections: 20_000,
             addresses: AddressLimits::default(),
             unknown_body_bytes: 64 * 1024 * 1024,
+            payload_depth: MAX_PAYLOAD_DEPTH,
             connects_per_second: None,
             max_body_bytes: 256 * 1024,
             max_bulk_body_bytes: 32 * 1024 * 1024,
             shutdown_timeout: Duration::from_secs(10),
         }
+    }
+}
+
+impl Settings {
+    /// Returns what producers' notifications may have.
+    const fn rules(&self) -> Rules {
+        Rules { unknown_fields: self.unknown_fields, payload_depth: self.payload_depth }
     }
 }
 

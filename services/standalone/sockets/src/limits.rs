@@ -41,6 +41,10 @@ pub struct Limits {
     pub max_frame_bytes: usize,
 }
 
+/// Time after which a connection without progress, for which pushes wait, is dropped if its user has another one: a
+/// notification goes to all of a user's connections before the next one, so a stalled one would hold up the others.
+pub(super) const BLOCKING_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Time in which a client must answer a ping for a receipt if there is no keepalive.
 pub const RECEIPT_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -4,15 +4,63 @@
 //! WebSocket endpoint answers a ping (RFC 6455, section 5.5.2), and it reads the frames before the ping first. So a
 //! ping behind pushed frames carries the number of frames so far, and the pong, which repeats it, is the receipt for all
 //! of them. A client may answer the latest ping alone, and may send pongs that nobody asked for (section 5.5.3);
-//! therefore one ping is under way at a time, and a pong with any other payload counts for nothing.
+//! therefore a pong is the receipt for all frames up to its number, and one with a number that no ping under way has
+//! counts for nothing.
 //!
-//! A ping and its pong cost about as much as a notification. So a connection to which much is pushed asks at once only
-//! after a quiet time, and then at a steady pace, unless many bytes wait for a receipt. The pace is that of a task for all
-//! connections ([`run_sweeper`](super::run_sweeper)), because no connection has a timer.
+//! Pings follow each other for two reasons. A ping and its pong cost about as much as a notification: a busy connection
+//! asks at once only after a quiet time, and then at a steady pace, that of a task for all connections
+//! ([`run_sweeper`](super::run_sweeper)), because no connection has a timer. And a program that takes its time for each
+//! message may answer a ping only when it has read the messages before it: so no more than [`ASK_FRAMES`] frames, or
+//! [`ASK_BYTES`] bytes, are without a ping behind them.
 
 use std::collections::VecDeque;
 
 use contract_notifications_v1::Sequence;
+
+/// Number of frames after which a ping follows at once. A program that needs three seconds for each message answers it
+/// within the shortest usual keepalive, half a minute.
+const ASK_FRAMES: usize = 8;
+/// Number of bytes after which a ping follows at once.
+const ASK_BYTES: usize = 64 * 1024;
+
+/// Decides when a connection asks for a receipt.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Asking {
+    /// Number of frames with notifications since the last ping.
+    frames: usize,
+    /// Their bytes.
+    bytes: usize,
+    /// True if a ping is under way.
+    under_way: bool,
+    /// True if a ping was sent since the last beat of the pace.
+    asked: bool,
+    /// Number of bytes after which a ping follows at once.
+    most_bytes: usize,
+}
+
+impl Asking {
+    /// Notes a frame with notifications.
+    pub(super) const fn given(&mut self, bytes: usize) {
+        self.frames += 1;
+        self.bytes += bytes;
+    }
+
+    /// Returns true if a ping must follow the frame just given, even if others come behind it.
+    pub(super) const fn is_due_at_once(&self) -> bool {
+        self.frames >= ASK_FRAMES || self.bytes >= self.most_bytes && self.frames > 0
+    }
+
+    /// Returns true if a ping is to be sent when no other frame comes behind.
+    pub(super) const fn is_due(&self) -> bool {
+        self.is_due_at_once() || self.frames > 0 && !self.under_way && !self.asked
+    }
+
+    /// Notes a ping. Returns true if it is the first since the last beat.
+    pub(super) const fn pinged(&mut self) -> bool {
+        (self.frames, self.bytes, self.under_way) = (0, 0, true);
+        !std::mem::replace(&mut self.asked, true)
+    }
+}
 
 /// The frames of one connection that carry notifications and have no receipt yet.
 #[derive(Debug, Default)]
@@ -21,12 +69,9 @@ pub(super) struct Receipts {
     unconfirmed: VecDeque<Unconfirmed>,
     /// Their bytes.
     bytes: usize,
-    /// The number in the ping under way.
-    ping: Option<u64>,
-    /// True if a ping was sent since the last beat of the pace.
-    asked: bool,
-    /// Number of bytes without a receipt from which on a ping does not wait for the next beat.
-    hurry_bytes: usize,
+    /// The numbers in the pings under way, in ascending order.
+    pings: VecDeque<u64>,
+    asking: Asking,
 }
 
 #[derive(Debug)]
@@ -40,13 +85,15 @@ struct Unconfirmed {
 impl Receipts {
     /// Makes receipts of a connection that may have `buffer_bytes` without a receipt.
     pub(super) fn new(buffer_bytes: usize) -> Self {
-        Self { hurry_bytes: buffer_bytes / 4, ..Self::default() }
+        let asking = Asking { most_bytes: ASK_BYTES.min(buffer_bytes / 4), ..Asking::default() };
+        Self { asking, ..Self::default() }
     }
 
     /// Notes that a frame was given to the socket. `number` counts the frames up to and including this one.
     pub(super) fn given(&mut self, number: u64, bytes: usize, sequences: Vec<Sequence>) {
         if !sequences.is_empty() {
             self.bytes += bytes;
+            self.asking.given(bytes);
             self.unconfirmed.push_back(Unconfirmed { number, bytes, sequences });
         }
     }
@@ -56,39 +103,35 @@ impl Receipts {
         self.bytes
     }
 
-    /// Returns true if a ping is to be sent now to ask for the receipt of frames.
-    pub(super) fn is_ping_due(&self) -> bool {
-        !self.unconfirmed.is_empty() && self.may_ask(0)
-    }
-
-    /// Returns true if a ping may be sent now to ask for the receipt of further frames of `bytes` bytes: no other is under
-    /// way, and either none was sent since the last beat, or many bytes wait.
-    pub(super) const fn may_ask(&self, bytes: usize) -> bool {
-        self.ping.is_none() && (!self.asked || self.bytes + bytes >= self.hurry_bytes)
+    /// Returns what decides when to ask for the next receipt.
+    pub(super) const fn asking(&self) -> Asking {
+        self.asking
     }
 
     /// Returns true if a ping is under way.
-    pub(super) const fn is_ping_under_way(&self) -> bool {
-        self.ping.is_some()
+    pub(super) fn is_ping_under_way(&self) -> bool {
+        !self.pings.is_empty()
     }
 
     /// Notes that a ping was sent behind the first `number` frames. Returns true if it is the first since the last beat.
-    pub(super) const fn pinged(&mut self, number: u64) -> bool {
-        self.ping = Some(number);
-        !std::mem::replace(&mut self.asked, true)
+    pub(super) fn pinged(&mut self, number: u64) -> bool {
+        self.pings.push_back(number);
+        self.asking.pinged()
     }
 
     /// Notes a beat of the pace. Returns true if a ping is due now.
-    pub(super) fn beat(&mut self) -> bool {
-        self.asked = false;
-        self.is_ping_due()
+    pub(super) const fn beat(&mut self) -> bool {
+        self.asking.asked = false;
+        self.asking.is_due()
     }
 
-    /// Takes a pong. Returns the notifications for which it is the receipt, in order, or `None` if it does not answer the
+    /// Takes a pong. Returns the notifications for which it is the receipt, in order, or `None` if it does not answer a
     /// ping under way.
     pub(super) fn pong(&mut self, payload: &[u8]) -> Option<Vec<Sequence>> {
-        let number = self.ping.filter(|number| payload == number.to_be_bytes())?;
-        self.ping = None;
+        let number = u64::from_be_bytes(payload.try_into().ok()?);
+        let at = self.pings.binary_search(&number).ok()?;
+        self.pings.drain(..=at);
+        self.asking.under_way = self.is_ping_under_way();
         let confirmed = self.unconfirmed.partition_point(|frame| frame.number <= number);
         let frames = self.unconfirmed.drain(..confirmed);
         let mut sequences = Vec::with_capacity(confirmed);
@@ -99,6 +142,9 @@ impl Receipts {
         // An idle connection does not keep the memory of a burst.
         if self.unconfirmed.is_empty() && self.unconfirmed.capacity() > 8 {
             self.unconfirmed = VecDeque::new();
+        }
+        if self.pings.is_empty() && self.pings.capacity() > 8 {
+            self.pings = VecDeque::new();
         }
         Some(sequences)
     }
@@ -118,29 +164,38 @@ mod tests {
         receipts.given(1, 10, sequences(&[1, 2]));
         receipts.given(2, 5, Vec::new());
         receipts.given(3, 10, sequences(&[3]));
-        assert!(receipts.is_ping_due());
+        assert!(receipts.asking().is_due() && !receipts.asking().is_due_at_once());
         assert!(receipts.pinged(3));
         receipts.given(4, 7, sequences(&[4]));
-        assert!(!receipts.is_ping_due(), "one ping is under way at a time");
+        assert!(!receipts.asking().is_due(), "a ping is under way");
         assert_eq!(receipts.pong(&3_u64.to_be_bytes()), Some(sequences(&[1, 2, 3])));
         assert_eq!(receipts.bytes(), 7);
-        assert!(!receipts.is_ping_due(), "one ping for each beat");
+        assert!(!receipts.asking().is_due(), "one ping for each beat");
         assert!(receipts.beat());
         assert!(receipts.pinged(4));
-        assert!(!receipts.beat(), "a ping is under way");
+        assert!(!receipts.beat(), "nothing new");
     }
 
     #[test]
-    fn many_bytes_do_not_wait_for_the_beat() {
-        let mut receipts = Receipts::new(1000);
-        receipts.given(1, 10, sequences(&[1]));
-        assert!(receipts.pinged(1));
-        receipts.given(2, 10, sequences(&[2]));
-        assert_eq!(receipts.pong(&1_u64.to_be_bytes()), Some(sequences(&[1])));
-        assert!(!receipts.is_ping_due() && !receipts.may_ask(239) && receipts.may_ask(240));
-        receipts.given(3, 240, sequences(&[3]));
-        assert!(receipts.is_ping_due());
-        assert!(!receipts.pinged(3), "not the first since the last beat");
+    fn ping_follows_some_frames_or_many_bytes_at_once() {
+        let mut receipts = Receipts::new(4000);
+        for number in 1..=30 {
+            receipts.given(number, 10, sequences(&[u128::from(number)]));
+            if receipts.asking().is_due_at_once() {
+                assert_eq!(receipts.pinged(number), number == 8);
+            }
+        }
+        assert_eq!(receipts.pings, [8, 16, 24]);
+        receipts.given(31, 1000, sequences(&[31]));
+        assert!(receipts.asking().is_due_at_once());
+        receipts.pinged(31);
+        // The client answers the second, and then the latest alone.
+        assert_eq!(receipts.pong(&16_u64.to_be_bytes()).unwrap().len(), 16);
+        assert!(receipts.is_ping_under_way());
+        assert_eq!(receipts.pong(&8_u64.to_be_bytes()), None, "it is confirmed already");
+        assert_eq!(receipts.pong(&31_u64.to_be_bytes()).unwrap().len(), 15);
+        assert!(!receipts.is_ping_under_way());
+        assert_eq!(receipts.bytes(), 0);
     }
 
     #[test]
@@ -159,7 +214,7 @@ mod tests {
     #[test]
     fn keepalive_ping_confirms_nothing_new() {
         let mut receipts = Receipts::new(1000);
-        assert!(!receipts.is_ping_due());
+        assert!(!receipts.asking().is_due());
         receipts.pinged(0);
         assert!(receipts.is_ping_under_way());
         assert_eq!(receipts.pong(&0_u64.to_be_bytes()), Some(Vec::new()));

@@ -72,8 +72,10 @@ struct State {
     owing_since: Option<Moment>,
     /// True if a ping is to be sent for the sake of keepalive.
     ping: bool,
-    /// Moment at which the last ping was sent; `None` if it was answered.
+    /// Moment of the oldest ping that is not answered, or of the last answer if it is later; `None` if all are answered.
     pinged_at: Option<Moment>,
+    /// Moment since which a push waits and the client made no progress.
+    blocked_since: Option<Moment>,
     /// The receipts, if the connection has them.
     receipts: Option<Box<Receipts>>,
     end: Option<End>,
@@ -209,13 +211,19 @@ impl SendQueue {
         wake(socket);
     }
 
+    /// Returns the moment since which a push waits for the client, which makes no progress.
+    pub(super) fn blocked_since(&self) -> Option<Moment> {
+        self.state.lock().ignore_poison().blocked_since
+    }
+
     /// Takes a pong.
-    pub(super) fn pong(&self, payload: &[u8]) -> Pong {
+    pub(super) fn pong(&self, payload: &[u8], now: Moment) -> Pong {
         let (sequences, pushes) = {
             let mut state = self.state.lock().ignore_poison();
             let Some(receipts) = &mut state.receipts else { return Pong::Unsolicited };
             let Some(sequences) = receipts.pong(payload) else { return Pong::Unsolicited };
-            state.pinged_at = None;
+            state.pinged_at = receipts.is_ping_under_way().then_some(now);
+            state.blocked_since = None;
             (sequences, mem::take(&mut state.pushes))
         };
         pushes.into_iter().for_each(Waker::wake);
@@ -280,6 +288,7 @@ impl SendQueue {
             state.written = state.put - waiting;
             state.bytes = state.queue.iter().map(|frame| frame.text.len()).sum();
             state.owing_since = (waiting > 0).then_some(now);
+            state.blocked_since = None;
             mem::take(&mut state.pushes)
         };
         pushes.into_iter().for_each(Waker::wake);
@@ -294,15 +303,19 @@ fn wake(waker: Option<Waker>) {
 
 impl State {
     fn take(&mut self, into: &mut Vec<u8>, max_frame: usize, now: Moment) -> bool {
+        let mut asked = false;
         while into.len() < WRITE_CHUNK {
             let Some(PushFrame { text, sequences }) = self.queue.pop_front() else { break };
             wire::text(into, &text, max_frame);
             let number = self.put - self.queue.len() as u64;
             if let Some(receipts) = &mut self.receipts {
                 receipts.given(number, text.len(), sequences);
+                if receipts.asking().is_due_at_once() {
+                    asked |= self.ping_behind(into, number, now);
+                }
             }
         }
-        let asked = self.ping_behind(into, self.put - self.queue.len() as u64, now);
+        asked |= self.ping_behind(into, self.put - self.queue.len() as u64, now);
         // An idle connection does not keep the memory of a burst.
         if self.queue.is_empty() && self.queue.capacity() > 8 {
             self.queue = VecDeque::new();
@@ -315,7 +328,7 @@ impl State {
     fn ping_behind(&mut self, into: &mut Vec<u8>, number: u64, now: Moment) -> bool {
         let keepalive = mem::take(&mut self.ping);
         match &mut self.receipts {
-            Some(receipts) if receipts.is_ping_due() || keepalive && !receipts.is_ping_under_way() => {
+            Some(receipts) if receipts.asking().is_due() || keepalive && !receipts.is_ping_under_way() => {
                 wire::ping(into, number);
                 self.pinged_at.get_or_insert(now);
                 return receipts.pinged(number);
@@ -352,7 +365,7 @@ impl State {
                 push.accepted += written;
                 return Poll::Ready(Err(Ended));
             }
-            return self.wait(cx);
+            return self.wait(now, cx);
         }
         push.accepted += mem::take(&mut push.chunk);
         if push.rest.as_slice().is_empty() {
@@ -377,7 +390,7 @@ impl State {
         if push.chunk > 0 {
             *woken = self.socket.take();
         }
-        self.wait(cx)
+        self.wait(now, cx)
     }
 
     /// Writes a push's first frames directly, if nothing waits before them and the socket takes them at once.
@@ -386,6 +399,9 @@ impl State {
         let mut owed = self.owed_bytes();
         let Some(direct) = self.direct.as_ref().filter(|_| is_first) else { return };
         with_scratch(|scratch| {
+            // Pings count only if something is written. Until then the decisions are made on a copy.
+            let mut asking = self.receipts.as_ref().map(|receipts| receipts.asking());
+            let mut pinged = Vec::new();
             let mut count = 0;
             for frame in push.rest.as_slice() {
                 if owed > 0 && owed + frame.text.len() > limits.buffer_bytes {
@@ -394,32 +410,38 @@ impl State {
                 owed += frame.text.len();
                 wire::text(scratch, &frame.text, limits.max_frame_bytes);
                 count += 1;
+                if let Some(asking) = asking.as_mut().filter(|_| !frame.sequences.is_empty()) {
+                    asking.given(frame.text.len());
+                    if asking.is_due_at_once() {
+                        asking.pinged();
+                        wire::ping(scratch, self.put + count as u64);
+                        pinged.push(self.put + count as u64);
+                    }
+                }
                 if scratch.len() >= WRITE_CHUNK {
                     break;
                 }
             }
-            let with_receipts =
-                push.rest.as_slice()[..count].iter().filter(|frame| !frame.sequences.is_empty());
-            let bytes: usize = with_receipts.map(|frame| frame.text.len()).sum();
-            let pings = bytes > 0 && self.receipts.as_ref().is_some_and(|receipts| receipts.may_ask(bytes));
-            if pings {
-                // Its number is that of the last frame here; it counts only if it is sent.
+            if asking.is_some_and(|asking| asking.is_due()) {
                 wire::ping(scratch, self.put + count as u64);
+                pinged.push(self.put + count as u64);
             }
             let written = direct.write_now(scratch);
             if written == 0 {
                 return;
             }
+            let mut pinged = pinged.into_iter().peekable();
             for PushFrame { text, sequences } in push.rest.by_ref().take(count) {
                 self.put += 1;
                 if let Some(receipts) = &mut self.receipts {
                     receipts.given(self.put, text.len(), sequences);
+                    if pinged.next_if_eq(&self.put).is_some() {
+                        push.asked |= receipts.pinged(self.put);
+                        self.pinged_at.get_or_insert(now);
+                    }
                 }
             }
-            if pings && let Some(receipts) = &mut self.receipts {
-                push.asked |= receipts.pinged(self.put);
-                self.pinged_at.get_or_insert(now);
-            }
+            self.blocked_since = None;
             if written == scratch.len() {
                 self.written = self.put;
                 push.accepted += count;
@@ -432,7 +454,8 @@ impl State {
         });
     }
 
-    fn wait<T>(&mut self, cx: &Context<'_>) -> Poll<T> {
+    fn wait<T>(&mut self, now: Moment, cx: &Context<'_>) -> Poll<T> {
+        self.blocked_since.get_or_insert(now);
         if !self.pushes.iter().any(|known| known.will_wake(cx.waker())) {
             self.pushes.push(cx.waker().clone());
         }

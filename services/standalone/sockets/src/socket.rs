@@ -169,11 +169,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
             if let Some(answer) = &mut self.answering
                 && let Poll::Ready(answer) = answer.as_mut().poll(cx)
             {
-                self.answering = self.next.take().map(|message| self.session.message(message));
+                self.answering = None;
                 if let Some(text) = answer {
                     let now = self.attachment.registry.now();
                     entry.send_queue.send(text.into(), now);
                 }
+                continue;
+            }
+            // As pushes do, answers wait until the client has taken what was sent before. So at most one answer is over
+            // the limit.
+            let limit = self.attachment.registry.limits().buffer_bytes;
+            let is_full = writing.is_pending() && entry.send_queue.is_over(limit);
+            if !is_full
+                && self.answering.is_none()
+                && let Some(message) = self.next.take()
+            {
+                self.answering = Some(self.session.message(message));
                 continue;
             }
             match self.phase {
@@ -187,10 +198,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
                 }
                 Phase::Open | Phase::Closing => {}
             }
-            let limit = self.attachment.registry.limits().buffer_bytes;
-            let full =
-                self.control.len() > MAX_CONTROL || (writing.is_pending() && entry.send_queue.is_over(limit));
-            if self.next.is_some() || full {
+            if self.next.is_some() || is_full || self.control.len() > MAX_CONTROL {
                 return Poll::Pending;
             }
             // A read may queue control frames and then find nothing more to read. They go out at once, unless the socket
@@ -219,7 +227,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
             Message::Text(text) => ClientMessage::Text(text),
             Message::Binary(_) => ClientMessage::Binary,
             Message::Pong(payload) => {
-                if let Pong::Receipt(sequences) = attachment.entry.send_queue.pong(&payload)
+                if let Pong::Receipt(sequences) = attachment.entry.send_queue.pong(&payload, now)
                     && !sequences.is_empty()
                 {
                     session.confirmed(&sequences);

@@ -14,7 +14,7 @@ use shared_sync::IgnorePoison as _;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::entry::Entry;
-use super::limits::RECEIPT_TIMEOUT;
+use super::limits::{BLOCKING_TIMEOUT, RECEIPT_TIMEOUT};
 use super::send_queue::End;
 use super::{Limits, Registry};
 
@@ -64,10 +64,16 @@ impl Registry {
     pub fn sweep(&self, now: Timestamp, moment: Moment) {
         self.0.now.store(now.millis(), Ordering::Relaxed);
         self.0.moment.fetch_max(moment.millis(), Ordering::Relaxed);
-        let mut found = Vec::new();
+        let (mut found, mut blocking) = (Vec::new(), Vec::new());
         self.0.table.for_each(|entry| {
+            if entry.send_queue.blocked_since().is_some_and(|since| moment.since(since) >= BLOCKING_TIMEOUT) {
+                blocking.push(entry.clone());
+            }
             found.extend(due(entry, &self.0.limits, now, moment).map(|due| (entry.clone(), due)));
         });
+        blocking.retain(|entry| self.0.table.has_other(entry));
+        found.retain(|(entry, _)| !blocking.iter().any(|blocking| Arc::ptr_eq(entry, blocking)));
+        found.extend(blocking.into_iter().map(|entry| (entry, Due::End(End::Drop, "stuck"))));
         // Sorted, because the order of a hash map differs between processes.
         found.sort_unstable_by(|(a, _), (b, _)| a.order().cmp(&b.order()));
         for (entry, due) in found {

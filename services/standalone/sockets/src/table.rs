@@ -100,6 +100,12 @@ impl Table {
         users.get(user).is_some_and(|entries| entries.iter().all(|entry| predicate(entry)))
     }
 
+    /// Returns true if the user of this connection has another one.
+    pub(super) fn has_other(&self, entry: &Entry) -> bool {
+        let users = self.shard(&self.users, &entry.row.user_id).lock().ignore_poison();
+        users.get(&entry.row.user_id).is_some_and(|entries| entries.len() > 1)
+    }
+
     /// Returns the connections of a user.
     pub(super) fn entries_of(&self, user: &UserId) -> Vec<Arc<Entry>> {
         self.shard(&self.users, user).lock().ignore_poison().get(user).cloned().unwrap_or_default()

@@ -12,10 +12,12 @@ use super::core::Core;
 use super::dedup;
 use super::pending_records::{PendingRecord, RecordLocation};
 use super::queued::Queued;
+use super::settings::Origin;
 
 /// The accepted notifications of one commit, which are published once it is written.
 pub(super) struct Commit {
-    pub(super) ids: dedup::AcceptedIds,
+    /// The ids of producers and of clients.
+    pub(super) ids: [dedup::AcceptedIds; 2],
     pub(super) queued: Vec<Queued>,
     pub(super) redriven: Vec<Seq>,
     /// Notifications that go to disk as one pending record.
@@ -41,7 +43,8 @@ impl Commit {
         let number = position.commit + 1;
         let hot_bytes = core.hot_bytes.load(Ordering::Relaxed);
         Self {
-            ids: dedup::AcceptedIds::new(now, moment, number),
+            ids: [Origin::Producer, Origin::Client]
+                .map(|origin| dedup::AcceptedIds::new(origin, now, moment, number)),
             queued: Vec::with_capacity(count),
             redriven: Vec::new(),
             record: PendingRecord::default(),
@@ -49,6 +52,15 @@ impl Commit {
             fits_in_memory: hot_bytes.saturating_add(bytes) <= core.settings.hot_bytes,
             number,
             next: position.next,
+        }
+    }
+
+    /// Returns the ids of a kind of sender.
+    pub(super) fn ids_of(&mut self, origin: Origin) -> &mut dedup::AcceptedIds {
+        let [producers, clients] = &mut self.ids;
+        match origin {
+            Origin::Producer => producers,
+            Origin::Client => clients,
         }
     }
 

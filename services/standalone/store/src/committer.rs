@@ -39,7 +39,7 @@ use super::error::AcceptError;
 use super::inbox::{Accept, Change, Deletes, Prepared, Work, Write};
 use super::pending_records::{self, PendingRecords, RecordLocation};
 use super::queued::{Queued, queued_bytes};
-use super::settings::Durability;
+use super::settings::{Durability, Origin};
 
 /// Longest sleep without work.
 const IDLE: Duration = Duration::from_mins(1);
@@ -218,9 +218,13 @@ impl<K: Clock> Committer<K> {
     /// If the write fails, the commit may be on disk all the same. [`Committer::reopen`] finds out.
     fn commit(&mut self, mut accepts: Vec<Accept>) {
         let Some(engine) = self.core.engine.get() else { return };
-        if !accepts.is_empty() && !self.has_room() {
-            for accept in accepts.drain(..) {
-                answer(accept.answer, Err(AcceptError::DiskFull));
+        for origin in [Origin::Producer, Origin::Client] {
+            let is_of = |accept: &mut Accept| accept.origin == origin;
+            if accepts.iter().any(|accept| accept.origin == origin) && !self.core.has_room_for(origin) {
+                for accept in accepts.extract_if(.., is_of) {
+                    counter!("tidings_disk_full_total", "sender" => origin.name()).increment(1);
+                    answer(accept.answer, Err(AcceptError::DiskFull));
+                }
             }
         }
         let start = Instant::now();
@@ -234,8 +238,8 @@ impl<K: Clock> Committer<K> {
         let mut commit = Commit::new(&self.core, &self.position, now, moment, count, bytes);
         let mut answers = Vec::with_capacity(accepts.len());
         let mut rooms = Vec::with_capacity(accepts.len());
-        for Accept { items, answer, room } in accepts {
-            let accepted = items.into_iter().map(|item| self.add(&mut batch, &mut commit, item));
+        for Accept { origin, items, answer, room } in accepts {
+            let accepted = items.into_iter().map(|item| self.add(&mut batch, &mut commit, origin, item));
             answers.push((answer, accepted.collect::<Vec<_>>()));
             rooms.push(room);
         }
@@ -253,8 +257,8 @@ impl<K: Clock> Committer<K> {
         for key in &self.stale {
             batch.remove(Keyspace::Dedup, *key);
         }
-        if !commit.ids.is_empty() {
-            batch.insert(Keyspace::Dedup, commit.ids.key(), commit.ids.value());
+        for ids in commit.ids.iter().filter(|ids| !ids.is_empty()) {
+            batch.insert(Keyspace::Dedup, ids.key(), ids.value());
         }
         let result = engine.commit(batch, &self.position, commit.next);
         drop((engine, rooms));
@@ -286,7 +290,7 @@ impl<K: Clock> Committer<K> {
     }
 
     /// Adds a notification to the commit, unless its id was accepted before.
-    fn add(&mut self, batch: &mut Batch, commit: &mut Commit, item: Prepared) -> Accepted {
+    fn add(&mut self, batch: &mut Batch, commit: &mut Commit, origin: Origin, item: Prepared) -> Accepted {
         let Prepared { value, notification, fingerprint, redriven } = item;
         if let Some(seq) = fingerprint.and_then(|fingerprint| self.dedup.get(&fingerprint)) {
             return Accepted { sequence: sequence(seq), duplicate: true };
@@ -294,7 +298,7 @@ impl<K: Clock> Committer<K> {
         let seq = commit.next;
         commit.next += 1;
         if let Some(fingerprint) = fingerprint {
-            self.dedup.insert(&mut commit.ids, fingerprint, seq);
+            self.dedup.insert(commit.ids_of(origin), fingerprint, seq);
         }
         if let Some(dead) = redriven {
             batch.remove(Keyspace::DeadLetters, dead.to_be_bytes());
@@ -366,8 +370,8 @@ impl<K: Clock> Committer<K> {
         self.unsynced_since = self.unsynced_since.or_else(|| self.now_if_buffered());
         counter!("tidings_accepted_total").increment(commit.queued.len() as u64);
         histogram!("tidings_commit_notifications").record(commit.queued.len() as f64);
-        if !commit.ids.is_empty() {
-            self.dedup.keep(commit.ids);
+        for ids in commit.ids.into_iter().filter(|ids| !ids.is_empty()) {
+            self.dedup.keep(ids);
         }
         if !commit.redriven.is_empty() {
             self.core.dead_letters.fetch_sub(commit.redriven.len(), Ordering::Relaxed);

@@ -13,6 +13,7 @@ use super::commit_position::Keyspace;
 use super::core::Core;
 use super::error::{AcceptError, StoreError};
 use super::inbox::Change;
+use super::settings::Origin;
 use super::{Accepted, Store, prepare};
 
 const FORMAT: u8 = 1;
@@ -134,7 +135,7 @@ impl<K: Clock + 'static> Store<K> {
             }
         }
         let (ids, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
-        let accepted = self.accept_prepared(items).await?;
+        let accepted = self.accept_prepared(Origin::Producer, items).await?;
         redriven.accepted = ids.into_iter().zip(accepted).collect();
         Ok(redriven)
     }

@@ -8,12 +8,16 @@ use sha2::{Digest as _, Sha256};
 use shared_ports::Moment;
 
 use super::codec::Seq;
+use super::settings::Origin;
 
 /// Hash of a user and an id: 128 bits of SHA-256, so that nobody can make two notifications that are taken
 /// for one.
 pub(super) type Fingerprint = [u64; 2];
 
 const ENTRY_BYTES: usize = 24;
+
+/// The bit of a commit's number in the key of a record that has ids of clients. Commits are never as many.
+const OF_CLIENTS: u64 = 1 << 63;
 
 pub(super) fn fingerprint(notification: &Notification) -> Fingerprint {
     let mut hash = Sha256::new();
@@ -27,6 +31,8 @@ pub(super) fn fingerprint(notification: &Notification) -> Fingerprint {
 
 /// The ids accepted by one commit: a record of the keyspace `dedup`.
 pub(super) struct AcceptedIds {
+    /// The kind of their senders, which is part of the record's key.
+    origin: Origin,
     /// Time of the commit. With its number it is the record's key.
     at: Timestamp,
     /// Moment of the commit, by which its age is measured: the time may jump.
@@ -37,8 +43,8 @@ pub(super) struct AcceptedIds {
 }
 
 impl AcceptedIds {
-    pub(super) const fn new(at: Timestamp, moment: Moment, commit: u64) -> Self {
-        Self { at, moment, commit, entries: Vec::new() }
+    pub(super) const fn new(origin: Origin, at: Timestamp, moment: Moment, commit: u64) -> Self {
+        Self { origin, at, moment, commit, entries: Vec::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -50,7 +56,11 @@ impl AcceptedIds {
     }
 
     pub(super) fn key(&self) -> [u8; 16] {
-        (u128::from(self.at.millis()) << 64 | u128::from(self.commit)).to_be_bytes()
+        let commit = match self.origin {
+            Origin::Producer => self.commit,
+            Origin::Client => self.commit | OF_CLIENTS,
+        };
+        (u128::from(self.at.millis()) << 64 | u128::from(commit)).to_be_bytes()
     }
 
     pub(super) fn value(&self) -> Vec<u8> {
@@ -80,29 +90,62 @@ impl AcceptedIds {
         let age = now.since(at);
         let age_millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         let moment = Moment::from_millis(moment.millis().saturating_sub(age_millis));
+        let origin = if commit & OF_CLIENTS == 0 { Origin::Producer } else { Origin::Client };
         (age < window).then(|| Self {
+            origin,
             at,
             moment,
-            commit,
+            commit: commit & !OF_CLIENTS,
             entries: value.chunks_exact(ENTRY_BYTES).map(entry).collect(),
         })
     }
 }
 
-/// The ids accepted within the window, at most the latest `limit`.
+/// The ids accepted within the window, at most the latest of each kind of sender. The kinds have budgets of their own, so
+/// that clients can't push out producers' ids.
 pub(super) struct Dedup {
     window: Duration,
-    limit: usize,
     known: HashMap<Fingerprint, Seq>,
+    producers: Budget,
+    clients: Budget,
+}
+
+/// The ids of one kind of sender.
+struct Budget {
+    limit: usize,
     /// The commits, oldest first.
     commits: VecDeque<AcceptedIds>,
     /// Number of ids in `commits`.
     remembered: usize,
 }
 
+impl Budget {
+    const fn new(limit: usize) -> Self {
+        Self { limit, commits: VecDeque::new(), remembered: 0 }
+    }
+
+    /// Takes the oldest commit if it is older than the window, or if there are more ids than the limit.
+    fn pop_due(&mut self, now: Moment, window: Duration) -> Option<AcceptedIds> {
+        let old = self.commits.front()?.is_older(now, window);
+        if !old && self.remembered <= self.limit {
+            return None;
+        }
+        let oldest = self.commits.pop_front()?;
+        if !old {
+            let count = u64::try_from(oldest.entries.len()).unwrap_or(u64::MAX);
+            let sender = oldest.origin.name();
+            metrics::counter!("tidings_deduplication_forgotten_total", "sender" => sender).increment(count);
+        }
+        self.remembered -= oldest.entries.len();
+        Some(oldest)
+    }
+}
+
 impl Dedup {
-    pub(super) fn new(window: Duration, limit: usize) -> Self {
-        Self { window, limit, known: HashMap::new(), commits: VecDeque::new(), remembered: 0 }
+    /// Makes a window without ids, with the numbers of ids of producers and of clients that it remembers.
+    pub(super) fn new(window: Duration, producers: usize, clients: usize) -> Self {
+        let (producers, clients) = (Budget::new(producers), Budget::new(clients));
+        Self { window, known: HashMap::new(), producers, clients }
     }
 
     /// Returns the sequence under which the id was accepted, within the window or earlier in the present
@@ -125,8 +168,12 @@ impl Dedup {
 
     /// Adds a commit that was written.
     pub(super) fn keep(&mut self, commit: AcceptedIds) {
-        self.remembered += commit.entries.len();
-        self.commits.push_back(commit);
+        let budget = match commit.origin {
+            Origin::Producer => &mut self.producers,
+            Origin::Client => &mut self.clients,
+        };
+        budget.remembered += commit.entries.len();
+        budget.commits.push_back(commit);
     }
 
     /// Removes the ids of a commit that failed.
@@ -134,22 +181,14 @@ impl Dedup {
         self.forget(&commit.entries);
     }
 
-    /// Removes commits older than the window, and the oldest ones while there are more than `limit` ids.
-    /// Returns the keys of their records.
+    /// Removes commits older than the window, and the oldest ones of a kind of sender while it has more ids than its
+    /// limit. Returns the keys of their records.
     pub(super) fn prune(&mut self, now: Moment) -> Vec<[u8; 16]> {
         let mut keys = Vec::new();
-        while let Some(oldest) = self.commits.front() {
-            let old = oldest.is_older(now, self.window);
-            if !old && self.remembered <= self.limit {
-                break;
-            }
-            let Some(oldest) = self.commits.pop_front() else { break };
-            if !old {
-                let count = u64::try_from(oldest.entries.len()).unwrap_or(u64::MAX);
-                metrics::counter!("tidings_deduplication_forgotten_total").increment(count);
-            }
+        while let Some(oldest) =
+            self.producers.pop_due(now, self.window).or_else(|| self.clients.pop_due(now, self.window))
+        {
             keys.push(oldest.key());
-            self.remembered -= oldest.entries.len();
             self.forget(&oldest.entries);
         }
         if self.known.is_empty() {
@@ -163,6 +202,50 @@ impl Dedup {
             if self.known.get(fingerprint) == Some(seq) {
                 self.known.remove(fingerprint);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(dedup: &mut Dedup, origin: Origin, commit: u64, count: u64) -> Vec<Fingerprint> {
+        let mut accepted = AcceptedIds::new(origin, Timestamp::default(), Moment::default(), commit);
+        let fingerprints: Vec<_> = (0..count).map(|n| [commit, n]).collect();
+        for fingerprint in &fingerprints {
+            dedup.insert(&mut accepted, *fingerprint, 1);
+        }
+        dedup.keep(accepted);
+        fingerprints
+    }
+
+    #[test]
+    fn clients_ids_push_out_none_of_producers() {
+        let mut dedup = Dedup::new(Duration::from_mins(1), 100, 10);
+        let of_producers = ids(&mut dedup, Origin::Producer, 1, 50);
+        let first = ids(&mut dedup, Origin::Client, 2, 10);
+        for commit in 3..1_000 {
+            ids(&mut dedup, Origin::Client, commit, 10);
+            dedup.prune(Moment::default());
+        }
+        assert!(of_producers.iter().all(|id| dedup.get(id).is_some()));
+        assert!(first.iter().all(|id| dedup.get(id).is_none()));
+        assert_eq!((dedup.clients.remembered, dedup.known.len()), (10, 60));
+        // And none of clients is pushed out by producers.
+        for commit in 1_000..1_100 {
+            ids(&mut dedup, Origin::Producer, commit, 10);
+            dedup.prune(Moment::default());
+        }
+        assert_eq!((dedup.producers.remembered, dedup.clients.remembered), (100, 10));
+    }
+
+    #[test]
+    fn record_keeps_the_kind_of_its_senders() {
+        for origin in [Origin::Producer, Origin::Client] {
+            let ids = AcceptedIds::new(origin, Timestamp::from_millis(7), Moment::default(), 9);
+            let read = AcceptedIds::read(&ids.key(), &[], ids.at, Moment::default(), Duration::MAX).unwrap();
+            assert_eq!((read.origin, read.commit, read.key()), (origin, 9, ids.key()));
         }
     }
 }

@@ -9,6 +9,7 @@ use super::commit_position::{self, CommitRecord};
 use super::dead_letters::{self, DeadLetter};
 use super::dedup::AcceptedIds;
 use super::integrity::journal::{Piece, Pieces};
+use super::settings::Origin;
 use super::{codec, dedup};
 
 /// Returns the key of a user's row.
@@ -88,8 +89,8 @@ pub fn journal_pieces(bytes: &[u8], meta: u64) -> Vec<(std::ops::Range<usize>, b
 
 /// Encodes the record of the ids that one commit accepted. Returns its key and its value.
 pub fn encode_dedup(at: Timestamp, commit: u64, ids: &[(Notification, u64)]) -> ([u8; 16], Vec<u8>) {
-    let mut accepted = AcceptedIds::new(at, Moment::default(), commit);
-    let mut known = dedup::Dedup::new(std::time::Duration::MAX, usize::MAX);
+    let mut accepted = AcceptedIds::new(Origin::Producer, at, Moment::default(), commit);
+    let mut known = dedup::Dedup::new(std::time::Duration::MAX, usize::MAX, usize::MAX);
     for (notification, seq) in ids {
         known.insert(&mut accepted, dedup::fingerprint(notification), *seq);
     }
@@ -103,7 +104,7 @@ pub fn recode_dedup(key: &[u8], value: &[u8]) -> Option<([u8; 16], Vec<u8>)> {
 
 /// Returns the sequence under which a record says that the notification's id was accepted.
 pub fn find_dedup(key: &[u8], value: &[u8], notification: &Notification) -> Option<Sequence> {
-    let mut known = dedup::Dedup::new(std::time::Duration::MAX, usize::MAX);
+    let mut known = dedup::Dedup::new(std::time::Duration::MAX, usize::MAX, usize::MAX);
     known.load(read_ids(key, value)?);
     known.get(&dedup::fingerprint(notification)).map(codec::sequence)
 }

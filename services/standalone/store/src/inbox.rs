@@ -23,6 +23,7 @@ use super::commit_position::Keyspace;
 use super::dedup::Fingerprint;
 use super::error::AcceptError;
 use super::pending_records::RecordLocation;
+use super::settings::Origin;
 
 /// A notification prepared for its commit.
 pub(super) struct Prepared {
@@ -34,8 +35,9 @@ pub(super) struct Prepared {
     pub(super) redriven: Option<Seq>,
 }
 
-/// Notifications of one producer.
+/// Notifications of one producer or client.
 pub(super) struct Accept {
+    pub(super) origin: Origin,
     pub(super) items: Vec<Prepared>,
     pub(super) answer: oneshot::Sender<Result<Vec<Accepted>, AcceptError>>,
     /// The memory that the items take. It is theirs, not the caller's, who may stop waiting.

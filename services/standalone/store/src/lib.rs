@@ -87,9 +87,9 @@ pub use integrity::Damage;
 pub use mailbox_view::{MailboxView, NotificationState, SEARCH_LIMIT, Search, StoredNotification};
 pub use queue::Lease;
 pub use repair::{Check, Repaired, Unreadable, check, repair};
-pub use settings::{Durability, StorageSettings};
+pub use settings::{Durability, Origin, StorageSettings};
 pub use steps::CommitSteps;
-pub use table::{Table, TableRow};
+pub use table::{Table, TableRow, TableRows};
 
 use self::codec::Seq;
 use self::commit_position::Keyspace;
@@ -267,7 +267,8 @@ impl<K: Clock + 'static> Store<K> {
         let (engine, position) = opening::open(directory, &settings)?;
         let position = opening::convert_pending_records(directory, &engine, position)?;
         let unreadable = |error| opening::unreadable(directory, &error);
-        let mut dedup = Dedup::new(settings.dedup_window, settings.dedup_entries);
+        let mut dedup =
+            Dedup::new(settings.dedup_window, settings.dedup_entries, settings.client_dedup_entries);
         let stale = load(&engine, &mut dedup, &clock, &settings).map_err(unreadable)?;
         let dead_letters = engine.count(Keyspace::DeadLetters).map_err(unreadable)?;
         let dead_letters = usize::try_from(dead_letters).unwrap_or(usize::MAX);
@@ -299,10 +300,33 @@ impl<K: Clock + 'static> Store<K> {
         let mut scratch = Vec::new();
         let prepare =
             |Submission { notification, deduplicate }| prepare(&mut scratch, notification, deduplicate);
-        self.accept_prepared(submissions.into_iter().map(prepare).collect()).await
+        self.accept_prepared(Origin::Producer, submissions.into_iter().map(prepare).collect()).await
     }
 
-    async fn accept_prepared(&self, items: Vec<Prepared>) -> Result<Vec<Accepted>, AcceptError> {
+    /// Accepts notifications that clients send, as [`Store::accept`] does those of producers. Clients have a larger
+    /// reserve of the disk and a smaller budget of ids. A repeated id is ignored.
+    ///
+    /// # Errors
+    /// As [`Store::accept`].
+    pub async fn accept_from_clients(
+        &self,
+        notifications: Vec<Notification>,
+    ) -> Result<Vec<Accepted>, AcceptError> {
+        let mut scratch = Vec::new();
+        let prepare = |notification| prepare(&mut scratch, notification, true);
+        self.accept_prepared(Origin::Client, notifications.into_iter().map(prepare).collect()).await
+    }
+
+    /// Returns true if the disk has room for further notifications of a kind of sender.
+    pub fn has_room_for(&self, origin: Origin) -> bool {
+        self.core().has_room_for(origin)
+    }
+
+    async fn accept_prepared(
+        &self,
+        origin: Origin,
+        items: Vec<Prepared>,
+    ) -> Result<Vec<Accepted>, AcceptError> {
         if items.is_empty() {
             return Ok(Vec::new());
         }
@@ -312,7 +336,7 @@ impl<K: Clock + 'static> Store<K> {
         let room = Arc::clone(&self.core().waiting).acquire_many_owned(permits);
         let room = room.await.map_err(|_| AcceptError::ShuttingDown)?;
         let (answer, accepted) = oneshot::channel();
-        if !self.core().inbox.accept(Accept { items, answer, room }) {
+        if !self.core().inbox.accept(Accept { origin, items, answer, room }) {
             return Err(AcceptError::ShuttingDown);
         }
         let accepted = accepted.await.map_err(|_| AcceptError::Unavailable)??;

@@ -15,6 +15,7 @@ use futures_util::future::{Either, select};
 use shared_ports::{Clock, PortError};
 use std::pin::pin;
 
+use super::Store;
 use super::codec::{Seq, decode, sequence};
 use super::core::Core;
 use super::dead_letters;
@@ -23,7 +24,6 @@ use super::inbox::Deletes;
 use super::pending_records::RecordLocation;
 use super::queued::{Queued, queued_bytes};
 use super::user::{Completed, LeaseLimits, Start, User};
-use super::{Store, Submission};
 
 /// A lease of one user's next entries. No other receiver gets entries of that user until it is completed.
 ///
@@ -250,7 +250,8 @@ impl<K: Clock> Core<K> {
 
 impl<K: Clock + 'static> NotificationQueue for Store<K> {
     async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
-        let accepted = self.accept(notifications.into_iter().map(Submission::deduplicated).collect()).await;
+        // Only clients send broadcasts.
+        let accepted = self.accept_from_clients(notifications).await;
         accepted
             .map(drop)
             .map_err(|error| PortError::retryable("queueing a broadcast's notifications", error))

@@ -17,6 +17,7 @@ use shared_sync::IgnorePoison as _;
 
 use super::core::Core;
 use super::engine::free_bytes;
+use super::settings::{Origin, StorageSettings};
 
 /// Time between two checks.
 const EVERY: Duration = Duration::from_secs(2);
@@ -63,7 +64,19 @@ impl<K> Core<K> {
     /// Returns true if the disk has room for further notifications: beside the reserve, if there is one, for what the
     /// engine has in memory and must still write out.
     pub(super) fn has_room(&self) -> bool {
-        let reserve = self.settings.reserve_bytes;
+        self.has_room_beside(self.settings.reserve_bytes)
+    }
+
+    /// Returns true if the disk has room for further notifications of a kind of sender.
+    pub(super) fn has_room_for(&self, origin: Origin) -> bool {
+        let StorageSettings { reserve_bytes, client_reserve_bytes, .. } = self.settings;
+        match origin {
+            Origin::Producer => self.has_room_beside(reserve_bytes),
+            Origin::Client => self.has_room_beside(reserve_bytes.saturating_add(client_reserve_bytes)),
+        }
+    }
+
+    fn has_room_beside(&self, reserve: u64) -> bool {
         let unwritten = || self.engine.get().map_or(0, |engine| engine.unwritten_bytes());
         let needed = if reserve == 0 { 1 } else { reserve.saturating_add(unwritten()) };
         free_bytes(&self.directory) >= needed

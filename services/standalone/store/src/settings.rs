@@ -17,6 +17,25 @@ pub enum Durability {
     Buffered,
 }
 
+/// The kind of sender of a notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A producer, or an operator.
+    Producer,
+    /// A client that sends to others.
+    Client,
+}
+
+impl Origin {
+    /// Returns the name in metrics.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Producer => "producer",
+            Self::Client => "client",
+        }
+    }
+}
+
 /// Settings of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageSettings {
@@ -32,6 +51,9 @@ pub struct StorageSettings {
     /// Free disk space, in bytes, below which notifications are refused. The engine needs room for the
     /// journal, four memtables and a compaction to recover from a full disk by itself.
     pub reserve_bytes: u64,
+    /// Free disk space, in bytes beside `reserve_bytes`, below which notifications of clients are refused. So clients
+    /// can't use up what producers need.
+    pub client_reserve_bytes: u64,
     /// Number of notifications from which on a commit takes no further request. A request is not split.
     pub commit_entries: usize,
     /// Number of removed rows from which on their space is reclaimed, if they are also at least as many as
@@ -50,10 +72,12 @@ pub struct StorageSettings {
     pub hot_bytes: usize,
     /// Deduplication window: time in which a repeated id is ignored.
     pub dedup_window: Duration,
-    /// Most ids in the deduplication window; beyond it the oldest are forgotten early. An id takes 45 to 75
+    /// Most ids of producers in the deduplication window; beyond it the oldest are forgotten early. An id takes 45 to 75
     /// bytes of memory, so the window needs at most 75 bytes × the smaller of this and (ids accepted in a
     /// second × the window in seconds).
     pub dedup_entries: usize,
+    /// Most ids of clients' messages in the deduplication window; beyond it the oldest of them are forgotten early.
+    pub client_dedup_entries: usize,
     /// Number of failed deliveries at which a notification becomes a dead letter.
     pub max_receive_count: u32,
 }
@@ -66,6 +90,7 @@ impl Default for StorageSettings {
             memtable_bytes: 64 * MIB,
             journal_bytes: 128 * MIB,
             reserve_bytes: 512 * MIB,
+            client_reserve_bytes: 512 * MIB,
             commit_entries: 4_096,
             reclaim_rows: 200_000,
             waiting_bytes: 64 * 1024 * 1024,
@@ -75,6 +100,7 @@ impl Default for StorageSettings {
             hot_bytes: 64 * 1024 * 1024,
             dedup_window: Duration::from_mins(5),
             dedup_entries: 2_000_000,
+            client_dedup_entries: 200_000,
             max_receive_count: 100,
         }
     }

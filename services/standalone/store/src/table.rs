@@ -12,6 +12,15 @@ use super::inbox::Change;
 /// The key and the value of a row.
 pub type TableRow = (Vec<u8>, Vec<u8>);
 
+/// Rows of a read with a limit of bytes.
+#[derive(Debug)]
+pub struct TableRows {
+    /// The rows.
+    pub rows: Vec<TableRow>,
+    /// True if there are further rows, which the limit of bytes left out.
+    pub is_cut: bool,
+}
+
 /// A small durable table of bytes, with a name.
 pub struct Table<K: Clock + 'static> {
     store: Store<K>,
@@ -101,11 +110,34 @@ impl<K: Clock + 'static> Table<K> {
     /// # Errors
     /// [`StoreError`] when the store can't be read.
     pub async fn last(&self, from: &[u8], end: &[u8], limit: usize) -> Result<Vec<TableRow>, StoreError> {
+        Ok(self.last_within(from, end, limit, usize::MAX).await?.rows)
+    }
+
+    /// Returns the rows that [`Table::last`] returns, up to the one with which they have `bytes` bytes or more.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be read.
+    pub async fn last_within(
+        &self,
+        from: &[u8],
+        end: &[u8],
+        limit: usize,
+        bytes: usize,
+    ) -> Result<TableRows, StoreError> {
         let range = self.key(from)..self.key(end).max(self.key(from));
         let table = self.clone();
         let read = move |core: &Core<K>| {
             let engine = core.reader()?;
-            engine.tables.range(range).rev().take(limit).map(|guard| table.row(guard)).collect()
+            let (mut rows, mut size) = (Vec::new(), 0);
+            for guard in engine.tables.range(range).rev().take(limit) {
+                if size >= bytes {
+                    return Ok(TableRows { rows, is_cut: true });
+                }
+                let (key, value) = table.row(guard)?;
+                size += key.len() + value.len();
+                rows.push((key, value));
+            }
+            Ok(TableRows { rows, is_cut: false })
         };
         self.store.core().read(read).await
     }

@@ -96,7 +96,7 @@ pub async fn rates<L: RateLimits>(rates: &L, prefix: &str, now: Timestamp) {
     let limit = RateLimit { most: 2, per: Duration::from_secs(10) };
     let (user, id) = (user(&format!("{prefix}-rates")), connection(&format!("{prefix}-rates")));
     let take = async |key: RateKey<'_>, after: u64| {
-        rates.take(key, limit, now.plus(Duration::from_secs(after))).await.unwrap()
+        rates.take(key, limit, 1, now.plus(Duration::from_secs(after))).await.unwrap()
     };
     let wait = |seconds| Some(Duration::from_secs(seconds));
     let (by_user, by_connection) = (RateKey::User(&user), RateKey::Connection(&id));
@@ -111,4 +111,18 @@ pub async fn rates<L: RateLimits>(rates: &L, prefix: &str, now: Timestamp) {
     assert_eq!(take(by_user, 21).await, None);
     assert_eq!(take(by_user, 21).await, wait(1));
     assert_eq!(take(by_user, 22).await, None);
+
+    let bytes = RateLimit { most: 100, per: Duration::from_secs(10) };
+    let take = async |key: RateKey<'_>, amount: u32, after: u64| {
+        rates.take(key, bytes, amount, now.plus(Duration::from_secs(after))).await.unwrap()
+    };
+    assert_eq!(take(RateKey::Bytes(&user), 60, 0).await, None);
+    assert_eq!(take(RateKey::Bytes(&user), 41, 1).await, wait(9));
+    assert_eq!(take(RateKey::Bytes(&user), 40, 1).await, None);
+    assert_eq!(take(RateKey::Bytes(&user), 1, 2).await, wait(8));
+    for other in [RateKey::Recipients(&user), RateKey::Quota(&user), RateKey::Mailbox(&user)] {
+        // More than the limit takes a window of its own.
+        assert_eq!(take(other, 1_000, 2).await, None, "{other:?} is counted separately");
+        assert_eq!(take(other, 1, 3).await, wait(9));
+    }
 }

@@ -88,20 +88,27 @@ impl RateLimits for DynamoRateLimits {
         &self,
         key: RateKey<'_>,
         limit: RateLimit,
+        amount: u32,
         now: Timestamp,
     ) -> Result<Option<Duration>, PortError> {
         let key = match key {
             RateKey::Connection(id) => format!("connection/{id}"),
             RateKey::User(id) => format!("user/{id}"),
+            RateKey::Recipients(id) => format!("recipients/{id}"),
+            RateKey::Bytes(id) => format!("bytes/{id}"),
+            RateKey::Quota(id) => format!("quota/{id}"),
+            RateKey::Mailbox(id) => format!("mailbox/{id}"),
         };
+        // A count up to this leaves room for the amount.
+        let room = u64::from(limit.most.saturating_sub(amount));
         let per = u64::try_from(limit.per.as_millis()).unwrap_or(u64::MAX);
         // A window that began at this time or before is over.
         let over = now.millis().saturating_sub(per);
         let counted = self.change(
             &key,
-            "ADD #count :one",
-            "#window > :over AND #count < :most",
-            [(":one", 1), (":over", over), (":most", limit.most.into())],
+            "ADD #count :amount",
+            "#window > :over AND #count <= :room",
+            [(":amount", amount.into()), (":over", over), (":room", room)],
         );
         if counted.await? {
             return Ok(None);
@@ -109,9 +116,9 @@ impl RateLimits for DynamoRateLimits {
         let ttl = now.plus(limit.per).plus(Duration::from_mins(10)).ttl_seconds();
         let began = self.change(
             &key,
-            "SET #window = :now, #count = :one, #ttl = :ttl",
+            "SET #window = :now, #count = :amount, #ttl = :ttl",
             "attribute_not_exists(#count) OR #window <= :over",
-            [(":now", now.millis()), (":one", 1), (":ttl", ttl), (":over", over)],
+            [(":now", now.millis()), (":amount", amount.into()), (":ttl", ttl), (":over", over)],
         );
         if began.await? {
             return Ok(None);

@@ -9,7 +9,7 @@ use contract_frames_v1::{
 use contract_identity_v1::Principal;
 use contract_notifications_v1::{
     FanOut, HubName, InvalidIdentifier, Notification, NotificationId, Payload, Sequence, Timestamp, UserId,
-    WhenOffline,
+    WhenOffline, is_nested_deeper,
 };
 
 use super::caller::Caller;
@@ -72,6 +72,8 @@ pub struct ClientMessage {
     pub sent_at: Timestamp,
     /// Holds or drops the message for recipients without a connection.
     pub when_offline: WhenOffline,
+    /// Time until which the message is held, if it is.
+    pub expires_at: Option<Timestamp>,
     /// Action of the client's frame; the notifications' kind.
     pub kind: &'static str,
     /// The sender.
@@ -96,6 +98,9 @@ pub(crate) enum SendRefusal {
     /// The hub is reserved for the gateway's own messages.
     #[error("the hub {0:?} is reserved for the gateway; name another hub")]
     Reserved(HubName),
+    /// Arrays and objects in the message are nested too deep.
+    #[error("the message has more than {0} levels of arrays and objects; allowed are at most {0}")]
+    TooDeep(usize),
     /// The notification would exceed the largest frame.
     #[error(transparent)]
     TooLarge(#[from] FrameTooLarge),
@@ -104,7 +109,15 @@ pub(crate) enum SendRefusal {
     Payload(#[source] serde_json::Error),
 }
 
+/// Bytes that a held message takes beside its payload: its key, its envelope, and the engine's share.
+const ENVELOPE_BYTES: u32 = 256;
+
 impl ClientMessage {
+    /// Returns the size that the message takes for each recipient, about.
+    pub fn stored_bytes(&self) -> u32 {
+        u32::try_from(self.payload.get().len()).unwrap_or(u32::MAX).saturating_add(ENVELOPE_BYTES)
+    }
+
     /// Returns the notification for one user.
     pub fn to_user(&self, id: NotificationId, user_id: UserId) -> Notification {
         Notification {
@@ -112,7 +125,7 @@ impl ClientMessage {
             user_id,
             payload: self.payload.clone(),
             sent_at: self.sent_at,
-            expires_at: None,
+            expires_at: self.expires_at,
             when_offline: self.when_offline,
             kind: Some(self.kind.into()),
             source: Some(source(&self.sender)),
@@ -128,7 +141,7 @@ impl ClientMessage {
             id,
             payload: self.payload.clone(),
             sent_at: self.sent_at,
-            expires_at: None,
+            expires_at: self.expires_at,
             when_offline: self.when_offline,
             kind: Some(self.kind.into()),
             source: Some(source(&self.sender)),
@@ -153,7 +166,7 @@ pub(crate) fn send_message(
         Err(error) => Ok(Target::Invalid { name, error }),
     });
     let targets = targets.collect::<Result<_, _>>()?;
-    send_request(targets, idempotency_key, payload, WhenOffline::Hold, "sendMessage", caller)
+    send_request(targets, idempotency_key, payload, WhenOffline::Hold, "sendMessage", caller, config)
 }
 
 /// Decides a `message`. The message is held for a single user who is offline, and dropped for offline members
@@ -177,7 +190,7 @@ pub(crate) fn message(
     let sender = caller.principal.user_id.clone();
     let data = DirectMessageData { content, sender, recipient, timestamp: caller.now };
     let payload = Payload::from_value(&DirectMessage { data }).map_err(SendRefusal::Payload)?;
-    send_request(vec![target], idempotency_key, payload, when_offline, "message", caller)
+    send_request(vec![target], idempotency_key, payload, when_offline, "message", caller, config)
 }
 
 /// Decides a `sendmessage`. The message is dropped for offline members.
@@ -206,7 +219,7 @@ pub(crate) fn broadcast(
         timestamp: caller.now,
     };
     let payload = Payload::from_value(&chat).map_err(SendRefusal::Payload)?;
-    send_request(vec![target], idempotency_key, payload, WhenOffline::Drop, "sendmessage", caller)
+    send_request(vec![target], idempotency_key, payload, WhenOffline::Drop, "sendmessage", caller, config)
 }
 
 /// Returns the notice for the other members of a hub that `principal` joined or left.
@@ -235,6 +248,7 @@ pub(crate) fn presence_notice(
         payload: Payload::from_value(&notice).map_err(SendRefusal::Payload)?,
         sent_at: now,
         when_offline: WhenOffline::Drop,
+        expires_at: None,
         kind: "presence",
         sender: user_id.clone(),
     };
@@ -248,9 +262,15 @@ fn send_request(
     when_offline: WhenOffline,
     kind: &'static str,
     caller: &Caller<'_>,
+    config: &EdgeConfig,
 ) -> Result<SendRequest, SendRefusal> {
+    if is_nested_deeper(payload.get(), config.max_payload_depth) {
+        return Err(SendRefusal::TooDeep(config.max_payload_depth));
+    }
     let sender = caller.principal.user_id.clone();
-    let message = ClientMessage { payload, sent_at: caller.now, when_offline, kind, sender };
+    let lifetime = config.client_message_lifetime.filter(|_| when_offline == WhenOffline::Hold);
+    let expires_at = lifetime.map(|lifetime| caller.now.plus(lifetime));
+    let message = ClientMessage { payload, sent_at: caller.now, when_offline, expires_at, kind, sender };
     // The notification's id will be a UUID, which is shorter than a sequence.
     require_fits(&message.to_user(Sequence::MAX.into(), message.sender.clone()))?;
     Ok(SendRequest { targets, idempotency_key, message })

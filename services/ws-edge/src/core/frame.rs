@@ -107,7 +107,7 @@ fn send(request: Result<SendRequest, SendRefusal>) -> Decision {
                 | SendRefusal::NoHub
                 | SendRefusal::OtherHub(_)
                 | SendRefusal::Reserved(_) => ErrorCode::Forbidden,
-                SendRefusal::TooLarge(_) => ErrorCode::BadRequest,
+                SendRefusal::TooDeep(_) | SendRefusal::TooLarge(_) => ErrorCode::BadRequest,
                 SendRefusal::Payload(_) => ErrorCode::Internal,
             };
             Decision::Refuse { code, message: error.to_string() }

@@ -1,15 +1,15 @@
 //! Queues messages that clients send to each other.
 
 use contract_frames_v1::{ErrorCode, SendResult, ServerFrame};
-use contract_notifications_v1::{HubName, UserId};
+use contract_notifications_v1::{HubName, UserId, WhenOffline};
 use metrics::counter;
 use shared_ports::PortError;
 use shared_telemetry::chain;
 
 use super::edge::Edge;
 use super::message_id;
-use crate::core::client_messages::{SendRequest, Target};
-use crate::ports::{FanOutProgress, Hubs as _, MessageQueue as _, Ports};
+use crate::core::client_messages::{ClientMessage, SendRequest, Target};
+use crate::ports::{FanOutProgress, Hubs as _, MessageQueue as _, Ports, RateKey};
 
 impl<P: Ports> Edge<P> {
     /// Queues a message for its recipients, and returns the answer with a result for each of them.
@@ -36,6 +36,13 @@ impl<P: Ports> Edge<P> {
                     queued.err().map(|error| not_queued(&error))
                 }
                 Target::User { user_id, shared_hubs } => match self.may_reach(&user_id, shared_hubs).await {
+                    Ok(true) if self.is_mailbox_full(&message, &user_id).await => {
+                        counter!("tidings_mailbox_quota_refused_total").increment(1);
+                        let text =
+                            "the recipient's mailbox takes no more messages of clients now; try again later";
+                        explanation = Some(text.into());
+                        Some(ErrorCode::TooManyRequests)
+                    }
                     Ok(true) => {
                         positions.push(results.len());
                         notifications.push(message.to_user(id.clone(), user_id));
@@ -58,6 +65,17 @@ impl<P: Ports> Edge<P> {
         let accepted = results.iter().filter(|result| result.accepted).count();
         counter!("tidings_messages_sent_total", "action" => message.kind).increment(accepted as u64);
         ServerFrame::Sent { id, idempotency_key, results }
+    }
+
+    /// Counts a message that is held for a user. Returns true if clients have filled the user's mailbox.
+    async fn is_mailbox_full(&self, message: &ClientMessage, user: &UserId) -> bool {
+        match self.config.mailbox_quota {
+            Some(limit) if message.when_offline == WhenOffline::Hold => {
+                let (key, bytes) = (RateKey::Mailbox(user), message.stored_bytes());
+                self.over_limit(key, limit, bytes, message.sent_at).await.is_some()
+            }
+            _ => false,
+        }
     }
 
     /// Returns true if the user is in one of `shared_hubs`, or if there is no such restriction.

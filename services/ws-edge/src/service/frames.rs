@@ -1,16 +1,20 @@
 //! Answers clients' frames.
 
+use std::time::Duration;
+
 use contract_connections_v1::{ConnectionId, ConnectionKey};
 use contract_frames_v1::{ErrorCode, ServerFrame};
 use contract_identity_v1::Principal;
-use contract_notifications_v1::{Sequence, UserId};
+use contract_notifications_v1::{Sequence, Timestamp, UserId, WhenOffline};
 use metrics::counter;
 use shared_ports::Clock as _;
 use shared_telemetry::chain;
 
 use super::edge::Edge;
 use super::refusal::Refusal;
+use crate::config::RateLimit;
 use crate::core::caller::Caller;
+use crate::core::client_messages::SendRequest;
 use crate::core::frame::{Decision, Inbound, decide};
 use crate::core::hubs::hubs_of;
 use crate::ports::{Connections as _, Mailbox as _, Ports, RateKey, RateLimits as _};
@@ -58,6 +62,7 @@ impl<P: Ports> Edge<P> {
             }
             Decision::Send(message) => {
                 self.check_rate(&caller).await?;
+                self.check_volume(&caller, &message).await?;
                 Ok(self.send(message).await)
             }
             Decision::History(query) => {
@@ -96,33 +101,64 @@ impl<P: Ports> Edge<P> {
     }
 
     /// Counts an action, and refuses it if it exceeds a rate limit.
-    ///
-    /// If counting fails, the action is allowed: the limits protect the queue, and the queue refuses for
-    /// itself.
     async fn check_rate(&self, caller: &Caller<'_>) -> Result<(), Refusal> {
-        let limits = [
-            (RateKey::Connection(caller.connection_id), self.config.connection_rate),
-            (RateKey::User(&caller.principal.user_id), self.config.user_rate),
-        ];
-        for (key, limit) in limits {
-            let Some(limit) = limit else { continue };
-            match self.rate_limits.take(key, limit, caller.now).await {
-                Ok(None) => {}
-                Ok(Some(wait)) => {
-                    let owner = match key {
-                        RateKey::Connection(_) => "a connection",
-                        RateKey::User(_) => "a user",
-                    };
-                    let message = format!(
-                        "{owner} may request {} actions in {:?}; try again after retryAfter milliseconds",
-                        limit.most, limit.per
-                    );
-                    let code = ErrorCode::TooManyRequests;
-                    return Err(Refusal { code, message, retry_after: Some(wait) });
-                }
-                Err(error) => tracing::warn!(error = chain(&error), "an action could not be counted"),
-            }
+        self.count(RateKey::Connection(caller.connection_id), self.config.connection_rate, 1, caller).await?;
+        self.count(RateKey::User(&caller.principal.user_id), self.config.user_rate, 1, caller).await
+    }
+
+    /// Counts the recipients and bytes of a message, and refuses it if they exceed a limit of its sender.
+    async fn check_volume(&self, caller: &Caller<'_>, request: &SendRequest) -> Result<(), Refusal> {
+        let recipients = u32::try_from(request.targets.len()).unwrap_or(u32::MAX);
+        let bytes = request.message.stored_bytes().saturating_mul(recipients);
+        let (user, config) = (&caller.principal.user_id, &self.config);
+        self.count(RateKey::Recipients(user), config.recipient_rate, recipients, caller).await?;
+        self.count(RateKey::Bytes(user), config.byte_rate, bytes, caller).await?;
+        if request.message.when_offline == WhenOffline::Hold {
+            self.count(RateKey::Quota(user), config.sender_quota, bytes, caller).await?;
         }
         Ok(())
+    }
+
+    async fn count(
+        &self,
+        key: RateKey<'_>,
+        limit: Option<RateLimit>,
+        amount: u32,
+        caller: &Caller<'_>,
+    ) -> Result<(), Refusal> {
+        let Some(limit) = limit else { return Ok(()) };
+        let Some(wait) = self.over_limit(key, limit, amount, caller.now).await else { return Ok(()) };
+        let (allowed, per) = match key {
+            RateKey::Connection(_) => ("a connection may request", "actions"),
+            RateKey::User(_) => ("a user may request", "actions"),
+            RateKey::Recipients(_) => ("a user may send to", "recipients"),
+            RateKey::Bytes(_) => ("a user may send", "bytes"),
+            RateKey::Quota(_) => ("a user's messages that are held may have", "bytes"),
+            RateKey::Mailbox(_) => ("messages of clients for one user may have", "bytes"),
+        };
+        let message = format!(
+            "{allowed} {} {per} in {:?}; try again after retryAfter milliseconds",
+            limit.most, limit.per
+        );
+        Err(Refusal { code: ErrorCode::TooManyRequests, message, retry_after: Some(wait) })
+    }
+
+    /// Counts an amount. Returns the time to wait if it exceeds the limit.
+    ///
+    /// If counting fails, the amount is allowed: the limits protect the queue, and the queue refuses for itself.
+    pub(super) async fn over_limit(
+        &self,
+        key: RateKey<'_>,
+        limit: RateLimit,
+        amount: u32,
+        now: Timestamp,
+    ) -> Option<Duration> {
+        match self.rate_limits.take(key, limit, amount, now).await {
+            Ok(wait) => wait,
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "an action could not be counted");
+                None
+            }
+        }
     }
 }

@@ -291,6 +291,82 @@ async fn rate_limited_client_learns_when_to_retry() {
 }
 
 #[tokio::test]
+async fn recipients_and_bytes_have_limits() {
+    let per = Duration::from_mins(1);
+    let world = World::default();
+    let anyone = EdgeConfig { client_messages: ClientMessagePolicy::Anyone, ..chat() };
+    let refused = async |config: EdgeConfig, frame: &str| {
+        let edge = edge_of(&world, config);
+        match say(&edge, "jo", frame).await {
+            Some(ServerFrame::Error { code: ErrorCode::TooManyRequests, message, retry_after, .. }) => {
+                assert_eq!(retry_after, Some(60_000));
+                Some(message)
+            }
+            _ => None,
+        }
+    };
+    let to_three = r#"{"action":"sendMessage","sessions":["a","b","c"],"payload":"hello"}"#;
+    let recipients = EdgeConfig { recipient_rate: Some(RateLimit { most: 5, per }), ..anyone.clone() };
+    assert_eq!(refused(recipients.clone(), to_three).await, None);
+    assert!(refused(recipients, to_three).await.unwrap().contains("5 recipients"));
+    // Each recipient's copy counts, with its envelope.
+    let bytes = EdgeConfig { byte_rate: Some(RateLimit { most: 1_000, per }), ..anyone.clone() };
+    assert_eq!(refused(bytes.clone(), to_three).await, None);
+    assert!(refused(bytes, to_three).await.unwrap().contains("1000 bytes"));
+    let quota = EdgeConfig { sender_quota: Some(RateLimit { most: 1_000, per }), ..anyone };
+    assert_eq!(refused(quota.clone(), to_three).await, None);
+    let dropped = r#"{"action":"sendmessage","message":"is not held"}"#;
+    assert_eq!(refused(quota.clone(), dropped).await, None);
+    assert!(refused(quota, to_three).await.unwrap().contains("held"));
+}
+
+#[tokio::test]
+async fn full_mailbox_refuses_its_recipient_alone() {
+    let world = World::default();
+    let limit = RateLimit { most: 600, per: Duration::from_mins(1) };
+    let config = EdgeConfig { client_messages: ClientMessagePolicy::Anyone, ..chat() };
+    let edge = edge_of(&world, EdgeConfig { mailbox_quota: Some(limit), ..config });
+    let send = async |sessions: &str| {
+        let frame = format!(r#"{{"action":"sendMessage","sessions":{sessions},"payload":"hello"}}"#);
+        match say(&edge, "jo", &frame).await {
+            Some(ServerFrame::Sent { results, .. }) => {
+                results.into_iter().map(|result| result.code).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(send(r#"["al"]"#).await, [None]);
+    assert_eq!(send(r#"["al"]"#).await, [None]);
+    assert_eq!(send(r#"["al", "bo"]"#).await, [Some(ErrorCode::TooManyRequests), None]);
+}
+
+#[tokio::test]
+async fn held_messages_of_clients_expire() {
+    let world = World::default();
+    let edge = edge_of(&world, EdgeConfig { client_messages: ClientMessagePolicy::Anyone, ..chat() });
+    say(&edge, "jo", r#"{"action":"sendMessage","sessions":["al"],"payload":"hello"}"#).await;
+    let queued = world.queued.lock().unwrap();
+    let Some(Queued::Notification(notification)) = queued.last() else { panic!("{queued:?}") };
+    assert_eq!(notification.expires_at, Some(Noon.now().plus(Duration::from_hours(24 * 30))));
+}
+
+#[tokio::test]
+async fn deep_message_is_refused() {
+    let world = World::default();
+    let edge = edge_of(&world, EdgeConfig { client_messages: ClientMessagePolicy::Anyone, ..chat() });
+    let send = async |levels: usize| {
+        let payload = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        let frame = format!(r#"{{"action":"sendMessage","sessions":["al"],"payload":{payload}}}"#);
+        say(&edge, "jo", &frame).await
+    };
+    // The payload that is delivered has a level of its own around the frame's.
+    assert!(matches!(send(127).await, Some(ServerFrame::Sent { .. })));
+    let Some(ServerFrame::Error { code, message, .. }) = send(128).await else { panic!("not refused") };
+    assert_eq!(code, ErrorCode::BadRequest);
+    assert!(message.contains("128 levels"), "{message}");
+}
+
+#[tokio::test]
 async fn expired_credential_closes_the_connection() {
     let world = World::default();
     let edge = edge_of(&world, EdgeConfig { close_when_expired: true, ..EdgeConfig::default() });

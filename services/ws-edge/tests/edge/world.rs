@@ -158,11 +158,12 @@ impl RateLimits for &World {
         &self,
         key: RateKey<'_>,
         limit: RateLimit,
+        amount: u32,
         _: Timestamp,
     ) -> Result<Option<Duration>, PortError> {
         let mut counts = self.counts.lock().unwrap();
         let count = counts.entry(format!("{key:?}")).or_default();
-        *count += 1;
+        *count += amount;
         Ok((*count > limit.most).then_some(limit.per))
     }
 }

@@ -258,6 +258,45 @@ async fn raw_connection_acknowledges_nothing() {
 }
 
 #[tokio::test]
+async fn unreadable_notification_is_acknowledged_and_reported() {
+    let (gateway, url) = FakeGateway::new().await;
+    let mut listener = listen(&url, ListenerConfig { ack_batch: 3, ..config() });
+    let (mut peer, _) = gateway.accept().await;
+    connected(&mut listener).await;
+    let item = |n: u128, sent_at: &str| {
+        let sequence = Sequence::new(n);
+        let head = format!(r#""id":"{n}","sequence":"{sequence}","sentAt":{sent_at}"#);
+        format!(r#"{{{head},"payload":{n},"replayed":false}}"#)
+    };
+    let items = [item(1, "1"), item(2, r#""soon""#), item(3, "1")].join(",");
+    peer.send(Message::text(format!(r#"{{"type":"notifications","items":[{items}]}}"#))).await.unwrap();
+    for expected in [1, 2, 3] {
+        match listener.next().await.unwrap().unwrap() {
+            Event::Notification(received) => {
+                assert_eq!(received.delivery.sequence, Sequence::new(expected));
+                assert_ne!(expected, 2);
+            }
+            Event::Unreadable { sequence, error } => {
+                assert_eq!((sequence, expected), (Some(Sequence::new(2)), 2));
+                assert!(error.contains("soon"), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let close = tokio::spawn(listener.close());
+    let mut acknowledged = Vec::new();
+    while acknowledged.len() < 2 {
+        let Some(Ok(Message::Text(text))) = peer.next().await else { continue };
+        if let Ok(ClientFrame::Ack { sequences }) = ClientFrame::from_json(&text) {
+            acknowledged.extend(sequences);
+        }
+    }
+    assert!(acknowledged.contains(&Sequence::new(2)), "{acknowledged:?}");
+    drop(peer);
+    close.await.unwrap();
+}
+
+#[tokio::test]
 async fn slow_application_stops_the_reading() {
     let (gateway, url) = FakeGateway::new().await;
     let mut listener = listen(&url, ListenerConfig { buffer: 2, ..config() });

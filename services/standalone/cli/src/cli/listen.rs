@@ -247,6 +247,11 @@ fn print_connection_event(event: &Event, output: &mut Output) {
             });
             output.note_either(&value, format!("{painted}  {message} (request {request_id})"));
         }
+        Event::Unreadable { sequence, error } => {
+            let painted = output.paint(Tone::Bad, "unreadable");
+            let value = json!({ "type": "unreadable", "sequence": sequence, "message": error });
+            output.note_either(&value, format!("{painted}  a notification can't be read: {error}"));
+        }
         Event::Notification(_) | Event::Raw(_) => {}
     }
 }

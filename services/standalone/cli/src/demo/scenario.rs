@@ -204,7 +204,7 @@ impl Scenario {
                     arrived.replayed += usize::from(received.delivery.replayed);
                 }
                 Event::Disconnected { .. } => arrived.reconnects += 1,
-                Event::Connected | Event::Raw(_) | Event::Refused { .. } => {}
+                Event::Connected | Event::Raw(_) | Event::Refused { .. } | Event::Unreadable { .. } => {}
             }
         }
         Ok(arrived)

@@ -2,16 +2,19 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use contract_connections_v1::FrameFormat;
 use contract_notifications_v1::{HubName, UserId};
 use serde::Deserialize;
-use ws_edge::{Excess, RateLimit};
+use ws_edge::{EdgeConfig, Excess, RateLimit};
 
 use super::ConfigError;
-use super::bounds::SECOND;
-use super::duration::{DurationSetting, InvalidDuration};
+use super::bounds::{SECOND, optional_at_least};
+use super::duration::{DurationSetting, InvalidDuration, OptionalDuration};
 use crate::server::ClientMessagePolicy;
+
+const MIB: u32 = 1024 * 1024;
 
 /// The treatment of a connection beyond the user's limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -81,6 +84,28 @@ pub struct ClientMessagesConfig {
     pub policy: ClientMessagePolicy,
     pub rate_per_connection: OptionalRate,
     pub rate_per_user: OptionalRate,
+    pub recipients_per_user: OptionalRate,
+    pub bytes_per_user: OptionalRate,
+    pub quota_per_user: OptionalRate,
+    pub quota_per_mailbox: OptionalRate,
+    pub lifetime: OptionalDuration,
+}
+
+impl Default for ClientMessagesConfig {
+    fn default() -> Self {
+        let rate = |most, per| OptionalRate(Some(RateLimit { most, per }));
+        let (minute, day) = (Duration::from_mins(1), Duration::from_hours(24));
+        Self {
+            policy: ClientMessagePolicy::Off,
+            rate_per_connection: OptionalRate(None),
+            rate_per_user: OptionalRate(None),
+            recipients_per_user: rate(6_000, minute),
+            bytes_per_user: rate(16 * MIB, minute),
+            quota_per_user: rate(64 * MIB, day),
+            quota_per_mailbox: rate(256 * MIB, day),
+            lifetime: OptionalDuration(EdgeConfig::default().client_message_lifetime),
+        }
+    }
 }
 
 /// The section `[hubs]`.
@@ -94,6 +119,20 @@ pub struct HubsConfig {
 }
 
 impl ClientMessagesConfig {
+    /// Checks that one sender can't fill a mailbox alone, and keep others out of it.
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        optional_at_least("client_messages.lifetime", self.lifetime, Duration::from_mins(1))?;
+        let a_day =
+            |rate: OptionalRate| rate.0.map(|RateLimit { most, per }| f64::from(most) / per.as_secs_f64());
+        match (a_day(self.quota_per_user), a_day(self.quota_per_mailbox)) {
+            (Some(of_user), Some(of_mailbox)) if of_user > of_mailbox / 2.0 => Err(ConfigError::invalid(
+                "client_messages.quota_per_user",
+                "one user could fill a mailbox; allowed is at most half of client_messages.quota_per_mailbox",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the recipients to which clients may send.
     pub const fn policy(&self) -> ws_edge::ClientMessagePolicy {
         match self.policy {
@@ -218,8 +257,6 @@ impl fmt::Debug for OptionalRate {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -234,6 +271,18 @@ mod tests {
             assert!(rate(wrong).unwrap_err().to_string().contains("20/1s"), "{wrong}");
         }
         assert!(rate("20/soon").unwrap_err().to_string().contains("duration"));
+    }
+
+    #[test]
+    fn one_user_cannot_fill_a_mailbox() {
+        let config = |user: &str| {
+            let quota_per_user = user.parse().unwrap();
+            ClientMessagesConfig { quota_per_user, ..ClientMessagesConfig::default() }.validate()
+        };
+        assert!(config("off").is_ok() && config("134217728/1d").is_ok() && config("5592405/1h").is_ok());
+        for too_much in ["134217729/1d", "5592406/1h", "2000/1s"] {
+            assert!(config(too_much).unwrap_err().to_string().contains("quota_per_user"), "{too_much}");
+        }
     }
 
     #[test]

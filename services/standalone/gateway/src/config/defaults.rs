@@ -10,10 +10,9 @@ use tidings_store::StorageSettings;
 use super::{
     ClientMessagesConfig, Config, Confirm, ConnectionsConfig, DefaultFormat, DispatcherConfig,
     DurationSetting, HandshakeConfig, HistoryConfig, HubsConfig, LimitsConfig, LogConfig, LogFormat,
-    LoginConfig, OptionalDuration, OptionalRate, PagesConfig, ServerConfig, StoreConfig, TokensConfig,
-    TooMany,
+    LoginConfig, OptionalDuration, PagesConfig, ServerConfig, StoreConfig, TokensConfig, TooMany,
 };
-use crate::server::{ClientMessagePolicy, ForwardedHeader, Settings};
+use crate::server::{ForwardedHeader, Settings};
 
 impl Default for Config {
     /// Returns the defaults of `default.toml`.
@@ -26,7 +25,13 @@ impl Default for Config {
         let Limits { buffer_bytes, write_timeout, keepalive, max_message_bytes, .. } = Limits::default();
         let run::Limits { inline_drain, replay_drain, page, .. } = run::Limits::default();
         let StorageSettings {
-            durability, reserve_bytes, cache_bytes, dedup_window, max_receive_count, ..
+            durability,
+            reserve_bytes,
+            client_reserve_bytes,
+            cache_bytes,
+            dedup_window,
+            max_receive_count,
+            ..
         } = StorageSettings::default();
         Self {
             deprecated: Vec::new(),
@@ -74,11 +79,7 @@ impl Default for Config {
                 max_per_user: 0,
                 too_many: TooMany::RefuseNewest,
             },
-            client_messages: ClientMessagesConfig {
-                policy: ClientMessagePolicy::Off,
-                rate_per_connection: OptionalRate(None),
-                rate_per_user: OptionalRate(None),
-            },
+            client_messages: ClientMessagesConfig::default(),
             hubs: HubsConfig { everyone: String::new(), presence: false, members: Vec::new() },
             dispatcher: DispatcherConfig {
                 inline_drain,
@@ -90,6 +91,7 @@ impl Default for Config {
             store: StoreConfig {
                 durability,
                 reserve_bytes,
+                client_reserve_bytes,
                 cache_bytes,
                 dedup_window: DurationSetting(dedup_window),
                 max_receive_count,

@@ -1,4 +1,4 @@
-//! The section `[limits]`: what a client may take before it is known.
+//! The section `[limits]`: what a client may take before it is known, and the depth of payloads.
 
 use serde::Deserialize;
 
@@ -18,6 +18,7 @@ pub struct LimitsConfig {
     pub requests_per_address: OptionalRate,
     pub exempt_loopback: bool,
     pub unknown_body_bytes: usize,
+    pub payload_depth: usize,
 }
 
 impl Default for LimitsConfig {
@@ -31,6 +32,7 @@ impl Default for LimitsConfig {
             requests_per_address: OptionalRate(requests),
             exempt_loopback,
             unknown_body_bytes: Settings::default().unknown_body_bytes,
+            payload_depth: Settings::default().payload_depth,
         }
     }
 }
@@ -38,7 +40,8 @@ impl Default for LimitsConfig {
 impl Config {
     pub(super) fn validate_limits(&self) -> Result<(), ConfigError> {
         let least = 2 * self.server.max_body_bytes;
-        at_least("limits.unknown_body_bytes", self.limits.unknown_body_bytes, least)
+        at_least("limits.unknown_body_bytes", self.limits.unknown_body_bytes, least)?;
+        at_least("limits.payload_depth", self.limits.payload_depth, 1)
     }
 
     /// Returns the limits of each client address. Behind proxies, an address of this machine is a client as any other.

@@ -31,6 +31,7 @@ impl Config {
             max_http_connections,
             addresses: self.address_limits(),
             unknown_body_bytes: self.limits.unknown_body_bytes,
+            payload_depth: self.limits.payload_depth,
             connects_per_second: if self.connections.like_aws {
                 Some(AWS_CONNECTS_PER_SECOND)
             } else {
@@ -74,6 +75,12 @@ impl Config {
             presence: self.hubs.presence,
             connection_rate: self.client_messages.rate_per_connection.0,
             user_rate: self.client_messages.rate_per_user.0,
+            recipient_rate: self.client_messages.recipients_per_user.0,
+            byte_rate: self.client_messages.bytes_per_user.0,
+            sender_quota: self.client_messages.quota_per_user.0,
+            mailbox_quota: self.client_messages.quota_per_mailbox.0,
+            client_message_lifetime: self.client_messages.lifetime.0,
+            max_payload_depth: self.limits.payload_depth,
             max_connections: (max_per_user > 0).then_some(limit),
             close_when_expired,
             ..EdgeConfig::default()

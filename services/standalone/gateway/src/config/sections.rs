@@ -104,6 +104,7 @@ pub struct DispatcherConfig {
 pub struct StoreConfig {
     pub durability: Durability,
     pub reserve_bytes: u64,
+    pub client_reserve_bytes: u64,
     pub cache_bytes: u64,
     pub dedup_window: DurationSetting,
     pub max_receive_count: u32,
@@ -249,10 +250,12 @@ impl StoreConfig {
 
     /// Returns the settings of the store.
     pub fn settings(&self) -> StorageSettings {
-        let Self { durability, reserve_bytes, cache_bytes, dedup_window, max_receive_count } = *self;
+        let Self { durability, reserve_bytes, client_reserve_bytes, cache_bytes, .. } = *self;
+        let Self { dedup_window, max_receive_count, .. } = *self;
         StorageSettings {
             durability,
             reserve_bytes,
+            client_reserve_bytes,
             cache_bytes,
             dedup_window: dedup_window.0,
             max_receive_count,

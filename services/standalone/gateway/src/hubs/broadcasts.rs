@@ -6,8 +6,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract_notifications_v1::{FanOut, HubName, Notification, NotificationId, QueueEntry, Timestamp};
@@ -16,7 +16,8 @@ use dispatcher::ports::{HubMembers, NotificationQueue};
 use futures_util::future::{Either, select};
 use shared_ports::{Clock, PortError};
 use shared_retry::{Jitter, RetryPolicy};
-use tidings_store::{AcceptError, Store, StoreError, Submission, Table};
+use shared_sync::IgnorePoison as _;
+use tidings_store::{AcceptError, Origin, Store, StoreError, Table};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use ws_edge::ports::FanOutProgress;
@@ -34,6 +35,8 @@ pub struct BroadcastSettings {
     pub members: usize,
     /// Maximum number of waiting broadcasts; further ones are refused.
     pub waiting: usize,
+    /// Maximum number of waiting broadcasts of one sender; further ones are refused.
+    pub waiting_of_sender: usize,
     /// Delays between the attempts of a step.
     pub retry: RetryPolicy,
 }
@@ -43,6 +46,7 @@ impl Default for BroadcastSettings {
         Self {
             members: dispatcher::DEFAULT_MEMBERS,
             waiting: 10_000,
+            waiting_of_sender: 1_000,
             retry: RetryPolicy { initial: Duration::from_millis(100), max: Duration::from_secs(10) },
         }
     }
@@ -69,33 +73,63 @@ impl Job {
     }
 }
 
+/// The number of waiting broadcasts, of all senders and of each.
+#[derive(Debug, Default)]
+struct Waiting {
+    all: usize,
+    by_sender: HashMap<Box<str>, usize>,
+}
+
 /// A place among the waiting broadcasts. Dropping it gives it back.
 #[derive(Debug)]
-struct Slot(Arc<AtomicUsize>);
+struct Slot {
+    waiting: Arc<Mutex<Waiting>>,
+    sender: Box<str>,
+}
 
 impl Slot {
-    /// Takes a place if fewer than `most` are taken.
-    fn take(waiting: &Arc<AtomicUsize>, most: usize) -> Result<Self, TooMany> {
-        let slot = Self(Arc::clone(waiting));
-        let before = waiting.fetch_add(1, Ordering::Relaxed);
-        if before < most { Ok(slot) } else { Err(TooMany { waiting: before }) }
+    /// Takes a place if fewer than `most` are taken, and fewer than `most_of_sender` by the broadcast's sender.
+    fn take(
+        waiting: &Arc<Mutex<Waiting>>,
+        entry: &FanOut,
+        most: usize,
+        most_of_sender: usize,
+    ) -> Result<Self, TooMany> {
+        let sender = entry.source.clone().unwrap_or_default();
+        let mut counts = waiting.lock().ignore_poison();
+        let own = counts.by_sender.get(&sender).copied().unwrap_or(0);
+        if counts.all >= most || own >= most_of_sender {
+            return Err(TooMany { waiting: counts.all, own });
+        }
+        counts.all += 1;
+        counts.by_sender.insert(sender.clone(), own + 1);
+        drop(counts);
+        Ok(Self { waiting: Arc::clone(waiting), sender })
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        let mut counts = self.waiting.lock().ignore_poison();
+        counts.all = counts.all.saturating_sub(1);
+        if let Some(own) = counts.by_sender.get_mut(&self.sender) {
+            *own -= 1;
+            if *own == 0 {
+                counts.by_sender.remove(&self.sender);
+            }
+        }
     }
 }
 
 /// Accepts broadcasts. Clones share the broadcasts that wait.
 #[derive(Clone)]
 pub struct Broadcasts<K: Clock + 'static> {
+    store: Store<K>,
     table: Table<K>,
     clock: K,
     jobs: UnboundedSender<Job>,
     next: Arc<AtomicU64>,
-    waiting: Arc<AtomicUsize>,
+    waiting: Arc<Mutex<Waiting>>,
     settings: BroadcastSettings,
 }
 
@@ -105,9 +139,10 @@ pub struct PendingBroadcasts(UnboundedReceiver<Job>);
 
 /// The limit of waiting broadcasts is reached.
 #[derive(Debug, thiserror::Error)]
-#[error("{waiting} broadcasts are waiting")]
+#[error("{waiting} broadcasts are waiting, {own} of them of this sender")]
 struct TooMany {
     waiting: usize,
+    own: usize,
 }
 
 /// The task that fans out has ended.
@@ -127,7 +162,7 @@ impl<K: Clock + 'static> Broadcasts<K> {
     ) -> Result<(Self, PendingBroadcasts), StoreError> {
         let (jobs, pending) = unbounded_channel();
         let table = store.table(TABLE);
-        let waiting = Arc::<AtomicUsize>::default();
+        let waiting = Arc::<Mutex<Waiting>>::default();
         let mut next = 0;
         for (key, value) in table.list()? {
             let Ok(key) = key.as_slice().try_into().map(u64::from_be_bytes) else { continue };
@@ -135,7 +170,7 @@ impl<K: Clock + 'static> Broadcasts<K> {
             match read(&value) {
                 Some(entry) => {
                     // Those that an earlier process accepted are within the limit.
-                    if let Ok(slot) = Slot::take(&waiting, usize::MAX) {
+                    if let Ok(slot) = Slot::take(&waiting, &entry, usize::MAX, usize::MAX) {
                         // The receiver is in this function.
                         let _ = jobs.send(Job { key, entry, slot, first_step: None });
                     }
@@ -146,7 +181,10 @@ impl<K: Clock + 'static> Broadcasts<K> {
             }
         }
         let next = Arc::new(AtomicU64::new(next));
-        Ok((Self { table, clock, jobs, next, waiting, settings }, PendingBroadcasts(pending)))
+        Ok((
+            Self { store: store.clone(), table, clock, jobs, next, waiting, settings },
+            PendingBroadcasts(pending),
+        ))
     }
 
     /// Accepts a broadcast. When this returns, it is on disk.
@@ -159,8 +197,14 @@ impl<K: Clock + 'static> Broadcasts<K> {
         first_step: Option<oneshot::Sender<FanOutProgress>>,
     ) -> Result<(), PortError> {
         const OPERATION: &str = "queueing a broadcast";
-        let slot = Slot::take(&self.waiting, self.settings.waiting);
-        let slot = slot.map_err(|error| PortError::retryable(OPERATION, error))?;
+        if !self.store.has_room_for(Origin::Client) {
+            return Err(PortError::retryable(OPERATION, AcceptError::DiskFull));
+        }
+        let BroadcastSettings { waiting, waiting_of_sender, .. } = self.settings;
+        let slot = Slot::take(&self.waiting, &entry, waiting, waiting_of_sender).map_err(|error| {
+            metrics::counter!("tidings_broadcasts_refused_total").increment(1);
+            PortError::retryable(OPERATION, error)
+        })?;
         let key = self.next.fetch_add(1, Ordering::Relaxed);
         let (table, jobs) = (self.table.clone(), self.jobs.clone());
         let storing = tokio::spawn(async move {
@@ -219,8 +263,7 @@ impl<K: Clock + 'static> ws_edge::ports::MessageQueue for LocalMessageQueue<K> {
     async fn send(&self, notifications: Vec<Notification>) -> Vec<Result<(), PortError>> {
         let count = notifications.len();
         // The store accepts all or none.
-        let accepted =
-            self.store.accept(notifications.into_iter().map(Submission::deduplicated).collect()).await;
+        let accepted = self.store.accept_from_clients(notifications).await;
         let outcome = |error: AcceptError| PortError::retryable("queueing messages", error);
         (0..count).map(|_| accepted.as_ref().map(drop).map_err(|error| outcome(*error))).collect()
     }
@@ -337,5 +380,38 @@ pub async fn run_broadcasts<K: Clock + 'static>(
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract_notifications_v1::{Payload, WhenOffline};
+
+    use super::*;
+
+    #[test]
+    fn one_sender_leaves_places_to_others() {
+        let waiting = Arc::<Mutex<Waiting>>::default();
+        let of = |sender: &str| FanOut {
+            hub: HubName::new("all").unwrap(),
+            after: None,
+            except: None,
+            id: NotificationId::new("i").unwrap(),
+            payload: Payload::from_json("1").unwrap(),
+            sent_at: Timestamp::default(),
+            expires_at: None,
+            when_offline: WhenOffline::Drop,
+            kind: None,
+            source: Some(sender.into()),
+        };
+        let take = |sender| Slot::take(&waiting, &of(sender), 10, 4);
+        let mallory: Vec<_> = (0..9).filter_map(|_| take("user/mallory").ok()).collect();
+        assert_eq!(mallory.len(), 4);
+        let alice: Vec<_> = (0..9).filter_map(|_| take("user/alice").ok()).collect();
+        let bob: Vec<_> = (0..9).filter_map(|_| take("user/bob").ok()).collect();
+        assert_eq!((alice.len(), bob.len()), (4, 2), "ten in all");
+        drop((mallory, alice, bob));
+        let counts = waiting.lock().unwrap();
+        assert_eq!((counts.all, counts.by_sender.len()), (0, 0));
     }
 }

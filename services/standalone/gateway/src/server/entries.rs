@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use contract_frames_v1::require_fits;
 use contract_notifications_v1::{
     InvalidNotification, NotificationId, NotificationRequest, Sequence, Timestamp, UnknownFields,
+    is_nested_deeper,
 };
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -23,10 +24,19 @@ const MAX_ENTRIES: usize = 100_000;
 /// The byte order mark with which some editors begin a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
+/// What producers' notifications may have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    /// Treatment of unknown fields.
+    pub(super) unknown_fields: UnknownFields,
+    /// Maximum number of levels of arrays and objects in a payload.
+    pub(super) payload_depth: usize,
+}
+
 /// Parses one notification. One without an id gets one and is not deduplicated.
 pub(super) fn submission(
     json: &str,
-    unknown_fields: UnknownFields,
+    Rules { unknown_fields, payload_depth }: Rules,
     now: Timestamp,
 ) -> Result<Submission, Problem> {
     let invalid = |error: InvalidNotification| {
@@ -38,6 +48,9 @@ pub(super) fn submission(
     };
     let request = NotificationRequest::from_json_with(json, unknown_fields).map_err(invalid)?;
     request.check_expiry(now).map_err(invalid)?;
+    if is_nested_deeper(request.payload.get(), payload_depth) {
+        return Err(invalid(InvalidNotification::TooDeep { levels: payload_depth }));
+    }
     let deduplicate = request.id.is_some();
     // A UUID is always a legal id.
     let new_id = || NotificationId::new(uuid_v7(now)).unwrap_or_else(|_| Sequence::ZERO.into());
@@ -57,7 +70,7 @@ const CHUNK: usize = 1_000;
 /// The entries of a body with many notifications.
 pub(super) struct Entries<'a> {
     texts: Texts<'a>,
-    unknown_fields: UnknownFields,
+    rules: Rules,
     /// Number of entries read so far.
     taken: usize,
 }
@@ -108,16 +121,16 @@ pub(super) struct Chunk {
 
 impl<'a> Entries<'a> {
     /// The entries of a JSON array.
-    pub(super) fn array(body: &'a str, unknown_fields: UnknownFields) -> Result<Self, Problem> {
+    pub(super) fn array(body: &'a str, rules: Rules) -> Result<Self, Problem> {
         let Array(entries) = serde_json::from_str(body)
             .map_err(|error| Problem::bad_request(format!("the body is not a JSON array: {error}")))?;
-        Ok(Self { texts: Texts::Array(entries.into_iter()), unknown_fields, taken: 0 })
+        Ok(Self { texts: Texts::Array(entries.into_iter()), rules, taken: 0 })
     }
 
     /// The entries of a body with one JSON value a line.
-    pub(super) fn lines(body: &'a str, unknown_fields: UnknownFields) -> Self {
+    pub(super) fn lines(body: &'a str, rules: Rules) -> Self {
         let count = memchr::memchr_iter(b'\n', body.as_bytes()).count() + 1;
-        Self { texts: Texts::Lines(body.lines(), count), unknown_fields, taken: 0 }
+        Self { texts: Texts::Lines(body.lines(), count), rules, taken: 0 }
     }
 
     /// Parses the next entries. Returns `None` if there are no more. The first entry beyond [`MAX_ENTRIES`] is
@@ -133,7 +146,7 @@ impl<'a> Entries<'a> {
                 chunk.slots.push(Slot::Refused(Problem::too_large(detail).into()));
                 break;
             }
-            match submission(text, self.unknown_fields, now()) {
+            match submission(text, self.rules, now()) {
                 Ok(submission) => {
                     chunk.slots.push(Slot::Submitted(submission.notification.id.clone()));
                     chunk.submissions.push(submission);
@@ -287,7 +300,8 @@ mod tests {
     #[test]
     fn array_is_kept_up_to_the_limit() {
         let body = format!("[{}1]", "1,".repeat(MAX_ENTRIES + 1_000));
-        let mut entries = Entries::array(&body, UnknownFields::Refuse).unwrap();
+        let rules = Rules { unknown_fields: UnknownFields::Refuse, payload_depth: 128 };
+        let mut entries = Entries::array(&body, rules).unwrap();
         let Texts::Array(kept) = &entries.texts else { panic!("an array") };
         assert_eq!(kept.len(), MAX_ENTRIES + 1);
         let mut slots = 0;
@@ -296,7 +310,7 @@ mod tests {
         }
         assert_eq!(slots, MAX_ENTRIES + 1);
         // The entries beyond the limit are parsed all the same.
-        assert!(Entries::array(&body.replace("1]", "1,]"), UnknownFields::Refuse).is_err());
-        assert!(Entries::array("{}", UnknownFields::Refuse).is_err());
+        assert!(Entries::array(&body.replace("1]", "1,]"), rules).is_err());
+        assert!(Entries::array("{}", rules).is_err());
     }
 }

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use contract_connections_v1::ConnectionId;
 use contract_frames_v1::MAX_MESSAGE_BYTES;
-use contract_notifications_v1::Timestamp;
+use contract_notifications_v1::{InvalidNotification, Timestamp, is_nested_deeper};
 use serde::Serialize;
 use tidings_sockets::{Description, Peer};
 
@@ -38,8 +38,14 @@ pub(super) async fn post<P: Ports>(
 ) -> Result<Response, Problem> {
     let id = id(request.uri().path())?;
     let (_, body) = app.admit(request, MAX_MESSAGE_BYTES).await.map_err(exception)?;
-    if std::str::from_utf8(&body).is_err() {
+    let Ok(text) = std::str::from_utf8(&body) else {
         return Err(exception(Problem::bad_request("the message is not UTF-8; messages are text frames")));
+    };
+    // Text that is not JSON is no danger to a parser of JSON.
+    let levels = app.settings.payload_depth;
+    if text.trim_start().starts_with(['[', '{']) && is_nested_deeper(text, levels) {
+        let error = InvalidNotification::TooDeep { levels };
+        return Err(exception(Problem::bad_request(error.to_string())));
     }
     app.registry.push_to(&id, body).await.map_err(|_| gone())?;
     Ok(StatusCode::OK.into_response())

@@ -25,10 +25,10 @@ pub(super) async fn notifications<P: Ports>(
     let (parts, body) = app.admit(request, app.settings.max_bulk_body_bytes).await?;
     let text = text(&body)?;
     if lines {
-        return many(&app, &parts, Entries::lines(text, app.settings.unknown_fields)).await;
+        return many(&app, &parts, Entries::lines(text, app.settings.rules())).await;
     }
     if text.trim_start().starts_with('[') {
-        return many(&app, &parts, Entries::array(text, app.settings.unknown_fields)?).await;
+        return many(&app, &parts, Entries::array(text, app.settings.rules())?).await;
     }
     one(&app, text).await.map_err(|problem| if is_several(text) { several() } else { problem })
 }
@@ -47,7 +47,7 @@ async fn one<P: Ports>(app: &App<P>, body: &str) -> Result<Response, Problem> {
     if body.len() > limit {
         return Err(Problem::too_large(format!("the body is too large; allowed are at most {limit} bytes")));
     }
-    let submission = submission(body, app.settings.unknown_fields, app.ports.clock.now())?;
+    let submission = submission(body, app.settings.rules(), app.ports.clock.now())?;
     let id = submission.notification.id.clone();
     let accepted = app.ports.acceptance.accept(vec![submission]).await.map_err(not_accepted)?;
     let accepted = accepted.first().ok_or_else(|| Problem::unavailable("the store did not answer"))?;

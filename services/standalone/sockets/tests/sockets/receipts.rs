@@ -125,6 +125,52 @@ async fn pushes_wait_when_too_much_is_unconfirmed() {
 }
 
 #[tokio::test]
+async fn pings_come_between_many_frames() {
+    let (registry, _inserted) = registry(Limits::default());
+    let (mut socket, recorded) = open(&registry, &row("jo", "a", 1_000_000)).await;
+    let frames = (1..=20).map(|number| frame("x", &[number])).collect();
+    assert_eq!(push(&registry, frames).await.accepted, 20);
+    let mut expected = Vec::new();
+    for (count, number) in [(8, 8), (8, 16), (4, 0)] {
+        expected.extend(b"\x81\x01x".repeat(count));
+        if number > 0 {
+            expected.extend([0x89, 8, 0, 0, 0, 0, 0, 0, 0, number]);
+        }
+    }
+    expect(&mut socket, &expected).await;
+    // A program that takes its time answers one after the other, and is not taken for dead.
+    sweep(&registry, 1_020);
+    socket.write_all(&pong(8)).await.unwrap();
+    assert_eq!(recorded.numbers().await, (1..=8).collect::<Vec<_>>());
+    sweep(&registry, 1_045);
+    assert_eq!(rows(&registry, "jo").await.len(), 1);
+    socket.write_all(&pong(16)).await.unwrap();
+    assert_eq!(recorded.numbers().await.len(), 16);
+}
+
+#[tokio::test]
+async fn stalled_connection_does_not_hold_up_the_users_others() {
+    for (others, ended) in [(false, false), (true, true)] {
+        let (registry, _inserted) = registry(Limits { buffer_bytes: 10, ..Limits::default() });
+        let (mut socket, _) = open(&registry, &row("jo", "a", 1_000_000)).await;
+        let _other = if others { Some(open(&registry, &row("jo", "b", 1_000_000)).await) } else { None };
+        sweep(&registry, 1_001);
+        push(&registry, vec![frame("12345678", &[1])]).await;
+        let mut waiting = Box::pin(push(&registry, vec![frame("abcdefgh", &[2])]));
+        assert!(poll_once(waiting.as_mut()).is_pending());
+        sweep(&registry, 1_005);
+        assert!(poll_once(waiting.as_mut()).is_pending(), "it has five seconds");
+        sweep(&registry, 1_006);
+        assert_eq!(poll_once(waiting.as_mut()).is_ready(), ended);
+        if !ended {
+            expect(&mut socket, b"\x81\x0812345678\x89\x08\0\0\0\0\0\0\0\x01").await;
+            socket.write_all(&pong(1)).await.unwrap();
+            assert_eq!(within(waiting).await.accepted, 1);
+        }
+    }
+}
+
+#[tokio::test]
 async fn client_that_never_pongs_is_gone() {
     for keepalive in [Some(Duration::from_secs(30)), None] {
         let (registry, _inserted) = registry(Limits { keepalive, buffer_bytes: 10, ..Limits::default() });

@@ -70,7 +70,7 @@ impl<K: Clock> Committer<K> {
                 // The producer's next attempt is a duplicate, if its ids are deduplicated.
                 self.publish_commit(commit);
             } else {
-                self.dedup.undo(&commit.ids);
+                commit.ids.iter().for_each(|ids| self.dedup.undo(ids));
             }
         }
         let probe = Batch::new(0, PersistMode::SyncData);

@@ -139,6 +139,7 @@ pub(crate) async fn next(listener: &mut Listener) -> Delivery {
             {
                 Event::Notification(received) => return received.delivery,
                 Event::Refused { code, message, .. } => panic!("{code:?}: {message}"),
+                Event::Unreadable { error, .. } => panic!("{error}"),
                 Event::Connected | Event::Disconnected { .. } | Event::Raw(_) => {}
             }
         }

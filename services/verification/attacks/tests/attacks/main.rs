@@ -6,6 +6,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
 mod addresses;
+mod client_messages;
+mod history;
+mod nesting;
 mod stalled_heads;
 mod support;
 mod unknown_bodies;

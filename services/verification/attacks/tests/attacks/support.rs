@@ -5,10 +5,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use contract_notifications_v1::{Notification, NotificationId, NotificationRequest, Timestamp, UserId};
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tidings_client::{ApiKeyCredentials, Event, Gateway, Listener, ListenerConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// Time after which a test gives up waiting. No test passes or fails by a wait that is shorter.
 pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
@@ -66,6 +69,22 @@ impl Server {
         // Making the gateway's client installs a TLS provider, which every client needs.
         drop(self.gateway());
         reqwest::Client::new()
+    }
+
+    /// Bytes of the files in the data directory.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        fn size(path: &Path) -> u64 {
+            // A file may be deleted meanwhile.
+            let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+            let of = |entry: std::fs::DirEntry| match entry.metadata() {
+                Ok(metadata) if metadata.is_dir() => size(&entry.path()),
+                // Files may be allocated in advance.
+                Ok(metadata) => 512 * std::os::unix::fs::MetadataExt::blocks(&metadata),
+                Err(_) => 0,
+            };
+            entries.map(of).sum()
+        }
+        size(&self.data_dir)
     }
 
     /// Bytes of memory that the process holds now.
@@ -144,7 +163,40 @@ impl Bystander {
                     );
                 }
                 Event::Refused { code, message, .. } => panic!("{code:?}: {message}"),
+                Event::Unreadable { error, .. } => panic!("{error}"),
                 Event::Connected | Event::Disconnected { .. } | Event::Raw(_) => {}
+            }
+        }
+    }
+}
+
+/// A client on a WebSocket, which sends what it likes.
+pub(crate) struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Client {
+    /// Connects a user, with a connect token that the operator gets.
+    pub(crate) async fn connect(server: &Server, name: &str) -> Self {
+        let gateway = server.gateway();
+        let token = gateway.token(&UserId::new(name).unwrap()).await.unwrap().token;
+        let url = format!("{}?token={token}", gateway.web_socket_url());
+        let (socket, _) = tokio_tungstenite::connect_async(url).await.expect("the client connects");
+        Self(socket)
+    }
+
+    /// Sends a frame.
+    pub(crate) async fn send(&mut self, frame: &str) {
+        self.0.send(Message::text(frame)).await.expect("the server takes the frame");
+    }
+
+    /// Sends a frame and returns the answer. Notifications that arrive before it are skipped.
+    pub(crate) async fn ask(&mut self, frame: &str) -> Value {
+        self.send(frame).await;
+        loop {
+            let message = tokio::time::timeout(TIMEOUT, self.0.next()).await.expect("an answer in time");
+            let Message::Text(text) = message.expect("the connection is open").unwrap() else { continue };
+            let answer: Value = serde_json::from_str(&text).unwrap();
+            if answer["type"] != "notification" && answer["type"] != "notifications" {
+                return answer;
             }
         }
     }
