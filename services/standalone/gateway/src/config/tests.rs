@@ -140,7 +140,7 @@ fn malformed_value_is_refused() {
         ("[store]\ndurability = \"maybe\"", "store.durability", "synced"),
         ("[log]\nformat = \"xml\"", "log.format", "human"),
         ("[connections]\ndefault_format = \"bare\"", "connections.default_format", "raw"),
-        ("[dispatcher]\npage = -1", "dispatcher.page", "usize"),
+        ("[dispatcher]\npage = -1", "dispatcher.page", "whole numbers"),
         ("[server]\nunknown_fields = \"drop\"", "server.unknown_fields", "ignore"),
         ("[server]\nforwarded_header = \"via\"", "server.forwarded_header", "x-forwarded-for"),
     ] {
