@@ -47,6 +47,51 @@ fn usage_errors_are_json_with_json() {
 }
 
 #[test]
+fn missing_user_names_the_other_ways() {
+    let ran = run(&["listen"]);
+    assert!(
+        ran.code == 2 && ran.stderr.contains("--jwt") && ran.stderr.contains("--username"),
+        "{}",
+        ran.stderr
+    );
+    let ran = run(&["--json", "token"]);
+    let error: Value = serde_json::from_str(&ran.stderr).unwrap();
+    assert!(ran.code == 2 && error["error"].as_str().unwrap().contains("--jwt"), "{}", ran.stderr);
+    let ran = run(&["listen", "jo", "--username", "jo"]);
+    assert!(ran.code == 2 && ran.stderr.contains("cannot be used with"), "{}", ran.stderr);
+}
+
+#[test]
+fn payload_that_is_not_json_is_a_wrong_argument() {
+    let ran = run(&["send", "alice", "{bad", "--api-key", "k"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the payload is not JSON") && ran.stderr.contains("--text"),
+        "{}",
+        ran.stderr
+    );
+    let ran = run(&["--json", "send", "alice", "{bad", "--api-key", "k"]);
+    assert!(
+        ran.code == 2 && ran.stderr.starts_with(r#"{"error":"the payload is not JSON"#),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.ends_with("\"causes\":[]}\n"), "{}", ran.stderr);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn data_directory_that_cannot_be_made_is_explained() {
+    for directory in ["/proc/x", "/proc/x/y"] {
+        let ran = run(&["serve", "--listen", "0", "--data-dir", directory]);
+        assert_ne!(ran.code, 0);
+        let expected =
+            format!("the data directory {directory}: the file system takes no directory in /proc;");
+        assert!(ran.stderr.contains(&expected), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn text_that_is_not_a_json_web_token_is_named() {
     for command in ["token", "listen"] {
         let ran = run(&[command, "--jwt", "garbage"]);

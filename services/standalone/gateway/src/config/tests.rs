@@ -170,12 +170,33 @@ fn malformed_value_is_refused() {
         ("[store]\ndurability = \"maybe\"", "store.durability", "synced"),
         ("[log]\nformat = \"xml\"", "log.format", "human"),
         ("[connections]\ndefault_format = \"bare\"", "connections.default_format", "raw"),
-        ("[dispatcher]\npage = -1", "dispatcher.page", "usize"),
+        ("[dispatcher]\npage = -1", "dispatcher.page", "whole numbers"),
         ("[server]\nunknown_fields = \"drop\"", "server.unknown_fields", "ignore"),
         ("[server]\nforwarded_header = \"via\"", "server.forwarded_header", "x-forwarded-for"),
     ] {
         let error = refused(file(text));
         assert!(error.contains(key) && error.contains(word), "{error}");
+    }
+}
+
+#[test]
+fn number_out_of_range_is_refused_in_plain_words() {
+    for (text, expected) in [
+        (
+            "[store]\nreserve_bytes = -1",
+            "the key \"store.reserve_bytes\" is not valid: it is -1; allowed are whole numbers from 0 on",
+        ),
+        (
+            "[connections]\nmax_per_user = -5",
+            "the key \"connections.max_per_user\" is not valid: it is -5; allowed are whole numbers from 0 on",
+        ),
+        (
+            "[store]\nmax_receive_count = 4294967296",
+            "the key \"store.max_receive_count\" is not valid: it is 4294967296; allowed are whole numbers from 0 to \
+             4294967295",
+        ),
+    ] {
+        assert_eq!(refused(file(text)), expected);
     }
 }
 

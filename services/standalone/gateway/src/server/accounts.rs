@@ -7,8 +7,13 @@ use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+<<<<<<< HEAD
 use contract_notifications_v1::{HubName, Timestamp, UserId, written};
 use serde::de::DeserializeOwned;
+=======
+use contract_notifications_v1::{Timestamp, UserId, written};
+use serde::de::{DeserializeOwned, IgnoredAny};
+>>>>>>> h-errors
 use serde::{Deserialize, Serialize};
 use shared_ports::Clock as _;
 use tidings_identity::accounts::Account;
@@ -243,12 +248,64 @@ fn secret(body: impl Serialize) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// Parses a JSON body; `expected` shows the caller its form.
+/// Parses a JSON object; `expected` shows the caller its form.
 fn parse<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, Problem> {
     // Some editors begin a file with a byte order mark.
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    // The parser's message has positions and field names, no values.
-    serde_json::from_slice(body).map_err(|error| {
-        Problem::bad_request(format!("the body is not as expected ({error}); send {expected}"))
-    })
+    // A derived struct would also be read from an array of its fields.
+    let parsed = if is_object(body) { serde_json::from_slice(body).ok() } else { None };
+    parsed.ok_or_else(|| Problem::bad_request(format!("{}; send {expected}", mistake::<T>(body))))
+}
+
+fn is_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{")
+}
+
+/// Describes the mistake in a body that was refused, without its values: they may be secrets.
+fn mistake<T: DeserializeOwned>(body: &[u8]) -> String {
+    if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
+        return format!("the body is not valid JSON: {error}");
+    }
+    if !is_object(body) {
+        return "the body is not a JSON object".to_owned();
+    }
+    let parsed = serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(body));
+    let Err(error) = parsed else { return "the body is not as expected".to_owned() };
+    let (field, reason) = (error.path().to_string(), error.inner().to_string());
+    let reason = reason.rsplit_once(" at line ").map_or(&*reason, |(reason, _)| reason);
+    match reason.split_once(", expected ") {
+        _ if field == "." => format!("the body is not as expected: {reason}"),
+        Some((_, expected)) => format!("{field:?} must be {expected}"),
+        None => format!("{field:?} is not valid: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_body_names_the_field() {
+        let refused =
+            |body: &str| parse::<TokenRequest>(body.as_bytes(), "X").err().unwrap().detail.into_owned();
+        for (body, expected) in [
+            (r#"{"userId":5}"#, r#""userId" must be a string; send X"#),
+            (
+                r#"{"userId":""}"#,
+                r#""userId" is not valid: user id is empty; allowed are 1 to 128 characters; send X"#,
+            ),
+            (r#"{"userId":"a","username":["x"]}"#, r#""username" must be a string; send X"#),
+            (r#"{"userId":"a","hubs":"team"}"#, r#""hubs" must be a sequence; send X"#),
+            (r#"{"userId":"a","hubs":["team",7]}"#, r#""hubs[1]" must be a string; send X"#),
+            ("{}", "the body is not as expected: missing field `userId`; send X"),
+            (r#"["a","b",[]]"#, "the body is not a JSON object; send X"),
+            ("7", "the body is not a JSON object; send X"),
+            ("{", "the body is not valid JSON: EOF while parsing an object at line 1 column 1; send X"),
+        ] {
+            assert_eq!(refused(body), expected, "{body}");
+        }
+        let secret =
+            parse::<LoginRequest>(br#"{"username":{"a":"secret"},"password":"secret"}"#, "X").err().unwrap();
+        assert_eq!(secret.detail, r#""username" must be a string; send X"#);
+    }
 }

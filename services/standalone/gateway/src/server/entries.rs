@@ -309,7 +309,8 @@ pub(super) fn write_accepted(into: &mut Vec<u8>, id: &NotificationId, accepted: 
 pub(super) fn not_accepted(error: AcceptError) -> Problem {
     match error {
         AcceptError::DiskFull => {
-            let detail = "the disk is full; nothing is accepted until it has free space again";
+            let detail = "the disk is full: less is free than store.reserve_bytes and what the store has still to write \
+                          out; nothing is accepted until more is free";
             Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", detail)
         }
         AcceptError::Unavailable => {

@@ -70,7 +70,12 @@ pub const PROBLEMS: &[ProblemType] = &[
         &[400],
         "The request is malformed. The detail names the field and what is allowed.",
     ),
-    problem("disk-full", &[507], "The disk is full. Nothing is accepted until it has free space again."),
+    problem(
+        "disk-full",
+        &[507],
+        "The disk is full: less is free than `store.reserve_bytes` and what the store has still to write out. Nothing is \
+         accepted until more is free.",
+    ),
     problem("exists", &[409], "A user of that name exists already."),
     problem(
         "forbidden",
