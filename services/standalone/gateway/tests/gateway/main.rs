@@ -2,19 +2,18 @@
 //! suites of the ports it implements.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
-mod broadcasts;
 mod console;
 mod cors;
 mod end_to_end;
 mod handshakes;
 mod history;
-mod history_conformance;
 mod history_over_http;
 mod hubs_conformance;
 mod inspection;
 mod keys;
 mod lifecycle;
 mod management;
+mod own_pages;
 mod producer;
 mod proxies;
 mod quotas;

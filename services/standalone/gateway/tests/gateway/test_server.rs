@@ -20,9 +20,6 @@ use sha2::{Digest as _, Sha256};
 use shared_ports::{Clock as _, SystemClock};
 use tempfile::TempDir;
 use tidings_gateway::config::Config;
-use tidings_gateway::hubs::{
-    BroadcastSettings, Broadcasts, LocalMessageQueue, MemoryHubs, PendingBroadcasts,
-};
 use tidings_gateway::live_metrics::LiveMetrics;
 use tidings_gateway::runtime::{self, Parts, RuntimeConfig, RuntimePorts, Watching};
 use tidings_gateway::server::{
@@ -30,6 +27,7 @@ use tidings_gateway::server::{
     Settings, TlsFiles, TlsKeys,
 };
 use tidings_gateway::tracking::Tracking;
+use tidings_hubs::{BroadcastSettings, Broadcasts, LocalMessageQueue, MemoryHubs, PendingBroadcasts};
 use tidings_identity::credentials::Credentials;
 use tidings_sockets::{Limits, Registry, run_sweeper};
 use tidings_store::{StorageSettings, Store};
@@ -106,6 +104,8 @@ pub(crate) fn replace<A: Acceptance, E: ClientEdge, H: HistoryReader, I: Inspect
 
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
+    /// The address of the listener for metrics, if there is one.
+    pub(crate) metrics_address: Option<SocketAddr>,
     /// The API key.
     pub(crate) key: String,
     pub(crate) credentials: Credentials,
@@ -200,6 +200,7 @@ fn build<P: Ports>(
     let settings = Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..settings };
     let server = Server::bind(settings, tls, adapters, registry.clone(), None).unwrap();
     let address = server.local_addr().unwrap();
+    let metrics_address = server.metrics_addr();
     let (stop, stopped) = oneshot::channel();
     tokio::spawn(run_sweeper(registry.clone(), SystemClock, std::future::pending()));
     let running = tokio::spawn(server.run(async {
@@ -207,6 +208,7 @@ fn build<P: Ports>(
     }));
     TestServer {
         address,
+        metrics_address,
         key: credentials.api_key.reveal().to_owned(),
         credentials,
         store,
