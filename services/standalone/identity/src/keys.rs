@@ -335,9 +335,9 @@ impl<T> Indexed<T> {
 /// The keys in memory.
 #[derive(Default)]
 struct Index {
-    by_name: BTreeMap<KeyName, (Arc<Key>, Record)>,
-    by_hash: HashMap<[u8; 32], Indexed<()>>,
-    by_access_key_id: HashMap<String, Indexed<AccessKey>>,
+    keys_by_name: BTreeMap<KeyName, (Arc<Key>, Record)>,
+    api_keys_by_hash: HashMap<[u8; 32], Indexed<()>>,
+    access_keys_by_id: HashMap<String, Indexed<AccessKey>>,
 }
 
 impl Index {
@@ -346,22 +346,21 @@ impl Index {
         for stored in &record.api_keys {
             if let Some(digest) = stored.digest() {
                 let indexed = Indexed { key: Arc::clone(key), secret: (), expires_at: stored.expires_at };
-                self.by_hash.insert(digest, indexed);
+                self.api_keys_by_hash.insert(digest, indexed);
             }
         }
         for stored in &record.access_keys {
-            match stored.unseal(&record.name, sealing) {
-                Some(secret) => {
-                    let indexed = Indexed { key: Arc::clone(key), secret, expires_at: stored.expires_at };
-                    self.by_access_key_id.insert(stored.id.clone(), indexed);
-                }
-                None => tracing::error!(
+            if let Some(secret) = stored.unseal(&record.name, sealing) {
+                let indexed = Indexed { key: Arc::clone(key), secret, expires_at: stored.expires_at };
+                self.access_keys_by_id.insert(stored.id.clone(), indexed);
+            } else {
+                tracing::error!(
                     key = record.name.as_str(),
                     "a key pair can't be unsealed, because the server's secrets have changed; rotate the key"
-                ),
+                );
             }
         }
-        self.by_name.insert(record.name.clone(), (Arc::clone(key), record));
+        self.keys_by_name.insert(record.name.clone(), (Arc::clone(key), record));
     }
 }
 
@@ -460,7 +459,7 @@ impl<R: Records> Keys<R> {
             let Use { name, at } = serde_json::from_slice(bytes).map_err(KeyError::Corrupt)?;
             let key = match name.as_str() {
                 KeyName::FIRST => Some(&keys.0.first.0),
-                _ => index.by_name.get(&name).map(|(key, _)| key),
+                _ => index.keys_by_name.get(&name).map(|(key, _)| key),
             };
             if let Some(key) = key {
                 key.last_used_at.store(at, Ordering::Relaxed);
@@ -501,7 +500,7 @@ impl<R: Records> Keys<R> {
         } else {
             // A look-up by the hash tells nothing of a key: its 256 bits can't be approached by guesses.
             let index = self.0.index.read().ignore_poison();
-            let found = index.by_hash.get(&digest).ok_or(KeyRefusal::Unknown)?;
+            let found = index.api_keys_by_hash.get(&digest).ok_or(KeyRefusal::Unknown)?;
             found.check(now)?;
             Arc::clone(&found.key)
         };
@@ -520,7 +519,7 @@ impl<R: Records> Keys<R> {
             return Ok((Arc::clone(first), access_key.clone()));
         }
         let index = self.index();
-        let found = index.by_access_key_id.get(id).ok_or(KeyRefusal::Unknown)?;
+        let found = index.access_keys_by_id.get(id).ok_or(KeyRefusal::Unknown)?;
         found.check(now)?;
         Ok((Arc::clone(&found.key), found.secret.clone()))
     }
@@ -538,10 +537,10 @@ impl<R: Records> Keys<R> {
         let NewKey { name, scopes, limits, expires_at, signs } = new;
         let _changing = self.0.changing.lock().await;
         let index = self.index();
-        if name.as_str() == KeyName::FIRST || index.by_name.contains_key(&name) {
+        if name.as_str() == KeyName::FIRST || index.keys_by_name.contains_key(&name) {
             return Err(KeyError::Exists { name });
         }
-        if index.by_name.len() >= MAX_KEYS {
+        if index.keys_by_name.len() >= MAX_KEYS {
             return Err(KeyError::TooMany);
         }
         if expires_at.is_some_and(|at| at <= now) {
@@ -617,7 +616,7 @@ impl<R: Records> Keys<R> {
             older_secrets_until: record.api_keys.iter().filter_map(|key| key.expires_at).max(),
             access_key_ids: record.access_keys.iter().map(|key| key.id.clone()).collect(),
         };
-        std::iter::once(first).chain(self.index().by_name.values().map(info)).collect()
+        std::iter::once(first).chain(self.index().keys_by_name.values().map(info)).collect()
     }
 
     /// Stores the times of last uses that have changed. Call it about once a minute, and at the end.
@@ -626,7 +625,7 @@ impl<R: Records> Keys<R> {
     /// [`PortError`] if the table can't be written.
     pub async fn store_uses(&self) -> Result<(), PortError> {
         let index = self.index();
-        let used = std::iter::once(&self.0.first.0).chain(index.by_name.values().map(|(key, _)| key));
+        let used = std::iter::once(&self.0.first.0).chain(index.keys_by_name.values().map(|(key, _)| key));
         let changed: Vec<_> = {
             let stored = self.0.stored_uses.lock().ignore_poison();
             used.map(|key| (key.name.clone(), key.last_used_at.load(Ordering::Relaxed)))
@@ -646,7 +645,7 @@ impl<R: Records> Keys<R> {
         if name.as_str() == KeyName::FIRST {
             return Err(KeyError::First);
         }
-        let found = self.index().by_name.get(name).cloned();
+        let found = self.index().keys_by_name.get(name).cloned();
         found.ok_or_else(|| KeyError::NoSuchKey { name: name.clone() })
     }
 
@@ -675,7 +674,7 @@ impl<R: Records> Keys<R> {
     /// Returns a new index of all keys but this one.
     fn index_without(&self, name: &KeyName) -> Index {
         let mut index = Index::default();
-        for (key, record) in self.index().by_name.values().filter(|(key, _)| key.name != *name) {
+        for (key, record) in self.index().keys_by_name.values().filter(|(key, _)| key.name != *name) {
             index.add(key, record.clone(), &self.0.sealing);
         }
         index

@@ -7,13 +7,8 @@ use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-<<<<<<< HEAD
 use contract_notifications_v1::{HubName, Timestamp, UserId, written};
-use serde::de::DeserializeOwned;
-=======
-use contract_notifications_v1::{Timestamp, UserId, written};
 use serde::de::{DeserializeOwned, IgnoredAny};
->>>>>>> h-errors
 use serde::{Deserialize, Serialize};
 use shared_ports::Clock as _;
 use tidings_identity::accounts::Account;
@@ -62,10 +57,12 @@ pub(super) async fn token<P: Ports>(
                       before it; with an API key, name the user in the body of a POST";
         return Err(AuthError::Missing(detail.to_owned()).into());
     } else {
-        let tokens_or_metrics = |caller: &Caller| match caller.may(Access::Token) || caller.may(Access::Read)
-        {
-            true => Ok(()),
-            false => Err(caller.lacks(Access::Token.name())),
+        let tokens_or_metrics = |caller: &Caller| {
+            if caller.may(Access::Token) || caller.may(Access::Read) {
+                Ok(())
+            } else {
+                Err(caller.lacks(Access::Token.name()))
+            }
         };
         let (caller, _, body) = app.admit_if(request, MAX_BODY, tokens_or_metrics).await?;
         let expected = r#"{"userId": "…", "username": "…" (optional), "hubs": ["…"] (optional)}"#;

@@ -47,17 +47,11 @@ pub(super) async fn list<P: Ports>(
     State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
-<<<<<<< HEAD
     let (parts, _) = app.admit(request, 0, Access::Read).await?;
-    let Query(Page { after, limit }) = Query::try_from_uri(&parts.uri)
-        .map_err(|_| Problem::bad_request("the query is not valid; allowed are \"after\" and \"limit\""))?;
-=======
-    let (parts, _) = app.admit(request, 0).await?;
     let Query(Page { after, limit }) = Query::try_from_uri(&parts.uri).map_err(|_| {
         let allowed = format!("allowed are \"after\", an id, and \"limit\", a number from 1 to {MAX_PAGE}");
         Problem::bad_request(format!("the query is not valid; {allowed}"))
     })?;
->>>>>>> h-errors
     let limit = limit.unwrap_or(100);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Problem::bad_request(format!("limit is {limit}; allowed are 1 to {MAX_PAGE}")));

@@ -33,11 +33,7 @@ pub(super) async fn notifications<P: Ports>(
     if text.trim_start().starts_with('[') {
         return many(&app, &caller, &parts, Entries::array(text, app.settings.rules())?).await;
     }
-<<<<<<< HEAD
-    one(&app, &caller, text).await
-=======
-    one(&app, text).await.map_err(|problem| if is_several(text) { several() } else { problem })
->>>>>>> h-errors
+    one(&app, &caller, text).await.map_err(|problem| if is_several(text) { several() } else { problem })
 }
 
 /// Answers `POST /message`: accepts one notification, as clients of other gateways send it.

@@ -147,9 +147,10 @@ impl<T> FairQueue<T> {
             return None;
         }
         let job = self.operators.pop_front().or_else(|| {
-            let (first, second) = match self.known_is_next {
-                true => (&mut self.known, &mut self.others),
-                false => (&mut self.others, &mut self.known),
+            let (first, second) = if self.known_is_next {
+                (&mut self.known, &mut self.others)
+            } else {
+                (&mut self.others, &mut self.known)
             };
             self.known_is_next = !self.known_is_next;
             first.next().or_else(|| second.next())
