@@ -49,7 +49,7 @@ pub fn intake(body: &str, lines: bool, summary: bool, now: Timestamp) -> Result<
     let mut answer = Answer::new(summary, "request");
     let mut all = Vec::new();
     let mut next = 0;
-    while let Some(chunk) = entries.chunk(|| now) {
+    while let Some(chunk) = entries.chunk(|| now, |_| Ok(())) {
         let accepted = chunk.submissions.iter().map(|_| {
             next += 1;
             Accepted { sequence: Sequence::new(next), duplicate: false }
