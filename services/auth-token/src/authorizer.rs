@@ -4,6 +4,7 @@ use std::fmt;
 
 use contract_frames_v1::choose_subprotocol;
 use contract_identity_v1::{AuthenticationMethod, Principal};
+use contract_notifications_v1::{Timestamp, UserId};
 use metrics::counter;
 use shared_ports::Clock;
 
@@ -11,10 +12,11 @@ use crate::config::AuthorizerConfig;
 use crate::core::handshake::Handshake;
 use crate::core::jwt::VerifiedJwt;
 use crate::core::refusal::{Reason, Refusal};
+use crate::core::revocation;
 use crate::credential::{Credential, select};
 use crate::methods::hmac::Hmac;
 use crate::methods::jwt::Jwt;
-use crate::methods::{open, token};
+use crate::methods::{Proven, open, token};
 use crate::ports::{KeySets, Secrets, TokenCipher, TokenStore};
 
 /// The types of an authorizer's adapters, one for each port.
@@ -112,22 +114,38 @@ impl<A: Adapters> Authorizer<A> {
     /// be enabled for handshakes.
     ///
     /// # Errors
-    /// [`Reason::Jwt`], or [`Reason::Unavailable`] if the issuer's keys could not be fetched.
+    /// [`Reason::Jwt`], [`Reason::Revoked`], or [`Reason::Unavailable`] if the issuer's keys could not be fetched.
     pub async fn verify_jwt(&self, token: &str) -> Result<VerifiedJwt, Reason> {
         let Ports { key_sets, secrets, clock, .. } = &self.ports;
-        self.jwt.verify(token, key_sets, secrets, clock).await
+        let verified = self.jwt.verify(token, key_sets, secrets, clock).await?;
+        self.check(&verified.user_id, verified.issued_at, verified.id.as_deref()).await?;
+        Ok(verified)
+    }
+
+    /// Checks that neither the user nor the credential is revoked.
+    async fn check(
+        &self,
+        user: &UserId,
+        issued_at: Option<Timestamp>,
+        token_id: Option<&str>,
+    ) -> Result<(), Reason> {
+        let revocation = self.ports.store.revocation(user, token_id).await?;
+        Ok(revocation::check(&revocation, issued_at, self.ports.clock.now())?)
     }
 
     async fn decide(&self, handshake: &Handshake) -> Result<Principal, Reason> {
         let Ports { cipher, store, key_sets, secrets, clock } = &self.ports;
         // Before the credential is used up: a client that gets no subprotocol of its own drops the connection.
         choose_subprotocol(&handshake.subprotocols)?;
-        match select(handshake, &self.config)? {
+        let proven = match select(handshake, &self.config)? {
             Credential::Token(token) => token::authorize(token, &self.config, cipher, store, clock).await,
             Credential::Jwt(token) => self.jwt.authorize(token, key_sets, secrets, clock).await,
             Credential::Hmac(headers) => self.hmac.authorize(headers, secrets, store, clock).await,
-            Credential::Open(client_id) => open::authorize(client_id),
-        }
+            Credential::Open(client_id) => open::authorize(client_id, clock.now()),
+        };
+        let Proven { principal, issued_at, token_id } = proven?;
+        self.check(&principal.user_id, issued_at, token_id.as_deref()).await?;
+        Ok(principal)
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod hint;
 pub(crate) mod jwt;
 pub(crate) mod origin;
 pub(crate) mod refusal;
+pub(crate) mod revocation;
 pub(crate) mod signature;
 pub(crate) mod single_value;
 pub(crate) mod token;

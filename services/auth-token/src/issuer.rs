@@ -25,6 +25,8 @@ pub struct Subject {
     pub username: String,
     /// Hubs that the connection joins.
     pub hubs: Vec<String>,
+    /// Time at which the credential of the caller expires, if it does. The connection ends with it.
+    pub credential_expires_at: Option<Timestamp>,
 }
 
 /// A new token. `Debug` does not show the token.
@@ -99,6 +101,7 @@ impl<C: TokenCipher, S: TokenStore, K: Clock> Issuer<C, S, K> {
             exp: expires_at,
             jti: Uuid::new_v4().to_string(),
             hubs: subject.hubs,
+            source_exp: subject.credential_expires_at,
         };
         let plaintext = serde_json::to_vec(&claims).map_err(IssueError::Claims)?;
         if plaintext.len() > MAX_CLAIMS_BYTES {

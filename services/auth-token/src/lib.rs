@@ -47,6 +47,7 @@ pub use core::jwt::{
 };
 pub use core::origin::is_allowed_origin;
 pub use core::refusal::{Reason, Refusal, Status};
+pub use core::revocation::Revoked;
 pub use core::signature::{InvalidSignature, SIGNATURE_WINDOW};
 pub use core::token::{MAX_CREDENTIAL_BYTES, token_hash};
 pub use issuer::{IssueError, IssuedToken, Issuer, Subject};

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::time::Duration;
 
 use contract_identity_v1::TokenRow;
+use contract_notifications_v1::{Timestamp, UserId};
 use shared_ports::PortError;
 use zeroize::Zeroizing;
 
@@ -67,7 +68,18 @@ pub trait TokenCipher: Send + Sync {
     ) -> impl Future<Output = Result<Vec<u8>, DecryptError>> + Send;
 }
 
-/// The table of unused tokens and of used signatures.
+/// What is revoked of a user and of one credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Revocation {
+    /// The user is blocked until this time.
+    pub blocked_until: Option<Timestamp>,
+    /// The user's credentials that were issued before this time are refused.
+    pub issued_before: Option<Timestamp>,
+    /// The token is refused until this time.
+    pub token_until: Option<Timestamp>,
+}
+
+/// The table of unused tokens, of used signatures, and of revocations.
 pub trait TokenStore: Send + Sync {
     /// Stores the row of a new token.
     fn put(&self, row: TokenRow) -> impl Future<Output = Result<(), PortError>> + Send;
@@ -80,6 +92,16 @@ pub trait TokenStore: Send + Sync {
     /// conditional write: of any number of concurrent calls exactly one returns true. The row stays at least
     /// until its TTL, across restarts.
     fn claim(&self, row: TokenRow) -> impl Future<Output = Result<bool, PortError>> + Send;
+
+    /// Returns what is revoked of a user and of the token with this id (`jti`), if it has one. Reads what was written
+    /// before the call. A store without revocations revokes nothing.
+    fn revocation(
+        &self,
+        _user: &UserId,
+        _token_id: Option<&str>,
+    ) -> impl Future<Output = Result<Revocation, PortError>> + Send {
+        ready(Ok(Revocation::default()))
+    }
 }
 
 /// Largest accepted key set, in bytes. A large issuer's has some 10 KiB.

@@ -13,6 +13,7 @@ pub mod core;
 mod fan_out;
 mod history;
 pub mod ports;
+mod raw;
 mod service;
 mod telemetry;
 

@@ -23,6 +23,7 @@ use crate::ports::{
     Connections as _, History as _, HistoryPolicy, Mailbox as _, MailboxRow, Page, PageQuery, Ports,
     Push as _, PushError, PushFrame, Pushed, ReplayQueue as _,
 };
+use crate::raw;
 
 /// The body of an [`Item`](crate::core::run::Item) outside the core.
 type Body = Arc<Notification>;
@@ -34,12 +35,14 @@ pub struct Settings {
     pub limits: Limits,
     /// Delays between attempts to push.
     pub retry: RetryPolicy,
+    /// True if a payload that a client wrote reaches raw connections as it is, though it may name any sender.
+    pub raw_without_sender: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let retry = RetryPolicy { initial: Duration::from_millis(50), max: Duration::from_secs(2) };
-        Self { limits: Limits::default(), retry }
+        Self { limits: Limits::default(), retry, raw_without_sender: false }
     }
 }
 
@@ -176,7 +179,7 @@ impl<P: Ports> Dispatcher<P> {
     }
 
     async fn push_all(&self, user: &UserId, requests: &[PushRequest<Body>]) -> Vec<PushReport> {
-        let frames = encode(requests);
+        let frames = encode(requests, self.settings.raw_without_sender);
         let mut pushes = requests
             .iter()
             .zip(frames)
@@ -192,7 +195,7 @@ impl<P: Ports> Dispatcher<P> {
 }
 
 /// Encodes the frames of each request. Requests with the same frame in the same format share its bytes.
-fn encode(requests: &[PushRequest<Body>]) -> Vec<Vec<PushFrame>> {
+fn encode(requests: &[PushRequest<Body>], raw_without_sender: bool) -> Vec<Vec<PushFrame>> {
     let mut encoded: Vec<(FrameFormat, &Frame<Body>, PushFrame)> = Vec::new();
     let sequences = |frame: &Frame<Body>| frame.items.iter().map(|i| i.item.sequence).collect::<Vec<_>>();
     let mut all = Vec::with_capacity(requests.len());
@@ -204,7 +207,10 @@ fn encode(requests: &[PushRequest<Body>]) -> Vec<Vec<PushFrame>> {
             };
             let push_frame = match encoded.iter().find(same) {
                 Some((_, _, known)) => known.clone(),
-                None => PushFrame { text: encode_frame(*format, frame), sequences: stored(frame) },
+                None => PushFrame {
+                    text: encode_frame(*format, frame, raw_without_sender),
+                    sequences: stored(frame),
+                },
             };
             if requests.len() > 1 {
                 encoded.push((*format, frame, push_frame.clone()));
@@ -222,13 +228,13 @@ fn stored(frame: &Frame<Body>) -> Vec<Sequence> {
     items.map(|i| i.item.sequence).collect()
 }
 
-fn encode_frame(format: FrameFormat, frame: &Frame<Body>) -> Bytes {
+fn encode_frame(format: FrameFormat, frame: &Frame<Body>, raw_without_sender: bool) -> Bytes {
     let mut text = Vec::with_capacity(frame.items.iter().map(|i| i.item.len).sum::<usize>() + 64);
     match (format, frame.items.as_slice()) {
         (FrameFormat::Raw, items) => {
             // A frame of a raw connection contains one payload.
             for i in items {
-                text.extend_from_slice(i.item.body.payload.get().as_bytes());
+                raw::encode(&mut text, &i.item.body, raw_without_sender);
             }
         }
         (_, [only]) => encode_single(&mut text, &only.item.body, only.item.sequence, only.replayed),

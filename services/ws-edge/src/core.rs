@@ -7,3 +7,4 @@ pub(crate) mod connection_limit;
 pub(crate) mod frame;
 pub(crate) mod hubs;
 pub(crate) mod members;
+pub(crate) mod names;

@@ -115,7 +115,7 @@ pub(crate) const AUTH_TOKEN_ISSUER: &[Permission] =
 
 /// Permissions of the authorizer.
 pub(crate) const AUTH_TOKEN_AUTHORIZER: &[Permission] = &[
-    allow(Resource::TokensTable, &["dynamodb:DeleteItem", "dynamodb:PutItem"]),
+    allow(Resource::TokensTable, &["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:BatchGetItem"]),
     allow(Resource::TokenKey, &["kms:Decrypt"]),
     allow(Resource::JwtSecret, &["secretsmanager:GetSecretValue"]),
     allow(Resource::HmacSecret, &["secretsmanager:GetSecretValue"]),

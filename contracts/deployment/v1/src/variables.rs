@@ -259,6 +259,12 @@ pub const CLOSE_WHEN_EXPIRED: Variable = optional(
     "false",
     "true to close a connection at its first action after its credential expired, or false",
 );
+/// Senders of raw frames.
+pub const RAW_WITHOUT_SENDER: Variable = optional(
+    "TIDINGS_RAW_WITHOUT_SENDER",
+    "false",
+    "true to push payloads that clients chose to raw connections without naming their sender, or false",
+);
 /// Number of members served by one broadcast entry.
 pub const FAN_OUT_MEMBERS: Variable = optional(
     "TIDINGS_FAN_OUT_MEMBERS",

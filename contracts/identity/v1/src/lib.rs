@@ -44,6 +44,50 @@ pub struct ConnectClaims {
     /// Hubs that the connection joins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hubs: Vec<String>,
+    /// Time at which the credential that asked for the token expires, in milliseconds since the epoch; absent if it
+    /// never does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_exp: Option<Timestamp>,
+}
+
+/// The row of a revocation, in the table of the tokens' rows. Its key begins with [`revocation_key::USER`] or
+/// [`revocation_key::TOKEN`], which no hash does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RevocationRow {
+    /// Contract version.
+    pub version: Version1,
+    /// Key of the row: that of the user, or of the token's id.
+    pub token_hash: String,
+    /// Time until which the user is blocked or the token is refused, in milliseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_until: Option<Timestamp>,
+    /// Time before which the user's credentials must have been issued to be refused, in milliseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_before: Option<Timestamp>,
+    /// Time from which DynamoDB may delete the row, in seconds since the epoch; absent if never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u64>,
+}
+
+/// Keys of revocations' rows.
+pub mod revocation_key {
+    use contract_notifications_v1::UserId;
+
+    /// Prefix of the key of a user's row.
+    pub const USER: &str = "revoked/user/";
+    /// Prefix of the key of a token's row.
+    pub const TOKEN: &str = "revoked/token/";
+
+    /// Returns the key of a user's row.
+    pub fn of_user(user: &UserId) -> String {
+        format!("{USER}{user}")
+    }
+
+    /// Returns the key of the row of the token with this id (`jti`).
+    pub fn of_token(id: &str) -> String {
+        format!("{TOKEN}{id}")
+    }
 }
 
 /// The row of an unused token. It has only the token's hash, so a leaked table reveals no token.

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use contract_identity_v1::{
-    ConnectClaims, InvalidContext, Principal, REFUSAL_KEY, TokenRow, refusal_context,
+    ConnectClaims, InvalidContext, Principal, REFUSAL_KEY, RevocationRow, TokenRow, refusal_context,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 const CLAIMS: &str = include_str!("../fixtures/connect-claims.json");
 const TOKEN_ROW: &str = include_str!("../fixtures/token-row.json");
+const REVOCATION_ROW: &str = include_str!("../fixtures/revocation-row.json");
 const PRINCIPAL: &str = include_str!("../fixtures/principal.json");
 
 #[test]
@@ -22,6 +23,7 @@ fn fixtures_round_trip() {
 
     assert_round_trip::<ConnectClaims>(CLAIMS);
     assert_round_trip::<TokenRow>(TOKEN_ROW);
+    assert_round_trip::<RevocationRow>(REVOCATION_ROW);
     assert_round_trip::<Principal>(PRINCIPAL);
 }
 
@@ -55,6 +57,7 @@ fn schemas_are_current() {
     for (name, schema) in [
         ("connect-claims", contract_schema::schema_for!(ConnectClaims)),
         ("token-row", contract_schema::schema_for!(TokenRow)),
+        ("revocation-row", contract_schema::schema_for!(RevocationRow)),
         ("principal", contract_schema::schema_for!(Principal)),
     ] {
         let path = format!("{}/schema/{name}.json", env!("CARGO_MANIFEST_DIR"));

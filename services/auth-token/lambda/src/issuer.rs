@@ -155,7 +155,15 @@ fn subject(request: Request, hubs_claims: &[String]) -> Result<Subject, RequestE
         user_id,
         username: username.unwrap_or_default().to_owned(),
         hubs: hubs_from_claims(hubs_claims, |name| claims.get(name)),
+        credential_expires_at: claims.get("exp").and_then(expiry),
     })
+}
+
+/// Returns the expiry of an ID token, in seconds since the epoch: an HTTP API passes it on as a text of digits. A REST
+/// API passes on a date in words, which is not read.
+fn expiry(claim: &Value) -> Option<Timestamp> {
+    let seconds = claim.as_u64().or_else(|| claim.as_str()?.parse().ok())?;
+    Some(Timestamp::from_millis(seconds.saturating_mul(1_000)))
 }
 
 #[cfg(test)]

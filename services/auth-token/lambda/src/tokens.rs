@@ -1,12 +1,15 @@
 //! The DynamoDB table of unused connect tokens and used signatures.
 
-use auth_token::ports::TokenStore;
+use std::collections::HashMap;
+
+use auth_token::ports::{Revocation, TokenStore};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use contract_identity_v1::{TokenRow, attributes};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue};
+use contract_identity_v1::{RevocationRow, TokenRow, attributes, revocation_key};
+use contract_notifications_v1::UserId;
 use shared_aws::port_error;
 use shared_ports::PortError;
 
@@ -50,6 +53,35 @@ impl TokenStore for DynamoTokens {
             .map_err(|error| port_error(OPERATION, error))?;
         let row = deleted.attributes.map(serde_dynamo::from_item).transpose();
         row.map_err(|error| PortError::permanent(OPERATION, error))
+    }
+
+    async fn revocation(&self, user: &UserId, token_id: Option<&str>) -> Result<Revocation, PortError> {
+        const OPERATION: &str = "reading revocations";
+        let keys = [Some(revocation_key::of_user(user)), token_id.map(revocation_key::of_token)];
+        let key = |key| HashMap::from([(attributes::TOKEN_HASH.to_owned(), AttributeValue::S(key))]);
+        let keys = KeysAndAttributes::builder()
+            .set_keys(Some(keys.into_iter().flatten().map(key).collect()))
+            .consistent_read(true)
+            .build()
+            .map_err(|error| PortError::permanent(OPERATION, error))?;
+        let read = self.client.batch_get_item().request_items(&self.table, keys).send().await;
+        let read = read.map_err(|error| port_error(OPERATION, error))?;
+        // A throttled table may leave keys out. To go on without them would let a blocked user in.
+        if read.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
+            return Err(PortError::retryable(OPERATION, "the table is throttled"));
+        }
+        let mut revocation = Revocation::default();
+        for item in read.responses.into_iter().flat_map(HashMap::into_values).flatten() {
+            let row: RevocationRow =
+                serde_dynamo::from_item(item).map_err(|error| PortError::permanent(OPERATION, error))?;
+            if row.token_hash.starts_with(revocation_key::USER) {
+                revocation.blocked_until = row.refused_until;
+                revocation.issued_before = row.issued_before;
+            } else {
+                revocation.token_until = row.refused_until;
+            }
+        }
+        Ok(revocation)
     }
 
     async fn claim(&self, row: TokenRow) -> Result<bool, PortError> {

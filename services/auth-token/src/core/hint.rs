@@ -25,6 +25,7 @@ impl Refusal {
             | Reason::Origin
             | Reason::CookieWithoutOrigin
             | Reason::Conflicting
+            | Reason::Revoked(_)
             | Reason::ClientId(_) => true,
             Reason::Encoding
             | Reason::UnknownToken

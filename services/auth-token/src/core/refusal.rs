@@ -8,6 +8,7 @@ use shared_ports::PortError;
 
 use super::connect_claims::InvalidClaims;
 use super::jwt::InvalidJwt;
+use super::revocation::Revoked;
 use super::signature::InvalidSignature;
 
 /// The HTTP status of a refused handshake.
@@ -98,6 +99,9 @@ pub enum Reason {
     /// The signed headers are invalid.
     #[error("the signed handshake is refused: {0}")]
     Hmac(InvalidSignature),
+    /// The credential is valid but for a revocation.
+    #[error(transparent)]
+    Revoked(#[from] Revoked),
     /// A port failed.
     #[error(transparent)]
     Unavailable(#[from] PortError),
@@ -115,6 +119,7 @@ impl Reason {
             | Self::CookieWithoutOrigin
             | Self::Jwt(_)
             | Self::Hmac(_)
+            | Self::Revoked(_)
             | Self::Conflicting
             | Self::Encoding
             | Self::UnknownToken
@@ -145,6 +150,9 @@ impl Reason {
             Self::Claims(InvalidClaims::Audience) => "audience",
             Self::Claims(InvalidClaims::Expired { .. }) => "expired",
             Self::ClientId(_) => "client-id",
+            Self::Revoked(Revoked::Blocked) => "blocked",
+            Self::Revoked(Revoked::SignedOut) => "signed-out",
+            Self::Revoked(Revoked::Token) => "revoked-token",
             Self::Unavailable(_) => "unavailable",
         }
     }

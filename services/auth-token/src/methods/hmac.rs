@@ -12,6 +12,7 @@ use crate::core::refusal::Reason;
 use crate::core::signature::{InvalidSignature, SignedHeaders, UnverifiedSignature};
 use crate::core::single_value::single_value;
 use crate::core::token::used_signature_key;
+use crate::methods::Proven;
 use crate::ports::{SecretVersions, Secrets, TokenStore};
 
 /// Longest accepted value of one of the headers, in bytes: twice the longest valid one.
@@ -51,7 +52,7 @@ impl Hmac {
         secrets: &impl Secrets,
         store: &impl TokenStore,
         clock: &impl Clock,
-    ) -> Result<Principal, Reason> {
+    ) -> Result<Proven, Reason> {
         let signature = UnverifiedSignature::parse(headers, clock.now())?;
         let read = || secrets.read(&self.config.secret);
         let versions = self.secret.get(clock, read).await?;
@@ -73,14 +74,16 @@ impl Hmac {
                 return Err(InvalidSignature::Replayed.into());
             }
         }
-        Ok(Principal {
+        let principal = Principal {
             version: Version1,
             user_id: signature.user_id,
             username: None,
             method: AuthenticationMethod::Hmac,
             hubs: Vec::new(),
             expires_at: None,
-        })
+        };
+        // It is as new as the handshake.
+        Ok(Proven { principal, issued_at: Some(clock.now()), token_id: None })
     }
 }
 

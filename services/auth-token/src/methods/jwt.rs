@@ -13,6 +13,7 @@ use crate::core::handshake::Handshake;
 use crate::core::jwt::{InvalidJwt, JwtRules, KeySet, MAX_JWT_BYTES, PresentedJwt, VerifiedJwt, is_jwt};
 use crate::core::refusal::Reason;
 use crate::core::single_value::single_value;
+use crate::methods::Proven;
 use crate::ports::{KeySets, SecretVersions, Secrets};
 
 /// Query parameters with a token. A third one, `token`, is shared with connect tokens.
@@ -105,17 +106,18 @@ impl Jwt {
         key_sets: &impl KeySets,
         secrets: &impl Secrets,
         clock: &impl Clock,
-    ) -> Result<Principal, Reason> {
-        let VerifiedJwt { user_id, username, hubs, expires_at } =
+    ) -> Result<Proven, Reason> {
+        let VerifiedJwt { user_id, username, hubs, expires_at, issued_at, id } =
             self.verify(token, key_sets, secrets, clock).await?;
-        Ok(Principal {
+        let principal = Principal {
             version: Version1,
             user_id,
             username,
             method: AuthenticationMethod::Jwt,
             hubs,
             expires_at,
-        })
+        };
+        Ok(Proven { principal, issued_at, token_id: id })
     }
 
     /// Returns the content of a token of a trusted issuer.

@@ -11,6 +11,7 @@ use crate::core::handshake::Handshake;
 use crate::core::jwt::is_jwt;
 use crate::core::refusal::Reason;
 use crate::core::{connect_claims, token};
+use crate::methods::Proven;
 use crate::ports::{DecryptError, EncryptionContext, TokenCipher, TokenStore};
 
 /// Returns the connect tokens in a handshake. If JSON Web Tokens are accepted too, values of their form are
@@ -30,7 +31,7 @@ pub(crate) async fn authorize(
     cipher: &impl TokenCipher,
     store: &impl TokenStore,
     clock: &impl Clock,
-) -> Result<Principal, Reason> {
+) -> Result<Proven, Reason> {
     let ciphertext = token::decode(token).ok_or(Reason::Encoding)?;
     store.take(&token::token_hash(token)).await?.ok_or(Reason::UnknownToken)?;
     let context = EncryptionContext::for_connect_tokens(&config.issuer, &config.audience);
@@ -39,14 +40,15 @@ pub(crate) async fn authorize(
         DecryptError::Unavailable(error) => Reason::Unavailable(error),
     })?;
     let claims = connect_claims::check(&plaintext, &config.issuer, &config.audience, clock.now())?;
-    let ConnectClaims { sub, username, hubs, .. } = claims;
-    Ok(Principal {
+    let ConnectClaims { sub, username, hubs, iat, jti, source_exp, .. } = claims;
+    let principal = Principal {
         version: Version1,
         user_id: sub,
         username: Some(username).filter(|name| !name.is_empty()),
         method: AuthenticationMethod::Token,
         hubs,
-        // The token is used up. The connection outlives it.
-        expires_at: None,
-    })
+        // The token is used up. The connection outlives it, but not the credential that asked for it.
+        expires_at: source_exp,
+    };
+    Ok(Proven { principal, issued_at: Some(iat), token_id: Some(jti) })
 }

@@ -31,7 +31,13 @@ impl Fixture {
         let config = IssuerConfig::new(issuer, audience);
         let issuer = Issuer::new(self.cipher.clone(), self.store.clone(), self.clock.clone(), config);
         let user_id = UserId::new("jo").unwrap();
-        issuer.issue(Subject { user_id, username: name.to_owned(), hubs: vec!["h".to_owned()] }).await
+        let subject = Subject {
+            user_id,
+            username: name.to_owned(),
+            hubs: vec!["h".to_owned()],
+            credential_expires_at: None,
+        };
+        issuer.issue(subject).await
     }
 
     fn authorizer(&self) -> TestAuthorizer {

@@ -4,4 +4,5 @@
 mod attacks;
 mod connect_token;
 mod methods;
+mod revocations;
 mod support;

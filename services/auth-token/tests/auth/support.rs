@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auth_token::ports::{
-    DecryptError, EncryptionContext, KeySets, Secret, SecretVersions, Secrets, TokenCipher, TokenStore,
+    DecryptError, EncryptionContext, KeySets, Revocation, Secret, SecretVersions, Secrets, TokenCipher,
+    TokenStore,
 };
 use auth_token::{Adapters, Ports};
 use contract_identity_v1::TokenRow;
-use contract_notifications_v1::Timestamp;
+use contract_notifications_v1::{Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
 use shared_ports::{Clock, PortError};
 
@@ -92,9 +93,22 @@ pub(crate) struct TestStore {
     pub(crate) rows: Arc<Mutex<HashMap<String, TokenRow>>>,
     pub(crate) takes: Arc<AtomicUsize>,
     pub(crate) down: Arc<AtomicBool>,
+    pub(crate) revocations_down: Arc<AtomicBool>,
+    /// What is revoked of every user, and the ids of tokens that are.
+    pub(crate) revoked: Arc<Mutex<(Revocation, Vec<String>)>>,
 }
 
 impl TokenStore for TestStore {
+    async fn revocation(&self, _: &UserId, token_id: Option<&str>) -> Result<Revocation, PortError> {
+        if self.revocations_down.load(Ordering::SeqCst) {
+            return Err(PortError::retryable("reading revocations", "down"));
+        }
+        let (of_users, tokens) = self.revoked.lock().unwrap().clone();
+        let is_revoked = token_id.is_some_and(|id| tokens.iter().any(|revoked| revoked == id));
+        let end = is_revoked.then_some(Timestamp::from_millis(u64::MAX));
+        Ok(Revocation { token_until: end, ..of_users })
+    }
+
     async fn put(&self, row: TokenRow) -> Result<(), PortError> {
         self.rows.lock().unwrap().insert(row.token_hash.clone(), row);
         Ok(())

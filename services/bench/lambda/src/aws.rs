@@ -182,6 +182,7 @@ fn claims() -> String {
         exp: now.plus(Duration::from_secs(30)),
         jti: Uuid::new_v4().to_string(),
         hubs: Vec::new(),
+        source_exp: None,
     });
     claims.ok().and_then(|claims| serde_json::to_string(&claims).ok()).unwrap_or_default()
 }

@@ -220,7 +220,7 @@ impl Gateway {
         self.request(Method::DELETE, path)
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.anonymous(method, path);
         match &self.api_key {
             Some(key) => request.bearer_auth(key),

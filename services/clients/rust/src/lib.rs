@@ -39,9 +39,11 @@ mod duplicates;
 mod error;
 mod event;
 mod gateway;
+mod keys;
 mod listener;
 mod network;
 mod producer;
+mod revocations;
 
 pub use certificates::{CertificateAuthorities, CertificateFileError};
 pub use config::ListenerConfig;
@@ -50,9 +52,11 @@ pub use dead_letters::{DeadLetter, DeadLetterPage};
 pub use error::{ClientError, Problem};
 pub use event::{Disconnect, Event, ReceivedNotification};
 pub use gateway::{ConnectToken, Gateway, Login, Stack, User};
+pub use keys::{AccessKeySecrets, Allowance, KeyInfo, KeySecrets, NewKey};
 pub use listener::Listener;
 pub use network::NetworkFailure;
 pub use producer::{Accepted, CHUNK_BYTES, CHUNK_ENTRIES, Outcome};
+pub use revocations::Revocation;
 
 /// Makes ring the process's TLS provider, unless it has one.
 pub(crate) fn install_tls_provider() {

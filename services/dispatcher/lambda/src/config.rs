@@ -64,7 +64,11 @@ impl Config {
             management_endpoint: env.get(&variables::MANAGEMENT_ENDPOINT),
             hubs_table: env.get(&variables::HUBS_TABLE),
             fan_out_members: env.get::<usize>(&variables::FAN_OUT_MEMBERS).max(1),
-            settings: Settings { limits, retry: env.retry(&variables::RETRY_INITIAL, &variables::RETRY_MAX) },
+            settings: Settings {
+                limits,
+                retry: env.retry(&variables::RETRY_INITIAL, &variables::RETRY_MAX),
+                raw_without_sender: env.get(&variables::RAW_WITHOUT_SENDER),
+            },
             history: history_table.map(|table| (table, policy)),
             time_reserve: env.get(&variables::TIME_RESERVE),
         };

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod dlq;
 mod exit;
+mod key;
 mod listen;
 mod output;
 mod prompt;
@@ -107,6 +108,8 @@ enum Command {
     Send(send::Send),
     #[command(subcommand)]
     User(user::User),
+    #[command(subcommand)]
+    Key(key::Key),
     #[command(subcommand)]
     Dlq(dlq::Dlq),
     #[command(subcommand)]
@@ -251,6 +254,7 @@ fn run(cli: Cli, output: &mut Output) -> anyhow::Result<Exit> {
         Command::Listen(command) => block_on(command.run(&globals, output)),
         Command::Send(command) => block_on(command.run(&globals, output)),
         Command::User(command) => block_on(command.run(&globals, output)),
+        Command::Key(command) => block_on(command.run(&globals, output)),
         Command::Dlq(command) => block_on(command.run(&globals, output)),
     };
     result.map_err(|error| {

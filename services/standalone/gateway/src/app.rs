@@ -24,18 +24,21 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::history::{self, StoredHistory};
-use crate::hubs::{
-    BroadcastSettings, Broadcasts, LocalMessageQueue, MemoryHubs, PendingBroadcasts, run_broadcasts,
-};
 use crate::live_metrics::{self, LiveMetrics, Sampler};
-use crate::runtime::{self, Parts, RuntimeConfig, RuntimeError, RuntimePorts, Watching};
-use crate::server::{BindError, Metrics, Server, TlsError, TlsKeys};
+use crate::runtime::{self, Parts, RuntimeConfig, RuntimeError, RuntimePorts, ServerKeys, Watching};
+use crate::server::{BindError, KeyRing as _, Metrics, Server, TlsError, TlsKeys};
 use crate::tracking::{TrackedHistory, Tracking};
 use crate::workers::{WorkerSettings, run_dispatcher, run_replayer};
+use tidings_history::StoredHistory;
+use tidings_hubs::{
+    BroadcastSettings, Broadcasts, LocalMessageQueue, MemoryHubs, PendingBroadcasts, run_broadcasts,
+};
 
 /// Interval at which the metrics fold their samples into histograms.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// Interval at which the times of the keys' last uses are stored.
+const KEY_USES_UPKEEP: Duration = Duration::from_mins(1);
 
 type SystemStore = Store<SystemClock>;
 type SystemHistory = StoredHistory<SystemClock>;
@@ -114,8 +117,9 @@ pub struct App {
     broadcasts: (Broadcasts<SystemClock>, PendingBroadcasts),
     workers: WorkerSettings,
     /// The history and its writer, if one is kept.
-    history: Option<(SystemHistory, history::Writer<SystemClock>)>,
+    history: Option<(SystemHistory, tidings_history::Writer<SystemClock>)>,
     watching: Watching,
+    keys: ServerKeys,
     metrics: Option<Metrics>,
 }
 
@@ -164,6 +168,9 @@ impl App {
             authorizer,
             issuer: config.tokens.issuer(),
             login: config.login.offer(),
+            logins: config.login.limits(),
+            max_unused_tokens: config.tokens.max_unused,
+            keys: config.keys.limits(),
         };
         let hubs = MemoryHubs::new(config.hubs.members());
         let broadcasts = Broadcasts::open(&store, BroadcastSettings::default(), SystemClock)?;
@@ -181,6 +188,7 @@ impl App {
             watching: watching.clone(),
         };
         let adapters = runtime::adapters(runtime_config, parts, credentials)?;
+        let keys = adapters.keys.clone();
         let server = Server::bind(config.server(), tls, adapters, registry.clone(), metrics.clone())?;
         let dispatcher = Arc::new(SystemDispatcher {
             connections: registry.clone(),
@@ -189,7 +197,10 @@ impl App {
             queue: store.clone(),
             clock,
             jitter: ThreadRandom,
-            settings: config.dispatcher.settings(),
+            settings: dispatcher::Settings {
+                raw_without_sender: config.client_messages.raw_without_sender,
+                ..config.dispatcher.settings()
+            },
             history: TrackedHistory { stored, tracking },
         });
         let workers =
@@ -208,6 +219,7 @@ impl App {
             workers,
             history,
             watching,
+            keys,
             metrics,
         })
     }
@@ -230,6 +242,7 @@ impl App {
             workers,
             history,
             watching,
+            keys,
             metrics,
             ..
         } = self;
@@ -263,11 +276,12 @@ impl App {
             )),
             tokio::spawn(run_sweeper(registry, SystemClock, until(&stopped))),
             tokio::spawn(keep_metrics(metrics, until(&stopped))),
+            tokio::spawn(keep_key_uses(keys, until(&stopped))),
         ]);
         let (stop_history, history_stopped) = watch::channel(());
         let history = history.map(|(stored, writer)| {
             [
-                tokio::spawn(history::run_sweeper(stored, until(&stopped))),
+                tokio::spawn(tidings_history::run_sweeper(stored, until(&stopped))),
                 tokio::spawn(writer.run(until(&history_stopped))),
             ]
         });
@@ -297,6 +311,28 @@ async fn wait_for(tasks: impl IntoIterator<Item = JoinHandle<()>>) {
 fn until(stopped: &watch::Receiver<()>) -> impl Future<Output = ()> + Send + use<> {
     let mut stopped = stopped.clone();
     async move { while stopped.changed().await.is_ok() {} }
+}
+
+/// Stores the times at which keys were last used, at intervals and when `shutdown` completes.
+async fn keep_key_uses(keys: ServerKeys, shutdown: impl Future<Output = ()> + Send) {
+    let store = async || {
+        if let Err(error) = keys.store_uses().await {
+            tracing::warn!(
+                error = shared_telemetry::chain(&error),
+                "the last uses of keys could not be stored"
+            );
+        }
+    };
+    let upkeep = async {
+        loop {
+            tokio::time::sleep(KEY_USES_UPKEEP).await;
+            store().await;
+        }
+    };
+    tokio::select! {
+        () = upkeep => {}
+        () = shutdown => store().await,
+    }
 }
 
 /// Does the upkeep of the metrics until `shutdown` completes.

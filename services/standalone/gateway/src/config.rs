@@ -10,6 +10,7 @@ mod defaults;
 mod duration;
 mod error;
 mod handshake;
+mod keys;
 mod limits;
 mod listen_address;
 mod login;
@@ -31,6 +32,7 @@ pub use client_messages::{
 pub use duration::{DurationSetting, InvalidDuration, OptionalDuration};
 pub use error::{ConfigError, Origin};
 pub use handshake::HandshakeConfig;
+pub use keys::{InvalidAllowance, KeysConfig, OptionalAllowance};
 pub use limits::LimitsConfig;
 pub use login::LoginConfig;
 pub use sections::{
@@ -68,6 +70,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// The web pages.
     pub pages: PagesConfig,
+    /// Limits of keys.
+    pub keys: KeysConfig,
     /// Limits of clients that are not known yet.
     pub limits: LimitsConfig,
     /// Logins that need no account.

@@ -7,8 +7,6 @@
 
 pub mod app;
 pub mod config;
-pub mod history;
-pub mod hubs;
 pub mod live_metrics;
 pub mod metric_table;
 pub mod rates;

@@ -143,6 +143,11 @@ pub const METRICS: &[Metric] = &[
     ),
     gauge("tidings_queued_users", "users with notifications that are ready to be dispatched"),
     counter(
+        "tidings_quotas_reached_total",
+        &["limit"],
+        "requests refused because a rate or quota of a key, a user, an account or an address was used up, by limit",
+    ),
+    counter(
         "tidings_rate_windows_removed_total",
         &[],
         "little used windows of rate limits removed before their end because there were too many",

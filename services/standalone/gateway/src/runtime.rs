@@ -12,40 +12,45 @@ mod history;
 mod inspection;
 mod live_metrics;
 mod readiness;
+mod revocations;
 mod tokens;
 
 use std::sync::Arc;
 
 use auth_token::{Authorizer, AuthorizerConfig, Issuer, IssuerConfig};
-use shared_ports::SystemClock;
-use tidings_identity::accounts::Accounts;
+use shared_ports::{Clock as _, SystemClock};
+use tidings_identity::accounts::{Accounts, LoginLimits};
 use tidings_identity::cipher::LocalCipher;
 use tidings_identity::credentials::Credentials;
 use tidings_identity::jwt::{JwtIssueError, JwtIssuer};
 use tidings_identity::key_sets::HttpKeySets;
+use tidings_identity::keys::{KeyError, Keys, KeysConfig, Limits, StoredKeys};
+use tidings_identity::revocations::{RevocationError, Revocations};
+use tidings_identity::secrets::NoRandomness;
 use tidings_identity::shared_secrets::LocalSecrets;
 use tidings_identity::single_use::SingleUseTokens;
-use tidings_identity::tokens::{DEFAULT_CAPACITY, MemoryTokens};
+use tidings_identity::tokens::MemoryTokens;
 use tidings_sockets::Registry;
-use tidings_store::StoreError;
+use tidings_store::{StoreError, Table};
 use ws_edge::{Edge, EdgeConfig};
 
-use crate::history::StoredHistory;
-use crate::hubs::{LocalMessageQueue, MemoryHubs};
 use crate::live_metrics::LiveMetrics;
 use crate::rates::MemoryRates;
 use crate::server::{Adapters, LoginOffer, Ports};
 use crate::tracking::{TrackedMailbox, Tracking};
+use tidings_history::StoredHistory;
+use tidings_hubs::{LocalMessageQueue, MemoryHubs};
 
 pub use acceptance::StoreAcceptance;
 pub use accounts::UserAccounts;
-pub use callers::ServerCallers;
+pub use callers::ServerKeys;
 pub use client_edge::LocalEdge;
 pub use dead_letters::StoredDeadLetters;
 pub use history::HistoryPages;
 pub use inspection::StoreInspection;
 pub use live_metrics::RecordedMetrics;
 pub use readiness::StoreReadiness;
+pub use revocations::StoredRevocations;
 pub use tokens::ConnectTokens;
 
 /// Configuration of the adapters.
@@ -58,6 +63,12 @@ pub struct RuntimeConfig {
     pub issuer: IssuerConfig,
     /// Logins that need no account.
     pub login: LoginOffer,
+    /// Limits of logins with a password.
+    pub logins: LoginLimits,
+    /// Maximum number of connect tokens that are not used yet.
+    pub max_unused_tokens: usize,
+    /// Limits of keys that have none of their own.
+    pub keys: Limits,
 }
 
 /// Sources of what operators watch.
@@ -90,8 +101,17 @@ pub enum RuntimeError {
     #[error(transparent)]
     SigningKey(#[from] JwtIssueError),
     /// The store can't be read.
-    #[error("the used signatures can't be read from the store")]
-    UsedSignatures(#[from] StoreError),
+    #[error("the tables of keys and of used signatures can't be read")]
+    Tables(#[from] StoreError),
+    /// The keys can't be read.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The blocks and revocations can't be read.
+    #[error(transparent)]
+    Revocations(#[from] RevocationError),
+    /// The key that seals others can't be derived.
+    #[error(transparent)]
+    SealingKey(#[from] NoRandomness),
 }
 
 /// The adapters of a real server.
@@ -99,7 +119,9 @@ pub enum RuntimePorts {}
 
 impl Ports for RuntimePorts {
     type Acceptance = StoreAcceptance;
-    type Callers = ServerCallers;
+    type Callers = ServerKeys;
+    type Keys = ServerKeys;
+    type Revocations = StoredRevocations;
     type ClientEdge = LocalEdge;
     type Tokens = ConnectTokens;
     type Accounts = UserAccounts;
@@ -123,16 +145,28 @@ pub fn adapters(
     let Parts { message_queue, registry, hubs, history, watching } = parts;
     let Watching { live_metrics, tracking } = watching;
     let store = message_queue.store.clone();
-    let RuntimeConfig { edge, mut authorizer, issuer, login } = config;
+    let RuntimeConfig { edge, mut authorizer, issuer, login, logins, keys, max_unused_tokens } = config;
+    let sealing_key = credentials.sealing_key()?;
     let Credentials { api_key, access_key, signing_seed, cipher_key } = credentials;
     let clock = SystemClock;
-    let tokens = MemoryTokens::new(DEFAULT_CAPACITY, clock);
+    let (records, uses) = (store.table("keys"), store.table("key-uses"));
+    let values = |table: &Table<SystemClock>| -> Result<Vec<Vec<u8>>, StoreError> {
+        Ok(table.list()?.into_iter().map(|(_, value)| value).collect())
+    };
+    let stored = StoredKeys { keys: values(&records)?, uses: values(&uses)? };
+    let keys = KeysConfig { api_key, access_key, sealing_key, defaults: keys };
+    let keys = ServerKeys(Keys::open(records, uses, &stored, keys, clock.moment())?);
+    let records = store.table("revocations");
+    let stored = values(&records)?;
+    let revocations = StoredRevocations(Revocations::open(records, &stored)?);
+    let tokens = MemoryTokens::new(max_unused_tokens, clock);
     let cipher = || LocalCipher::new(&cipher_key);
     let jwt = Arc::new(JwtIssuer::new(&signing_seed, &issuer.issuer, &issuer.audience)?);
     authorizer.jwt.issuers.push(jwt.trusted());
     let handshake_ports = auth_token::Ports {
         cipher: cipher(),
-        store: SingleUseTokens::open(tokens.clone(), store.table("used-signatures"), clock)?,
+        store: SingleUseTokens::open(tokens.clone(), store.table("used-signatures"), clock)?
+            .with_revocations(revocations.0.clone()),
         key_sets: HttpKeySets::default(),
         secrets: LocalSecrets,
         clock,
@@ -150,10 +184,21 @@ pub fn adapters(
     let authorizer = Arc::new(Authorizer::new(handshake_ports, authorizer));
     Ok(Adapters {
         acceptance: StoreAcceptance(store.clone()),
-        callers: ServerCallers { api_key, access_key },
+        callers: keys.clone(),
+        keys,
+        revocations: revocations.clone(),
         client_edge: LocalEdge { authorizer: Arc::clone(&authorizer), edge, store: store.clone() },
-        tokens: ConnectTokens { issuer: Issuer::new(cipher(), tokens, clock, issuer), authorizer },
-        accounts: UserAccounts { accounts: Accounts::new(store.table("users")), offer: login, jwt },
+        tokens: ConnectTokens {
+            issuer: Issuer::new(cipher(), tokens.clone(), clock, issuer),
+            authorizer,
+            unused: tokens,
+        },
+        accounts: UserAccounts {
+            accounts: Accounts::new(store.table("users"), logins),
+            offer: login,
+            jwt,
+            revocations: revocations.0,
+        },
         dead_letters: StoredDeadLetters(store.clone()),
         history: HistoryPages(history.clone()),
         live_metrics: RecordedMetrics(live_metrics),

@@ -20,6 +20,7 @@ pub mod fuzz_api;
 mod health;
 mod history;
 mod inspection;
+mod keys;
 mod live_metrics;
 mod management;
 pub mod pages;
@@ -28,8 +29,10 @@ mod phases;
 mod ports;
 mod problem;
 mod produce;
+mod quotas;
 mod rate;
 mod request;
+mod revocations;
 mod router;
 mod stream;
 mod tls;
@@ -54,11 +57,13 @@ pub use forwarded::ForwardedHeader;
 pub use front::Front;
 pub use health::{Metrics, MetricsError, prometheus};
 pub use ports::{
-    Acceptance, Accounts, Adapters, AddUserError, AuthError, Callers, ClientEdge, DeadLetter,
-    DeadLetterSelector, DeadLetters, Guest, HistoryReader, Inspection, LiveMetricsReader, Login, NewUser,
-    Ports, Readiness, Tokens,
+    Acceptance, Accounts, Adapters, AddUserError, AuthError, Callers, ChangeUserError, ClientEdge,
+    DeadLetter, DeadLetterSelector, DeadLetters, Guest, HistoryReader, Inspection, KeyRing,
+    LiveMetricsReader, Login, NewUser, Ports, Readiness, Revocations, Tokens,
 };
 pub use problem::{PROBLEMS, ProblemType};
+pub use quotas::QuotaLimits;
+use quotas::Quotas;
 use rate::Rate;
 use tidings_sockets::Registry;
 pub use tls::{TlsError, TlsFiles, TlsKeys};
@@ -103,6 +108,8 @@ pub struct Settings {
     pub payload_depth: usize,
     /// Maximum number of WebSocket handshakes a second; `None` for no limit.
     pub connects_per_second: Option<u32>,
+    /// Limits of connect tokens and guests.
+    pub quotas: QuotaLimits,
     /// Maximum size of a body with one notification.
     pub max_body_bytes: usize,
     /// Maximum size of a body with many notifications.
@@ -131,6 +138,7 @@ impl Default for Settings {
             unknown_body_bytes: 64 * 1024 * 1024,
             payload_depth: MAX_PAYLOAD_DEPTH,
             connects_per_second: None,
+            quotas: QuotaLimits::default(),
             max_body_bytes: 256 * 1024,
             max_bulk_body_bytes: 32 * 1024 * 1024,
             shutdown_timeout: Duration::from_secs(10),
@@ -151,6 +159,7 @@ struct App<P: Ports> {
     registry: Registry,
     settings: Settings,
     connect_rate: Rate,
+    quotas: Quotas,
     addresses: Arc<Addresses>,
     unknown_bodies: UnknownBodies,
     metrics: Option<Metrics>,
@@ -189,10 +198,11 @@ impl<P: Ports> Server<P> {
         let address = settings.listen;
         let listener = listen(address).map_err(|source| BindError { address, source })?;
         let connect_rate = Rate::new(settings.connects_per_second);
+        let quotas = Quotas::new(settings.quotas);
         let addresses = Arc::new(Addresses::new(settings.addresses));
         let unknown_bodies = UnknownBodies::new(settings.unknown_body_bytes);
-        let app =
-            Arc::new(App { ports, registry, settings, connect_rate, addresses, unknown_bodies, metrics });
+        let app = App { ports, registry, settings, connect_rate, quotas, addresses, unknown_bodies, metrics };
+        let app = Arc::new(app);
         Ok(Self { listener, tls: tls.map(TlsKeys::into_acceptor), app })
     }
 

@@ -1,86 +1,36 @@
 //! Accounts with username and password, a small substitute for Cognito. The username is the user id.
 //!
 //! Passwords are stored as Argon2id hashes. Hashing takes tens of milliseconds of a core and 19 MiB, so it
-//! runs on threads for blocking work, on all cores but one, and with a bounded queue. However many users log
-//! in, one core is left for delivery.
+//! runs on threads for blocking work, on all cores but one, and with a bounded queue in which accounts take
+//! turns. However many users log in, one core is left for delivery. Logins from one address are throttled before
+//! anything is hashed.
 //!
 //! The table belongs to this process. Changes of one account exclude each other, and a second concurrent
 //! change fails at once.
 
+mod fair_queue;
 mod hasher;
-mod table;
+mod password;
+mod throttle;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::future::Future;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use contract_notifications_v1::{Timestamp, UserId, Version1};
 use serde::{Deserialize, Serialize};
+use shared_ports::Moment;
 use shared_ports::PortError;
 use shared_sync::IgnorePoison as _;
-use zeroize::Zeroizing;
 
+use self::fair_queue::Lane;
 use self::hasher::Hasher;
-
-/// A durable table of values by key.
-pub trait Records: Send + Sync {
-    /// Returns the value of `key`.
-    fn get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, PortError>> + Send;
-
-    /// Sets the value of `key`. The change is durable when this returns.
-    fn put(&self, key: &str, value: Vec<u8>) -> impl Future<Output = Result<(), PortError>> + Send;
-
-    /// Deletes `key`, if it exists. The change is durable when this returns.
-    fn delete(&self, key: &str) -> impl Future<Output = Result<(), PortError>> + Send;
-
-    /// Returns all values, in the order of their keys.
-    fn list(&self) -> impl Future<Output = Result<Vec<Vec<u8>>, PortError>> + Send;
-}
-
-/// A password. It is wiped when dropped, and `Debug` does not show it.
-#[derive(Clone, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Password(Zeroizing<String>);
-
-/// The password is too short or too long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a password must have {} to {} bytes", Password::MIN_BYTES, Password::MAX_BYTES)]
-pub struct InvalidPassword;
-
-impl Password {
-    /// Smallest number of bytes.
-    pub const MIN_BYTES: usize = 8;
-    /// Largest number of bytes.
-    pub const MAX_BYTES: usize = 1024;
-
-    /// Checks the length of a password.
-    ///
-    /// # Errors
-    /// [`InvalidPassword`] unless it has [`Self::MIN_BYTES`] to [`Self::MAX_BYTES`] bytes.
-    pub fn new(text: String) -> Result<Self, InvalidPassword> {
-        let text = Zeroizing::new(text);
-        if (Self::MIN_BYTES..=Self::MAX_BYTES).contains(&text.len()) {
-            Ok(Self(text))
-        } else {
-            Err(InvalidPassword)
-        }
-    }
-}
-
-impl TryFrom<String> for Password {
-    type Error = InvalidPassword;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::new(text)
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(…)")
-    }
-}
+pub use self::password::{InvalidPassword, Password};
+pub use self::throttle::LoginLimits;
+use self::throttle::{Attempt, Throttle};
+pub use super::records::Records;
 
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -114,8 +64,11 @@ pub enum AccountError {
         user_id: UserId,
     },
     /// Too many passwords wait for hashing.
-    #[error("too many users are logging in; try again")]
-    Busy,
+    #[error("too many users are logging in; try again in {} s", .wait.as_secs())]
+    Busy {
+        /// Time after which there is probably a place.
+        wait: Duration,
+    },
     /// A password could not be hashed.
     #[error("the password could not be hashed")]
     Hash,
@@ -133,6 +86,12 @@ pub enum LoginError {
     /// The user does not exist or the password is wrong. The error does not reveal which.
     #[error("username or password is wrong")]
     Refused,
+    /// Too many logins came from the address. Nothing was checked.
+    #[error("too many logins from this address; try again in {} s", .wait.as_secs_f64().ceil())]
+    Throttled {
+        /// Time after which another may succeed.
+        wait: Duration,
+    },
     /// The login could not be checked.
     #[error(transparent)]
     Undecided(#[from] AccountError),
@@ -174,6 +133,7 @@ impl<R> Clone for Accounts<R> {
 struct Inner<R> {
     records: R,
     hasher: Hasher,
+    throttle: Mutex<Throttle>,
     /// Users being changed. Makes reading and writing a record one step.
     changing: Mutex<HashSet<UserId>>,
 }
@@ -208,12 +168,13 @@ impl Drop for ChangeGuard<'_> {
 
 impl<R: Records> Accounts<R> {
     /// Returns the accounts in `records`.
-    pub fn new(records: R) -> Self {
-        Self::with_hasher(records, Hasher::default())
+    pub fn new(records: R, limits: LoginLimits) -> Self {
+        Self::with_hasher(records, limits, Hasher::default())
     }
 
-    fn with_hasher(records: R, hasher: Hasher) -> Self {
-        Self { inner: Arc::new(Inner { records, hasher, changing: Mutex::default() }) }
+    fn with_hasher(records: R, limits: LoginLimits, hasher: Hasher) -> Self {
+        let throttle = Mutex::new(Throttle::new(limits));
+        Self { inner: Arc::new(Inner { records, hasher, throttle, changing: Mutex::default() }) }
     }
 
     /// Adds an account.
@@ -264,10 +225,41 @@ impl<R: Records> Accounts<R> {
 
     /// Checks a password and returns the account. Takes the same time if there is no such user.
     ///
+    /// `from` is the client's address, by which logins are limited; `None` for a client that is not limited.
+    ///
+    /// A login that its client gives up counts as a failure.
+    ///
     /// # Errors
-    /// [`LoginError::Refused`] if the user does not exist or the password is wrong, [`LoginError::Undecided`]
-    /// if the login could not be checked.
-    pub async fn verify(&self, username: &str, password: Password) -> Result<Account, LoginError> {
+    /// [`LoginError::Refused`] if the user does not exist or the password is wrong, [`LoginError::Throttled`] if too
+    /// many logins came from the address, [`LoginError::Undecided`] if the login could not be checked.
+    pub async fn verify(
+        &self,
+        username: &str,
+        password: Password,
+        from: Option<IpAddr>,
+        now: Moment,
+    ) -> Result<Account, LoginError> {
+        let attempt = self.throttle(|throttle| throttle.admit(from, username, now));
+        let attempt = attempt.map_err(|wait| LoginError::Throttled { wait })?;
+        let outcome = self.check(username, password, attempt).await;
+        self.throttle(|throttle| match &outcome {
+            Ok(_) => throttle.succeeded(attempt, now),
+            Err(LoginError::Undecided(_)) => throttle.undecided(attempt, now),
+            Err(LoginError::Refused | LoginError::Throttled { .. }) => {}
+        });
+        outcome
+    }
+
+    fn throttle<T>(&self, decide: impl FnOnce(&mut Throttle) -> T) -> T {
+        decide(&mut self.inner.throttle.lock().ignore_poison())
+    }
+
+    async fn check(
+        &self,
+        username: &str,
+        password: Password,
+        attempt: Attempt,
+    ) -> Result<Account, LoginError> {
         // A name that is no user id has no account, and the table may not accept it as a key.
         let found = match UserId::new(username) {
             Ok(user_id) => self.inner.records.get(user_id.as_str()).await.map_err(AccountError::from)?,
@@ -275,7 +267,8 @@ impl<R: Records> Accounts<R> {
         };
         let record = found.map(|bytes| Record::read(&bytes)).transpose()?;
         let hash = record.as_ref().map(|record| record.password.clone());
-        let matches = self.inner.hasher.verify(password, hash).await?;
+        let lane = if attempt.known { Lane::Known(attempt.account) } else { Lane::Account(attempt.account) };
+        let matches = self.inner.hasher.verify(password, hash, lane).await?;
         record.filter(|_| matches).map(Record::account).ok_or(LoginError::Refused)
     }
 
@@ -290,7 +283,7 @@ impl<R: Records> Accounts<R> {
         password: Password,
         created_at: Timestamp,
     ) -> Result<Account, AccountError> {
-        let password = self.inner.hasher.hash(password).await?;
+        let password = self.inner.hasher.hash(password, Lane::Operator).await?;
         let record = Record { version: Version1, user_id: user_id.clone(), created_at, password };
         let bytes = serde_json::to_vec(&record).map_err(AccountError::Corrupt)?;
         self.inner.records.put(user_id.as_str(), bytes).await?;

@@ -48,7 +48,7 @@ impl LocalCipher {
         Self(XChaCha20Poly1305::new(key.as_bytes().into()))
     }
 
-    fn seal(&self, plaintext: &[u8], context: &EncryptionContext) -> Result<Vec<u8>, PortError> {
+    pub(crate) fn seal(&self, plaintext: &[u8], context: &EncryptionContext) -> Result<Vec<u8>, PortError> {
         const OPERATION: &str = "encrypting a token";
         if plaintext.len() > MAX_PLAINTEXT_BYTES {
             return Err(PortError::permanent(OPERATION, TooLong { bytes: plaintext.len() }));
@@ -62,7 +62,7 @@ impl LocalCipher {
         Ok([&[VERSION], nonce.as_slice(), &sealed].concat())
     }
 
-    fn open(&self, ciphertext: &[u8], context: &EncryptionContext) -> Option<Vec<u8>> {
+    pub(crate) fn open(&self, ciphertext: &[u8], context: &EncryptionContext) -> Option<Vec<u8>> {
         let (&VERSION, rest) = ciphertext.split_first()? else { return None };
         let (nonce, sealed) = rest.split_first_chunk::<NONCE_BYTES>()?;
         let aad = associated_data(context);

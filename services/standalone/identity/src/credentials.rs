@@ -12,6 +12,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use ring::hkdf::{HKDF_SHA256, Salt};
 use zeroize::Zeroizing;
 
 use super::secrets::{AccessKey, AccessKeyId, ApiKey, InvalidSecret, Key256, NoRandomness};
@@ -115,6 +116,21 @@ impl Credentials {
             signing_seed: Key256::from_text(text(SIGNING_SEED)?).map_err(invalid(SIGNING_SEED))?,
             cipher_key: Key256::from_text(text(CIPHER_KEY)?).map_err(invalid(CIPHER_KEY))?,
         })
+    }
+
+    /// Returns the key that seals the secrets of further key pairs. It is derived from the key of connect tokens (HKDF,
+    /// RFC 5869), so that the files of earlier versions have all that is needed.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] is never returned in practice: a derivation of 32 bytes always succeeds.
+    pub fn sealing_key(&self) -> Result<Key256, NoRandomness> {
+        let mut key = [0; 32];
+        Salt::new(HKDF_SHA256, b"tidings")
+            .extract(self.cipher_key.as_bytes())
+            .expand(&[b"secrets of key pairs"], HKDF_SHA256)
+            .and_then(|derived| derived.fill(&mut key))
+            .map_err(|_| NoRandomness)?;
+        Ok(Key256::from_bytes(key))
     }
 
     /// Reads only the API key, for a client on the server's machine.

@@ -76,6 +76,9 @@ struct Claims<'a> {
     sub: UserId,
     preferred_username: String,
     iat: u64,
+    /// The same in milliseconds: a credential is revoked by the time at which it was issued.
+    #[serde(rename = "iatMs")]
+    iat_ms: u64,
     exp: u64,
     jti: String,
 }
@@ -183,6 +186,7 @@ impl JwtIssuer {
             sub: subject.user_id,
             preferred_username: subject.username,
             iat,
+            iat_ms: now.millis(),
             exp,
             jti: Uuid::new_v4().to_string(),
         };

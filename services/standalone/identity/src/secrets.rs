@@ -120,8 +120,17 @@ impl ApiKey {
     ///
     /// Compares digests in constant time, so the duration reveals nothing about the key.
     pub fn matches(&self, presented: &[u8]) -> bool {
-        let digest: [u8; 32] = Sha256::digest(presented).into();
+        self.has_digest(&Sha256::digest(presented).into())
+    }
+
+    /// Returns true if this is the key's SHA-256. Takes the same time for every digest.
+    pub(crate) fn has_digest(&self, digest: &[u8; 32]) -> bool {
         digest.ct_eq(&self.digest).into()
+    }
+
+    /// Returns the key's SHA-256.
+    pub(crate) const fn digest(&self) -> &[u8; 32] {
+        &self.digest
     }
 
     /// Returns the key as text, for a client to send.

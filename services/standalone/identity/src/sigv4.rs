@@ -83,6 +83,14 @@ impl<'a> RequestParts<'a> {
     }
 }
 
+/// Returns the id of the access key that a request says it was signed with. Nothing is verified.
+///
+/// # Errors
+/// [`SigV4Error`] if the request has no well-formed signature.
+pub fn access_key_id(request: &RequestParts<'_>) -> Result<String, SigV4Error> {
+    Ok(PresentedSignature::of(request)?.scope.access_key_id)
+}
+
 /// Verifies that `request` was signed with `key` for [`SERVICE`], in any region, at about `now`.
 ///
 /// `body_sha256` is the SHA-256 of the request's body.

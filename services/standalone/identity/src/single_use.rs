@@ -9,12 +9,14 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use auth_token::ports::TokenStore;
+use auth_token::ports::{Revocation, TokenStore};
 use contract_identity_v1::TokenRow;
+use contract_notifications_v1::UserId;
 use shared_ports::{Clock, PortError};
 use shared_sync::IgnorePoison as _;
 use tidings_store::{StoreError, Table};
 
+use super::revocations::Revocations;
 use super::tokens::MemoryTokens;
 
 /// Most used signatures at a time. Over the ten minutes in which a signature can be valid, this is about 600
@@ -32,6 +34,7 @@ pub struct SingleUseTokens<K: Clock + 'static> {
     /// Rows of the table, by expiry.
     stored: Mutex<BTreeSet<(u64, String)>>,
     clock: K,
+    revocations: Option<Revocations<Table<K>>>,
 }
 
 impl<K: Clock + 'static> std::fmt::Debug for SingleUseTokens<K> {
@@ -54,7 +57,20 @@ impl<K: Clock + Clone + 'static> SingleUseTokens<K> {
             }
         }
         let used_signatures = MemoryTokens::with_rows(CAPACITY, clock.clone(), &rows);
-        Ok(Self { tokens, used_signatures, table, stored: Mutex::new(rows.into_iter().collect()), clock })
+        Ok(Self {
+            tokens,
+            used_signatures,
+            table,
+            stored: Mutex::new(rows.into_iter().collect()),
+            clock,
+            revocations: None,
+        })
+    }
+
+    /// Answers with these revocations, which are none otherwise.
+    #[must_use]
+    pub fn with_revocations(self, revocations: Revocations<Table<K>>) -> Self {
+        Self { revocations: Some(revocations), ..self }
     }
 
     /// Takes up to [`DELETED_PER_ROW`] expired rows out of `stored`.
@@ -83,6 +99,11 @@ impl<K: Clock + Clone + 'static> TokenStore for SingleUseTokens<K> {
 
     async fn take(&self, token_hash: &str) -> Result<Option<TokenRow>, PortError> {
         self.tokens.take(token_hash).await
+    }
+
+    async fn revocation(&self, user: &UserId, token_id: Option<&str>) -> Result<Revocation, PortError> {
+        let revocations = self.revocations.as_ref();
+        Ok(revocations.map_or_else(Revocation::default, |revocations| revocations.find(user, token_id)))
     }
 
     async fn claim(&self, row: TokenRow) -> Result<bool, PortError> {

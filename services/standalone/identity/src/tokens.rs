@@ -89,6 +89,19 @@ impl<K: Clock> MemoryTokens<K> {
         tokens
     }
 
+    /// Returns the largest number of tokens.
+    pub const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Returns the number of tokens that have not expired.
+    pub fn live(&self) -> usize {
+        let now = self.clock.now();
+        let mut table = self.lock();
+        table.prune(now);
+        table.rows.len()
+    }
+
     /// Returns the number of tokens. Some may have expired.
     pub fn len(&self) -> usize {
         self.lock().rows.len()

@@ -67,5 +67,6 @@ impl<K: Clock + 'static> Core<K> {
     }
 
     #[cfg(not(feature = "fault-injection"))]
+    #[expect(clippy::unused_self, reason = "the signature with faults")]
     const fn delay_read(&self) {}
 }

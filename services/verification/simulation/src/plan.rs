@@ -210,7 +210,7 @@ fn dispatcher_settings(random: &SeededRandom) -> dispatcher::Settings {
         ..default
     };
     let retry = RetryPolicy { initial: Duration::from_millis(50), max: Duration::from_secs(2) };
-    dispatcher::Settings { limits, retry }
+    dispatcher::Settings { limits, retry, ..dispatcher::Settings::default() }
 }
 
 fn limits(random: &SeededRandom) -> tidings_sockets::Limits {

@@ -19,7 +19,7 @@ test("a text to a hub is shown in the hub", () => {
         ...message,
         conversation: "hub:team",
         from: "bob",
-        name: "Bob",
+        name: "Bob (bob)",
         text: "hi",
         at: 7,
     });
@@ -83,4 +83,12 @@ test.each([
 
 test.each(["sendmessage", "message", "presence", "sendMessage"])("a malformed %s is shown as a program's", (kind) => {
     expect(parse({ kind, payload: { n: 1 } }).conversation).toBe("programs");
+});
+
+test("a display name has the user id beside it and changes no line", () => {
+    const nameOf = (sender: string, senderName: unknown): string | undefined =>
+        parse({ kind: "sendmessage", payload: { text: "hi", sender, senderName, hub: "team" } }).name;
+    expect(nameOf("mallory", "alice")).toBe("alice (mallory)");
+    expect(nameOf("mallory", "\u202eecila\n")).toBe("ecila (mallory)");
+    for (const none of ["alice", "", "\u200b", undefined, 7]) expect(nameOf("alice", none)).toBeUndefined();
 });

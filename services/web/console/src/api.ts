@@ -1,5 +1,6 @@
 import { request } from "@tidings/common/server";
 import { type Snapshot, parseSnapshot } from "./state/metrics.ts";
+import { type Rights, rightsOf } from "./state/rights.ts";
 import type { Accepted, Timeline } from "./state/timeline.ts";
 
 /** Path of the live metrics. */
@@ -76,6 +77,11 @@ export interface DeadLetterPage {
 export class Api {
     constructor(private readonly apiKey: string) {}
 
+    /** Returns what the API key may do. */
+    async rights(): Promise<Rights> {
+        return rightsOf(await this.get("/v1/key"));
+    }
+
     private get(path: string): Promise<unknown> {
         return request(path, { bearer: this.apiKey });
     }
@@ -115,11 +121,14 @@ export class Api {
         await this.delete(`/@connections/${encodeURIComponent(id)}`);
     }
 
-    /** Returns the timeline of a notification, and lets the server track the notification from now on. */
-    async track(userId: string, id: string): Promise<Timeline> {
-        return (await this.post(
-            `/v1/users/${encodeURIComponent(userId)}/notifications/${encodeURIComponent(id)}`,
-        )) as Timeline;
+    /**
+     * Returns the timeline of a notification.
+     *
+     * @param track lets the server track the notification from now on, which needs the right to operate
+     */
+    async timeline(userId: string, id: string, track: boolean): Promise<Timeline> {
+        const path = `/v1/users/${encodeURIComponent(userId)}/notifications/${encodeURIComponent(id)}`;
+        return (await (track ? this.post(path) : this.get(path))) as Timeline;
     }
 
     async send(body: Readonly<Record<string, unknown>>): Promise<Accepted> {

@@ -12,6 +12,7 @@ import {
 import { CAPACITY, EMPTY, STALE_AFTER, add, isStale } from "../src/state/metrics-feed.ts";
 import { type Snapshot, cpuPercent, parseSnapshot, rate } from "../src/state/metrics.ts";
 import { type PlotDefinition, PLOTS, columns, rowsOf } from "../src/state/plots.ts";
+import { READ_ONLY, rightsOf } from "../src/state/rights.ts";
 import { notificationAddress, parseRoute, userAddress } from "../src/state/route.ts";
 import { type Timeline, isFinal, outcomeOf, steps } from "../src/state/timeline.ts";
 
@@ -166,4 +167,13 @@ test("actions on dead letters tell their number", () => {
         "1 dead letter was purged.",
         "3 dead letters were redriven.",
     ]);
+});
+
+test("a key acts only with the scope for it", () => {
+    expect(rightsOf({ name: "first", scopes: ["admin"] })).toEqual({ operate: true, send: true });
+    expect(rightsOf({ scopes: ["operate"] })).toEqual({ operate: true, send: false });
+    expect(rightsOf({ scopes: ["read", "send"] })).toEqual({ operate: false, send: true });
+    for (const other of [{ scopes: ["read", "token", "send:app-"] }, {}, undefined, { scopes: "admin" }]) {
+        expect(rightsOf(other)).toEqual(READ_ONLY);
+    }
 });

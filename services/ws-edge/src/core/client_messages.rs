@@ -13,6 +13,7 @@ use contract_notifications_v1::{
 };
 
 use super::caller::Caller;
+use super::names::{display_name, one_line, shown_name};
 use crate::config::{ClientMessagePolicy, EdgeConfig};
 
 /// A recipient of a client message.
@@ -209,12 +210,13 @@ pub(crate) fn broadcast(
     };
     let target = hub_target(hub.clone(), caller, config)?;
     let Principal { user_id, username, .. } = caller.principal;
-    let name = username.as_deref().map_or_else(|| user_id.as_written(), Cow::Borrowed);
+    let name = shown_name(user_id, username.as_deref());
     let chat = ChatMessage {
-        message: format!("[{} - UTC]\n {name}  {message}\n", utc(caller.now)),
+        // Two lines: a line break in the message would forge those of another sender.
+        message: format!("[{} - UTC]\n {name}  {}\n", utc(caller.now), one_line(&message)),
         text: message,
         sender: user_id.clone(),
-        sender_name: username.as_deref().map(Into::into),
+        sender_name: username.as_deref().and_then(display_name).map(Into::into),
         hub,
         timestamp: caller.now,
     };
@@ -231,7 +233,7 @@ pub(crate) fn presence_notice(
     now: Timestamp,
 ) -> Result<FanOut, SendRefusal> {
     let Principal { user_id, username, .. } = principal;
-    let name = username.as_deref().map_or_else(|| user_id.as_written(), Cow::Borrowed);
+    let name = shown_name(user_id, username.as_deref());
     let text = match event {
         PresenceEvent::Joined => format!("A new user has joined the chat - {name}"),
         PresenceEvent::Left => format!("A user has left the chat - {name}"),
@@ -240,7 +242,7 @@ pub(crate) fn presence_notice(
         message: text,
         presence: event,
         user_id: user_id.clone(),
-        username: username.as_deref().map(Into::into),
+        username: username.as_deref().and_then(display_name).map(Into::into),
         hub: hub.clone(),
         timestamp: now,
     };

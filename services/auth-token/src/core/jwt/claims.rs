@@ -27,6 +27,13 @@ pub(crate) struct Claims {
     #[serde(default)]
     pub(crate) exp: Option<NumericDate>,
     #[serde(default)]
+    pub(crate) iat: Option<NumericDate>,
+    /// The same in milliseconds, in tokens of Tidings.
+    #[serde(default, rename = "iatMs")]
+    iat_ms: Option<u64>,
+    #[serde(default)]
+    pub(crate) jti: Option<String>,
+    #[serde(default)]
     pub(crate) nbf: Option<NumericDate>,
     #[serde(flatten)]
     others: Map<String, Value>,
@@ -82,6 +89,13 @@ impl Claims {
             _ => return Err(InvalidJwt::NoSubject),
         };
         UserId::new(text).map_err(InvalidJwt::Subject)
+    }
+
+    /// Returns the time at which the token was issued, to the millisecond if it says so.
+    pub(crate) fn issued_at(&self) -> Option<Timestamp> {
+        let issued_at = self.iat?.timestamp();
+        let exact = self.iat_ms.filter(|millis| millis / 1000 == issued_at.millis() / 1000);
+        Some(exact.map_or(issued_at, Timestamp::from_millis))
     }
 
     /// Returns the user's display name.

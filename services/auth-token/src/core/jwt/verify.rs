@@ -43,6 +43,10 @@ pub struct VerifiedJwt {
     pub hubs: Vec<String>,
     /// Time at which the token expires; `None` if never, which [`JwtRules::require_exp`] forbids.
     pub expires_at: Option<Timestamp>,
+    /// Time at which the token was issued, if it says so.
+    pub issued_at: Option<Timestamp>,
+    /// The token's id (`jti`), if it has one.
+    pub id: Option<String>,
 }
 
 /// A parsed token that is not verified. `Debug` shows no part of it.
@@ -170,6 +174,8 @@ impl JwtRules {
             username: claims.username(),
             hubs: claims.hubs(&self.hubs_claims),
             expires_at,
+            issued_at: claims.issued_at(),
+            id: claims.jti.clone(),
         })
     }
 }

@@ -216,7 +216,8 @@ impl Gateway {
         let TestPorts { cipher, store, clock, .. } = self.ports.clone();
         let issuer = Issuer::new(cipher, store, clock, IssuerConfig::new(issuer, audience));
         let user_id = UserId::new("zoe").unwrap();
-        let subject = Subject { user_id, username: String::new(), hubs: Vec::new() };
+        let subject =
+            Subject { user_id, username: String::new(), hubs: Vec::new(), credential_expires_at: None };
         issuer.issue(subject).await.unwrap().token
     }
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod commands;
 mod demo;
+mod keys;
 mod listen;
 mod reference;
 mod server;

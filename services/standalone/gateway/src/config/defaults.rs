@@ -4,13 +4,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dispatcher::core::run;
+use tidings_identity::budget::Allowance;
+use tidings_identity::tokens::DEFAULT_CAPACITY;
 use tidings_sockets::Limits;
 use tidings_store::StorageSettings;
 
 use super::{
     ClientMessagesConfig, Config, Confirm, ConnectionsConfig, DefaultFormat, DispatcherConfig,
-    DurationSetting, HandshakeConfig, HistoryConfig, HubsConfig, LimitsConfig, LogConfig, LogFormat,
-    LoginConfig, OptionalDuration, PagesConfig, ServerConfig, StoreConfig, TokensConfig, TooMany,
+    DurationSetting, HandshakeConfig, HistoryConfig, HubsConfig, KeysConfig, LimitsConfig, LogConfig,
+    LogFormat, LoginConfig, OptionalAllowance, OptionalDuration, PagesConfig, ServerConfig, StoreConfig,
+    TokensConfig, TooMany,
 };
 use crate::server::{ForwardedHeader, Settings};
 
@@ -18,6 +21,7 @@ impl Default for Config {
     /// Returns the defaults of `default.toml`.
     fn default() -> Self {
         let off = OptionalDuration(None);
+        let allow = |most, per| OptionalAllowance(Allowance::new(most, per).ok());
         let Settings { listen, authenticate, header_timeout, body_timeout, max_http_connections, .. } =
             Settings::default();
         let Settings { max_body_bytes, max_bulk_body_bytes, shutdown_timeout, .. } = Settings::default();
@@ -57,12 +61,23 @@ impl Default for Config {
             },
             limits: LimitsConfig::default(),
             pages: PagesConfig { enabled: true },
-            login: LoginConfig::default(),
+            keys: KeysConfig { rate: allow(100_000, Duration::from_secs(1)), bytes: OptionalAllowance(None) },
+            login: LoginConfig {
+                guests: false,
+                shown_users: Vec::new(),
+                attempts_per_address: allow(600, Duration::from_mins(10)),
+                failures_per_account: allow(10, Duration::from_mins(5)),
+                guest_rate: allow(20, Duration::from_secs(1)),
+                guests_per_address: allow(60, Duration::from_mins(1)),
+            },
             handshake: HandshakeConfig::default(),
             tokens: TokensConfig {
                 issuer: "tidings".to_owned(),
                 audience: "tidings".to_owned(),
                 lifetime: DurationSetting(contract_identity_v1::TOKEN_LIFETIME),
+                max_unused: DEFAULT_CAPACITY,
+                rate_per_user: allow(120, Duration::from_mins(1)),
+                rate_per_key: allow(50_000, Duration::from_secs(30)),
             },
             connections: ConnectionsConfig {
                 like_aws: false,

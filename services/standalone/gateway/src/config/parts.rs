@@ -4,7 +4,7 @@ use contract_identity_v1::AuthenticationMethod;
 use ws_edge::{ConnectionLimit, EdgeConfig};
 
 use super::{Config, ConnectionsConfig, HandshakeConfig, ServerConfig};
-use crate::server::{About, Settings};
+use crate::server::{About, QuotaLimits, Settings};
 
 /// Handshakes per second with `connections.like_aws`: API Gateway's default quota.
 const AWS_CONNECTS_PER_SECOND: u32 = 500;
@@ -36,6 +36,12 @@ impl Config {
                 Some(AWS_CONNECTS_PER_SECOND)
             } else {
                 configured
+            },
+            quotas: QuotaLimits {
+                tokens_per_user: self.tokens.rate_per_user.0,
+                tokens_per_key: self.tokens.rate_per_key.0,
+                guests: self.login.guest_rate.0,
+                guests_per_address: self.login.guests_per_address.0,
             },
             max_body_bytes: self.server.max_body_bytes,
             max_bulk_body_bytes: self.server.max_bulk_body_bytes,

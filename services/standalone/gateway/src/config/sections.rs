@@ -19,6 +19,7 @@ use super::ConfigError;
 use super::bounds::{SECOND, at_least, at_most, optional_at_least};
 use super::client_messages::{Confirm, DefaultFormat, TooMany};
 use super::duration::{DurationSetting, OptionalDuration};
+use super::keys::OptionalAllowance;
 use super::listen_address;
 use crate::server::{ForwardedHeader, TlsFiles};
 
@@ -63,6 +64,9 @@ pub struct TokensConfig {
     pub issuer: String,
     pub audience: String,
     pub lifetime: DurationSetting,
+    pub max_unused: usize,
+    pub rate_per_user: OptionalAllowance,
+    pub rate_per_key: OptionalAllowance,
 }
 
 /// The section `[connections]`: limits of connections.
@@ -181,7 +185,8 @@ impl TokensConfig {
             }
         }
         at_least("tokens.lifetime", self.lifetime.0, SECOND)?;
-        at_most("tokens.lifetime", self.lifetime.0, Duration::from_hours(1))
+        at_most("tokens.lifetime", self.lifetime.0, Duration::from_hours(1))?;
+        at_least("tokens.max_unused", self.max_unused, 100)
     }
 
     /// Returns the settings of the issuer of connect tokens.

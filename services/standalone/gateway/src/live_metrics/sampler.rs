@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::latency::Latency;
 use super::recorder::Counts;
 use super::{HUB, INTERVAL, KIND, LiveMetrics, SOURCE, Snapshot, Tally};
-use crate::hubs::MemoryHubs;
+use tidings_hubs::MemoryHubs;
 
 /// Maximum number of users who get the live metrics.
 const MAX_WATCHERS: usize = 1_000;

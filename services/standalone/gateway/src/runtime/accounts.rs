@@ -1,16 +1,19 @@
 //! Users with an account, users shown in development, and guests.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use contract_notifications_v1::UserId;
 use shared_ports::{Clock as _, PortError, SystemClock};
 use tidings_identity::accounts::{self, Account, AccountError, LoginError, Password};
 use tidings_identity::jwt::{JwtIssuer, JwtSubject};
+use tidings_identity::revocations::Revocations;
 use tidings_store::Table;
 
-use crate::server::{Accounts, AddUserError, AuthError, Guest, Login, LoginOffer, NewUser};
+use crate::server::{Accounts, AddUserError, AuthError, ChangeUserError, Guest, Login, LoginOffer, NewUser};
 
-/// Prefix of the names of guests.
+/// Prefix of the names of guests. 128 random bits follow, so that no guest ever gets the name, and what is held for it,
+/// of another.
 const GUEST: &str = "guest-";
 
 /// The stored accounts, the logins that need none, and the issuer of the users' tokens.
@@ -18,6 +21,7 @@ pub struct UserAccounts {
     pub(super) accounts: accounts::Accounts<Table<SystemClock>>,
     pub(super) offer: LoginOffer,
     pub(super) jwt: Arc<JwtIssuer>,
+    pub(super) revocations: Revocations<Table<SystemClock>>,
 }
 
 impl UserAccounts {
@@ -32,18 +36,42 @@ impl UserAccounts {
     }
 }
 
+/// Checks a password that was chosen for a user. It takes milliseconds, so another thread does it.
+async fn chosen(password: String, user_id: &UserId) -> Result<Password, AddUserError> {
+    let username = user_id.as_written().into_owned();
+    let checked = tokio::task::spawn_blocking(move || Password::chosen(password, &username)).await;
+    let checked = checked.map_err(|source| AddUserError::Unavailable(source.into()))?;
+    checked.map_err(|error| AddUserError::Invalid(error.to_string()))
+}
+
+fn not_changed(error: AccountError) -> ChangeUserError {
+    match error {
+        AccountError::NoSuchUser { .. } => ChangeUserError::NoSuchUser,
+        source => ChangeUserError::Unavailable(source.into()),
+    }
+}
+
 impl Accounts for UserAccounts {
-    async fn login(&self, username: &str, password: &str) -> Result<Login, AuthError> {
+    async fn login(&self, username: &str, password: &str, from: Option<IpAddr>) -> Result<Login, AuthError> {
         if let Some(user) = self.offer.users.iter().find(|user| user.is(username, password)) {
             return self.issue(user.username.clone());
         }
         let refused = || AuthError::Refused(LoginError::Refused.to_string());
         // No account has a password that breaks the rules.
         let password = Password::new(password.to_owned()).map_err(|_| refused())?;
-        let account = self.accounts.verify(username, password).await.map_err(|error| match error {
+        let verified = self.accounts.verify(username, password, from, SystemClock.moment()).await;
+        let account = verified.map_err(|error| match error {
             LoginError::Refused => refused(),
+            LoginError::Throttled { wait } => AuthError::TooMany { detail: error.to_string(), wait },
+            LoginError::Undecided(AccountError::Busy { wait }) => {
+                AuthError::TooMany { detail: error.to_string(), wait }
+            }
             LoginError::Undecided(source) => AuthError::Unavailable(source.into()),
         })?;
+        let blocked_until = self.revocations.find(&account.user_id, None).blocked_until;
+        if blocked_until.is_some_and(|until| SystemClock.now() < until) {
+            return Err(AuthError::Refused("the user is blocked".to_owned()));
+        }
         self.issue(account.user_id)
     }
 
@@ -51,17 +79,33 @@ impl Accounts for UserAccounts {
         if !self.offer.guests {
             return Ok(None);
         }
-        let name = format!("{GUEST}{}", hex::encode(rand::random::<[u8; 5]>()));
+        let name = format!("{GUEST}{}", hex::encode(rand::random::<[u8; 16]>()));
         let user_id = UserId::new(name).map_err(|source| AuthError::Unavailable(source.into()))?;
         Ok(Some(Guest { login: self.issue(user_id.clone())?, user_id }))
     }
 
     async fn add_user(&self, NewUser { user_id, password }: NewUser) -> Result<Account, AddUserError> {
-        let password = Password::new(password).map_err(|error| AddUserError::Invalid(error.to_string()))?;
+        if user_id.as_str().starts_with(GUEST) {
+            let detail = format!("names that begin with {GUEST:?} are for guests; choose another");
+            return Err(AddUserError::Invalid(detail));
+        }
+        let password = chosen(password, &user_id).await?;
         self.accounts.add(&user_id, password, SystemClock.now()).await.map_err(|error| match error {
             AccountError::UserAlreadyExists { .. } => AddUserError::Exists,
             source => AddUserError::Unavailable(source.into()),
         })
+    }
+
+    async fn set_password(&self, user: &UserId, password: String) -> Result<(), ChangeUserError> {
+        let password = chosen(password, user).await.map_err(|error| match error {
+            AddUserError::Invalid(detail) => ChangeUserError::Invalid(detail),
+            other => ChangeUserError::Unavailable(other.into()),
+        })?;
+        self.accounts.set_password(user, password).await.map(drop).map_err(not_changed)
+    }
+
+    async fn remove(&self, user: &UserId) -> Result<(), ChangeUserError> {
+        self.accounts.remove(user).await.map_err(not_changed)
     }
 
     async fn users(&self) -> Result<Vec<Account>, PortError> {

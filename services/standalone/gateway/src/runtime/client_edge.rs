@@ -16,11 +16,11 @@ use tidings_sockets::Registry;
 use tidings_store::Store;
 use ws_edge::{Admission, ConnectError, ConnectRequest, Edge, MessageRequest};
 
-use crate::history::StoredHistory;
-use crate::hubs::{LocalMessageQueue, MemoryHubs};
 use crate::rates::MemoryRates;
 use crate::server::ClientEdge;
 use crate::tracking::TrackedMailbox;
+use tidings_history::StoredHistory;
+use tidings_hubs::{LocalMessageQueue, MemoryHubs};
 
 /// The authorizer's adapters in this process.
 #[derive(Debug)]

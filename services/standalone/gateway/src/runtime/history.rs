@@ -5,8 +5,8 @@ use contract_notifications_v1::UserId;
 use shared_ports::{PortError, SystemClock};
 use ws_edge::ports::History as _;
 
-use crate::history::StoredHistory;
 use crate::server::HistoryReader;
+use tidings_history::StoredHistory;
 
 /// Most bytes of the entries of a page.
 const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;

@@ -6,10 +6,10 @@ use shared_ports::{PortError, SystemClock};
 use tidings_store::{MailboxView, Search, Store, StoreError};
 use ws_edge::ports::History as _;
 
-use crate::history::StoredHistory;
 use crate::server::Inspection;
 use crate::timeline::{Sources, Timeline};
 use crate::tracking::Tracking;
+use tidings_history::StoredHistory;
 
 /// Pages of a user's history that are searched for a notification.
 const HISTORY_PAGES: usize = 10;

@@ -15,16 +15,26 @@ use crate::server::{AuthError, Tokens};
 pub struct ConnectTokens {
     pub(super) issuer: Issuer<LocalCipher, MemoryTokens<SystemClock>, SystemClock>,
     pub(super) authorizer: Arc<Authorizer<HandshakePorts>>,
+    /// The table of the issuer.
+    pub(super) unused: MemoryTokens<SystemClock>,
 }
 
 impl Tokens for ConnectTokens {
     async fn verify_user(&self, jwt: &str) -> Result<Subject, AuthError> {
-        let VerifiedJwt { user_id, username, hubs, .. } =
+        let VerifiedJwt { user_id, username, hubs, expires_at, .. } =
             self.authorizer.verify_jwt(jwt).await.map_err(|reason| match reason {
                 Reason::Jwt(invalid) => AuthError::Refused(format!("the ID token is refused: {invalid}")),
+                revoked @ Reason::Revoked(_) => {
+                    AuthError::Refused(format!("the ID token is refused: {revoked}"))
+                }
                 other => AuthError::Unavailable(other.into()),
             })?;
-        Ok(Subject { user_id, username: username.unwrap_or_default(), hubs })
+        let username = username.unwrap_or_default();
+        Ok(Subject { user_id, username, hubs, credential_expires_at: expires_at })
+    }
+
+    fn unused(&self) -> (usize, usize) {
+        (self.unused.live(), self.unused.capacity())
     }
 
     async fn issue_token(&self, subject: Subject) -> Result<IssuedToken, IssueError> {

@@ -7,14 +7,17 @@ use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use contract_notifications_v1::{Timestamp, UserId, written};
+use contract_notifications_v1::{HubName, Timestamp, UserId, written};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
+use shared_ports::Clock as _;
 use tidings_identity::accounts::Account;
+use tidings_identity::keys::Access;
 
-use super::auth::{Credential, credential};
+use super::auth::{Caller, Credential, count_limit, credential};
 use super::problem::Problem;
 use super::{Accounts as _, AddUserError, App, AuthError, Guest, Login, NewUser, Ports, Tokens as _};
+use crate::live_metrics::HUB as OPERATIONS;
 
 /// Maximum size of a body on these routes.
 const MAX_BODY: usize = 16 * 1024;
@@ -43,22 +46,48 @@ pub(super) async fn token<P: Ports>(
     request: Request,
 ) -> Result<Response, Problem> {
     let subject = if let Some(jwt) = user_token(request.headers()) {
-        app.ports.tokens.verify_user(jwt).await?
+        let subject = app.ports.tokens.verify_user(jwt).await?;
+        let now = app.ports.clock.moment();
+        app.quotas.token_of_user(&subject.user_id, app.ports.tokens.unused(), now)?;
+        subject
     } else if request.method() == Method::GET {
         let detail = "there is no ID token; send it as \"Authorization: <token>\", with or without \"Bearer \" \
                       before it; with an API key, name the user in the body of a POST";
         return Err(AuthError::Missing(detail.to_owned()).into());
     } else {
-        let (_, body) = app.admit(request, MAX_BODY).await?;
+        let tokens_or_metrics = |caller: &Caller| match caller.may(Access::Token) || caller.may(Access::Read)
+        {
+            true => Ok(()),
+            false => Err(caller.lacks(Access::Token.name())),
+        };
+        let (caller, _, body) = app.admit_if(request, MAX_BODY, tokens_or_metrics).await?;
         let expected = r#"{"userId": "…", "username": "…" (optional), "hubs": ["…"] (optional)}"#;
         let TokenRequest { user_id, username, hubs } = parse(&body, expected)?;
-        Subject { user_id, username, hubs }
+        if !is_of_console(&user_id, &hubs) {
+            caller.require(Access::Token)?;
+        }
+        if hubs.iter().any(|hub| hub.starts_with(HubName::RESERVED)) {
+            caller.require(Access::Read)?;
+        }
+        if let Some(key) = caller.key() {
+            app.quotas.token_of_key(key, app.ports.tokens.unused(), app.ports.clock.moment())?;
+        }
+        let credential_expires_at = caller.key().and_then(|key| key.expires_at());
+        Subject { user_id, username, hubs, credential_expires_at }
     };
     let issued = app.ports.tokens.issue_token(subject).await.map_err(|error| match error {
         IssueError::TooLarge { .. } => Problem::bad_request(error.to_string()),
         error => Problem::internal("issuing a token", &error),
     })?;
     Ok(secret(TokenResponse { token: issued.token, expires_at: issued.expires_at }))
+}
+
+/// Returns true if a token is for a page of the operations console, which only gets the live metrics. No other user has
+/// such a name.
+fn is_of_console(user: &UserId, hubs: &[String]) -> bool {
+    let is_random = |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    user.as_str().strip_prefix("operator-").is_some_and(is_random)
+        && matches!(hubs, [hub] if hub == OPERATIONS)
 }
 
 /// Returns the JSON Web Token of a request, with the scheme `Bearer` or without a scheme. Unlike an API key it has
@@ -98,9 +127,14 @@ pub(super) async fn login<P: Ports>(
     let (parts, body) = request.into_parts();
     let body = app.read_unknown(&parts, body, MAX_BODY).await?;
     let LoginRequest { username, password } = parse(&body, r#"{"username": "…", "password": "…"}"#)?;
-    let login = app.ports.accounts.login(&username, &password).await.map_err(|error| match error {
+    let from = app.limited_address(&parts);
+    let login = app.ports.accounts.login(&username, &password, from).await.map_err(|error| match error {
         AuthError::Missing(detail) | AuthError::Refused(detail) => {
             Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+        }
+        AuthError::TooMany { detail, wait } => {
+            count_limit("logins");
+            Problem::too_many_requests(detail, wait)
         }
         error @ AuthError::Unavailable(_) => error.into(),
     })?;
@@ -116,7 +150,15 @@ struct GuestResponse {
 }
 
 /// Answers `POST /v1/guest`.
-pub(super) async fn guest<P: Ports>(State(app): State<Arc<App<P>>>) -> Result<Response, Problem> {
+pub(super) async fn guest<P: Ports>(
+    State(app): State<Arc<App<P>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    if app.settings.about.login.guests {
+        let (parts, _) = request.into_parts();
+        let from = app.limited_address(&parts);
+        app.quotas.guest(from, app.ports.clock.moment())?;
+    }
     let Some(Guest { user_id, login }) = app.ports.accounts.guest()? else {
         let detail = "this server has no guests; log in with an account, or set login.guests = true";
         return Err(Problem::new(StatusCode::NOT_FOUND, "not-found", detail));
@@ -155,7 +197,7 @@ pub(super) async fn add_user<P: Ports>(
     State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (_, body) = app.admit(request, MAX_BODY).await?;
+    let (_, body) = app.admit(request, MAX_BODY, Access::Admin).await?;
     let AddUserRequest { username, password } = parse(&body, r#"{"username": "…", "password": "…"}"#)?;
     let user = NewUser { user_id: username, password };
     let account = app.ports.accounts.add_user(user).await.map_err(|error| match error {
@@ -171,7 +213,7 @@ pub(super) async fn users<P: Ports>(
     State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    app.admit(request, 0).await?;
+    app.admit(request, 0, Access::Read).await?;
     let accounts =
         app.ports.accounts.users().await.map_err(|error| Problem::internal("listing the users", &error))?;
     Ok(Json(Users { items: accounts.into_iter().map(User::from).collect() }).into_response())

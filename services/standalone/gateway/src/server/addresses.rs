@@ -206,7 +206,8 @@ impl Addresses {
         Self { limits, shards: (0..SHARDS).map(|_| shard()).collect(), hasher: RandomState::new() }
     }
 
-    fn is_exempt(&self, address: IpAddr) -> bool {
+    /// Returns true if an address has no limits.
+    pub(super) fn is_exempt(&self, address: IpAddr) -> bool {
         self.limits.exempt_loopback && address.to_canonical().is_loopback()
     }
 

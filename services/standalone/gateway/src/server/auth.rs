@@ -1,7 +1,8 @@
-//! Authenticates the callers of the HTTP API and reads their bodies.
+//! Authenticates the callers of the HTTP API, checks what their keys allow, and reads their bodies.
 
 use std::net::IpAddr;
 use std::pin::pin;
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -10,10 +11,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::BytesMut;
 use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
+use tidings_identity::keys::{Access, Key, OverBudget};
 use tidings_identity::sigv4::HeadProof;
 use tokio::time::timeout;
 
 use super::problem::Problem;
+use super::quotas::OverQuota;
 use super::request::Remote;
 use super::unknown_bodies::Full;
 use super::{App, AuthError, Callers as _, Ports};
@@ -62,36 +65,108 @@ impl From<AuthError> for Problem {
             AuthError::Missing(detail) => Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
                 .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             AuthError::Refused(detail) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
+            AuthError::TooMany { detail, wait } => Self::too_many_requests(detail, wait),
             AuthError::Unavailable(source) => Self::internal("checking a credential", &*source),
         }
     }
 }
 
+/// A producer or operator. Without authentication everybody may do everything.
+#[derive(Debug, Clone)]
+pub(super) struct Caller(Option<Arc<Key>>);
+
+impl Caller {
+    /// Returns the key of the caller; `None` if the server does without authentication.
+    pub(super) fn key(&self) -> Option<&Arc<Key>> {
+        self.0.as_ref()
+    }
+
+    /// Returns true if the caller's key has the scope for `access`.
+    pub(super) fn may(&self, access: Access) -> bool {
+        self.0.as_ref().is_none_or(|key| key.scopes().allow(access))
+    }
+
+    /// Checks that the caller's key has the scope for `access`.
+    pub(super) fn require(&self, access: Access) -> Result<(), Problem> {
+        if self.may(access) { Ok(()) } else { Err(self.lacks(access.name())) }
+    }
+
+    /// Returns the problem of a key without the needed scope.
+    pub(super) fn lacks(&self, needed: &str) -> Problem {
+        let (name, scopes) = self
+            .0
+            .as_ref()
+            .map_or_else(Default::default, |key| (key.name().to_string(), key.scopes().to_string()));
+        let detail =
+            format!("the key \"{name}\" may not do this; it needs the scope {needed} and has {scopes}");
+        Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+}
+
+/// Counts a refusal because a subject has used up a rate or a quota.
+pub(super) fn count_limit(limit: &'static str) {
+    metrics::counter!("tidings_quotas_reached_total", "limit" => limit).increment(1);
+}
+
+impl From<OverQuota> for Problem {
+    fn from(OverQuota { limit, detail, wait }: OverQuota) -> Self {
+        count_limit(limit);
+        Self::too_many_requests(detail, wait)
+    }
+}
+
+impl From<OverBudget> for Problem {
+    fn from(over: OverBudget) -> Self {
+        let limit = if over.unit == "notifications" { "key-rate" } else { "key-bytes" };
+        count_limit(limit);
+        Self::too_many_requests(over.to_string(), over.wait)
+    }
+}
+
 impl<P: Ports> App<P> {
-    /// Authenticates a producer or operator and reads the body. Everything but the body is checked first. Only a
-    /// signature whose head declares no hash of the body needs the body, which then counts among those of unknown
-    /// senders. A request of an authenticated caller doesn't count for its address.
-    pub(super) async fn admit(&self, request: Request, limit: usize) -> Result<(Parts, Bytes), Problem> {
+    /// Authenticates a producer or operator whose key allows `access`, and reads the body.
+    pub(super) async fn admit(
+        &self,
+        request: Request,
+        limit: usize,
+        access: Access,
+    ) -> Result<(Parts, Bytes), Problem> {
+        let (_, parts, body) = self.admit_if(request, limit, |caller| caller.require(access)).await?;
+        Ok((parts, body))
+    }
+
+    /// Authenticates a producer or operator, checks it with `check` and reads the body. Everything but the body is
+    /// checked first. Only a signature whose head declares no hash of the body needs the body, which then counts among
+    /// those of unknown senders. A request of an authenticated caller doesn't count for its address.
+    pub(super) async fn admit_if(
+        &self,
+        request: Request,
+        limit: usize,
+        check: impl Fn(&Caller) -> Result<(), Problem>,
+    ) -> Result<(Caller, Parts, Bytes), Problem> {
         let (parts, body) = request.into_parts();
         if !self.settings.authenticate {
             let body = self.read(&parts.headers, body, limit).await?;
-            return Ok((parts, body));
+            return Ok((Caller(None), parts, body));
         }
         match credential(&parts.headers)? {
             Credential::Key(key) => {
-                self.ports.callers.check_api_key(key)?;
+                let caller = Caller(Some(self.ports.callers.check_api_key(key)?));
                 self.excuse(&parts);
+                check(&caller)?;
                 let body = self.read(&parts.headers, body, limit).await?;
-                Ok((parts, body))
+                Ok((caller, parts, body))
             }
             Credential::Signature => {
-                let body = match self.check_signed_head(&parts)? {
+                let (key, proof) = self.check_signed_head(&parts)?;
+                check(&Caller(Some(key)))?;
+                let body = match proof {
                     HeadProof::Signed => self.read(&parts.headers, body, limit).await?,
                     HeadProof::NeedsBody => self.read_unknown(&parts, body, limit).await?,
                 };
-                self.check_signature(&parts, &body)?;
+                let caller = Caller(Some(self.check_signature(&parts, &body)?));
                 self.excuse(&parts);
-                Ok((parts, body))
+                Ok((caller, parts, body))
             }
         }
     }
@@ -104,6 +179,22 @@ impl<P: Ports> App<P> {
         }
     }
 
+    /// Returns the address by which a client's logins are limited; `None` if its address is exempt. An IPv6 address is
+    /// cut to the 64 bits that one customer has.
+    pub(super) fn limited_address(&self, parts: &Parts) -> Option<IpAddr> {
+        let address = remote(parts).to_canonical();
+        if self.addresses.is_exempt(address) {
+            return None;
+        }
+        Some(match address {
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, ..] = v6.segments();
+                IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+            }
+            v4 @ IpAddr::V4(_) => v4,
+        })
+    }
+
     /// Takes a request off the count of its address.
     fn excuse(&self, parts: &Parts) {
         self.addresses.excuse_request(remote(parts));
@@ -111,7 +202,7 @@ impl<P: Ports> App<P> {
 
     /// Checks everything about a signature but the body, over the request as it arrived, or as the client may have sent
     /// it to a proxy. An error is about the request as it arrived.
-    fn check_signed_head(&self, parts: &Parts) -> Result<HeadProof, AuthError> {
+    fn check_signed_head(&self, parts: &Parts) -> Result<(Arc<Key>, HeadProof), AuthError> {
         let mut forms = self.settings.front.signed_forms(parts).into_iter();
         let check = |form: Parts| self.ports.callers.check_signed_head(&form);
         let arrived = check(forms.next().unwrap_or_else(|| parts.clone()));
@@ -123,12 +214,14 @@ impl<P: Ports> App<P> {
 
     /// Checks a signature over the request as it arrived, or as the client may have sent it to a proxy. An error is
     /// about the request as it arrived.
-    fn check_signature(&self, parts: &Parts, body: &Bytes) -> Result<(), AuthError> {
+    fn check_signature(&self, parts: &Parts, body: &Bytes) -> Result<Arc<Key>, AuthError> {
         let mut forms = self.settings.front.signed_forms(parts).into_iter();
         let check = |form: Parts| self.ports.callers.check_signature(&form, body);
         let arrived = check(forms.next().unwrap_or_else(|| parts.clone()));
         match arrived {
-            Err(AuthError::Refused(_)) if forms.any(|form| check(form).is_ok()) => Ok(()),
+            Err(AuthError::Refused(detail)) => {
+                forms.find_map(|form| check(form).ok()).ok_or(AuthError::Refused(detail))
+            }
             arrived => arrived,
         }
     }

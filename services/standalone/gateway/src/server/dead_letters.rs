@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use shared_ports::PortError;
+use tidings_identity::keys::Access;
 
 use super::path::Path;
 use super::problem::Problem;
@@ -45,7 +46,7 @@ pub(super) async fn list<P: Ports>(
     State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (parts, _) = app.admit(request, 0).await?;
+    let (parts, _) = app.admit(request, 0, Access::Read).await?;
     let Query(Page { after, limit }) = Query::try_from_uri(&parts.uri).map_err(|_| {
         let allowed = format!("allowed are \"after\", an id, and \"limit\", a number from 1 to {MAX_PAGE}");
         Problem::bad_request(format!("the query is not valid; {allowed}"))
@@ -65,7 +66,7 @@ pub(super) async fn get<P: Ports>(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    app.admit(request, 0).await?;
+    app.admit(request, 0, Access::Read).await?;
     let letter = app.ports.dead_letters.get(&id).await.map_err(|error| failed(&error))?;
     Ok(Json(letter.ok_or_else(unknown)?).into_response())
 }
@@ -76,7 +77,7 @@ pub(super) async fn redrive<P: Ports>(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    app.admit(request, 0).await?;
+    app.admit(request, 0, Access::Operate).await?;
     match app.ports.dead_letters.redrive(DeadLetterSelector::One(id)).await.map_err(|error| failed(&error))? {
         0 => Err(unknown()),
         redriven => Ok(Json(Redriven { redriven }).into_response()),
@@ -88,7 +89,7 @@ pub(super) async fn redrive_all<P: Ports>(
     State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    app.admit(request, 0).await?;
+    app.admit(request, 0, Access::Operate).await?;
     let redriven =
         app.ports.dead_letters.redrive(DeadLetterSelector::All).await.map_err(|error| failed(&error))?;
     Ok(Json(Redriven { redriven }).into_response())
@@ -100,7 +101,7 @@ pub(super) async fn purge<P: Ports>(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    app.admit(request, 0).await?;
+    app.admit(request, 0, Access::Operate).await?;
     match app.ports.dead_letters.purge(DeadLetterSelector::One(id)).await.map_err(|error| failed(&error))? {
         0 => Err(unknown()),
         purged => Ok(Json(Purged { purged }).into_response()),
@@ -112,7 +113,7 @@ pub(super) async fn purge_all<P: Ports>(
     State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    app.admit(request, 0).await?;
+    app.admit(request, 0, Access::Operate).await?;
     let purged =
         app.ports.dead_letters.purge(DeadLetterSelector::All).await.map_err(|error| failed(&error))?;
     Ok(Json(Purged { purged }).into_response())

@@ -133,9 +133,14 @@ impl<'a> Entries<'a> {
         Self { texts: Texts::Lines(body.lines(), count), rules, taken: 0 }
     }
 
-    /// Parses the next entries. Returns `None` if there are no more. The first entry beyond [`MAX_ENTRIES`] is
+    /// Parses the next entries; those that `check` refuses are refused. Returns `None` if there are no more. The first
+    /// entry beyond [`MAX_ENTRIES`] is
     /// refused and ends the body.
-    pub(super) fn chunk(&mut self, now: impl Fn() -> Timestamp) -> Option<Chunk> {
+    pub(super) fn chunk(
+        &mut self,
+        now: impl Fn() -> Timestamp,
+        check: impl Fn(&Submission) -> Result<(), Problem>,
+    ) -> Option<Chunk> {
         let count = self.texts.at_most().min(CHUNK);
         let mut chunk = Chunk { slots: Vec::with_capacity(count), submissions: Vec::with_capacity(count) };
         while chunk.slots.len() < CHUNK && self.taken <= MAX_ENTRIES {
@@ -146,7 +151,8 @@ impl<'a> Entries<'a> {
                 chunk.slots.push(Slot::Refused(Problem::too_large(detail).into()));
                 break;
             }
-            match submission(text, self.rules, now()) {
+            let parsed = submission(text, self.rules, now());
+            match parsed.and_then(|submission| check(&submission).map(|()| submission)) {
                 Ok(submission) => {
                     chunk.slots.push(Slot::Submitted(submission.notification.id.clone()));
                     chunk.submissions.push(submission);
@@ -212,13 +218,13 @@ impl<'a> Answer<'a> {
     }
 
     /// Adds the results of consecutive entries. `accepted` has one result for each submission.
-    pub(super) fn add(&mut self, slots: Vec<Slot>, accepted: &Result<Vec<Accepted>, AcceptError>) {
+    pub(super) fn add(&mut self, slots: Vec<Slot>, accepted: &Result<Vec<Accepted>, Problem>) {
         let (mut accepted, failure) = match accepted {
             Ok(accepted) => (accepted.iter(), None),
-            Err(error) => ([].iter(), Some(not_accepted(*error))),
+            Err(problem) => ([].iter(), Some(problem)),
         };
         for slot in slots {
-            match (slot, &failure) {
+            match (slot, failure) {
                 (Slot::Refused(problem), _) => self.refuse(&problem),
                 (Slot::Submitted(_), Some(problem)) => self.refuse(problem),
                 (Slot::Submitted(id), None) => match accepted.next() {
@@ -305,7 +311,7 @@ mod tests {
         let Texts::Array(kept) = &entries.texts else { panic!("an array") };
         assert_eq!(kept.len(), MAX_ENTRIES + 1);
         let mut slots = 0;
-        while let Some(chunk) = entries.chunk(Timestamp::default) {
+        while let Some(chunk) = entries.chunk(Timestamp::default, |_| Ok(())) {
             slots += chunk.slots.len();
         }
         assert_eq!(slots, MAX_ENTRIES + 1);

@@ -2,10 +2,10 @@
 
 use auth_token::Handshake;
 use axum::http::{HeaderMap, Uri};
-use contract_notifications_v1::{Sequence, Timestamp, UnknownFields};
+use contract_notifications_v1::{MAX_PAYLOAD_DEPTH, Sequence, Timestamp, UnknownFields};
 use tidings_store::{Accepted, Submission};
 
-use super::entries::{Answer, Entries, Slot};
+use super::entries::{Answer, Entries, Rules, Slot};
 use super::problem::Problem;
 use super::{management, upgrade};
 
@@ -43,16 +43,13 @@ pub struct Intake {
 /// # Errors
 /// The detail of the problem if the body as a whole is refused.
 pub fn intake(body: &str, lines: bool, summary: bool, now: Timestamp) -> Result<Intake, String> {
-    let unknown_fields = UnknownFields::Refuse;
-    let mut entries = if lines {
-        Entries::lines(body, unknown_fields)
-    } else {
-        Entries::array(body, unknown_fields).map_err(detail)?
-    };
+    let rules = Rules { unknown_fields: UnknownFields::Refuse, payload_depth: MAX_PAYLOAD_DEPTH };
+    let mut entries =
+        if lines { Entries::lines(body, rules) } else { Entries::array(body, rules).map_err(detail)? };
     let mut answer = Answer::new(summary, "request");
     let mut all = Vec::new();
     let mut next = 0;
-    while let Some(chunk) = entries.chunk(|| now) {
+    while let Some(chunk) = entries.chunk(|| now, |_| Ok(())) {
         let accepted = chunk.submissions.iter().map(|_| {
             next += 1;
             Accepted { sequence: Sequence::new(next), duplicate: false }

@@ -11,6 +11,7 @@ use contract_history_v1::{HistoryKind, InvalidKey, Page, PageRequest, UnknownKin
 use contract_notifications_v1::UserId;
 use serde::{Deserialize, Serialize};
 use shared_ports::PortError;
+use tidings_identity::keys::Access;
 
 use super::path::Path;
 use super::problem::Problem;
@@ -28,7 +29,7 @@ pub(super) async fn page<P: Ports>(
     Path((user, kind)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (parts, _) = app.admit(request, 0).await?;
+    let (parts, _) = app.admit(request, 0, Access::Read).await?;
     let kind: HistoryKind = kind
         .parse()
         .map_err(|error: UnknownKind| Problem::new(StatusCode::NOT_FOUND, "not-found", error.to_string()))?;

@@ -10,6 +10,7 @@ use contract_connections_v1::{ConnectionId, FrameFormat};
 use contract_notifications_v1::{NotificationId, Sequence, Timestamp, UserId, written};
 use serde::Serialize;
 use shared_ports::PortError;
+use tidings_identity::keys::Access;
 use tidings_sockets::{OpenConnection, Peer};
 use tidings_store::{MailboxView, NotificationState, StoredNotification};
 
@@ -127,7 +128,7 @@ pub(super) async fn user<P: Ports>(
     Path(user): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    app.admit(request, 0).await?;
+    app.admit(request, 0, Access::Read).await?;
     let user_id = user_id(user)?;
     let connections = app.registry.of(&user_id).into_iter().map(Connection::from).collect();
     let mailbox =
@@ -142,7 +143,7 @@ pub(super) async fn notification<P: Ports>(
     Path((user, id)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
-    app.admit(request, 0).await?;
+    app.admit(request, 0, Access::Read).await?;
     let (user, id) = (user_id(user)?, notification_id(id)?);
     Ok(Json(app.ports.inspection.timeline(&user, &id).await.map_err(|error| failed(&error))?).into_response())
 }
@@ -153,7 +154,7 @@ pub(super) async fn track<P: Ports>(
     Path((user, id)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
-    app.admit(request, 0).await?;
+    app.admit(request, 0, Access::Operate).await?;
     let (user, id) = (user_id(user)?, notification_id(id)?);
     if !app.ports.inspection.track(&user, &id) {
         let detail = "the limit of tracked notifications is reached; try again in two minutes";

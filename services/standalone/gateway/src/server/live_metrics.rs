@@ -7,6 +7,7 @@ use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use contract_notifications_v1::Timestamp;
 use serde::{Deserialize, Serialize};
+use tidings_identity::keys::Access;
 
 use super::problem::Problem;
 use super::{App, LiveMetricsReader as _, Ports};
@@ -31,7 +32,7 @@ pub(super) async fn page<P: Ports>(
     State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (parts, _) = app.admit(request, 0).await?;
+    let (parts, _) = app.admit(request, 0, Access::Read).await?;
     let Query(Parameters { after }) = Query::try_from_uri(&parts.uri).map_err(|_| {
         Problem::bad_request("the query is not valid; allowed is \"after\", in milliseconds since the epoch")
     })?;

@@ -11,8 +11,10 @@ use contract_connections_v1::ConnectionId;
 use contract_frames_v1::MAX_MESSAGE_BYTES;
 use contract_notifications_v1::{InvalidNotification, Timestamp, is_nested_deeper};
 use serde::Serialize;
+use tidings_identity::keys::Access;
 use tidings_sockets::{Description, Peer};
 
+use super::auth::Caller;
 use super::problem::Problem;
 use super::{App, Ports};
 
@@ -37,7 +39,12 @@ pub(super) async fn post<P: Ports>(
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id(request.uri().path())?;
-    let (_, body) = app.admit(request, MAX_MESSAGE_BYTES).await.map_err(exception)?;
+    // The message may say anything to anybody, so a key for some users is not enough.
+    let to_all = |caller: &Caller| match caller.key() {
+        Some(key) if !key.scopes().may_send_to_all() => Err(caller.lacks(Access::Send.name())),
+        _ => Ok(()),
+    };
+    let (_, _, body) = app.admit_if(request, MAX_MESSAGE_BYTES, to_all).await.map_err(exception)?;
     let Ok(text) = std::str::from_utf8(&body) else {
         return Err(exception(Problem::bad_request("the message is not UTF-8; messages are text frames")));
     };
@@ -57,7 +64,7 @@ pub(super) async fn get<P: Ports>(
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id(request.uri().path())?;
-    app.admit(request, 0).await.map_err(exception)?;
+    app.admit(request, 0, Access::Read).await.map_err(exception)?;
     let Description { connected_at, last_active_at, peer } = app.registry.describe(&id).ok_or_else(gone)?;
     let identity = peer.map_or_else(
         || Identity { source_ip: String::new(), user_agent: String::new() },
@@ -73,7 +80,7 @@ pub(super) async fn delete<P: Ports>(
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id(request.uri().path())?;
-    app.admit(request, 0).await.map_err(exception)?;
+    app.admit(request, 0, Access::Operate).await.map_err(exception)?;
     if app.registry.close(&id) { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(gone()) }
 }
 

@@ -6,6 +6,9 @@
 //! locking. The adapters of a real server are in [`runtime`](crate::runtime).
 
 use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use auth_token::{Handshake, IssueError, IssuedToken, Refusal, Subject};
 use axum::http::request::Parts;
@@ -19,6 +22,8 @@ use contract_notifications_v1::{
 use serde::{Serialize, Serializer};
 use shared_ports::{Clock, PortError};
 use tidings_identity::accounts::Account;
+use tidings_identity::keys::{Key, KeyError, KeyInfo, KeyName, NewKey, NewSecrets};
+use tidings_identity::revocations::{RevocationError, RevocationInfo, UserChange};
 use tidings_identity::sigv4::HeadProof;
 use tidings_store::{AcceptError, Accepted, MailboxView, Submission};
 use ws_edge::{Admission, ConnectError, ConnectRequest, MessageRequest};
@@ -34,6 +39,10 @@ pub trait Ports: 'static {
     type Acceptance: Acceptance;
     /// Authenticates producers and operators.
     type Callers: Callers;
+    /// Keeps the keys of producers and operators.
+    type Keys: KeyRing;
+    /// Blocks users and revokes credentials.
+    type Revocations: Revocations;
     /// Serves WebSocket clients.
     type ClientEdge: ClientEdge;
     /// Issues connect tokens.
@@ -59,6 +68,8 @@ pub trait Ports: 'static {
 pub struct Adapters<P: Ports> {
     pub acceptance: P::Acceptance,
     pub callers: P::Callers,
+    pub keys: P::Keys,
+    pub revocations: P::Revocations,
     pub client_edge: P::ClientEdge,
     pub tokens: P::Tokens,
     pub accounts: P::Accounts,
@@ -81,14 +92,63 @@ pub trait Acceptance: Send + Sync + 'static {
 
 /// Authenticates producers and operators.
 pub trait Callers: Send + Sync + 'static {
-    /// Checks an API key. Runs before any of the body is read.
-    fn check_api_key(&self, key: &str) -> Result<(), AuthError>;
+    /// Returns the key whose API key this is. Runs before any of the body is read.
+    fn check_api_key(&self, key: &str) -> Result<Arc<Key>, AuthError>;
 
-    /// Checks everything about a signature (AWS Signature Version 4) but the body. Runs before any of the body is read.
-    fn check_signed_head(&self, request: &Parts) -> Result<HeadProof, AuthError>;
+    /// Checks everything about a signature (AWS Signature Version 4) but the body, and returns the key that the request
+    /// says it was signed with. Runs before any of the body is read.
+    fn check_signed_head(&self, request: &Parts) -> Result<(Arc<Key>, HeadProof), AuthError>;
 
-    /// Checks a signature over the request and its body.
-    fn check_signature(&self, request: &Parts, body: &[u8]) -> Result<(), AuthError>;
+    /// Returns the key that signed the request and its body.
+    fn check_signature(&self, request: &Parts, body: &[u8]) -> Result<Arc<Key>, AuthError>;
+}
+
+/// Keeps the keys of producers and operators.
+pub trait KeyRing: Send + Sync + 'static {
+    /// Returns all keys, without secrets.
+    fn list(&self) -> Vec<KeyInfo>;
+
+    /// Adds a key and returns its secrets.
+    fn add(&self, new: NewKey) -> impl Future<Output = Result<NewSecrets, KeyError>> + Send;
+
+    /// Gives a key new secrets; the older ones end after `overlap`.
+    fn rotate(
+        &self,
+        name: KeyName,
+        overlap: Duration,
+    ) -> impl Future<Output = Result<NewSecrets, KeyError>> + Send;
+
+    /// Removes a key.
+    fn revoke(&self, name: KeyName) -> impl Future<Output = Result<(), KeyError>> + Send;
+
+    /// Stores the times of the last uses that have changed.
+    fn store_uses(&self) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Blocks users and revokes credentials. A change is durable and counts when its call returns.
+pub trait Revocations: Send + Sync + 'static {
+    /// Returns all blocks and revocations that count now.
+    fn list(&self) -> Vec<RevocationInfo>;
+
+    /// Returns a number that grows with each change of a user.
+    fn version(&self) -> u64;
+
+    /// Returns true if a user was blocked or signed out since `version`.
+    fn changed_since(&self, user: &UserId, version: u64) -> bool;
+
+    /// Blocks a user, lifts a block, or signs the user out.
+    fn change_user(
+        &self,
+        user: UserId,
+        change: UserChange,
+    ) -> impl Future<Output = Result<(), RevocationError>> + Send;
+
+    /// Refuses a token by its id until a time, or allows it again.
+    fn change_token(
+        &self,
+        id: String,
+        until: Option<Timestamp>,
+    ) -> impl Future<Output = Result<(), RevocationError>> + Send;
 }
 
 /// Serves WebSocket clients: handshakes, frames and closed connections.
@@ -127,20 +187,38 @@ pub trait Tokens: Send + Sync + 'static {
     /// Returns the user that a JSON Web Token of this server or of a trusted issuer proves.
     fn verify_user(&self, jwt: &str) -> impl Future<Output = Result<Subject, AuthError>> + Send;
 
+    /// Returns the number of connect tokens that are not used yet, and their largest number.
+    fn unused(&self) -> (usize, usize);
+
     /// Issues a connect token.
     fn issue_token(&self, subject: Subject) -> impl Future<Output = Result<IssuedToken, IssueError>> + Send;
 }
 
 /// Keeps users and logs them in.
 pub trait Accounts: Send + Sync + 'static {
-    /// Logs a user in.
-    fn login(&self, username: &str, password: &str) -> impl Future<Output = Result<Login, AuthError>> + Send;
+    /// Logs a user in. `from` is the address by which logins are limited, if they are.
+    fn login(
+        &self,
+        username: &str,
+        password: &str,
+        from: Option<IpAddr>,
+    ) -> impl Future<Output = Result<Login, AuthError>> + Send;
 
     /// Logs a visitor in as a guest under a new name; `None` if guests are not allowed.
     fn guest(&self) -> Result<Option<Guest>, AuthError>;
 
     /// Adds a user.
     fn add_user(&self, user: NewUser) -> impl Future<Output = Result<Account, AddUserError>> + Send;
+
+    /// Changes the password of a user.
+    fn set_password(
+        &self,
+        user: &UserId,
+        password: String,
+    ) -> impl Future<Output = Result<(), ChangeUserError>> + Send;
+
+    /// Removes a user.
+    fn remove(&self, user: &UserId) -> impl Future<Output = Result<(), ChangeUserError>> + Send;
 
     /// Returns all users in the order of their ids.
     fn users(&self) -> impl Future<Output = Result<Vec<Account>, PortError>> + Send;
@@ -229,6 +307,14 @@ pub enum AuthError {
     /// The credential is not valid: 403.
     #[error("{0}")]
     Refused(String),
+    /// Too many attempts: 429. The credential was not checked.
+    #[error("{detail}")]
+    TooMany {
+        /// The text for the caller.
+        detail: String,
+        /// Time after which another attempt may succeed.
+        wait: Duration,
+    },
     /// The credential could not be checked: 500. The caller does not see the reason.
     #[error("the credential could not be checked")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -245,6 +331,20 @@ pub enum AddUserError {
     Exists,
     /// The store failed: 500.
     #[error("the user could not be stored")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Reasons for not changing a user.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeUserError {
+    /// The password is not allowed: 400. The text says what is allowed.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is no such user: 404.
+    #[error("there is no user of that name")]
+    NoSuchUser,
+    /// The store failed: 500.
+    #[error("the user could not be changed")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 

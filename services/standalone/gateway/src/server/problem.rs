@@ -72,7 +72,11 @@ pub const PROBLEMS: &[ProblemType] = &[
          accepted until more is free.",
     ),
     problem("exists", &[409], "A user of that name exists already."),
-    problem("forbidden", &[403], "The credential is not valid."),
+    problem(
+        "forbidden",
+        &[403],
+        "The credential is not valid, or its key has not the scope that the detail names.",
+    ),
     problem("gone", &[410], "The connection of a management call is closed or never existed."),
     problem(
         "handshake-refused",
@@ -110,8 +114,8 @@ pub const PROBLEMS: &[ProblemType] = &[
     problem(
         "too-many-requests",
         &[429],
-        "The limit of requests of your address (`limits.requests_per_address`) is reached. Try again after the time in \
-         `Retry-After`.",
+        "A rate or a quota of the key, the user or the address is used up: the detail names the setting. Try again after \
+         the time in `Retry-After`.",
     ),
     problem("unauthorized", &[401], "The request has no credential, or username or password is wrong."),
     problem(
@@ -154,6 +158,11 @@ impl Problem {
     pub(super) fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
             .with_header(axum::http::header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// A rate or a quota is used up for `wait`: 429, with `Retry-After`.
+    pub(super) fn too_many_requests(detail: impl Into<Cow<'static, str>>, wait: Duration) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail).retry_after(wait)
     }
 
     /// Tells the caller when to try again, in whole seconds.

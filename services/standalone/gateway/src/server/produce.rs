@@ -10,7 +10,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::de::IgnoredAny;
 use shared_ports::Clock as _;
+use tidings_identity::keys::Access;
+use tidings_store::Submission;
 
+use super::auth::Caller;
 use super::entries::{Answer, Chunk, Entries, not_accepted, submission, without_mark, write_accepted};
 use super::problem::Problem;
 use super::request::RequestId;
@@ -22,15 +25,18 @@ pub(super) async fn notifications<P: Ports>(
     request: Request,
 ) -> Result<Response, Problem> {
     let lines = is_ndjson(request.headers());
-    let (parts, body) = app.admit(request, app.settings.max_bulk_body_bytes).await?;
+    let (caller, parts, body) = app.admit_if(request, app.settings.max_bulk_body_bytes, may_send).await?;
     let text = text(&body)?;
     if lines {
-        return many(&app, &parts, Entries::lines(text, app.settings.rules())).await;
+        return many(&app, &caller, &parts, Entries::lines(text, app.settings.rules())).await;
     }
     if text.trim_start().starts_with('[') {
-        return many(&app, &parts, Entries::array(text, app.settings.rules())?).await;
+        return many(&app, &caller, &parts, Entries::array(text, app.settings.rules())?).await;
     }
-    one(&app, text).await.map_err(|problem| if is_several(text) { several() } else { problem })
+    one(&app, &caller, text).await.map_err(|problem| match problem.status {
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE if is_several(text) => several(),
+        _ => problem,
+    })
 }
 
 /// Answers `POST /message`: accepts one notification, as clients of other gateways send it.
@@ -38,16 +44,29 @@ pub(super) async fn message<P: Ports>(
     State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (_, body) = app.admit(request, app.settings.max_body_bytes).await?;
-    one(&app, text(&body)?).await
+    let (caller, _, body) = app.admit_if(request, app.settings.max_body_bytes, may_send).await?;
+    one(&app, &caller, text(&body)?).await
 }
 
-async fn one<P: Ports>(app: &App<P>, body: &str) -> Result<Response, Problem> {
+fn may_send(caller: &Caller) -> Result<(), Problem> {
+    caller.require(Access::Send)
+}
+
+/// Checks that the caller's key may send these notifications, and takes them from its budgets.
+fn take<P: Ports>(app: &App<P>, caller: &Caller, submissions: &[Submission]) -> Result<(), Problem> {
+    let Some(key) = caller.key().filter(|_| !submissions.is_empty()) else { return Ok(()) };
+    let bytes = submissions.iter().map(|submission| submission.notification.payload.get().len() as u64);
+    Ok(key.take(submissions.len() as u64, bytes.sum(), app.ports.clock.moment())?)
+}
+
+async fn one<P: Ports>(app: &App<P>, caller: &Caller, body: &str) -> Result<Response, Problem> {
     let limit = app.settings.max_body_bytes;
     if body.len() > limit {
         return Err(Problem::too_large(format!("the body is too large; allowed are at most {limit} bytes")));
     }
     let submission = submission(body, app.settings.rules(), app.ports.clock.now())?;
+    check_recipient(caller, &submission)?;
+    take(app, caller, std::slice::from_ref(&submission))?;
     let id = submission.notification.id.clone();
     let accepted = app.ports.acceptance.accept(vec![submission]).await.map_err(not_accepted)?;
     let accepted = accepted.first().ok_or_else(|| Problem::unavailable("the store did not answer"))?;
@@ -56,7 +75,12 @@ async fn one<P: Ports>(app: &App<P>, body: &str) -> Result<Response, Problem> {
     Ok(json(StatusCode::ACCEPTED, answer))
 }
 
-async fn many<P: Ports>(app: &App<P>, parts: &Parts, mut entries: Entries<'_>) -> Result<Response, Problem> {
+async fn many<P: Ports>(
+    app: &App<P>,
+    caller: &Caller,
+    parts: &Parts,
+    mut entries: Entries<'_>,
+) -> Result<Response, Problem> {
     let summary = match query(parts, "ack")?.as_deref() {
         None | Some("each") => false,
         Some("summary") => true,
@@ -65,15 +89,31 @@ async fn many<P: Ports>(app: &App<P>, parts: &Parts, mut entries: Entries<'_>) -
     let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let mut answer = Answer::new(summary, &request_id);
     let mut failed = None;
-    while let Some(Chunk { slots, submissions }) = entries.chunk(|| app.ports.clock.now()) {
-        let accepted = app.ports.acceptance.accept(submissions).await;
-        failed = failed.or(accepted.as_ref().err().copied());
+    let check = |submission: &Submission| check_recipient(caller, submission);
+    while let Some(Chunk { slots, submissions }) = entries.chunk(|| app.ports.clock.now(), check) {
+        let accepted = match take(app, caller, &submissions) {
+            Ok(()) => app.ports.acceptance.accept(submissions).await.map_err(not_accepted),
+            Err(problem) => Err(problem),
+        };
+        if let (Err(problem), None) = (&accepted, &failed) {
+            failed = Some(problem.clone());
+        }
         answer.add(slots, &accepted);
     }
     match failed {
         // Nothing was accepted, so the producer sends the whole request again.
-        Some(error) if answer.accepted == 0 => Err(not_accepted(error)),
+        Some(problem) if answer.accepted == 0 => Err(problem),
         _ => Ok(json(StatusCode::OK, answer.finish())),
+    }
+}
+
+/// Refuses a notification for a user whom the caller's key may not send to.
+fn check_recipient(caller: &Caller, submission: &Submission) -> Result<(), Problem> {
+    match caller.key() {
+        Some(key) if !key.scopes().may_send_to(&submission.notification.user_id) => {
+            Err(caller.lacks("send, or send: with a prefix of the user id,"))
+        }
+        _ => Ok(()),
     }
 }
 

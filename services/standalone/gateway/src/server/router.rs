@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
 
 use super::problem::Problem;
 use super::{
-    App, Ports, about, accounts, cors, dead_letters, fallback, health, history, inspection, live_metrics,
-    management, produce, upgrade,
+    App, Ports, about, accounts, cors, dead_letters, fallback, health, history, inspection, keys,
+    live_metrics, management, produce, revocations, upgrade,
 };
 
 /// Makes the router of a server.
@@ -43,6 +43,10 @@ pub(super) fn router<P: Ports>(app: Arc<App<P>>) -> Router {
         .route("/%40connections/{id}", connection())
         .route("/{stage}/%40connections/{id}", connection())
         .route("/v1/users", get(accounts::users::<P>).post(accounts::add_user::<P>))
+        .route("/v1/key", get(keys::own::<P>))
+        .route("/v1/keys", get(keys::list::<P>).post(keys::add::<P>))
+        .route("/v1/keys/{name}", delete(keys::revoke::<P>))
+        .route("/v1/keys/{name}/rotate", post(keys::rotate::<P>))
         .route("/.well-known/jwks.json", get(accounts::jwks::<P>))
         .route("/v1/dead-letters", get(dead_letters::list::<P>).delete(dead_letters::purge_all::<P>))
         .route("/v1/dead-letters/redrive", post(dead_letters::redrive_all::<P>))
@@ -51,7 +55,13 @@ pub(super) fn router<P: Ports>(app: Arc<App<P>>) -> Router {
         .route("/v1/history/{user}/{kind}", get(history::page::<P>))
         .route("/v1/live-metrics", get(live_metrics::page::<P>))
         .route("/v1/figures", get(live_metrics::page_by_old_route::<P>))
-        .route("/v1/users/{user}", get(inspection::user::<P>))
+        .route("/v1/users/{user}", get(inspection::user::<P>).delete(revocations::remove::<P>))
+        .route("/v1/users/{user}/password", put(revocations::set_password::<P>))
+        .route("/v1/users/{user}/block", put(revocations::block::<P>).delete(revocations::unblock::<P>))
+        .route("/v1/users/{user}/sign-out", post(revocations::sign_out::<P>))
+        .route("/v1/users/{user}/connections", delete(revocations::disconnect::<P>))
+        .route("/v1/revocations", get(revocations::list::<P>))
+        .route("/v1/revoked-tokens/{id}", put(revocations::revoke_token::<P>))
         .route(
             "/v1/users/{user}/notifications/{id}",
             get(inspection::notification::<P>).post(inspection::track::<P>),

@@ -36,7 +36,7 @@ use super::phases::Watched;
 use super::problem::Problem;
 use super::request::{Remote, RequestId, request_id};
 use super::stream::Stream;
-use super::{App, ClientEdge, Ports};
+use super::{App, ClientEdge, Ports, Revocations as _};
 
 /// Answers `GET /ws`.
 pub(super) async fn websocket<P: Ports>(
@@ -84,6 +84,7 @@ async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Res
         return Err(too_many(detail).retry_after(Duration::from_secs(1)));
     }
     let handshake = handshake(request.uri(), request.headers())?;
+    let revoked = app.ports.revocations.version();
     let principal = match app.ports.client_edge.authorize(&handshake).await {
         Ok(principal) => principal,
         Err(refusal) => return Err(refused(&refusal, request.extensions().get::<RequestId>())),
@@ -102,7 +103,7 @@ async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Res
     let peer = Peer { ip: remote.0, user_agent: user_agent.unwrap_or_default().into() };
     // A task of its own: hyper drops this one when the client goes away, and a connection that is half opened would
     // stay a member of its hubs.
-    let opening = tokio::spawn(open(app, principal, connect, peer, on_upgrade, slot));
+    let opening = tokio::spawn(open(app, principal, revoked, connect, peer, on_upgrade, slot));
     let subprotocol = opening.await.map_err(|error| Problem::internal("opening a connection", &error))??;
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();
@@ -137,9 +138,12 @@ fn text(value: &HeaderValue) -> String {
 }
 
 /// Admits a connection and starts to serve it. Returns the subprotocol that answers the handshake.
+///
+/// `revoked` is the version of the revocations with which the handshake was authorized.
 async fn open<P: Ports>(
     app: Arc<App<P>>,
     principal: Principal,
+    revoked: u64,
     connect: ConnectRequest,
     peer: Peer,
     on_upgrade: OnUpgrade,
@@ -153,6 +157,12 @@ async fn open<P: Ports>(
             ConnectError::Unavailable(error) => Problem::internal("storing a connection", &error),
         })?;
     let opened = Opened { principal: Arc::new(principal), id: row.connection_id, at: opened_at, _slot: slot };
+    // The connection can be found from here on. A block that was stored before did not find it, and is found now.
+    if app.ports.revocations.changed_since(&opened.principal.user_id, revoked) {
+        app.registry.close(&opened.id);
+        forget(&app.ports.client_edge, &opened).await;
+        return Err(Problem::unavailable("the user's credentials have just been revoked; connect again"));
+    }
     match app.registry.attach(&opened.id) {
         Some(attachment) => {
             tokio::spawn(serve(app, opened, attachment, peer, on_upgrade));

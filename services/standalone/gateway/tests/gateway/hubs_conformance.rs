@@ -3,8 +3,8 @@
 use contract_notifications_v1::{HubName, UserId};
 use dispatcher::ports::HubMembers as _;
 use shared_ports::Clock as _;
-use tidings_gateway::hubs::MemoryHubs;
 use tidings_gateway::rates::MemoryRates;
+use tidings_hubs::MemoryHubs;
 use verification_conformance::fixture::HubRows;
 use verification_conformance::{ManualClock, hub_members, hubs};
 

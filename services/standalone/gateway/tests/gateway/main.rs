@@ -2,22 +2,23 @@
 //! suites of the ports it implements.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
-mod broadcasts;
 mod console;
 mod cors;
 mod end_to_end;
 mod handshakes;
 mod history;
-mod history_conformance;
 mod history_over_http;
 mod hubs_conformance;
 mod inspection;
+mod keys;
 mod lifecycle;
 mod management;
 mod producer;
 mod proxies;
+mod quotas;
 mod reference;
 mod replays;
+mod revocations;
 mod rfc6455;
 mod rfc6455_cases;
 mod rfc6455_handshakes;

@@ -20,9 +20,6 @@ use sha2::{Digest as _, Sha256};
 use shared_ports::{Clock as _, SystemClock};
 use tempfile::TempDir;
 use tidings_gateway::config::Config;
-use tidings_gateway::hubs::{
-    BroadcastSettings, Broadcasts, LocalMessageQueue, MemoryHubs, PendingBroadcasts,
-};
 use tidings_gateway::live_metrics::LiveMetrics;
 use tidings_gateway::runtime::{self, Parts, RuntimeConfig, RuntimePorts, Watching};
 use tidings_gateway::server::{
@@ -30,6 +27,7 @@ use tidings_gateway::server::{
     Settings, TlsFiles, TlsKeys,
 };
 use tidings_gateway::tracking::Tracking;
+use tidings_hubs::{BroadcastSettings, Broadcasts, LocalMessageQueue, MemoryHubs, PendingBroadcasts};
 use tidings_identity::credentials::Credentials;
 use tidings_sockets::{Limits, Registry, run_sweeper};
 use tidings_store::{StorageSettings, Store};
@@ -65,6 +63,8 @@ impl<A: Acceptance, E: ClientEdge, H: HistoryReader, I: Inspection, R: Readiness
 {
     type Acceptance = A;
     type Callers = <RuntimePorts as Ports>::Callers;
+    type Keys = <RuntimePorts as Ports>::Keys;
+    type Revocations = <RuntimePorts as Ports>::Revocations;
     type ClientEdge = E;
     type Tokens = <RuntimePorts as Ports>::Tokens;
     type Accounts = <RuntimePorts as Ports>::Accounts;
@@ -88,6 +88,8 @@ pub(crate) fn replace<A: Acceptance, E: ClientEdge, H: HistoryReader, I: Inspect
     Adapters {
         acceptance: acceptance(real.acceptance),
         callers: real.callers,
+        keys: real.keys,
+        revocations: real.revocations,
         client_edge: client_edge(real.client_edge),
         tokens: real.tokens,
         accounts: real.accounts,
@@ -179,6 +181,9 @@ fn build<P: Ports>(
         authorizer: config.authorizer(),
         issuer: config.tokens.issuer(),
         login: config.login.offer(),
+        logins: config.login.limits(),
+        max_unused_tokens: config.tokens.max_unused,
+        keys: config.keys.limits(),
     };
     let parts = Parts {
         message_queue: LocalMessageQueue { store: store.clone(), broadcasts },

@@ -1,12 +1,15 @@
-//! Argon2id hashing on threads for blocking work, with a limit of concurrent and of waiting hashes.
+//! Argon2id hashing on threads for blocking work, in the order of a fair queue.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use argon2::password_hash::{self, PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::Semaphore;
+use shared_sync::IgnorePoison as _;
+use tokio::sync::oneshot;
 
+use super::fair_queue::{Bounds, FairQueue, Full, Lane};
 use super::{AccountError, Password};
 
 /// OWASP's minimum: 19 MiB of memory, two iterations, one lane
@@ -19,12 +22,47 @@ const LANES: u32 = 1;
 const NO_USER: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
                       AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Most passwords that wait or are being hashed: one or two seconds of work for one core.
-const MAX_ADMITTED: usize = 64;
+/// Bounds of the queue: about two seconds of work for one core in each of its two groups.
+const BOUNDS: Bounds = Bounds { running: 1, operators: 16, lane: 8, group: 64 };
+
+/// Time that one hash takes, for the advice when to come back.
+const TIME_OF_A_HASH: Duration = Duration::from_millis(40);
+
+/// A right to hash. Dropping it gives the slot to the next that waits.
+struct Slot(Option<Arc<Queue>>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(queue) = self.0.take() {
+            queue.lock().finish();
+            queue.start();
+        }
+    }
+}
+
+/// The queue of those that wait for a slot. Its lock is held for single operations.
+struct Queue(Mutex<FairQueue<oneshot::Sender<Slot>>>);
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, FairQueue<oneshot::Sender<Slot>>> {
+        self.0.lock().ignore_poison()
+    }
+
+    /// Gives free slots to those whose turn it is.
+    fn start(self: &Arc<Self>) {
+        loop {
+            let Some(waiting) = self.lock().start() else { return };
+            if let Err(mut slot) = waiting.send(Slot(Some(Arc::clone(self)))) {
+                // Its client has gone. The slot is freed here and not by its drop, which would call this again.
+                slot.0 = None;
+                self.lock().finish();
+            }
+        }
+    }
+}
 
 pub(super) struct Hasher {
-    admitted: Arc<Semaphore>,
-    running: Arc<Semaphore>,
+    queue: Arc<Queue>,
     params: Params,
 }
 
@@ -33,24 +71,20 @@ impl Default for Hasher {
     fn default() -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
         let params = Params::new(MEMORY_KIB, ITERATIONS, LANES, None).unwrap_or(Params::DEFAULT);
-        Self::new(params, MAX_ADMITTED, cores.saturating_sub(1).max(1))
+        Self::new(params, Bounds { running: cores.saturating_sub(1).max(1), ..BOUNDS })
     }
 }
 
 impl Hasher {
-    pub(super) fn new(params: Params, admitted: usize, running: usize) -> Self {
-        Self {
-            admitted: Arc::new(Semaphore::new(admitted)),
-            running: Arc::new(Semaphore::new(running)),
-            params,
-        }
+    pub(super) fn new(params: Params, bounds: Bounds) -> Self {
+        Self { queue: Arc::new(Queue(Mutex::new(FairQueue::new(bounds)))), params }
     }
 
     /// Returns a new hash of `password` as a PHC string.
-    pub(super) async fn hash(&self, password: Password) -> Result<String, AccountError> {
+    pub(super) async fn hash(&self, password: Password, lane: Lane) -> Result<String, AccountError> {
         let argon2 = self.argon2();
         let hash = move || argon2.hash_password(password.0.as_bytes()).map(|hash| hash.to_string());
-        self.run(hash).await?.map_err(|_| AccountError::Hash)
+        self.run(lane, hash).await?.map_err(|_| AccountError::Hash)
     }
 
     /// Returns true if `password` matches `hash`. Without a hash, returns false after the same time.
@@ -58,6 +92,7 @@ impl Hasher {
         &self,
         password: Password,
         hash: Option<String>,
+        lane: Lane,
     ) -> Result<bool, AccountError> {
         let argon2 = self.argon2();
         // The hash contains its parameters, which may be older than the current ones.
@@ -65,7 +100,7 @@ impl Hasher {
             let verdict = argon2.verify_password(password.0.as_bytes(), hash.as_deref().unwrap_or(NO_USER));
             verdict.map(|()| hash.is_some())
         };
-        match self.run(verify).await? {
+        match self.run(lane, verify).await? {
             Ok(matches) => Ok(matches),
             Err(password_hash::Error::PasswordInvalid) => Ok(false),
             Err(_) => Err(AccountError::Hash),
@@ -76,20 +111,29 @@ impl Hasher {
         Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone())
     }
 
-    /// Runs `work` on a thread for blocking work when a core is free.
+    /// Runs `work` on a thread for blocking work when it is its turn.
     ///
-    /// Started work counts towards the limits until it is done, even if the caller has been cancelled.
+    /// Started work counts towards the limits until it is done, even if the caller has been cancelled. A caller that
+    /// is cancelled before gives up its place.
     ///
     /// # Errors
-    /// [`AccountError::Busy`] if too much work is waiting.
+    /// [`AccountError::Busy`] if the lane is full.
     async fn run<T: Send + 'static>(
         &self,
+        lane: Lane,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, AccountError> {
-        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| AccountError::Busy)?;
-        let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| AccountError::Busy)?;
+        let (sender, turn) = oneshot::channel();
+        let entered = self.queue.lock().enter(lane, sender, |waiting| !waiting.is_closed());
+        entered.map_err(|Full { waiting }| {
+            let work = TIME_OF_A_HASH.saturating_mul(u32::try_from(waiting).unwrap_or(u32::MAX));
+            AccountError::Busy { wait: work.max(Duration::from_secs(1)) }
+        })?;
+        self.queue.start();
+        // The queue never drops a place without giving it a slot.
+        let slot = turn.await.map_err(|_| AccountError::Hash)?;
         let work = move || {
-            let _permits = (admitted, running);
+            let _slot = slot;
             work()
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| AccountError::Hash)
@@ -98,24 +142,30 @@ impl Hasher {
 
 #[cfg(test)]
 mod tests {
+    use std::future::{Future, poll_fn};
+    use std::pin::Pin;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
+    use std::task::Poll;
 
     use argon2::password_hash::phc::PasswordHash;
 
     use super::*;
 
-    fn weak(admitted: usize, running: usize) -> Hasher {
-        Hasher::new(Params::new(Params::MIN_M_COST, 1, 1, None).unwrap(), admitted, running)
+    fn weak(running: usize, lane: usize) -> Hasher {
+        let bounds = Bounds { running, operators: lane, lane, group: lane };
+        Hasher::new(Params::new(Params::MIN_M_COST, 1, 1, None).unwrap(), bounds)
     }
+
+    const LANE: Lane = Lane::Account(1);
 
     #[tokio::test]
     async fn all_hashes_use_owasp_parameters() {
         let password = Password::new("correct horse".to_owned()).unwrap();
-        let hash = Hasher::default().hash(password.clone()).await.unwrap();
+        let hash = Hasher::default().hash(password.clone(), LANE).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(Hasher::default().verify(password.clone(), Some(hash.clone())).await.unwrap());
-        assert!(!Hasher::default().verify(password, None).await.unwrap());
+        assert!(Hasher::default().verify(password.clone(), Some(hash.clone()), LANE).await.unwrap());
+        assert!(!Hasher::default().verify(password, None, LANE).await.unwrap());
 
         let (real, no_user) = (PasswordHash::new(&hash).unwrap(), PasswordHash::new(NO_USER).unwrap());
         assert_eq!(
@@ -130,21 +180,24 @@ mod tests {
     async fn two_hashes_of_one_password_differ() {
         let password = Password::new("correct horse".to_owned()).unwrap();
         let hasher = weak(9, 9);
-        assert_ne!(hasher.hash(password.clone()).await.unwrap(), hasher.hash(password).await.unwrap());
+        assert_ne!(
+            hasher.hash(password.clone(), LANE).await.unwrap(),
+            hasher.hash(password, LANE).await.unwrap()
+        );
     }
 
     #[tokio::test]
     async fn malformed_hash_is_an_error() {
         let password = Password::new("correct horse".to_owned()).unwrap();
         for broken in ["", "plain", "$argon2id$v=19$m=19456,t=2,p=1$AAAA"] {
-            let verdict = weak(9, 9).verify(password.clone(), Some(broken.to_owned())).await;
+            let verdict = weak(9, 9).verify(password.clone(), Some(broken.to_owned()), LANE).await;
             assert!(matches!(verdict, Err(AccountError::Hash)), "{broken}");
         }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn concurrency_is_limited() {
-        let hasher = Arc::new(weak(100, 2));
+        let hasher = Arc::new(weak(2, 100));
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let all: Vec<_> = (0..100)
             .map(|_| {
@@ -154,7 +207,7 @@ mod tests {
                     std::thread::yield_now();
                     running.fetch_sub(1, Ordering::SeqCst);
                 };
-                tokio::spawn(async move { hasher.run(work).await.unwrap() })
+                tokio::spawn(async move { hasher.run(LANE, work).await.unwrap() })
             })
             .collect();
         for one in all {
@@ -163,25 +216,51 @@ mod tests {
         assert!(most.load(Ordering::SeqCst) <= 2);
     }
 
-    #[tokio::test]
-    async fn cancelled_work_counts_until_it_is_done() {
-        let hasher = Arc::new(weak(1, 1));
-        let (begun, has_begun) = tokio::sync::oneshot::channel();
+    /// Starts work that ends when the returned sender is used, and waits until it has begun.
+    async fn start(hasher: &Arc<Hasher>) -> (tokio::task::JoinHandle<()>, mpsc::Sender<()>) {
+        let (begun, has_begun) = oneshot::channel();
         let (finish, may_finish) = mpsc::channel::<()>();
         let work = move || {
             let _ = begun.send(());
             let _ = may_finish.recv();
         };
-        let first = tokio::spawn({
-            let hasher = Arc::clone(&hasher);
-            async move { hasher.run(work).await }
-        });
+        let hasher = Arc::clone(hasher);
+        let running = tokio::spawn(async move { hasher.run(LANE, work).await.unwrap() });
         has_begun.await.unwrap();
-        assert!(matches!(hasher.run(|| ()).await, Err(AccountError::Busy)));
+        (running, finish)
+    }
+
+    #[tokio::test]
+    async fn cancelled_work_counts_until_it_is_done() {
+        let hasher = Arc::new(weak(1, 1));
+        let (first, finish) = start(&hasher).await;
         first.abort();
         assert!(first.await.unwrap_err().is_cancelled());
-        assert!(matches!(hasher.run(|| ()).await, Err(AccountError::Busy)));
+        let mut second = Box::pin(hasher.run(LANE, || ()));
+        assert!(poll_once(&mut second).await.is_pending());
+        assert!(matches!(hasher.run(LANE, || ()).await, Err(AccountError::Busy { .. })));
         finish.send(()).unwrap();
-        let _permit = hasher.admitted.acquire().await.unwrap();
+        second.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn place_of_a_cancelled_caller_is_free() {
+        let hasher = Arc::new(weak(1, 1));
+        let (first, finish) = start(&hasher).await;
+        let mut gone = Box::pin(hasher.run(LANE, || panic!("nobody waits for it")));
+        assert!(poll_once(&mut gone).await.is_pending());
+        drop(gone);
+        let mut second = Box::pin(hasher.run(LANE, || 7));
+        assert!(poll_once(&mut second).await.is_pending());
+        finish.send(()).unwrap();
+        assert_eq!(second.await.unwrap(), 7);
+        first.await.unwrap();
+        // No slot is lost by callers that go away.
+        assert_eq!(hasher.run(LANE, || 8).await.unwrap(), 8);
+    }
+
+    /// Polls a future once.
+    async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+        poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context))).await
     }
 }

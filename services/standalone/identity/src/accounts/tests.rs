@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use argon2::Params;
 use proptest::prelude::*;
 
+use super::fair_queue::Bounds;
 use super::*;
+use crate::budget::Allowance;
 
 /// A table in memory that can be made to fail.
 #[derive(Debug, Default, Clone)]
@@ -43,10 +45,13 @@ impl Records for MemoryRecords {
     }
 }
 
+const UNLIMITED: LoginLimits = LoginLimits { attempts_per_address: None, failures_per_account: None };
+const BOUNDS: Bounds = Bounds { running: 2, operators: 1000, lane: 1000, group: 1000 };
+
 fn accounts() -> (Accounts<MemoryRecords>, MemoryRecords) {
     let records = MemoryRecords::default();
     let weak = Params::new(Params::MIN_M_COST, 1, 1, None).unwrap();
-    (Accounts::with_hasher(records.clone(), Hasher::new(weak, 1000, 2)), records)
+    (Accounts::with_hasher(records.clone(), UNLIMITED, Hasher::new(weak, BOUNDS)), records)
 }
 
 fn user(name: &str) -> UserId {
@@ -64,7 +69,10 @@ async fn login_needs_the_right_password() {
     let (accounts, _) = accounts();
     let zoe = Account { user_id: user("zoe"), created_at: NOW };
     assert_eq!(accounts.add(&user("zoe"), password("correct horse"), NOW).await.unwrap(), zoe);
-    assert_eq!(accounts.verify("zoe", password("correct horse")).await.unwrap(), zoe);
+    assert_eq!(
+        accounts.verify("zoe", password("correct horse"), None, Moment::default()).await.unwrap(),
+        zoe
+    );
     for (username, wrong) in [
         ("zoe", "correct horsE"),
         ("zoe", "correct horse "),
@@ -73,7 +81,7 @@ async fn login_needs_the_right_password() {
         ("no user id", "correct horse"),
         ("", "correct horse"),
     ] {
-        let refused = accounts.verify(username, password(wrong)).await.unwrap_err();
+        let refused = accounts.verify(username, password(wrong), None, Moment::default()).await.unwrap_err();
         assert!(matches!(refused, LoginError::Refused), "{username}: {refused}");
         assert_eq!(refused.to_string(), "username or password is wrong");
     }
@@ -86,7 +94,7 @@ async fn existing_user_cannot_be_added_again() {
     let again = accounts.add(&user("zoe"), password("another one"), NOW).await.unwrap_err();
     assert!(matches!(again, AccountError::UserAlreadyExists { .. }));
     assert_eq!(again.to_string(), "the user zoe exists already");
-    accounts.verify("zoe", password("correct horse")).await.unwrap();
+    accounts.verify("zoe", password("correct horse"), None, Moment::default()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,7 +117,10 @@ async fn concurrent_adds_of_a_user_succeed_once() {
         }
     }
     assert_eq!(added.len(), 1);
-    accounts.verify("zoe", password(&format!("password {}", added[0]))).await.unwrap();
+    accounts
+        .verify("zoe", password(&format!("password {}", added[0])), None, Moment::default())
+        .await
+        .unwrap();
     assert!(accounts.inner.changing.lock().unwrap().is_empty());
 }
 
@@ -124,11 +135,14 @@ async fn accounts_are_listed_changed_and_removed() {
 
     let changed = accounts.set_password(&user("zoe"), password("battery staple")).await.unwrap();
     assert_eq!(changed.created_at, NOW);
-    assert!(accounts.verify("zoe", password("correct horse")).await.is_err());
-    assert!(accounts.verify("zoe", password("battery staple")).await.is_ok());
+    assert!(accounts.verify("zoe", password("correct horse"), None, Moment::default()).await.is_err());
+    assert!(accounts.verify("zoe", password("battery staple"), None, Moment::default()).await.is_ok());
 
     accounts.remove(&user("zoe")).await.unwrap();
-    assert!(matches!(accounts.verify("zoe", password("battery staple")).await, Err(LoginError::Refused)));
+    assert!(matches!(
+        accounts.verify("zoe", password("battery staple"), None, Moment::default()).await,
+        Err(LoginError::Refused)
+    ));
     assert!(matches!(accounts.remove(&user("zoe")).await, Err(AccountError::NoSuchUser { .. })));
     let unknown = accounts.set_password(&user("zoe"), password("battery staple")).await;
     assert!(matches!(unknown, Err(AccountError::NoSuchUser { .. })));
@@ -139,12 +153,12 @@ async fn accounts_are_listed_changed_and_removed() {
 async fn failing_or_corrupt_table_is_no_refusal() {
     let (accounts, records) = accounts();
     records.rows.lock().unwrap().insert("zoe".to_owned(), b"rubbish".to_vec());
-    let error = accounts.verify("zoe", password("correct horse")).await.unwrap_err();
+    let error = accounts.verify("zoe", password("correct horse"), None, Moment::default()).await.unwrap_err();
     assert!(matches!(error, LoginError::Undecided(AccountError::Corrupt(_))));
     assert!(matches!(accounts.list().await, Err(AccountError::Corrupt(_))));
 
     records.down.store(true, std::sync::atomic::Ordering::SeqCst);
-    let error = accounts.verify("ada", password("correct horse")).await.unwrap_err();
+    let error = accounts.verify("ada", password("correct horse"), None, Moment::default()).await.unwrap_err();
     assert!(matches!(error, LoginError::Undecided(AccountError::Records(_))));
     let error = accounts.add(&user("ada"), password("correct horse"), NOW).await.unwrap_err();
     assert!(matches!(error, AccountError::Records(_)));
@@ -180,8 +194,8 @@ proptest! {
         runtime.block_on(async {
             let (accounts, _) = accounts();
             accounts.add(&user(&name), password(&text), NOW).await.unwrap();
-            accounts.verify(&name, password(&text)).await.unwrap();
-            assert!(accounts.verify(&name, password(&format!("{text}x"))).await.is_err());
+            accounts.verify(&name, password(&text), None, Moment::default()).await.unwrap();
+            assert!(accounts.verify(&name, password(&format!("{text}x")), None, Moment::default()).await.is_err());
         });
     }
 }
@@ -192,15 +206,41 @@ async fn accounts_survive_a_restart_of_the_store() {
     let data = tempfile::tempdir().unwrap();
     let open = || Store::open(data.path(), StorageSettings::default(), shared_ports::SystemClock).unwrap();
     let store = open();
-    let accounts = Accounts::new(store.table("users"));
+    let accounts = Accounts::new(store.table("users"), UNLIMITED);
     accounts.add(&user("zoe"), password("correct horse"), NOW).await.unwrap();
     accounts.add(&user("ada"), password("battery staple"), NOW).await.unwrap();
     accounts.remove(&user("ada")).await.unwrap();
     store.close();
     drop((accounts, store));
 
-    let accounts = Accounts::new(open().table("users"));
-    accounts.verify("zoe", password("correct horse")).await.unwrap();
+    let accounts = Accounts::new(open().table("users"), UNLIMITED);
+    accounts.verify("zoe", password("correct horse"), None, Moment::default()).await.unwrap();
     let zoe = Account { user_id: user("zoe"), created_at: NOW };
     assert_eq!(accounts.list().await.unwrap(), [zoe]);
+}
+
+#[tokio::test]
+async fn guesses_are_refused_before_they_are_hashed() {
+    let records = MemoryRecords::default();
+    let weak = Params::new(Params::MIN_M_COST, 1, 1, None).unwrap();
+    let per_hour = |most| Allowance::new(most, Duration::from_hours(1)).ok();
+    let limits = LoginLimits { attempts_per_address: per_hour(50), failures_per_account: per_hour(3) };
+    let accounts = Accounts::with_hasher(records, limits, Hasher::new(weak, BOUNDS));
+    accounts.add(&user("zoe"), password("correct horse"), NOW).await.unwrap();
+    let (owner, attacker) = (Some("10.0.0.1".parse().unwrap()), Some("10.0.0.2".parse().unwrap()));
+    let login =
+        async |from, text: &str| accounts.verify("zoe", password(text), from, Moment::default()).await;
+    login(owner, "correct horse").await.unwrap();
+    for _ in 0..3 {
+        assert!(matches!(login(attacker, "wrong horse").await, Err(LoginError::Refused)));
+    }
+    for text in ["wrong horse", "correct horse"] {
+        let Err(LoginError::Throttled { wait }) = login(attacker, text).await else {
+            panic!("it is let through")
+        };
+        assert_eq!(wait, Duration::from_mins(20));
+    }
+    for _ in 0..20 {
+        login(owner, "correct horse").await.unwrap();
+    }
 }

@@ -27,7 +27,14 @@ fn zoe() -> JwtSubject {
 /// Returns the result of verifying a valid token about Zoë.
 fn about_zoe(expires_at: Timestamp) -> VerifiedJwt {
     let JwtSubject { user_id, username } = zoe();
-    VerifiedJwt { user_id, username: Some(username), hubs: Vec::new(), expires_at: Some(expires_at) }
+    VerifiedJwt {
+        user_id,
+        username: Some(username),
+        hubs: Vec::new(),
+        expires_at: Some(expires_at),
+        issued_at: Some(at(NOW)),
+        id: None,
+    }
 }
 
 fn claims() -> Value {
@@ -88,6 +95,7 @@ fn token_has_id_token_claims_and_key_id() {
             "sub": "zoe",
             "preferred_username": "Zoë",
             "iat": NOW,
+            "iatMs": NOW * 1000 + 999,
             "exp": NOW + 3600,
             "jti": parts[1]["jti"],
         })
@@ -112,7 +120,7 @@ fn key_set_verifies_a_token() {
 fn token_is_valid_for_an_hour_plus_leeway() {
     let token = issuer().issue(zoe(), at(NOW)).unwrap().token;
     let good = |time| issuer().verify(&token, time);
-    assert_eq!(good(at(NOW)).unwrap(), about_zoe(at(NOW + 3600)));
+    assert_eq!(VerifiedJwt { id: None, ..good(at(NOW)).unwrap() }, about_zoe(at(NOW + 3600)));
     assert!(good(Timestamp::from_millis((NOW + 3605) * 1000 - 1)).is_ok());
     assert!(matches!(good(at(NOW + 3605)), Err(InvalidJwt::Expired { seconds: 5 })));
 
@@ -187,7 +195,8 @@ proptest! {
         let verified = issuer.verify(&issued.token, at(now + age)).unwrap();
         let JwtSubject { user_id, username } = subject;
         let username = Some(username).filter(|name| !name.is_empty());
-        let expected = VerifiedJwt { user_id, username, hubs: Vec::new(), expires_at: Some(issued.expires_at) };
+        let expected = VerifiedJwt { user_id, username, hubs: Vec::new(), expires_at: Some(issued.expires_at), issued_at: Some(at(now)), id: verified.id.clone() };
+        prop_assert!(verified.id.is_some());
         prop_assert_eq!(verified, expected);
     }
 

@@ -65,7 +65,12 @@ fn start(clock: &TestClock) -> Server {
 impl Server {
     async fn issue(&self) -> Handshake {
         let user_id = UserId::new("zoe").unwrap();
-        let subject = Subject { user_id, username: "Zoë".to_owned(), hubs: vec!["lobby".to_owned()] };
+        let subject = Subject {
+            user_id,
+            username: "Zoë".to_owned(),
+            hubs: vec!["lobby".to_owned()],
+            credential_expires_at: None,
+        };
         let token = self.issuer.issue(subject).await.unwrap().token;
         Handshake { query: vec![("token".to_owned(), token)], ..Handshake::default() }
     }

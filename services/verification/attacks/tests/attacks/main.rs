@@ -8,6 +8,8 @@
 mod addresses;
 mod client_messages;
 mod history;
+mod keys;
+mod logins;
 mod nesting;
 mod stalled_heads;
 mod support;

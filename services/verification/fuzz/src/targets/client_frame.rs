@@ -39,6 +39,8 @@ pub fn client_frame(bytes: &[u8]) -> Verdict {
         max_message_bytes: MAX_MESSAGE_BYTES,
         client_messages: ClientMessagePolicy::Anyone,
         everyone: Some(all.clone()),
+        // A deep frame is refused by its depth alone, which tests of the edge cover.
+        max_payload_depth: usize::MAX,
         ..EdgeConfig::default()
     };
     let principal = Principal {

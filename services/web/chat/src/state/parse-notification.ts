@@ -37,13 +37,13 @@ export function parseNotification(received: ReceivedNotification, me: string, ev
             if (!isText(userId) || !isText(hub)) break;
             const event = presence === "left" ? "left" : "joined";
             const conversation = `hub:${hub}` as const;
-            return { ...base, ...named(payload["username"]), kind: event, conversation, from: userId, text: "" };
+            return { ...base, ...named(payload["username"], userId), kind: event, conversation, from: userId, text: "" };
         }
         case "sendmessage": {
             const { sender, hub, text, timestamp, senderName } = payload;
             if (!isText(sender) || !isText(hub) || !isText(text)) break;
             const conversation = `hub:${hub}` as const;
-            return { ...base, ...named(senderName), conversation, from: sender, text, at: time(timestamp, at) };
+            return { ...base, ...named(senderName, sender), conversation, from: sender, text, at: time(timestamp, at) };
         }
         case "message": {
             const { sender, recipient, content, timestamp } = fields(payload["data"]);
@@ -80,8 +80,13 @@ function conversationOf(recipient: unknown, sender: string, everyone: string | n
     return recipient === "all" && everyone !== null ? `hub:${everyone}` : `user:${sender}`;
 }
 
-function named(name: unknown): { name?: string } {
-    return isText(name) && name !== "" ? { name } : {};
+/** Characters that change the line around a name: controls, and those that nobody sees or that change its direction. */
+const DECEPTIVE = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
+
+/** Returns the display name with the user id beside it: a name proves nothing, and several users may have the same. */
+function named(name: unknown, id: string): { name?: string } {
+    const shown = isText(name) ? name.replaceAll(DECEPTIVE, "").trim() : "";
+    return shown === "" || shown === id ? {} : { name: `${shown} (${id})` };
 }
 
 function time(timestamp: unknown, otherwise: number): number {

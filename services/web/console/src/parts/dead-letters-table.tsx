@@ -7,8 +7,8 @@ import { DataTable } from "./data-table.tsx";
 interface Props {
     readonly items: readonly DeadLetter[];
     readonly now: number;
-    /** Asks for confirmation of an action on a dead letter. */
-    readonly confirm: (verb: "redrive" | "purge", letter: DeadLetter) => void;
+    /** Asks for confirmation of an action on a dead letter. Absent if the operator may not act. */
+    readonly confirm: ((verb: "redrive" | "purge", letter: DeadLetter) => void) | undefined;
 }
 
 const COLUMNS = [
@@ -41,7 +41,7 @@ export function DeadLettersTable({ items, now, confirm }: Props) {
                     </td>
                     <td class="number">
                         <span class="buttons">
-                            {(["redrive", "purge"] as const).map((verb) => (
+                            {confirm !== undefined && (["redrive", "purge"] as const).map((verb) => (
                                 <button
                                     key={verb}
                                     class={verb === "purge" ? "small danger" : "small"}

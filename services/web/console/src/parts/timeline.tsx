@@ -1,6 +1,7 @@
 import type { Api } from "../api.ts";
 import { usePolling } from "../hooks.ts";
 import { formatSequence, timeWithMilliseconds } from "../state/format.ts";
+import type { Rights } from "../state/rights.ts";
 import { userAddress } from "../state/route.ts";
 import { type Accepted, type Timeline, isFinal, outcomeOf, stateLabel, steps } from "../state/timeline.ts";
 
@@ -9,6 +10,7 @@ const [SHORT_DELAY, LONG_DELAY] = [400, 2_000];
 
 interface Props {
     readonly api: Api;
+    readonly rights: Rights;
     readonly user: string;
     readonly id: string;
     /** The server's answer, if this page sent the notification. */
@@ -16,8 +18,9 @@ interface Props {
 }
 
 /** The timeline of a notification, updated while it is delivered. */
-export function NotificationTimeline({ api, user, id, accepted }: Props) {
-    const { value, problem } = usePolling(`${user} ${id}`, () => api.track(user, id), delayAfter);
+export function NotificationTimeline({ api, rights, user, id, accepted }: Props) {
+    const ask = (): Promise<Timeline> => api.timeline(user, id, rights.operate);
+    const { value, problem } = usePolling(`${user} ${id}`, ask, delayAfter);
     // Before the first answer, the notification is known to be accepted.
     const state = value?.state ?? (accepted === undefined ? undefined : "queued");
     const title = state === undefined ? "Loading…" : stateLabel(state);

@@ -32,8 +32,8 @@ const HISTORY_COLUMNS = [
 interface ConnectionsProps {
     readonly connections: readonly Connection[];
     readonly now: number;
-    /** Asks for confirmation and closes a connection. */
-    readonly close: (connection: Connection) => void;
+    /** Asks for confirmation and closes a connection. Absent if the operator may not. */
+    readonly close: ((connection: Connection) => void) | undefined;
 }
 
 /** The open connections of a user. */
@@ -58,14 +58,16 @@ export function ConnectionsTable({ connections, now, close }: ConnectionsProps) 
                     </td>
                     <td class="number">{formatBytes(connection.waitingBytes)}</td>
                     <td class="number">
-                        <button
-                            class="small"
-                            onClick={() => {
-                                close(connection);
-                            }}
-                        >
-                            Close<span class="visually-hidden"> connection {connection.id}</span>
-                        </button>
+                        {close !== undefined && (
+                            <button
+                                class="small"
+                                onClick={() => {
+                                    close(connection);
+                                }}
+                            >
+                                Close<span class="visually-hidden"> connection {connection.id}</span>
+                            </button>
+                        )}
                     </td>
                 </tr>
             ))}

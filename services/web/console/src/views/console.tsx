@@ -1,10 +1,11 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Api } from "../api.ts";
-import { useRoute } from "../hooks.ts";
+import { usePolling, useRoute } from "../hooks.ts";
 import { LiveMetrics } from "../live-metrics.ts";
 import { FeedStatus } from "../parts/feed-status.tsx";
 import { formatCount } from "../state/format.ts";
 import { EMPTY, isStale } from "../state/metrics-feed.ts";
+import { READ_ONLY, type Rights } from "../state/rights.ts";
 import type { Route } from "../state/route.ts";
 import { DeadLettersView } from "./dead-letters.tsx";
 import { NotificationView } from "./notification.tsx";
@@ -19,6 +20,9 @@ const VIEWS = [
     { view: "dead-letters", address: "#/dead-letters", label: "Dead letters" },
 ] as const;
 
+/** Delay before the rights are asked for again after a failure, in milliseconds. */
+const RETRY = 2_000;
+
 interface Props {
     readonly api: Api;
     /** Deletes the API key and shows the login, with the reason if there is one. */
@@ -27,6 +31,8 @@ interface Props {
 
 /** The console of a logged-in operator: header, navigation and the current view. */
 export function Console({ api, logOut }: Props) {
+    const asked = usePolling("rights", () => api.rights(), (found) => (found === undefined ? RETRY : undefined));
+    const rights = asked.value ?? READ_ONLY;
     const [feed, setFeed] = useState(EMPTY);
     const [now, setNow] = useState(() => Date.now());
     const route = useRoute();
@@ -60,7 +66,7 @@ export function Console({ api, logOut }: Props) {
                         Log out
                     </button>
                     <nav aria-label="Console">
-                        {VIEWS.map(({ view, address, label }) => (
+                        {VIEWS.filter(({ view }) => view !== "send" || rights.send).map(({ view, address, label }) => (
                             <a key={view} href={address} aria-current={view === current ? "page" : undefined}>
                                 {label}
                                 {view === "dead-letters" && deadLetters > 0 && (
@@ -78,7 +84,7 @@ export function Console({ api, logOut }: Props) {
                 {route.view === "overview" ? (
                     <Overview feed={feed} stale={isStale(feed, now)} />
                 ) : (
-                    <View api={api} route={route} now={now} deadLetters={deadLetters} />
+                    <View api={api} rights={rights} route={route} now={now} deadLetters={deadLetters} />
                 )}
             </main>
         </>
@@ -87,20 +93,21 @@ export function Console({ api, logOut }: Props) {
 
 interface ViewProps {
     readonly api: Api;
+    readonly rights: Rights;
     readonly route: Exclude<Route, { view: "overview" }>;
     readonly now: number;
     readonly deadLetters: number;
 }
 
-function View({ api, route, now, deadLetters }: ViewProps) {
+function View({ api, rights, route, now, deadLetters }: ViewProps) {
     switch (route.view) {
         case "user":
-            return <UserView api={api} user={route.user} now={now} />;
+            return <UserView api={api} rights={rights} user={route.user} now={now} />;
         case "send":
-            return <SendView api={api} />;
+            return <SendView api={api} rights={rights} />;
         case "notification":
-            return <NotificationView api={api} user={route.user} id={route.id} />;
+            return <NotificationView api={api} rights={rights} user={route.user} id={route.id} />;
         case "dead-letters":
-            return <DeadLettersView api={api} total={deadLetters} now={now} />;
+            return <DeadLettersView api={api} rights={rights} total={deadLetters} now={now} />;
     }
 }

@@ -5,19 +5,21 @@ import { useConfirmation } from "../parts/confirm-dialog.tsx";
 import { DeadLettersTable } from "../parts/dead-letters-table.tsx";
 import { confirmationOf, resultMessage } from "../state/dead-letter-actions.ts";
 import { formatCount, pluralize } from "../state/format.ts";
+import type { Rights } from "../state/rights.ts";
 
 /** Interval of polling, in milliseconds. */
 const INTERVAL = 5_000;
 
 interface Props {
     readonly api: Api;
+    readonly rights: Rights;
     /** Number of dead letters in the live metrics. */
     readonly total: number;
     readonly now: number;
 }
 
 /** The dead letters, with buttons to redrive and purge them. */
-export function DeadLettersView({ api, total, now }: Props) {
+export function DeadLettersView({ api, rights, total, now }: Props) {
     const { value, problem, refresh } = usePolling("dead letters", () => api.deadLetters(), () => INTERVAL);
     const [more, setMore] = useState<readonly DeadLetter[]>([]);
     const [next, setNext] = useState<string>();
@@ -61,7 +63,7 @@ export function DeadLettersView({ api, total, now }: Props) {
         <>
             <div class="title">
                 <h2>{value === undefined ? "Dead letters" : pluralize(count, "dead letter")}</h2>
-                {items.length > 0 && (
+                {rights.operate && items.length > 0 && (
                     <div class="actions">
                         <button
                             onClick={() => {
@@ -94,7 +96,7 @@ export function DeadLettersView({ api, total, now }: Props) {
             {value !== undefined && items.length === 0 && (
                 <p>No dead letters. All accepted notifications were delivered or are being delivered or held.</p>
             )}
-            {items.length > 0 && <DeadLettersTable items={items} now={now} confirm={confirm} />}
+            {items.length > 0 && <DeadLettersTable items={items} now={now} confirm={rights.operate ? confirm : undefined} />}
             {after !== undefined && (
                 <button onClick={showMore}>Show more (now {formatCount(items.length)})</button>
             )}

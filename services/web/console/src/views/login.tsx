@@ -21,13 +21,15 @@ export function Login({ notice, onLogin }: Props) {
             return;
         }
         setBusy(true);
+        const api = new Api(trimmed);
+        let refusal = "This is not the API key of this server. Check it and try again.";
         try {
-            await new Api(trimmed).liveMetrics(Date.now());
+            await api.rights();
+            refusal = "This key may not open the console. Use one with the scope read, operate or admin.";
+            await api.liveMetrics(Date.now());
             onLogin(trimmed);
         } catch (error) {
-            setProblem(isRefused(error)
-                    ? "This is not the API key of this server. Check it and try again."
-                    : `The login failed: ${errorMessage(error)}. Try again in a moment.`);
+            setProblem(isRefused(error) ? refusal : `The login failed: ${errorMessage(error)}. Try again in a moment.`);
             setBusy(false);
         }
     };

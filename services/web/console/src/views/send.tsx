@@ -5,6 +5,7 @@ import { errorMessage } from "../hooks.ts";
 import { Field } from "../parts/field.tsx";
 import { NotificationTimeline } from "../parts/timeline.tsx";
 import { type Draft, EXPIRIES, type FieldErrors, INITIAL_DRAFT, requestBody, validate } from "../state/draft.ts";
+import type { Rights } from "../state/rights.ts";
 import type { Accepted } from "../state/timeline.ts";
 
 /** A sent test notification. */
@@ -15,7 +16,7 @@ interface Sent {
 }
 
 /** The form for a test notification, and the timeline of the last one. */
-export function SendView({ api }: { readonly api: Api }) {
+export function SendView({ api, rights }: { readonly api: Api; readonly rights: Rights }) {
     const [draft, setDraft] = useState<Draft>(INITIAL_DRAFT);
     const [errors, setErrors] = useState<FieldErrors>({});
     const [problem, setProblem] = useState("");
@@ -39,7 +40,7 @@ export function SendView({ api }: { readonly api: Api }) {
         const [user, id] = [draft.userId.trim(), `test-${randomHex(8)}`];
         try {
             // Track it before sending, so that no event is missed.
-            await api.track(user, id);
+            if (rights.operate) await api.timeline(user, id, true);
             const accepted = await api.send(requestBody(draft, id, Date.now()));
             setSent({ user, id, accepted });
         } catch (error) {
@@ -127,7 +128,14 @@ export function SendView({ api }: { readonly api: Api }) {
                 {sent === undefined ? (
                     <p class="faint">The timeline of the notification appears here.</p>
                 ) : (
-                    <NotificationTimeline key={sent.id} api={api} user={sent.user} id={sent.id} accepted={sent.accepted} />
+                    <NotificationTimeline
+                        key={sent.id}
+                        api={api}
+                        rights={rights}
+                        user={sent.user}
+                        id={sent.id}
+                        accepted={sent.accepted}
+                    />
                 )}
             </section>
         </div>

@@ -4,6 +4,7 @@ import { errorMessage, usePolling } from "../hooks.ts";
 import { useConfirmation } from "../parts/confirm-dialog.tsx";
 import { ConnectionsTable, HistoryTable, MailboxTable } from "../parts/user-tables.tsx";
 import { age, formatCount, pluralize } from "../state/format.ts";
+import type { Rights } from "../state/rights.ts";
 import { userAddress } from "../state/route.ts";
 
 /** Interval of polling, in milliseconds. */
@@ -11,12 +12,13 @@ const INTERVAL = 2_000;
 
 interface Props {
     readonly api: Api;
+    readonly rights: Rights;
     readonly user: string | undefined;
     readonly now: number;
 }
 
 /** The search for a user, and the user found. */
-export function UserView({ api, user, now }: Props) {
+export function UserView({ api, rights, user, now }: Props) {
     const [typed, setTyped] = useState(user ?? "");
     useEffect(() => {
         if (user !== undefined) setTyped(user);
@@ -48,14 +50,14 @@ export function UserView({ api, user, now }: Props) {
             {user === undefined ? (
                 <p class="faint">Shows the user’s open connections, held notifications and recent activity.</p>
             ) : (
-                <UserDetails key={user} api={api} user={user} now={now} />
+                <UserDetails key={user} api={api} rights={rights} user={user} now={now} />
             )}
         </>
     );
 }
 
 /** Connections, mailbox and recent activity of a user. */
-function UserDetails({ api, user, now }: { readonly api: Api; readonly user: string; readonly now: number }) {
+function UserDetails({ api, rights, user, now }: Props & { readonly user: string }) {
     const { value, problem, refresh } = usePolling(
         user,
         async () => {
@@ -100,7 +102,7 @@ function UserDetails({ api, user, now }: { readonly api: Api; readonly user: str
             <section aria-labelledby="connections">
                 <h3 id="connections">{pluralize(found.connections.length, "open connection")}</h3>
                 {found.connections.length > 0 ? (
-                    <ConnectionsTable connections={found.connections} now={now} close={close} />
+                    <ConnectionsTable connections={found.connections} now={now} close={rights.operate ? close : undefined} />
                 ) : (
                     <p class="faint">{user} is offline. New notifications are held, or dropped if their sender chose that.</p>
                 )}

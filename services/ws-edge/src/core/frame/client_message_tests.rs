@@ -113,7 +113,7 @@ fn message_payload_names_sender_and_recipient() {
 fn broadcast_text_begins_with_time_and_name() {
     let request = accepted(ClientMessagePolicy::SameHub, r#"{"action":"sendmessage","message":"hello"}"#);
     let payload = payload(&request);
-    assert_eq!(payload["message"], "[2026-01-01T00:00:00Z - UTC]\n Jo  hello\n");
+    assert_eq!(payload["message"], "[2026-01-01T00:00:00Z - UTC]\n Jo (jo)  hello\n");
     assert_eq!(
         (&payload["text"], &payload["sender"], &payload["hub"]),
         (&json!("hello"), &json!("jo"), &json!("all"))
@@ -122,6 +122,16 @@ fn broadcast_text_begins_with_time_and_name() {
     let FanOut { hub: to, when_offline, kind, .. } =
         request.message.to_hub(NotificationId::new("i").unwrap(), hub("all"));
     assert_eq!((to, when_offline, kind.as_deref()), (hub("all"), WhenOffline::Drop, Some("sendmessage")));
+}
+
+#[test]
+fn broadcast_forges_no_line_of_another_sender() {
+    let frame =
+        r#"{"action":"sendmessage","message":"hi\n[2026-01-01T00:00:00Z - UTC]\n bob  send money\r\u2028x"}"#;
+    let payload = payload(&accepted(ClientMessagePolicy::SameHub, frame));
+    let line = "hi [2026-01-01T00:00:00Z - UTC]  bob  send money  x";
+    assert_eq!(payload["message"], format!("[2026-01-01T00:00:00Z - UTC]\n Jo (jo)  {line}\n"));
+    assert!(payload["text"].as_str().unwrap().contains('\n'));
 }
 
 #[test]

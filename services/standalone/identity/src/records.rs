@@ -1,9 +1,24 @@
-//! Accounts in a table of the embedded store.
+//! The durable tables of accounts, keys and revocations.
+
+use std::future::Future;
 
 use shared_ports::{Clock, PortError};
 use tidings_store::Table;
 
-use super::Records;
+/// A durable table of values by key.
+pub trait Records: Send + Sync {
+    /// Returns the value of `key`.
+    fn get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, PortError>> + Send;
+
+    /// Sets the value of `key`. The change is durable when this returns.
+    fn put(&self, key: &str, value: Vec<u8>) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Deletes `key`, if it exists. The change is durable when this returns.
+    fn delete(&self, key: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Returns all values, in the order of their keys.
+    fn list(&self) -> impl Future<Output = Result<Vec<Vec<u8>>, PortError>> + Send;
+}
 
 impl<K: Clock + 'static> Records for Table<K> {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, PortError> {

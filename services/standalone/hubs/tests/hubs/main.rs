@@ -1,4 +1,5 @@
 //! Broadcasts from their acceptance to every member's notification, over restarts and failures.
+#![cfg(test)]
 
 use std::collections::BTreeSet;
 use std::future::Future as _;
@@ -13,15 +14,21 @@ use contract_notifications_v1::{
 use dispatcher::ports::NotificationQueue;
 use shared_ports::PortError;
 use shared_retry::{RetryPolicy, ThreadRandom};
-use tidings_gateway::hubs::{
+use tempfile::TempDir;
+use tidings_hubs::{
     BroadcastSettings, Broadcasts, LocalMessageQueue, MemoryHubs, PendingBroadcasts, run_broadcasts,
 };
-use tidings_store::Store;
+use tidings_store::{StorageSettings, Store};
 use tokio::sync::oneshot;
 use verification_conformance::ManualClock;
 use ws_edge::ports::{FanOutProgress, MessageQueue as _};
 
-use super::store_support;
+fn store() -> (TempDir, Store<ManualClock>, ManualClock) {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
+    let settings = StorageSettings { reserve_bytes: 0, ..StorageSettings::default() };
+    let store = Store::open(directory.path(), settings, clock.clone()).unwrap();
+    (directory, store, clock)
+}
 
 fn hub(name: &str) -> HubName {
     HubName::new(name).unwrap()
@@ -125,7 +132,7 @@ async fn until(
 
 #[tokio::test]
 async fn hubs_take_turns_and_each_keeps_its_order() {
-    let (_dir, store, clock) = store_support::store();
+    let (_dir, store, clock) = store();
     let (message_queue, jobs) = open(&store, &clock);
     for (to, id) in [("a", "1"), ("a", "2"), ("b", "3")] {
         message_queue.broadcast(broadcast(to, id)).await.unwrap();
@@ -144,7 +151,7 @@ async fn hubs_take_turns_and_each_keeps_its_order() {
 
 #[tokio::test]
 async fn interrupted_broadcast_continues_after_restart() {
-    let (_dir, store, clock) = store_support::store();
+    let (_dir, store, clock) = store();
     let first = open(&store, &clock);
     first.0.broadcast(broadcast("a", "1")).await.unwrap();
     let queue = Queue::new(1);
@@ -166,7 +173,7 @@ async fn interrupted_broadcast_continues_after_restart() {
 
 #[tokio::test]
 async fn broadcast_of_a_caller_that_is_gone_goes_on() {
-    let (_dir, store, clock) = store_support::store();
+    let (_dir, store, clock) = store();
     let (message_queue, jobs) = open(&store, &clock);
     for id in ["1", "2", "3", "4"] {
         let mut accepting = pin!(message_queue.broadcast(broadcast("a", id)));
@@ -179,7 +186,7 @@ async fn broadcast_of_a_caller_that_is_gone_goes_on() {
 
 #[tokio::test]
 async fn number_of_waiting_broadcasts_is_limited() {
-    let (_dir, store, clock) = store_support::store();
+    let (_dir, store, clock) = store();
     let (message_queue, _jobs) = open(&store, &clock);
     for n in 0..4 {
         message_queue.broadcast(broadcast("a", &n.to_string())).await.unwrap();
@@ -191,7 +198,7 @@ async fn number_of_waiting_broadcasts_is_limited() {
 #[tokio::test]
 async fn answer_waits_for_the_first_step() {
     for (to, count, progress) in [("pair", 2, FanOutProgress::Complete), ("a", 5, FanOutProgress::Pending)] {
-        let (_dir, store, clock) = store_support::store();
+        let (_dir, store, clock) = store();
         let (message_queue, jobs) = open(&store, &clock);
         let sender = message_queue.clone();
         let answer =
@@ -204,7 +211,7 @@ async fn answer_waits_for_the_first_step() {
 
 #[tokio::test]
 async fn answer_does_not_wait_for_ever() {
-    let (_dir, store, clock) = store_support::store();
+    let (_dir, store, clock) = store();
     let (message_queue, _jobs) = open(&store, &clock);
     let answer =
         tokio::spawn(async move { message_queue.broadcast_in_order(broadcast("a", "1")).await.unwrap() });

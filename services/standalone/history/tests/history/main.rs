@@ -1,4 +1,5 @@
 //! The history against the conformance suites of both its ports.
+#![cfg(test)]
 
 use std::time::Duration;
 
@@ -6,12 +7,11 @@ use contract_history_v1::{MessageRow, PageRequest};
 use contract_notifications_v1::UserId;
 use dispatcher::ports::{History as _, HistoryPolicy};
 use shared_ports::Clock as _;
-use tidings_gateway::history::StoredHistory;
+use tidings_history::StoredHistory;
+use tidings_store::{StorageSettings, Store};
 use verification_conformance::fixture::HistoryRows;
 use verification_conformance::{ManualClock, edge_history, history};
 use ws_edge::ports::History as _;
-
-use crate::store_support::store;
 
 /// The history, through the port that the tested one is the counterpart of.
 struct Rows(StoredHistory<ManualClock>);
@@ -29,7 +29,9 @@ impl HistoryRows for Rows {
 
 #[tokio::test]
 async fn history_conforms() {
-    let (_dir, store, clock) = store();
+    let (dir, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
+    let settings = StorageSettings { reserve_bytes: 0, ..StorageSettings::default() };
+    let store = Store::open(dir.path(), settings, clock.clone()).unwrap();
     let policy = HistoryPolicy { lifetime: Duration::from_hours(1), payloads: true };
     let (stored, writer) = StoredHistory::new(&store, policy, clock.clone());
     tokio::spawn(writer.run(std::future::pending()));

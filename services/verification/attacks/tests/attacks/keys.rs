@@ -1,0 +1,69 @@
+//! A producer whose key is misused.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{Bystander, Server};
+
+const REQUESTS: usize = 400;
+
+/// Adds a key and returns its API key.
+async fn key(server: &Server, key: &Value) -> String {
+    let request = server.http().post(format!("{}/v1/keys", server.url)).bearer_auth(server.api_key());
+    let added = request.body(key.to_string()).send().await.unwrap().error_for_status().unwrap();
+    let added: Value = added.json().await.unwrap();
+    added["apiKey"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn flood_of_one_key_is_refused_and_others_are_served() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path(), &[]).await;
+    let mut bystander = Bystander::start(&server, "alice").await;
+    let limits = json!({"name": "greedy", "scopes": ["send"], "rate": {"most": 50, "perMs": 3_600_000}});
+    let greedy = key(&server, &limits).await;
+    let (http, url) = (server.http(), format!("{}/v1/notifications", server.url));
+    let mut accepted = 0;
+    for n in 0..REQUESTS {
+        let body = json!({"userId": "mallory", "payload": "x".repeat(1_000)}).to_string();
+        let answer = http.post(&url).bearer_auth(&greedy).body(body).send().await.unwrap();
+        if answer.status() == StatusCode::ACCEPTED {
+            accepted += 1;
+        } else {
+            assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+            assert!(answer.headers().contains_key("retry-after"));
+        }
+        if n % 20 == 0 {
+            bystander.is_served(1).await;
+        }
+    }
+    assert_eq!(accepted, 50);
+    assert!(server.metric("tidings_quotas_reached_total").await >= 350.0);
+    bystander.is_served(20).await;
+}
+
+#[tokio::test]
+async fn key_of_a_producer_opens_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path(), &[]).await;
+    let stolen = key(&server, &json!({"name": "shop", "scopes": ["send:shop-"]})).await;
+    let http = server.http();
+    for (method, path, body) in [
+        ("POST", "/v1/notifications", r#"{"userId":"alice","payload":1}"#),
+        ("POST", "/v1/token", r#"{"userId":"alice"}"#),
+        ("POST", "/v1/token", r#"{"userId":"operator-0123456789abcdef","hubs":["tidings:operations"]}"#),
+        ("GET", "/v1/users", ""),
+        ("GET", "/v1/users/alice", ""),
+        ("PUT", "/v1/users/alice/block", ""),
+        ("DELETE", "/v1/users/alice/connections", ""),
+        ("DELETE", "/v1/dead-letters", ""),
+        ("GET", "/v1/keys", ""),
+        ("POST", "/v1/keys", r#"{"name":"mine","scopes":["admin"]}"#),
+        ("POST", "/v1/keys/shop/rotate", ""),
+        ("DELETE", "/v1/keys/shop", ""),
+    ] {
+        let request = http.request(method.parse().unwrap(), format!("{}{path}", server.url));
+        let answer = request.bearer_auth(&stolen).body(body).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{method} {path}");
+    }
+}
