@@ -16,6 +16,7 @@ use tidings_identity::keys::Access;
 
 use super::auth::{Caller, Credential, count_limit, credential};
 use super::problem::Problem;
+use super::security_log::About;
 use super::{Accounts as _, AddUserError, App, AuthError, Guest, Login, NewUser, Ports, Tokens as _};
 use crate::live_metrics::HUB as OPERATIONS;
 
@@ -45,6 +46,7 @@ pub(super) async fn token<P: Ports>(
     State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let mut about = None;
     let subject = if let Some(jwt) = user_token(request.headers()) {
         let subject = app.ports.tokens.verify_user(jwt).await?;
         let now = app.ports.clock.moment();
@@ -73,13 +75,18 @@ pub(super) async fn token<P: Ports>(
             app.quotas.token_of_key(key, app.ports.tokens.unused(), app.ports.clock.moment())?;
         }
         let credential_expires_at = caller.key().and_then(|key| key.expires_at());
+        about = Some(About(user_id.clone()));
         Subject { user_id, username, hubs, credential_expires_at }
     };
     let issued = app.ports.tokens.issue_token(subject).await.map_err(|error| match error {
         IssueError::TooLarge { .. } => Problem::bad_request(error.to_string()),
         error => Problem::internal("issuing a token", &error),
     })?;
-    Ok(secret(TokenResponse { token: issued.token, expires_at: issued.expires_at }))
+    let mut answer = secret(TokenResponse { token: issued.token, expires_at: issued.expires_at });
+    if let Some(about) = about {
+        answer.extensions_mut().insert(about);
+    }
+    Ok(answer)
 }
 
 /// Returns true if a token is for a page of the operations console, which only gets the live metrics. No other user has
@@ -131,6 +138,7 @@ pub(super) async fn login<P: Ports>(
     let login = app.ports.accounts.login(&username, &password, from).await.map_err(|error| match error {
         AuthError::Missing(detail) | AuthError::Refused(detail) => {
             Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+                .about(UserId::new(username.as_str()).ok())
         }
         AuthError::TooMany { detail, wait } => {
             count_limit("logins");
@@ -202,10 +210,14 @@ pub(super) async fn add_user<P: Ports>(
     let user = NewUser { user_id: username, password };
     let account = app.ports.accounts.add_user(user).await.map_err(|error| match error {
         AddUserError::Invalid(detail) => Problem::bad_request(detail),
+        AddUserError::Foreign(detail) => Problem::new(StatusCode::CONFLICT, "foreign-user", detail),
         error @ AddUserError::Exists => Problem::new(StatusCode::CONFLICT, "exists", error.to_string()),
         AddUserError::Unavailable(source) => Problem::internal("adding a user", &*source),
     })?;
-    Ok((StatusCode::CREATED, Json(User::from(account))).into_response())
+    let about = About(account.user_id.clone());
+    let mut answer = (StatusCode::CREATED, Json(User::from(account))).into_response();
+    answer.extensions_mut().insert(about);
+    Ok(answer)
 }
 
 /// Answers `GET /v1/users`.
@@ -221,7 +233,9 @@ pub(super) async fn users<P: Ports>(
 
 /// Answers `GET /.well-known/jwks.json`.
 pub(super) async fn jwks<P: Ports>(State(app): State<Arc<App<P>>>) -> Response {
-    ([(CONTENT_TYPE, "application/jwk-set+json")], app.ports.accounts.jwks()).into_response()
+    // Public keys, which change with the data directory alone.
+    let headers = [(CONTENT_TYPE, "application/jwk-set+json"), (CACHE_CONTROL, "public, max-age=300")];
+    (headers, app.ports.accounts.jwks()).into_response()
 }
 
 /// A response that must not be cached, because it has a credential.
