@@ -1,7 +1,8 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Deployment } from "./configuration.js";
+import type { PlacedDeployment } from "./configuration.js";
+import { logKey } from "./operations-key.js";
 import { trustPolicy } from "./policies.js";
 
 /**
@@ -49,12 +50,13 @@ export interface AccessLog {
 export function accessLog(
     name: string,
     kind: keyof typeof FIELDS,
-    { prefix, settings }: Deployment,
+    deployment: PlacedDeployment,
     opts: pulumi.CustomResourceOptions,
 ): AccessLog {
+    const { prefix, settings } = deployment;
     const group = new aws.cloudwatch.LogGroup(
         name,
-        { name: `/aws/apigateway/${prefix}-${name}`, retentionInDays: settings.logRetentionDays },
+        { name: `/aws/apigateway/${prefix}-${name}`, retentionInDays: settings.logRetentionDays, ...logKey(deployment) },
         opts,
     );
     return { destinationArn: group.arn, format: JSON.stringify(FIELDS[kind]) };
@@ -68,12 +70,12 @@ export function accessLog(
 export class ApiGatewayLogs extends pulumi.ComponentResource {
     readonly account: aws.apigateway.Account;
 
-    constructor(name: string, { prefix }: Deployment, partition: pulumi.Input<string>, opts: pulumi.ComponentResourceOptions) {
+    constructor(name: string, { prefix, place }: PlacedDeployment, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:ApiGatewayLogs", name, {}, opts);
         const parent = { parent: this };
         const role = new aws.iam.Role(
             name,
-            { name: `${prefix}-${name}`, assumeRolePolicy: trustPolicy("apigateway.amazonaws.com") },
+            { name: `${prefix}-${name}`, assumeRolePolicy: trustPolicy("apigateway.amazonaws.com", place) },
             parent,
         );
         const policy = new aws.iam.RolePolicyAttachment(
@@ -82,7 +84,7 @@ export class ApiGatewayLogs extends pulumi.ComponentResource {
                 role: role.name,
                 // The managed policy for this purpose
                 // (https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonAPIGatewayPushToCloudWatchLogs.html).
-                policyArn: pulumi.interpolate`arn:${partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs`,
+                policyArn: pulumi.interpolate`arn:${place.partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs`,
             },
             parent,
         );

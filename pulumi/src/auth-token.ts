@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Deployment } from "./configuration.js";
+import type { PlacedDeployment } from "./configuration.js";
 import type { Issuer } from "./identity.js";
 import type { ResourceRef } from "./policies.js";
 import { ServiceFunction } from "./service-function.js";
@@ -27,7 +27,7 @@ export class AuthToken extends pulumi.ComponentResource {
     readonly authorizer: ServiceFunction;
     private readonly createdSecretArns: Record<string, pulumi.Output<string>> = {};
 
-    constructor(name: string, deployment: Deployment, { storage, users }: AuthTokenArgs, opts: pulumi.ComponentResourceOptions) {
+    constructor(name: string, deployment: PlacedDeployment, { storage, users }: AuthTokenArgs, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:AuthToken", name, {}, opts);
         const { production } = deployment.settings;
         const parent = { parent: this };
@@ -45,8 +45,10 @@ export class AuthToken extends pulumi.ComponentResource {
         new aws.kms.Alias("tokens", { name: `alias/${deployment.prefix}-tokens`, targetKeyId: key.keyId }, parent);
         const tokenKey: ResourceRef = { value: key.arn, arn: key.arn };
         const targets = { tokensTable: storage.ref("tokens"), tokenKey };
-        this.issuer = new ServiceFunction("auth-token-issuer", deployment, targets, parent);
         const { handshake } = deployment.settings;
+        // The users of connect tokens are those of handshakes with their ID tokens.
+        const prefix = pulumi.output(users.issuer).apply((issuer) => handshake.userPrefixes.get(issuer) ?? "");
+        this.issuer = new ServiceFunction("auth-token-issuer", deployment, targets, parent, new Map([["TIDINGS_USER_PREFIX", prefix]]));
         const has = (method: string): boolean => handshake.methods.includes(method);
         const issuers = has("jwt") ? (handshake.issuers ?? issuerList(users)) : "[]";
         const shared = {
@@ -68,7 +70,7 @@ export class AuthToken extends pulumi.ComponentResource {
     }
 
     /** Returns the secret with this ARN, or creates one. Setting another value rotates the secret. */
-    private secret(name: string, deployment: Deployment, arn: string | undefined): ResourceRef {
+    private secret(name: string, deployment: PlacedDeployment, arn: string | undefined): ResourceRef {
         if (arn !== undefined) {
             return { value: arn, arn };
         }

@@ -15,6 +15,8 @@ export interface Handshake {
     readonly methods: readonly string[];
     /** Accepted issuers of JSON Web Tokens, in the JSON form of TIDINGS_JWT_ISSUERS. When absent, the users' issuer alone. */
     readonly issuers: string | undefined;
+    /** Prefix of the user ids of each issuer that has one, by its `iss`. */
+    readonly userPrefixes: ReadonlyMap<string, string>;
     /** Existing secret of issuers with HS256. */
     readonly jwtSecretArn: string | undefined;
     /** Existing secret of signed headers. */
@@ -42,6 +44,9 @@ export interface Settings {
     readonly allowedOrigins: readonly string[];
     readonly handshake: Handshake;
     readonly webSocket: Throttle;
+    /** Throttle of handshakes alone, which strangers can send. */
+    readonly connect: Throttle;
+    readonly mfa: Mfa;
     readonly token: Throttle;
     readonly producer: Throttle;
     readonly apiGatewayLogsRole: boolean;
@@ -53,6 +58,11 @@ export interface Settings {
 }
 
 const UNKNOWN_FIELDS = ["refuse", "ignore"] as const;
+
+/** A second factor at the login of the user pool. */
+export type Mfa = (typeof MFA)[number];
+
+const MFA = ["off", "optional", "required"] as const;
 
 const METHODS = ["token", "jwt", "hmac", "open"];
 
@@ -103,7 +113,7 @@ class ConfigReader {
 }
 
 /** Environment variables that have a configuration key of their own. */
-const VARIABLES_WITH_OWN_KEY = ["TIDINGS_AUTH_METHODS", "TIDINGS_ALLOWED_ORIGINS", "TIDINGS_JWT_ISSUERS"];
+const VARIABLES_WITH_OWN_KEY = ["TIDINGS_AUTH_METHODS", "TIDINGS_ALLOWED_ORIGINS", "TIDINGS_JWT_ISSUERS", "TIDINGS_USER_PREFIX"];
 
 /** Returns true if a function reads the variable, it names no resource, and it has no configuration key of its own. */
 function isSetting(name: string): boolean {
@@ -117,6 +127,11 @@ function isSetting(name: string): boolean {
 function unknownFields(read: ConfigReader): UnknownFields {
     const value = read.string("unknownFields");
     return UNKNOWN_FIELDS.find((known) => known === value) ?? read.refuse("unknownFields", value, UNKNOWN_FIELDS.join(" or "));
+}
+
+function mfa(read: ConfigReader, production: boolean): Mfa {
+    const value = read.string("mfa") ?? (production ? "optional" : "off");
+    return MFA.find((known) => known === value) ?? read.refuse("mfa", value, MFA.join(", "));
 }
 
 /** Returns an origin as browsers send it, without the default port of its scheme. */
@@ -144,12 +159,41 @@ function externalIssuer(read: ConfigReader): Settings["externalIssuer"] {
     return audiences.length > 0 ? { issuer, audiences } : read.refuse("jwtAudiences", audiences, "at least one audience with jwtIssuer");
 }
 
-function isJsonArray(json: string): boolean {
+/** The members of an issuer that the program uses. The authorizer checks all of them. */
+interface HandshakeIssuer {
+    readonly issuer?: unknown;
+    readonly algorithm?: unknown;
+    readonly audiences?: unknown;
+    readonly any_audience?: unknown;
+    readonly user_prefix?: unknown;
+}
+
+function parseIssuers(read: ConfigReader, json: string): readonly HandshakeIssuer[] {
+    const refuse = (expected: string): never => read.refuse("handshakeIssuers", json, expected);
+    let list: unknown;
     try {
-        return Array.isArray(JSON.parse(json));
+        list = JSON.parse(json);
     } catch {
-        return false;
+        return refuse("a JSON array");
     }
+    const isObject = (issuer: unknown): issuer is HandshakeIssuer => typeof issuer === "object" && issuer !== null;
+    if (!Array.isArray(list) || !list.every(isObject)) {
+        return refuse("a JSON array of objects");
+    }
+    const hasAudience = ({ algorithm, audiences, any_audience: any }: HandshakeIssuer): boolean =>
+        algorithm === "HS256" || any === true || (Array.isArray(audiences) && audiences.length > 0);
+    if (!list.every(hasAudience)) {
+        return refuse('"audiences" for each issuer with public keys, or "any_audience": true');
+    }
+    return list;
+}
+
+function userPrefixes(issuers: readonly HandshakeIssuer[]): ReadonlyMap<string, string> {
+    return new Map(
+        issuers.flatMap(({ issuer, user_prefix: prefix }): readonly (readonly [string, string])[] =>
+            typeof issuer === "string" && typeof prefix === "string" ? [[issuer, prefix]] : [],
+        ),
+    );
 }
 
 function secretArn(read: ConfigReader, key: string): string | undefined {
@@ -165,10 +209,8 @@ function handshake(read: ConfigReader): Handshake {
         return read.refuse("handshakeMethods", wrong ?? methods, `at least one of ${METHODS.join(", ")}`);
     }
     const issuers = read.string("handshakeIssuers");
-    if (issuers !== undefined && !isJsonArray(issuers)) {
-        return read.refuse("handshakeIssuers", issuers, "a JSON array");
-    }
-    return { methods, issuers, jwtSecretArn: secretArn(read, "jwtSecretArn"), hmacSecretArn: secretArn(read, "hmacSecretArn") };
+    const prefixes = userPrefixes(issuers === undefined ? [] : parseIssuers(read, issuers));
+    return { methods, issuers, userPrefixes: prefixes, jwtSecretArn: secretArn(read, "jwtSecretArn"), hmacSecretArn: secretArn(read, "hmacSecretArn") };
 }
 
 function throttle(read: ConfigReader, api: string): Throttle {
@@ -188,8 +230,13 @@ export function readSettings(): Settings {
     }
     // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
     const concurrency = read.integer("dispatcherMaximumConcurrency", "0 for no limit, or 2 to 1000", (value) => value === 0 || (value >= 2 && value <= 1000));
+    const production = read.boolean("production");
+    const auth = handshake(read);
+    if (production && auth.methods.includes("open")) {
+        return read.refuse("handshakeMethods", auth.methods, "no open with production, because anyone could connect as any user");
+    }
     return {
-        production: read.boolean("production"),
+        production,
         archives: resolve(__dirname, "..", read.string("archives") ?? "."),
         // https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
         memoryMib: read.integer("memoryMib", "128 to 10240", (value) => value >= 128 && value <= 10240),
@@ -204,8 +251,10 @@ export function readSettings(): Settings {
         externalIssuer: externalIssuer(read),
         unknownFields: unknownFields(read),
         allowedOrigins: origins,
-        handshake: handshake(read),
+        handshake: auth,
         webSocket: throttle(read, "webSocket"),
+        connect: throttle(read, "connect"),
+        mfa: mfa(read, production),
         token: throttle(read, "token"),
         producer: throttle(read, "producer"),
         apiGatewayLogsRole: read.boolean("apiGatewayLogsRole"),
@@ -222,4 +271,18 @@ export interface Deployment {
     readonly settings: Settings;
     /** Prefix of the names of all resources on AWS: `project-stack`. */
     readonly prefix: string;
+}
+
+/** Where a stack is deployed to. */
+export interface Place {
+    readonly partition: pulumi.Input<string>;
+    readonly region: pulumi.Input<string>;
+    readonly account: pulumi.Input<string>;
+}
+
+/** A deployment whose place is known. */
+export interface PlacedDeployment extends Deployment {
+    readonly place: Place;
+    /** ARN of the key that encrypts logs and alarms, in production. */
+    readonly operationsKeyArn: pulumi.Input<string> | undefined;
 }

@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Deployment } from "./configuration.js";
+import type { PlacedDeployment } from "./configuration.js";
 import { contract } from "./contract.js";
 import type { ResourceRef } from "./policies.js";
 import { queueRef, type Queue } from "./queue.js";
@@ -20,7 +20,7 @@ export interface DispatcherArgs {
 export class Dispatcher extends pulumi.ComponentResource {
     readonly service: ServiceFunction;
 
-    constructor(name: string, deployment: Deployment, args: DispatcherArgs, opts: pulumi.ComponentResourceOptions) {
+    constructor(name: string, deployment: PlacedDeployment, args: DispatcherArgs, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:Dispatcher", name, {}, opts);
         const { storage, queue } = args;
         this.service = new ServiceFunction(

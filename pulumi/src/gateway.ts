@@ -7,6 +7,7 @@ import type { WatchedFunction } from "./dashboard.js";
 import { Dispatcher } from "./dispatcher.js";
 import { Identity, type Issuer } from "./identity.js";
 import { Observability } from "./observability.js";
+import { OperationsKey } from "./operations-key.js";
 import { ProducerApi } from "./producer-api.js";
 import { Queue } from "./queue.js";
 import { Replayer } from "./replayer.js";
@@ -32,22 +33,25 @@ function tagging(tags: Readonly<Record<string, string>>): pulumi.ResourceTransfo
 export class Gateway extends pulumi.ComponentResource {
     readonly outputs: pulumi.Inputs;
 
-    constructor(name: string, deployment: Deployment, opts: pulumi.ComponentResourceOptions) {
+    constructor(name: string, bare: Deployment, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:Gateway", name, {}, opts);
-        const { settings } = deployment;
+        const { settings } = bare;
         const parent = { parent: this };
-        const storage = new Storage("storage", deployment, parent);
-        const queue = new Queue("queue", deployment, parent);
-        const users = settings.externalIssuer === undefined ? new Identity("users", deployment, parent) : undefined;
+        const storage = new Storage("storage", bare, parent);
+        const queue = new Queue("queue", bare, parent);
+        const users = settings.externalIssuer === undefined ? new Identity("users", bare, parent) : undefined;
         const issuer = users?.issuer ?? requireIssuer(settings.externalIssuer);
+        const arn = queue.notifications.arn.apply((text) => text.split(":"));
+        const part = (index: number): pulumi.Output<string> => arn.apply((parts) => parts[index] ?? "");
+        const place = { partition: part(1), region: part(3), account: part(4) };
+        const { region } = place;
+        const operationsKey = settings.production ? new OperationsKey("operations", bare, place, parent) : undefined;
+        const deployment = { ...bare, place, operationsKeyArn: operationsKey?.arn };
         const authToken = new AuthToken("auth-token", deployment, { storage, users: issuer }, parent);
         const clients = new WebSocketApi("clients", deployment, parent);
         const { connections } = clients;
         const edge = new WsEdge("ws-edge", deployment, { storage, queue, connections }, parent);
-        const arn = queue.notifications.arn.apply((text) => text.split(":"));
-        const partition = arn.apply((parts) => parts[1] ?? "");
-        const region = arn.apply((parts) => parts[3] ?? "");
-        const logs = settings.apiGatewayLogsRole ? [new ApiGatewayLogs("api-gateway-logs", deployment, partition, parent).account] : [];
+        const logs = settings.apiGatewayLogsRole ? [new ApiGatewayLogs("api-gateway-logs", deployment, parent).account] : [];
         const webSocketUrl = clients.serve({ authorizer: authToken.authorizer, edge: edge.service, logs });
         const dispatcher = new Dispatcher("dispatcher", deployment, { storage, queue, connections }, parent);
         const replayer = new Replayer("replayer", deployment, storage, queue, parent);

@@ -1,12 +1,20 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Deployment } from "./configuration.js";
+import type { Deployment, Mfa } from "./configuration.js";
 
 /** Issuer of the JSON Web Tokens that users exchange for connect tokens. */
 export interface Issuer {
     readonly issuer: pulumi.Input<string>;
     readonly audiences: pulumi.Input<string>[];
+}
+
+/** Returns the inputs of the pool for a second factor, a time-based one-time password. */
+function mfa(mfa: Mfa): Pick<aws.cognito.UserPoolArgs, "mfaConfiguration" | "softwareTokenMfaConfiguration"> {
+    if (mfa === "off") {
+        return {};
+    }
+    return { mfaConfiguration: mfa === "required" ? "ON" : "OPTIONAL", softwareTokenMfaConfiguration: { enabled: true } };
 }
 
 /** Users and their passwords: a Cognito user pool with one client. */
@@ -33,6 +41,7 @@ export class Identity extends pulumi.ComponentResource {
                     requireSymbols: false,
                     temporaryPasswordValidityDays: 7,
                 },
+                ...mfa(settings.mfa),
                 accountRecoverySetting: { recoveryMechanisms: [{ name: "admin_only", priority: 1 }] },
                 deletionProtection: settings.production ? "ACTIVE" : "INACTIVE",
             },
@@ -53,6 +62,8 @@ export class Identity extends pulumi.ComponentResource {
                 ],
                 preventUserExistenceErrors: "ENABLED",
                 enableTokenRevocation: true,
+                // Without a list, users may write every attribute, among them the name that others see.
+                writeAttributes: ["locale"],
             },
             parent,
         );

@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Deployment } from "./configuration.js";
+import type { PlacedDeployment } from "./configuration.js";
 import { dashboardBody, type Watched, type WatchedFunction } from "./dashboard.js";
 
 /**
@@ -20,7 +20,7 @@ interface Alarm {
 }
 
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
-function queueAlarms({ settings }: Deployment, { queues }: Watched): readonly Alarm[] {
+function queueAlarms({ settings }: PlacedDeployment, { queues }: Watched): readonly Alarm[] {
     const visible = { namespace: "AWS/SQS", metricName: "ApproximateNumberOfMessagesVisible", statistic: "Maximum", threshold: 0, minutes: 1 } as const;
     return [
         {
@@ -49,7 +49,7 @@ function queueAlarms({ settings }: Deployment, { queues }: Watched): readonly Al
 }
 
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-function functionAlarms({ settings }: Deployment, { functions }: Watched): readonly Alarm[] {
+function functionAlarms({ settings }: PlacedDeployment, { functions }: Watched): readonly Alarm[] {
     const ofFunction = ({ functionName }: WatchedFunction, metricName: string) => {
         return { namespace: "AWS/Lambda", metricName, dimensions: { FunctionName: functionName }, minutes: 3 } as const;
     };
@@ -90,7 +90,7 @@ function functionAlarms({ settings }: Deployment, { functions }: Watched): reado
 export class Observability extends pulumi.ComponentResource {
     readonly dashboardUrl: pulumi.Output<string>;
 
-    constructor(name: string, deployment: Deployment, watched: Watched, opts: pulumi.ComponentResourceOptions) {
+    constructor(name: string, deployment: PlacedDeployment, watched: Watched, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:Observability", name, {}, opts);
         const { prefix } = deployment;
         const alarmActions = this.topicArns(deployment);
@@ -127,13 +127,13 @@ export class Observability extends pulumi.ComponentResource {
     }
 
     /** Returns the SNS topics that alarms notify. Creates one if the configuration has an email address. */
-    private topicArns({ prefix, settings }: Deployment): pulumi.Input<string>[] {
+    private topicArns({ prefix, settings, operationsKeyArn }: PlacedDeployment): pulumi.Input<string>[] {
         const configured = settings.alarmTopicArn === undefined ? [] : [settings.alarmTopicArn];
         if (settings.alarmEmail === undefined) {
             return configured;
         }
         const parent = { parent: this };
-        const topic = new aws.sns.Topic("alarms", { name: `${prefix}-alarms` }, parent);
+        const topic = new aws.sns.Topic("alarms", { name: `${prefix}-alarms`, ...(operationsKeyArn === undefined ? {} : { kmsMasterKeyId: operationsKeyArn }) }, parent);
         new aws.sns.TopicSubscription("alarms", { topic: topic.arn, protocol: "email", endpoint: settings.alarmEmail }, parent);
         return [...configured, topic.arn];
     }

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import type { Place } from "./configuration.js";
 import type { FunctionContract, ResourceName } from "./contract.js";
 
 /** A statement of an IAM policy (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_statement.html). */
@@ -7,7 +8,7 @@ export interface Statement {
     readonly Effect: "Allow" | "Deny";
     readonly Action: string | readonly string[];
     readonly Resource?: pulumi.Input<string>;
-    readonly Principal?: "*" | { readonly Service: string };
+    readonly Principal?: "*" | { readonly Service: pulumi.Input<string> } | { readonly AWS: pulumi.Input<string> };
     readonly Condition?: Readonly<Record<string, Readonly<Record<string, pulumi.Input<string>>>>>;
 }
 
@@ -18,9 +19,17 @@ export function policyDocument(statements: readonly Statement[]): pulumi.Output<
     return pulumi.jsonStringify({ Version: "2012-10-17", Statement: statements });
 }
 
-/** Returns a trust policy: this AWS service may assume the role. */
-export function trustPolicy(service: string): pulumi.Output<string> {
-    return policyDocument([{ Effect: "Allow", Action: "sts:AssumeRole", Principal: { Service: service } }]);
+/**
+ * Returns a trust policy: this AWS service may assume the role, for resources of one account, or for one resource alone.
+ * Otherwise the service could be made to use the role for somebody else
+ * (https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html).
+ */
+export function trustPolicy(service: string, { account }: Place, sourceArn?: pulumi.Input<string>): pulumi.Output<string> {
+    const Condition = {
+        StringEquals: { "aws:SourceAccount": account },
+        ...(sourceArn === undefined ? {} : { ArnEquals: { "aws:SourceArn": sourceArn } }),
+    };
+    return policyDocument([{ Effect: "Allow", Action: "sts:AssumeRole", Principal: { Service: service }, Condition }]);
 }
 
 /** Returns a queue policy that denies requests without TLS (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-security-best-practices.html). */

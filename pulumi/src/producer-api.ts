@@ -4,7 +4,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
 import { accessLog } from "./access-logs.js";
-import type { Deployment } from "./configuration.js";
+import type { PlacedDeployment } from "./configuration.js";
 import { contract } from "./contract.js";
 import { policyDocument, trustPolicy } from "./policies.js";
 import { producerModel } from "./producer-model.js";
@@ -103,7 +103,7 @@ export class ProducerApi extends pulumi.ComponentResource {
 
     constructor(
         name: string,
-        private readonly deployment: Deployment,
+        private readonly deployment: PlacedDeployment,
         args: ProducerApiArgs,
         opts: pulumi.ComponentResourceOptions,
     ) {
@@ -138,7 +138,7 @@ export class ProducerApi extends pulumi.ComponentResource {
     private role(queue: aws.sqs.Queue): readonly [aws.iam.Role, aws.iam.RolePolicy] {
         const parent = { parent: this };
         const name = `${this.deployment.prefix}-producers`;
-        const role = new aws.iam.Role("producers", { name, assumeRolePolicy: trustPolicy("apigateway.amazonaws.com") }, parent);
+        const role = new aws.iam.Role("producers", { name, assumeRolePolicy: trustPolicy("apigateway.amazonaws.com", this.deployment.place) }, parent);
         const policy = policyDocument([{ Effect: "Allow", Action: "sqs:SendMessage", Resource: queue.arn }]);
         return [role, new aws.iam.RolePolicy("producers", { role: role.name, name: "least", policy }, parent)];
     }

@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Deployment } from "./configuration.js";
+import type { PlacedDeployment } from "./configuration.js";
 import { contract } from "./contract.js";
 import { queueRef, type Queue } from "./queue.js";
 import { ServiceFunction } from "./service-function.js";
@@ -11,7 +11,7 @@ import type { Storage } from "./storage.js";
 export class Replayer extends pulumi.ComponentResource {
     readonly service: ServiceFunction;
 
-    constructor(name: string, deployment: Deployment, storage: Storage, queue: Queue, opts: pulumi.ComponentResourceOptions) {
+    constructor(name: string, deployment: PlacedDeployment, storage: Storage, queue: Queue, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:Replayer", name, {}, opts);
         const stream = storage.table("connections").streamArn;
         this.service = new ServiceFunction(

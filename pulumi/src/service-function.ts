@@ -4,8 +4,9 @@ import { join } from "node:path";
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Deployment } from "./configuration.js";
+import type { PlacedDeployment } from "./configuration.js";
 import { contract, findByName } from "./contract.js";
+import { logKey } from "./operations-key.js";
 import { checkResources, environment, permissions, trustPolicy, type ResourceRefs } from "./policies.js";
 
 /** A Lambda function with its log group and a role that allows exactly the permissions of its contract. */
@@ -18,13 +19,13 @@ export class ServiceFunction extends pulumi.ComponentResource {
     /** `name` is the function's name in the contract. `variables` override the stack's settings. */
     constructor(
         name: string,
-        deployment: Deployment,
+        deployment: PlacedDeployment,
         resources: ResourceRefs,
         opts: pulumi.ComponentResourceOptions,
         variables: ReadonlyMap<string, pulumi.Input<string>> = new Map(),
     ) {
         super("tidings:index:ServiceFunction", name, {}, opts);
-        const { settings } = deployment;
+        const { settings, place } = deployment;
         const spec = findByName(contract.functions, name);
         checkResources(spec, resources);
         const archive = join(settings.archives, `${name}.zip`);
@@ -33,14 +34,15 @@ export class ServiceFunction extends pulumi.ComponentResource {
         }
         const functionName = `${deployment.prefix}-${name}`;
         const parent = { parent: this };
+        const functionArn = pulumi.interpolate`arn:${place.partition}:lambda:${place.region}:${place.account}:function:${functionName}`;
         const role = new aws.iam.Role(
             name,
-            { name: functionName, assumeRolePolicy: trustPolicy("lambda.amazonaws.com") },
+            { name: functionName, assumeRolePolicy: trustPolicy("lambda.amazonaws.com", place, functionArn) },
             parent,
         );
         this.logGroup = new aws.cloudwatch.LogGroup(
             name,
-            { name: `/aws/lambda/${functionName}`, retentionInDays: settings.logRetentionDays },
+            { name: `/aws/lambda/${functionName}`, retentionInDays: settings.logRetentionDays, ...logKey(deployment) },
             parent,
         );
         this.policy = new aws.iam.RolePolicy(

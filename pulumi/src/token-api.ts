@@ -2,7 +2,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
 import { accessLog } from "./access-logs.js";
-import type { Deployment } from "./configuration.js";
+import type { PlacedDeployment } from "./configuration.js";
 import { contract } from "./contract.js";
 import type { Issuer } from "./identity.js";
 import type { ServiceFunction } from "./service-function.js";
@@ -24,7 +24,7 @@ const OTHER_METHOD = "GET";
 export class TokenApi extends pulumi.ComponentResource {
     readonly url: pulumi.Output<string>;
 
-    constructor(name: string, deployment: Deployment, args: TokenApiArgs, opts: pulumi.ComponentResourceOptions) {
+    constructor(name: string, deployment: PlacedDeployment, args: TokenApiArgs, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:TokenApi", name, {}, opts);
         const { prefix, settings } = deployment;
         const { method, path } = contract.tokenRoute;

@@ -2,7 +2,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
 import { accessLog } from "./access-logs.js";
-import type { Deployment } from "./configuration.js";
+import type { PlacedDeployment } from "./configuration.js";
 import { contract } from "./contract.js";
 import type { ResourceRef } from "./policies.js";
 import type { ServiceFunction } from "./service-function.js";
@@ -37,7 +37,7 @@ export class WebSocketApi extends pulumi.ComponentResource {
 
     constructor(
         name: string,
-        private readonly deployment: Deployment,
+        private readonly deployment: PlacedDeployment,
         opts: pulumi.ComponentResourceOptions,
     ) {
         super("tidings:index:WebSocketApi", name, {}, opts);
@@ -116,7 +116,7 @@ export class WebSocketApi extends pulumi.ComponentResource {
     }
 
     private stage(dependsOn: readonly pulumi.Resource[]): pulumi.Output<string> {
-        const { rate, burst } = this.deployment.settings.webSocket;
+        const { webSocket: { rate, burst }, connect } = this.deployment.settings;
         const stage = new aws.apigatewayv2.Stage(
             "clients",
             {
@@ -132,6 +132,17 @@ export class WebSocketApi extends pulumi.ComponentResource {
                     dataTraceEnabled: false,
                     loggingLevel: "OFF",
                 },
+                // A flood of handshakes by strangers does not use up what connected clients may send.
+                routeSettings: [
+                    {
+                        routeKey: CONNECT,
+                        throttlingRateLimit: connect.rate,
+                        throttlingBurstLimit: connect.burst,
+                        detailedMetricsEnabled: true,
+                        dataTraceEnabled: false,
+                        loggingLevel: "OFF",
+                    },
+                ],
             },
             { parent: this, dependsOn: [...dependsOn] },
         );

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Deployment } from "./configuration.js";
+import type { PlacedDeployment } from "./configuration.js";
 import type { ResourceRef } from "./policies.js";
 import { queueRef, type Queue } from "./queue.js";
 import { ServiceFunction } from "./service-function.js";
@@ -18,7 +18,7 @@ export interface WsEdgeArgs {
 export class WsEdge extends pulumi.ComponentResource {
     readonly service: ServiceFunction;
 
-    constructor(name: string, deployment: Deployment, args: WsEdgeArgs, opts: pulumi.ComponentResourceOptions) {
+    constructor(name: string, deployment: PlacedDeployment, args: WsEdgeArgs, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:WsEdge", name, {}, opts);
         const { storage, queue } = args;
         this.service = new ServiceFunction(

@@ -243,7 +243,9 @@ describe.each(STACK_NAMES)("APIs of %s", (stack) => {
             }
             const role = graph.resource("iam/role", "api-gateway-logs");
             expect(account.inputs["cloudwatchRoleArn"]).toBe(role.outputs["arn"]);
-            expect(statements(role.inputs["assumeRolePolicy"])[0]?.Principal).toEqual({ Service: "apigateway.amazonaws.com" });
+            expect(statements(role.inputs["assumeRolePolicy"])).toMatchObject([
+                { Principal: { Service: "apigateway.amazonaws.com" }, Condition: { StringEquals: { "aws:SourceAccount": "123456789012" } } },
+            ]);
         }
     });
 });

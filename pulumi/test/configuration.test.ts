@@ -32,6 +32,8 @@ test.each([
     ["handshakeMethods", ["token", "password"], 'tidings:handshakeMethods has "password"; expected at least one of token, jwt, hmac, open'],
     ["handshakeMethods", [], "expected at least one of token, jwt, hmac, open"],
     ["handshakeIssuers", "https://login.example.com", "expected a JSON array"],
+    ["handshakeIssuers", '["https://login.example.com"]', "expected a JSON array of objects"],
+    ["handshakeIssuers", '[{"issuer": "https://login.example.com", "algorithm": "RS256"}]', '"audiences" for each issuer'],
     ["hmacSecretArn", "hmac", "expected the whole ARN of a secret"],
     ["producerRate", 0, "tidings:producerRate has 0; expected a whole number of at least 1"],
     ["oldestMessageAlarmSeconds", 0, "expected a whole number of seconds"],
@@ -39,6 +41,15 @@ test.each([
     await pulumi.runtime.setMocks({ call: () => ({}), newResource: () => ({ id: "", state: {} }) }, PROJECT.name, "dev");
     pulumi.runtime.setAllConfig(stackConfiguration("dev", { [`tidings:${key}`]: value }));
     expect(() => readSettings()).toThrow(message);
+});
+
+test("production refuses unproven names", async () => {
+    const open = { "tidings:handshakeMethods": ["token", "open"] };
+    await pulumi.runtime.setMocks({ call: () => ({}), newResource: () => ({ id: "", state: {} }) }, PROJECT.name, "dev");
+    pulumi.runtime.setAllConfig(stackConfiguration("prod", open));
+    expect(() => readSettings()).toThrow("expected no open with production");
+    pulumi.runtime.setAllConfig(stackConfiguration("dev", open));
+    expect(readSettings().handshake.methods).toEqual(["token", "open"]);
 });
 
 test("an origin may have the default port", async () => {

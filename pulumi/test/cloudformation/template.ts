@@ -176,6 +176,11 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
     ),
     "aws:apigatewayv2/stage:Stage": to("AWS::ApiGatewayV2::Stage", (i) => ({
         ...i.same("apiId", "autoDeploy", "defaultRouteSettings"),
+        ...i.take({ routeSettings: "RouteSettings" }, (value) =>
+            Object.fromEntries(
+                (value as readonly Properties[]).map(({ routeKey, ...settings }) => [String(routeKey), renamed(settings)]),
+            ),
+        ),
         ...i.take({ name: "StageName" }),
         ...accessLog(i, "AccessLogSettings"),
         ...tagMap(i),
@@ -183,7 +188,7 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
     "aws:cloudwatch/dashboard:Dashboard": to("AWS::CloudWatch::Dashboard", (i) => i.same("dashboardName", "dashboardBody")),
     "aws:cloudwatch/logGroup:LogGroup": to("AWS::Logs::LogGroup", (i, resource) => ({
         ...i.take({ name: "LogGroupName" }),
-        ...i.same("retentionInDays"),
+        ...i.same("retentionInDays", "kmsKeyId"),
         ...tagList(i, resource),
     })),
     "aws:cloudwatch/metricAlarm:MetricAlarm": to("AWS::CloudWatch::Alarm", (i, resource) => ({
@@ -195,13 +200,14 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
     })),
     "aws:cognito/userPool:UserPool": to("AWS::Cognito::UserPool", (i) => ({
         ...i.take({ name: "UserPoolName" }),
-        ...i.same("adminCreateUserConfig", "accountRecoverySetting", "deletionProtection"),
+        ...i.same("adminCreateUserConfig", "accountRecoverySetting", "deletionProtection", "mfaConfiguration"),
+        ...i.take({ softwareTokenMfaConfiguration: "EnabledMfas" }, () => ["SOFTWARE_TOKEN_MFA"]),
         ...i.take({ passwordPolicy: "Policies" }, (value) => ({ PasswordPolicy: renamed(value) })),
         ...i.take({ tags: "UserPoolTags" }, asIs),
     })),
     "aws:cognito/userPoolClient:UserPoolClient": to("AWS::Cognito::UserPoolClient", (i) => ({
         ...i.take({ name: "ClientName" }),
-        ...i.same("userPoolId", "generateSecret", "explicitAuthFlows", "preventUserExistenceErrors", "enableTokenRevocation"),
+        ...i.same("userPoolId", "generateSecret", "explicitAuthFlows", "preventUserExistenceErrors", "enableTokenRevocation", "writeAttributes"),
     })),
     "aws:dynamodb/table:Table": to("AWS::DynamoDB::Table", (i, resource) => {
         const { hashKey, rangeKey, streamViewType } = resource.inputs;
@@ -242,6 +248,7 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
     "aws:kms/key:Key": to("AWS::KMS::Key", (i, resource) => ({
         ...i.take({ deletionWindowInDays: "PendingWindowInDays" }),
         ...i.same("description", "enableKeyRotation"),
+        ...i.take({ policy: "KeyPolicy" }, parseJson),
         ...tagList(i, resource),
     })),
     "aws:lambda/eventSourceMapping:EventSourceMapping": to("AWS::Lambda::EventSourceMapping", (i, resource) => ({
@@ -271,7 +278,7 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
         i.take({ recoveryWindowInDays: "" });
         return { ...i.same("name", "description"), ...tagList(i, resource) };
     }),
-    "aws:sns/topic:Topic": to("AWS::SNS::Topic", (i, resource) => ({ ...i.take({ name: "TopicName" }), ...tagList(i, resource) })),
+    "aws:sns/topic:Topic": to("AWS::SNS::Topic", (i, resource) => ({ ...i.take({ name: "TopicName", kmsMasterKeyId: "KmsMasterKeyId" }), ...tagList(i, resource) })),
     "aws:sns/topicSubscription:TopicSubscription": to("AWS::SNS::Subscription", (i) => ({
         ...i.take({ topic: "TopicArn" }),
         ...i.same("protocol", "endpoint"),

@@ -85,6 +85,7 @@ impl<A: Adapters> Authorizer<A> {
         if config.methods.jwt && config.allowed_origins.is_empty() {
             tracing::info!("no origins are allowed, so JSON Web Tokens in cookies are not accepted");
         }
+        config.jwt.warn();
         let (jwt, hmac) = (Jwt::new(&config.jwt), Hmac::new(config.hmac.clone()));
         Self { ports, config, jwt, hmac }
     }

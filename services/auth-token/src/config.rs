@@ -2,6 +2,7 @@
 
 mod error;
 mod jwt;
+mod lifetime;
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use contract_identity_v1::TOKEN_LIFETIME;
 
 pub use self::error::InvalidConfig;
 pub use self::jwt::{InvalidIssuer, JwtConfig, JwtIssuerConfig, JwtKeys, TrustedIssuer};
+pub use self::lifetime::{InvalidLifetime, MaxLifetime};
 use crate::cached::CacheTimes;
 use crate::core::origin::is_origin;
 
@@ -63,12 +65,21 @@ impl AuthorizerConfig {
 
     /// Returns the names of the shared secrets of the issuers and of the enabled methods.
     pub fn secrets(&self) -> Vec<&str> {
+        self.issuers_secrets().chain(self.handshake_secret()).collect()
+    }
+
+    /// Returns the names of the issuers' shared secrets.
+    pub fn issuers_secrets(&self) -> impl Iterator<Item = &str> {
         // Tokens of all issuers may be exchanged for connect tokens.
-        let issuers_secrets = self.jwt.issuers.iter().filter_map(|issuer| match &issuer.keys {
+        self.jwt.issuers.iter().filter_map(|issuer| match &issuer.keys {
             JwtKeys::Secret(name) => Some(name.as_str()),
             JwtKeys::Fixed(_) | JwtKeys::Url(_) => None,
-        });
-        issuers_secrets.chain(self.methods.hmac.then_some(self.hmac.secret.as_str())).collect()
+        })
+    }
+
+    /// Returns the name of the shared secret of signed handshakes, if the method is enabled.
+    pub fn handshake_secret(&self) -> Option<&str> {
+        self.methods.hmac.then_some(self.hmac.secret.as_str())
     }
 
     /// Checks the settings and their combination.

@@ -47,6 +47,10 @@ pub(crate) fn select<'a>(
 ) -> Result<Credential<'a>, Reason> {
     let (methods, origins) = (config.methods, &config.allowed_origins);
     let is_allowed = |origin: &str| is_allowed_origin(origins, origin);
+    // No browser sends an origin beyond ASCII.
+    if !handshake.header("origin").all(str::is_ascii) {
+        return Err(Reason::Origin);
+    }
     if !origins.is_empty() && !handshake.header("origin").all(is_allowed) {
         return Err(Reason::Origin);
     }

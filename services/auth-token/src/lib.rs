@@ -20,6 +20,7 @@
 //! | `methods` | a module for each method: finds its credential and verifies it through the ports |
 //! | `config` | the operator's settings |
 //! | `cached` | keeps fetched keys and secrets |
+//! | `secret_length` | the least length of shared secrets |
 //! | `core` | checks without IO |
 //! | [`ports`] | the traits that adapters implement |
 
@@ -31,19 +32,20 @@ mod credential;
 mod issuer;
 mod methods;
 pub mod ports;
+mod secret_length;
 mod telemetry;
 
 pub use authorizer::{Adapters, Authorizer, Ports};
 pub use cached::CacheTimes;
 pub use config::{
-    AuthorizerConfig, HmacConfig, InvalidConfig, InvalidIssuer, IssuerConfig, JwtConfig, JwtIssuerConfig,
-    JwtKeys, Methods, TrustedIssuer,
+    AuthorizerConfig, HmacConfig, InvalidConfig, InvalidIssuer, InvalidLifetime, IssuerConfig, JwtConfig,
+    JwtIssuerConfig, JwtKeys, MaxLifetime, Methods, TrustedIssuer,
 };
 pub use core::connect_claims::InvalidClaims;
 pub use core::handshake::Handshake;
 pub use core::jwt::{
     InvalidJwt, InvalidKeySet, JWT_LEEWAY, JwtAlgorithm, JwtRules, KeySet, MAX_JWT_BYTES, PresentedJwt,
-    VerifiedJwt, hubs_from_claims, install_crypto_provider,
+    VerifiedJwt, hubs_from_claims, install_crypto_provider, with_prefix,
 };
 pub use core::origin::is_allowed_origin;
 pub use core::refusal::{Reason, Refusal, Status};
@@ -51,4 +53,5 @@ pub use core::revocation::Revoked;
 pub use core::signature::{InvalidSignature, SIGNATURE_WINDOW};
 pub use core::token::{MAX_CREDENTIAL_BYTES, token_hash};
 pub use issuer::{IssueError, IssuedToken, Issuer, Subject};
+pub use secret_length::{MIN_SECRET_BYTES, ShortSecret};
 pub use telemetry::describe_metrics;

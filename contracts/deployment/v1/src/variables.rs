@@ -120,8 +120,22 @@ pub const JWT_ISSUERS: Variable = optional(
     "TIDINGS_JWT_ISSUERS",
     "[]",
     "trusted issuers of JSON Web Tokens, as a JSON list of {issuer, algorithm (RS256, ES256, EdDSA, HS256), \
-     jwks_url?, allow_http?, secret?, audiences?, hubs_claims?}; an HS256 issuer without a secret uses \
-     TIDINGS_JWT_SECRET",
+     jwks_url?, allow_http?, secret?, audiences?, any_audience?, user_prefix?, token_types?, max_lifetime?, \
+     hubs_claims?, require_exp?}; an HS256 issuer without a secret uses TIDINGS_JWT_SECRET",
+);
+/// Issuers with the same users.
+pub const SHARED_USER_IDS: Variable = optional(
+    "TIDINGS_SHARED_USER_IDS",
+    "refuse",
+    "several issuers without a user_prefix, so that each may name every user: refuse, or allow if they have the same \
+     users",
+);
+/// Prefix of the caller's user id.
+pub const USER_PREFIX: Variable = optional(
+    "TIDINGS_USER_PREFIX",
+    "",
+    "text before the subject of the caller's ID token that makes the user id: the user_prefix of its issuer in \
+     TIDINGS_JWT_ISSUERS",
 );
 /// Shared secret of JSON Web Tokens.
 pub const JWT_SECRET: Variable = optional_resource(

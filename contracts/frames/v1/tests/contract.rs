@@ -25,7 +25,7 @@ fn each_error_names_the_mistake() {
     for (text, expected) in [
         ("", "not a JSON object"),
         ("7", "not a JSON object"),
-        ("{}", r#"action "" is unknown; actions are sendMessage, message, sendmessage, ping, ack"#),
+        ("{}", r#"the field "action" is missing; actions are sendMessage, message, sendmessage, ping, ack"#),
         (
             r#"{"action":"jump"}"#,
             r#"action "jump" is unknown; actions are sendMessage, message, sendmessage, ping, ack"#,

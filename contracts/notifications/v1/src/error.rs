@@ -10,9 +10,34 @@ pub const MAX_LABEL_BYTES: usize = 256;
 /// Reasons for refusing a queue entry or a producer's request.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidNotification {
-    /// The body is not JSON, or a field has the wrong JSON type.
+    /// The body is not JSON.
     #[error("not a valid JSON notification")]
     Json(#[from] serde_json::Error),
+    /// The body is JSON and not an object.
+    #[error(
+        "not a valid JSON notification: it is {found}, and must be an object such as \
+         {{\"userId\": \"alice\", \"payload\": 1}}"
+    )]
+    NotAnObject {
+        /// Kind of the JSON value found.
+        found: &'static str,
+    },
+    /// A field has a value that it can't have.
+    #[error("{field:?} is {found}; it must be {expected}")]
+    Value {
+        /// The field's name on the wire.
+        field: &'static str,
+        /// The value as JSON, cut to 64 characters, or the kind of an array or object.
+        found: String,
+        /// The allowed values.
+        expected: &'static str,
+    },
+    /// A field is given more than once.
+    #[error("the field {field:?} is given twice")]
+    Repeated {
+        /// The field's name on the wire.
+        field: &'static str,
+    },
     /// The body has another version of the contract.
     #[error(transparent)]
     Version(#[from] UnknownVersion),

@@ -14,6 +14,7 @@ mod entry;
 mod error;
 mod fan_out;
 mod identifiers;
+mod mistake;
 mod notification;
 mod parse;
 mod payload;

@@ -1,9 +1,7 @@
 //! Parses queue entries and producers' requests.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -11,6 +9,7 @@ use crate::entry::{QueueEntry, Replay};
 use crate::error::{InvalidNotification, MAX_LABEL_BYTES};
 use crate::fan_out::FanOut;
 use crate::identifiers::{HubName, NotificationId};
+use crate::mistake::{KnownFields, mistake, not_an_object};
 use crate::notification::{NotificationRequest, WhenOffline};
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
@@ -44,7 +43,7 @@ impl NotificationRequest {
     /// [`InvalidNotification`] with what is wrong and what is allowed.
     pub fn from_json_with(body: &str, unknown_fields: UnknownFields) -> Result<Self, InvalidNotification> {
         let fields = match unknown_fields {
-            UnknownFields::Refuse => RequestFields::from_json(body)?.into(),
+            UnknownFields::Refuse => parse::<RequestFields<'_>>(body, KnownFields::Request)?.into(),
             UnknownFields::Ignore => Fields::from_json(body)?,
         };
         fields.require_version()?;
@@ -131,36 +130,11 @@ struct RequestFields<'a> {
     source: Option<Box<str>>,
 }
 
-/// Names of the fields of [`RequestFields`], in the order in which an error lists them.
-const REQUEST_FIELDS: [&str; 11] = [
-    "userId",
-    "payload",
-    "message",
-    "id",
-    "sentAt",
-    "expiresAt",
-    "whenOffline",
-    "kind",
-    "source",
-    "version",
-    "type",
-];
-
 /// The `type` that a request may have.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum RequestType {
+pub(crate) enum RequestType {
     Notification,
-}
-
-impl<'a> RequestFields<'a> {
-    fn from_json(body: &'a str) -> Result<Self, InvalidNotification> {
-        require_object(body)?;
-        serde_json::from_str(body).map_err(|error| {
-            // Only the error tells that a field is unknown, and only the keys tell which.
-            unknown_field(body).unwrap_or_else(|| truncated_error(error).into())
-        })
-    }
 }
 
 impl<'a> From<RequestFields<'a>> for Fields<'a> {
@@ -183,55 +157,14 @@ impl<'a> From<RequestFields<'a>> for Fields<'a> {
     }
 }
 
-/// Returns the error about the first unknown field; `None` if there is none or the body is not an object.
-fn unknown_field(body: &str) -> Option<InvalidNotification> {
-    let Keys(keys) = serde_json::from_str(body).ok()?;
-    let found = keys.into_iter().find(|key| !REQUEST_FIELDS.contains(&key.as_str()))?;
-    let letters = |text: &str| text.to_lowercase().replace(['_', '-'], "");
-    let suggestion = REQUEST_FIELDS.into_iter().find(|known| letters(known) == letters(&found));
-    Some(InvalidNotification::UnknownField {
-        found: truncated(&found),
-        hint: suggestion.map_or_else(
-            || format!("known are {}", REQUEST_FIELDS.join(", ")),
-            |known| format!("did you mean {known:?}?"),
-        ),
-    })
-}
-
-/// The keys of an object, in its order.
-struct Keys(Vec<String>);
-
-impl<'de> Deserialize<'de> for Keys {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = Keys;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Keys, A::Error> {
-                let mut keys = Vec::new();
-                while let Some(key) = object.next_key()? {
-                    object.next_value::<IgnoredAny>()?;
-                    keys.push(key);
-                }
-                Ok(Keys(keys))
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
-}
-
-/// Refuses an array: a derived struct would also be read from an array of its fields.
-fn require_object(body: &str) -> Result<(), serde_json::Error> {
+/// Parses a body. What is wrong with it is looked for only after it was refused.
+fn parse<'a, T: Deserialize<'a>>(body: &'a str, known: KnownFields) -> Result<T, InvalidNotification> {
+    // A derived struct would also be read from an array of its fields.
     if body.trim_ascii_start().starts_with('[') {
-        return Err(serde::de::Error::custom("an array, not an object"));
+        return Err(not_an_object(body));
     }
-    Ok(())
+    serde_json::from_str(body)
+        .map_err(|error| mistake(body, known).unwrap_or_else(|| truncated_error(error).into()))
 }
 
 /// Text that is copied only when it contains escapes.
@@ -246,9 +179,8 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 }
 
 impl<'a> Fields<'a> {
-    fn from_json(body: &'a str) -> Result<Self, serde_json::Error> {
-        require_object(body)?;
-        serde_json::from_str(body).map_err(truncated_error)
+    fn from_json(body: &'a str) -> Result<Self, InvalidNotification> {
+        parse(body, KnownFields::Entry)
     }
 
     fn require_version(&self) -> Result<(), InvalidNotification> {

@@ -19,3 +19,18 @@ pub(crate) fn truncated_error(error: serde_json::Error) -> serde_json::Error {
     let (line, column) = (error.line(), error.column());
     serde::de::Error::custom(format_args!("{start}… at line {line} column {column}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shortened_error_keeps_its_position() {
+        let long = "\u{e9}".repeat(10_000);
+        let error = serde_json::from_str::<u64>(&format!("\n  \"{long}\"")).unwrap_err();
+        let (line, column) = (error.line(), error.column());
+        let text = truncated_error(error).to_string();
+        assert!(text.len() < 400 && text.starts_with("invalid type: string"), "{text}");
+        assert!(text.contains(&format!("… at line {line} column {column}")), "{text}");
+    }
+}

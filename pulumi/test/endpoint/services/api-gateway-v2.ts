@@ -47,6 +47,18 @@ const stage = exactly({
         dataTraceEnabled: optional(flag),
         loggingLevel: optional(oneOf("OFF")),
     }),
+    routeSettings: optional(
+        list(
+            exactly({
+                routeKey: text,
+                throttlingRateLimit: number,
+                throttlingBurstLimit: number,
+                detailedMetricsEnabled: flag,
+                dataTraceEnabled: flag,
+                loggingLevel: oneOf("OFF"),
+            }),
+        ),
+    ),
     tags,
 });
 
@@ -145,6 +157,18 @@ export function apiGatewayV2(endpoint: Endpoint): Handlers {
                         DataTraceEnabled: settings.dataTraceEnabled,
                         LoggingLevel: settings.loggingLevel,
                     },
+                    RouteSettings: Object.fromEntries(
+                        (inputs.routeSettings ?? []).map((route) => [
+                            route.routeKey,
+                            {
+                                ThrottlingRateLimit: route.throttlingRateLimit,
+                                ThrottlingBurstLimit: route.throttlingBurstLimit,
+                                DetailedMetricsEnabled: route.detailedMetricsEnabled,
+                                DataTraceEnabled: route.dataTraceEnabled,
+                                LoggingLevel: route.loggingLevel,
+                            },
+                        ]),
+                    ),
                     Tags: inputs.tags,
                 }),
             );

@@ -3,9 +3,9 @@ import * as logs from "@aws-sdk/client-cloudwatch-logs";
 
 import { arn, type Endpoint } from "../endpoint.js";
 import { handler, tagList, tags, type Handlers } from "../handler.js";
-import { exactly, list, map, number, oneOf, text } from "../read.js";
+import { exactly, list, map, number, oneOf, optional, text } from "../read.js";
 
-const logGroup = exactly({ name: text, retentionInDays: number, tags });
+const logGroup = exactly({ name: text, retentionInDays: number, kmsKeyId: optional(text), tags });
 const metricAlarm = exactly({
     name: text,
     alarmDescription: text,
@@ -32,7 +32,7 @@ export function cloudwatch(endpoint: Endpoint): Handlers {
     return {
         "aws:cloudwatch/logGroup:LogGroup": handler(logGroup, async (inputs) => {
             const { name, retentionInDays } = inputs;
-            await groups.send(new logs.CreateLogGroupCommand({ logGroupName: name, tags: inputs.tags }));
+            await groups.send(new logs.CreateLogGroupCommand({ logGroupName: name, kmsKeyId: inputs.kmsKeyId, tags: inputs.tags }));
             await groups.send(new logs.PutRetentionPolicyCommand({ logGroupName: name, retentionInDays }));
             return { id: name, outputs: { arn: arn(endpoint, "logs", `log-group:${name}`) } };
         }),

@@ -2,7 +2,7 @@ import * as sdk from "@aws-sdk/client-cognito-identity-provider";
 
 import { required, type Endpoint } from "../endpoint.js";
 import { handler, tags, type Handlers } from "../handler.js";
-import { exactly, flag, list, number, oneOf, text } from "../read.js";
+import { exactly, flag, list, number, oneOf, optional, text } from "../read.js";
 
 const userPool = exactly({
     name: text,
@@ -19,6 +19,8 @@ const userPool = exactly({
         recoveryMechanisms: list(exactly({ name: oneOf("admin_only"), priority: number })),
     }),
     deletionProtection: oneOf("ACTIVE", "INACTIVE"),
+    mfaConfiguration: optional(oneOf("ON", "OPTIONAL")),
+    softwareTokenMfaConfiguration: optional(exactly({ enabled: flag })),
     tags,
 });
 const userPoolClient = exactly({
@@ -28,6 +30,7 @@ const userPoolClient = exactly({
     explicitAuthFlows: list(oneOf("ALLOW_USER_SRP_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH")),
     preventUserExistenceErrors: oneOf("ENABLED"),
     enableTokenRevocation: flag,
+    writeAttributes: list(text),
 });
 
 /** Returns the handlers of Cognito. */
@@ -61,6 +64,15 @@ export function cognito({ client }: Endpoint): Handlers {
                 }),
             );
             const id = required(created?.Id, "user pool");
+            if (inputs.mfaConfiguration !== undefined) {
+                await pools.send(
+                    new sdk.SetUserPoolMfaConfigCommand({
+                        UserPoolId: id,
+                        MfaConfiguration: inputs.mfaConfiguration,
+                        SoftwareTokenMfaConfiguration: { Enabled: inputs.softwareTokenMfaConfiguration?.enabled },
+                    }),
+                );
+            }
             // Tokens of the pool have an issuer as on AWS, not one with the endpoint's address.
             return { id, outputs: { endpoint: `cognito-idp.${client.region}.amazonaws.com/${id}` } };
         }),
@@ -73,6 +85,7 @@ export function cognito({ client }: Endpoint): Handlers {
                     ExplicitAuthFlows: inputs.explicitAuthFlows,
                     PreventUserExistenceErrors: inputs.preventUserExistenceErrors,
                     EnableTokenRevocation: inputs.enableTokenRevocation,
+                    WriteAttributes: inputs.writeAttributes,
                 }),
             );
             return { id: required(created?.ClientId, "client of the user pool") };

@@ -15,6 +15,8 @@ pub struct IssuerConfig {
     pub key: String,
     /// Names of the claims in the caller's ID token that list hubs.
     pub hubs_claims: Vec<String>,
+    /// Text before the caller's subject that makes the user id.
+    pub user_prefix: String,
     /// Settings of the issuer.
     pub issuer: auth_token::IssuerConfig,
 }
@@ -33,6 +35,7 @@ impl IssuerConfig {
             hubs_claims: env.get_with(&variables::HUBS_CLAIMS, "names with commas between", |text| {
                 Some(text.split(',').map(|name| name.trim().to_owned()).collect())
             }),
+            user_prefix: env.get_with(&variables::USER_PREFIX, "a text", text),
             issuer: auth_token::IssuerConfig {
                 issuer: env.get(&variables::TOKEN_ISSUER),
                 audience: env.get(&variables::TOKEN_AUDIENCE),
@@ -87,15 +90,16 @@ fn authorizer(env: &mut Environment<'_>) -> auth_token::AuthorizerConfig {
         jwt: JwtConfig {
             issuers: env.get_with(
                 &variables::JWT_ISSUERS,
-                "a list in JSON of issuers, each with an algorithm and with an issuer or a secret",
+                "a list in JSON of issuers, each with an algorithm, with an issuer or a secret, and with audiences",
                 |json| issuers(json, &secret),
             ),
             cookie_names: env.get_with(&variables::JWT_COOKIES, "a list with commas between", list),
+            shared_user_ids: env.get_with(&variables::SHARED_USER_IDS, "refuse or allow", allowed),
             ..JwtConfig::default()
         },
         hmac: HmacConfig {
             secret: env.get_with(&variables::HMAC_SECRET, "a name or an ARN", text),
-            allow_replay: env.get_with(&variables::HMAC_REPLAY, "refuse or allow", replay),
+            allow_replay: env.get_with(&variables::HMAC_REPLAY, "refuse or allow", allowed),
             ..HmacConfig::default()
         },
     };
@@ -111,6 +115,10 @@ fn authorizer(env: &mut Environment<'_>) -> auth_token::AuthorizerConfig {
             InvalidConfig::CookieName { .. } => (variables::JWT_COOKIES, "names that cookies can have"),
             InvalidConfig::NoIssuer => (variables::JWT_ISSUERS, "at least one issuer, for the method jwt"),
             InvalidConfig::SameIssuer { .. } => (variables::JWT_ISSUERS, "issuers with different `issuer`s"),
+            InvalidConfig::NoPrefix { .. } | InvalidConfig::SamePrefix { .. } => (
+                variables::JWT_ISSUERS,
+                "a `user_prefix` for each of several issuers, none of which begins with another",
+            ),
             InvalidConfig::NoSecret => (variables::HMAC_SECRET, "the name of a secret, for the method hmac"),
         };
         env.refuse(&variable, expected);
@@ -145,7 +153,7 @@ fn methods(list: &str) -> Option<Methods> {
     Some(methods)
 }
 
-fn replay(word: &str) -> Option<bool> {
+fn allowed(word: &str) -> Option<bool> {
     match word {
         "refuse" => Some(false),
         "allow" => Some(true),
@@ -213,8 +221,12 @@ mod tests {
         assert_eq!(config.allowed_origins, ["https://a.example", "http://localhost:8080"]);
         assert!(config.hmac.allow_replay && config.hmac.secret == "arn:hmac");
         let shared = r#"[{"algorithm":"HS256"},{"issuer":"i","algorithm":"HS256","secret":"own"}]"#;
-        let shared = read(&[("AUTH_METHODS", "jwt"), ("JWT_ISSUERS", shared), ("JWT_SECRET", "arn:jwt")]);
-        assert_eq!(shared.unwrap().secrets(), ["arn:jwt", "own"]);
+        let with = |more: &[_]| {
+            let set = [("AUTH_METHODS", "jwt"), ("JWT_ISSUERS", shared), ("JWT_SECRET", "arn:jwt")];
+            read(&[set.as_slice(), more].concat())
+        };
+        assert!(with(&[]).unwrap_err().to_string().contains("`user_prefix`"));
+        assert_eq!(with(&[("SHARED_USER_IDS", "allow")]).unwrap().secrets(), ["arn:jwt", "own"]);
     }
 
     #[test]
@@ -223,6 +235,11 @@ mod tests {
             (vec![("AUTH_METHODS", "jwt")], "TIDINGS_JWT_ISSUERS", "at least one issuer"),
             (vec![("AUTH_METHODS", "hmac")], "TIDINGS_HMAC_SECRET", "the name of a secret"),
             (vec![("JWT_ISSUERS", "https://i.example")], "TIDINGS_JWT_ISSUERS", "in JSON"),
+            (
+                vec![("JWT_ISSUERS", r#"[{"issuer":"https://i","algorithm":"RS256"}]"#)],
+                "TIDINGS_JWT_ISSUERS",
+                "audiences",
+            ),
             (vec![("JWT_ISSUERS", r#"[{"algorithm":"HS256"}]"#)], "TIDINGS_JWT_ISSUERS", "a secret"),
             (
                 vec![("JWT_ISSUERS", r#"[{"issuer":"https://i","algorithm":"none"}]"#)],

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use auth_token::{IssueError, Issuer, Subject, hubs_from_claims};
+use auth_token::{IssueError, Issuer, Subject, hubs_from_claims, with_prefix};
 use aws_config::SdkConfig;
-use contract_notifications_v1::{InvalidIdentifier, Timestamp, UserId};
+use contract_notifications_v1::{InvalidIdentifier, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared_aws::Invocation;
@@ -100,6 +100,7 @@ struct Problem<'a> {
 pub struct Function {
     service: Issuer<KmsCipher, DynamoTokens, SystemClock>,
     hubs_claims: Vec<String>,
+    user_prefix: String,
 }
 
 impl Function {
@@ -108,7 +109,7 @@ impl Function {
         let cipher = KmsCipher::new(sdk, &config.key);
         let tokens = DynamoTokens::new(sdk, &config.tokens_table);
         let service = Issuer::new(cipher, tokens, SystemClock, config.issuer.clone());
-        Self { service, hubs_claims: config.hubs_claims.clone() }
+        Self { service, hubs_claims: config.hubs_claims.clone(), user_prefix: config.user_prefix.clone() }
     }
 
     /// Answers one request with a token or a problem document.
@@ -132,7 +133,7 @@ impl Function {
     }
 
     async fn issue(&self, request: Request) -> Result<Token, RequestError> {
-        let issued = self.service.issue(subject(request, &self.hubs_claims)?).await?;
+        let issued = self.service.issue(subject(request, &self.hubs_claims, &self.user_prefix)?).await?;
         Ok(Token { token: issued.token, expires_at: issued.expires_at })
     }
 }
@@ -144,12 +145,13 @@ fn response(status_code: u16, content_type: &'static str, body: &impl Serialize)
 }
 
 /// Returns the caller that the API's authorizer identified.
-fn subject(request: Request, hubs_claims: &[String]) -> Result<Subject, RequestError> {
+fn subject(request: Request, hubs_claims: &[String], user_prefix: &str) -> Result<Subject, RequestError> {
     let authorizer = request.request_context.authorizer.ok_or(RequestError::Unauthenticated)?;
     let claims =
         authorizer.jwt.map(|jwt| jwt.claims).or(authorizer.claims).ok_or(RequestError::Unauthenticated)?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let user_id = UserId::new(text("sub").ok_or(RequestError::Unauthenticated)?)?;
+    let sub = text("sub").ok_or(RequestError::Unauthenticated)?;
+    let user_id = with_prefix(user_prefix, sub.to_owned())?;
     let username = ["preferred_username", "cognito:username", "username"].into_iter().find_map(text);
     Ok(Subject {
         user_id,
@@ -177,7 +179,9 @@ mod tests {
     fn caller_is_taken_from_the_authorizers_claims() {
         let names = ["hubs".to_owned()];
         for event in [HTTP_API, REST_API] {
-            let subject = subject(serde_json::from_str(event).unwrap(), &names).unwrap();
+            let of = |prefix| subject(serde_json::from_str(event).unwrap(), &names, prefix).unwrap();
+            assert_eq!(of("pool:").user_id.as_str(), "pool:f4b8c4d8-9041-70c7-0a1b-2c3d4e5f6071");
+            let subject = of("");
             assert_eq!(subject.user_id.as_str(), "f4b8c4d8-9041-70c7-0a1b-2c3d4e5f6071");
             assert_eq!(subject.username, "alice");
         }
@@ -191,17 +195,17 @@ mod tests {
             r#"{"requestContext":{"authorizer":{}}}"#,
             r#"{"requestContext":{"authorizer":{"claims":{"aud":"x"}}}}"#,
         ] {
-            let error = subject(serde_json::from_str(event).unwrap(), &names).unwrap_err();
+            let error = subject(serde_json::from_str(event).unwrap(), &names, "").unwrap_err();
             assert_eq!(error.status(), 401, "{event}");
         }
         let control = r#"{"requestContext":{"authorizer":{"claims":{"sub":"two\nwords"}}}}"#;
-        assert_eq!(subject(serde_json::from_str(control).unwrap(), &names).unwrap_err().status(), 403);
+        assert_eq!(subject(serde_json::from_str(control).unwrap(), &names, "").unwrap_err().status(), 403);
     }
 
     #[test]
     fn hubs_are_read_from_the_claims() {
         let event = r#"{"requestContext":{"authorizer":{"jwt":{"claims":{"sub":"u","cognito:groups":"[ops team]"}}}}}"#;
         let names = ["hubs".to_owned(), "cognito:groups".to_owned()];
-        assert_eq!(subject(serde_json::from_str(event).unwrap(), &names).unwrap().hubs, ["ops", "team"]);
+        assert_eq!(subject(serde_json::from_str(event).unwrap(), &names, "").unwrap().hubs, ["ops", "team"]);
     }
 }

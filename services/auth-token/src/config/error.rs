@@ -27,6 +27,24 @@ pub enum InvalidConfig {
         /// Their `iss`.
         issuer: Option<String>,
     },
+    /// Two issuers of other parties could name the same user.
+    #[error(
+        "there are several issuers, and {} has no `user_prefix`, so it could name the users of another; give each \
+         issuer its own prefix, or set `shared_user_ids = true` if they have the same users",
+        .issuer.as_deref().unwrap_or("the one without `issuer`")
+    )]
+    NoPrefix {
+        /// Its `iss`.
+        issuer: Option<String>,
+    },
+    /// The users of one issuer could be those of another.
+    #[error(
+        "the `user_prefix` {prefix:?} of an issuer is the beginning of another issuer's; make them differ"
+    )]
+    SamePrefix {
+        /// The shorter prefix.
+        prefix: String,
+    },
     /// Signed handshakes are enabled, but no secret is named.
     #[error("the method hmac is on, but no secret is named to verify signatures")]
     NoSecret,

@@ -13,7 +13,11 @@ impl Refusal {
         let is_harmless = match reason {
             Reason::Jwt(invalid) => !matches!(
                 invalid,
-                InvalidJwt::Signature | InvalidJwt::UnknownKey | InvalidJwt::Issuer | InvalidJwt::Audience
+                InvalidJwt::Signature
+                    | InvalidJwt::UnknownKey
+                    | InvalidJwt::Issuer
+                    | InvalidJwt::Audience
+                    | InvalidJwt::ForeignUser
             ),
             Reason::Hmac(invalid) => {
                 !matches!(invalid, InvalidSignature::Mismatch | InvalidSignature::Replayed)
@@ -78,6 +82,7 @@ mod tests {
             InvalidJwt::UnknownKey.into(),
             InvalidJwt::Issuer.into(),
             InvalidJwt::Audience.into(),
+            InvalidJwt::ForeignUser.into(),
         ] {
             assert_eq!(hint(reason), None);
         }

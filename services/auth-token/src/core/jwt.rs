@@ -10,7 +10,7 @@ mod provider;
 mod verify;
 
 pub use algorithm::JwtAlgorithm;
-pub use claims::hubs_from_claims;
+pub use claims::{hubs_from_claims, with_prefix};
 pub use invalid::InvalidJwt;
 pub use key_set::{InvalidKeySet, KeySet};
 pub use provider::install as install_crypto_provider;

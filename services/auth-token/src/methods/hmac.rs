@@ -54,7 +54,13 @@ impl Hmac {
         clock: &impl Clock,
     ) -> Result<Proven, Reason> {
         let signature = UnverifiedSignature::parse(headers, clock.now())?;
-        let read = || secrets.read(&self.config.secret);
+        let read = || async {
+            let versions = secrets.read(&self.config.secret).await?;
+            if let Err(error) = versions.require_long() {
+                tracing::warn!(%error, "the secret of signed handshakes can be guessed from one of them");
+            }
+            Ok(versions)
+        };
         let versions = self.secret.get(clock, read).await?;
         if !is_made_with_any(&signature, &versions) {
             // The secret may have been rotated since it was read.

@@ -3,7 +3,7 @@
 
 use contract_frames_v1::JWT_SUBPROTOCOL;
 use contract_identity_v1::{AuthenticationMethod, Principal};
-use contract_notifications_v1::Version1;
+use contract_notifications_v1::{UserId, Version1};
 use jsonwebtoken::DecodingKey;
 use shared_ports::{Clock, PortError};
 
@@ -78,6 +78,8 @@ struct Issuer {
 #[derive(Debug)]
 pub(crate) struct Jwt {
     issuers: Vec<Issuer>,
+    /// True if several issuers may name the same users.
+    shared_user_ids: bool,
 }
 
 impl Jwt {
@@ -96,7 +98,7 @@ impl Jwt {
             };
             Issuer { rules: rules.clone(), keys }
         };
-        Self { issuers: config.issuers.iter().map(issuer).collect() }
+        Self { issuers: config.issuers.iter().map(issuer).collect(), shared_user_ids: config.shared_user_ids }
     }
 
     /// Verifies a token by the rules of the issuer that it names.
@@ -133,7 +135,20 @@ impl Jwt {
         let issuer = issuers.find(|issuer| issuer.rules.issuer.as_deref() == token.issuer());
         let issuer = issuer.ok_or(InvalidJwt::Issuer)?;
         issuer.rules.check_algorithm(&token)?;
-        issuer.verify(&token, key_sets, secrets, clock).await
+        let verified = issuer.verify(&token, key_sets, secrets, clock).await?;
+        if self.is_foreign(&verified.user_id, &issuer.rules.user_prefix) {
+            return Err(InvalidJwt::ForeignUser.into());
+        }
+        Ok(verified)
+    }
+
+    /// Returns true if a user id begins with the prefix of another issuer than the one with `own` prefix. An issuer
+    /// without a prefix could name such a user.
+    fn is_foreign(&self, user_id: &UserId, own: &str) -> bool {
+        let mut prefixes = self.issuers.iter().map(|issuer| issuer.rules.user_prefix.as_str());
+        own.is_empty()
+            && !self.shared_user_ids
+            && prefixes.any(|prefix| !prefix.is_empty() && user_id.as_written().starts_with(prefix))
     }
 }
 
@@ -165,7 +180,12 @@ impl Issuer {
                 }
             }
             Keys::Secret { name, versions } => {
-                let read = || secrets.read(name);
+                let read = || async {
+                    let versions = secrets.read(name).await?;
+                    versions
+                        .into_long()
+                        .map_err(|error| PortError::permanent("reading an issuer's secret", error))
+                };
                 let verify = |versions: &SecretVersions| {
                     let keys: Vec<_> =
                         versions.iter().map(|secret| DecodingKey::from_secret(secret.reveal())).collect();

@@ -368,15 +368,17 @@ async fn rotation_keeps_the_previous_secret_valid() {
 
 #[tokio::test]
 async fn jwt_is_accepted_with_the_previous_secret() {
+    const NEW: &[u8] = b"a new secret of at least 32 bytes";
+    const OTHER: &[u8] = b"yet another secret of 32 bytes or more";
     let gateway = Gateway::new();
     let by = |secret: &[u8]| client().query("token", sign_hs(&json!({"alg": "HS256"}), &claims(HS), secret));
-    gateway.ports.secrets.set("hs", &[b"new", HS_SECRET]);
+    gateway.ports.secrets.set("hs", &[NEW, HS_SECRET]);
     gateway.user(by(HS_SECRET)).await;
-    gateway.user(by(b"new")).await;
-    assert_eq!(gateway.refusal(by(b"other")).await, (403, "jwt-signature"));
-    gateway.ports.secrets.set("hs", &[b"other", b"new"]);
+    gateway.user(by(NEW)).await;
+    assert_eq!(gateway.refusal(by(OTHER)).await, (403, "jwt-signature"));
+    gateway.ports.secrets.set("hs", &[OTHER, NEW]);
     gateway.ports.clock.set(NOW + 60);
-    gateway.user(by(b"other")).await;
+    gateway.user(by(OTHER)).await;
 }
 
 #[tokio::test]
@@ -439,4 +441,121 @@ fn unusable_configuration_is_refused() {
     assert!(origin.to_string().contains("\"https://a.example/\" is not an origin"));
     let cookie = invalid(&|config| config.jwt.cookie_names.push("a=b".to_owned()));
     assert!(cookie.to_string().contains("\"a=b\""));
+}
+
+// ---- Issuers ----
+
+/// Returns a gateway with issuers that sign with the shared secret.
+fn issuers(list: &[serde_json::Value]) -> Gateway {
+    let issuer = |config: &serde_json::Value| {
+        let mut config = config.clone();
+        config["algorithm"] = json!("HS256");
+        config["secret"] = json!("hs");
+        serde_json::from_value::<JwtIssuerConfig>(config).unwrap().try_into().unwrap()
+    };
+    let jwt = JwtConfig { issuers: list.iter().map(issuer).collect(), ..JwtConfig::default() };
+    let config = AuthorizerConfig { jwt, ..config() };
+    config.validate().unwrap();
+    Gateway::with(config)
+}
+
+fn by_hs(header: &serde_json::Value, claims: &serde_json::Value) -> Client {
+    client().query("access_token", sign_hs(header, claims, HS_SECRET))
+}
+
+#[tokio::test]
+async fn users_of_two_issuers_differ() {
+    let gateway = issuers(&[
+        json!({"issuer": "https://a.example", "user_prefix": "a:"}),
+        json!({"issuer": "https://b.example", "user_prefix": "b:"}),
+    ]);
+    let by = |issuer: &str, sub: &str| {
+        by_hs(&json!({"alg": "HS256"}), &json!({"iss": issuer, "sub": sub, "exp": NOW + 60}))
+    };
+    assert_eq!(gateway.user(by("https://a.example", "zoe")).await, "a:zoe");
+    assert_eq!(gateway.user(by("https://b.example", "zoe")).await, "b:zoe");
+    assert_eq!(gateway.user(by("https://b.example", "a:zoe")).await, "b:a:zoe");
+}
+
+/// The server's own issuer has no prefix, and must not name the users of another.
+#[tokio::test]
+async fn issuer_without_prefix_names_no_user_of_another() {
+    let mut config = config();
+    config.jwt.shared_user_ids = false;
+    for issuer in &mut config.jwt.issuers {
+        if issuer.rules.issuer.as_deref() == Some(HS) {
+            issuer.rules.user_prefix = "corp:".to_owned();
+        }
+    }
+    let gateway = Gateway::with(config);
+    let by_ed = |sub: &str| {
+        let claims = claims_with(ED, "sub", json!(sub));
+        client().query("access_token", sign_ed(&json!({"alg": "EdDSA", "kid": "k1"}), &claims))
+    };
+    assert_eq!(gateway.user(by_ed("zoe")).await, "zoe");
+    assert_eq!(gateway.refusal(by_ed("corp:zoe")).await, (403, "jwt-foreign-user"));
+    // "corp:zoë", as it is carried.
+    assert_eq!(gateway.refusal(by_ed("corp:zoë")).await, (403, "jwt-foreign-user"));
+    assert_eq!(gateway.user(by_hs(&json!({"alg": "HS256"}), &claims(HS))).await, "corp:zoe");
+}
+
+#[tokio::test]
+async fn token_of_another_type_is_refused() {
+    let by_type = |typ: &str| by_hs(&json!({"alg": "HS256", "typ": typ}), &claims(HS));
+    let gateway = Gateway::new();
+    for good in ["JWT", "jwt", "at+jwt", "application/at+jwt", "Application/JWT"] {
+        assert_eq!(gateway.user(by_type(good)).await, "zoe", "{good}");
+    }
+    for bad in ["logout+jwt", "dpop+jwt", "", "JWTs", "application/", "x/jwt"] {
+        assert_eq!(gateway.refusal(by_type(bad)).await, (403, "jwt-type"), "{bad:?}");
+    }
+    let gateway = issuers(&[json!({"issuer": HS, "token_types": ["at+jwt"]})]);
+    assert_eq!(gateway.user(by_type("application/at+JWT")).await, "zoe");
+    assert_eq!(gateway.refusal(by_type("JWT")).await, (403, "jwt-type"));
+    assert_eq!(gateway.refusal(by_hs(&json!({"alg": "HS256"}), &claims(HS))).await, (403, "jwt-type"));
+}
+
+#[tokio::test]
+async fn token_may_not_live_longer_than_its_issuers() {
+    let gateway = issuers(&[json!({"issuer": HS, "max_lifetime": "1h"})]);
+    let by = |iat: Option<u64>, exp: u64| {
+        let mut claims = json!({"iss": HS, "sub": "zoe", "exp": exp});
+        if let Some(iat) = iat {
+            claims["iat"] = json!(iat);
+        }
+        by_hs(&json!({"alg": "HS256"}), &claims)
+    };
+    for (iat, exp) in [(Some(NOW), NOW + 3600), (Some(NOW - 3000), NOW + 600), (None, NOW + 3600)] {
+        assert_eq!(gateway.user(by(iat, exp)).await, "zoe");
+    }
+    // A time of issue in the future makes the lifetime no shorter.
+    for (iat, exp) in [
+        (Some(NOW), NOW + 3606),
+        (Some(NOW - 3000), NOW + 606),
+        (None, NOW + 3606),
+        (Some(NOW + 9_000), NOW + 9_600),
+    ] {
+        assert_eq!(gateway.refusal(by(iat, exp)).await, (403, "jwt-lifetime"), "{iat:?} {exp}");
+    }
+    let gateway = issuers(&[json!({"issuer": HS, "max_lifetime": "off"})]);
+    assert_eq!(gateway.user(by(None, 4_102_444_800)).await, "zoe");
+    let gateway = issuers(&[json!({"issuer": HS})]);
+    assert_eq!(gateway.refusal(by(None, 4_102_444_800)).await, (403, "jwt-lifetime"));
+}
+
+#[tokio::test]
+async fn short_secret_of_an_issuer_verifies_nothing() {
+    let short = b"31 bytes are one byte too few..";
+    assert_eq!(short.len(), 31);
+    let by = |secret: &[u8]| {
+        client().query("access_token", sign_hs(&json!({"alg": "HS256"}), &claims(HS), secret))
+    };
+    let gateway = Gateway::new();
+    gateway.ports.secrets.set("hs", &[short]);
+    assert_eq!(gateway.refusal(by(short)).await.0, 500);
+    // While it is replaced, the short one is no longer good.
+    let gateway = Gateway::new();
+    gateway.ports.secrets.set("hs", &[HS_SECRET, short]);
+    assert_eq!(gateway.user(by(HS_SECRET)).await, "zoe");
+    assert_eq!(gateway.refusal(by(short)).await, (403, "jwt-signature"));
 }

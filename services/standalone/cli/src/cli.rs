@@ -32,6 +32,8 @@ use tidings_client::{CertificateAuthorities, Gateway, Stack};
 use tidings_gateway::config::{UnknownVariable, unknown_variables};
 use tidings_identity::credentials::API_KEY_FILE;
 
+use crate::hidden_secrets;
+
 pub use exit::{BadConfiguration, Exit};
 pub use output::{Output, Tone};
 
@@ -68,8 +70,18 @@ struct Globals {
     /// Use a deployment on AWS: the file with its outputs, as `pulumi stack output --json` writes it
     #[arg(long, global = true, env = "TIDINGS_STACK", value_name = "FILE")]
     stack: Option<PathBuf>,
-    /// API key of the server [default: the file `api-key` in the data directory]
-    #[arg(long, global = true, env = "TIDINGS_API_KEY", hide_env_values = true, value_name = "KEY")]
+    /// File with the API key of the server [default: `api-key` in the data directory; `TIDINGS_API_KEY` has a key itself]
+    #[arg(long, global = true, env = "TIDINGS_API_KEY_FILE", value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+    /// API key of the server, which other users of the machine can see
+    #[arg(
+        long,
+        global = true,
+        env = "TIDINGS_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY",
+        hide = true
+    )]
     api_key: Option<String>,
     /// Trust the certificate authorities in this PEM file too
     #[arg(long, global = true, env = "TIDINGS_CA_FILE", value_name = "FILE")]
@@ -93,7 +105,7 @@ enum KeyOrigin {
     Unused,
     /// The file in the data directory.
     File,
-    /// The option `--api-key`, or its variable.
+    /// The variable `TIDINGS_API_KEY`, or the option `--api-key`.
     Option,
     /// There was no API key.
     Missing,
@@ -151,12 +163,16 @@ impl Globals {
             text => text.with_context(|| format!("the API key in {} can't be read", path.display()))?,
         };
         let key = text.trim();
-        anyhow::ensure!(!key.is_empty(), "no API key at {}; pass --api-key or --data-dir", path.display());
+        anyhow::ensure!(
+            !key.is_empty(),
+            "no API key at {}; pass --api-key-file or --data-dir",
+            path.display()
+        );
         Ok(key.to_owned())
     }
 
     fn api_key_file(&self) -> PathBuf {
-        self.data_dir().join(API_KEY_FILE)
+        self.api_key_file.clone().unwrap_or_else(|| self.data_dir().join(API_KEY_FILE))
     }
 
     /// Returns the certificate authorities of `--ca-file`, if it is given.
@@ -209,6 +225,11 @@ impl Globals {
 
 /// Runs the program with the process's arguments and streams.
 pub fn main() -> ExitCode {
+    if let Some(hidden) = hidden_secrets::hide(std::env::args_os().skip(1)) {
+        let mut output = Output::process(json_is_requested(std::env::args_os()));
+        hidden.warnings().for_each(|warning| output.warn(&warning));
+        hidden.restart();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && json_is_requested(std::env::args_os()) => {
@@ -284,7 +305,7 @@ fn explain_refusal(error: anyhow::Error, globals: &Globals) -> anyhow::Error {
         (KeyOrigin::File, _) => {
             let file = globals.api_key_file();
             error.context(format!(
-                "the API key in {} is refused; pass --api-key or --data-dir",
+                "the API key in {} is refused; pass --api-key-file or --data-dir",
                 file.display()
             ))
         }

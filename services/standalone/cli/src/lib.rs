@@ -4,4 +4,6 @@ pub mod bench;
 mod child_server;
 pub mod cli;
 pub mod demo;
+mod hidden_secrets;
 pub mod open_files;
+pub mod private_files;

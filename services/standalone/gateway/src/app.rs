@@ -26,7 +26,9 @@ use tokio::task::JoinHandle;
 use crate::config::Config;
 use crate::live_metrics::{self, LiveMetrics, Sampler};
 use crate::runtime::{self, Parts, RuntimeConfig, RuntimeError, RuntimePorts, ServerKeys, Watching};
-use crate::server::{BindError, KeyRing as _, Metrics, Server, TlsError, TlsKeys};
+use crate::server::{
+    BindError, KeyRing as _, Metrics, ReloadRequest, Server, TlsError, TlsKeys, TlsReloader,
+};
 use crate::tracking::{TrackedHistory, Tracking};
 use crate::workers::{WorkerSettings, run_dispatcher, run_replayer};
 use tidings_history::StoredHistory;
@@ -76,6 +78,15 @@ pub enum BuildError {
     /// A secret that is shared with clients or issuers can't be read.
     #[error(transparent)]
     SharedSecret(#[from] SecretError),
+    /// Tokens signed with a secret are easy to forge.
+    #[error("the secret {name} of an issuer in handshake.jwt_issuers is too short")]
+    ShortSecret {
+        /// The secret's name.
+        name: String,
+        /// Its length.
+        #[source]
+        source: auth_token::ShortSecret,
+    },
     /// The adapters can't be made.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
@@ -108,7 +119,8 @@ pub enum BuildError {
 pub struct App {
     server: Server<RuntimePorts>,
     address: SocketAddr,
-    tls: bool,
+    tls: Option<TlsReloader>,
+    reload: ReloadRequest,
     registry: Registry,
     inserted: mpsc::UnboundedReceiver<ConnectionKey>,
     store: SystemStore,
@@ -129,7 +141,13 @@ pub struct App {
 /// # Errors
 /// [`BuildError`] with the file.
 pub fn check_files(config: &Config) -> Result<Option<TlsKeys>, BuildError> {
-    for name in config.authorizer().secrets() {
+    let authorizer = config.authorizer();
+    for name in authorizer.issuers_secrets() {
+        LocalSecrets::check(name)?
+            .require_long()
+            .map_err(|source| BuildError::ShortSecret { name: name.to_owned(), source })?;
+    }
+    if let Some(name) = authorizer.handshake_secret() {
         LocalSecrets::check(name)?;
     }
     let existing = config.data_dir.ancestors().find(|path| path.exists());
@@ -154,8 +172,19 @@ impl App {
         let clock = SystemClock;
         let authorizer = config.authorizer();
         let tls = check_files(config)?;
+        if let Some(name) = authorizer.handshake_secret()
+            && let Err(error) = LocalSecrets::check(name)?.require_long()
+        {
+            tracing::warn!(%error, "the secret in handshake.hmac_secret can be guessed from a signed handshake");
+        }
         let credentials = Credentials::load_or_create(&config.data_dir)?;
-        let secure = tls.is_some();
+        let reload = ReloadRequest::default();
+        let reloader = config.server.tls().zip(tls.clone()).map(|(files, keys)| {
+            if let Some(key) = files.key_open_to_others() {
+                tracing::warn!(key = %key.display(), "other users can read the TLS key; set its mode to 0600");
+            }
+            TlsReloader { files, keys, requests: reload.clone() }
+        });
         let store = Store::open(&config.data_dir.join(STORE), config.store.settings(), clock)?;
         let (sender, inserted) = mpsc::unbounded_channel();
         let registry = Registry::new(sender, config.connections.limits());
@@ -209,7 +238,8 @@ impl App {
         Ok(Self {
             server,
             address,
-            tls: secure,
+            tls: reloader,
+            reload,
             registry,
             inserted,
             store,
@@ -226,7 +256,17 @@ impl App {
 
     /// Returns the URL of the server on this machine.
     pub fn url(&self) -> String {
-        format!("{}://{}", if self.tls { "https" } else { "http" }, self.address)
+        format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.address)
+    }
+
+    /// Returns the address that metrics are served on, if it is one of their own.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.server.metrics_addr()
+    }
+
+    /// Returns the means to ask the server to read its certificate and key again.
+    pub fn reload_request(&self) -> ReloadRequest {
+        self.reload.clone()
     }
 
     /// Runs until `shutdown` completes. Then it finishes the work in flight and closes the store.
@@ -244,6 +284,7 @@ impl App {
             watching,
             keys,
             metrics,
+            tls,
             ..
         } = self;
         let (stop, stopped) = watch::channel(());
@@ -278,6 +319,7 @@ impl App {
             tokio::spawn(keep_metrics(metrics, until(&stopped))),
             tokio::spawn(keep_key_uses(keys, until(&stopped))),
         ]);
+        background.extend(tls.map(|reloader| tokio::spawn(reloader.run(until(&stopped)))));
         let (stop_history, history_stopped) = watch::channel(());
         let history = history.map(|(stored, writer)| {
             [

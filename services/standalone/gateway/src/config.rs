@@ -7,6 +7,7 @@
 mod bounds;
 mod client_messages;
 mod defaults;
+mod development;
 mod duration;
 mod error;
 mod handshake;
@@ -34,6 +35,7 @@ pub use error::{ConfigError, Origin};
 pub use handshake::HandshakeConfig;
 pub use keys::{InvalidAllowance, KeysConfig, OptionalAllowance};
 pub use limits::LimitsConfig;
+pub use listen_address::MetricsListen;
 pub use login::LoginConfig;
 pub use sections::{
     ConnectionsConfig, DispatcherConfig, HistoryConfig, LogConfig, LogFormat, PagesConfig, ServerConfig,
@@ -64,6 +66,9 @@ pub struct Config {
     /// Warnings about settings given under a former name, for the log.
     #[serde(skip)]
     pub deprecated: Vec<String>,
+    /// True if the defaults are those for development.
+    #[serde(skip)]
+    pub development: bool,
     /// The directory with everything durable.
     pub data_dir: PathBuf,
     /// The HTTP surface.
@@ -138,9 +143,9 @@ impl Config {
         Self::from_merged(merge(Defaults::General, file, environment)?)
     }
 
-    fn from_merged(Merged { table, deprecated }: Merged) -> Result<Self, ConfigError> {
+    fn from_merged(Merged { table, deprecated, development }: Merged) -> Result<Self, ConfigError> {
         let config: Self = table.try_into().map_err(|source| ConfigError::Value(Box::new(source)))?;
-        let config = Self { deprecated, ..config };
+        let config = Self { deprecated, development, ..config };
         config.validate()?;
         Ok(config)
     }
@@ -156,7 +161,7 @@ impl Config {
         }
         self.server.validate()?;
         self.validate_limits()?;
-        self.validate_login()?;
+        self.validate_development()?;
         self.tokens.validate()?;
         self.validate_handshake()?;
         self.connections.validate()?;
@@ -174,6 +179,8 @@ struct Merged {
     table: toml::Table,
     /// Warnings about settings given under a former name.
     deprecated: Vec<String>,
+    /// True if the defaults are those for development.
+    development: bool,
 }
 
 /// Reads the file, if there is one.
@@ -199,7 +206,7 @@ fn merge(
     table::merge_file(&mut table, overrides)?;
     let environment = renamed::in_environment(environment, &mut deprecated)?;
     table::merge_environment(&mut table, environment)?;
-    Ok(Merged { table, deprecated })
+    Ok(Merged { table, deprecated, development: defaults == Defaults::Development })
 }
 
 #[cfg(test)]

@@ -156,9 +156,15 @@ pub const METRICS: &[Metric] = &[
     counter("tidings_replayed_total", &[], "held notifications pushed"),
     counter("tidings_replays_failed_total", &[], "mailboxes that could not be requeued completely"),
     counter("tidings_replays_requeued_total", &[], "replay entries sent"),
+    counter("tidings_security_events_total", &["event"], "events of the security log, by kind"),
     counter("tidings_store_failures_total", &[], "failed writes of the store"),
     counter("tidings_store_mark_failures_total", &[], "failed writes of the store's durable marker"),
     counter("tidings_store_read_failures_total", &[], "failed reads of the store"),
+    counter(
+        "tidings_tls_reloads_total",
+        &["outcome"],
+        "readings of the TLS certificate and its key after the start; those that failed left the former in use",
+    ),
     counter("tidings_tokens_issued_total", &[], "connect tokens issued"),
     counter(
         "tidings_unknown_bodies_refused_total",

@@ -42,6 +42,7 @@ use tidings_history::StoredHistory;
 use tidings_hubs::{LocalMessageQueue, MemoryHubs};
 
 pub use acceptance::StoreAcceptance;
+use accounts::ForeignUserIds;
 pub use accounts::UserAccounts;
 pub use callers::ServerKeys;
 pub use client_edge::LocalEdge;
@@ -100,6 +101,16 @@ pub enum RuntimeError {
     /// The stored signing key is not valid.
     #[error(transparent)]
     SigningKey(#[from] JwtIssueError),
+    /// An issuer could name the users with an account.
+    #[error(
+        "the key \"handshake.jwt_issuers\" is not valid: this server has accounts, and the issuer {issuer} has no \
+         user_prefix, so it could name their users; give it one, such as \"login:\", or set handshake.shared_user_ids = true \
+         if they are the same people"
+    )]
+    SharedUserIds {
+        /// The `iss` of the issuer.
+        issuer: String,
+    },
     /// The store can't be read.
     #[error("the tables of keys and of used signatures can't be read")]
     Tables(#[from] StoreError),
@@ -162,6 +173,13 @@ pub fn adapters(
     let tokens = MemoryTokens::new(max_unused_tokens, clock);
     let cipher = || LocalCipher::new(&cipher_key);
     let jwt = Arc::new(JwtIssuer::new(&signing_seed, &issuer.issuer, &issuer.audience)?);
+    let foreign = ForeignUserIds::of(&authorizer.jwt);
+    let users = store.table("users");
+    if let Some(issuer) = &foreign.issuer_without_prefix
+        && !users.list()?.is_empty()
+    {
+        return Err(RuntimeError::SharedUserIds { issuer: issuer.clone() });
+    }
     authorizer.jwt.issuers.push(jwt.trusted());
     let handshake_ports = auth_token::Ports {
         cipher: cipher(),
@@ -194,10 +212,11 @@ pub fn adapters(
             unused: tokens,
         },
         accounts: UserAccounts {
-            accounts: Accounts::new(store.table("users"), logins),
+            accounts: Accounts::new(users, logins),
             offer: login,
             jwt,
             revocations: revocations.0,
+            foreign,
         },
         dead_letters: StoredDeadLetters(store.clone()),
         history: HistoryPages(history.clone()),

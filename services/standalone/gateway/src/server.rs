@@ -23,6 +23,8 @@ mod inspection;
 mod keys;
 mod live_metrics;
 mod management;
+mod metrics_listener;
+mod own_pages;
 pub mod pages;
 mod path;
 mod phases;
@@ -34,6 +36,8 @@ mod rate;
 mod request;
 mod revocations;
 mod router;
+mod safe_headers;
+mod security_log;
 mod stream;
 mod tls;
 mod unknown_bodies;
@@ -48,7 +52,6 @@ use std::time::Duration;
 use addresses::Addresses;
 use contract_notifications_v1::{MAX_PAYLOAD_DEPTH, UnknownFields};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio_rustls::TlsAcceptor;
 
 pub use about::{About, ClientMessagePolicy, LoginOffer, ShownUser};
 pub use addresses::AddressLimits;
@@ -56,6 +59,7 @@ use entries::Rules;
 pub use forwarded::ForwardedHeader;
 pub use front::Front;
 pub use health::{Metrics, MetricsError, prometheus};
+pub use own_pages::OwnPages;
 pub use ports::{
     Acceptance, Accounts, Adapters, AddUserError, AuthError, Callers, ChangeUserError, ClientEdge,
     DeadLetter, DeadLetterSelector, DeadLetters, Guest, HistoryReader, Inspection, KeyRing,
@@ -66,7 +70,7 @@ pub use quotas::QuotaLimits;
 use quotas::Quotas;
 use rate::Rate;
 use tidings_sockets::Registry;
-pub use tls::{TlsError, TlsFiles, TlsKeys};
+pub use tls::{ReloadRequest, TlsError, TlsFiles, TlsKeys, TlsReloader};
 use unknown_bodies::UnknownBodies;
 
 /// Connections that may wait to be accepted; the system may allow fewer.
@@ -87,6 +91,12 @@ pub struct Settings {
     pub unknown_fields: UnknownFields,
     /// The proxies in front of the server.
     pub front: Front,
+    /// The address of a listener for metrics and health alone.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Time for which browsers are to use TLS alone, if the server has a certificate.
+    pub hsts_max_age: Option<Duration>,
+    /// Lines of the security log a second, of each kind of event; `None` for no limit.
+    pub security_lines_per_second: Option<u32>,
     /// Origins whose pages may get tokens; pages of other origins than the server's own may not if it is empty.
     pub allowed_origins: Vec<String>,
     /// Time in which a client must send a request's head, or complete a TLS handshake.
@@ -127,6 +137,10 @@ impl Default for Settings {
             about: About::default(),
             unknown_fields: UnknownFields::default(),
             front: Front::default(),
+            metrics_listen: None,
+            security_lines_per_second: Some(20),
+            // The least that the preload list of browsers takes (<https://hstspreload.org/>).
+            hsts_max_age: Some(Duration::from_hours(24 * 365)),
             allowed_origins: Vec::new(),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
@@ -168,7 +182,8 @@ struct App<P: Ports> {
 /// A server that listens and does not answer yet.
 pub struct Server<P: Ports> {
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    metrics_listener: Option<TcpListener>,
+    tls: Option<TlsKeys>,
     app: Arc<App<P>>,
 }
 
@@ -196,14 +211,16 @@ impl<P: Ports> Server<P> {
         metrics: Option<Metrics>,
     ) -> Result<Self, BindError> {
         let address = settings.listen;
-        let listener = listen(address).map_err(|source| BindError { address, source })?;
+        let bind = |address| listen(address).map_err(|source| BindError { address, source });
+        let listener = bind(address)?;
+        let metrics_listener = settings.metrics_listen.map(bind).transpose()?;
         let connect_rate = Rate::new(settings.connects_per_second);
         let quotas = Quotas::new(settings.quotas);
         let addresses = Arc::new(Addresses::new(settings.addresses));
         let unknown_bodies = UnknownBodies::new(settings.unknown_body_bytes);
         let app = App { ports, registry, settings, connect_rate, quotas, addresses, unknown_bodies, metrics };
         let app = Arc::new(app);
-        Ok(Self { listener, tls: tls.map(TlsKeys::into_acceptor), app })
+        Ok(Self { listener, metrics_listener, tls, app })
     }
 
     /// Returns the address it listens on.
@@ -214,11 +231,21 @@ impl<P: Ports> Server<P> {
         self.listener.local_addr()
     }
 
+    /// Returns the address that metrics are served on, if it is one of their own.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_listener.as_ref()?.local_addr().ok()
+    }
+
     /// Answers requests until `shutdown` completes. Then it finishes the requests in flight and closes the
     /// WebSockets with 1001, for at most [`Settings::shutdown_timeout`].
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        let Self { listener, tls, app } = self;
+        let Self { listener, metrics_listener, tls, app } = self;
+        let metrics = metrics_listener.map(|listener| metrics_listener::run(listener, Arc::clone(&app)));
+        let metrics = metrics.map(tokio::spawn);
         accept::run(listener, tls, app, shutdown).await;
+        if let Some(metrics) = metrics {
+            metrics.abort();
+        }
     }
 }
 

@@ -95,11 +95,7 @@ impl Credentials {
     /// # Errors
     /// [`CredentialsError`], which names the file and the key and contains no secret.
     pub fn load_or_create(dir: &Path) -> Result<Self, CredentialsError> {
-        create_dir(dir).map_err(|source| CredentialsError::Io {
-            action: "create the data directory",
-            path: dir.to_owned(),
-            source,
-        })?;
+        create_dir(dir).map_err(|source| not_created(dir, source))?;
         create_missing(dir, API_KEY_FILE, new_api_key)?;
         let api_key = Self::load_api_key(dir)?;
         let file = create_missing(dir, CREDENTIALS_FILE, new_credentials)?;
@@ -172,6 +168,20 @@ fn new_credentials() -> Result<Zeroizing<String>, NoRandomness> {
         *Key256::generate()?.to_text(),
         *Key256::generate()?.to_text(),
     )))
+}
+
+/// The error about a data directory that can't be created. Some file systems, such as `/proc`, report that the new
+/// directory does not exist.
+fn not_created(dir: &Path, source: io::Error) -> CredentialsError {
+    let existing = dir.ancestors().skip(1).find(|above| above.is_dir());
+    let source = match existing {
+        Some(above) if source.kind() == io::ErrorKind::NotFound => io::Error::other(format!(
+            "the file system takes no directory in {}; choose another data directory",
+            above.display()
+        )),
+        _ => source,
+    };
+    CredentialsError::Io { action: "create the data directory", path: dir.to_owned(), source }
 }
 
 /// Creates the file `name` unless it exists.

@@ -53,12 +53,12 @@ pub enum SecretError {
 pub struct LocalSecrets;
 
 impl LocalSecrets {
-    /// Checks that a secret can be read.
+    /// Reads a secret at the start, so that a mistake is found before the first handshake.
     ///
     /// # Errors
     /// [`SecretError`] if it can't be read.
-    pub fn check(name: &str) -> Result<(), SecretError> {
-        load(name).map(drop)
+    pub fn check(name: &str) -> Result<SecretVersions, SecretError> {
+        load(name)
     }
 }
 

@@ -137,7 +137,7 @@ test("a token of another issuer logs in", async () => {
     const folder = mkdtempSync(join(tmpdir(), "tidings-issuer-"));
     const secret = join(folder, "secret");
     writeFileSync(secret, "a secret that the issuer and the gateway share");
-    const issuer = `[[handshake.jwt_issuers]]\nissuer = "https://login.example.com"\nalgorithm = "HS256"\nsecret = "${secret}"`;
+    const issuer = `[handshake]\nshared_user_ids = true\n[[handshake.jwt_issuers]]\nissuer = "https://login.example.com"\nalgorithm = "HS256"\nsecret = "${secret}"`;
     const trusting = await Server.start(issuer, "--development");
     const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
     const exp = Math.floor(Date.now() / 1000) + 3600;

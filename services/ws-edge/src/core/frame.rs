@@ -239,9 +239,16 @@ mod tests {
             message.contains("dance") && message.contains("ping, ack, history, members, whoami"),
             "{message}"
         );
-        for frame in
-            ["", "hello", "[]", r#"["ping"]"#, r#"{"action":"ack"}"#, r#"{"action":"ack","sequences":["x"]}"#]
-        {
+        for frame in [
+            "",
+            "hello",
+            "[]",
+            r#"["ping"]"#,
+            "{}",
+            r#"{"action":"ping","action":"whoami"}"#,
+            r#"{"action":"ack"}"#,
+            r#"{"action":"ack","sequences":["x"]}"#,
+        ] {
             assert_eq!(refusal(text(frame)).0, ErrorCode::BadRequest, "{frame}");
         }
         let (code, message) = refusal(inbound(Inbound::Binary));

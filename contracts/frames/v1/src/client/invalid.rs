@@ -12,14 +12,26 @@ pub enum InvalidFrame {
     /// The frame is not a JSON object.
     #[error("the frame is not a JSON object with an \"action\"; actions are {}", ActionList)]
     Json(#[source] serde_json::Error),
-    /// The `action` is missing or unknown.
+    /// The `action` is missing.
+    #[error("the field \"action\" is missing; actions are {}", ActionList)]
+    MissingAction,
+    /// The `action` is not a text.
+    #[error("the field \"action\" is not a text; actions are {}", ActionList)]
+    ActionNotText,
+    /// A field is given more than once.
+    #[error("the field {field:?} is given twice")]
+    Repeated {
+        /// The field's name.
+        field: String,
+    },
+    /// The `action` is unknown.
     #[error("action {found:?} is unknown; actions are {}", ActionList)]
     UnknownAction {
         /// The action found, cut to 64 characters.
         found: String,
     },
     /// A field of the action is missing or has the wrong type.
-    #[error("the {action:?} frame is not of the expected form: {expected}")]
+    #[error("the {action:?} frame is not of the expected form: {expected}{}", MissingField(source))]
     Form {
         /// The frame's action.
         action: &'static str,
@@ -67,4 +79,23 @@ impl fmt::Display for ActionList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&ACTIONS.join(", "))
     }
+}
+
+/// Names the missing field, at the end of an error message, if that is the parser's error.
+struct MissingField<'a>(&'a serde_json::Error);
+
+impl fmt::Display for MissingField<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match named_field(self.0, "missing field") {
+            Some(field) => write!(f, "; the field {field:?} is missing"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns the field in an error that begins with `mistake`. It is one of the parser's struct, not the client's text.
+pub(super) fn named_field(error: &serde_json::Error, mistake: &str) -> Option<String> {
+    let text = error.to_string();
+    let (field, _) = text.strip_prefix(mistake)?.strip_prefix(" `")?.split_once('`')?;
+    Some(field.to_owned())
 }

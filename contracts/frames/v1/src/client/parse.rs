@@ -11,7 +11,7 @@ use super::frame::{
     Broadcast, ClientFrame, HistoryQuery, MAX_ACK_SEQUENCES, MAX_MEMBERS, MAX_SESSIONS, MembersQuery,
     Message, MessageData, Recipient, SendMessage, Session,
 };
-use super::invalid::InvalidFrame;
+use super::invalid::{InvalidFrame, named_field};
 use super::strip::without_members;
 
 impl ClientFrame {
@@ -22,15 +22,14 @@ impl ClientFrame {
     pub fn from_json(text: &str) -> Result<Self, InvalidFrame> {
         #[derive(Deserialize)]
         struct Tag {
-            #[serde(default)]
-            action: String,
+            action: Option<String>,
         }
         // A derived struct would also be read from an array of its fields.
         if text.trim_start().starts_with('[') {
             return Err(InvalidFrame::Json(de::Error::custom("an array, not an object")));
         }
-        let tag: Tag = serde_json::from_str(text).map_err(InvalidFrame::Json)?;
-        match tag.action.as_str() {
+        let Tag { action } = serde_json::from_str(text).map_err(|error| without_action(text, error))?;
+        match action.ok_or(InvalidFrame::MissingAction)?.as_str() {
             "sendMessage" => send_message(text),
             "message" => message(text),
             "sendmessage" => broadcast(text),
@@ -44,13 +43,33 @@ impl ClientFrame {
     }
 }
 
+/// Returns the error about a frame whose action can't be read.
+fn without_action(text: &str, error: serde_json::Error) -> InvalidFrame {
+    if let Some(field) = repeated_field(&error) {
+        return InvalidFrame::Repeated { field };
+    }
+    // In an object the action is all that can have a wrong type.
+    if error.is_data() && text.trim_start().starts_with('{') {
+        return InvalidFrame::ActionNotText;
+    }
+    InvalidFrame::Json(error)
+}
+
+/// Returns the field that a struct of ours has and the text has twice, if that is the error.
+fn repeated_field(error: &serde_json::Error) -> Option<String> {
+    named_field(error, "duplicate field")
+}
+
 /// Parses the fields of an action.
 fn fields<'a, T: Deserialize<'a>>(
     text: &'a str,
     action: &'static str,
     expected: &'static str,
 ) -> Result<T, InvalidFrame> {
-    serde_json::from_str(text).map_err(|source| InvalidFrame::Form { action, expected, source })
+    serde_json::from_str(text).map_err(|source| match repeated_field(&source) {
+        Some(field) => InvalidFrame::Repeated { field },
+        None => InvalidFrame::Form { action, expected, source },
+    })
 }
 
 fn ack(text: &str) -> Result<ClientFrame, InvalidFrame> {
@@ -216,6 +235,30 @@ mod tests {
         for text in ["[]", r#"["ping"]"#, r#" ["ack", ["1"]]"#] {
             assert!(matches!(ClientFrame::from_json(text), Err(InvalidFrame::Json(_))), "{text}");
         }
+    }
+
+    #[test]
+    fn mistakes_in_action_and_fields_are_named() {
+        for (text, expected) in [
+            ("{}", "the field \"action\" is missing; actions are sendMessage,"),
+            (r#"{"action":null}"#, "the field \"action\" is missing; actions are sendMessage,"),
+            (r#"{"action":7}"#, "the field \"action\" is not a text; actions are sendMessage,"),
+            (r#"{"action":"ping","action":"whoami"}"#, "the field \"action\" is given twice"),
+            (r#"{"action":"ack","sequences":[],"sequences":[]}"#, "the field \"sequences\" is given twice"),
+            (
+                r#"{"action":"message","data":{"content":1,"content":2}}"#,
+                "the field \"content\" is given twice",
+            ),
+            (r#"{"action":"ack"}"#, "; the field \"sequences\" is missing"),
+            (r#"{"action":"message","data":{}}"#, "; the field \"content\" is missing"),
+            (r#"{"action":"ping""#, "the frame is not a JSON object"),
+            ("7", "the frame is not a JSON object"),
+        ] {
+            let message = ClientFrame::from_json(text).unwrap_err().to_string();
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+        let unknown = ClientFrame::from_json(r#"{"action":""}"#).unwrap_err();
+        assert!(matches!(unknown, InvalidFrame::UnknownAction { .. }), "{unknown}");
     }
 
     fn recipient(data: &str) -> Recipient {

@@ -1,6 +1,6 @@
 //! The claims of a JSON Web Token that the gateway uses.
 
-use contract_notifications_v1::{HubName, Timestamp, UserId};
+use contract_notifications_v1::{HubName, InvalidIdentifier, Timestamp, UserId};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Number, Value};
 
@@ -80,15 +80,15 @@ impl<'de> Deserialize<'de> for NumericDate {
 }
 
 impl Claims {
-    /// Returns the user: `sub`, or `user_id` if there is no `sub`.
-    pub(crate) fn user(&self) -> Result<UserId, InvalidJwt> {
+    /// Returns the user: `sub`, or `user_id` if there is no `sub`, with `prefix` in front.
+    pub(crate) fn user(&self, prefix: &str) -> Result<UserId, InvalidJwt> {
         let text = match (&self.sub, &self.user_id) {
             (Some(sub), _) => sub.clone(),
             (None, Some(Value::String(text))) => text.clone(),
             (None, Some(Value::Number(number))) => number.to_string(),
             _ => return Err(InvalidJwt::NoSubject),
         };
-        UserId::new(text).map_err(InvalidJwt::Subject)
+        with_prefix(prefix, text).map_err(InvalidJwt::Subject)
     }
 
     /// Returns the time at which the token was issued, to the millisecond if it says so.
@@ -108,6 +108,15 @@ impl Claims {
     pub(crate) fn hubs(&self, names: &[String]) -> Vec<String> {
         hubs_from_claims(names, |name| self.others.get(name))
     }
+}
+
+/// Returns the user id of an issuer's subject.
+///
+/// # Errors
+/// [`InvalidIdentifier`] if the subject is not a user id, without or with the prefix.
+pub fn with_prefix(prefix: &str, subject: String) -> Result<UserId, InvalidIdentifier> {
+    let user_id = UserId::new(subject)?;
+    if prefix.is_empty() { Ok(user_id) } else { UserId::new(format!("{prefix}{}", user_id.as_written())) }
 }
 
 /// Returns the hubs in the claims with these names, without duplicates. A claim is a list of texts, or one
@@ -147,13 +156,27 @@ mod tests {
 
     #[test]
     fn user_is_sub_or_else_user_id() {
-        let user = |value| claims(value).user().ok().map(|user| user.to_string());
+        let user = |value| claims(value).user("").ok().map(|user| user.to_string());
         assert_eq!(user(json!({"sub": "zoe", "user_id": "other"})).as_deref(), Some("zoe"));
         assert_eq!(user(json!({"user_id": "zoe"})).as_deref(), Some("zoe"));
         assert_eq!(user(json!({"user_id": 42})).as_deref(), Some("42"));
         // Another claim does not replace an illegal subject.
         for none in [json!({}), json!({"sub": "", "user_id": "zoe"}), json!({"user_id": true})] {
             assert_eq!(user(none), None);
+        }
+    }
+
+    #[test]
+    fn prefix_stands_in_front_of_the_subject() {
+        let user = |sub: &str| {
+            claims(json!({"sub": sub})).user("corp:").ok().map(|user| user.as_written().into_owned())
+        };
+        assert_eq!(user("zoe").as_deref(), Some("corp:zoe"));
+        assert_eq!(user("two words").as_deref(), Some("corp:two words"));
+        // "two words", as it is carried.
+        assert_eq!(user("u8:dHdvIHdvcmRz").as_deref(), Some("corp:two words"));
+        for bad in ["", " zoe", "u8:x", &"x".repeat(128)] {
+            assert_eq!(user(bad), None);
         }
     }
 

@@ -29,6 +29,20 @@ pub enum InvalidJwt {
     /// Its subject is not a legal user id.
     #[error("its subject is not a user id: {0}")]
     Subject(InvalidIdentifier),
+    /// Its user id is one of another issuer's.
+    #[error("its subject begins with the prefix of another issuer's users")]
+    ForeignUser,
+    /// Its `typ` is that of tokens for another purpose.
+    #[error("its type (typ) is not accepted")]
+    Type,
+    /// It is valid for longer than its issuer's tokens may be.
+    #[error("it is valid for {seconds} s; allowed are at most {most} s between iat and exp")]
+    Lifetime {
+        /// Time from its issue to its expiry, in seconds.
+        seconds: u64,
+        /// Longest time allowed, in seconds.
+        most: u64,
+    },
     /// It has expired.
     #[error("it expired {seconds} s ago")]
     Expired {
@@ -54,6 +68,9 @@ impl InvalidJwt {
             Self::Issuer => "jwt-issuer",
             Self::Audience => "jwt-audience",
             Self::NoSubject | Self::Subject(_) => "jwt-subject",
+            Self::ForeignUser => "jwt-foreign-user",
+            Self::Type => "jwt-type",
+            Self::Lifetime { .. } => "jwt-lifetime",
             Self::Expired { .. } => "jwt-expired",
             Self::NotYet { .. } => "jwt-not-yet",
         }

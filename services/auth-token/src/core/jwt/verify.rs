@@ -16,6 +16,10 @@ use super::provider;
 /// Accepted difference between the issuer's clock and the gateway's.
 pub const JWT_LEEWAY: Duration = Duration::from_secs(5);
 
+/// Types of tokens that are accepted by default: those about a user. Tokens of other types, such as logout tokens, are
+/// signed with the same keys for another purpose (RFC 8725, section 3.11).
+const TOKEN_TYPES: [&str; 2] = ["JWT", "at+jwt"];
+
 /// Requirements on an issuer's tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JwtRules {
@@ -26,6 +30,14 @@ pub struct JwtRules {
     /// Accepted audiences: one of them is in `aud`, or is the `client_id` of a token without `aud`. When
     /// empty, every audience is accepted.
     pub audiences: Vec<String>,
+    /// Text in front of the subject in the user id; may be empty.
+    pub user_prefix: String,
+    /// Accepted values of `typ` in the header; when empty, [`TOKEN_TYPES`] and none. Case and `application/` are no
+    /// difference (RFC 7515, section 4.1.9).
+    pub token_types: Vec<String>,
+    /// Longest accepted time between issue and expiry; `None` for no limit. A token without `iat` counts as issued
+    /// now.
+    pub max_lifetime: Option<Duration>,
     /// Names of the claims that list hubs.
     pub hubs_claims: Vec<String>,
     /// True if a token must have the claim `exp`. One without it never expires.
@@ -140,7 +152,45 @@ impl JwtRules {
         if !is_signed {
             return Err(InvalidJwt::Signature);
         }
+        self.check_type(token.token.header.typ.as_deref())?;
         self.check_claims(&token.token.claims, now)
+    }
+
+    fn check_type(&self, found: Option<&str>) -> Result<(), InvalidJwt> {
+        let is_type = |found: &str, accepted: &str| {
+            const PREFIX: &str = "application/";
+            let bare = match found.split_at_checked(PREFIX.len()) {
+                Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) => rest,
+                _ => found,
+            };
+            bare.eq_ignore_ascii_case(accepted)
+        };
+        let is_accepted = match found {
+            None => self.token_types.is_empty(),
+            Some(found) if self.token_types.is_empty() => {
+                TOKEN_TYPES.iter().any(|accepted| is_type(found, accepted))
+            }
+            Some(found) => self.token_types.iter().any(|accepted| is_type(found, accepted)),
+        };
+        if is_accepted { Ok(()) } else { Err(InvalidJwt::Type) }
+    }
+
+    /// Checks that a token is not valid for longer than the issuer's tokens may be. A time of issue in the future
+    /// makes the lifetime no shorter.
+    fn check_lifetime(
+        &self,
+        issued_at: Option<Timestamp>,
+        end: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), InvalidJwt> {
+        let begin = issued_at.map_or(now, |issued_at| issued_at.min(now));
+        match self.max_lifetime {
+            Some(most) if end > begin.plus(most).plus(JWT_LEEWAY) => {
+                let (seconds, most) = (end.since(begin).as_secs(), most.as_secs());
+                Err(InvalidJwt::Lifetime { seconds, most })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_claims(&self, claims: &Claims, now: Timestamp) -> Result<VerifiedJwt, InvalidJwt> {
@@ -163,14 +213,15 @@ impl JwtRules {
             Some(end) if now >= end.plus(JWT_LEEWAY) => {
                 return Err(InvalidJwt::Expired { seconds: now.since(end).as_secs() });
             }
-            _ => {}
+            Some(end) => self.check_lifetime(claims.iat.map(NumericDate::timestamp), end, now)?,
+            None => {}
         }
         let valid_from = claims.nbf.map(NumericDate::timestamp).unwrap_or_default();
         if valid_from > now.plus(JWT_LEEWAY) {
             return Err(InvalidJwt::NotYet { seconds: valid_from.since(now).as_secs() });
         }
         Ok(VerifiedJwt {
-            user_id: claims.user()?,
+            user_id: claims.user(&self.user_prefix)?,
             username: claims.username(),
             hubs: claims.hubs(&self.hubs_claims),
             expires_at,

@@ -153,7 +153,9 @@ pub(crate) fn config() -> AuthorizerConfig {
     let issuer =
         |config: Value| serde_json::from_value::<JwtIssuerConfig>(config).unwrap().try_into().unwrap();
     let mut issuers = vec![
-        issuer(json!({"issuer": ED, "algorithm": "EdDSA", "audiences": ["tidings"]})),
+        issuer(json!({
+            "issuer": ED, "algorithm": "EdDSA", "audiences": ["tidings"], "max_lifetime": "off",
+        })),
         issuer(json!({"issuer": HS, "algorithm": "HS256", "secret": "hs", "audiences": ["tidings"]})),
         // The form of the chat application's tokens.
         issuer(json!({"algorithm": "HS256", "secret": "hs"})),
@@ -164,7 +166,8 @@ pub(crate) fn config() -> AuthorizerConfig {
     let config = AuthorizerConfig {
         methods: Methods { token: true, jwt: true, hmac: true, open: false },
         allowed_origins: vec![ORIGIN.to_owned()],
-        jwt: JwtConfig { issuers, ..JwtConfig::default() },
+        // Tokens of all issuers are about zoe.
+        jwt: JwtConfig { issuers, shared_user_ids: true, ..JwtConfig::default() },
         hmac: HmacConfig { secret: "hmac".to_owned(), ..HmacConfig::default() },
         ..AuthorizerConfig::new("issuer", "gateway")
     };

@@ -6,6 +6,8 @@ use tidings_client::ClientError;
 use tidings_gateway::app::BuildError;
 use tidings_store::OpenError;
 
+use crate::private_files::OpenToOthers;
+
 use super::output::OutputError;
 
 /// Exit codes of the program.
@@ -115,7 +117,7 @@ pub(super) fn classify(error: &anyhow::Error) -> Exit {
     error
         .chain()
         .find_map(|cause| {
-            if cause.is::<BadConfiguration>() {
+            if cause.is::<BadConfiguration>() || cause.is::<OpenToOthers>() {
                 return Some(Exit::Configuration);
             }
             match cause.downcast_ref() {

@@ -28,9 +28,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prints each notification once and in order, and acknowledges it when it is written. Reconnects after a lost
 /// connection. Runs until interrupted, unless an option ends it.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("who").args(["user", "jwt", "username"]).required(true).multiple(true))]
 pub(super) struct Listen {
     /// User whose notifications to receive; with --jwt or --username, the user of that credential
-    #[arg(required_unless_present_any = ["jwt", "username"], conflicts_with_all = ["jwt", "username"])]
+    #[arg(conflicts_with_all = ["jwt", "username"])]
     user: Option<UserId>,
     /// JSON Web Token of the user, instead of the API key
     #[arg(long, env = "TIDINGS_JWT", hide_env_values = true, conflicts_with = "username")]

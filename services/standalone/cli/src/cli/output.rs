@@ -154,13 +154,20 @@ impl Output {
     pub fn error(&mut self, error: &anyhow::Error) {
         let mut causes = error.chain().map(describe);
         if self.json {
-            let first = causes.next().unwrap_or_default();
-            let value = serde_json::json!({ "error": first, "causes": causes.collect::<Vec<_>>() });
-            return self.note(value.to_string());
+            let error = causes.next().unwrap_or_default();
+            let value = ErrorObject { error, causes: causes.collect() };
+            return self.note(serde_json::to_string(&value).unwrap_or_default());
         }
         let label = self.paint(Tone::Bad, "error:");
         self.note(format!("{label} {}", shared_telemetry::join(causes)));
     }
+}
+
+/// An error as programs read it.
+#[derive(Serialize)]
+struct ErrorObject {
+    error: String,
+    causes: Vec<String>,
 }
 
 /// Describes one cause of an error without the terms of the system and of libraries.

@@ -98,8 +98,10 @@ impl Send {
         let payload = if self.text {
             Payload::from_value(&payload)?
         } else {
-            Payload::from_json(&payload)
-                .context("the payload is not JSON; to send plain text, pass --text")?
+            Payload::from_json(&payload).map_err(|error| {
+                let problem = format!("the payload is not JSON: {error}; to send plain text, pass --text");
+                clap::Error::raw(clap::error::ErrorKind::ValueValidation, problem)
+            })?
         };
         let now = SystemClock.now();
         Ok(Notification {

@@ -6,17 +6,18 @@ use contract_notifications_v1::UserId;
 use serde_json::json;
 use tidings_gateway::app::App;
 use tidings_gateway::config::Config;
-use tidings_gateway::server;
+use tidings_gateway::server::{self, ReloadRequest};
 use tidings_identity::credentials::API_KEY_FILE;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::server_options::{ServerOptions, unknown_server_variables};
 use super::{Exit, Globals, Output, Tone};
 use crate::open_files::raise_limit;
+use crate::private_files;
 
 /// Run the server
 ///
-/// Runs until SIGTERM or SIGINT. The configuration file can contain every setting; see `tidings config default`.
+/// Runs until SIGTERM or SIGINT. SIGHUP reads the TLS certificate and its key again, as a change of their files does. The configuration file can contain every setting; see `tidings config default`.
 #[derive(Debug, Default, Args)]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -27,6 +28,12 @@ impl Serve {
     pub(super) fn run(self, globals: &Globals, output: &mut Output) -> anyhow::Result<Exit> {
         let config = self.options.load(globals.data_dir.as_deref())?;
         shared_telemetry::init(config.log.format(), &config.log.level)?;
+        private_files::make_new_files_private();
+        let mended = private_files::close_to_others(&config.data_dir)?;
+        if mended > 0 {
+            let data_dir = config.data_dir.display();
+            tracing::warn!(%data_dir, mended, "other users could read or change files of the data directory; no longer");
+        }
         for unknown in unknown_server_variables(&config) {
             tracing::warn!("{unknown}");
         }
@@ -44,8 +51,15 @@ impl Serve {
         runtime.block_on(async {
             let mut terminate =
                 signal(SignalKind::terminate()).context("the handler of SIGTERM could not be installed")?;
+            // From here on, SIGHUP does not end the process.
+            let hang_up =
+                signal(SignalKind::hangup()).context("the handler of SIGHUP could not be installed")?;
             let app = App::build(&config, Some(metrics))?;
             announce(&app.url(), &config, output)?;
+            if let Some(address) = app.metrics_addr() {
+                tracing::info!(%address, "metrics are served here without a credential");
+            }
+            tokio::spawn(reload_on(hang_up, app.reload_request(), config.server.tls().is_some()));
             app.run(async move {
                 tokio::select! {
                     _ = terminate.recv() => {}
@@ -59,6 +73,17 @@ impl Serve {
     }
 }
 
+/// Asks for a reload of certificate and key at each SIGHUP.
+async fn reload_on(mut hang_up: Signal, reload: ReloadRequest, has_certificate: bool) {
+    while hang_up.recv().await.is_some() {
+        if has_certificate {
+            reload.send();
+        } else {
+            tracing::info!("SIGHUP has no effect: the server has no certificate to read again");
+        }
+    }
+}
+
 /// Prints the server's addresses. From then on the server can be used.
 fn announce(url: &str, config: &Config, output: &mut Output) -> anyhow::Result<()> {
     if config.handshake.open {
@@ -66,6 +91,10 @@ fn announce(url: &str, config: &Config, output: &mut Output) -> anyhow::Result<(
     }
     if !config.server.authenticate {
         tracing::warn!("server.authenticate is off: anyone can send notifications and read dead letters");
+    }
+    if config.server.expose_development && !config.development_settings().is_empty() {
+        let settings = config.development_settings().join(", ");
+        tracing::warn!(settings, "settings for development only are exposed to other machines");
     }
     let key = config.data_dir.join(API_KEY_FILE);
     let pages = config.pages.enabled && server::pages::are_built();

@@ -7,9 +7,10 @@ use super::{Exit, Globals, Output};
 
 /// Get a connect token, which opens one connection within 30 seconds
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("who").args(["user", "jwt"]).required(true).multiple(true))]
 pub(super) struct Token {
     /// User of the connection; with --jwt, the token's subject
-    #[arg(required_unless_present = "jwt", conflicts_with = "jwt")]
+    #[arg(conflicts_with = "jwt")]
     user: Option<UserId>,
     /// JSON Web Token of the user, instead of the API key
     #[arg(long, env = "TIDINGS_JWT", hide_env_values = true)]

@@ -123,8 +123,9 @@ async fn one_notification_is_sent() {
     let answer: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!((&answer["id"], &answer["duplicate"]), (&json!("i"), &json!(true)));
     let ran = tidings(&["send", "jo", "hello"], &url, "").await;
-    assert_eq!(ran.code, 1);
-    assert!(ran.stderr.starts_with("error: the payload is not JSON; to send plain text, pass --text: "));
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.starts_with("error: the payload is not JSON: expected"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("; to send plain text, pass --text"), "{}", ran.stderr);
     let ran = tidings(&["send", "bad", "{}"], &url, "").await;
     assert_eq!((ran.code, ran.stderr.as_str()), (1, "error: refused: no such user\n"));
 }

@@ -7,6 +7,7 @@ mod demo;
 mod keys;
 mod listen;
 mod reference;
+mod security_log;
 mod server;
 mod tls;
 mod usage;

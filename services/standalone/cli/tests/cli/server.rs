@@ -25,6 +25,7 @@ impl TestServer {
     /// Starts a server with these options of `tidings serve`, and waits until it is ready.
     pub(crate) fn start(options: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        open_to_others(directory.path());
         let mut child = program()
             .args(["--json", "serve", "--listen", "0", "--data-dir"])
             .arg(directory.path())
@@ -36,6 +37,11 @@ impl TestServer {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap();
         Self { child, url: ready["url"].as_str().unwrap().to_owned(), directory }
+    }
+
+    /// Returns the id of the server's process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Returns the server's address.
@@ -78,4 +84,15 @@ impl Drop for TestServer {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
+}
+
+/// Gives a directory the mode that mkdir gives it.
+fn open_to_others(directory: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    #[cfg(not(unix))]
+    let _ = directory;
 }

@@ -47,6 +47,51 @@ fn usage_errors_are_json_with_json() {
 }
 
 #[test]
+fn missing_user_names_the_other_ways() {
+    let ran = run(&["listen"]);
+    assert!(
+        ran.code == 2 && ran.stderr.contains("--jwt") && ran.stderr.contains("--username"),
+        "{}",
+        ran.stderr
+    );
+    let ran = run(&["--json", "token"]);
+    let error: Value = serde_json::from_str(&ran.stderr).unwrap();
+    assert!(ran.code == 2 && error["error"].as_str().unwrap().contains("--jwt"), "{}", ran.stderr);
+    let ran = run(&["listen", "jo", "--username", "jo"]);
+    assert!(ran.code == 2 && ran.stderr.contains("cannot be used with"), "{}", ran.stderr);
+}
+
+#[test]
+fn payload_that_is_not_json_is_a_wrong_argument() {
+    let ran = run(&["send", "alice", "{bad", "--api-key", "k"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the payload is not JSON") && ran.stderr.contains("--text"),
+        "{}",
+        ran.stderr
+    );
+    let ran = run(&["--json", "send", "alice", "{bad", "--api-key", "k"]);
+    assert!(
+        ran.code == 2 && ran.stderr.starts_with(r#"{"error":"the payload is not JSON"#),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.ends_with("\"causes\":[]}\n"), "{}", ran.stderr);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn data_directory_that_cannot_be_made_is_explained() {
+    for directory in ["/proc/x", "/proc/x/y"] {
+        let ran = run(&["serve", "--listen", "0", "--data-dir", directory]);
+        assert_ne!(ran.code, 0);
+        let expected =
+            format!("the data directory {directory}: the file system takes no directory in /proc;");
+        assert!(ran.stderr.contains(&expected), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn text_that_is_not_a_json_web_token_is_named() {
     for command in ["token", "listen"] {
         let ran = run(&[command, "--jwt", "garbage"]);
@@ -66,7 +111,7 @@ fn missing_and_wrong_api_keys_are_named_with_their_file() {
     };
     let file = empty.path().join("api-key");
     let ran = send();
-    let expected = format!("error: no API key at {}; pass --api-key or --data-dir", file.display());
+    let expected = format!("error: no API key at {}; pass --api-key-file or --data-dir", file.display());
     assert!(ran.code == 77 && ran.stderr.starts_with(&expected), "{}", ran.stderr);
     std::fs::write(&file, "tidings_other").unwrap();
     let ran = send();
@@ -217,4 +262,67 @@ fn users_are_listed_below_a_header() {
     assert_eq!(added.code, 0, "{}", added.stderr);
     let listed = finish(&mut server.client(&["user", "list"])).stdout;
     assert!(listed.starts_with("NAME  ADDED (UTC)\njo    20"), "{listed}");
+}
+
+/// Other users of the machine see the arguments of every process.
+#[cfg(target_os = "linux")]
+#[test]
+fn arguments_of_a_running_process_have_no_secret() {
+    let server = TestServer::start(&[]);
+    let mut listener = program()
+        .args([
+            "listen",
+            "jo",
+            "--api-key",
+            "secret-in-arguments",
+            "--url",
+            server.url(),
+            "--jwt=secret.jwt.too",
+        ])
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The warning is written before the process replaces itself.
+    let mut stderr = std::io::BufReader::new(listener.stderr.take().unwrap());
+    let mut warning = String::new();
+    std::io::BufRead::read_line(&mut stderr, &mut warning).unwrap();
+    assert!(warning.contains("TIDINGS_API_KEY") && !warning.contains("secret-in"), "{warning}");
+    let read = || std::fs::read_to_string(format!("/proc/{}/cmdline", listener.id())).unwrap_or_default();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while read().contains("secret") {
+        assert!(std::time::Instant::now() < deadline, "{}", read());
+        std::thread::yield_now();
+    }
+    let _ = listener.kill();
+    let _ = listener.wait();
+}
+
+#[cfg(unix)]
+#[test]
+fn data_directory_is_closed_to_other_users() {
+    use std::os::unix::fs::MetadataExt as _;
+    let server = TestServer::start(&[]);
+    let mut open = vec![server.directory().to_owned()];
+    while let Some(path) = open.pop() {
+        let metadata = std::fs::symlink_metadata(&path).unwrap();
+        assert_eq!(metadata.mode() & 0o077, 0, "{}", path.display());
+        if metadata.is_dir() {
+            open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+}
+
+/// systemd and others send SIGHUP for a reload.
+#[cfg(unix)]
+#[test]
+fn hang_up_does_not_end_the_server() {
+    let server = TestServer::start(&[]);
+    let pid = rustix::process::Pid::from_raw(i32::try_from(server.pid()).unwrap()).unwrap();
+    for _ in 0..3 {
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    }
+    let sent = server.client(&["send", "jo", "1"]).output().unwrap();
+    assert!(sent.status.success(), "{sent:?}");
 }

@@ -12,8 +12,8 @@ use tidings_store::StorageSettings;
 use super::{
     ClientMessagesConfig, Config, Confirm, ConnectionsConfig, DefaultFormat, DispatcherConfig,
     DurationSetting, HandshakeConfig, HistoryConfig, HubsConfig, KeysConfig, LimitsConfig, LogConfig,
-    LogFormat, LoginConfig, OptionalAllowance, OptionalDuration, PagesConfig, ServerConfig, StoreConfig,
-    TokensConfig, TooMany,
+    LogFormat, LoginConfig, MetricsListen, OptionalAllowance, OptionalDuration, PagesConfig, ServerConfig,
+    StoreConfig, TokensConfig, TooMany,
 };
 use crate::server::{ForwardedHeader, Settings};
 
@@ -26,6 +26,7 @@ impl Default for Config {
             Settings::default();
         let Settings { max_body_bytes, max_bulk_body_bytes, shutdown_timeout, .. } = Settings::default();
         let Settings { unknown_fields, keep_alive, write_timeout: answer_timeout, .. } = Settings::default();
+        let Settings { hsts_max_age, .. } = Settings::default();
         let Limits { buffer_bytes, write_timeout, keepalive, max_message_bytes, .. } = Limits::default();
         let run::Limits { inline_drain, replay_drain, page, .. } = run::Limits::default();
         let StorageSettings {
@@ -39,12 +40,16 @@ impl Default for Config {
         } = StorageSettings::default();
         Self {
             deprecated: Vec::new(),
+            development: false,
             data_dir: "tidings-data".into(),
             server: ServerConfig {
                 listen,
                 tls_certificate: PathBuf::new(),
                 tls_key: PathBuf::new(),
                 authenticate,
+                expose_development: false,
+                metrics_listen: MetricsListen::default(),
+                hsts_max_age: OptionalDuration(hsts_max_age),
                 unknown_fields,
                 base_path: String::new(),
                 trusted_proxies: Vec::new(),
@@ -116,7 +121,11 @@ impl Default for Config {
                 lifetime: DurationSetting(Duration::from_hours(24 * 30)),
                 payloads: false,
             },
-            log: LogConfig { format: LogFormat::Human, level: "info".to_owned() },
+            log: LogConfig {
+                format: LogFormat::Human,
+                level: "info".to_owned(),
+                security_lines_per_second: 20,
+            },
         }
     }
 }

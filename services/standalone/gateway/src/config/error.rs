@@ -1,5 +1,6 @@
 //! Errors of the configuration. Each names the file, the variable or the key.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -94,10 +95,26 @@ impl fmt::Display for Malformed<'_> {
         let text = self.0.to_string();
         let key = text.trim_end().rsplit_once("\nin `").map(|(_, key)| key.trim_end_matches('`'));
         match key {
-            Some(key) => write!(f, "the key \"{key}\" is not valid: {}", self.0.message()),
+            Some(key) => write!(f, "the key \"{key}\" is not valid: {}", in_plain_words(self.0.message())),
             None => write!(f, "a value of the configuration is not valid: {}", text.trim_end()),
         }
     }
+}
+
+/// Returns the parser's message about a number out of range with the range instead of the type's name.
+fn in_plain_words(message: &str) -> Cow<'_, str> {
+    let parts =
+        message.strip_prefix("invalid value: integer `").and_then(|rest| rest.split_once("`, expected "));
+    let range = |most: u64| format!("from 0 to {most}");
+    let allowed = match parts.map(|(_, expected)| expected) {
+        Some("u8") => range(u8::MAX.into()),
+        Some("u16") => range(u16::MAX.into()),
+        Some("u32") => range(u32::MAX.into()),
+        Some("u64" | "usize") => "from 0 on".to_owned(),
+        _ => return message.into(),
+    };
+    let found = parts.map_or("", |(found, _)| found);
+    format!("it is {found}; allowed are whole numbers {allowed}").into()
 }
 
 /// The end of the message about an unknown key.

@@ -20,6 +20,7 @@ pub struct HandshakeConfig {
     pub allowed_origins: Vec<String>,
     pub cookie_names: Vec<String>,
     pub jwt_issuers: Vec<TrustedIssuer>,
+    pub shared_user_ids: bool,
     pub hmac_secret: String,
     pub hmac_allow_replay: bool,
 }
@@ -28,7 +29,7 @@ impl Default for HandshakeConfig {
     /// Returns the defaults of `default.toml`.
     fn default() -> Self {
         let Methods { token, jwt, hmac, open } = Methods::default();
-        let JwtConfig { issuers: jwt_issuers, cookie_names, .. } = JwtConfig::default();
+        let JwtConfig { issuers: jwt_issuers, cookie_names, shared_user_ids, .. } = JwtConfig::default();
         let HmacConfig { secret: hmac_secret, allow_replay: hmac_allow_replay, .. } = HmacConfig::default();
         let allowed_origins = Vec::new();
         Self {
@@ -39,6 +40,7 @@ impl Default for HandshakeConfig {
             allowed_origins,
             cookie_names,
             jwt_issuers,
+            shared_user_ids,
             hmac_secret,
             hmac_allow_replay,
         }
@@ -56,6 +58,7 @@ impl Config {
             jwt: JwtConfig {
                 issuers: self.handshake.jwt_issuers.clone(),
                 cookie_names: self.handshake.cookie_names.clone(),
+                shared_user_ids: self.handshake.shared_user_ids,
                 ..JwtConfig::default()
             },
             hmac: HmacConfig {
@@ -78,10 +81,30 @@ impl Config {
                 InvalidConfig::NoMethod => "handshake.token",
                 InvalidConfig::Origin { .. } => "handshake.allowed_origins",
                 InvalidConfig::CookieName { .. } => "handshake.cookie_names",
-                InvalidConfig::NoIssuer | InvalidConfig::SameIssuer { .. } => "handshake.jwt_issuers",
+                InvalidConfig::NoIssuer
+                | InvalidConfig::SameIssuer { .. }
+                | InvalidConfig::NoPrefix { .. }
+                | InvalidConfig::SamePrefix { .. } => "handshake.jwt_issuers",
                 InvalidConfig::NoSecret => "handshake.hmac_secret",
             };
             ConfigError::invalid(key, error.to_string())
-        })
+        })?;
+        self.validate_own_users(&authorizer.jwt)
+    }
+
+    /// Refuses an issuer that could name the server's own users. Accounts are checked when the store is open.
+    fn validate_own_users(&self, jwt: &JwtConfig) -> Result<(), ConfigError> {
+        let own = match &self.login {
+            login if login.guests => "login.guests is true",
+            login if !login.shown_users.is_empty() => "login.shown_users is not empty",
+            _ => return Ok(()),
+        };
+        let Some(issuer) = jwt.issuer_without_prefix() else { return Ok(()) };
+        let problem = format!(
+            "{own}, and the issuer {} has no user_prefix, so it could name the server's own users; give it one, such as \
+             \"login:\", or set handshake.shared_user_ids = true if they are the same people",
+            issuer.rules.issuer.as_deref().unwrap_or("without `issuer`")
+        );
+        Err(ConfigError::invalid("handshake.jwt_issuers", problem))
     }
 }

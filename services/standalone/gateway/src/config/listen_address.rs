@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use serde::{Deserialize as _, Deserializer, de};
+use serde::{Deserialize, Deserializer, de};
 
 /// Reads an address: `HOST:PORT`, where the host is an IP address or `localhost`, or a port alone.
 ///
@@ -15,6 +15,26 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
              localhost:PORT, and a PORT alone, which is on 127.0.0.1"
         ))
     })
+}
+
+/// The address to serve metrics on; `None` if they are served with everything else. It is written as an address to
+/// listen on, or empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MetricsListen(pub Option<SocketAddr>);
+
+impl<'de> Deserialize<'de> for MetricsListen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        parse(&text).map(|address| Self(Some(address))).ok_or_else(|| {
+            de::Error::custom(format_args!(
+                "{text:?} is not an address to listen on; allowed are IP:PORT such as 127.0.0.1:9090, a PORT alone, which \
+                 is on 127.0.0.1, and \"\" for no listener of its own"
+            ))
+        })
+    }
 }
 
 fn parse(text: &str) -> Option<SocketAddr> {

@@ -6,7 +6,6 @@ use serde::Deserialize;
 use tidings_identity::accounts::LoginLimits;
 
 use super::keys::OptionalAllowance;
-use super::{Config, ConfigError};
 use crate::server::{LoginOffer, ShownUser};
 
 /// The section `[login]`.
@@ -34,19 +33,5 @@ impl LoginConfig {
     /// Returns the logins that need no account.
     pub fn offer(&self) -> LoginOffer {
         LoginOffer { guests: self.guests, users: self.shown_users.iter().map(ShownUser::new).collect() }
-    }
-}
-
-impl Config {
-    pub(super) fn validate_login(&self) -> Result<(), ConfigError> {
-        if self.login.shown_users.is_empty() || self.server.listen.ip().is_loopback() {
-            return Ok(());
-        }
-        let problem = format!(
-            "their passwords are public, and other machines may reach server.listen, which is {}; empty the list or \
-             listen on 127.0.0.1",
-            self.server.listen
-        );
-        Err(ConfigError::invalid("login.shown_users", problem))
     }
 }

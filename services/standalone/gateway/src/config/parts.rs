@@ -4,7 +4,7 @@ use contract_identity_v1::AuthenticationMethod;
 use ws_edge::{ConnectionLimit, EdgeConfig};
 
 use super::{Config, ConnectionsConfig, HandshakeConfig, ServerConfig};
-use crate::server::{About, QuotaLimits, Settings};
+use crate::server::{About, Front, QuotaLimits, Settings};
 
 /// Handshakes per second with `connections.like_aws`: API Gateway's default quota.
 const AWS_CONNECTS_PER_SECOND: u32 = 500;
@@ -22,7 +22,10 @@ impl Config {
             about: self.about(),
             unknown_fields: self.server.unknown_fields,
             // The constructors have refused what is not valid.
-            front: self.server.front().unwrap_or_default(),
+            front: Front { own_pages: self.own_pages(), ..self.server.front().unwrap_or_default() },
+            metrics_listen: self.server.metrics_listen.0,
+            hsts_max_age: self.server.hsts_max_age.0,
+            security_lines_per_second: Some(self.log.security_lines_per_second).filter(|lines| *lines > 0),
             allowed_origins: self.handshake.allowed_origins.clone(),
             header_timeout: self.server.header_timeout.0,
             body_timeout: self.server.body_timeout.0,

@@ -29,7 +29,8 @@ impl ServerConfig {
             text => Some(host(text)?),
         };
         let forwarded_header = self.forwarded_header;
-        Ok(Front { trusted_proxies, forwarded_header, base_path: base_path.to_owned(), public_host })
+        let base_path = base_path.to_owned();
+        Ok(Front { trusted_proxies, forwarded_header, base_path, public_host, own_pages: None })
     }
 }
 

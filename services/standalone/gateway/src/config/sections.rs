@@ -20,7 +20,7 @@ use super::bounds::{SECOND, at_least, at_most, optional_at_least};
 use super::client_messages::{Confirm, DefaultFormat, TooMany};
 use super::duration::{DurationSetting, OptionalDuration};
 use super::keys::OptionalAllowance;
-use super::listen_address;
+use super::listen_address::{self, MetricsListen};
 use crate::server::{ForwardedHeader, TlsFiles};
 
 /// The section `[server]`: the HTTP surface.
@@ -33,6 +33,9 @@ pub struct ServerConfig {
     pub tls_certificate: PathBuf,
     pub tls_key: PathBuf,
     pub authenticate: bool,
+    pub expose_development: bool,
+    pub metrics_listen: MetricsListen,
+    pub hsts_max_age: OptionalDuration,
     pub unknown_fields: UnknownFields,
     pub base_path: String,
     pub trusted_proxies: Vec<String>,
@@ -141,6 +144,7 @@ pub enum LogFormat {
 pub struct LogConfig {
     pub format: LogFormat,
     pub level: String,
+    pub security_lines_per_second: u32,
 }
 
 impl ServerConfig {
@@ -161,6 +165,7 @@ impl ServerConfig {
             _ => {}
         }
         self.front()?;
+        optional_at_least("server.hsts_max_age", self.hsts_max_age, SECOND)?;
         at_least("server.keep_alive", self.keep_alive.0, SECOND)?;
         at_least("server.header_timeout", self.header_timeout.0, Duration::from_millis(100))?;
         at_least("server.body_timeout", self.body_timeout.0, Duration::from_millis(100))?;

@@ -41,13 +41,43 @@ fn settings_override_development_defaults() {
 }
 
 #[test]
-fn public_passwords_require_a_local_address() {
-    let listening = |address| {
-        Config::load(Defaults::Development, None, environment(&[("TIDINGS_SERVER__LISTEN", address)]))
+fn development_settings_require_a_local_address() {
+    let load = |defaults, text: &str, address: &str, exposed: &str| {
+        let text = format!("[handshake]\nallowed_origins = []\n{text}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let settings = [("TIDINGS_SERVER__LISTEN", address), ("TIDINGS_SERVER__EXPOSE_DEVELOPMENT", exposed)];
+        Config::load(defaults, Some(file.path()), environment(&settings))
     };
-    assert!(listening("[::1]:8080").is_ok());
-    let error = refused(listening("0.0.0.0:8080"));
-    assert!(error.contains("login.shown_users") && error.contains("0.0.0.0:8080"), "{error}");
+    for (defaults, text, key) in [
+        (Defaults::General, "open = true", "handshake.open"),
+        (Defaults::General, "[server]\nauthenticate = false", "server.authenticate"),
+        (Defaults::General, "[login]\nshown_users = [\"a\"]", "login.shown_users"),
+        (Defaults::Development, "[login]\nshown_users = []", "--development"),
+    ] {
+        for local in ["[::1]:8080", "127.0.0.2:8080", "[::ffff:127.0.0.1]:8080"] {
+            let config = load(defaults, text, local, "false").unwrap();
+            assert!(
+                config
+                    .server()
+                    .front
+                    .own_pages
+                    .unwrap()
+                    .because
+                    .contains(key.trim_start_matches("handshake."))
+            );
+        }
+        for address in ["0.0.0.0:8080", "[::]:8080", "192.168.1.5:8080"] {
+            let error = refused(load(defaults, text, address, "false"));
+            assert!(
+                error.contains(key) && error.contains(address) && error.contains("expose_development"),
+                "{error}"
+            );
+            assert!(load(defaults, text, address, "true").unwrap().server().front.own_pages.is_some());
+        }
+    }
+    let config = load(Defaults::General, "", "0.0.0.0:8080", "false").unwrap();
+    assert_eq!(config.server().front.own_pages, None);
 }
 
 /// The default file has every key, or it would not have become a [`Config`], whose fields have no
@@ -140,12 +170,33 @@ fn malformed_value_is_refused() {
         ("[store]\ndurability = \"maybe\"", "store.durability", "synced"),
         ("[log]\nformat = \"xml\"", "log.format", "human"),
         ("[connections]\ndefault_format = \"bare\"", "connections.default_format", "raw"),
-        ("[dispatcher]\npage = -1", "dispatcher.page", "usize"),
+        ("[dispatcher]\npage = -1", "dispatcher.page", "whole numbers"),
         ("[server]\nunknown_fields = \"drop\"", "server.unknown_fields", "ignore"),
         ("[server]\nforwarded_header = \"via\"", "server.forwarded_header", "x-forwarded-for"),
     ] {
         let error = refused(file(text));
         assert!(error.contains(key) && error.contains(word), "{error}");
+    }
+}
+
+#[test]
+fn number_out_of_range_is_refused_in_plain_words() {
+    for (text, expected) in [
+        (
+            "[store]\nreserve_bytes = -1",
+            "the key \"store.reserve_bytes\" is not valid: it is -1; allowed are whole numbers from 0 on",
+        ),
+        (
+            "[connections]\nmax_per_user = -5",
+            "the key \"connections.max_per_user\" is not valid: it is -5; allowed are whole numbers from 0 on",
+        ),
+        (
+            "[store]\nmax_receive_count = 4294967296",
+            "the key \"store.max_receive_count\" is not valid: it is 4294967296; allowed are whole numbers from 0 to \
+             4294967295",
+        ),
+    ] {
+        assert_eq!(refused(file(text)), expected);
     }
 }
 
@@ -167,7 +218,7 @@ fn value_out_of_bounds_is_refused() {
         ("[handshake]\ncookie_names = [\"\"]", "handshake.cookie_names", "not a valid cookie name"),
         ("[handshake]\nhmac = true", "handshake.hmac_secret", "no secret"),
         (
-            "[handshake]\njwt = true\n[[handshake.jwt_issuers]]\nissuer = \"tidings\"\nalgorithm = \"RS256\"\njwks_url = \"https://a.example\"",
+            "[handshake]\njwt = true\n[[handshake.jwt_issuers]]\nissuer = \"tidings\"\nalgorithm = \"RS256\"\naudiences = [\"a\"]\njwks_url = \"https://a.example\"",
             "handshake.jwt_issuers",
             "same `iss`",
         ),
@@ -189,14 +240,18 @@ fn value_out_of_bounds_is_refused() {
 #[test]
 fn issuers_are_read_from_sections() {
     let text = "[handshake]\njwt = true\ntoken = false\nallowed_origins = [\"https://a.example\"]\n\
-                [[handshake.jwt_issuers]]\nissuer = \"https://i.example\"\nalgorithm = \"ES256\"\n\
-                [[handshake.jwt_issuers]]\nalgorithm = \"HS256\"\nsecret = \"env:CHAT\"\naudiences = [\"chat\"]";
+                [[handshake.jwt_issuers]]\nissuer = \"https://i.example\"\nalgorithm = \"ES256\"\nany_audience = true\n\
+                user_prefix = \"i:\"\n\
+                [[handshake.jwt_issuers]]\nalgorithm = \"HS256\"\nsecret = \"env:CHAT\"\naudiences = [\"chat\"]\n\
+                user_prefix = \"chat:\"\nmax_lifetime = \"1h\"\ntoken_types = [\"JWT\"]";
     let authorizer = file(text).unwrap().authorizer();
     assert!(authorizer.methods.jwt && !authorizer.methods.token);
     assert_eq!(authorizer.allowed_origins, ["https://a.example"]);
     let [first, second] = &authorizer.jwt.issuers[..] else { panic!("two are configured") };
     assert_eq!(first.rules.issuer.as_deref(), Some("https://i.example"));
     assert_eq!(second.rules.audiences, ["chat"]);
+    assert_eq!(second.rules.max_lifetime, Some(Duration::from_hours(1)));
+    assert_eq!((second.rules.user_prefix.as_str(), second.rules.token_types.len()), ("chat:", 1));
     assert_eq!(authorizer.secrets(), ["env:CHAT"]);
     for (text, word) in [
         ("issuer = \"https://i\"\nalgorithm = \"RS256\"\naudience = \"a\"", "`audience`"),
@@ -204,6 +259,16 @@ fn issuers_are_read_from_sections() {
         ("issuer = \"https://i\"", "`algorithm`"),
         ("issuer = \"http://i\"\nalgorithm = \"RS256\"", "must be https://"),
         ("algorithm = \"HS256\"", "`secret` is missing"),
+        ("issuer = \"https://i\"\nalgorithm = \"RS256\"", "any_audience = true"),
+        ("algorithm = \"HS256\"\nsecret = \"s\"\nuser_prefix = \"a b\"", "`user_prefix` is \"a b\""),
+        ("algorithm = \"HS256\"\nsecret = \"s\"\nmax_lifetime = \"0s\"", "not a lifetime"),
+        (
+            "algorithm = \"HS256\"\nsecret = \"s\"\n[[handshake.jwt_issuers]]\nissuer = \"b\"\nalgorithm = \"HS256\"\n\
+             secret = \"s\"",
+            "several issuers",
+        ),
+        ("algorithm = \"HS256\"\nsecret = \"s\"\n[login]\nguests = true", "login.guests is true"),
+        ("algorithm = \"HS256\"\nsecret = \"s\"\n[login]\nshown_users = [\"a\"]", "shown_users is not empty"),
     ] {
         let error = refused(file(&format!("[[handshake.jwt_issuers]]\n{text}")));
         assert!(error.contains("handshake.jwt_issuers") && error.contains(word), "{error}");

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use auth_token::{JwtConfig, TrustedIssuer};
 use contract_notifications_v1::UserId;
 use shared_ports::{Clock as _, PortError, SystemClock};
 use tidings_identity::accounts::{self, Account, AccountError, LoginError, Password};
@@ -22,6 +23,42 @@ pub struct UserAccounts {
     pub(super) offer: LoginOffer,
     pub(super) jwt: Arc<JwtIssuer>,
     pub(super) revocations: Revocations<Table<SystemClock>>,
+    pub(super) foreign: ForeignUserIds,
+}
+
+/// The user ids of the issuers of other parties. No account may have one of them.
+pub(super) struct ForeignUserIds {
+    /// The `iss` of an issuer that may name any user.
+    pub(super) issuer_without_prefix: Option<String>,
+    /// The prefixes of the others.
+    prefixes: Vec<String>,
+}
+
+impl ForeignUserIds {
+    /// Returns the user ids of the configured issuers.
+    pub(super) fn of(jwt: &JwtConfig) -> Self {
+        let name =
+            |issuer: &TrustedIssuer| issuer.rules.issuer.as_deref().unwrap_or("without `issuer`").to_owned();
+        let prefixes = jwt.issuers.iter().map(|issuer| issuer.rules.user_prefix.clone());
+        let prefixes = prefixes.filter(|prefix| !prefix.is_empty() && !jwt.shared_user_ids).collect();
+        Self { issuer_without_prefix: jwt.issuer_without_prefix().map(name), prefixes }
+    }
+
+    /// Returns the reason, as a text for the caller, if a user may have no account.
+    fn check(&self, user_id: &UserId) -> Result<(), String> {
+        if let Some(issuer) = &self.issuer_without_prefix {
+            return Err(format!(
+                "the issuer {issuer} of handshake.jwt_issuers could name this user too; give it a user_prefix, or set \
+                 handshake.shared_user_ids = true if it has the same users"
+            ));
+        }
+        match self.prefixes.iter().find(|prefix| user_id.as_written().starts_with(prefix.as_str())) {
+            Some(prefix) => Err(format!(
+                "names that begin with {prefix:?} are those of an issuer in handshake.jwt_issuers"
+            )),
+            None => Ok(()),
+        }
+    }
 }
 
 impl UserAccounts {
@@ -89,9 +126,12 @@ impl Accounts for UserAccounts {
             let detail = format!("names that begin with {GUEST:?} are for guests; choose another");
             return Err(AddUserError::Invalid(detail));
         }
+        self.foreign.check(&user_id).map_err(AddUserError::Foreign)?;
         let password = chosen(password, &user_id).await?;
         self.accounts.add(&user_id, password, SystemClock.now()).await.map_err(|error| match error {
-            AccountError::UserAlreadyExists { .. } => AddUserError::Exists,
+            AccountError::UserAlreadyExists { .. } | AccountError::BeingChanged { .. } => {
+                AddUserError::Exists
+            }
             source => AddUserError::Unavailable(source.into()),
         })
     }

@@ -13,7 +13,9 @@ impl Readiness for StoreReadiness {
         if self.0.is_ready() {
             Ok(())
         } else {
-            Err("notifications can't be accepted: the disk is full or fails".to_owned())
+            let reason = "notifications can't be accepted: the disk fails, or less is free than store.reserve_bytes and \
+                          what the store has still to write out";
+            Err(reason.to_owned())
         }
     }
 }

@@ -10,14 +10,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
+use contract_notifications_v1::Timestamp;
 use futures_util::future::{Either, join, select};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::{self, UpgradeableConnection};
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use shared_ports::Clock as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
@@ -28,7 +30,10 @@ use super::front::Front;
 use super::phases::{Late, PhaseLimits, PhaseTimer, Phases, Watched};
 use super::problem::Problem;
 use super::request::{Remote, RequestId, request_id};
+use super::safe_headers::SafeHeaders;
+use super::security_log::{About, Event, Line, SecurityLog, classify};
 use super::stream::Stream;
+use super::tls::TlsKeys;
 use super::{App, Ports};
 
 /// Maximum size of a request's head: a connect token has at most 4 KiB, and cookies may add as much again.
@@ -44,7 +49,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Each connection has a task of its own, which ends when the connection is closed or becomes a WebSocket.
 pub(super) async fn run<P: Ports>(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<TlsKeys>,
     app: Arc<App<P>>,
     shutdown: impl Future<Output = ()> + Send,
 ) {
@@ -55,6 +60,12 @@ pub(super) async fn run<P: Ports>(
     // hyper's own limit of a head runs while a connection is idle, too.
     http.header_read_timeout(None).max_header_size(MAX_HEAD).max_buf_size(MAX_BUFFER);
     let front = Arc::new(app.settings.front.clone());
+    let security = Arc::new(SecurityLog::new(app.settings.security_lines_per_second));
+    let clock: Now = Arc::new({
+        let app = Arc::clone(&app);
+        move || app.ports.clock.now()
+    });
+    let safe_headers = SafeHeaders::new(app.settings.hsts_max_age.filter(|_| tls.is_some()));
     let limits = PhaseLimits {
         head: app.settings.header_timeout,
         idle: app.settings.keep_alive,
@@ -89,14 +100,27 @@ pub(super) async fn run<P: Ports>(
         // Frames are coalesced before they are written, so the system must not wait for more.
         let _ = socket.set_nodelay(true);
         let router = TowerToHyperService::new(router.clone());
-        let (http, finishing, tls) = (http.clone(), finish.subscribe(), tls.clone());
+        let (http, finishing) = (http.clone(), finish.subscribe());
+        let tls = tls.as_ref().map(TlsKeys::acceptor);
+        let (safe_headers, security) = (safe_headers.clone(), Arc::clone(&security));
+        let clock = Arc::clone(&clock);
         let (front, limits) = (Arc::clone(&front), limits.clone());
         let (addresses, has_api_key) = (Arc::clone(&app.addresses), Arc::clone(&has_api_key));
         tokio::spawn(async move {
             let Some(stream) = secure(socket, tls, limits.head).await else { return };
             let phases = Phases::new();
             let stream = Watched::new(stream, phases.clone());
-            let service = Requests { router, front, addresses, has_api_key, remote, phases: phases.clone() };
+            let service = Requests {
+                router,
+                front,
+                addresses,
+                has_api_key,
+                remote,
+                safe_headers,
+                security,
+                clock,
+                phases: phases.clone(),
+            };
             let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
             let served = serve(connection, PhaseTimer::new(phases, limits), finishing).await;
             if let Err(error) = served {
@@ -170,8 +194,14 @@ struct Requests {
     addresses: Arc<Addresses>,
     has_api_key: ApiKeyCheck,
     remote: IpAddr,
+    safe_headers: SafeHeaders,
+    security: Arc<SecurityLog>,
+    clock: Now,
     phases: Phases,
 }
+
+/// Returns the time.
+type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Returns true for a request with a valid API key.
 type ApiKeyCheck = Arc<dyn Fn(&HeaderMap) -> bool + Send + Sync>;
@@ -192,6 +222,39 @@ impl Requests {
     }
 }
 
+/// What a request asked for, for the security log.
+struct Asked {
+    method: Method,
+    uri: Uri,
+    address: IpAddr,
+}
+
+impl Asked {
+    /// Writes the line of the security log that an answer needs, if it needs one.
+    fn report(&self, answer: &Response, request_id: &str, log: &SecurityLog, now: impl Fn() -> Timestamp) {
+        let Self { method, uri, address } = self;
+        let problem = answer.extensions().get::<Problem>();
+        let Some(event) = classify(method, uri.path(), answer.status(), problem) else { return };
+        let about = answer.extensions().get().map(|About(user)| user);
+        // Users get tokens for themselves all the time.
+        if event == Event::TokenIssued && about.is_none() {
+            return;
+        }
+        let reason = problem.map(|problem| problem.reason.as_deref().unwrap_or(&problem.detail));
+        let line = Line {
+            event,
+            request_id,
+            address: *address,
+            method,
+            path: uri.path(),
+            status: answer.status(),
+            reason: &reason.unwrap_or_default(),
+            user: about.or_else(|| problem?.about.as_ref()),
+        };
+        log.write(&line, now());
+    }
+}
+
 impl Service<Request<Incoming>> for Requests {
     type Response = Response;
     type Error = Infallible;
@@ -202,7 +265,15 @@ impl Service<Request<Incoming>> for Requests {
         request.extensions_mut().insert(RequestId(id.clone()));
         self.phases.begin_request();
         let phases = self.phases.clone();
-        let answer = match self.receive(&mut request) {
+        let safe_headers = self.safe_headers.for_request(request.headers());
+        let received = self.receive(&mut request);
+        let asked = Asked {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            address: request.extensions().get().map_or(self.remote, |Remote(address)| *address),
+        };
+        let (security, clock) = (Arc::clone(&self.security), Arc::clone(&self.clock));
+        let answer = match received {
             Ok(()) => Either::Left(self.router.call(request)),
             Err(problem) => Either::Right(ready(Ok(problem.into_response()))),
         };
@@ -210,6 +281,7 @@ impl Service<Request<Incoming>> for Requests {
             let answer = answer.await;
             phases.end_request();
             let mut response = answer?;
+            asked.report(&response, &id, &security, &*clock);
             if let Some(problem) = response.extensions_mut().remove::<Problem>() {
                 let mut headers = std::mem::take(response.headers_mut());
                 headers.remove(CONTENT_TYPE);
@@ -221,6 +293,7 @@ impl Service<Request<Incoming>> for Requests {
             if let Ok(value) = HeaderValue::from_str(&id) {
                 response.headers_mut().insert(REQUEST_ID, value);
             }
+            safe_headers.add_to(&mut response);
             Ok(response)
         })
     }

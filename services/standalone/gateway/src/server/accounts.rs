@@ -8,7 +8,7 @@ use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use contract_notifications_v1::{HubName, Timestamp, UserId, written};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use shared_ports::Clock as _;
 use tidings_identity::accounts::Account;
@@ -16,6 +16,7 @@ use tidings_identity::keys::Access;
 
 use super::auth::{Caller, Credential, count_limit, credential};
 use super::problem::Problem;
+use super::security_log::About;
 use super::{Accounts as _, AddUserError, App, AuthError, Guest, Login, NewUser, Ports, Tokens as _};
 use crate::live_metrics::HUB as OPERATIONS;
 
@@ -45,6 +46,7 @@ pub(super) async fn token<P: Ports>(
     State(app): State<Arc<App<P>>>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let mut about = None;
     let subject = if let Some(jwt) = user_token(request.headers()) {
         let subject = app.ports.tokens.verify_user(jwt).await?;
         let now = app.ports.clock.moment();
@@ -73,13 +75,18 @@ pub(super) async fn token<P: Ports>(
             app.quotas.token_of_key(key, app.ports.tokens.unused(), app.ports.clock.moment())?;
         }
         let credential_expires_at = caller.key().and_then(|key| key.expires_at());
+        about = Some(About(user_id.clone()));
         Subject { user_id, username, hubs, credential_expires_at }
     };
     let issued = app.ports.tokens.issue_token(subject).await.map_err(|error| match error {
         IssueError::TooLarge { .. } => Problem::bad_request(error.to_string()),
         error => Problem::internal("issuing a token", &error),
     })?;
-    Ok(secret(TokenResponse { token: issued.token, expires_at: issued.expires_at }))
+    let mut answer = secret(TokenResponse { token: issued.token, expires_at: issued.expires_at });
+    if let Some(about) = about {
+        answer.extensions_mut().insert(about);
+    }
+    Ok(answer)
 }
 
 /// Returns true if a token is for a page of the operations console, which only gets the live metrics. No other user has
@@ -131,6 +138,7 @@ pub(super) async fn login<P: Ports>(
     let login = app.ports.accounts.login(&username, &password, from).await.map_err(|error| match error {
         AuthError::Missing(detail) | AuthError::Refused(detail) => {
             Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+                .about(UserId::new(username.as_str()).ok())
         }
         AuthError::TooMany { detail, wait } => {
             count_limit("logins");
@@ -202,10 +210,14 @@ pub(super) async fn add_user<P: Ports>(
     let user = NewUser { user_id: username, password };
     let account = app.ports.accounts.add_user(user).await.map_err(|error| match error {
         AddUserError::Invalid(detail) => Problem::bad_request(detail),
+        AddUserError::Foreign(detail) => Problem::new(StatusCode::CONFLICT, "foreign-user", detail),
         error @ AddUserError::Exists => Problem::new(StatusCode::CONFLICT, "exists", error.to_string()),
         AddUserError::Unavailable(source) => Problem::internal("adding a user", &*source),
     })?;
-    Ok((StatusCode::CREATED, Json(User::from(account))).into_response())
+    let about = About(account.user_id.clone());
+    let mut answer = (StatusCode::CREATED, Json(User::from(account))).into_response();
+    answer.extensions_mut().insert(about);
+    Ok(answer)
 }
 
 /// Answers `GET /v1/users`.
@@ -221,7 +233,9 @@ pub(super) async fn users<P: Ports>(
 
 /// Answers `GET /.well-known/jwks.json`.
 pub(super) async fn jwks<P: Ports>(State(app): State<Arc<App<P>>>) -> Response {
-    ([(CONTENT_TYPE, "application/jwk-set+json")], app.ports.accounts.jwks()).into_response()
+    // Public keys, which change with the data directory alone.
+    let headers = [(CONTENT_TYPE, "application/jwk-set+json"), (CACHE_CONTROL, "public, max-age=300")];
+    (headers, app.ports.accounts.jwks()).into_response()
 }
 
 /// A response that must not be cached, because it has a credential.
@@ -229,12 +243,64 @@ fn secret(body: impl Serialize) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// Parses a JSON body; `expected` shows the caller its form.
+/// Parses a JSON object; `expected` shows the caller its form.
 fn parse<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, Problem> {
     // Some editors begin a file with a byte order mark.
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    // The parser's message has positions and field names, no values.
-    serde_json::from_slice(body).map_err(|error| {
-        Problem::bad_request(format!("the body is not as expected ({error}); send {expected}"))
-    })
+    // A derived struct would also be read from an array of its fields.
+    let parsed = if is_object(body) { serde_json::from_slice(body).ok() } else { None };
+    parsed.ok_or_else(|| Problem::bad_request(format!("{}; send {expected}", mistake::<T>(body))))
+}
+
+fn is_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{")
+}
+
+/// Describes the mistake in a body that was refused, without its values: they may be secrets.
+fn mistake<T: DeserializeOwned>(body: &[u8]) -> String {
+    if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
+        return format!("the body is not valid JSON: {error}");
+    }
+    if !is_object(body) {
+        return "the body is not a JSON object".to_owned();
+    }
+    let parsed = serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(body));
+    let Err(error) = parsed else { return "the body is not as expected".to_owned() };
+    let (field, reason) = (error.path().to_string(), error.inner().to_string());
+    let reason = reason.rsplit_once(" at line ").map_or(&*reason, |(reason, _)| reason);
+    match reason.split_once(", expected ") {
+        _ if field == "." => format!("the body is not as expected: {reason}"),
+        Some((_, expected)) => format!("{field:?} must be {expected}"),
+        None => format!("{field:?} is not valid: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_body_names_the_field() {
+        let refused =
+            |body: &str| parse::<TokenRequest>(body.as_bytes(), "X").err().unwrap().detail.into_owned();
+        for (body, expected) in [
+            (r#"{"userId":5}"#, r#""userId" must be a string; send X"#),
+            (
+                r#"{"userId":""}"#,
+                r#""userId" is not valid: user id is empty; allowed are 1 to 128 characters; send X"#,
+            ),
+            (r#"{"userId":"a","username":["x"]}"#, r#""username" must be a string; send X"#),
+            (r#"{"userId":"a","hubs":"team"}"#, r#""hubs" must be a sequence; send X"#),
+            (r#"{"userId":"a","hubs":["team",7]}"#, r#""hubs[1]" must be a string; send X"#),
+            ("{}", "the body is not as expected: missing field `userId`; send X"),
+            (r#"["a","b",[]]"#, "the body is not a JSON object; send X"),
+            ("7", "the body is not a JSON object; send X"),
+            ("{", "the body is not valid JSON: EOF while parsing an object at line 1 column 1; send X"),
+        ] {
+            assert_eq!(refused(body), expected, "{body}");
+        }
+        let secret =
+            parse::<LoginRequest>(br#"{"username":{"a":"secret"},"password":"secret"}"#, "X").err().unwrap();
+        assert_eq!(secret.detail, r#""username" must be a string; send X"#);
+    }
 }

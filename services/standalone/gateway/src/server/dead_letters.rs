@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use contract_notifications_v1::Sequence;
 use serde::{Deserialize, Serialize};
 use shared_ports::PortError;
 use tidings_identity::keys::Access;
@@ -47,11 +48,18 @@ pub(super) async fn list<P: Ports>(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, _) = app.admit(request, 0, Access::Read).await?;
-    let Query(Page { after, limit }) = Query::try_from_uri(&parts.uri)
-        .map_err(|_| Problem::bad_request("the query is not valid; allowed are \"after\" and \"limit\""))?;
+    let Query(Page { after, limit }) = Query::try_from_uri(&parts.uri).map_err(|_| {
+        let allowed = format!("allowed are \"after\", an id, and \"limit\", a number from 1 to {MAX_PAGE}");
+        Problem::bad_request(format!("the query is not valid; {allowed}"))
+    })?;
     let limit = limit.unwrap_or(100);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Problem::bad_request(format!("limit is {limit}; allowed are 1 to {MAX_PAGE}")));
+    }
+    if let Some(after) = &after
+        && after.parse::<Sequence>().is_err()
+    {
+        return Err(Problem::bad_request("after is not the id of a dead letter; send the value of \"next\""));
     }
     let items = app.ports.dead_letters.list(after.as_deref(), limit).await.map_err(|error| failed(&error))?;
     let next = items.last().filter(|_| items.len() == limit).map(|last| last.id.clone());

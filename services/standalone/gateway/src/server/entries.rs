@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io::Write as _;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use contract_frames_v1::require_fits;
@@ -20,6 +21,12 @@ use super::request::uuid_v7;
 
 /// Maximum number of entries in one body. An entry may have two bytes, but its refusal has hundreds.
 const MAX_ENTRIES: usize = 100_000;
+
+/// Furthest `sentAt` in the future: clocks differ by hours at most.
+const SENT_AHEAD: Duration = Duration::from_hours(24);
+
+/// Furthest `sentAt` in the past, as long as the history is kept at most.
+const SENT_AGO: Duration = Duration::from_hours(24 * 3_653);
 
 /// The byte order mark with which some editors begin a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -48,6 +55,7 @@ pub(super) fn submission(
     };
     let request = NotificationRequest::from_json_with(json, unknown_fields).map_err(invalid)?;
     request.check_expiry(now).map_err(invalid)?;
+    check_sent_at(request.sent_at, now)?;
     if is_nested_deeper(request.payload.get(), payload_depth) {
         return Err(invalid(InvalidNotification::TooDeep { levels: payload_depth }));
     }
@@ -57,6 +65,19 @@ pub(super) fn submission(
     let notification = request.complete(new_id, now);
     require_fits(&notification).map_err(|error| Problem::too_large(error.to_string()))?;
     Ok(Submission { notification, deduplicate })
+}
+
+/// Refuses a `sentAt` that is no time of a notification, such as one in seconds or in microseconds.
+fn check_sent_at(sent_at: Option<Timestamp>, now: Timestamp) -> Result<(), Problem> {
+    let Some(sent_at) = sent_at else { return Ok(()) };
+    if sent_at > now.plus(SENT_AHEAD) || now.since(sent_at) > SENT_AGO {
+        return Err(Problem::bad_request(format!(
+            "sentAt is {}, but now is {}: allowed are times from ten years ago to a day ahead, in milliseconds since 1970",
+            sent_at.millis(),
+            now.millis()
+        )));
+    }
+    Ok(())
 }
 
 /// Returns a body without the byte order mark before it.
@@ -288,7 +309,8 @@ pub(super) fn write_accepted(into: &mut Vec<u8>, id: &NotificationId, accepted: 
 pub(super) fn not_accepted(error: AcceptError) -> Problem {
     match error {
         AcceptError::DiskFull => {
-            let detail = "the disk is full; nothing is accepted until it has free space again";
+            let detail = "the disk is full: less is free than store.reserve_bytes and what the store has still to write \
+                          out; nothing is accepted until more is free";
             Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", detail)
         }
         AcceptError::Unavailable => {
@@ -301,6 +323,27 @@ pub(super) fn not_accepted(error: AcceptError) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn far_away_sent_at_is_refused() {
+        const NOW: u64 = 1_772_366_400_000;
+        const DAY: u64 = 86_400_000;
+        let submit = |sent_at: u64| {
+            let json = format!(r#"{{"userId":"zoe","payload":1,"sentAt":{sent_at}}}"#);
+            submission(
+                &json,
+                Rules { unknown_fields: UnknownFields::Refuse, payload_depth: 128 },
+                Timestamp::from_millis(NOW),
+            )
+        };
+        for good in [NOW, NOW + DAY, NOW - 3_653 * DAY] {
+            assert_eq!(submit(good).ok().unwrap().notification.sent_at.millis(), good);
+        }
+        for bad in [0, NOW / 1_000, NOW * 1_000, NOW + DAY + 1, NOW - 3_653 * DAY - 1, u64::MAX] {
+            let problem = submit(bad).err().unwrap();
+            assert!(problem.status == StatusCode::BAD_REQUEST && problem.detail.contains("sentAt"), "{bad}");
+        }
+    }
 
     #[test]
     fn array_is_kept_up_to_the_limit() {

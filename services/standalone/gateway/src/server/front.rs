@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use axum::http::header::{HOST, LOCATION};
+use axum::http::header::{HOST, LOCATION, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::uri::{Authority, PathAndQuery};
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, Version};
@@ -11,6 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use ipnet::IpNet;
 
 use super::forwarded::{Forwarded, ForwardedHeader};
+use super::own_pages::OwnPages;
 use super::problem::Problem;
 use super::request::Remote;
 
@@ -25,6 +26,8 @@ pub struct Front {
     pub base_path: String,
     /// The host by which clients reach the server, if it is not the `Host` that arrives. Signatures cover it.
     pub public_host: Option<HeaderValue>,
+    /// The hosts and pages that may use the server, if it does not ask everybody for a credential.
+    pub own_pages: Option<OwnPages>,
 }
 
 /// A request as it arrived, as an extension of the request.
@@ -45,9 +48,14 @@ impl Front {
     /// Checks the `Host` of a request, finds its client, and takes the base path off its path. Returns the client.
     ///
     /// # Errors
-    /// A problem if the request has no `Host` or a malformed one, or several (RFC 9112, section 3.2).
+    /// A problem if the request has no `Host` or a malformed one, or several (RFC 9112, section 3.2), a malformed
+    /// `Origin`, or if a page of somebody else sent it to a server that asks nobody for a credential.
     pub(super) fn receive<B>(&self, peer: IpAddr, request: &mut Request<B>) -> Result<Remote, Problem> {
         require_host(request.version(), request.headers())?;
+        require_legal_origin(request.headers())?;
+        if let Some(own_pages) = &self.own_pages {
+            own_pages.check(request.headers())?;
+        }
         let (mut client, mut hosts) = (peer, Vec::new());
         if self.trusts(peer) {
             let forwarded = Forwarded::read(request.headers(), self.forwarded_header);
@@ -128,6 +136,15 @@ fn require_host(version: Version, headers: &HeaderMap) -> Result<(), Problem> {
         }
     };
     Err(Problem::bad_request(problem))
+}
+
+/// Refuses an `Origin` that no browser sends: they write a host beyond ASCII in its encoded form (RFC 6454, section 6.2).
+fn require_legal_origin(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_legal = |origin: &HeaderValue| origin.as_bytes().iter().all(u8::is_ascii_graphic);
+    if headers.get_all(ORIGIN).iter().all(is_legal) {
+        return Ok(());
+    }
+    Err(Problem::bad_request("the header Origin is not valid; browsers send one in visible ASCII characters"))
 }
 
 /// Returns true for a legal value of `Host`, which may be empty.

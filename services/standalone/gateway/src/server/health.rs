@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tidings_identity::keys::Access;
 
 use super::problem::Problem;
 use super::{App, Ports, Readiness as _};
@@ -62,8 +63,21 @@ pub(super) async fn readyz<P: Ports>(State(app): State<Arc<App<P>>>) -> Result<&
     app.ports.readiness.ready().map(|()| "ready\n").map_err(Problem::unavailable)
 }
 
-/// Answers `GET /metrics`.
-pub(super) async fn metrics<P: Ports>(State(app): State<Arc<App<P>>>) -> Result<Response, Problem> {
+/// Answers `GET /metrics`, for operators.
+pub(super) async fn metrics<P: Ports>(
+    State(app): State<Arc<App<P>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    app.admit(request, 0, Access::Read).await?;
+    render(&app)
+}
+
+/// Answers `GET /metrics` on a listener of its own.
+pub(super) async fn metrics_alone<P: Ports>(State(app): State<Arc<App<P>>>) -> Result<Response, Problem> {
+    render(&app)
+}
+
+fn render<P: Ports>(app: &App<P>) -> Result<Response, Problem> {
     let Metrics { exposition, .. } =
         app.metrics.as_ref().ok_or_else(|| Problem::unavailable("metrics are not recorded"))?;
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]

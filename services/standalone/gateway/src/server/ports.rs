@@ -326,6 +326,9 @@ pub enum AddUserError {
     /// The name or the password is not allowed: 400. The text says what is allowed.
     #[error("{0}")]
     Invalid(String),
+    /// The name could be that of another issuer's user: 409. The text is for the caller.
+    #[error("{0}")]
+    Foreign(String),
     /// The name is taken: 409.
     #[error("there is a user of that name already")]
     Exists,

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use contract_notifications_v1::UserId;
 use serde::Serialize;
 
 /// A refused request. The request id is added when it is rendered.
@@ -20,6 +21,10 @@ pub(super) struct Problem {
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The exception name for an SDK of API Gateway's management API, whose form the answer then has.
     exception: Option<&'static str>,
+    /// The reason for the security log, if it is not the detail that the caller gets.
+    pub(super) reason: Option<Box<str>>,
+    /// The user that the request was about, for the security log.
+    pub(super) about: Option<UserId>,
 }
 
 /// A problem as JSON: a whole answer, or the error of one entry of many.
@@ -65,12 +70,28 @@ pub const PROBLEMS: &[ProblemType] = &[
         &[400],
         "The request is malformed. The detail names the field and what is allowed.",
     ),
-    problem("disk-full", &[507], "The disk is full. Nothing is accepted until it has free space again."),
+    problem(
+        "disk-full",
+        &[507],
+        "The disk is full: less is free than `store.reserve_bytes` and what the store has still to write out. Nothing is \
+         accepted until more is free.",
+    ),
     problem("exists", &[409], "A user of that name exists already."),
     problem(
         "forbidden",
         &[403],
         "The credential is not valid, or its key has not the scope that the detail names.",
+    ),
+    problem(
+        "foreign-page",
+        &[403],
+        "The server has a setting for development only, and the request's `Host` or `Origin` is not its own. See \
+         `server.expose_development`.",
+    ),
+    problem(
+        "foreign-user",
+        &[409],
+        "The user would share its name with one of another issuer. Set `user_prefix` in `handshake.jwt_issuers`.",
     ),
     problem("gone", &[410], "The connection of a management call is closed or never existed."),
     problem(
@@ -129,7 +150,15 @@ pub const PROBLEMS: &[ProblemType] = &[
 impl Problem {
     /// A problem of a type of [`PROBLEMS`].
     pub(super) fn new(status: StatusCode, kind: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, kind, detail: detail.into(), headers: Vec::new(), exception: None }
+        Self {
+            status,
+            kind,
+            detail: detail.into(),
+            headers: Vec::new(),
+            exception: None,
+            reason: None,
+            about: None,
+        }
     }
 
     /// The request is malformed: 400.
@@ -173,6 +202,18 @@ impl Problem {
     /// Adds a header to the answer.
     pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
+        self
+    }
+
+    /// Sets the reason for the security log. It contains no part of a credential.
+    pub(super) fn with_reason(mut self, reason: impl Into<Box<str>>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// Sets the user for the security log.
+    pub(super) fn about(mut self, user: Option<UserId>) -> Self {
+        self.about = user;
         self
     }
 

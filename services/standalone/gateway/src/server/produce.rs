@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
+use serde::de::IgnoredAny;
 use shared_ports::Clock as _;
 use tidings_identity::keys::Access;
 use tidings_store::Submission;
@@ -32,7 +33,10 @@ pub(super) async fn notifications<P: Ports>(
     if text.trim_start().starts_with('[') {
         return many(&app, &caller, &parts, Entries::array(text, app.settings.rules())?).await;
     }
-    one(&app, &caller, text).await
+    one(&app, &caller, text).await.map_err(|problem| match problem.status {
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE if is_several(text) => several(),
+        _ => problem,
+    })
 }
 
 /// Answers `POST /message`: accepts one notification, as clients of other gateways send it.
@@ -124,6 +128,21 @@ fn text(body: &Bytes) -> Result<&str, Problem> {
     std::str::from_utf8(body).map(without_mark).map_err(|error| {
         Problem::bad_request(format!("the body is not UTF-8: byte {} is wrong", error.valid_up_to()))
     })
+}
+
+/// Returns true if several JSON objects follow each other. Parses the first one only.
+fn is_several(text: &str) -> bool {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    let is_first_whole = matches!(values.next(), Some(Ok(_)));
+    is_first_whole && text[values.byte_offset()..].trim_start().starts_with('{')
+}
+
+/// The problem of a body with several JSON objects that is not announced as such.
+fn several() -> Problem {
+    Problem::bad_request(
+        "the body has several JSON values; several notifications need \"Content-Type: application/x-ndjson\", one on \
+         each line, or must be a JSON array",
+    )
 }
 
 /// Returns the last value of a query parameter.

@@ -120,15 +120,18 @@ fn too_many(detail: impl Into<Cow<'static, str>>) -> Problem {
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", detail)
 }
 
-/// Logs a refused handshake and returns its problem, with the reason if the client may know it.
+/// Returns the problem of a refused handshake, with the reason for the security log, and for the client if it may know
+/// it. A failure of ours is logged here.
 fn refused(refusal: &Refusal, request_id: Option<&RequestId>) -> Problem {
-    refusal.log(request_id.map(|id| &*id.0).unwrap_or_default());
+    if refusal.status() == auth_token::Status::InternalServerError {
+        refusal.log(request_id.map(|id| &*id.0).unwrap_or_default());
+    }
     let status = StatusCode::from_u16(refusal.status().code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let detail = match refusal.hint() {
         Some(hint) => hint,
         None => format!("{}; the server's log has the reason under the request id", refusal.message()),
     };
-    Problem::new(status, "handshake-refused", detail)
+    Problem::new(status, "handshake-refused", detail).with_reason(refusal.reason().to_string())
 }
 
 /// Returns a header's value as text. HTTP names no encoding: UTF-8 is tried first, then Latin-1.

@@ -170,8 +170,7 @@ async fn own_jwt_is_accepted_in_every_place() {
 #[tokio::test]
 async fn token_is_issued_for_a_bare_id_token() {
     let dir = tempfile::tempdir().unwrap();
-    let issuer =
-        "[[handshake.jwt_issuers]]\nissuer = \"pool\"\nalgorithm = \"HS256\"\naudiences = [\"app\"]\n";
+    let issuer = "[[handshake.jwt_issuers]]\nissuer = \"pool\"\nalgorithm = \"HS256\"\naudiences = [\"app\"]\nuser_prefix = \"pool:\"\n";
     let secret = dir.path().join("issuer-secret");
     std::fs::write(&secret, SECRET).unwrap();
     let server = Server::start(dir.path(), &format!("{issuer}secret = {:?}\n", secret.to_str().unwrap()));
@@ -392,7 +391,7 @@ async fn guests_connect_beside_tokens_of_another_login() {
     let secret = dir.path().join("issuer-secret");
     std::fs::write(&secret, SECRET).unwrap();
     let issuer = format!(
-        "[[handshake.jwt_issuers]]\nalgorithm = \"HS256\"\nsecret = {:?}\n",
+        "[[handshake.jwt_issuers]]\nalgorithm = \"HS256\"\nuser_prefix = \"login:\"\nsecret = {:?}\n",
         secret.to_str().unwrap()
     );
     let server =
@@ -402,4 +401,47 @@ async fn guests_connect_beside_tokens_of_another_login() {
     let jwt = guest["idToken"].as_str().unwrap();
     assert_eq!(server.status(&format!("?Authorization=Bearer%20{jwt}"), &[]).await, 101);
     server.stop().await;
+}
+
+/// An issuer without a prefix could name the users with an account, so only one of them may be there.
+#[tokio::test]
+async fn accounts_are_not_shared_with_an_issuer() {
+    let dir = tempfile::tempdir().unwrap();
+    let secret = dir.path().join("issuer-secret");
+    std::fs::write(&secret, SECRET).unwrap();
+    let issuer = |more: &str| {
+        let secret = secret.to_str().unwrap();
+        format!(
+            "[[handshake.jwt_issuers]]\nissuer = \"pool\"\nalgorithm = \"HS256\"\nsecret = {secret:?}\n{more}"
+        )
+    };
+    let add = async |server: &Server, name: &str| {
+        let user = json!({ "username": name, "password": "correct horse" });
+        let request = reqwest::Client::new().post(format!("{}/v1/users", server.url)).json(&user);
+        let key = std::fs::read_to_string(dir.path().join("data/api-key")).unwrap();
+        let answer = within(request.bearer_auth(key.trim()).send()).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let server = Server::start(dir.path(), &issuer(""));
+    let (status, problem) = add(&server, "zoe").await;
+    assert!(status == 409 && problem.contains("user_prefix"), "{problem}");
+    server.stop().await;
+
+    let server = Server::start(dir.path(), &issuer("user_prefix = \"pool:\"\n"));
+    let (status, problem) = add(&server, "pool:zoe").await;
+    assert!(status == 409 && problem.contains("pool:"), "{problem}");
+    assert_eq!(add(&server, "zoe").await.0, 201);
+    server.stop().await;
+
+    let config = |more: &str| {
+        let text = format!(
+            "data_dir = {:?}\n[server]\nlisten = \"127.0.0.1:0\"\n[handshake]\n{more}{}",
+            dir.path().join("data").to_str().unwrap(),
+            issuer("")
+        );
+        tidings_gateway::config::Config::from_text(&text, []).unwrap()
+    };
+    let Err(error) = tidings_gateway::app::App::build(&config(""), None) else { panic!("it starts") };
+    assert!(error.to_string().contains("this server has accounts"), "{error}");
+    assert!(tidings_gateway::app::App::build(&config("shared_user_ids = true\n"), None).is_ok());
 }

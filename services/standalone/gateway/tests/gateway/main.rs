@@ -13,6 +13,7 @@ mod inspection;
 mod keys;
 mod lifecycle;
 mod management;
+mod own_pages;
 mod producer;
 mod proxies;
 mod quotas;

@@ -76,6 +76,41 @@ async fn malformed_json_is_refused() {
 }
 
 #[tokio::test]
+async fn refusal_names_the_field_and_what_is_allowed() {
+    let server = start();
+    for (field, value, allowed) in [
+        ("whenOffline", r#""x""#, r#""hold" or "drop""#),
+        ("userId", "5", "a text"),
+        ("kind", "5", "a text"),
+        ("expiresAt", r#""soon""#, "milliseconds since 1970"),
+    ] {
+        let rest = if field == "userId" { "" } else { r#""userId":"jo","# };
+        let body = format!(r#"{{{rest}"payload":1,"{field}":{value}}}"#);
+        for path in [PATH, "/message"] {
+            server.post(path, body.clone()).await.require_problem(400, &[&format!("{field:?} is"), allowed]);
+        }
+        let many = server.post(PATH, format!("[{body},7]")).await.json();
+        let detail = |index: usize| many["results"][index]["error"]["detail"].as_str().unwrap().to_owned();
+        assert!(detail(0).contains(&format!("{field:?} is")) && detail(0).contains(allowed), "{many}");
+        assert!(detail(1).contains("it is a number, and must be an object"), "{many}");
+    }
+}
+
+#[tokio::test]
+async fn lines_without_their_content_type_are_explained() {
+    let server = start();
+    let line = r#"{"userId":"jo","payload":1}"#;
+    for body in [format!("{line}\n{line}\n"), format!("{{\"userId\":5}}\n{line}")] {
+        server
+            .post(PATH, body)
+            .await
+            .require_problem(400, &["several", "Content-Type: application/x-ndjson"]);
+    }
+    // Anything else behind the object is a mistake of another kind.
+    server.post(PATH, format!("{line}x")).await.require_problem(400, &["not a valid JSON", "trailing"]);
+}
+
+#[tokio::test]
 async fn malformed_utf8_is_refused() {
     let server = start();
     server.post(PATH, b"{\"userId\":\"\xff\"}").await.require_problem(400, &["UTF-8", "11"]);

@@ -104,6 +104,8 @@ pub(crate) fn replace<A: Acceptance, E: ClientEdge, H: HistoryReader, I: Inspect
 
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
+    /// The address of the listener for metrics, if there is one.
+    pub(crate) metrics_address: Option<SocketAddr>,
     /// The API key.
     pub(crate) key: String,
     pub(crate) credentials: Credentials,
@@ -198,6 +200,7 @@ fn build<P: Ports>(
     let settings = Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..settings };
     let server = Server::bind(settings, tls, adapters, registry.clone(), None).unwrap();
     let address = server.local_addr().unwrap();
+    let metrics_address = server.metrics_addr();
     let (stop, stopped) = oneshot::channel();
     tokio::spawn(run_sweeper(registry.clone(), SystemClock, std::future::pending()));
     let running = tokio::spawn(server.run(async {
@@ -205,6 +208,7 @@ fn build<P: Ports>(
     }));
     TestServer {
         address,
+        metrics_address,
         key: credentials.api_key.reveal().to_owned(),
         credentials,
         store,

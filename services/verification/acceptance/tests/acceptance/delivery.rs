@@ -143,8 +143,9 @@ async fn expired_and_dropped_notifications_do_not_arrive() {
     let sequences = send(&gateway, &online).await;
     assert_eq!(next(&mut listener).await.sequence, sequences[0]);
 
-    let metrics =
-        server.http().get(format!("{}/metrics", server.url)).send().await.unwrap().text().await.unwrap();
+    let key = std::fs::read_to_string(directory.path().join("api-key")).unwrap();
+    let request = server.http().get(format!("{}/metrics", server.url)).bearer_auth(key.trim());
+    let metrics = request.send().await.unwrap().text().await.unwrap();
     let value = |name: &str| {
         let line = metrics.lines().find(|line| line.starts_with(name) && !line.starts_with('#'));
         line.unwrap_or_else(|| panic!("no {name} in\n{metrics}")).split(' ').next_back().unwrap().to_owned()

@@ -7,6 +7,7 @@
 
 mod addresses;
 mod client_messages;
+mod foreign_pages;
 mod history;
 mod keys;
 mod logins;
