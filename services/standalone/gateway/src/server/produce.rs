@@ -33,7 +33,10 @@ pub(super) async fn notifications<P: Ports>(
     if text.trim_start().starts_with('[') {
         return many(&app, &caller, &parts, Entries::array(text, app.settings.rules())?).await;
     }
-    one(&app, &caller, text).await.map_err(|problem| if is_several(text) { several() } else { problem })
+    one(&app, &caller, text).await.map_err(|problem| match problem.status {
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE if is_several(text) => several(),
+        _ => problem,
+    })
 }
 
 /// Answers `POST /message`: accepts one notification, as clients of other gateways send it.
