@@ -240,7 +240,7 @@ mod tests {
         let mut budget = Budget::full(ten, at(0));
         assert!(budget.take(ten, 25, at(0)).is_ok());
         assert_eq!(budget.take(ten, 1, at(0)), Err(Duration::from_millis(1_600)));
-        assert_eq!(budget.take(ten, 25, at(1_500)), Err(Duration::from_millis(1_000)));
+        assert_eq!(budget.take(ten, 25, at(1_500)), Err(Duration::from_secs(1)));
     }
 
     #[test]

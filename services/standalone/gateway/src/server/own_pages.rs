@@ -61,7 +61,7 @@ impl OwnPages {
         is_address(&name)
             || !name.contains('.')
             || name.ends_with(".localhost")
-            || self.hosts.iter().any(|own| *own == name)
+            || self.hosts.contains(&name)
     }
 
     fn is_own_origin(&self, origin: &str, host: &str) -> bool {

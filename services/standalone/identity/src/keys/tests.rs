@@ -161,7 +161,7 @@ async fn rotation_lets_both_secrets_count_for_a_while() {
     let server = Server::new();
     let keys = server.open().await;
     let old = add(&keys, NewKey { signs: true, ..new("ci", "send") }).await;
-    let new = keys.rotate(&name("ci"), Duration::from_secs(60), at(100)).await.unwrap();
+    let new = keys.rotate(&name("ci"), Duration::from_mins(1), at(100)).await.unwrap();
     assert_eq!(keys.list()[1].older_secrets_until, Some(at(160)));
     for keys in [keys, server.open().await] {
         for (now, expected) in [(at(159), true), (at(160), false)] {
