@@ -71,7 +71,9 @@ fn secret(argument: &OsStr) -> Option<(&'static str, Option<OsString>)> {
 mod tests {
     use super::*;
 
-    fn hidden(arguments: &[&str]) -> Option<(Vec<String>, Vec<(&'static str, String)>)> {
+    type Texts = (Vec<String>, Vec<(&'static str, String)>);
+
+    fn hidden(arguments: &[&str]) -> Option<Texts> {
         let text = |text: OsString| text.into_string().unwrap();
         hide(arguments.iter().map(OsString::from)).map(|Hidden { arguments, variables }| {
             let variables = variables.into_iter().map(|(name, value)| (name, text(value))).collect();

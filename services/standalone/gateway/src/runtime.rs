@@ -160,13 +160,13 @@ pub fn adapters(
     let sealing_key = credentials.sealing_key()?;
     let Credentials { api_key, access_key, signing_seed, cipher_key } = credentials;
     let clock = SystemClock;
-    let (records, uses) = (store.table("keys"), store.table("key-uses"));
+    let (records, key_uses) = (store.table("keys"), store.table("key-uses"));
     let values = |table: &Table<SystemClock>| -> Result<Vec<Vec<u8>>, StoreError> {
         Ok(table.list()?.into_iter().map(|(_, value)| value).collect())
     };
-    let stored = StoredKeys { keys: values(&records)?, uses: values(&uses)? };
+    let stored = StoredKeys { keys: values(&records)?, uses: values(&key_uses)? };
     let keys = KeysConfig { api_key, access_key, sealing_key, defaults: keys };
-    let keys = ServerKeys(Keys::open(records, uses, &stored, keys, clock.moment())?);
+    let keys = ServerKeys(Keys::open(records, key_uses, &stored, keys, clock.moment())?);
     let records = store.table("revocations");
     let stored = values(&records)?;
     let revocations = StoredRevocations(Revocations::open(records, &stored)?);

@@ -19,6 +19,7 @@ use crate::server::{ForwardedHeader, Settings};
 
 impl Default for Config {
     /// Returns the defaults of `default.toml`.
+    #[expect(clippy::too_many_lines, reason = "one line for each setting")]
     fn default() -> Self {
         let off = OptionalDuration(None);
         let allow = |most, per| OptionalAllowance(Allowance::new(most, per).ok());

@@ -58,10 +58,7 @@ impl OwnPages {
             return true;
         }
         let Some(name) = name(host) else { return false };
-        is_address(&name)
-            || !name.contains('.')
-            || name.ends_with(".localhost")
-            || self.hosts.contains(&name)
+        is_address(&name) || !name.contains('.') || name.ends_with(".localhost") || self.hosts.contains(&name)
     }
 
     fn is_own_origin(&self, origin: &str, host: &str) -> bool {

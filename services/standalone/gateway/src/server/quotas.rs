@@ -68,15 +68,15 @@ impl Quotas {
         }
     }
 
-    /// Takes a connect token for a user who asks with a JSON Web Token. `used` is the number of unused tokens in the
+    /// Takes a connect token for a user who asks with a JSON Web Token. `taken` is the number of unused tokens in the
     /// table, which has `capacity` places.
     pub(super) fn token_of_user(
         &self,
         user: &UserId,
-        (used, capacity): (usize, usize),
+        (taken, capacity): (usize, usize),
         now: Moment,
     ) -> Result<(), OverQuota> {
-        require_share("tokens-users-share", used, capacity, USERS_SHARE)?;
+        require_share("tokens-users-share", taken, capacity, USERS_SHARE)?;
         let Some(budgets) = &self.users else { return Ok(()) };
         budgets.lock().ignore_poison().take(user.clone(), 1, now).map_err(|wait| OverQuota {
             limit: "tokens-per-user",
@@ -91,7 +91,7 @@ impl Quotas {
     pub(super) fn token_of_key(
         &self,
         key: &Key,
-        (used, capacity): (usize, usize),
+        (taken, capacity): (usize, usize),
         now: Moment,
     ) -> Result<(), OverQuota> {
         if key.scopes().allow(Access::Admin) {
@@ -100,7 +100,7 @@ impl Quotas {
         // A page of the console asks with a key that may only read, and must not wait for producers.
         let is_operators = key.scopes().allow(Access::Read) && !key.scopes().allow(Access::Token);
         if !is_operators {
-            require_share("tokens-keys-share", used, capacity, KEYS_SHARE)?;
+            require_share("tokens-keys-share", taken, capacity, KEYS_SHARE)?;
         }
         let Some(budgets) = &self.keys else { return Ok(()) };
         budgets.lock().ignore_poison().take(key.name().clone(), 1, now).map_err(|wait| OverQuota {

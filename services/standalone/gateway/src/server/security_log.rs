@@ -220,12 +220,13 @@ mod tests {
 
     #[test]
     fn answers_are_events_by_what_they_mean() {
+        use Method as M;
+
         let event = |method, path: &str, status: u16, kind: Option<&'static str>| {
             let status = StatusCode::from_u16(status).unwrap();
             let problem = kind.map(|kind| Problem::new(status, kind, ""));
             classify(&method, path, status, problem.as_ref())
         };
-        use Method as M;
         for (found, expected) in [
             (event(M::POST, "/v1/login", 401, Some("unauthorized")), Some(Event::LoginRefused)),
             (event(M::POST, "/v1/notifications", 401, Some("unauthorized")), Some(Event::CredentialRefused)),

@@ -150,7 +150,7 @@ impl TlsReloader {
         let certificate = self.files.certificate.display();
         let outcome = match tokio::task::spawn_blocking(move || files.load()).await {
             Ok(Ok(keys)) => {
-                self.keys.replace_by(keys);
+                self.keys.replace_by(&keys);
                 tracing::info!(%certificate, "the TLS certificate and its key were read again");
                 "reloaded"
             }
@@ -175,7 +175,7 @@ impl TlsKeys {
         TlsAcceptor::from(Arc::clone(&self.0.read().ignore_poison()))
     }
 
-    fn replace_by(&self, other: Self) {
+    fn replace_by(&self, other: &Self) {
         let newer = Arc::clone(&other.0.read().ignore_poison());
         *self.0.write().ignore_poison() = newer;
     }

@@ -80,7 +80,7 @@ impl Server {
     /// Connects, or returns the status of the refusal.
     async fn connect(&self, query: &str) -> Result<Client, u16> {
         let url = format!("{}/ws?{query}", self.url.replacen("http", "ws", 1));
-        match within(tokio_tungstenite::connect_async(url)).await {
+        match within(Box::pin(tokio_tungstenite::connect_async(url))).await {
             Ok((client, _)) => Ok(client),
             Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => Err(answer.status().as_u16()),
             Err(error) => panic!("{error}"),
