@@ -5,15 +5,21 @@
 
 use std::fmt;
 
-use serde::Deserializer as _;
+use serde::{Deserialize, Deserializer as _};
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::InvalidNotification;
 use crate::notification::WhenOffline;
-use crate::parse::RequestType;
 use crate::timestamp::Timestamp;
 use crate::truncate::truncated;
+
+/// The `type` that a request may have.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RequestType {
+    Notification,
+}
 
 /// The fields that a body may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

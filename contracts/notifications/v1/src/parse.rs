@@ -9,7 +9,7 @@ use crate::entry::{QueueEntry, Replay};
 use crate::error::{InvalidNotification, MAX_LABEL_BYTES};
 use crate::fan_out::FanOut;
 use crate::identifiers::{HubName, NotificationId};
-use crate::mistake::{KnownFields, mistake, not_an_object};
+use crate::mistake::{KnownFields, RequestType, mistake, not_an_object};
 use crate::notification::{NotificationRequest, WhenOffline};
 use crate::payload::Payload;
 use crate::timestamp::Timestamp;
@@ -128,13 +128,6 @@ struct RequestFields<'a> {
     when_offline: Option<WhenOffline>,
     kind: Option<Box<str>>,
     source: Option<Box<str>>,
-}
-
-/// The `type` that a request may have.
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum RequestType {
-    Notification,
 }
 
 impl<'a> From<RequestFields<'a>> for Fields<'a> {

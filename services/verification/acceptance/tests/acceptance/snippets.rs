@@ -134,7 +134,8 @@ impl Running {
 
 #[tokio::test]
 async fn python_snippet_runs() {
-    let (server, directory) = start(&[("TIDINGS_HISTORY__ENABLED", "true")]).await;
+    let settings = [("TIDINGS_HISTORY__ENABLED", "true"), ("TIDINGS_LIMITS__PAYLOAD_DEPTH", "20000")];
+    let (server, directory) = start(&settings).await;
     let program = snippet(CLIENTS, "python").unwrap().code;
     std::fs::write(directory.path().join("receive.py"), program).unwrap();
     let produce = async |n: u32| {
