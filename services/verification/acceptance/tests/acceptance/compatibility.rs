@@ -116,7 +116,7 @@ async fn serverless_async_messaging_gateway() {
         command
     };
     // Steps 1 and 2: create the user and log in.
-    let password = "Passw0rd!\n";
+    let password = "four tidy words here\n";
     run(command(&["user", "add", "testUser", "--password-stdin"]), password).await;
     let id_token = run(command(&["user", "login", "testUser", "--password-stdin"]), password).await;
     let person = Person { id_token: &id_token, tidings: &program };
