@@ -18,9 +18,10 @@ const ISSUER: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_EXAM
 const AUDIENCE: &str = "0123456789example";
 
 /// The settings of all `docs/examples` together. A broadcast takes several entries, because of the last one.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 9] = [
     "TIDINGS_DEFAULT_FORMAT=raw",
     "TIDINGS_RAW_WITHOUT_SENDER=true",
+    "TIDINGS_SHARED_USER_IDS=allow",
     "TIDINGS_SEND_POLICY=anyone",
     "TIDINGS_EVERYONE_HUB=chat",
     "TIDINGS_PRESENCE=true",
