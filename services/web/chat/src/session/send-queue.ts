@@ -101,6 +101,7 @@ function describe(error: unknown): string {
         case "unknown-action":
             return `The server rejected it: ${error.message}.`;
         case "internal":
+        case "unreadable":
             return "The server has a problem. Try again in a moment.";
     }
 }
