@@ -12,8 +12,8 @@ afterEach(async () => {
     for (const step of cleanUp.splice(0).reverse()) await step();
 });
 
-async function start(code: string): Promise<{ server: Server; program: Program }> {
-    const server = await Server.start();
+async function start(code: string, config = ""): Promise<{ server: Server; program: Program }> {
+    const server = await Server.start(config);
     cleanUp.push(() => server.remove());
     // Bundled with the client, so that the package need not be built.
     const main = await bundled(code, { platform: "node", external: ["ws"] });
@@ -24,7 +24,7 @@ async function start(code: string): Promise<{ server: Server; program: Program }
 
 describe("programs of the documentation", { timeout: 120_000 }, () => {
     it("sends and receives in Node.js", async () => {
-        const { server, program } = await start(snippet(CLIENTS, "node"));
+        const { server, program } = await start(snippet(CLIENTS, "node"), "[limits]\npayload_depth = 20000");
         expect(await program.line()).toBe('order-1042-packed {"order":1042}');
         // JSON.stringify follows only some levels.
         const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
