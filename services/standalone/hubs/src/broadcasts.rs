@@ -272,7 +272,7 @@ impl<K: Clock + 'static> ws_edge::ports::MessageQueue for LocalMessageQueue<K> {
         self.broadcasts.accept(fan_out, None).await
     }
 
-    /// Waits for the first step, at most [`LONGEST_WAIT`].
+    /// Waits for the first step, at most a second.
     async fn broadcast_in_order(&self, fan_out: FanOut) -> Result<FanOutProgress, PortError> {
         let (first_step, progress) = oneshot::channel();
         self.broadcasts.accept(fan_out, Some(first_step)).await?;
