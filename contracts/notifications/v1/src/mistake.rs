@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer as _};
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 use serde_json::value::RawValue;
 
 use crate::error::InvalidNotification;

@@ -152,7 +152,7 @@ test("a token of another issuer logs in", async () => {
     const bob = await logIn(setup.browser, trusting.url, "bob");
     await send(frank.page, "hello from elsewhere");
     await receive(bob.page, "hello from elsewhere");
-    expect(await messages(bob.page).locator(".byline strong").allTextContents()).toEqual(["Frank"]);
+    expect(await messages(bob.page).locator(".byline strong").allTextContents()).toEqual(["Frank (u-4711)"]);
     expect(frank.errors).toEqual([]);
     await Promise.all([frank.close(), bob.close()]);
     await trusting.remove();

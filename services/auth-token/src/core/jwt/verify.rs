@@ -32,7 +32,7 @@ pub struct JwtRules {
     pub audiences: Vec<String>,
     /// Text in front of the subject in the user id; may be empty.
     pub user_prefix: String,
-    /// Accepted values of `typ` in the header; when empty, [`TOKEN_TYPES`] and none. Case and `application/` are no
+    /// Accepted values of `typ` in the header; when empty, `JWT`, `at+jwt` and none. Case and `application/` are no
     /// difference (RFC 7515, section 4.1.9).
     pub token_types: Vec<String>,
     /// Longest accepted time between issue and expiry; `None` for no limit. A token without `iat` counts as issued
