@@ -9,7 +9,7 @@ pub(crate) mod token;
 use contract_identity_v1::Principal;
 use contract_notifications_v1::Timestamp;
 
-/// What a credential proved.
+/// The identity that a credential proved.
 pub(crate) struct Proven {
     /// The user.
     pub(crate) principal: Principal,

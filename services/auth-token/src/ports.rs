@@ -68,7 +68,7 @@ pub trait TokenCipher: Send + Sync {
     ) -> impl Future<Output = Result<Vec<u8>, DecryptError>> + Send;
 }
 
-/// What is revoked of a user and of one credential.
+/// The revocations that concern a user and one credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Revocation {
     /// The user is blocked until this time.

@@ -147,7 +147,7 @@ pub trait MessageQueue: Send + Sync {
     }
 }
 
-/// How far an accepted broadcast is.
+/// Progress of an accepted broadcast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FanOutProgress {
     /// Every member's notification is queued.

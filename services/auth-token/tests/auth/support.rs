@@ -94,7 +94,7 @@ pub(crate) struct TestStore {
     pub(crate) takes: Arc<AtomicUsize>,
     pub(crate) down: Arc<AtomicBool>,
     pub(crate) revocations_down: Arc<AtomicBool>,
-    /// What is revoked of every user, and the ids of tokens that are.
+    /// The revocations of every user, and the ids of revoked tokens.
     pub(crate) revoked: Arc<Mutex<(Revocation, Vec<String>)>>,
 }
 

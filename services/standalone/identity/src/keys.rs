@@ -9,14 +9,18 @@
 //! in, after its row is durable. Changes exclude each other. A budget has a lock of its own, so keys never wait for
 //! each other.
 
+mod error;
+mod index;
+mod key;
+mod name;
 mod record;
 mod scope;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -26,245 +30,25 @@ use sha2::{Digest as _, Sha256};
 use shared_ports::{Moment, PortError};
 use shared_sync::IgnorePoison as _;
 
+pub use self::error::{KeyError, KeyRefusal};
+use self::index::Index;
+pub use self::key::{Key, Limits, OverBudget};
+pub use self::name::{InvalidKeyName, KeyName};
 use self::record::{HashedKey, Record, SealedKey};
 pub use self::scope::{Access, InvalidScope, InvalidScopes, Scope, Scopes};
-use super::budget::{Allowance, Budget};
 use super::cipher::LocalCipher;
 use super::records::Records;
-use super::secrets::{AccessKey, ApiKey, Key256, NoRandomness};
+use super::secrets::{AccessKey, ApiKey, Key256};
 
 /// Largest number of keys.
 pub const MAX_KEYS: usize = 1_000;
-
-/// The name of a key: 1 to 64 letters, digits, and `-`, `_` and `.`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct KeyName(Box<str>);
-
-/// A text that is not the name of a key.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is not the name of a key; allowed are 1 to 64 letters, digits, \"-\", \"_\" and \".\"")]
-pub struct InvalidKeyName {
-    /// The text, cut to 64 characters.
-    pub found: String,
-}
-
-impl KeyName {
-    /// Name of the key in the data directory's file.
-    pub const FIRST: &str = "first";
-
-    /// Parses a name.
-    ///
-    /// # Errors
-    /// [`InvalidKeyName`] if the text has other characters or another length.
-    pub fn new(text: &str) -> Result<Self, InvalidKeyName> {
-        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        if (1..=64).contains(&text.len()) && text.bytes().all(legal) {
-            return Ok(Self(text.into()));
-        }
-        Err(InvalidKeyName { found: text.chars().take(64).collect() })
-    }
-
-    /// Returns the name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for KeyName {
-    type Error = InvalidKeyName;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::new(&text)
-    }
-}
-
-impl From<KeyName> for String {
-    fn from(name: KeyName) -> Self {
-        name.0.into()
-    }
-}
-
-impl fmt::Display for KeyName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The limits of a key; those that are absent are the server's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Limits {
-    /// Notifications in a time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rate: Option<Allowance>,
-    /// Bytes of payload in a time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<Allowance>,
-}
-
-/// A key that a request was authenticated with.
-#[derive(Debug)]
-pub struct Key {
-    name: KeyName,
-    scopes: Scopes,
-    expires_at: Option<Timestamp>,
-    rate: Option<(Allowance, Mutex<Budget>)>,
-    bytes: Option<(Allowance, Mutex<Budget>)>,
-    /// Time of the last use in milliseconds; zero if it was never used.
-    last_used_at: AtomicU64,
-}
-
-/// A budget of a key is used up.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the key \"{name}\" may send {most} {unit} in {} s and has used them up; try again in {} s", .per.as_secs_f64(), .wait.as_secs_f64().ceil())]
-pub struct OverBudget {
-    /// The key.
-    pub name: KeyName,
-    /// Amount that the key may use.
-    pub most: u64,
-    /// Unit of the amount.
-    pub unit: &'static str,
-    /// Time in which it may use it.
-    pub per: Duration,
-    /// Time after which the request can succeed.
-    pub wait: Duration,
-}
-
-impl Key {
-    fn new(
-        name: KeyName,
-        scopes: Scopes,
-        limits: Limits,
-        expires_at: Option<Timestamp>,
-        now: Moment,
-    ) -> Self {
-        let budget = |allowance: Allowance| (allowance, Mutex::new(Budget::full(allowance, now)));
-        Self {
-            name,
-            scopes,
-            expires_at,
-            rate: limits.rate.map(budget),
-            bytes: limits.bytes.map(budget),
-            last_used_at: AtomicU64::new(0),
-        }
-    }
-
-    /// Returns the key's name.
-    pub const fn name(&self) -> &KeyName {
-        &self.name
-    }
-
-    /// Returns what the key may do.
-    pub const fn scopes(&self) -> &Scopes {
-        &self.scopes
-    }
-
-    /// Returns the time from which on the key is refused.
-    pub const fn expires_at(&self) -> Option<Timestamp> {
-        self.expires_at
-    }
-
-    /// Takes notifications with payloads of `bytes` from the key's budgets.
-    ///
-    /// # Errors
-    /// [`OverBudget`]. Nothing is taken then.
-    pub fn take(&self, notifications: u64, bytes: u64, now: Moment) -> Result<(), OverBudget> {
-        let over = |allowance: Allowance, unit, wait| OverBudget {
-            name: self.name.clone(),
-            most: allowance.most(),
-            unit,
-            per: allowance.per(),
-            wait,
-        };
-        if let Some((allowance, budget)) = &self.rate {
-            let taken = budget.lock().ignore_poison().take(*allowance, notifications, now);
-            taken.map_err(|wait| over(*allowance, "notifications", wait))?;
-        }
-        if let Some((allowance, budget)) = &self.bytes {
-            let taken = budget.lock().ignore_poison().take(*allowance, bytes, now);
-            taken.map_err(|wait| {
-                if let Some((allowance, budget)) = &self.rate {
-                    budget.lock().ignore_poison().give_back(*allowance, notifications);
-                }
-                over(*allowance, "bytes of payload", wait)
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Notes a use at `now`. The time is kept to the second.
-    fn used(&self, now: Timestamp) {
-        let now = now.millis() / 1_000 * 1_000;
-        if self.last_used_at.load(Ordering::Relaxed) < now {
-            self.last_used_at.fetch_max(now, Ordering::Relaxed);
-        }
-    }
-
-    fn last_used_at(&self) -> Option<Timestamp> {
-        Some(self.last_used_at.load(Ordering::Relaxed)).filter(|at| *at > 0).map(Timestamp::from_millis)
-    }
-}
-
-/// Reasons for refusing a credential. The text contains nothing of a secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeyRefusal {
-    /// No key has this secret, or its rotation has ended it.
-    #[error("the API key is not one of this server's")]
-    Unknown,
-    /// The key has expired.
-    #[error("the key \"{name}\" has expired; an operator with the scope admin can add another")]
-    Expired {
-        /// The key.
-        name: KeyName,
-    },
-}
-
-/// Errors of changing keys.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// The name is taken.
-    #[error("there is a key \"{name}\" already; rotate it, or choose another name")]
-    Exists {
-        /// The name.
-        name: KeyName,
-    },
-    /// There is no such key.
-    #[error("there is no key \"{name}\"")]
-    NoSuchKey {
-        /// The name.
-        name: KeyName,
-    },
-    /// The key is the one in the file.
-    #[error(
-        "the key \"{}\" is the one in the file api-key of the data directory; to change it, write another key there, or \
-         delete the file, and restart the server",
-        KeyName::FIRST
-    )]
-    First,
-    /// There are as many keys as there may be.
-    #[error("there are {MAX_KEYS} keys already; revoke some that are not used")]
-    TooMany,
-    /// The new key would be expired already.
-    #[error("the expiry is past")]
-    Past,
-    /// The operating system returned no random bytes.
-    #[error(transparent)]
-    NoRandomness(#[from] NoRandomness),
-    /// A stored key can't be read or written.
-    #[error("a stored key is not readable")]
-    Corrupt(#[source] serde_json::Error),
-    /// The table failed.
-    #[error(transparent)]
-    Records(#[from] PortError),
-}
 
 /// A key to add.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKey {
     /// The name.
     pub name: KeyName,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Scopes,
     /// Its limits.
     pub limits: Limits,
@@ -289,7 +73,7 @@ pub struct NewSecrets {
 pub struct KeyInfo {
     /// The name.
     pub name: KeyName,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Scopes,
     /// Its limits.
     #[serde(flatten)]
@@ -309,59 +93,6 @@ pub struct KeyInfo {
     /// Ids of its key pairs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub access_key_ids: Vec<String>,
-}
-
-/// A secret in the index.
-#[derive(Clone)]
-struct Indexed<T> {
-    key: Arc<Key>,
-    secret: T,
-    expires_at: Option<Timestamp>,
-}
-
-impl<T> Indexed<T> {
-    /// Checks that neither the key nor this secret of it has expired.
-    fn check(&self, now: Timestamp) -> Result<(), KeyRefusal> {
-        if self.expires_at.is_some_and(|at| at <= now) {
-            return Err(KeyRefusal::Unknown);
-        }
-        if self.key.expires_at.is_some_and(|at| at <= now) {
-            return Err(KeyRefusal::Expired { name: self.key.name.clone() });
-        }
-        Ok(())
-    }
-}
-
-/// The keys in memory.
-#[derive(Default)]
-struct Index {
-    keys_by_name: BTreeMap<KeyName, (Arc<Key>, Record)>,
-    api_keys_by_hash: HashMap<[u8; 32], Indexed<()>>,
-    access_keys_by_id: HashMap<String, Indexed<AccessKey>>,
-}
-
-impl Index {
-    /// Adds a key with its secrets.
-    fn add(&mut self, key: &Arc<Key>, record: Record, sealing: &LocalCipher) {
-        for stored in &record.api_keys {
-            if let Some(digest) = stored.digest() {
-                let indexed = Indexed { key: Arc::clone(key), secret: (), expires_at: stored.expires_at };
-                self.api_keys_by_hash.insert(digest, indexed);
-            }
-        }
-        for stored in &record.access_keys {
-            if let Some(secret) = stored.unseal(&record.name, sealing) {
-                let indexed = Indexed { key: Arc::clone(key), secret, expires_at: stored.expires_at };
-                self.access_keys_by_id.insert(stored.id.clone(), indexed);
-            } else {
-                tracing::error!(
-                    key = record.name.as_str(),
-                    "a key pair can't be unsealed, because the server's secrets have changed; rotate the key"
-                );
-            }
-        }
-        self.keys_by_name.insert(record.name.clone(), (Arc::clone(key), record));
-    }
 }
 
 /// The keys of a server. Clones share them.
@@ -392,7 +123,7 @@ impl<R> fmt::Debug for Keys<R> {
     }
 }
 
-/// What [`Keys::open`] needs.
+/// Secrets and limits for [`Keys::open`].
 #[derive(Debug)]
 pub struct KeysConfig {
     /// The API key of the first key.
@@ -436,7 +167,7 @@ impl<R: Records> Keys<R> {
         now: Moment,
     ) -> Result<Self, KeyError> {
         let KeysConfig { api_key, access_key, sealing_key, defaults } = config;
-        let name = KeyName(KeyName::FIRST.into());
+        let name = KeyName::first();
         let first = Key::new(name, Scopes::admin(), Limits::default(), None, now);
         let keys = Self(Arc::new(Inner {
             sealing: LocalCipher::new(&sealing_key),
@@ -597,8 +328,8 @@ impl<R: Records> Keys<R> {
     pub fn list(&self) -> Vec<KeyInfo> {
         let (first, _, access_key) = &self.0.first;
         let first = KeyInfo {
-            name: first.name.clone(),
-            scopes: first.scopes.clone(),
+            name: first.name().clone(),
+            scopes: first.scopes().clone(),
             limits: Limits::default(),
             created_at: None,
             expires_at: None,
@@ -628,7 +359,7 @@ impl<R: Records> Keys<R> {
         let used = std::iter::once(&self.0.first.0).chain(index.keys_by_name.values().map(|(key, _)| key));
         let changed: Vec<_> = {
             let stored = self.0.stored_uses.lock().ignore_poison();
-            used.map(|key| (key.name.clone(), key.last_used_at.load(Ordering::Relaxed)))
+            used.map(|key| (key.name().clone(), key.last_used_at.load(Ordering::Relaxed)))
                 .filter(|(name, at)| *at > stored.get(name).copied().unwrap_or_default())
                 .collect()
         };
@@ -674,7 +405,7 @@ impl<R: Records> Keys<R> {
     /// Returns a new index of all keys but this one.
     fn index_without(&self, name: &KeyName) -> Index {
         let mut index = Index::default();
-        for (key, record) in self.index().keys_by_name.values().filter(|(key, _)| key.name != *name) {
+        for (key, record) in self.index().keys_by_name.values().filter(|(key, _)| key.name() != name) {
             index.add(key, record.clone(), &self.0.sealing);
         }
         index

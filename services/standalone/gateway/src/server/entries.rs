@@ -31,7 +31,7 @@ const SENT_AGO: Duration = Duration::from_hours(24 * 3_653);
 /// The byte order mark with which some editors begin a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// What producers' notifications may have.
+/// Rules for producers' notifications.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
     /// Treatment of unknown fields.

@@ -417,6 +417,8 @@ async fn accounts_are_not_shared_with_an_issuer() {
     };
     let add = async |server: &Server, name: &str| {
         let user = json!({ "username": name, "password": "correct horse" });
+        // Making the gateway's client installs a TLS provider, which every client needs.
+        drop(server.gateway(dir.path()));
         let request = reqwest::Client::new().post(format!("{}/v1/users", server.url)).json(&user);
         let key = std::fs::read_to_string(dir.path().join("data/api-key")).unwrap();
         let answer = within(request.bearer_auth(key.trim()).send()).await.unwrap();

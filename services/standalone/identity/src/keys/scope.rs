@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Longest prefix of a scope `send:<prefix>`, in bytes: that of a user id.
 const MAX_PREFIX: usize = 128;
 
-/// What a request needs.
+/// The access that a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// To send notifications.

@@ -1,8 +1,10 @@
 //! Keys in memory.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use super::*;
+use crate::budget::Allowance;
 use crate::secrets::ApiKey;
 
 /// A table in memory. Clones share it.
@@ -46,7 +48,7 @@ impl Records for MemoryRecords {
     }
 }
 
-/// What survives a restart.
+/// The tables, which survive a restart.
 struct Server {
     records: MemoryRecords,
     uses: MemoryRecords,
