@@ -27,3 +27,4 @@ mod store_support;
 mod test_server;
 mod user_ids;
 mod websocket;
+mod whole_server;

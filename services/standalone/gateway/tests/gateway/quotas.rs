@@ -4,48 +4,27 @@ use std::path::Path;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tidings_gateway::app::App;
-use tidings_gateway::config::Config;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use crate::test_server::within;
+use crate::whole_server::WholeServer;
 
-struct Server {
-    url: String,
-    key: String,
-    http: reqwest::Client,
-    stop: oneshot::Sender<()>,
-    running: JoinHandle<()>,
-}
+struct Server(WholeServer);
 
 /// The status of an answer, `Retry-After` in seconds, and the body.
 type Answered = (u16, Option<u64>, Value);
 
 impl Server {
     fn start(directory: &Path, more: &str) -> Self {
-        let text = format!(
-            "data_dir = {:?}\n[server]\nlisten = \"127.0.0.1:0\"\ntrusted_proxies = [\"127.0.0.0/8\"]\n{more}",
-            directory.join("data").to_str().unwrap()
-        );
-        let app = App::build(&Config::from_text(&text, []).unwrap(), None).unwrap();
-        let (url, (stop, stopped)) = (app.url(), oneshot::channel::<()>());
-        let running = tokio::spawn(app.run(async {
-            let _ = stopped.await;
-        }));
-        let key = std::fs::read_to_string(directory.join("data/api-key")).unwrap().trim().to_owned();
-        drop(tidings_client::Gateway::new(&url).unwrap());
-        Self { url, key, http: reqwest::Client::new(), stop, running }
+        Self(WholeServer::start(directory, &format!("trusted_proxies = [\"127.0.0.0/8\"]\n{more}")))
     }
 
     async fn stop(self) {
-        drop(self.stop);
-        within(self.running).await.unwrap();
+        self.0.stop().await;
     }
 
     /// Sends a request of a client with this address.
     async fn call(&self, address: &str, method: Method, path: &str, bearer: &str, body: Value) -> Answered {
-        let request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(bearer);
+        let request = self.0.request(method, path, bearer);
         let request = request.header("x-forwarded-for", address).body(body.to_string());
         let answer = within(request.send()).await.unwrap();
         let wait = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().parse().unwrap());
@@ -54,9 +33,7 @@ impl Server {
     }
 
     async fn add_user(&self, name: &str) {
-        let body = json!({"username": name, "password": "correct horse"});
-        let (status, ..) = self.call("10.9.9.9", Method::POST, "/v1/users", &self.key, body).await;
-        assert_eq!(status, 201);
+        self.0.add_user(name).await;
     }
 
     async fn login(&self, address: &str, name: &str, password: &str) -> Answered {
@@ -118,7 +95,7 @@ async fn common_and_reserved_names_and_passwords_are_refused() {
     ] {
         let body = json!({"username": name, "password": password});
         let (status, _, problem) =
-            server.call("10.0.0.1", Method::POST, "/v1/users", &server.key, body).await;
+            server.call("10.0.0.1", Method::POST, "/v1/users", &server.0.key, body).await;
         let detail = problem["detail"].as_str().unwrap();
         assert!(status == 400 && detail.contains(word) && !detail.contains(password), "{detail}");
     }
@@ -151,13 +128,13 @@ async fn tokens_of_one_user_leave_those_of_others() {
     assert_eq!(token(&jwts[1], Value::Null).await.0, 200);
 
     let body = json!({"name": "app", "scopes": ["token"]});
-    let (_, _, added) = server.call("10.0.0.1", Method::POST, "/v1/keys", &server.key, body).await;
+    let (_, _, added) = server.call("10.0.0.1", Method::POST, "/v1/keys", &server.0.key, body).await;
     let app = added["apiKey"].as_str().unwrap();
     for expected in [200, 200, 200, 429] {
         assert_eq!(token(app, json!({"userId": "alice"})).await.0, expected);
     }
     for _ in 0..10 {
-        assert_eq!(token(&server.key, json!({"userId": "alice"})).await.0, 200);
+        assert_eq!(token(&server.0.key, json!({"userId": "alice"})).await.0, 200);
     }
     server.stop().await;
 }
@@ -172,20 +149,20 @@ async fn full_table_of_tokens_has_places_for_operators() {
     let (_, _, login) = server.login("10.0.0.1", "mallory", "correct horse").await;
     let jwt = login["idToken"].as_str().unwrap();
     let body = json!({"name": "app", "scopes": ["token"]});
-    let (_, _, added) = server.call("10.0.0.1", Method::POST, "/v1/keys", &server.key, body).await;
+    let (_, _, added) = server.call("10.0.0.1", Method::POST, "/v1/keys", &server.0.key, body).await;
     let app = added["apiKey"].as_str().unwrap();
     let mut issued = Vec::new();
-    for bearer in [jwt, app, &server.key] {
+    for bearer in [jwt, app, &server.0.key] {
         let mut count = 0;
         while count < 50 || bearer == jwt {
             let (status, wait, _) =
                 server.call("10.0.0.1", Method::POST, "/v1/token", bearer, json!({"userId": "alice"})).await;
             if status != 200 {
-                assert_eq!((bearer == server.key, wait.is_some()), (false, true), "{status}");
+                assert_eq!((bearer == server.0.key, wait.is_some()), (false, true), "{status}");
                 break;
             }
             count += 1;
-            if bearer == server.key && count == 10 {
+            if bearer == server.0.key && count == 10 {
                 break;
             }
         }

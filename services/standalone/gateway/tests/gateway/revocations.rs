@@ -5,50 +5,29 @@ use std::path::Path;
 use futures_util::StreamExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tidings_gateway::app::App;
-use tidings_gateway::config::Config;
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::test_server::within;
+use crate::whole_server::WholeServer;
 
 type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-struct Server {
-    url: String,
-    key: String,
-    http: reqwest::Client,
-    stop: oneshot::Sender<()>,
-    running: JoinHandle<()>,
-}
+struct Server(WholeServer);
 
 impl Server {
     fn start(directory: &Path, more: &str) -> Self {
-        let text = format!(
-            "data_dir = {:?}\n[server]\nlisten = \"127.0.0.1:0\"\n[handshake]\njwt = true\n{more}",
-            directory.join("data").to_str().unwrap()
-        );
-        let app = App::build(&Config::from_text(&text, []).unwrap(), None).unwrap();
-        let (url, (stop, stopped)) = (app.url(), oneshot::channel::<()>());
-        let running = tokio::spawn(app.run(async {
-            let _ = stopped.await;
-        }));
-        let key = std::fs::read_to_string(directory.join("data/api-key")).unwrap().trim().to_owned();
-        drop(tidings_client::Gateway::new(&url).unwrap());
-        Self { url, key, http: reqwest::Client::new(), stop, running }
+        Self(WholeServer::start(directory, &format!("[handshake]\njwt = true\n{more}")))
     }
 
     async fn stop(self) {
-        drop(self.stop);
-        within(self.running).await.unwrap();
+        self.0.stop().await;
     }
 
     async fn call(&self, method: Method, path: &str, bearer: &str, body: Value) -> (u16, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(bearer).body(body);
+        let request = self.0.request(method, path, bearer).body(body);
         let answer = within(request.send()).await.unwrap();
         let status = answer.status().as_u16();
         (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
@@ -56,12 +35,11 @@ impl Server {
 
     /// Sends a request of the operator.
     async fn operate(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
-        self.call(method, path, &self.key, body).await
+        self.call(method, path, &self.0.key, body).await
     }
 
     async fn add_user(&self, name: &str) {
-        let body = json!({"username": name, "password": "correct horse"});
-        assert_eq!(self.operate(Method::POST, "/v1/users", body).await.0, 201);
+        self.0.add_user(name).await;
     }
 
     /// Logs a user in and returns the ID token.
@@ -79,7 +57,7 @@ impl Server {
 
     /// Connects, or returns the status of the refusal.
     async fn connect(&self, query: &str) -> Result<Client, u16> {
-        let url = format!("{}/ws?{query}", self.url.replacen("http", "ws", 1));
+        let url = format!("{}/ws?{query}", self.0.url.replacen("http", "ws", 1));
         match within(Box::pin(tokio_tungstenite::connect_async(url))).await {
             Ok((client, _)) => Ok(client),
             Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => Err(answer.status().as_u16()),
@@ -107,12 +85,12 @@ async fn blocked_user_is_out_until_the_block_is_lifted() {
     let server = Server::start(directory.path(), "");
     server.add_user("mallory").await;
     let jwt = server.login("mallory", "correct horse").await.unwrap();
-    let early = server.token(&server.key, json!({"userId": "mallory"})).await.unwrap();
+    let early = server.token(&server.0.key, json!({"userId": "mallory"})).await.unwrap();
     let open = [
         server.connect(&format!("token={jwt}")).await.unwrap(),
         server.connect(&format!("token={}", server.token(&jwt, Value::Null).await.unwrap())).await.unwrap(),
     ];
-    let bystander = server.token(&server.key, json!({"userId": "alice"})).await.unwrap();
+    let bystander = server.token(&server.0.key, json!({"userId": "alice"})).await.unwrap();
     let bystander = server.connect(&format!("token={bystander}")).await.unwrap();
 
     let (status, answer) = server.operate(Method::PUT, "/v1/users/mallory/block", Value::Null).await;
@@ -124,7 +102,7 @@ async fn blocked_user_is_out_until_the_block_is_lifted() {
     assert_eq!(server.connect(&format!("token={jwt}")).await.err(), Some(403));
     assert_eq!(server.connect(&format!("token={early}")).await.err(), Some(403));
     assert_eq!(server.token(&jwt, Value::Null).await, Err(403));
-    let late = server.token(&server.key, json!({"userId": "mallory"})).await.unwrap();
+    let late = server.token(&server.0.key, json!({"userId": "mallory"})).await.unwrap();
     assert_eq!(server.connect(&format!("token={late}")).await.err(), Some(403));
     assert_eq!(server.login("mallory", "correct horse").await, Err(401));
     let (_, listed) = server.operate(Method::GET, "/v1/revocations", Value::Null).await;
@@ -217,7 +195,7 @@ async fn connection_by_connect_token_ends_with_the_credential_that_asked() {
     assert_eq!(zoe["connections"][0]["expiresAt"], now + 2_500);
     closed(brief).await;
     // A key without an end gives connections without one.
-    let token = server.token(&server.key, json!({"userId": "ada"})).await.unwrap();
+    let token = server.token(&server.0.key, json!({"userId": "ada"})).await.unwrap();
     let _open = server.connect(&format!("token={token}")).await.unwrap();
     let (_, ada) = server.operate(Method::GET, "/v1/users/ada", Value::Null).await;
     assert_eq!(ada["connections"][0].get("expiresAt"), None);
