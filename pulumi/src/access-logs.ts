@@ -46,36 +46,53 @@ export interface AccessLog {
     readonly format: string;
 }
 
-/** Creates the log group of an API and returns the access log settings of its stage. */
+/** Access log settings of a stage, without any if it writes no log. */
+export interface LoggedStage {
+    readonly accessLogSettings?: AccessLog;
+}
+
+/**
+ * Creates the log group of an API and returns the access log settings of its stage, unless logs of such APIs are off.
+ * HTTP APIs need no role to write: API Gateway grants itself access in a policy of the account's log groups, whose size
+ * is limited, so such groups have a name that one statement covers
+ * (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-and-resource-policy.html).
+ */
 export function accessLog(
     name: string,
     kind: keyof typeof FIELDS,
     deployment: PlacedDeployment,
     opts: pulumi.CustomResourceOptions,
-): AccessLog {
+): LoggedStage {
     const { prefix, settings } = deployment;
+    if (kind !== "http" && settings.apiGatewayLogs === "off") {
+        return {};
+    }
+    const folder = kind === "http" ? "/aws/vendedlogs/apigateway" : "/aws/apigateway";
     const group = new aws.cloudwatch.LogGroup(
         name,
-        { name: `/aws/apigateway/${prefix}-${name}`, retentionInDays: settings.logRetentionDays, ...logKey(deployment) },
+        { name: `${folder}/${prefix}-${name}`, retentionInDays: settings.logRetentionDays, ...logKey(deployment) },
         opts,
     );
-    return { destinationArn: group.arn, format: JSON.stringify(FIELDS[kind]) };
+    return { accessLogSettings: { destinationArn: group.arn, format: JSON.stringify(FIELDS[kind]) } };
 }
 
 /**
  * The role with which API Gateway writes the access logs of WebSocket and REST APIs. It is a setting of the account
  * in a region
  * (https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html#set-up-access-logging-permissions).
+ * Other APIs of the account use it, too, so it stays when the stack is destroyed. The role's name is generated, because
+ * a later stack with the same name makes another one.
  */
 export class ApiGatewayLogs extends pulumi.ComponentResource {
     readonly account: aws.apigateway.Account;
 
-    constructor(name: string, { prefix, place }: PlacedDeployment, opts: pulumi.ComponentResourceOptions) {
+    constructor(name: string, { place }: PlacedDeployment, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:ApiGatewayLogs", name, {}, opts);
-        const parent = { parent: this };
+        void pulumi.log.warn("this stack replaces the role with which API Gateway writes logs, for all APIs of the account in this region", this);
+        const parent = { parent: this, retainOnDelete: true };
         const role = new aws.iam.Role(
             name,
-            { name: `${prefix}-${name}`, assumeRolePolicy: trustPolicy("apigateway.amazonaws.com", place) },
+            { namePrefix: `tidings-${name}-`, assumeRolePolicy: trustPolicy("apigateway.amazonaws.com", place) },
             parent,
         );
         const policy = new aws.iam.RolePolicyAttachment(

@@ -11,6 +11,10 @@ import type { Storage } from "./storage.js";
 // (https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html).
 const DELETION_DAYS = { shortest: 7, longest: 30 };
 
+// Deletes a secret at once, so that a stack of the same name can be made again
+// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html).
+const WITHOUT_RECOVERY = 0;
+
 /** Components that the service depends on. */
 export interface AuthTokenArgs {
     readonly storage: Storage;
@@ -48,7 +52,7 @@ export class AuthToken extends pulumi.ComponentResource {
         const { handshake } = deployment.settings;
         // The users of connect tokens are those of handshakes with their ID tokens.
         const prefix = pulumi.output(users.issuer).apply((issuer) => handshake.userPrefixes.get(issuer) ?? "");
-        this.issuer = new ServiceFunction("auth-token-issuer", deployment, targets, parent, new Map([["TIDINGS_USER_PREFIX", prefix]]));
+        this.issuer = new ServiceFunction("auth-token-issuer", deployment, targets, parent, { variables: new Map([["TIDINGS_USER_PREFIX", prefix]]) });
         const has = (method: string): boolean => handshake.methods.includes(method);
         const issuers = has("jwt") ? (handshake.issuers ?? issuerList(users)) : "[]";
         const shared = {
@@ -60,7 +64,7 @@ export class AuthToken extends pulumi.ComponentResource {
             ["TIDINGS_ALLOWED_ORIGINS", deployment.settings.allowedOrigins.join(",")],
             ["TIDINGS_JWT_ISSUERS", issuers],
         ]);
-        this.authorizer = new ServiceFunction("auth-token-authorizer", deployment, { ...targets, ...shared }, parent, variables);
+        this.authorizer = new ServiceFunction("auth-token-authorizer", deployment, { ...targets, ...shared }, parent, { variables });
         this.registerOutputs({ keyArn: key.arn });
     }
 
@@ -72,7 +76,8 @@ export class AuthToken extends pulumi.ComponentResource {
     /** Returns the secret with this ARN, or creates one. Setting another value rotates the secret. */
     private secret(name: string, deployment: PlacedDeployment, arn: string | undefined): ResourceRef {
         if (arn !== undefined) {
-            return { value: arn, arn };
+            const keyArn = deployment.account.secretKeys.get(arn);
+            return { value: arn, arn, ...(keyArn === undefined ? {} : { secretKeyArn: keyArn }) };
         }
         const { production } = deployment.settings;
         const secret = new aws.secretsmanager.Secret(
@@ -80,7 +85,7 @@ export class AuthToken extends pulumi.ComponentResource {
             {
                 name: `${deployment.prefix}-${name}`,
                 description: `Shared with who connects to ${deployment.prefix} (${name})`,
-                recoveryWindowInDays: production ? DELETION_DAYS.longest : DELETION_DAYS.shortest,
+                recoveryWindowInDays: production ? DELETION_DAYS.longest : WITHOUT_RECOVERY,
             },
             { parent: this, protect: production },
         );

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 
 import * as pulumi from "@pulumi/pulumi";
 
+import type { Account } from "./account.js";
 import { contract } from "./contract.js";
 
 /** Steady rate, in requests per second, and burst, in requests (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html). */
@@ -49,7 +50,7 @@ export interface Settings {
     readonly mfa: Mfa;
     readonly token: Throttle;
     readonly producer: Throttle;
-    readonly apiGatewayLogsRole: boolean;
+    readonly apiGatewayLogs: ApiGatewayLogsSetting;
     readonly history: boolean;
     readonly oldestMessageAlarmSeconds: number;
     readonly iteratorAgeAlarmSeconds: number;
@@ -57,12 +58,22 @@ export interface Settings {
     readonly alarmTopicArn: string | undefined;
 }
 
+/** Access logs of the WebSocket API and the producer API, which need a role that the account has once in a region. */
+export type ApiGatewayLogsSetting = (typeof API_GATEWAY_LOGS)[number];
+
+const API_GATEWAY_LOGS = ["off", "existing", "account"] as const;
+
 const UNKNOWN_FIELDS = ["refuse", "ignore"] as const;
 
 /** A second factor at the login of the user pool. */
 export type Mfa = (typeof MFA)[number];
 
 const MFA = ["off", "optional", "required"] as const;
+
+// The longest name of a function and of its role, the shortest limit of all names
+// (https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html,
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html).
+const LONGEST_FUNCTION_NAME = 64;
 
 const METHODS = ["token", "jwt", "hmac", "open"];
 
@@ -107,8 +118,16 @@ class ConfigReader {
         return new Map(pairs);
     }
 
+    /** Refuses a key that another one has replaced. */
+    refuseReplaced(key: string, advice: string): void {
+        const value = this.config.get(key);
+        if (value !== undefined) {
+            this.refuse(key, value, advice);
+        }
+    }
+
     refuse(key: string, found: unknown, expected: string): never {
-        throw new Error(`${this.config.name}:${key} has ${JSON.stringify(found)}; expected ${expected}`);
+        throw new pulumi.RunError(`${this.config.name}:${key} has ${JSON.stringify(found)}; expected ${expected}`);
     }
 }
 
@@ -122,6 +141,11 @@ function isSetting(name: string): boolean {
     }
     const variables = contract.functions.flatMap((entry) => entry.variables);
     return variables.some((variable) => variable.name === name && variable.resource === undefined);
+}
+
+function apiGatewayLogs(read: ConfigReader): ApiGatewayLogsSetting {
+    const value = read.string("apiGatewayLogs");
+    return API_GATEWAY_LOGS.find((known) => known === value) ?? read.refuse("apiGatewayLogs", value, API_GATEWAY_LOGS.join(", "));
 }
 
 function unknownFields(read: ConfigReader): UnknownFields {
@@ -221,6 +245,7 @@ function throttle(read: ConfigReader, api: string): Throttle {
 /** Reads and checks the stack's configuration. Paths in it are relative to Pulumi.yaml. */
 export function readSettings(): Settings {
     const read = new ConfigReader();
+    read.refuseReplaced("apiGatewayLogsRole", "tidings:apiGatewayLogs in its place: account for true, existing for false");
     const seconds = (key: string): number => read.integer(key, "a whole number of seconds, at least 1", (value) => value > 0);
     const functions = contract.functions.map(({ name }) => name);
     const origins = read.strings("allowedOrigins").map(asSent);
@@ -229,7 +254,7 @@ export function readSettings(): Settings {
         return read.refuse("allowedOrigins", wrong, "an origin such as https://app.example.com");
     }
     // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
-    const concurrency = read.integer("dispatcherMaximumConcurrency", "0 for no limit, or 2 to 1000", (value) => value === 0 || (value >= 2 && value <= 1000));
+    const concurrency = read.integer("dispatcherMaximumConcurrency", "0 for the default, or 2 to 1000", (value) => value === 0 || (value >= 2 && value <= 1000));
     const production = read.boolean("production");
     const auth = handshake(read);
     if (production && auth.methods.includes("open")) {
@@ -257,7 +282,7 @@ export function readSettings(): Settings {
         mfa: mfa(read, production),
         token: throttle(read, "token"),
         producer: throttle(read, "producer"),
-        apiGatewayLogsRole: read.boolean("apiGatewayLogsRole"),
+        apiGatewayLogs: apiGatewayLogs(read),
         history: read.boolean("history"),
         oldestMessageAlarmSeconds: seconds("oldestMessageAlarmSeconds"),
         iteratorAgeAlarmSeconds: seconds("iteratorAgeAlarmSeconds"),
@@ -266,9 +291,23 @@ export function readSettings(): Settings {
     };
 }
 
+/** Returns the prefix of all names of a stack. Throws if AWS would refuse names with it. */
+export function namePrefix(project: string, stack: string): string {
+    if (!/^[A-Za-z0-9_-]+$/.test(stack)) {
+        throw new pulumi.RunError(`the stack's name ${stack} can't be part of names on AWS; use letters, digits, hyphens and underscores`);
+    }
+    const longestName = Math.max(...contract.functions.map(({ name }) => name.length));
+    const longest = LONGEST_FUNCTION_NAME - `${project}--`.length - longestName;
+    if (stack.length > longest) {
+        throw new pulumi.RunError(`the stack's name ${stack} has ${stack.length} characters; names on AWS have room for ${longest}`);
+    }
+    return `${project}-${stack}`;
+}
+
 /** Settings and name prefix that all components share. */
 export interface Deployment {
     readonly settings: Settings;
+    readonly account: Account;
     /** Prefix of the names of all resources on AWS: `project-stack`. */
     readonly prefix: string;
 }

@@ -23,6 +23,7 @@ export const RESOURCES = [
     "jwtSecret",
     "hmacSecret",
     "connections",
+    "connectionDeletions",
 ] as const;
 export type ResourceName = (typeof RESOURCES)[number];
 

@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
+import { dispatcherConcurrency } from "./account.js";
 import type { PlacedDeployment } from "./configuration.js";
 import { contract } from "./contract.js";
 import type { ResourceRef } from "./policies.js";
@@ -37,7 +38,6 @@ export class Dispatcher extends pulumi.ComponentResource {
             },
             { parent: this },
         );
-        const maximumConcurrency = deployment.settings.dispatcherMaximumConcurrency;
         // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
         new aws.lambda.EventSourceMapping(
             "queue",
@@ -46,7 +46,7 @@ export class Dispatcher extends pulumi.ComponentResource {
                 eventSourceArn: queue.notifications.arn,
                 batchSize: contract.queueSource.batchSize,
                 functionResponseTypes: ["ReportBatchItemFailures"],
-                ...(maximumConcurrency === undefined ? {} : { scalingConfig: { maximumConcurrency } }),
+                scalingConfig: { maximumConcurrency: dispatcherConcurrency(deployment.settings, deployment.account) },
             },
             // Lambda checks the role's permissions when it creates the event source.
             { parent: this, dependsOn: this.service.policy },

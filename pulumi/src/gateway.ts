@@ -2,7 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { ApiGatewayLogs } from "./access-logs.js";
 import { AuthToken } from "./auth-token.js";
-import { readSettings, type Deployment } from "./configuration.js";
+import { lookUpAccount } from "./account.js";
+import { namePrefix, readSettings, type Deployment } from "./configuration.js";
 import type { WatchedFunction } from "./dashboard.js";
 import { Dispatcher } from "./dispatcher.js";
 import { Identity, type Issuer } from "./identity.js";
@@ -50,11 +51,11 @@ export class Gateway extends pulumi.ComponentResource {
         const authToken = new AuthToken("auth-token", deployment, { storage, users: issuer }, parent);
         const clients = new WebSocketApi("clients", deployment, parent);
         const { connections } = clients;
-        const edge = new WsEdge("ws-edge", deployment, { storage, queue, connections }, parent);
-        const logs = settings.apiGatewayLogsRole ? [new ApiGatewayLogs("api-gateway-logs", deployment, parent).account] : [];
+        const dispatcher = new Dispatcher("dispatcher", deployment, { storage, queue, connections: connections.posted }, parent);
+        const edge = new WsEdge("ws-edge", deployment, { storage, queue, connections, dispatcher }, parent);
+        const logs = settings.apiGatewayLogs === "account" ? [new ApiGatewayLogs("api-gateway-logs", deployment, parent).account] : [];
         const webSocketUrl = clients.serve({ authorizer: authToken.authorizer, edge: edge.service, logs });
-        const dispatcher = new Dispatcher("dispatcher", deployment, { storage, queue, connections }, parent);
-        const replayer = new Replayer("replayer", deployment, storage, queue, parent);
+        const replayer = new Replayer("replayer", deployment, { storage, queue, dispatcher }, parent);
         const tokens = new TokenApi("tokens", deployment, { service: authToken.issuer, issuer }, parent);
         const producers = new ProducerApi(
             "producers",
@@ -102,10 +103,12 @@ function watched(name: string, service: ServiceFunction, traits: Partial<Watched
 }
 
 /** Registers the gateway with the stack's configuration and returns the stack's outputs. */
-export function deploy(): pulumi.Inputs {
+export async function deploy(): Promise<pulumi.Inputs> {
     const project = pulumi.getProject();
     const stack = pulumi.getStack();
-    const deployment = { settings: readSettings(), prefix: `${project}-${stack}` };
+    const prefix = namePrefix(project, stack);
+    const settings = readSettings();
+    const deployment = { settings, prefix, account: await lookUpAccount(settings) };
     const tags = { project, stack };
     return new Gateway("gateway", deployment, { transformations: [tagging(tags)] }).outputs;
 }

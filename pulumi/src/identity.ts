@@ -30,6 +30,9 @@ export class Identity extends pulumi.ComponentResource {
             name,
             {
                 name: `${prefix}-users`,
+                // The cheapest, and enough for passwords and one-time passwords
+                // (https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-sign-in-feature-plans.html).
+                userPoolTier: "LITE",
                 // Operators create the users.
                 adminCreateUserConfig: { allowAdminCreateUserOnly: true },
                 // https://docs.aws.amazon.com/cognito/latest/developerguide/managing-users-passwords.html

@@ -51,6 +51,8 @@ export const ACTIONS_WITHOUT_RESOURCE: ReadonlyMap<string, string> = new Map([
 export interface ResourceRef {
     readonly value: pulumi.Input<string>;
     readonly arn: pulumi.Input<string>;
+    /** Customer managed key of a secret, which its readers need to decrypt it. */
+    readonly secretKeyArn?: string;
 }
 
 /** Resources that a function uses, by kind. */
@@ -114,14 +116,21 @@ export function environment(
 }
 
 /** Returns the policy of the function's role: the contract's permissions, and writing its log and traces. */
-export function permissions(contract: FunctionContract, resources: ResourceRefs, logGroupArn: pulumi.Input<string>): pulumi.Output<string> {
+export function permissions(contract: FunctionContract, resources: ResourceRefs, logGroupArn: pulumi.Input<string>, { region }: Place): pulumi.Output<string> {
     const optional = optionalResources(contract);
     const needed = contract.permissions.filter(({ resource }) => resource in resources || !optional.has(resource));
     const allowed = needed.map(
         ({ resource, actions }): Statement => ({ Effect: "Allow", Action: actions, Resource: findResource(resources, resource).arn }),
     );
+    const decrypted = needed.flatMap(({ resource }): Statement[] => {
+        const { secretKeyArn } = findResource(resources, resource);
+        // https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+        const Condition = { StringEquals: { "kms:ViaService": pulumi.interpolate`secretsmanager.${region}.amazonaws.com` } };
+        return secretKeyArn === undefined ? [] : [{ Effect: "Allow", Action: "kms:Decrypt", Resource: secretKeyArn, Condition }];
+    });
     return policyDocument([
         ...allowed,
+        ...decrypted,
         // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
         { Effect: "Allow", Action: ["logs:CreateLogStream", "logs:PutLogEvents"], Resource: pulumi.interpolate`${logGroupArn}:*` },
         { Effect: "Allow", Action: [...ACTIONS_WITHOUT_RESOURCE.keys()], Resource: "*" },

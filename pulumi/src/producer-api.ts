@@ -100,6 +100,9 @@ export class ProducerApi extends pulumi.ComponentResource {
     /** Base of the history's URLs, which continue with the user and the kind of record; absent if the history is off. */
     readonly history: HistoryEndpoint | undefined;
     private readonly api: aws.apigateway.RestApi;
+    /** Resources that a deployment must contain, and the fingerprint of the inputs of each, by type and name. */
+    private readonly parts: pulumi.Resource[] = [];
+    private readonly fingerprints: Record<string, pulumi.Output<string>> = {};
 
     constructor(
         name: string,
@@ -119,11 +122,12 @@ export class ProducerApi extends pulumi.ComponentResource {
             },
             { parent: this },
         );
-        const model = producerModel(deployment.settings.unknownFields);
         const { queue, logs, history } = args;
-        const historyParts = history === undefined ? [] : this.historyMethod(history);
-        const parts = [...this.sendMethod(queue, model), ...historyParts];
-        const stage = this.stage([model, refusedBody(model), history !== undefined], parts, logs);
+        this.sendMethod(queue, producerModel(deployment.settings.unknownFields));
+        if (history !== undefined) {
+            this.historyMethod(history);
+        }
+        const stage = this.stage(logs);
         this.url = pulumi.interpolate`${stage.invokeUrl}${path}`;
         this.invokeArn = pulumi.interpolate`${this.api.executionArn}/${STAGE}/${method}${path}`;
         const historyRoute = splitPath(contract.historyRoute.path);
@@ -132,6 +136,19 @@ export class ProducerApi extends pulumi.ComponentResource {
             invokeArn: pulumi.interpolate`${this.api.executionArn}/${STAGE}/${contract.historyRoute.method}${historyRoute.pattern}`,
         };
         this.registerOutputs({ url: this.url });
+    }
+
+    /** Creates a part of the API: a change of any of its inputs makes a new deployment. */
+    private part<Part extends pulumi.Resource, Args extends object>(
+        type: new (name: string, args: Args, opts: pulumi.CustomResourceOptions) => Part,
+        name: string,
+        args: Args,
+        opts: pulumi.CustomResourceOptions,
+    ): Part {
+        const part = new type(name, args, opts);
+        this.parts.push(part);
+        this.fingerprints[`${type.name} ${name}`] = (pulumi.output(args) as pulumi.Output<unknown>).apply(fingerprint);
+        return part;
     }
 
     /** Creates the role with which API Gateway sends messages to the queue; it allows nothing else. */
@@ -143,24 +160,27 @@ export class ProducerApi extends pulumi.ComponentResource {
         return [role, new aws.iam.RolePolicy("producers", { role: role.name, name: "least", policy }, parent)];
     }
 
-    /** Creates the producers' method with its integration and answers, and returns what a deployment waits for. */
-    private sendMethod(queue: aws.sqs.Queue, schema: string): readonly pulumi.Resource[] {
+    /** Creates the producers' method with its integration and answers. */
+    private sendMethod(queue: aws.sqs.Queue, schema: string): void {
         const parent = { parent: this };
         const restApi = this.api.id;
         const route = contract.producerRoute;
-        const resource = new aws.apigateway.Resource(
+        const resource = this.part(
+            aws.apigateway.Resource,
             "notifications",
             { restApi, parentId: this.api.rootResourceId, pathPart: pathPart(route.path) },
             parent,
         );
-        const model = new aws.apigateway.Model("notification", { restApi, name: "Notification", contentType: JSON_TYPE, schema }, parent);
-        const validator = new aws.apigateway.RequestValidator(
+        const model = this.part(aws.apigateway.Model, "notification", { restApi, name: "Notification", contentType: JSON_TYPE, schema }, parent);
+        const validator = this.part(
+            aws.apigateway.RequestValidator,
             "body",
             { restApi, name: "body", validateRequestBody: true, validateRequestParameters: false },
             parent,
         );
         // https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
-        const refused = new aws.apigateway.Response(
+        this.part(
+            aws.apigateway.Response,
             "refused-body",
             {
                 restApiId: restApi,
@@ -171,13 +191,15 @@ export class ProducerApi extends pulumi.ComponentResource {
             parent,
         );
         const at = { restApi, resourceId: resource.id, httpMethod: route.method };
-        const method = new aws.apigateway.Method(
+        const method = this.part(
+            aws.apigateway.Method,
             "send",
             { ...at, authorization: "AWS_IAM", requestModels: { [JSON_TYPE]: model.name }, requestValidatorId: validator.id },
             parent,
         );
         const [role, policy] = this.role(queue);
-        const integration = new aws.apigateway.Integration(
+        const integration = this.part(
+            aws.apigateway.Integration,
             "send",
             {
                 ...at,
@@ -192,9 +214,10 @@ export class ProducerApi extends pulumi.ComponentResource {
             },
             { ...parent, dependsOn: [method, policy] },
         );
-        const answers = ANSWERS.flatMap(({ statusCode, selectionPattern, body }) => {
-            const response = new aws.apigateway.MethodResponse(`send-${statusCode}`, { ...at, statusCode }, { ...parent, dependsOn: method });
-            const mapped = new aws.apigateway.IntegrationResponse(
+        for (const { statusCode, selectionPattern, body } of ANSWERS) {
+            const response = this.part(aws.apigateway.MethodResponse, `send-${statusCode}`, { ...at, statusCode }, { ...parent, dependsOn: method });
+            this.part(
+                aws.apigateway.IntegrationResponse,
                 `send-${statusCode}`,
                 {
                     ...at,
@@ -202,27 +225,28 @@ export class ProducerApi extends pulumi.ComponentResource {
                     ...(selectionPattern === undefined ? {} : { selectionPattern }),
                     responseTemplates: { [JSON_TYPE]: body },
                 },
-                { ...parent, dependsOn: [integration, response] },
+                // Pulumi replaces an integration by deleting it first, and with it API Gateway deletes its responses
+                // (https://docs.aws.amazon.com/apigateway/latest/api/API_DeleteIntegration.html).
+                { ...parent, dependsOn: [integration, response], replaceWith: [integration] },
             );
-            return [response, mapped];
-        });
-        return [method, integration, refused, ...answers];
+        }
     }
 
-    /** Creates the method for reading the history, which the edge answers, and returns what a deployment waits for. */
-    private historyMethod(service: ServiceFunction): readonly pulumi.Resource[] {
+    /** Creates the method for reading the history, which the edge answers. */
+    private historyMethod(service: ServiceFunction): void {
         const parent = { parent: this };
         const restApi = this.api.id;
         const { method, path } = contract.historyRoute;
         let parentId = this.api.rootResourceId;
         for (const part of path.slice(1).split("/")) {
             const name = `history-${part.replace(/[{}]/g, "")}`;
-            parentId = new aws.apigateway.Resource(name, { restApi, parentId, pathPart: part }, parent).id;
+            parentId = this.part(aws.apigateway.Resource, name, { restApi, parentId, pathPart: part }, parent).id;
         }
         const at = { restApi, resourceId: parentId, httpMethod: method };
-        const read = new aws.apigateway.Method("history", { ...at, authorization: "AWS_IAM" }, parent);
+        const read = this.part(aws.apigateway.Method, "history", { ...at, authorization: "AWS_IAM" }, parent);
         // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
-        const integration = new aws.apigateway.Integration(
+        this.part(
+            aws.apigateway.Integration,
             "history",
             { ...at, type: "AWS_PROXY", integrationHttpMethod: "POST", uri: service.function.invokeArn },
             { ...parent, dependsOn: [read] },
@@ -234,16 +258,16 @@ export class ProducerApi extends pulumi.ComponentResource {
             "apigateway.amazonaws.com",
             pulumi.interpolate`${this.api.executionArn}/${STAGE}/${method}${splitPath(path).pattern}`,
         );
-        return [read, integration, permission];
+        this.parts.push(permission);
     }
 
-    private stage(variants: readonly unknown[], parts: readonly pulumi.Resource[], logs: readonly pulumi.Resource[]): aws.apigateway.Stage {
+    private stage(logs: readonly pulumi.Resource[]): aws.apigateway.Stage {
         const parent = { parent: this };
         const restApi = this.api.id;
         const { rate, burst } = this.deployment.settings.producer;
-        // A stage serves the latest deployment, so a change of any part must create a new deployment.
-        const redeployment = createHash("sha256").update(JSON.stringify([variants, SEND_TEMPLATE, ANSWERS, contract.producerRoute, contract.historyRoute])).digest("hex");
-        const deployed = new aws.apigateway.Deployment("producers", { restApi, triggers: { redeployment } }, { ...parent, dependsOn: [...parts] });
+        // A stage serves the deployment that it names, and a deployment is a copy of the parts as they were
+        // (https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-deploy-api.html).
+        const deployed = new aws.apigateway.Deployment("producers", { restApi, triggers: this.fingerprints }, { ...parent, dependsOn: this.parts });
         const stage = new aws.apigateway.Stage(
             "producers",
             {
@@ -251,7 +275,7 @@ export class ProducerApi extends pulumi.ComponentResource {
                 deployment: deployed.id,
                 stageName: STAGE,
                 xrayTracingEnabled: true,
-                accessLogSettings: accessLog("producers", "rest", this.deployment, parent),
+                ...accessLog("producers", "rest", this.deployment, parent),
             },
             { ...parent, dependsOn: [...logs] },
         );
@@ -287,4 +311,13 @@ function splitPath(path: string): { readonly base: string; readonly pattern: str
 function queueUri(arn: string, name: string): string {
     const [, partition = "", , region = "", account = ""] = arn.split(":");
     return `arn:${partition}:apigateway:${region}:sqs:path/${account}/${name}`;
+}
+
+/** Returns the SHA-256 of a value's JSON, in which the members of each object are sorted by name. */
+function fingerprint(value: unknown): string {
+    const sorted = (_: string, member: unknown): unknown =>
+        typeof member === "object" && member !== null && !Array.isArray(member)
+            ? Object.fromEntries(Object.entries(member).sort(([one], [other]) => (one < other ? -1 : 1)))
+            : member;
+    return createHash("sha256").update(JSON.stringify(value, sorted)).digest("hex");
 }

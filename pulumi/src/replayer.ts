@@ -3,15 +3,24 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { PlacedDeployment } from "./configuration.js";
 import { contract } from "./contract.js";
+import type { Dispatcher } from "./dispatcher.js";
 import { queueRef, type Queue } from "./queue.js";
 import { ServiceFunction } from "./service-function.js";
 import type { Storage } from "./storage.js";
+
+/** Components that the service depends on. */
+export interface ReplayerArgs {
+    readonly storage: Storage;
+    readonly queue: Queue;
+    /** The dispatcher, which must know every kind of entry before the replayer sends one. */
+    readonly dispatcher: Dispatcher;
+}
 
 /** The service `replayer`: a function that requeues held notifications when their user connects. */
 export class Replayer extends pulumi.ComponentResource {
     readonly service: ServiceFunction;
 
-    constructor(name: string, deployment: PlacedDeployment, storage: Storage, queue: Queue, opts: pulumi.ComponentResourceOptions) {
+    constructor(name: string, deployment: PlacedDeployment, { storage, queue, dispatcher }: ReplayerArgs, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:Replayer", name, {}, opts);
         const stream = storage.table("connections").streamArn;
         this.service = new ServiceFunction(
@@ -24,6 +33,7 @@ export class Replayer extends pulumi.ComponentResource {
                 connectionsStream: { value: stream, arn: stream },
             },
             { parent: this },
+            { after: [dispatcher.service] },
         );
         const { batchSize, parallelizationFactor, maximumRetryAttempts, eventName } = contract.streamSource;
         // https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html

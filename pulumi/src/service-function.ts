@@ -9,6 +9,12 @@ import { contract, findByName } from "./contract.js";
 import { logKey } from "./operations-key.js";
 import { checkResources, environment, permissions, trustPolicy, type ResourceRefs } from "./policies.js";
 
+/** Options of a {@link ServiceFunction}. */
+export interface FunctionOptions {
+    readonly variables?: ReadonlyMap<string, pulumi.Input<string>>;
+    readonly after?: readonly ServiceFunction[];
+}
+
 /** A Lambda function with its log group and a role that allows exactly the permissions of its contract. */
 export class ServiceFunction extends pulumi.ComponentResource {
     readonly function: aws.lambda.Function;
@@ -16,13 +22,16 @@ export class ServiceFunction extends pulumi.ComponentResource {
     readonly policy: aws.iam.RolePolicy;
     readonly logGroup: aws.cloudwatch.LogGroup;
 
-    /** `name` is the function's name in the contract. `variables` override the stack's settings. */
+    /**
+     * `name` is the function's name in the contract. `variables` override the stack's settings. The function is created
+     * and updated after those in `after`.
+     */
     constructor(
         name: string,
         deployment: PlacedDeployment,
         resources: ResourceRefs,
         opts: pulumi.ComponentResourceOptions,
-        variables: ReadonlyMap<string, pulumi.Input<string>> = new Map(),
+        { variables = new Map(), after = [] }: FunctionOptions = {},
     ) {
         super("tidings:index:ServiceFunction", name, {}, opts);
         const { settings, place } = deployment;
@@ -30,7 +39,7 @@ export class ServiceFunction extends pulumi.ComponentResource {
         checkResources(spec, resources);
         const archive = join(settings.archives, `${name}.zip`);
         if (!existsSync(archive)) {
-            throw new Error(`${archive} does not exist; run scripts/build-lambdas to build it`);
+            throw new pulumi.RunError(`${archive} does not exist; run scripts/build-lambdas to build it`);
         }
         const functionName = `${deployment.prefix}-${name}`;
         const parent = { parent: this };
@@ -47,7 +56,7 @@ export class ServiceFunction extends pulumi.ComponentResource {
         );
         this.policy = new aws.iam.RolePolicy(
             name,
-            { role: role.name, name: "least", policy: permissions(spec, resources, this.logGroup.arn) },
+            { role: role.name, name: "least", policy: permissions(spec, resources, this.logGroup.arn, place) },
             parent,
         );
         const reserved = settings.reservedConcurrency.get(name);
@@ -68,7 +77,7 @@ export class ServiceFunction extends pulumi.ComponentResource {
                 ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
             },
             // Without a log group, Lambda creates one that never expires.
-            { ...parent, dependsOn: [this.logGroup, this.policy] },
+            { ...parent, dependsOn: [this.logGroup, this.policy, ...after.map((earlier) => earlier.function)] },
         );
         this.registerOutputs({ name: this.function.name });
     }

@@ -87,7 +87,7 @@ export class TokenApi extends pulumi.ComponentResource {
                 apiId: api.id,
                 name: STAGE,
                 autoDeploy: true,
-                accessLogSettings: accessLog("tokens", "http", deployment, parent),
+                ...accessLog("tokens", "http", deployment, parent),
                 defaultRouteSettings: { throttlingRateLimit: rate, throttlingBurstLimit: burst, detailedMetricsEnabled: true },
             },
             { ...parent, dependsOn: routes },

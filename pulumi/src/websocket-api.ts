@@ -14,6 +14,16 @@ const CONNECT = "$connect";
 const DEFAULT = "$default";
 const SERVICE = "apigateway.amazonaws.com";
 
+/**
+ * Open connections of the stage, for functions that push to them (`POST`) or close them (`DELETE`). The permission to
+ * manage connections applies to one method
+ * (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html).
+ */
+export interface Connections {
+    readonly posted: ResourceRef;
+    readonly deleted: ResourceRef;
+}
+
 /** Functions and resources that the API's stage depends on. */
 export interface WebSocketApiArgs {
     readonly authorizer: ServiceFunction;
@@ -28,12 +38,7 @@ export interface WebSocketApiArgs {
  */
 export class WebSocketApi extends pulumi.ComponentResource {
     readonly api: aws.apigatewayv2.Api;
-    /**
-     * Open connections of the stage, for functions that push to them or close them. The ARN names the method POST, in
-     * the only form that AWS documents
-     * (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html).
-     */
-    readonly connections: ResourceRef;
+    readonly connections: Connections;
 
     constructor(
         name: string,
@@ -47,10 +52,9 @@ export class WebSocketApi extends pulumi.ComponentResource {
             { parent: this },
         );
         // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
-        this.connections = {
-            value: pulumi.interpolate`${this.api.apiEndpoint.apply(httpUrl)}/${STAGE}`,
-            arn: pulumi.interpolate`${this.api.executionArn}/${STAGE}/POST/@connections/*`,
-        };
+        const value = pulumi.interpolate`${this.api.apiEndpoint.apply(httpUrl)}/${STAGE}`;
+        const ref = (method: string): ResourceRef => ({ value, arn: pulumi.interpolate`${this.api.executionArn}/${STAGE}/${method}/@connections/*` });
+        this.connections = { posted: ref("POST"), deleted: ref("DELETE") };
     }
 
     /** Connects the API with its functions, deploys it, and returns its URL. */
@@ -123,7 +127,7 @@ export class WebSocketApi extends pulumi.ComponentResource {
                 apiId: this.api.id,
                 name: STAGE,
                 autoDeploy: true,
-                accessLogSettings: accessLog("clients", "webSocket", this.deployment, { parent: this }),
+                ...accessLog("clients", "webSocket", this.deployment, { parent: this }),
                 defaultRouteSettings: {
                     throttlingRateLimit: rate,
                     throttlingBurstLimit: burst,

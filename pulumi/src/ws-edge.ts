@@ -1,17 +1,19 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { PlacedDeployment } from "./configuration.js";
-import type { ResourceRef } from "./policies.js";
+import type { Dispatcher } from "./dispatcher.js";
 import { queueRef, type Queue } from "./queue.js";
 import { ServiceFunction } from "./service-function.js";
 import type { Storage } from "./storage.js";
+import type { Connections } from "./websocket-api.js";
 
 /** Components that the service depends on. */
 export interface WsEdgeArgs {
     readonly storage: Storage;
     readonly queue: Queue;
-    /** Open connections of the WebSocket API's stage. */
-    readonly connections: ResourceRef;
+    readonly connections: Connections;
+    /** The dispatcher, which must know every kind of entry before the edge sends one. */
+    readonly dispatcher: Dispatcher;
 }
 
 /** The service `ws-edge`: a function that answers the routes of the WebSocket API and requests for the history. */
@@ -30,10 +32,12 @@ export class WsEdge extends pulumi.ComponentResource {
                 hubsTable: storage.ref("hubs"),
                 ratesTable: storage.ref("rates"),
                 notificationsQueue: queueRef(queue.notifications),
-                connections: args.connections,
+                connections: args.connections.posted,
+                connectionDeletions: args.connections.deleted,
                 ...storage.history(),
             },
             { parent: this },
+            { after: [args.dispatcher.service] },
         );
         this.registerOutputs({ function: this.service.function.name });
     }

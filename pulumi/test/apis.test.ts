@@ -1,9 +1,24 @@
+import { createHash } from "node:crypto";
+
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { contract } from "../src/contract.js";
-import { programGraph } from "./engine/in-process.js";
-import { STACK_NAMES } from "./engine/stacks.js";
+import type { Properties } from "./mocks/recorder.js";
+import { programGraph } from "./mocks/in-process.js";
+import { STACK_NAMES } from "./mocks/stacks.js";
 import { parseJson, statements, type Graph } from "./graph.js";
+
+/** Returns the SHA-256 of an object's JSON with sorted members. */
+function fingerprint(inputs: Properties): string {
+    const sorted = (value: unknown): unknown => {
+        if (typeof value !== "object" || value === null || Array.isArray(value)) {
+            return value;
+        }
+        const members = Object.keys(value).sort().map((name) => [name, sorted((value as Properties)[name])]);
+        return Object.fromEntries(members);
+    };
+    return createHash("sha256").update(JSON.stringify(sorted(inputs))).digest("hex");
+}
 
 describe.each(STACK_NAMES)("APIs of %s", (stack) => {
     let graph: Graph;
@@ -205,6 +220,20 @@ describe.each(STACK_NAMES)("APIs of %s", (stack) => {
         }
     });
 
+    test("a change of any part of the producer API deploys it again", () => {
+        const { triggers } = graph.resource("apigateway/deployment", "producers").inputs as { readonly triggers: Readonly<Record<string, string>> };
+        const kinds = ["resource", "model", "requestValidator", "response", "method", "integration", "methodResponse", "integrationResponse"];
+        const parts = kinds.flatMap((kind) => graph.allOf(`apigateway/${kind}`));
+        const expected = parts.map(({ type, name, inputs }) => [`${String(type.split(":")[2])} ${name}`, fingerprint(inputs)]);
+        expect(triggers).toEqual(Object.fromEntries(expected));
+        const deployment = graph.resource("apigateway/deployment", "producers");
+        parts.forEach((part) => { expect(graph.waitsFor(deployment, part), part.name).toBe(true); });
+    });
+
+    test("logs of the HTTP API are where its log policy covers them", () => {
+        expect(graph.resource("cloudwatch/logGroup", "tokens").inputs["name"]).toBe(`/aws/vendedlogs/apigateway/tidings-${stack}-tokens`);
+    });
+
     test("all APIs are throttled", () => {
         const settings = [
             ...graph.allOf("apigatewayv2/stage").map(({ inputs }) => inputs["defaultRouteSettings"]),
@@ -219,8 +248,9 @@ describe.each(STACK_NAMES)("APIs of %s", (stack) => {
 
     test("access logs have no tokens and no notifications", () => {
         const stages = [...graph.allOf("apigatewayv2/stage"), ...graph.allOf("apigateway/stage")];
-        expect(stages.length).toBe(3);
-        for (const { inputs, name } of stages) {
+        const logged = stages.filter(({ inputs }) => inputs["accessLogSettings"] !== undefined);
+        expect(logged.map(({ name }) => name).sort()).toEqual(stack === "dev" ? ["tokens"] : ["clients", "producers", "tokens"]);
+        for (const { inputs, name } of logged) {
             const { format, destinationArn } = inputs["accessLogSettings"] as { readonly format: string; readonly destinationArn: string };
             expect(destinationArn).toBe(graph.resource("cloudwatch/logGroup", name).outputs["arn"]);
             expect(parseJson(format)).toMatchObject({ requestId: "$context.requestId", status: "$context.status" });
@@ -236,12 +266,15 @@ describe.each(STACK_NAMES)("APIs of %s", (stack) => {
 
     test("stages wait for API Gateway's role to write logs", () => {
         const account = graph.anyOf("apigateway/account")[0];
-        expect(account === undefined).toBe(stack === "issuer");
+        expect(account === undefined).toBe(stack !== "issuer");
         if (account !== undefined) {
             for (const stage of [graph.resource("apigatewayv2/stage", "clients"), graph.resource("apigateway/stage", "producers")]) {
                 expect(graph.waitsFor(stage, account), stage.name).toBe(true);
             }
             const role = graph.resource("iam/role", "api-gateway-logs");
+            const kept = [account, role, graph.resource("iam/rolePolicyAttachment", "api-gateway-logs")];
+            expect(kept.map(({ retainOnDelete }) => retainOnDelete), "other APIs of the account need them").toEqual([true, true, true]);
+            expect(role.inputs["name"], "a second stack makes another role").toBeUndefined();
             expect(account.inputs["cloudwatchRoleArn"]).toBe(role.outputs["arn"]);
             expect(statements(role.inputs["assumeRolePolicy"])).toMatchObject([
                 { Principal: { Service: "apigateway.amazonaws.com" }, Condition: { StringEquals: { "aws:SourceAccount": "123456789012" } } },

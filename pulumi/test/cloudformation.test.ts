@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 import { template } from "./cloudformation/template.js";
-import { programGraph } from "./engine/in-process.js";
-import { STACK_NAMES } from "./engine/stacks.js";
+import { programGraph } from "./mocks/in-process.js";
+import { STACK_NAMES } from "./mocks/stacks.js";
 
 /** Path of cfn-lint, which scripts/pulumi-check installs. */
 const CFN_LINT = process.env["TIDINGS_CFN_LINT"] ?? "cfn-lint";

@@ -2,8 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
 
 import { readSettings } from "../src/configuration.js";
-import { programGraph } from "./engine/in-process.js";
-import { PROJECT, stackConfiguration } from "./engine/stacks.js";
+import { programGraph } from "./mocks/in-process.js";
+import { PROJECT, stackConfiguration, STACK_NAMES } from "./mocks/stacks.js";
 
 test("every key has a type, a description and a default", () => {
     for (const [name, declared] of Object.entries(PROJECT.config).filter(([key]) => !key.includes(":"))) {
@@ -13,6 +13,10 @@ test("every key has a type, a description and a default", () => {
     }
 });
 
+test.each(STACK_NAMES)("the configuration of %s is accepted", async (stack) => {
+    await expect(programGraph(stack)).resolves.toBeDefined();
+});
+
 test.each([
     ["settings", ["TIDINGS_LGO=debug"], 'tidings:settings has "TIDINGS_LGO=debug"; expected NAME=value'],
     ["settings", ["TIDINGS_MAILBOX_TABLE=mine"], "expected NAME=value with a variable of deployment.json that has a default"],
@@ -20,7 +24,7 @@ test.each([
     ["settings", ["TIDINGS_LOG"], "expected NAME=value"],
     ["reservedConcurrency", ["dispatch=3"], "expected function=number with one of auth-token-issuer"],
     ["reservedConcurrency", ["dispatcher=0"], "expected function=number"],
-    ["dispatcherMaximumConcurrency", 1, "tidings:dispatcherMaximumConcurrency has 1; expected 0 for no limit, or 2 to 1000"],
+    ["dispatcherMaximumConcurrency", 1, "tidings:dispatcherMaximumConcurrency has 1; expected 0 for the default, or 2 to 1000"],
     ["logRetentionDays", 8, "tidings:logRetentionDays has 8; expected 1, 3, 5"],
     ["memoryMib", 64, "tidings:memoryMib has 64; expected 128 to 10240"],
     ["jwtIssuer", "http://login.example.com", "expected an https URL"],
@@ -28,6 +32,7 @@ test.each([
     ["jwtAudiences", ["tidings"], "expected no audience without jwtIssuer"],
     ["allowedOrigins", ["https://app.example.com/"], "expected an origin such as https://app.example.com"],
     ["allowedOrigins", ["https://app.example.com:44x"], "expected an origin"],
+    ["apiGatewayLogs", "on", 'tidings:apiGatewayLogs has "on"; expected off, existing, account'],
     ["unknownFields", "drop", 'tidings:unknownFields has "drop"; expected refuse or ignore'],
     ["handshakeMethods", ["token", "password"], 'tidings:handshakeMethods has "password"; expected at least one of token, jwt, hmac, open'],
     ["handshakeMethods", [], "expected at least one of token, jwt, hmac, open"],
@@ -41,6 +46,12 @@ test.each([
     await pulumi.runtime.setMocks({ call: () => ({}), newResource: () => ({ id: "", state: {} }) }, PROJECT.name, "dev");
     pulumi.runtime.setAllConfig(stackConfiguration("dev", { [`tidings:${key}`]: value }));
     expect(() => readSettings()).toThrow(message);
+});
+
+test("a replaced key is refused with the one that replaces it", async () => {
+    await pulumi.runtime.setMocks({ call: () => ({}), newResource: () => ({ id: "", state: {} }) }, PROJECT.name, "dev");
+    pulumi.runtime.setAllConfig({ ...stackConfiguration("dev"), "tidings:apiGatewayLogsRole": "true" });
+    expect(() => readSettings()).toThrow('tidings:apiGatewayLogsRole has "true"; expected tidings:apiGatewayLogs in its place: account for true, existing for false');
 });
 
 test("production refuses unproven names", async () => {

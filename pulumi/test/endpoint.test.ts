@@ -1,16 +1,17 @@
 import { describe, expect, test } from "vitest";
 
-import { fakeAws } from "./engine/provider.js";
-import { runProgram } from "./engine/runner.js";
-import { stackConfiguration, STACK_NAMES } from "./engine/stacks.js";
 import { adapt, adaptations } from "./endpoint/adaptations.js";
 import type { Endpoint } from "./endpoint/endpoint.js";
 import { NO_OMISSIONS, withOmissions } from "./endpoint/omissions.js";
-import { endpointProvider, handlers } from "./endpoint/provider.js";
+import { EndpointProvider, handlers } from "./endpoint/provider.js";
 import { exactly, list, number, optional, text } from "./endpoint/read.js";
-import { programGraph } from "./engine/in-process.js";
+import { inputsOf, replacedBy } from "./endpoint/schema/replacement.js";
+import { readSettings, toEnvironment } from "./endpoint/settings.js";
 import { readStack } from "./endpoint/stack.js";
 import { statements } from "./graph.js";
+import { programGraph } from "./mocks/in-process.js";
+import type { RegisteredResource } from "./mocks/recorder.js";
+import { STACK_NAMES } from "./mocks/stacks.js";
 
 /** An endpoint without a server. A refused input never reaches it. */
 const UNREACHABLE: Endpoint = {
@@ -19,59 +20,116 @@ const UNREACHABLE: Endpoint = {
     url: "http://127.0.0.1:9",
     functionsUrl: "http://127.0.0.1:10",
 };
-const provider = endpointProvider(UNREACHABLE, NO_OMISSIONS, () => undefined);
+const provider = new EndpointProvider(UNREACHABLE, NO_OMISSIONS);
+const byType = handlers(UNREACHABLE);
+
+function urn(type: string, name: string): string {
+    return `urn:pulumi:dev::tidings::tidings:index:Gateway$${type}::${name}`;
+}
+
+/** Returns the resources on AWS of all stacks. */
+async function resources(): Promise<readonly RegisteredResource[]> {
+    const graphs = [];
+    for (const stack of STACK_NAMES) {
+        graphs.push(await programGraph(stack));
+    }
+    return graphs.flatMap((graph) => graph.resources.filter(({ custom }) => custom));
+}
+
+/** Returns the first reason for which the provider refuses inputs, or undefined. */
+async function refusal(type: string, name: string, inputs: object): Promise<string | undefined> {
+    const { failures = [] } = await provider.check(urn(type, name), {}, inputs as Record<string, unknown>);
+    return failures[0]?.reason;
+}
 
 describe("the provider of an endpoint", () => {
     test("refuses an unknown resource type", async () => {
-        await expect(provider("aws:s3/bucket:Bucket", "files", {})).rejects.toThrow(
-            "aws:s3/bucket:Bucket files has an unknown type",
-        );
+        await expect(provider.create(urn("aws:s3/bucket:Bucket", "files"), {})).rejects.toThrow("aws:s3/bucket:Bucket files: has an unknown type");
     });
 
     test("has exactly the types that the program registers", async () => {
-        const registered = new Set<string>();
-        for (const stack of STACK_NAMES) {
-            (await programGraph(stack)).resources.filter(({ custom }) => custom).forEach(({ type }) => registered.add(type));
-        }
-        expect(Object.keys(handlers(UNREACHABLE)).sort()).toEqual([...registered].sort());
+        const registered = new Set((await resources()).map(({ type }) => type));
+        expect(Object.keys(byType).sort()).toEqual([...registered].sort());
     });
 
-    test.each(STACK_NAMES)("refuses an unknown input of every resource of %s", async (stack) => {
-        const { resources } = await programGraph(stack);
-        for (const { type, name, inputs } of resources.filter(({ custom }) => custom)) {
-            const refused = expect(provider(type, name, { ...inputs, colour: "blue" }), `${type} ${name}`).rejects;
-            await refused.toThrow(`${type} ${name} has unknown members colour; known are `);
+    test("knows the inputs of every resource, and no others", async () => {
+        for (const { type, name, inputs } of await resources()) {
+            expect(await refusal(type, name, inputs), `${type} ${name}`).toBeUndefined();
+            expect(await refusal(type, name, { ...inputs, colour: "blue" })).toContain(`${type} ${name} has unknown members colour; known are `);
         }
-    });
-
-    test.each(STACK_NAMES)("reads every input of every resource of %s", async (stack) => {
-        const { resources } = await programGraph(stack);
-        const attempts = resources.filter(({ custom }) => custom).map(async ({ type, name, inputs }) => {
-            // Creating the resource fails, because the endpoint has no server. Reading its inputs must not.
-            const refused: unknown = await provider(type, name, inputs).catch((error: unknown) => error);
-            expect(String(refused), `${type} ${name}`).not.toMatch(/; (expected|known are) /u);
-        });
-        await Promise.all(attempts);
     });
 
     test("refuses nested unknown inputs and wrong types", async () => {
         const queue = { name: "queue", messageRetentionSeconds: 60, sqsManagedSseEnabled: true };
-        const make = (more: object): Promise<unknown> => provider("aws:sqs/queue:Queue", "queue", { ...queue, ...more });
-        await expect(make({ fifoQueue: "yes" })).rejects.toThrow('aws:sqs/queue:Queue queue.fifoQueue is "yes"; expected true or false');
-        await expect(make({ deduplicationScope: "queue" })).rejects.toThrow("deduplicationScope is \"queue\"; expected messageGroup");
-        await expect(make({ name: undefined })).rejects.toThrow("queue.name is undefined; expected a string");
+        const reason = (more: object): Promise<unknown> => refusal("aws:sqs/queue:Queue", "queue", { ...queue, ...more });
+        expect(await reason({ fifoQueue: "yes" })).toBe('aws:sqs/queue:Queue queue.fifoQueue is "yes"; expected true or false');
+        expect(await reason({ deduplicationScope: "queue" })).toContain('deduplicationScope is "queue"; expected messageGroup');
+        expect(await reason({ name: undefined })).toContain("queue.name is undefined; expected a string");
         const nested = exactly({ rules: list(exactly({ name: text, after: optional(number) })) });
         expect(nested({ rules: [{ name: "a" }] }, "it")).toEqual({ rules: [{ name: "a", after: undefined }] });
         expect(() => nested({ rules: [{ name: "a", before: 1 }] }, "it")).toThrow("it.rules[0] has unknown members before; known are name, after");
     });
 
-    test("ends the program when a resource can't be created", async () => {
-        const refusing: typeof fakeAws = (type, name, inputs) =>
-            type.startsWith("aws:kms/") ? provider(type, name, { ...inputs, colour: "blue" }) : fakeAws(type, name, inputs);
-        const done = await runProgram("dev", stackConfiguration("dev"), refusing);
-        expect(done.status).not.toBe(0);
-        expect(done.log).toContain("aws:kms/key:Key tokens has unknown members colour; known are description, ");
+    test("calls an error by the resource, without a stack trace", async () => {
+        const error: unknown = await provider.create(urn("aws:kms/key:Key", "tokens"), { colour: "blue" }).catch((thrown: unknown) => thrown);
+        expect(error).toMatchObject({ message: expect.stringMatching(/^aws:kms\/key:Key tokens has unknown members colour/) as unknown, stack: "" });
     });
+});
+
+describe("the schema of the AWS package", () => {
+    test("knows every input that the program sets", async () => {
+        for (const { type, name, inputs } of await resources()) {
+            expect(inputsOf(type), `${type} ${name}`).toEqual(expect.arrayContaining(Object.keys(inputs)));
+        }
+    });
+
+    test("decides which types can be updated", async () => {
+        const changeable = new Set<string>();
+        for (const { type, inputs } of await resources()) {
+            if (Object.keys(inputs).some((input) => !replacedBy(type).includes(input))) {
+                changeable.add(type);
+            }
+        }
+        expect(Object.keys(byType).filter((type) => byType[type]?.canUpdate).sort()).toEqual([...changeable].sort());
+    });
+});
+
+describe("a difference", () => {
+    const queue = { name: "queue.fifo", fifoQueue: true, messageRetentionSeconds: 60, redrivePolicy: '{"maxReceiveCount": 3}' };
+    const diff = (type: string, before: object, after: object): Promise<unknown> =>
+        provider.diff("id", urn(type, "one"), { ...before, url: "https://…", __inputs: before }, after as Record<string, unknown>);
+
+    test("of an input updates the resource, or replaces it as the schema says", async () => {
+        expect(await diff("aws:sqs/queue:Queue", queue, { ...queue, messageRetentionSeconds: 61 })).toMatchObject({ changes: true, replaces: [] });
+        expect(await diff("aws:sqs/queue:Queue", queue, { ...queue, fifoQueue: undefined })).toMatchObject({ changes: true, replaces: ["fifoQueue"] });
+    });
+
+    test("of the form alone is none", async () => {
+        expect(await diff("aws:sqs/queue:Queue", queue, { ...queue, redrivePolicy: '{"maxReceiveCount":3}' })).toMatchObject({ changes: false });
+        const archive = (path: string, hash: string): object => ({ code: { "4dabf18193072939515e22adb298388d": "0def7320c3a5731c473e5ecbe6d01bc7", path, hash } });
+        expect(await diff("aws:lambda/function:Function", archive("a.zip", "1"), archive("b.zip", "1"))).toMatchObject({ changes: false });
+        expect(await diff("aws:lambda/function:Function", archive("a.zip", "1"), archive("a.zip", "2"))).toMatchObject({ changes: true });
+    });
+
+    test("that replaces a named resource deletes it first", async () => {
+        const replaced = async (after: object): Promise<unknown> => {
+            const { deleteBeforeReplace } = (await diff("aws:sqs/queue:Queue", queue, after)) as { readonly deleteBeforeReplace: boolean };
+            return deleteBeforeReplace;
+        };
+        expect(await replaced({ ...queue, fifoQueue: undefined })).toBe(true);
+        expect(await replaced({ ...queue, name: "other.fifo" })).toBe(false);
+        const integration = { restApi: "a", credentials: "role" };
+        expect(await diff("aws:apigateway/integration:Integration", integration, { ...integration, credentials: "other" })).toMatchObject({ deleteBeforeReplace: true });
+        const deployment = { restApi: "a", triggers: { all: "1" } };
+        expect(await diff("aws:apigateway/deployment:Deployment", deployment, { ...deployment, triggers: { all: "2" } })).toMatchObject({ replaces: ["triggers"], deleteBeforeReplace: false });
+    });
+});
+
+test("the plugin reads its settings from the environment", () => {
+    const settings = { url: "http://127.0.0.1:1", region: "us-east-1", functionsUrl: "http://127.0.0.1:2", omit: { actions: ["a:b:C"], eventSources: true } };
+    expect(readSettings(toEnvironment(settings))).toEqual(settings);
+    expect(readSettings({ AWS_ENDPOINT_URL: "http://127.0.0.1:1/", AWS_REGION: "us-east-1" })).toEqual({ ...settings, functionsUrl: settings.url, omit: NO_OMISSIONS });
+    expect(() => readSettings({ AWS_REGION: "us-east-1" })).toThrow("AWS_ENDPOINT_URL is missing");
 });
 
 describe("adaptations", () => {
@@ -115,11 +173,9 @@ describe("the outputs of a stack", () => {
     const every = { "tidings:history": true, "tidings:handshakeMethods": ["token", "hmac"] };
 
     test.each(STACK_NAMES)("are read, whatever the configuration of %s adds", async (stack) => {
-        const { status, log, graph } = await runProgram(stack, stackConfiguration(stack, every), fakeAws);
-        expect(status, log).toBe(0);
-        const { historyUrl, hmacSecretArn } = graph.outputs;
-        expect([typeof historyUrl, typeof hmacSecretArn]).toEqual(["string", "string"]);
-        expect(readStack(graph.outputs, "outputs").tokenUrl).toBe(graph.outputs["tokenUrl"]);
+        const { outputs } = await programGraph(stack, every);
+        expect([typeof outputs["historyUrl"], typeof outputs["hmacSecretArn"]]).toEqual(["string", "string"]);
+        expect(readStack(outputs, "outputs").tokenUrl).toBe(outputs["tokenUrl"]);
     });
 });
 

@@ -3,8 +3,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 
 import { contract, findByName, type ResourceName } from "../src/contract.js";
 import { checkResources, ACTIONS_WITHOUT_RESOURCE } from "../src/policies.js";
-import { programGraph } from "./engine/in-process.js";
-import { STACK_NAMES } from "./engine/stacks.js";
+import { programGraph } from "./mocks/in-process.js";
+import { STACK_NAMES } from "./mocks/stacks.js";
 import { asList, statements, type Graph } from "./graph.js";
 
 /** Returns the expected value and ARN of each kind of resource; undefined for one that the stack does not have. */
@@ -42,6 +42,10 @@ function expectedResources(graph: Graph): Readonly<Record<ResourceName, { readon
         connections: {
             value: `https://${api.id}.execute-api.eu-central-1.amazonaws.com/${stage}`,
             arn: `${String(api.outputs["executionArn"])}/${stage}/POST/@connections/*`,
+        },
+        connectionDeletions: {
+            value: undefined,
+            arn: `${String(api.outputs["executionArn"])}/${stage}/DELETE/@connections/*`,
         },
     };
 }
@@ -164,6 +168,7 @@ describe("the check of a function's resources", () => {
             ratesTable: resource,
             notificationsQueue: resource,
             connections: resource,
+            connectionDeletions: resource,
         };
         expect(() => {
             checkResources(edge, needed);

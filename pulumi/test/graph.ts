@@ -1,4 +1,4 @@
-import type { Properties, RegisteredResource } from "./engine/recorder.js";
+import type { Properties, RegisteredResource } from "./mocks/recorder.js";
 
 /** A statement of a registered policy document. */
 export interface Statement {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { programGraph } from "./engine/in-process.js";
+import { programGraph } from "./mocks/in-process.js";
 import { parseJson, asList, statements, type Graph } from "./graph.js";
 
 const AUTHORIZER = "auth-token-authorizer";

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { contract, findByName } from "../src/contract.js";
-import { programGraph } from "./engine/in-process.js";
-import { STACK_NAMES } from "./engine/stacks.js";
+import { programGraph } from "./mocks/in-process.js";
+import { STACK_NAMES } from "./mocks/stacks.js";
 import { parseJson, statements, type Graph } from "./graph.js";
 
 const FOURTEEN_DAYS = 14 * 24 * 3600;

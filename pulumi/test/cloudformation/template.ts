@@ -1,4 +1,4 @@
-import type { Properties, RegisteredResource } from "../engine/recorder.js";
+import type { Properties, RegisteredResource } from "../mocks/recorder.js";
 import { parseJson, type Graph } from "../graph.js";
 
 /** A resource of a CloudFormation template. */
@@ -54,6 +54,12 @@ class Inputs {
     /** Reads inputs whose names differ from CloudFormation's by the first letter only. */
     same(...names: readonly string[]): Properties {
         return this.take(Object.fromEntries(names.map((name) => [name, pascal(name)])));
+    }
+
+    /** Reads inputs that CloudFormation does not have. */
+    drop(...names: readonly string[]): Properties {
+        names.forEach((name) => this.unread.delete(name));
+        return {};
     }
 
     end(): void {
@@ -200,7 +206,7 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
     })),
     "aws:cognito/userPool:UserPool": to("AWS::Cognito::UserPool", (i) => ({
         ...i.take({ name: "UserPoolName" }),
-        ...i.same("adminCreateUserConfig", "accountRecoverySetting", "deletionProtection", "mfaConfiguration"),
+        ...i.same("userPoolTier", "adminCreateUserConfig", "accountRecoverySetting", "deletionProtection", "mfaConfiguration"),
         ...i.take({ softwareTokenMfaConfiguration: "EnabledMfas" }, () => ["SOFTWARE_TOKEN_MFA"]),
         ...i.take({ passwordPolicy: "Policies" }, (value) => ({ PasswordPolicy: renamed(value) })),
         ...i.take({ tags: "UserPoolTags" }, asIs),
@@ -234,6 +240,8 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
         ...i.take({ name: "RoleName" }),
         ...i.take({ assumeRolePolicy: "AssumeRolePolicyDocument" }, parseJson),
         ...tagList(i, resource),
+        // Without a name, CloudFormation generates one; it knows no prefix.
+        ...i.drop("namePrefix"),
         ManagedPolicyArns: graph
             .anyOf("iam/rolePolicyAttachment")
             .filter(({ inputs }) => inputs["role"] === resource.id)

@@ -33,8 +33,10 @@ pub enum Resource {
     JwtSecret,
     /// The shared secret of signed handshakes. Optional.
     HmacSecret,
-    /// The connections of the WebSocket API's stage: `{api}/{stage}/POST/@connections/*`.
+    /// Pushes to the connections of the WebSocket API's stage: `{api}/{stage}/POST/@connections/*`.
     Connections,
+    /// Closing of the connections of the WebSocket API's stage: `{api}/{stage}/DELETE/@connections/*`.
+    ConnectionDeletions,
 }
 
 /// Actions that a function's role allows on one resource, if the deployment has the resource
@@ -106,6 +108,7 @@ pub(crate) const WS_EDGE: &[Permission] = &[
     allow(Resource::RatesTable, &["dynamodb:UpdateItem", "dynamodb:GetItem"]),
     allow(Resource::NotificationsQueue, &["sqs:SendMessage"]),
     allow(Resource::Connections, &["execute-api:ManageConnections"]),
+    allow(Resource::ConnectionDeletions, &["execute-api:ManageConnections"]),
     allow(Resource::HistoryTable, &["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"]),
 ];
 

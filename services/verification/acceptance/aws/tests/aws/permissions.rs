@@ -68,3 +68,15 @@ async fn roles_are_sufficient_and_necessary() {
     let deployment = Deployment::with(&endpoint, &["--without=auth-token-issuer:kms:Encrypt"], &[]).await;
     assert!(!works(&deployment, "auth-token-issuer", "").await, "auth-token-issuer without kms:Encrypt");
 }
+
+/// A user at the limit gets a connection in place of the oldest, which takes the edge's permission to close it.
+#[tokio::test]
+async fn edge_may_close_the_oldest_connection() {
+    let settings = ["TIDINGS_MAX_CONNECTIONS=1", "TIDINGS_TOO_MANY_CONNECTIONS=close-oldest"];
+    let deployment = Deployment::with(&enforcing_endpoint(), &[], &settings).await;
+    let alice = user("alice");
+    let _oldest = deployment.open(&alice, "").await;
+    let mut newest = deployment.open(&alice, "").await;
+    let sequences = deployment.send(&numbered(&alice, 0..1)).await;
+    take(&mut newest, &sequences).await;
+}

@@ -19,7 +19,7 @@ export const STACKS = {
 export type Stack = keyof typeof STACKS;
 export const STACK_NAMES = Object.keys(STACKS) as readonly Stack[];
 
-type Configuration = Readonly<Record<string, unknown>>;
+export type Configuration = Readonly<Record<string, unknown>>;
 
 /** A configuration key as Pulumi.yaml declares it. */
 interface Declaration {
@@ -79,9 +79,14 @@ export function archives(): string {
     return folder;
 }
 
+/** Returns the values that the file of a stack sets, with `changes` to them. */
+export function stackValues(stack: Stack, changes: Configuration = {}): Configuration {
+    const file = parse(readFileSync(STACKS[stack], "utf8")) as { readonly config: Configuration };
+    return { ...file.config, ...changes };
+}
+
 /** Returns the configuration of a stack with `changes` to it. Unless these set the archives, they are empty files. */
 export function stackConfiguration(stack: Stack, changes: Configuration = {}): Record<string, string> {
-    const file = parse(readFileSync(STACKS[stack], "utf8")) as { readonly config: Configuration };
     const emptyArchives = "tidings:archives" in changes ? {} : { "tidings:archives": archives() };
-    return configuration({ ...file.config, ...emptyArchives, ...changes });
+    return configuration(stackValues(stack, { ...emptyArchives, ...changes }));
 }

@@ -75,10 +75,10 @@ const CREATE: Readonly<Record<string, Create>> = {
         const stream = inputs["streamEnabled"] === true ? { streamArn: `${name}/stream/2026-01-01T00:00:00.000` } : {};
         return { id: text(inputs, "name"), outputs: { arn: name, ...stream } };
     },
-    "aws:iam/role:Role": (inputs) => ({
-        id: text(inputs, "name"),
-        outputs: { arn: `arn:aws:iam::${ACCOUNT}:role/${text(inputs, "name")}` },
-    }),
+    "aws:iam/role:Role": (inputs) => {
+        const name = inputs["name"] === undefined ? `${text(inputs, "namePrefix")}${uniqueId(8)}` : text(inputs, "name");
+        return { id: name, outputs: { name, arn: `arn:aws:iam::${ACCOUNT}:role/${name}` } };
+    },
     "aws:iam/rolePolicy:RolePolicy": withRandomId,
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": withRandomId,
     "aws:kms/alias:Alias": withNameAsId,

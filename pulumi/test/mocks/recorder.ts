@@ -17,6 +17,7 @@ export interface RegisteredResource {
     readonly id: string;
     readonly parent: string;
     readonly protect: boolean;
+    readonly retainOnDelete: boolean;
     /** URNs of the resources that it depends on. */
     readonly dependsOn: readonly string[];
 }
@@ -59,6 +60,7 @@ export class Recorder {
             ...created,
             parent,
             protect: request.getProtect() ?? false,
+            retainOnDelete: request.getRetainondelete() ?? false,
             dependsOn: request.getDependenciesList(),
         };
         this.resources.push(resource);

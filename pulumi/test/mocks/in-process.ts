@@ -40,33 +40,55 @@ function key(type: string, name: string): string {
     return `${type}::${name}`;
 }
 
+/** An AWS account as the program sees it. */
+export interface FakeAccount {
+    readonly concurrency?: number;
+    /** Key of each existing secret, as the secret names it: an ARN, an id or an alias. */
+    readonly keys?: Readonly<Record<string, string>>;
+    /** Name of the stack, if it is not that of the configuration. */
+    readonly stackName?: string;
+}
+
+/** Answers a call of the program that looks something up. */
+function lookUp({ concurrency = 1000, keys = {} }: FakeAccount, token: string, inputs: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    switch (token) {
+        case "aws:servicequotas/getServiceQuota:getServiceQuota":
+            return { ...inputs, value: concurrency };
+        case "aws:secretsmanager/getSecret:getSecret":
+            return { ...inputs, kmsKeyId: keys[String(inputs["arn"])] ?? "" };
+        case "aws:kms/getKey:getKey":
+            return { ...inputs, arn: `arn:aws:kms:eu-central-1:123456789012:key/${String(inputs["keyId"]).split("/").at(-1) ?? ""}` };
+        default:
+            throw new Error(`the program calls ${token}, which the mocks do not support`);
+    }
+}
+
 /**
  * Runs the program in this process with a stack's configuration and `changes` to it, and returns the resources that it
  * registers.
  */
-export async function programGraph(stack: Stack, changes: Readonly<Record<string, unknown>> = {}): Promise<Graph> {
+export async function programGraph(stack: Stack, changes: Readonly<Record<string, unknown>> = {}, account: FakeAccount = {}): Promise<Graph> {
     recorded.clear();
-    const recorder = new Recorder(stack, PROJECT.name, fakeAws);
+    const name = account.stackName ?? stack;
+    const recorder = new Recorder(name, PROJECT.name, fakeAws);
     await pulumi.runtime.setMocks(
         {
-            call: ({ token }) => {
-                throw new Error(`the program calls ${token}, which the mocks do not support`);
-            },
-            newResource: ({ type, name }) => {
-                const resource = recorded.get(key(type, name));
+            call: ({ token, inputs }) => lookUp(account, token, inputs as Readonly<Record<string, unknown>>),
+            newResource: ({ type, name: resourceName }) => {
+                const resource = recorded.get(key(type, resourceName));
                 if (resource === undefined) {
-                    throw new Error(`${name} of the type ${type} was not recorded`);
+                    throw new Error(`${resourceName} of the type ${type} was not recorded`);
                 }
                 return { id: resource.id, state: resource.outputs };
             },
         },
         PROJECT.name,
-        stack,
+        name,
         false,
     );
     pulumi.runtime.setAllConfig(stackConfiguration(stack, changes));
     record(recorder);
-    const outputs = await pulumi.runtime.runInPulumiStack(() => Promise.resolve(deploy()));
+    const outputs = await pulumi.runtime.runInPulumiStack(() => deploy());
     // Waits for resources that depend on others. Without it they would be missing from the graph.
     await pulumi.runtime.disconnect();
     return new Graph(recorder.resources, await resolved(outputs));
