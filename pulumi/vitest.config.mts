@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
     test: {
-        include: ["test/**/*.test.ts"],
+        include: ["test/*.test.ts"],
         // Pulumi's SDK has global state, so each test file needs its own process.
         pool: "forks",
         testTimeout: 120_000,

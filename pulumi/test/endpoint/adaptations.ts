@@ -1,4 +1,4 @@
-import type { Properties } from "../engine/recorder.js";
+import type { Properties } from "../mocks/recorder.js";
 import { asList, parseJson } from "../graph.js";
 import type { Endpoint } from "./endpoint.js";
 

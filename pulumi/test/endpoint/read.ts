@@ -1,4 +1,4 @@
-import type { Properties } from "../engine/recorder.js";
+import type { Properties } from "../mocks/recorder.js";
 
 /** Reads a value of one type. Throws an error with the value's path if it has another type or unknown members. */
 export type Read<T> = (value: unknown, path: string) => T;

@@ -1,9 +1,10 @@
 import * as sdk from "@aws-sdk/client-api-gateway";
 
-import { uniqueId } from "../../engine/recorder.js";
 import { apiUrl, arn, required, type Endpoint } from "../endpoint.js";
-import { handler, tags, type Created, type Handlers } from "../handler.js";
+import { handler, tags, type Handlers } from "../handler.js";
 import { exactly, flag, list, map, number, oneOf, optional, text, type Read } from "../read.js";
+import { changed, replace } from "./api-gateway/patch.js";
+import { methodHandlers } from "./api-gateway/methods.js";
 
 const account = exactly({ cloudwatchRoleArn: text });
 const endpointType = oneOf("REGIONAL");
@@ -15,35 +16,6 @@ const resource = exactly({ restApi: text, parentId: text, pathPart: text });
 const model = exactly({ restApi: text, name: text, contentType: text, schema: text });
 const gatewayResponse = exactly({ restApiId: text, responseType: oneOf("BAD_REQUEST_BODY"), statusCode: text, responseTemplates: map(text) });
 const requestValidator = exactly({ restApi: text, name: text, validateRequestBody: flag, validateRequestParameters: flag });
-const method = exactly({
-    restApi: text,
-    resourceId: text,
-    httpMethod: text,
-    authorization: oneOf("AWS_IAM"),
-    requestModels: optional(map(text)),
-    requestValidatorId: optional(text),
-});
-const integration = exactly({
-    restApi: text,
-    resourceId: text,
-    httpMethod: text,
-    type: oneOf("AWS", "AWS_PROXY"),
-    integrationHttpMethod: text,
-    uri: text,
-    credentials: optional(text),
-    passthroughBehavior: optional(oneOf("NEVER")),
-    requestParameters: optional(map(text)),
-    requestTemplates: optional(map(text)),
-});
-const methodResponse = exactly({ restApi: text, resourceId: text, httpMethod: text, statusCode: text });
-const integrationResponse = exactly({
-    restApi: text,
-    resourceId: text,
-    httpMethod: text,
-    statusCode: text,
-    selectionPattern: optional(text),
-    responseTemplates: map(text),
-});
 const deployment = exactly({
     restApi: text,
     /** A change of these makes Pulumi create another deployment. */
@@ -54,9 +26,10 @@ const stage = exactly({
     deployment: text,
     stageName: text,
     xrayTracingEnabled: flag,
-    accessLogSettings: exactly({ destinationArn: text, format: text }),
+    accessLogSettings: optional(exactly({ destinationArn: text, format: text })),
     tags,
 });
+type Stage = ReturnType<typeof stage>;
 const methodSettings = exactly({
     restApi: text,
     stageName: text,
@@ -70,112 +43,195 @@ const methodSettings = exactly({
     }),
 });
 
-/** Returns patch operations that replace the values at these paths. */
-function replace(values: Readonly<Record<string, string | number | boolean>>): sdk.PatchOperation[] {
-    return Object.entries(values).map(([path, value]) => ({ op: "replace", path, value: String(value) }));
+/** Returns the operations that set the access log of a stage, or remove it. */
+function accessLog({ accessLogSettings: log }: Stage): sdk.PatchOperation[] {
+    return log === undefined
+        ? [{ op: "remove", path: "/accessLogSettings" }]
+        : replace({ "/accessLogSettings/destinationArn": log.destinationArn, "/accessLogSettings/format": log.format });
 }
 
 /** Returns the handlers of API Gateway's REST APIs. */
 export function apiGateway(endpoint: Endpoint): Handlers {
     const apis = new sdk.APIGatewayClient(endpoint.client);
-    const at = (inputs: { restApi: string; resourceId: string; httpMethod: string }): { restApiId: string; resourceId: string; httpMethod: string } => ({
-        restApiId: inputs.restApi,
-        resourceId: inputs.resourceId,
-        httpMethod: inputs.httpMethod,
-    });
-    const part = (...names: readonly string[]): Created => ({ id: names.join("-") });
+    const putResponse = (inputs: ReturnType<typeof gatewayResponse>): Promise<unknown> => apis.send(new sdk.PutGatewayResponseCommand(inputs));
+    const patchStage = ({ restApi: restApiId, stageName }: { restApi: string; stageName: string }, patchOperations: sdk.PatchOperation[]): Promise<unknown> =>
+        apis.send(new sdk.UpdateStageCommand({ restApiId, stageName, patchOperations }));
+    const putSettings = (inputs: ReturnType<typeof methodSettings>): Promise<unknown> => {
+        const { methodPath, settings } = inputs;
+        const values = {
+            [`/${methodPath}/throttling/rateLimit`]: settings.throttlingRateLimit,
+            [`/${methodPath}/throttling/burstLimit`]: settings.throttlingBurstLimit,
+            [`/${methodPath}/metrics/enabled`]: settings.metricsEnabled,
+            [`/${methodPath}/logging/dataTrace`]: settings.dataTraceEnabled,
+            [`/${methodPath}/logging/loglevel`]: settings.loggingLevel,
+        };
+        return patchStage(inputs, replace(values));
+    };
     return {
-        "aws:apigateway/account:Account": handler(account, async ({ cloudwatchRoleArn }) => {
-            await apis.send(new sdk.UpdateAccountCommand({ patchOperations: replace({ "/cloudwatchRoleArn": cloudwatchRoleArn }) }));
-            return { id: "api-gateway-account" };
+        ...methodHandlers(apis),
+        "aws:apigateway/account:Account": handler(account, {
+            create: async ({ cloudwatchRoleArn }) => {
+                await apis.send(new sdk.UpdateAccountCommand({ patchOperations: replace({ "/cloudwatchRoleArn": cloudwatchRoleArn }) }));
+                return { id: "api-gateway-account" };
+            },
+            read: async () => ({ inputs: { cloudwatchRoleArn: (await apis.send(new sdk.GetAccountCommand())).cloudwatchRoleArn } }),
+            update: (_, { cloudwatchRoleArn }) =>
+                apis.send(new sdk.UpdateAccountCommand({ patchOperations: replace({ "/cloudwatchRoleArn": cloudwatchRoleArn }) })),
+            // As in the AWS provider: the account has no role then, whichever stacks need it.
+            remove: () => apis.send(new sdk.UpdateAccountCommand({ patchOperations: replace({ "/cloudwatchRoleArn": "" }) })),
         }),
-        "aws:apigateway/restApi:RestApi": handler(restApi, async ({ name, endpointConfiguration, tags: own }) => {
-            const created = await apis.send(new sdk.CreateRestApiCommand({ name, endpointConfiguration, tags: own }));
-            const id = required(created.id, "API");
-            const { items = [] } = await apis.send(new sdk.GetResourcesCommand({ restApiId: id }));
-            const root = items.find(({ path }) => path === "/");
-            const outputs = { rootResourceId: required(root?.id, "root of the API"), executionArn: arn(endpoint, "execute-api", id) };
-            return { id, outputs };
+        "aws:apigateway/restApi:RestApi": handler(restApi, {
+            create: async ({ name, endpointConfiguration, tags: own }) => {
+                const created = await apis.send(new sdk.CreateRestApiCommand({ name, endpointConfiguration, tags: own }));
+                const id = required(created.id, "API");
+                const { items = [] } = await apis.send(new sdk.GetResourcesCommand({ restApiId: id }));
+                const root = items.find(({ path }) => path === "/");
+                return { id, outputs: { rootResourceId: required(root?.id, "root of the API"), executionArn: arn(endpoint, "execute-api", id) } };
+            },
+            read: async (restApiId, inputs) => {
+                const found = await apis.send(new sdk.GetRestApiCommand({ restApiId }));
+                const [type] = found.endpointConfiguration?.types ?? [];
+                const [expected] = inputs.endpointConfiguration.types;
+                return { inputs: { name: found.name, ...(type === expected ? {} : { endpointConfiguration: { types: type } }) } };
+            },
+            update: (restApiId, { name }) => apis.send(new sdk.UpdateRestApiCommand({ restApiId, patchOperations: replace({ "/name": name }) })),
+            remove: (restApiId) => apis.send(new sdk.DeleteRestApiCommand({ restApiId })),
         }),
-        "aws:apigateway/resource:Resource": handler(resource, async ({ restApi: restApiId, parentId, pathPart }) => {
-            const created = await apis.send(new sdk.CreateResourceCommand({ restApiId, parentId, pathPart }));
-            return { id: required(created.id, "resource") };
+        "aws:apigateway/resource:Resource": handler(resource, {
+            create: async ({ restApi: restApiId, parentId, pathPart }) => {
+                const created = await apis.send(new sdk.CreateResourceCommand({ restApiId, parentId, pathPart }));
+                return { id: required(created.id, "resource") };
+            },
+            read: async (resourceId, { restApi }) => {
+                const found = await apis.send(new sdk.GetResourceCommand({ restApiId: restApi, resourceId }));
+                return { inputs: { restApi, parentId: found.parentId, pathPart: found.pathPart } };
+            },
+            update: (resourceId, { restApi: restApiId, parentId, pathPart }, before) =>
+                apis.send(
+                    new sdk.UpdateResourceCommand({
+                        restApiId,
+                        resourceId,
+                        patchOperations: changed({ "/parentId": parentId, "/pathPart": pathPart }, { "/parentId": before.parentId, "/pathPart": before.pathPart }),
+                    }),
+                ),
+            remove: (resourceId, { restApi: restApiId }) => apis.send(new sdk.DeleteResourceCommand({ restApiId, resourceId })),
         }),
-        "aws:apigateway/model:Model": handler(model, async ({ restApi: restApiId, ...rest }) => {
-            const created = await apis.send(new sdk.CreateModelCommand({ restApiId, ...rest }));
-            return { id: required(created.id, "model") };
+        "aws:apigateway/model:Model": handler(model, {
+            create: async ({ restApi: restApiId, ...rest }) => {
+                const created = await apis.send(new sdk.CreateModelCommand({ restApiId, ...rest }));
+                return { id: required(created.id, "model") };
+            },
+            read: async (_, { restApi, name }) => {
+                const found = await apis.send(new sdk.GetModelCommand({ restApiId: restApi, modelName: name }));
+                return { inputs: { restApi, name: found.name, contentType: found.contentType, schema: found.schema } };
+            },
+            update: (_, { restApi: restApiId, name: modelName, schema }) =>
+                apis.send(new sdk.UpdateModelCommand({ restApiId, modelName, patchOperations: replace({ "/schema": schema }) })),
+            remove: (_, { restApi: restApiId, name: modelName }) => apis.send(new sdk.DeleteModelCommand({ restApiId, modelName })),
         }),
-        "aws:apigateway/response:Response": handler(gatewayResponse, async (inputs) => {
-            await apis.send(new sdk.PutGatewayResponseCommand(inputs));
-            return { id: `aggr-${inputs.restApiId}-${inputs.responseType}` };
+        "aws:apigateway/response:Response": handler(gatewayResponse, {
+            create: async (inputs) => {
+                await putResponse(inputs);
+                return { id: `aggr-${inputs.restApiId}-${inputs.responseType}` };
+            },
+            read: async (_, { restApiId, responseType }) => {
+                const found = await apis.send(new sdk.GetGatewayResponseCommand({ restApiId, responseType }));
+                // A response that nobody set is API Gateway's own.
+                return found.defaultResponse === true
+                    ? undefined
+                    : { inputs: { restApiId, responseType: found.responseType, statusCode: found.statusCode, responseTemplates: found.responseTemplates } };
+            },
+            update: (_, inputs) => putResponse(inputs),
+            remove: (_, { restApiId, responseType }) => apis.send(new sdk.DeleteGatewayResponseCommand({ restApiId, responseType })),
         }),
-        "aws:apigateway/requestValidator:RequestValidator": handler(requestValidator, async ({ restApi: restApiId, ...rest }) => {
-            const created = await apis.send(new sdk.CreateRequestValidatorCommand({ restApiId, ...rest }));
-            return { id: required(created.id, "validator") };
+        "aws:apigateway/requestValidator:RequestValidator": handler(requestValidator, {
+            create: async ({ restApi: restApiId, ...rest }) => {
+                const created = await apis.send(new sdk.CreateRequestValidatorCommand({ restApiId, ...rest }));
+                return { id: required(created.id, "validator") };
+            },
+            read: async (requestValidatorId, { restApi }) => {
+                const found = await apis.send(new sdk.GetRequestValidatorCommand({ restApiId: restApi, requestValidatorId }));
+                const { name, validateRequestBody, validateRequestParameters } = found;
+                return { inputs: { restApi, name, validateRequestBody, validateRequestParameters } };
+            },
+            update: (requestValidatorId, { restApi: restApiId, ...rest }) =>
+                apis.send(
+                    new sdk.UpdateRequestValidatorCommand({
+                        restApiId,
+                        requestValidatorId,
+                        patchOperations: replace({
+                            "/name": rest.name,
+                            "/validateRequestBody": rest.validateRequestBody,
+                            "/validateRequestParameters": rest.validateRequestParameters,
+                        }),
+                    }),
+                ),
+            remove: (requestValidatorId, { restApi: restApiId }) => apis.send(new sdk.DeleteRequestValidatorCommand({ restApiId, requestValidatorId })),
         }),
-        "aws:apigateway/method:Method": handler(method, async (inputs) => {
-            const { authorization, requestModels, requestValidatorId } = inputs;
-            await apis.send(
-                new sdk.PutMethodCommand({ ...at(inputs), authorizationType: authorization, requestModels, requestValidatorId }),
-            );
-            return part(inputs.restApi, inputs.resourceId, inputs.httpMethod);
+        "aws:apigateway/deployment:Deployment": handler(deployment, {
+            create: async ({ restApi: restApiId }) => {
+                const created = await apis.send(new sdk.CreateDeploymentCommand({ restApiId }));
+                return { id: required(created.id, "deployment") };
+            },
+            read: async (deploymentId, { restApi }) => {
+                await apis.send(new sdk.GetDeploymentCommand({ restApiId: restApi, deploymentId }));
+                return { inputs: { restApi } };
+            },
+            remove: (deploymentId, { restApi: restApiId }) => apis.send(new sdk.DeleteDeploymentCommand({ restApiId, deploymentId })),
         }),
-        "aws:apigateway/integration:Integration": handler(integration, async (inputs) => {
-            await apis.send(
-                new sdk.PutIntegrationCommand({
-                    ...at(inputs),
-                    type: inputs.type,
-                    integrationHttpMethod: inputs.integrationHttpMethod,
-                    uri: inputs.uri,
-                    credentials: inputs.credentials,
-                    passthroughBehavior: inputs.passthroughBehavior,
-                    requestParameters: inputs.requestParameters,
-                    requestTemplates: inputs.requestTemplates,
-                }),
-            );
-            return part(inputs.restApi, inputs.resourceId, inputs.httpMethod);
+        "aws:apigateway/stage:Stage": handler(stage, {
+            create: async (inputs) => {
+                const { restApi: restApiId, stageName, deployment: deploymentId, xrayTracingEnabled: tracingEnabled, tags: own } = inputs;
+                await apis.send(new sdk.CreateStageCommand({ restApiId, stageName, deploymentId, tracingEnabled, tags: own }));
+                if (inputs.accessLogSettings !== undefined) {
+                    await patchStage(inputs, accessLog(inputs));
+                }
+                return { id: `${restApiId}-${stageName}`, outputs: { invokeUrl: `${apiUrl(endpoint.url, restApiId)}/${stageName}` } };
+            },
+            read: async (_, { restApi, stageName }) => {
+                const found = await apis.send(new sdk.GetStageCommand({ restApiId: restApi, stageName }));
+                const { destinationArn, format } = found.accessLogSettings ?? {};
+                return {
+                    inputs: {
+                        restApi,
+                        stageName: found.stageName,
+                        deployment: found.deploymentId,
+                        xrayTracingEnabled: found.tracingEnabled ?? false,
+                        accessLogSettings: destinationArn === undefined ? undefined : { destinationArn, format },
+                    },
+                };
+            },
+            update: (_, inputs) =>
+                patchStage(inputs, [...replace({ "/deploymentId": inputs.deployment, "/tracingEnabled": inputs.xrayTracingEnabled }), ...accessLog(inputs)]),
+            remove: (_, { restApi: restApiId, stageName }) => apis.send(new sdk.DeleteStageCommand({ restApiId, stageName })),
         }),
-        "aws:apigateway/methodResponse:MethodResponse": handler(methodResponse, async (inputs) => {
-            await apis.send(new sdk.PutMethodResponseCommand({ ...at(inputs), statusCode: inputs.statusCode }));
-            return part(inputs.restApi, inputs.resourceId, inputs.httpMethod, inputs.statusCode);
-        }),
-        "aws:apigateway/integrationResponse:IntegrationResponse": handler(integrationResponse, async (inputs) => {
-            const { statusCode, selectionPattern, responseTemplates } = inputs;
-            await apis.send(
-                new sdk.PutIntegrationResponseCommand({ ...at(inputs), statusCode, selectionPattern, responseTemplates }),
-            );
-            return part(inputs.restApi, inputs.resourceId, inputs.httpMethod, statusCode);
-        }),
-        "aws:apigateway/deployment:Deployment": handler(deployment, async ({ restApi: restApiId }) => {
-            const created = await apis.send(new sdk.CreateDeploymentCommand({ restApiId }));
-            return { id: required(created.id, "deployment") };
-        }),
-        "aws:apigateway/stage:Stage": handler(stage, async (inputs) => {
-            const { restApi: restApiId, stageName, accessLogSettings: log } = inputs;
-            await apis.send(
-                new sdk.CreateStageCommand({
-                    restApiId,
-                    stageName,
-                    deploymentId: inputs.deployment,
-                    tracingEnabled: inputs.xrayTracingEnabled,
-                    tags: inputs.tags,
-                }),
-            );
-            const logged = replace({ "/accessLogSettings/destinationArn": log.destinationArn, "/accessLogSettings/format": log.format });
-            await apis.send(new sdk.UpdateStageCommand({ restApiId, stageName, patchOperations: logged }));
-            return { id: part(restApiId, stageName).id, outputs: { invokeUrl: `${apiUrl(endpoint.url, restApiId)}/${stageName}` } };
-        }),
-        "aws:apigateway/methodSettings:MethodSettings": handler(methodSettings, async (inputs) => {
-            const { restApi: restApiId, stageName, methodPath, settings } = inputs;
-            const patchOperations = replace({
-                [`/${methodPath}/throttling/rateLimit`]: settings.throttlingRateLimit,
-                [`/${methodPath}/throttling/burstLimit`]: settings.throttlingBurstLimit,
-                [`/${methodPath}/metrics/enabled`]: settings.metricsEnabled,
-                [`/${methodPath}/logging/dataTrace`]: settings.dataTraceEnabled,
-                [`/${methodPath}/logging/loglevel`]: settings.loggingLevel,
-            });
-            await apis.send(new sdk.UpdateStageCommand({ restApiId, stageName, patchOperations }));
-            return { id: `${restApiId}-${stageName}-${uniqueId(8)}` };
+        "aws:apigateway/methodSettings:MethodSettings": handler(methodSettings, {
+            create: async (inputs) => {
+                await putSettings(inputs);
+                return { id: `${inputs.restApi}-${inputs.stageName}-${inputs.methodPath}` };
+            },
+            read: async (_, { restApi, stageName, methodPath }) => {
+                const { methodSettings: all = {} } = await apis.send(new sdk.GetStageCommand({ restApiId: restApi, stageName }));
+                const found = all[methodPath];
+                return (
+                    found && {
+                        inputs: {
+                            restApi,
+                            stageName,
+                            methodPath,
+                            settings: {
+                                throttlingRateLimit: found.throttlingRateLimit,
+                                throttlingBurstLimit: found.throttlingBurstLimit,
+                                metricsEnabled: found.metricsEnabled,
+                                dataTraceEnabled: found.dataTraceEnabled,
+                                loggingLevel: found.loggingLevel,
+                            },
+                        },
+                    }
+                );
+            },
+            update: (_, inputs) => putSettings(inputs),
+            remove: (_, inputs) => patchStage(inputs, [{ op: "remove", path: `/${inputs.methodPath}` }]),
         }),
     };
 }

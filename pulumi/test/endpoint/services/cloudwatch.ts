@@ -29,43 +29,98 @@ const dashboard = exactly({ dashboardName: text, dashboardBody: text });
 export function cloudwatch(endpoint: Endpoint): Handlers {
     const metrics = new sdk.CloudWatchClient(endpoint.client);
     const groups = new logs.CloudWatchLogsClient(endpoint.client);
+    const putAlarm = (inputs: ReturnType<typeof metricAlarm>): Promise<unknown> =>
+        metrics.send(
+            new sdk.PutMetricAlarmCommand({
+                AlarmName: inputs.name,
+                AlarmDescription: inputs.alarmDescription,
+                Namespace: inputs.namespace,
+                MetricName: inputs.metricName,
+                Dimensions: Object.entries(inputs.dimensions).map(([Name, Value]) => ({ Name, Value })),
+                Statistic: inputs.statistic,
+                Threshold: inputs.threshold,
+                ComparisonOperator: inputs.comparisonOperator,
+                Period: inputs.period,
+                EvaluationPeriods: inputs.evaluationPeriods,
+                DatapointsToAlarm: inputs.datapointsToAlarm,
+                TreatMissingData: inputs.treatMissingData,
+                AlarmActions: inputs.alarmActions,
+                OKActions: inputs.okActions,
+                Tags: tagList(inputs.tags),
+            }),
+        );
+    const putDashboard = async ({ dashboardName, dashboardBody }: ReturnType<typeof dashboard>): Promise<void> => {
+        const put = new sdk.PutDashboardCommand({ DashboardName: dashboardName, DashboardBody: dashboardBody });
+        const { DashboardValidationMessages: wrong = [] } = await metrics.send(put);
+        if (wrong.length > 0) {
+            throw new Error(JSON.stringify(wrong));
+        }
+    };
     return {
-        "aws:cloudwatch/logGroup:LogGroup": handler(logGroup, async (inputs) => {
-            const { name, retentionInDays } = inputs;
-            await groups.send(new logs.CreateLogGroupCommand({ logGroupName: name, kmsKeyId: inputs.kmsKeyId, tags: inputs.tags }));
-            await groups.send(new logs.PutRetentionPolicyCommand({ logGroupName: name, retentionInDays }));
-            return { id: name, outputs: { arn: arn(endpoint, "logs", `log-group:${name}`) } };
+        "aws:cloudwatch/logGroup:LogGroup": handler(logGroup, {
+            create: async ({ name, retentionInDays, kmsKeyId, tags: own }) => {
+                await groups.send(new logs.CreateLogGroupCommand({ logGroupName: name, kmsKeyId, tags: own }));
+                await groups.send(new logs.PutRetentionPolicyCommand({ logGroupName: name, retentionInDays }));
+                return { id: name, outputs: { arn: arn(endpoint, "logs", `log-group:${name}`) } };
+            },
+            read: async (name) => {
+                const { logGroups = [] } = await groups.send(new logs.DescribeLogGroupsCommand({ logGroupNamePrefix: name }));
+                const found = logGroups.find(({ logGroupName }) => logGroupName === name);
+                return found && { inputs: { name: found.logGroupName, retentionInDays: found.retentionInDays, kmsKeyId: found.kmsKeyId } };
+            },
+            update: async (name, { retentionInDays, kmsKeyId }, before) => {
+                await groups.send(new logs.PutRetentionPolicyCommand({ logGroupName: name, retentionInDays }));
+                if (kmsKeyId !== before.kmsKeyId) {
+                    await (kmsKeyId === undefined
+                        ? groups.send(new logs.DisassociateKmsKeyCommand({ logGroupName: name }))
+                        : groups.send(new logs.AssociateKmsKeyCommand({ logGroupName: name, kmsKeyId })));
+                }
+            },
+            remove: (name) => groups.send(new logs.DeleteLogGroupCommand({ logGroupName: name })),
         }),
-        "aws:cloudwatch/metricAlarm:MetricAlarm": handler(metricAlarm, async (inputs) => {
-            await metrics.send(
-                new sdk.PutMetricAlarmCommand({
-                    AlarmName: inputs.name,
-                    AlarmDescription: inputs.alarmDescription,
-                    Namespace: inputs.namespace,
-                    MetricName: inputs.metricName,
-                    Dimensions: Object.entries(inputs.dimensions).map(([Name, Value]) => ({ Name, Value })),
-                    Statistic: inputs.statistic,
-                    Threshold: inputs.threshold,
-                    ComparisonOperator: inputs.comparisonOperator,
-                    Period: inputs.period,
-                    EvaluationPeriods: inputs.evaluationPeriods,
-                    DatapointsToAlarm: inputs.datapointsToAlarm,
-                    TreatMissingData: inputs.treatMissingData,
-                    AlarmActions: inputs.alarmActions,
-                    OKActions: inputs.okActions,
-                    Tags: tagList(inputs.tags),
-                }),
-            );
-            return { id: inputs.name };
+        "aws:cloudwatch/metricAlarm:MetricAlarm": handler(metricAlarm, {
+            create: async (inputs) => {
+                await putAlarm(inputs);
+                return { id: inputs.name };
+            },
+            read: async (name) => {
+                const { MetricAlarms: alarms = [] } = await metrics.send(new sdk.DescribeAlarmsCommand({ AlarmNames: [name] }));
+                const [found] = alarms;
+                return (
+                    found && {
+                        inputs: {
+                            name: found.AlarmName,
+                            alarmDescription: found.AlarmDescription,
+                            namespace: found.Namespace,
+                            metricName: found.MetricName,
+                            dimensions: Object.fromEntries((found.Dimensions ?? []).map(({ Name, Value }) => [Name, Value])),
+                            statistic: found.Statistic,
+                            threshold: found.Threshold,
+                            comparisonOperator: found.ComparisonOperator,
+                            period: found.Period,
+                            evaluationPeriods: found.EvaluationPeriods,
+                            datapointsToAlarm: found.DatapointsToAlarm,
+                            treatMissingData: found.TreatMissingData,
+                            alarmActions: found.AlarmActions ?? [],
+                            okActions: found.OKActions ?? [],
+                        },
+                    }
+                );
+            },
+            update: (_, inputs) => putAlarm(inputs),
+            remove: (name) => metrics.send(new sdk.DeleteAlarmsCommand({ AlarmNames: [name] })),
         }),
-        "aws:cloudwatch/dashboard:Dashboard": handler(dashboard, async ({ dashboardName, dashboardBody }) => {
-            const { DashboardValidationMessages: wrong = [] } = await metrics.send(
-                new sdk.PutDashboardCommand({ DashboardName: dashboardName, DashboardBody: dashboardBody }),
-            );
-            if (wrong.length > 0) {
-                throw new Error(JSON.stringify(wrong));
-            }
-            return { id: dashboardName };
+        "aws:cloudwatch/dashboard:Dashboard": handler(dashboard, {
+            create: async (inputs) => {
+                await putDashboard(inputs);
+                return { id: inputs.dashboardName };
+            },
+            read: async (name) => {
+                const found = await metrics.send(new sdk.GetDashboardCommand({ DashboardName: name }));
+                return { inputs: { dashboardName: found.DashboardName, dashboardBody: found.DashboardBody } };
+            },
+            update: (_, inputs) => putDashboard(inputs),
+            remove: (name) => metrics.send(new sdk.DeleteDashboardsCommand({ DashboardNames: [name] })),
         }),
     };
 }

@@ -1,7 +1,7 @@
 import * as sdk from "@aws-sdk/client-sqs";
 
 import { required, type Endpoint } from "../endpoint.js";
-import { handler, tags, type Handlers } from "../handler.js";
+import { handler, tags, type Handler, type Handlers } from "../handler.js";
 import { exactly, flag, number, oneOf, optional, text } from "../read.js";
 
 const queue = exactly({
@@ -15,46 +15,81 @@ const queue = exactly({
     redrivePolicy: optional(text),
     tags,
 });
+type Queue = ReturnType<typeof queue>;
 const queuePolicy = exactly({ queueUrl: text, policy: text });
 const redriveAllowPolicy = exactly({ queueUrl: text, redriveAllowPolicy: text });
 
-/** Converts the attributes of a queue to strings, and leaves out those that are undefined. */
-function attributes(all: Readonly<Record<string, string | number | boolean | undefined>>): Record<string, string> {
+/** Visibility timeout of a queue that sets none, in seconds. */
+const DEFAULT_VISIBILITY = 30;
+
+/** Returns the attributes of a queue that can be changed. */
+function attributes(inputs: Queue): Record<string, string> {
+    const all = {
+        DeduplicationScope: inputs.deduplicationScope,
+        FifoThroughputLimit: inputs.fifoThroughputLimit,
+        MessageRetentionPeriod: inputs.messageRetentionSeconds,
+        VisibilityTimeout: inputs.visibilityTimeoutSeconds ?? DEFAULT_VISIBILITY,
+        SqsManagedSseEnabled: inputs.sqsManagedSseEnabled,
+        RedrivePolicy: inputs.redrivePolicy,
+    };
     return Object.fromEntries(Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])));
+}
+
+function numberOf(value: string | undefined): number | undefined {
+    return value === undefined ? undefined : Number(value);
 }
 
 /** Returns the handlers of SQS. */
 export function sqs({ client }: Endpoint): Handlers {
     const queues = new sdk.SQSClient(client);
-    const set = async (url: string, name: string, value: string): Promise<{ id: string }> => {
-        await queues.send(new sdk.SetQueueAttributesCommand({ QueueUrl: url, Attributes: { [name]: value } }));
-        return { id: url };
+    const set = (url: string, changed: Record<string, string>): Promise<unknown> =>
+        queues.send(new sdk.SetQueueAttributesCommand({ QueueUrl: url, Attributes: changed }));
+    const get = async (url: string): Promise<Partial<Record<string, string>>> => {
+        const { Attributes: found = {} } = await queues.send(new sdk.GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["All"] }));
+        return found;
     };
+    /** Returns the handler of an attribute of a queue that is a resource of its own. */
+    const attribute = <Inputs extends { readonly queueUrl: string }>(read: (value: unknown, where: string) => Inputs, name: string, input: keyof Inputs & string): Handler =>
+        handler(read, {
+            create: async (inputs) => {
+                await set(inputs.queueUrl, { [name]: String(inputs[input]) });
+                return { id: inputs.queueUrl };
+            },
+            read: async (url, inputs) => {
+                const found = (await get(url))[name] ?? "";
+                return found === "" && inputs[input] !== "" ? undefined : { inputs: { queueUrl: url, [input]: found } };
+            },
+            update: (url, inputs) => set(url, { [name]: String(inputs[input]) }),
+            remove: (url) => set(url, { [name]: "" }),
+        });
     return {
-        "aws:sqs/queue:Queue": handler(queue, async (inputs) => {
-            const created = await queues.send(
-                new sdk.CreateQueueCommand({
-                    QueueName: inputs.name,
-                    Attributes: attributes({
-                        FifoQueue: inputs.fifoQueue,
-                        DeduplicationScope: inputs.deduplicationScope,
-                        FifoThroughputLimit: inputs.fifoThroughputLimit,
-                        MessageRetentionPeriod: inputs.messageRetentionSeconds,
-                        VisibilityTimeout: inputs.visibilityTimeoutSeconds,
-                        SqsManagedSseEnabled: inputs.sqsManagedSseEnabled,
-                        RedrivePolicy: inputs.redrivePolicy,
-                    }),
-                    tags: inputs.tags,
-                }),
-            );
-            const url = required(created.QueueUrl, "URL of the queue");
-            const getArn = new sdk.GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["QueueArn"] });
-            const { Attributes: answer } = await queues.send(getArn);
-            return { id: url, outputs: { url, arn: required(answer?.QueueArn, "ARN of the queue") } };
+        "aws:sqs/queue:Queue": handler(queue, {
+            create: async (inputs) => {
+                const Attributes = { ...attributes(inputs), ...(inputs.fifoQueue === true ? { FifoQueue: "true" } : {}) };
+                const created = await queues.send(new sdk.CreateQueueCommand({ QueueName: inputs.name, Attributes, tags: inputs.tags }));
+                const url = required(created.QueueUrl, "URL of the queue");
+                return { id: url, outputs: { url, arn: required((await get(url))["QueueArn"], "ARN of the queue") } };
+            },
+            read: async (url, inputs) => {
+                const found = await get(url);
+                return {
+                    inputs: {
+                        name: url.split("/").at(-1),
+                        fifoQueue: found["FifoQueue"] === "true" ? true : undefined,
+                        deduplicationScope: found["DeduplicationScope"],
+                        fifoThroughputLimit: found["FifoThroughputLimit"],
+                        messageRetentionSeconds: numberOf(found["MessageRetentionPeriod"]),
+                        visibilityTimeoutSeconds: numberOf(found["VisibilityTimeout"]),
+                        // An endpoint that does not know the attribute keeps nothing to compare.
+                        sqsManagedSseEnabled: found["SqsManagedSseEnabled"] === undefined ? inputs.sqsManagedSseEnabled : found["SqsManagedSseEnabled"] === "true",
+                        redrivePolicy: found["RedrivePolicy"],
+                    },
+                };
+            },
+            update: (url, inputs) => set(url, { RedrivePolicy: "", ...attributes(inputs) }),
+            remove: (url) => queues.send(new sdk.DeleteQueueCommand({ QueueUrl: url })),
         }),
-        "aws:sqs/queuePolicy:QueuePolicy": handler(queuePolicy, ({ queueUrl, policy }) => set(queueUrl, "Policy", policy)),
-        "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": handler(redriveAllowPolicy, (inputs) =>
-            set(inputs.queueUrl, "RedriveAllowPolicy", inputs.redriveAllowPolicy),
-        ),
+        "aws:sqs/queuePolicy:QueuePolicy": attribute(queuePolicy, "Policy", "policy"),
+        "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": attribute(redriveAllowPolicy, "RedriveAllowPolicy", "redriveAllowPolicy"),
     };
 }

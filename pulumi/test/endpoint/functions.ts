@@ -1,0 +1,40 @@
+import * as kms from "@aws-sdk/client-kms";
+import * as lambda from "@aws-sdk/client-lambda";
+import * as secrets from "@aws-sdk/client-secrets-manager";
+
+import type { Properties } from "../mocks/recorder.js";
+import { required, type Endpoint } from "./endpoint.js";
+import { atLeast, exactly, oneOf, text } from "./read.js";
+
+/** Functions of the AWS package that look something up, by their tokens. */
+export type Functions = Readonly<Record<string, (inputs: Properties) => Promise<Properties>>>;
+
+/** The only quota that the program asks for: concurrent executions of Lambda. */
+const quota = exactly({ serviceCode: oneOf("lambda"), quotaCode: oneOf("L-B99A9384") });
+
+/** Returns the functions that the program calls. */
+export function functions(endpoint: Endpoint): Functions {
+    const clients = {
+        keys: new kms.KMSClient(endpoint.client),
+        lambda: new lambda.LambdaClient(endpoint.client),
+        secrets: new secrets.SecretsManagerClient(endpoint.client),
+    };
+    return {
+        // Emulators have no Service Quotas. Lambda itself has the same number as the account's limit.
+        "aws:servicequotas/getServiceQuota:getServiceQuota": async (inputs) => {
+            const asked = quota(inputs, "getServiceQuota");
+            const { AccountLimit: limit } = await clients.lambda.send(new lambda.GetAccountSettingsCommand());
+            return { ...asked, id: asked.quotaCode, value: required(limit?.ConcurrentExecutions, "concurrency of the account") };
+        },
+        "aws:secretsmanager/getSecret:getSecret": async (inputs) => {
+            const { arn } = atLeast({ arn: text })(inputs, "getSecret");
+            const found = await clients.secrets.send(new secrets.DescribeSecretCommand({ SecretId: arn }));
+            return { id: arn, arn: found.ARN, name: found.Name, kmsKeyId: found.KmsKeyId ?? "" };
+        },
+        "aws:kms/getKey:getKey": async (inputs) => {
+            const { keyId } = atLeast({ keyId: text })(inputs, "getKey");
+            const { KeyMetadata: found } = await clients.keys.send(new kms.DescribeKeyCommand({ KeyId: keyId }));
+            return { id: keyId, keyId, arn: required(found?.Arn, "ARN of the key") };
+        },
+    };
+}
