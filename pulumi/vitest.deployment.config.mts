@@ -6,7 +6,8 @@ export default defineConfig({
     test: {
         ...base.test,
         include: ["test/deployment/*.test.ts"],
-        testTimeout: 300_000,
+        // Each is some runs of pulumi, of seconds on a machine with nothing else to do, and of minutes on a busy one.
+        testTimeout: 900_000,
         // The tests of a file are steps of one story.
         bail: 1,
     },

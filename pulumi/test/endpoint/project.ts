@@ -167,5 +167,6 @@ async function run(update: (onEvent: (event: EngineEvent) => void) => Promise<un
 
 /** Deletes a project with the state of all its stacks. What they created stays. */
 export function forget(root: string): void {
-    rmSync(root, { recursive: true, force: true });
+    // An engine that is ending may still write its log.
+    rmSync(root, { recursive: true, force: true, maxRetries: 5 });
 }

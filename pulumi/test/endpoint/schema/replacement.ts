@@ -23,6 +23,7 @@ export const NEWER_INPUTS: Readonly<Record<string, Readonly<Record<string, strin
     "aws:cognito/userPool:UserPool": {
         userPoolTier: "https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UpdateUserPool.html",
     },
+    "aws:lambda/eventSourceMapping:EventSourceMapping": { tags: "https://docs.aws.amazon.com/lambda/latest/api/API_TagResource.html" },
 };
 
 /**
