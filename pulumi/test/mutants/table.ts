@@ -217,8 +217,8 @@ export const MUTANTS: readonly Mutant[] = [
     {
         mistake: "reading the history needs no authorization",
         file: "src/producer-api.ts",
-        from: 'new aws.apigateway.Method("history", { ...at, authorization: "AWS_IAM" }, parent)',
-        to: 'new aws.apigateway.Method("history", { ...at, authorization: "NONE" }, parent)',
+        from: 'this.part(aws.apigateway.Method, "history", { ...at, authorization: "AWS_IAM" }, parent)',
+        to: 'this.part(aws.apigateway.Method, "history", { ...at, authorization: "NONE" }, parent)',
         check: ["apis", "APIs of issuer the edge answers the history to IAM principals, if it is on"],
     },
     {

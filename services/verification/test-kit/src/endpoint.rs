@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use shared_aws::AttemptLimits;
 
@@ -92,17 +92,35 @@ fn is_up(process: &mut Child, port: u16) -> bool {
 }
 
 /// Makes the configuration of clients for the endpoint.
+///
+/// With `AWS_ENDPOINT_URL`, the SDK reads the endpoint itself, and with it the endpoints of single services
+/// (`AWS_ENDPOINT_URL_SQS`, …: <https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html>).
+///
+/// # Panics
+/// A single service has an endpoint, and the others have none.
 pub async fn sdk_config() -> SdkConfig {
+    if std::env::var("AWS_ENDPOINT_URL").is_ok_and(|url| !url.is_empty()) {
+        return test_config().load().await;
+    }
+    let of_one_service =
+        std::env::vars().map(|(name, _)| name).find(|name| name.starts_with("AWS_ENDPOINT_URL_"));
+    assert!(
+        of_one_service.is_none(),
+        "{of_one_service:?} is set: set AWS_ENDPOINT_URL for the other services"
+    );
     sdk_config_for(&endpoint()).await
 }
 
 /// Makes the configuration of clients for another endpoint, such as a [`FakeEndpoint`](crate::FakeEndpoint).
+/// Endpoints of single services in the environment don't count.
 pub async fn sdk_config_for(endpoint: &str) -> SdkConfig {
+    test_config().endpoint_url(endpoint).load().await
+}
+
+/// Returns the settings of every test's clients.
+fn test_config() -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::latest())
-        .endpoint_url(endpoint)
         .region(Region::from_static(REGION))
         .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
         .http_client(shared_aws::http_client(shared_aws::http_connector(AttemptLimits::default().connect)))
-        .load()
-        .await
 }
