@@ -1,3 +1,3 @@
 import { deploy } from "./src/gateway.js";
 
-export = deploy;
+export = deploy();

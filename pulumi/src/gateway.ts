@@ -12,7 +12,7 @@ import { OperationsKey } from "./operations-key.js";
 import { ProducerApi } from "./producer-api.js";
 import { Queue } from "./queue.js";
 import { Replayer } from "./replayer.js";
-import type { ServiceFunction } from "./service-function.js";
+import { checkArchives, type ServiceFunction } from "./service-function.js";
 import { Storage } from "./storage.js";
 import { TokenApi } from "./token-api.js";
 import { WebSocketApi } from "./websocket-api.js";
@@ -103,12 +103,12 @@ function watched(name: string, service: ServiceFunction, traits: Partial<Watched
 }
 
 /** Registers the gateway with the stack's configuration and returns the stack's outputs. */
-export async function deploy(): Promise<pulumi.Inputs> {
+export function deploy(): Promise<pulumi.Inputs> {
     const project = pulumi.getProject();
     const stack = pulumi.getStack();
     const prefix = namePrefix(project, stack);
     const settings = readSettings();
-    const deployment = { settings, prefix, account: await lookUpAccount(settings) };
+    checkArchives(settings);
     const tags = { project, stack };
-    return new Gateway("gateway", deployment, { transformations: [tagging(tags)] }).outputs;
+    return lookUpAccount(settings).then((account) => new Gateway("gateway", { settings, prefix, account }, { transformations: [tagging(tags)] }).outputs);
 }

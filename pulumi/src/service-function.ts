@@ -4,10 +4,23 @@ import { join } from "node:path";
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { PlacedDeployment } from "./configuration.js";
+import type { PlacedDeployment, Settings } from "./configuration.js";
 import { contract, findByName } from "./contract.js";
 import { logKey } from "./operations-key.js";
 import { checkResources, environment, permissions, trustPolicy, type ResourceRefs } from "./policies.js";
+
+/** Returns the path of a function's archive. */
+function archiveOf({ archives }: Settings, name: string): string {
+    return join(archives, `${name}.zip`);
+}
+
+/** Throws if a function has no archive. */
+export function checkArchives(settings: Settings): void {
+    const missing = contract.functions.map(({ name }) => archiveOf(settings, name)).find((archive) => !existsSync(archive));
+    if (missing !== undefined) {
+        throw new pulumi.RunError(`${missing} does not exist; run scripts/build-lambdas to build it`);
+    }
+}
 
 /** Options of a {@link ServiceFunction}. */
 export interface FunctionOptions {
@@ -37,10 +50,6 @@ export class ServiceFunction extends pulumi.ComponentResource {
         const { settings, place } = deployment;
         const spec = findByName(contract.functions, name);
         checkResources(spec, resources);
-        const archive = join(settings.archives, `${name}.zip`);
-        if (!existsSync(archive)) {
-            throw new pulumi.RunError(`${archive} does not exist; run scripts/build-lambdas to build it`);
-        }
         const functionName = `${deployment.prefix}-${name}`;
         const parent = { parent: this };
         const functionArn = pulumi.interpolate`arn:${place.partition}:lambda:${place.region}:${place.account}:function:${functionName}`;
@@ -68,7 +77,7 @@ export class ServiceFunction extends pulumi.ComponentResource {
                 runtime: "provided.al2023",
                 architectures: ["arm64"],
                 handler: "bootstrap",
-                code: new pulumi.asset.FileArchive(archive),
+                code: new pulumi.asset.FileArchive(archiveOf(settings, name)),
                 role: role.arn,
                 timeout: spec.timeoutSeconds,
                 memorySize: settings.memoryMib,

@@ -2,7 +2,6 @@ import * as restApis from "@aws-sdk/client-api-gateway";
 import * as apis from "@aws-sdk/client-apigatewayv2";
 import * as metrics from "@aws-sdk/client-cloudwatch";
 import * as logs from "@aws-sdk/client-cloudwatch-logs";
-import * as cognito from "@aws-sdk/client-cognito-identity-provider";
 import * as dynamodb from "@aws-sdk/client-dynamodb";
 import * as iam from "@aws-sdk/client-iam";
 import * as kms from "@aws-sdk/client-kms";
@@ -85,9 +84,6 @@ export class Outside {
             secret: new secrets.SecretsManagerClient(client).send(new secrets.ListSecretsCommand()).then(({ SecretList: all = [] }) => all.map(({ Name }) => Name)),
             table: this.tables.send(new dynamodb.ListTablesCommand()).then(({ TableNames: all = [] }) => all),
             topic: new sns.SNSClient(client).send(new sns.ListTopicsCommand()).then(({ Topics: all = [] }) => all.map(({ TopicArn }) => TopicArn)),
-            "user pool": new cognito.CognitoIdentityProviderClient(client)
-                .send(new cognito.ListUserPoolsCommand({ MaxResults: 60 }))
-                .then(({ UserPools: all = [] }) => all.map(({ Name }) => Name)),
         };
         const found = await Promise.all(
             Object.entries(lists).map(async ([kind, names]) => (await names).filter((name) => name?.includes(text) === true).map((name) => `${kind} ${String(name)}`)),
