@@ -1,3 +1,6 @@
 import { deploy } from "./src/gateway.js";
+import { mendStackTraces } from "./src/stack-traces.js";
+
+mendStackTraces();
 
 export = deploy();

@@ -26,7 +26,8 @@ let outside: Outside;
 let archives: { readonly before: string; readonly after: string };
 
 beforeAll(async () => {
-    emulator = await startEmulator();
+    // By default, the emulator's account is as large as this machine.
+    emulator = await startEmulator({ LAMBDA_ACCOUNT_CONCURRENCY: "1000" });
     root = mkdtempSync(join(tmpdir(), "tidings-project-"));
     const settings: Settings = { url: emulator.url, region: REGION, functionsUrl: emulator.url, omit: NO_OMISSIONS };
     project = new Project(root, settings);
