@@ -10,8 +10,9 @@
 //! Pings follow each other for two reasons. A ping and its pong cost about as much as a notification: a busy connection
 //! asks at once only after a quiet time, and then at a steady pace, that of a task for all connections
 //! ([`run_sweeper`](super::run_sweeper)), because no connection has a timer. And a program that takes its time for each
-//! message may answer a ping only when it has read the messages before it: so no more than [`ASK_FRAMES`] frames, or
-//! [`ASK_BYTES`] bytes, are without a ping behind them.
+//! message may answer a ping only when it has read the messages before it: so no more than [`FEW_FRAMES`] frames, or
+//! [`ASK_BYTES`] bytes, are without a ping behind them. A client that answers within a beat may have twice as many
+//! frames until the next ping, up to [`MANY_FRAMES`]; one that takes longer has few again.
 
 use std::collections::VecDeque;
 
@@ -19,12 +20,14 @@ use contract_notifications_v1::Sequence;
 
 /// Number of frames after which a ping follows at once. A program that needs three seconds for each message answers it
 /// within the shortest usual keepalive, half a minute.
-const ASK_FRAMES: usize = 8;
+const FEW_FRAMES: usize = 8;
+/// The same for a client that answers quickly.
+const MANY_FRAMES: usize = 128;
 /// Number of bytes after which a ping follows at once.
 const ASK_BYTES: usize = 64 * 1024;
 
 /// Decides when a connection asks for a receipt.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Asking {
     /// Number of frames with notifications since the last ping.
     frames: usize,
@@ -34,11 +37,18 @@ pub(super) struct Asking {
     under_way: bool,
     /// True if a ping was sent since the last beat of the pace.
     asked: bool,
+    /// Number of frames after which a ping follows at once.
+    most_frames: usize,
     /// Number of bytes after which a ping follows at once.
     most_bytes: usize,
 }
 
 impl Asking {
+    fn new(buffer_bytes: usize) -> Self {
+        let most_bytes = ASK_BYTES.min(buffer_bytes / 4);
+        Self { frames: 0, bytes: 0, under_way: false, asked: false, most_frames: FEW_FRAMES, most_bytes }
+    }
+
     /// Notes a frame with notifications.
     pub(super) const fn given(&mut self, bytes: usize) {
         self.frames += 1;
@@ -47,7 +57,7 @@ impl Asking {
 
     /// Returns true if a ping must follow the frame just given, even if others come behind it.
     pub(super) const fn is_due_at_once(&self) -> bool {
-        self.frames >= ASK_FRAMES || self.bytes >= self.most_bytes && self.frames > 0
+        self.frames >= self.most_frames || self.bytes >= self.most_bytes && self.frames > 0
     }
 
     /// Returns true if a ping is to be sent when no other frame comes behind.
@@ -60,10 +70,27 @@ impl Asking {
         (self.frames, self.bytes, self.under_way) = (0, 0, true);
         !std::mem::replace(&mut self.asked, true)
     }
+
+    /// Notes the answer to the last ping.
+    fn answered(&mut self) {
+        self.under_way = false;
+        if self.asked {
+            self.most_frames = MANY_FRAMES.min(self.most_frames * 2);
+        }
+    }
+
+    /// Notes a beat of the pace. Returns true if a ping is due now.
+    const fn beat(&mut self) -> bool {
+        if self.under_way && !self.asked {
+            self.most_frames = FEW_FRAMES;
+        }
+        self.asked = false;
+        self.is_due()
+    }
 }
 
 /// The frames of one connection that carry notifications and have no receipt yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Receipts {
     /// Frames that were given to the socket, the oldest first.
     unconfirmed: VecDeque<Unconfirmed>,
@@ -85,8 +112,8 @@ struct Unconfirmed {
 impl Receipts {
     /// Makes receipts of a connection that may have `buffer_bytes` without a receipt.
     pub(super) fn new(buffer_bytes: usize) -> Self {
-        let asking = Asking { most_bytes: ASK_BYTES.min(buffer_bytes / 4), ..Asking::default() };
-        Self { asking, ..Self::default() }
+        let asking = Asking::new(buffer_bytes);
+        Self { unconfirmed: VecDeque::new(), bytes: 0, pings: VecDeque::new(), asking }
     }
 
     /// Notes that a frame was given to the socket. `number` counts the frames up to and including this one.
@@ -121,8 +148,7 @@ impl Receipts {
 
     /// Notes a beat of the pace. Returns true if a ping is due now.
     pub(super) const fn beat(&mut self) -> bool {
-        self.asking.asked = false;
-        self.asking.is_due()
+        self.asking.beat()
     }
 
     /// Takes a pong. Returns the notifications for which it is the receipt, in order, or `None` if it does not answer a
@@ -131,7 +157,9 @@ impl Receipts {
         let number = u64::from_be_bytes(payload.try_into().ok()?);
         let at = self.pings.binary_search(&number).ok()?;
         self.pings.drain(..=at);
-        self.asking.under_way = self.is_ping_under_way();
+        if self.pings.is_empty() {
+            self.asking.answered();
+        }
         let confirmed = self.unconfirmed.partition_point(|frame| frame.number <= number);
         let frames = self.unconfirmed.drain(..confirmed);
         let mut sequences = Vec::with_capacity(confirmed);
@@ -196,6 +224,35 @@ mod tests {
         assert_eq!(receipts.pong(&31_u64.to_be_bytes()).unwrap().len(), 15);
         assert!(!receipts.is_ping_under_way());
         assert_eq!(receipts.bytes(), 0);
+    }
+
+    #[test]
+    fn quick_client_is_asked_less_often() {
+        let mut receipts = Receipts::new(1_000_000);
+        let mut number = 0;
+        let mut frames_until_ping = |receipts: &mut Receipts| {
+            for frames in 1.. {
+                number += 1;
+                receipts.given(number, 10, sequences(&[u128::from(number)]));
+                if receipts.asking().is_due_at_once() {
+                    receipts.pinged(number);
+                    return (frames, number);
+                }
+            }
+            unreachable!()
+        };
+        for expected in [8, 16, 32, 64, 128, 128] {
+            let (frames, number) = frames_until_ping(&mut receipts);
+            assert_eq!(frames, expected);
+            receipts.pong(&number.to_be_bytes()).unwrap();
+        }
+        let (_, slow) = frames_until_ping(&mut receipts);
+        receipts.beat();
+        assert_eq!(frames_until_ping(&mut receipts).0, 128, "it may be on its way");
+        receipts.pong(&slow.to_be_bytes()).unwrap();
+        receipts.beat();
+        receipts.beat();
+        assert_eq!(frames_until_ping(&mut receipts).0, 8, "a whole beat without an answer");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use shared_sync::IgnorePoison as _;
 
 use super::codec::Seq;
+use super::disk_reads::DiskReads;
 use super::engine::{Engine, EngineCell};
 use super::error::StoreError;
 use super::held_counter::HeldCounter;
@@ -25,8 +26,6 @@ use super::queued::Queued;
 use super::settings::StorageSettings;
 use super::user::User;
 
-/// Most reads of the disk at a time.
-const DISK_READS: usize = 16;
 /// Number of locks over which users are spread.
 const SHARDS: usize = 64;
 
@@ -45,8 +44,7 @@ pub(super) struct Core<K> {
     pub(super) delivered_soon: OnceLock<DeliveredSoon>,
     /// Permits for notifications that wait for their commit, one for each KiB.
     pub(super) waiting: Arc<Semaphore>,
-    /// Permits for reads of the disk.
-    pub(super) disk_reads: Arc<Semaphore>,
+    pub(super) disk_reads: DiskReads,
     /// True if the store has no threads, and reads where it is called.
     pub(super) is_stepped: bool,
     /// Milliseconds by which reads of the disk are delayed.
@@ -98,7 +96,7 @@ impl<K> Core<K> {
         Self {
             directory,
             waiting: Arc::new(Semaphore::new(waiting_permits(settings.waiting_bytes))),
-            disk_reads: Arc::new(Semaphore::new(DISK_READS)),
+            disk_reads: DiskReads::new(),
             is_stepped,
             #[cfg(feature = "fault-injection")]
             read_delay: AtomicU64::new(0),

@@ -1,22 +1,76 @@
-//! Reads of the disk, off the threads of the runtime.
+//! Reads of the disk.
 //!
-//! A read that memory can't answer may take as long as the disk wants. It gets a thread for blocking work, so that it
-//! holds up its own user alone. A few run at a time; further ones wait.
+//! A read that memory can't answer may take as long as the disk wants. On a thread for blocking work it holds up its own
+//! user alone, but the way there and back costs as much as a page from the operating system's cache, which is where most
+//! pages come from. So while reads are quick they are made on the thread that wants them, one at a time, where the
+//! runtime has another thread for everything else. A slow read sends those after it to threads for blocking work, for a
+//! while: a disk that stalls holds up one thread, once.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use contract_notifications_v1::UserId;
 use shared_ports::Clock;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use super::codec::Seq;
 use super::core::Core;
 use super::error::StoreError;
 
+/// Most reads at a time on threads for blocking work.
+const ON_BLOCKING_THREADS: usize = 16;
+
+/// A read that takes longer is slow. Pages from the operating system's cache take a tenth, those from a disk more.
+const SLOW: Duration = Duration::from_millis(2);
+
+/// Time after a slow read in which reads are made on threads for blocking work.
+const CAUTION: Duration = Duration::from_secs(10);
+
+/// Decides on which threads the disk is read.
+#[derive(Debug)]
+pub(super) struct DiskReads {
+    opened: Instant,
+    /// End of the caution after the last slow read, in milliseconds since `opened`.
+    cautious_until: AtomicU64,
+    /// Permit for the read on a thread of the runtime.
+    here: Semaphore,
+    /// Permits for reads on threads for blocking work.
+    elsewhere: Arc<Semaphore>,
+}
+
+impl DiskReads {
+    pub(super) fn new() -> Self {
+        Self {
+            opened: Instant::now(),
+            cautious_until: AtomicU64::new(0),
+            here: Semaphore::new(1),
+            elsewhere: Arc::new(Semaphore::new(ON_BLOCKING_THREADS)),
+        }
+    }
+
+    fn is_cautious(&self, now: Instant) -> bool {
+        now.duration_since(self.opened) < Duration::from_millis(self.cautious_until.load(Ordering::Relaxed))
+    }
+
+    /// Notes a read.
+    fn note(&self, start: Instant, end: Instant) {
+        if end.duration_since(start) > SLOW {
+            let until = (end + CAUTION).duration_since(self.opened).as_millis();
+            self.cautious_until.store(u64::try_from(until).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Returns true if the runtime has a thread for other work while one of its threads reads.
+fn has_other_thread() -> bool {
+    Handle::try_current().is_ok_and(|runtime| runtime.metrics().num_workers() > 1)
+}
+
 impl<K: Clock + 'static> Core<K> {
-    /// Runs `read` on a thread for blocking work, or here if the store is stepped: a simulation decides about every
-    /// step. Dropping the future does not stop a read that has begun.
+    /// Runs `read`, on this thread or on one for blocking work, or always here if the store is stepped: a simulation
+    /// decides about every step. Dropping the future does not stop a read that has begun.
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         read: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
@@ -24,12 +78,18 @@ impl<K: Clock + 'static> Core<K> {
         if self.is_stepped {
             return read(self);
         }
-        let permit = Arc::clone(&self.disk_reads).acquire_owned().await;
+        if !self.disk_reads.is_cautious(Instant::now()) && has_other_thread() {
+            let _permit = self.disk_reads.here.acquire().await;
+            // The read before may have been slow.
+            if !self.disk_reads.is_cautious(Instant::now()) {
+                return self.read_here(read);
+            }
+        }
+        let permit = Arc::clone(&self.disk_reads.elsewhere).acquire_owned().await;
         let core = Arc::clone(self);
         let reading = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            core.delay_read();
-            read(&core)
+            core.read_here(read)
         });
         match reading.await {
             Ok(read) => read,
@@ -39,6 +99,14 @@ impl<K: Clock + 'static> Core<K> {
                 Err(StoreError::Reopening)
             }
         }
+    }
+
+    fn read_here<T>(&self, read: impl FnOnce(&Self) -> T) -> T {
+        let start = Instant::now();
+        self.delay_read();
+        let read = read(self);
+        self.disk_reads.note(start, Instant::now());
+        read
     }
 
     /// Reads queued notifications of a user back from disk, in a task of its own. The user waits meanwhile and becomes
@@ -69,4 +137,22 @@ impl<K: Clock + 'static> Core<K> {
     #[cfg(not(feature = "fault-injection"))]
     #[expect(clippy::unused_self, reason = "the signature with faults")]
     const fn delay_read(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_read_makes_cautious_for_a_while() {
+        let reads = DiskReads::new();
+        let start = reads.opened + Duration::from_secs(5);
+        assert!(!reads.is_cautious(start));
+        reads.note(start, start + SLOW);
+        assert!(!reads.is_cautious(start + SLOW));
+        let end = start + SLOW + Duration::from_millis(1);
+        reads.note(start, end);
+        assert!(reads.is_cautious(end) && reads.is_cautious(end + CAUTION - Duration::from_millis(1)));
+        assert!(!reads.is_cautious(end + CAUTION));
+    }
 }

@@ -64,6 +64,38 @@ async fn read_of_a_cold_mailbox_holds_up_nobody_else() {
     assert_eq!((page.await.unwrap(), keys.await.unwrap(), acknowledging.await.unwrap()), (3, 1, 0));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_the_first_slow_read_holds_up_a_thread() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path()).await;
+    store.delay_reads(SLOW);
+    let read = || {
+        let store = store.clone();
+        tokio::spawn(async move { store.page(&user("cold"), everything()).await.unwrap().rows.len() })
+    };
+    assert_eq!(read().await.unwrap(), 3);
+    // The runtime has two threads. On them, nothing else could run before two of these are over.
+    let cold: Vec<_> = (0..4)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { store.page(&user(&format!("cold-{n}")), everything()).await.unwrap() })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    tokio::spawn({
+        let store = store.clone();
+        async move {
+            accept(&store, &user("hot"), [1]).await;
+            let lease = store.receive().await;
+            assert_eq!((lease.user(), payloads(&lease)), (&user("hot"), vec![1]));
+            store.complete(lease, &[Outcome::Done]);
+        }
+    })
+    .await
+    .unwrap();
+    assert!(cold.iter().all(|read| !read.is_finished()));
+}
+
 #[tokio::test]
 async fn refill_of_a_queue_holds_up_nobody_else() {
     let dir = tempfile::tempdir().unwrap();
