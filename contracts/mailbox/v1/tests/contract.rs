@@ -40,7 +40,7 @@ fn scheduled_replays_share_no_partition_with_users() {
     }
     let user = UserId::new("alice").unwrap();
     assert_eq!(scheduled::partition_of(&user), scheduled::partition_of(&user));
-    let used: std::collections::BTreeSet<_> =
+    let partitions: std::collections::BTreeSet<_> =
         (0..100).map(|n| scheduled::partition_of(&UserId::new(format!("user-{n}")).unwrap())).collect();
-    assert_eq!(used.len(), usize::from(scheduled::PARTITIONS));
+    assert_eq!(partitions.len(), usize::from(scheduled::PARTITIONS));
 }

@@ -57,6 +57,8 @@ impl Config {
             lifetime: env.days(&variables::HISTORY_TTL),
             payloads: env.get(&variables::HISTORY_PAYLOADS),
         };
+        let SetAsideAfter(failures_before_aside) =
+            env.get_with(&variables::SET_ASIDE_AFTER, "a whole number from 1 on, or off", set_aside_after);
         let config = Self {
             run: RunConfig::read(&DISPATCHER, &mut env),
             connections_table: env.get(&variables::CONNECTIONS_TABLE),
@@ -72,11 +74,7 @@ impl Config {
                 raw_without_sender: env.get(&variables::RAW_WITHOUT_SENDER),
             },
             batch: BatchSettings {
-                failures_before_aside: env.get_with(
-                    &variables::SET_ASIDE_AFTER,
-                    "a whole number from 1 on, or off",
-                    set_aside_after,
-                ),
+                failures_before_aside,
                 visibility: Duration::from_secs(QUEUE_SOURCE.visibility_timeout_seconds.into()),
                 ..BatchSettings::default()
             },
@@ -87,8 +85,15 @@ impl Config {
     }
 }
 
-fn set_aside_after(text: &str) -> Option<Option<u32>> {
-    if text == "off" { Some(None) } else { text.parse().ok().filter(|failures| *failures > 0).map(Some) }
+/// Number of failures after which notifications are set aside; `off` is never.
+#[derive(Default)]
+struct SetAsideAfter(Option<u32>);
+
+fn set_aside_after(text: &str) -> Option<SetAsideAfter> {
+    if text == "off" {
+        return Some(SetAsideAfter(None));
+    }
+    text.parse().ok().filter(|failures| *failures > 0).map(|failures| SetAsideAfter(Some(failures)))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub struct ReplaySchedule {
 
 /// Returns the scheduled replay of an item, or `None` if it is none. The dispatcher writes no such item.
 fn due(item: &HashMap<String, AttributeValue>) -> Option<DueReplay> {
-    let user_id = UserId::new(item.get(attributes::SEQUENCE)?.as_s().ok()?).ok()?;
+    let user_id = UserId::new(item.get(attributes::SEQUENCE)?.as_s().ok()?.as_str()).ok()?;
     let scheduled_at = item.get(scheduled::SCHEDULED_AT)?.as_n().ok()?.parse().ok()?;
     Some(DueReplay { user_id, scheduled_at: Timestamp::from_millis(scheduled_at) })
 }

@@ -10,7 +10,7 @@ use auth_token::ports::{
 use auth_token::{Adapters, Authorizer, AuthorizerConfig, Handshake, Issuer, IssuerConfig, Ports, Subject};
 use contract_connections_v1::FrameFormat;
 use contract_deployment_v1::{AUTH_TOKEN_AUTHORIZER, WS_EDGE};
-use contract_frames_v1::ClientFrame;
+use contract_frames_v1::{ClientFrame, ServerFrame};
 use contract_identity_v1::{Principal, TokenRow};
 use contract_notifications_v1::{Sequence, Timestamp};
 use shared_ports::PortError;
@@ -172,13 +172,15 @@ impl Api {
         matches!(admitted, Ok(Ok(_))) && world.open(connection, plan.acknowledges)
     }
 
-    async fn message(&self, world: &World, connection: u32, principal: &Principal, text: &str) {
-        let Some(_permit) = world.begin() else { return };
+    /// Sends a frame of acknowledgements and returns true if it was answered.
+    async fn acknowledge(&self, world: &World, connection: u32, principal: &Principal, text: &str) -> bool {
+        let Some(_permit) = world.begin() else { return false };
         let id = connection_id(connection);
         let request = MessageRequest { connection_id: &id, request_id: "", frame: Inbound::Text(text) };
         let function = world.function(WS_EDGE.timeout_seconds);
         let answer = || self.edge.message(principal, request);
-        let _ = invoke(function, &world.random, world.faults(), answer).await;
+        let answer = invoke(function, &world.random, world.faults(), answer).await;
+        matches!(answer, Ok(Some(ServerFrame::AckOk { .. })))
     }
 
     async fn disconnect(&self, world: &World, connection: u32, principal: &Principal) {
@@ -276,7 +278,12 @@ impl Device<'_> {
                         let text = ClientFrame::Ack { sequences: sequences.to_vec() }.to_json();
                         let (world, api) = (Arc::clone(self.world), Arc::clone(self.api));
                         let (connection, principal) = (self.connection, principal.clone());
-                        tokio::spawn(async move { api.message(&world, connection, &principal, &text).await });
+                        tokio::spawn(async move {
+                            // As our clients do, until it is answered.
+                            while !api.acknowledge(&world, connection, &principal, &text).await {
+                                sleep(world.random.millis(500, 5_000)).await;
+                            }
+                        });
                     }
                 }
                 frame = self.world.read(self.connection) => {

@@ -108,6 +108,9 @@ fn dispatcher(world: &Arc<World>) -> BatchDispatcher<DispatcherPorts> {
     if world.has(Mutant::WaitsForSlowest) {
         settings.patience = Patience::UNLIMITED;
     }
+    if world.has(Mutant::UnboundedPostponement) {
+        settings.patience.answer = Duration::MAX;
+    }
     if world.has(Mutant::NeverSetsAside) {
         settings.failures_before_aside = None;
     }

@@ -16,6 +16,7 @@ use crate::core::{ConnectionSet, frames};
 
 /// A run in progress.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate fact about the run")]
 pub struct Run<B> {
     limits: Limits,
     set_aside: SetAside,

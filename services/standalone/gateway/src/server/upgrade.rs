@@ -157,6 +157,7 @@ async fn open<P: Ports>(
         app.ports.client_edge.connect(&principal, connect).await.map_err(|error| match error {
             ConnectError::Refused(refusal) => Problem::bad_request(refusal.to_string()),
             ConnectError::TooMany { .. } => too_many(error.to_string()),
+            ConnectError::TooSlow => Problem::unavailable("the handshake took too long; try again"),
             ConnectError::Unavailable(error) => Problem::internal("storing a connection", &error),
         })?;
     let opened = Opened { principal: Arc::new(principal), id: row.connection_id, at: opened_at, _slot: slot };

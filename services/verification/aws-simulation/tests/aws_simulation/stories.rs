@@ -122,6 +122,10 @@ fn handshake_does_not_outlast_its_grace() {
         keeps_devices: true,
     };
     let plan = Plan { users: vec![slow], ..Plan::default() };
+    let finished = run_plan(plan.clone(), SeededRandom::new(2), Some(Mutant::HandshakeWithoutLimit)).unwrap();
+    for event in finished.log.iter().filter(|event| !matches!(event.kind, EventKind::BatchBegan { .. } | EventKind::BatchEnded { .. } | EventKind::Accepted { .. })).take(60) {
+        println!("{event}");
+    }
     tell(&plan, Mutant::HandshakeWithoutLimit, Promise::EverythingEmpties);
 }
 
