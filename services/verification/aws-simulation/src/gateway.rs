@@ -21,8 +21,6 @@ use crate::world::{INVOCATION, World};
 
 /// Largest message to a client, in bytes.
 const MAX_MESSAGE: usize = 128 * 1024;
-/// Bytes that the gateway buffers for a client that does not read. AWS documents no number.
-const BUFFER: usize = 64 * 1024;
 
 /// The connections.
 #[derive(Debug, Default)]
@@ -145,7 +143,7 @@ impl World {
         if text.len() > MAX_MESSAGE {
             return Taken::Refused("413");
         }
-        if socket.buffered > 0 && socket.buffered + text.len() > BUFFER {
+        if socket.buffered > 0 && socket.buffered + text.len() > self.plan.client_buffer {
             return Taken::Refused("429 for the connection");
         }
         let user = socket.user;

@@ -33,6 +33,8 @@ pub struct Plan {
     pub shards: usize,
     /// Requests to the gateway in a second, by all users together.
     pub quota: u32,
+    /// Bytes that the gateway buffers for a client that does not read. AWS documents no number.
+    pub client_buffer: usize,
     /// Time after which the gateway closes a connection.
     pub connection_lifetime: Duration,
     /// Time without traffic after which the gateway closes a connection.
@@ -127,6 +129,7 @@ impl Default for Plan {
             throttles: 0,
             shards: 2,
             quota: 10_000,
+            client_buffer: 64 * 1024,
             connection_lifetime: Duration::from_hours(2),
             idle_timeout: Duration::from_mins(10),
             limits: Limits::default(),
@@ -154,6 +157,7 @@ impl Plan {
             pollers: random.count(1, 6),
             cold_starts: random.pick([0, 20, 100]),
             shards: random.count(1, 3),
+            client_buffer: random.pick([300, 4_000, 64 * 1024]),
             connection_lifetime: random.pick([Duration::from_hours(2), Duration::from_secs(45)]),
             idle_timeout: random.pick([Duration::from_mins(10), Duration::from_secs(30)]),
             limits: if is_small { SMALL_LIMITS } else { Limits::default() },

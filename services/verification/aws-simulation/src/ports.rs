@@ -263,15 +263,18 @@ impl ws_edge::ports::Connections for Aws {
     async fn put(&self, row: &Connection) -> Result<(), PortError> {
         let user = user_index(row.user_id.as_str());
         let mut row = row.clone();
-        if let Some(slow) = self.0.plan.users[user].trouble.slow_handshake.filter(|_| self.0.faults()) {
-            sleep(slow).await;
-        }
+        let slow = self.0.plan.users[user].trouble.slow_handshake.filter(|_| self.0.faults());
+        // The write is late, and so is its answer.
+        let half = slow.unwrap_or_default() / 2;
+        sleep(half).await;
         if self.0.has(Mutant::HandshakeWithoutLimit) {
             let connection = connection_number(&row.connection_id);
             let began = self.0.gateway.sockets()[connection as usize].began;
             row.connected_at = self.0.time_at(began);
         }
-        self.0.call(user, "storing a connection", || self.0.insert_connection(user, row)).await
+        let stored = self.0.call(user, "storing a connection", || self.0.insert_connection(user, row)).await;
+        sleep(half).await;
+        stored
     }
 
     async fn delete(&self, key: &ConnectionKey) -> Result<(), PortError> {

@@ -3,7 +3,7 @@
 use verification_aws_simulation::{explore, run};
 
 /// Seeds of this test; `scripts/test --deep` runs more of them.
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 2_000;
 
 #[test]
 fn promises_hold() {

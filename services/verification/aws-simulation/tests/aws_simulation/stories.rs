@@ -22,7 +22,7 @@ fn sends(count: usize, pause: u64) -> Vec<SendPlan> {
 /// Runs a plan from several seeds with a mutant, and returns the promises that are broken.
 fn broken(plan: &Plan, mutant: Option<Mutant>) -> Vec<Promise> {
     let run = |seed| run_plan(plan.clone(), SeededRandom::new(seed), mutant).unwrap();
-    let mut found: Vec<_> = (0..30).filter_map(|seed| check(&run(seed))).map(|found| found.promise).collect();
+    let mut found: Vec<_> = (0..10).filter_map(|seed| check(&run(seed))).map(|found| found.promise).collect();
     found.sort();
     found.dedup();
     found
@@ -122,10 +122,6 @@ fn handshake_does_not_outlast_its_grace() {
         keeps_devices: true,
     };
     let plan = Plan { users: vec![slow], ..Plan::default() };
-    let finished = run_plan(plan.clone(), SeededRandom::new(2), Some(Mutant::HandshakeWithoutLimit)).unwrap();
-    for event in finished.log.iter().filter(|event| !matches!(event.kind, EventKind::BatchBegan { .. } | EventKind::BatchEnded { .. } | EventKind::Accepted { .. })).take(60) {
-        println!("{event}");
-    }
     tell(&plan, Mutant::HandshakeWithoutLimit, Promise::EverythingEmpties);
 }
 
