@@ -8,10 +8,12 @@
 //! Modules use those before them only:
 //!
 //! 1. Vocabulary: [`mod@log`], [`mutant`], [`plan`], `frames`.
-//! 2. AWS: [`fifo`], `lambda`, `gateway`, `world` with the tables, `mapping` with the event sources.
+//! 2. AWS: [`fifo`], `lambda`, `gateway`, `world` with the tables, `calls` to the gateway, `mapping` with the
+//!    event sources.
 //! 3. The services' [ports](mod@ports), the devices, and the run of a simulation.
 //! 4. [`check()`] and [`explore`].
 
+mod calls;
 mod check;
 mod device;
 mod explore;
