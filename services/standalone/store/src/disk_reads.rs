@@ -22,8 +22,9 @@ use super::error::StoreError;
 /// Most reads at a time on threads for blocking work.
 const ON_BLOCKING_THREADS: usize = 16;
 
-/// A read that takes longer is slow. Pages from the operating system's cache take a tenth, those from a disk more.
-const SLOW: Duration = Duration::from_millis(2);
+/// A read that takes longer is slow: the disk stalls. A page from the cache takes a tenth of a millisecond, one from a
+/// solid-state disk one or two, and a thread that waits for a processor among others some more.
+const SLOW: Duration = Duration::from_millis(20);
 
 /// Time after a slow read in which reads are made on threads for blocking work.
 const CAUTION: Duration = Duration::from_secs(10);
