@@ -60,6 +60,7 @@ mod opening;
 mod pending_records;
 mod queue;
 mod queued;
+mod read_threads;
 mod reclaim;
 mod repair;
 mod settings;
