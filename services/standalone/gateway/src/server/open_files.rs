@@ -16,9 +16,7 @@ const LEAST_RESERVE: usize = 256;
 /// A limited number of open files.
 #[derive(Debug)]
 pub(super) struct OpenFiles {
-    /// Number of connections of all kinds.
-    connections: usize,
-    /// Number of those of them that WebSockets can't take.
+    /// Number of connections for which there are files, and which WebSockets can't take.
     reserved: usize,
     web_sockets: Arc<Semaphore>,
 }
@@ -28,11 +26,7 @@ impl OpenFiles {
         let reserve = (limit / RESERVE).max(LEAST_RESERVE.min(limit / 2));
         let of_store = reserve / 4;
         let web_sockets = (limit - reserve).min(Semaphore::MAX_PERMITS);
-        Self {
-            connections: limit - of_store,
-            reserved: reserve - of_store,
-            web_sockets: Arc::new(Semaphore::new(web_sockets)),
-        }
+        Self { reserved: reserve - of_store, web_sockets: Arc::new(Semaphore::new(web_sockets)) }
     }
 
     /// Returns the number of WebSockets that one address may have open, so that it leaves half to others.
@@ -53,7 +47,7 @@ impl OpenFiles {
 
     /// Returns true if so few are free that idle connections keep others out.
     pub(super) fn is_scarce(&self, http: usize) -> bool {
-        self.free(http) < self.reserved.min(self.connections / 2).div_ceil(2)
+        self.free(http) < self.reserved.div_ceil(2)
     }
 }
 
