@@ -11,8 +11,9 @@ use metrics::counter;
 use shared_ports::{Clock as _, PortError, trace};
 use shared_telemetry::{chain, user_hash};
 
+use crate::budget::{Budget, Moments, Patience, RunTime};
 use crate::core::batch::{EntryError, GroupedBatch, HubRun, ReceivedEntry, UserRun, group};
-use crate::core::run::Outcome;
+use crate::core::run::{Outcome, SetAside};
 use crate::core::visibility::after_failure;
 use crate::fan_out::fan_out;
 use crate::ports::{
@@ -30,6 +31,8 @@ pub struct QueueMessage<'a> {
     pub message_id: &'a str,
     /// The receipt handle of this delivery.
     pub receipt: &'a str,
+    /// Time at which the queue delivered the entry for the first time, if it is known.
+    pub first_received_at: Option<Timestamp>,
     /// The X-Ray tracing header of the message.
     pub trace: Option<Arc<str>>,
 }
@@ -42,8 +45,39 @@ pub struct Deadlines {
     /// Time at which unfinished runs are cancelled. Their entries fail, so a call that hangs affects one user
     /// and not the whole batch.
     pub runs: Timestamp,
-    /// Time at which the recording of the history is cancelled, early enough to answer the batch.
-    pub history: Timestamp,
+    /// Time at which the recording of the history and calls to the queue are cancelled, early enough to answer
+    /// the batch.
+    pub answer: Timestamp,
+}
+
+/// Settings of batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchSettings {
+    /// Visibility timeout of received entries: the time for which the queue delivers no others of their groups.
+    pub visibility: Duration,
+    /// Number of failed receives after which a run's notifications are put into the mailbox, so that they hold up
+    /// nothing in the queue; `None` if they never are.
+    pub failures_before_aside: Option<u32>,
+    /// Time in which a run of entries attempts its pushes when they are received for the first time: longer than the
+    /// grace, so that a handshake may end meanwhile.
+    pub first_attempts: Duration,
+    /// The same time when the entries are received again.
+    pub later_attempts: Duration,
+    /// Time that runs have left once another run of their batch is complete.
+    pub patience: Patience,
+}
+
+impl Default for BatchSettings {
+    /// The settings for the queue that a deployment makes.
+    fn default() -> Self {
+        Self {
+            visibility: Duration::from_mins(3),
+            failures_before_aside: Some(3),
+            first_attempts: Duration::from_secs(6),
+            later_attempts: Duration::from_secs(1),
+            patience: Patience::default(),
+        }
+    }
 }
 
 /// Maximum time for recording the history of a run.
@@ -66,10 +100,18 @@ pub struct BatchDispatcher<P: BatchPorts> {
     pub members: P::Members,
     /// Maximum number of hub members served by one entry.
     pub fan_out_members: usize,
+    /// Settings of batches.
+    pub settings: BatchSettings,
 }
 
 impl<P: BatchPorts> BatchDispatcher<P> {
     /// Dispatches a batch and returns an outcome for each message, in the batch's order.
+    ///
+    /// The queue delivers nothing else to the users of a batch until the batch is answered. So once a run is
+    /// complete, the others have about a second left, and what they don't manage is redelivered or requeued.
+    ///
+    /// A run is not begun if its entries may be delivered to somebody else before it ends: a throttled event
+    /// source may have kept the batch back for most of its visibility timeout.
     ///
     /// After a failed entry, all later entries of the same user or hub fail too. Entries of others are not
     /// affected. Entries that can never succeed go to the dead-letter queue, and their outcome is `Done`, or
@@ -80,9 +122,10 @@ impl<P: BatchPorts> BatchDispatcher<P> {
     pub async fn dispatch_batch(&self, batch: &[QueueMessage<'_>], deadlines: Deadlines) -> Vec<Outcome> {
         let entries: Vec<_> = batch.iter().map(|message| message.entry.clone()).collect();
         let GroupedBatch { runs, hubs, poison } = group(&entries);
-        let runs = runs.into_iter().map(|run| self.dispatch_run(batch, run, deadlines));
-        let hubs = hubs.into_iter().map(|run| self.dispatch_hub(batch, run, deadlines));
-        let letters = poison.iter().map(|(index, reason)| self.dead_letter(batch, *index, reason));
+        let budget = &self.budget(deadlines);
+        let runs = runs.into_iter().map(|run| self.dispatch_run(batch, run, budget));
+        let hubs = hubs.into_iter().map(|run| self.dispatch_hub(batch, run, budget));
+        let letters = poison.iter().map(|(index, reason)| self.dead_letter(batch, *index, reason, budget));
         let (runs, hubs, dead_letters) = join3(join_all(runs), join_all(hubs), join_all(letters)).await;
         let mut outcomes = vec![Outcome::Retry; batch.len()];
         for (index, outcome) in
@@ -93,34 +136,80 @@ impl<P: BatchPorts> BatchDispatcher<P> {
         outcomes
     }
 
+    /// Returns the time until the deadlines, measured by a clock that never jumps.
+    fn budget(&self, Deadlines { retries, runs, answer }: Deadlines) -> Budget {
+        let clock = &self.dispatcher.clock;
+        let (now, moment) = (clock.now(), clock.moment());
+        let until = |deadline: Timestamp| moment.plus(deadline.since(now));
+        Budget::new(Moments { retries: until(retries), runs: until(runs), answer: until(answer) })
+    }
+
     async fn dispatch_run(
         &self,
         batch: &[QueueMessage<'_>],
         run: UserRun,
-        deadlines: Deadlines,
+        budget: &Budget,
     ) -> Vec<(usize, Outcome)> {
         let UserRun { user, indexes, entries } = run;
         let first = indexes.first().map(|index| &batch[*index]);
         let trace = first.and_then(|message| message.trace.clone());
         let user_hash = user_hash(&user);
         let sequence = first.map(|message| tracing::field::display(message.entry.sequence));
+        let redeliver = || indexes.iter().map(|index| (*index, Outcome::Retry)).collect::<Vec<_>>();
+        if !self.stays_invisible(batch, &indexes, budget).await {
+            tracing::warn!(user = %user_hash, sequence, entries = indexes.len(), "run not begun, its entries were received too long ago");
+            return redeliver();
+        }
         let clock = &self.dispatcher.clock;
-        let dispatch = self.dispatcher.dispatch_unrecorded(&user, entries, deadlines.retries);
+        let receives = first.map_or(1, |message| message.entry.receive_count);
+        let BatchSettings { failures_before_aside, first_attempts, later_attempts, .. } = self.settings;
+        let set_aside = match failures_before_aside {
+            None => SetAside::Never,
+            Some(failures) if receives > failures => SetAside::All,
+            Some(_) => SetAside::Blocked,
+        };
+        if set_aside == SetAside::All {
+            tracing::warn!(user = %user_hash, sequence, entries = indexes.len(), receives, "entries failed repeatedly and are set aside");
+        }
+        let attempts = if receives > 1 { later_attempts } else { first_attempts };
+        let time = RunTime::within(budget, clock.moment().plus(attempts));
+        let dispatch = self.dispatcher.dispatch_unrecorded(&user, entries, time, set_aside);
         let dispatch = trace::scope(trace, dispatch);
-        let over = clock.sleep(deadlines.runs.since(clock.now()));
+        let over = budget.over(clock, |moments| moments.runs);
         let (outcomes, history): (Vec<_>, _) = match select(pin!(dispatch), pin!(over)).await {
             Either::Left((Dispatched { report, history }, _)) => {
                 tracing::debug!(user = %user_hash, sequence, entries = indexes.len(), "run dispatched");
-                (indexes.into_iter().zip(report.outcomes).collect(), history)
+                (indexes.iter().copied().zip(report.outcomes).collect(), history)
             }
             Either::Right(_) => {
                 tracing::warn!(user = %user_hash, sequence, entries = indexes.len(), "run cancelled at its deadline");
-                (indexes.into_iter().map(|index| (index, Outcome::Retry)).collect(), Vec::new())
+                (redeliver(), Vec::new())
             }
         };
-        self.postpone(batch, &outcomes).await;
-        self.record(&user, history, deadlines.history).await;
+        budget.shorten(clock.moment(), self.settings.patience);
+        self.postpone(batch, &outcomes, budget).await;
+        self.record(&user, history, budget).await;
         outcomes
+    }
+
+    /// Returns true if the entries of a run stay invisible to others until the run is over, and makes sure of it
+    /// if they were delivered before.
+    ///
+    /// The queue says when it delivered an entry for the first time, but not when it delivered it again. Then the
+    /// visibility timeout is renewed, which fails if it has ended.
+    async fn stays_invisible(&self, batch: &[QueueMessage<'_>], indexes: &[usize], budget: &Budget) -> bool {
+        let clock = &self.dispatcher.clock;
+        let longest = budget.moments().answer.since(clock.moment());
+        let mut messages = indexes.iter().map(|index| &batch[*index]);
+        if messages.all(|message| message.entry.receive_count <= 1) {
+            let received = indexes.iter().filter_map(|index| batch[*index].first_received_at).min();
+            let visible_again = received.map(|at| at.plus(self.settings.visibility));
+            return visible_again.is_none_or(|at| clock.now().plus(longest) <= at);
+        }
+        let receipts: Vec<_> = indexes.iter().map(|index| batch[*index].receipt).collect();
+        let renewal = self.redelivery.postpone(&receipts, self.settings.visibility);
+        let over = budget.over(clock, |moments| moments.retries);
+        matches!(select(pin!(renewal), pin!(over)).await, Either::Left((Ok(()), _)))
     }
 
     /// Fans out the broadcasts of a hub in order. After a failed broadcast, the later ones fail too.
@@ -128,14 +217,14 @@ impl<P: BatchPorts> BatchDispatcher<P> {
         &self,
         batch: &[QueueMessage<'_>],
         run: HubRun,
-        deadlines: Deadlines,
+        budget: &Budget,
     ) -> Vec<(usize, Outcome)> {
         let HubRun { hub, indexes, fan_outs } = run;
         let clock = &self.dispatcher.clock;
         let mut done = 0;
         for (entry, index) in fan_outs.into_iter().zip(&indexes) {
             let work = trace::scope(batch[*index].trace.clone(), self.fan_out_one(entry));
-            let over = clock.sleep(deadlines.runs.since(clock.now()));
+            let over = budget.over(clock, |moments| moments.runs);
             match select(pin!(work), pin!(over)).await {
                 Either::Left((Ok(()), _)) => done += 1,
                 Either::Left((Err(error), _)) => {
@@ -148,10 +237,11 @@ impl<P: BatchPorts> BatchDispatcher<P> {
                 }
             }
         }
+        budget.shorten(clock.moment(), self.settings.patience);
         let outcome = |at| if at < done { Outcome::Done } else { Outcome::Retry };
         let outcomes: Vec<_> =
             indexes.into_iter().enumerate().map(|(at, index)| (index, outcome(at))).collect();
-        self.postpone(batch, &outcomes).await;
+        self.postpone(batch, &outcomes, budget).await;
         outcomes
     }
 
@@ -164,15 +254,17 @@ impl<P: BatchPorts> BatchDispatcher<P> {
     }
 
     /// Records history rows of a user, unless that takes too long.
-    async fn record(&self, user: &UserId, rows: Vec<MessageRow>, deadline: Timestamp) {
+    async fn record(&self, user: &UserId, rows: Vec<MessageRow>, budget: &Budget) {
         if rows.is_empty() {
             return;
         }
         let count = rows.len();
         let clock = &self.dispatcher.clock;
-        let over = clock.sleep(HISTORY_BUDGET.min(deadline.since(clock.now())));
+        let too_long = pin!(clock.sleep(HISTORY_BUDGET));
+        let answered = pin!(budget.over(clock, |moments| moments.answer));
+        let over = select(too_long, answered);
         let recorded = self.dispatcher.history.record(user, rows);
-        if let Either::Right(_) = select(pin!(recorded), pin!(over)).await {
+        if let Either::Right(_) = select(pin!(recorded), over).await {
             count_history_failed(count);
             tracing::warn!(user = %user_hash(user), entries = count, "recording the history took too long, its rows are lost");
         }
@@ -181,7 +273,7 @@ impl<P: BatchPorts> BatchDispatcher<P> {
     /// Shortens the visibility timeout of the failed entries of one user or hub. All of them get the same: a
     /// message group delivers nothing while one of its messages is in flight, so a longer timeout would delay
     /// the earlier entries.
-    async fn postpone(&self, batch: &[QueueMessage<'_>], outcomes: &[(usize, Outcome)]) {
+    async fn postpone(&self, batch: &[QueueMessage<'_>], outcomes: &[(usize, Outcome)], budget: &Budget) {
         let mut failed =
             outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Retry).map(|(at, _)| &batch[*at]);
         let Some(first) = failed.next() else { return };
@@ -189,10 +281,13 @@ impl<P: BatchPorts> BatchDispatcher<P> {
         let receipts: Vec<_> = std::iter::once(first).chain(failed).map(|message| message.receipt).collect();
         let sequence = first.entry.sequence;
         tracing::info!(%sequence, entries = receipts.len(), ?delay, "entries failed and are redelivered");
-        if let Err(error) = self.redelivery.postpone(&receipts, delay).await {
-            // The queue still redelivers them, after its own visibility timeout.
-            let error = chain(&error);
-            tracing::warn!(%sequence, error, "failed entries could not be postponed, they are redelivered later than intended");
+        // Otherwise the queue redelivers them after its own visibility timeout.
+        let later = "failed entries could not be postponed, they are redelivered later than intended";
+        let over = budget.over(&self.dispatcher.clock, |moments| moments.answer);
+        match select(pin!(self.redelivery.postpone(&receipts, delay)), pin!(over)).await {
+            Either::Left((Ok(()), _)) => {}
+            Either::Left((Err(error), _)) => tracing::warn!(%sequence, error = chain(&error), "{later}"),
+            Either::Right(_) => tracing::warn!(%sequence, "{later}"),
         }
     }
 
@@ -202,20 +297,26 @@ impl<P: BatchPorts> BatchDispatcher<P> {
         batch: &[QueueMessage<'_>],
         index: usize,
         reason: &EntryError,
+        budget: &Budget,
     ) -> (usize, Outcome) {
         let QueueMessage { entry, message_id, .. } = &batch[index];
         let text = chain(reason);
         let letter = DeadLetter { group: entry.group, body: entry.body, message_id, reason: &text };
-        let outcome = match self.dead_letters.dead_letter(letter).await {
-            Ok(()) => {
+        let over = budget.over(&self.dispatcher.clock, |moments| moments.answer);
+        let outcome = match select(pin!(self.dead_letters.dead_letter(letter)), pin!(over)).await {
+            Either::Left((Ok(()), _)) => {
                 let reason = reason.label();
                 counter!("tidings_dead_letters_total", "reason" => reason).increment(1);
                 tracing::warn!(sequence = %entry.sequence, reason, "entry moved to the dead-letter queue");
                 Outcome::Done
             }
-            Err(error) => {
+            Either::Left((Err(error), _)) => {
                 let error = chain(&error);
                 tracing::warn!(sequence = %entry.sequence, error, "entry could not be moved to the dead-letter queue");
+                Outcome::Retry
+            }
+            Either::Right(_) => {
+                tracing::warn!(sequence = %entry.sequence, "moving an entry to the dead-letter queue took too long");
                 Outcome::Retry
             }
         };

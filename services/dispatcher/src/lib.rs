@@ -9,6 +9,7 @@
 //! - [`Observer`] derives the history from the course of a run. It has no part in delivery.
 
 mod batch;
+mod budget;
 pub mod core;
 mod fan_out;
 mod history;
@@ -17,7 +18,8 @@ mod raw;
 mod service;
 mod telemetry;
 
-pub use batch::{BatchDispatcher, Deadlines, QueueMessage};
+pub use batch::{BatchDispatcher, BatchSettings, Deadlines, QueueMessage};
+pub use budget::Patience;
 pub use fan_out::{DEFAULT_MEMBERS, fan_out};
 pub use history::{DeliveryEvent, Observer};
 pub use service::{Dispatcher, Settings};

@@ -185,6 +185,12 @@ pub trait Push: Send + Sync {
 pub trait ReplayQueue: Send + Sync {
     /// Queues a replay entry behind all other entries of its user.
     fn enqueue(&self, replay: Replay) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Has a replay entry for the user's whole mailbox queued in a while, behind all other entries of the user by
+    /// then. A queue without such a delay does it at once.
+    fn enqueue_later(&self, user: &UserId) -> impl Future<Output = Result<(), PortError>> + Send {
+        self.enqueue(Replay { user_id: user.clone(), sequence: Sequence::MAX })
+    }
 }
 
 /// A page of a hub's members.
@@ -243,7 +249,8 @@ pub trait DeadLetters: Send + Sync {
 /// Decides when the notifications queue delivers failed entries again.
 pub trait Redelivery: Send + Sync {
     /// Sets the visibility timeout of the entries with these receipts, all of one message group, to `delay`.
-    /// After an error, some may have been set.
+    /// Fails if it has ended for one of them, so that somebody else may have received the entries. After an
+    /// error, some may have been set.
     fn postpone(
         &self,
         receipts: &[&str],

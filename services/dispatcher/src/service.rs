@@ -4,19 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use contract_connections_v1::{Connection, FrameFormat};
+use contract_connections_v1::{Connection, ConnectionId, FrameFormat};
 use contract_frames_v1::{encode_batch, encode_single};
 use contract_history_v1::MessageRow;
 use contract_notifications_v1::{Notification, Replay, Sequence, Timestamp, UserId, WhenOffline};
 use futures_util::future::join_all;
-use shared_ports::{Clock as _, Moment, PortError};
+use shared_ports::{Clock as _, PortError};
 use shared_retry::{Jitter as _, RetryPolicy};
 use shared_telemetry::chain;
 
+use crate::budget::RunTime;
 use crate::core::batch::item;
 use crate::core::run::{
     Command, Entry, Event, Frame, HeldItem, Limits, OpenConnection, PushReport, PushRequest, Refusal, Report,
-    Run, Stats,
+    Run, SetAside, Stats,
 };
 use crate::history::{DeliveryEvent, Observer};
 use crate::ports::{
@@ -85,7 +86,10 @@ impl<P: Ports> Dispatcher<P> {
     ///
     /// If the future is dropped, no outcome is known, and the queue must deliver all entries again.
     pub async fn dispatch(&self, user: &UserId, entries: Vec<Entry<Body>>, deadline: Timestamp) -> Report {
-        let Dispatched { report, history } = self.dispatch_unrecorded(user, entries, deadline).await;
+        // Measured by a clock that never jumps, so that the time of day can't make a run go on for hours.
+        let time = RunTime::alone(self.clock.moment().plus(deadline.since(self.clock.now())));
+        let Dispatched { report, history } =
+            self.dispatch_unrecorded(user, entries, time, SetAside::Never).await;
         if !history.is_empty() {
             self.history.record(user, history).await;
         }
@@ -97,12 +101,12 @@ impl<P: Ports> Dispatcher<P> {
         &self,
         user: &UserId,
         entries: Vec<Entry<Body>>,
-        deadline: Timestamp,
+        time: RunTime<'_>,
+        set_aside: SetAside,
     ) -> Dispatched {
-        // Measured by a clock that never jumps, so that the time of day can't make a run go on for hours.
-        let deadline = self.clock.moment().plus(deadline.since(self.clock.now()));
         let mut history = self.history.policy().map(|policy| (policy, Observer::new(&entries)));
-        let (mut run, mut command) = Run::start(self.settings.limits, entries);
+        let (run, mut command) = Run::start(self.settings.limits, entries);
+        let mut run = run.set_aside(set_aside);
         loop {
             if let Command::Finish(report) = command {
                 count(report.stats);
@@ -115,7 +119,7 @@ impl<P: Ports> Dispatcher<P> {
             if let Some((_, observer)) = &mut history {
                 observer.on_command(&command);
             }
-            let event = self.carry_out(user, command, deadline).await.unwrap_or_else(|error| {
+            let event = self.carry_out(user, command, time).await.unwrap_or_else(|error| {
                 tracing::warn!(error = chain(&error), "command of a run failed");
                 Event::Failed
             });
@@ -131,12 +135,13 @@ impl<P: Ports> Dispatcher<P> {
         &self,
         user: &UserId,
         command: Command<Body>,
-        deadline: Moment,
+        time: RunTime<'_>,
     ) -> Result<Event<Body>, PortError> {
         Ok(match command {
             Command::ListConnections => {
                 Event::Listed(self.connections.list(user).await?.into_iter().map(open_connection).collect())
             }
+            Command::ReadPage { after: Some(_), .. } if self.is_late(time) => Event::OutOfTime,
             Command::ReadPage { after, up_to, due_for, limit } => {
                 let query = PageQuery { after, up_to, due_for, limit };
                 let Page { rows, more } = self.mailbox.page(user, query).await?;
@@ -160,10 +165,10 @@ impl<P: Ports> Dispatcher<P> {
                 }
                 Event::Done
             }
-            Command::Push(requests) => Event::Pushed(self.push_all(user, &requests).await),
+            Command::Push(requests) => Event::Pushed(self.push_all(user, &requests, time).await),
             Command::Wait { attempt } => {
                 let delay = self.jitter.delay(&self.settings.retry, attempt);
-                if self.clock.moment().plus(delay) > deadline {
+                if self.clock.moment().plus(delay) > time.retries() {
                     return Ok(Event::OutOfTime);
                 }
                 self.clock.sleep(delay).await;
@@ -173,17 +178,53 @@ impl<P: Ports> Dispatcher<P> {
                 self.queue.enqueue(Replay { user_id: user.clone(), sequence }).await?;
                 Event::Done
             }
+            Command::ScheduleReplay => {
+                self.queue.enqueue_later(user).await?;
+                Event::Done
+            }
             // The caller stops at this command.
             Command::Finish(_) => Event::Failed,
         })
     }
 
-    async fn push_all(&self, user: &UserId, requests: &[PushRequest<Body>]) -> Vec<PushReport> {
+    fn is_late(&self, time: RunTime<'_>) -> bool {
+        self.clock.moment() >= time.retries()
+    }
+
+    /// Pushes frames to one connection. If other runs may wait for this one, pushes none after its time is over,
+    /// except for the first.
+    async fn push_frames(
+        &self,
+        user: &UserId,
+        connection: &ConnectionId,
+        frames: Vec<PushFrame>,
+        time: RunTime<'_>,
+    ) -> Pushed {
+        if !time.is_shared() {
+            return self.push.push(user, connection, frames).await;
+        }
+        for (accepted, frame) in frames.iter().enumerate() {
+            if accepted > 0 && self.is_late(time) {
+                return Pushed { accepted, error: Some(PushError::Unavailable(OutOfTime.into())) };
+            }
+            if let Some(error) = self.push.push(user, connection, vec![frame.clone()]).await.error {
+                return Pushed { accepted, error: Some(error) };
+            }
+        }
+        Pushed { accepted: frames.len(), error: None }
+    }
+
+    async fn push_all(
+        &self,
+        user: &UserId,
+        requests: &[PushRequest<Body>],
+        time: RunTime<'_>,
+    ) -> Vec<PushReport> {
         let frames = encode(requests, self.settings.raw_without_sender);
         let mut pushes = requests
             .iter()
             .zip(frames)
-            .map(|(request, frames)| self.push.push(user, &request.connection, frames));
+            .map(|(request, frames)| self.push_frames(user, &request.connection, frames, time));
         let outcomes = match (pushes.next(), requests.len()) {
             // Most users have one connection.
             (Some(only), 1) => vec![only.await],
@@ -193,6 +234,11 @@ impl<P: Ports> Dispatcher<P> {
         requests.iter().zip(outcomes).map(|(request, outcome)| push_report(request, outcome, now)).collect()
     }
 }
+
+/// The cause of an [`Unavailable`](PushError::Unavailable) push that was not attempted.
+#[derive(Debug, thiserror::Error)]
+#[error("the time of the run is over")]
+struct OutOfTime;
 
 /// Encodes the frames of each request. Requests with the same frame in the same format share its bytes.
 fn encode(requests: &[PushRequest<Body>], raw_without_sender: bool) -> Vec<Vec<PushFrame>> {

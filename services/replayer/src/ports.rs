@@ -5,7 +5,7 @@
 
 use std::future::Future;
 
-use contract_notifications_v1::{Replay, Sequence, UserId};
+use contract_notifications_v1::{Replay, Sequence, Timestamp, UserId};
 use shared_ports::{Clock, PortError};
 pub use shared_retry::ThreadRandom;
 use uuid::Uuid;
@@ -52,7 +52,7 @@ pub trait MailboxKeys: Send + Sync {
 /// An entry for the notifications queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayEntry {
-    /// The user, who is the message group, and the row to replay.
+    /// The user, who is the message group, and the last row to replay; [`Sequence::MAX`] for all rows.
     pub replay: Replay,
     /// The body: the queue entry as JSON.
     pub body: String,
@@ -68,6 +68,38 @@ pub trait ReplayQueue: Send + Sync {
     ///
     /// After an error, some or none may have been accepted.
     fn send(&self, batch: &[ReplayEntry]) -> impl Future<Output = Result<Vec<usize>, PortError>> + Send;
+}
+
+/// A replay that a dispatcher has scheduled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueReplay {
+    /// The user whose mailbox is to be replayed.
+    pub user_id: UserId,
+    /// Time at which it was scheduled last.
+    pub scheduled_at: Timestamp,
+}
+
+/// A page of scheduled replays.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DuePage {
+    /// The replays, one for each user.
+    pub due: Vec<DueReplay>,
+    /// True if there may be further ones. An empty page must not say so.
+    pub more: bool,
+}
+
+/// The replays that dispatchers have scheduled.
+pub trait DueReplays: Send + Sync {
+    /// Reads the first scheduled replays after `after`, in an order of the adapter's own, approximately `limit` of
+    /// them.
+    fn due(
+        &self,
+        after: Option<&DueReplay>,
+        limit: usize,
+    ) -> impl Future<Output = Result<DuePage, PortError>> + Send;
+
+    /// Removes a scheduled replay, unless it has been scheduled again since it was read.
+    fn remove(&self, due: &DueReplay) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// Source of random numbers: jitter and deduplication IDs. A simulation supplies its own.

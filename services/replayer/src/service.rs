@@ -42,7 +42,7 @@ impl Default for ReplayerConfig {
     }
 }
 
-/// Result of a replay that requeued all rows of the mailbox.
+/// Result of a replay that requeued the whole mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Requeued {
     /// Number of entries sent.
@@ -78,10 +78,10 @@ pub enum ReplayError {
 /// failure) and `tidings_replays_failed_total` (mailboxes not requeued completely).
 pub struct Replayer<P: Ports> {
     mailbox: P::Mailbox,
-    queue: P::Queue,
-    clock: P::Clock,
+    pub(crate) queue: P::Queue,
+    pub(crate) clock: P::Clock,
     random: P::Random,
-    config: ReplayerConfig,
+    pub(crate) config: ReplayerConfig,
 }
 
 impl<P: Ports<Random = ThreadRandom>> Replayer<P> {
@@ -108,7 +108,7 @@ impl<P: Ports> Replayer<P> {
         &self.random
     }
 
-    /// Queues a replay entry for every row of the user's mailbox. Ends by `deadline`.
+    /// Queues replay entries that cover the user's mailbox, at most one batch of them. Ends by `deadline`.
     ///
     /// If the future is dropped, some entries may have been queued; a repeated replay does no harm.
     ///
@@ -214,7 +214,7 @@ impl<P: Ports> Run<'_, P> {
         }
     }
 
-    /// Returns the entry of a row: the one of the last attempt, or a new one.
+    /// Returns the entry up to a row: the one of the last attempt, or a new one.
     fn entry(&self, sequence: Sequence) -> ReplayEntry {
         let tried = self.entries.iter().find(|entry| entry.replay.sequence == sequence);
         tried.cloned().unwrap_or_else(|| ReplayEntry {

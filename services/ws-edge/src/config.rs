@@ -41,7 +41,15 @@ pub struct EdgeConfig {
     pub max_connections: Option<ConnectionLimit>,
     /// True if a connection with an expired credential is closed at its next frame.
     pub close_when_expired: bool,
+    /// Longest time from the storing of a connection's row to the end of its handshake; a slower handshake is
+    /// refused. Shorter than the dispatcher's grace, after which a connection that is not open counts as gone.
+    /// `None` where a connection that is not open is never taken for gone.
+    pub max_handshake: Option<Duration>,
 }
+
+/// Longest handshake where the dispatcher's grace is its default, five seconds. The rest is for the gateway, which opens
+/// the connection after the answer.
+pub const MAX_HANDSHAKE: Duration = Duration::from_secs(3);
 
 impl Default for EdgeConfig {
     /// Rows live ten minutes longer than the 2 hours API Gateway allows a connection, frames may have the
@@ -66,6 +74,7 @@ impl Default for EdgeConfig {
             max_payload_depth: MAX_PAYLOAD_DEPTH,
             max_connections: None,
             close_when_expired: false,
+            max_handshake: None,
         }
     }
 }

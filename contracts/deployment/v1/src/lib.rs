@@ -92,6 +92,10 @@ pub const STREAM_SOURCE: StreamSource = StreamSource {
     event_name: "INSERT",
 };
 
+/// Schedule on which [`REPLAYER`] is invoked to queue scheduled replays
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html>).
+pub const SWEEP_SCHEDULE: &str = "rate(1 minute)";
+
 /// The content of `deployment.json`.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -117,6 +121,8 @@ pub struct Deployment {
     pub queue_source: QueueSource,
     /// Event source of the replayer.
     pub stream_source: StreamSource,
+    /// See [`SWEEP_SCHEDULE`].
+    pub sweep_schedule: &'static str,
     /// See [`DEAD_LETTER_REASON`].
     pub dead_letter_reason: &'static str,
 }
@@ -132,5 +138,6 @@ pub const DEPLOYMENT: Deployment = Deployment {
     history_route: HISTORY_ROUTE,
     queue_source: QUEUE_SOURCE,
     stream_source: STREAM_SOURCE,
+    sweep_schedule: SWEEP_SCHEDULE,
     dead_letter_reason: DEAD_LETTER_REASON,
 };

@@ -86,7 +86,7 @@ pub(crate) const DISPATCHER: &[Permission] = &[
 /// Permissions of the replayer. Its event source uses the same role to read the stream and to send failed
 /// records to the failure queue.
 pub(crate) const REPLAYER: &[Permission] = &[
-    allow(Resource::MailboxTable, &["dynamodb:Query"]),
+    allow(Resource::MailboxTable, &["dynamodb:Query", "dynamodb:DeleteItem"]),
     allow(Resource::NotificationsQueue, &["sqs:SendMessage"]),
     allow(
         Resource::ConnectionsStream,

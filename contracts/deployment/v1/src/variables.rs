@@ -221,6 +221,12 @@ pub const TIME_RESERVE: Variable = optional(
     "2000",
     "time before its deadline at which an invocation stops retrying, in milliseconds",
 );
+/// Failures after which notifications are set aside.
+pub const SET_ASIDE_AFTER: Variable = optional(
+    "TIDINGS_SET_ASIDE_AFTER",
+    "off",
+    "number of failed deliveries after which notifications wait in the mailbox and no longer in the queue, or off; needs a schedule that invokes the replayer",
+);
 /// Number of keys that the replayer reads at once.
 pub const REPLAY_KEYS: Variable =
     optional("TIDINGS_REPLAY_KEYS", "1000", "number of keys of a mailbox that the replayer reads at once");

@@ -23,6 +23,31 @@ pub mod attributes {
     pub const TTL: &str = "ttl";
 }
 
+/// Rows of scheduled replays, which share the mailbox table.
+///
+/// A dispatcher schedules the replay of a user's mailbox after it has set notifications aside, and the replayer queues
+/// it within a minute. A row has its partition as [`USER_ID`](attributes::USER_ID), the user as
+/// [`SEQUENCE`](attributes::SEQUENCE), and the time at which it was written last.
+pub mod scheduled {
+    use contract_notifications_v1::UserId;
+
+    /// Number of partitions over which the rows are spread, because one takes 1,000 writes a second
+    /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>).
+    pub const PARTITIONS: u8 = 8;
+    /// Attribute with the time at which the row was written last, in milliseconds since the epoch.
+    pub const SCHEDULED_AT: &str = "scheduledAt";
+
+    /// Returns the key of a partition. It begins with a space, which no user id has.
+    pub fn partition(number: u8) -> String {
+        format!(" scheduled/{number}")
+    }
+
+    /// Returns the number of a user's partition.
+    pub fn partition_of(user: &UserId) -> u8 {
+        user.as_str().bytes().fold(0, u8::wrapping_add) % PARTITIONS
+    }
+}
+
 /// A held notification.
 ///
 /// The payload is JSON as text, because a table that stores it as a structure would not return the same

@@ -1,7 +1,8 @@
 //! Checks that version 1 keeps its published form: reading and writing a fixture gives the same bytes, and
 //! the types generate the JSON Schema in `schema/`.
 
-use contract_mailbox_v1::HeldNotification;
+use contract_mailbox_v1::{HeldNotification, scheduled};
+use contract_notifications_v1::UserId;
 
 const HELD: &str = include_str!("../fixtures/held-notification.json");
 
@@ -30,4 +31,16 @@ fn schema_is_current() {
         concat!(env!("CARGO_MANIFEST_DIR"), "/schema/held-notification.json"),
         &contract_schema::schema_for!(HeldNotification),
     );
+}
+
+#[test]
+fn scheduled_replays_share_no_partition_with_users() {
+    for number in 0..scheduled::PARTITIONS {
+        assert!(UserId::new(scheduled::partition(number)).is_err());
+    }
+    let user = UserId::new("alice").unwrap();
+    assert_eq!(scheduled::partition_of(&user), scheduled::partition_of(&user));
+    let partitions: std::collections::BTreeSet<_> =
+        (0..100).map(|n| scheduled::partition_of(&UserId::new(format!("user-{n}")).unwrap())).collect();
+    assert_eq!(partitions.len(), usize::from(scheduled::PARTITIONS));
 }

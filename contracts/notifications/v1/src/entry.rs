@@ -12,7 +12,7 @@ use crate::user_id::UserId;
 use crate::version::Version1;
 
 /// Starts the delivery of held notifications: every row of the user's mailbox up to and including
-/// `sequence` that is still there.
+/// `sequence` that is still there and was accepted before this entry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Replay {

@@ -60,6 +60,17 @@ fn without_scheme(text: &str) -> &str {
     bearer(text).unwrap_or(text)
 }
 
+/// Largest context of an accepted handshake, as JSON in JSON, in bytes. An authorizer's whole answer may have 8 KB, of
+/// which the policy and the user's id take less than one
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>).
+const MAX_CONTEXT_BYTES: usize = 6 * 1024;
+
+/// Returns the size of the context that hands a principal on to the edge.
+fn context_bytes(principal: &Principal) -> usize {
+    // A map of texts always serializes.
+    serde_json::to_string(&principal.to_context()).map_or(usize::MAX, |json| json.len())
+}
+
 /// The keys of an issuer, with their cache.
 #[derive(Debug)]
 enum Keys {
@@ -119,6 +130,10 @@ impl Jwt {
             hubs,
             expires_at,
         };
+        let bytes = context_bytes(&principal);
+        if bytes > MAX_CONTEXT_BYTES {
+            return Err(InvalidJwt::TooLarge { bytes, most: MAX_CONTEXT_BYTES }.into());
+        }
         Ok(Proven { principal, issued_at, token_id: id })
     }
 

@@ -121,6 +121,21 @@ async fn principal_has_the_content_of_the_claims() {
     assert_eq!((principal.user_id.as_str(), principal.username.as_deref()), ("zoe", Some("Zoë")));
 }
 
+/// An authorizer's answer with all of it may have 8 KB at API Gateway.
+#[tokio::test]
+async fn claims_too_large_for_an_answer_are_refused() {
+    let gateway = Gateway::new();
+    let with = |hubs: usize| {
+        let mut claims = claims(HS);
+        claims["hubs"] = (0..hubs).map(|n| format!("h{n:05}")).collect();
+        client().query("access_token", sign_hs(&json!({"alg": "HS256"}), &claims, HS_SECRET))
+    };
+    let principal = gateway.try_with(with(500)).await.unwrap();
+    assert_eq!(principal.hubs.len(), 500);
+    assert!(serde_json::to_string(&principal.to_context()).unwrap().len() < 6 * 1024);
+    assert_eq!(gateway.refusal(with(600)).await, (403, "jwt-too-large"));
+}
+
 /// Sessions, subjects and names may be any text. Signatures are of the text as the client wrote it.
 #[tokio::test]
 async fn user_is_named_as_people_write() {

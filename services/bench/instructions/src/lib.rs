@@ -94,7 +94,8 @@ impl Scenario {
                 | Command::Delete(_)
                 | Command::Mark(_)
                 | Command::Forget(_)
-                | Command::EnqueueReplay(_) => Event::Done,
+                | Command::EnqueueReplay(_)
+                | Command::ScheduleReplay => Event::Done,
             };
             command = run.on(event, NOW);
         }

@@ -25,7 +25,6 @@ fn message(at: usize, user: &str) -> Value {
             "ApproximateReceiveCount": "1", "SentTimestamp": "1767225600000",
             "SequenceNumber": (18_849_496_460_467_696_128_u128 + at as u128).to_string(), "MessageGroupId": user,
             "SenderId": "AIDAIENQZJOLO23YVJ4VO", "MessageDeduplicationId": format!("order-{at}"),
-            "ApproximateFirstReceiveTimestamp": "1767225600010",
         },
         "messageAttributes": {}, "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3", "eventSource": "aws:sqs",
         "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:notifications.fifo", "awsRegion": "us-east-1",

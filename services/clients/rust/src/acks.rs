@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// Most sequences in one frame. The contract allows more, but at 42 bytes each they would exceed the 32 KiB
 /// that API Gateway accepts in a frame
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>).
-const MAX_PER_FRAME: usize = 750;
+const MAX_PER_FRAME: usize = 700;
 
 /// Collects acknowledgements. A batch is due when it is full or when its first acknowledgement is old enough.
 #[derive(Debug)]
@@ -104,6 +104,6 @@ mod tests {
             sizes.push(numbers(Some(frame)).len());
             acks.sent();
         }
-        assert_eq!(sizes, [750, 750, 750, 250]);
+        assert_eq!(sizes, [700, 700, 700, 400]);
     }
 }

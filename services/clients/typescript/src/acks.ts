@@ -5,7 +5,7 @@ import type { Clock, Timer } from "./clock.ts";
  * exceed the 32 KiB that API Gateway accepts in a frame
  * (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html).
  */
-const MAX_SEQUENCES = 750;
+const MAX_SEQUENCES = 700;
 
 /**
  * Collects acknowledgements into batches. A batch is due when it is full, or when its oldest acknowledgement has

@@ -44,7 +44,7 @@ describe("acknowledgements", () => {
     it("fit the frames of the contract and of API Gateway", () => {
         const { acks } = create();
         for (let n = 0; n < 2500; n += 1) acks.add(String(n), "");
-        expect([0, 1, 2, 3].map(() => acks.takeBatch().length)).toEqual([750, 750, 750, 250]);
+        expect([0, 1, 2, 3].map(() => acks.takeBatch().length)).toEqual([700, 700, 700, 400]);
         expect(acks.isDue).toBe(false);
     });
 });

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use contract_deployment_v1::{DISPATCHER, variables};
-use dispatcher::Settings;
+use contract_deployment_v1::{DISPATCHER, QUEUE_SOURCE, variables};
 use dispatcher::core::run::Limits;
 use dispatcher::ports::HistoryPolicy;
+use dispatcher::{BatchSettings, Settings};
 use shared_aws::{ConfigError, Environment, RunConfig};
 
 /// The configuration, read from environment variables.
@@ -29,6 +29,8 @@ pub struct Config {
     pub fan_out_members: usize,
     /// Settings of the dispatcher.
     pub settings: Settings,
+    /// Settings of batches.
+    pub batch: BatchSettings,
     /// Name of the history table and contents of its rows; `None` if the history is off.
     pub history: Option<(String, HistoryPolicy)>,
     /// Time before the end of an invocation at which it stops retrying.
@@ -55,6 +57,8 @@ impl Config {
             lifetime: env.days(&variables::HISTORY_TTL),
             payloads: env.get(&variables::HISTORY_PAYLOADS),
         };
+        let SetAsideAfter(failures_before_aside) =
+            env.get_with(&variables::SET_ASIDE_AFTER, "a whole number from 1 on, or off", set_aside_after);
         let config = Self {
             run: RunConfig::read(&DISPATCHER, &mut env),
             connections_table: env.get(&variables::CONNECTIONS_TABLE),
@@ -69,11 +73,27 @@ impl Config {
                 retry: env.retry(&variables::RETRY_INITIAL, &variables::RETRY_MAX),
                 raw_without_sender: env.get(&variables::RAW_WITHOUT_SENDER),
             },
+            batch: BatchSettings {
+                failures_before_aside,
+                visibility: Duration::from_secs(QUEUE_SOURCE.visibility_timeout_seconds.into()),
+                ..BatchSettings::default()
+            },
             history: history_table.map(|table| (table, policy)),
             time_reserve: env.get(&variables::TIME_RESERVE),
         };
         env.finish(config)
     }
+}
+
+/// Number of failures after which notifications are set aside; `off` is never.
+#[derive(Default)]
+struct SetAsideAfter(Option<u32>);
+
+fn set_aside_after(text: &str) -> Option<SetAsideAfter> {
+    if text == "off" {
+        return Some(SetAsideAfter(None));
+    }
+    text.parse().ok().filter(|failures| *failures > 0).map(|failures| SetAsideAfter(Some(failures)))
 }
 
 #[cfg(test)]
@@ -91,7 +111,8 @@ mod tests {
         let config = Config::read(&required).unwrap();
         assert_eq!(config.mailbox_table, "tidings_mailbox_table");
         // The contract's defaults are the same as the service's.
-        assert_eq!(config.settings, Settings::default());
+        let batch = BatchSettings { failures_before_aside: None, ..BatchSettings::default() };
+        assert_eq!((config.settings, config.batch), (Settings::default(), batch));
         assert_eq!(config.fan_out_members, dispatcher::DEFAULT_MEMBERS);
         assert_eq!(config.history, None);
         let with_history = |name: &str| {
@@ -101,6 +122,11 @@ mod tests {
         let policy = HistoryPolicy { lifetime: Duration::from_hours(30 * 24), payloads: false };
         let config = Config::read(&with_history).unwrap();
         assert_eq!(config.history, Some(("h".to_owned(), policy)));
+        let set_aside = |name: &str| match name {
+            "TIDINGS_SET_ASIDE_AFTER" => Some("3".to_owned()),
+            _ => required(name),
+        };
+        assert_eq!(Config::read(&set_aside).unwrap().batch, BatchSettings::default());
         assert_eq!(Config::read(&|_| None).unwrap_err().problems().len(), 6);
     }
 }

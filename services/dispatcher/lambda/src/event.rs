@@ -6,6 +6,10 @@ use contract_notifications_v1::{Sequence, Timestamp};
 use dispatcher::QueueMessage;
 use dispatcher::core::batch::ReceivedEntry;
 
+/// The attribute with the time of the first delivery, in milliseconds since the epoch
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>).
+const FIRST_RECEIVED_AT: &str = "ApproximateFirstReceiveTimestamp";
+
 /// Error for an event that is not a batch of a FIFO queue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("record {index} of the batch has no valid {field}; the event source must be an SQS FIFO queue")]
@@ -44,6 +48,7 @@ fn message(index: usize, record: &SqsMessage) -> Result<QueueMessage<'_>, Invali
         entry,
         message_id: record.message_id.as_deref().ok_or_else(missing("messageId"))?,
         receipt: record.receipt_handle.as_deref().ok_or_else(missing("receiptHandle"))?,
+        first_received_at: number(FIRST_RECEIVED_AT).ok().map(Timestamp::from_millis),
         trace: record.attributes.get("AWSTraceHeader").map(|header| header.as_str().into()),
     })
 }
@@ -71,7 +76,9 @@ mod tests {
         let event: SqsEvent = serde_json::from_str(BATCH).unwrap();
         let batch = messages(&event).unwrap();
         assert_eq!(batch.len(), 2);
-        let QueueMessage { entry, message_id, receipt, trace } = &batch[0];
+        let QueueMessage { entry, message_id, receipt, first_received_at, trace } = &batch[0];
+        // The sample has none, because it is always old.
+        assert_eq!(*first_received_at, None);
         assert_eq!((entry.group, entry.deduplication_id), ("alice", "order-1042-shipped"));
         assert_eq!(entry.sequence.number(), 18_849_496_460_467_696_128);
         assert_eq!((entry.sent_at.millis(), entry.receive_count), (1_767_225_600_000, 1));
@@ -83,6 +90,14 @@ mod tests {
             Some("Root=1-695585c0-3b9d1c2e4f5a6b7c8d9e0f1a;Parent=53995c3f42cd8ad8;Sampled=1")
         );
         assert_eq!(batch[1].trace, None);
+    }
+
+    #[test]
+    fn time_of_the_first_delivery_is_read() {
+        let mut event: SqsEvent = serde_json::from_str(BATCH).unwrap();
+        event.records[0].attributes.insert(FIRST_RECEIVED_AT.to_owned(), "1767225600010".to_owned());
+        let received = messages(&event).unwrap()[0].first_received_at;
+        assert_eq!(received, Some(Timestamp::from_millis(1_767_225_600_010)));
     }
 
     #[test]

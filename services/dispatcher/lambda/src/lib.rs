@@ -9,6 +9,7 @@ mod hubs;
 mod mailbox;
 mod push;
 mod queue;
+mod schedule;
 
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub use hubs::DynamoHubMembers;
 pub use mailbox::DynamoMailbox;
 pub use push::ManagementPush;
 pub use queue::{SqsDeadLetters, SqsQueue};
+pub use schedule::ReplaySchedule;
 
 /// The dispatcher's adapters for AWS.
 enum AwsPorts {}
@@ -61,7 +63,8 @@ impl Function {
         // The ports share one client for each service. Making a client takes a good part of a cold start,
         // because each resolves endpoint and credentials.
         let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_sqs::Client::new(sdk));
-        let queue = SqsQueue::new(&sqs, &config.notifications_queue);
+        let schedule = ReplaySchedule::new(&dynamodb, &config.mailbox_table);
+        let queue = SqsQueue::new(&sqs, &config.notifications_queue).with_schedule(schedule);
         let retry = config.settings.retry;
         let history = config.history.as_ref();
         let history = history.map(|(table, policy)| DynamoHistory::new(&dynamodb, table, *policy, retry));
@@ -82,6 +85,7 @@ impl Function {
             redelivery: queue,
             members: DynamoHubMembers::new(&dynamodb, &config.hubs_table),
             fan_out_members: config.fan_out_members,
+            settings: config.batch,
         };
         Self { service, time_reserve: config.time_reserve }
     }
@@ -94,7 +98,7 @@ impl Function {
         let deadlines = Deadlines {
             retries: invocation.try_until(self.time_reserve),
             runs: invocation.try_until(self.time_reserve / 2),
-            history: invocation.try_until(self.time_reserve / 4),
+            answer: invocation.try_until(self.time_reserve / 4),
         };
         let batch = messages(&invocation.event)?;
         let outcomes = self.service.dispatch_batch(&batch, deadlines).await;

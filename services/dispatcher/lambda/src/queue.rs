@@ -5,13 +5,15 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue};
 use contract_deployment_v1::DEAD_LETTER_REASON;
-use contract_notifications_v1::{FanOut, Notification, QueueEntry, Replay};
+use contract_notifications_v1::{FanOut, Notification, QueueEntry, Replay, Sequence, UserId};
 use dispatcher::ports::{
     BroadcastQueue, DeadLetter, DeadLetters, NotificationQueue, Redelivery, ReplayQueue,
 };
 use shared_aws::{FifoMessage, port_error, send_fifo, trace_attributes};
 use shared_ports::PortError;
 use uuid::Uuid;
+
+use crate::schedule::ReplaySchedule;
 
 /// Maximum number of entries in a batch request
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html>).
@@ -24,12 +26,19 @@ const REASON_CHARACTERS: usize = 1_024;
 pub struct SqsQueue {
     client: Client,
     url: String,
+    schedule: Option<ReplaySchedule>,
 }
 
 impl SqsQueue {
     /// Uses the queue at this URL.
     pub fn new(client: &Client, url: &str) -> Self {
-        Self { client: client.clone(), url: url.to_owned() }
+        Self { client: client.clone(), url: url.to_owned(), schedule: None }
+    }
+
+    /// Schedules later replays with rows of a table. Without it, they are queued at once.
+    #[must_use]
+    pub fn with_schedule(self, schedule: ReplaySchedule) -> Self {
+        Self { schedule: Some(schedule), ..self }
     }
 }
 
@@ -61,6 +70,13 @@ impl SqsQueue {
 impl ReplayQueue for SqsQueue {
     async fn enqueue(&self, replay: Replay) -> Result<(), PortError> {
         self.put("queueing a replay", QueueEntry::Replay(replay)).await
+    }
+
+    async fn enqueue_later(&self, user: &UserId) -> Result<(), PortError> {
+        match &self.schedule {
+            Some(schedule) => schedule.put(user).await,
+            None => self.enqueue(Replay { user_id: user.clone(), sequence: Sequence::MAX }).await,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract_deployment_v1::DEAD_LETTER_REASON;
-use contract_mailbox_v1::attributes;
+use contract_mailbox_v1::{attributes, scheduled};
 use contract_notifications_v1::{Payload, QueueEntry, Replay, Sequence, Timestamp};
 use dispatcher::core::ConnectionSet;
 use dispatcher::ports::{
@@ -14,7 +14,8 @@ use dispatcher::ports::{
     NotificationQueue as _, PageQuery, Redelivery as _, ReplayQueue as _,
 };
 use dispatcher_lambda::{
-    DynamoConnections, DynamoHistory, DynamoHubMembers, DynamoMailbox, SqsDeadLetters, SqsQueue,
+    DynamoConnections, DynamoHistory, DynamoHubMembers, DynamoMailbox, ReplaySchedule, SqsDeadLetters,
+    SqsQueue,
 };
 use shared_ports::{Clock as _, SystemClock, trace};
 use shared_retry::RetryPolicy;
@@ -32,6 +33,36 @@ const RETRY: RetryPolicy =
 fn mailbox_in(world: &TestResources, table: &MailboxTable) -> DynamoMailbox {
     let unused = SqsDeadLetters::new(&world.sqs, "http://127.0.0.1:1/no-queue");
     DynamoMailbox::new(&world.dynamodb, table.name(), RETRY, unused)
+}
+
+#[tokio::test]
+async fn later_replay_is_a_row_for_the_replayer() {
+    let world = TestResources::new().await;
+    let table = MailboxTable::new(&world).await;
+    let queue = world.queue().await;
+    let schedule = ReplaySchedule::new(&world.dynamodb, table.name());
+    let adapter = SqsQueue::new(&world.sqs, &queue.url).with_schedule(schedule);
+    let alice = user("alice");
+    let before = SystemClock.now();
+    for _ in 0..2 {
+        adapter.enqueue_later(&alice).await.unwrap();
+    }
+    assert!(queue.drain().await.is_empty());
+    let partition = scheduled::partition(scheduled::partition_of(&alice));
+    let rows = world
+        .dynamodb
+        .query()
+        .table_name(table.name())
+        .key_condition_expression("#partition = :partition")
+        .expression_attribute_names("#partition", attributes::USER_ID)
+        .expression_attribute_values(":partition", AttributeValue::S(partition))
+        .send()
+        .await
+        .unwrap();
+    let [row] = rows.items() else { panic!("{rows:?}") };
+    assert_eq!(row[attributes::SEQUENCE].as_s().unwrap(), "alice");
+    let at: u64 = row[scheduled::SCHEDULED_AT].as_n().unwrap().parse().unwrap();
+    assert!((before.millis()..=SystemClock.now().millis()).contains(&at));
 }
 
 #[tokio::test]

@@ -117,7 +117,9 @@ pub fn parse(entry: &ReceivedEntry<'_>) -> Result<ParsedEntry, EntryError> {
     }
     Ok(match parsed {
         QueueEntry::Replay(Replay { user_id, sequence }) => {
-            ParsedEntry::ForUser(user_id, Entry::Replay(sequence))
+            // A row with a later sequence may have been put by a failed run whose entry comes again, and must
+            // not be pushed before that.
+            ParsedEntry::ForUser(user_id, Entry::Replay(sequence.min(entry.sequence)))
         }
         QueueEntry::Notification(notification) => {
             require_fits(&notification)?;
@@ -230,6 +232,14 @@ mod tests {
         }
         let hubs: Vec<_> = hubs.iter().map(|run| (run.hub.as_str(), run.indexes.clone())).collect();
         assert_eq!(hubs, [("x", vec![5, 7])]);
+    }
+
+    #[test]
+    fn replay_covers_no_later_entry() {
+        let body = format!(r#"{{"type":"replay","userId":"a","sequence":"{}"}}"#, Sequence::MAX);
+        let parsed = parse(&entry("a", &body, 10)).unwrap();
+        let ParsedEntry::ForUser(_, replay) = parsed else { panic!("{parsed:?}") };
+        assert_eq!(replay, Entry::Replay(Sequence::new(10)));
     }
 
     #[test]

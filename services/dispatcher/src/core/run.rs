@@ -12,7 +12,7 @@ mod types;
 pub use state::Run;
 pub use types::{
     Command, Entry, Event, Frame, FrameItem, HeldItem, Item, Limits, OpenConnection, Outcome, PushReport,
-    PushRequest, Refusal, Report, Stats,
+    PushRequest, Refusal, Report, SetAside, Stats,
 };
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
 
 use crate::core::run::{
     Command, Entry, Event, HeldItem, Item, Limits, OpenConnection, Outcome, PushReport, PushRequest, Refusal,
-    Report, Run,
+    Report, Run, SetAside,
 };
 use crate::history::{DeliveryEvent, Observer};
 
@@ -20,6 +20,11 @@ const LIMITS: Limits = Limits {
     batch_bytes: 25,
     drop_hold: Duration::from_secs(30),
 };
+
+/// Number of rows that one entry of a replay stands for.
+const PAGE: usize = 2;
+/// Number of entries of a replay that stand for a page.
+const PAGES: usize = 2;
 
 /// Random numbers that decide the next event. Zeros follow after the last.
 pub(super) struct Choices(pub(super) VecDeque<u16>);
@@ -72,6 +77,8 @@ pub(super) struct World {
     rows: BTreeSet<usize>,
     /// Number of stream records not yet delivered.
     inserted: usize,
+    /// True if a run has scheduled a replay.
+    due: bool,
     run: Option<Running>,
     pub(super) must_arrive: BTreeSet<Sequence>,
     pub(super) may_be_dropped: BTreeSet<Sequence>,
@@ -94,6 +101,7 @@ impl World {
             clients: Vec::new(),
             rows: BTreeSet::new(),
             inserted: 0,
+            due: false,
             run: None,
             must_arrive: BTreeSet::new(),
             may_be_dropped: BTreeSet::new(),
@@ -147,9 +155,20 @@ impl World {
         }
     }
 
-    /// Acts as the replayer: queues an entry for each row of the mailbox.
+    /// Acts as the replayer: queues an entry for each of the first pages of the mailbox, and one for the rest.
     fn replay(&mut self) {
-        self.queue.extend(self.mailbox.keys().map(|&sequence| (Queued::Replay(sequence), 0)));
+        let keys: Vec<_> = self.mailbox.keys().copied().collect();
+        let mut pages = keys.chunks(PAGE);
+        let first = pages.by_ref().take(PAGES).filter_map(|page| page.last());
+        self.queue.extend(first.map(|&last| (Queued::Replay(last), 0)));
+        if pages.next().is_some() {
+            self.replay_all();
+        }
+    }
+
+    /// Queues an entry for everything held, which covers nothing that is accepted later.
+    fn replay_all(&mut self) {
+        self.queue.push_back((Queued::Replay(Sequence::new(self.next - 1)), 0));
     }
 
     pub(super) fn acknowledge(&mut self, client: usize) {
@@ -195,6 +214,10 @@ impl World {
             }
             7 => self.advance(2),
             8 if !self.clients.is_empty() => self.acknowledge(choices.below(self.clients.len())),
+            9 if self.due && choices.one_in(2) => {
+                self.due = false;
+                self.replay_all();
+            }
             9 if choices.one_in(4) => {
                 // The dispatcher crashes: its memory is lost, and its entries are redelivered.
                 self.faults += usize::from(self.run.take().is_some());
@@ -219,6 +242,14 @@ impl World {
                 let entries: Vec<_> = received.collect();
                 let observer = Observer::new(&entries);
                 let (run, command) = Run::start(LIMITS, entries);
+                let set_aside = if self.queue[0].1 > 2 && choices.one_in(2) {
+                    // It may discard what is not to be held, or bring back what was acknowledged.
+                    self.faults += 1;
+                    SetAside::All
+                } else {
+                    [SetAside::Blocked, SetAside::Never][choices.below(2)]
+                };
+                let run = run.set_aside(set_aside);
                 self.run = Some((run, size, command, observer));
             }
             return;
@@ -254,6 +285,7 @@ impl World {
             Command::ListConnections => {
                 Event::Listed(self.rows.iter().map(|&index| self.clients[index].connection.clone()).collect())
             }
+            Command::ReadPage { after: Some(_), .. } if choices.one_in(12) => Event::OutOfTime,
             Command::ReadPage { after, up_to, due_for, limit } => {
                 assert!(!due_for.is_empty() && limit > 0);
                 let due = self.mailbox.values().filter(|row| {
@@ -312,6 +344,10 @@ impl World {
                 self.queue.push_back((Queued::Replay(sequence), 0));
                 Event::Done
             }
+            Command::ScheduleReplay => {
+                self.due = true;
+                Event::Done
+            }
             Command::Finish(_) => unreachable!("handled by the caller"),
         }
     }
@@ -368,6 +404,9 @@ impl World {
             if self.inserted > 0 {
                 self.inserted = 0;
                 self.replay();
+            }
+            if std::mem::take(&mut self.due) {
+                self.replay_all();
             }
             if self.run.is_none() && self.queue.is_empty() {
                 break;

@@ -4,6 +4,22 @@
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use contract_connections_v1::ConnectionKey;
+use serde::Deserialize;
+
+/// What the function is invoked with.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Incoming {
+    /// Records of the stream of the Connections table.
+    Stream(Event),
+    /// The schedule, of whose event only the kind matters
+    /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html>).
+    Schedule {
+        /// Kind of the event.
+        #[serde(rename = "detail-type")]
+        detail_type: String,
+    },
+}
 
 /// A stream record of an inserted connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +66,15 @@ mod tests {
     use super::*;
 
     const BATCH: &str = include_str!("../events/stream-batch.json");
+    const SCHEDULE: &str = include_str!("../events/schedule.json");
+
+    #[test]
+    fn stream_and_schedule_are_told_apart() {
+        assert!(
+            matches!(serde_json::from_str(BATCH).unwrap(), Incoming::Stream(event) if event.records.len() == 4)
+        );
+        assert!(matches!(serde_json::from_str(SCHEDULE).unwrap(), Incoming::Schedule { .. }));
+    }
 
     #[test]
     fn only_inserts_are_read() {

@@ -5,21 +5,22 @@ mod config;
 mod event;
 mod mailbox;
 mod queue;
+mod schedule;
 
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_lambda_events::event::dynamodb::Event;
 use aws_lambda_events::event::streams::DynamoDbEventResponse;
 use replayer::Replayer;
 use replayer::ports::{Ports, ThreadRandom};
 use shared_aws::Invocation;
-use shared_ports::SystemClock;
+use shared_ports::{PortError, SystemClock};
 
 pub use config::Config;
-pub use event::{Inserted, inserted, response};
+pub use event::{Incoming, Inserted, inserted, response};
 pub use mailbox::DynamoMailboxKeys;
 pub use queue::SqsReplayQueue;
+pub use schedule::ReplaySchedule;
 
 /// The replayer's adapters for AWS.
 enum AwsPorts {}
@@ -34,6 +35,7 @@ impl Ports for AwsPorts {
 /// The replayer's Lambda function.
 pub struct Function {
     service: Replayer<AwsPorts>,
+    schedule: ReplaySchedule,
     time_reserve: Duration,
 }
 
@@ -43,15 +45,28 @@ impl Function {
         let mailbox = DynamoMailboxKeys::new(sdk, &config.mailbox_table);
         let queue = SqsReplayQueue::new(sdk, &config.notifications_queue);
         let service = Replayer::new(mailbox, queue, SystemClock, config.replayer);
-        Self { service, time_reserve: config.time_reserve }
+        let schedule = ReplaySchedule::new(sdk, &config.mailbox_table);
+        Self { service, schedule, time_reserve: config.time_reserve }
     }
 
-    /// Replays the mailboxes of users whose connections were inserted, and reports the failed records.
-    pub async fn invoke(&self, invocation: Invocation<Event>) -> DynamoDbEventResponse {
+    /// Replays the mailboxes of users whose connections were inserted, and reports the failed records. Or queues
+    /// the scheduled replays.
+    ///
+    /// # Errors
+    /// [`PortError`] if not all scheduled replays could be queued. The next invocation finds them again.
+    pub async fn invoke(&self, invocation: Invocation<Incoming>) -> Result<DynamoDbEventResponse, PortError> {
         let deadline = invocation.try_until(self.time_reserve);
-        let inserted = inserted(invocation.event);
+        let event = match invocation.event {
+            Incoming::Stream(event) => event,
+            Incoming::Schedule { .. } => {
+                let count = self.service.sweep(&self.schedule, deadline).await?;
+                tracing::debug!(count, "scheduled replays queued");
+                return Ok(response([]));
+            }
+        };
+        let inserted = inserted(event);
         let keys: Vec<_> = inserted.iter().map(|record| record.key.clone()).collect();
         let failed = self.service.replay_batch(&keys, deadline).await;
-        response(failed.into_iter().map(|position| inserted[position].sequence_number.as_str()))
+        Ok(response(failed.into_iter().map(|position| inserted[position].sequence_number.as_str())))
     }
 }

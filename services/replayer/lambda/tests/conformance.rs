@@ -1,9 +1,11 @@
 //! Runs the ports' conformance suites against the adapters, on an AWS endpoint.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
-use contract_notifications_v1::{QueueEntry, Replay, Sequence};
-use replayer::ports::{ReplayEntry, ReplayQueue as _};
-use replayer_lambda::{DynamoMailboxKeys, SqsReplayQueue};
+use aws_sdk_dynamodb::types::AttributeValue;
+use contract_mailbox_v1::{attributes, scheduled};
+use contract_notifications_v1::{QueueEntry, Replay, Sequence, Timestamp};
+use replayer::ports::{DueReplay, DueReplays as _, ReplayEntry, ReplayQueue as _};
+use replayer_lambda::{DynamoMailboxKeys, ReplaySchedule, SqsReplayQueue};
 use shared_ports::trace;
 use uuid::Uuid;
 use verification_conformance::{mailbox_keys, replayer_queue, user};
@@ -52,4 +54,60 @@ async fn replay_carries_the_trace() {
     let asked: serde_json::Value = serde_json::from_str(&queue.requests()[0].body).unwrap();
     let attributes = &asked["Entries"][0]["MessageSystemAttributes"];
     assert_eq!(attributes["AWSTraceHeader"]["StringValue"], header);
+}
+
+/// Schedules a replay as the dispatcher does.
+async fn schedule(world: &TestResources, table: &MailboxTable, name: &str, at: u64) {
+    let text = |text: String| AttributeValue::S(text);
+    let partition = scheduled::partition(scheduled::partition_of(&user(name)));
+    let put = world.dynamodb.put_item().table_name(table.name());
+    put.item(attributes::USER_ID, text(partition))
+        .item(attributes::SEQUENCE, text(name.to_owned()))
+        .item(scheduled::SCHEDULED_AT, AttributeValue::N(at.to_string()))
+        .send()
+        .await
+        .unwrap();
+}
+
+/// Reads all scheduled replays, `limit` at once.
+async fn all(schedule: &ReplaySchedule, limit: usize) -> Vec<DueReplay> {
+    let mut found: Vec<DueReplay> = Vec::new();
+    loop {
+        let page = schedule.due(found.last(), limit).await.unwrap();
+        assert!(!page.due.is_empty() || !page.more);
+        found.extend(page.due);
+        if !page.more {
+            return found;
+        }
+    }
+}
+
+#[tokio::test]
+async fn scheduled_replays_are_read_once_and_removed() {
+    let world = TestResources::new().await;
+    let table = MailboxTable::new(&world).await;
+    let adapter = ReplaySchedule::new(&world.sdk, table.name());
+    assert_eq!(all(&adapter, 10).await, []);
+    let names: Vec<_> = (0..20).map(|n| format!("user-{n}")).collect();
+    for name in &names {
+        schedule(&world, &table, name, 7).await;
+    }
+    for limit in [1, 3, 100] {
+        let mut read: Vec<_> = all(&adapter, limit).await.into_iter().map(|due| due.user_id).collect();
+        read.sort();
+        let mut expected: Vec<_> = names.iter().map(|name| user(name)).collect();
+        expected.sort();
+        assert_eq!(read, expected);
+    }
+    let due = all(&adapter, 100).await;
+    // Scheduled again in the meantime.
+    schedule(&world, &table, due[0].user_id.as_str(), 8).await;
+    for replay in &due {
+        adapter.remove(replay).await.unwrap();
+    }
+    let left = all(&adapter, 100).await;
+    assert_eq!(left, [DueReplay { scheduled_at: Timestamp::from_millis(8), ..due[0].clone() }]);
+    adapter.remove(&left[0]).await.unwrap();
+    adapter.remove(&left[0]).await.unwrap();
+    assert_eq!(all(&adapter, 100).await, []);
 }

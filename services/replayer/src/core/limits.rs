@@ -5,9 +5,10 @@ use contract_notifications_v1::{QueueEntry, Replay, Sequence, UserId};
 /// Sizes of reads and batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limits {
-    /// Number of keys requested in one read. Zero counts as one.
+    /// Number of keys requested in one read, and so of the rows that one entry stands for. Zero counts as one.
     pub page_size: usize,
-    /// Maximum number of entries in a batch. Zero counts as one.
+    /// Maximum number of entries of a replay, which are sent in one batch. All but the last stand for a page
+    /// each. Zero counts as one.
     pub batch_entries: usize,
     /// Maximum total size of the bodies in a batch, in bytes.
     pub batch_bytes: usize,
@@ -31,7 +32,7 @@ pub fn batch_len(limits: &Limits, user: &UserId) -> usize {
     limits.batch_entries.min(limits.batch_bytes / entry_bytes.max(1)).max(1)
 }
 
-/// Returns the body of the entry that replays one row, as JSON.
+/// Returns the body of the entry that replays the rows up to `sequence`, as JSON.
 pub(crate) fn body(user: &UserId, sequence: Sequence) -> String {
     QueueEntry::Replay(Replay { user_id: user.clone(), sequence }).to_json()
 }

@@ -1,7 +1,5 @@
 //! The state machine of one replay.
 
-use std::collections::{BTreeSet, VecDeque};
-
 use contract_notifications_v1::Sequence;
 
 /// An action for the caller. The event that answers it is named with each command; [`Event::OutOfTime`]
@@ -15,7 +13,8 @@ pub enum Command {
         /// Approximate number of keys.
         limit: usize,
     },
-    /// Send a replay entry for each sequence: [`Event::Sent`] or [`Event::Failed`].
+    /// Send a replay entry for each sequence in one batch: [`Event::Sent`] or [`Event::Failed`].
+    /// [`Sequence::MAX`] stands for everything held.
     Send(Vec<Sequence>),
     /// Wait before the next attempt, with exponential backoff: [`Event::Waited`].
     Wait {
@@ -82,22 +81,21 @@ enum Phase {
 
 /// One replay of one mailbox.
 ///
-/// The machine reads keys page by page and sends an entry for each key in ascending order. If entries of a
-/// batch fail, it sends only those again, until they are accepted or the deadline passes.
+/// The machine sends at most one batch of entries, whatever is held. It reads keys page by page, and each page
+/// becomes one entry, which covers the rows up to the page's last key. The last entry of a full batch covers
+/// everything that was not read: its run delivers a page and queues one entry for the rest. If entries of the
+/// batch fail, the machine sends only those again, until they are accepted or the deadline passes.
 ///
 /// [`Machine::command`] returns the command to carry out, and [`Machine::handle`] takes the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Machine {
     page_size: usize,
-    batch_len: usize,
+    /// Maximum number of pages to read.
+    max_pages: usize,
     phase: Phase,
-    /// The last key read.
-    after: Option<Sequence>,
-    /// True if there may be keys after `after`.
-    more: bool,
-    /// Keys read but neither sent nor in `batch`.
-    keys: VecDeque<Sequence>,
-    /// Keys of the batch being sent. Empty while reading.
+    /// The last key of each page read, in ascending order.
+    pages: Vec<Sequence>,
+    /// The entries to send. Empty while reading.
     batch: Vec<Sequence>,
     /// Number of failures since the last page or batch that succeeded.
     attempt: u32,
@@ -106,15 +104,14 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Starts a replay that reads `page_size` keys and sends `batch_len` entries at once. Zero counts as one.
+    /// Starts a replay that reads `page_size` keys at once and sends at most `batch_len` entries. Zero counts
+    /// as one.
     pub fn new(page_size: usize, batch_len: usize) -> Self {
         Self {
             page_size: page_size.max(1),
-            batch_len: batch_len.max(1),
+            max_pages: batch_len.saturating_sub(1),
             phase: Phase::Reading,
-            after: None,
-            more: true,
-            keys: VecDeque::new(),
+            pages: Vec::new(),
             batch: Vec::new(),
             attempt: 0,
             requeued: 0,
@@ -124,7 +121,7 @@ impl Machine {
     /// Returns the command to carry out. It stays the same until an event answers it.
     pub fn command(&self) -> Command {
         match self.phase {
-            Phase::Reading => Command::ReadKeys { after: self.after, limit: self.page_size },
+            Phase::Reading => Command::ReadKeys { after: self.pages.last().copied(), limit: self.page_size },
             Phase::Sending => Command::Send(self.batch.clone()),
             Phase::Waiting => Command::Wait { attempt: self.attempt },
             Phase::Done(outcome) => Command::Finish(outcome),
@@ -143,7 +140,7 @@ impl Machine {
             (Phase::Reading | Phase::Sending, Event::Failed { retryable: true }) => {
                 self.phase = Phase::Waiting;
             }
-            (Phase::Reading, Event::KeysRead { sequences, more }) => self.read(sequences, more),
+            (Phase::Reading, Event::KeysRead { sequences, more }) => self.read(&sequences, more),
             (Phase::Sending, Event::Sent { failed }) => self.sent(&failed),
             (Phase::Waiting, Event::Waited) => {
                 self.attempt = self.attempt.saturating_add(1);
@@ -157,12 +154,12 @@ impl Machine {
         self.phase = Phase::Done(Err(Unfinished { requeued: self.requeued, cause }));
     }
 
-    fn read(&mut self, sequences: Vec<Sequence>, more: bool) {
-        // A correct adapter returns only new keys in order. With a wrong one the replay must still end.
-        let new: BTreeSet<_> =
-            sequences.into_iter().filter(|key| self.after.is_none_or(|after| *key > after)).collect();
-        match new.last() {
-            Some(last) => self.after = Some(*last),
+    fn read(&mut self, sequences: &[Sequence], more: bool) {
+        // A correct adapter returns only new keys. With a wrong one the replay must still end.
+        let after = self.pages.last();
+        let last = sequences.iter().filter(|key| after.is_none_or(|after| *key > after)).max();
+        match last {
+            Some(last) => self.pages.push(*last),
             // An empty page that is not the last gives no key to read after, so the page is read again.
             None if more => {
                 self.phase = Phase::Waiting;
@@ -171,36 +168,32 @@ impl Machine {
             None => {}
         }
         self.attempt = 0;
-        self.more = more;
-        self.keys.extend(new);
-        self.advance();
+        if more && self.pages.len() < self.max_pages {
+            return;
+        }
+        self.batch.clone_from(&self.pages);
+        if more {
+            self.batch.truncate(self.max_pages);
+            self.batch.push(Sequence::MAX);
+        }
+        self.send_rest();
     }
 
     fn sent(&mut self, failed: &[usize]) {
-        let batch = std::mem::take(&mut self.batch);
-        let sent = batch.len();
-        let left = batch.into_iter().enumerate().filter(|(position, _)| failed.contains(position));
-        self.batch = left.map(|(_, key)| key).collect();
-        self.requeued += sent - self.batch.len();
+        let before = self.batch.len();
+        let mut position = 0..;
+        self.batch.retain(|_| position.next().is_some_and(|position| failed.contains(&position)));
+        self.requeued += before - self.batch.len();
         if self.batch.is_empty() {
-            self.attempt = 0;
-            self.advance();
+            self.send_rest();
         } else {
             self.phase = Phase::Waiting;
         }
     }
 
-    /// Starts the next batch or page, or ends the replay.
-    fn advance(&mut self) {
-        let len = self.batch_len.min(self.keys.len());
-        self.batch.extend(self.keys.drain(..len));
-        self.phase = if !self.batch.is_empty() {
-            Phase::Sending
-        } else if self.more {
-            Phase::Reading
-        } else {
-            Phase::Done(Ok(self.requeued))
-        };
+    /// Sends the entries of the batch that are left, or ends the replay.
+    fn send_rest(&mut self) {
+        self.phase = if self.batch.is_empty() { Phase::Done(Ok(self.requeued)) } else { Phase::Sending };
     }
 }
 

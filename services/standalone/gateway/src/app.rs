@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::live_metrics::{self, LiveMetrics, Sampler};
 use crate::runtime::{self, Parts, RuntimeConfig, RuntimeError, RuntimePorts, ServerKeys, Watching};
 use crate::server::{
-    BindError, KeyRing as _, Metrics, ReloadRequest, Server, TlsError, TlsKeys, TlsReloader,
+    BindError, KeyRing as _, Metrics, ReloadRequest, Server, Settings, TlsError, TlsKeys, TlsReloader,
 };
 use crate::tracking::{TrackedHistory, Tracking};
 use crate::workers::{WorkerSettings, run_dispatcher, run_replayer};
@@ -218,7 +218,8 @@ impl App {
         };
         let adapters = runtime::adapters(runtime_config, parts, credentials)?;
         let keys = adapters.keys.clone();
-        let server = Server::bind(config.server(), tls, adapters, registry.clone(), metrics.clone())?;
+        let settings = Settings { open_files: open_files(), ..config.server() };
+        let server = Server::bind(settings, tls, adapters, registry.clone(), metrics.clone())?;
         let dispatcher = Arc::new(SystemDispatcher {
             connections: registry.clone(),
             mailbox: store.clone(),
@@ -391,4 +392,10 @@ async fn keep_metrics(metrics: Option<Metrics>, shutdown: impl Future<Output = (
         () = upkeep => {}
         () = shutdown => {}
     }
+}
+
+/// Returns the number of files that the process may have open; `None` for no limit.
+fn open_files() -> Option<usize> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;
+    usize::try_from(limit).ok()
 }

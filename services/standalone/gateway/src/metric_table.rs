@@ -122,7 +122,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "tidings_http_connections_refused_total",
         &[],
-        "connections closed at once because of `server.max_http_connections`",
+        "connections closed at once because of `server.max_http_connections` or the limit of open files",
     ),
     counter(
         "tidings_mailbox_quota_refused_total",
@@ -136,6 +136,11 @@ pub const METRICS: &[Metric] = &[
     ),
     counter("tidings_notifications_acknowledged_total", &[], "notifications acknowledged by clients"),
     gauge("tidings_open_connections", "open WebSockets"),
+    counter(
+        "tidings_open_files_refused_total",
+        &[],
+        "handshakes refused because WebSockets have taken their share of the open files",
+    ),
     histogram(
         "tidings_push_latency_seconds",
         Unit::Seconds,

@@ -24,6 +24,7 @@ mod keys;
 mod live_metrics;
 mod management;
 mod metrics_listener;
+mod open_files;
 mod own_pages;
 pub mod pages;
 mod path;
@@ -59,6 +60,7 @@ use entries::Rules;
 pub use forwarded::ForwardedHeader;
 pub use front::Front;
 pub use health::{Metrics, MetricsError, prometheus};
+use open_files::OpenFiles;
 pub use own_pages::OwnPages;
 pub use ports::{
     Acceptance, Accounts, Adapters, AddUserError, AuthError, Callers, ChangeUserError, ClientEdge,
@@ -109,6 +111,8 @@ pub struct Settings {
     pub keep_alive: Duration,
     /// Maximum number of connections that are not, or not yet, WebSockets; further ones are closed at once.
     pub max_http_connections: usize,
+    /// Number of files that the process may have open, of which each connection takes one; `None` for no limit.
+    pub open_files: Option<usize>,
     /// The limits of each client address.
     pub addresses: AddressLimits,
     /// Maximum number of bytes of all bodies together whose senders are not authenticated yet; one address may have half
@@ -148,6 +152,7 @@ impl Default for Settings {
             // Longer than proxies keep a connection: nginx and ALB 60 s, Caddy 2 min, Envoy an hour.
             keep_alive: Duration::from_mins(65),
             max_http_connections: 20_000,
+            open_files: None,
             addresses: AddressLimits::default(),
             unknown_body_bytes: 64 * 1024 * 1024,
             payload_depth: MAX_PAYLOAD_DEPTH,
@@ -173,6 +178,7 @@ struct App<P: Ports> {
     registry: Registry,
     settings: Settings,
     connect_rate: Rate,
+    open_files: Option<Arc<OpenFiles>>,
     quotas: Quotas,
     addresses: Arc<Addresses>,
     unknown_bodies: UnknownBodies,
@@ -216,10 +222,24 @@ impl<P: Ports> Server<P> {
         let metrics_listener = settings.metrics_listen.map(bind).transpose()?;
         let connect_rate = Rate::new(settings.connects_per_second);
         let quotas = Quotas::new(settings.quotas);
-        let addresses = Arc::new(Addresses::new(settings.addresses));
+        let open_files = settings.open_files.map(|limit| Arc::new(OpenFiles::new(limit)));
+        let mut limits = settings.addresses;
+        if let Some(files) = &open_files {
+            limits.web_sockets = limits.web_sockets.min(files.web_sockets_per_address());
+        }
+        let addresses = Arc::new(Addresses::new(limits));
         let unknown_bodies = UnknownBodies::new(settings.unknown_body_bytes);
-        let app = App { ports, registry, settings, connect_rate, quotas, addresses, unknown_bodies, metrics };
-        let app = Arc::new(app);
+        let app = Arc::new(App {
+            ports,
+            registry,
+            settings,
+            connect_rate,
+            open_files,
+            quotas,
+            addresses,
+            unknown_bodies,
+            metrics,
+        });
         Ok(Self { listener, metrics_listener, tls, app })
     }
 

@@ -16,13 +16,13 @@ use tokio::time::Instant;
 use shared_sync::IgnorePoison as _;
 
 use super::codec::Seq;
-use super::disk_reads::DiskReads;
 use super::engine::{Engine, EngineCell};
 use super::error::StoreError;
 use super::held_counter::HeldCounter;
 use super::inbox::{Deletes, Inbox};
 use super::pending_records::{PendingNotification, RecordLocation};
 use super::queued::Queued;
+use super::read_threads::ReadThreads;
 use super::settings::StorageSettings;
 use super::user::User;
 
@@ -44,7 +44,7 @@ pub(super) struct Core<K> {
     pub(super) delivered_soon: OnceLock<DeliveredSoon>,
     /// Permits for notifications that wait for their commit, one for each KiB.
     pub(super) waiting: Arc<Semaphore>,
-    pub(super) disk_reads: DiskReads,
+    pub(super) read_threads: ReadThreads,
     /// True if the store has no threads, and reads where it is called.
     pub(super) is_stepped: bool,
     /// Milliseconds by which reads of the disk are delayed.
@@ -96,7 +96,7 @@ impl<K> Core<K> {
         Self {
             directory,
             waiting: Arc::new(Semaphore::new(waiting_permits(settings.waiting_bytes))),
-            disk_reads: DiskReads::new(),
+            read_threads: ReadThreads::new(),
             is_stepped,
             #[cfg(feature = "fault-injection")]
             read_delay: AtomicU64::new(0),

@@ -3,65 +3,19 @@
 //! A read that memory can't answer may take as long as the disk wants. On a thread for blocking work it holds up its own
 //! user alone, but the way there and back costs as much as a page from the operating system's cache, which is where most
 //! pages come from. So while reads are quick they are made on the thread that wants them, one at a time, where the
-//! runtime has another thread for everything else. A slow read sends those after it to threads for blocking work, for a
-//! while: a disk that stalls holds up one thread, once.
+//! runtime has another thread for everything else. `read_threads.rs` decides which way.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use contract_notifications_v1::UserId;
 use shared_ports::Clock;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 
 use super::codec::Seq;
 use super::core::Core;
 use super::error::StoreError;
-
-/// Most reads at a time on threads for blocking work.
-const ON_BLOCKING_THREADS: usize = 16;
-
-/// A read that takes longer is slow. Pages from the operating system's cache take a tenth, those from a disk more.
-const SLOW: Duration = Duration::from_millis(2);
-
-/// Time after a slow read in which reads are made on threads for blocking work.
-const CAUTION: Duration = Duration::from_secs(10);
-
-/// Decides on which threads the disk is read.
-#[derive(Debug)]
-pub(super) struct DiskReads {
-    opened: Instant,
-    /// End of the caution after the last slow read, in milliseconds since `opened`.
-    cautious_until: AtomicU64,
-    /// Permit for the read on a thread of the runtime.
-    here: Semaphore,
-    /// Permits for reads on threads for blocking work.
-    elsewhere: Arc<Semaphore>,
-}
-
-impl DiskReads {
-    pub(super) fn new() -> Self {
-        Self {
-            opened: Instant::now(),
-            cautious_until: AtomicU64::new(0),
-            here: Semaphore::new(1),
-            elsewhere: Arc::new(Semaphore::new(ON_BLOCKING_THREADS)),
-        }
-    }
-
-    fn is_cautious(&self, now: Instant) -> bool {
-        now.duration_since(self.opened) < Duration::from_millis(self.cautious_until.load(Ordering::Relaxed))
-    }
-
-    /// Notes a read.
-    fn note(&self, start: Instant, end: Instant) {
-        if end.duration_since(start) > SLOW {
-            let until = (end + CAUTION).duration_since(self.opened).as_millis();
-            self.cautious_until.store(u64::try_from(until).unwrap_or(u64::MAX), Ordering::Relaxed);
-        }
-    }
-}
 
 /// Returns true if the runtime has a thread for other work while one of its threads reads.
 fn has_other_thread() -> bool {
@@ -78,14 +32,14 @@ impl<K: Clock + 'static> Core<K> {
         if self.is_stepped {
             return read(self);
         }
-        if !self.disk_reads.is_cautious(Instant::now()) && has_other_thread() {
-            let _permit = self.disk_reads.here.acquire().await;
+        if !self.read_threads.is_cautious(Instant::now()) && has_other_thread() {
+            let _permit = self.read_threads.here.acquire().await;
             // The read before may have been slow.
-            if !self.disk_reads.is_cautious(Instant::now()) {
+            if !self.read_threads.is_cautious(Instant::now()) {
                 return self.read_here(read);
             }
         }
-        let permit = Arc::clone(&self.disk_reads.elsewhere).acquire_owned().await;
+        let permit = Arc::clone(&self.read_threads.elsewhere).acquire_owned().await;
         let core = Arc::clone(self);
         let reading = tokio::task::spawn_blocking(move || {
             let _permit = permit;
@@ -105,7 +59,7 @@ impl<K: Clock + 'static> Core<K> {
         let start = Instant::now();
         self.delay_read();
         let read = read(self);
-        self.disk_reads.note(start, Instant::now());
+        self.read_threads.note(start, Instant::now());
         read
     }
 
@@ -137,22 +91,4 @@ impl<K: Clock + 'static> Core<K> {
     #[cfg(not(feature = "fault-injection"))]
     #[expect(clippy::unused_self, reason = "the signature with faults")]
     const fn delay_read(&self) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slow_read_makes_cautious_for_a_while() {
-        let reads = DiskReads::new();
-        let start = reads.opened + Duration::from_secs(5);
-        assert!(!reads.is_cautious(start));
-        reads.note(start, start + SLOW);
-        assert!(!reads.is_cautious(start + SLOW));
-        let end = start + SLOW + Duration::from_millis(1);
-        reads.note(start, end);
-        assert!(reads.is_cautious(end) && reads.is_cautious(end + CAUTION - Duration::from_millis(1)));
-        assert!(!reads.is_cautious(end + CAUTION));
-    }
 }

@@ -21,9 +21,9 @@
 //! - The *counter* (`held_counter.rs`) counts the rows that were there at the start, and ends.
 //! - The *reclaimer* (`reclaim.rs`) merges the engine's table files to free disk space.
 //!
-//! Memory knows what the mailbox of an active user holds. Other reads of the disk run where they are wanted while they are
-//! quick, and otherwise on the runtime's threads for blocking work (`disk_reads.rs`). A store that is opened with [`Store::open_stepped`] has none of these threads,
-//! and reads on the caller's.
+//! Memory knows what the mailbox of an active user holds. Other reads of the disk run where they are wanted while
+//! they are quick, and otherwise on the runtime's threads for blocking work (`disk_reads.rs`). A store that is opened
+//! with [`Store::open_stepped`] has none of these threads, and reads on the caller's.
 //!
 //! # Locks
 //!
@@ -60,6 +60,7 @@ mod opening;
 mod pending_records;
 mod queue;
 mod queued;
+mod read_threads;
 mod reclaim;
 mod repair;
 mod settings;

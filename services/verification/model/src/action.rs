@@ -24,6 +24,10 @@ pub enum Action {
     Acknowledge(u8, u8),
     /// A dispatcher receives this number of entries.
     Receive(u8),
+    /// A dispatcher receives this number of entries, which have failed before, and sets them aside.
+    SetAside(u8),
+    /// The replay that a dispatcher scheduled is queued.
+    Sweep,
     /// The dispatcher's command is carried out, or one row of it if it writes several.
     Dispatch(Outcome),
     /// One frame of the push order with this index is pushed.
@@ -62,6 +66,7 @@ impl Action {
             | Self::EndGrace(_)
             | Self::Acknowledge(..)
             | Self::Receive(_)
+            | Self::Sweep
             | Self::Record(_) => true,
             Self::Dispatch(outcome) | Self::Push(_, outcome) | Self::Replay(outcome) => {
                 matches!(outcome, Outcome::Done)
@@ -71,6 +76,7 @@ impl Action {
             | Self::Close(_)
             | Self::HalfOpen(_)
             | Self::Disconnect(_)
+            | Self::SetAside(_)
             | Self::DispatcherCrash
             | Self::ReplayerCrash => false,
         }

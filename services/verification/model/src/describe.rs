@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use contract_notifications_v1::Sequence;
+
 use crate::action::{Action, Outcome};
 use crate::ids::number;
 use crate::model::Delivery;
@@ -56,6 +58,15 @@ fn line(model: &Delivery, state: &State, action: Action) -> String {
             let again = if again { ", redelivered" } else { "" };
             format!("dispatcher: receives {}{again}", entries.join(", "))
         }
+        Action::SetAside(count) => {
+            let entries: Vec<_> =
+                state.queue.iter().take(usize::from(count)).map(|queued| entry(queued.entry)).collect();
+            format!("dispatcher: receives {} once more, and sets them aside", entries.join(", "))
+        }
+        Action::Sweep if model.without == Some(Rule::SweepScheduledReplays) => {
+            "replayer: would queue the scheduled replay".to_owned()
+        }
+        Action::Sweep => format!("replayer: queues the scheduled replay up to n{}", state.accepted),
         Action::Dispatch(outcome) => state.dispatcher.as_ref().map_or_else(String::new, |run| {
             format!("dispatcher: {}{}", command(model, state, run), suffix(outcome))
         }),
@@ -117,6 +128,7 @@ fn command(model: &Delivery, state: &State, run: &DispatcherRun) -> String {
             format!("would queue a replay up to n{up_to}")
         }
         Task::Enqueue(up_to) => format!("queues a replay up to n{up_to}"),
+        Task::Schedule => "schedules a replay of the mailbox".to_owned(),
         Task::Finish(outcomes) => match outcomes.iter().filter(|done| !**done).count() {
             0 if model.without == Some(Rule::FailureStopsThatUserOnly) && state.faults.timeouts > 0 => {
                 "ends; another user's run fails, and this run's entries stay in the queue".to_owned()
@@ -155,8 +167,12 @@ fn replayer_command(model: &Delivery, state: &State, run: &ReplayerRun, outcome:
         },
         replayer::Command::ReadKeys { .. } => format!("reads the keys of the mailbox{}", suffix(outcome)),
         replayer::Command::Send(batch) => {
-            let rows = names("n", batch.iter().map(|key| number(*key)).collect(), 0);
-            format!("queues a replay for each of {rows}{}", suffix(outcome))
+            let bound = |key: &Sequence| match *key {
+                Sequence::MAX => "everything held".to_owned(),
+                key => format!("n{}", number(key)),
+            };
+            let bounds: Vec<_> = batch.iter().map(bound).collect();
+            format!("queues a replay up to {}{}", bounds.join(", and up to "), suffix(outcome))
         }
         replayer::Command::Wait { .. } => "waits and tries again".to_owned(),
         replayer::Command::Finish(Ok(_)) if outcome == Outcome::Done => "completes the record".to_owned(),

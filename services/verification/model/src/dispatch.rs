@@ -31,7 +31,7 @@ impl Delivery {
                 self.complete(state, run.received, outcomes);
                 return;
             }
-            Task::Wait if outcome == Outcome::OutOfTime => {
+            Task::Wait | Task::Read { .. } if outcome == Outcome::OutOfTime => {
                 state.faults.timeouts -= 1;
                 Answer::OutOfTime
             }
@@ -43,6 +43,10 @@ impl Delivery {
                 if self.without != Some(Rule::QueueReplayWhenDeferred) {
                     state.queue.push(QueuedEntry { entry: Entry::Replay(*up_to), received: false });
                 }
+                Answer::Done
+            }
+            Task::Schedule => {
+                state.due = true;
                 Answer::Done
             }
             // Pushed frame by frame: see `push_frame`.

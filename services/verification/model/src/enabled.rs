@@ -14,6 +14,9 @@ impl Delivery {
             return;
         }
         self.outside(state, actions);
+        if state.due {
+            actions.push(Action::Sweep);
+        }
         if state.replayer.is_none() {
             let records = (0..).zip(&state.connections).filter(|(_, connection)| connection.stream_record);
             actions.extend(records.map(|(index, _)| Action::Record(index)));
@@ -25,6 +28,9 @@ impl Delivery {
         } else {
             let most = u8::try_from(state.queue.len()).unwrap_or(u8::MAX).min(self.scope.batch);
             actions.extend((1..=most).map(Action::Receive));
+            if state.faults.asides > 0 {
+                actions.extend((1..=most).map(Action::SetAside));
+            }
         }
         if let Some(run) = &state.replayer
             && (observers.replays || !self.scope.reduced)
@@ -92,6 +98,9 @@ impl Delivery {
             Task::Finish(_) => add(Outcome::Done),
             Task::List | Task::Read { .. } => {
                 add(Outcome::Done);
+                if faults.timeouts > 0 && matches!(run.machine.task, Task::Read { after: 1.., .. }) {
+                    add(Outcome::OutOfTime);
+                }
                 if faults.port_failures > 0 {
                     add(Outcome::FailedBefore);
                 }

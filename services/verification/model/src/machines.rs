@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use contract_notifications_v1::{Timestamp, WhenOffline};
-use dispatcher::core::run::{Command, Entry as RunEntry, Event, HeldItem, Item, Limits, OpenConnection, Run};
+use dispatcher::core::run::{
+    Command, Entry as RunEntry, Event, HeldItem, Item, Limits, OpenConnection, Run, SetAside,
+};
 
 use crate::ids::{PerConnection, connection_id, connection_index, sequence};
 use crate::memo::{Memo, fingerprint};
@@ -92,7 +94,7 @@ impl ReplayerState {
 /// The way in which a run reached a state: everything its next state depends on.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Transition {
-    Start(Vec<QueuedEntry>),
+    Start(Vec<QueuedEntry>, SetAside),
     Answered { id: u64, answer: Answer, now: Timestamp, connected: PerConnection },
 }
 
@@ -107,15 +109,21 @@ pub(crate) struct Machines {
 
 impl Machines {
     /// Starts a run of the dispatcher with these entries.
-    pub(crate) fn start_run(&self, limits: Limits, entries: &[QueuedEntry]) -> Arc<DispatcherState> {
-        self.runs.get(Transition::Start(entries.to_vec()), || {
+    pub(crate) fn start_run(
+        &self,
+        limits: Limits,
+        entries: &[QueuedEntry],
+        set_aside: SetAside,
+    ) -> Arc<DispatcherState> {
+        self.runs.get(Transition::Start(entries.to_vec(), set_aside), || {
             let entries = entries.iter().map(|queued| match queued.entry {
                 Entry::Replay(n) => RunEntry::Replay(sequence(n)),
                 Entry::Notification(n) => {
                     RunEntry::Notification { item: item(n), redelivered: queued.received }
                 }
             });
-            self.shared(DispatcherState::new(Run::start(limits, entries.collect())))
+            let (run, command) = Run::start(limits, entries.collect());
+            self.shared(DispatcherState::new((run.set_aside(set_aside), command)))
         })
     }
 

@@ -18,8 +18,8 @@ impl Delivery {
     ///
     /// - The first list of a run and the first read of a replay: actions between receiving and reading can
     ///   come before receiving just as well.
-    /// - A read of the mailbox by the dispatcher while no ack can come, because only the dispatcher writes to
-    ///   it.
+    /// - A read of the mailbox by the dispatcher while no ack can come and time can't run out, because only the
+    ///   dispatcher writes to it.
     /// - A write of the dispatcher once it can't crash any more and nobody else can read the mailbox.
     /// - The deletion of the rows of connections that are gone. Only a later list sees it, and a crash before
     ///   it could also come before the push that was refused.
@@ -34,7 +34,9 @@ impl Delivery {
         let no_ack_can_come = || state.connections.iter().all(|c| c.unacknowledged.is_empty());
         let dispatcher = state.dispatcher.as_ref().is_some_and(|run| match &run.machine.task {
             Task::List => faults.port_failures == 0 && run.listed.is_none(),
-            Task::Read { .. } => faults.port_failures == 0 && no_ack_can_come(),
+            Task::Read { after, .. } => {
+                faults.port_failures == 0 && (*after == 0 || faults.timeouts == 0) && no_ack_can_come()
+            }
             Task::Put(_) | Task::Delete(_) | Task::Mark(_) => {
                 let nobody_reads = || {
                     state.connections.len() == self.scope.devices.len()
@@ -168,7 +170,7 @@ impl Observers {
             Some((_, Task::List)) => observers.lists = true,
             Some((_, Task::Put(_))) => (observers.puts, observers.uses_mailbox) = (true, true),
             Some((_, Task::Read { .. } | Task::Delete(_) | Task::Mark(_))) => observers.uses_mailbox = true,
-            Some((_, Task::Enqueue(_))) => observers.sends = true,
+            Some((_, Task::Enqueue(_) | Task::Schedule)) => observers.sends = true,
             Some((run, Task::Push(orders))) => {
                 observers.pending = model.pending(state, run);
                 let in_turn = observers.pending.len() == 1;
@@ -181,6 +183,7 @@ impl Observers {
             }
             Some((_, Task::Forget(_) | Task::Finish(_))) => {}
         }
+        observers.sends |= state.due;
         observers.add_replayer(model, state);
         observers.idle = observers.receives && state.queue.is_empty() && state.replayer.is_none();
         observers

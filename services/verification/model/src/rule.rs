@@ -40,6 +40,11 @@ pub enum Rule {
     /// A stream record comes again if its replayer could not send every entry. Without it, the record is
     /// done.
     ReportFailedReplay,
+    /// The last entry of a replay with more pages than entries stands for all rows that were not read. Without it,
+    /// those rows get no entry.
+    ReplayTheRest,
+    /// The replay that a run set aside has scheduled is queued. Without it, none is.
+    SweepScheduledReplays,
     /// The replayer reads the mailbox strongly consistently. Without it, it sees an empty mailbox.
     ReadConsistently,
     /// After a failure all later entries of the run are delivered again too. Without it, only the failed

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract_connections_v1::FrameFormat;
-use dispatcher::core::run::Limits;
+use dispatcher::core::run::{Limits, SetAside};
 
 use crate::rule::Rule;
 
@@ -29,6 +29,8 @@ pub struct Faults {
     pub timeouts: u8,
     /// Stream records that are delivered again.
     pub repeats: u8,
+    /// Runs of the dispatcher that are set aside, as after several failures.
+    pub asides: u8,
 }
 
 /// The bounds of an exploration.
@@ -48,6 +50,8 @@ pub struct Scope {
     pub replay_page: u8,
     /// Most entries that the replayer sends at once.
     pub replay_batch: u8,
+    /// Which notifications runs set aside, unless they are set aside as a whole.
+    pub set_aside: SetAside,
     /// The faults that may happen.
     pub faults: Faults,
     /// True if the rows of a write are written in reverse order.
@@ -68,8 +72,10 @@ const ACK: Device = Device { acknowledges: true, format: FrameFormat::Single };
 /// A device that acknowledges, with several notifications a frame.
 const BATCH: Device = Device { acknowledges: true, format: FrameFormat::Batch };
 
-const NO_FAULTS: Faults = Faults { crashes: 0, push_errors: 0, port_failures: 0, timeouts: 0, repeats: 0 };
+const NO_FAULTS: Faults =
+    Faults { crashes: 0, push_errors: 0, port_failures: 0, timeouts: 0, repeats: 0, asides: 0 };
 const ONE_CRASH: Faults = Faults { crashes: 1, ..NO_FAULTS };
+const ONE_ASIDE: Faults = Faults { asides: 1, ..NO_FAULTS };
 
 /// Limits small enough to be reached: a run drains at most one held row inline.
 const LIMITS: Limits = Limits {
@@ -89,14 +95,20 @@ const BASE: Scope = Scope {
     limits: LIMITS,
     replay_page: 2,
     replay_batch: 2,
+    set_aside: SetAside::Never,
     faults: ONE_CRASH,
     reversed_writes: false,
     reduced: true,
     symmetric: true,
 };
 
+/// Pages of one row, so that two rows are more than the replayer reads and more than a run delivers.
+const PAGES_OF_ONE: Scope =
+    Scope { limits: Limits { replay_drain: 1, page: 1, ..LIMITS }, replay_page: 1, ..BASE };
+
 /// Every kind of fault once, except a crash.
-const FAULTS: Faults = Faults { crashes: 0, push_errors: 1, port_failures: 1, timeouts: 1, repeats: 1 };
+const FAULTS: Faults =
+    Faults { crashes: 0, push_errors: 1, port_failures: 1, timeouts: 1, repeats: 1, asides: 0 };
 
 /// Scopes that are explored before a change lands. They take a few minutes on two cores.
 pub const QUICK: &[Scope] = &[
@@ -119,6 +131,26 @@ pub const QUICK: &[Scope] = &[
         faults: NO_FAULTS,
         ..BASE
     },
+    Scope { name: "push-3n-1d-pages", notifications: 3, ..PAGES_OF_ONE },
+    Scope { name: "ack-3n-1d-pages", notifications: 3, devices: &[ACK], faults: NO_FAULTS, ..PAGES_OF_ONE },
+    Scope {
+        name: "push-2n-1d-pages-faults",
+        notifications: 2,
+        faults: FAULTS,
+        replay_batch: 1,
+        ..PAGES_OF_ONE
+    },
+    Scope { name: "push-2n-2d-aside", notifications: 2, devices: &[PUSH, PUSH], faults: ONE_ASIDE, ..BASE },
+    Scope { name: "ack-2n-1d-aside", notifications: 2, devices: &[ACK], faults: ASIDE_AND_CRASH, ..BASE },
+    Scope { name: "push-2n-1d-blocked", notifications: 2, faults: FAULTS, ..BLOCKED },
+    Scope {
+        name: "ack-2n-1d-blocked",
+        notifications: 2,
+        devices: &[ACK],
+        faults: ONE_FAILED_PUSH,
+        ..BLOCKED
+    },
+    Scope { name: "ack-1n-2d-aside", devices: &[ACK, ACK], faults: ASIDE_AND_CRASH, ..BASE },
 ];
 
 /// Scopes that `--deep` adds, explored as far as the limit of steps allows.
@@ -133,7 +165,34 @@ pub const DEEP: &[Scope] = &[
     Scope { name: "ack-2n-2d", notifications: 2, devices: &[ACK, ACK], ..BASE },
     Scope { name: "push-2n-3d", notifications: 2, devices: &[PUSH, PUSH, PUSH], ..BASE },
     Scope { name: "push-3n-3d", notifications: 3, devices: &[PUSH, PUSH, PUSH], ..BASE },
+    Scope { name: "push-4n-1d-pages", notifications: 4, ..PAGES_OF_ONE },
+    Scope { name: "push-3n-2d-pages", notifications: 3, devices: &[PUSH, PUSH], ..PAGES_OF_ONE },
+    Scope {
+        name: "push-2n-2d-aside-crash",
+        notifications: 2,
+        devices: &[PUSH, PUSH],
+        faults: ASIDE_AND_CRASH,
+        ..BASE
+    },
+    Scope {
+        name: "push-3n-2d-aside-crash",
+        notifications: 3,
+        devices: &[PUSH, PUSH],
+        batch: 3,
+        faults: ASIDE_AND_CRASH,
+        ..BASE
+    },
+    Scope { name: "mixed-2n-2d-aside", notifications: 2, devices: &[ACK, PUSH], faults: ONE_ASIDE, ..BASE },
 ];
+
+/// Runs set aside what waits behind held notifications that can't be pushed.
+const BLOCKED: Scope = Scope { set_aside: SetAside::Blocked, ..BASE };
+
+/// One push that fails temporarily, and one run that runs out of time.
+const ONE_FAILED_PUSH: Faults = Faults { push_errors: 1, timeouts: 1, ..NO_FAULTS };
+
+/// One run that is set aside, and one crash.
+const ASIDE_AND_CRASH: Faults = Faults { crashes: 1, ..ONE_ASIDE };
 
 /// Scopes for tests, of a second or two each.
 pub const SMALL: &[Scope] = &[
@@ -148,6 +207,10 @@ pub const SMALL: &[Scope] = &[
         ..BASE
     },
     Scope { name: "mixed-1n-2d-no-crash", devices: &[PUSH, ACK], faults: NO_FAULTS, ..BASE },
+    Scope { name: "push-2n-1d-pages", notifications: 2, faults: NO_FAULTS, ..PAGES_OF_ONE },
+    Scope { name: "push-1n-2d-aside", devices: &[PUSH, PUSH], faults: ONE_ASIDE, ..BASE },
+    Scope { name: "push-2n-1d-blocked-small", notifications: 2, faults: ONE_FAILED_PUSH, ..BLOCKED },
+    Scope { name: "ack-1n-1d-aside", devices: &[ACK], faults: ASIDE_AND_CRASH, ..BASE },
 ];
 
 /// Scopes in which leaving out a rule breaks a promise.
@@ -164,6 +227,14 @@ const RULES: &[Scope] = &[
     },
     Scope { name: "push-1n-1d-timeout", faults: Faults { timeouts: 1, ..NO_FAULTS }, ..BASE },
     Scope { name: "push-1n-2d-no-crash", devices: &[PUSH, PUSH], faults: NO_FAULTS, ..BASE },
+    Scope {
+        name: "push-2n-1d-one-entry",
+        notifications: 2,
+        faults: NO_FAULTS,
+        replay_batch: 1,
+        ..PAGES_OF_ONE
+    },
+    Scope { name: "push-1n-1d-aside", faults: ONE_ASIDE, ..BASE },
     Scope { name: "push-1n-3d-no-crash", devices: &[PUSH, PUSH, PUSH], faults: NO_FAULTS, ..BASE },
 ];
 
@@ -186,5 +257,7 @@ pub const fn for_missing_rule(rule: Rule) -> &'static str {
         Rule::ReportFailedReplay | Rule::FailureStopsThatUserOnly => "push-1n-1d-timeout",
         Rule::RetryTheRest | Rule::FailureKeepsItsPlace => "push-2n-1d-timeout",
         Rule::OneRunAtATime => "push-2n-1d",
+        Rule::ReplayTheRest => "push-2n-1d-one-entry",
+        Rule::SweepScheduledReplays => "push-1n-1d-aside",
     }
 }

@@ -143,6 +143,8 @@ pub struct State {
     pub dispatcher: Option<DispatcherRun>,
     /// The replayer's run.
     pub replayer: Option<ReplayerRun>,
+    /// True if a run has scheduled a replay that is not queued yet.
+    pub due: bool,
     /// Notifications that arrived on at least one connection.
     pub delivered: Set,
     /// Faults that may still happen.
@@ -173,6 +175,7 @@ impl State {
             connected: CONNECTED,
             dispatcher: None,
             replayer: None,
+            due: false,
             delivered: Set::default(),
             faults,
             violation: None,
@@ -259,6 +262,7 @@ impl State {
     /// True if the services have nothing to do and no handshake is in progress.
     pub fn is_quiet(&self) -> bool {
         self.queue.is_empty()
+            && !self.due
             && self.dispatcher.is_none()
             && self.replayer.is_none()
             && self.connections.iter().all(|c| !c.stream_record && c.socket != Socket::Handshaking)

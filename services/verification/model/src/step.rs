@@ -1,5 +1,8 @@
 //! The effects of actions on the state.
 
+use contract_notifications_v1::Sequence;
+use dispatcher::core::run::SetAside;
+
 use crate::action::{Action, Outcome};
 use crate::edge;
 use crate::ids::{IDENTITY, MAX_DEVICES, number, sequence, sequences};
@@ -52,7 +55,17 @@ impl Delivery {
             Action::Disconnect(index) => state.connection(index).row = false,
             Action::EndGrace(index) => self.end_grace(state, index),
             Action::Acknowledge(index, n) => acknowledge(state, index, n),
-            Action::Receive(count) => self.receive(state, count),
+            Action::Receive(count) => self.receive(state, count, self.scope.set_aside),
+            Action::SetAside(count) => {
+                state.faults.asides -= 1;
+                self.receive(state, count, SetAside::All);
+            }
+            Action::Sweep => {
+                state.due = false;
+                if self.without != Some(Rule::SweepScheduledReplays) {
+                    self.queue_replay(state, Sequence::MAX);
+                }
+            }
             Action::Dispatch(outcome) => self.dispatch(state, outcome),
             Action::Push(order, outcome) => self.push_frame(state, order, outcome),
             Action::DispatcherCrash => self.crash_dispatcher(state),
@@ -68,9 +81,9 @@ impl Delivery {
         }
     }
 
-    fn receive(&self, state: &mut State, count: u8) {
+    fn receive(&self, state: &mut State, count: u8, set_aside: SetAside) {
         let entries = &mut state.queue[..usize::from(count)];
-        let machine = self.machines.start_run(self.limits(), entries);
+        let machine = self.machines.start_run(self.limits(), entries, set_aside);
         let mut only_new = true;
         for queued in entries {
             queued.received = matches!(queued.entry, Entry::Notification(_));
@@ -117,6 +130,16 @@ impl Delivery {
         state.allow_repeats();
     }
 
+    /// Queues a replay up to this notification. One of the whole mailbox covers what was accepted before it.
+    fn queue_replay(&self, state: &mut State, up_to: Sequence) {
+        let up_to = match self.without {
+            _ if up_to != Sequence::MAX => number(up_to),
+            Some(Rule::ReplayTheRest) => return,
+            _ => state.accepted,
+        };
+        state.queue.push(QueuedEntry { entry: Entry::Replay(up_to), received: false });
+    }
+
     /// The held notifications that a read of the replayer sees.
     pub(crate) fn visible_keys(&self, state: &State) -> Set {
         if self.without == Some(Rule::ReadConsistently) { Set::default() } else { state.held }
@@ -153,8 +176,9 @@ impl Delivery {
                     Outcome::Part => 1,
                     Outcome::FailedBefore | Outcome::OutOfTime => 0,
                 };
-                let entries = batch.iter().take(accepted).map(|key| Entry::Replay(number(*key)));
-                state.queue.extend(entries.map(|entry| QueuedEntry { entry, received: false }));
+                for up_to in batch.iter().take(accepted) {
+                    self.queue_replay(state, *up_to);
+                }
                 match outcome {
                     Outcome::Done => replayer::Event::Sent { failed: Vec::new() },
                     Outcome::Part => {

@@ -132,6 +132,7 @@ impl Delivery {
         bytes.extend([state.accepted, state.held.bits(), state.delivered.bits(), set(state.graces_over)]);
         bytes.extend([faults.crashes, faults.push_errors, faults.port_failures, faults.timeouts]);
         bytes.extend([faults.repeats, encoded_violation(state.violation, names), state.ended]);
+        bytes.extend([faults.asides, u8::from(state.due)]);
         bytes.extend(connected);
         bytes.extend(state.pushed_to.map(set));
         let of_connections = bytes.len();

@@ -36,6 +36,8 @@ pub enum Task {
     Wait,
     /// Queue a replay of everything held up to this notification.
     Enqueue(u8),
+    /// Have a replay of the whole mailbox queued later.
+    Schedule,
     /// End the run. Entries with `true` are done, the others are to be delivered again.
     Finish(Vec<bool>),
 }
@@ -102,6 +104,7 @@ impl Task {
             }
             Command::Wait { .. } => Self::Wait,
             Command::EnqueueReplay(up_to) => Self::Enqueue(number(*up_to)),
+            Command::ScheduleReplay => Self::Schedule,
             Command::Finish(report) => {
                 Self::Finish(report.outcomes.iter().map(|outcome| *outcome == Outcome::Done).collect())
             }

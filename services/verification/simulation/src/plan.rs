@@ -9,7 +9,7 @@ use shared_retry::RetryPolicy;
 use tidings_sockets::Confirm;
 use tidings_store::{Durability, StorageSettings};
 
-use crate::random::SeededRandom;
+use verification_random::SeededRandom;
 
 const MIB: u64 = 1024 * 1024;
 

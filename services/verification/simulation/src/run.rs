@@ -20,9 +20,9 @@ use crate::mutant::Mutant;
 use crate::plan::{DevicePlan, Plan, ProcessEnd};
 use crate::process::{Process, RunningProcess, start};
 use crate::producer::{Progress, produce};
-use crate::random::SeededRandom;
 use crate::simulation::{Simulation, user_id, user_index};
 use crate::trace::{EventKind, Trace};
+use verification_random::SeededRandom;
 
 /// Seconds that the system may take to become quiet after the last fault: longer than the longest visibility
 /// timeout and the largest jump of the clock together.

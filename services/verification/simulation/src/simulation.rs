@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use crate::mutant::Mutant;
 use crate::plan::Plan;
-use crate::random::SeededRandom;
 use crate::trace::{Event, EventKind, Trace};
+use verification_random::SeededRandom;
 
 /// Start of every simulation, in milliseconds since the epoch.
 const START: u64 = 1_700_000_000_000;

@@ -7,7 +7,7 @@ use contract_deployment_v1::{WS_EDGE, variables};
 use contract_notifications_v1::HubName;
 use shared_aws::{ConfigError, Environment, RunConfig};
 use shared_retry::RetryPolicy;
-use ws_edge::{ClientMessagePolicy, ConnectionLimit, EdgeConfig, Excess, RateLimit};
+use ws_edge::{ClientMessagePolicy, ConnectionLimit, EdgeConfig, Excess, MAX_HANDSHAKE, RateLimit};
 
 /// The function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,7 @@ fn edge(env: &mut Environment<'_>) -> EdgeConfig {
         env.get_with(&variables::MAX_CONNECTIONS, "a whole number from 1 on, or off", max_connections);
     let excess = env.get_with(&variables::TOO_MANY_CONNECTIONS, "refuse-newest or close-oldest", excess);
     EdgeConfig {
+        max_handshake: Some(MAX_HANDSHAKE),
         row_lifetime: env.get(&variables::ROW_LIFETIME),
         default_format: env.get_with(&variables::DEFAULT_FORMAT, "single, batch or raw", |text| {
             FrameFormat::from_query(text).ok()
@@ -156,7 +157,8 @@ mod tests {
         assert_eq!(config.history, None);
         assert_eq!(config.connections_table, "tidings_connections_table");
         // The contract's defaults equal the service's.
-        assert_eq!(config.edge, EdgeConfig::default());
+        let edge = EdgeConfig { max_handshake: Some(MAX_HANDSHAKE), ..EdgeConfig::default() };
+        assert_eq!(config.edge, edge);
         assert_eq!(Config::read(&|_| None).unwrap_err().problems().len(), 6);
     }
 

@@ -2,12 +2,12 @@
 //!
 //! Hub rows are written before the connection's row: a connection that others can see is in all its hubs.
 
-use contract_connections_v1::{ConnectionId, ConnectionKey, HubMember};
+use contract_connections_v1::{Connection, ConnectionId, ConnectionKey, HubMember};
 use contract_frames_v1::PresenceEvent;
 use contract_identity_v1::Principal;
 use contract_notifications_v1::Timestamp;
 use metrics::counter;
-use shared_ports::{Clock as _, PortError};
+use shared_ports::{Clock as _, Moment, PortError};
 use shared_telemetry::chain;
 
 use super::edge::Edge;
@@ -30,6 +30,9 @@ pub enum ConnectError {
         /// The limit.
         most: usize,
     },
+    /// The handshake took longer than [`EdgeConfig::max_handshake`](crate::EdgeConfig::max_handshake); status 503.
+    #[error("the handshake took too long; try again")]
+    TooSlow,
     /// The connection could not be stored; status 500. The text leaves out the cause.
     #[error("the connection could not be stored")]
     Unavailable(#[from] PortError),
@@ -41,6 +44,7 @@ impl ConnectError {
         match self {
             Self::Refused(_) => 400,
             Self::TooMany { .. } => 429,
+            Self::TooSlow => 503,
             Self::Unavailable(_) => 500,
         }
     }
@@ -59,32 +63,54 @@ impl<P: Ports> Edge<P> {
     ) -> Result<Admission, ConnectError> {
         let now = self.clock.now();
         let (opened_at, client) = (request.opened_at, request.client.clone());
-        let admission = match admit(principal, request, now, &self.config) {
+        let mut admission = match admit(principal, request, now, &self.config) {
             Ok(admission) => admission,
             Err(refusal) => return Err(refused(refusal.into())),
         };
         let hubs = hubs_of(principal, &self.config);
         let members = membership_rows(hubs, principal, &admission.row.connection_id, now, &self.config);
-        if let Err(error) = self.open(principal, &admission, &members).await {
-            self.undo(&ConnectionKey::from(&admission.row), &members).await;
-            return Err(refused(error));
-        }
+        let began = match self.open(principal, &mut admission, &members).await {
+            Ok(began) => began,
+            Err(error) => {
+                self.undo(&ConnectionKey::from(&admission.row), &members).await;
+                return Err(refused(error));
+            }
+        };
         self.record_opened(principal, &admission.row.connection_id, opened_at, client).await;
+        let took = self.clock.moment().since(began);
+        if self.config.max_handshake.is_some_and(|longest| took > longest) {
+            self.undo(&ConnectionKey::from(&admission.row), &members).await;
+            self.record_closed(&principal.user_id, &admission.row.connection_id, opened_at).await;
+            return Err(refused(ConnectError::TooSlow));
+        }
         counter!("tidings_connections_opened_total").increment(1);
         tracing::debug!(connection = %admission.row.connection_id, "connected");
         Ok(admission)
     }
 
+    /// Stores the rows and returns the moment just before the connection's row was stored.
     async fn open(
         &self,
         principal: &Principal,
-        admission: &Admission,
+        admission: &mut Admission,
         members: &[HubMember],
-    ) -> Result<(), ConnectError> {
-        let row = &admission.row;
+    ) -> Result<Moment, ConnectError> {
         if !members.is_empty() {
             self.hubs.join(members).await?;
         }
+        // The grace begins with this time, so it is taken at the last moment before the row can be seen.
+        admission.row.connected_at = self.clock.now();
+        let began = self.clock.moment();
+        self.store(principal, &admission.row, members).await?;
+        Ok(began)
+    }
+
+    async fn store(
+        &self,
+        principal: &Principal,
+        row: &Connection,
+        members: &[HubMember],
+    ) -> Result<(), ConnectError> {
         self.connections.put(row).await?;
         let announces = self.config.presence && !members.is_empty();
         if !announces && self.config.max_connections.is_none() {

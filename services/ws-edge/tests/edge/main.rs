@@ -5,7 +5,7 @@
 mod world;
 
 use std::sync::Mutex;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use contract_connections_v1::{ConnectionId, MemberKey};
@@ -13,11 +13,11 @@ use contract_frames_v1::{ErrorCode, SendResult, ServerFrame};
 use contract_history_v1::HistoryKind;
 use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::{FanOut, HubName, NotificationId, Sequence, Timestamp, UserId, Version1};
-use shared_ports::Clock as _;
+use shared_ports::Clock;
 use world::{Noon, Queued, World};
 use ws_edge::{
-    ClientInfo, ClientMessagePolicy, ConnectRequest, ConnectionLimit, Edge, EdgeConfig, Excess, Inbound,
-    MessageRequest, RateLimit,
+    ClientInfo, ClientMessagePolicy, ConnectError, ConnectRequest, ConnectionLimit, Edge, EdgeConfig, Excess,
+    Inbound, MAX_HANDSHAKE, MessageRequest, RateLimit,
 };
 
 type WorldEdge<'a> = Edge<&'a World>;
@@ -113,6 +113,38 @@ async fn refused_or_failed_handshake_leaves_no_row() {
     let failed = edge(&world).connect(&principal("jo"), request("a", &[])).await.err().unwrap();
     assert_eq!((failed.status(), failed.to_string().as_str()), (500, "the connection could not be stored"));
     assert!(world.connections.lock().unwrap().is_empty());
+}
+
+/// A clock that goes on by this many milliseconds whenever it is read.
+struct Steps {
+    step: u64,
+    now: AtomicU64,
+}
+
+impl Clock for Steps {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now.fetch_add(self.step, Ordering::SeqCst) + self.step)
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+/// The dispatcher takes a connection for gone that is not open when its grace is over.
+#[tokio::test]
+async fn slow_handshake_is_refused_and_undone() {
+    for (step, status) in [(3_000, None), (3_001, Some(503))] {
+        let world = World::default();
+        let clock = Steps { step, now: AtomicU64::new(0) };
+        let config = EdgeConfig { max_handshake: Some(MAX_HANDSHAKE), ..EdgeConfig::default() };
+        let edge = Edge::new(&world, &world, clock, config);
+        let connected = edge.connect(&principal("jo"), request("a", &[])).await;
+        assert_eq!(connected.as_ref().err().map(ConnectError::status), status);
+        assert_eq!(world.connections.lock().unwrap().is_empty(), status.is_some());
+        if let Ok(admission) = connected {
+            // The second reading: just before the row was stored.
+            assert_eq!(admission.row.connected_at, Timestamp::from_millis(2 * step));
+        }
+    }
 }
 
 #[tokio::test]

@@ -43,6 +43,14 @@ pub enum InvalidJwt {
         /// Longest time allowed, in seconds.
         most: u64,
     },
+    /// The user's id, name and hubs don't fit into the answer of an authorizer.
+    #[error("its user id, name and hubs take {bytes} bytes; allowed are at most {most}")]
+    TooLarge {
+        /// Their size as JSON, in bytes.
+        bytes: usize,
+        /// Largest size allowed, in bytes.
+        most: usize,
+    },
     /// It has expired.
     #[error("it expired {seconds} s ago")]
     Expired {
@@ -71,6 +79,7 @@ impl InvalidJwt {
             Self::ForeignUser => "jwt-foreign-user",
             Self::Type => "jwt-type",
             Self::Lifetime { .. } => "jwt-lifetime",
+            Self::TooLarge { .. } => "jwt-too-large",
             Self::Expired { .. } => "jwt-expired",
             Self::NotYet { .. } => "jwt-not-yet",
         }

@@ -1,6 +1,6 @@
 //! The state machine of a run.
 //!
-//! A run lists the connections, reads due rows page by page, pushes them with the new notifications behind
+//! A run lists the connections, reads due rows page by page and pushes them, pushes the new notifications behind
 //! them, deletes or marks what was accepted, and puts the rest into the mailbox. Each method ends with the
 //! next command, and [`Step`] remembers which answer the machine waits for.
 
@@ -10,14 +10,16 @@ use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
 
 use super::types::{
     Command, Entry, Event, Frame, FrameItem, HeldItem, Item, Limits, OpenConnection, Outcome, PushReport,
-    PushRequest, Refusal, Report, Stats,
+    PushRequest, Refusal, Report, SetAside, Stats,
 };
 use crate::core::{ConnectionSet, frames};
 
 /// A run in progress.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate fact about the run")]
 pub struct Run<B> {
     limits: Limits,
+    set_aside: SetAside,
     /// The last sequence that each entry covers, in the run's order.
     bounds: Vec<Sequence>,
     /// The highest of `bounds`. The run touches no row beyond it.
@@ -42,6 +44,8 @@ pub struct Run<B> {
     pub(super) pushes: Vec<PushState>,
     /// Number of failed attempts to push since the last progress.
     attempt: u32,
+    /// True if a connection refused the last push because it is not yet open.
+    not_yet_open: bool,
     /// Rows to delete after the pushes.
     deletes: Vec<Sequence>,
     /// Marks to make after the pushes.
@@ -52,6 +56,8 @@ pub struct Run<B> {
     completed: bool,
     /// Index of the first entry to redeliver.
     retry_from: Option<usize>,
+    /// True if time ran out while held rows were pushed, and a replay entry of its own delivers the rest.
+    leaves_rest: bool,
     /// The step whose command the next event answers.
     step: Step,
     pub(super) stats: Stats,
@@ -139,6 +145,7 @@ impl<B: Clone> Run<B> {
         }
         let run = Self {
             limits,
+            set_aside: SetAside::Never,
             up_to: bounds.iter().copied().max().unwrap_or(Sequence::ZERO),
             bounds,
             fresh,
@@ -152,15 +159,24 @@ impl<B: Clone> Run<B> {
             rows: Vec::new(),
             pushes: Vec::new(),
             attempt: 0,
+            not_yet_open: false,
             deletes: Vec::new(),
             marks: Vec::new(),
             look_again: false,
             completed: false,
             retry_from: None,
+            leaves_rest: false,
             step: Step::List,
             stats: Stats::default(),
         };
         (run, Command::ListConnections)
+    }
+
+    /// Sets which notifications a new run puts into the mailbox instead of trying to push them again. For these it has
+    /// a replay scheduled.
+    #[must_use]
+    pub fn set_aside(self, set_aside: SetAside) -> Self {
+        Self { set_aside, ..self }
     }
 
     /// Takes the answer to the last command and returns the next command, [`Command::Finish`] at the end.
@@ -174,16 +190,18 @@ impl<B: Clone> Run<B> {
                 self.look_again = true;
                 self.push(now)
             }
-            (Step::Push { since }, Event::Pushed(reports)) => self.pushed(&reports, since),
+            (Step::Push { since }, Event::Pushed(reports)) => self.pushed(&reports, since, now),
             (Step::Wait, Event::Waited) => self.push_pending(now),
-            (Step::Wait, Event::OutOfTime) => self.out_of_time(),
+            (Step::Wait, Event::OutOfTime) => self.out_of_time(now),
+            // The pages so far are delivered, and a replay entry of its own delivers the rest.
+            (Step::Read, Event::OutOfTime) if self.cursor.is_some() => self.defer(now),
             // If a closed connection's row stays in the table, the next push finds it again; the run need not
             // fail.
-            (Step::Forget, Event::Done | Event::Failed) => self.complete_pushes(),
-            (Step::Delete, Event::Done) => self.mark(),
+            (Step::Forget, Event::Done | Event::Failed) => self.complete_pushes(now),
+            (Step::Delete, Event::Done) => self.mark(now),
             (Step::Mark, Event::Done) => {
                 self.look_again = true;
-                self.advance()
+                self.advance(now)
             }
             (Step::Hold, Event::Done) => {
                 self.look_again = true;
@@ -212,6 +230,9 @@ impl<B: Clone> Run<B> {
         self.open.retain(|old| connections.iter().any(|new| new.id == old.id));
         self.open.extend(self.serving.iter().cloned());
         self.listed.extend(self.serving.iter().map(|connection| connection.id.clone()));
+        if self.set_aside == SetAside::All && !self.open.is_empty() {
+            return self.defer(now);
+        }
         if self.serving.is_empty() { self.conclude() } else { self.read(None) }
     }
 
@@ -248,9 +269,12 @@ impl<B: Clone> Run<B> {
             return self.defer(now);
         }
         self.drain -= self.rows.len();
-        if !self.more {
-            self.rows.append(&mut self.fresh);
-        }
+        // New notifications follow when the held ones are delivered.
+        if self.rows.is_empty() && !self.more { self.push_fresh(now) } else { self.push(now) }
+    }
+
+    fn push_fresh(&mut self, now: Timestamp) -> Command<B> {
+        self.rows = std::mem::take(&mut self.fresh);
         self.write_ahead(now)
     }
 
@@ -293,7 +317,7 @@ impl<B: Clone> Run<B> {
             })
             .collect();
         if requests.is_empty() {
-            self.complete_pushes()
+            self.complete_pushes(now)
         } else {
             self.command(Step::Push { since: now }, Command::Push(requests))
         }
@@ -307,8 +331,9 @@ impl<B: Clone> Run<B> {
         Frame { items: rows.iter().map(item).collect() }
     }
 
-    fn pushed(&mut self, reports: &[PushReport], since: Timestamp) -> Command<B> {
+    fn pushed(&mut self, reports: &[PushReport], since: Timestamp, now: Timestamp) -> Command<B> {
         let mut progress = false;
+        self.not_yet_open = false;
         let pending = self.pushes.iter_mut().filter(|push| push.is_pending());
         for (push, report) in pending.zip(reports) {
             let accepted = report.accepted.min(push.frames.len() - push.accepted);
@@ -322,28 +347,40 @@ impl<B: Clone> Run<B> {
             // connection. By then the grace period may be over and the connection open.
             let grace_over =
                 self.limits.grace.is_zero() || since >= push.connection.connected_at.plus(self.limits.grace);
-            push.gone = push.is_pending() && report.refusal == Some(Refusal::Gone) && grace_over;
+            let is_missing = push.is_pending() && report.refusal == Some(Refusal::Gone);
+            push.gone = is_missing && grace_over;
+            self.not_yet_open |= is_missing && !grace_over;
         }
         if self.pushes.iter().any(PushState::is_pending) {
             let attempt = if progress { 0 } else { self.attempt };
             self.attempt = attempt + 1;
             return self.command(Step::Wait, Command::Wait { attempt });
         }
-        self.forget()
+        self.forget(now)
     }
 
-    fn out_of_time(&mut self) -> Command<B> {
-        let pending = self.pushes.iter().filter(|push| push.is_pending());
-        let first = pending.flat_map(PushState::remaining).min();
-        let undelivered = first.map_or(Sequence::ZERO, |index| self.rows[index].item.sequence);
-        self.retry_from = self.bounds.iter().position(|bound| *bound >= undelivered);
-        self.forget()
+    fn out_of_time(&mut self, now: Timestamp) -> Command<B> {
+        let pending: BTreeSet<usize> =
+            self.pushes.iter().filter(|push| push.is_pending()).flat_map(PushState::remaining).collect();
+        // Only if a row is done with does the next run have fewer. Else it would repeat the same ones at once.
+        let has_progress = !pending.contains(&0);
+        let is_blocked = self.set_aside != SetAside::Never && !self.fresh.is_empty() && !self.not_yet_open;
+        let are_held = pending.iter().all(|index| self.rows[*index].replayed);
+        self.leaves_rest = are_held && (has_progress || is_blocked);
+        if self.leaves_rest && !has_progress {
+            self.set_aside = SetAside::All;
+        }
+        if !self.leaves_rest {
+            let undelivered = pending.first().map_or(Sequence::ZERO, |index| self.rows[*index].item.sequence);
+            self.retry_from = self.bounds.iter().position(|bound| *bound >= undelivered);
+        }
+        self.forget(now)
     }
 
-    fn forget(&mut self) -> Command<B> {
+    fn forget(&mut self, now: Timestamp) -> Command<B> {
         let gone: Vec<_> = self.pushes.iter().filter(|p| p.gone).map(|p| p.connection.clone()).collect();
         if gone.is_empty() {
-            return self.complete_pushes();
+            return self.complete_pushes(now);
         }
         self.stats.gone += gone.len();
         let still_there = |connection: &OpenConnection| !gone.iter().any(|other| other.id == connection.id);
@@ -353,7 +390,7 @@ impl<B: Clone> Run<B> {
     }
 
     /// Decides which of the pushed rows to delete, to mark or to hold.
-    fn complete_pushes(&mut self) -> Command<B> {
+    fn complete_pushes(&mut self, now: Timestamp) -> Command<B> {
         let acknowledged = self.acknowledged();
         let pushes = std::mem::take(&mut self.pushes);
         let pending: BTreeSet<usize> =
@@ -386,31 +423,35 @@ impl<B: Clone> Run<B> {
             }
         }
         self.fresh.append(&mut fresh);
-        self.delete()
+        self.delete(now)
     }
 
-    fn delete(&mut self) -> Command<B> {
+    fn delete(&mut self, now: Timestamp) -> Command<B> {
         if self.deletes.is_empty() {
-            return self.mark();
+            return self.mark(now);
         }
         let deletes = std::mem::take(&mut self.deletes);
         self.command(Step::Delete, Command::Delete(deletes))
     }
 
     /// R4: held rows are marked after the push.
-    fn mark(&mut self) -> Command<B> {
+    fn mark(&mut self, now: Timestamp) -> Command<B> {
         if self.marks.is_empty() {
-            return self.advance();
+            return self.advance(now);
         }
         let marks = std::mem::take(&mut self.marks);
         self.command(Step::Mark, Command::Mark(marks))
     }
 
-    fn advance(&mut self) -> Command<B> {
+    fn advance(&mut self, now: Timestamp) -> Command<B> {
         if self.retry_from.is_some() {
             self.finish()
+        } else if self.leaves_rest {
+            self.defer(now)
         } else if self.more && !self.serving.is_empty() {
             self.read(self.cursor)
+        } else if !self.fresh.is_empty() && !self.serving.is_empty() {
+            self.push_fresh(now)
         } else {
             self.conclude()
         }
@@ -432,8 +473,8 @@ impl<B: Clone> Run<B> {
         self.finish()
     }
 
-    /// R1: too many rows are held to push them first, so the new notifications go into the mailbox behind
-    /// them.
+    /// R1: more rows are held than the run can push first, or it is set aside, so the new notifications go into
+    /// the mailbox behind them.
     fn defer(&mut self, now: Timestamp) -> Command<B> {
         self.rows.clear();
         // The run of the replay entry deletes the expired rows.
@@ -453,7 +494,11 @@ impl<B: Clone> Run<B> {
     }
 
     fn enqueue(&mut self) -> Command<B> {
-        self.command(Step::Enqueue, Command::EnqueueReplay(self.up_to))
+        let replay = match self.set_aside {
+            SetAside::All => Command::ScheduleReplay,
+            SetAside::Never | SetAside::Blocked => Command::EnqueueReplay(self.up_to),
+        };
+        self.command(Step::Enqueue, replay)
     }
 
     fn finish(&mut self) -> Command<B> {

@@ -88,6 +88,7 @@ impl<B: Clone> Command<B> {
             | Self::Delete(_)
             | Self::Wait { .. }
             | Self::EnqueueReplay(_)
+            | Self::ScheduleReplay
             | Self::Finish(_) => {}
         }
         command

@@ -77,6 +77,19 @@ pub enum Entry<B> {
     Replay(Sequence),
 }
 
+/// Which notifications a run puts into the mailbox instead of trying to push them again. While they stay in the queue,
+/// they hold up the user's later entries, and take the place of others' among those that the queue looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SetAside {
+    /// None: what can't be pushed is redelivered.
+    #[default]
+    Never,
+    /// Those that wait behind held ones, if none of these could be pushed and the connections are open.
+    Blocked,
+    /// All: they have failed several times.
+    All,
+}
+
 /// An open connection.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct OpenConnection {
@@ -96,7 +109,8 @@ pub struct OpenConnection {
 pub enum Command<B> {
     /// List the user's connections, strongly consistently: [`Event::Listed`].
     ListConnections,
-    /// Read held rows in order: [`Event::Page`].
+    /// Read held rows in order: [`Event::Page`]; or [`Event::OutOfTime`], for a page after the first, if the
+    /// run's budget is used up.
     ReadPage {
         /// Only rows after this one.
         after: Option<Sequence>,
@@ -125,6 +139,9 @@ pub enum Command<B> {
     },
     /// Queue a replay entry for this row, behind all other entries of the user: [`Event::Done`].
     EnqueueReplay(Sequence),
+    /// Have a replay entry for the whole mailbox queued later, behind all other entries of the user:
+    /// [`Event::Done`].
+    ScheduleReplay,
     /// Stop: the run is over, and nothing answers this command.
     Finish(Report),
 }
@@ -192,7 +209,7 @@ pub enum Event<B> {
     Pushed(Vec<PushReport>),
     /// The wait is over.
     Waited,
-    /// The budget leaves no time for the wait.
+    /// The budget leaves no time for the wait, or for another page.
     OutOfTime,
     /// The command failed. Some of it may have been carried out.
     Failed,
@@ -225,7 +242,8 @@ pub struct Stats {
     pub replayed: usize,
     /// New notifications put into the mailbox because no connection took them.
     pub held: usize,
-    /// New notifications put into the mailbox behind held ones that are still waiting.
+    /// New notifications put into the mailbox behind held ones that are still waiting, or after several failed
+    /// attempts to push them.
     pub deferred: usize,
     /// Notifications discarded because they had expired.
     pub expired: usize,

@@ -113,31 +113,39 @@ fn drive(
     Ok((log, None))
 }
 
+/// Returns the entries that a replay of this mailbox sends: one for each page, and one for what is left.
+fn entries(mailbox: &[Sequence], page_size: usize, batch_len: usize) -> Vec<Sequence> {
+    let (page_size, batch_len) = (page_size.max(1), batch_len.max(1));
+    let mut entries: Vec<_> = mailbox.chunks(page_size).filter_map(|page| page.last().copied()).collect();
+    if mailbox.len() > page_size * (batch_len - 1).max(1) {
+        entries.truncate(batch_len - 1);
+        entries.push(Sequence::MAX);
+    }
+    entries
+}
+
 proptest! {
     #[test]
-    fn each_key_is_requeued_once_in_order(
+    fn one_bounded_batch_covers_every_key(
         mailbox in prop::collection::btree_set(0_u128..1_000, 0..60),
         page_size in 0_usize..20,
         batch_len in 0_usize..12,
         script in faults(),
     ) {
         let mailbox = keys(mailbox);
+        let expected = entries(&mailbox, page_size, batch_len);
         let mut machine = Machine::new(page_size, batch_len);
-        // Without faults, each key takes at most one read and one send.
-        let steps = 2 * script.len() + 2 * mailbox.len() + 4;
+        // Without faults: a read for each page, and a batch.
+        let steps = 2 * script.len() + batch_len + 4;
         let (log, outcome) = drive(&mut machine, &mailbox, script, steps)?;
-        prop_assert_eq!(outcome, Some(Ok(mailbox.len())));
+        prop_assert_eq!(outcome, Some(Ok(expected.len())));
+        prop_assert!(expected.len() <= batch_len.max(1));
+        prop_assert!(log.batches.iter().all(|batch| !batch.is_empty()));
         let mut accepted = log.accepted;
         accepted.sort();
-        prop_assert_eq!(&accepted, &mailbox);
-        prop_assert!(log.batches.iter().all(|batch| (1..=batch_len.max(1)).contains(&batch.len())));
-        let mut first_sent: Vec<Sequence> = Vec::new();
-        for key in log.batches.into_iter().flatten() {
-            if !first_sent.contains(&key) {
-                first_sent.push(key);
-            }
-        }
-        prop_assert_eq!(first_sent, mailbox);
+        prop_assert_eq!(&accepted, &expected);
+        prop_assert_eq!(log.batches.first(), (!expected.is_empty()).then_some(&expected));
+        prop_assert!(mailbox.last() <= expected.last());
     }
 
     #[test]
@@ -175,21 +183,42 @@ fn empty_mailbox_is_done_after_one_read() {
 
 #[test]
 fn permanent_error_is_not_retried() {
-    let mut machine = Machine::new(1_000, 2);
-    machine.handle(Event::KeysRead { sequences: keys(1..=3), more: false });
-    machine.handle(Event::Sent { failed: Vec::new() });
+    let mut machine = Machine::new(1, 3);
+    machine.handle(Event::KeysRead { sequences: keys([1]), more: true });
+    machine.handle(Event::KeysRead { sequences: keys([2]), more: true });
+    machine.handle(Event::Sent { failed: vec![0] });
+    machine.handle(Event::Waited);
     machine.handle(Event::Failed { retryable: false });
     let unfinished = Unfinished { requeued: 2, cause: Cause::Refused };
     assert_eq!(machine.command(), Command::Finish(Err(unfinished)));
 }
 
 #[test]
-fn unordered_page_with_duplicates_is_sorted() {
+fn large_mailbox_takes_nine_reads_and_one_batch() {
+    let mut machine = Machine::new(1_000, 10);
+    for page in 0..9 {
+        let after = (page > 0).then(|| Sequence::new(page * 1_000));
+        assert_eq!(machine.command(), Command::ReadKeys { after, limit: 1_000 });
+        machine
+            .handle(Event::KeysRead { sequences: keys(page * 1_000 + 1..=(page + 1) * 1_000), more: true });
+    }
+    let mut expected = keys((1..=9).map(|page| page * 1_000));
+    expected.push(Sequence::MAX);
+    assert_eq!(machine.command(), Command::Send(expected));
+    machine.handle(Event::Sent { failed: Vec::new() });
+    assert_eq!(machine.command(), Command::Finish(Ok(10)));
+}
+
+#[test]
+fn unordered_page_with_duplicates_covers_its_last_key() {
     let mut machine = Machine::new(2, 10);
     machine.handle(Event::KeysRead { sequences: keys([5, 3, 5]), more: true });
-    assert_eq!(machine.command(), Command::Send(keys([3, 5])));
-    machine.handle(Event::Sent { failed: vec![99] });
     assert_eq!(machine.command(), Command::ReadKeys { after: Some(Sequence::new(5)), limit: 2 });
     machine.handle(Event::KeysRead { sequences: keys([3, 5]), more: true });
     assert_eq!(machine.command(), Command::Wait { attempt: 0 });
+    machine.handle(Event::Waited);
+    machine.handle(Event::KeysRead { sequences: keys([6]), more: false });
+    assert_eq!(machine.command(), Command::Send(keys([5, 6])));
+    machine.handle(Event::Sent { failed: vec![99] });
+    assert_eq!(machine.command(), Command::Finish(Ok(2)));
 }

@@ -32,6 +32,8 @@ impl Config {
             write_timeout: self.server.write_timeout.0,
             keep_alive: self.server.keep_alive.0,
             max_http_connections,
+            // The process has the limit, not its configuration.
+            open_files: None,
             addresses: self.address_limits(),
             unknown_body_bytes: self.limits.unknown_body_bytes,
             payload_depth: self.limits.payload_depth,

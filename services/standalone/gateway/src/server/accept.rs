@@ -72,6 +72,7 @@ pub(super) async fn run<P: Ports>(
         write: app.settings.write_timeout,
         capacity: Arc::clone(&capacity),
         connections: app.settings.max_http_connections,
+        open_files: app.open_files.clone(),
     };
     let of_keys = Arc::clone(&app);
     let has_api_key: ApiKeyCheck = Arc::new(move |headers| of_keys.has_api_key(headers));
@@ -89,6 +90,10 @@ pub(super) async fn run<P: Ports>(
             metrics::counter!("tidings_http_connections_refused_total").increment(1);
             continue;
         };
+        if app.open_files.as_ref().is_some_and(|files| files.free(limits.open()) == 0) {
+            metrics::counter!("tidings_http_connections_refused_total").increment(1);
+            continue;
+        }
         let remote = address.ip().to_canonical();
         // The clients behind a proxy share its connections.
         let slot =

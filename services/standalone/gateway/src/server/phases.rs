@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::open_files::OpenFiles;
 use super::stream::Stream;
 
 /// The phase of a connection, with the time at which it began.
@@ -194,6 +195,21 @@ pub(super) struct PhaseLimits {
     pub(super) capacity: Arc<Semaphore>,
     /// Number of permits without a connection.
     pub(super) connections: usize,
+    /// The files that the process may have open, if they are limited.
+    pub(super) open_files: Option<Arc<OpenFiles>>,
+}
+
+impl PhaseLimits {
+    /// Returns the number of open connections.
+    pub(super) fn open(&self) -> usize {
+        self.connections.saturating_sub(self.capacity.available_permits())
+    }
+
+    /// Returns true if idle connections may keep others out.
+    fn is_crowded(&self) -> bool {
+        let open = self.open();
+        open > self.connections / 2 || self.open_files.as_ref().is_some_and(|files| files.is_scarce(open))
+    }
 }
 
 /// A limit that a connection has reached.
@@ -248,13 +264,12 @@ impl PhaseTimer {
     /// Returns the end of the present phase; `None` while a request is handled. While more than half of the allowed
     /// connections are open, idle ones may wait only as long as heads, so that they keep nobody out.
     fn phase_deadline(&self) -> Option<(Instant, Late)> {
-        let PhaseLimits { head, idle, capacity, connections, .. } = &self.limits;
+        let PhaseLimits { head, idle, .. } = &self.limits;
         match self.phases.phase() {
             Phase::Head(since) => Some((since + *head, Late::Head)),
             Phase::Request => None,
             Phase::Idle(since) => {
-                let is_crowded = capacity.available_permits() < connections.div_ceil(2);
-                Some((since + if is_crowded { *head.min(idle) } else { *idle }, Late::Idle))
+                Some((since + if self.limits.is_crowded() { *head.min(idle) } else { *idle }, Late::Idle))
             }
         }
     }
@@ -295,7 +310,8 @@ mod tests {
     fn timer(connections: usize, open: usize) -> (Phases, PhaseTimer) {
         let phases = Phases::new();
         let capacity = Arc::new(Semaphore::new(connections - open));
-        let limits = PhaseLimits { head: HEAD, idle: IDLE, write: WRITE, capacity, connections };
+        let limits =
+            PhaseLimits { head: HEAD, idle: IDLE, write: WRITE, capacity, connections, open_files: None };
         (phases.clone(), PhaseTimer::new(phases, limits))
     }
 

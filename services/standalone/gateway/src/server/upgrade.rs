@@ -27,6 +27,7 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use shared_ports::Clock as _;
 use tidings_sockets::{Attachment, ClientMessage, Peer, Session, SharedTcp};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use ws_edge::{Admission, ClientInfo, ConnectError, ConnectRequest, Inbound, MessageRequest};
@@ -83,6 +84,15 @@ async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Res
         let detail = format!("more than {} connections a second; try again later", app.connect_rate.limit());
         return Err(too_many(detail).retry_after(Duration::from_secs(1)));
     }
+    let place = match app.open_files.as_ref().map(|files| files.open_web_socket()) {
+        Some(None) => {
+            metrics::counter!("tidings_open_files_refused_total").increment(1);
+            let detail =
+                "the server has as many WebSockets as its limit of open files allows; try again later";
+            return Err(Problem::unavailable(detail));
+        }
+        place => place.flatten(),
+    };
     let handshake = handshake(request.uri(), request.headers())?;
     let revoked = app.ports.revocations.version();
     let principal = match app.ports.client_edge.authorize(&handshake).await {
@@ -103,7 +113,15 @@ async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Res
     let peer = Peer { ip: remote.0, user_agent: user_agent.unwrap_or_default().into() };
     // A task of its own: hyper drops this one when the client goes away, and a connection that is half opened would
     // stay a member of its hubs.
-    let opening = tokio::spawn(open(app, principal, revoked, connect, peer, on_upgrade, slot));
+    let opening = tokio::spawn(open(
+        app,
+        principal,
+        revoked,
+        connect,
+        peer,
+        on_upgrade,
+        Places { _address: slot, _file: place },
+    ));
     let subprotocol = opening.await.map_err(|error| Problem::internal("opening a connection", &error))??;
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();
@@ -150,16 +168,18 @@ async fn open<P: Ports>(
     connect: ConnectRequest,
     peer: Peer,
     on_upgrade: OnUpgrade,
-    slot: Option<Slot>,
+    places: Places,
 ) -> Result<Option<String>, Problem> {
     let opened_at = connect.opened_at;
     let Admission { row, subprotocol } =
         app.ports.client_edge.connect(&principal, connect).await.map_err(|error| match error {
             ConnectError::Refused(refusal) => Problem::bad_request(refusal.to_string()),
             ConnectError::TooMany { .. } => too_many(error.to_string()),
+            ConnectError::TooSlow => Problem::unavailable("the handshake took too long; try again"),
             ConnectError::Unavailable(error) => Problem::internal("storing a connection", &error),
         })?;
-    let opened = Opened { principal: Arc::new(principal), id: row.connection_id, at: opened_at, _slot: slot };
+    let opened =
+        Opened { principal: Arc::new(principal), id: row.connection_id, at: opened_at, _places: places };
     // The connection can be found from here on. A block that was stored before did not find it, and is found now.
     if app.ports.revocations.changed_since(&opened.principal.user_id, revoked) {
         app.registry.close(&opened.id);
@@ -189,8 +209,15 @@ struct Opened {
     principal: Arc<Principal>,
     id: ConnectionId,
     at: Timestamp,
+    _places: Places,
+}
+
+/// The places that a connection takes until it ends.
+struct Places {
     /// Its place among the WebSockets of its address.
-    _slot: Option<Slot>,
+    _address: Option<Slot>,
+    /// Its place among the files that WebSockets may take.
+    _file: Option<OwnedSemaphorePermit>,
 }
 
 /// Waits for the socket and starts its task.

@@ -8,10 +8,10 @@ use tidings_gateway::server::{Settings, TlsError, TlsFiles};
 use tidings_sockets::Limits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::test_server::{Answer, start, start_with, tls_connector, within};
+use crate::test_server::{Answer, TestServer, start, start_with, tls_connector, within};
 
 #[tokio::test]
 async fn unfinished_handshakes_are_closed() {
@@ -76,6 +76,38 @@ async fn http_connections_are_limited_without_websockets() {
         }
     })
     .await;
+}
+
+/// Of eight files, one is the store's, and WebSockets may take four.
+#[tokio::test]
+async fn web_sockets_leave_files_to_producers() {
+    let settings = Settings { open_files: Some(8), ..Settings::default() };
+    let mut server = start_with(settings, Limits::default(), None);
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(server.connect("jo").await);
+    }
+    let connect = async |server: &TestServer| {
+        tokio_tungstenite::connect_async(format!("ws://{}/ws?client_id=al", server.address)).await
+    };
+    let Err(Error::Http(answer)) = connect(&server).await else { panic!("it was not refused") };
+    assert_eq!((answer.status().as_u16(), answer.headers()["retry-after"].to_str().unwrap()), (503, "1"));
+    let body = r#"{"userId":"jo","message":"hello"}"#;
+    assert_eq!(server.post("/v1/notifications", body).await.status, 202);
+    drop(clients.pop());
+    within(Box::pin(async { while connect(&server).await.is_err() {} })).await;
+}
+
+#[tokio::test]
+async fn last_files_are_not_given_to_connections() {
+    let settings = Settings { open_files: Some(8), ..Settings::default() };
+    let server = start_with(settings, Limits::default(), None);
+    let mut connections = Vec::new();
+    for _ in 0..8 {
+        connections.push(TcpStream::connect(server.address).await.unwrap());
+    }
+    let last = connections.last_mut().unwrap();
+    assert_eq!(within(last.read(&mut [0; 1])).await.unwrap_or_default(), 0, "it was closed at once");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tidings_client::{ApiKeyCredentials, Event, Gateway, Listener, ListenerConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// Time after which a test gives up waiting. No test passes or fails by a wait that is shorter.
@@ -26,6 +26,11 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server with settings in environment variables, and waits until it answers.
     pub(crate) async fn start(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::start_logging(data_dir, settings, Stdio::inherit()).await
+    }
+
+    /// As [`Server::start`], with a log of its own.
+    pub(crate) async fn start_logging(data_dir: &Path, settings: &[(&str, &str)], log: Stdio) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_verification-attacks"))
             .args(["--json", "serve", "--listen", "127.0.0.1:0"])
             .env("TIDINGS_DATA_DIR", data_dir)
@@ -33,6 +38,7 @@ impl Server {
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("the server program starts");
         let output = process.stdout.take().expect("its output is piped");
@@ -178,9 +184,29 @@ impl Client {
     pub(crate) async fn connect(server: &Server, name: &str) -> Self {
         let gateway = server.gateway();
         let token = gateway.token(&UserId::new(name).unwrap()).await.unwrap().token;
-        let url = format!("{}?token={token}", gateway.web_socket_url());
-        let (socket, _) = tokio_tungstenite::connect_async(url).await.expect("the client connects");
-        Self(socket)
+        Self::handshake(server, &format!("token={token}")).await.expect("the client connects")
+    }
+
+    /// Makes a handshake with a credential in the query. Returns the status if it is refused.
+    pub(crate) async fn handshake(server: &Server, query: &str) -> Result<Self, u16> {
+        let url = format!("{}?{query}", server.gateway().web_socket_url());
+        match tokio_tungstenite::connect_async(url).await {
+            Ok((socket, _)) => Ok(Self(socket)),
+            Err(Error::Http(answer)) => Err(answer.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Waits for the next frame; `None` if the server closed the connection.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        loop {
+            let message = tokio::time::timeout(TIMEOUT, self.0.next()).await.expect("a frame in time");
+            match message {
+                Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                Some(Ok(_)) => {}
+            }
+        }
     }
 
     /// Sends a frame.

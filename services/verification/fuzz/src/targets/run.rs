@@ -10,7 +10,7 @@ use contract_notifications_v1::{Sequence, Timestamp, WhenOffline};
 use dispatcher::core::ConnectionSet;
 use dispatcher::core::run::{
     Command, Entry, Event, HeldItem, Item, Limits, OpenConnection, Outcome, PushReport, PushRequest, Refusal,
-    Report, Run,
+    Report, Run, SetAside,
 };
 
 use crate::input::{Verdict, decode};
@@ -134,6 +134,11 @@ fn check_run(input: &Input) {
     environment.hold(&input.held);
     let entries = environment.entries(&input.entries);
     let (mut run, mut command) = Run::start(limits, entries.clone());
+    run = run.set_aside(match input.page >> 6 {
+        0 | 1 => SetAside::Never,
+        2 => SetAside::Blocked,
+        _ => SetAside::All,
+    });
     let mut answers = input.answers.iter();
     let mut commands = 0;
     let report = loop {
@@ -224,7 +229,11 @@ impl Environment {
                 Event::Failed
             }
             CommandResult::Unexpected(which) => unexpected_event(command, *which),
-            CommandResult::OutOfTime if matches!(command, Command::Wait { .. }) => Event::OutOfTime,
+            CommandResult::OutOfTime
+                if matches!(command, Command::Wait { .. } | Command::ReadPage { after: Some(_), .. }) =>
+            {
+                Event::OutOfTime
+            }
             CommandResult::FailedBefore | CommandResult::OutOfTime => Event::Failed,
         }
     }
@@ -282,6 +291,7 @@ impl Environment {
             }
             Command::Wait { .. } => return Event::Waited,
             Command::EnqueueReplay(sequence) => self.replays.push(sequence),
+            Command::ScheduleReplay => self.replays.push(Sequence::MAX),
             Command::Finish(_) => unreachable!("the run is over"),
         }
         Event::Done

@@ -27,6 +27,8 @@ const fn promise_broken_without(rule: Rule) -> Promise {
         | Rule::LookAgainBeforeFinishing
         | Rule::LookAgainAfterMarking
         | Rule::ReportFailedReplay
+        | Rule::ReplayTheRest
+        | Rule::SweepScheduledReplays
         | Rule::ReadConsistently => Promise::NothingStranded,
     }
 }

@@ -142,7 +142,8 @@ impl Bench {
                 found.unwrap().1.clone()
             };
             let (group, id) = (attribute("MessageGroupId"), attribute("MessageDeduplicationId"));
-            record(message.body().unwrap(), &group, &id, &attribute("SequenceNumber"))
+            // As in the queue, it comes after the notifications, whose sequences this test makes up.
+            record(message.body().unwrap(), &group, &id, &u64::MAX.to_string())
         };
         messages.iter().map(message).collect()
     }
@@ -232,7 +233,7 @@ async fn paths() -> Vec<Path> {
         let mut device = bench.connect(&recipient, options).await;
         bench.meter.take();
         let replay = bench.replay(&recipient).await;
-        assert_eq!(replay.len(), COUNT);
+        assert_eq!(replay.len(), 1, "one entry for a page");
         bench.dispatch(replay).await;
         for _ in 0..COUNT {
             device.next().await;

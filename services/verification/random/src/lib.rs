@@ -1,4 +1,4 @@
-//! The random decisions of a seed.
+//! The random decisions of a seed, for simulations.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

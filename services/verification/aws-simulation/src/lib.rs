@@ -1,0 +1,34 @@
+//! Simulations of the services on AWS.
+//!
+//! The real services above their adapters run on a simulated AWS that behaves as documented, its misbehaviour
+//! included: the dispatcher's batches, the replayer, the edge, the issuer and the authorizer of handshakes. Time is
+//! virtual, and a seed decides everything, so a seed that breaks a promise always does. Each module of AWS has a
+//! table of the behaviours that it simulates, with their sources.
+//!
+//! Modules use those before them only:
+//!
+//! 1. Vocabulary: [`mod@log`], [`mutant`], [`plan`], `frames`.
+//! 2. AWS: [`fifo`], `lambda`, `gateway`, `world` with the tables, `calls` to the gateway, `mapping` with the
+//!    event sources.
+//! 3. The services' [ports](mod@ports), the devices, and the run of a simulation.
+//! 4. [`check()`] and [`explore`].
+
+mod calls;
+mod check;
+mod device;
+mod explore;
+pub mod fifo;
+mod frames;
+mod gateway;
+mod lambda;
+pub mod log;
+mod mapping;
+pub mod mutant;
+pub mod plan;
+mod ports;
+mod run;
+mod world;
+
+pub use check::{Promise, Violation, check};
+pub use explore::{Exploration, Statistics, explore};
+pub use run::{Finished, run, run_plan};

@@ -1,0 +1,107 @@
+//! The log of a simulation, from which the promises are checked.
+
+use std::fmt;
+
+/// An event of a simulation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Event {
+    /// Virtual milliseconds since the start.
+    pub at: u64,
+    /// The user that it concerns, or `None` for a whole batch.
+    pub user: Option<usize>,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// The queue accepted a notification.
+    Accepted {
+        /// Its number.
+        number: u32,
+        /// Its sequence.
+        sequence: u64,
+    },
+    /// A client began a handshake.
+    Connecting {
+        /// The connection.
+        connection: u32,
+    },
+    /// A handshake ended: the gateway takes pushes.
+    Opened {
+        /// The connection.
+        connection: u32,
+        /// True if its client acknowledges.
+        acknowledges: bool,
+    },
+    /// A connection ended for its client.
+    Closed {
+        /// The connection.
+        connection: u32,
+    },
+    /// The gateway took a frame.
+    Pushed {
+        /// The connection.
+        connection: u32,
+        /// The dispatcher's invocation.
+        invocation: u64,
+        /// Numbers of the notifications in it.
+        numbers: Vec<u32>,
+    },
+    /// A client read a frame.
+    Arrived {
+        /// The connection.
+        connection: u32,
+        /// Numbers of the notifications in it.
+        numbers: Vec<u32>,
+    },
+    /// Something went wrong for the user.
+    Fault(&'static str),
+    /// The queue delivered an entry of the user again.
+    Redelivered {
+        /// Number of deliveries, including this one.
+        receives: u32,
+    },
+    /// A function began to work on a batch.
+    BatchBegan {
+        /// The invocation.
+        invocation: u64,
+        /// The users of its entries.
+        users: Vec<usize>,
+    },
+    /// A function answered its batch, or did not.
+    BatchEnded {
+        /// The invocation.
+        invocation: u64,
+        /// Reason why there is no answer.
+        error: Option<&'static str>,
+    },
+    /// The replayer handled an insertion.
+    Replayed {
+        /// Number of reads of keys.
+        reads: usize,
+        /// Number of entries sent.
+        entries: usize,
+    },
+    /// A row is still in the mailbox at the end.
+    Held {
+        /// Its sequence.
+        sequence: u64,
+    },
+    /// Entries of the user are still in the queue at the end.
+    Queued {
+        /// Their number.
+        entries: usize,
+    },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>6}.{:03} s ", self.at / 1_000, self.at % 1_000)?;
+        match self.user {
+            Some(user) => write!(f, "u{user} {:?}", self.kind),
+            None => write!(f, "-- {:?}", self.kind),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! A whole simulation: faults at first, and then none until all is quiet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract_connections_v1::FrameFormat;
+use contract_notifications_v1::{
+    Notification, NotificationId, Payload, QueueEntry, Sequence, Timestamp, WhenOffline,
+};
+use dispatcher::core::ConnectionSet;
+use dispatcher::ports::MailboxRow;
+use tokio::runtime::Builder;
+use tokio::time::{Instant, sleep};
+use verification_random::SeededRandom;
+
+use crate::device::run_device;
+use crate::fifo::Outgoing;
+use crate::frames::payload;
+use crate::log::{Event, EventKind};
+use crate::mapping::{poll_queue, read_stream, sweep};
+use crate::mutant::Mutant;
+use crate::plan::{DevicePlan, Plan, SendPlan, UserPlan};
+use crate::world::{World, user_id, user_index};
+
+/// Time that the deployment may take to become quiet after the last fault: a few of the longest delays before
+/// a failed entry is delivered again, and of visibility timeouts.
+const TIME_TO_QUIET: Duration = Duration::from_mins(20);
+
+/// A simulation that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// The plan.
+    pub plan: Plan,
+    /// The events, in order.
+    pub log: Vec<Event>,
+}
+
+/// Runs the simulation of a seed, with a mutant or without.
+///
+/// # Errors
+/// The runtime can't be made.
+pub fn run(seed: u64, mutant: Option<Mutant>) -> anyhow::Result<Finished> {
+    let random = SeededRandom::new(seed);
+    let plan = Plan::draw(&random);
+    run_plan(plan, random, mutant)
+}
+
+/// Runs the simulation of a plan.
+///
+/// # Errors
+/// The runtime can't be made.
+pub fn run_plan(plan: Plan, random: SeededRandom, mutant: Option<Mutant>) -> anyhow::Result<Finished> {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build()?;
+    let log = runtime.block_on(simulate(plan.clone(), random, mutant));
+    Ok(Finished { plan, log })
+}
+
+async fn simulate(plan: Plan, random: SeededRandom, mutant: Option<Mutant>) -> Vec<Event> {
+    let world = World::new(plan, random, mutant);
+    let mut number = 0;
+    for user in 0..world.plan.users.len() {
+        hold(&world, user, &mut number);
+    }
+    for poller in 0..u32::try_from(world.plan.pollers.max(1)).unwrap_or(1) {
+        tokio::spawn(poll_queue(Arc::clone(&world), poller));
+    }
+    for shard in 0..world.shards.len() {
+        tokio::spawn(read_stream(Arc::clone(&world), shard));
+    }
+    tokio::spawn(sweep(Arc::clone(&world)));
+    let (mut producers, mut unstable) = (Vec::new(), Vec::new());
+    for (user, plan) in world.plan.users.iter().enumerate() {
+        let is_stable = !plan.trouble.is_some();
+        for device in &plan.devices {
+            let task = tokio::spawn(run_device(Arc::clone(&world), user, *device, is_stable));
+            if !is_stable && !plan.keeps_devices {
+                unstable.push(task);
+            }
+        }
+        producers.push(tokio::spawn(produce(Arc::clone(&world), user, number)));
+        number += u32::try_from(plan.sends.len()).unwrap_or(0);
+    }
+    sleep(Duration::from_millis(world.plan.faults_until)).await;
+    world.end_faults();
+    unstable.iter().for_each(tokio::task::JoinHandle::abort);
+    let is_replaced = |plan: &UserPlan| plan.trouble.is_some() && !plan.keeps_devices;
+    for (user, plan) in world.plan.users.iter().enumerate().filter(|(_, plan)| is_replaced(plan)) {
+        let sockets: Vec<_> = {
+            let sockets = world.gateway.sockets();
+            (0..).zip(&*sockets).filter(|(_, socket)| socket.user == user).map(|(number, _)| number).collect()
+        };
+        for connection in sockets {
+            world.close(connection);
+        }
+        let acknowledges = plan.devices.iter().any(|device| device.acknowledges);
+        let device = DevicePlan { acknowledges, format: FrameFormat::Batch, connects_at: 0 };
+        tokio::spawn(run_device(Arc::clone(&world), user, device, true));
+    }
+    for producer in producers {
+        // A producer that panicked has sent less.
+        let _ = producer.await;
+    }
+    wait_until_quiet(&world).await;
+    log_leftovers(&world);
+    world.take_log()
+}
+
+/// Puts a user's notifications into the mailbox, as if they had been held for a while.
+fn hold(world: &World, user: usize, number: &mut u32) {
+    for _ in 0..world.plan.users[user].held {
+        let sequence = world.queue.skip();
+        world.log(user, EventKind::Accepted { number: *number, sequence });
+        let Some(notification) = notification(world, user, *number, 10) else { continue };
+        let row = MailboxRow {
+            sequence: Sequence::new(sequence.into()),
+            notification: Arc::new(notification),
+            pushed_to: ConnectionSet::new(),
+        };
+        let mut tables = world.tables();
+        tables.mailboxes.entry(user).or_default().insert(sequence, (row, Instant::now()));
+        *number += 1;
+    }
+}
+
+fn notification(world: &World, user: usize, number: u32, size: usize) -> Option<Notification> {
+    Some(Notification {
+        id: NotificationId::new(format!("n{number}")).ok()?,
+        user_id: user_id(user),
+        payload: Payload::from_json(&payload(number, size)).ok()?,
+        sent_at: Timestamp::from_millis(world.time_at(Instant::now()).millis()),
+        expires_at: None,
+        when_offline: WhenOffline::Hold,
+        kind: None,
+        source: None,
+    })
+}
+
+/// Sends a user's notifications, each again until the answer arrives.
+async fn produce(world: Arc<World>, user: usize, first: u32) {
+    for (number, SendPlan { pause, size }) in (first..).zip(&world.plan.users[user].sends) {
+        sleep(Duration::from_millis(*pause)).await;
+        let Some(notification) = notification(&world, user, number, *size) else { continue };
+        let body = QueueEntry::Notification(notification).to_json();
+        for attempt in 0.. {
+            let id = if world.has(Mutant::ForgetsIds) { attempt } else { 0 };
+            let message = Outgoing {
+                group: user_id(user).to_string(),
+                deduplication_id: format!("n{number}-{id}"),
+                body: body.clone(),
+            };
+            let send = || {
+                let sequence = world.queue.send(message);
+                world.log(user, EventKind::Accepted { number, sequence });
+            };
+            if world.call(user, "sending", send).await.is_ok() {
+                break;
+            }
+            sleep(world.random.millis(50, 500)).await;
+        }
+    }
+}
+
+async fn wait_until_quiet(world: &World) {
+    let ends = Instant::now() + TIME_TO_QUIET;
+    while Instant::now() < ends {
+        sleep(Duration::from_secs(5)).await;
+        let is_empty = {
+            let tables = world.tables();
+            tables.due.is_empty() && tables.mailboxes.values().all(std::collections::BTreeMap::is_empty)
+        };
+        if is_empty && world.queue.groups().is_empty() {
+            break;
+        }
+    }
+    // Frames that are on their way arrive.
+    sleep(Duration::from_secs(3)).await;
+}
+
+fn log_leftovers(world: &World) {
+    let held: Vec<_> = {
+        let tables = world.tables();
+        let last = tables.mailboxes.iter().filter_map(|(user, rows)| Some((*user, *rows.keys().last()?)));
+        last.collect()
+    };
+    for (user, sequence) in held {
+        world.log(user, EventKind::Held { sequence });
+    }
+    for (group, entries) in world.queue.groups() {
+        world.log(user_index(&group), EventKind::Queued { entries });
+    }
+}

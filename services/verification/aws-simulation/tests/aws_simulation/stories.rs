@@ -1,0 +1,162 @@
+//! Stories: what went wrong on AWS, without its correction and with it.
+
+use std::time::Duration;
+
+use contract_connections_v1::FrameFormat;
+use verification_aws_simulation::fifo::FifoLimits;
+use verification_aws_simulation::log::EventKind;
+use verification_aws_simulation::mutant::Mutant;
+use verification_aws_simulation::plan::{DevicePlan, Plan, SMALL_LIMITS, SendPlan, Trouble, UserPlan};
+use verification_aws_simulation::{Finished, Promise, check, run_plan};
+use verification_random::SeededRandom;
+
+fn device(acknowledges: bool, connects_at: u64) -> DevicePlan {
+    let format = if acknowledges { FrameFormat::Batch } else { FrameFormat::Raw };
+    DevicePlan { acknowledges, format, connects_at }
+}
+
+fn sends(count: usize, pause: u64) -> Vec<SendPlan> {
+    vec![SendPlan { pause, size: 20 }; count]
+}
+
+/// Runs a plan from several seeds with a mutant, and returns the promises that are broken.
+fn broken(plan: &Plan, mutant: Option<Mutant>) -> Vec<Promise> {
+    let run = |seed| run_plan(plan.clone(), SeededRandom::new(seed), mutant).unwrap();
+    let mut found: Vec<_> = (0..10).filter_map(|seed| check(&run(seed))).map(|found| found.promise).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Asserts that a story goes well, and ends with this broken promise in the deployment of before.
+#[track_caller]
+fn tell(plan: &Plan, without: Mutant, breaks: Promise) {
+    assert_eq!(broken(plan, None), [], "with the correction");
+    let found = broken(plan, Some(without));
+    assert!(found.contains(&breaks), "without the correction: {found:?}");
+}
+
+fn entries_of(finished: &Finished, user: usize) -> usize {
+    let own = finished.log.iter().filter(|event| event.user == Some(user));
+    own.map(|event| if let EventKind::Replayed { entries, .. } = event.kind { entries } else { 0 }).sum()
+}
+
+/// A user with a large mailbox connects. Before, the replayer queued an entry for each row, from the start at each
+/// attempt.
+#[test]
+fn replay_of_a_large_mailbox_is_bounded() {
+    let user = UserPlan { devices: vec![device(true, 100)], held: 2_000, ..UserPlan::default() };
+    let plan = Plan { users: vec![user], limits: SMALL_LIMITS, replay_page: 5, ..Plan::default() };
+    tell(&plan, Mutant::ReplaysEveryRow, Promise::BoundedReplay);
+    tell(&plan, Mutant::ForgetsTheRest, Promise::EverythingEmpties);
+    let finished = run_plan(plan, SeededRandom::new(1), None).unwrap();
+    assert_eq!(entries_of(&finished, 0), 10);
+}
+
+/// A phone is connected and reads nothing. Before, its entries stayed in the queue, and hid those of others behind
+/// the messages that the queue looks at.
+#[test]
+fn failing_user_hides_nobody_behind_the_window() {
+    let stuck = UserPlan {
+        trouble: Trouble { stops_reading: Some(Duration::from_mins(3)), ..Trouble::default() },
+        devices: vec![device(false, 0)],
+        sends: vec![SendPlan { pause: 1_000, size: 30_000 }; 100],
+        keeps_devices: true,
+        ..UserPlan::default()
+    };
+    let other = UserPlan { devices: vec![device(true, 0)], sends: sends(100, 1_000), ..UserPlan::default() };
+    let plan = Plan {
+        users: vec![other, stuck],
+        queue: FifoLimits { window: 30, ..FifoLimits::default() },
+        faults_until: 120_000,
+        ..Plan::default()
+    };
+    let slowest = |mutant| {
+        let finished = run_plan(plan.clone(), SeededRandom::new(1), mutant).unwrap();
+        assert_eq!(check(&finished), None);
+        longest_delivery(&finished, 0)
+    };
+    let (before, now) = (slowest(Some(Mutant::NeverSetsAside)), slowest(None));
+    assert!(before > 20_000 && now < 15_000, "{before} ms before, {now} ms now");
+    tell(&plan, Mutant::NeverSweeps, Promise::EverythingEmpties);
+}
+
+/// Returns the longest time from the acceptance of one of the user's notifications to its first push.
+fn longest_delivery(finished: &Finished, user: usize) -> u64 {
+    let own = || finished.log.iter().filter(|event| event.user == Some(user));
+    let pushed = |number: u32| {
+        let has =
+            |kind: &EventKind| matches!(kind, EventKind::Pushed { numbers, .. } if numbers.contains(&number));
+        own().find(|event| has(&event.kind)).map_or(u64::MAX, |event| event.at)
+    };
+    let accepted = own().filter_map(|event| match event.kind {
+        EventKind::Accepted { number, .. } => Some(pushed(number).saturating_sub(event.at)),
+        _ => None,
+    });
+    accepted.max().unwrap_or(0)
+}
+
+/// Users share a batch with a phone that does not read. Before, they waited until the invocation ended.
+#[test]
+fn batch_does_not_wait_for_its_slowest_run() {
+    let slow = UserPlan {
+        trouble: Trouble { stops_reading: Some(Duration::from_mins(3)), ..Trouble::default() },
+        devices: vec![device(false, 0)],
+        sends: vec![SendPlan { pause: 100, size: 30_000 }; 30],
+        ..UserPlan::default()
+    };
+    let other = UserPlan { devices: vec![device(true, 0)], sends: sends(60, 100), ..UserPlan::default() };
+    let plan = Plan { users: vec![other.clone(), other, slow], pollers: 1, ..Plan::default() };
+    tell(&plan, Mutant::WaitsForSlowest, Promise::NobodyDelayed);
+}
+
+/// Writing a connection's row takes longer than the grace. Before, the time of the handshake was taken ahead of it,
+/// so that a push forgot a connection that then opened.
+#[test]
+fn handshake_does_not_outlast_its_grace() {
+    let slow = UserPlan {
+        trouble: Trouble { slow_handshake: Some(Duration::from_secs(7)), ..Trouble::default() },
+        devices: vec![device(true, 0)],
+        sends: sends(400, 70),
+        held: 5,
+        keeps_devices: true,
+    };
+    let plan = Plan { users: vec![slow], ..Plan::default() };
+    tell(&plan, Mutant::HandshakeWithoutLimit, Promise::EverythingEmpties);
+}
+
+/// The account's concurrency is used up until shortly before the visibility timeout of a batch ends. Before, two
+/// invocations had a run of the same user at the same time.
+#[test]
+fn throttled_batch_overlaps_no_other() {
+    let users = (0..4)
+        .map(|_| UserPlan {
+            trouble: Trouble { slow: 700, ..Trouble::default() },
+            devices: vec![device(false, 0)],
+            sends: sends(80, 40),
+            ..UserPlan::default()
+        })
+        .collect();
+    let plan =
+        Plan { users, throttled: Some((700, 176_000)), faults_until: 260_000, pollers: 4, ..Plan::default() };
+    tell(&plan, Mutant::IgnoresVisibility, Promise::OneRunAtATime);
+}
+
+/// A call to postpone failed entries does not return. Before, the whole invocation timed out, and everybody's
+/// entries were dispatched again after the visibility timeout.
+#[test]
+fn hanging_postponement_fails_no_other_entry() {
+    let hanging = UserPlan {
+        trouble: Trouble {
+            hanging_postponement: true,
+            stops_reading: Some(Duration::from_mins(3)),
+            ..Trouble::default()
+        },
+        devices: vec![device(false, 0)],
+        sends: vec![SendPlan { pause: 100, size: 30_000 }; 30],
+        ..UserPlan::default()
+    };
+    let other = UserPlan { devices: vec![device(true, 0)], sends: sends(60, 100), ..UserPlan::default() };
+    let plan = Plan { users: vec![other.clone(), other, hanging], pollers: 1, ..Plan::default() };
+    tell(&plan, Mutant::UnboundedPostponement, Promise::InvocationsEnd);
+}
