@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import type { EngineStack } from "../endpoint/project.js";
+import { stackValues } from "../mocks/stacks.js";
+import { changes, custom, expectNoChange, failure, label } from "./observations.js";
+import type { Outside } from "./outside.js";
+import { everything, setUp, type Setup } from "./setup.js";
+
+let setup: Setup;
+let outside: Outside;
+
+beforeAll(async () => {
+    setup = await setUp();
+    ({ outside } = setup);
+});
+
+afterAll(() => {
+    setup.end();
+});
+
+/** Steps of the life of the stack `one`, each of which begins where the one before ended. */
+describe("a stack", () => {
+    let one: EngineStack;
+    const queueUrl = async (): Promise<string> => String((await one.outputs())["queueUrl"]);
+
+    test("is created from nothing, and has no changes then", async () => {
+        one = await setup.project.stack("one", everything(setup.archives.before));
+        const done = await one.up();
+        expect(done.messages).toEqual([expect.stringContaining("replaces the role with which API Gateway writes logs")]);
+        const created = custom(await one.resources());
+        expect(changes(done).filter((change) => change.startsWith("aws:"))).toEqual(created.map(({ urn }) => `${label(urn)}: create`).sort());
+        await expectNoChange(one);
+    });
+
+    test("learns what was changed behind its back, and mends it", async () => {
+        await outside.setVisibility(await queueUrl(), 77);
+        await outside.setMemory("tidings-one-dispatcher", 1024);
+        await outside.deleteAlarm("tidings-one-dead-letters");
+        await one.refresh();
+        const found = new Map(custom(await one.resources()).map(({ urn, inputs }) => [label(urn), inputs]));
+        expect(found.get("aws:sqs/queue:Queue notifications")?.["visibilityTimeoutSeconds"]).toBe(77);
+        expect(found.get("aws:lambda/function:Function dispatcher")?.["memorySize"]).toBe(1024);
+        expect(found.has("aws:cloudwatch/metricAlarm:MetricAlarm dead-letters")).toBe(false);
+        expect(changes(await one.up())).toEqual([
+            "aws:cloudwatch/metricAlarm:MetricAlarm dead-letters: create",
+            "aws:lambda/function:Function dispatcher: update",
+            "aws:sqs/queue:Queue notifications: update",
+        ]);
+        expect(await outside.visibility(await queueUrl())).not.toBe(77);
+        await expectNoChange(one);
+    });
+
+    test("is destroyed, but for the role that writes the logs of the account", async () => {
+        await one.destroy();
+        expect(await outside.named("tidings-one")).toEqual([]);
+        expect((await outside.named("tidings-api-gateway-logs-")).length).toBeGreaterThan(0);
+        expect(await outside.logsRole()).toContain("role/tidings-api-gateway-logs-");
+    });
+});
+
+describe("a refusal", () => {
+    test.each([
+        ["a missing archive", "four", { "tidings:archives": "/nowhere" }, "/nowhere/auth-token-issuer.zip does not exist; run scripts/build-lambdas to build it"],
+        ["a wrong value", "four", { "tidings:memoryMib": 1 }, "tidings:memoryMib has 1; expected 128 to 10240"],
+        ["a reserved concurrency that the account lacks", "four", { "tidings:reservedConcurrency": ["dispatcher=950"] }, 'Lambda\'s quota "Concurrent executions" is 1000'],
+        ["a stack's name that AWS refuses", "four.five", {}, "the stack's name four.five can't be part of names on AWS"],
+    ])("of %s is a sentence, and nothing is created", async (_, name, more, sentence) => {
+        const stack = await setup.project.stack(name, stackValues("dev", { "tidings:archives": setup.archives.before, ...more }));
+        const { messages } = await failure(stack.up());
+        expect(messages.join("\n")).toContain(sentence);
+        expect(messages.join("\n"), "no stack trace").not.toMatch(/^\s+at /m);
+        expect(custom(await stack.resources())).toEqual([]);
+    });
+});
