@@ -51,6 +51,8 @@ describe("a stack", () => {
     });
 
     test("is destroyed, but for the role that writes the logs of the account", async () => {
+        const kinds = ["REST API", "alarm", "api", "dashboard", "function", "key", "log group", "queue", "role", "secret", "table", "topic"];
+        expect(kindsOf(await outside.named("tidings-one"))).toEqual(kinds);
         await one.destroy();
         expect(await outside.named("tidings-one")).toEqual([]);
         expect((await outside.named("tidings-api-gateway-logs-")).length).toBeGreaterThan(0);
@@ -72,3 +74,9 @@ describe("a refusal", () => {
         expect(custom(await stack.resources())).toEqual([]);
     });
 });
+
+/** Returns the kinds of things that {@link Outside.named} has found. */
+function kindsOf(found: readonly string[]): readonly string[] {
+    const kinds = found.map((one) => one.slice(0, one.lastIndexOf(" ")));
+    return [...new Set(kinds)];
+}
