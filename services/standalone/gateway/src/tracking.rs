@@ -88,6 +88,8 @@ impl<K: Clock> Tracking<K> {
         self.remove_expired();
         self.with(|trails| {
             if trails.len() >= MAX_TRACKED && !trails.contains_key(&key) {
+                metrics::counter!("tidings_full_tables_total", "table" => "tracked-notifications")
+                    .increment(1);
                 return false;
             }
             trails.entry(key).or_default().until = until;

@@ -245,6 +245,7 @@ impl<R: Records> Revocations<R> {
             state.rows.len() >= MAX_REVOCATIONS && !state.rows.contains_key(&key)
         };
         if keep && is_full {
+            metrics::counter!("tidings_full_tables_total", "table" => "revocations").increment(1);
             return Err(RevocationError::TooMany);
         }
         if keep {
@@ -373,6 +374,28 @@ mod tests {
             let refused = revocations.change_token(id, Some(at(50)), at(5)).await;
             assert!(matches!(refused, Err(RevocationError::TokenId)));
         }
+    }
+
+    #[tokio::test]
+    async fn full_table_takes_no_block_until_one_ends() {
+        let records = MemoryRecords::default();
+        let row = |number: usize| RevocationRow {
+            version: Version1,
+            token_hash: format!("row-{number}"),
+            refused_until: Some(at(if number == 0 { 9 } else { 90 })),
+            issued_before: None,
+            ttl: None,
+        };
+        let rows: Vec<_> =
+            (0..MAX_REVOCATIONS).map(|number| serde_json::to_vec(&row(number)).unwrap()).collect();
+        let revocations = Revocations::open(records, &rows).unwrap();
+        let zoe = user("zoe");
+        let block = UserChange::Block(Some(at(80)));
+        let refused = revocations.change_user(&zoe, block, at(8)).await;
+        assert!(matches!(refused, Err(RevocationError::TooMany)));
+        assert_eq!(revocations.find(&zoe, None), Revocation::default());
+        revocations.change_user(&zoe, block, at(9)).await.unwrap();
+        assert_eq!(revocations.find(&zoe, None).blocked_until, Some(at(80)));
     }
 
     #[tokio::test]

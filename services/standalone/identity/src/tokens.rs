@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use auth_token::ports::TokenStore;
 use contract_identity_v1::TokenRow;
 use contract_notifications_v1::{Timestamp, Version1};
+use metrics::counter;
 use shared_ports::{Clock, PortError};
 use shared_sync::IgnorePoison as _;
 
@@ -124,6 +125,7 @@ impl<K: Clock> TokenStore for MemoryTokens<K> {
         let mut table = self.lock();
         table.prune(now);
         if table.rows.len() >= self.capacity {
+            counter!("tidings_full_tables_total", "table" => "connect-tokens").increment(1);
             return Err(PortError::retryable("storing a token", Full { capacity: self.capacity }));
         }
         table.put(row);
@@ -142,6 +144,7 @@ impl<K: Clock> TokenStore for MemoryTokens<K> {
             return Ok(false);
         }
         if table.rows.len() >= self.capacity {
+            counter!("tidings_full_tables_total", "table" => "used-signatures").increment(1);
             return Err(PortError::retryable("claiming a signature", Full { capacity: self.capacity }));
         }
         table.put(row);
@@ -205,6 +208,18 @@ mod tests {
         assert_eq!(tokens.take("later").await.unwrap(), Some(row("later", 40)));
         assert_eq!(tokens.take("new").await.unwrap(), Some(row("new", 60)));
         assert!(tokens.is_empty() && tokens.lock().by_expiry.is_empty());
+    }
+
+    #[tokio::test]
+    async fn full_table_claims_no_signature_until_one_expires() {
+        let clock = TestClock::default();
+        let signatures = MemoryTokens::new(1, clock.clone());
+        assert!(signatures.claim(row("used", 30)).await.unwrap());
+        assert!(signatures.claim(row("new", 30)).await.unwrap_err().is_retryable());
+        // One that is used already is known for certain.
+        assert!(!signatures.claim(row("used", 30)).await.unwrap());
+        clock.0.store(30, Ordering::SeqCst);
+        assert!(signatures.claim(row("new", 60)).await.unwrap());
     }
 
     #[tokio::test]

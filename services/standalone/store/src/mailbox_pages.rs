@@ -93,9 +93,10 @@ impl<K: Clock> Core<K> {
             let range = first..=up_to;
             let (mut rows, mut in_memory, mut perhaps_rows) = (Vec::new(), Vec::new(), Vec::new());
             if first <= up_to {
-                let boundary = state.known_to.clamp(first, up_to.saturating_add(1));
+                let after_last = up_to.saturating_add(1);
+                let boundary = state.known_to.clamp(first, after_last);
                 let known = state.rows.range(first..boundary).filter(|(_, to)| due(to));
-                let noted = state.rows.range(boundary..=up_to.max(boundary));
+                let noted = state.rows.range(boundary..after_last);
                 rows = known.take(most).chain(noted).map(|(seq, to)| (*seq, to.clone())).collect();
                 let without_row = state.held_pending.range(range.clone());
                 let queued = state.held_entries().filter(|queued| range.contains(&queued.seq));
@@ -140,13 +141,13 @@ impl<K: Clock> Core<K> {
         let (after, up_to) = (query.after.map(seq), seq(query.up_to));
         loop {
             let known = self.known(user, after, up_to, Some(&query.due_for), limit + 1);
-            let mut reading = Reading { core: self, user, query, limit, read: Read::default() };
+            let mut reading = Reading { core: self, user, query, most: limit + 1, read: Read::default() };
             reading.read(&known)?;
             let Read { mut rows, capped, learned, bad, gone, leftover } = reading.read;
             self.held.remove(bad.len() + leftover.len());
             self.learn(user, known.epoch, learned, bad, [gone, leftover].concat());
-            if rows.is_empty() && capped {
-                // None of the rows that memory knew is on disk. They are forgotten now, so read the next
+            if capped && rows.len() <= limit {
+                // Some of the rows that memory knew are not on disk. They are forgotten now, so read the next
                 // ones.
                 continue;
             }
@@ -154,7 +155,7 @@ impl<K: Clock> Core<K> {
                 rows.extend(known.in_memory);
                 rows.sort_unstable_by_key(|(seq, ..)| *seq);
             }
-            let more = capped || rows.len() > limit;
+            let more = rows.len() > limit;
             rows.truncate(limit);
             return Ok(Page { rows: rows.into_iter().map(mailbox_row).collect(), more });
         }
@@ -250,7 +251,7 @@ fn is_due(due_for: &[ConnectionId], to: &ConnectionSet) -> bool {
 #[derive(Default)]
 struct Read {
     rows: Vec<Row>,
-    /// True if there are further rows.
+    /// True if memory may know more due rows than were looked for.
     capped: bool,
     /// Rows of the mailbox, and the number up to which they are complete.
     learned: Option<(Vec<Seq>, Seq)>,
@@ -267,7 +268,8 @@ struct Reading<'a, K> {
     core: &'a Core<K>,
     user: &'a UserId,
     query: &'a PageQuery,
-    limit: usize,
+    /// Most rows to read: one more than the page has, which tells if there is a further page.
+    most: usize,
     read: Read,
 }
 
@@ -291,9 +293,8 @@ impl<K: Clock> Reading<'_, K> {
     fn read(&mut self, known: &Known) -> Result<(), StoreError> {
         let boundary = known.complete_to.min(known.end);
         let in_question = known.rows.iter().filter(|(seq, to)| *seq < boundary && self.is_due(to));
-        let mut due: Vec<_> = in_question.take(self.limit + 1).collect();
-        self.read.capped = due.len() > self.limit;
-        due.truncate(self.limit);
+        let due: Vec<_> = in_question.take(self.most).collect();
+        self.read.capped = due.len() == self.most;
         let (from, last) = known.unknown(self.query);
         let scan = !self.read.capped && from <= last;
         if due.is_empty() && !scan {
@@ -334,15 +335,15 @@ impl<K: Clock> Reading<'_, K> {
             }
             let at = known.rows.binary_search_by_key(&seq, |(seq, _)| *seq);
             let to = at.map_or_else(|_| ConnectionSet::new(), |at| known.rows[at].1.clone());
-            if self.is_due(&to) {
-                if self.read.rows.len() >= self.limit {
-                    self.read.capped = true;
-                    known_to = seq;
-                    break;
-                }
+            let due = self.is_due(&to);
+            if due {
                 self.take(seq, &value, to);
             }
             seen.push(seq);
+            if due && self.read.rows.len() == self.most {
+                known_to = seq + 1;
+                break;
+            }
         }
         let learned = from == known.complete_to && seen.len() <= MOST_KNOWN;
         self.read.learned = learned.then_some((seen, known_to));

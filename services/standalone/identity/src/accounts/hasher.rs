@@ -126,6 +126,7 @@ impl Hasher {
         let (sender, turn) = oneshot::channel();
         let entered = self.queue.lock().enter(lane, sender, |waiting| !waiting.is_closed());
         entered.map_err(|Full { waiting }| {
+            metrics::counter!("tidings_full_tables_total", "table" => "password-hashes").increment(1);
             let work = TIME_OF_A_HASH.saturating_mul(u32::try_from(waiting).unwrap_or(u32::MAX));
             AccountError::Busy { wait: work.max(Duration::from_secs(1)) }
         })?;

@@ -365,6 +365,22 @@ fn still_queued(mailbox: &Mailbox, queued: &[Sequence], outcomes: &[Outcome], re
     retried.any(|(sequence, _)| mailbox.rows.get(sequence).is_some_and(|row| row.queued))
 }
 
+/// Applies the steps to an empty store and compares it with the model after each of them.
+fn compare(steps: Vec<Step>, hot_bytes: usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let users = (0..USERS).map(|n| (user(&format!("u{n}")), Mailbox::default())).collect();
+        let dir = tempfile::tempdir().unwrap();
+        let clock = ManualClock::default();
+        let mut world = World { dir, clock, store: None, users, last: Sequence::ZERO, hot_bytes };
+        world.open();
+        for step in steps {
+            world.apply(step).await;
+            world.require_counts();
+        }
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 400, ..ProptestConfig::default() })]
 
@@ -373,17 +389,19 @@ proptest! {
         steps in prop::collection::vec(step(), 1..80),
         hot_bytes in prop_oneof![Just(1_000), Just(StorageSettings::default().hot_bytes)],
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            let users = (0..USERS).map(|n| (user(&format!("u{n}")), Mailbox::default())).collect();
-            let dir = tempfile::tempdir().unwrap();
-            let clock = ManualClock::default();
-            let mut world = World { dir, clock, store: None, users, last: Sequence::ZERO, hot_bytes };
-            world.open();
-            for step in steps {
-                world.apply(step).await;
-                world.require_counts();
-            }
-        });
+        compare(steps, hot_bytes);
     }
+}
+
+#[test]
+fn row_after_the_last_asked_for_makes_no_further_page() {
+    let steps = vec![
+        Step::Accept { user: 2, count: 5 },
+        Step::Reopen,
+        Step::Delete { user: 2, row: 0 },
+        Step::Accept { user: 2, count: 1 },
+        Step::Run { paged: true, put: 0, pushed: 0, acknowledged: 0, done: 1 },
+        Step::Page { user: 2, after: 20, up_to: 25, due: 1, limit: 1 },
+    ];
+    compare(steps, 1_000);
 }
