@@ -65,7 +65,7 @@ function lookUp({ concurrency = 1000, keys = {} }: FakeAccount, token: string, i
 
 /**
  * Runs the program in this process with a stack's configuration and `changes` to it, and returns the resources that it
- * registers.
+ * registers. Throws what the program throws.
  */
 export async function programGraph(stack: Stack, changes: Readonly<Record<string, unknown>> = {}, account: FakeAccount = {}): Promise<Graph> {
     recorded.clear();
@@ -88,9 +88,21 @@ export async function programGraph(stack: Stack, changes: Readonly<Record<string
     );
     pulumi.runtime.setAllConfig(stackConfiguration(stack, changes));
     record(recorder);
-    const outputs = await pulumi.runtime.runInPulumiStack(() => deploy());
+    let refusal: { readonly error: unknown } | undefined;
+    // The SDK rejects several promises of a program that fails, of which a caller has one.
+    const outputs = await pulumi.runtime.runInPulumiStack(async () => {
+        try {
+            return await deploy();
+        } catch (error) {
+            refusal = { error };
+            return {};
+        }
+    });
     // Waits for resources that depend on others. Without it they would be missing from the graph.
     await pulumi.runtime.disconnect();
+    if (refusal !== undefined) {
+        throw refusal.error;
+    }
     return new Graph(recorder.resources, await resolved(outputs));
 }
 
