@@ -98,7 +98,7 @@ describe("a stack", () => {
     });
 
     test("is updated or replaced by its program, as the schema says", async () => {
-        project.use(variant(EVERY_OTHER_TYPE));
+        project.use(variant(setup.root, EVERY_OTHER_TYPE));
         (await expectAsTheSchemaSays()).forEach((type) => updated.add(type));
         // AWS knows one key of a route response, and the type has no other input to change
         // (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-response.html).
@@ -107,7 +107,7 @@ describe("a stack", () => {
     });
 
     test("answers producers after its integration was replaced", async () => {
-        project.use(variant(REPLACED_INTEGRATION));
+        project.use(variant(setup.root, REPLACED_INTEGRATION));
         const { operations } = await one.up();
         const replaced = [...operations].filter(([, ops]) => kindOf(ops) === "replace").map(([urn]) => label(urn));
         expect(replaced).toEqual(expect.arrayContaining(["aws:apigateway/integration:Integration send", "aws:apigateway/deployment:Deployment producers"]));

@@ -16,11 +16,13 @@ export const REGION = "us-east-1";
 /** A project without stacks and the endpoint to which it deploys. */
 export interface Setup {
     readonly url: string;
+    /** Folder that is deleted at the end. */
+    readonly root: string;
     readonly project: Project;
     readonly outside: Outside;
     /** Folders of two versions of the functions' archives. */
     readonly archives: { readonly before: string; readonly after: string };
-    /** Ends the emulator and deletes the project. */
+    /** Ends the emulator and deletes all files. */
     readonly end: () => void;
 }
 
@@ -32,9 +34,10 @@ export async function setUp(): Promise<Setup> {
     const settings: Settings = { url, region: REGION, functionsUrl: url, omit: NO_OMISSIONS };
     return {
         url,
+        root,
         project: new Project(root, settings),
         outside: new Outside(clientConfiguration(url, REGION)),
-        archives: { before: packArchives("1"), after: packArchives("2") },
+        archives: { before: packArchives(root, "1"), after: packArchives(root, "2") },
         end: () => {
             stop();
             forget(root);

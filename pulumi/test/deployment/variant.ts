@@ -1,5 +1,4 @@
 import { cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { REPOSITORY } from "../../src/contract.js";
@@ -50,14 +49,14 @@ export const REPLACED_INTEGRATION: readonly Edit[] = [
     { file: "producer-api.ts", from: 'passthroughBehavior: "NEVER"', to: 'passthroughBehavior: "WHEN_NO_TEMPLATES"' },
 ];
 
-/** Copies the program to a temporary folder, makes the edits in the copy, and returns the folder of its Pulumi.yaml. */
-export function variant(edits: readonly Edit[]): string {
-    const root = mkdtempSync(join(tmpdir(), "tidings-variant-"));
-    const copy = join(root, "pulumi");
+/** Copies the program to a folder in `root`, makes the edits in the copy, and returns the folder of its Pulumi.yaml. */
+export function variant(root: string, edits: readonly Edit[]): string {
+    const repository = mkdtempSync(join(root, "variant-"));
+    const copy = join(repository, "pulumi");
     const installed = join(PROGRAM, "node_modules");
     cpSync(PROGRAM, copy, { recursive: true, filter: (path) => path !== installed });
     symlinkSync(installed, join(copy, "node_modules"));
-    symlinkSync(join(REPOSITORY, "contracts"), join(root, "contracts"));
+    symlinkSync(join(REPOSITORY, "contracts"), join(repository, "contracts"));
     for (const { file, from, to } of edits) {
         const path = join(copy, "src", file);
         const before = readFileSync(path, "utf8");
