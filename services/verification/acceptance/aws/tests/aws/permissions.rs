@@ -7,8 +7,11 @@ use verification_test_kit::enforcing_endpoint;
 
 use crate::support::{numbered, take};
 
-/// Invokes a function with a sample event and returns true if it does its work.
-async fn works(deployment: &Deployment, function: &str, token: &str) -> bool {
+/// Invokes a function with a sample event.
+///
+/// # Errors
+/// The answer of a function that does not do its work.
+async fn work(deployment: &Deployment, function: &str, token: &str) -> Result<(), String> {
     let sample = |json: &str| serde_json::from_str::<Value>(json).unwrap();
     let (event, succeeded): (Value, fn(&Value) -> bool) = match function {
         "auth-token-issuer" => {
@@ -20,9 +23,15 @@ async fn works(deployment: &Deployment, function: &str, token: &str) -> bool {
             event["multiValueQueryStringParameters"]["token"] = json!([token]);
             (event, |answer| answer["policyDocument"]["Statement"][0]["Effect"] == "Allow")
         }
-        "ws-edge" => (sample(include_str!("../../../../../ws-edge/lambda/events/connect.json")), |answer| {
-            answer["statusCode"] == 200
-        }),
+        "ws-edge" => {
+            let mut event = sample(include_str!("../../../../../ws-edge/lambda/events/connect.json"));
+            // Nobody opens the connection, and the dispatcher would wait for its handshake with the user's
+            // notifications, also with that of its sample.
+            let principal =
+                json!({ "version": 1, "userId": user("carol"), "username": "Carol", "method": "token" });
+            event["requestContext"]["authorizer"]["principal"] = principal.to_string().into();
+            (event, |answer| answer["statusCode"] == 200)
+        }
         "dispatcher" => {
             (sample(include_str!("../../../../../dispatcher/lambda/events/sqs-batch.json")), nothing_failed)
         }
@@ -30,7 +39,8 @@ async fn works(deployment: &Deployment, function: &str, token: &str) -> bool {
             (sample(include_str!("../../../../../replayer/lambda/events/stream-batch.json")), nothing_failed)
         }
     };
-    deployment.invoke(function, &event).await.is_ok_and(|answer| succeeded(&answer))
+    let answer = deployment.invoke(function, &event).await?;
+    if succeeded(&answer) { Ok(()) } else { Err(answer.to_string()) }
 }
 
 fn nothing_failed(answer: &Value) -> bool {
@@ -51,7 +61,8 @@ async fn roles_are_sufficient_and_necessary() {
     take(&mut device, &online).await;
     let token = deployment.token(&user("bob")).await;
     for function in contract_deployment_v1::FUNCTIONS {
-        assert!(works(&deployment, function.name, &token).await, "{} with its own role", function.name);
+        let worked = work(&deployment, function.name, &token).await;
+        assert_eq!(worked, Ok(()), "{} with its own role", function.name);
     }
     let lacking = [
         ("auth-token-authorizer", "dynamodb:DeleteItem"),
@@ -63,10 +74,11 @@ async fn roles_are_sufficient_and_necessary() {
     let deployment = Deployment::with(&endpoint, &without.each_ref().map(String::as_str), &[]).await;
     let token = deployment.token(&user("bob")).await;
     for (function, action) in lacking {
-        assert!(!works(&deployment, function, &token).await, "{function} without {action}");
+        assert!(work(&deployment, function, &token).await.is_err(), "{function} without {action}");
     }
     let deployment = Deployment::with(&endpoint, &["--without=auth-token-issuer:kms:Encrypt"], &[]).await;
-    assert!(!works(&deployment, "auth-token-issuer", "").await, "auth-token-issuer without kms:Encrypt");
+    let worked = work(&deployment, "auth-token-issuer", "").await;
+    assert!(worked.is_err(), "auth-token-issuer without kms:Encrypt");
 }
 
 /// A user at the limit gets a connection in place of the oldest, which takes the edge's permission to close it.
