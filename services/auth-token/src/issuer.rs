@@ -27,6 +27,8 @@ pub struct Subject {
     pub hubs: Vec<String>,
     /// Time at which the credential of the caller expires, if it does. The connection ends with it.
     pub credential_expires_at: Option<Timestamp>,
+    /// Name of the key with which the caller has authenticated, if there is one. The connection ends with it.
+    pub source_key: Option<String>,
 }
 
 /// A new token. `Debug` does not show the token.
@@ -102,6 +104,7 @@ impl<C: TokenCipher, S: TokenStore, K: Clock> Issuer<C, S, K> {
             jti: Uuid::new_v4().to_string(),
             hubs: subject.hubs,
             source_exp: subject.credential_expires_at,
+            source_key: subject.source_key,
         };
         let plaintext = serde_json::to_vec(&claims).map_err(IssueError::Claims)?;
         if plaintext.len() > MAX_CLAIMS_BYTES {

@@ -264,6 +264,30 @@ pub const RATE_PER_USER: Variable = optional(
     "off",
     "rate limit of the actions of all connections of a user, as number/milliseconds, or off",
 );
+/// Limit of the recipients of a user's messages.
+pub const RECIPIENTS_PER_USER: Variable = optional(
+    "TIDINGS_RECIPIENTS_PER_USER",
+    "off",
+    "limit of the recipients of a user's messages, as number/milliseconds (6000/60000), or off; a hub counts as one",
+);
+/// Limit of the size of a user's messages.
+pub const BYTES_PER_USER: Variable = optional(
+    "TIDINGS_BYTES_PER_USER",
+    "off",
+    "limit of the bytes of a user's messages, counted for each recipient, as number/milliseconds, or off",
+);
+/// Quota of a sender.
+pub const QUOTA_PER_USER: Variable = optional(
+    "TIDINGS_QUOTA_PER_USER",
+    "off",
+    "limit of the bytes of a user's messages that are held, as number/milliseconds (67108864/86400000), or off",
+);
+/// Quota of a mailbox.
+pub const QUOTA_PER_MAILBOX: Variable = optional(
+    "TIDINGS_QUOTA_PER_MAILBOX",
+    "off",
+    "limit of the bytes of clients' messages that are held for a user, as number/milliseconds, or off",
+);
 /// Limit of connections of a user.
 pub const MAX_CONNECTIONS: Variable =
     optional("TIDINGS_MAX_CONNECTIONS", "off", "largest number of connections of one user, or off");

@@ -48,6 +48,9 @@ pub struct ConnectClaims {
     /// never does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_exp: Option<Timestamp>,
+    /// Name of the key that asked for the token; absent if another credential did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_key: Option<String>,
 }
 
 /// The row of a revocation, in the table of the tokens' rows. Its key begins with [`revocation_key::USER`] or
@@ -135,6 +138,9 @@ pub struct Principal {
     /// Time at which the credential expires; absent if it never does or was used up by the handshake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Name of the key that asked for the user's connect token; absent if no key did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_key: Option<String>,
 }
 
 /// Key of the [`Principal`] in API Gateway's authorizer context. The context's values can only be strings,

@@ -43,6 +43,15 @@ pub struct Request {
 struct RequestContext {
     /// API Gateway's id of the handshake, which a refused client gets.
     request_id: String,
+    identity: Identity,
+}
+
+/// The client, as API Gateway knows it.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Identity {
+    /// The client's IP address.
+    source_ip: String,
 }
 
 /// Returns all pairs of a multi-value map, or those of the single-value map if there is no other.
@@ -157,7 +166,7 @@ impl Function {
         let headers = values(request.headers, request.multi_value_headers);
         let decision = self.service.authorize(&Handshake::new(query, headers)).await;
         if let Err(refusal) = &decision {
-            refusal.log(&request.context.request_id);
+            refusal.log(&request.context.request_id, &request.context.identity.source_ip);
         }
         respond(request.method_arn, decision)
     }
@@ -177,7 +186,8 @@ mod tests {
     fn all_query_values_and_headers_are_read() {
         let request: Request = serde_json::from_str(EVENT).unwrap();
         assert_eq!(request.method_arn, ARN);
-        assert_eq!(request.context.request_id, "L0SM9EHGvHcFsYg=");
+        let RequestContext { request_id, identity } = request.context;
+        assert_eq!((request_id.as_str(), identity.source_ip.as_str()), ("L0SM9EHGvHcFsYg=", "203.0.113.7"));
         let query = values(request.query_string_parameters, request.multi_value_query_string_parameters);
         let pair = |value: &str| ("token".to_owned(), value.to_owned());
         assert_eq!(query, [pair("AQICAHh0b2tlbg"), pair("AQICAHhvdGhlcg")]);
@@ -207,6 +217,7 @@ mod tests {
             method: AuthenticationMethod::Token,
             hubs: Vec::new(),
             expires_at: None,
+            source_key: None,
         };
         let response = respond(ARN.to_owned(), Ok(principal)).unwrap();
         let json = serde_json::to_value(&response).unwrap();

@@ -158,6 +158,7 @@ fn subject(request: Request, hubs_claims: &[String], user_prefix: &str) -> Resul
         username: username.unwrap_or_default().to_owned(),
         hubs: hubs_from_claims(hubs_claims, |name| claims.get(name)),
         credential_expires_at: claims.get("exp").and_then(expiry),
+        source_key: None,
     })
 }
 

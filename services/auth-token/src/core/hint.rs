@@ -40,15 +40,15 @@ impl Refusal {
         is_harmless.then(|| reason.to_string())
     }
 
-    /// Logs the refusal under the id of its request, with the reason, in which no secret is.
-    pub fn log(&self, request_id: &str) {
+    /// Logs the refusal under the id of its request, with the client's address and the reason, in which no secret is.
+    pub fn log(&self, request_id: &str, address: &str) {
         let reason = self.reason();
         if self.status() == Status::InternalServerError {
             let error = shared_telemetry::chain(reason);
-            tracing::error!(request_id, error, "handshake not decided: a port failed");
+            tracing::error!(request_id, address, error, "handshake not decided: a port failed");
         } else {
             let status = self.status().code();
-            tracing::info!(request_id, status, %reason, "handshake refused");
+            tracing::info!(request_id, address, status, %reason, "handshake refused");
         }
     }
 }

@@ -87,6 +87,7 @@ impl Hmac {
             method: AuthenticationMethod::Hmac,
             hubs: Vec::new(),
             expires_at: None,
+            source_key: None,
         };
         // It is as new as the handshake.
         Ok(Proven { principal, issued_at: Some(clock.now()), token_id: None })

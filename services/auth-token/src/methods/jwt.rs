@@ -129,6 +129,7 @@ impl Jwt {
             method: AuthenticationMethod::Jwt,
             hubs,
             expires_at,
+            source_key: None,
         };
         let bytes = context_bytes(&principal);
         if bytes > MAX_CONTEXT_BYTES {

@@ -22,6 +22,7 @@ pub(crate) fn authorize(client_id: &str, now: Timestamp) -> Result<Proven, Reaso
         method: AuthenticationMethod::Open,
         hubs: Vec::new(),
         expires_at: None,
+        source_key: None,
     };
     Ok(Proven { principal, issued_at: Some(now), token_id: None })
 }

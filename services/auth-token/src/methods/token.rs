@@ -40,7 +40,7 @@ pub(crate) async fn authorize(
         DecryptError::Unavailable(error) => Reason::Unavailable(error),
     })?;
     let claims = connect_claims::check(&plaintext, &config.issuer, &config.audience, clock.now())?;
-    let ConnectClaims { sub, username, hubs, iat, jti, source_exp, .. } = claims;
+    let ConnectClaims { sub, username, hubs, iat, jti, source_exp, source_key, .. } = claims;
     let principal = Principal {
         version: Version1,
         user_id: sub,
@@ -49,6 +49,7 @@ pub(crate) async fn authorize(
         hubs,
         // The token is used up. The connection outlives it, but not the credential that asked for it.
         expires_at: source_exp,
+        source_key,
     };
     Ok(Proven { principal, issued_at: Some(iat), token_id: Some(jti) })
 }

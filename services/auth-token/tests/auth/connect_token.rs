@@ -36,6 +36,7 @@ impl Fixture {
             username: name.to_owned(),
             hubs: vec!["h".to_owned()],
             credential_expires_at: None,
+            source_key: None,
         };
         issuer.issue(subject).await
     }

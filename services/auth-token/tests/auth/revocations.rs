@@ -88,6 +88,7 @@ async fn connection_by_connect_token_ends_with_the_credential_that_asked() {
         username: String::new(),
         hubs: Vec::new(),
         credential_expires_at: Some(seconds(NOW + 900)),
+        source_key: None,
     };
     let token = issuer.issue(subject).await.unwrap().token;
     let principal = gateway.try_with(client().query("token", token)).await.unwrap();

@@ -183,6 +183,7 @@ fn claims() -> String {
         jti: Uuid::new_v4().to_string(),
         hubs: Vec::new(),
         source_exp: None,
+        source_key: None,
     });
     claims.ok().and_then(|claims| serde_json::to_string(&claims).ok()).unwrap_or_default()
 }

@@ -103,13 +103,13 @@ pub const METRICS: &[Metric] = &[
     ),
     counter("tidings_expired_total", &[], "notifications that expired before they could be pushed"),
     counter("tidings_fanned_out_total", &[], "notifications made from broadcasts, one for each member"),
+    counter("tidings_frames_refused_total", &["code"], "clients' frames refused, by error code"),
     counter(
         "tidings_full_tables_total",
         &["table"],
         "requests refused because a table with a fixed bound is full, by table: `connect-tokens`, `password-hashes`, \
          `revocations`, `tracked-notifications` or `used-signatures`",
     ),
-    counter("tidings_frames_refused_total", &["code"], "clients' frames refused, by error code"),
     counter("tidings_gone_total", &[], "connections found closed by a push"),
     counter("tidings_handshake_fetches_total", &["outcome"], "key sets and secrets fetched for handshakes"),
     counter("tidings_handshakes_accepted_total", &["method"], "handshakes accepted, by method"),

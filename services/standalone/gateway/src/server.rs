@@ -20,6 +20,7 @@ pub mod fuzz_api;
 mod health;
 mod history;
 mod inspection;
+mod key_connections;
 mod keys;
 mod live_metrics;
 mod management;
@@ -60,6 +61,7 @@ use entries::Rules;
 pub use forwarded::ForwardedHeader;
 pub use front::Front;
 pub use health::{Metrics, MetricsError, prometheus};
+use key_connections::KeyConnections;
 use open_files::OpenFiles;
 pub use own_pages::OwnPages;
 pub use ports::{
@@ -179,6 +181,8 @@ struct App<P: Ports> {
     settings: Settings,
     connect_rate: Rate,
     open_files: Option<Arc<OpenFiles>>,
+    /// Shared with the entries of the connections.
+    key_connections: Arc<KeyConnections>,
     quotas: Quotas,
     addresses: Arc<Addresses>,
     unknown_bodies: UnknownBodies,
@@ -235,6 +239,7 @@ impl<P: Ports> Server<P> {
             settings,
             connect_rate,
             open_files,
+            key_connections: Arc::default(),
             quotas,
             addresses,
             unknown_bodies,

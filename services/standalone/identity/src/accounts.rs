@@ -8,6 +8,7 @@
 //! The table belongs to this process. Changes of one account exclude each other, and a second concurrent
 //! change fails at once.
 
+mod argon2id;
 mod fair_queue;
 mod hasher;
 mod password;

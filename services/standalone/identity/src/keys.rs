@@ -324,6 +324,12 @@ impl<R: Records> Keys<R> {
         Ok(self.0.uses.delete(name.as_str()).await?)
     }
 
+    /// Returns true if there is a key of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        name == KeyName::FIRST
+            || KeyName::new(name).is_ok_and(|name| self.index().keys_by_name.contains_key(&name))
+    }
+
     /// Returns all keys in the order of their names, the first key first.
     pub fn list(&self) -> Vec<KeyInfo> {
         let (first, _, access_key) = &self.0.first;

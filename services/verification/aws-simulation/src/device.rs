@@ -139,6 +139,7 @@ impl Api {
             username: String::new(),
             hubs: Vec::new(),
             credential_expires_at: None,
+            source_key: None,
         };
         let token = self.issuer.issue(subject).await.ok()?.token;
         let handshake = Handshake::new(vec![("token".to_owned(), token)], Vec::new());

@@ -20,6 +20,7 @@ fn principal() -> anyhow::Result<Principal> {
         method: AuthenticationMethod::Token,
         hubs: Vec::new(),
         expires_at: None,
+        source_key: None,
     })
 }
 

@@ -305,5 +305,6 @@ pub(crate) fn principal(user_id: UserId) -> Principal {
         method: AuthenticationMethod::Open,
         hubs: Vec::new(),
         expires_at: None,
+        source_key: None,
     }
 }

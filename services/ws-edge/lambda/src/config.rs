@@ -78,6 +78,10 @@ fn edge(env: &mut Environment<'_>) -> EdgeConfig {
         presence: env.get(&variables::PRESENCE),
         connection_rate: env.get_with(&variables::RATE_PER_CONNECTION, RATE, rate).0,
         user_rate: env.get_with(&variables::RATE_PER_USER, RATE, rate).0,
+        recipient_rate: env.get_with(&variables::RECIPIENTS_PER_USER, RATE, rate).0,
+        byte_rate: env.get_with(&variables::BYTES_PER_USER, RATE, rate).0,
+        sender_quota: env.get_with(&variables::QUOTA_PER_USER, RATE, rate).0,
+        mailbox_quota: env.get_with(&variables::QUOTA_PER_MAILBOX, RATE, rate).0,
         max_connections: most.map(|most| ConnectionLimit { most, excess }),
         close_when_expired: env.get(&variables::CLOSE_WHEN_EXPIRED),
         ..EdgeConfig::default()
@@ -124,7 +128,7 @@ fn max_connections(text: &str) -> Option<MaxConnections> {
 }
 
 /// The allowed form of a rate, for error messages.
-const RATE: &str = "a number of actions, a slash and at least 1000 milliseconds (20/1000), or off";
+const RATE: &str = "a number from 1 on, a slash and at least 1000 milliseconds (20/1000), or off";
 
 /// A rate limit; `off` is no limit.
 #[derive(Default)]
@@ -177,7 +181,25 @@ mod tests {
         );
         assert_eq!(read("TIDINGS_EVERYONE_HUB", "all").unwrap().everyone, HubName::new("all").ok());
         let limit = RateLimit { most: 20, per: Duration::from_secs(1) };
-        assert_eq!(read("TIDINGS_RATE_PER_USER", "20/1000").unwrap().user_rate, Some(limit));
+        let limits = |edge: EdgeConfig| {
+            let volumes = [edge.recipient_rate, edge.byte_rate, edge.sender_quota, edge.mailbox_quota];
+            [[edge.connection_rate, edge.user_rate].as_slice(), &volumes].concat()
+        };
+        for (at, name) in [
+            "TIDINGS_RATE_PER_CONNECTION",
+            "TIDINGS_RATE_PER_USER",
+            "TIDINGS_RECIPIENTS_PER_USER",
+            "TIDINGS_BYTES_PER_USER",
+            "TIDINGS_QUOTA_PER_USER",
+            "TIDINGS_QUOTA_PER_MAILBOX",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut expected = vec![None; 6];
+            expected[at] = Some(limit);
+            assert_eq!(limits(read(name, "20/1000").unwrap()), expected);
+        }
         let limit = ConnectionLimit { most: 3, excess: Excess::RefuseNewest };
         assert_eq!(read("TIDINGS_MAX_CONNECTIONS", "3").unwrap().max_connections, Some(limit));
         assert_eq!(read("TIDINGS_DEFAULT_FORMAT", "raw").unwrap().default_format, FrameFormat::Raw);

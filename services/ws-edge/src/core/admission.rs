@@ -145,6 +145,7 @@ mod tests {
             method: AuthenticationMethod::Token,
             hubs: Vec::new(),
             expires_at: Some(Timestamp::from_millis(9)),
+            source_key: None,
         }
     }
 

@@ -330,6 +330,7 @@ mod tests {
             method: AuthenticationMethod::Token,
             hubs: Vec::new(),
             expires_at: None,
+            source_key: None,
         };
         let (hub, id) = (HubName::new("all").unwrap(), NotificationId::new("i").unwrap());
         let notice =

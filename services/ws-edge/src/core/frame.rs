@@ -166,6 +166,7 @@ mod tests {
             method: AuthenticationMethod::Jwt,
             hubs: Vec::new(),
             expires_at: Some(Timestamp::from_millis(9)),
+            source_key: None,
         };
         let connection_id = &ConnectionId::new("c");
         let hubs = &[HubName::new("team").unwrap()];

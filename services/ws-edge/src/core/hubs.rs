@@ -58,6 +58,7 @@ mod tests {
             method: AuthenticationMethod::Jwt,
             hubs: ["team", "all", "two words", "team", "ops"].map(str::to_owned).to_vec(),
             expires_at: None,
+            source_key: None,
         };
         let hubs = hubs_of(&principal, &config);
         assert_eq!(hubs.iter().map(HubName::as_str).collect::<Vec<_>>(), ["all", "team", "ops"]);
@@ -75,6 +76,7 @@ mod tests {
                 method,
                 hubs: ["team", "tidings:operations"].map(str::to_owned).to_vec(),
                 expires_at: None,
+                source_key: None,
             };
             hubs_of(&principal, &config).iter().map(ToString::to_string).collect::<Vec<_>>()
         };

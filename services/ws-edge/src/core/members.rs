@@ -70,6 +70,7 @@ mod tests {
             method: AuthenticationMethod::Jwt,
             hubs: Vec::new(),
             expires_at: None,
+            source_key: None,
         };
         let (connection_id, hubs) = (&ConnectionId::new("c"), &[hub("all"), hub("team")]);
         let caller = Caller { principal: &principal, connection_id, hubs, now: Timestamp::default() };

@@ -57,6 +57,7 @@ fn principal(user: &str) -> Principal {
         method: AuthenticationMethod::Token,
         hubs: Vec::new(),
         expires_at: None,
+        source_key: None,
     }
 }
 

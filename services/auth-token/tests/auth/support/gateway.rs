@@ -219,8 +219,13 @@ impl Gateway {
         let TestPorts { cipher, store, clock, .. } = self.ports.clone();
         let issuer = Issuer::new(cipher, store, clock, IssuerConfig::new(issuer, audience));
         let user_id = UserId::new("zoe").unwrap();
-        let subject =
-            Subject { user_id, username: String::new(), hubs: Vec::new(), credential_expires_at: None };
+        let subject = Subject {
+            user_id,
+            username: String::new(),
+            hubs: Vec::new(),
+            credential_expires_at: None,
+            source_key: None,
+        };
         issuer.issue(subject).await.unwrap().token
     }
 }

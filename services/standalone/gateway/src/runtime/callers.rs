@@ -75,6 +75,10 @@ impl KeyRing for ServerKeys {
         complete(tokio::spawn(change)).await
     }
 
+    fn contains(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+
     async fn revoke(&self, name: KeyName) -> Result<(), KeyError> {
         let keys = self.0.clone();
         complete(tokio::spawn(async move { keys.revoke(&name).await })).await

@@ -30,7 +30,7 @@ impl Tokens for ConnectTokens {
                 other => AuthError::Unavailable(other.into()),
             })?;
         let username = username.unwrap_or_default();
-        Ok(Subject { user_id, username, hubs, credential_expires_at: expires_at })
+        Ok(Subject { user_id, username, hubs, credential_expires_at: expires_at, source_key: None })
     }
 
     fn unused(&self) -> (usize, usize) {

@@ -77,8 +77,9 @@ pub(super) async fn token<P: Ports>(
             app.quotas.token_of_key(key, app.ports.tokens.unused(), app.ports.clock.moment())?;
         }
         let credential_expires_at = caller.key().and_then(|key| key.expires_at());
+        let source_key = caller.key().map(|key| key.name().to_string());
         about = Some(About(user_id.clone()));
-        Subject { user_id, username, hubs, credential_expires_at }
+        Subject { user_id, username, hubs, credential_expires_at, source_key }
     };
     let issued = app.ports.tokens.issue_token(subject).await.map_err(|error| match error {
         IssueError::TooLarge { .. } => Problem::bad_request(error.to_string()),

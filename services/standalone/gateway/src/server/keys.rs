@@ -155,15 +155,23 @@ pub(super) async fn rotate<P: Ports>(
     Ok(Secrets::new(name, &secrets).respond(StatusCode::OK))
 }
 
-/// Answers `DELETE /v1/keys/{name}`: removes a key.
+/// Answers `DELETE /v1/keys/{name}`: removes a key, and closes the connections whose tokens it has asked for.
 pub(super) async fn revoke<P: Ports>(
     State(app): State<Arc<App<P>>>,
     Path(name): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     app.admit(request, 0, Access::Admin).await?;
-    app.ports.keys.revoke(key_name(&name)?).await.map_err(problem)?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let name = key_name(&name)?;
+    // A task of its own: the connections are closed even if the caller goes away.
+    let revoking = tokio::spawn(async move {
+        app.ports.keys.revoke(name.clone()).await.map_err(problem)?;
+        for id in app.key_connections.of(name.as_str()) {
+            app.registry.close(&id);
+        }
+        Ok(StatusCode::NO_CONTENT.into_response())
+    });
+    revoking.await.map_err(|error| Problem::internal("revoking a key", &error))?
 }
 
 fn key_name(text: &str) -> Result<KeyName, Problem> {

@@ -118,6 +118,9 @@ pub trait KeyRing: Send + Sync + 'static {
         overlap: Duration,
     ) -> impl Future<Output = Result<NewSecrets, KeyError>> + Send;
 
+    /// Returns true if there is a key of this name.
+    fn contains(&self, name: &str) -> bool;
+
     /// Removes a key.
     fn revoke(&self, name: KeyName) -> impl Future<Output = Result<(), KeyError>> + Send;
 

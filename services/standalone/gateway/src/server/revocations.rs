@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use shared_ports::Clock as _;
 use tidings_identity::keys::Access;
 use tidings_identity::revocations::{RevocationError, RevocationInfo, UserChange};
+use tokio::task::JoinHandle;
 
 use super::path::Path;
 use super::problem::Problem;
@@ -65,7 +66,7 @@ pub(super) async fn block<P: Ports>(
     if until.is_some_and(|until| until <= app.ports.clock.now()) {
         return Err(Problem::bad_request("until is past; to lift a block, send DELETE"));
     }
-    change(&app, user_id(user)?, UserChange::Block(until)).await
+    completed(tokio::spawn(change(app, user_id(user)?, UserChange::Block(until)))).await
 }
 
 /// Answers `DELETE /v1/users/{user}/block`.
@@ -102,7 +103,7 @@ pub(super) async fn sign_out<P: Ports>(
             "issuedBefore is in the future; to refuse a user for a time, block the user",
         ));
     }
-    change(&app, user_id(user)?, UserChange::SignOut(before)).await
+    completed(tokio::spawn(change(app, user_id(user)?, UserChange::SignOut(before)))).await
 }
 
 /// Answers `DELETE /v1/users/{user}/connections`: closes them. The user may connect again.
@@ -145,9 +146,12 @@ pub(super) async fn set_password<P: Ports>(
         // The parser's error may quote what was written.
         .map_err(|_| Problem::bad_request(r#"the body is not as expected; send {"password": "…"}"#))?;
     let user = user_id(user)?;
-    app.ports.accounts.set_password(&user, password).await.map_err(account_problem)?;
-    let now = app.ports.clock.now();
-    change(&app, user, UserChange::SignOut(now)).await
+    let setting = tokio::spawn(async move {
+        app.ports.accounts.set_password(&user, password).await.map_err(account_problem)?;
+        let now = app.ports.clock.now();
+        change(app, user, UserChange::SignOut(now)).await
+    });
+    completed(setting).await
 }
 
 /// Answers `DELETE /v1/users/{user}`: removes an account, and signs the user out.
@@ -158,15 +162,24 @@ pub(super) async fn remove<P: Ports>(
 ) -> Result<Response, Problem> {
     app.admit(request, 0, Access::Admin).await?;
     let user = user_id(user)?;
-    app.ports.accounts.remove(&user).await.map_err(account_problem)?;
-    let now = app.ports.clock.now();
-    change(&app, user, UserChange::SignOut(now)).await
+    let removing = tokio::spawn(async move {
+        app.ports.accounts.remove(&user).await.map_err(account_problem)?;
+        let now = app.ports.clock.now();
+        change(app, user, UserChange::SignOut(now)).await
+    });
+    completed(removing).await
 }
 
 /// Stores a change and then closes the user's connections.
-async fn change<P: Ports>(app: &App<P>, user: UserId, change: UserChange) -> Result<Response, Problem> {
+async fn change<P: Ports>(app: Arc<App<P>>, user: UserId, change: UserChange) -> Result<Response, Problem> {
     app.ports.revocations.change_user(user.clone(), change).await.map_err(problem)?;
-    Ok(Json(Closed { closed: close_all(app, &user) }).into_response())
+    Ok(Json(Closed { closed: close_all(&app, &user) }).into_response())
+}
+
+/// Waits for a change in a task of its own, which goes on if the caller goes away: what is stored must count for open
+/// connections too.
+async fn completed(change: JoinHandle<Result<Response, Problem>>) -> Result<Response, Problem> {
+    change.await.map_err(|error| Problem::internal("changing a user", &error))?
 }
 
 fn close_all<P: Ports>(app: &App<P>, user: &UserId) -> usize {

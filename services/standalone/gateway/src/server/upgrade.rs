@@ -33,11 +33,12 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use ws_edge::{Admission, ClientInfo, ConnectError, ConnectRequest, Inbound, MessageRequest};
 
 use super::addresses::{Slot, count_refusal};
+use super::key_connections::KeyConnection;
 use super::phases::Watched;
 use super::problem::Problem;
 use super::request::{Remote, RequestId, request_id};
 use super::stream::Stream;
-use super::{App, ClientEdge, Ports, Revocations as _};
+use super::{App, ClientEdge, KeyRing as _, Ports, Revocations as _};
 
 /// Answers `GET /ws`.
 pub(super) async fn websocket<P: Ports>(
@@ -97,7 +98,7 @@ async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Res
     let revoked = app.ports.revocations.version();
     let principal = match app.ports.client_edge.authorize(&handshake).await {
         Ok(principal) => principal,
-        Err(refusal) => return Err(refused(&refusal, request.extensions().get::<RequestId>())),
+        Err(refusal) => return Err(refused(&refusal, request.extensions().get::<RequestId>(), remote)),
     };
     let Handshake { query, subprotocols, .. } = handshake;
     let slot = app.addresses.open_web_socket(remote.0, Instant::now()).map_err(|_| {
@@ -140,9 +141,9 @@ fn too_many(detail: impl Into<Cow<'static, str>>) -> Problem {
 
 /// Returns the problem of a refused handshake, with the reason for the security log, and for the client if it may know
 /// it. A failure of ours is logged here.
-fn refused(refusal: &Refusal, request_id: Option<&RequestId>) -> Problem {
+fn refused(refusal: &Refusal, request_id: Option<&RequestId>, client: Remote) -> Problem {
     if refusal.status() == auth_token::Status::InternalServerError {
-        refusal.log(request_id.map(|id| &*id.0).unwrap_or_default());
+        refusal.log(request_id.map(|id| &*id.0).unwrap_or_default(), &client.0.to_string());
     }
     let status = StatusCode::from_u16(refusal.status().code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let detail = match refusal.hint() {
@@ -178,13 +179,22 @@ async fn open<P: Ports>(
             ConnectError::TooSlow => Problem::unavailable("the handshake took too long; try again"),
             ConnectError::Unavailable(error) => Problem::internal("storing a connection", &error),
         })?;
-    let opened =
-        Opened { principal: Arc::new(principal), id: row.connection_id, at: opened_at, _places: places };
-    // The connection can be found from here on. A block that was stored before did not find it, and is found now.
-    if app.ports.revocations.changed_since(&opened.principal.user_id, revoked) {
+    let id = row.connection_id;
+    let key = principal.source_key.as_deref().map(|key| app.key_connections.enter(key, &id));
+    let opened = Opened { principal: Arc::new(principal), id, at: opened_at, _key: key, _places: places };
+    // The connection can be found from here on. What was stored before did not find it, and is found now: a block of
+    // the user, or that the key which asked for the token is revoked.
+    let principal = &opened.principal;
+    let key_is_gone = principal.source_key.as_deref().is_some_and(|key| !app.ports.keys.contains(key));
+    if key_is_gone || app.ports.revocations.changed_since(&principal.user_id, revoked) {
         app.registry.close(&opened.id);
         forget(&app.ports.client_edge, &opened).await;
-        return Err(Problem::unavailable("the user's credentials have just been revoked; connect again"));
+        return Err(if key_is_gone {
+            let detail = "the key that asked for this token is revoked; ask for one with another key";
+            Problem::new(StatusCode::UNAUTHORIZED, "handshake-refused", detail)
+        } else {
+            Problem::unavailable("the user's credentials have just been revoked; connect again")
+        });
     }
     match app.registry.attach(&opened.id) {
         Some(attachment) => {
@@ -209,6 +219,8 @@ struct Opened {
     principal: Arc<Principal>,
     id: ConnectionId,
     at: Timestamp,
+    /// Its entry among the connections of the key that asked for its token.
+    _key: Option<KeyConnection>,
     _places: Places,
 }
 

@@ -201,3 +201,25 @@ async fn connection_by_connect_token_ends_with_the_credential_that_asked() {
     assert_eq!(ada["connections"][0].get("expiresAt"), None);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn revoked_key_ends_the_connections_of_its_tokens() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path(), "");
+    let body = json!({"name": "shop", "scopes": ["token"]});
+    let (_, added) = server.operate(Method::POST, "/v1/keys", body).await;
+    let key = added["apiKey"].as_str().unwrap();
+    let [used, unused] = [
+        server.token(key, json!({"userId": "zoe"})).await,
+        server.token(key, json!({"userId": "zoe"})).await,
+    ];
+    let ended = server.connect(&format!("token={}", used.unwrap())).await.unwrap();
+    let token = server.token(&server.0.key, json!({"userId": "zoe"})).await.unwrap();
+    let _stays = server.connect(&format!("token={token}")).await.unwrap();
+    assert_eq!(server.operate(Method::DELETE, "/v1/keys/shop", Value::Null).await.0, 204);
+    closed(ended).await;
+    assert_eq!(server.connect(&format!("token={}", unused.unwrap())).await.err(), Some(401));
+    let (_, zoe) = server.operate(Method::GET, "/v1/users/zoe", Value::Null).await;
+    assert_eq!(zoe["connections"].as_array().map(Vec::len), Some(1));
+    server.stop().await;
+}

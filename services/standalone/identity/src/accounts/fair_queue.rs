@@ -159,6 +159,11 @@ impl<T> FairQueue<T> {
         Some(job)
     }
 
+    /// Returns true if no job runs.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.running == 0
+    }
+
     /// Frees the slot of a job that is done.
     pub(super) fn finish(&mut self) {
         self.running -= 1;

@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use argon2::password_hash::{self, PasswordHasher as _, PasswordVerifier as _};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Params, password_hash};
 use shared_sync::IgnorePoison as _;
 use tokio::sync::oneshot;
 
+use super::argon2id::{self, Memory};
 use super::fair_queue::{Bounds, FairQueue, Full, Lane};
 use super::{AccountError, Password};
 
@@ -36,16 +36,27 @@ impl Drop for Slot {
         if let Some(queue) = self.0.take() {
             queue.lock().finish();
             queue.start();
+            if queue.lock().is_idle() {
+                queue.memories().truncate(1);
+            }
         }
     }
 }
 
-/// The queue of those that wait for a slot. Its lock is held for single operations.
-struct Queue(Mutex<FairQueue<oneshot::Sender<Slot>>>);
+/// The queue of those that wait for a slot. Its locks are held for single operations, never both.
+struct Queue {
+    waiting: Mutex<FairQueue<oneshot::Sender<Slot>>>,
+    /// Memory of hashes that are done, for the next: at most one for each slot, and one while nothing is hashed.
+    memories: Mutex<Vec<Memory>>,
+}
 
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, FairQueue<oneshot::Sender<Slot>>> {
-        self.0.lock().ignore_poison()
+        self.waiting.lock().ignore_poison()
+    }
+
+    fn memories(&self) -> MutexGuard<'_, Vec<Memory>> {
+        self.memories.lock().ignore_poison()
     }
 
     /// Gives free slots to those whose turn it is.
@@ -77,13 +88,14 @@ impl Default for Hasher {
 
 impl Hasher {
     pub(super) fn new(params: Params, bounds: Bounds) -> Self {
-        Self { queue: Arc::new(Queue(Mutex::new(FairQueue::new(bounds)))), params }
+        let queue = Queue { waiting: Mutex::new(FairQueue::new(bounds)), memories: Mutex::default() };
+        Self { queue: Arc::new(queue), params }
     }
 
     /// Returns a new hash of `password` as a PHC string.
     pub(super) async fn hash(&self, password: Password, lane: Lane) -> Result<String, AccountError> {
-        let argon2 = self.argon2();
-        let hash = move || argon2.hash_password(password.0.as_bytes()).map(|hash| hash.to_string());
+        let params = self.params.clone();
+        let hash = move |memory: &mut Memory| argon2id::hash(password.0.as_bytes(), &params, memory);
         self.run(lane, hash).await?.map_err(|_| AccountError::Hash)
     }
 
@@ -94,21 +106,12 @@ impl Hasher {
         hash: Option<String>,
         lane: Lane,
     ) -> Result<bool, AccountError> {
-        let argon2 = self.argon2();
-        // The hash contains its parameters, which may be older than the current ones.
-        let verify = move || {
-            let verdict = argon2.verify_password(password.0.as_bytes(), hash.as_deref().unwrap_or(NO_USER));
-            verdict.map(|()| hash.is_some())
+        let verify = move |memory: &mut Memory| {
+            let matches =
+                argon2id::verify(password.0.as_bytes(), hash.as_deref().unwrap_or(NO_USER), memory)?;
+            Ok::<_, password_hash::Error>(matches && hash.is_some())
         };
-        match self.run(lane, verify).await? {
-            Ok(matches) => Ok(matches),
-            Err(password_hash::Error::PasswordInvalid) => Ok(false),
-            Err(_) => Err(AccountError::Hash),
-        }
-    }
-
-    fn argon2(&self) -> Argon2<'static> {
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone())
+        self.run(lane, verify).await?.map_err(|_| AccountError::Hash)
     }
 
     /// Runs `work` on a thread for blocking work when it is its turn.
@@ -121,7 +124,7 @@ impl Hasher {
     async fn run<T: Send + 'static>(
         &self,
         lane: Lane,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, AccountError> {
         let (sender, turn) = oneshot::channel();
         let entered = self.queue.lock().enter(lane, sender, |waiting| !waiting.is_closed());
@@ -134,10 +137,14 @@ impl Hasher {
         // The queue never drops a place without giving it a slot.
         let slot = turn.await.map_err(|_| AccountError::Hash)?;
         let work = move || {
-            let _slot = slot;
-            work()
+            let Some(queue) = slot.0.clone() else { return Err(AccountError::Hash) };
+            let mut memory = queue.memories().pop().unwrap_or_default();
+            let result = work(&mut memory);
+            queue.memories().push(memory);
+            drop(slot);
+            Ok(result)
         };
-        tokio::task::spawn_blocking(work).await.map_err(|_| AccountError::Hash)
+        tokio::task::spawn_blocking(work).await.map_err(|_| AccountError::Hash)?
     }
 }
 
@@ -203,7 +210,7 @@ mod tests {
         let all: Vec<_> = (0..100)
             .map(|_| {
                 let (hasher, running, most) = (Arc::clone(&hasher), Arc::clone(&running), Arc::clone(&most));
-                let work = move || {
+                let work = move |_: &mut Memory| {
                     most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     std::thread::yield_now();
                     running.fetch_sub(1, Ordering::SeqCst);
@@ -221,7 +228,7 @@ mod tests {
     async fn start(hasher: &Arc<Hasher>) -> (tokio::task::JoinHandle<()>, mpsc::Sender<()>) {
         let (begun, has_begun) = oneshot::channel();
         let (finish, may_finish) = mpsc::channel::<()>();
-        let work = move || {
+        let work = move |_: &mut Memory| {
             let _ = begun.send(());
             let _ = may_finish.recv();
         };
@@ -237,9 +244,9 @@ mod tests {
         let (first, finish) = start(&hasher).await;
         first.abort();
         assert!(first.await.unwrap_err().is_cancelled());
-        let mut second = Box::pin(hasher.run(LANE, || ()));
+        let mut second = Box::pin(hasher.run(LANE, |_| ()));
         assert!(poll_once(&mut second).await.is_pending());
-        assert!(matches!(hasher.run(LANE, || ()).await, Err(AccountError::Busy { .. })));
+        assert!(matches!(hasher.run(LANE, |_| ()).await, Err(AccountError::Busy { .. })));
         finish.send(()).unwrap();
         second.await.unwrap();
     }
@@ -248,16 +255,33 @@ mod tests {
     async fn place_of_a_cancelled_caller_is_free() {
         let hasher = Arc::new(weak(1, 1));
         let (first, finish) = start(&hasher).await;
-        let mut gone = Box::pin(hasher.run(LANE, || panic!("nobody waits for it")));
+        let mut gone = Box::pin(hasher.run(LANE, |_| panic!("nobody waits for it")));
         assert!(poll_once(&mut gone).await.is_pending());
         drop(gone);
-        let mut second = Box::pin(hasher.run(LANE, || 7));
+        let mut second = Box::pin(hasher.run(LANE, |_| 7));
         assert!(poll_once(&mut second).await.is_pending());
         finish.send(()).unwrap();
         assert_eq!(second.await.unwrap(), 7);
         first.await.unwrap();
         // No slot is lost by callers that go away.
-        assert_eq!(hasher.run(LANE, || 8).await.unwrap(), 8);
+        assert_eq!(hasher.run(LANE, |_| 8).await.unwrap(), 8);
+    }
+
+    #[tokio::test]
+    async fn memory_is_used_again() {
+        let password = Password::new("correct horse".to_owned()).unwrap();
+        let hasher = Arc::new(weak(3, 100));
+        let all: Vec<_> = (0..30)
+            .map(|_| {
+                let (hasher, password) = (Arc::clone(&hasher), password.clone());
+                tokio::spawn(async move { hasher.hash(password, LANE).await.unwrap() })
+            })
+            .collect();
+        for one in all {
+            one.await.unwrap();
+        }
+        let blocks: Vec<_> = hasher.queue.memories().iter().map(Vec::len).collect();
+        assert_eq!(blocks, [hasher.params.block_count()]);
     }
 
     /// Polls a future once.

@@ -70,6 +70,7 @@ impl Server {
             username: "Zoë".to_owned(),
             hubs: vec!["lobby".to_owned()],
             credential_expires_at: None,
+            source_key: None,
         };
         let token = self.issuer.issue(subject).await.unwrap().token;
         Handshake { query: vec![("token".to_owned(), token)], ..Handshake::default() }

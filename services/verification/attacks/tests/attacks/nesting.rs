@@ -1,6 +1,6 @@
 //! Payloads nested so deep that parsers of clients break.
 
-use crate::support::{Bystander, Client, Server};
+use crate::support::{Bystander, Client, Server, keep_for_fuzzing};
 
 fn nested(levels: usize) -> String {
     format!("{}{}", "[".repeat(levels), "]".repeat(levels))
@@ -15,6 +15,7 @@ async fn deep_payload_is_refused_at_every_door() {
     let mut mallory = Client::connect(&server, "mallory").await;
     let (http, key) = (server.http(), server.api_key());
     let post = async |path: &str, body: String| {
+        keep_for_fuzzing("notification", body.as_bytes());
         let request = http.post(format!("{}{path}", server.url)).bearer_auth(&key).body(body);
         let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())

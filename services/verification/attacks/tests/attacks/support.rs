@@ -1,5 +1,6 @@
 //! A real server process, and a user and a producer whom attacks must not reach.
 
+use std::hash::{Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -189,6 +190,7 @@ impl Client {
 
     /// Makes a handshake with a credential in the query. Returns the status if it is refused.
     pub(crate) async fn handshake(server: &Server, query: &str) -> Result<Self, u16> {
+        keep_for_fuzzing("handshake", query.as_bytes());
         let url = format!("{}?{query}", server.gateway().web_socket_url());
         match tokio_tungstenite::connect_async(url).await {
             Ok((socket, _)) => Ok(Self(socket)),
@@ -211,6 +213,7 @@ impl Client {
 
     /// Sends a frame.
     pub(crate) async fn send(&mut self, frame: &str) {
+        keep_for_fuzzing("client_frame", frame.as_bytes());
         self.0.send(Message::text(frame)).await.expect("the server takes the frame");
     }
 
@@ -240,8 +243,21 @@ fn now() -> Timestamp {
     Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap())
 }
 
+/// Keeps what an attack sends as an input for the fuzz target that reads it, if `TIDINGS_FUZZ_INPUTS` names a folder:
+/// `scripts/fuzz --attacks` begins with these.
+pub(crate) fn keep_for_fuzzing(target: &str, input: &[u8]) {
+    let Some(folder) = std::env::var_os("TIDINGS_FUZZ_INPUTS") else { return };
+    let folder = PathBuf::from(folder).join(target);
+    let mut hasher = std::hash::DefaultHasher::new();
+    input.hash(&mut hasher);
+    std::fs::create_dir_all(&folder).expect("the folder of inputs can be made");
+    let file = folder.join(format!("attack-{:016x}", hasher.finish()));
+    std::fs::write(file, input).expect("an input can be written");
+}
+
 /// Opens a TCP connection and sends bytes on it.
 pub(crate) async fn send_raw(address: &str, bytes: &[u8]) -> TcpStream {
+    keep_for_fuzzing("intake", bytes);
     let mut socket = TcpStream::connect(address).await.expect("the server accepts a connection");
     socket.write_all(bytes).await.expect("the server takes the bytes");
     socket

@@ -50,6 +50,7 @@ pub fn client_frame(bytes: &[u8]) -> Verdict {
         method: AuthenticationMethod::Token,
         hubs: Vec::new(),
         expires_at: None,
+        source_key: None,
     };
     let (connection_id, hubs) = (ConnectionId::new("c"), [all.clone()]);
     let caller = Caller {

@@ -207,7 +207,13 @@ fn check_parts(methods: Methods, query: &[(Name, Value)], protocols: &[Value], h
     let (cipher, tokens) = (LocalCipher::new(&Key256::from_bytes([7; 32])), Tokens::default());
     let issuer = Issuer::new(cipher.clone(), tokens.clone(), Now, IssuerConfig::new("tidings", "tidings"));
     let user_id = UserId::new("alice").expect("the id is valid");
-    let subject = Subject { user_id, username: String::new(), hubs: Vec::new(), credential_expires_at: None };
+    let subject = Subject {
+        user_id,
+        username: String::new(),
+        hubs: Vec::new(),
+        credential_expires_at: None,
+        source_key: None,
+    };
     let good =
         issuer.issue(subject).now_or_never().expect("the future is ready").expect("a token is issued").token;
     // The same token with another end was never issued.

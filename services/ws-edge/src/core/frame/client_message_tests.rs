@@ -25,6 +25,7 @@ fn decided(client_messages: ClientMessagePolicy, frame: &str) -> Decision {
         method: AuthenticationMethod::Jwt,
         hubs: vec!["team".to_owned()],
         expires_at: None,
+        source_key: None,
     };
     let config = EdgeConfig { client_messages, everyone: Some(hub("all")), ..EdgeConfig::default() };
     let hubs = [hub("all"), hub("team")];
