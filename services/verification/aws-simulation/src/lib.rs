@@ -10,7 +10,7 @@
 //! 1. Vocabulary: [`mod@log`], [`mutant`], [`plan`], `frames`.
 //! 2. AWS: [`fifo`], `lambda`, `gateway`, `world` with the tables, `calls` to the gateway, `mapping` with the
 //!    event sources.
-//! 3. The services' [ports](mod@ports), the devices, and the run of a simulation.
+//! 3. The services' `ports`, the `device`s, and the run of a simulation.
 //! 4. [`check()`] and [`explore`].
 
 mod calls;

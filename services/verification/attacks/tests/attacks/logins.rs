@@ -72,8 +72,8 @@ async fn looping_sockets_lock_nobody_out() {
     assert!(hashed <= SOCKETS * LOOPS, "{hashed}");
     let taken = target.server.resident_bytes().saturating_sub(before);
     // One hash runs at a time for each core but one, each in 19 MiB that are used again.
-    let hashes = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64 - 1).max(1);
-    assert!(taken < (64 + 20 * hashes) * 1024 * 1024, "{taken} bytes");
+    let at_once = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64 - 1).max(1);
+    assert!(taken < (64 + 20 * at_once) * 1024 * 1024, "{taken} bytes");
 }
 
 #[tokio::test]
