@@ -90,6 +90,8 @@ export interface Contract {
         readonly maximumRetryAttempts: number;
         readonly eventName: string;
     };
+    /** Schedule on which the replayer queues scheduled replays. */
+    readonly sweepSchedule: string;
 }
 
 function table(json: JsonValue): TableContract {
@@ -161,6 +163,7 @@ export function readContract(file = FILE): Contract {
             maximumRetryAttempts: stream.member("maximumRetryAttempts").positiveInteger(),
             eventName: stream.member("eventName").nonEmptyString(),
         },
+        sweepSchedule: json.member("sweepSchedule").nonEmptyString(),
     };
 }
 

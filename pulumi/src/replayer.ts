@@ -55,6 +55,22 @@ export class Replayer extends pulumi.ComponentResource {
             // Lambda checks the role's permissions when it creates the event source.
             { parent: this, dependsOn: this.service.policy },
         );
+        // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html
+        const sweep = new aws.cloudwatch.EventRule(
+            "sweep",
+            {
+                name: `${deployment.prefix}-sweep`,
+                description: "Has the replays queued that the dispatcher has scheduled",
+                scheduleExpression: contract.sweepSchedule,
+            },
+            { parent: this },
+        );
+        const permission = this.service.allow("sweep", "events.amazonaws.com", sweep.arn);
+        new aws.cloudwatch.EventTarget(
+            "sweep",
+            { rule: sweep.name, arn: this.service.function.arn },
+            { parent: this, dependsOn: permission },
+        );
         this.registerOutputs({ function: this.service.function.name });
     }
 }

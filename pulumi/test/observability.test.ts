@@ -64,7 +64,7 @@ describe.each(STACK_NAMES)("observability of %s", (stack) => {
         // Resource types without tags on AWS
         // (https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/supported-services.html).
         const untagged = new Set([
-            "Account", "Alias", "Authorizer", "Dashboard", "Deployment", "Integration", "IntegrationResponse", "Method",
+            "Account", "Alias", "Authorizer", "Dashboard", "Deployment", "EventTarget", "Integration", "IntegrationResponse", "Method",
             "MethodResponse", "MethodSettings", "Model", "Permission", "QueuePolicy", "RedriveAllowPolicy", "RequestValidator",
             "Resource", "Response", "RolePolicy", "RolePolicyAttachment", "Route", "RouteResponse", "TopicSubscription", "UserPoolClient",
         ]);

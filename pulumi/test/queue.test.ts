@@ -96,6 +96,17 @@ describe.each(STACK_NAMES)("queues of %s", (stack) => {
         expect(filters.map((one) => parseJson(one.pattern))).toEqual([{ eventName: [eventName] }]);
     });
 
+    test("the schedule invokes the replayer", () => {
+        const rule = graph.resource("cloudwatch/eventRule", "sweep");
+        expect(rule.inputs["scheduleExpression"]).toBe(contract.sweepSchedule);
+        const replayer = graph.resource("lambda/function", "replayer");
+        const target = graph.resource("cloudwatch/eventTarget", "sweep");
+        expect(target.inputs).toMatchObject({ rule: rule.outputs["name"], arn: replayer.outputs["arn"] });
+        const permission = graph.resource("lambda/permission", "sweep");
+        expect(permission.inputs).toMatchObject({ principal: "events.amazonaws.com", sourceArn: rule.outputs["arn"] });
+        expect(graph.waitsFor(target, permission)).toBe(true);
+    });
+
     test("event sources wait for the role's permissions", () => {
         for (const [source, name] of [["queue", "dispatcher"], ["stream", "replayer"]] as const) {
             const mapping = graph.resource("lambda/eventSourceMapping", source);

@@ -192,6 +192,15 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
         ...tagMap(i),
     })),
     "aws:cloudwatch/dashboard:Dashboard": to("AWS::CloudWatch::Dashboard", (i) => i.same("dashboardName", "dashboardBody")),
+    "aws:cloudwatch/eventRule:EventRule": to("AWS::Events::Rule", (i, resource, graph) => ({
+        ...i.same("name", "description", "scheduleExpression"),
+        ...tagList(i, resource),
+        Targets: graph
+            .anyOf("cloudwatch/eventTarget")
+            .filter(({ inputs }) => inputs["rule"] === resource.inputs["name"])
+            .map(({ name, inputs }) => ({ Id: name, Arn: inputs["arn"] })),
+    })),
+    "aws:cloudwatch/eventTarget:EventTarget": partOfAnother,
     "aws:cloudwatch/logGroup:LogGroup": to("AWS::Logs::LogGroup", (i, resource) => ({
         ...i.take({ name: "LogGroupName" }),
         ...i.same("retentionInDays", "kmsKeyId"),

@@ -51,7 +51,7 @@ describe("a stack", () => {
     });
 
     test("is destroyed, but for the role that writes the logs of the account", async () => {
-        const kinds = ["REST API", "alarm", "api", "dashboard", "function", "key", "log group", "queue", "role", "secret", "table", "topic"];
+        const kinds = ["REST API", "alarm", "api", "dashboard", "function", "key", "log group", "queue", "role", "rule", "secret", "table", "topic"];
         expect(kindsOf(await outside.named("tidings-one"))).toEqual(kinds);
         await one.destroy();
         expect(await outside.named("tidings-one")).toEqual([]);

@@ -3,6 +3,7 @@ import * as apis from "@aws-sdk/client-apigatewayv2";
 import * as metrics from "@aws-sdk/client-cloudwatch";
 import * as logs from "@aws-sdk/client-cloudwatch-logs";
 import * as dynamodb from "@aws-sdk/client-dynamodb";
+import * as events from "@aws-sdk/client-eventbridge";
 import * as iam from "@aws-sdk/client-iam";
 import * as kms from "@aws-sdk/client-kms";
 import * as lambda from "@aws-sdk/client-lambda";
@@ -98,6 +99,7 @@ export class Outside {
             queue: this.queues.send(new sqs.ListQueuesCommand()).then(({ QueueUrls: all = [] }) => all),
             "REST API": new restApis.APIGatewayClient(client).send(new restApis.GetRestApisCommand()).then(({ items: all = [] }) => all.map(({ name }) => name)),
             role: this.roles.send(new iam.ListRolesCommand()).then(({ Roles: all = [] }) => all.map(({ RoleName }) => RoleName)),
+            rule: new events.EventBridgeClient(client).send(new events.ListRulesCommand()).then(({ Rules: all = [] }) => all.map(({ Name }) => Name)),
             secret: new secrets.SecretsManagerClient(client).send(new secrets.ListSecretsCommand()).then(({ SecretList: all = [] }) => all.map(({ Name }) => Name)),
             table: this.tables.send(new dynamodb.ListTablesCommand()).then(({ TableNames: all = [] }) => all),
             topic: new sns.SNSClient(client).send(new sns.ListTopicsCommand()).then(({ Topics: all = [] }) => all.map(({ TopicArn }) => TopicArn)),

@@ -15,6 +15,7 @@ import { apiGatewayV2 } from "./services/api-gateway-v2.js";
 import { cloudwatch } from "./services/cloudwatch.js";
 import { cognito } from "./services/cognito.js";
 import { dynamodb } from "./services/dynamodb.js";
+import { eventBridge } from "./services/eventbridge.js";
 import { iam } from "./services/iam.js";
 import { kms } from "./services/kms.js";
 import { lambda } from "./services/lambda.js";
@@ -23,7 +24,7 @@ import { sns } from "./services/sns.js";
 import { sqs } from "./services/sqs.js";
 import { differences, hasUnknown, isEquivalent, plain } from "./values.js";
 
-const SERVICES = [apiGateway, apiGatewayV2, cloudwatch, cognito, dynamodb, iam, kms, lambda, secretsManager, sns, sqs];
+const SERVICES = [apiGateway, apiGatewayV2, cloudwatch, cognito, dynamodb, eventBridge, iam, kms, lambda, secretsManager, sns, sqs];
 
 /** Returns the version of the AWS package, which the engine expects its provider to have. */
 function packageVersion(): string {

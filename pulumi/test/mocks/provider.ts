@@ -60,6 +60,11 @@ const CREATE: Readonly<Record<string, Create>> = {
     "aws:apigatewayv2/stage:Stage": (inputs) =>
         stage(text(inputs, "apiId"), text(inputs, "name"), inputs["name"] === "$default" ? "https" : "wss"),
     "aws:cloudwatch/dashboard:Dashboard": (inputs) => ({ id: text(inputs, "dashboardName") }),
+    "aws:cloudwatch/eventRule:EventRule": (inputs) => ({
+        id: text(inputs, "name"),
+        outputs: { arn: arn("events", `rule/${text(inputs, "name")}`) },
+    }),
+    "aws:cloudwatch/eventTarget:EventTarget": withRandomId,
     "aws:cloudwatch/logGroup:LogGroup": (inputs) => ({
         id: text(inputs, "name"),
         outputs: { arn: arn("logs", `log-group:${text(inputs, "name")}`) },

@@ -12,6 +12,13 @@ export interface Mutant {
 
 export const MUTANTS: readonly Mutant[] = [
     {
+        mistake: "nothing invokes the replayer for what is set aside",
+        file: "src/replayer.ts",
+        from: "scheduleExpression: contract.sweepSchedule",
+        to: 'scheduleExpression: "rate(1 day)"',
+        check: ["queue", "queues of dev the schedule invokes the replayer"],
+    },
+    {
         mistake: "the queue's name lacks the ending of FIFO queues",
         file: "src/queue.ts",
         from: 'const FIFO_SUFFIX = ".fifo"',

@@ -224,8 +224,8 @@ pub const TIME_RESERVE: Variable = optional(
 /// Failures after which notifications are set aside.
 pub const SET_ASIDE_AFTER: Variable = optional(
     "TIDINGS_SET_ASIDE_AFTER",
-    "off",
-    "number of failed deliveries after which notifications wait in the mailbox and no longer in the queue, or off; needs a schedule that invokes the replayer",
+    "3",
+    "number of failed deliveries after which notifications wait in the mailbox and no longer in the queue, or off; the replayer's schedule replays them",
 );
 /// Number of keys that the replayer reads at once.
 pub const REPLAY_KEYS: Variable =
