@@ -27,7 +27,7 @@ pub struct Subject {
     pub hubs: Vec<String>,
     /// Time at which the credential of the caller expires, if it does. The connection ends with it.
     pub credential_expires_at: Option<Timestamp>,
-    /// Name of the key with which the caller has authenticated, if there is one. The connection ends with it.
+    /// Id of the key with which the caller has authenticated, if there is one. The connection ends with it.
     pub source_key: Option<String>,
 }
 

@@ -48,7 +48,7 @@ pub struct ConnectClaims {
     /// never does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_exp: Option<Timestamp>,
-    /// Name of the key that asked for the token; absent if another credential did.
+    /// Key that asked for the token, by an id that no later key of its name has; absent if another credential did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_key: Option<String>,
 }
@@ -138,7 +138,7 @@ pub struct Principal {
     /// Time at which the credential expires; absent if it never does or was used up by the handshake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Name of the key that asked for the user's connect token; absent if no key did.
+    /// Key that asked for the user's connect token, by an id that no later key of its name has; absent if no key did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_key: Option<String>,
 }

@@ -131,6 +131,11 @@ pub const METRICS: &[Metric] = &[
         "connections closed at once because of `server.max_http_connections` or the limit of open files",
     ),
     counter(
+        "tidings_key_bodies_refused_total",
+        &[],
+        "bodies of authenticated requests refused because of `limits.key_body_bytes`",
+    ),
+    counter(
         "tidings_mailbox_quota_refused_total",
         &[],
         "messages of clients refused because of `client_messages.quota_per_mailbox`",

@@ -9,6 +9,7 @@ mod accept;
 mod accounts;
 mod addresses;
 mod auth;
+mod body_room;
 mod cors;
 mod dead_letters;
 mod entries;
@@ -20,6 +21,7 @@ pub mod fuzz_api;
 mod health;
 mod history;
 mod inspection;
+mod json_body;
 mod key_connections;
 mod keys;
 mod live_metrics;
@@ -42,7 +44,6 @@ mod safe_headers;
 mod security_log;
 mod stream;
 mod tls;
-mod unknown_bodies;
 mod upgrade;
 
 use std::future::Future;
@@ -51,7 +52,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use addresses::Addresses;
+use addresses::{Addresses, Origin};
+use body_room::BodyRoom;
 use contract_notifications_v1::{MAX_PAYLOAD_DEPTH, UnknownFields};
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -73,9 +75,9 @@ pub use problem::{PROBLEMS, ProblemType};
 pub use quotas::QuotaLimits;
 use quotas::Quotas;
 use rate::Rate;
+use tidings_identity::keys::KeyName;
 use tidings_sockets::Registry;
 pub use tls::{ReloadRequest, TlsError, TlsFiles, TlsKeys, TlsReloader};
-use unknown_bodies::UnknownBodies;
 
 /// Connections that may wait to be accepted; the system may allow fewer.
 const BACKLOG: u32 = 4_096;
@@ -120,6 +122,9 @@ pub struct Settings {
     /// Maximum number of bytes of all bodies together whose senders are not authenticated yet; one address may have half
     /// of it.
     pub unknown_body_bytes: usize,
+    /// Maximum number of bytes of all bodies of authenticated requests that are not answered yet; one key may have half
+    /// of it.
+    pub key_body_bytes: usize,
     /// Maximum number of levels of arrays and objects in a payload.
     pub payload_depth: usize,
     /// Maximum number of WebSocket handshakes a second; `None` for no limit.
@@ -157,6 +162,7 @@ impl Default for Settings {
             open_files: None,
             addresses: AddressLimits::default(),
             unknown_body_bytes: 64 * 1024 * 1024,
+            key_body_bytes: 256 * 1024 * 1024,
             payload_depth: MAX_PAYLOAD_DEPTH,
             connects_per_second: None,
             quotas: QuotaLimits::default(),
@@ -185,7 +191,9 @@ struct App<P: Ports> {
     key_connections: Arc<KeyConnections>,
     quotas: Quotas,
     addresses: Arc<Addresses>,
-    unknown_bodies: UnknownBodies,
+    unknown_bodies: BodyRoom<Origin>,
+    /// Bodies of keys, by their names; those without authentication have no name.
+    key_bodies: BodyRoom<Option<KeyName>>,
     metrics: Option<Metrics>,
 }
 
@@ -232,7 +240,8 @@ impl<P: Ports> Server<P> {
             limits.web_sockets = limits.web_sockets.min(files.web_sockets_per_address());
         }
         let addresses = Arc::new(Addresses::new(limits));
-        let unknown_bodies = UnknownBodies::new(settings.unknown_body_bytes);
+        let unknown_bodies = BodyRoom::new(settings.unknown_body_bytes);
+        let key_bodies = BodyRoom::new(settings.key_body_bytes);
         let app = Arc::new(App {
             ports,
             registry,
@@ -243,6 +252,7 @@ impl<P: Ports> Server<P> {
             quotas,
             addresses,
             unknown_bodies,
+            key_bodies,
             metrics,
         });
         Ok(Self { listener, metrics_listener, tls, app })

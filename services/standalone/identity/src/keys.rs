@@ -168,7 +168,7 @@ impl<R: Records> Keys<R> {
     ) -> Result<Self, KeyError> {
         let KeysConfig { api_key, access_key, sealing_key, defaults } = config;
         let name = KeyName::first();
-        let first = Key::new(name, Scopes::admin(), Limits::default(), None, now);
+        let first = Key::new(name, Scopes::admin(), Limits::default(), None, None, now);
         let keys = Self(Arc::new(Inner {
             sealing: LocalCipher::new(&sealing_key),
             defaults,
@@ -203,12 +203,12 @@ impl<R: Records> Keys<R> {
     }
 
     fn key_of(&self, record: &Record, now: Moment) -> Key {
-        let Record { name, scopes, limits, expires_at, .. } = record;
+        let Record { name, scopes, limits, created_at, expires_at, .. } = record;
         let limits = Limits {
             rate: limits.rate.or(self.0.defaults.rate),
             bytes: limits.bytes.or(self.0.defaults.bytes),
         };
-        Key::new(name.clone(), scopes.clone(), limits, *expires_at, now)
+        Key::new(name.clone(), scopes.clone(), limits, Some(*created_at), *expires_at, now)
     }
 
     fn index(&self) -> Arc<Index> {
@@ -311,23 +311,26 @@ impl<R: Records> Keys<R> {
         Ok(secrets)
     }
 
-    /// Removes a key. Requests with it are refused from now on.
+    /// Removes a key and returns its [identity](Key::identity). Requests with it are refused from now on.
     ///
     /// # Errors
     /// [`KeyError`].
-    pub async fn revoke(&self, name: &KeyName) -> Result<(), KeyError> {
+    pub async fn revoke(&self, name: &KeyName) -> Result<String, KeyError> {
         let _changing = self.0.changing.lock().await;
-        self.existing(name)?;
+        let (key, _) = self.existing(name)?;
         self.0.records.delete(name.as_str()).await?;
         self.swap(self.index_without(name));
         self.0.stored_uses.lock().ignore_poison().remove(name);
-        Ok(self.0.uses.delete(name.as_str()).await?)
+        self.0.uses.delete(name.as_str()).await?;
+        Ok(key.identity())
     }
 
-    /// Returns true if there is a key of this name.
-    pub fn contains(&self, name: &str) -> bool {
-        name == KeyName::FIRST
-            || KeyName::new(name).is_ok_and(|name| self.index().keys_by_name.contains_key(&name))
+    /// Returns true if there is the key with this [identity](Key::identity).
+    pub fn contains(&self, identity: &str) -> bool {
+        let Some((name, _)) = identity.split_once('@') else { return identity == KeyName::FIRST };
+        KeyName::new(name).is_ok_and(|name| {
+            self.index().keys_by_name.get(&name).is_some_and(|(key, _)| key.identity() == identity)
+        })
     }
 
     /// Returns all keys in the order of their names, the first key first.

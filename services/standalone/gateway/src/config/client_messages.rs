@@ -220,7 +220,8 @@ pub struct OptionalRate(pub Option<RateLimit>);
 pub enum InvalidRate {
     /// The text does not have the form of a rate.
     #[error(
-        "{0:?} is not a rate; write a number, a slash and a duration of at least 1s: 20/1s, 600/10m, or off"
+        "{0:?} is not a rate; write a number from 1 to 4294967295, a slash and a duration of at least 1s: 20/1s, 600/10m, or \
+         off"
     )]
     Form(String),
     /// The duration is not valid.

@@ -18,6 +18,7 @@ pub struct LimitsConfig {
     pub requests_per_address: OptionalRate,
     pub exempt_loopback: bool,
     pub unknown_body_bytes: usize,
+    pub key_body_bytes: usize,
     pub payload_depth: usize,
 }
 
@@ -32,6 +33,7 @@ impl Default for LimitsConfig {
             requests_per_address: OptionalRate(requests),
             exempt_loopback,
             unknown_body_bytes: Settings::default().unknown_body_bytes,
+            key_body_bytes: Settings::default().key_body_bytes,
             payload_depth: Settings::default().payload_depth,
         }
     }
@@ -41,6 +43,8 @@ impl Config {
     pub(super) fn validate_limits(&self) -> Result<(), ConfigError> {
         let least = 2 * self.server.max_body_bytes;
         at_least("limits.unknown_body_bytes", self.limits.unknown_body_bytes, least)?;
+        let least = 2 * self.server.max_bulk_body_bytes;
+        at_least("limits.key_body_bytes", self.limits.key_body_bytes, least)?;
         at_least("limits.payload_depth", self.limits.payload_depth, 1)
     }
 
@@ -72,9 +76,11 @@ mod tests {
     }
 
     #[test]
-    fn bound_of_unknown_bodies_has_room_for_two() {
-        let error = Config::from_text("[limits]\nunknown_body_bytes = 1000", []).unwrap_err();
-        assert!(error.to_string().contains("limits.unknown_body_bytes"), "{error}");
+    fn bounds_of_bodies_have_room_for_two() {
+        for key in ["unknown_body_bytes", "key_body_bytes"] {
+            let error = Config::from_text(&format!("[limits]\n{key} = 1000"), []).unwrap_err();
+            assert!(error.to_string().contains(&format!("limits.{key}")), "{error}");
+        }
         let off = Config::from_text("[limits]\nrequests_per_address = \"off\"", []).unwrap();
         assert_eq!(off.address_limits().requests, None);
     }

@@ -36,6 +36,7 @@ impl Config {
             open_files: None,
             addresses: self.address_limits(),
             unknown_body_bytes: self.limits.unknown_body_bytes,
+            key_body_bytes: self.limits.key_body_bytes,
             payload_depth: self.limits.payload_depth,
             connects_per_second: if self.connections.like_aws {
                 Some(AWS_CONNECTS_PER_SECOND)

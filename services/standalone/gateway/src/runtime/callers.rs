@@ -75,11 +75,11 @@ impl KeyRing for ServerKeys {
         complete(tokio::spawn(change)).await
     }
 
-    fn contains(&self, name: &str) -> bool {
-        self.0.contains(name)
+    fn contains(&self, identity: &str) -> bool {
+        self.0.contains(identity)
     }
 
-    async fn revoke(&self, name: KeyName) -> Result<(), KeyError> {
+    async fn revoke(&self, name: KeyName) -> Result<String, KeyError> {
         let keys = self.0.clone();
         complete(tokio::spawn(async move { keys.revoke(&name).await })).await
     }

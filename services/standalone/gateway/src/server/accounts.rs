@@ -15,6 +15,7 @@ use tidings_identity::accounts::Account;
 use tidings_identity::keys::Access;
 
 use super::auth::{Caller, Credential, count_limit, credential};
+use super::json_body::is_object;
 use super::problem::Problem;
 use super::security_log::About;
 use super::{Accounts as _, AddUserError, App, AuthError, Guest, Login, NewUser, Ports, Tokens as _};
@@ -77,7 +78,7 @@ pub(super) async fn token<P: Ports>(
             app.quotas.token_of_key(key, app.ports.tokens.unused(), app.ports.clock.moment())?;
         }
         let credential_expires_at = caller.key().and_then(|key| key.expires_at());
-        let source_key = caller.key().map(|key| key.name().to_string());
+        let source_key = caller.key().map(|key| key.identity());
         about = Some(About(user_id.clone()));
         Subject { user_id, username, hubs, credential_expires_at, source_key }
     };
@@ -250,13 +251,8 @@ fn secret(body: impl Serialize) -> Response {
 fn parse<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, Problem> {
     // Some editors begin a file with a byte order mark.
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    // A derived struct would also be read from an array of its fields.
     let parsed = if is_object(body) { serde_json::from_slice(body).ok() } else { None };
     parsed.ok_or_else(|| Problem::bad_request(format!("{}; send {expected}", mistake::<T>(body))))
-}
-
-fn is_object(body: &[u8]) -> bool {
-    body.trim_ascii_start().starts_with(b"{")
 }
 
 /// Describes the mistake in a body that was refused, without its values: they may be secrets.

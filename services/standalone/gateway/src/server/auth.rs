@@ -10,15 +10,16 @@ use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, WWW_AU
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::BytesMut;
-use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
-use tidings_identity::keys::{Access, Key, OverBudget};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tidings_identity::keys::{Access, Key, KeyName, OverBudget};
 use tidings_identity::sigv4::HeadProof;
 use tokio::time::timeout;
 
+use super::addresses::Origin;
+use super::body_room::{BodyBytes, Full};
 use super::problem::Problem;
 use super::quotas::OverQuota;
 use super::request::Remote;
-use super::unknown_bodies::Full;
 use super::{App, AuthError, Callers as _, Ports};
 
 /// The credential of a request.
@@ -146,22 +147,26 @@ impl<P: Ports> App<P> {
     ) -> Result<(Caller, Parts, Bytes), Problem> {
         let (parts, body) = request.into_parts();
         if !self.settings.authenticate {
-            let body = self.read(&parts.headers, body, limit).await?;
-            return Ok((Caller(None), parts, body));
+            let caller = Caller(None);
+            let body = self.read(&parts.headers, body, limit, &caller).await?;
+            return Ok((caller, parts, body));
         }
         match credential(&parts.headers)? {
             Credential::Key(key) => {
                 let caller = Caller(Some(self.ports.callers.check_api_key(key)?));
                 self.excuse(&parts);
                 check(&caller)?;
-                let body = self.read(&parts.headers, body, limit).await?;
+                let body = self.read(&parts.headers, body, limit, &caller).await?;
+                // The key may have been revoked while the body arrived.
+                self.ports.callers.check_api_key(key)?;
                 Ok((caller, parts, body))
             }
             Credential::Signature => {
                 let (key, proof) = self.check_signed_head(&parts)?;
-                check(&Caller(Some(key)))?;
+                let caller = Caller(Some(key));
+                check(&caller)?;
                 let body = match proof {
-                    HeadProof::Signed => self.read(&parts.headers, body, limit).await?,
+                    HeadProof::Signed => self.read(&parts.headers, body, limit, &caller).await?,
                     HeadProof::NeedsBody => self.read_unknown(&parts, body, limit).await?,
                 };
                 let caller = Caller(Some(self.check_signature(&parts, &body)?));
@@ -226,11 +231,27 @@ impl<P: Ports> App<P> {
         }
     }
 
-    /// Reads a body of at most `limit` bytes, within [`Settings::body_timeout`](super::Settings::body_timeout).
-    pub(super) async fn read(&self, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
+    /// Reads a body of at most `limit` bytes, within [`Settings::body_timeout`](super::Settings::body_timeout). It counts
+    /// for the caller's key while its bytes are in use.
+    async fn read(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        limit: usize,
+        caller: &Caller,
+    ) -> Result<Bytes, Problem> {
         require_readable(headers, limit)?;
-        let collected = self.in_time(Limited::new(body, limit).collect()).await?;
-        collected.map(Collected::to_bytes).map_err(|error| unreadable(&*error, limit))
+        let mut room = self.key_bodies.begin(caller.key().map(|key| key.name().clone()));
+        let bytes = self.collect(body, limit, |bytes| {
+            room.add(bytes).map_err(|Full| {
+                metrics::counter!("tidings_key_bodies_refused_total").increment(1);
+                Problem::unavailable(
+                    "too many bodies at a time, of this key or of all (limits.key_body_bytes); try again, with fewer \
+                     requests at a time or smaller ones",
+                )
+            })
+        });
+        Ok(Bytes::from_owner(CountedBody { bytes: bytes.await?, _room: room }))
     }
 
     /// Reads a body as [`App::read`] does, of a sender who is not authenticated yet.
@@ -241,34 +262,61 @@ impl<P: Ports> App<P> {
         limit: usize,
     ) -> Result<Bytes, Problem> {
         require_readable(&parts.headers, limit)?;
-        let mut room = self.unknown_bodies.begin(remote(parts));
+        let mut room = self.unknown_bodies.begin(Origin::of(remote(parts)));
+        let bytes = self.collect(body, limit, |bytes| {
+            room.add(bytes).map_err(|Full| {
+                metrics::counter!("tidings_unknown_bodies_refused_total").increment(1);
+                Problem::unavailable(
+                    "too many bodies of callers that are not authenticated yet (limits.unknown_body_bytes); try again, \
+                     with a smaller body or with its hash in X-Amz-Content-Sha256",
+                )
+            })
+        });
+        bytes.await
+    }
+
+    /// Reads a body of at most `limit` bytes, within [`Settings::body_timeout`](super::Settings::body_timeout). `add` is
+    /// asked for room for the bytes that arrive.
+    async fn collect(
+        &self,
+        body: Body,
+        limit: usize,
+        mut add: impl FnMut(usize) -> Result<(), Problem>,
+    ) -> Result<Bytes, Problem> {
         let mut body = pin!(Limited::new(body, limit));
-        self.in_time(async {
-            let mut bytes = BytesMut::new();
+        let reading = async {
+            // A body in one piece, as most are, is not copied.
+            let (mut first, mut all) = (Bytes::new(), BytesMut::new());
             while let Some(frame) = body.frame().await {
                 let frame = frame.map_err(|error| unreadable(&*error, limit))?;
                 let Ok(data) = frame.into_data() else { continue };
-                room.add(data.len()).map_err(|Full| {
-                    metrics::counter!("tidings_unknown_bodies_refused_total").increment(1);
-                    Problem::unavailable(
-                        "too many bodies of callers that are not authenticated yet (limits.unknown_body_bytes); try \
-                         again, with a smaller body or with its hash in X-Amz-Content-Sha256",
-                    )
-                })?;
-                bytes.extend_from_slice(&data);
+                add(data.len())?;
+                if first.is_empty() && all.is_empty() {
+                    first = data;
+                } else {
+                    all.extend_from_slice(&std::mem::take(&mut first));
+                    all.extend_from_slice(&data);
+                }
             }
-            Ok(bytes.freeze())
-        })
-        .await?
-    }
-
-    /// Waits for a body, at most [`Settings::body_timeout`](super::Settings::body_timeout).
-    async fn in_time<T>(&self, reading: impl Future<Output = T>) -> Result<T, Problem> {
+            Ok(if all.is_empty() { first } else { all.freeze() })
+        };
         timeout(self.settings.body_timeout, reading).await.map_err(|_| {
             let limit = self.settings.body_timeout.as_secs();
             let detail = format!("the body did not come within {limit} s");
             Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail)
-        })
+        })?
+    }
+}
+
+/// A body, with its room among those of its key.
+struct CountedBody {
+    bytes: Bytes,
+    _room: BodyBytes<Option<KeyName>>,
+}
+
+impl AsRef<[u8]> for CountedBody {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 

@@ -22,6 +22,9 @@ use super::request::uuid_v7;
 /// Maximum number of entries in one body. An entry may have two bytes, but its refusal has hundreds.
 const MAX_ENTRIES: usize = 100_000;
 
+/// Number of refused entries after which the rest of a body is not read.
+const MAX_REFUSED: usize = 1_000;
+
 /// Furthest `sentAt` in the future: clocks differ by hours at most.
 const SENT_AHEAD: Duration = Duration::from_hours(24);
 
@@ -155,8 +158,7 @@ impl<'a> Entries<'a> {
     }
 
     /// Parses the next entries; those that `check` refuses are refused. Returns `None` if there are no more. The first
-    /// entry beyond [`MAX_ENTRIES`] is
-    /// refused and ends the body.
+    /// entry beyond [`MAX_ENTRIES`] is refused and ends the body.
     pub(super) fn chunk(
         &mut self,
         now: impl Fn() -> Timestamp,
@@ -255,6 +257,22 @@ impl<'a> Answer<'a> {
             }
             self.index += 1;
         }
+    }
+
+    /// Returns true if so many entries are refused that no further ones are read: their refusals would take far more
+    /// memory and time than they.
+    pub(super) fn has_enough_refusals(&self) -> bool {
+        self.refused >= MAX_REFUSED
+    }
+
+    /// Adds a refusal of all further entries.
+    pub(super) fn refuse_rest(&mut self) {
+        let detail = format!(
+            "{} entries are refused; those before this one were taken or refused as it says, this one and those after it \
+             were not read",
+            self.refused
+        );
+        self.refuse(&Problem::too_large(detail));
     }
 
     fn separate(&mut self) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use contract_connections_v1::ConnectionId;
 use shared_sync::IgnorePoison as _;
 
-/// Ids of open connections by the name of their key. One lock, for single operations only.
+/// Ids of open connections by the identity of their key. One lock, for single operations only.
 #[derive(Debug, Default)]
 pub(super) struct KeyConnections(Mutex<HashMap<String, HashSet<ConnectionId>>>);
 

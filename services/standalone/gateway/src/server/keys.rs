@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tidings_identity::budget::Allowance;
 use tidings_identity::keys::{Access, KeyError, KeyInfo, KeyName, Limits, NewKey, NewSecrets, Scope, Scopes};
 
+use super::json_body::require_object;
 use super::path::Path;
 use super::problem::Problem;
 use super::{App, KeyRing as _, Ports};
@@ -165,8 +166,8 @@ pub(super) async fn revoke<P: Ports>(
     let name = key_name(&name)?;
     // A task of its own: the connections are closed even if the caller goes away.
     let revoking = tokio::spawn(async move {
-        app.ports.keys.revoke(name.clone()).await.map_err(problem)?;
-        for id in app.key_connections.of(name.as_str()) {
+        let key = app.ports.keys.revoke(name).await.map_err(problem)?;
+        for id in app.key_connections.of(&key) {
             app.registry.close(&id);
         }
         Ok(StatusCode::NO_CONTENT.into_response())
@@ -196,6 +197,7 @@ fn problem(error: KeyError) -> Problem {
 
 /// Parses a JSON body; `expected` shows the caller its form.
 fn parse<'a, T: Deserialize<'a>>(body: &'a Bytes, expected: &str) -> Result<T, Problem> {
+    require_object(body, expected)?;
     // The parser's message has names and what is allowed, and no secret is in these bodies.
     serde_json::from_slice(body).map_err(|error| {
         Problem::bad_request(format!("the body is not as expected ({error}); send {expected}"))

@@ -118,11 +118,11 @@ pub trait KeyRing: Send + Sync + 'static {
         overlap: Duration,
     ) -> impl Future<Output = Result<NewSecrets, KeyError>> + Send;
 
-    /// Returns true if there is a key of this name.
-    fn contains(&self, name: &str) -> bool;
+    /// Returns true if there is the key with this identity.
+    fn contains(&self, identity: &str) -> bool;
 
-    /// Removes a key.
-    fn revoke(&self, name: KeyName) -> impl Future<Output = Result<(), KeyError>> + Send;
+    /// Removes a key and returns its identity.
+    fn revoke(&self, name: KeyName) -> impl Future<Output = Result<String, KeyError>> + Send;
 
     /// Stores the times of the last uses that have changed.
     fn store_uses(&self) -> impl Future<Output = Result<(), PortError>> + Send;

@@ -91,6 +91,10 @@ async fn many<P: Ports>(
     let mut failed = None;
     let check = |submission: &Submission| check_recipient(caller, submission);
     while let Some(Chunk { slots, submissions }) = entries.chunk(|| app.ports.clock.now(), check) {
+        if answer.has_enough_refusals() {
+            answer.refuse_rest();
+            break;
+        }
         let accepted = match take(app, caller, &submissions) {
             Ok(()) => app.ports.acceptance.accept(submissions).await.map_err(not_accepted),
             Err(problem) => Err(problem),

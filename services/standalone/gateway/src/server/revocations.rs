@@ -17,6 +17,7 @@ use tidings_identity::keys::Access;
 use tidings_identity::revocations::{RevocationError, RevocationInfo, UserChange};
 use tokio::task::JoinHandle;
 
+use super::json_body::require_object;
 use super::path::Path;
 use super::problem::Problem;
 use super::{Accounts as _, App, ChangeUserError, Ports, Revocations as _};
@@ -97,13 +98,13 @@ pub(super) async fn sign_out<P: Ports>(
     let SignOutRequest { issued_before } =
         parse(&body, r#"{"issuedBefore": …} in milliseconds, or nothing for now"#)?;
     let now = app.ports.clock.now();
-    let before = issued_before.unwrap_or(now);
-    if before > now {
+    if issued_before.is_some_and(|before| before > now) {
         return Err(Problem::bad_request(
             "issuedBefore is in the future; to refuse a user for a time, block the user",
         ));
     }
-    completed(tokio::spawn(change(app, user_id(user)?, UserChange::SignOut(before)))).await
+    let sign_out = issued_before.map_or_else(|| sign_out_at(now), UserChange::SignOut);
+    completed(tokio::spawn(change(app, user_id(user)?, sign_out))).await
 }
 
 /// Answers `DELETE /v1/users/{user}/connections`: closes them. The user may connect again.
@@ -149,7 +150,7 @@ pub(super) async fn set_password<P: Ports>(
     let setting = tokio::spawn(async move {
         app.ports.accounts.set_password(&user, password).await.map_err(account_problem)?;
         let now = app.ports.clock.now();
-        change(app, user, UserChange::SignOut(now)).await
+        change(app, user, sign_out_at(now)).await
     });
     completed(setting).await
 }
@@ -165,9 +166,14 @@ pub(super) async fn remove<P: Ports>(
     let removing = tokio::spawn(async move {
         app.ports.accounts.remove(&user).await.map_err(account_problem)?;
         let now = app.ports.clock.now();
-        change(app, user, UserChange::SignOut(now)).await
+        change(app, user, sign_out_at(now)).await
     });
     completed(removing).await
+}
+
+/// Refuses all credentials issued until now, those of this very millisecond included.
+fn sign_out_at(now: Timestamp) -> UserChange {
+    UserChange::SignOut(now.plus(Duration::from_millis(1)))
 }
 
 /// Stores a change and then closes the user's connections.
@@ -196,6 +202,7 @@ fn parse<'a, T: Default + Deserialize<'a>>(body: &'a [u8], expected: &str) -> Re
     if body.is_empty() {
         return Ok(T::default());
     }
+    require_object(body, expected)?;
     serde_json::from_slice(body).map_err(|error| {
         Problem::bad_request(format!("the body is not as expected ({error}); send {expected}"))
     })

@@ -336,10 +336,21 @@ async fn empty_array_is_accepted() {
 #[tokio::test]
 async fn entries_beyond_the_limit_are_refused() {
     let server = start();
-    let body = format!("[{}0]", "0,".repeat(100_000));
+    let entry = r#"{"userId":"jo","payload":1}"#;
+    let body = format!("[{}{entry}]", format!("{entry},").repeat(100_000));
     let json = server.post("/v1/notifications?ack=summary", body).await.json();
-    assert_eq!(json["refused"], 100_001);
-    assert!(json["errors"][100_000]["error"]["detail"].as_str().unwrap().contains("100000"));
+    assert_eq!((&json["accepted"], &json["refused"]), (&json!(100_000), &json!(1)));
+    assert_eq!(json["errors"][0]["index"], 100_000);
+    assert!(json["errors"][0]["error"]["detail"].as_str().unwrap().contains("100000"));
+}
+
+#[tokio::test]
+async fn a_thousand_refusals_end_the_body() {
+    let server = start();
+    let json = server.post(PATH, format!("[{}0]", "0,".repeat(3_000))).await.json();
+    assert_eq!((&json["accepted"], &json["refused"]), (&json!(0), &json!(1_001)));
+    let detail = json["results"][1_000]["error"]["detail"].as_str().unwrap();
+    assert!(detail.contains("were not read"), "{detail}");
 }
 
 #[tokio::test]

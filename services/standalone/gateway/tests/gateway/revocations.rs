@@ -209,17 +209,37 @@ async fn revoked_key_ends_the_connections_of_its_tokens() {
     let body = json!({"name": "shop", "scopes": ["token"]});
     let (_, added) = server.operate(Method::POST, "/v1/keys", body).await;
     let key = added["apiKey"].as_str().unwrap();
-    let [used, unused] = [
-        server.token(key, json!({"userId": "zoe"})).await,
-        server.token(key, json!({"userId": "zoe"})).await,
-    ];
-    let ended = server.connect(&format!("token={}", used.unwrap())).await.unwrap();
+    let mut tokens = Vec::new();
+    for _ in 0..3 {
+        tokens.push(server.token(key, json!({"userId": "zoe"})).await.unwrap());
+    }
+    let ended = server.connect(&format!("token={}", tokens[0])).await.unwrap();
     let token = server.token(&server.0.key, json!({"userId": "zoe"})).await.unwrap();
     let _stays = server.connect(&format!("token={token}")).await.unwrap();
     assert_eq!(server.operate(Method::DELETE, "/v1/keys/shop", Value::Null).await.0, 204);
     closed(ended).await;
-    assert_eq!(server.connect(&format!("token={}", unused.unwrap())).await.err(), Some(401));
+    assert_eq!(server.connect(&format!("token={}", tokens[1])).await.err(), Some(401));
+    // Another key of the same name is another key.
+    let body = json!({"name": "shop", "scopes": ["token"]});
+    assert_eq!(server.operate(Method::POST, "/v1/keys", body).await.0, 201);
+    assert_eq!(server.connect(&format!("token={}", tokens[2])).await.err(), Some(401));
     let (_, zoe) = server.operate(Method::GET, "/v1/users/zoe", Value::Null).await;
     assert_eq!(zoe["connections"].as_array().map(Vec::len), Some(1));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn array_is_no_object() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path(), "");
+    for (method, path, body) in [
+        (Method::POST, "/v1/keys", json!(["mine", ["admin"]])),
+        (Method::PUT, "/v1/users/zoe/block", json!([])),
+        (Method::POST, "/v1/users/zoe/sign-out", json!([1])),
+    ] {
+        let (status, problem) = server.operate(method, path, body).await;
+        assert_eq!(status, 400, "{path}");
+        assert!(problem["detail"].as_str().unwrap().contains("not a JSON object"), "{problem}");
+    }
     server.stop().await;
 }

@@ -30,6 +30,8 @@ pub struct Limits {
 pub struct Key {
     name: KeyName,
     scopes: Scopes,
+    /// Absent for the first key.
+    created_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     rate: Option<(Allowance, Mutex<Budget>)>,
     bytes: Option<(Allowance, Mutex<Budget>)>,
@@ -58,6 +60,7 @@ impl Key {
         name: KeyName,
         scopes: Scopes,
         limits: Limits,
+        created_at: Option<Timestamp>,
         expires_at: Option<Timestamp>,
         now: Moment,
     ) -> Self {
@@ -65,6 +68,7 @@ impl Key {
         Self {
             name,
             scopes,
+            created_at,
             expires_at,
             rate: limits.rate.map(budget),
             bytes: limits.bytes.map(budget),
@@ -75,6 +79,14 @@ impl Key {
     /// Returns the key's name.
     pub const fn name(&self) -> &KeyName {
         &self.name
+    }
+
+    /// Returns an id that no later key of the same name has: the name, and the time at which the key was made.
+    pub fn identity(&self) -> String {
+        match self.created_at {
+            Some(at) => format!("{}@{}", self.name, at.millis()),
+            None => self.name.to_string(),
+        }
     }
 
     /// Returns what the key may do.

@@ -1,0 +1,119 @@
+//! Bounds of the bodies that are held at a time: those of senders who are not known yet, and those of keys.
+//!
+//! A body of an unknown sender counts from its first byte until its sender is known or refused, one of a key until its
+//! request is answered. All bodies of a kind together have one bound, and those of one owner at most half of it, so that
+//! one owner can't keep others out.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex};
+
+use shared_sync::IgnorePoison as _;
+
+/// Bytes of the bodies of all owners. Clones share them.
+#[derive(Debug)]
+pub(super) struct BodyRoom<O>(Arc<Shared<O>>);
+
+#[derive(Debug)]
+struct Shared<O> {
+    /// Maximum number of bytes of all owners together.
+    most: usize,
+    taken: Mutex<Taken<O>>,
+}
+
+#[derive(Debug)]
+struct Taken<O> {
+    bytes: usize,
+    /// Bytes by owner; only of those that have some.
+    by_owner: HashMap<O, usize>,
+}
+
+/// The bytes of one body. Dropping it gives them back.
+#[derive(Debug)]
+pub(super) struct BodyBytes<O: Clone + Eq + Hash> {
+    shared: Arc<Shared<O>>,
+    owner: O,
+    bytes: usize,
+}
+
+/// The bound is reached.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
+impl<O: Clone + Eq + Hash> BodyRoom<O> {
+    pub(super) fn new(most: usize) -> Self {
+        let taken = Taken { bytes: 0, by_owner: HashMap::new() };
+        Self(Arc::new(Shared { most, taken: Mutex::new(taken) }))
+    }
+
+    /// Begins a body without bytes.
+    pub(super) fn begin(&self, owner: O) -> BodyBytes<O> {
+        BodyBytes { shared: Arc::clone(&self.0), owner, bytes: 0 }
+    }
+}
+
+impl<O: Clone + Eq + Hash> BodyBytes<O> {
+    /// Adds bytes that arrived.
+    ///
+    /// # Errors
+    /// [`Full`] if there is no room for them. They don't count then.
+    pub(super) fn add(&mut self, bytes: usize) -> Result<(), Full> {
+        let most = self.shared.most;
+        let mut taken = self.shared.taken.lock().ignore_poison();
+        let own = taken.by_owner.get(&self.owner).copied().unwrap_or(0);
+        if taken.bytes + bytes > most || own + bytes > most / 2 {
+            return Err(Full);
+        }
+        taken.bytes += bytes;
+        taken.by_owner.insert(self.owner.clone(), own + bytes);
+        self.bytes += bytes;
+        Ok(())
+    }
+}
+
+impl<O: Clone + Eq + Hash> Drop for BodyBytes<O> {
+    fn drop(&mut self) {
+        if self.bytes == 0 {
+            return;
+        }
+        let mut taken = self.shared.taken.lock().ignore_poison();
+        taken.bytes -= self.bytes;
+        if let Some(own) = taken.by_owner.get_mut(&self.owner) {
+            *own -= self.bytes;
+            if *own == 0 {
+                taken.by_owner.remove(&self.owner);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_owner_gets_half_of_the_bound() {
+        let bodies = BodyRoom::new(100);
+        let (mut first, mut second) = (bodies.begin(1), bodies.begin(1));
+        assert_eq!(first.add(30), Ok(()));
+        assert_eq!(second.add(20), Ok(()));
+        assert_eq!(second.add(1), Err(Full));
+        let mut other = bodies.begin(2);
+        assert_eq!(other.add(50), Ok(()));
+        assert_eq!(bodies.begin(3).add(1), Err(Full), "the bound of all is reached");
+        drop(other);
+        assert_eq!(bodies.begin(3).add(50), Ok(()));
+    }
+
+    #[test]
+    fn ended_bodies_leave_nothing() {
+        let bodies = BodyRoom::new(100);
+        let mut first = bodies.begin(1);
+        first.add(10).unwrap();
+        let mut second = bodies.begin(1);
+        second.add(10).unwrap();
+        drop((first, second, bodies.begin(1)));
+        let taken = bodies.0.taken.lock().unwrap();
+        assert_eq!((taken.bytes, taken.by_owner.len()), (0, 0));
+    }
+}
