@@ -1,7 +1,7 @@
 //! Devices: clients that fetch a token, connect, read, acknowledge, and leave.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auth_token::ports::{
@@ -14,6 +14,7 @@ use contract_frames_v1::{ClientFrame, ServerFrame};
 use contract_identity_v1::{Principal, TokenRow};
 use contract_notifications_v1::{Sequence, Timestamp};
 use shared_ports::PortError;
+use shared_sync::IgnorePoison as _;
 use tokio::time::{Instant, sleep, sleep_until};
 use ws_edge::{ClientInfo, ConnectRequest, DeliveryOnly, Edge, EdgeConfig, Inbound, MessageRequest};
 
@@ -72,7 +73,7 @@ impl TokenCipher for ForUser {
 
 impl ForUser {
     fn rows(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, TokenRow>> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tokens.lock().ignore_poison()
     }
 }
 

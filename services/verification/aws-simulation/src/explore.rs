@@ -1,8 +1,10 @@
 //! Simulations of many seeds, on several threads.
 
 use std::ops::Range;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+
+use shared_sync::IgnorePoison as _;
 
 use crate::check::{Violation, check};
 use crate::log::EventKind;
@@ -79,7 +81,7 @@ pub struct Exploration {
 pub fn explore(seeds: Range<u64>, threads: u64, mutant: Option<Mutant>) -> anyhow::Result<Exploration> {
     let next = AtomicU64::new(seeds.start);
     let found = Mutex::new(Exploration::default());
-    let lock = || found.lock().unwrap_or_else(PoisonError::into_inner);
+    let lock = || found.lock().ignore_poison();
     let work = || {
         let mut statistics = Statistics::default();
         let result = loop {
@@ -109,5 +111,5 @@ pub fn explore(seeds: Range<u64>, threads: u64, mutant: Option<Mutant>) -> anyho
             Err(panic) => std::panic::resume_unwind(panic),
         })
     })?;
-    Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
+    Ok(found.into_inner().ignore_poison())
 }

@@ -10,9 +10,10 @@
 //! | a message received too often becomes a dead letter | <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html> |
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use shared_sync::IgnorePoison as _;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use verification_random::SeededRandom;
@@ -116,7 +117,7 @@ impl Fifo {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().ignore_poison()
     }
 
     /// Accepts a message and returns its sequence number, or that of the message of which it is a duplicate.

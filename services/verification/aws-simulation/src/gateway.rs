@@ -8,9 +8,10 @@
 //! | `$disconnect` is sent as well as can be, late or never | <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html> |
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use contract_connections_v1::{ConnectionId, FrameFormat};
+use shared_sync::IgnorePoison as _;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -58,7 +59,7 @@ pub(crate) enum SocketState {
 impl Gateway {
     /// Locks the connections.
     pub(crate) fn sockets(&self) -> MutexGuard<'_, Vec<Socket>> {
-        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sockets.lock().ignore_poison()
     }
 
     /// Begins a handshake and returns the connection's number.
@@ -81,7 +82,7 @@ impl Gateway {
 
     /// Counts a request to the gateway, or refuses it.
     pub(crate) fn admits(&self, second: u64, quota: u32) -> bool {
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut requests = self.requests.lock().ignore_poison();
         if requests.0 != second {
             *requests = (second, 0);
         }

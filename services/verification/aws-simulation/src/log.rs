@@ -9,11 +9,11 @@ pub struct Event {
     pub at: u64,
     /// The user that it concerns, or `None` for a whole batch.
     pub user: Option<usize>,
-    /// What happened.
+    /// The kind of event.
     pub kind: EventKind,
 }
 
-/// What happened.
+/// A kind of event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EventKind {
     /// The queue accepted a notification.

@@ -10,7 +10,7 @@
 //! | a failed batch of a stream is halved; records are kept for 24 hours | <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html> |
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract_connections_v1::{ConnectionId, ConnectionKey};
@@ -20,6 +20,7 @@ use dispatcher::core::batch::ReceivedEntry;
 use dispatcher::core::run::Outcome;
 use dispatcher::{BatchDispatcher, BatchSettings, Deadlines, Dispatcher, Patience, QueueMessage};
 use replayer::{Limits, Replayer, ReplayerConfig};
+use shared_sync::IgnorePoison as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep};
 
@@ -196,7 +197,7 @@ pub(crate) async fn read_stream(world: Arc<World>, shard: usize) {
     let mut backoff = Duration::from_millis(100);
     loop {
         let records: Vec<_> = {
-            let mut records = world.shards[shard].records.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut records = world.shards[shard].records.lock().ignore_poison();
             records.retain(|(_, _, inserted)| inserted.elapsed() < RECORD_AGE);
             records.iter().take(size).map(|(user, id, _)| (*user, id.clone())).collect()
         };
@@ -215,7 +216,7 @@ pub(crate) async fn read_stream(world: Arc<World>, shard: usize) {
             Err(_) => 0,
         };
         drop(permit);
-        world.shards[shard].records.lock().unwrap_or_else(PoisonError::into_inner).drain(..done);
+        world.shards[shard].records.lock().ignore_poison().drain(..done);
         if done == records.len() {
             (size, backoff) = (STREAM_SOURCE.batch_size as usize, Duration::from_millis(100));
         } else {
@@ -250,7 +251,7 @@ async fn replay(world: &Arc<World>, records: &[(usize, ConnectionId)]) -> Result
         replayer.replay_batch(&keys, deadline).await
     };
     let failed = invoke(function, &world.random, world.faults(), replays).await;
-    let work = std::mem::take(&mut *work.lock().unwrap_or_else(PoisonError::into_inner));
+    let work = std::mem::take(&mut *work.lock().ignore_poison());
     for (user, (reads, entries)) in work {
         world.log(user, EventKind::Replayed { reads, entries: entries.len() });
     }

@@ -48,7 +48,7 @@ pub struct Plan {
 /// The plan of a user.
 #[derive(Debug, Clone, Default)]
 pub struct UserPlan {
-    /// What is wrong with the user; nothing for users who must not notice the others.
+    /// Trouble of the user; none for users who must not notice the others.
     pub trouble: Trouble,
     /// The user's devices.
     pub devices: Vec<DevicePlan>,
@@ -60,7 +60,7 @@ pub struct UserPlan {
     pub keeps_devices: bool,
 }
 
-/// What is wrong with a user.
+/// The trouble of a user.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Trouble {
     /// Port calls of a thousand that fail, with or without effect.

@@ -6,7 +6,7 @@
 //! throttled (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract_connections_v1::{Connection, ConnectionId, ConnectionKey};
@@ -20,6 +20,7 @@ use dispatcher::ports::{
 };
 use replayer::ports::{DuePage, DueReplay, DueReplays, KeyPage, MailboxKeys, RandomSource as _, ReplayEntry};
 use shared_ports::PortError;
+use shared_sync::IgnorePoison as _;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -315,7 +316,7 @@ pub(crate) type Work = (usize, BTreeSet<Uuid>);
 pub(crate) struct ReplayerAws {
     /// The deployment.
     pub(crate) world: Arc<World>,
-    /// What it did for each user.
+    /// Work done for each user.
     pub(crate) work: Arc<Mutex<BTreeMap<usize, Work>>>,
 }
 
@@ -333,7 +334,7 @@ impl replayer::ports::Ports for ReplayerPorts {
 impl ReplayerAws {
     /// Records what the invocation does for a user.
     fn record(&self, user: usize, work: impl FnOnce(&mut Work)) {
-        work(self.work.lock().unwrap_or_else(PoisonError::into_inner).entry(user).or_default());
+        work(self.work.lock().ignore_poison().entry(user).or_default());
     }
 }
 

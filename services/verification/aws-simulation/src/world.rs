@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use contract_connections_v1::{Connection, ConnectionId};
@@ -10,6 +10,7 @@ use contract_notifications_v1::{Timestamp, UserId};
 use dispatcher::ports::MailboxRow;
 use shared_ports::{Clock, PortError};
 use shared_retry::{Jitter, RetryPolicy};
+use shared_sync::IgnorePoison as _;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use verification_random::SeededRandom;
@@ -143,17 +144,17 @@ impl World {
 
     fn append(&self, user: Option<usize>, kind: EventKind) {
         let event = Event { at: self.elapsed(), user, kind };
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        self.log.lock().ignore_poison().push(event);
     }
 
     /// Takes the log.
     pub(crate) fn take_log(&self) -> Vec<Event> {
-        std::mem::take(&mut *self.log.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.log.lock().ignore_poison())
     }
 
     /// Locks the tables.
     pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().ignore_poison()
     }
 
     /// Inserts a connection's row, whose record goes to the stream.
@@ -163,7 +164,7 @@ impl World {
         let is_new = self.tables().connections.insert(key, (row, Instant::now())).is_none();
         if is_new && !self.has(Mutant::NoStream) {
             let shard = &self.shards[user % self.shards.len()];
-            let mut records = shard.records.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut records = shard.records.lock().ignore_poison();
             records.push_back((user, id, Instant::now()));
             drop(records);
             shard.arrivals.notify_waiters();

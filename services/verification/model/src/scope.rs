@@ -50,7 +50,7 @@ pub struct Scope {
     pub replay_page: u8,
     /// Most entries that the replayer sends at once.
     pub replay_batch: u8,
-    /// Which notifications runs set aside, unless they are set aside as a whole.
+    /// Notifications that runs set aside, unless they are set aside as a whole.
     pub set_aside: SetAside,
     /// The faults that may happen.
     pub faults: Faults,

@@ -1,10 +1,11 @@
 //! The random decisions of a seed, for simulations.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
+use shared_sync::IgnorePoison as _;
 
 /// A seeded source of random decisions. The same seed, asked the same questions in the same order, decides
 /// the same.
@@ -19,7 +20,7 @@ impl SeededRandom {
 
     /// A number from `low` to `high`, both included.
     pub fn between(&self, low: u64, high: u64) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).random_range(low..=high.max(low))
+        self.0.lock().ignore_poison().random_range(low..=high.max(low))
     }
 
     /// A duration of `low` to `high` whole milliseconds, both included. The virtual clock has no finer ones.
