@@ -1,7 +1,9 @@
-import { describe, expect, test } from "vitest";
+import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { afterEach, describe, expect, test, vi } from "vitest";
 
 import { adapt, adaptations } from "./endpoint/adaptations.js";
-import type { Endpoint } from "./endpoint/endpoint.js";
+import { makeClient, type Endpoint } from "./endpoint/endpoint.js";
 import { NO_OMISSIONS, withOmissions } from "./endpoint/omissions.js";
 import { EndpointProvider, handlers } from "./endpoint/provider.js";
 import { exactly, list, number, optional, text } from "./endpoint/read.js";
@@ -20,6 +22,10 @@ const UNREACHABLE: Endpoint = {
     url: "http://127.0.0.1:9",
     functionsUrl: "http://127.0.0.1:10",
 };
+afterEach(() => {
+    vi.unstubAllEnvs();
+});
+
 const provider = new EndpointProvider(UNREACHABLE, NO_OMISSIONS);
 const byType = handlers(UNREACHABLE);
 
@@ -165,10 +171,27 @@ describe("adaptations", () => {
         expect(adapted["environment"]).toEqual({ variables: { ...variables, AWS_ENDPOINT_URL: UNREACHABLE.functionsUrl } });
     });
 
+    test("add the endpoints of single services to the variables of functions", async () => {
+        vi.stubEnv("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:11");
+        const { inputs } = (await programGraph("dev")).resource("lambda/function", "dispatcher");
+        const { variables } = adapt(changes, "aws:lambda/function:Function", inputs)["environment"] as { readonly variables: object };
+        expect(variables).toMatchObject({ AWS_ENDPOINT_URL: UNREACHABLE.functionsUrl, AWS_ENDPOINT_URL_SQS: "http://127.0.0.1:11" });
+    });
+
     test("keep the policy of a queue if the endpoint has TLS", async () => {
         const [policy] = (await programGraph("dev")).allOf("sqs/queuePolicy");
         const withTls = adaptations({ ...UNREACHABLE, url: "https://aws.example" });
         expect(adapt(withTls, policy?.type ?? "", policy?.inputs ?? {})).toEqual(policy?.inputs);
+    });
+});
+
+describe("clients of an endpoint", () => {
+    test("prefer the endpoint of their service", async () => {
+        vi.stubEnv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:11");
+        vi.stubEnv("AWS_ENDPOINT_URL_SQS", "");
+        const port = async ({ config }: SecretsManagerClient | SQSClient): Promise<number | undefined> => (await config.endpoint?.())?.port;
+        const made = [makeClient(SecretsManagerClient, UNREACHABLE.client), makeClient(SQSClient, UNREACHABLE.client)];
+        expect(await Promise.all(made.map(port))).toEqual([11, 9]);
     });
 });
 

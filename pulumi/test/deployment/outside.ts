@@ -11,7 +11,7 @@ import * as secrets from "@aws-sdk/client-secrets-manager";
 import * as sns from "@aws-sdk/client-sns";
 import * as sqs from "@aws-sdk/client-sqs";
 
-import type { ClientConfiguration } from "../endpoint/endpoint.js";
+import { makeClient, type ClientConfiguration } from "../endpoint/endpoint.js";
 import { isGone } from "../endpoint/handler.js";
 
 /** Somebody who uses the endpoint without Pulumi. */
@@ -23,11 +23,11 @@ export class Outside {
     private readonly tables: dynamodb.DynamoDBClient;
 
     constructor(private readonly client: ClientConfiguration) {
-        this.alarms = new metrics.CloudWatchClient(client);
-        this.functions = new lambda.LambdaClient(client);
-        this.queues = new sqs.SQSClient(client);
-        this.roles = new iam.IAMClient(client);
-        this.tables = new dynamodb.DynamoDBClient(client);
+        this.alarms = makeClient(metrics.CloudWatchClient, client);
+        this.functions = makeClient(lambda.LambdaClient, client);
+        this.queues = makeClient(sqs.SQSClient, client);
+        this.roles = makeClient(iam.IAMClient, client);
+        this.tables = makeClient(dynamodb.DynamoDBClient, client);
     }
 
     async setVisibility(queueUrl: string, seconds: number): Promise<void> {
@@ -57,7 +57,7 @@ export class Outside {
 
     /** Returns the ARN of the role with which API Gateway writes the logs of the account. */
     async logsRole(): Promise<string | undefined> {
-        return (await new restApis.APIGatewayClient(this.client).send(new restApis.GetAccountCommand())).cloudwatchRoleArn;
+        return (await makeClient(restApis.APIGatewayClient, this.client).send(new restApis.GetAccountCommand())).cloudwatchRoleArn;
     }
 
     async hasTable(name: string): Promise<boolean> {
@@ -91,18 +91,18 @@ export class Outside {
         const { client } = this;
         const lists: Readonly<Record<string, Promise<readonly (string | undefined)[]>>> = {
             alarm: this.alarms.send(new metrics.DescribeAlarmsCommand()).then(({ MetricAlarms: all = [] }) => all.map(({ AlarmName }) => AlarmName)),
-            api: new apis.ApiGatewayV2Client(client).send(new apis.GetApisCommand()).then(({ Items: all = [] }) => all.map(({ Name }) => Name)),
+            api: makeClient(apis.ApiGatewayV2Client, client).send(new apis.GetApisCommand()).then(({ Items: all = [] }) => all.map(({ Name }) => Name)),
             dashboard: this.dashboards(text),
             function: this.functions.send(new lambda.ListFunctionsCommand()).then(({ Functions: all = [] }) => all.map(({ FunctionName }) => FunctionName)),
-            key: new kms.KMSClient(client).send(new kms.ListAliasesCommand()).then(({ Aliases: all = [] }) => all.map(({ AliasName }) => AliasName)),
-            "log group": new logs.CloudWatchLogsClient(client).send(new logs.DescribeLogGroupsCommand()).then(({ logGroups: all = [] }) => all.map(({ logGroupName }) => logGroupName)),
+            key: makeClient(kms.KMSClient, client).send(new kms.ListAliasesCommand()).then(({ Aliases: all = [] }) => all.map(({ AliasName }) => AliasName)),
+            "log group": makeClient(logs.CloudWatchLogsClient, client).send(new logs.DescribeLogGroupsCommand()).then(({ logGroups: all = [] }) => all.map(({ logGroupName }) => logGroupName)),
             queue: this.queues.send(new sqs.ListQueuesCommand()).then(({ QueueUrls: all = [] }) => all),
-            "REST API": new restApis.APIGatewayClient(client).send(new restApis.GetRestApisCommand()).then(({ items: all = [] }) => all.map(({ name }) => name)),
+            "REST API": makeClient(restApis.APIGatewayClient, client).send(new restApis.GetRestApisCommand()).then(({ items: all = [] }) => all.map(({ name }) => name)),
             role: this.roles.send(new iam.ListRolesCommand()).then(({ Roles: all = [] }) => all.map(({ RoleName }) => RoleName)),
-            rule: new events.EventBridgeClient(client).send(new events.ListRulesCommand()).then(({ Rules: all = [] }) => all.map(({ Name }) => Name)),
-            secret: new secrets.SecretsManagerClient(client).send(new secrets.ListSecretsCommand()).then(({ SecretList: all = [] }) => all.map(({ Name }) => Name)),
+            rule: makeClient(events.EventBridgeClient, client).send(new events.ListRulesCommand()).then(({ Rules: all = [] }) => all.map(({ Name }) => Name)),
+            secret: makeClient(secrets.SecretsManagerClient, client).send(new secrets.ListSecretsCommand()).then(({ SecretList: all = [] }) => all.map(({ Name }) => Name)),
             table: this.tables.send(new dynamodb.ListTablesCommand()).then(({ TableNames: all = [] }) => all),
-            topic: new sns.SNSClient(client).send(new sns.ListTopicsCommand()).then(({ Topics: all = [] }) => all.map(({ TopicArn }) => TopicArn)),
+            topic: makeClient(sns.SNSClient, client).send(new sns.ListTopicsCommand()).then(({ Topics: all = [] }) => all.map(({ TopicArn }) => TopicArn)),
         };
         const found = await Promise.all(
             Object.entries(lists).map(async ([kind, names]) => (await names).filter((name) => name?.includes(text) === true).map((name) => `${kind} ${String(name)}`)),

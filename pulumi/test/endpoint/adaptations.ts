@@ -1,6 +1,6 @@
 import type { Properties } from "../mocks/recorder.js";
 import { asList, parseJson } from "../graph.js";
-import type { Endpoint } from "./endpoint.js";
+import { serviceEndpoints, type Endpoint } from "./endpoint.js";
 
 /** A change to the inputs of a resource that an endpoint other than AWS needs. {@link adaptations} lists them all. */
 export interface Adaptation {
@@ -70,9 +70,9 @@ function withStatements(policy: unknown, change: (statements: readonly Statement
     return statements.length === 0 ? "" : JSON.stringify({ ...document, Statement: statements });
 }
 
-function withVariable(inputs: Properties, name: string, value: string): Properties {
+function withVariables(inputs: Properties, added: Properties): Properties {
     const { variables } = inputs["environment"] as { readonly variables: Properties };
-    return { ...inputs, environment: { variables: { ...variables, [name]: value } } };
+    return { ...inputs, environment: { variables: { ...variables, ...added } } };
 }
 
 /** Returns the architecture of this machine, in Lambda's terms. */
@@ -95,9 +95,9 @@ export function adaptations(endpoint: Endpoint): readonly Adaptation[] {
     return [
         {
             type: "aws:lambda/function:Function",
-            change: "sets AWS_ENDPOINT_URL in the environment",
+            change: "sets AWS_ENDPOINT_URL, and the endpoints of single services, in the environment",
             reason: "functions would call AWS itself",
-            apply: (inputs) => withVariable(inputs, "AWS_ENDPOINT_URL", endpoint.functionsUrl),
+            apply: (inputs) => withVariables(inputs, { AWS_ENDPOINT_URL: endpoint.functionsUrl, ...serviceEndpoints() }),
         },
         {
             type: "aws:lambda/function:Function",

@@ -26,10 +26,33 @@ export function clientConfiguration(endpoint: string, region: string): ClientCon
     return { endpoint, region, credentials: { accessKeyId, secretAccessKey } };
 }
 
+/** Prefix of the variables with the endpoints of single services. */
+const SERVICE_VARIABLE = "AWS_ENDPOINT_URL_";
+
+/** Returns the endpoints of single services in the environment, by their variables. Empty ones don't count. */
+export function serviceEndpoints(): Readonly<Record<string, string>> {
+    const variables = Object.entries(process.env).filter(([name, value = ""]) => name.startsWith(SERVICE_VARIABLE) && value !== "");
+    return Object.fromEntries(variables) as Record<string, string>;
+}
+
+/**
+ * Makes a client. The endpoint of its service in the environment, such as AWS_ENDPOINT_URL_SQS, comes before the one in
+ * the configuration, which the SDK would prefer
+ * (https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html).
+ */
+export function makeClient<Client extends { readonly config: { readonly serviceId: string } }>(
+    type: new (configuration: ClientConfiguration) => Client,
+    configuration: ClientConfiguration,
+): Client {
+    const client = new type(configuration);
+    const endpoint = serviceEndpoints()[`${SERVICE_VARIABLE}${client.config.serviceId.replaceAll(" ", "_").toUpperCase()}`];
+    return endpoint === undefined ? client : new type({ ...configuration, endpoint });
+}
+
 /** Connects to an endpoint and looks up its account. */
 export async function connect(url: string, region: string, functionsUrl: string): Promise<Endpoint> {
     const client = clientConfiguration(url, region);
-    const { Account: account } = await new STSClient(client).send(new GetCallerIdentityCommand());
+    const { Account: account } = await makeClient(STSClient, client).send(new GetCallerIdentityCommand());
     return { client, account: required(account, "account"), url, functionsUrl };
 }
 

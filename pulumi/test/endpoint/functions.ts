@@ -3,7 +3,7 @@ import * as lambda from "@aws-sdk/client-lambda";
 import * as secrets from "@aws-sdk/client-secrets-manager";
 
 import type { Properties } from "../mocks/recorder.js";
-import { required, type Endpoint } from "./endpoint.js";
+import { makeClient, required, type Endpoint } from "./endpoint.js";
 import { atLeast, exactly, oneOf, text } from "./read.js";
 
 /** Functions of the AWS package that look something up, by their tokens. */
@@ -15,9 +15,9 @@ const quota = exactly({ serviceCode: oneOf("lambda"), quotaCode: oneOf("L-B99A93
 /** Returns the functions that the program calls. */
 export function functions(endpoint: Endpoint): Functions {
     const clients = {
-        keys: new kms.KMSClient(endpoint.client),
-        lambda: new lambda.LambdaClient(endpoint.client),
-        secrets: new secrets.SecretsManagerClient(endpoint.client),
+        keys: makeClient(kms.KMSClient, endpoint.client),
+        lambda: makeClient(lambda.LambdaClient, endpoint.client),
+        secrets: makeClient(secrets.SecretsManagerClient, endpoint.client),
     };
     return {
         // Emulators have no Service Quotas. Lambda itself has the same number as the account's limit.

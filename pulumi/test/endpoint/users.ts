@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 
 import * as sdk from "@aws-sdk/client-cognito-identity-provider";
 
-import { clientConfiguration, required } from "./endpoint.js";
+import { clientConfiguration, makeClient, required } from "./endpoint.js";
 import type { Outputs } from "./stack.js";
 
 /** A user who has logged in. */
@@ -25,7 +25,7 @@ export async function login(outputs: Outputs, name: string): Promise<Login> {
         throw new Error("the stack has no user pool, because tidings:jwtIssuer is set; log in there");
     }
     // An emulator has the same address for all services.
-    const pools = new sdk.CognitoIdentityProviderClient(clientConfiguration(new URL(outputs.tokenUrl).origin, region));
+    const pools = makeClient(sdk.CognitoIdentityProviderClient, clientConfiguration(new URL(outputs.tokenUrl).origin, region));
     const user = { UserPoolId, Username: name };
     const create = new sdk.AdminCreateUserCommand({ ...user, MessageAction: "SUPPRESS" });
     await pools.send(create).catch((error: unknown) => {

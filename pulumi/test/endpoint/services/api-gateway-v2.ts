@@ -1,6 +1,6 @@
 import * as sdk from "@aws-sdk/client-apigatewayv2";
 
-import { apiUrl, arn, required, webSocketUrl, type Endpoint } from "../endpoint.js";
+import { apiUrl, arn, makeClient, required, webSocketUrl, type Endpoint } from "../endpoint.js";
 import { handler, tags, type Handlers } from "../handler.js";
 import { exactly, list, oneOf, optional, text } from "../read.js";
 import { stageHandler } from "./api-gateway-v2/stage.js";
@@ -83,7 +83,7 @@ function routeSettings(inputs: Route) {
 
 /** Returns the handlers of API Gateway's HTTP and WebSocket APIs. */
 export function apiGatewayV2(endpoint: Endpoint): Handlers {
-    const apis = new sdk.ApiGatewayV2Client(endpoint.client);
+    const apis = makeClient(sdk.ApiGatewayV2Client, endpoint.client);
     return {
         "aws:apigatewayv2/api:Api": handler(api, {
             create: async (inputs) => {

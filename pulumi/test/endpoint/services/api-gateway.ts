@@ -1,6 +1,6 @@
 import * as sdk from "@aws-sdk/client-api-gateway";
 
-import { apiUrl, arn, required, type Endpoint } from "../endpoint.js";
+import { apiUrl, arn, makeClient, required, type Endpoint } from "../endpoint.js";
 import { handler, tags, type Handlers } from "../handler.js";
 import { exactly, flag, list, map, number, oneOf, optional, text, type Read } from "../read.js";
 import { changed, replace } from "./api-gateway/patch.js";
@@ -52,7 +52,7 @@ function accessLog({ accessLogSettings: log }: Stage): sdk.PatchOperation[] {
 
 /** Returns the handlers of API Gateway's REST APIs. */
 export function apiGateway(endpoint: Endpoint): Handlers {
-    const apis = new sdk.APIGatewayClient(endpoint.client);
+    const apis = makeClient(sdk.APIGatewayClient, endpoint.client);
     const putResponse = (inputs: ReturnType<typeof gatewayResponse>): Promise<unknown> => apis.send(new sdk.PutGatewayResponseCommand(inputs));
     const patchStage = ({ restApi: restApiId, stageName }: { restApi: string; stageName: string }, patchOperations: sdk.PatchOperation[]): Promise<unknown> =>
         apis.send(new sdk.UpdateStageCommand({ restApiId, stageName, patchOperations }));

@@ -1,7 +1,7 @@
 import * as sdk from "@aws-sdk/client-cloudwatch";
 import * as logs from "@aws-sdk/client-cloudwatch-logs";
 
-import { arn, type Endpoint } from "../endpoint.js";
+import { arn, makeClient, type Endpoint } from "../endpoint.js";
 import { handler, tagList, tags, type Handlers } from "../handler.js";
 import { exactly, list, map, number, oneOf, optional, text } from "../read.js";
 
@@ -27,8 +27,8 @@ const dashboard = exactly({ dashboardName: text, dashboardBody: text });
 
 /** Returns the handlers of CloudWatch and CloudWatch Logs. */
 export function cloudwatch(endpoint: Endpoint): Handlers {
-    const metrics = new sdk.CloudWatchClient(endpoint.client);
-    const groups = new logs.CloudWatchLogsClient(endpoint.client);
+    const metrics = makeClient(sdk.CloudWatchClient, endpoint.client);
+    const groups = makeClient(logs.CloudWatchLogsClient, endpoint.client);
     const putAlarm = (inputs: ReturnType<typeof metricAlarm>): Promise<unknown> =>
         metrics.send(
             new sdk.PutMetricAlarmCommand({

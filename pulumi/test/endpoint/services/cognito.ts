@@ -1,6 +1,6 @@
 import * as sdk from "@aws-sdk/client-cognito-identity-provider";
 
-import { required, type Endpoint } from "../endpoint.js";
+import { makeClient, required, type Endpoint } from "../endpoint.js";
 import { handler, same, tags, type Handlers } from "../handler.js";
 import { exactly, flag, list, number, oneOf, optional, text } from "../read.js";
 
@@ -94,7 +94,7 @@ function clientSettings(inputs: UserPoolClient): Omit<sdk.UpdateUserPoolClientCo
 
 /** Returns the handlers of Cognito. */
 export function cognito({ client }: Endpoint): Handlers {
-    const pools = new sdk.CognitoIdentityProviderClient(client);
+    const pools = makeClient(sdk.CognitoIdentityProviderClient, client);
     const setMfa = (UserPoolId: string, inputs: UserPool): Promise<unknown> => {
         const { mfaConfiguration: MfaConfiguration = "OFF", softwareTokenMfaConfiguration: token } = inputs;
         const factor = token === undefined ? {} : { SoftwareTokenMfaConfiguration: { Enabled: token.enabled } };

@@ -1,6 +1,6 @@
 import * as sdk from "@aws-sdk/client-dynamodb";
 
-import { required, type Endpoint } from "../endpoint.js";
+import { makeClient, required, type Endpoint } from "../endpoint.js";
 import { handler, same, tagList, tags, type Handlers } from "../handler.js";
 import { exactly, flag, list, oneOf, optional, text } from "../read.js";
 
@@ -30,7 +30,7 @@ function keyOf({ KeySchema: keys = [] }: sdk.TableDescription, kind: sdk.KeyType
 
 /** Returns the handlers of DynamoDB. */
 export function dynamodb({ client }: Endpoint): Handlers {
-    const tables = new sdk.DynamoDBClient(client);
+    const tables = makeClient(sdk.DynamoDBClient, client);
     const waited = { client: tables, maxWaitTime: TIMEOUT_SECONDS, minDelay: 1 };
     const setTtl = (name: string, { ttl }: Table): Promise<unknown> =>
         tables.send(

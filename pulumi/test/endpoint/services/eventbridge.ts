@@ -1,6 +1,6 @@
 import * as sdk from "@aws-sdk/client-eventbridge";
 
-import { required, type Endpoint } from "../endpoint.js";
+import { makeClient, required, type Endpoint } from "../endpoint.js";
 import { handler, tagList, tags, type Handlers } from "../handler.js";
 import { exactly, text } from "../read.js";
 
@@ -12,7 +12,7 @@ const TARGET = "function";
 
 /** Returns the handlers of EventBridge. */
 export function eventBridge({ client }: Endpoint): Handlers {
-    const events = new sdk.EventBridgeClient(client);
+    const events = makeClient(sdk.EventBridgeClient, client);
     return {
         "aws:cloudwatch/eventRule:EventRule": handler(eventRule, {
             create: async ({ name, description, scheduleExpression, tags: own }) => {

@@ -1,7 +1,7 @@
 import * as sdk from "@aws-sdk/client-iam";
 
 import { uniqueId } from "../../mocks/recorder.js";
-import { required, type Endpoint } from "../endpoint.js";
+import { makeClient, required, type Endpoint } from "../endpoint.js";
 import { handler, tagList, tags, type Handlers } from "../handler.js";
 import { exactly, optional, text } from "../read.js";
 
@@ -16,7 +16,7 @@ function decoded(policy: string | undefined): string {
 
 /** Returns the handlers of IAM. */
 export function iam({ client }: Endpoint): Handlers {
-    const roles = new sdk.IAMClient(client);
+    const roles = makeClient(sdk.IAMClient, client);
     const putPolicy = (inputs: ReturnType<typeof rolePolicy>): Promise<unknown> =>
         roles.send(new sdk.PutRolePolicyCommand({ RoleName: inputs.role, PolicyName: inputs.name, PolicyDocument: inputs.policy }));
     return {

@@ -1,6 +1,6 @@
 import * as sdk from "@aws-sdk/client-kms";
 
-import { required, type Endpoint } from "../endpoint.js";
+import { makeClient, required, type Endpoint } from "../endpoint.js";
 import { handler, tags, type Handlers } from "../handler.js";
 import { exactly, flag, number, optional, text } from "../read.js";
 
@@ -19,7 +19,7 @@ const PolicyName = "default";
 
 /** Returns the handlers of KMS. */
 export function kms({ client }: Endpoint): Handlers {
-    const keys = new sdk.KMSClient(client);
+    const keys = makeClient(sdk.KMSClient, client);
     const rotate = async (KeyId: string, enabled: boolean): Promise<void> => {
         await (enabled ? keys.send(new sdk.EnableKeyRotationCommand({ KeyId })) : keys.send(new sdk.DisableKeyRotationCommand({ KeyId })));
     };

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import * as sdk from "@aws-sdk/client-lambda";
 
 import { uniqueId } from "../../mocks/recorder.js";
-import { arn, required, type Endpoint } from "../endpoint.js";
+import { arn, makeClient, required, type Endpoint } from "../endpoint.js";
 import { handler, same, tags, type Handlers } from "../handler.js";
 import { atLeast, exactly, flag, list, map, number, oneOf, optional, text } from "../read.js";
 
@@ -81,7 +81,7 @@ function sourceSettings(inputs: EventSourceMapping): Omit<sdk.UpdateEventSourceM
 
 /** Returns the handlers of Lambda. */
 export function lambda(endpoint: Endpoint): Handlers {
-    const functions = new sdk.LambdaClient(endpoint.client);
+    const functions = makeClient(sdk.LambdaClient, endpoint.client);
     const waited = { client: functions, maxWaitTime: TIMEOUT_SECONDS, minDelay: 1 };
     const reserve = (FunctionName: string, count: number | undefined): Promise<unknown> =>
         count === undefined

@@ -1,6 +1,6 @@
 import * as sdk from "@aws-sdk/client-secrets-manager";
 
-import { required, type Endpoint } from "../endpoint.js";
+import { makeClient, required, type Endpoint } from "../endpoint.js";
 import { handler, tags, type Handlers } from "../handler.js";
 import { exactly, number, text } from "../read.js";
 
@@ -14,7 +14,7 @@ const secret = exactly({
 
 /** Returns the handlers of Secrets Manager. */
 export function secretsManager({ client }: Endpoint): Handlers {
-    const secrets = new sdk.SecretsManagerClient(client);
+    const secrets = makeClient(sdk.SecretsManagerClient, client);
     return {
         "aws:secretsmanager/secret:Secret": handler(secret, {
             create: async ({ name, description, tags: own = {} }) => {

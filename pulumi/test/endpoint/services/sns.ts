@@ -1,6 +1,6 @@
 import * as sdk from "@aws-sdk/client-sns";
 
-import { required, type Endpoint } from "../endpoint.js";
+import { makeClient, required, type Endpoint } from "../endpoint.js";
 import { handler, tagList, tags, type Handlers } from "../handler.js";
 import { exactly, oneOf, optional, text } from "../read.js";
 
@@ -13,7 +13,7 @@ function attributes(key: string | undefined): Record<string, string> {
 
 /** Returns the handlers of SNS. */
 export function sns({ client }: Endpoint): Handlers {
-    const topics = new sdk.SNSClient(client);
+    const topics = makeClient(sdk.SNSClient, client);
     return {
         "aws:sns/topic:Topic": handler(topic, {
             create: async ({ name, kmsMasterKeyId, tags: own }) => {

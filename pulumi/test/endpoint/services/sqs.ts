@@ -1,6 +1,6 @@
 import * as sdk from "@aws-sdk/client-sqs";
 
-import { required, type Endpoint } from "../endpoint.js";
+import { makeClient, required, type Endpoint } from "../endpoint.js";
 import { handler, tags, type Handler, type Handlers } from "../handler.js";
 import { exactly, flag, number, oneOf, optional, text } from "../read.js";
 
@@ -41,7 +41,7 @@ function numberOf(value: string | undefined): number | undefined {
 
 /** Returns the handlers of SQS. */
 export function sqs({ client }: Endpoint): Handlers {
-    const queues = new sdk.SQSClient(client);
+    const queues = makeClient(sdk.SQSClient, client);
     const set = (url: string, changed: Record<string, string>): Promise<unknown> =>
         queues.send(new sdk.SetQueueAttributesCommand({ QueueUrl: url, Attributes: changed }));
     const get = async (url: string): Promise<Partial<Record<string, string>>> => {
