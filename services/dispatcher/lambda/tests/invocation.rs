@@ -145,6 +145,18 @@ async fn logs_and_metrics_hide_payloads_and_users() {
 }
 
 #[tokio::test]
+async fn endpoint_of_one_service_comes_first() {
+    let setup = Setup::new().await;
+    let queues = FakeEndpoint::new(&[200]).await;
+    let environment = [("AWS_ENDPOINT_URL_SQS", queues.url.as_str())];
+    setup.invoke_with(&batch(), "http://127.0.0.1:1", &environment).await;
+    let sent: Vec<_> = queues.requests().into_iter().map(|request| request.body).collect();
+    assert!(sent.iter().any(|body| body.contains("but no JSON")), "{sent:?}");
+    assert!(setup.queue.drain_dead_letters().await.is_empty());
+    assert_eq!(setup.mailbox.stored(&user("alice")).await.len(), 1);
+}
+
+#[tokio::test]
 async fn closed_connection_is_deleted_and_message_held() {
     let setup = Setup::new().await;
     let long_ago = SystemClock.now().millis() - 60_000;

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_dynamodb::config::Credentials;
 use shared_aws::AttemptLimits;
 
@@ -91,28 +92,27 @@ fn is_up(process: &mut Child, port: u16) -> bool {
     false
 }
 
-/// Makes the configuration of clients for the endpoint.
-///
-/// With `AWS_ENDPOINT_URL`, the SDK reads the endpoint itself, and with it the endpoints of single services
-/// (`AWS_ENDPOINT_URL_SQS`, …: <https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html>).
+/// Makes the configuration of clients for [`endpoint`], as [`sdk_config_on`] does.
 ///
 /// # Panics
-/// A single service has an endpoint, and the others have none.
+/// There is no endpoint and no emulator can be started.
 pub async fn sdk_config() -> SdkConfig {
-    if std::env::var("AWS_ENDPOINT_URL").is_ok_and(|url| !url.is_empty()) {
-        return test_config().load().await;
-    }
-    let of_one_service =
-        std::env::vars().map(|(name, _)| name).find(|name| name.starts_with("AWS_ENDPOINT_URL_"));
-    assert!(
-        of_one_service.is_none(),
-        "{of_one_service:?} is set: set AWS_ENDPOINT_URL for the other services"
-    );
-    sdk_config_for(&endpoint()).await
+    sdk_config_on(&endpoint()).await
 }
 
-/// Makes the configuration of clients for another endpoint, such as a [`FakeEndpoint`](crate::FakeEndpoint).
-/// Endpoints of single services in the environment don't count.
+/// Makes the configuration of clients for an endpoint. Those of single services in the environment
+/// (`AWS_ENDPOINT_URL_SQS`, …: <https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html>) come
+/// first.
+pub async fn sdk_config_on(endpoint: &str) -> SdkConfig {
+    // In a configuration file, because the SDK prefers the variables of single services to it, and an endpoint in
+    // the code to both (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>).
+    let file = format!("[default]\nendpoint_url = {endpoint}\n");
+    let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, file).build();
+    test_config().profile_name("default").profile_files(files).load().await
+}
+
+/// Makes the configuration of clients for a [`FakeEndpoint`](crate::FakeEndpoint). Endpoints in the environment
+/// don't count.
 pub async fn sdk_config_for(endpoint: &str) -> SdkConfig {
     test_config().endpoint_url(endpoint).load().await
 }

@@ -10,7 +10,7 @@ use contract_notifications_v1::{Notification, QueueEntry, Sequence, UserId};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio_tungstenite::tungstenite::Error;
-use verification_test_kit::{endpoint, sdk_config_for};
+use verification_test_kit::{endpoint, sdk_config_on};
 
 use crate::device::Device;
 use crate::http::post;
@@ -99,7 +99,7 @@ impl Deployment {
 
     /// Makes the clients of one test, because clients don't outlive the test's runtime.
     async fn of(endpoint: &str, stack: String, outputs: Value) -> Self {
-        let sqs = aws_sdk_sqs::Client::new(&sdk_config_for(endpoint).await);
+        let sqs = aws_sdk_sqs::Client::new(&sdk_config_on(endpoint).await);
         Self { endpoint: endpoint.to_owned(), stack, outputs, sqs }
     }
 
