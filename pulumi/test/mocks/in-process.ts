@@ -4,7 +4,7 @@ import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb";
 import { deploy } from "../../src/gateway.js";
 import { Graph } from "../graph.js";
 import { fakeAws } from "./provider.js";
-import { Recorder, type RegisteredResource } from "./recorder.js";
+import { Recorder, type Provider, type RegisteredResource } from "./recorder.js";
 import { PROJECT, stackConfiguration, type Stack } from "./stacks.js";
 
 type Callback = (error: unknown, response: unknown) => void;
@@ -47,6 +47,8 @@ export interface FakeAccount {
     readonly keys?: Readonly<Record<string, string>>;
     /** Name of the stack, if it is not that of the configuration. */
     readonly stackName?: string;
+    /** Makes the resources; by default they have made-up ids and outputs. */
+    readonly provider?: Provider;
 }
 
 /** Answers a call of the program that looks something up. */
@@ -70,7 +72,7 @@ function lookUp({ concurrency = 1000, keys = {} }: FakeAccount, token: string, i
 export async function programGraph(stack: Stack, changes: Readonly<Record<string, unknown>> = {}, account: FakeAccount = {}): Promise<Graph> {
     recorded.clear();
     const name = account.stackName ?? stack;
-    const recorder = new Recorder(name, PROJECT.name, fakeAws);
+    const recorder = new Recorder(name, PROJECT.name, account.provider ?? fakeAws);
     await pulumi.runtime.setMocks(
         {
             call: ({ token, inputs }) => lookUp(account, token, inputs as Readonly<Record<string, unknown>>),
