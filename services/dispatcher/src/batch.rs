@@ -17,7 +17,7 @@ use crate::core::run::{Outcome, SetAside};
 use crate::core::visibility::after_failure;
 use crate::fan_out::fan_out;
 use crate::ports::{
-    BatchPorts, BroadcastQueue as _, DeadLetter, DeadLetters as _, History as _, Redelivery as _,
+    BatchPorts, BroadcastQueue as _, DeadLetter, DeadLetters as _, EntryOrigin, History as _, Redelivery as _,
 };
 use crate::service::{Dispatched, Dispatcher};
 use crate::telemetry::count_history_failed;
@@ -301,7 +301,14 @@ impl<P: BatchPorts> BatchDispatcher<P> {
     ) -> (usize, Outcome) {
         let QueueMessage { entry, message_id, .. } = &batch[index];
         let text = chain(reason);
-        let letter = DeadLetter { group: entry.group, body: entry.body, message_id, reason: &text };
+        let origin = EntryOrigin { deduplication_id: entry.deduplication_id, sent_at: entry.sent_at };
+        let letter = DeadLetter {
+            group: entry.group,
+            body: entry.body,
+            message_id,
+            reason: &text,
+            origin: Some(origin),
+        };
         let over = budget.over(&self.dispatcher.clock, |moments| moments.answer);
         let outcome = match select(pin!(self.dead_letters.dead_letter(letter)), pin!(over)).await {
             Either::Left((Ok(()), _)) => {

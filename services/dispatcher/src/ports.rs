@@ -238,6 +238,17 @@ pub struct DeadLetter<'a> {
     pub message_id: &'a str,
     /// The reason, for people.
     pub reason: &'a str,
+    /// What the queue knew of the entry; `None` for what was no entry, such as a row of the mailbox.
+    pub origin: Option<EntryOrigin<'a>>,
+}
+
+/// The queue's part of an entry, which a notification takes where its body has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryOrigin<'a> {
+    /// The deduplication ID, the id of a notification without one.
+    pub deduplication_id: &'a str,
+    /// Time at which the queue accepted the entry, the send time of a notification without one.
+    pub sent_at: Timestamp,
 }
 
 /// The dead-letter queue.

@@ -22,6 +22,14 @@ use serde::Serialize;
 /// Message attribute with the reason for dead-lettering.
 pub const DEAD_LETTER_REASON: &str = "reason";
 
+/// Message attribute of a dead letter with the deduplication ID that the entry had on the notifications queue. A
+/// notification takes it for its id if its body has none. Absent from letters that SQS moved, which keep their own.
+pub const DEAD_LETTER_ID: &str = "id";
+
+/// Message attribute of a dead letter with the time at which the entry was sent to the notifications queue, in
+/// milliseconds since the epoch. A notification takes it for its `sentAt` if its body has none.
+pub const DEAD_LETTER_SENT_AT: &str = "sentAt";
+
 /// Routes of the WebSocket API
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-routes.html>), all
 /// answered by [`WS_EDGE`]. All client actions go to `$default`.
@@ -125,6 +133,10 @@ pub struct Deployment {
     pub sweep_schedule: &'static str,
     /// See [`DEAD_LETTER_REASON`].
     pub dead_letter_reason: &'static str,
+    /// See [`DEAD_LETTER_ID`].
+    pub dead_letter_id: &'static str,
+    /// See [`DEAD_LETTER_SENT_AT`].
+    pub dead_letter_sent_at: &'static str,
 }
 
 /// The deployment: all of this contract.
@@ -140,4 +152,6 @@ pub const DEPLOYMENT: Deployment = Deployment {
     stream_source: STREAM_SOURCE,
     sweep_schedule: SWEEP_SCHEDULE,
     dead_letter_reason: DEAD_LETTER_REASON,
+    dead_letter_id: DEAD_LETTER_ID,
+    dead_letter_sent_at: DEAD_LETTER_SENT_AT,
 };

@@ -104,8 +104,13 @@ impl DynamoMailbox {
         let message_id = format!("{}-{}", user_hash(user), sequence.map_or("", String::as_str));
         let body: serde_json::Value = serde_dynamo::from_item(item).map_err(item_error)?;
         let body = body.to_string();
-        let letter =
-            DeadLetter { group: user.as_str(), body: &body, message_id: &message_id, reason: &reason };
+        let letter = DeadLetter {
+            group: user.as_str(),
+            body: &body,
+            message_id: &message_id,
+            reason: &reason,
+            origin: None,
+        };
         self.dead_letters.dead_letter(letter).await?;
         let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key));
         delete.send().await.map(drop).map_err(|error| port_error(OPERATION, error))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue};
-use contract_deployment_v1::DEAD_LETTER_REASON;
+use contract_deployment_v1::{DEAD_LETTER_ID, DEAD_LETTER_REASON, DEAD_LETTER_SENT_AT};
 use contract_notifications_v1::{FanOut, Notification, QueueEntry, Replay, Sequence, UserId};
 use dispatcher::ports::{
     BroadcastQueue, DeadLetter, DeadLetters, NotificationQueue, Redelivery, ReplayQueue,
@@ -142,20 +142,22 @@ impl DeadLetters for SqsDeadLetters {
     async fn dead_letter(&self, letter: DeadLetter<'_>) -> Result<(), PortError> {
         const OPERATION: &str = "sending a dead letter";
         let reason: String = letter.reason.chars().filter(|c| is_legal(*c)).take(REASON_CHARACTERS).collect();
-        let attribute = MessageAttributeValue::builder().data_type("String").string_value(reason).build();
-        self.client
+        let mut request = self
+            .client
             .send_message()
             .queue_url(&self.url)
             .message_group_id(letter.group)
             .message_deduplication_id(letter.message_id)
-            .message_body(letter.body)
-            .message_attributes(
-                DEAD_LETTER_REASON,
-                attribute.map_err(|error| PortError::permanent(OPERATION, error))?,
-            )
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| port_error(OPERATION, error))
+            .message_body(letter.body);
+        let origin = letter.origin.map(|origin| {
+            let sent_at = origin.sent_at.millis().to_string();
+            [(DEAD_LETTER_ID, origin.deduplication_id.to_owned()), (DEAD_LETTER_SENT_AT, sent_at)]
+        });
+        for (name, value) in [(DEAD_LETTER_REASON, reason)].into_iter().chain(origin.into_iter().flatten()) {
+            let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+            let attribute = attribute.map_err(|error| PortError::permanent(OPERATION, error))?;
+            request = request.message_attributes(name, attribute);
+        }
+        request.send().await.map(drop).map_err(|error| port_error(OPERATION, error))
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use contract_deployment_v1::DEAD_LETTER_REASON;
+use contract_deployment_v1::{DEAD_LETTER_ID, DEAD_LETTER_REASON, DEAD_LETTER_SENT_AT};
 use contract_mailbox_v1::{attributes, scheduled};
 use contract_notifications_v1::{Payload, QueueEntry, Replay, Sequence, Timestamp};
 use dispatcher::core::ConnectionSet;
 use dispatcher::ports::{
-    BroadcastQueue as _, DeadLetter, DeadLetters as _, HistoryPolicy, Mailbox as _, MailboxRow,
+    BroadcastQueue as _, DeadLetter, DeadLetters as _, EntryOrigin, HistoryPolicy, Mailbox as _, MailboxRow,
     NotificationQueue as _, PageQuery, Redelivery as _, ReplayQueue as _,
 };
 use dispatcher_lambda::{
@@ -232,14 +232,21 @@ async fn replay_carries_the_trace() {
 async fn dead_letter_is_sent_once_with_its_reason() {
     let (world, queue, _) = queue().await;
     let dead_letters = SqsDeadLetters::new(&world.sqs, &queue.dead_letter_url);
-    let letter =
-        DeadLetter { group: "alice", body: "nonsense", message_id: "m-1", reason: "not\u{7}\u{ffff} JSON" };
+    let origin = EntryOrigin { deduplication_id: "order-1042", sent_at: Timestamp::from_millis(7) };
+    let letter = DeadLetter {
+        group: "alice",
+        body: "nonsense",
+        message_id: "m-1",
+        reason: "not\u{7}\u{ffff} JSON",
+        origin: Some(origin),
+    };
     dead_letters.dead_letter(letter).await.unwrap();
     dead_letters.dead_letter(letter).await.unwrap();
     let [message] = &queue.drain_dead_letters().await[..] else { panic!("one message") };
     assert_eq!(message.body(), Some("nonsense"));
-    let reason = message.message_attributes().and_then(|all| all.get(DEAD_LETTER_REASON)).unwrap();
-    assert_eq!(reason.string_value(), Some("not JSON"));
+    let attribute = |name: &str| message.message_attributes().unwrap()[name].string_value().unwrap();
+    assert_eq!(attribute(DEAD_LETTER_REASON), "not JSON");
+    assert_eq!((attribute(DEAD_LETTER_ID), attribute(DEAD_LETTER_SENT_AT)), ("order-1042", "7"));
 }
 
 #[tokio::test]
