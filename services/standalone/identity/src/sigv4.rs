@@ -1,4 +1,4 @@
-//! Verification of AWS Signature Version 4.
+//! AWS Signature Version 4: verification of requests to this server, and signing of requests to AWS.
 //!
 //! With the server's key pair, everything that can call API Gateway behind IAM can call this server: AWS
 //! SDKs, the AWS CLI, `curl --aws-sigv4`. A signature is in headers, or presigned in the query
@@ -16,6 +16,7 @@
 mod amz_date;
 mod canonical;
 mod error;
+mod sign;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,8 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 pub use self::error::SigV4Error;
-use self::signature::PresentedSignature;
+pub use self::sign::{AwsCredentials, SigningScope, sign};
+use self::signature::{PresentedSignature, Scope};
 use super::secrets::{AccessKey, AccessKeyId};
 
 /// The service that requests must be signed for: API Gateway's.
@@ -180,9 +182,9 @@ fn check_mac(
     body_hash: &str,
 ) -> Result<(), SigV4Error> {
     let canonical = canonical::request(request, &presented.signed_headers, presented.location, body_hash);
-    let text = string_to_sign(presented, &canonical);
+    let text = string_to_sign(&presented.time, &presented.scope, &canonical);
     // Compares in constant time.
-    hmac::verify(&signing_key(key, presented), text.as_bytes(), &presented.signature)
+    hmac::verify(&signing_key(key.reveal(), &presented.scope), text.as_bytes(), &presented.signature)
         .map_err(|_| SigV4Error::Mismatch)
 }
 
@@ -231,16 +233,13 @@ fn check_body_hash(request: &RequestParts<'_>, body_hash: &str) -> Result<(), Si
     }
 }
 
-fn string_to_sign(presented: &PresentedSignature, canonical: &[u8]) -> String {
-    let (time, scope) = (&presented.time, &presented.scope);
+fn string_to_sign(time: &str, scope: &Scope, canonical: &[u8]) -> String {
     let hash = hex::encode(Sha256::digest(canonical));
-    let (date, region, service) = (&scope.date, &scope.region, &scope.service);
-    format!("{ALGORITHM}\n{time}\n{date}/{region}/{service}/{}\n{hash}", signature::TERMINATOR)
+    format!("{ALGORITHM}\n{time}\n{}\n{hash}", scope.path())
 }
 
-fn signing_key(key: &AccessKey, presented: &PresentedSignature) -> hmac::Key {
-    let secret = Zeroizing::new(["AWS4", key.reveal()].concat());
-    let scope = &presented.scope;
+fn signing_key(secret: &str, scope: &Scope) -> hmac::Key {
+    let secret = Zeroizing::new(["AWS4", secret].concat());
     [&scope.date, &scope.region, &scope.service, signature::TERMINATOR]
         .into_iter()
         .fold(hmac::Key::new(HMAC_SHA256, secret.as_bytes()), |key, text| {

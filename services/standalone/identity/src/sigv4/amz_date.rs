@@ -18,6 +18,12 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     u64::try_from(time.duration_since(EPOCH).as_millis()).ok().map(Timestamp::from_millis)
 }
 
+/// Writes a time as `YYYYMMDD'T'HHMMSS'Z'`.
+pub(super) fn format(time: Timestamp) -> String {
+    let millis = jiff::SignedDuration::from_millis(i64::try_from(time.millis()).unwrap_or(i64::MAX));
+    EPOCH.saturating_add(millis).strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
 /// Parses the two ASCII digits at `at`.
 fn two_digits(bytes: &[u8; 16], at: usize) -> Option<i8> {
     let digit = |byte: u8| byte.is_ascii_digit().then(|| (byte - b'0').cast_signed());
@@ -27,6 +33,13 @@ fn two_digits(bytes: &[u8; 16], at: usize) -> Option<i8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn written_time_is_parsed_again() {
+        for text in ["19700101T000000Z", "20000229T235959Z", "20150830T123600Z"] {
+            assert_eq!(format(parse(text).unwrap()), text);
+        }
+    }
 
     #[test]
     fn valid_time_is_parsed() {

@@ -38,6 +38,13 @@ pub(super) struct Scope {
     pub(super) service: String,
 }
 
+impl Scope {
+    /// Returns the scope without the key, as it is signed.
+    pub(super) fn path(&self) -> String {
+        format!("{}/{}/{}/{TERMINATOR}", self.date, self.region, self.service)
+    }
+}
+
 /// A signature that is not verified yet.
 #[derive(Debug)]
 pub(super) struct PresentedSignature {

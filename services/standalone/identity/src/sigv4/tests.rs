@@ -105,6 +105,28 @@ mod aws_test_suite {
     }
 
     #[test]
+    fn requests_are_signed_as_by_aws() {
+        let mut with_session = 0;
+        for Case { mut request, authorization, .. } in cases() {
+            // The signer adds the time and the session's token.
+            let token =
+                request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("X-Amz-Security-Token"));
+            let token = token.map(|(_, value)| value.clone());
+            with_session += usize::from(token.is_some());
+            request.headers.retain(|(name, _)| {
+                !["x-amz-date", "x-amz-security-token"].contains(&name.to_ascii_lowercase().as_str())
+            });
+            let credentials = AwsCredentials::new("AKIDEXAMPLE".to_owned(), key().reveal().to_owned(), token);
+            let scope = SigningScope { region: "us-east-1", service: "service" };
+            let now = Timestamp::from_millis(NOW * 1000);
+            let body = sha256(request.body.as_bytes());
+            let added = sign(&credentials, scope, &request.parts(), &body, now);
+            assert_eq!(added.last(), Some(&("authorization", authorization)), "{}", request.name);
+        }
+        assert!(with_session > 0);
+    }
+
+    #[test]
     fn request_for_another_service_is_refused() {
         let Case { request, authorization, .. } = cases().into_iter().next().unwrap();
         let signed = request.with("Authorization", &authorization);
