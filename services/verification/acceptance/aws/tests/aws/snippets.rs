@@ -15,7 +15,8 @@ const CLIENTS: &str = "docs/how-to/clients.md";
 
 /// A wrapper of the AWS CLI. Its version 1 has URLs of its own for SQS, which override the endpoint in the
 /// environment.
-const ENDPOINT: &str = r#"aws() { command aws --endpoint-url "${AWS_ENDPOINT_URL_SQS:-$AWS_ENDPOINT_URL}" "$@"; }; "#;
+const ENDPOINT: &str =
+    r#"aws() { command aws --endpoint-url "${AWS_ENDPOINT_URL_SQS:-$AWS_ENDPOINT_URL}" "$@"; }; "#;
 
 /// Runs a program, which must succeed, with the environment of a producer on AWS.
 async fn run(command: &mut Command, user: &str) -> String {
