@@ -284,8 +284,16 @@ impl Gateway {
     }
 }
 
-/// Returns an HTTP client for requests to `url`.
-fn http_client(url: &Url, trusted: Option<&CertificateAuthorities>) -> Result<reqwest::Client, ClientError> {
+/// Returns an HTTP client for an address: with the timeouts and the certificate authorities of a [`Gateway`], and without
+/// a proxy for addresses of this machine.
+///
+/// # Errors
+/// [`ClientError::Unreachable`] if the system has no TLS.
+pub fn http_client(
+    url: &Url,
+    trusted: Option<&CertificateAuthorities>,
+) -> Result<reqwest::Client, ClientError> {
+    super::install_tls_provider();
     let mut builder = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(TIMEOUT)

@@ -51,7 +51,7 @@ pub use credentials::{ApiKeyCredentials, Credential, Credentials, JwtCredentials
 pub use dead_letters::{DeadLetter, DeadLetterPage};
 pub use error::{ClientError, Problem};
 pub use event::{Disconnect, Event, ReceivedNotification};
-pub use gateway::{ConnectToken, Gateway, Login, Stack, User};
+pub use gateway::{ConnectToken, Gateway, Login, Stack, User, http_client};
 pub use keys::{AccessKeySecrets, Allowance, KeyInfo, KeySecrets, NewKey};
 pub use listener::Listener;
 pub use network::NetworkFailure;

@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Command as Program, CommandFactory as _, Parser, Subcommand};
+use serde::de::DeserializeOwned;
 use tidings_client::{CertificateAuthorities, Gateway, Stack};
 use tidings_gateway::config::{UnknownVariable, unknown_variables};
 use tidings_identity::credentials::API_KEY_FILE;
@@ -206,8 +207,8 @@ impl Globals {
     /// Returns the server without an API key.
     fn anonymous_gateway(&self) -> anyhow::Result<Gateway> {
         if self.stack.is_some() {
-            let problem = "--stack works with `listen --jwt` and `token --jwt` only: a deployment on AWS has no \
-                           API key, and producers send to its queue or its producer API";
+            let problem = "--stack works with `listen --jwt`, `token --jwt` and `dlq` only: a deployment on AWS \
+                           has no API key, and producers send to its queue or its producer API";
             return Err(clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, problem).into());
         }
         self.prepare(Gateway::new(self.url())?)
@@ -216,10 +217,14 @@ impl Globals {
     /// Returns the server or the deployment on AWS, for requests with a JSON Web Token.
     fn gateway_by_jwt(&self) -> anyhow::Result<Gateway> {
         let Some(path) = &self.stack else { return self.anonymous_gateway() };
+        self.prepare(Gateway::of_stack(&self.stack_outputs::<Stack>(path)?)?)
+    }
+
+    /// Reads outputs of a stack from its file.
+    fn stack_outputs<T: DeserializeOwned>(&self, path: &Path) -> anyhow::Result<T> {
         let text = std::fs::read(path).with_context(|| format!("{} can't be read", path.display()))?;
-        let stack: Stack = serde_json::from_slice(&text)
-            .with_context(|| format!("{} does not contain the outputs of a stack", path.display()))?;
-        self.prepare(Gateway::of_stack(&stack)?)
+        serde_json::from_slice(&text)
+            .with_context(|| format!("{} does not contain the outputs of a stack", path.display()))
     }
 }
 

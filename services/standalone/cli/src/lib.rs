@@ -1,5 +1,6 @@
 //! The command line: `tidings serve` and the commands for producers, listeners and operators.
 
+mod aws;
 pub mod bench;
 mod child_server;
 pub mod cli;

@@ -6,6 +6,7 @@ use tidings_client::ClientError;
 use tidings_gateway::app::BuildError;
 use tidings_store::OpenError;
 
+use crate::aws::{CredentialsError, QueueError};
 use crate::private_files::OpenToOthers;
 
 use super::output::OutputError;
@@ -132,6 +133,16 @@ pub(super) fn classify(error: &anyhow::Error) -> Exit {
             }
             if cause.is::<OutputError>() {
                 return Some(Exit::Output);
+            }
+            if cause.is::<CredentialsError>() {
+                return Some(Exit::NotAuthorised);
+            }
+            match cause.downcast_ref() {
+                Some(QueueError::Unreachable { .. } | QueueError::Unavailable { .. }) => {
+                    return Some(Exit::Unreachable);
+                }
+                Some(QueueError::NotAuthorised { .. }) => return Some(Exit::NotAuthorised),
+                _ => {}
             }
             Some(of_client_error(cause.downcast_ref()?))
         })

@@ -239,7 +239,28 @@ async fn dead_letters_are_listed_redriven_and_purged() {
     assert!(ran.code == 1 && ran.stderr.contains("--yes"), "{}", ran.stderr);
     let ran = tidings(&["dlq", "purge", "--all", "--yes"], &url, "").await;
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "purged  3\n"));
-    assert_eq!(tidings(&["dlq", "redrive"], &url, "").await.code, 2);
+    for usage in
+        [&[][..], &["--limit", "1"], &["1", "--all"], &["1", "--user", "jo"], &["--all", "--reason", "x"]]
+    {
+        let ran = tidings(&[&["dlq", "redrive"], usage].concat(), &url, "").await;
+        assert_eq!(ran.code, 2, "{usage:?}: {}", ran.stdout);
+    }
+}
+
+#[tokio::test]
+async fn dead_letters_are_chosen_by_user_and_reason() {
+    let url = gateway().await;
+    for chosen in [&["--user", "jo"][..], &["--reason", "read"], &["--user", "jo", "--reason", "unread"]] {
+        let ran = tidings(&[&["dlq", "redrive"], chosen].concat(), &url, "").await;
+        assert_eq!((ran.code, ran.stdout.as_str()), (0, "redriven  1\n"), "{chosen:?}: {}", ran.stderr);
+        let ran = tidings(&[&["dlq", "redrive", "--dry-run"], chosen].concat(), &url, "").await;
+        assert!(ran.stdout.ends_with("jo    unreadable\n"), "{}", ran.stdout);
+    }
+    for other in [&["--user", "ann"][..], &["--reason", "large"], &["--user", "jo", "--limit", "0"]] {
+        let ran = tidings(&[&["--json", "dlq", "redrive"], other].concat(), &url, "").await;
+        let result: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(result, json!({ "all": false, "result": "redriven", "count": 0 }), "{other:?}");
+    }
 }
 
 #[tokio::test]

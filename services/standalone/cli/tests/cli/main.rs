@@ -9,5 +9,6 @@ mod listen;
 mod reference;
 mod security_log;
 mod server;
+mod stack_dead_letters;
 mod tls;
 mod usage;

@@ -8,9 +8,11 @@ mod device;
 mod http;
 mod meter;
 mod operator;
+mod stack_queues;
 mod users;
 
 pub use deployment::{Deployment, OPEN, Processes, binary};
 pub use device::Device;
 pub use meter::{Meter, Usage};
+pub use stack_queues::{Ran, StackQueues};
 pub use users::Login;

@@ -7,6 +7,7 @@
 
 mod archives;
 mod compatibility;
+mod dead_letters;
 mod delivery;
 mod permissions;
 mod snippets;
