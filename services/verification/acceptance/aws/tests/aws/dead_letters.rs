@@ -2,21 +2,28 @@
 
 use contract_deployment_v1::{DEAD_LETTER_ID, DEAD_LETTER_REASON, DEAD_LETTER_SENT_AT};
 use serde_json::json;
-use verification_acceptance_aws::{Deployment, OPEN, StackQueues};
-use verification_test_kit::{TestResources, endpoint};
+use verification_acceptance_aws::{Deployment, StackQueues};
+use verification_test_kit::TestResources;
 
-/// The outputs are those of a deployment, whose dispatcher delivers what is redriven.
+use crate::support::unique_user;
+
+/// The dispatcher delivers what is redriven. The letters are in a queue of the test, because other tests look at those of
+/// the deployment.
 #[tokio::test]
 async fn redriven_letter_reaches_its_user() {
-    let deployment = Deployment::with(&endpoint(), &OPEN, &[]).await;
-    let queues = StackQueues::of(&TestResources::new().await, deployment.outputs());
-    let mut device = deployment.try_open("client_id=alice").await.unwrap();
-    let origin =
-        json!({ DEAD_LETTER_REASON: "no payload", DEAD_LETTER_ID: "first", DEAD_LETTER_SENT_AT: "7" });
-    for (n, id) in [(1, "m-1"), (2, "m-2")] {
-        let mut origin = origin.clone();
-        origin[DEAD_LETTER_ID] = json!(format!("first-{n}"));
-        queues.dead_letter("alice", id, &json!({ "userId": "alice", "message": n }), &origin).await;
+    let (deployment, resources) = (Deployment::shared().await, TestResources::new().await);
+    let mut outputs = deployment.outputs().clone();
+    assert!(outputs["deadLetterUrl"].is_string());
+    outputs["deadLetterUrl"] = json!(resources.queue().await.dead_letter_url);
+    let queues = StackQueues::of(&resources, &outputs);
+    let alice = unique_user("alice");
+    let mut device = deployment.open(&alice, "").await;
+    for n in 1..=2 {
+        let body = json!({ "userId": alice, "message": n });
+        let origin = json!({
+            DEAD_LETTER_REASON: "no payload", DEAD_LETTER_ID: format!("first-{n}"), DEAD_LETTER_SENT_AT: "7",
+        });
+        queues.dead_letter(alice.as_str(), &format!("m-{n}"), &body, &origin).await;
     }
     let redriven = queues.run(&["dlq", "redrive", "--all"]).await;
     assert_eq!((redriven.code, redriven.stdout.as_str()), (0, "redriven  2\n"), "{}", redriven.stderr);
