@@ -11,7 +11,7 @@ use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use contract_notifications_v1::Timestamp;
 use serde::{Deserialize, Serialize};
-use tidings_identity::budget::Allowance;
+use tidings_budget::Allowance;
 use tidings_identity::keys::{Access, KeyError, KeyInfo, KeyName, Limits, NewKey, NewSecrets, Scope, Scopes};
 
 use super::json_body::require_object;
