@@ -27,6 +27,11 @@ pub struct EdgeConfig {
     pub user_rate: Option<RateLimit>,
     /// Limit of the recipients of one user's messages; a hub counts as one.
     pub recipient_rate: Option<RateLimit>,
+    /// Limit of the members whom one user's messages to hubs reach, where the size of a hub is known. A hub with more
+    /// members takes the whole limit.
+    pub hub_member_rate: Option<RateLimit>,
+    /// Limit of the arrivals of one user that are told to other members. A user who arrives more often is refused.
+    pub arrival_rate: Option<RateLimit>,
     /// Limit of the bytes of one user's messages, counted for each recipient.
     pub byte_rate: Option<RateLimit>,
     /// Limit of the bytes of one user's messages that are held for offline recipients.
@@ -67,6 +72,8 @@ impl Default for EdgeConfig {
             connection_rate: None,
             user_rate: None,
             recipient_rate: None,
+            hub_member_rate: None,
+            arrival_rate: None,
             byte_rate: None,
             sender_quota: None,
             mailbox_quota: None,

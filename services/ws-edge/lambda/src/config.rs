@@ -79,6 +79,7 @@ fn edge(env: &mut Environment<'_>) -> EdgeConfig {
         connection_rate: env.get_with(&variables::RATE_PER_CONNECTION, RATE, rate).0,
         user_rate: env.get_with(&variables::RATE_PER_USER, RATE, rate).0,
         recipient_rate: env.get_with(&variables::RECIPIENTS_PER_USER, RATE, rate).0,
+        arrival_rate: env.get_with(&variables::ARRIVALS_PER_USER, RATE, rate).0,
         byte_rate: env.get_with(&variables::BYTES_PER_USER, RATE, rate).0,
         sender_quota: env.get_with(&variables::QUOTA_PER_USER, RATE, rate).0,
         mailbox_quota: env.get_with(&variables::QUOTA_PER_MAILBOX, RATE, rate).0,
@@ -183,11 +184,12 @@ mod tests {
         let limit = RateLimit { most: 20, per: Duration::from_secs(1) };
         let limits = |edge: EdgeConfig| {
             let volumes = [edge.recipient_rate, edge.byte_rate, edge.sender_quota, edge.mailbox_quota];
-            [[edge.connection_rate, edge.user_rate].as_slice(), &volumes].concat()
+            [[edge.connection_rate, edge.user_rate, edge.arrival_rate].as_slice(), &volumes].concat()
         };
         for (at, name) in [
             "TIDINGS_RATE_PER_CONNECTION",
             "TIDINGS_RATE_PER_USER",
+            "TIDINGS_ARRIVALS_PER_USER",
             "TIDINGS_RECIPIENTS_PER_USER",
             "TIDINGS_BYTES_PER_USER",
             "TIDINGS_QUOTA_PER_USER",
@@ -196,7 +198,7 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            let mut expected = vec![None; 6];
+            let mut expected = vec![None; 7];
             expected[at] = Some(limit);
             assert_eq!(limits(read(name, "20/1000").unwrap()), expected);
         }

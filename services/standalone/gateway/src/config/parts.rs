@@ -90,6 +90,8 @@ impl Config {
             recipient_rate: self.client_messages.recipients_per_user.0,
             byte_rate: self.client_messages.bytes_per_user.0,
             sender_quota: self.client_messages.quota_per_user.0,
+            hub_member_rate: self.client_messages.hub_members_per_user.0,
+            arrival_rate: self.hubs.arrivals_per_user.0,
             mailbox_quota: self.client_messages.quota_per_mailbox.0,
             client_message_lifetime: self.client_messages.lifetime.0,
             max_payload_depth: self.limits.payload_depth,

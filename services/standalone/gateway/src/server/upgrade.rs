@@ -176,6 +176,7 @@ async fn open<P: Ports>(
         app.ports.client_edge.connect(&principal, connect).await.map_err(|error| match error {
             ConnectError::Refused(refusal) => Problem::bad_request(refusal.to_string()),
             ConnectError::TooMany { .. } => too_many(error.to_string()),
+            ConnectError::TooOften { wait, .. } => too_many(error.to_string()).retry_after(wait),
             ConnectError::TooSlow => Problem::unavailable("the handshake took too long; try again"),
             ConnectError::Unavailable(error) => Problem::internal("storing a connection", &error),
         })?;
