@@ -167,6 +167,7 @@ mod tests {
             hubs: Vec::new(),
             expires_at: Some(Timestamp::from_millis(9)),
             source_key: None,
+            source_token: None,
         };
         let connection_id = &ConnectionId::new("c");
         let hubs = &[HubName::new("team").unwrap()];

@@ -58,6 +58,7 @@ fn principal(user: &str) -> Principal {
         hubs: Vec::new(),
         expires_at: None,
         source_key: None,
+        source_token: None,
     }
 }
 

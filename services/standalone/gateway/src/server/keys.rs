@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tidings_budget::Allowance;
 use tidings_identity::keys::{Access, KeyError, KeyInfo, KeyName, Limits, NewKey, NewSecrets, Scope, Scopes};
 
+use super::credential_connections::Source;
 use super::json_body::require_object;
 use super::path::Path;
 use super::problem::Problem;
@@ -167,7 +168,7 @@ pub(super) async fn revoke<P: Ports>(
     // A task of its own: the connections are closed even if the caller goes away.
     let revoking = tokio::spawn(async move {
         let key = app.ports.keys.revoke(name).await.map_err(problem)?;
-        for id in app.key_connections.of(&key) {
+        for id in app.credential_connections.of(&Source::Key(key)) {
             app.registry.close(&id);
         }
         Ok(StatusCode::NO_CONTENT.into_response())

@@ -33,7 +33,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use ws_edge::{Admission, ClientInfo, ConnectError, ConnectRequest, Inbound, MessageRequest};
 
 use super::addresses::{Slot, count_refusal};
-use super::key_connections::KeyConnection;
+use super::credential_connections::CredentialConnection;
 use super::phases::Watched;
 use super::problem::Problem;
 use super::request::{Remote, RequestId, request_id};
@@ -181,13 +181,21 @@ async fn open<P: Ports>(
             ConnectError::Unavailable(error) => Problem::internal("storing a connection", &error),
         })?;
     let id = row.connection_id;
-    let key = principal.source_key.as_deref().map(|key| app.key_connections.enter(key, &id));
-    let opened = Opened { principal: Arc::new(principal), id, at: opened_at, _key: key, _places: places };
+    let credential = app.credential_connections.enter(&principal, &id);
+    let opened = Opened {
+        principal: Arc::new(principal),
+        id,
+        at: opened_at,
+        _credential: credential,
+        _places: places,
+    };
     // The connection can be found from here on. What was stored before did not find it, and is found now: a block of
-    // the user, or that the key which asked for the token is revoked.
+    // the user, or that the key or the JSON Web Token which the connection stands on is revoked.
     let principal = &opened.principal;
     let key_is_gone = principal.source_key.as_deref().is_some_and(|key| !app.ports.keys.contains(key));
-    if key_is_gone || app.ports.revocations.changed_since(&principal.user_id, revoked) {
+    let token_is_refused =
+        principal.source_token.as_deref().is_some_and(|id| app.ports.revocations.is_refused(id));
+    if key_is_gone || token_is_refused || app.ports.revocations.changed_since(&principal.user_id, revoked) {
         app.registry.close(&opened.id);
         forget(&app.ports.client_edge, &opened).await;
         return Err(if key_is_gone {
@@ -221,7 +229,7 @@ struct Opened {
     id: ConnectionId,
     at: Timestamp,
     /// Its entry among the connections of the key that asked for its token.
-    _key: Option<KeyConnection>,
+    _credential: CredentialConnection,
     _places: Places,
 }
 

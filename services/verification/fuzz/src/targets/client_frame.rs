@@ -51,6 +51,7 @@ pub fn client_frame(bytes: &[u8]) -> Verdict {
         hubs: Vec::new(),
         expires_at: None,
         source_key: None,
+        source_token: None,
     };
     let (connection_id, hubs) = (ConnectionId::new("c"), [all.clone()]);
     let caller = Caller {

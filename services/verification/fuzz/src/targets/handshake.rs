@@ -213,6 +213,7 @@ fn check_parts(methods: Methods, query: &[(Name, Value)], protocols: &[Value], h
         hubs: Vec::new(),
         credential_expires_at: None,
         source_key: None,
+        source_token: None,
     };
     let good =
         issuer.issue(subject).now_or_never().expect("the future is ready").expect("a token is issued").token;
