@@ -25,7 +25,7 @@ use crate::live_metrics::HUB as OPERATIONS;
 const MAX_BODY: usize = 16 * 1024;
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct TokenRequest {
     user_id: UserId,
     #[serde(default)]
@@ -179,6 +179,7 @@ pub(super) async fn guest<P: Ports>(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AddUserRequest {
     username: UserId,
     password: String,

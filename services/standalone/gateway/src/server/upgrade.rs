@@ -25,6 +25,7 @@ use contract_identity_v1::Principal;
 use contract_notifications_v1::{Sequence, Timestamp};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use percent_encoding::percent_decode_str;
 use shared_ports::Clock as _;
 use tidings_sockets::{Attachment, ClientMessage, Peer, Session, SharedTcp};
 use tokio::sync::OwnedSemaphorePermit;
@@ -217,6 +218,10 @@ async fn open<P: Ports>(
 
 /// Returns the parts of a request that the authorizer decides on.
 pub(super) fn handshake(uri: &Uri, headers: &HeaderMap) -> Result<Handshake, Problem> {
+    // The parser would replace other bytes, and so make one user of several.
+    if uri.query().is_some_and(|query| percent_decode_str(query).decode_utf8().is_err()) {
+        return Err(Problem::bad_request("the query is not valid: its parts must be percent-encoded UTF-8"));
+    }
     let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map_err(|_| Problem::bad_request("the query is not valid: it must be name=value&name=value"))?;
     let headers = headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
