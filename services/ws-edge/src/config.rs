@@ -46,10 +46,19 @@ pub struct EdgeConfig {
     pub max_connections: Option<ConnectionLimit>,
     /// True if a connection with an expired credential is closed at its next frame.
     pub close_when_expired: bool,
+    /// Time without a frame of the client's after which it should send a `ping`, as the answer to one tells it. `None` where
+    /// idle connections are not closed.
+    pub heartbeat: Option<Duration>,
     /// Longest time from the storing of a connection's row to the end of its handshake; a slower handshake is
     /// refused. Shorter than the dispatcher's grace, after which a connection that is not open counts as gone.
     /// `None` where a connection that is not open is never taken for gone.
     pub max_handshake: Option<Duration>,
+}
+
+/// Heartbeat where the gateway closes a connection that was idle for `timeout`: a seventh sooner, so that the `ping` of a
+/// page whose timers are late still arrives.
+pub fn heartbeat_within(timeout: Duration) -> Duration {
+    timeout * 6 / 7
 }
 
 /// Longest handshake where the dispatcher's grace is its default, five seconds. The rest is for the gateway, which opens
@@ -81,6 +90,7 @@ impl Default for EdgeConfig {
             max_payload_depth: MAX_PAYLOAD_DEPTH,
             max_connections: None,
             close_when_expired: false,
+            heartbeat: None,
             max_handshake: None,
         }
     }

@@ -7,7 +7,13 @@ use contract_deployment_v1::{WS_EDGE, variables};
 use contract_notifications_v1::HubName;
 use shared_aws::{ConfigError, Environment, RunConfig};
 use shared_retry::RetryPolicy;
-use ws_edge::{ClientMessagePolicy, ConnectionLimit, EdgeConfig, Excess, MAX_HANDSHAKE, RateLimit};
+use ws_edge::{
+    ClientMessagePolicy, ConnectionLimit, EdgeConfig, Excess, MAX_HANDSHAKE, RateLimit, heartbeat_within,
+};
+
+/// Time after which API Gateway closes an idle connection
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>).
+const API_GATEWAY_IDLE: Duration = Duration::from_mins(10);
 
 /// The function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +71,7 @@ fn edge(env: &mut Environment<'_>) -> EdgeConfig {
     let excess = env.get_with(&variables::TOO_MANY_CONNECTIONS, "refuse-newest or close-oldest", excess);
     EdgeConfig {
         max_handshake: Some(MAX_HANDSHAKE),
+        heartbeat: Some(heartbeat_within(API_GATEWAY_IDLE)),
         row_lifetime: env.get(&variables::ROW_LIFETIME),
         default_format: env.get_with(&variables::DEFAULT_FORMAT, "single, batch or raw", |text| {
             FrameFormat::from_query(text).ok()
@@ -162,7 +169,11 @@ mod tests {
         assert_eq!(config.history, None);
         assert_eq!(config.connections_table, "tidings_connections_table");
         // The contract's defaults equal the service's.
-        let edge = EdgeConfig { max_handshake: Some(MAX_HANDSHAKE), ..EdgeConfig::default() };
+        let edge = EdgeConfig {
+            max_handshake: Some(MAX_HANDSHAKE),
+            heartbeat: Some(Duration::from_mins(10) * 6 / 7),
+            ..EdgeConfig::default()
+        };
         assert_eq!(config.edge, edge);
         assert_eq!(Config::read(&|_| None).unwrap_err().problems().len(), 6);
     }

@@ -189,7 +189,10 @@ async fn refused_frame_is_answered_with_its_request_id() {
         panic!("{answer:?}")
     };
     assert_eq!(request_id, "r");
-    assert_eq!(send(&world, "jo", r#"{"action":"ping"}"#).await, Some(ServerFrame::Pong { message: None }));
+    assert_eq!(
+        send(&world, "jo", r#"{"action":"ping"}"#).await,
+        Some(ServerFrame::Pong { message: None, heartbeat: None })
+    );
 }
 
 #[tokio::test]

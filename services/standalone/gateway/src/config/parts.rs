@@ -1,7 +1,7 @@
 //! The settings that several sections make together.
 
 use contract_identity_v1::AuthenticationMethod;
-use ws_edge::{ConnectionLimit, EdgeConfig};
+use ws_edge::{ConnectionLimit, EdgeConfig, heartbeat_within};
 
 use super::{Config, ConnectionsConfig, HandshakeConfig, ServerConfig};
 use crate::server::{About, Front, QuotaLimits, Settings};
@@ -97,6 +97,7 @@ impl Config {
             max_payload_depth: self.limits.payload_depth,
             max_connections: (max_per_user > 0).then_some(limit),
             close_when_expired,
+            heartbeat: self.connections.limits().idle_timeout.map(heartbeat_within),
             ..EdgeConfig::default()
         }
     }

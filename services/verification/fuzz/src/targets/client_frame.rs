@@ -70,7 +70,9 @@ pub fn client_frame(bytes: &[u8]) -> Verdict {
     }
     match frame {
         Err(_) => assert!(matches!(decision, Decision::Refuse { .. })),
-        Ok(ClientFrame::Ping) => assert_eq!(decision, Decision::Reply(ServerFrame::Pong { message: None })),
+        Ok(ClientFrame::Ping) => {
+            assert_eq!(decision, Decision::Reply(ServerFrame::Pong { message: None, heartbeat: None }));
+        }
         Ok(ClientFrame::Ack { sequences: named }) => {
             assert!(named.len() <= MAX_ACK_SEQUENCES);
             let then = ServerFrame::AckOk { acknowledged: named.len() };
@@ -93,7 +95,7 @@ pub fn client_frame(bytes: &[u8]) -> Verdict {
             other => panic!("members are not listed: {other:?}"),
         },
         Ok(ClientFrame::Broadcast(broadcast)) if &*broadcast.message == "ping" => {
-            let pong = ServerFrame::Pong { message: Some("pong".into()) };
+            let pong = ServerFrame::Pong { message: Some("pong".into()), heartbeat: None };
             assert_eq!(decision, Decision::Reply(pong), "a heartbeat is not sent on");
         }
         Ok(ClientFrame::SendMessage(send)) => {
