@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use contract_connections_v1::ConnectionId;
-use contract_frames_v1::{ClientFrame, MAX_ACK_SEQUENCES, MAX_MEMBERS, ServerFrame};
+use contract_frames_v1::{
+    Broadcast, ClientFrame, ErrorCode, MAX_ACK_SEQUENCES, MAX_MEMBERS, Message, MessageData, Recipient,
+    ServerFrame,
+};
 use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::{HubName, Timestamp, UserId, Version1};
 use ws_edge::{Caller, ClientMessagePolicy, Decision, EdgeConfig, Inbound, SendRequest, Target, decide};
@@ -107,6 +110,15 @@ pub fn client_frame(bytes: &[u8]) -> Verdict {
             assert!(named.eq(expected), "the message goes to every session named");
             let members = json_members(request.message.payload.get()).expect("the payload is an object");
             assert!(!members.contains_key("sessions"), "recipients don't see each other");
+        }
+        Ok(
+            ClientFrame::Broadcast(Broadcast { hub: Some(hub), .. })
+            | ClientFrame::Message(Message {
+                data: MessageData { recipient: Recipient::Hub(hub), .. }, ..
+            }),
+        ) if hub.is_reserved() => {
+            let is_forbidden = matches!(decision, Decision::Refuse { code: ErrorCode::Forbidden, .. });
+            assert!(is_forbidden, "a hub of the gateway takes no message of a client");
         }
         Ok(ClientFrame::Message(_) | ClientFrame::Broadcast(_)) => {
             assert_eq!(send_request(decision).targets.len(), 1);

@@ -286,6 +286,11 @@ fn check_parts(methods: Methods, query: &[(Name, Value)], protocols: &[Value], h
             for secret in [&good, &forged] {
                 require_hidden(&shown, secret);
             }
+            // Not even an offer that carries a credential, so there is none that the client knows.
+            if offers.iter().any(|offer| offer == "token.") {
+                assert_eq!(refusal.status(), Status::BadRequest, "{shown}");
+                return;
+            }
             let expected = if found.is_empty() { Status::Unauthorized } else { Status::Forbidden };
             assert_eq!(refusal.status(), expected, "{shown}");
             assert_eq!(matches!(refusal.reason(), Reason::NoCredential), found.is_empty());
