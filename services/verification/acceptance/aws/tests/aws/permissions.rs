@@ -76,7 +76,8 @@ async fn roles_are_sufficient_and_necessary() {
     for (function, action) in lacking {
         assert!(work(&deployment, function, &token).await.is_err(), "{function} without {action}");
     }
-    let deployment = Deployment::with(&endpoint, &["--without=auth-token-issuer:kms:GenerateDataKey"], &[]).await;
+    let deployment =
+        Deployment::with(&endpoint, &["--without=auth-token-issuer:kms:GenerateDataKey"], &[]).await;
     let worked = work(&deployment, "auth-token-issuer", "").await;
     assert!(worked.is_err(), "auth-token-issuer without kms:GenerateDataKey");
 }
