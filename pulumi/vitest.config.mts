@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
     test: {
         include: ["test/*.test.ts"],
+        globalSetup: ["test/temporary-files.ts"],
         // Pulumi's SDK has global state, so each test file needs its own process.
         pool: "forks",
         testTimeout: 120_000,

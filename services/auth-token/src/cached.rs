@@ -74,7 +74,7 @@ impl<T> State<T> {
 /// A cached value. Concurrent callers share one fetch, and no caller waits for a fetch while the value in the
 /// cache is good enough.
 #[derive(Debug)]
-pub(crate) struct Cached<T> {
+pub struct Cached<T> {
     /// Name of the fetch for logs and errors, such as `fetching a key set`.
     operation: &'static str,
     times: CacheTimes,
@@ -83,7 +83,8 @@ pub(crate) struct Cached<T> {
 }
 
 impl<T> Cached<T> {
-    pub(crate) fn new(operation: &'static str, times: CacheTimes) -> Self {
+    /// Returns an empty cache. `operation` names the fetch.
+    pub fn new(operation: &'static str, times: CacheTimes) -> Self {
         let state = State { value: None, last_fetch: None, fetches: 0 };
         Self { operation, times, state: RwLock::new(state), fetching: Mutex::default() }
     }
@@ -92,11 +93,7 @@ impl<T> Cached<T> {
     ///
     /// # Errors
     /// The error of the fetch, if there is no value to use.
-    pub(crate) async fn get<F>(
-        &self,
-        clock: &impl Clock,
-        fetch: impl FnOnce() -> F,
-    ) -> Result<Arc<T>, PortError>
+    pub async fn get<F>(&self, clock: &impl Clock, fetch: impl FnOnce() -> F) -> Result<Arc<T>, PortError>
     where
         F: Future<Output = Result<T, PortError>>,
     {

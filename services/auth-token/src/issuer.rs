@@ -29,6 +29,9 @@ pub struct Subject {
     pub credential_expires_at: Option<Timestamp>,
     /// Id of the key with which the caller has authenticated, if there is one. The connection ends with it.
     pub source_key: Option<String>,
+    /// Id (`jti`) of the JSON Web Token with which the caller has authenticated, if there is one. The connection ends when
+    /// it is revoked.
+    pub source_token: Option<String>,
 }
 
 /// A new token. `Debug` does not show the token.
@@ -105,6 +108,7 @@ impl<C: TokenCipher, S: TokenStore, K: Clock> Issuer<C, S, K> {
             hubs: subject.hubs,
             source_exp: subject.credential_expires_at,
             source_key: subject.source_key,
+            source_token: subject.source_token,
         };
         let plaintext = serde_json::to_vec(&claims).map_err(IssueError::Claims)?;
         if plaintext.len() > MAX_CLAIMS_BYTES {

@@ -20,6 +20,7 @@
 //! | `methods` | a module for each method: finds its credential and verifies it through the ports |
 //! | `config` | the operator's settings |
 //! | `cached` | keeps fetched keys and secrets |
+//! | `data_key` | encrypts connect tokens with a key in memory |
 //! | `secret_length` | the least length of shared secrets |
 //! | `core` | checks without IO |
 //! | [`ports`] | the traits that adapters implement |
@@ -29,6 +30,7 @@ mod cached;
 mod config;
 mod core;
 mod credential;
+mod data_key;
 mod issuer;
 mod methods;
 pub mod ports;
@@ -36,7 +38,7 @@ mod secret_length;
 mod telemetry;
 
 pub use authorizer::{Adapters, Authorizer, Ports};
-pub use cached::CacheTimes;
+pub use cached::{CacheTimes, Cached};
 pub use config::{
     AuthorizerConfig, HmacConfig, InvalidConfig, InvalidIssuer, InvalidLifetime, IssuerConfig, JwtConfig,
     JwtIssuerConfig, JwtKeys, MaxLifetime, Methods, TrustedIssuer,
@@ -52,6 +54,7 @@ pub use core::refusal::{Reason, Refusal, Status};
 pub use core::revocation::Revoked;
 pub use core::signature::{InvalidSignature, SIGNATURE_WINDOW};
 pub use core::token::{MAX_CREDENTIAL_BYTES, token_hash};
+pub use data_key::DataKey;
 pub use issuer::{IssueError, IssuedToken, Issuer, Subject};
 pub use secret_length::{MIN_SECRET_BYTES, ShortSecret};
 pub use telemetry::describe_metrics;

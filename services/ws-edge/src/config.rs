@@ -27,6 +27,11 @@ pub struct EdgeConfig {
     pub user_rate: Option<RateLimit>,
     /// Limit of the recipients of one user's messages; a hub counts as one.
     pub recipient_rate: Option<RateLimit>,
+    /// Limit of the members whom one user's messages to hubs reach, where the size of a hub is known. A hub with more
+    /// members takes the whole limit.
+    pub hub_member_rate: Option<RateLimit>,
+    /// Limit of the arrivals of one user that are told to other members. A user who arrives more often is refused.
+    pub arrival_rate: Option<RateLimit>,
     /// Limit of the bytes of one user's messages, counted for each recipient.
     pub byte_rate: Option<RateLimit>,
     /// Limit of the bytes of one user's messages that are held for offline recipients.
@@ -41,10 +46,19 @@ pub struct EdgeConfig {
     pub max_connections: Option<ConnectionLimit>,
     /// True if a connection with an expired credential is closed at its next frame.
     pub close_when_expired: bool,
+    /// Time without a frame of the client's after which it should send a `ping`, as the answer to one tells it. `None` where
+    /// idle connections are not closed.
+    pub heartbeat: Option<Duration>,
     /// Longest time from the storing of a connection's row to the end of its handshake; a slower handshake is
     /// refused. Shorter than the dispatcher's grace, after which a connection that is not open counts as gone.
     /// `None` where a connection that is not open is never taken for gone.
     pub max_handshake: Option<Duration>,
+}
+
+/// Heartbeat where the gateway closes a connection that was idle for `timeout`: a seventh sooner, so that the `ping` of a
+/// page whose timers are late still arrives.
+pub fn heartbeat_within(timeout: Duration) -> Duration {
+    timeout * 6 / 7
 }
 
 /// Longest handshake where the dispatcher's grace is its default, five seconds. The rest is for the gateway, which opens
@@ -67,6 +81,8 @@ impl Default for EdgeConfig {
             connection_rate: None,
             user_rate: None,
             recipient_rate: None,
+            hub_member_rate: None,
+            arrival_rate: None,
             byte_rate: None,
             sender_quota: None,
             mailbox_quota: None,
@@ -74,6 +90,7 @@ impl Default for EdgeConfig {
             max_payload_depth: MAX_PAYLOAD_DEPTH,
             max_connections: None,
             close_when_expired: false,
+            heartbeat: None,
             max_handshake: None,
         }
     }

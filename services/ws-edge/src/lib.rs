@@ -16,7 +16,9 @@ pub mod ports;
 mod service;
 mod telemetry;
 
-pub use config::{ClientMessagePolicy, ConnectionLimit, EdgeConfig, Excess, MAX_HANDSHAKE, RateLimit};
+pub use config::{
+    ClientMessagePolicy, ConnectionLimit, EdgeConfig, Excess, MAX_HANDSHAKE, RateLimit, heartbeat_within,
+};
 pub use core::admission::{Admission, ClientInfo, ConnectRefusal, ConnectRequest, admit};
 pub use core::caller::Caller;
 pub use core::client_messages::{ClientMessage, SendRequest, Target};

@@ -120,6 +120,13 @@ pub trait Hubs: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<HubPage, PortError>> + Send;
 
+    /// Returns the number of connections and permanent members of a hub, at least that of its users. `None` if that takes
+    /// reading them.
+    fn size(&self, hub: &HubName) -> impl Future<Output = Option<usize>> + Send {
+        let _ = hub;
+        async { None }
+    }
+
     /// Returns true if the user is in the hub, with a connection or by the operator's configuration. A row
     /// that has expired may still count.
     fn has(&self, hub: &HubName, user: &UserId) -> impl Future<Output = Result<bool, PortError>> + Send;
@@ -165,6 +172,10 @@ pub enum RateKey<'a> {
     User(&'a UserId),
     /// Recipients of one user's messages.
     Recipients(&'a UserId),
+    /// Members of hubs whom one user's messages reach.
+    HubMembers(&'a UserId),
+    /// Arrivals of one user that other members are told.
+    Arrivals(&'a UserId),
     /// Bytes of one user's messages.
     Bytes(&'a UserId),
     /// Bytes of one user's messages that are held.

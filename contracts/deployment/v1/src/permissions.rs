@@ -113,8 +113,10 @@ pub(crate) const WS_EDGE: &[Permission] = &[
 ];
 
 /// Permissions of the issuer.
-pub(crate) const AUTH_TOKEN_ISSUER: &[Permission] =
-    &[allow(Resource::TokensTable, &["dynamodb:PutItem"]), allow(Resource::TokenKey, &["kms:Encrypt"])];
+pub(crate) const AUTH_TOKEN_ISSUER: &[Permission] = &[
+    allow(Resource::TokensTable, &["dynamodb:PutItem"]),
+    allow(Resource::TokenKey, &["kms:GenerateDataKey"]),
+];
 
 /// Permissions of the authorizer.
 pub(crate) const AUTH_TOKEN_AUTHORIZER: &[Permission] = &[

@@ -264,6 +264,12 @@ pub const RATE_PER_USER: Variable = optional(
     "off",
     "rate limit of the actions of all connections of a user, as number/milliseconds, or off",
 );
+/// Limit of a user's arrivals.
+pub const ARRIVALS_PER_USER: Variable = optional(
+    "TIDINGS_ARRIVALS_PER_USER",
+    "off",
+    "limit of a user's arrivals that other members are told, as number/milliseconds (60/60000), or off",
+);
 /// Limit of the recipients of a user's messages.
 pub const RECIPIENTS_PER_USER: Variable = optional(
     "TIDINGS_RECIPIENTS_PER_USER",

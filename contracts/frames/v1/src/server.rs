@@ -71,6 +71,10 @@ pub enum ServerFrame {
         /// The text `pong`, only in the answer to a `sendmessage` with the text `ping`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<Box<str>>,
+        /// Milliseconds without a frame of the client's after which it should send the next `ping`, where the gateway
+        /// closes idle connections. Sooner is not needed, later is too late.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        heartbeat: Option<u64>,
     },
     /// Answer to `ack`: the rows are cleared.
     AckOk {
@@ -201,6 +205,7 @@ impl ServerFrame {
         #[derive(Deserialize)]
         struct Pong {
             message: Option<Box<str>>,
+            heartbeat: Option<u64>,
         }
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -233,7 +238,10 @@ impl ServerFrame {
                 let Error { code, message, request_id, retry_after } = serde_json::from_str(text)?;
                 Self::Error { code, message, request_id, retry_after }
             }
-            "pong" => Self::Pong { message: serde_json::from_str::<Pong>(text)?.message },
+            "pong" => {
+                let Pong { message, heartbeat } = serde_json::from_str(text)?;
+                Self::Pong { message, heartbeat }
+            }
             "sent" => {
                 let Sent { id, idempotency_key, results } = serde_json::from_str(text)?;
                 Self::Sent { id, idempotency_key, results }

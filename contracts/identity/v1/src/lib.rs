@@ -51,6 +51,9 @@ pub struct ConnectClaims {
     /// Key that asked for the token, by an id that no later key of its name has; absent if another credential did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_key: Option<String>,
+    /// Id (`jti`) of the JSON Web Token that asked for the token; absent if another credential did, or it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_token: Option<String>,
 }
 
 /// The row of a revocation, in the table of the tokens' rows. Its key begins with [`revocation_key::USER`] or
@@ -141,6 +144,10 @@ pub struct Principal {
     /// Key that asked for the user's connect token, by an id that no later key of its name has; absent if no key did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_key: Option<String>,
+    /// Id (`jti`) of the JSON Web Token of the handshake, or of the one that asked for the user's connect token; absent if
+    /// there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_token: Option<String>,
 }
 
 /// Key of the [`Principal`] in API Gateway's authorizer context. The context's values can only be strings,

@@ -218,6 +218,7 @@ mod tests {
             hubs: Vec::new(),
             expires_at: None,
             source_key: None,
+            source_token: None,
         };
         let response = respond(ARN.to_owned(), Ok(principal)).unwrap();
         let json = serde_json::to_value(&response).unwrap();

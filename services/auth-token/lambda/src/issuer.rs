@@ -159,6 +159,7 @@ fn subject(request: Request, hubs_claims: &[String], user_prefix: &str) -> Resul
         hubs: hubs_from_claims(hubs_claims, |name| claims.get(name)),
         credential_expires_at: claims.get("exp").and_then(expiry),
         source_key: None,
+        source_token: text("jti").map(str::to_owned),
     })
 }
 

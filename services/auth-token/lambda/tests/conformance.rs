@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use auth_token::ports::{DecryptError, EncryptionContext, TokenCipher as _};
 use auth_token_lambda::{DynamoTokens, HttpKeySets, KmsCipher, ManagedSecrets};
 use contract_deployment_v1::TOKENS;
 use shared_aws::http_connector;
@@ -25,6 +26,22 @@ async fn cipher_conforms() {
     let made = aws_sdk_kms::Client::new(&world.sdk).create_key().send().await.unwrap();
     let key = made.key_metadata.unwrap().key_id;
     tokens::cipher(&KmsCipher::new(&world.sdk, &key)).await;
+}
+
+#[tokio::test]
+async fn handshakes_of_one_data_key_ask_kms_once() {
+    let world = TestResources::new().await;
+    let client = aws_sdk_kms::Client::new(&world.sdk);
+    let key = client.create_key().send().await.unwrap().key_metadata.unwrap().key_id;
+    let cipher = || KmsCipher::new(&world.sdk, &key);
+    let (issuer, authorizer, context) = (cipher(), cipher(), EncryptionContext::default());
+    let first = issuer.encrypt(b"first", &context).await.unwrap();
+    assert_eq!(authorizer.decrypt(&first, &context).await.unwrap(), b"first");
+    client.disable_key().key_id(&key).send().await.unwrap();
+    // KMS refuses everything now.
+    assert!(matches!(cipher().decrypt(&first, &context).await, Err(DecryptError::Unavailable(_))));
+    let second = issuer.encrypt(b"second", &context).await.unwrap();
+    assert_eq!(authorizer.decrypt(&second, &context).await.unwrap(), b"second");
 }
 
 #[tokio::test]

@@ -88,6 +88,7 @@ impl Hmac {
             hubs: Vec::new(),
             expires_at: None,
             source_key: None,
+            source_token: None,
         };
         // It is as new as the handshake.
         Ok(Proven { principal, issued_at: Some(clock.now()), token_id: None })

@@ -130,6 +130,7 @@ impl Jwt {
             hubs,
             expires_at,
             source_key: None,
+            source_token: id.clone(),
         };
         let bytes = context_bytes(&principal);
         if bytes > MAX_CONTEXT_BYTES {

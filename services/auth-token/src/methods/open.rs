@@ -23,6 +23,7 @@ pub(crate) fn authorize(client_id: &str, now: Timestamp) -> Result<Proven, Reaso
         hubs: Vec::new(),
         expires_at: None,
         source_key: None,
+        source_token: None,
     };
     Ok(Proven { principal, issued_at: Some(now), token_id: None })
 }

@@ -40,7 +40,7 @@ pub(crate) async fn authorize(
         DecryptError::Unavailable(error) => Reason::Unavailable(error),
     })?;
     let claims = connect_claims::check(&plaintext, &config.issuer, &config.audience, clock.now())?;
-    let ConnectClaims { sub, username, hubs, iat, jti, source_exp, source_key, .. } = claims;
+    let ConnectClaims { sub, username, hubs, iat, jti, source_exp, source_key, source_token, .. } = claims;
     let principal = Principal {
         version: Version1,
         user_id: sub,
@@ -50,6 +50,8 @@ pub(crate) async fn authorize(
         // The token is used up. The connection outlives it, but not the credential that asked for it.
         expires_at: source_exp,
         source_key,
+        source_token: source_token.clone(),
     };
-    Ok(Proven { principal, issued_at: Some(iat), token_id: Some(jti) })
+    // Nobody outside knows the connect token's own id.
+    Ok(Proven { principal, issued_at: Some(iat), token_id: Some(source_token.unwrap_or(jti)) })
 }

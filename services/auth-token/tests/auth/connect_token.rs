@@ -37,6 +37,7 @@ impl Fixture {
             hubs: vec!["h".to_owned()],
             credential_expires_at: None,
             source_key: None,
+            source_token: None,
         };
         issuer.issue(subject).await
     }

@@ -78,19 +78,34 @@ async fn unreadable_revocations_let_nobody_in() {
     assert_eq!(gateway.refusal(client().query("access_token", good_jwt())).await, (500, "unavailable"));
 }
 
-#[tokio::test]
-async fn connection_by_connect_token_ends_with_the_credential_that_asked() {
-    let gateway = Gateway::new();
+/// Issues a connect token to zoe, who has asked for it with a JSON Web Token.
+async fn connect_token(gateway: &Gateway, jwt_expires_at: u64, jwt_id: &str) -> String {
     let TestPorts { cipher, store, clock, .. } = gateway.ports.clone();
     let issuer = Issuer::new(cipher, store, clock, IssuerConfig::new("issuer", "gateway"));
     let subject = Subject {
         user_id: UserId::new("zoe").unwrap(),
         username: String::new(),
         hubs: Vec::new(),
-        credential_expires_at: Some(seconds(NOW + 900)),
+        credential_expires_at: Some(seconds(jwt_expires_at)),
         source_key: None,
+        source_token: Some(jwt_id.to_owned()),
     };
-    let token = issuer.issue(subject).await.unwrap().token;
+    issuer.issue(subject).await.unwrap().token
+}
+
+#[tokio::test]
+async fn connection_by_connect_token_ends_with_the_credential_that_asked() {
+    let gateway = Gateway::new();
+    let token = connect_token(&gateway, NOW + 900, "kept").await;
     let principal = gateway.try_with(client().query("token", token)).await.unwrap();
     assert_eq!(principal.expires_at, Some(seconds(NOW + 900)));
+    assert_eq!(principal.source_token.as_deref(), Some("kept"));
+}
+
+#[tokio::test]
+async fn unused_connect_token_is_refused_with_the_token_that_asked() {
+    let gateway = Gateway::new();
+    let token = connect_token(&gateway, NOW + 900, "lost").await;
+    revoke(&gateway, Revocation::default(), &["lost"]);
+    assert_eq!(gateway.refusal(client().query("token", token)).await, (403, "revoked-token"));
 }

@@ -184,6 +184,7 @@ fn claims() -> String {
         hubs: Vec::new(),
         source_exp: None,
         source_key: None,
+        source_token: None,
     });
     claims.ok().and_then(|claims| serde_json::to_string(&claims).ok()).unwrap_or_default()
 }

@@ -13,6 +13,13 @@ const EXPIRY_MARGIN = 60_000;
 /** Minimum age at which a connection is replaced because of its credential, in milliseconds. */
 const MIN_AGE = 60_000;
 
+/** Heartbeat until the gateway has told another one, in milliseconds. */
+const HEARTBEAT = 60_000;
+
+/** Bounds of the heartbeat that a gateway tells, in milliseconds. */
+const MIN_HEARTBEAT = 1000;
+const MAX_HEARTBEAT = 3_600_000;
+
 /** Minimum heartbeat of a hidden page, in milliseconds: half of the idle time that API Gateway allows. */
 const HIDDEN_HEARTBEAT = 5 * 60_000;
 
@@ -53,6 +60,8 @@ export class ConnectionManager {
     #attempt: Attempt | undefined;
     #failures = 0;
     #pingDue = false;
+    /** The heartbeat that the gateway has told. */
+    #toldHeartbeat: number | undefined;
     /** True if the next frame over the active socket is its last `ping`, or that is unanswered. */
     #draining = false;
     #paused = false;
@@ -271,8 +280,11 @@ export class ConnectionManager {
     }
 
     #startHeartbeat(): void {
-        const { heartbeat, environment } = this.#settings;
-        const interval = environment.hidden() ? Math.max(heartbeat, HIDDEN_HEARTBEAT) : heartbeat;
+        const { environment } = this.#settings;
+        const heartbeat = this.#settings.heartbeat ?? this.#toldHeartbeat ?? HEARTBEAT;
+        // A gateway that tells a shorter one closes the connection otherwise.
+        const least = this.#toldHeartbeat === undefined ? HIDDEN_HEARTBEAT : Math.min(HIDDEN_HEARTBEAT, this.#toldHeartbeat);
+        const interval = environment.hidden() ? Math.max(heartbeat, least) : heartbeat;
         this.#startTimer("heartbeat", interval, () => {
             this.#pingDue = true;
             this.sendNext();
@@ -288,6 +300,10 @@ export class ConnectionManager {
             frame: { action: "ping" },
             onAnswer: (frame) => {
                 if (frame.type !== "pong") return false;
+                if (typeof frame.heartbeat === "number") {
+                    this.#toldHeartbeat = Math.min(Math.max(frame.heartbeat, MIN_HEARTBEAT), MAX_HEARTBEAT);
+                    this.#startHeartbeat();
+                }
                 done();
                 return true;
             },

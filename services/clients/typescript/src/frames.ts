@@ -104,6 +104,11 @@ export type ServerFrame =
       }
     | {
           /**
+           * Milliseconds without a frame of the client's after which it should send the next `ping`, where the gateway
+           * closes idle connections. Sooner is not needed, later is too late.
+           */
+          heartbeat?: number | null;
+          /**
            * The text `pong`, only in the answer to a `sendmessage` with the text `ping`.
            */
           message?: string | null;

@@ -25,8 +25,9 @@ export interface Options {
     /** Maximum delay of an acknowledgement (1 s). */
     readonly ackDelay?: number;
     /**
-     * Time without a frame from the client before it sends a `ping` (60 s; in a hidden page at least 5 minutes). API
-     * Gateway closes a connection that was idle for 10 minutes
+     * Time without a frame from the client before it sends a `ping` (60 s, or as the gateway tells in its first `pong`:
+     * on AWS eight and a half minutes, because each costs; in a hidden page at least 5 minutes). API Gateway closes a
+     * connection that was idle for 10 minutes
      * (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html).
      */
     readonly heartbeat?: number;
@@ -61,7 +62,7 @@ export interface Options {
 }
 
 /** Options with all defaults filled in. */
-export type Settings = Required<Omit<Options, "token">> & Pick<Options, "token">;
+export type Settings = Required<Omit<Options, "token" | "heartbeat">> & Pick<Options, "token" | "heartbeat">;
 
 const MINUTE = 60_000;
 
@@ -80,7 +81,6 @@ export function settingsOf(options: Options): Settings {
         acknowledge: true,
         ackBatch: 25,
         ackDelay: 1000,
-        heartbeat: MINUTE,
         answerTimeout: 10_000,
         connectTimeout: 10_000,
         requestTimeout: 30_000,

@@ -136,6 +136,32 @@ describe("heartbeat", () => {
         expect(fixture.socket.sent).toHaveLength(3);
     });
 
+    it("follows the gateway, unless the application has set it", async () => {
+        const told = { type: "pong", heartbeat: 514_285 };
+        const fixture = await Fixture.open();
+        await fixture.clock.pass(MINUTE);
+        await fixture.socket.receive(told);
+        await fixture.clock.pass(514_284);
+        expect(fixture.socket.sent).toHaveLength(1);
+        await fixture.clock.pass(1);
+        expect(fixture.socket.sent).toHaveLength(2);
+
+        const own = await Fixture.open({ heartbeat: 2 * MINUTE });
+        await own.clock.pass(2 * MINUTE);
+        await own.socket.receive(told);
+        await own.clock.pass(2 * MINUTE);
+        expect(own.socket.sent).toHaveLength(2);
+    });
+
+    it("follows a gateway with a short heartbeat in a hidden page too", async () => {
+        const fixture = await Fixture.open();
+        await fixture.clock.pass(MINUTE);
+        await fixture.socket.receive({ type: "pong", heartbeat: 20_000 });
+        await fixture.environment.change({ isHidden: true });
+        await fixture.clock.pass(20_000);
+        expect(fixture.socket.sent).toHaveLength(2);
+    });
+
     it("replaces a connection only if it is silent", async () => {
         const fixture = await Fixture.open();
         await fixture.clock.pass(MINUTE + 9000);

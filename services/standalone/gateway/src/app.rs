@@ -204,7 +204,9 @@ impl App {
         let hubs = MemoryHubs::new(config.hubs.members());
         let broadcasts = Broadcasts::open(&store, BroadcastSettings::default(), SystemClock)?;
         let message_queue = LocalMessageQueue { store: store.clone(), broadcasts: broadcasts.0.clone() };
-        let history = config.history.policy().map(|policy| StoredHistory::new(&store, policy, clock));
+        let of_client = config.history.payload_bytes_per_client.0;
+        let history =
+            config.history.policy().map(|policy| StoredHistory::new(&store, policy, of_client, clock));
         let stored = history.as_ref().map(|(history, _)| history.clone());
         let tracking = Tracking::new(clock);
         let live_metrics = metrics.as_ref().map(|_| LiveMetrics::default());

@@ -121,6 +121,11 @@ pub const METRICS: &[Metric] = &[
     ),
     counter("tidings_history_failed_total", &[], "history entries that could not be recorded"),
     counter(
+        "tidings_history_payloads_left_out_total",
+        &[],
+        "history entries of clients' messages without payload because of `history.payload_bytes_per_client`",
+    ),
+    counter(
         "tidings_http_connections_late_total",
         &["limit"],
         "connections closed because a head did not arrive or an answer was not read in time, by limit",

@@ -36,6 +36,8 @@ enum Key {
 enum Counted {
     Actions,
     Recipients,
+    HubMembers,
+    Arrivals,
     Bytes,
     Quota,
     Mailbox,
@@ -48,6 +50,8 @@ impl Key {
             RateKey::Connection(id) => Self::Connection(id.clone()),
             RateKey::User(user) => of(Counted::Actions, user),
             RateKey::Recipients(user) => of(Counted::Recipients, user),
+            RateKey::HubMembers(user) => of(Counted::HubMembers, user),
+            RateKey::Arrivals(user) => of(Counted::Arrivals, user),
             RateKey::Bytes(user) => of(Counted::Bytes, user),
             RateKey::Quota(user) => of(Counted::Quota, user),
             RateKey::Mailbox(user) => of(Counted::Mailbox, user),

@@ -11,6 +11,7 @@ mod addresses;
 mod auth;
 mod body_room;
 mod cors;
+mod credential_connections;
 mod dead_letters;
 mod entries;
 mod fallback;
@@ -22,7 +23,6 @@ mod health;
 mod history;
 mod inspection;
 mod json_body;
-mod key_connections;
 mod keys;
 mod live_metrics;
 mod management;
@@ -59,11 +59,11 @@ use tokio::net::{TcpListener, TcpSocket};
 
 pub use about::{About, ClientMessagePolicy, LoginOffer, ShownUser};
 pub use addresses::AddressLimits;
+use credential_connections::CredentialConnections;
 use entries::Rules;
 pub use forwarded::ForwardedHeader;
 pub use front::Front;
 pub use health::{Metrics, MetricsError, prometheus};
-use key_connections::KeyConnections;
 use open_files::OpenFiles;
 pub use own_pages::OwnPages;
 pub use ports::{
@@ -188,7 +188,7 @@ struct App<P: Ports> {
     connect_rate: Rate,
     open_files: Option<Arc<OpenFiles>>,
     /// Shared with the entries of the connections.
-    key_connections: Arc<KeyConnections>,
+    credential_connections: Arc<CredentialConnections>,
     quotas: Quotas,
     addresses: Arc<Addresses>,
     unknown_bodies: BodyRoom<Origin>,
@@ -248,7 +248,7 @@ impl<P: Ports> Server<P> {
             settings,
             connect_rate,
             open_files,
-            key_connections: Arc::default(),
+            credential_connections: Arc::default(),
             quotas,
             addresses,
             unknown_bodies,

@@ -2,8 +2,9 @@
 //!
 //! Callers put changes into a queue and never wait; one task, the [`Writer`], writes them in batches and without a
 //! sync. If the queue is full or the store fails, entries are lost and counted. A second task, [`run_sweeper`], deletes
-//! expired rows, which it finds by an index of their times.
+//! expired rows, which it finds by an index of their times. Clients have a share of the payloads.
 
+mod payload_share;
 mod rows;
 mod sweep;
 mod writer;
@@ -19,10 +20,12 @@ use dispatcher::count_history_failed;
 use dispatcher::ports::HistoryPolicy;
 use serde::de::DeserializeOwned;
 use shared_ports::{Clock, PortError};
+use tidings_budget::Allowance;
 use tidings_store::{Store, Table, TableRows};
 use tokio::sync::{mpsc, oneshot};
 use ws_edge::ports::HistoryPage;
 
+use payload_share::PayloadShare;
 pub use sweep::run_sweeper;
 pub use writer::Writer;
 
@@ -75,6 +78,7 @@ pub struct StoredHistory<K: Clock + 'static> {
     queue: mpsc::UnboundedSender<Change>,
     /// Size of the changes in the queue.
     queued_bytes: Arc<AtomicUsize>,
+    payload_share: Arc<PayloadShare>,
     policy: HistoryPolicy,
     clock: K,
 }
@@ -91,13 +95,20 @@ impl<K: Clock + 'static> std::fmt::Debug for StoredHistory<K> {
 struct Full;
 
 impl<K: Clock + Clone + 'static> StoredHistory<K> {
-    /// Makes the history of a store, and its writer, which the caller must run.
-    pub fn new(store: &Store<K>, policy: HistoryPolicy, clock: K) -> (Self, Writer<K>) {
+    /// Makes the history of a store, and its writer, which the caller must run. Of what each client sends, it keeps
+    /// payloads of so many bytes as `of_client` allows.
+    pub fn new(
+        store: &Store<K>,
+        policy: HistoryPolicy,
+        of_client: Option<Allowance>,
+        clock: K,
+    ) -> (Self, Writer<K>) {
         let (queue, changes) = mpsc::unbounded_channel();
         let table = store.table("history");
         let queued_bytes = Arc::new(AtomicUsize::new(0));
         let writer = Writer::new(table.clone(), changes, Arc::clone(&queued_bytes));
-        (Self { table, queue, queued_bytes, policy, clock }, writer)
+        let payload_share = Arc::new(PayloadShare::new(of_client));
+        (Self { table, queue, queued_bytes, payload_share, policy, clock }, writer)
     }
 }
 
@@ -163,7 +174,8 @@ impl<K: Clock + 'static> dispatcher::ports::History for StoredHistory<K> {
         Some(self.policy)
     }
 
-    async fn record(&self, _: &UserId, rows: Vec<MessageRow>) {
+    async fn record(&self, _: &UserId, mut rows: Vec<MessageRow>) {
+        self.payload_share.apply(&mut rows, self.clock.moment());
         let change = Change::Messages(rows);
         let entries = change.entries();
         if let Err(Full) = self.enqueue(change) {

@@ -24,7 +24,7 @@ fn world() -> World {
     let (dir, clock) = (tempfile::tempdir().unwrap(), ManualClock::default());
     let settings = StorageSettings { reserve_bytes: 0, ..StorageSettings::default() };
     let store = Store::open(dir.path(), settings, clock.clone()).unwrap();
-    let (history, writer) = StoredHistory::new(&store, POLICY, clock.clone());
+    let (history, writer) = StoredHistory::new(&store, POLICY, Allowance::new(10, HOUR).ok(), clock.clone());
     World { history, writer: Some(writer), clock, _store: store, _dir: dir }
 }
 
@@ -101,6 +101,28 @@ async fn end_of_session_does_not_restore_an_expired_row() {
     world.history.session_closed(&a, opened, &connection("c"), world.clock.now()).await.unwrap();
     world.history.flush().await;
     assert_eq!(world.stored(), 0);
+}
+
+#[tokio::test]
+async fn client_has_a_share_of_the_payloads() {
+    let mut world = world();
+    world.start();
+    let row = |n, source: Option<&str>| MessageRow {
+        source: source.map(Into::into),
+        payload: Some("x".repeat(4)),
+        ..world.row(n)
+    };
+    let sources = [Some("user/mallory"), Some("user/mallory"), Some("user/mallory"), Some("user/bob"), None];
+    let rows = sources.into_iter().zip(1..).map(|(source, n)| row(n, source)).collect();
+    world.history.record(&user("a"), rows).await;
+    let kept = |page: HistoryPage<MessageRow>| -> Vec<_> {
+        page.rows.into_iter().rev().map(|row| row.payload.is_some()).collect()
+    };
+    assert_eq!(kept(world.page(None).await), [true, true, false, true, true]);
+    // The share fills again.
+    world.clock.advance(HOUR / 2);
+    world.history.record(&user("a"), vec![row(6, Some("user/mallory"))]).await;
+    assert!(world.page(None).await.rows[0].payload.is_some());
 }
 
 #[tokio::test]

@@ -84,6 +84,10 @@ impl Hubs for MemoryHubs {
         Ok(page)
     }
 
+    async fn size(&self, hub: &HubName) -> Option<usize> {
+        Some(self.lock().get(hub).map_or(0, BTreeSet::len))
+    }
+
     async fn has(&self, hub: &HubName, user: &UserId) -> Result<bool, PortError> {
         let hubs = self.lock();
         let first = hubs.get(hub).and_then(|set| set.range((start_of(user), Bound::Unbounded)).next());

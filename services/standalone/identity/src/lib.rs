@@ -7,7 +7,6 @@
 //! | [`sigv4`] | AWS Signature Version 4, for producers and AWS SDKs |
 //! | [`accounts`] | accounts with username and password |
 //! | [`keys`] | keys of producers and operators, with scopes, budgets and expiry |
-//! | [`budget`] | budgets of keys and other subjects |
 //! | [`records`] | the durable tables of accounts and keys |
 //! | [`revocations`] | blocks of users, and revoked credentials |
 //! | [`jwt`] | ID tokens of this server, for users who have logged in |
@@ -19,7 +18,6 @@
 //! No secret appears in a `Debug` output or an error.
 
 pub mod accounts;
-pub mod budget;
 pub mod cipher;
 pub mod credentials;
 pub mod jwt;

@@ -146,6 +146,13 @@ impl<R: Records> Revocations<R> {
         }
     }
 
+    /// Returns true if the token with this id is refused at `now`.
+    pub fn is_refused(&self, token_id: &str, now: Timestamp) -> bool {
+        let state = self.0.state.read().ignore_poison();
+        let row = state.rows.get(&revocation_key::of_token(token_id));
+        row.and_then(|row| row.refused_until).is_some_and(|until| until > now)
+    }
+
     /// Returns a number that grows with each change of a user.
     pub fn version(&self) -> u64 {
         self.0.state.read().ignore_poison().version

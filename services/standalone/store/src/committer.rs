@@ -388,8 +388,12 @@ impl<K: Clock> Committer<K> {
 
     /// Writes changes of a mailbox or a table as one commit, and answers the caller. They are as durable as
     /// the settings say, or synced within a second if they are lazy.
+    ///
+    /// Lazy rows are records of what was delivered. They stop where clients' messages do, so that they take no room of
+    /// producers. Removals free space.
     fn write(&mut self, write: Write) {
-        if write.lazy && !self.has_room() {
+        let adds = || write.changes.iter().any(|change| change.value.is_some());
+        if write.lazy && adds() && !self.core.has_room_for(Origin::Client) {
             write.refuse(AcceptError::DiskFull);
             return;
         }

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use shared_sync::IgnorePoison as _;
 
 use super::codec::Seq;
+use super::disk_room::DiskRoom;
 use super::engine::{Engine, EngineCell};
 use super::error::StoreError;
 use super::held_counter::HeldCounter;
@@ -39,6 +40,7 @@ pub(super) struct Core<K> {
     pub(super) settings: StorageSettings,
     pub(super) clock: K,
     pub(super) engine: EngineCell,
+    pub(super) disk_room: DiskRoom,
     pub(super) inbox: Inbox,
     /// Returns true for users to whom notifications will probably be delivered at once.
     pub(super) delivered_soon: OnceLock<DeliveredSoon>,
@@ -103,6 +105,7 @@ impl<K> Core<K> {
             settings,
             clock,
             engine: EngineCell::default(),
+            disk_room: DiskRoom::default(),
             inbox: Inbox::default(),
             delivered_soon: OnceLock::new(),
             shards: (0..SHARDS).map(|_| Mutex::new(HashMap::with_hasher(hasher.clone()))).collect(),

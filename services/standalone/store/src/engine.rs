@@ -1,6 +1,7 @@
 //! The storage engine, its keyspaces and its batches.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,7 @@ pub(super) struct Engine {
     pub(super) pending_records: fjall::Keyspace,
     /// The record of the last commit.
     meta: fjall::Keyspace,
+    written: AtomicU64,
 }
 
 /// The changes of a commit. Of several changes of one key the last one counts.
@@ -101,6 +103,7 @@ impl Engine {
             pending_records: db
                 .keyspace(Keyspace::PendingRecords.name(), || options(settings.memtable_bytes))?,
             db,
+            written: AtomicU64::new(0),
         })
     }
 
@@ -114,6 +117,9 @@ impl Engine {
         changes.sort_by(|(keyspace, key, _), (other_space, other_key, _)| {
             (*keyspace as u8, key).cmp(&(*other_space as u8, other_key))
         });
+        let bytes =
+            |(_, key, value): &(_, Slice, Option<Slice>)| key.len() + value.as_ref().map_or(0, |v| v.len());
+        self.written.fetch_add(changes.iter().map(bytes).sum::<usize>() as u64, Ordering::Relaxed);
         let batch = OwnedWriteBatch::with_capacity(self.db.clone(), changes.len() + KEYSPACES + 1);
         let mut batch = batch.durability(Some(mode));
         for (keyspace, key, value) in changes {
@@ -211,6 +217,11 @@ impl Engine {
     /// many bytes again, until the journal is deleted.
     pub(super) fn unwritten_bytes(&self) -> u64 {
         self.db.write_buffer_size()
+    }
+
+    /// Bytes of the keys and values that were written since the engine was opened.
+    pub(super) fn written_bytes(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
     }
 
     /// Starts to write the rows of all keyspaces to table files, after which the engine deletes the journal. Does not

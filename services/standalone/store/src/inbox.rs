@@ -67,8 +67,8 @@ pub(super) struct Write {
     pub(super) highest: Option<Seq>,
     /// Pending notifications that get rows.
     pub(super) pending_records: Vec<RecordLocation>,
-    /// True if the changes may wait up to a second for a sync that others need, and are refused when the disk
-    /// is nearly full.
+    /// True if the changes may wait up to a second for a sync that others need, and those that add rows are refused
+    /// when the disk has no room for clients' messages.
     pub(super) lazy: bool,
     pub(super) answer: oneshot::Sender<Result<(), AcceptError>>,
 }

@@ -42,6 +42,7 @@ mod core;
 mod dead_letters;
 mod dedup;
 mod disk_reads;
+mod disk_room;
 mod durable_marker;
 mod engine;
 mod error;

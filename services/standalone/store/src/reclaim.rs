@@ -77,9 +77,11 @@ impl<K> Core<K> {
     }
 
     fn has_room_beside(&self, reserve: u64) -> bool {
-        let unwritten = || self.engine.get().map_or(0, |engine| engine.unwritten_bytes());
-        let needed = if reserve == 0 { 1 } else { reserve.saturating_add(unwritten()) };
-        free_bytes(&self.directory) >= needed
+        let engine = self.engine.get();
+        let (unwritten, written) =
+            engine.map_or((0, 0), |engine| (engine.unwritten_bytes(), engine.written_bytes()));
+        let needed = if reserve == 0 { 1 } else { reserve.saturating_add(unwritten) };
+        self.disk_room.has(needed, written, tokio::time::Instant::now(), || free_bytes(&self.directory))
     }
 
     /// Writes the rows in memory out if the disk is nearly full, and merges all tables if there are enough tombstones

@@ -83,7 +83,7 @@ impl<K: Clock + 'static> Table<K> {
     /// it. A crash of the process does not.
     ///
     /// # Errors
-    /// [`StoreError`] when the store can't be written, or the disk is nearly full.
+    /// [`StoreError`] when the store can't be written, or there are rows and the disk has no room for clients' messages.
     pub async fn change_lazily(&self, rows: Vec<TableRow>, removed: Vec<Vec<u8>>) -> Result<(), StoreError> {
         let change = |key: &[u8], value| Change { keyspace: Keyspace::Tables, key: self.key(key), value };
         let rows = rows.into_iter().map(|(key, value)| change(&key, Some(value)));

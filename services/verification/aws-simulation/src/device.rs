@@ -141,6 +141,7 @@ impl Api {
             hubs: Vec::new(),
             credential_expires_at: None,
             source_key: None,
+            source_token: None,
         };
         let token = self.issuer.issue(subject).await.ok()?.token;
         let handshake = Handshake::new(vec![("token".to_owned(), token)], Vec::new());

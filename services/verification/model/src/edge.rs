@@ -21,6 +21,7 @@ fn principal() -> anyhow::Result<Principal> {
         hubs: Vec::new(),
         expires_at: None,
         source_key: None,
+        source_token: None,
     })
 }
 

@@ -306,5 +306,6 @@ pub(crate) fn principal(user_id: UserId) -> Principal {
         hubs: Vec::new(),
         expires_at: None,
         source_key: None,
+        source_token: None,
     }
 }

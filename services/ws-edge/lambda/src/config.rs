@@ -7,7 +7,13 @@ use contract_deployment_v1::{WS_EDGE, variables};
 use contract_notifications_v1::HubName;
 use shared_aws::{ConfigError, Environment, RunConfig};
 use shared_retry::RetryPolicy;
-use ws_edge::{ClientMessagePolicy, ConnectionLimit, EdgeConfig, Excess, MAX_HANDSHAKE, RateLimit};
+use ws_edge::{
+    ClientMessagePolicy, ConnectionLimit, EdgeConfig, Excess, MAX_HANDSHAKE, RateLimit, heartbeat_within,
+};
+
+/// Time after which API Gateway closes an idle connection
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>).
+const API_GATEWAY_IDLE: Duration = Duration::from_mins(10);
 
 /// The function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +71,7 @@ fn edge(env: &mut Environment<'_>) -> EdgeConfig {
     let excess = env.get_with(&variables::TOO_MANY_CONNECTIONS, "refuse-newest or close-oldest", excess);
     EdgeConfig {
         max_handshake: Some(MAX_HANDSHAKE),
+        heartbeat: Some(heartbeat_within(API_GATEWAY_IDLE)),
         row_lifetime: env.get(&variables::ROW_LIFETIME),
         default_format: env.get_with(&variables::DEFAULT_FORMAT, "single, batch or raw", |text| {
             FrameFormat::from_query(text).ok()
@@ -79,6 +86,7 @@ fn edge(env: &mut Environment<'_>) -> EdgeConfig {
         connection_rate: env.get_with(&variables::RATE_PER_CONNECTION, RATE, rate).0,
         user_rate: env.get_with(&variables::RATE_PER_USER, RATE, rate).0,
         recipient_rate: env.get_with(&variables::RECIPIENTS_PER_USER, RATE, rate).0,
+        arrival_rate: env.get_with(&variables::ARRIVALS_PER_USER, RATE, rate).0,
         byte_rate: env.get_with(&variables::BYTES_PER_USER, RATE, rate).0,
         sender_quota: env.get_with(&variables::QUOTA_PER_USER, RATE, rate).0,
         mailbox_quota: env.get_with(&variables::QUOTA_PER_MAILBOX, RATE, rate).0,
@@ -161,7 +169,11 @@ mod tests {
         assert_eq!(config.history, None);
         assert_eq!(config.connections_table, "tidings_connections_table");
         // The contract's defaults equal the service's.
-        let edge = EdgeConfig { max_handshake: Some(MAX_HANDSHAKE), ..EdgeConfig::default() };
+        let edge = EdgeConfig {
+            max_handshake: Some(MAX_HANDSHAKE),
+            heartbeat: Some(Duration::from_mins(10) * 6 / 7),
+            ..EdgeConfig::default()
+        };
         assert_eq!(config.edge, edge);
         assert_eq!(Config::read(&|_| None).unwrap_err().problems().len(), 6);
     }
@@ -183,11 +195,12 @@ mod tests {
         let limit = RateLimit { most: 20, per: Duration::from_secs(1) };
         let limits = |edge: EdgeConfig| {
             let volumes = [edge.recipient_rate, edge.byte_rate, edge.sender_quota, edge.mailbox_quota];
-            [[edge.connection_rate, edge.user_rate].as_slice(), &volumes].concat()
+            [[edge.connection_rate, edge.user_rate, edge.arrival_rate].as_slice(), &volumes].concat()
         };
         for (at, name) in [
             "TIDINGS_RATE_PER_CONNECTION",
             "TIDINGS_RATE_PER_USER",
+            "TIDINGS_ARRIVALS_PER_USER",
             "TIDINGS_RECIPIENTS_PER_USER",
             "TIDINGS_BYTES_PER_USER",
             "TIDINGS_QUOTA_PER_USER",
@@ -196,7 +209,7 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            let mut expected = vec![None; 6];
+            let mut expected = vec![None; 7];
             expected[at] = Some(limit);
             assert_eq!(limits(read(name, "20/1000").unwrap()), expected);
         }

@@ -90,7 +90,7 @@ async fn page<H: History>(history: &H, event: HistoryEvent) -> Result<Answer, Re
     let query = event.query_string_parameters.unwrap_or_default();
     let kind: HistoryKind = kind.parse().map_err(|error: UnknownKind| Refusal::new(404, &error))?;
     // API Gateway decodes the parameters of the query, but not those of the path.
-    let user_id = percent_decode_str(&user_id).decode_utf8_lossy().into_owned();
+    let user_id = percent_decode_str(&user_id).decode_utf8().map_err(|error| Refusal::new(400, &error))?;
     let user = UserId::new(user_id).map_err(|error| Refusal::new(400, &error))?;
     Ok(match kind {
         HistoryKind::Sessions => {

@@ -9,6 +9,6 @@ use ws_edge_lambda::{Config, Function};
 async fn main() -> anyhow::Result<()> {
     let config = Config::read(&|name| std::env::var(name).ok())?;
     let function = Function::new(&config, &sdk_config(AttemptLimits::default()).await);
-    let invoke = async |invocation| Ok::<_, Infallible>(function.invoke(invocation).await);
+    let invoke = async |invocation| Ok::<_, Infallible>(Box::pin(function.invoke(invocation)).await);
     Ok(run(config.run, ws_edge::describe_metrics, invoke).await?)
 }

@@ -95,6 +95,8 @@ impl RateLimits for DynamoRateLimits {
             RateKey::Connection(id) => format!("connection/{id}"),
             RateKey::User(id) => format!("user/{id}"),
             RateKey::Recipients(id) => format!("recipients/{id}"),
+            RateKey::HubMembers(id) => format!("hub-members/{id}"),
+            RateKey::Arrivals(id) => format!("arrivals/{id}"),
             RateKey::Bytes(id) => format!("bytes/{id}"),
             RateKey::Quota(id) => format!("quota/{id}"),
             RateKey::Mailbox(id) => format!("mailbox/{id}"),

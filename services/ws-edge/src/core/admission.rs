@@ -146,6 +146,7 @@ mod tests {
             hubs: Vec::new(),
             expires_at: Some(Timestamp::from_millis(9)),
             source_key: None,
+            source_token: None,
         }
     }
 

@@ -331,6 +331,7 @@ mod tests {
             hubs: Vec::new(),
             expires_at: None,
             source_key: None,
+            source_token: None,
         };
         let (hub, id) = (HubName::new("all").unwrap(), NotificationId::new("i").unwrap());
         let notice =

@@ -75,7 +75,7 @@ pub fn decide(frame: Inbound<'_>, caller: &Caller<'_>, config: &EdgeConfig) -> D
 
 fn act(frame: ClientFrame, caller: &Caller<'_>, config: &EdgeConfig) -> Decision {
     match frame {
-        ClientFrame::Ping => Decision::Reply(ServerFrame::Pong { message: None }),
+        ClientFrame::Ping => Decision::Reply(pong(config)),
         ClientFrame::Ack { sequences } => {
             let then = ServerFrame::AckOk { acknowledged: sequences.len() };
             let distinct: BTreeSet<_> = sequences.into_iter().collect();
@@ -89,12 +89,17 @@ fn act(frame: ClientFrame, caller: &Caller<'_>, config: &EdgeConfig) -> Decision
         ClientFrame::Members(query) => list_members(members::decide(query, caller, config)),
         // Heartbeats are answered even if clients may not send.
         ClientFrame::Broadcast(Broadcast { message, .. }) if &*message == HEARTBEAT.0 => {
-            Decision::Reply(ServerFrame::Pong { message: Some(HEARTBEAT.1.into()) })
+            Decision::Reply(ServerFrame::Pong { message: Some(HEARTBEAT.1.into()), heartbeat: None })
         }
         ClientFrame::SendMessage(frame) => send(client_messages::send_message(frame, caller, config)),
         ClientFrame::Message(frame) => send(client_messages::message(frame, caller, config)),
         ClientFrame::Broadcast(frame) => send(client_messages::broadcast(frame, caller, config)),
     }
+}
+
+fn pong(config: &EdgeConfig) -> ServerFrame {
+    let heartbeat = config.heartbeat.and_then(|time| u64::try_from(time.as_millis()).ok());
+    ServerFrame::Pong { message: None, heartbeat }
 }
 
 fn send(request: Result<SendRequest, SendRefusal>) -> Decision {
@@ -152,6 +157,8 @@ mod client_message_tests;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use contract_connections_v1::ConnectionId;
     use contract_notifications_v1::{HubName, Timestamp, UserId, Version1};
     use proptest::prelude::*;
@@ -159,6 +166,10 @@ mod tests {
     use super::*;
 
     fn inbound(frame: Inbound<'_>) -> Decision {
+        decided(&EdgeConfig::default(), frame)
+    }
+
+    fn decided(config: &EdgeConfig, frame: Inbound<'_>) -> Decision {
         let principal = Principal {
             version: Version1,
             user_id: UserId::new("jo").unwrap(),
@@ -167,11 +178,12 @@ mod tests {
             hubs: Vec::new(),
             expires_at: Some(Timestamp::from_millis(9)),
             source_key: None,
+            source_token: None,
         };
         let connection_id = &ConnectionId::new("c");
         let hubs = &[HubName::new("team").unwrap()];
         let now = Timestamp::from_millis(1);
-        decide(frame, &Caller { principal: &principal, connection_id, hubs, now }, &EdgeConfig::default())
+        decide(frame, &Caller { principal: &principal, connection_id, hubs, now }, config)
     }
 
     fn text(frame: &str) -> Decision {
@@ -179,7 +191,7 @@ mod tests {
     }
 
     fn pong(message: Option<&str>) -> Decision {
-        Decision::Reply(ServerFrame::Pong { message: message.map(Into::into) })
+        Decision::Reply(ServerFrame::Pong { message: message.map(Into::into), heartbeat: None })
     }
 
     fn refusal(decision: Decision) -> (ErrorCode, String) {
@@ -193,6 +205,9 @@ mod tests {
     fn ping_is_answered() {
         assert_eq!(text(r#"{"action":"ping","at":1}"#), pong(None));
         assert_eq!(text(r#"{"action":"sendmessage","message":"ping"}"#), pong(Some("pong")));
+        let config = EdgeConfig { heartbeat: Some(Duration::from_secs(9)), ..EdgeConfig::default() };
+        let told = decided(&config, Inbound::Text(r#"{"action":"ping"}"#));
+        assert_eq!(told, Decision::Reply(ServerFrame::Pong { message: None, heartbeat: Some(9_000) }));
     }
 
     #[test]

@@ -59,6 +59,7 @@ mod tests {
             hubs: ["team", "all", "two words", "team", "ops"].map(str::to_owned).to_vec(),
             expires_at: None,
             source_key: None,
+            source_token: None,
         };
         let hubs = hubs_of(&principal, &config);
         assert_eq!(hubs.iter().map(HubName::as_str).collect::<Vec<_>>(), ["all", "team", "ops"]);
@@ -77,6 +78,7 @@ mod tests {
                 hubs: ["team", "tidings:operations"].map(str::to_owned).to_vec(),
                 expires_at: None,
                 source_key: None,
+                source_token: None,
             };
             hubs_of(&principal, &config).iter().map(ToString::to_string).collect::<Vec<_>>()
         };

@@ -71,6 +71,7 @@ mod tests {
             hubs: Vec::new(),
             expires_at: None,
             source_key: None,
+            source_token: None,
         };
         let (connection_id, hubs) = (&ConnectionId::new("c"), &[hub("all"), hub("team")]);
         let caller = Caller { principal: &principal, connection_id, hubs, now: Timestamp::default() };

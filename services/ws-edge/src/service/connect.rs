@@ -2,21 +2,24 @@
 //!
 //! Hub rows are written before the connection's row: a connection that others can see is in all its hubs.
 
+use std::time::Duration;
+
 use contract_connections_v1::{Connection, ConnectionId, ConnectionKey, HubMember};
 use contract_frames_v1::PresenceEvent;
 use contract_identity_v1::Principal;
-use contract_notifications_v1::Timestamp;
+use contract_notifications_v1::{Timestamp, UserId};
 use metrics::counter;
 use shared_ports::{Clock as _, Moment, PortError};
 use shared_telemetry::chain;
 
 use super::edge::Edge;
 use super::message_id;
+use crate::config::RateLimit;
 use crate::core::admission::{Admission, ConnectRefusal, ConnectRequest, admit};
 use crate::core::client_messages::presence_notice;
 use crate::core::connection_limit::{self, LimitDecision};
 use crate::core::hubs::{hubs_of, membership_rows};
-use crate::ports::{Connections as _, Hubs as _, MessageQueue as _, Ports};
+use crate::ports::{Connections as _, Hubs as _, MessageQueue as _, Ports, RateKey};
 
 /// Errors of a handshake.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,15 @@ pub enum ConnectError {
     TooMany {
         /// The limit.
         most: usize,
+    },
+    /// The user arrives more often than [`EdgeConfig::arrival_rate`](crate::EdgeConfig::arrival_rate) allows; status 429.
+    /// The text is for the client.
+    #[error("you come and go too often: the members of your hubs are told {} times in {:?} at most", .limit.most, .limit.per)]
+    TooOften {
+        /// The limit.
+        limit: RateLimit,
+        /// Time until it allows another arrival.
+        wait: Duration,
     },
     /// The handshake took longer than [`EdgeConfig::max_handshake`](crate::EdgeConfig::max_handshake); status 503.
     #[error("the handshake took too long; try again")]
@@ -43,7 +55,7 @@ impl ConnectError {
     pub const fn status(&self) -> u16 {
         match self {
             Self::Refused(_) => 400,
-            Self::TooMany { .. } => 429,
+            Self::TooMany { .. } | Self::TooOften { .. } => 429,
             Self::TooSlow => 503,
             Self::Unavailable(_) => 500,
         }
@@ -127,9 +139,19 @@ impl<P: Ports> Edge<P> {
             }
         }
         if announces && is_first {
+            self.count_arrival(&row.user_id, row.connected_at).await?;
             self.announce(principal, PresenceEvent::Joined, members).await;
         }
         Ok(())
+    }
+
+    /// Counts an arrival. Refused as a whole: a user whose arrival is not told would leave without having come.
+    async fn count_arrival(&self, user: &UserId, now: Timestamp) -> Result<(), ConnectError> {
+        let Some(limit) = self.config.arrival_rate else { return Ok(()) };
+        match self.over_limit(RateKey::Arrivals(user), limit, 1, now).await {
+            Some(wait) => Err(ConnectError::TooOften { limit, wait }),
+            None => Ok(()),
+        }
     }
 
     /// Deletes the rows of a refused connection. Rows that can't be deleted expire.

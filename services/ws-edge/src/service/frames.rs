@@ -14,10 +14,10 @@ use super::edge::Edge;
 use super::refusal::Refusal;
 use crate::config::RateLimit;
 use crate::core::caller::Caller;
-use crate::core::client_messages::SendRequest;
+use crate::core::client_messages::{SendRequest, Target};
 use crate::core::frame::{Decision, Inbound, decide};
 use crate::core::hubs::hubs_of;
-use crate::ports::{Connections as _, Mailbox as _, Ports, RateKey, RateLimits as _};
+use crate::ports::{Connections as _, Hubs as _, Mailbox as _, Ports, RateKey, RateLimits as _};
 
 /// A frame from a client, with its connection.
 #[derive(Clone, Copy)]
@@ -112,11 +112,30 @@ impl<P: Ports> Edge<P> {
         let bytes = request.message.stored_bytes().saturating_mul(recipients);
         let (user, config) = (&caller.principal.user_id, &self.config);
         self.count(RateKey::Recipients(user), config.recipient_rate, recipients, caller).await?;
+        if let Some(limit) = config.hub_member_rate {
+            let members = self.hub_members(&request.targets).await.min(limit.most);
+            if members > 0 {
+                self.count(RateKey::HubMembers(user), Some(limit), members, caller).await?;
+            }
+        }
         self.count(RateKey::Bytes(user), config.byte_rate, bytes, caller).await?;
         if request.message.when_offline == WhenOffline::Hold {
             self.count(RateKey::Quota(user), config.sender_quota, bytes, caller).await?;
         }
         Ok(())
+    }
+
+    /// Returns the number of members whom a message reaches through hubs, as far as it is known.
+    async fn hub_members(&self, targets: &[Target]) -> u32 {
+        let mut members = 0_u32;
+        for target in targets {
+            if let Target::Hub { hub, .. } = target
+                && let Some(size) = self.hubs.size(hub).await
+            {
+                members = members.saturating_add(u32::try_from(size).unwrap_or(u32::MAX));
+            }
+        }
+        members
     }
 
     async fn count(
@@ -132,6 +151,8 @@ impl<P: Ports> Edge<P> {
             RateKey::Connection(_) => ("a connection may request", "actions"),
             RateKey::User(_) => ("a user may request", "actions"),
             RateKey::Recipients(_) => ("a user may send to", "recipients"),
+            RateKey::HubMembers(_) => ("a user's messages to hubs may reach", "members"),
+            RateKey::Arrivals(_) => ("a user may arrive", "times"),
             RateKey::Bytes(_) => ("a user may send", "bytes"),
             RateKey::Quota(_) => ("a user's messages that are held may have", "bytes"),
             RateKey::Mailbox(_) => ("messages of clients for one user may have", "bytes"),

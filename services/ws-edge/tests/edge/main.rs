@@ -58,6 +58,7 @@ fn principal(user: &str) -> Principal {
         hubs: Vec::new(),
         expires_at: None,
         source_key: None,
+        source_token: None,
     }
 }
 
@@ -188,7 +189,10 @@ async fn refused_frame_is_answered_with_its_request_id() {
         panic!("{answer:?}")
     };
     assert_eq!(request_id, "r");
-    assert_eq!(send(&world, "jo", r#"{"action":"ping"}"#).await, Some(ServerFrame::Pong { message: None }));
+    assert_eq!(
+        send(&world, "jo", r#"{"action":"ping"}"#).await,
+        Some(ServerFrame::Pong { message: None, heartbeat: None })
+    );
 }
 
 #[tokio::test]
@@ -351,6 +355,51 @@ async fn recipients_and_bytes_have_limits() {
     let dropped = r#"{"action":"sendmessage","message":"is not held"}"#;
     assert_eq!(refused(quota.clone(), dropped).await, None);
     assert!(refused(quota, to_three).await.unwrap().contains("held"));
+}
+
+#[tokio::test]
+async fn message_to_a_hub_counts_its_members() {
+    let world = World::default();
+    let rate = Some(RateLimit { most: 5, per: Duration::from_mins(1) });
+    let edge = edge_of(&world, EdgeConfig { hub_member_rate: rate, ..chat() });
+    join(&edge, "jo").await;
+    join(&edge, "al").await;
+    let hello = r#"{"action":"sendmessage","message":"hello"}"#;
+    for _ in 0..2 {
+        assert!(matches!(say(&edge, "jo", hello).await, Some(ServerFrame::Sent { .. })));
+    }
+    let Some(ServerFrame::Error { code, message, .. }) = say(&edge, "jo", hello).await else {
+        panic!("not refused")
+    };
+    assert_eq!(code, ErrorCode::TooManyRequests);
+    assert!(message.contains("5 members"), "{message}");
+    // A hub with more members than the limit takes all of it.
+    for n in 0..9 {
+        join(&edge, &format!("member-{n}")).await;
+    }
+    assert!(matches!(say(&edge, "al", hello).await, Some(ServerFrame::Sent { .. })));
+    assert!(matches!(say(&edge, "al", hello).await, Some(ServerFrame::Error { .. })));
+}
+
+#[tokio::test]
+async fn arrival_beyond_the_rate_is_refused_and_undone() {
+    let world = World::default();
+    let rate = Some(RateLimit { most: 2, per: Duration::from_mins(1) });
+    let edge = edge_of(&world, EdgeConfig { arrival_rate: rate, ..chat() });
+    for _ in 0..2 {
+        edge.connect(&principal("jo"), request("a", &[])).await.unwrap();
+        // A further connection is no arrival.
+        edge.connect(&principal("jo"), request("b", &[])).await.unwrap();
+        for id in ["a", "b"] {
+            edge.disconnect(&principal("jo"), &ConnectionId::new(id), Timestamp::default()).await.unwrap();
+        }
+    }
+    world.queued.lock().unwrap().clear();
+    let error = edge.connect(&principal("jo"), request("a", &[])).await.err().unwrap();
+    assert_eq!(error.status(), 429);
+    assert!(error.to_string().contains("2 times in 60s"), "{error}");
+    let rows = (world.connections.lock().unwrap().len(), world.members.lock().unwrap().len());
+    assert_eq!((rows, world.queued.lock().unwrap().len()), ((0, 0), 0));
 }
 
 #[tokio::test]

@@ -127,6 +127,10 @@ impl Hubs for &World {
         Ok(HubPage { members: users.into_iter().map(member).take(limit).collect(), more })
     }
 
+    async fn size(&self, hub: &HubName) -> Option<usize> {
+        Some(self.members.lock().unwrap().iter().filter(|(of, _)| of == hub).count())
+    }
+
     async fn has(&self, hub: &HubName, user: &UserId) -> Result<bool, PortError> {
         self.up()?;
         Ok(self.members.lock().unwrap().iter().any(|(h, member)| h == hub && member.user_id == *user))

@@ -225,6 +225,7 @@ impl Gateway {
             hubs: Vec::new(),
             credential_expires_at: None,
             source_key: None,
+            source_token: None,
         };
         issuer.issue(subject).await.unwrap().token
     }

@@ -221,12 +221,18 @@ fn standard_output() -> Box<dyn Write + Send> {
     }
 }
 
-/// Escapes the control characters of a foreign text, which could control the terminal.
+/// Returns true for characters that control the terminal, or the direction of the text around them (Unicode Annex 9).
+fn is_control(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Escapes the characters of a foreign text that control how it is shown.
 pub(crate) fn escape_controls(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
+    if !text.contains(is_control) {
         return Cow::Borrowed(text);
     }
-    let shown = text.chars().map(|c| if c.is_control() { c.escape_unicode().to_string() } else { c.into() });
+    let shown = text.chars().map(|c| if is_control(c) { c.escape_unicode().to_string() } else { c.into() });
     Cow::Owned(shown.collect())
 }
 
@@ -286,6 +292,7 @@ mod tests {
     #[test]
     fn control_characters_are_escaped() {
         assert_eq!(escape_controls("a\x1b[2Jb\u{9b}\n"), "a\\u{1b}[2Jb\\u{9b}\\u{a}");
+        assert_eq!(escape_controls("a\u{7f}\u{202e}b"), "a\\u{7f}\\u{202e}b");
         assert!(matches!(escape_controls("plain é"), Cow::Borrowed(_)));
     }
 

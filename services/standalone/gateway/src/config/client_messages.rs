@@ -86,6 +86,7 @@ pub struct ClientMessagesConfig {
     pub rate_per_user: OptionalRate,
     pub raw_without_sender: bool,
     pub recipients_per_user: OptionalRate,
+    pub hub_members_per_user: OptionalRate,
     pub bytes_per_user: OptionalRate,
     pub quota_per_user: OptionalRate,
     pub quota_per_mailbox: OptionalRate,
@@ -102,6 +103,7 @@ impl Default for ClientMessagesConfig {
             rate_per_user: OptionalRate(None),
             raw_without_sender: false,
             recipients_per_user: rate(6_000, minute),
+            hub_members_per_user: rate(120_000, minute),
             bytes_per_user: rate(16 * MIB, minute),
             quota_per_user: rate(64 * MIB, day),
             quota_per_mailbox: rate(256 * MIB, day),
@@ -117,7 +119,20 @@ impl Default for ClientMessagesConfig {
 pub struct HubsConfig {
     pub everyone: String,
     pub presence: bool,
+    pub arrivals_per_user: OptionalRate,
     pub members: Vec<Members>,
+}
+
+impl Default for HubsConfig {
+    fn default() -> Self {
+        let arrivals = RateLimit { most: 60, per: Duration::from_mins(1) };
+        Self {
+            everyone: String::new(),
+            presence: false,
+            arrivals_per_user: OptionalRate(Some(arrivals)),
+            members: Vec::new(),
+        }
+    }
 }
 
 impl ClientMessagesConfig {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dispatcher::core::run;
-use tidings_identity::budget::Allowance;
+use tidings_budget::Allowance;
 use tidings_identity::tokens::DEFAULT_CAPACITY;
 use tidings_sockets::Limits;
 use tidings_store::StorageSettings;
@@ -101,7 +101,7 @@ impl Default for Config {
                 too_many: TooMany::RefuseNewest,
             },
             client_messages: ClientMessagesConfig::default(),
-            hubs: HubsConfig { everyone: String::new(), presence: false, members: Vec::new() },
+            hubs: HubsConfig::default(),
             dispatcher: DispatcherConfig {
                 inline_drain,
                 replay_drain,
@@ -121,6 +121,7 @@ impl Default for Config {
                 enabled: false,
                 lifetime: DurationSetting(Duration::from_hours(24 * 30)),
                 payloads: false,
+                payload_bytes_per_client: allow(256 * 1024 * 1024, Duration::from_hours(24)),
             },
             log: LogConfig {
                 format: LogFormat::Human,

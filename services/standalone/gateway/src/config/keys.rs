@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::Deserialize;
-use tidings_identity::budget::Allowance;
+use tidings_budget::Allowance;
 use tidings_identity::keys::Limits;
 
 use super::duration::DurationSetting;

@@ -1,7 +1,7 @@
 //! The settings that several sections make together.
 
 use contract_identity_v1::AuthenticationMethod;
-use ws_edge::{ConnectionLimit, EdgeConfig};
+use ws_edge::{ConnectionLimit, EdgeConfig, heartbeat_within};
 
 use super::{Config, ConnectionsConfig, HandshakeConfig, ServerConfig};
 use crate::server::{About, Front, QuotaLimits, Settings};
@@ -90,11 +90,14 @@ impl Config {
             recipient_rate: self.client_messages.recipients_per_user.0,
             byte_rate: self.client_messages.bytes_per_user.0,
             sender_quota: self.client_messages.quota_per_user.0,
+            hub_member_rate: self.client_messages.hub_members_per_user.0,
+            arrival_rate: self.hubs.arrivals_per_user.0,
             mailbox_quota: self.client_messages.quota_per_mailbox.0,
             client_message_lifetime: self.client_messages.lifetime.0,
             max_payload_depth: self.limits.payload_depth,
             max_connections: (max_per_user > 0).then_some(limit),
             close_when_expired,
+            heartbeat: self.connections.limits().idle_timeout.map(heartbeat_within),
             ..EdgeConfig::default()
         }
     }

@@ -125,6 +125,7 @@ pub struct HistoryConfig {
     pub enabled: bool,
     pub lifetime: DurationSetting,
     pub payloads: bool,
+    pub payload_bytes_per_client: OptionalAllowance,
 }
 
 /// The format of log lines.
@@ -282,7 +283,7 @@ impl HistoryConfig {
 
     /// Returns the policy of the history; `None` if none is kept.
     pub fn policy(&self) -> Option<HistoryPolicy> {
-        let Self { enabled, lifetime, payloads } = *self;
+        let Self { enabled, lifetime, payloads, .. } = *self;
         enabled.then_some(HistoryPolicy { lifetime: lifetime.0, payloads })
     }
 }

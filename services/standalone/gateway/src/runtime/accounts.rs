@@ -99,7 +99,10 @@ impl Accounts for UserAccounts {
         let verified = self.accounts.verify(username, password, from, SystemClock.moment()).await;
         let account = verified.map_err(|error| match error {
             LoginError::Refused => refused(),
-            LoginError::Throttled { wait } => AuthError::TooMany { detail: error.to_string(), wait },
+            LoginError::Throttled { wait } => {
+                let limits = "login.attempts_per_address and login.failures_per_account";
+                AuthError::TooMany { detail: format!("{error} ({limits})"), wait }
+            }
             LoginError::Undecided(AccountError::Busy { wait }) => {
                 AuthError::TooMany { detail: error.to_string(), wait }
             }

@@ -24,6 +24,10 @@ impl Revocations for StoredRevocations {
         self.0.changed_since(user, version)
     }
 
+    fn is_refused(&self, token_id: &str) -> bool {
+        self.0.is_refused(token_id, SystemClock.now())
+    }
+
     async fn change_user(&self, user: UserId, change: UserChange) -> Result<(), RevocationError> {
         let revocations = self.0.clone();
         let change = async move { revocations.change_user(&user, change, SystemClock.now()).await };

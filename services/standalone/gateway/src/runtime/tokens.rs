@@ -21,7 +21,7 @@ pub struct ConnectTokens {
 
 impl Tokens for ConnectTokens {
     async fn verify_user(&self, jwt: &str) -> Result<Subject, AuthError> {
-        let VerifiedJwt { user_id, username, hubs, expires_at, .. } =
+        let VerifiedJwt { user_id, username, hubs, expires_at, id, .. } =
             self.authorizer.verify_jwt(jwt).await.map_err(|reason| match reason {
                 Reason::Jwt(invalid) => AuthError::Refused(format!("the ID token is refused: {invalid}")),
                 revoked @ Reason::Revoked(_) => {
@@ -30,7 +30,14 @@ impl Tokens for ConnectTokens {
                 other => AuthError::Unavailable(other.into()),
             })?;
         let username = username.unwrap_or_default();
-        Ok(Subject { user_id, username, hubs, credential_expires_at: expires_at, source_key: None })
+        Ok(Subject {
+            user_id,
+            username,
+            hubs,
+            credential_expires_at: expires_at,
+            source_key: None,
+            source_token: id,
+        })
     }
 
     fn unused(&self) -> (usize, usize) {

@@ -25,7 +25,7 @@ use crate::live_metrics::HUB as OPERATIONS;
 const MAX_BODY: usize = 16 * 1024;
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct TokenRequest {
     user_id: UserId,
     #[serde(default)]
@@ -80,7 +80,7 @@ pub(super) async fn token<P: Ports>(
         let credential_expires_at = caller.key().and_then(|key| key.expires_at());
         let source_key = caller.key().map(|key| key.identity());
         about = Some(About(user_id.clone()));
-        Subject { user_id, username, hubs, credential_expires_at, source_key }
+        Subject { user_id, username, hubs, credential_expires_at, source_key, source_token: None }
     };
     let issued = app.ports.tokens.issue_token(subject).await.map_err(|error| match error {
         IssueError::TooLarge { .. } => Problem::bad_request(error.to_string()),
@@ -179,6 +179,7 @@ pub(super) async fn guest<P: Ports>(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AddUserRequest {
     username: UserId,
     password: String,

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, WWW_AUTHENTICATE};
+use axum::http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING, WWW_AUTHENTICATE,
+};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use bytes::BytesMut;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tidings_identity::keys::{Access, Key, KeyName, OverBudget};
@@ -339,18 +341,29 @@ fn unreadable(error: &(dyn std::error::Error + Send + Sync + 'static), limit: us
     Problem::bad_request("the body could not be read to its end")
 }
 
-/// Refuses an encoded body. A body may say that it is not encoded, in upper or lower case (RFC 9110, section 8.4.1).
-fn require_plain(headers: &HeaderMap) -> Result<(), Problem> {
+/// Returns true if a header lists no other coding than `allowed`, in upper or lower case.
+fn has_only(headers: &HeaderMap, name: HeaderName, allowed: &str) -> bool {
     let mut codings = headers
-        .get_all(CONTENT_ENCODING)
+        .get_all(name)
         .iter()
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .map(<[u8]>::trim_ascii);
-    if codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")) {
-        return Ok(());
+    codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(allowed.as_bytes()))
+}
+
+/// Refuses an encoded body. A body may say that it is not encoded (RFC 9110, section 8.4.1). A transfer coding that is
+/// not known is 501 (RFC 9112, section 6.1).
+fn require_plain(headers: &HeaderMap) -> Result<(), Problem> {
+    if !has_only(headers, TRANSFER_ENCODING, "chunked") {
+        let detail = "the body has a transfer coding; send it with Transfer-Encoding: chunked, or with a Content-Length";
+        let problem = Problem::new(StatusCode::NOT_IMPLEMENTED, "not-implemented", detail);
+        return Err(problem.with_header(CONNECTION, HeaderValue::from_static("close")));
     }
-    let detail = "the body is encoded; send it without Content-Encoding";
-    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail))
+    if !has_only(headers, CONTENT_ENCODING, "identity") {
+        let detail = "the body is encoded; send it without Content-Encoding";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
+    }
+    Ok(())
 }
 
 fn too_large(limit: usize) -> Problem {

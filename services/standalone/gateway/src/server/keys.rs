@@ -11,9 +11,10 @@ use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use contract_notifications_v1::Timestamp;
 use serde::{Deserialize, Serialize};
-use tidings_identity::budget::Allowance;
+use tidings_budget::Allowance;
 use tidings_identity::keys::{Access, KeyError, KeyInfo, KeyName, Limits, NewKey, NewSecrets, Scope, Scopes};
 
+use super::credential_connections::Source;
 use super::json_body::require_object;
 use super::path::Path;
 use super::problem::Problem;
@@ -167,7 +168,7 @@ pub(super) async fn revoke<P: Ports>(
     // A task of its own: the connections are closed even if the caller goes away.
     let revoking = tokio::spawn(async move {
         let key = app.ports.keys.revoke(name).await.map_err(problem)?;
-        for id in app.key_connections.of(&key) {
+        for id in app.credential_connections.of(&Source::Key(key)) {
             app.registry.close(&id);
         }
         Ok(StatusCode::NO_CONTENT.into_response())

@@ -139,6 +139,9 @@ pub trait Revocations: Send + Sync + 'static {
     /// Returns true if a user was blocked or signed out since `version`.
     fn changed_since(&self, user: &UserId, version: u64) -> bool;
 
+    /// Returns true if the token with this id is refused now.
+    fn is_refused(&self, token_id: &str) -> bool;
+
     /// Blocks a user, lifts a block, or signs the user out.
     fn change_user(
         &self,

@@ -108,6 +108,7 @@ pub const PROBLEMS: &[ProblemType] = &[
         "The route has no such method. The header `Allow` lists those it has.",
     ),
     problem("not-found", &[404], "The route, the page, the dead letter or the way to log in does not exist."),
+    problem("not-implemented", &[501], "The body has a transfer coding other than `chunked`."),
     problem("timeout", &[408], "The body did not arrive within `server.body_timeout`."),
     problem(
         "too-large",
@@ -118,7 +119,7 @@ pub const PROBLEMS: &[ProblemType] = &[
         "too-many-connections",
         &[429],
         "The limit of handshakes per second (`connections.connects_per_second`), of connections per user \
-         (`connections.max_per_user`), or of WebSockets or handshakes of your address \
+         (`connections.max_per_user`), of arrivals (`hubs.arrivals_per_user`), or of WebSockets or handshakes of your address \
          (`limits.web_sockets_per_address`, `limits.handshakes_per_address`) is reached. Try again, after the time in \
          `Retry-After` if there is one.",
     ),

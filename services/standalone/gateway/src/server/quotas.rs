@@ -11,7 +11,7 @@ use std::time::Duration;
 use contract_notifications_v1::UserId;
 use shared_ports::Moment;
 use shared_sync::IgnorePoison as _;
-use tidings_identity::budget::{Allowance, Budget, Budgets};
+use tidings_budget::{Allowance, Budget, Budgets};
 use tidings_identity::keys::{Access, Key, KeyName};
 
 /// Most budgets of users and of addresses, about 10 MB each. Those beyond share one.

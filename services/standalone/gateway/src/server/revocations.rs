@@ -17,6 +17,7 @@ use tidings_identity::keys::Access;
 use tidings_identity::revocations::{RevocationError, RevocationInfo, UserChange};
 use tokio::task::JoinHandle;
 
+use super::credential_connections::Source;
 use super::json_body::require_object;
 use super::path::Path;
 use super::problem::Problem;
@@ -117,7 +118,7 @@ pub(super) async fn disconnect<P: Ports>(
     Ok(Json(Closed { closed: close_all(&app, &user_id(user)?) }).into_response())
 }
 
-/// Answers `PUT /v1/revoked-tokens/{id}`: refuses a token by its `jti`.
+/// Answers `PUT /v1/revoked-tokens/{id}`: refuses a token by its `jti`, and closes the connections that stand on it.
 pub(super) async fn revoke_token<P: Ports>(
     State(app): State<Arc<App<P>>>,
     Path(id): Path<String>,
@@ -126,8 +127,14 @@ pub(super) async fn revoke_token<P: Ports>(
     let (_, body) = app.admit(request, MAX_BODY, Access::Operate).await?;
     let BlockRequest { until } = parse(&body, r#"{"until": …} in milliseconds, or nothing for 400 days"#)?;
     let until = until.unwrap_or_else(|| app.ports.clock.now().plus(TOKEN_REFUSAL));
-    app.ports.revocations.change_token(id, Some(until)).await.map_err(problem)?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let refusing = tokio::spawn(async move {
+        app.ports.revocations.change_token(id.clone(), Some(until)).await.map_err(problem)?;
+        for connection in app.credential_connections.of(&Source::Token(id)) {
+            app.registry.close(&connection);
+        }
+        Ok(StatusCode::NO_CONTENT.into_response())
+    });
+    completed(refusing).await
 }
 
 #[derive(Deserialize)]

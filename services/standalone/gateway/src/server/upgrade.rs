@@ -25,6 +25,7 @@ use contract_identity_v1::Principal;
 use contract_notifications_v1::{Sequence, Timestamp};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use percent_encoding::percent_decode_str;
 use shared_ports::Clock as _;
 use tidings_sockets::{Attachment, ClientMessage, Peer, Session, SharedTcp};
 use tokio::sync::OwnedSemaphorePermit;
@@ -33,7 +34,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use ws_edge::{Admission, ClientInfo, ConnectError, ConnectRequest, Inbound, MessageRequest};
 
 use super::addresses::{Slot, count_refusal};
-use super::key_connections::KeyConnection;
+use super::credential_connections::CredentialConnection;
 use super::phases::Watched;
 use super::problem::Problem;
 use super::request::{Remote, RequestId, request_id};
@@ -176,17 +177,26 @@ async fn open<P: Ports>(
         app.ports.client_edge.connect(&principal, connect).await.map_err(|error| match error {
             ConnectError::Refused(refusal) => Problem::bad_request(refusal.to_string()),
             ConnectError::TooMany { .. } => too_many(error.to_string()),
+            ConnectError::TooOften { wait, .. } => too_many(error.to_string()).retry_after(wait),
             ConnectError::TooSlow => Problem::unavailable("the handshake took too long; try again"),
             ConnectError::Unavailable(error) => Problem::internal("storing a connection", &error),
         })?;
     let id = row.connection_id;
-    let key = principal.source_key.as_deref().map(|key| app.key_connections.enter(key, &id));
-    let opened = Opened { principal: Arc::new(principal), id, at: opened_at, _key: key, _places: places };
+    let credential = app.credential_connections.enter(&principal, &id);
+    let opened = Opened {
+        principal: Arc::new(principal),
+        id,
+        at: opened_at,
+        _credential: credential,
+        _places: places,
+    };
     // The connection can be found from here on. What was stored before did not find it, and is found now: a block of
-    // the user, or that the key which asked for the token is revoked.
+    // the user, or that the key or the JSON Web Token which the connection stands on is revoked.
     let principal = &opened.principal;
     let key_is_gone = principal.source_key.as_deref().is_some_and(|key| !app.ports.keys.contains(key));
-    if key_is_gone || app.ports.revocations.changed_since(&principal.user_id, revoked) {
+    let token_is_refused =
+        principal.source_token.as_deref().is_some_and(|id| app.ports.revocations.is_refused(id));
+    if key_is_gone || token_is_refused || app.ports.revocations.changed_since(&principal.user_id, revoked) {
         app.registry.close(&opened.id);
         forget(&app.ports.client_edge, &opened).await;
         return Err(if key_is_gone {
@@ -208,6 +218,10 @@ async fn open<P: Ports>(
 
 /// Returns the parts of a request that the authorizer decides on.
 pub(super) fn handshake(uri: &Uri, headers: &HeaderMap) -> Result<Handshake, Problem> {
+    // The parser would replace other bytes, and so make one user of several.
+    if uri.query().is_some_and(|query| percent_decode_str(query).decode_utf8().is_err()) {
+        return Err(Problem::bad_request("the query is not valid: its parts must be percent-encoded UTF-8"));
+    }
     let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map_err(|_| Problem::bad_request("the query is not valid: it must be name=value&name=value"))?;
     let headers = headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
@@ -220,7 +234,7 @@ struct Opened {
     id: ConnectionId,
     at: Timestamp,
     /// Its entry among the connections of the key that asked for its token.
-    _key: Option<KeyConnection>,
+    _credential: CredentialConnection,
     _places: Places,
 }
 

@@ -371,6 +371,8 @@ async fn encoded_body_is_refused() {
     let server = start();
     let answer = server.send("POST", PATH, &["content-encoding: gzip"], b"x").await;
     answer.require_problem(415, &["Content-Encoding"]);
+    let answer = server.send("POST", PATH, &["transfer-encoding: gzip, chunked"], b"0\r\n\r\n").await;
+    answer.require_problem(501, &["Transfer-Encoding: chunked"]);
     let answer = server.send("POST", "/v1/token", &["content-encoding: identity, gzip"], b"x").await;
     answer.require_problem(415, &["Content-Encoding"]);
     for plain in ["content-encoding: Identity", "content-encoding: identity,IDENTITY", "content-encoding:"] {

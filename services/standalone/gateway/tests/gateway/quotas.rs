@@ -56,6 +56,7 @@ async fn guesses_are_answered_with_429_and_the_owner_logs_in() {
     let (status, wait, problem) = server.login("10.0.0.66", "alice", "correct horse").await;
     assert!(status == 429 && wait.is_some_and(|wait| (1..=1_200).contains(&wait)), "{status} {wait:?}");
     assert_eq!(problem["type"], "urn:tidings:problem:too-many-requests");
+    assert!(problem["detail"].as_str().unwrap().contains("login.failures_per_account"), "{problem}");
     // A name that does not exist is answered alike, so that it tells nothing.
     for expected in [401, 401, 401, 429] {
         assert_eq!(server.login("10.0.0.66", "nobody", "wrong horse").await.0, expected);

@@ -149,7 +149,7 @@ async fn new_password_signs_out_and_removal_ends_the_account() {
 }
 
 #[tokio::test]
-async fn token_is_refused_by_its_id_and_connections_close_on_demand() {
+async fn revoked_token_ends_its_connections_and_others_close_on_demand() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path(), "");
     server.add_user("zoe").await;
@@ -158,8 +158,17 @@ async fn token_is_refused_by_its_id_and_connections_close_on_demand() {
     let claims = jwt.split('.').nth(1).unwrap();
     let claims = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, claims).unwrap();
     let jti = serde_json::from_slice::<Value>(&claims).unwrap()["jti"].as_str().unwrap().to_owned();
+    let unused = server.token(&jwt, Value::Null).await.unwrap();
+    let stand_on_it = [
+        server.connect(&format!("token={jwt}")).await.unwrap(),
+        server.connect(&format!("token={}", server.token(&jwt, Value::Null).await.unwrap())).await.unwrap(),
+    ];
     let (status, _) = server.operate(Method::PUT, &format!("/v1/revoked-tokens/{jti}"), Value::Null).await;
     assert_eq!(status, 204);
+    for client in stand_on_it {
+        closed(client).await;
+    }
+    assert_eq!(server.connect(&format!("token={unused}")).await.err(), Some(403));
     assert_eq!(server.connect(&format!("token={jwt}")).await.err(), Some(403));
     assert_eq!(server.token(&jwt, Value::Null).await, Err(403));
     let open = server.connect(&format!("token={other}")).await.unwrap();

@@ -88,6 +88,7 @@ fn requests() -> Vec<Handshake> {
         row("POST", line("POST /ws?client_id=raw HTTP/1.1"), 405, get),
         row("PUT", line("PUT /ws?client_id=raw HTTP/1.1"), 405, get),
         row("HEAD", line("HEAD /ws?client_id=raw HTTP/1.1"), 405, get),
+        row("query beyond UTF-8", line("GET /ws?client_id=%ff HTTP/1.1"), 400, &[]),
         row("HTTP/1.0", line("GET /ws?client_id=raw HTTP/1.0"), 400, &[]),
         row("HTTP/0.9", line("GET /ws?client_id=raw"), 400, &[]),
         row("no HTTP", "\u{16}\u{3}\u{1}hello\r\n\r\n".to_owned(), 400, &[]),

@@ -76,7 +76,7 @@ async fn push_arrives_and_ack_is_answered() {
     let held = server.store.mailbox(&user("jo"), 10).unwrap();
     assert_eq!((held.count, held.first[0].sequence), (1, Sequence::new(8)));
     client.send(Message::text(r#"{"action":"ping"}"#)).await.unwrap();
-    assert_eq!(frame(&mut client).await, ServerFrame::Pong { message: None });
+    assert_eq!(frame(&mut client).await, ServerFrame::Pong { message: None, heartbeat: None });
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn binary_frame_is_refused_without_a_close() {
     assert_eq!(code, ErrorCode::BadRequest);
     assert!(message.contains("text frames"), "{message}");
     client.send(Message::text(r#"{"action":"ping"}"#)).await.unwrap();
-    assert_eq!(frame(&mut client).await, ServerFrame::Pong { message: None });
+    assert_eq!(frame(&mut client).await, ServerFrame::Pong { message: None, heartbeat: None });
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ async fn history_conforms() {
     let settings = StorageSettings { reserve_bytes: 0, ..StorageSettings::default() };
     let store = Store::open(dir.path(), settings, clock.clone()).unwrap();
     let policy = HistoryPolicy { lifetime: Duration::from_hours(1), payloads: true };
-    let (stored, writer) = StoredHistory::new(&store, policy, clock.clone());
+    let (stored, writer) = StoredHistory::new(&store, policy, None, clock.clone());
     tokio::spawn(writer.run(std::future::pending()));
     let rows = Rows(stored.clone());
     history::all(&stored, &rows, clock.now(), "h").await;

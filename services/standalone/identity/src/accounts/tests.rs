@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::fair_queue::Bounds;
 use super::*;
-use crate::budget::Allowance;
+use tidings_budget::Allowance;
 
 /// A table in memory that can be made to fail.
 #[derive(Debug, Default, Clone)]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use shared_ports::Moment;
 
-use crate::budget::{Allowance, Budgets};
+use tidings_budget::{Allowance, Budgets};
 
 /// Most budgets of each kind, about 10 MB. Those beyond it share one.
 const MAX_BUDGETS: usize = 100_000;

@@ -11,7 +11,7 @@ use shared_sync::IgnorePoison as _;
 
 use super::name::KeyName;
 use super::scope::Scopes;
-use crate::budget::{Allowance, Budget};
+use tidings_budget::{Allowance, Budget};
 
 /// The limits of a key; those that are absent are the server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use super::*;
-use crate::budget::Allowance;
 use crate::secrets::ApiKey;
+use tidings_budget::Allowance;
 
 /// A table in memory. Clones share it.
 #[derive(Clone, Default)]

@@ -71,6 +71,7 @@ impl Server {
             hubs: vec!["lobby".to_owned()],
             credential_expires_at: None,
             source_key: None,
+            source_token: None,
         };
         let token = self.issuer.issue(subject).await.unwrap().token;
         Handshake { query: vec![("token".to_owned(), token)], ..Handshake::default() }

@@ -104,6 +104,23 @@ async fn notification_is_refused_below_the_reserve() {
     assert_eq!(mailbox(&store, &user("a")).await, [1]);
 }
 
+#[tokio::test]
+async fn lazy_rows_leave_the_reserve_of_producers() {
+    let (dir, store, clock) = store();
+    let row = |key: &str| (key.as_bytes().to_vec(), b"value".to_vec());
+    store.table("notes").change_lazily(vec![row("a"), row("b")], Vec::new()).await.unwrap();
+    drop(store);
+    let low = StorageSettings { client_reserve_bytes: u64::MAX, ..settings() };
+    let store = Store::open(dir.path(), low, clock).unwrap();
+    let notes = store.table("notes");
+    assert!(notes.change_lazily(vec![row("c")], Vec::new()).await.is_err());
+    assert!(notes.change_lazily(vec![row("c")], vec![b"a".to_vec()]).await.is_err());
+    assert_eq!(notes.list().unwrap().len(), 2);
+    notes.change_lazily(Vec::new(), vec![b"a".to_vec()]).await.unwrap();
+    assert_eq!(notes.list().unwrap(), [row("b")]);
+    accept(&store, &user("a"), [1]).await;
+}
+
 /// Accepts notifications of a kilobyte until the disk is full, and returns their number.
 async fn fill_with_notifications(store: &TestStore, mut first: u64) -> u64 {
     loop {

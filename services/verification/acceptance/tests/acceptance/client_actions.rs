@@ -133,7 +133,7 @@ async fn chat_announces_members_and_relays_messages() {
 
     // Answers to the frames before may still be on their way.
     al.send(json!({ "action": "sendmessage", "message": "ping" })).await;
-    while al.receive().await != (ServerFrame::Pong { message: Some("pong".into()) }) {}
+    while al.receive().await != (ServerFrame::Pong { message: Some("pong".into()), heartbeat: None }) {}
     let ServerFrame::Whoami(whoami) = al.ask(json!({ "action": "whoami" })).await else {
         panic!("no answer")
     };

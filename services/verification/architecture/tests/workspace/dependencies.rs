@@ -1,4 +1,4 @@
-//! Dependencies between crates go one way: contracts, services, store and sockets, identity, hubs and history, gateway, cli.
+//! Dependencies between crates go one way: contracts, services, budget, store and sockets, identity, hubs and history, gateway, cli.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,15 +10,23 @@ use super::METADATA;
 const SERVICES: [&str; 4] = ["auth-token", "dispatcher", "replayer", "ws-edge"];
 
 /// Crates of the one-process runtime, and the crates of the same runtime that each may use.
-const STANDALONE: [(&str, &[&str]); 7] = [
+const STANDALONE: [(&str, &[&str]); 8] = [
+    ("tidings-budget", &[]),
     ("tidings-store", &[]),
     ("tidings-sockets", &[]),
-    ("tidings-history", &["tidings-store"]),
+    ("tidings-history", &["tidings-budget", "tidings-store"]),
     ("tidings-hubs", &["tidings-store"]),
-    ("tidings-identity", &["tidings-store"]),
+    ("tidings-identity", &["tidings-budget", "tidings-store"]),
     (
         "tidings-gateway",
-        &["tidings-history", "tidings-hubs", "tidings-identity", "tidings-sockets", "tidings-store"],
+        &[
+            "tidings-budget",
+            "tidings-history",
+            "tidings-hubs",
+            "tidings-identity",
+            "tidings-sockets",
+            "tidings-store",
+        ],
     ),
     ("tidings", &["tidings-gateway", "tidings-identity", "tidings-store"]),
 ];

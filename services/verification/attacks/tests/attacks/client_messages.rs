@@ -1,5 +1,6 @@
 //! Clients that send to others more than those need.
 
+use contract_notifications_v1::UserId;
 use serde_json::json;
 
 use crate::support::{Bystander, Client, Server};
@@ -59,6 +60,28 @@ async fn recipients_count_whatever_their_size() {
     assert!(taken < 100 * MIB, "6,000 named users take {taken} bytes");
 }
 
+/// Ids of one client must not be remembered in place of a producer's.
+#[tokio::test]
+async fn twenty_thousand_ids_push_out_none_of_a_producer() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = [
+        ("TIDINGS_CLIENT_MESSAGES__POLICY", "anyone"),
+        ("TIDINGS_CLIENT_MESSAGES__RECIPIENTS_PER_USER", "off"),
+    ];
+    let server = Server::start(directory.path(), &settings).await;
+    let mut bystander = Bystander::start(&server, "alice").await;
+    let producers = crate::support::notification(&UserId::new("bob").unwrap(), &json!(1));
+    let first = server.gateway().send(&producers).await.unwrap();
+    let mut mallory = Client::connect(&server, "mallory").await;
+    for round in 0..200 {
+        let answer = mallory.ask(&to_invented_users(round, 100, "x")).await;
+        assert_eq!(answer["type"], "sent", "{answer}");
+    }
+    bystander.is_served(5).await;
+    let again = server.gateway().send(&producers).await.unwrap();
+    assert_eq!((again.sequence, again.duplicate), (first.sequence, true));
+}
+
 #[tokio::test]
 async fn clients_are_refused_before_producers() {
     let directory = tempfile::tempdir().unwrap();
@@ -116,10 +139,7 @@ async fn one_sender_cannot_fill_a_mailbox() {
         assert_eq!(answer["results"][0]["code"], "too-many-requests", "{answer}");
     }
     assert!(server.metric("tidings_mailbox_quota_refused_total").await >= 1.0);
-    let to_victim = crate::support::notification(
-        &contract_notifications_v1::UserId::new("victim").unwrap(),
-        &json!("of a producer"),
-    );
+    let to_victim = crate::support::notification(&UserId::new("victim").unwrap(), &json!("of a producer"));
     server.gateway().send(&to_victim).await.expect("the producer is not refused");
     bystander.is_served(5).await;
 }

@@ -9,6 +9,7 @@ mod addresses;
 mod client_messages;
 mod foreign_pages;
 mod history;
+mod hubs;
 mod identities;
 mod keys;
 mod logins;

@@ -157,17 +157,17 @@ impl Bystander {
         }
     }
 
-    /// Waits for the next notification: its sequence and its payload.
+    /// Waits for the producer's next notification: its sequence and its payload. Others may send to the user's hubs.
     async fn next(&mut self) -> (String, Value) {
         loop {
             let event = self.listener.next().await.expect("the listener is running");
             match event.expect("the listener is authorized") {
                 Event::Notification(received) => {
                     let delivery = &received.delivery;
-                    return (
-                        delivery.sequence.to_string(),
-                        serde_json::from_str(delivery.payload.get()).unwrap(),
-                    );
+                    let payload: Value = serde_json::from_str(delivery.payload.get()).unwrap();
+                    if payload.is_number() {
+                        return (delivery.sequence.to_string(), payload);
+                    }
                 }
                 Event::Refused { code, message, .. } => panic!("{code:?}: {message}"),
                 Event::Unreadable { error, .. } => panic!("{error}"),
@@ -209,6 +209,12 @@ impl Client {
                 Some(Ok(_)) => {}
             }
         }
+    }
+
+    /// Closes the connection and waits until the server has closed it too.
+    pub(crate) async fn leave(mut self) {
+        let _ = self.0.close(None).await;
+        while self.next().await.is_some() {}
     }
 
     /// Sends a frame.

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use contract_connections_v1::ConnectionId;
-use contract_frames_v1::{ClientFrame, MAX_ACK_SEQUENCES, MAX_MEMBERS, ServerFrame};
+use contract_frames_v1::{
+    Broadcast, ClientFrame, ErrorCode, MAX_ACK_SEQUENCES, MAX_MEMBERS, Message, MessageData, Recipient,
+    ServerFrame,
+};
 use contract_identity_v1::{AuthenticationMethod, Principal};
 use contract_notifications_v1::{HubName, Timestamp, UserId, Version1};
 use ws_edge::{Caller, ClientMessagePolicy, Decision, EdgeConfig, Inbound, SendRequest, Target, decide};
@@ -51,6 +54,7 @@ pub fn client_frame(bytes: &[u8]) -> Verdict {
         hubs: Vec::new(),
         expires_at: None,
         source_key: None,
+        source_token: None,
     };
     let (connection_id, hubs) = (ConnectionId::new("c"), [all.clone()]);
     let caller = Caller {
@@ -69,7 +73,9 @@ pub fn client_frame(bytes: &[u8]) -> Verdict {
     }
     match frame {
         Err(_) => assert!(matches!(decision, Decision::Refuse { .. })),
-        Ok(ClientFrame::Ping) => assert_eq!(decision, Decision::Reply(ServerFrame::Pong { message: None })),
+        Ok(ClientFrame::Ping) => {
+            assert_eq!(decision, Decision::Reply(ServerFrame::Pong { message: None, heartbeat: None }));
+        }
         Ok(ClientFrame::Ack { sequences: named }) => {
             assert!(named.len() <= MAX_ACK_SEQUENCES);
             let then = ServerFrame::AckOk { acknowledged: named.len() };
@@ -92,7 +98,7 @@ pub fn client_frame(bytes: &[u8]) -> Verdict {
             other => panic!("members are not listed: {other:?}"),
         },
         Ok(ClientFrame::Broadcast(broadcast)) if &*broadcast.message == "ping" => {
-            let pong = ServerFrame::Pong { message: Some("pong".into()) };
+            let pong = ServerFrame::Pong { message: Some("pong".into()), heartbeat: None };
             assert_eq!(decision, Decision::Reply(pong), "a heartbeat is not sent on");
         }
         Ok(ClientFrame::SendMessage(send)) => {
@@ -104,6 +110,15 @@ pub fn client_frame(bytes: &[u8]) -> Verdict {
             assert!(named.eq(expected), "the message goes to every session named");
             let members = json_members(request.message.payload.get()).expect("the payload is an object");
             assert!(!members.contains_key("sessions"), "recipients don't see each other");
+        }
+        Ok(
+            ClientFrame::Broadcast(Broadcast { hub: Some(hub), .. })
+            | ClientFrame::Message(Message {
+                data: MessageData { recipient: Recipient::Hub(hub), .. }, ..
+            }),
+        ) if hub.is_reserved() => {
+            let is_forbidden = matches!(decision, Decision::Refuse { code: ErrorCode::Forbidden, .. });
+            assert!(is_forbidden, "a hub of the gateway takes no message of a client");
         }
         Ok(ClientFrame::Message(_) | ClientFrame::Broadcast(_)) => {
             assert_eq!(send_request(decision).targets.len(), 1);

@@ -213,6 +213,7 @@ fn check_parts(methods: Methods, query: &[(Name, Value)], protocols: &[Value], h
         hubs: Vec::new(),
         credential_expires_at: None,
         source_key: None,
+        source_token: None,
     };
     let good =
         issuer.issue(subject).now_or_never().expect("the future is ready").expect("a token is issued").token;
@@ -284,6 +285,11 @@ fn check_parts(methods: Methods, query: &[(Name, Value)], protocols: &[Value], h
             require_bounded(&shown);
             for secret in [&good, &forged] {
                 require_hidden(&shown, secret);
+            }
+            // Not even an offer that carries a credential, so there is none that the client knows.
+            if offers.iter().any(|offer| offer == "token.") {
+                assert_eq!(refusal.status(), Status::BadRequest, "{shown}");
+                return;
             }
             let expected = if found.is_empty() { Status::Unauthorized } else { Status::Forbidden };
             assert_eq!(refusal.status(), expected, "{shown}");

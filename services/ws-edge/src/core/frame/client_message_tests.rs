@@ -26,6 +26,7 @@ fn decided(client_messages: ClientMessagePolicy, frame: &str) -> Decision {
         hubs: vec!["team".to_owned()],
         expires_at: None,
         source_key: None,
+        source_token: None,
     };
     let config = EdgeConfig { client_messages, everyone: Some(hub("all")), ..EdgeConfig::default() };
     let hubs = [hub("all"), hub("team")];

@@ -76,9 +76,10 @@ async fn roles_are_sufficient_and_necessary() {
     for (function, action) in lacking {
         assert!(work(&deployment, function, &token).await.is_err(), "{function} without {action}");
     }
-    let deployment = Deployment::with(&endpoint, &["--without=auth-token-issuer:kms:Encrypt"], &[]).await;
+    let deployment =
+        Deployment::with(&endpoint, &["--without=auth-token-issuer:kms:GenerateDataKey"], &[]).await;
     let worked = work(&deployment, "auth-token-issuer", "").await;
-    assert!(worked.is_err(), "auth-token-issuer without kms:Encrypt");
+    assert!(worked.is_err(), "auth-token-issuer without kms:GenerateDataKey");
 }
 
 /// A user at the limit gets a connection in place of the oldest, which takes the edge's permission to close it.
