@@ -217,15 +217,15 @@ impl Globals {
     /// Returns the server or the deployment on AWS, for requests with a JSON Web Token.
     fn gateway_by_jwt(&self) -> anyhow::Result<Gateway> {
         let Some(path) = &self.stack else { return self.anonymous_gateway() };
-        self.prepare(Gateway::of_stack(&self.stack_outputs::<Stack>(path)?)?)
+        self.prepare(Gateway::of_stack(&stack_outputs::<Stack>(path)?)?)
     }
+}
 
-    /// Reads outputs of a stack from its file.
-    fn stack_outputs<T: DeserializeOwned>(&self, path: &Path) -> anyhow::Result<T> {
-        let text = std::fs::read(path).with_context(|| format!("{} can't be read", path.display()))?;
-        serde_json::from_slice(&text)
-            .with_context(|| format!("{} does not contain the outputs of a stack", path.display()))
-    }
+/// Reads outputs of a stack from its file.
+fn stack_outputs<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    let text = std::fs::read(path).with_context(|| format!("{} can't be read", path.display()))?;
+    serde_json::from_slice(&text)
+        .with_context(|| format!("{} does not contain the outputs of a stack", path.display()))
 }
 
 /// Runs the program with the process's arguments and streams.

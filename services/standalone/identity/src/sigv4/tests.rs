@@ -120,7 +120,7 @@ mod aws_test_suite {
             let scope = SigningScope { region: "us-east-1", service: "service" };
             let now = Timestamp::from_millis(NOW * 1000);
             let body = sha256(request.body.as_bytes());
-            let added = sign(&credentials, scope, &request.parts(), &body, now);
+            let added = crate::sigv4::sign(&credentials, scope, &request.parts(), &body, now);
             assert_eq!(added.last(), Some(&("authorization", authorization)), "{}", request.name);
         }
         assert!(with_session > 0);

@@ -24,7 +24,7 @@ use super::selection::{Bounds, DeadLetterSelector};
 use super::{Action, report_all, show_list};
 use crate::aws::{Queue, Sqs, find_credentials};
 use crate::cli::output::OutputError;
-use crate::cli::{Exit, Globals, Output, Tone};
+use crate::cli::{Exit, Globals, Output, Tone, stack_outputs};
 
 /// Time for which received letters are invisible: long enough to send and delete them.
 const INVISIBLE: Duration = Duration::from_mins(1);
@@ -68,7 +68,7 @@ enum Outcome {
 impl StackLetters {
     /// Finds the queues in the file with the outputs of a stack.
     pub(super) async fn open(globals: &Globals, path: &Path) -> anyhow::Result<Self> {
-        let outputs: Outputs = globals.stack_outputs(path)?;
+        let outputs: Outputs = stack_outputs(path)?;
         let (notifications, letters) =
             (Queue { url: outputs.queue_url }, Queue { url: outputs.dead_letter_url });
         let trusted = globals.certificate_authorities()?;
