@@ -326,4 +326,32 @@ export const MUTANTS: readonly Mutant[] = [
         to: "throw new Error(`${this.config.name}",
         check: ["account", "what the program refuses is told without a stack trace"],
     },
+    {
+        mistake: "the dispatcher may close connections, but not push to them",
+        file: "src/websocket-api.ts",
+        from: 'posted: ref("POST")',
+        to: 'posted: ref("DELETE")',
+        check: ["policies", "policies of dev allow every call of the functions"],
+    },
+    {
+        mistake: "a policy allows an action that does not exist",
+        file: "src/producer-api.ts",
+        from: 'Action: "sqs:SendMessage", Resource: queue.arn',
+        to: 'Action: "sqs:SendMessageBatch", Resource: queue.arn',
+        check: ["policies", "policies of dev are right by the service authorization reference and by parliament"],
+    },
+    {
+        mistake: "a policy allows an action on a resource of another service",
+        file: "src/producer-api.ts",
+        from: 'Action: "sqs:SendMessage", Resource: queue.arn',
+        to: 'Action: "sqs:SendMessage", Resource: this.api.executionArn',
+        check: ["policies", "policies of dev are right by the service authorization reference and by parliament"],
+    },
+    {
+        mistake: "the streams of a table are listed with a resource, which AWS does not support",
+        file: "src/policies.ts",
+        from: 'const Action = actions.filter((action) => !ACTIONS_WITHOUT_RESOURCE.has(action));',
+        to: 'const Action = actions;',
+        check: ["policies", "policies of dev are right by the service authorization reference and by parliament"],
+    },
 ];
