@@ -354,4 +354,32 @@ export const MUTANTS: readonly Mutant[] = [
         to: 'const Action = actions;',
         check: ["policies", "policies of dev are right by the service authorization reference and by parliament"],
     },
+    {
+        mistake: "a throttle of the queue is told to producers as a refusal",
+        file: "src/producer-api.ts",
+        from: '"#set($context.responseOverride.status = 503)",',
+        to: '"",',
+        check: ["templates", "an error RequestThrottled of the queue in JSON is 503 for the producer"],
+    },
+    {
+        mistake: "a throttle of the queue is taken for a refusal",
+        file: "src/producer-api.ts",
+        from: '"MissingParameter", "ValidationError"]',
+        to: '"MissingParameter", "Throttl"]',
+        check: ["templates", "an error ThrottlingException of the queue in XML is 503 for the producer"],
+    },
+    {
+        mistake: "producers send a refused notification again without end",
+        file: "src/producer-api.ts",
+        from: '"InvalidMessageContents", "InvalidParameterValue"',
+        to: '"InvalidMessageContents"',
+        check: ["templates", "a refusal InvalidParameterValue of the queue in JSON is 400 for the producer"],
+    },
+    {
+        mistake: "producers are not told when to send again",
+        file: "src/producer-api.ts",
+        from: 'headers: { ...PROBLEM_TYPE, "Retry-After": RETRY_AFTER }',
+        to: "headers: PROBLEM_TYPE",
+        check: ["apis", "APIs of dev producers are told when to send again, in a problem document"],
+    },
 ];
