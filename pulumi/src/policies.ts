@@ -38,13 +38,16 @@ export function tlsOnly(queueArn: pulumi.Input<string>): pulumi.Output<string> {
     return policyDocument([{ Effect: "Deny", Principal: "*", Action: "sqs:*", Resource: queueArn, Condition }]);
 }
 
+/** Actions of tracing, which AWS supports no resource for. */
+const TRACING = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"];
+
 /**
  * Actions allowed on `*`, because AWS supports no resource for them, each with the page that documents this. A test
  * allows a wildcard in no other case.
  */
 export const ACTIONS_WITHOUT_RESOURCE: ReadonlyMap<string, string> = new Map([
-    ["xray:PutTraceSegments", "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html"],
-    ["xray:PutTelemetryRecords", "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html"],
+    ...TRACING.map((action): [string, string] => [action, "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html"]),
+    ["dynamodb:ListStreams", "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html"],
 ]);
 
 /** A resource that functions use: the value of their environment variable for it, and its ARN. */
@@ -119,9 +122,11 @@ export function environment(
 export function permissions(contract: FunctionContract, resources: ResourceRefs, logGroupArn: pulumi.Input<string>, { region }: Place): pulumi.Output<string> {
     const optional = optionalResources(contract);
     const needed = contract.permissions.filter(({ resource }) => resource in resources || !optional.has(resource));
-    const allowed = needed.map(
-        ({ resource, actions }): Statement => ({ Effect: "Allow", Action: actions, Resource: findResource(resources, resource).arn }),
-    );
+    const withoutResource = needed.flatMap(({ actions }) => actions.filter((action) => ACTIONS_WITHOUT_RESOURCE.has(action)));
+    const allowed = needed.map(({ resource, actions }): Statement => {
+        const Action = actions.filter((action) => !ACTIONS_WITHOUT_RESOURCE.has(action));
+        return { Effect: "Allow", Action, Resource: findResource(resources, resource).arn };
+    });
     const decrypted = needed.flatMap(({ resource }): Statement[] => {
         const { secretKeyArn } = findResource(resources, resource);
         // https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
@@ -133,6 +138,6 @@ export function permissions(contract: FunctionContract, resources: ResourceRefs,
         ...decrypted,
         // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
         { Effect: "Allow", Action: ["logs:CreateLogStream", "logs:PutLogEvents"], Resource: pulumi.interpolate`${logGroupArn}:*` },
-        { Effect: "Allow", Action: [...ACTIONS_WITHOUT_RESOURCE.keys()], Resource: "*" },
+        { Effect: "Allow", Action: [...withoutResource, ...TRACING], Resource: "*" },
     ]);
 }

@@ -37,24 +37,68 @@ export const SEND_TEMPLATE = [
     `&MessageDeduplicationId=$util.urlEncode("$!id")`,
 ].join("");
 
+/** Seconds after which a producer may send a notification again that was not accepted. */
+const RETRY_AFTER = "1";
+
+/**
+ * Codes with which the queue refuses a message for what is in it, so that sending it again is of no use
+ * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html#API_SendMessage_Errors,
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html).
+ */
+const REFUSALS = ["InvalidMessageContents", "InvalidParameterValue", "MissingParameter", "ValidationError"];
+
+/** Returns a problem document (RFC 9457, docs/reference/error-codes.md) in JSON. */
+function problem(type: string, title: string, status: number, message: string): string {
+    const document = { type: `urn:tidings:problem:${type}`, title, status, detail: message, message };
+    return `{"requestId": "$context.requestId", ${JSON.stringify(document).slice(1)}`;
+}
+
+const UNAVAILABLE = problem("unavailable", "Service Unavailable", 503, "not accepted; send it again");
+
+/**
+ * Mapping template for an error of the queue with the status 400. That is a refusal, a throttle (`RequestThrottled`,
+ * `ThrottlingException`) or a broken deployment (`NonExistentQueue`, `KmsDisabled`), told apart by the code in the body
+ * alone. All but a refusal becomes 503
+ * (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-override-request-response-parameters.html).
+ */
+export const REFUSED_TEMPLATE = [
+    "#set($error = $input.path('$').toString())",
+    "#set($refused = false)",
+    `#foreach($code in [${REFUSALS.map((code) => `'${code}'`).join(", ")}])#if($error.contains($code))#set($refused = true)#end#end`,
+    `#if($refused)${problem("bad-request", "Bad Request", 400, "the queue refuses this notification")}`,
+    "#else",
+    "#set($context.responseOverride.status = 503)",
+    `#set($context.responseOverride.header.Retry-After = '${RETRY_AFTER}')`,
+    `${UNAVAILABLE}#end`,
+].join("");
+
 interface Answer {
     readonly statusCode: string;
     /** Regular expression for statuses of the queue. An answer without it is for all statuses that no other pattern matches. */
     readonly selectionPattern?: string;
+    readonly headers: Readonly<Record<string, string>>;
     readonly body: string;
 }
+
+const PROBLEM_TYPE = { "Content-Type": "application/problem+json" };
 
 /**
  * Answers to producers, by the status of the queue's answer
  * (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-integration-settings-integration-response.html).
- * Only a success is answered with 202. The queue answers 400 to a message that it refuses, which is the producer's
- * error. All else, such as 403 and 404 in a broken deployment, is answered with 503: the producer may retry.
+ * Only a success is answered with 202. All but a success and a refusal, such as 403 and 404 in a broken deployment, is
+ * answered with 503: the producer may retry.
  */
 const ANSWERS: readonly Answer[] = [
-    { statusCode: "202", selectionPattern: "2\\d{2}", body: `{"requestId": "$context.requestId"}` },
-    { statusCode: "400", selectionPattern: "400", body: `{"requestId": "$context.requestId", "message": "the queue refuses this notification"}` },
-    { statusCode: "503", body: `{"requestId": "$context.requestId", "message": "not accepted; send it again"}` },
+    { statusCode: "202", selectionPattern: "2\\d{2}", headers: {}, body: `{"requestId": "$context.requestId"}` },
+    { statusCode: "400", selectionPattern: "400", headers: PROBLEM_TYPE, body: REFUSED_TEMPLATE },
+    { statusCode: "503", headers: { ...PROBLEM_TYPE, "Retry-After": RETRY_AFTER }, body: UNAVAILABLE },
 ];
+
+/** Returns values for the headers of an answer by the name that API Gateway has for them. */
+function byHeader<Value>(headers: Answer["headers"], value: (text: string) => Value): { responseParameters?: Record<string, Value> } {
+    const named = Object.entries(headers).map(([name, text]) => [`method.response.header.${name}`, value(text)] as const);
+    return named.length === 0 ? {} : { responseParameters: Object.fromEntries(named) };
+}
 
 /** Returns the answer to a body that the model refuses: API Gateway's own says nothing but "Invalid request body". */
 function refusedBody(model: string): string {
@@ -214,8 +258,13 @@ export class ProducerApi extends pulumi.ComponentResource {
             },
             { ...parent, dependsOn: [method, policy] },
         );
-        for (const { statusCode, selectionPattern, body } of ANSWERS) {
-            const response = this.part(aws.apigateway.MethodResponse, `send-${statusCode}`, { ...at, statusCode }, { ...parent, dependsOn: method });
+        for (const { statusCode, selectionPattern, headers, body } of ANSWERS) {
+            const response = this.part(
+                aws.apigateway.MethodResponse,
+                `send-${statusCode}`,
+                { ...at, statusCode, ...byHeader(headers, () => false) },
+                { ...parent, dependsOn: method },
+            );
             this.part(
                 aws.apigateway.IntegrationResponse,
                 `send-${statusCode}`,
@@ -223,6 +272,7 @@ export class ProducerApi extends pulumi.ComponentResource {
                     ...at,
                     statusCode,
                     ...(selectionPattern === undefined ? {} : { selectionPattern }),
+                    ...byHeader(headers, (text) => `'${text}'`),
                     responseTemplates: { [JSON_TYPE]: body },
                 },
                 // Pulumi replaces an integration by deleting it first, and with it API Gateway deletes its responses

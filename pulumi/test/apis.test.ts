@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { contract } from "../src/contract.js";
+import { REFUSED_TEMPLATE } from "../src/producer-api.js";
 import type { Properties } from "./mocks/recorder.js";
 import { programGraph } from "./mocks/in-process.js";
 import { STACK_NAMES } from "./mocks/stacks.js";
@@ -167,6 +168,21 @@ describe.each(STACK_NAMES)("APIs of %s", (stack) => {
         expect([200, 400, 403, 404, 429, 500, 503, 302].map(answer)).toEqual(["202", "400", "503", "503", "503", "503", "503", "503"]);
         const declared = graph.allOf("apigateway/methodResponse").map(({ inputs }) => inputs["statusCode"]);
         expect(declared.sort()).toEqual(["202", "400", "503"]);
+    });
+
+    test("producers are told when to send again, in a problem document", () => {
+        const contentType = "method.response.header.Content-Type";
+        const retryAfter = "method.response.header.Retry-After";
+        const parameters = (type: string, status: string): unknown => graph.resource(type, `send-${status}`).inputs["responseParameters"];
+        expect(parameters("apigateway/integrationResponse", "503")).toEqual({ [contentType]: "'application/problem+json'", [retryAfter]: "'1'" });
+        expect(parameters("apigateway/methodResponse", "503")).toEqual({ [contentType]: false, [retryAfter]: false });
+        expect(parameters("apigateway/integrationResponse", "400")).toEqual({ [contentType]: "'application/problem+json'" });
+        expect(parameters("apigateway/methodResponse", "400")).toEqual({ [contentType]: false });
+        const bodyOf = (status: string): string =>
+            (graph.resource("apigateway/integrationResponse", `send-${status}`).inputs["responseTemplates"] as Record<string, string>)["application/json"] ?? "";
+        expect(parseJson(bodyOf("503"))).toMatchObject({ type: "urn:tidings:problem:unavailable", status: 503, message: "not accepted; send it again" });
+        // templates.test.ts renders it.
+        expect(bodyOf("400")).toBe(REFUSED_TEMPLATE);
     });
 
     test("the edge answers the history to IAM principals, if it is on", () => {

@@ -100,7 +100,10 @@ function integration(resource: RegisteredResource, graph: Graph): Properties {
     inputs.end();
     const responses = graph.allOf("apigateway/integrationResponse").map((response) => {
         const own = new Inputs(response);
-        const answer = { ...own.same("statusCode", "selectionPattern"), ...own.take({ responseTemplates: "ResponseTemplates" }, asIs) };
+        const answer = {
+            ...own.same("statusCode", "selectionPattern"),
+            ...own.take({ responseParameters: "ResponseParameters", responseTemplates: "ResponseTemplates" }, asIs),
+        };
         own.take({ restApi: "", resourceId: "", httpMethod: "" });
         own.end();
         return answer;
@@ -128,7 +131,10 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
         ...i.same("resourceId", "httpMethod", "requestValidatorId"),
         ...i.take({ requestModels: "RequestModels" }, asIs),
         Integration: integration(graph.resource("apigateway/integration", resource.name), graph),
-        MethodResponses: graph.allOf("apigateway/methodResponse").map((response) => ({ StatusCode: response.inputs["statusCode"] })),
+        MethodResponses: graph.allOf("apigateway/methodResponse").map(({ inputs }) => ({
+            StatusCode: inputs["statusCode"],
+            ...(inputs["responseParameters"] === undefined ? {} : { ResponseParameters: inputs["responseParameters"] }),
+        })),
     })),
     "aws:apigateway/methodResponse:MethodResponse": partOfAnother,
     "aws:apigateway/methodSettings:MethodSettings": partOfAnother,

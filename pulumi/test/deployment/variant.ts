@@ -34,6 +34,7 @@ export const EVERY_OTHER_TYPE: readonly Edit[] = [
     { file: "producer-api.ts", from: ", requestValidatorId: validator.id", to: "" },
     { file: "producer-api.ts", from: "\"'application/x-www-form-urlencoded'\"", to: "\"'application/x-www-form-urlencoded; charset=utf-8'\"" },
     { file: "producer-api.ts", from: "not accepted; send it again", to: "not accepted, send it again" },
+    { file: "producer-api.ts", from: "() => false", to: "() => true" },
     { file: "producer-api.ts", from: "xrayTracingEnabled: true", to: "xrayTracingEnabled: false" },
     { file: "queue.ts", from: "14 * 24 * 3600", to: "13 * 24 * 3600" },
     { file: "queue.ts", from: 'redrivePermission: "byQueue",\n                    sourceQueueArns: [this.notifications.arn],', to: 'redrivePermission: "allowAll",' },

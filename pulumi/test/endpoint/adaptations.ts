@@ -35,11 +35,11 @@ export const IGNORED_SETTINGS: readonly IgnoredSetting[] = [
         reason: "the emulator delivers one batch at a time, for all users",
     },
     {
-        setting: "the conditions in the producer API's mapping template",
+        setting: "the conditions in the producer API's mapping templates",
         reason:
             "the emulator evaluates no #if, no methods of texts and no $context.requestId: a notification without an id " +
             "is refused with 400, and one for a user whose id is written with spaces or characters beyond ASCII becomes a " +
-            "dead letter; the carried form is accepted",
+            "dead letter; the carried form is accepted; an error of the queue with the status 400 is never made 503",
     },
     { setting: "encryption at rest, point-in-time recovery", reason: "the emulator stores the settings only" },
 ];

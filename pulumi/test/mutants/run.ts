@@ -1,6 +1,7 @@
 /**
  * Mutation tests: makes each change of the table in a copy of the program, and fails unless the test that the table
- * names fails in that copy. Before that, an unchanged copy must pass all these tests.
+ * names fails in that copy. Before that, an unchanged copy must pass all these tests. With an argument it makes only the
+ * changes whose description contains it.
  */
 import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -91,11 +92,11 @@ async function isCaught(mutant: Mutant): Promise<boolean> {
 }
 
 /** Checks that an unchanged copy passes all tests. A test that fails anyway would seem to find a mistake. */
-async function checkUnchanged(): Promise<void> {
+async function checkUnchanged(mutants: readonly Mutant[]): Promise<void> {
     const root = copy();
     try {
-        const { passed, log } = await runTests(root, MUTANTS.map((mutant) => mutant.check));
-        const rest = MUTANTS.map(({ check: [, test] }) => test).filter((test) => !passed.has(test));
+        const { passed, log } = await runTests(root, mutants.map((mutant) => mutant.check));
+        const rest = mutants.map(({ check: [, test] }) => test).filter((test) => !passed.has(test));
         if (rest.length > 0) {
             throw new Error(`these tests do not pass in an unchanged copy: ${rest.join("; ")}\n${log}`);
         }
@@ -105,8 +106,13 @@ async function checkUnchanged(): Promise<void> {
 }
 
 async function main(): Promise<void> {
-    await checkUnchanged();
-    const waiting = [...MUTANTS];
+    const [, , chosen = ""] = process.argv;
+    const mutants = MUTANTS.filter(({ mistake }) => mistake.includes(chosen));
+    if (mutants.length === 0) {
+        throw new Error(`no mistake's description contains ${chosen}`);
+    }
+    await checkUnchanged(mutants);
+    const waiting = [...mutants];
     let missed = 0;
     const work = async (): Promise<void> => {
         for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
@@ -114,7 +120,7 @@ async function main(): Promise<void> {
         }
     };
     await Promise.all(Array.from({ length: PARALLEL_COPIES }, work));
-    console.log(`${MUTANTS.length - missed} of ${MUTANTS.length} mistakes were found`);
+    console.log(`${mutants.length - missed} of ${mutants.length} mistakes were found`);
     process.exitCode = missed === 0 ? 0 : 1;
 }
 

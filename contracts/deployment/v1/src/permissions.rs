@@ -100,14 +100,13 @@ pub(crate) const REPLAYER: &[Permission] = &[
     allow(Resource::ReplayFailureQueue, &["sqs:SendMessage"]),
 ];
 
-/// Permissions of the edge.
+/// Permissions of the edge. It closes connections and pushes to none: its answers are those of the function.
 pub(crate) const WS_EDGE: &[Permission] = &[
     allow(Resource::ConnectionsTable, &["dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]),
     allow(Resource::MailboxTable, &["dynamodb:BatchWriteItem"]),
     allow(Resource::HubsTable, &["dynamodb:BatchWriteItem", "dynamodb:Query"]),
     allow(Resource::RatesTable, &["dynamodb:UpdateItem", "dynamodb:GetItem"]),
     allow(Resource::NotificationsQueue, &["sqs:SendMessage"]),
-    allow(Resource::Connections, &["execute-api:ManageConnections"]),
     allow(Resource::ConnectionDeletions, &["execute-api:ManageConnections"]),
     allow(Resource::HistoryTable, &["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"]),
 ];

@@ -1,7 +1,7 @@
 import * as sdk from "@aws-sdk/client-api-gateway";
 
 import { handler, type Handlers } from "../../handler.js";
-import { exactly, map, oneOf, optional, text } from "../../read.js";
+import { exactly, flag, map, oneOf, optional, text } from "../../read.js";
 import { changed, pathsOf } from "./patch.js";
 
 const method = exactly({
@@ -24,13 +24,14 @@ const integration = exactly({
     requestParameters: optional(map(text)),
     requestTemplates: optional(map(text)),
 });
-const methodResponse = exactly({ restApi: text, resourceId: text, httpMethod: text, statusCode: text });
+const methodResponse = exactly({ restApi: text, resourceId: text, httpMethod: text, statusCode: text, responseParameters: optional(map(flag)) });
 const integrationResponse = exactly({
     restApi: text,
     resourceId: text,
     httpMethod: text,
     statusCode: text,
     selectionPattern: optional(text),
+    responseParameters: optional(map(text)),
     responseTemplates: map(text),
 });
 
@@ -74,8 +75,13 @@ function integrationPaths(inputs: ReturnType<typeof integration>): Record<string
 /** Returns the handlers of a REST API's methods and their parts. */
 export function methodHandlers(apis: sdk.APIGatewayClient): Handlers {
     const putAnswer = (inputs: ReturnType<typeof integrationResponse>): Promise<unknown> => {
-        const { statusCode, selectionPattern, responseTemplates } = inputs;
-        return apis.send(new sdk.PutIntegrationResponseCommand({ ...at(inputs), statusCode, selectionPattern, responseTemplates }));
+        const { statusCode, selectionPattern, responseParameters, responseTemplates } = inputs;
+        return apis.send(new sdk.PutIntegrationResponseCommand({ ...at(inputs), statusCode, selectionPattern, responseParameters, responseTemplates }));
+    };
+    // The emulator has no operation for an update, and an answer that is put again replaces the one before.
+    const putResponse = (inputs: ReturnType<typeof methodResponse>): Promise<unknown> => {
+        const { statusCode, responseParameters } = inputs;
+        return apis.send(new sdk.PutMethodResponseCommand({ ...at(inputs), statusCode, responseParameters }));
     };
     return {
         "aws:apigateway/method:Method": handler(method, {
@@ -127,14 +133,14 @@ export function methodHandlers(apis: sdk.APIGatewayClient): Handlers {
         }),
         "aws:apigateway/methodResponse:MethodResponse": handler(methodResponse, {
             create: async (inputs) => {
-                const { statusCode } = inputs;
-                await apis.send(new sdk.PutMethodResponseCommand({ ...at(inputs), statusCode }));
-                return idOf(inputs, statusCode);
+                await putResponse(inputs);
+                return idOf(inputs, inputs.statusCode);
             },
             read: async (_, inputs) => {
                 const found = await apis.send(new sdk.GetMethodResponseCommand({ ...at(inputs), statusCode: inputs.statusCode }));
-                return { inputs: { ...inputs, statusCode: found.statusCode } };
+                return { inputs: { ...inputs, statusCode: found.statusCode, responseParameters: filled(found.responseParameters) } };
             },
+            update: (_, inputs) => putResponse(inputs),
             remove: (_, inputs) => apis.send(new sdk.DeleteMethodResponseCommand({ ...at(inputs), statusCode: inputs.statusCode })),
         }),
         "aws:apigateway/integrationResponse:IntegrationResponse": handler(integrationResponse, {
@@ -147,7 +153,8 @@ export function methodHandlers(apis: sdk.APIGatewayClient): Handlers {
                 const { restApi, resourceId, httpMethod } = inputs;
                 const { statusCode, responseTemplates } = found;
                 const selectionPattern = found.selectionPattern === "" ? undefined : found.selectionPattern;
-                return { inputs: { restApi, resourceId, httpMethod, statusCode, selectionPattern, responseTemplates } };
+                const responseParameters = filled(found.responseParameters);
+                return { inputs: { restApi, resourceId, httpMethod, statusCode, selectionPattern, responseParameters, responseTemplates } };
             },
             update: (_, inputs) => putAnswer(inputs),
             remove: (_, inputs) => apis.send(new sdk.DeleteIntegrationResponseCommand({ ...at(inputs), statusCode: inputs.statusCode })),
