@@ -3,6 +3,7 @@
 mod bench;
 mod completions;
 mod config;
+mod cost;
 mod demo;
 mod dlq;
 mod exit;
@@ -130,6 +131,7 @@ enum Command {
     Store(store::Store),
     #[command(subcommand)]
     Config(config::Config),
+    Cost(cost::Cost),
     Completions(completions::Completions),
     Man(completions::Man),
     #[command(subcommand, hide = true)]
@@ -267,6 +269,7 @@ fn run(cli: Cli, output: &mut Output) -> anyhow::Result<Exit> {
         Command::Bench(command) => command.run(&globals, output),
         Command::Config(command) => command.run(&globals, output),
         Command::Store(command) => command.run(&globals, output),
+        Command::Cost(command) => command.run(&globals, output),
         Command::Reference(command) => command.run(Cli::command(), output),
         Command::Completions(command) => command.run(Cli::command(), output),
         Command::Man(command) => command.run(Cli::command(), output),
