@@ -133,7 +133,7 @@ impl Registry {
     /// Closes a connection with 1000. Returns false if it does not exist.
     pub fn close(&self, id: &ConnectionId) -> bool {
         let Some(entry) = self.0.table.by_id(id) else { return false };
-        self.retire(&entry, End::Close(CloseCode::Normal, "closed by the operator"));
+        self.retire(&entry, End::ShutOut(CloseCode::Normal, "closed by the operator"));
         true
     }
 
@@ -245,7 +245,7 @@ impl ws_edge::ports::Connections for Registry {
 
     async fn close(&self, key: &ConnectionKey) -> Result<(), PortError> {
         if let Some(entry) = self.0.table.get(&key.user_id, &key.connection_id) {
-            self.retire(&entry, End::Close(CloseCode::Policy, "the gateway closed the connection"));
+            self.retire(&entry, End::ShutOut(CloseCode::Policy, "the gateway closed the connection"));
         }
         Ok(())
     }

@@ -48,6 +48,8 @@ pub(super) fn with_scratch<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
 pub(super) enum End {
     /// With a close frame, and then the client's answer to it.
     Close(CloseCode, &'static str),
+    /// As [`End::Close`], and what the client still sends is discarded: it may no longer act.
+    ShutOut(CloseCode, &'static str),
     /// At once.
     Drop,
 }
@@ -230,12 +232,23 @@ impl SendQueue {
         Pong::Receipt(sequences)
     }
 
-    /// Ends the connection: drops the waiting frames and wakes their pushes. Of several ends the first counts, but
-    /// [`End::Drop`] overrides all.
+    /// Returns true if the client may no longer act.
+    pub(super) fn is_shut_out(&self) -> bool {
+        matches!(self.state.lock().ignore_poison().end, Some(End::ShutOut(..)))
+    }
+
+    /// Ends the connection: drops the waiting frames and wakes their pushes. Of several ends the strongest
+    /// counts, and of equal ones the first.
     pub(super) fn end(&self, end: End) {
         let (socket, pushes) = {
             let mut state = self.state.lock().ignore_poison();
-            if state.end.is_none() || end == End::Drop {
+            let is_stronger = match state.end {
+                None => true,
+                Some(End::Close(..)) => !matches!(end, End::Close(..)),
+                Some(End::ShutOut(..)) => end == End::Drop,
+                Some(End::Drop) => false,
+            };
+            if is_stronger {
                 state.end = Some(end);
             }
             state.queue = VecDeque::new();

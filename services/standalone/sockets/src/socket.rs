@@ -158,8 +158,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
         let entry = &*self.attachment.entry;
         match entry.send_queue.watch(cx.waker()) {
             Some(End::Drop) => return Poll::Ready(()),
-            Some(End::Close(code, reason)) if self.phase == Phase::Open => self.close(code, reason),
-            None | Some(End::Close(..)) => {}
+            Some(End::Close(code, reason) | End::ShutOut(code, reason)) if self.phase == Phase::Open => {
+                self.close(code, reason);
+            }
+            None | Some(End::Close(..) | End::ShutOut(..)) => {}
         }
         loop {
             let writing = self.poll_write(cx);
@@ -180,6 +182,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
             // the limit.
             let limit = self.attachment.registry.limits().buffer_bytes;
             let is_full = writing.is_pending() && entry.send_queue.is_over(limit);
+            if self.next.is_some() && entry.send_queue.is_shut_out() {
+                self.next = None;
+            }
             if !is_full
                 && self.answering.is_none()
                 && let Some(message) = self.next.take()
@@ -222,6 +227,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
                 return Poll::Ready(());
             }
         };
+        if attachment.entry.send_queue.is_shut_out() {
+            return Poll::Ready(());
+        }
         attachment.entry.heard(now);
         let message = match message {
             Message::Text(text) => ClientMessage::Text(text),

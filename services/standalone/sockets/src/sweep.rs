@@ -110,7 +110,7 @@ fn due(entry: &Entry, limits: &Limits, now: Timestamp, moment: Moment) -> Option
     }
     let over = |limit: Option<Duration>, time| limit.is_some_and(|limit| time >= limit);
     if limits.close_when_expired && entry.row.expires_at.is_some_and(|expires_at| expires_at <= now) {
-        let end = End::Close(CloseCode::Policy, "the credential has expired");
+        let end = End::ShutOut(CloseCode::Policy, "the credential has expired");
         return Some(Due::End(end, "expired"));
     }
     if over(limits.max_age, since_connect) {

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -373,6 +375,48 @@ async fn expired_credential_closes_if_configured() {
         panic!("not closed")
     };
     assert_eq!(close.code, CloseCode::Policy);
+}
+
+/// A session that counts what its client does.
+#[derive(Clone, Default)]
+struct Counting(Arc<AtomicUsize>);
+
+impl Session for Counting {
+    fn message(&self, _: ClientMessage) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { None })
+    }
+
+    fn confirmed(&self, sequences: &[Sequence]) {
+        self.0.fetch_add(sequences.len(), Ordering::SeqCst);
+    }
+}
+
+/// Sends messages to a connection that is then ended, before its task has run. Returns how many count.
+async fn messages_that_count(end: impl AsyncFn(&Registry)) -> usize {
+    let (registry, _inserted) = registry(Limits::default());
+    registry.put(&row("jo", "a", 1_000_000)).await.unwrap();
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let counting = Counting::default();
+    let attachment = registry.attach(&ConnectionId::new("a")).unwrap();
+    tokio::spawn(attachment.run(ours, Bytes::new(), peer(), counting.clone()));
+    let mut theirs = client(theirs).await;
+    for _ in 0..50 {
+        theirs.send(Message::text("act")).await.unwrap();
+    }
+    end(&registry).await;
+    while within(theirs.next()).await.is_some() {}
+    counting.0.load(Ordering::SeqCst)
+}
+
+#[tokio::test]
+async fn client_that_is_shut_out_acts_no_more() {
+    let shut_out = messages_that_count(async |registry| {
+        assert!(registry.close(&ConnectionId::new("a")));
+    });
+    assert_eq!(shut_out.await, 0);
+    // When the server goes away, acknowledgements under way spare a repetition.
+    assert_eq!(messages_that_count(Registry::close_all).await, 50);
 }
 
 #[tokio::test]

@@ -21,14 +21,14 @@ pub fn notification(bytes: &[u8]) -> Verdict {
     let entry = QueueEntry::from_json(text, id, SENT_AT);
     match &request {
         Ok(request) => check_accepted(text, request),
-        Err(error) => check_refused(text, error),
+        Err(error) => check_refused(text, error, |text| NotificationRequest::from_json(text).err()),
     }
     match &entry {
         Ok(entry) => {
             let again = QueueEntry::from_json(&entry.to_json(), || unreachable!(), Timestamp::default());
             assert_eq!(again.expect("a written entry can be read"), *entry);
         }
-        Err(error) => check_refused(text, error),
+        Err(error) => check_refused(text, error, |text| QueueEntry::from_json(text, id, SENT_AT).err()),
     }
     // The API and the queue accept the same notifications.
     match (request, entry) {
@@ -57,14 +57,23 @@ fn check_accepted(text: &str, request: &NotificationRequest) {
     assert_eq!(request.payload.get(), payload.get(), "the payload's bytes are kept");
 }
 
-fn check_refused(text: &str, error: &InvalidNotification) {
+fn check_refused(
+    text: &str,
+    error: &InvalidNotification,
+    refuse: impl Fn(&str) -> Option<InvalidNotification>,
+) {
     let shown = chain(error);
     require_bounded(&shown);
     let members = json_members(text).unwrap_or_default();
     for payload in [members.get("payload"), members.get("message")].into_iter().flatten() {
         let payload = payload.get().trim_matches('"');
         // A payload that is part of another text too may be shown.
-        if !payload.is_empty() && text.matches(payload).count() == 1 {
+        if payload.is_empty() || text.matches(payload).count() != 1 {
+            continue;
+        }
+        // So may one that is a word of the error itself, which says the same of another payload.
+        let other = text.replacen(payload, &"x".repeat(payload.len()), 1);
+        if refuse(&other).is_none_or(|error| chain(&error) != shown) {
             require_hidden(&shown, payload);
         }
     }
