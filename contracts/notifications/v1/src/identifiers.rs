@@ -88,6 +88,12 @@ pub enum InvalidIdentifier {
          an encoding; write such an id as it is"
     )]
     NotCanonical,
+    /// The user id is `.` or `..`.
+    #[error(
+        "user id is \".\" or \"..\", which a URL leaves out of its path (RFC 3986, section 5.2.4); allowed are all \
+         others"
+    )]
+    DotSegment,
 }
 
 /// Checks the rule of all identifiers: 1 to `max` ASCII letters, digits and punctuation characters.

@@ -39,11 +39,14 @@ impl UserId {
     ///
     /// # Errors
     /// [`InvalidIdentifier`] when the text is empty or too long, has a control character, begins or ends with
-    /// white space, or begins with `u8:` without being a carried form.
+    /// white space, begins with `u8:` without being a carried form, or is `.` or `..`, which URLs leave out.
     pub fn new(text: impl AsRef<str> + Into<Arc<str>>) -> Result<Self, InvalidIdentifier> {
         let written = text.as_ref();
         if let Some(code) = written.strip_prefix(PREFIX) {
             return decode(code).map(|_| Self(text.into())).ok_or(InvalidIdentifier::NotCanonical);
+        }
+        if matches!(written, "." | "..") {
+            return Err(InvalidIdentifier::DotSegment);
         }
         match check_sqs_identifier("user id", MAX_CHARACTERS, written) {
             Ok(()) => Ok(Self(text.into())),
@@ -97,7 +100,7 @@ impl JsonSchema for UserId {
             "type": "string",
             "minLength": 1,
             "maxLength": MAX_CHARACTERS,
-            "pattern": r"^(?!u8:)[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$|^u8:[A-Za-z0-9_-]+$",
+            "pattern": r"^(?!u8:|\.{1,2}$)[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$|^u8:[A-Za-z0-9_-]+$",
         })
     }
 }
@@ -176,6 +179,16 @@ mod tests {
         );
         let longest = UserId::new(longest.replace(' ', "x")).unwrap();
         assert_eq!(longest.as_str().len(), 127);
+    }
+
+    #[test]
+    fn dot_segments_of_a_url_are_no_ids() {
+        for text in [".", ".."] {
+            assert_eq!(refusal(text), InvalidIdentifier::DotSegment);
+        }
+        for text in ["...", ".a", "a..", "./.."] {
+            assert_eq!(UserId::new(text).unwrap().as_str(), text);
+        }
     }
 
     #[test]

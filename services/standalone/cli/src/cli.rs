@@ -3,6 +3,7 @@
 mod bench;
 mod completions;
 mod config;
+mod cost;
 mod demo;
 mod dlq;
 mod exit;
@@ -131,6 +132,7 @@ enum Command {
     Store(store::Store),
     #[command(subcommand)]
     Config(config::Config),
+    Cost(cost::Cost),
     Completions(completions::Completions),
     Man(completions::Man),
     #[command(subcommand, hide = true)]
@@ -272,6 +274,7 @@ fn run(cli: Cli, output: &mut Output) -> anyhow::Result<Exit> {
         Command::Bench(command) => command.run(&globals, output),
         Command::Config(command) => command.run(&globals, output),
         Command::Store(command) => command.run(&globals, output),
+        Command::Cost(command) => command.run(&globals, output),
         Command::Reference(command) => command.run(Cli::command(), output),
         Command::Completions(command) => command.run(Cli::command(), output),
         Command::Man(command) => command.run(Cli::command(), output),

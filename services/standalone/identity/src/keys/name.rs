@@ -4,14 +4,17 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The name of a key: 1 to 64 letters, digits, and `-`, `_` and `.`.
+/// The name of a key: 1 to 64 letters, digits, and `-`, `_` and `.`, but neither `.` nor `..`, which URLs leave out of
+/// their paths.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyName(Box<str>);
 
 /// A text that is not the name of a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is not the name of a key; allowed are 1 to 64 letters, digits, \"-\", \"_\" and \".\"")]
+#[error(
+    "{found:?} is not the name of a key; allowed are 1 to 64 letters, digits, \"-\", \"_\" and \".\", but not \".\" and \"..\" alone"
+)]
 pub struct InvalidKeyName {
     /// The text, cut to 64 characters.
     pub found: String,
@@ -32,7 +35,7 @@ impl KeyName {
     /// [`InvalidKeyName`] if the text has other characters or another length.
     pub fn new(text: &str) -> Result<Self, InvalidKeyName> {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        if (1..=64).contains(&text.len()) && text.bytes().all(legal) {
+        if (1..=64).contains(&text.len()) && text.bytes().all(legal) && !matches!(text, "." | "..") {
             return Ok(Self(text.into()));
         }
         Err(InvalidKeyName { found: text.chars().take(64).collect() })

@@ -93,6 +93,16 @@ fn name(text: &str) -> KeyName {
     KeyName::new(text).unwrap()
 }
 
+#[test]
+fn names_are_parts_of_a_path() {
+    for good in ["ci", "a.b", "...", "x".repeat(64).as_str()] {
+        assert_eq!(name(good).as_str(), good);
+    }
+    for bad in ["", ".", "..", "a/b", "a b", "x".repeat(65).as_str()] {
+        assert!(KeyName::new(bad).is_err(), "{bad:?}");
+    }
+}
+
 fn new(key: &str, scope: &str) -> NewKey {
     NewKey {
         name: name(key),

@@ -54,6 +54,15 @@ impl Usage {
                 let consistent = body()["ConsistentRead"] == true;
                 self.half_reads += answer.len().div_ceil(4 * WRITE_UNIT) * (1 + usize::from(consistent));
             }
+            "dynamodb:GetItem" => self.half_reads += 1 + usize::from(body()["ConsistentRead"] == true),
+            "dynamodb:BatchGetItem" => {
+                let tables = body()["RequestItems"].as_object().cloned().unwrap_or_default();
+                let of = |table: &Value| {
+                    let keys = table["Keys"].as_array().map_or(0, Vec::len);
+                    keys * (1 + usize::from(table["ConsistentRead"] == true))
+                };
+                self.half_reads += tables.values().map(of).sum::<usize>();
+            }
             "dynamodb:BatchWriteItem" => {
                 let tables = body()["RequestItems"].as_object().cloned().unwrap_or_default();
                 let items = tables.values().filter_map(Value::as_array).flatten();

@@ -10,7 +10,8 @@ use super::METADATA;
 const SERVICES: [&str; 4] = ["auth-token", "dispatcher", "replayer", "ws-edge"];
 
 /// Crates of the one-process runtime, and the crates of the same runtime that each may use.
-const STANDALONE: [(&str, &[&str]); 8] = [
+const STANDALONE: [(&str, &[&str]); 9] = [
+    ("tidings-cost", &[]),
     ("tidings-budget", &[]),
     ("tidings-store", &[]),
     ("tidings-sockets", &[]),
@@ -28,7 +29,7 @@ const STANDALONE: [(&str, &[&str]); 8] = [
             "tidings-store",
         ],
     ),
-    ("tidings", &["tidings-gateway", "tidings-identity", "tidings-store"]),
+    ("tidings", &["tidings-cost", "tidings-gateway", "tidings-identity", "tidings-store"]),
 ];
 
 /// Crates of the storage engine, whose private formats the store parses.

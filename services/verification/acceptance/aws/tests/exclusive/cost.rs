@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use contract_notifications_v1::UserId;
 use serde_json::{Value, json};
 use shared_ports::{Clock as _, SystemClock};
-use verification_acceptance_aws::{Deployment, Device, Meter, OPEN, Usage};
+use tidings_cost::paths::{self, Calls};
+use tidings_cost::prices;
+use verification_acceptance_aws::{Deployment, Device, Meter, Usage};
 use verification_conformance::user;
 use verification_test_kit::{TestQueue, endpoint, sdk_config};
 
@@ -15,28 +17,22 @@ use crate::alone;
 /// Notifications on each path: the most that SQS hands over at once.
 const COUNT: usize = 10;
 
-/// List prices of us-east-1 in US dollars. docs/explanation/cost.md has their sources.
-mod price {
-    pub(super) const WEBSOCKET_MESSAGE: f64 = 1.0e-6;
-    pub(super) const HTTP_API_REQUEST: f64 = 1.0e-6;
-    pub(super) const SQS_FIFO_REQUEST: f64 = 0.5e-6;
-    pub(super) const READ_UNIT: f64 = 0.125e-6;
-    pub(super) const WRITE_UNIT: f64 = 0.625e-6;
-    pub(super) const LAMBDA_REQUEST: f64 = 0.2e-6;
-    pub(super) const LAMBDA_GIBIBYTE_SECOND: f64 = 0.000_013_333_4;
-    /// An invocation, assumed to take 256 MiB for 50 ms.
-    pub(super) const INVOCATION: f64 = LAMBDA_REQUEST + LAMBDA_GIBIBYTE_SECOND * 0.25 * 0.05;
+/// Dollars for an invocation, assumed to take 256 MiB for 50 ms.
+fn invocation() -> f64 {
+    prices::LAMBDA_REQUEST.first() + prices::LAMBDA_GIBIBYTE_SECOND.first() * 0.25 * 0.05
 }
 
 /// A path to a client, with the usage of all of its notifications.
 struct Path {
     name: &'static str,
+    /// Number of notifications.
+    count: usize,
     usage: Usage,
     /// Requests of producers, and of Lambda for the queue: one receives and one deletes each batch
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>).
     queue_requests: usize,
-    http_requests: usize,
-    /// Frames from clients.
+    rest_requests: usize,
+    /// Frames from clients, and answers to them.
     frames: usize,
     invocations: usize,
     /// The target for a million notifications in dollars, which is not enforced.
@@ -56,27 +52,32 @@ impl Path {
     #[expect(clippy::cast_precision_loss, reason = "small counts")]
     fn million(&self) -> f64 {
         let of = |count: usize, price: f64| count as f64 * price;
-        let all = of(self.messages(), price::WEBSOCKET_MESSAGE)
-            + of(self.http_requests, price::HTTP_API_REQUEST)
-            + of(self.sqs(), price::SQS_FIFO_REQUEST)
-            + of(self.usage.half_reads, price::READ_UNIT / 2.0)
-            + of(self.usage.writes, price::WRITE_UNIT)
-            + of(self.invocations, price::INVOCATION);
-        all / COUNT as f64 * 1e6
+        let all = of(self.messages(), prices::WEB_SOCKET_MESSAGE.first())
+            + of(self.rest_requests, prices::REST_REQUEST.first())
+            + of(self.sqs(), prices::SQS_REQUEST.first())
+            + of(self.usage.half_reads, prices::READ_UNIT.first() / 2.0)
+            + of(self.usage.writes, prices::WRITE_UNIT.first())
+            + of(self.invocations, invocation());
+        all / self.count as f64 * 1e6
     }
 
+    /// Row of the table: quantities for ten notifications.
     #[expect(clippy::cast_precision_loss, reason = "small counts")]
     fn row(&self) -> String {
         let target = self.target.map_or_else(|| "–".to_owned(), |target| format!("{target:.2}"));
+        let ten = |quantity: f64| {
+            let text = format!("{:.1}", quantity * 10.0 / self.count as f64);
+            text.strip_suffix(".0").unwrap_or(&text).to_owned()
+        };
         format!(
             "| {} | {} | {} | {} | {} | {} | {} | {:.2} | {target} |",
             self.name,
-            self.messages(),
-            self.usage.half_reads as f64 / 2.0,
-            self.usage.writes,
-            self.sqs(),
-            self.http_requests,
-            self.invocations,
+            ten(self.messages() as f64),
+            ten(self.usage.half_reads as f64 / 2.0),
+            ten(self.usage.writes as f64),
+            ten(self.sqs() as f64),
+            ten(self.rest_requests as f64),
+            ten(self.invocations as f64),
             self.million(),
         )
     }
@@ -94,8 +95,8 @@ struct Bench {
 impl Bench {
     async fn new() -> Self {
         let meter = Meter::before(&endpoint()).await;
-        let [config, open] = OPEN;
-        let arguments = ["--without-sources", "--through", &meter.url, config, open];
+        let methods = r#"tidings:handshakeMethods=["open","token"]"#;
+        let arguments = ["--without-sources", "--through", &meter.url, "--config", methods];
         let deployment = Deployment::with(&endpoint(), &arguments, &[]).await;
         let urls = [deployment.output("queueUrl"), deployment.output("deadLetterUrl")];
         let queue = TestQueue::existing(&sdk_config().await, urls[0], urls[1]);
@@ -180,22 +181,33 @@ async fn paths() -> Vec<Path> {
     let batch = bench.batch(&ten);
     bench.dispatch(batch).await;
     let usage = bench.meter.take();
-    let online = |name, usage: &Usage, queue_requests, http_requests, target| Path {
+    let online = |name, count, usage: &Usage, queue_requests, rest_requests, target| Path {
         name,
+        count,
         usage: usage.clone(),
         queue_requests,
-        http_requests,
+        rest_requests,
         frames: 0,
         invocations: 1,
-        target: Some(target),
+        target,
     };
-    paths.push(online("online, sent in batches, ten users", &usage, 3, 0, 1.6));
-    paths.push(online("online, through the HTTP API, ten users", &usage, COUNT + 2, COUNT, 2.6));
+    paths.push(online("online, sent in batches, ten users", COUNT, &usage, 3, 0, Some(1.6)));
+    paths.push(online("online, through the REST API, ten users", COUNT, &usage, COUNT + 2, COUNT, Some(5.5)));
+    for (batched, single, count) in [
+        ("online, sent in batches of 3", "online, through the REST API, received 3 at a time", 3),
+        ("online, sent one by one", "online, through the REST API, received one by one", 1),
+    ] {
+        let batch = bench.batch(&ten[..count]);
+        bench.dispatch(batch).await;
+        let usage = bench.meter.take();
+        paths.push(online(batched, count, &usage, 3, 0, None));
+        paths.push(online(single, count, &usage, count + 2, count, None));
+    }
     let alone = vec![ten[0].clone(); COUNT];
     let batch = bench.batch(&alone);
     bench.dispatch(batch).await;
     let usage = bench.meter.take();
-    paths.push(online("online, sent in batches, one user", &usage, 3, 0, 1.6));
+    paths.push(online("online, sent in batches, one user", COUNT, &usage, 3, 0, Some(1.6)));
 
     // A user who acknowledges ten notifications at once.
     let recipient = user("acknowledges");
@@ -213,10 +225,11 @@ async fn paths() -> Vec<Path> {
     let usage = bench.meter.take();
     paths.push(Path {
         name: "online, acknowledged ten at a time",
+        count: COUNT,
         usage,
         queue_requests: 3,
-        http_requests: 0,
-        frames: 1,
+        rest_requests: 0,
+        frames: 2,
         invocations: 2,
         target: Some(3.2),
     });
@@ -244,9 +257,10 @@ async fn paths() -> Vec<Path> {
         let queue_requests = 3 + 2;
         paths.push(Path {
             name,
+            count: COUNT,
             usage,
             queue_requests,
-            http_requests: 0,
+            rest_requests: 0,
             frames: 0,
             invocations: 3,
             target: Some(target),
@@ -260,7 +274,7 @@ async fn notification_cost_matches_docs_cost_md() {
     let _alone = alone().await;
     let paths = paths().await;
     let mut table = String::from(
-        "| path | WebSocket messages | read units | write units | SQS requests | HTTP API requests | \
+        "| path | WebSocket messages | read units | write units | SQS requests | REST API requests | \
          invocations | $ per million | target |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n",
     );
     for path in &paths {
@@ -272,4 +286,91 @@ async fn notification_cost_matches_docs_cost_md() {
         documented.contains(&table),
         "docs/explanation/cost.md should have\n{table}\nfor the calls {calls:#?}"
     );
+}
+
+/// Calls of a path, with what the endpoint does not see.
+#[expect(clippy::cast_precision_loss, reason = "small counts")]
+fn calls(usage: &Usage, frames: usize, invocations: usize, batches: usize) -> Calls {
+    Calls {
+        messages: (usage.messages + frames) as f64,
+        reads: usage.half_reads as f64 / 2.0,
+        writes: usage.writes as f64,
+        queue: usage.calls_to("sqs") as f64,
+        keys: usage.calls_to("kms") as f64,
+        invocations: invocations as f64,
+        batches: batches as f64,
+    }
+}
+
+/// Takes the usage until the functions have called nothing for some seconds, after at least one call.
+async fn until_quiet(meter: &Meter) -> Usage {
+    let mut usage = Usage::default();
+    let mut quiet = 0;
+    while quiet < 3 || usage == Usage::default() {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let more = meter.take();
+        quiet = if more == Usage::default() { quiet + 1 } else { 0 };
+        usage.merge(more);
+    }
+    usage
+}
+
+#[tokio::test]
+async fn calculator_counts_what_the_functions_call() {
+    let _alone = alone().await;
+    let mut bench = Bench::new().await;
+    let mut counted = Vec::new();
+
+    let recipient = user("pushed");
+    let mut device = bench.connect(&recipient, "").await;
+    bench.meter.take();
+    let batch = bench.batch(std::slice::from_ref(&recipient));
+    bench.dispatch(batch).await;
+    device.next().await;
+    counted.push(("pushed", calls(&bench.meter.take(), 0, 0, 0), paths::PUSHED));
+
+    device.send(&json!({ "action": "ping" })).await;
+    device.frame().await;
+    counted.push(("heartbeat", calls(&bench.meter.take(), 2, 1, 0), paths::HEARTBEAT));
+
+    let recipient = user("acknowledges-one");
+    let mut device = bench.connect(&recipient, "&acknowledge=true").await;
+    bench.meter.take();
+    let batch = bench.batch(std::slice::from_ref(&recipient));
+    bench.dispatch(batch).await;
+    let sequence = device.next().await.sequence;
+    device.send(&json!({ "action": "ack", "sequences": [sequence] })).await;
+    device.frame().await;
+    counted.push(("acknowledged", calls(&bench.meter.take(), 2, 1, 0), paths::ACKNOWLEDGED));
+
+    let recipient = user("held");
+    let batch = bench.batch(std::slice::from_ref(&recipient));
+    bench.dispatch(batch).await;
+    let mut usage = bench.meter.take();
+    let mut device = bench.connect(&recipient, "").await;
+    bench.meter.take();
+    let replay = bench.replay(&recipient).await;
+    // The connection pays for the replayer's invocation and its read.
+    let mut replayed = bench.meter.take();
+    replayed.half_reads = 0;
+    usage.merge(replayed);
+    bench.dispatch(replay).await;
+    device.next().await;
+    usage.merge(bench.meter.take());
+    counted.push(("held", calls(&usage, 0, 0, 1), paths::HELD));
+
+    // The first token makes the data key that the others use.
+    drop(bench.deployment.open(&user("connects-first"), "").await);
+    until_quiet(&bench.meter).await;
+    let recipient = user("connects");
+    let device = bench.deployment.open(&recipient, "").await;
+    assert!(bench.replay(&recipient).await.is_empty(), "nothing is held");
+    let mut usage = until_quiet(&bench.meter).await;
+    drop(device);
+    usage.merge(until_quiet(&bench.meter).await);
+    counted.push(("connection", calls(&usage, 0, 5, 0), paths::CONNECTION));
+
+    let differ: Vec<_> =
+        counted.into_iter().filter(|(_, counted, calculated)| counted != calculated).collect();
+    assert!(differ.is_empty(), "counted, and then calculated: {differ:#?}\nfor a connection {usage:?}");
 }
