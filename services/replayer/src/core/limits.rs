@@ -46,7 +46,7 @@ mod tests {
     proptest! {
         #[test]
         fn batch_keeps_both_limits(
-            user in "[!-~]{1,128}",
+            user in "[!-~]{3,128}",
             numbers in prop::collection::vec(any::<u128>(), 20),
             batch_entries in 0_usize..20,
             batch_bytes in 0_usize..4_000,

@@ -167,8 +167,8 @@ mod tests {
     proptest! {
         #[test]
         fn row_round_trips(
-            user in "[!-~]{1,128}",
-            id in "[!-~]{1,128}",
+            user in "[!-~]{3,128}",
+            id in "[!-~]{3,128}",
             payload in ".{0,300}",
             sent_at: u64,
             expires_at: Option<u64>,

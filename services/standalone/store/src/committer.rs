@@ -1,4 +1,4 @@
-//! The committer: the only thread that writes to the engine of an open store.
+//! The committer, which alone writes to the engine of an open store.
 //!
 //! In each step it takes waiting work from the inbox and makes these commits, in this order:
 //!
@@ -15,6 +15,9 @@
 //! and a simulation can pause it.
 
 mod recovery;
+mod shared;
+
+pub(super) use self::shared::SharedCommitter;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -51,6 +54,9 @@ const READERS: Duration = Duration::from_secs(5);
 /// Pause before the first attempt to reopen the engine. It doubles after each.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
+/// Longest commit of a quick disk. One of a few notifications takes about 0.3 ms with its sync.
+const SLOW: Duration = Duration::from_millis(2);
+
 type Answer = oneshot::Sender<Result<Vec<Accepted>, AcceptError>>;
 
 /// The state of the committer's thread.
@@ -73,6 +79,8 @@ pub(super) struct Committer<K> {
     broken: Option<Instant>,
     pause: Duration,
     unsynced_since: Option<Instant>,
+    /// True if the last commit of notifications took long.
+    is_slow: bool,
     /// Buffer for the key being written.
     key: Vec<u8>,
     /// Time at which the marker was last synced.
@@ -111,6 +119,7 @@ impl<K: Clock> Committer<K> {
             broken: None,
             pause: FIRST_PAUSE,
             unsynced_since: None,
+            is_slow: false,
             key: Vec::new(),
             marked_at: None,
         }
@@ -120,17 +129,9 @@ impl<K: Clock> Committer<K> {
         &self.core
     }
 
-    /// Works until the inbox is closed and empty, then closes the engine.
-    pub(super) fn run(mut self) {
-        let abandon = AbandonOnDrop(Arc::clone(&self.core));
-        while self.step(self.patience()) {}
-        self.finish(abandon);
-    }
-
-    /// Waits for work, at most `patience`, and writes it. Returns false when the inbox is closed and was
-    /// empty.
-    pub(super) fn step(&mut self, patience: Duration) -> bool {
-        let work = self.core.inbox.take(self.core.settings.commit_entries, patience);
+    /// Writes what waits. Returns false when the inbox is closed and was empty.
+    pub(super) fn step(&mut self) -> bool {
+        let work = self.core.inbox.take(self.core.settings.commit_entries);
         let over = work.closing && work.is_empty();
         *self.core.writing_since.lock().ignore_poison() = Some(Instant::now());
         self.cycle(work);
@@ -169,9 +170,7 @@ impl<K: Clock> Committer<K> {
 
     fn cycle(&mut self, work: Work) {
         let Work { accepts, deletes, completed, writes, closing: _ } = work;
-        self.completed.extend(completed);
-        self.completed.extend(deletes.iter().filter_map(|deletes| deletes.pending));
-        self.backlog.extend(deletes);
+        self.note_removals(deletes, completed);
         if !self.recover() {
             let error = self.refusal();
             for accept in accepts {
@@ -193,6 +192,13 @@ impl<K: Clock> Committer<K> {
         if self.marker.is_unsynced() && self.marked_at.is_none_or(|at| at.elapsed() >= SYNC_EVERY) {
             self.sync_marker();
         }
+    }
+
+    /// Keeps removals for the next commit.
+    fn note_removals(&mut self, deletes: Vec<Deletes>, completed: Vec<RecordLocation>) {
+        self.completed.extend(completed);
+        self.completed.extend(deletes.iter().filter_map(|deletes| deletes.pending));
+        self.backlog.extend(deletes);
     }
 
     /// Returns the error for work that is refused now.
@@ -261,6 +267,9 @@ impl<K: Clock> Committer<K> {
             batch.insert(Keyspace::Dedup, ids.key(), ids.value());
         }
         let result = engine.commit(batch, &self.position, commit.next);
+        if !answers.is_empty() {
+            self.is_slow = start.elapsed() > SLOW;
+        }
         drop((engine, rooms));
         // A failed commit keeps its sequences: they are never assigned again.
         self.position.next = commit.next;

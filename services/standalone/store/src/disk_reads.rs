@@ -17,8 +17,8 @@ use super::codec::Seq;
 use super::core::Core;
 use super::error::StoreError;
 
-/// Returns true if the runtime has a thread for other work while one of its threads reads.
-fn has_other_thread() -> bool {
+/// Returns true if the runtime has a thread for other work while one of its threads waits for the disk.
+pub(super) fn has_other_thread() -> bool {
     Handle::try_current().is_ok_and(|runtime| runtime.metrics().num_workers() > 1)
 }
 

@@ -114,6 +114,10 @@ struct Waiting {
     /// Writes, each with the number of deletions that came before it.
     writes: VecDeque<(u64, Write)>,
     closing: bool,
+    /// Time at which the committer's thread ends its wait by itself; `None` while it does not wait.
+    alarm: Option<Instant>,
+    /// True if the committer's thread has to look after the committer before it waits again.
+    look: bool,
     /// The task that waits for work where no thread does.
     task: Option<Waker>,
 }
@@ -164,10 +168,14 @@ impl Inbox {
     fn push_removal(&self, push: impl FnOnce(&mut Waiting)) {
         let mut waiting = self.waiting.lock().ignore_poison();
         push(&mut waiting);
-        // A waiting committer must learn of the first deletion; it finds the others when their time has come.
+        // A waiting committer must learn of the first deletion, unless it looks soon; it finds the others when their
+        // time has come.
         if waiting.deletes_since.is_none() {
-            waiting.deletes_since = Some(Instant::now());
-            self.arrived(waiting);
+            let now = Instant::now();
+            waiting.deletes_since = Some(now);
+            if waiting.alarm.is_none_or(|alarm| alarm > now + 2 * DELETE_DELAY) {
+                self.arrived(waiting);
+            }
         }
     }
 
@@ -192,21 +200,49 @@ impl Inbox {
         *self.waiting.lock().ignore_poison() = Waiting { closing: true, ..Waiting::default() };
     }
 
-    /// Waits for work, at most `patience`, and takes about `entries` notifications and as many deletions.
-    pub(super) fn take(&self, entries: usize, patience: Duration) -> Work {
-        let start = Instant::now();
+    /// Takes about `entries` notifications and as many deletions.
+    pub(super) fn take(&self, entries: usize) -> Work {
+        self.waiting.lock().ignore_poison().take(entries)
+    }
+
+    /// Takes a request, and the deletions that wait. Returns the request if another or a write waits, or the inbox is
+    /// closed.
+    pub(super) fn take_alone(&self, accept: Accept) -> Result<Work, Accept> {
         let mut waiting = self.waiting.lock().ignore_poison();
-        loop {
-            let left = waiting.patience(patience.saturating_sub(start.elapsed()));
+        if waiting.closing || !waiting.accepts.is_empty() || !waiting.writes.is_empty() {
+            return Err(accept);
+        }
+        waiting.accepts.push_back(accept);
+        Ok(waiting.take(usize::MAX))
+    }
+
+    /// Waits on the committer's thread for work, at most `patience`.
+    pub(super) fn wait_here(&self, patience: Duration) {
+        let end = Instant::now() + patience;
+        let mut waiting = self.waiting.lock().ignore_poison();
+        while !std::mem::take(&mut waiting.look) {
+            let now = Instant::now();
+            let left = waiting.patience(end.saturating_duration_since(now));
             if left.is_zero() {
                 break;
             }
+            waiting.alarm = Some(now + left);
             waiting = self.arrived.wait_timeout(waiting, left).ignore_poison().0;
         }
-        waiting.take(entries)
+        waiting.alarm = None;
     }
 
-    /// Waits for work as [`Inbox::take`] does, without a thread.
+    /// Has the committer's thread look after the committer within `patience`.
+    pub(super) fn look_within(&self, patience: Duration) {
+        let mut waiting = self.waiting.lock().ignore_poison();
+        let latest = Instant::now() + patience;
+        if waiting.alarm.is_none_or(|alarm| alarm > latest) {
+            waiting.look = true;
+            self.arrived(waiting);
+        }
+    }
+
+    /// Waits for work as [`Inbox::wait_here`] does, without a thread.
     pub(super) async fn wait(&self, patience: Duration) {
         let end = Instant::now() + patience;
         let mut timer = pin!(sleep_until(end));

@@ -15,9 +15,9 @@
 //!
 //! # Threads
 //!
-//! - The *committer* (`committer.rs`) is the only thread that writes to the engine once the store is open. It
-//!   takes the waiting work from the inbox, writes all notifications and deletions in it as one commit with
-//!   one sync, and each other change as a commit of its own.
+//! - The *committer* (`committer.rs`) alone writes to the engine once the store is open. Its thread takes the waiting
+//!   work from the inbox, writes all notifications and deletions in it as one commit with one sync, and each other
+//!   change as a commit of its own. A request that comes alone borrows it (`committer/shared.rs`).
 //! - The *counter* (`held_counter.rs`) counts the rows that were there at the start, and ends.
 //! - The *reclaimer* (`reclaim.rs`) merges the engine's table files to free disk space.
 //!
@@ -31,8 +31,9 @@
 //! the lock of the inbox, and no other. A thread that holds any other lock of the store, such as that of the
 //! ready list, takes none. No lock is held while the engine is read or written, or across an await.
 //!
-//! One lock is an exception: that of the list of threads is held while [`Store::close`] joins them, so that a
-//! second caller waits too. The threads never take it.
+//! Two locks are exceptions. That of the committer is held while it writes, and others are taken under it; only the
+//! committer's thread waits for it. That of the list of threads is held while [`Store::close`] joins them, so that a
+//! second caller waits too; the threads never take it.
 
 mod codec;
 mod commit;
@@ -95,7 +96,7 @@ pub use table::{Table, TableRow, TableRows};
 
 use self::codec::Seq;
 use self::commit_position::Keyspace;
-use self::committer::Committer;
+use self::committer::{Committer, SharedCommitter};
 use self::core::{Core, waiting_permits};
 use self::dedup::Dedup;
 use self::durable_marker::DurableMarker;
@@ -172,6 +173,7 @@ struct Loaded<K> {
 
 struct Handle<K: Clock + 'static> {
     core: Arc<Core<K>>,
+    committer: Arc<SharedCommitter<K>>,
     /// The counter, the reclaimer and the committer.
     threads: Mutex<Vec<JoinHandle<()>>>,
     reclaim: Arc<reclaim::Stop>,
@@ -226,10 +228,12 @@ impl<K: Clock + 'static> Store<K> {
         let merging = thread("tidings-reclaim")
             .spawn(move || reclaim::run(&of_reclaimer, &stop))
             .map_err(OpenError::Thread)?;
-        let committer = thread("tidings-commit").spawn(move || committer.run());
+        let shared = Arc::new(SharedCommitter::new(Some(committer)));
+        let of_thread = Arc::clone(&shared);
+        let committer = thread("tidings-commit").spawn(move || of_thread.run());
         let committer = committer.inspect_err(|_| reclaim.stop()).map_err(OpenError::Thread)?;
         let threads = Mutex::new(vec![counter, merging, committer]);
-        Ok(Self { handle: Arc::new(Handle { core, threads, reclaim, _lock: lock }) })
+        Ok(Self { handle: Arc::new(Handle { core, committer: shared, threads, reclaim, _lock: lock }) })
     }
 
     /// Opens or creates the store without a committer thread: it writes when [`CommitSteps`] are called.
@@ -247,6 +251,7 @@ impl<K: Clock + 'static> Store<K> {
         let store = Self {
             handle: Arc::new(Handle {
                 core,
+                committer: Arc::new(SharedCommitter::new(None)),
                 threads: Mutex::default(),
                 reclaim: Arc::default(),
                 _lock: lock,
@@ -338,7 +343,10 @@ impl<K: Clock + 'static> Store<K> {
         let room = Arc::clone(&self.core().waiting).acquire_many_owned(permits);
         let room = room.await.map_err(|_| AcceptError::ShuttingDown)?;
         let (answer, accepted) = oneshot::channel();
-        if !self.core().inbox.accept(Accept { origin, items, answer, room }) {
+        let accept = Accept { origin, items, answer, room };
+        if let Err(accept) = self.handle.committer.commit_here(accept)
+            && !self.core().inbox.accept(accept)
+        {
             return Err(AcceptError::ShuttingDown);
         }
         let accepted = accepted.await.map_err(|_| AcceptError::Unavailable)??;

@@ -1,7 +1,6 @@
 //! The committer without its thread, for a simulation that decides when it works.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use shared_ports::Clock;
 
@@ -27,7 +26,7 @@ impl<K: Clock> CommitSteps<K> {
 
     /// Writes the waiting work. Returns false when the store is closed and nothing is left to do.
     pub fn step(&mut self) -> bool {
-        self.committer.step(Duration::ZERO)
+        self.committer.step()
     }
 
     /// Writes everything that waits and closes the engine. Never returns unless the store was

@@ -189,7 +189,7 @@ fn passwords_have_8_to_1024_bytes() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
-    fn every_valid_name_and_password_logs_in(name in "[!-~]{1,128}", text in ".{8,100}") {
+    fn every_valid_name_and_password_logs_in(name in "[!-~]{3,128}", text in ".{8,100}") {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let (accounts, _) = accounts();
