@@ -1,4 +1,4 @@
-import { ReceiveMessageCommand, SQSClient, type Message } from "@aws-sdk/client-sqs";
+import { DeleteQueueCommand, ReceiveMessageCommand, SQSClient, type Message } from "@aws-sdk/client-sqs";
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { adapt, adaptations } from "../endpoint/adaptations.js";
@@ -43,11 +43,15 @@ class Producer {
         this.queueUrl = String(graph.outputs["queueUrl"]);
     }
 
-    /** Posts a body and returns the status and the answer. */
-    async post(body: string, contentType = "application/json"): Promise<{ status: number; answer: Record<string, unknown> }> {
-        const headers = { "content-type": contentType };
-        const answer = await fetch(this.url, { method: "POST", headers, body });
-        return { status: answer.status, answer: (await answer.json()) as Record<string, unknown> };
+    /** Posts a body and returns the status, the headers and the answer. */
+    async post(body: string, contentType = "application/json"): Promise<{ status: number; headers: Headers; answer: Record<string, unknown> }> {
+        const answer = await fetch(this.url, { method: "POST", headers: { "content-type": contentType }, body });
+        return { status: answer.status, headers: answer.headers, answer: (await answer.json()) as Record<string, unknown> };
+    }
+
+    /** Deletes the queue, so that it answers 400 with a code that is not the producer's fault. */
+    async deleteQueue(): Promise<void> {
+        await this.queues.send(new DeleteQueueCommand({ QueueUrl: this.queueUrl }));
     }
 
     /** Returns the messages that are visible, and makes them invisible. */
@@ -131,5 +135,13 @@ describe("the producer API", () => {
     test("answers 415 to a body that is not JSON", async () => {
         expect((await producer.post("userId=alice&payload=1", "application/x-www-form-urlencoded")).status).toBe(415);
         expect(await producer.receive()).toEqual([]);
+    });
+
+    // The last test, because the queue is gone after it.
+    test("answers 503 when the queue fails and the producer is not to blame", async () => {
+        await producer.deleteQueue();
+        const { status, headers, answer } = await producer.post(JSON.stringify({ userId: "alice", id: "late", payload: 1 }));
+        expect(answer).toMatchObject({ type: "urn:tidings:problem:unavailable", status: 503, message: "not accepted; send it again" });
+        expect([status, headers.get("retry-after"), headers.get("content-type")]).toEqual([503, "1", "application/problem+json"]);
     });
 });
