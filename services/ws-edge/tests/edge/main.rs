@@ -403,6 +403,26 @@ async fn arrival_beyond_the_rate_is_refused_and_undone() {
 }
 
 #[tokio::test]
+async fn messages_to_connected_users_are_not_held() {
+    let world = World::default();
+    let limit = Some(RateLimit { most: 300, per: Duration::from_mins(1) });
+    let config = EdgeConfig { client_messages: ClientMessagePolicy::Anyone, ..chat() };
+    let edge = edge_of(&world, EdgeConfig { sender_quota: limit, mailbox_quota: limit, ..config });
+    join(&edge, "al").await;
+    let send = async |to: &str| {
+        let frame = format!(r#"{{"action":"sendMessage","sessions":["{to}"],"payload":"hello"}}"#);
+        say(&edge, "jo", &frame).await.unwrap()
+    };
+    for _ in 0..5 {
+        assert!(matches!(send("al").await, ServerFrame::Sent { .. }));
+    }
+    assert!(matches!(send("bo").await, ServerFrame::Sent { .. }));
+    assert!(matches!(send("bo").await, ServerFrame::Error { code: ErrorCode::TooManyRequests, .. }));
+    let ServerFrame::Sent { results, .. } = send("al").await else { panic!("not sent") };
+    assert!(results[0].accepted, "{results:?}");
+}
+
+#[tokio::test]
 async fn full_mailbox_refuses_its_recipient_alone() {
     let world = World::default();
     let limit = RateLimit { most: 600, per: Duration::from_mins(1) };

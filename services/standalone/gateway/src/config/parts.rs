@@ -1,5 +1,7 @@
 //! The settings that several sections make together.
 
+use std::time::Duration;
+
 use contract_identity_v1::AuthenticationMethod;
 use ws_edge::{ConnectionLimit, EdgeConfig, heartbeat_within};
 
@@ -8,6 +10,9 @@ use crate::server::{About, Front, QuotaLimits, Settings};
 
 /// Handshakes per second with `connections.like_aws`: API Gateway's default quota.
 const AWS_CONNECTS_PER_SECOND: u32 = 500;
+
+/// Lifetime of a connection's row. Rows are in memory and end with their connections, however long those last.
+const ROW_LIFETIME: Duration = Duration::from_hours(24 * 36_525);
 
 impl Config {
     /// Returns the settings of the HTTP surface.
@@ -80,6 +85,7 @@ impl Config {
         let ConnectionsConfig { max_per_user, too_many, close_when_expired, .. } = self.connections;
         let limit = ConnectionLimit { most: max_per_user, excess: too_many.into() };
         EdgeConfig {
+            row_lifetime: ROW_LIFETIME,
             max_message_bytes: self.connections.limits().max_message_bytes,
             default_format: self.connections.default_format.into(),
             client_messages: self.client_messages.policy(),

@@ -323,6 +323,8 @@ fn settings_reach_their_parts() {
     assert_eq!(Config::default().server.tls(), None);
     assert_eq!(Config::default().connections.limits(), tidings_sockets::Limits::default());
     assert_eq!(config.edge().max_message_bytes, 128 * 1024);
+    // A connection counts for as long as it lasts.
+    assert!(config.edge().row_lifetime > Duration::from_hours(24 * 3_650));
     assert_eq!(config.history.policy(), None);
     let policy = file("[history]\nenabled = true\nlifetime = \"2d\"").unwrap().history.policy().unwrap();
     assert_eq!((policy.lifetime, policy.payloads), (Duration::from_hours(48), false));
