@@ -21,7 +21,7 @@ pub use config::{
 };
 pub use core::admission::{Admission, ClientInfo, ConnectRefusal, ConnectRequest, admit};
 pub use core::caller::Caller;
-pub use core::client_messages::{ClientMessage, SendRequest, Target};
+pub use core::client_messages::{ClientMessage, PRESENCE_KIND, SendRequest, Target};
 pub use core::frame::{Decision, Inbound, decide};
 pub use core::members::MembersRequest;
 pub use delivery_only::{DeliveryOnly, Disabled};

@@ -157,6 +157,11 @@ pub const METRICS: &[Metric] = &[
         &[],
         "handshakes refused because WebSockets have taken their share of the open files",
     ),
+    counter(
+        "tidings_presence_notices_lost_total",
+        &[],
+        "notices of who comes and goes that could not be queued, for example because 1,000 wait",
+    ),
     histogram(
         "tidings_push_latency_seconds",
         Unit::Seconds,

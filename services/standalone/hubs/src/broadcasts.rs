@@ -1,7 +1,8 @@
 //! Broadcasts: on disk from their acceptance until each member of the hub has its notification.
 //!
 //! [`Broadcasts`] accepts them from any task; one task, [`run_broadcasts`], fans them out. Each hub's broadcasts stay
-//! in order, and hubs take turns.
+//! in order, and hubs take turns. A hub's notices of who comes and goes take turns of their own, so that a crowd that
+//! comes and goes holds up no message.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -20,6 +21,7 @@ use shared_sync::IgnorePoison as _;
 use tidings_store::{AcceptError, Origin, Store, StoreError, Table};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
+use ws_edge::PRESENCE_KIND;
 use ws_edge::ports::FanOutProgress;
 
 /// Longest time for which the sender of a broadcast waits until the members have their notifications.
@@ -37,6 +39,8 @@ pub struct BroadcastSettings {
     pub waiting: usize,
     /// Maximum number of waiting broadcasts of one sender; further ones are refused.
     pub waiting_of_sender: usize,
+    /// Maximum number of waiting notices of who comes and goes, beside the broadcasts; further ones are refused.
+    pub waiting_notices: usize,
     /// Delays between the attempts of a step.
     pub retry: RetryPolicy,
 }
@@ -47,6 +51,7 @@ impl Default for BroadcastSettings {
             members: dispatcher::DEFAULT_MEMBERS,
             waiting: 10_000,
             waiting_of_sender: 1_000,
+            waiting_notices: 1_000,
             retry: RetryPolicy { initial: Duration::from_millis(100), max: Duration::from_secs(10) },
         }
     }
@@ -130,6 +135,7 @@ pub struct Broadcasts<K: Clock + 'static> {
     jobs: UnboundedSender<Job>,
     next: Arc<AtomicU64>,
     waiting: Arc<Mutex<Waiting>>,
+    waiting_notices: Arc<Mutex<Waiting>>,
     settings: BroadcastSettings,
 }
 
@@ -162,7 +168,7 @@ impl<K: Clock + 'static> Broadcasts<K> {
     ) -> Result<(Self, PendingBroadcasts), StoreError> {
         let (jobs, pending) = unbounded_channel();
         let table = store.table(TABLE);
-        let waiting = Arc::<Mutex<Waiting>>::default();
+        let (waiting, waiting_notices) = (Arc::<Mutex<Waiting>>::default(), Arc::<Mutex<Waiting>>::default());
         let mut next = 0;
         for (key, value) in table.list()? {
             let Ok(key) = key.as_slice().try_into().map(u64::from_be_bytes) else { continue };
@@ -170,7 +176,8 @@ impl<K: Clock + 'static> Broadcasts<K> {
             match read(&value) {
                 Some(entry) => {
                     // Those that an earlier process accepted are within the limit.
-                    if let Ok(slot) = Slot::take(&waiting, &entry, usize::MAX, usize::MAX) {
+                    let places = if is_notice(&entry) { &waiting_notices } else { &waiting };
+                    if let Ok(slot) = Slot::take(places, &entry, usize::MAX, usize::MAX) {
                         // The receiver is in this function.
                         let _ = jobs.send(Job { key, entry, slot, first_step: None });
                     }
@@ -182,7 +189,7 @@ impl<K: Clock + 'static> Broadcasts<K> {
         }
         let next = Arc::new(AtomicU64::new(next));
         Ok((
-            Self { store: store.clone(), table, clock, jobs, next, waiting, settings },
+            Self { store: store.clone(), table, clock, jobs, next, waiting, waiting_notices, settings },
             PendingBroadcasts(pending),
         ))
     }
@@ -200,8 +207,13 @@ impl<K: Clock + 'static> Broadcasts<K> {
         if !self.store.has_room_for(Origin::Client) {
             return Err(PortError::retryable(OPERATION, AcceptError::DiskFull));
         }
-        let BroadcastSettings { waiting, waiting_of_sender, .. } = self.settings;
-        let slot = Slot::take(&self.waiting, &entry, waiting, waiting_of_sender).map_err(|error| {
+        let BroadcastSettings { waiting, waiting_of_sender, waiting_notices, .. } = self.settings;
+        let slot = if is_notice(&entry) {
+            Slot::take(&self.waiting_notices, &entry, waiting_notices, waiting_of_sender)
+        } else {
+            Slot::take(&self.waiting, &entry, waiting, waiting_of_sender)
+        };
+        let slot = slot.map_err(|error| {
             metrics::counter!("tidings_broadcasts_refused_total").increment(1);
             PortError::retryable(OPERATION, error)
         })?;
@@ -285,42 +297,60 @@ impl<K: Clock + 'static> ws_edge::ports::MessageQueue for LocalMessageQueue<K> {
     }
 }
 
-/// The broadcasts in progress: in order for each hub, with the hubs in turn.
+/// Returns true for a notice of who comes or goes.
+fn is_notice(entry: &FanOut) -> bool {
+    entry.kind.as_deref() == Some(PRESENCE_KIND)
+}
+
+/// The broadcasts of a hub, or its notices.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Lane {
+    hub: HubName,
+    notices: bool,
+}
+
+impl Lane {
+    fn of(job: &Job) -> Self {
+        Self { hub: job.entry.hub.clone(), notices: is_notice(&job.entry) }
+    }
+}
+
+/// The broadcasts in progress: in order for each lane, with the lanes in turn.
 #[derive(Default)]
 struct Turns {
-    hubs: VecDeque<HubName>,
-    jobs: HashMap<HubName, VecDeque<Job>>,
+    lanes: VecDeque<Lane>,
+    jobs: HashMap<Lane, VecDeque<Job>>,
 }
 
 impl Turns {
     fn add(&mut self, job: Job) {
-        let hub = job.entry.hub.clone();
-        let jobs = self.jobs.entry(hub.clone()).or_default();
+        let lane = Lane::of(&job);
+        let jobs = self.jobs.entry(lane.clone()).or_default();
         if jobs.is_empty() {
-            self.hubs.push_back(hub);
+            self.lanes.push_back(lane);
         }
         jobs.push_back(job);
     }
 
-    /// Takes the first broadcast of the hub whose turn it is. The caller must call [`put_back`](Self::put_back) or
+    /// Takes the first broadcast of the lane whose turn it is. The caller must call [`put_back`](Self::put_back) or
     /// [`finish`](Self::finish) next.
     fn next(&mut self) -> Option<Job> {
-        self.jobs.get_mut(self.hubs.front()?)?.pop_front()
+        self.jobs.get_mut(self.lanes.front()?)?.pop_front()
     }
 
-    /// Returns the broadcast and passes the turn to the next hub.
+    /// Returns the broadcast and passes the turn to the next lane.
     fn put_back(&mut self, job: Job) {
-        self.hubs.rotate_left(1);
-        self.jobs.entry(job.entry.hub.clone()).or_default().push_front(job);
+        self.lanes.rotate_left(1);
+        self.jobs.entry(Lane::of(&job)).or_default().push_front(job);
     }
 
-    /// Ends the turn of a hub whose broadcast is finished.
+    /// Ends the turn of a lane whose broadcast is finished.
     fn finish(&mut self) {
-        let Some(hub) = self.hubs.pop_front() else { return };
-        if self.jobs.get(&hub).is_some_and(|jobs| !jobs.is_empty()) {
-            self.hubs.push_back(hub);
+        let Some(lane) = self.lanes.pop_front() else { return };
+        if self.jobs.get(&lane).is_some_and(|jobs| !jobs.is_empty()) {
+            self.lanes.push_back(lane);
         } else {
-            self.jobs.remove(&hub);
+            self.jobs.remove(&lane);
         }
     }
 }
@@ -389,10 +419,8 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn one_sender_leaves_places_to_others() {
-        let waiting = Arc::<Mutex<Waiting>>::default();
-        let of = |sender: &str| FanOut {
+    fn fan_out(sender: &str) -> FanOut {
+        FanOut {
             hub: HubName::new("all").unwrap(),
             after: None,
             except: None,
@@ -403,8 +431,37 @@ mod tests {
             when_offline: WhenOffline::Drop,
             kind: None,
             source: Some(sender.into()),
+        }
+    }
+
+    #[test]
+    fn crowd_that_comes_and_goes_holds_up_no_message() {
+        let waiting = Arc::<Mutex<Waiting>>::default();
+        let job = |key, entry: FanOut| {
+            let slot = Slot::take(&waiting, &entry, usize::MAX, usize::MAX).unwrap();
+            Job { key, entry, slot, first_step: None }
         };
-        let take = |sender| Slot::take(&waiting, &of(sender), 10, 4);
+        let mut turns = Turns::default();
+        for key in 0..100 {
+            let notice = FanOut { kind: Some(PRESENCE_KIND.into()), ..fan_out(&format!("user/guest-{key}")) };
+            turns.add(job(key, notice));
+        }
+        for key in 100..103 {
+            turns.add(job(key, fan_out("user/alice")));
+        }
+        let mut order = Vec::new();
+        while let Some(job) = turns.next() {
+            order.push(job.key);
+            turns.finish();
+        }
+        assert_eq!(order[..6], [0, 100, 1, 101, 2, 102]);
+        assert_eq!(order.len(), 103);
+    }
+
+    #[test]
+    fn one_sender_leaves_places_to_others() {
+        let waiting = Arc::<Mutex<Waiting>>::default();
+        let take = |sender| Slot::take(&waiting, &fan_out(sender), 10, 4);
         let mallory: Vec<_> = (0..9).filter_map(|_| take("user/mallory").ok()).collect();
         assert_eq!(mallory.len(), 4);
         let alice: Vec<_> = (0..9).filter_map(|_| take("user/alice").ok()).collect();

@@ -110,6 +110,9 @@ pub(crate) enum SendRefusal {
     Payload(#[source] serde_json::Error),
 }
 
+/// Kind of the notices that tell the members of a hub who comes and goes.
+pub const PRESENCE_KIND: &str = "presence";
+
 /// Bytes that a held message takes beside its payload: its key, its envelope, and the engine's share.
 const ENVELOPE_BYTES: u32 = 256;
 
@@ -251,7 +254,7 @@ pub(crate) fn presence_notice(
         sent_at: now,
         when_offline: WhenOffline::Drop,
         expires_at: None,
-        kind: "presence",
+        kind: PRESENCE_KIND,
         sender: user_id.clone(),
     };
     Ok(FanOut { except: Some(user_id.clone()), ..message.to_hub(id, hub) })

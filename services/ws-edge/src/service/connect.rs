@@ -219,7 +219,9 @@ impl<P: Ports> Edge<P> {
                 Err(error) => Err(chain(&error)),
             };
             if let Err(error) = queued {
-                tracing::warn!(error, "a presence notice could not be queued");
+                // A crowd that comes and goes causes one each time.
+                tracing::debug!(error, "a presence notice could not be queued");
+                counter!("tidings_presence_notices_lost_total").increment(1);
             }
         }
     }

@@ -92,7 +92,8 @@ fn open(
     clock: &ManualClock,
 ) -> (LocalMessageQueue<ManualClock>, PendingBroadcasts) {
     let retry = RetryPolicy { initial: Duration::from_millis(1), max: Duration::from_millis(1) };
-    let settings = BroadcastSettings { members: 2, waiting: 4, waiting_of_sender: 4, retry };
+    let settings =
+        BroadcastSettings { members: 2, waiting: 4, waiting_of_sender: 4, waiting_notices: 4, retry };
     let (broadcasts, jobs) = Broadcasts::open(store, settings, clock.clone()).unwrap();
     (LocalMessageQueue { store: store.clone(), broadcasts }, jobs)
 }
