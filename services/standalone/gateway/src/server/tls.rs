@@ -19,6 +19,9 @@ use tokio_rustls::TlsAcceptor;
 /// Interval at which the files are looked at. Certificates are renewed days before they expire.
 const WATCH_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Most bytes of a file. A chain of certificates has some thousands.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
 /// Paths of certificate and key, both PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -46,6 +49,12 @@ pub enum TlsError {
         #[source]
         source: pem::Error,
     },
+    /// A path leads to something that is no file of a certificate or a key.
+    #[error("{path} is not a regular file of at most {MAX_FILE_BYTES} bytes")]
+    NoFile {
+        /// The path.
+        path: PathBuf,
+    },
     /// Certificate and key are not valid, or do not belong together.
     #[error("certificate and key can't be used")]
     Invalid(#[from] rustls::Error),
@@ -61,6 +70,12 @@ impl TlsFiles {
             let path = path.to_owned();
             move |source| TlsError::File { what, path, source }
         };
+        for path in [&self.certificate, &self.key] {
+            // Reading a pipe would never end.
+            if std::fs::metadata(path).is_ok_and(|found| !found.is_file() || found.len() > MAX_FILE_BYTES) {
+                return Err(TlsError::NoFile { path: path.clone() });
+            }
+        }
         let certificates = CertificateDer::pem_file_iter(&self.certificate)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .and_then(|found| if found.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(found) })
@@ -220,6 +235,19 @@ mod tests {
             tokio::time::sleep(WATCH_INTERVAL).await;
         }
         reloading.abort();
+    }
+
+    /// Reading a pipe waits for a writer.
+    #[test]
+    fn path_that_is_no_file_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("cert.pem");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+        let files = TlsFiles { certificate: pipe.clone(), key: directory.path().join("key.pem") };
+        assert!(matches!(files.load().err(), Some(TlsError::NoFile { path }) if path == pipe));
+        let large = TlsFiles { certificate: files.key.clone(), ..files };
+        std::fs::write(&large.certificate, vec![b'x'; 1_100_000]).unwrap();
+        assert!(matches!(large.load().err(), Some(TlsError::NoFile { .. })));
     }
 
     #[cfg(unix)]
