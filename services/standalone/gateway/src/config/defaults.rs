@@ -83,7 +83,7 @@ impl Default for Config {
                 lifetime: DurationSetting(contract_identity_v1::TOKEN_LIFETIME),
                 max_unused: DEFAULT_CAPACITY,
                 rate_per_user: allow(120, Duration::from_mins(1)),
-                rate_per_key: allow(50_000, Duration::from_secs(30)),
+                rate_per_key: allow(25_000, Duration::from_secs(30)),
             },
             connections: ConnectionsConfig {
                 like_aws: false,

@@ -11,6 +11,7 @@ use contract_connections_v1::ConnectionId;
 use contract_frames_v1::MAX_MESSAGE_BYTES;
 use contract_notifications_v1::{InvalidNotification, Timestamp, is_nested_deeper};
 use serde::Serialize;
+use shared_ports::Clock as _;
 use tidings_identity::keys::Access;
 use tidings_sockets::{Description, Peer};
 
@@ -44,7 +45,11 @@ pub(super) async fn post<P: Ports>(
         Some(key) if !key.scopes().may_send_to_all() => Err(caller.lacks(Access::Send.name())),
         _ => Ok(()),
     };
-    let (_, _, body) = app.admit_if(request, MAX_MESSAGE_BYTES, to_all).await.map_err(exception)?;
+    let (caller, _, body) = app.admit_if(request, MAX_MESSAGE_BYTES, to_all).await.map_err(exception)?;
+    if let Some(key) = caller.key() {
+        let taken = key.take(1, body.len() as u64, app.ports.clock.moment());
+        taken.map_err(|over| exception(Problem::from(over)))?;
+    }
     let Ok(text) = std::str::from_utf8(&body) else {
         return Err(exception(Problem::bad_request("the message is not UTF-8; messages are text frames")));
     };

@@ -21,6 +21,7 @@ use super::credential_connections::Source;
 use super::json_body::require_object;
 use super::path::Path;
 use super::problem::Problem;
+use super::security_log::About;
 use super::{Accounts as _, App, ChangeUserError, Ports, Revocations as _};
 
 /// Maximum size of a body on these routes.
@@ -78,8 +79,11 @@ pub(super) async fn unblock<P: Ports>(
     request: Request,
 ) -> Result<Response, Problem> {
     app.admit(request, 0, Access::Operate).await?;
-    app.ports.revocations.change_user(user_id(user)?, UserChange::Unblock).await.map_err(problem)?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let user = user_id(user)?;
+    app.ports.revocations.change_user(user.clone(), UserChange::Unblock).await.map_err(problem)?;
+    let mut answer = StatusCode::NO_CONTENT.into_response();
+    answer.extensions_mut().insert(About(user));
+    Ok(answer)
 }
 
 #[derive(Default, Deserialize)]
@@ -186,7 +190,9 @@ fn sign_out_at(now: Timestamp) -> UserChange {
 /// Stores a change and then closes the user's connections.
 async fn change<P: Ports>(app: Arc<App<P>>, user: UserId, change: UserChange) -> Result<Response, Problem> {
     app.ports.revocations.change_user(user.clone(), change).await.map_err(problem)?;
-    Ok(Json(Closed { closed: close_all(&app, &user) }).into_response())
+    let mut answer = Json(Closed { closed: close_all(&app, &user) }).into_response();
+    answer.extensions_mut().insert(About(user));
+    Ok(answer)
 }
 
 /// Waits for a change in a task of its own, which goes on if the caller goes away: what is stored must count for open

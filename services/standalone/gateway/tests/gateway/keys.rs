@@ -139,6 +139,20 @@ async fn greedy_key_is_told_when_to_come_back_and_others_go_on() {
 }
 
 #[tokio::test]
+async fn bare_messages_count_against_the_key() {
+    let mut server = start();
+    let small = json!({"name": "small", "scopes": ["send"], "rate": {"most": 2, "perMs": 3_600_000}});
+    let small = bearer(&add(&server, small).await);
+    let (_client, connection) = server.connect("jo").await;
+    let path = format!("/@connections/{}", connection.connection_id);
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(server.send("POST", &path, &[&small], b"hello").await.status);
+    }
+    assert_eq!(statuses, [200, 200, 429]);
+}
+
+#[tokio::test]
 async fn key_over_its_bytes_fills_no_disk() {
     let server = start();
     let small = json!({"name": "small", "scopes": ["send"], "bytes": {"most": 1000, "perMs": 3_600_000}});

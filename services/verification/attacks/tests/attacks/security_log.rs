@@ -33,6 +33,8 @@ async fn flood_of_wrong_keys_hides_no_change() {
     let added = http.post(format!("{}/v1/keys", server.url)).bearer_auth(server.api_key());
     let added = added.body(json!({"name": "hidden", "scopes": ["send"]}).to_string()).send().await.unwrap();
     assert!(added.status().is_success());
+    let blocked = http.put(format!("{}/v1/users/mallory/block", server.url)).bearer_auth(server.api_key());
+    assert!(blocked.send().await.unwrap().status().is_success());
     for n in REQUESTS / 2..REQUESTS {
         assert_eq!(guess(n).await, StatusCode::FORBIDDEN);
     }
@@ -44,6 +46,8 @@ async fn flood_of_wrong_keys_hides_no_change() {
     // Five times twenty at once, and twenty a second while the test runs.
     let refused = of("credential-refused");
     assert!((20..REQUESTS / 2).contains(&refused), "{refused} lines");
-    assert!(of("access-changed") >= 1, "{text}");
+    assert!(of("access-changed") >= 2, "{text}");
+    // It says whose access changed.
+    assert!(lines.iter().any(|line| line["event"] == "access-changed" && line["user"].is_string()), "{text}");
     assert!(!text.contains("guessed-key") && !text.contains(&server.api_key()));
 }
