@@ -9,7 +9,9 @@ import concurrent.futures
 import contextlib
 import json
 import os
+import pathlib
 import secrets
+import subprocess
 import sys
 import time
 import urllib.error
@@ -51,8 +53,10 @@ def expect(found, expected, what):
 class Stack:
     """A deployed stack, and a user of it."""
 
-    def __init__(self, outputs):
-        self.outputs = outputs
+    def __init__(self, file):
+        self.file = file
+        self.outputs = json.loads(pathlib.Path(file).read_text(encoding="utf8"))
+        outputs = self.outputs
         self.endpoint = os.environ.get("AWS_ENDPOINT_URL") or None
         self.region = outputs["region"]
         # `tidings-dev` of `…/tidings-dev-notifications.fifo`.
@@ -329,6 +333,32 @@ def check_dead_letter(stack):
     raise Failed("there is no dead letter")
 
 
+def program():
+    """Returns the path of the program `tidings`: the one that is built, or the one on PATH."""
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target"))
+    built = [path for path in (target / "release/tidings", target / "debug/tidings") if path.exists()]
+    return str(max(built, key=lambda path: path.stat().st_mtime)) if built else "tidings"
+
+
+def check_redrive(stack):
+    """`tidings dlq redrive` delivers a dead letter with its id, which SQS's own redrive can't"""
+    _, user = stack.jwt("heidi")
+    letter = {"userId": user, "id": str(uuid.uuid4()), "payload": "dead"}
+    stack.client("sqs").send_message(
+        QueueUrl=stack.outputs["deadLetterUrl"],
+        MessageBody=json.dumps(letter),
+        MessageGroupId=user,
+        MessageDeduplicationId=letter["id"],
+        MessageAttributes={"reason": {"DataType": "String", "StringValue": "aws-smoke"}},
+    )
+    with stack.open("heidi") as socket:
+        command = [program(), "--stack", stack.file, "dlq", "redrive", "--user", user]
+        redriven = subprocess.run(command, capture_output=True, text=True)
+        expect(redriven.returncode, 0, f"the exit status of tidings, which says {redriven.stdout + redriven.stderr!r},")
+        found = notification(socket)
+        expect((found["id"], found["payload"]), (letter["id"], "dead"), "the notification")
+
+
 def check_throttle(stack):
     """a producer above the queue's rate for one user is told 503 or 429 with a time to wait, and never 400"""
     _, user = stack.jwt("grace")
@@ -392,8 +422,7 @@ def main():
     if unknown:
         print(f"scripts/aws-smoke: there is no check {', '.join(unknown)}; there are {', '.join(CHECKS)}", file=sys.stderr)
         sys.exit(64)
-    with open(options.outputs, encoding="utf8") as file:
-        stack = Stack(json.load(file))
+    stack = Stack(options.outputs)
     if "userPoolId" not in stack.outputs:
         print("scripts/aws-smoke: the stack has no user pool, because tidings:jwtIssuer is set", file=sys.stderr)
         sys.exit(64)
