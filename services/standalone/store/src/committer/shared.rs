@@ -13,6 +13,7 @@ use shared_sync::IgnorePoison as _;
 use tokio::time::Instant;
 
 use super::{AbandonOnDrop, Committer};
+use crate::core::Core;
 use crate::disk_reads::has_other_thread;
 use crate::inbox::{Accept, Work};
 
@@ -32,8 +33,7 @@ impl<K: Clock> SharedCommitter<K> {
     }
 
     /// Runs the committer's thread until the inbox is closed and empty, then closes the engine.
-    pub(crate) fn run(&self) {
-        let Some(core) = self.with(|committer| Arc::clone(committer.core())) else { return };
+    pub(crate) fn run(&self, core: Arc<Core<K>>) {
         let abandon = AbandonOnDrop(Arc::clone(&core));
         while let Some(patience) = self.with(|committer| committer.patience()) {
             core.inbox.wait_here(patience);
