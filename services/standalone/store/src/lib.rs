@@ -230,7 +230,7 @@ impl<K: Clock + 'static> Store<K> {
             .map_err(OpenError::Thread)?;
         let shared = Arc::new(SharedCommitter::new(Some(committer)));
         let (of_thread, of_committer) = (Arc::clone(&shared), Arc::clone(&core));
-        let committer = thread("tidings-commit").spawn(move || of_thread.run(of_committer));
+        let committer = thread("tidings-commit").spawn(move || of_thread.run(&of_committer));
         let committer = committer.inspect_err(|_| reclaim.stop()).map_err(OpenError::Thread)?;
         let threads = Mutex::new(vec![counter, merging, committer]);
         Ok(Self { handle: Arc::new(Handle { core, committer: shared, threads, reclaim, _lock: lock }) })

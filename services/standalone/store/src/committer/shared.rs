@@ -33,8 +33,8 @@ impl<K: Clock> SharedCommitter<K> {
     }
 
     /// Runs the committer's thread until the inbox is closed and empty, then closes the engine.
-    pub(crate) fn run(&self, core: Arc<Core<K>>) {
-        let abandon = AbandonOnDrop(Arc::clone(&core));
+    pub(crate) fn run(&self, core: &Arc<Core<K>>) {
+        let abandon = AbandonOnDrop(Arc::clone(core));
         while let Some(patience) = self.with(|committer| committer.patience()) {
             core.inbox.wait_here(patience);
             if self.with(Committer::step) != Some(true) {
