@@ -34,7 +34,8 @@ pub struct EdgeConfig {
     pub arrival_rate: Option<RateLimit>,
     /// Limit of the bytes of one user's messages, counted for each recipient.
     pub byte_rate: Option<RateLimit>,
-    /// Limit of the bytes of one user's messages that are held for offline recipients.
+    /// Limit of the bytes of one user's messages that may be held. Those to connected users count too: one who never
+    /// acknowledges would let the sender fill the disk.
     pub sender_quota: Option<RateLimit>,
     /// Limit of the bytes of messages of clients for one user's mailbox.
     pub mailbox_quota: Option<RateLimit>,

@@ -67,13 +67,10 @@ impl<P: Ports> Edge<P> {
         ServerFrame::Sent { id, idempotency_key, results }
     }
 
-    /// Counts a message that is held for a user who is offline. Returns true if clients have filled the user's mailbox.
+    /// Counts a message that may be held for a user. Returns true if clients have filled the user's mailbox.
     async fn is_mailbox_full(&self, message: &ClientMessage, user: &UserId) -> bool {
         match self.config.mailbox_quota {
-            Some(limit)
-                if message.when_offline == WhenOffline::Hold
-                    && !self.has_connection(user, message.sent_at).await =>
-            {
+            Some(limit) if message.when_offline == WhenOffline::Hold => {
                 let (key, bytes) = (RateKey::Mailbox(user), message.stored_bytes());
                 self.over_limit(key, limit, bytes, message.sent_at).await.is_some()
             }

@@ -119,29 +119,10 @@ impl<P: Ports> Edge<P> {
             }
         }
         self.count(RateKey::Bytes(user), config.byte_rate, bytes, caller).await?;
-        if request.message.when_offline == WhenOffline::Hold && config.sender_quota.is_some() {
-            let mut offline = 0_u32;
-            for target in &request.targets {
-                if let Target::User { user_id, .. } = target
-                    && !self.has_connection(user_id, caller.now).await
-                {
-                    offline += 1;
-                }
-            }
-            if offline > 0 {
-                let bytes = request.message.stored_bytes().saturating_mul(offline);
-                self.count(RateKey::Quota(user), config.sender_quota, bytes, caller).await?;
-            }
+        if request.message.when_offline == WhenOffline::Hold {
+            self.count(RateKey::Quota(user), config.sender_quota, bytes, caller).await?;
         }
         Ok(())
-    }
-
-    /// Returns true if the user has a connection, so that a message is probably not held. If that can't be read, it is
-    /// taken for held.
-    pub(super) async fn has_connection(&self, user: &UserId, now: Timestamp) -> bool {
-        let rows = self.connections.list(user).await.unwrap_or_default();
-        // DynamoDB deletes expired rows late.
-        rows.iter().any(|row| row.ttl > now.millis() / 1_000)
     }
 
     /// Returns the number of members whom a message reaches through hubs, as far as it is known.
@@ -173,7 +154,7 @@ impl<P: Ports> Edge<P> {
             RateKey::HubMembers(_) => ("a user's messages to hubs may reach", "members"),
             RateKey::Arrivals(_) => ("a user may arrive", "times"),
             RateKey::Bytes(_) => ("a user may send", "bytes"),
-            RateKey::Quota(_) => ("a user's messages that are held may have", "bytes"),
+            RateKey::Quota(_) => ("a user's messages that may be held may have", "bytes"),
             RateKey::Mailbox(_) => ("messages of clients for one user may have", "bytes"),
         };
         let message = format!(
