@@ -238,7 +238,7 @@ pub struct DeadLetter<'a> {
     pub message_id: &'a str,
     /// The reason, for people.
     pub reason: &'a str,
-    /// What the queue knew of the entry; `None` for what was no entry, such as a row of the mailbox.
+    /// The queue's part of the entry; `None` for what was no entry, such as a row of the mailbox.
     pub origin: Option<EntryOrigin<'a>>,
 }
 

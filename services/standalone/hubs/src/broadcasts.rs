@@ -208,12 +208,12 @@ impl<K: Clock + 'static> Broadcasts<K> {
             return Err(PortError::retryable(OPERATION, AcceptError::DiskFull));
         }
         let BroadcastSettings { waiting, waiting_of_sender, waiting_notices, .. } = self.settings;
-        let slot = if is_notice(&entry) {
-            Slot::take(&self.waiting_notices, &entry, waiting_notices, waiting_of_sender)
+        let (places, most) = if is_notice(&entry) {
+            (&self.waiting_notices, waiting_notices)
         } else {
-            Slot::take(&self.waiting, &entry, waiting, waiting_of_sender)
+            (&self.waiting, waiting)
         };
-        let slot = slot.map_err(|error| {
+        let slot = Slot::take(places, &entry, most, waiting_of_sender).map_err(|error| {
             metrics::counter!("tidings_broadcasts_refused_total").increment(1);
             PortError::retryable(OPERATION, error)
         })?;

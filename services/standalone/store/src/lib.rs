@@ -100,7 +100,6 @@ use self::committer::{Committer, SharedCommitter};
 use self::core::{Core, waiting_permits};
 use self::dedup::Dedup;
 use self::durable_marker::DurableMarker;
-use self::engine::Engine;
 use self::inbox::{Accept, Change, Prepared, Write};
 
 /// Time after which a commit counts as stalled and the store is not ready.
@@ -276,7 +275,7 @@ impl<K: Clock + 'static> Store<K> {
         let unreadable = |error| opening::unreadable(directory, &error);
         let mut dedup =
             Dedup::new(settings.dedup_window, settings.dedup_entries, settings.client_dedup_entries);
-        let stale = load(&engine, &mut dedup, &clock, &settings).map_err(unreadable)?;
+        let stale = opening::load_ids(&engine, &mut dedup, &clock, &settings).map_err(unreadable)?;
         let dead_letters = engine.count(Keyspace::DeadLetters).map_err(unreadable)?;
         let dead_letters = usize::try_from(dead_letters).unwrap_or(usize::MAX);
         let marker = DurableMarker::open(directory)
@@ -493,23 +492,4 @@ fn prepare(scratch: &mut Vec<u8>, notification: Notification, deduplicate: bool)
         notification: Arc::new(notification),
         redriven: None,
     }
-}
-
-/// Loads the ids of the deduplication window, and returns the keys of older records.
-fn load<K: Clock>(
-    engine: &Engine,
-    dedup: &mut Dedup,
-    clock: &K,
-    settings: &StorageSettings,
-) -> fjall::Result<Vec<[u8; 16]>> {
-    let (now, moment) = (clock.now(), clock.moment());
-    let mut stale = Vec::new();
-    for guard in engine.dedup.iter() {
-        let (key, value) = guard.into_inner()?;
-        match dedup::AcceptedIds::read(&key, &value, now, moment, settings.dedup_window) {
-            Some(commit) => dedup.load(commit),
-            None => stale.extend(key.first_chunk().copied()),
-        }
-    }
-    Ok(stale)
 }

@@ -5,8 +5,10 @@ use std::io;
 use std::path::Path;
 
 use fjall::PersistMode;
+use shared_ports::Clock;
 
 use super::commit_position::{CommitPosition, Keyspace};
+use super::dedup::{self, Dedup};
 use super::durable_marker::DurableMarker;
 use super::engine::{self, Batch, Engine};
 use super::error::OpenError;
@@ -137,4 +139,23 @@ fn engine_error(directory: &Path, source: fjall::Error) -> OpenError {
         fjall::Error::Locked => OpenError::InUse { directory: directory.to_owned() },
         source => OpenError::Engine { directory: directory.to_owned(), source },
     }
+}
+
+/// Loads the ids of the deduplication window, and returns the keys of older records.
+pub(super) fn load_ids<K: Clock>(
+    engine: &Engine,
+    dedup: &mut Dedup,
+    clock: &K,
+    settings: &StorageSettings,
+) -> fjall::Result<Vec<[u8; 16]>> {
+    let (now, moment) = (clock.now(), clock.moment());
+    let mut stale = Vec::new();
+    for guard in engine.dedup.iter() {
+        let (key, value) = guard.into_inner()?;
+        match dedup::AcceptedIds::read(&key, &value, now, moment, settings.dedup_window) {
+            Some(commit) => dedup.load(commit),
+            None => stale.extend(key.first_chunk().copied()),
+        }
+    }
+    Ok(stale)
 }

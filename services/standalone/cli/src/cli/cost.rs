@@ -23,7 +23,7 @@ pub(super) struct Cost {
     /// Share of the connected clients that acknowledge, as ours do
     #[arg(long, value_name = "SHARE", default_value_t = Load::default().acknowledged)]
     acknowledged: f64,
-    /// How producers send
+    /// Way in which producers send
     #[arg(long, value_enum, default_value_t = Door::Rest)]
     door: Door,
     /// Notifications in a batch of the queue, from 1 to 10
@@ -52,7 +52,7 @@ pub(super) struct Cost {
     no_cognito: bool,
 }
 
-/// How producers send.
+/// The way in which producers send.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Door {
     /// One request for each notification, to an API of API Gateway
