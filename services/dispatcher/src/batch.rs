@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract_history_v1::MessageRow;
-use contract_notifications_v1::{FanOut, Timestamp, UserId};
-use futures_util::future::{Either, join_all, join3, select};
+use contract_notifications_v1::{FanOut, QueueEntry, Timestamp, UserId};
+use futures_util::future::{Either, join_all, join4, select};
 use metrics::counter;
 use shared_ports::{Clock as _, PortError, trace};
 use shared_telemetry::{chain, user_hash};
 
 use crate::budget::{Budget, Moments, Patience, RunTime};
 use crate::core::batch::{EntryError, GroupedBatch, HubRun, ReceivedEntry, UserRun, group};
-use crate::core::run::{Outcome, SetAside};
+use crate::core::run::{Entry, Outcome, SetAside};
 use crate::core::visibility::after_failure;
 use crate::fan_out::fan_out;
 use crate::ports::{
-    BatchPorts, BroadcastQueue as _, DeadLetter, DeadLetters as _, EntryOrigin, History as _, Redelivery as _,
+    BatchPorts, BroadcastQueue as _, DeadLetter, DeadLetters as _, EntryOrigin, ForwardedEntry, History as _,
+    Homes as _, Redelivery as _,
 };
 use crate::service::{Dispatched, Dispatcher};
 use crate::telemetry::count_history_failed;
@@ -88,7 +89,7 @@ const HISTORY_BUDGET: Duration = Duration::from_secs(1);
 /// A run's history is recorded after the outcomes of its entries are decided, for a second at most. Rows that
 /// fail or take longer are counted as lost and change no outcome. The history of a cancelled run is lost.
 ///
-/// Counts `tidings_dead_letters_total` by `reason`.
+/// Counts `tidings_dead_letters_total` by `reason`, and `tidings_forwarded_total`.
 pub struct BatchDispatcher<P: BatchPorts> {
     /// Dispatches a user's run.
     pub dispatcher: Dispatcher<P>,
@@ -96,6 +97,8 @@ pub struct BatchDispatcher<P: BatchPorts> {
     pub dead_letters: P::DeadLetters,
     /// Postpones failed entries.
     pub redelivery: P::Redelivery,
+    /// The notifications queues.
+    pub homes: P::Homes,
     /// The members of hubs.
     pub members: P::Members,
     /// Maximum number of hub members served by one entry.
@@ -118,19 +121,28 @@ impl<P: BatchPorts> BatchDispatcher<P> {
     /// `Retry` if that queue does not take them. Other failed entries are postponed by a delay that grows
     /// with their receive count ([`after_failure`]).
     ///
+    /// Entries of a group whose home is another queue are forwarded there, in order.
+    ///
     /// If the future is dropped, no outcome is known, and the queue must deliver all entries again.
     pub async fn dispatch_batch(&self, batch: &[QueueMessage<'_>], deadlines: Deadlines) -> Vec<Outcome> {
         let entries: Vec<_> = batch.iter().map(|message| message.entry.clone()).collect();
         let GroupedBatch { runs, hubs, poison } = group(&entries);
         let budget = &self.budget(deadlines);
+        let (runs, strange_runs): (Vec<_>, Vec<_>) =
+            runs.into_iter().partition(|run| self.homes.is_home(run.user.as_str()));
+        let (hubs, strange_hubs): (Vec<_>, Vec<_>) =
+            hubs.into_iter().partition(|run| self.homes.is_home(&run.hub.group()));
+        let strangers = strange_runs.into_iter().map(|run| forwarded_run(&entries, run));
+        let strangers = strangers.chain(strange_hubs.into_iter().map(|run| forwarded_hub(&entries, run)));
+        let strangers = strangers.map(|run| self.forward_run(batch, run, budget));
         let runs = runs.into_iter().map(|run| self.dispatch_run(batch, run, budget));
         let hubs = hubs.into_iter().map(|run| self.dispatch_hub(batch, run, budget));
         let letters = poison.iter().map(|(index, reason)| self.dead_letter(batch, *index, reason, budget));
-        let (runs, hubs, dead_letters) = join3(join_all(runs), join_all(hubs), join_all(letters)).await;
+        let (runs, hubs, strangers, dead_letters) =
+            join4(join_all(runs), join_all(hubs), join_all(strangers), join_all(letters)).await;
         let mut outcomes = vec![Outcome::Retry; batch.len()];
-        for (index, outcome) in
-            runs.into_iter().flatten().chain(hubs.into_iter().flatten()).chain(dead_letters)
-        {
+        let of_groups = runs.into_iter().chain(hubs).chain(strangers).flatten();
+        for (index, outcome) in of_groups.chain(dead_letters) {
             outcomes[index] = outcome;
         }
         outcomes
@@ -210,6 +222,47 @@ impl<P: BatchPorts> BatchDispatcher<P> {
         let renewal = self.redelivery.postpone(&receipts, self.settings.visibility);
         let over = budget.over(clock, |moments| moments.retries);
         matches!(select(pin!(renewal), pin!(over)).await, Either::Left((Ok(()), _)))
+    }
+
+    /// Forwards the entries of a group to its home, one after the other. After a failed entry, the later ones fail too.
+    async fn forward_run(
+        &self,
+        batch: &[QueueMessage<'_>],
+        entries: Vec<(usize, ForwardedEntry<'_>)>,
+        budget: &Budget,
+    ) -> Vec<(usize, Outcome)> {
+        let indexes: Vec<_> = entries.iter().map(|(index, _)| *index).collect();
+        // Otherwise entries could be forwarded again behind those that another invocation has forwarded meanwhile.
+        if !self.stays_invisible(batch, &indexes, budget).await {
+            tracing::warn!(entries = indexes.len(), "entries not forwarded, they were received too long ago");
+            return indexes.into_iter().map(|index| (index, Outcome::Retry)).collect();
+        }
+        let mut done = 0;
+        for (index, entry) in entries {
+            let work = trace::scope(batch[index].trace.clone(), self.homes.forward(entry));
+            let over = budget.over(&self.dispatcher.clock, |moments| moments.runs);
+            match select(pin!(work), pin!(over)).await {
+                Either::Left((Ok(()), _)) => done += 1,
+                Either::Left((Err(error), _)) => {
+                    tracing::warn!(error = chain(&error), "entry could not be forwarded to its queue");
+                    break;
+                }
+                Either::Right(_) => {
+                    tracing::warn!("forwarding cancelled at its deadline");
+                    break;
+                }
+            }
+        }
+        if done > 0 {
+            counter!("tidings_forwarded_total").increment(done as u64);
+            tracing::debug!(entries = done, "entries forwarded to their queue");
+        }
+        budget.shorten(self.dispatcher.clock.moment(), self.settings.patience);
+        let outcome = |at| if at < done { Outcome::Done } else { Outcome::Retry };
+        let outcomes: Vec<_> =
+            indexes.into_iter().enumerate().map(|(at, index)| (index, outcome(at))).collect();
+        self.postpone(batch, &outcomes, budget).await;
+        outcomes
     }
 
     /// Fans out the broadcasts of a hub in order. After a failed broadcast, the later ones fail too.
@@ -329,6 +382,30 @@ impl<P: BatchPorts> BatchDispatcher<P> {
         };
         (index, outcome)
     }
+}
+
+/// Returns the entries of a user's run as they are forwarded.
+fn forwarded_run<'a>(batch: &[ReceivedEntry<'a>], run: UserRun) -> Vec<(usize, ForwardedEntry<'a>)> {
+    let body = |index: usize, entry| match entry {
+        Entry::Notification { item, .. } => {
+            QueueEntry::Notification(Arc::unwrap_or_clone(item.body)).to_json()
+        }
+        // The parsed entry has a sequence of this queue, which means nothing to the other one.
+        Entry::Replay(_) => batch[index].body.to_owned(),
+    };
+    let entries = run.indexes.into_iter().zip(run.entries);
+    entries.map(|(index, entry)| (index, forwarded(&batch[index], body(index, entry)))).collect()
+}
+
+/// Returns the broadcasts of a hub as they are forwarded.
+fn forwarded_hub<'a>(batch: &[ReceivedEntry<'a>], run: HubRun) -> Vec<(usize, ForwardedEntry<'a>)> {
+    let entries = run.indexes.into_iter().zip(run.fan_outs);
+    let body = |fan_out| QueueEntry::FanOut(fan_out).to_json();
+    entries.map(|(index, fan_out)| (index, forwarded(&batch[index], body(fan_out)))).collect()
+}
+
+fn forwarded<'a>(entry: &ReceivedEntry<'a>, body: String) -> ForwardedEntry<'a> {
+    ForwardedEntry { group: entry.group, deduplication_id: entry.deduplication_id, body }
 }
 
 #[cfg(test)]

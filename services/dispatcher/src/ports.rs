@@ -47,6 +47,8 @@ pub trait BatchPorts: Ports<Queue: BroadcastQueue> {
     type Redelivery: Redelivery;
     /// The members of hubs.
     type Members: HubMembers;
+    /// The notifications queues, seen from the one that the batches come from.
+    type Homes: Homes;
 }
 
 /// The Connections table, as the dispatcher uses it.
@@ -225,6 +227,28 @@ pub trait NotificationQueue: Send + Sync {
 pub trait BroadcastQueue: NotificationQueue {
     /// Queues the rest of a broadcast behind all other entries of its hub.
     fn enqueue_rest(&self, rest: FanOut) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// An entry that another queue received than that of its group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForwardedEntry<'a> {
+    /// The message group, which names the user or the hub.
+    pub group: &'a str,
+    /// The deduplication ID that it had.
+    pub deduplication_id: &'a str,
+    /// The body, with the id and the send time that the receiving queue would have given it.
+    pub body: String,
+}
+
+/// The notifications queues of a deployment, seen from the one that the batches come from. Each message group has one
+/// of them as its home, which numbers the group's notifications.
+pub trait Homes: Send + Sync {
+    /// Returns true if the batches come from the group's home.
+    fn is_home(&self, group: &str) -> bool;
+
+    /// Queues an entry at its group's home, behind all other entries of the group there, unless an entry with its
+    /// deduplication ID was queued there in the last minutes.
+    fn forward(&self, entry: ForwardedEntry<'_>) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// An entry that can never succeed.

@@ -16,6 +16,7 @@ pub fn describe_metrics() {
         ("tidings_gone_total", "connections found closed"),
         ("tidings_fanned_out_total", "notifications made from broadcasts, one for each member"),
         ("tidings_history_failed_total", "history rows that could not be recorded"),
+        ("tidings_forwarded_total", "queue entries forwarded to the queue of their user or hub"),
         ("tidings_dead_letters_total", "queue entries that can never succeed, by reason"),
     ] {
         describe_counter!(name, Unit::Count, description);

@@ -70,14 +70,23 @@ pub const HISTORY_TTL: Variable =
 /// Payloads in the history.
 pub const HISTORY_PAYLOADS: Variable =
     optional("TIDINGS_HISTORY_PAYLOADS", "false", "true to keep payloads in the history, or false");
-/// Notifications queue.
-pub const NOTIFICATIONS_QUEUE: Variable =
-    required("TIDINGS_NOTIFICATIONS_QUEUE", Resource::NotificationsQueue, "URL of the notifications queue");
+/// Notifications queues.
+pub const NOTIFICATIONS_QUEUE: Variable = required(
+    "TIDINGS_NOTIFICATIONS_QUEUE",
+    Resource::NotificationsQueue,
+    "URL of the notifications queue, or URLs of all of them in order, separated by commas",
+);
+/// Epoch of sequences.
+pub const QUEUE_EPOCH: Variable = optional(
+    "TIDINGS_QUEUE_EPOCH",
+    "0",
+    "epoch of sequences, 0 to 99; a change of the number of notifications queues raises it",
+);
 /// Dead-letter queue.
 pub const DEAD_LETTER_QUEUE: Variable = required(
     "TIDINGS_DEAD_LETTER_QUEUE",
     Resource::DeadLetterQueue,
-    "URL of the dead-letter queue of the notifications queue",
+    "URL of the dead-letter queue of the notifications queue, or URLs of those of all of them, in the same order",
 );
 /// Endpoint for pushes.
 pub const MANAGEMENT_ENDPOINT: Variable = required(

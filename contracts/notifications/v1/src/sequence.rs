@@ -69,6 +69,35 @@ fn put_last_digit<'a>(places: &mut impl Iterator<Item = &'a mut u8>, digit: u8) 
     }
 }
 
+/// An epoch of a deployment's queues: the leading digits of all sequences of that time.
+///
+/// The sequence numbers of different queues do not compare. When users move to other queues, because the number of
+/// queues changes, a later epoch puts their new sequences after all earlier ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Epoch(u8);
+
+impl Epoch {
+    /// The last epoch.
+    pub const MAX: Self = Self(99);
+    /// Number of digits left to the queue's own sequence number. SQS's have 20 digits so far.
+    const QUEUE_DIGITS: u32 = 36;
+
+    /// Creates an epoch from its number, at most 99.
+    pub const fn new(number: u8) -> Option<Self> {
+        if number <= Self::MAX.0 { Some(Self(number)) } else { None }
+    }
+
+    /// Returns the sequence of a message that a queue has numbered in this epoch; `None` if the number has too many
+    /// digits. In the first epoch, 0, every number is its own sequence.
+    pub fn sequence(self, number: Sequence) -> Option<Sequence> {
+        const UNIT: u128 = 10_u128.pow(Epoch::QUEUE_DIGITS);
+        match self.0 {
+            0 => Some(number),
+            epoch => (number.0 < UNIT).then(|| Sequence(u128::from(epoch) * UNIT + number.0)),
+        }
+    }
+}
+
 impl FromStr for Sequence {
     type Err = InvalidSequence;
 
@@ -127,6 +156,33 @@ mod tests {
         for text in ["", "+1", "-1", " 1", "1 ", "0x1", &"9".repeat(39), &"0".repeat(40)] {
             assert!(text.parse::<Sequence>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn later_epoch_is_after_every_earlier_sequence() {
+        let largest = Sequence::new(10_u128.pow(36) - 1);
+        for number in 0..99 {
+            let (earlier, later) = (Epoch::new(number).unwrap(), Epoch::new(number + 1).unwrap());
+            assert!(earlier.sequence(largest) < later.sequence(Sequence::ZERO), "{number}");
+        }
+        assert!(Epoch::MAX.sequence(largest).unwrap() < Sequence::MAX);
+        assert_eq!(Epoch::new(100), None);
+    }
+
+    #[test]
+    fn epoch_stands_in_leading_digits() {
+        let number = Sequence::new(18_849_496_460_467_696_128);
+        let text = |epoch| Epoch::new(epoch).unwrap().sequence(number).unwrap().to_string();
+        assert_eq!(text(0), "000000000000000000018849496460467696128");
+        assert_eq!(text(1), "001000000000000000018849496460467696128");
+        assert_eq!(text(99), "099000000000000000018849496460467696128");
+    }
+
+    #[test]
+    fn number_that_would_reach_into_the_epoch_is_refused() {
+        let long = Sequence::new(10_u128.pow(36));
+        assert_eq!(Epoch::new(1).unwrap().sequence(long), None);
+        assert_eq!(Epoch::default().sequence(long), Some(long));
     }
 
     proptest! {

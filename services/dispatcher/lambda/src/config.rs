@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use contract_deployment_v1::{DISPATCHER, QUEUE_SOURCE, variables};
+use contract_notifications_v1::Epoch;
 use dispatcher::core::run::Limits;
 use dispatcher::ports::HistoryPolicy;
 use dispatcher::{BatchSettings, Settings};
-use shared_aws::{ConfigError, Environment, RunConfig};
+use shared_aws::{ConfigError, Environment, Queues, RunConfig};
 
 /// The configuration, read from environment variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,10 +18,12 @@ pub struct Config {
     pub connections_table: String,
     /// Name of the mailbox table.
     pub mailbox_table: String,
-    /// URL of the notifications queue.
-    pub notifications_queue: String,
-    /// URL of the dead-letter queue.
-    pub dead_letter_queue: String,
+    /// The notifications queues.
+    pub notifications_queues: Queues,
+    /// The dead-letter queues, in the same order.
+    pub dead_letter_queues: Queues,
+    /// Epoch of sequences.
+    pub epoch: Epoch,
     /// URL of the API Gateway Management API.
     pub management_endpoint: String,
     /// Name of the table of hub members.
@@ -63,8 +66,9 @@ impl Config {
             run: RunConfig::read(&DISPATCHER, &mut env),
             connections_table: env.get(&variables::CONNECTIONS_TABLE),
             mailbox_table: env.get(&variables::MAILBOX_TABLE),
-            notifications_queue: env.get(&variables::NOTIFICATIONS_QUEUE),
-            dead_letter_queue: env.get(&variables::DEAD_LETTER_QUEUE),
+            notifications_queues: env.get(&variables::NOTIFICATIONS_QUEUE),
+            dead_letter_queues: env.get(&variables::DEAD_LETTER_QUEUE),
+            epoch: env.get_with(&variables::QUEUE_EPOCH, "a whole number from 0 to 99", epoch),
             management_endpoint: env.get(&variables::MANAGEMENT_ENDPOINT),
             hubs_table: env.get(&variables::HUBS_TABLE),
             fan_out_members: env.get::<usize>(&variables::FAN_OUT_MEMBERS).max(1),
@@ -81,8 +85,16 @@ impl Config {
             history: history_table.map(|table| (table, policy)),
             time_reserve: env.get(&variables::TIME_RESERVE),
         };
+        let (queues, letters) = (config.notifications_queues.count(), config.dead_letter_queues.count());
+        if queues != letters && env.problems().is_empty() {
+            env.refuse(&variables::DEAD_LETTER_QUEUE, "one URL for each of TIDINGS_NOTIFICATIONS_QUEUE");
+        }
         env.finish(config)
     }
+}
+
+fn epoch(text: &str) -> Option<Epoch> {
+    text.parse().ok().and_then(Epoch::new)
 }
 
 /// Number of failures after which notifications are set aside; `off` is never.
@@ -128,5 +140,24 @@ mod tests {
         let batch = BatchSettings { failures_before_aside: None, ..BatchSettings::default() };
         assert_eq!(Config::read(&set_aside).unwrap().batch, batch);
         assert_eq!(Config::read(&|_| None).unwrap_err().problems().len(), 6);
+    }
+
+    #[test]
+    fn several_queues_are_read_in_order() {
+        let read = |queues: &'static str, letters: &'static str, epoch: &'static str| {
+            Config::read(&|name: &str| match name {
+                "TIDINGS_NOTIFICATIONS_QUEUE" => Some(queues.to_owned()),
+                "TIDINGS_DEAD_LETTER_QUEUE" => Some(letters.to_owned()),
+                "TIDINGS_QUEUE_EPOCH" => Some(epoch.to_owned()),
+                "TIDINGS_HISTORY_TABLE" => None,
+                name => (name.ends_with("_TABLE") || name.ends_with("_ENDPOINT")).then(|| "x".to_owned()),
+            })
+        };
+        let config = read("q0,q1", "d0,d1", "7").unwrap();
+        assert_eq!((config.notifications_queues.url(1), config.dead_letter_queues.url(1)), ("q1", "d1"));
+        assert_eq!(Some(config.epoch), Epoch::new(7));
+        let refused = |queues, letters, epoch| read(queues, letters, epoch).unwrap_err().to_string();
+        assert!(refused("q0,q1", "d0", "0").contains("one URL for each"));
+        assert!(refused("q0", "d0", "100").contains("0 to 99"));
     }
 }

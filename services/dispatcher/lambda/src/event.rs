@@ -2,9 +2,10 @@
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>).
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use contract_notifications_v1::{Sequence, Timestamp};
+use contract_notifications_v1::{Epoch, Sequence, Timestamp};
 use dispatcher::QueueMessage;
 use dispatcher::core::batch::ReceivedEntry;
+use shared_aws::Queues;
 
 /// The attribute with the time of the first delivery, in milliseconds since the epoch
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>).
@@ -20,15 +21,26 @@ pub struct InvalidEvent {
     pub field: &'static str,
 }
 
-/// Returns the messages of a batch.
+/// Returns the messages of a batch, numbered in this epoch.
 ///
 /// # Errors
 /// [`InvalidEvent`] if a record lacks a field that every message of a FIFO queue has.
-pub fn messages(event: &SqsEvent) -> Result<Vec<QueueMessage<'_>>, InvalidEvent> {
-    event.records.iter().enumerate().map(|(index, record)| message(index, record)).collect()
+pub fn messages(event: &SqsEvent, epoch: Epoch) -> Result<Vec<QueueMessage<'_>>, InvalidEvent> {
+    event.records.iter().enumerate().map(|(index, record)| message(index, record, epoch)).collect()
 }
 
-fn message(index: usize, record: &SqsMessage) -> Result<QueueMessage<'_>, InvalidEvent> {
+/// Returns the index of the queue that a batch comes from.
+///
+/// # Errors
+/// [`InvalidEvent`] if it is none of these.
+pub fn source(event: &SqsEvent, queues: &Queues) -> Result<usize, InvalidEvent> {
+    let unknown = InvalidEvent { index: 0, field: "eventSourceARN" };
+    // All records of a batch are of one queue (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html).
+    let arn = event.records.first().and_then(|record| record.event_source_arn.as_deref());
+    queues.index_of(arn.unwrap_or_default()).ok_or(unknown)
+}
+
+fn message(index: usize, record: &SqsMessage, epoch: Epoch) -> Result<QueueMessage<'_>, InvalidEvent> {
     let missing = |field| move || InvalidEvent { index, field };
     let attribute =
         |field: &'static str| record.attributes.get(field).map(String::as_str).ok_or_else(missing(field));
@@ -36,6 +48,7 @@ fn message(index: usize, record: &SqsMessage) -> Result<QueueMessage<'_>, Invali
         attribute(field)?.parse().map_err(|_| InvalidEvent { index, field })
     };
     let sequence: Sequence = attribute("SequenceNumber")?.parse().map_err(|_| missing("SequenceNumber")())?;
+    let sequence = epoch.sequence(sequence).ok_or_else(missing("SequenceNumber"))?;
     let entry = ReceivedEntry {
         group: attribute("MessageGroupId")?,
         body: record.body.as_deref().unwrap_or_default(),
@@ -74,7 +87,7 @@ mod tests {
     #[test]
     fn batch_is_read() {
         let event: SqsEvent = serde_json::from_str(BATCH).unwrap();
-        let batch = messages(&event).unwrap();
+        let batch = messages(&event, Epoch::default()).unwrap();
         assert_eq!(batch.len(), 2);
         let QueueMessage { entry, message_id, receipt, first_received_at, trace } = &batch[0];
         // The sample has none, because it is always old.
@@ -96,15 +109,33 @@ mod tests {
     fn time_of_the_first_delivery_is_read() {
         let mut event: SqsEvent = serde_json::from_str(BATCH).unwrap();
         event.records[0].attributes.insert(FIRST_RECEIVED_AT.to_owned(), "1767225600010".to_owned());
-        let received = messages(&event).unwrap()[0].first_received_at;
+        let received = messages(&event, Epoch::default()).unwrap()[0].first_received_at;
         assert_eq!(received, Some(Timestamp::from_millis(1_767_225_600_010)));
+    }
+
+    #[test]
+    fn epoch_leads_the_sequence() {
+        let event: SqsEvent = serde_json::from_str(BATCH).unwrap();
+        let later = messages(&event, Epoch::new(1).unwrap()).unwrap()[0].entry.sequence;
+        assert_eq!(later.to_string(), "001000000000000000018849496460467696128");
+    }
+
+    #[test]
+    fn source_is_known_by_its_name() {
+        let mut event: SqsEvent = serde_json::from_str(BATCH).unwrap();
+        event.records[0].event_source_arn = Some("arn:aws:sqs:eu-west-1:1:q-1.fifo".to_owned());
+        let queues = |text| <Queues as shared_aws::Value>::parse(text).unwrap();
+        assert_eq!(source(&event, &queues("https://sqs/1/q.fifo,https://sqs/1/q-1.fifo")), Ok(1));
+        assert_eq!(source(&event, &queues("https://sqs/1/any.fifo")), Ok(0));
+        let unknown = source(&event, &queues("https://sqs/1/a.fifo,https://sqs/1/b.fifo"));
+        assert_eq!(unknown.unwrap_err().field, "eventSourceARN");
     }
 
     #[test]
     fn standard_queue_is_refused() {
         let mut event: SqsEvent = serde_json::from_str(BATCH).unwrap();
         event.records[1].attributes.remove("MessageGroupId");
-        let error = messages(&event).unwrap_err();
+        let error = messages(&event, Epoch::default()).unwrap_err();
         assert_eq!(error, InvalidEvent { index: 1, field: "MessageGroupId" });
     }
 

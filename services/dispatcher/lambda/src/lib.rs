@@ -15,16 +15,17 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use contract_notifications_v1::Epoch;
 use dispatcher::core::run::Outcome;
 use dispatcher::ports::{BatchPorts, Ports};
 use dispatcher::{BatchDispatcher, Deadlines, Dispatcher};
-use shared_aws::Invocation;
+use shared_aws::{Invocation, Queues};
 use shared_ports::SystemClock;
 use shared_retry::ThreadRandom;
 
 pub use config::Config;
 pub use connections::DynamoConnections;
-pub use event::{InvalidEvent, messages, response};
+pub use event::{InvalidEvent, messages, response, source};
 pub use history::DynamoHistory;
 pub use hubs::DynamoHubMembers;
 pub use mailbox::DynamoMailbox;
@@ -49,11 +50,15 @@ impl BatchPorts for AwsPorts {
     type DeadLetters = SqsDeadLetters;
     type Redelivery = SqsQueue;
     type Members = DynamoHubMembers;
+    type Homes = SqsQueue;
 }
 
 /// The dispatcher's Lambda function.
 pub struct Function {
-    service: BatchDispatcher<AwsPorts>,
+    /// A dispatcher for each notifications queue, in order.
+    services: Vec<BatchDispatcher<AwsPorts>>,
+    queues: Queues,
+    epoch: Epoch,
     time_reserve: Duration,
 }
 
@@ -63,31 +68,11 @@ impl Function {
         // The ports share one client for each service. Making a client takes a good part of a cold start,
         // because each resolves endpoint and credentials.
         let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_sqs::Client::new(sdk));
-        let schedule = ReplaySchedule::new(&dynamodb, &config.mailbox_table);
-        let queue = SqsQueue::new(&sqs, &config.notifications_queue).with_schedule(schedule);
-        let retry = config.settings.retry;
-        let history = config.history.as_ref();
-        let history = history.map(|(table, policy)| DynamoHistory::new(&dynamodb, table, *policy, retry));
-        let dead_letters = SqsDeadLetters::new(&sqs, &config.dead_letter_queue);
-        let dispatcher = Dispatcher {
-            connections: DynamoConnections::new(&dynamodb, &config.connections_table),
-            mailbox: DynamoMailbox::new(&dynamodb, &config.mailbox_table, retry, dead_letters.clone()),
-            push: ManagementPush::new(sdk, &config.management_endpoint),
-            queue: queue.clone(),
-            clock: SystemClock,
-            jitter: ThreadRandom,
-            settings: config.settings,
-            history,
-        };
-        let service = BatchDispatcher {
-            dispatcher,
-            dead_letters,
-            redelivery: queue,
-            members: DynamoHubMembers::new(&dynamodb, &config.hubs_table),
-            fan_out_members: config.fan_out_members,
-            settings: config.batch,
-        };
-        Self { service, time_reserve: config.time_reserve }
+        let queues = &config.notifications_queues;
+        let services =
+            (0..queues.count().get()).map(|source| service(config, sdk, (&dynamodb, &sqs), source));
+        let services = services.collect();
+        Self { services, queues: queues.clone(), epoch: config.epoch, time_reserve: config.time_reserve }
     }
 
     /// Dispatches a batch and reports the failed messages.
@@ -100,9 +85,44 @@ impl Function {
             runs: invocation.try_until(self.time_reserve / 2),
             answer: invocation.try_until(self.time_reserve / 4),
         };
-        let batch = messages(&invocation.event)?;
-        let outcomes = self.service.dispatch_batch(&batch, deadlines).await;
+        let source = source(&invocation.event, &self.queues)?;
+        let batch = messages(&invocation.event, self.epoch)?;
+        let outcomes = self.services[source].dispatch_batch(&batch, deadlines).await;
         let failed = batch.iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Retry);
         Ok(response(failed.map(|(message, _)| message.message_id)))
+    }
+}
+
+/// Makes the dispatcher of the batches that come from one of the notifications queues.
+fn service(
+    config: &Config,
+    sdk: &SdkConfig,
+    (dynamodb, sqs): (&aws_sdk_dynamodb::Client, &aws_sdk_sqs::Client),
+    source: usize,
+) -> BatchDispatcher<AwsPorts> {
+    let schedule = ReplaySchedule::new(dynamodb, &config.mailbox_table);
+    let queue = SqsQueue::new(sqs, &config.notifications_queues).with_source(source).with_schedule(schedule);
+    let retry = config.settings.retry;
+    let history = config.history.as_ref();
+    let history = history.map(|(table, policy)| DynamoHistory::new(dynamodb, table, *policy, retry));
+    let dead_letters = SqsDeadLetters::new(sqs, &config.dead_letter_queues);
+    let dispatcher = Dispatcher {
+        connections: DynamoConnections::new(dynamodb, &config.connections_table),
+        mailbox: DynamoMailbox::new(dynamodb, &config.mailbox_table, retry, dead_letters.clone()),
+        push: ManagementPush::new(sdk, &config.management_endpoint),
+        queue: queue.clone(),
+        clock: SystemClock,
+        jitter: ThreadRandom,
+        settings: config.settings,
+        history,
+    };
+    BatchDispatcher {
+        dispatcher,
+        dead_letters,
+        redelivery: queue.clone(),
+        homes: queue,
+        members: DynamoHubMembers::new(dynamodb, &config.hubs_table),
+        fan_out_members: config.fan_out_members,
+        settings: config.batch,
     }
 }

@@ -1,4 +1,4 @@
-//! The notifications queue and its dead-letter queue in SQS.
+//! The notifications queues and their dead-letter queues in SQS.
 
 use std::time::Duration;
 
@@ -7,9 +7,10 @@ use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageAttrib
 use contract_deployment_v1::{DEAD_LETTER_ID, DEAD_LETTER_REASON, DEAD_LETTER_SENT_AT};
 use contract_notifications_v1::{FanOut, Notification, QueueEntry, Replay, Sequence, UserId};
 use dispatcher::ports::{
-    BroadcastQueue, DeadLetter, DeadLetters, NotificationQueue, Redelivery, ReplayQueue,
+    BroadcastQueue, DeadLetter, DeadLetters, ForwardedEntry, Homes, NotificationQueue, Redelivery,
+    ReplayQueue,
 };
-use shared_aws::{FifoMessage, port_error, send_fifo, trace_attributes};
+use shared_aws::{FifoMessage, Queues, port_error, send_fifo, trace_attributes};
 use shared_ports::PortError;
 use uuid::Uuid;
 
@@ -21,18 +22,25 @@ const BATCH_ENTRIES: usize = 10;
 /// Maximum number of characters in a dead letter's reason.
 const REASON_CHARACTERS: usize = 1_024;
 
-/// Sends to the notifications queue and postpones its messages.
+/// Sends to the notifications queues, and postpones the messages of one of them.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     client: Client,
-    url: String,
+    queues: Queues,
+    source: usize,
     schedule: Option<ReplaySchedule>,
 }
 
 impl SqsQueue {
-    /// Uses the queue at this URL.
-    pub fn new(client: &Client, url: &str) -> Self {
-        Self { client: client.clone(), url: url.to_owned(), schedule: None }
+    /// Uses these queues, and postpones messages of the first.
+    pub fn new(client: &Client, queues: impl Into<Queues>) -> Self {
+        Self { client: client.clone(), queues: queues.into(), source: 0, schedule: None }
+    }
+
+    /// Postpones messages of the queue with this index.
+    #[must_use]
+    pub fn with_source(self, source: usize) -> Self {
+        Self { source, ..self }
     }
 
     /// Schedules later replays with rows of a table. Without it, they are queued at once.
@@ -53,12 +61,23 @@ struct BatchError {
 impl SqsQueue {
     /// Queues an entry with a random deduplication ID.
     async fn put(&self, operation: &'static str, entry: QueueEntry) -> Result<(), PortError> {
+        let (group, id) = (entry.group(), Uuid::new_v4().to_string());
+        self.put_as(operation, &group, &id, entry.to_json()).await
+    }
+
+    async fn put_as(
+        &self,
+        operation: &'static str,
+        group: &str,
+        deduplication_id: &str,
+        body: String,
+    ) -> Result<(), PortError> {
         self.client
             .send_message()
-            .queue_url(&self.url)
-            .message_group_id(entry.group())
-            .message_deduplication_id(Uuid::new_v4())
-            .message_body(entry.to_json())
+            .queue_url(self.queues.of(group))
+            .message_group_id(group)
+            .message_deduplication_id(deduplication_id)
+            .message_body(body)
             .set_message_system_attributes(trace_attributes())
             .send()
             .await
@@ -83,7 +102,8 @@ impl ReplayQueue for SqsQueue {
 impl NotificationQueue for SqsQueue {
     async fn send(&self, notifications: Vec<Notification>) -> Result<(), PortError> {
         let messages = notifications.into_iter().map(FifoMessage::from).collect();
-        let sent = send_fifo(&self.client, &self.url, "queueing a broadcast's notifications", messages).await;
+        let sent =
+            send_fifo(&self.client, &self.queues, "queueing a broadcast's notifications", messages).await;
         sent.into_iter().collect()
     }
 }
@@ -94,12 +114,24 @@ impl BroadcastQueue for SqsQueue {
     }
 }
 
+impl Homes for SqsQueue {
+    fn is_home(&self, group: &str) -> bool {
+        self.queues.home(group) == self.source
+    }
+
+    async fn forward(&self, entry: ForwardedEntry<'_>) -> Result<(), PortError> {
+        let ForwardedEntry { group, deduplication_id, body } = entry;
+        self.put_as("forwarding an entry", group, deduplication_id, body).await
+    }
+}
+
 impl Redelivery for SqsQueue {
     async fn postpone(&self, receipts: &[&str], delay: Duration) -> Result<(), PortError> {
         const OPERATION: &str = "changing the visibility of entries";
         let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
         for batch in receipts.chunks(BATCH_ENTRIES) {
-            let mut request = self.client.change_message_visibility_batch().queue_url(&self.url);
+            let mut request =
+                self.client.change_message_visibility_batch().queue_url(self.queues.url(self.source));
             for (at, receipt) in batch.iter().enumerate() {
                 let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
                     .id(at.to_string())
@@ -124,17 +156,17 @@ fn is_legal(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
-/// Sends to the dead-letter queue.
+/// Sends to the dead-letter queues.
 #[derive(Debug, Clone)]
 pub struct SqsDeadLetters {
     client: Client,
-    url: String,
+    queues: Queues,
 }
 
 impl SqsDeadLetters {
-    /// Uses the queue at this URL.
-    pub fn new(client: &Client, url: &str) -> Self {
-        Self { client: client.clone(), url: url.to_owned() }
+    /// Uses these queues, in the order of the notifications queues.
+    pub fn new(client: &Client, queues: impl Into<Queues>) -> Self {
+        Self { client: client.clone(), queues: queues.into() }
     }
 }
 
@@ -145,7 +177,7 @@ impl DeadLetters for SqsDeadLetters {
         let mut request = self
             .client
             .send_message()
-            .queue_url(&self.url)
+            .queue_url(self.queues.of(letter.group))
             .message_group_id(letter.group)
             .message_deduplication_id(letter.message_id)
             .message_body(letter.body);

@@ -17,7 +17,7 @@ use shared_retry::ThreadRandom;
 use super::*;
 use crate::core::ConnectionSet;
 use crate::ports::{
-    BroadcastQueue, Connections, DeadLetters, History, HistoryPolicy, HubMembers, Mailbox, MailboxRow,
+    BroadcastQueue, Connections, DeadLetters, History, HistoryPolicy, Homes, HubMembers, Mailbox, MailboxRow,
     MembersPage, NotificationQueue, Page, PageQuery, Ports, Push, PushError, PushFrame, Pushed, Redelivery,
     ReplayQueue,
 };
@@ -31,6 +31,12 @@ struct World {
     /// Users whose connections are never listed.
     hanging: Vec<&'static str>,
     dead_letters_fail: bool,
+    /// Groups whose home is another queue.
+    strangers: Vec<&'static str>,
+    /// Body of the entry that can't be forwarded.
+    not_forwarded: &'static str,
+    /// Group, deduplication ID and body of each forwarded entry.
+    forwarded: Mutex<Vec<(String, String, String)>>,
     renewal_fails: bool,
     /// The behaviour of the history; `None` if it is off.
     history: Option<HistoryAnswer>,
@@ -131,6 +137,21 @@ impl ReplayQueue for &World {
     }
 }
 
+impl Homes for &World {
+    fn is_home(&self, group: &str) -> bool {
+        !self.strangers.contains(&group)
+    }
+
+    async fn forward(&self, entry: ForwardedEntry<'_>) -> Result<(), PortError> {
+        let ForwardedEntry { group, deduplication_id, body } = entry;
+        if !self.not_forwarded.is_empty() && body.contains(self.not_forwarded) {
+            return Err(PortError::retryable("forwarding", "down"));
+        }
+        self.forwarded.lock().unwrap().push((group.to_owned(), deduplication_id.to_owned(), body));
+        Ok(())
+    }
+}
+
 /// Each hub has the members m1, m2 and m3.
 impl HubMembers for &World {
     async fn page(
@@ -213,6 +234,7 @@ impl BatchPorts for &World {
     type DeadLetters = Self;
     type Redelivery = Self;
     type Members = Self;
+    type Homes = Self;
 }
 
 /// Dispatches a batch of entries, given as (group, body), that was just received.
@@ -263,6 +285,7 @@ fn dispatch_after(
         dispatcher,
         dead_letters: world,
         redelivery: world,
+        homes: world,
         members: world,
         fan_out_members: 2,
         settings: BatchSettings::default(),
@@ -437,4 +460,66 @@ fn hanging_history_changes_no_outcome() {
     assert_eq!(dispatch(&world, &[("a", body)], 1), [DONE]);
     assert_eq!(world.pushed.lock().unwrap().len(), 1);
     assert!(world.recorded.lock().unwrap().is_empty());
+}
+
+#[test]
+fn strangers_are_forwarded_in_order() {
+    let world = World { strangers: vec!["a", "hub/x"], ..World::default() };
+    let replay = r#"{"type":"replay","userId":"a","sequence":"340282366920938463463374607431768211455"}"#;
+    let outcomes = dispatch(
+        &world,
+        &[
+            ("a", r#"{"userId":"a","message":1}"#),
+            ("b", r#"{"userId":"b","message":2}"#),
+            ("hub/x", r#"{"type":"fan-out","hub":"x","payload":3}"#),
+            ("a", replay),
+            ("a", "nonsense"),
+            ("a", r#"{"userId":"a","id":"own","message":4}"#),
+        ],
+        1,
+    );
+    assert_eq!(outcomes, [DONE; 6]);
+    assert_eq!(world.pushed.into_inner().unwrap(), [("b".to_owned(), "2".to_owned())]);
+    assert_eq!(world.dead_letters.into_inner().unwrap().len(), 1);
+    assert!(world.sent.into_inner().unwrap().is_empty(), "no member of the hub is served here");
+    let forwarded = world.forwarded.into_inner().unwrap();
+    let of = |group: &str| {
+        let own = forwarded.iter().filter(|(of, ..)| of == group);
+        own.map(|(_, id, body)| (id.as_str(), body.as_str())).collect::<Vec<_>>()
+    };
+    let user = of("a");
+    assert_eq!(user.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["0", "3", "5"]);
+    // What the queue would have given stays: the id of a notification without one, and its send time.
+    assert!(user[0].1.contains(r#""id":"0""#) && user[0].1.contains(r#""sentAt":0"#), "{}", user[0].1);
+    assert_eq!(user[1].1, replay);
+    assert!(user[2].1.contains(r#""id":"own""#), "{}", user[2].1);
+    assert_eq!(of("hub/x")[0].0, "2");
+}
+
+#[test]
+fn failed_forward_fails_the_rest_of_that_user_only() {
+    let world = World { strangers: vec!["a", "c"], not_forwarded: r#""payload":2"#, ..World::default() };
+    let outcomes = dispatch(
+        &world,
+        &[
+            ("a", r#"{"userId":"a","payload":1}"#),
+            ("a", r#"{"userId":"a","payload":2}"#),
+            ("b", r#"{"userId":"b","payload":3}"#),
+            ("a", r#"{"userId":"a","payload":4}"#),
+            ("c", r#"{"userId":"c","payload":5}"#),
+        ],
+        2,
+    );
+    assert_eq!(outcomes, [DONE, RETRY, DONE, RETRY, DONE]);
+    let forwarded = world.forwarded.into_inner().unwrap();
+    assert_eq!(forwarded.iter().map(|(_, id, _)| id.as_str()).collect::<Vec<_>>(), ["0", "4"]);
+    let postponed = world.postponed.into_inner().unwrap();
+    assert!(postponed.iter().any(|(receipts, _)| receipts == &["1", "3"]), "{postponed:?}");
+}
+
+#[test]
+fn stranger_received_too_long_ago_is_not_forwarded() {
+    let world = World { strangers: vec!["a"], renewal_fails: true, ..World::default() };
+    assert_eq!(dispatch(&world, &[("a", r#"{"userId":"a","payload":1}"#)], 2), [RETRY]);
+    assert!(world.forwarded.into_inner().unwrap().is_empty());
 }

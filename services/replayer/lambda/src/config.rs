@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use contract_deployment_v1::{REPLAYER, variables};
 use replayer::{Limits, ReplayerConfig};
-use shared_aws::{ConfigError, Environment, RunConfig};
+use shared_aws::{ConfigError, Environment, Queues, RunConfig};
 
 /// The configuration, read from environment variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub struct Config {
     pub run: RunConfig,
     /// Name of the mailbox table.
     pub mailbox_table: String,
-    /// URL of the notifications queue.
-    pub notifications_queue: String,
+    /// The notifications queues.
+    pub notifications_queues: Queues,
     /// Settings of the replayer.
     pub replayer: ReplayerConfig,
     /// Time before the end of an invocation at which it stops retrying.
@@ -31,7 +31,7 @@ impl Config {
         let config = Self {
             run: RunConfig::read(&REPLAYER, &mut env),
             mailbox_table: env.get(&variables::MAILBOX_TABLE),
-            notifications_queue: env.get(&variables::NOTIFICATIONS_QUEUE),
+            notifications_queues: env.get(&variables::NOTIFICATIONS_QUEUE),
             replayer: ReplayerConfig {
                 limits: Limits { page_size: env.get(&variables::REPLAY_KEYS), ..Limits::default() },
                 retry: env.retry(&variables::RETRY_INITIAL, &variables::RETRY_MAX),

@@ -43,7 +43,7 @@ impl Function {
     /// Makes the function with its AWS clients.
     pub fn new(config: &Config, sdk: &SdkConfig) -> Self {
         let mailbox = DynamoMailboxKeys::new(sdk, &config.mailbox_table);
-        let queue = SqsReplayQueue::new(sdk, &config.notifications_queue);
+        let queue = SqsReplayQueue::new(sdk, &config.notifications_queues);
         let service = Replayer::new(mailbox, queue, SystemClock, config.replayer);
         let schedule = ReplaySchedule::new(sdk, &config.mailbox_table);
         Self { service, schedule, time_reserve: config.time_reserve }

@@ -9,6 +9,7 @@ use shared_telemetry::chain;
 
 use crate::error::port_error;
 use crate::message_trace::trace_attributes;
+use crate::queues::Queues;
 
 /// Maximum number of messages in a batch
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>).
@@ -45,19 +46,38 @@ impl From<Notification> for FifoMessage {
 #[error("the queue refused it: {0}")]
 struct Refused(String);
 
-/// Sends messages and returns the result of each, in order. A message that SQS refused by itself counts as
-/// retryable.
+/// Sends messages to the queues of their groups and returns the result of each, in order. A message that SQS refused
+/// by itself counts as retryable.
 ///
 /// Up to eight batches are sent concurrently, so messages of one group may overtake each other.
 pub async fn send_fifo(
     client: &Client,
-    url: &str,
+    queues: &Queues,
     operation: &'static str,
     messages: Vec<FifoMessage>,
 ) -> Vec<Result<(), PortError>> {
-    let batches = stream::iter(batches(messages));
-    let sent = batches.map(|batch| send_batch(client, url, operation, batch)).buffered(BATCHES_AT_ONCE);
-    sent.collect::<Vec<_>>().await.into_iter().flatten().collect()
+    let (places, batches) = by_queue(queues, messages);
+    let send = |(queue, batch)| send_batch(client, queues.url(queue), operation, batch);
+    let sent = stream::iter(batches).map(send).buffered(BATCHES_AT_ONCE).collect::<Vec<_>>().await;
+    let mut outcomes: Vec<_> = places.into_iter().zip(sent.into_iter().flatten()).collect();
+    outcomes.sort_by_key(|(place, _)| *place);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+/// Splits messages into batches of one queue each. Returns the messages' places in the order of the batches, and the
+/// batches with the index of their queue.
+fn by_queue(queues: &Queues, messages: Vec<FifoMessage>) -> (Vec<usize>, Vec<(usize, Vec<FifoMessage>)>) {
+    let mut of_queue: Vec<Vec<(usize, FifoMessage)>> = vec![Vec::new(); queues.count().get()];
+    for (place, message) in messages.into_iter().enumerate() {
+        of_queue[queues.home(&message.group)].push((place, message));
+    }
+    let (mut places, mut all) = (Vec::new(), Vec::new());
+    for (queue, messages) in of_queue.into_iter().enumerate() {
+        let (own, messages): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
+        places.extend(own);
+        all.extend(batches(messages).into_iter().map(|batch| (queue, batch)));
+    }
+    (places, all)
 }
 
 /// Splits messages into batches within the limits of a request.
@@ -133,6 +153,25 @@ async fn send_batch(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn batch_has_messages_of_one_queue() {
+        use crate::environment::Value as _;
+
+        let queues = Queues::parse("q0,q1").unwrap();
+        let message = |group: &str| FifoMessage {
+            group: group.to_owned(),
+            deduplication_id: "d".to_owned(),
+            body: String::new(),
+        };
+        let (places, batches) = by_queue(&queues, ["alice", "bob", "alice", "user-1"].map(message).to_vec());
+        let groups =
+            |messages: &[FifoMessage]| messages.iter().map(|one| one.group.clone()).collect::<Vec<_>>();
+        let batches: Vec<_> = batches.iter().map(|(queue, messages)| (*queue, groups(messages))).collect();
+        assert_eq!(places, [1, 3, 0, 2]);
+        let expected = [(0, ["bob", "user-1"]), (1, ["alice", "alice"])];
+        assert_eq!(batches, expected.map(|(queue, groups)| (queue, groups.map(str::to_owned).to_vec())));
+    }
 
     #[test]
     fn batches_keep_both_limits() {

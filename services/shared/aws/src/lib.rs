@@ -17,6 +17,7 @@ mod management;
 #[cfg(feature = "sqs")]
 mod message_trace;
 mod partition;
+mod queues;
 
 pub use batch_write::{Unprocessed, batch_write};
 pub use clients::{AttemptLimits, http_client, http_connector, sdk_config, sdk_config_over};
@@ -30,3 +31,4 @@ pub use management::management_client;
 #[cfg(feature = "sqs")]
 pub use message_trace::trace_attributes;
 pub use partition::{Item, partition};
+pub use queues::Queues;

@@ -79,6 +79,7 @@ fn check_user(finished: &Finished, user: usize, own: &[&Event], batches: &Batche
     let stays_too_long = !finished.plan.disturbs_everybody() && trouble.failing == 0 && trouble.slow == 0;
     let violation = |promise, at, details: String| Violation { promise, user: Some(user), at, details };
     let mut sequences: BTreeMap<u32, u64> = BTreeMap::new();
+    let mut misplaced = BTreeSet::new();
     let mut acknowledges = BTreeMap::new();
     let mut arrived = BTreeSet::new();
     let mut last_pushed = None;
@@ -96,6 +97,13 @@ fn check_user(finished: &Finished, user: usize, own: &[&Event], batches: &Batche
                     let details = format!("n{number} is {first} and {sequence}");
                     return Some(violation(Promise::AcceptedOnce, *at, details));
                 }
+            }
+            EventKind::Misplaced { number } => {
+                misplaced.insert(*number);
+            }
+            // A repeated forward after the queue has forgotten the first is a duplicate.
+            EventKind::Forwarded { number, sequence } => {
+                sequences.entry(*number).or_insert(*sequence);
             }
             EventKind::Opened { connection, acknowledges: acks } => {
                 acknowledges.insert(*connection, *acks);
@@ -153,7 +161,7 @@ fn check_user(finished: &Finished, user: usize, own: &[&Event], batches: &Batche
             _ => {}
         }
     }
-    let lost = sequences.keys().find(|number| !arrived.contains(number))?;
+    let lost = sequences.keys().chain(&misplaced).find(|number| !arrived.contains(number))?;
     let at = own.last().map_or(0, |event| event.at);
     Some(violation(Promise::NothingLost, at, format!("n{lost} has not arrived")))
 }

@@ -113,7 +113,14 @@ struct State {
 impl Fifo {
     /// Makes an empty queue.
     pub fn new(limits: FifoLimits) -> Self {
-        Self { limits, state: Mutex::default(), arrivals: Notify::new() }
+        Self::starting_at(limits, 0)
+    }
+
+    /// Makes an empty queue whose first sequence number is behind `last`. The numbers of different queues do not
+    /// compare.
+    pub fn starting_at(limits: FifoLimits, last: u64) -> Self {
+        let state = State { last_sequence: last, ..State::default() };
+        Self { limits, state: Mutex::new(state), arrivals: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -23,6 +23,18 @@ pub enum EventKind {
         /// Its sequence.
         sequence: u64,
     },
+    /// A queue accepted a notification whose user belongs to another queue.
+    Misplaced {
+        /// Its number.
+        number: u32,
+    },
+    /// The user's queue accepted a notification that another queue had accepted before.
+    Forwarded {
+        /// Its number.
+        number: u32,
+        /// Its sequence.
+        sequence: u64,
+    },
     /// A client began a handshake.
     Connecting {
         /// The connection.

@@ -28,7 +28,7 @@ use crate::fifo::Received;
 use crate::lambda::{Function, InvokeError, invoke};
 use crate::log::EventKind;
 use crate::mutant::Mutant;
-use crate::ports::{Aws, DispatcherPorts, ReplayerAws, ReplayerPorts};
+use crate::ports::{Aws, DispatcherPorts, ReplayerAws, ReplayerPorts, SourceQueue};
 use crate::world::{INVOCATION, SimClock, SimRandom, World, user_id, user_index};
 
 /// Time before the end of an invocation at which it stops trying: the function's default.
@@ -58,16 +58,16 @@ impl World {
     }
 }
 
-/// Polls the notifications queue and invokes the dispatcher, one batch after the other.
-pub(crate) async fn poll_queue(world: Arc<World>, poller: u32) {
+/// Polls a notifications queue and invokes the dispatcher, one batch after the other.
+pub(crate) async fn poll_queue(world: Arc<World>, source: usize, poller: u32) {
     // The first pollers start at once, the others while the queue is busy.
     sleep(Duration::from_secs(u64::from(poller / 3))).await;
-    let dispatcher = dispatcher(&world);
+    let dispatcher = dispatcher(&world, source);
     let most = QUEUE_SOURCE.batch_size as usize;
     loop {
-        let batch = world.queue.receive(most, &world.random);
+        let batch = world.queues[source].receive(most, &world.random);
         if batch.is_empty() {
-            world.queue.wait().await;
+            world.queues[source].wait().await;
             continue;
         }
         for message in batch.iter().filter(|message| message.receives > 1) {
@@ -87,13 +87,13 @@ pub(crate) async fn poll_queue(world: Arc<World>, poller: u32) {
             backoff = (backoff * 2).min(Duration::from_secs(10));
         };
         if let Some(permit) = permit {
-            dispatch(&world, &dispatcher, &batch).await;
+            dispatch(&world, (&dispatcher, source), &batch).await;
             drop(permit);
         }
     }
 }
 
-fn dispatcher(world: &Arc<World>) -> BatchDispatcher<DispatcherPorts> {
+fn dispatcher(world: &Arc<World>, source: usize) -> BatchDispatcher<DispatcherPorts> {
     let aws = || Aws(Arc::clone(world));
     let dispatcher = Dispatcher {
         connections: aws(),
@@ -118,14 +118,19 @@ fn dispatcher(world: &Arc<World>) -> BatchDispatcher<DispatcherPorts> {
     BatchDispatcher {
         dispatcher,
         dead_letters: aws(),
-        redelivery: aws(),
+        redelivery: SourceQueue { world: Arc::clone(world), source },
+        homes: SourceQueue { world: Arc::clone(world), source },
         members: aws(),
         fan_out_members: dispatcher::DEFAULT_MEMBERS,
         settings,
     }
 }
 
-async fn dispatch(world: &Arc<World>, dispatcher: &BatchDispatcher<DispatcherPorts>, batch: &[Received]) {
+async fn dispatch(
+    world: &Arc<World>,
+    (dispatcher, source): (&BatchDispatcher<DispatcherPorts>, usize),
+    batch: &[Received],
+) {
     let invocation = world.next_invocation();
     let users: BTreeSet<_> = batch.iter().map(|message| user_index(&message.sent.group)).collect();
     let users: Vec<_> = users.into_iter().collect();
@@ -163,7 +168,7 @@ async fn dispatch(world: &Arc<World>, dispatcher: &BatchDispatcher<DispatcherPor
     for (message, outcome) in batch.iter().zip(outcomes) {
         if outcome == Outcome::Done || world.has(Mutant::DeletesFailures) {
             // A message that was in flight too long is delivered again.
-            let _ = world.queue.delete(&message.receipt);
+            let _ = world.queues[source].delete(&message.receipt);
         }
     }
     world.log_batch(EventKind::BatchEnded { invocation, error: None });

@@ -42,11 +42,15 @@ pub enum Mutant {
     DeletesFailures,
     /// The queue forgets deduplication IDs.
     ForgetsIds,
+    /// The services send entries to another queue than that of their user.
+    SendsToAnotherQueue,
+    /// The dispatcher dispatches the entries of another queue's users, and forwards none.
+    NeverForwards,
 }
 
 impl Mutant {
     /// Every mutant that random plans find.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::ReplaysEveryRow,
         Self::ForgetsTheRest,
         Self::NeverSetsAside,
@@ -66,5 +70,7 @@ impl Mutant {
         Self::NoGroupLock,
         Self::DeletesFailures,
         Self::ForgetsIds,
+        Self::SendsToAnotherQueue,
+        Self::NeverForwards,
     ];
 }

@@ -15,9 +15,11 @@ pub struct Plan {
     pub users: Vec<UserPlan>,
     /// Virtual milliseconds after which nothing goes wrong any more.
     pub faults_until: u64,
-    /// The notifications queue.
+    /// The limits of each notifications queue.
     pub queue: FifoLimits,
-    /// Maximum number of batches that the queue's event source has in progress.
+    /// Number of notifications queues.
+    pub queues: usize,
+    /// Maximum number of batches that the event source of a queue has in progress.
     pub pollers: usize,
     /// Number of invocations that the account runs at a time.
     pub concurrency: usize,
@@ -56,6 +58,8 @@ pub struct UserPlan {
     pub sends: Vec<SendPlan>,
     /// Number of notifications held from the start.
     pub held: u32,
+    /// True if the producer sends to the first queue, whatever the user's queue is.
+    pub plain_door: bool,
     /// True if the devices stay after the faults. Otherwise another one comes, to which everything is replayed.
     pub keeps_devices: bool,
 }
@@ -121,6 +125,7 @@ impl Default for Plan {
             users: Vec::new(),
             faults_until: 30_000,
             queue: FifoLimits::default(),
+            queues: 1,
             pollers: 5,
             concurrency: 100,
             throttled: None,
@@ -154,6 +159,7 @@ impl Plan {
         let plan = Self {
             users,
             faults_until,
+            queues: random.pick([1, 1, 2, 3]),
             pollers: random.count(1, 6),
             cold_starts: random.pick([0, 20, 100]),
             shards: random.count(1, 3),
@@ -216,6 +222,7 @@ impl UserPlan {
             devices: (0..devices).map(device).collect(),
             sends: (0..count).map(send).collect(),
             held: if random.chance(300) { u32::try_from(random.between(1, 80)).unwrap_or(1) } else { 0 },
+            plain_door: random.chance(300),
             keeps_devices: random.chance(500),
         }
     }

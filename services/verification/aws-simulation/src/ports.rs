@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use contract_connections_v1::{Connection, ConnectionId, ConnectionKey};
+use contract_connections_v1::{Connection, ConnectionId, ConnectionKey, FrameFormat};
 use contract_notifications_v1::{
     FanOut, HubName, Notification, QueueEntry, Replay, Sequence, Timestamp, UserId,
 };
 use dispatcher::core::ConnectionSet;
 use dispatcher::ports::{
-    BatchPorts, BroadcastQueue, DeadLetter, DeadLetters, HubMembers, MailboxRow, MembersPage, NoHistory,
-    NotificationQueue, Page, PageQuery, Push, PushFrame, Pushed, Redelivery,
+    BatchPorts, BroadcastQueue, DeadLetter, DeadLetters, ForwardedEntry, Homes, HubMembers, MailboxRow,
+    MembersPage, NoHistory, NotificationQueue, Page, PageQuery, Push, PushFrame, Pushed, Redelivery,
 };
 use replayer::ports::{DuePage, DueReplay, DueReplays, KeyPage, MailboxKeys, RandomSource as _, ReplayEntry};
 use shared_ports::PortError;
@@ -25,7 +25,9 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::fifo::Outgoing;
+use crate::frames::numbers;
 use crate::gateway::connection_number;
+use crate::log::EventKind;
 use crate::mutant::Mutant;
 use crate::world::{SimClock, SimRandom, World, user_id, user_index};
 
@@ -54,8 +56,9 @@ impl dispatcher::ports::Ports for DispatcherPorts {
 
 impl BatchPorts for DispatcherPorts {
     type DeadLetters = Aws;
-    type Redelivery = Aws;
+    type Redelivery = SourceQueue;
     type Members = Aws;
+    type Homes = SourceQueue;
 }
 
 fn number(sequence: Sequence) -> u64 {
@@ -75,7 +78,7 @@ impl Aws {
         let lost = self.0.has(Mutant::LosesReplayEntry) && self.0.random.chance(500)
             || self.0.has(Mutant::ForgetsTheRest) && entry.sequence == Sequence::MAX;
         if !lost {
-            self.0.queue.send(Outgoing {
+            self.0.queue_of(entry.user_id.as_str()).send(Outgoing {
                 group: entry.user_id.to_string(),
                 deduplication_id,
                 body: QueueEntry::Replay(entry.clone()).to_json(),
@@ -236,15 +239,48 @@ impl DeadLetters for Aws {
             body: letter.body.to_owned(),
         };
         let user = user_index(letter.group);
-        self.0.call(user, "sending a dead letter", || self.0.queue.dead_letter(message)).await
+        self.0
+            .call(user, "sending a dead letter", || self.0.queue_of(letter.group).dead_letter(message))
+            .await
     }
 }
 
-impl Redelivery for Aws {
+/// The queue that a dispatcher's batches come from.
+#[derive(Debug, Clone)]
+pub(crate) struct SourceQueue {
+    /// The deployment.
+    pub(crate) world: Arc<World>,
+    /// Index of the queue.
+    pub(crate) source: usize,
+}
+
+impl Homes for SourceQueue {
+    fn is_home(&self, group: &str) -> bool {
+        self.world.home(group) == self.source || self.world.has(Mutant::NeverForwards)
+    }
+
+    async fn forward(&self, entry: ForwardedEntry<'_>) -> Result<(), PortError> {
+        let ForwardedEntry { group, deduplication_id, body } = entry;
+        let number = numbers(FrameFormat::Single, &body).first().copied();
+        let message =
+            Outgoing { group: group.to_owned(), deduplication_id: deduplication_id.to_owned(), body };
+        let user = user_index(group);
+        let forward = || {
+            let sequence = self.world.queue_of(group).send(message);
+            if let Some(number) = number {
+                self.world.log(user, EventKind::Forwarded { number, sequence });
+            }
+        };
+        self.world.call(user, "forwarding an entry", forward).await
+    }
+}
+
+impl Redelivery for SourceQueue {
     async fn postpone(&self, receipts: &[&str], delay: Duration) -> Result<(), PortError> {
         const OPERATION: &str = "changing the visibility of entries";
-        let world = &self.0;
-        let group = receipts.first().and_then(|receipt| world.queue.group_of(receipt));
+        let world = &self.world;
+        let queue = &world.queues[self.source];
+        let group = receipts.first().and_then(|receipt| queue.group_of(receipt));
         let Some(user) = group.map(|group| user_index(&group)) else {
             return Err(PortError::permanent(OPERATION, crate::fifo::NotInFlight));
         };
@@ -255,7 +291,7 @@ impl Redelivery for Aws {
         if !renews && world.faults() && world.plan.users[user].trouble.hanging_postponement {
             std::future::pending::<()>().await;
         }
-        let change = || receipts.iter().try_for_each(|receipt| world.queue.change_visibility(receipt, delay));
+        let change = || receipts.iter().try_for_each(|receipt| queue.change_visibility(receipt, delay));
         world.call(user, OPERATION, change).await?.map_err(|error| PortError::permanent(OPERATION, error))
     }
 }

@@ -62,7 +62,9 @@ async fn simulate(plan: Plan, random: SeededRandom, mutant: Option<Mutant>) -> V
         hold(&world, user, &mut number);
     }
     for poller in 0..u32::try_from(world.plan.pollers.max(1)).unwrap_or(1) {
-        tokio::spawn(poll_queue(Arc::clone(&world), poller));
+        for source in 0..world.queues.len() {
+            tokio::spawn(poll_queue(Arc::clone(&world), source, poller));
+        }
     }
     for shard in 0..world.shards.len() {
         tokio::spawn(read_stream(Arc::clone(&world), shard));
@@ -108,7 +110,8 @@ async fn simulate(plan: Plan, random: SeededRandom, mutant: Option<Mutant>) -> V
 /// Puts a user's notifications into the mailbox, as if they had been held for a while.
 fn hold(world: &World, user: usize, number: &mut u32) {
     for _ in 0..world.plan.users[user].held {
-        let sequence = world.queue.skip();
+        let home = world.home(user_id(user).as_str());
+        let sequence = world.queues[home].skip();
         world.log(user, EventKind::Accepted { number: *number, sequence });
         let Some(notification) = notification(world, user, *number, 10) else { continue };
         let row = MailboxRow {
@@ -149,8 +152,15 @@ async fn produce(world: Arc<World>, user: usize, first: u32) {
                 body: body.clone(),
             };
             let send = || {
-                let sequence = world.queue.send(message);
-                world.log(user, EventKind::Accepted { number, sequence });
+                let home = world.home(&message.group);
+                let queue = if world.plan.users[user].plain_door { 0 } else { home };
+                let sequence = world.queues[queue].send(message);
+                let accepted = if queue == home {
+                    EventKind::Accepted { number, sequence }
+                } else {
+                    EventKind::Misplaced { number }
+                };
+                world.log(user, accepted);
             };
             if world.call(user, "sending", send).await.is_ok() {
                 break;
@@ -168,7 +178,7 @@ async fn wait_until_quiet(world: &World) {
             let tables = world.tables();
             tables.due.is_empty() && tables.mailboxes.values().all(std::collections::BTreeMap::is_empty)
         };
-        if is_empty && world.queue.groups().is_empty() {
+        if is_empty && world.queued().is_empty() {
             break;
         }
     }
@@ -185,7 +195,7 @@ fn log_leftovers(world: &World) {
     for (user, sequence) in held {
         world.log(user, EventKind::Held { sequence });
     }
-    for (group, entries) in world.queue.groups() {
+    for (group, entries) in world.queued() {
         world.log(user_index(&group), EventKind::Queued { entries });
     }
 }

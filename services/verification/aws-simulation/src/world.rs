@@ -1,12 +1,13 @@
 //! The state of the simulated deployment, and its clock.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use contract_connections_v1::{Connection, ConnectionId};
-use contract_notifications_v1::{Timestamp, UserId};
+use contract_notifications_v1::{Timestamp, UserId, home_queue};
 use dispatcher::ports::MailboxRow;
 use shared_ports::{Clock, PortError};
 use shared_retry::{Jitter, RetryPolicy};
@@ -37,8 +38,8 @@ pub(crate) struct World {
     pub(crate) plan: Plan,
     /// The random decisions.
     pub(crate) random: SeededRandom,
-    /// The notifications queue.
-    pub(crate) queue: Fifo,
+    /// The notifications queues.
+    pub(crate) queues: Vec<Fifo>,
     /// The account's concurrency.
     pub(crate) account: Account,
     /// API Gateway.
@@ -87,7 +88,9 @@ impl World {
         let mut queue = plan.queue;
         queue.locks_groups &= mutant != Some(Mutant::NoGroupLock);
         Arc::new(Self {
-            queue: Fifo::new(queue),
+            queues: (0..plan.queues.max(1) as u64)
+                .map(|number| Fifo::starting_at(queue, number * 500))
+                .collect(),
             account: Account::new(plan.concurrency),
             gateway: Gateway::default(),
             shards: (0..plan.shards.max(1)).map(|_| Shard::default()).collect(),
@@ -130,6 +133,26 @@ impl World {
     /// Returns the number of a new invocation.
     pub(crate) fn next_invocation(&self) -> u64 {
         self.invocations.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Returns the index of the queue that a message group belongs to.
+    pub(crate) fn home(&self, group: &str) -> usize {
+        NonZeroUsize::new(self.queues.len()).map_or(0, |queues| home_queue(group, queues))
+    }
+
+    /// Returns the queue to which the services send messages of a group.
+    pub(crate) fn queue_of(&self, group: &str) -> &Fifo {
+        let wrong = usize::from(self.has(Mutant::SendsToAnotherQueue));
+        &self.queues[(self.home(group) + wrong) % self.queues.len()]
+    }
+
+    /// Returns the messages that are queued or in flight, by group.
+    pub(crate) fn queued(&self) -> BTreeMap<String, usize> {
+        let mut groups = BTreeMap::new();
+        for (group, entries) in self.queues.iter().flat_map(Fifo::groups) {
+            *groups.entry(group).or_default() += entries;
+        }
+        groups
     }
 
     /// Logs an event of a user.

@@ -10,6 +10,8 @@
 //! 2. The real cores and the state around them: `edge`, `machines`, `state`, `model`.
 //! 3. Steps: `dispatch`, `symmetry`, `reduce`, `step`, `enabled`, `promise`.
 //! 4. Exploration: `explore`, `describe`, `saved_counterexample`.
+//!
+//! [`SeveralQueues`] is a small model of its own.
 
 mod action;
 mod describe;
@@ -28,6 +30,7 @@ mod rule;
 mod saved_counterexample;
 pub mod scope;
 mod set;
+mod several_queues;
 mod state;
 mod step;
 mod symmetry;
@@ -41,4 +44,5 @@ pub use promise::Promise;
 pub use rule::Rule;
 pub use saved_counterexample::SavedCounterexample;
 pub use scope::Scope;
+pub use several_queues::SeveralQueues;
 pub use state::State;

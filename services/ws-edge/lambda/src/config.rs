@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract_connections_v1::FrameFormat;
 use contract_deployment_v1::{WS_EDGE, variables};
 use contract_notifications_v1::HubName;
-use shared_aws::{ConfigError, Environment, RunConfig};
+use shared_aws::{ConfigError, Environment, Queues, RunConfig};
 use shared_retry::RetryPolicy;
 use ws_edge::{
     ClientMessagePolicy, ConnectionLimit, EdgeConfig, Excess, MAX_HANDSHAKE, RateLimit, heartbeat_within,
@@ -28,8 +28,8 @@ pub struct Config {
     pub hubs_table: String,
     /// Name of the table of action counters.
     pub rates_table: String,
-    /// URL of the notifications queue.
-    pub notifications_queue: String,
+    /// The notifications queues.
+    pub notifications_queues: Queues,
     /// URL of the API Gateway Management API.
     pub management_endpoint: String,
     /// Name of the history table and lifetime of its rows; `None` if no history is kept.
@@ -56,7 +56,7 @@ impl Config {
             history: history_table.map(|table| (table, lifetime)),
             hubs_table: env.get(&variables::HUBS_TABLE),
             rates_table: env.get(&variables::RATES_TABLE),
-            notifications_queue: env.get(&variables::NOTIFICATIONS_QUEUE),
+            notifications_queues: env.get(&variables::NOTIFICATIONS_QUEUE),
             management_endpoint: env.get(&variables::MANAGEMENT_ENDPOINT),
             edge: edge(&mut env),
             retry: env.retry(&variables::RETRY_INITIAL, &variables::RETRY_MAX),

@@ -64,7 +64,7 @@ impl Function {
             mailbox: DynamoMailbox::new(&dynamodb, &config.mailbox_table, config.retry),
             clock: SystemClock,
             hubs: DynamoHubs::new(&dynamodb, &config.hubs_table, config.retry),
-            message_queue: SqsMessageQueue::new(&aws_sdk_sqs::Client::new(sdk), &config.notifications_queue),
+            message_queue: SqsMessageQueue::new(&aws_sdk_sqs::Client::new(sdk), &config.notifications_queues),
             rate_limits: DynamoRateLimits::new(&dynamodb, &config.rates_table),
             history,
             config: config.edge.clone(),

@@ -120,6 +120,7 @@ fn handshake_does_not_outlast_its_grace() {
         sends: sends(400, 70),
         held: 5,
         keeps_devices: true,
+        ..UserPlan::default()
     };
     let plan = Plan { users: vec![slow], ..Plan::default() };
     tell(&plan, Mutant::HandshakeWithoutLimit, Promise::EverythingEmpties);
@@ -159,4 +160,51 @@ fn hanging_postponement_fails_no_other_entry() {
     let other = UserPlan { devices: vec![device(true, 0)], sends: sends(60, 100), ..UserPlan::default() };
     let plan = Plan { users: vec![other.clone(), other, hanging], pollers: 1, ..Plan::default() };
     tell(&plan, Mutant::UnboundedPostponement, Promise::InvocationsEnd);
+}
+
+/// The users of two queues: u0 to u3 belong to the first, u4 to u7 to the second.
+const OF_SECOND_QUEUE: usize = 4;
+
+/// A producer sends to one user in a loop. With one queue, everybody waits behind the messages that the queue looks
+/// at. With two, only the users of the same queue do.
+#[test]
+fn loop_to_one_user_is_bounded_to_its_queue() {
+    let mut users = vec![UserPlan::default(); OF_SECOND_QUEUE + 1];
+    users[0] = UserPlan { devices: vec![device(false, 0)], sends: sends(3_000, 0), ..UserPlan::default() };
+    for other in [1, OF_SECOND_QUEUE] {
+        users[other] =
+            UserPlan { devices: vec![device(true, 0)], sends: sends(20, 200), ..UserPlan::default() };
+    }
+    let queue = FifoLimits { window: 30, ..FifoLimits::default() };
+    let slowest = |queues: usize, user: usize| {
+        let plan = Plan { users: users.clone(), queues, queue, ..Plan::default() };
+        let finished = run_plan(plan, SeededRandom::new(1), None).unwrap();
+        assert_eq!(check(&finished), None);
+        longest_delivery(&finished, user)
+    };
+    let (hidden, same, other) = (slowest(1, OF_SECOND_QUEUE), slowest(2, 1), slowest(2, OF_SECOND_QUEUE));
+    assert!(hidden > 5_000 && same > 5_000, "{hidden} ms with one queue, {same} ms in the same queue");
+    assert!(other < 1_000, "{other} ms in the other queue");
+}
+
+/// A producer that does not hash sends to the first queue. What belongs to another one is forwarded, in order.
+#[test]
+fn stranger_is_forwarded_to_its_queue() {
+    let mut users = vec![UserPlan::default(); OF_SECOND_QUEUE + 1];
+    users[OF_SECOND_QUEUE] = UserPlan {
+        trouble: Trouble { comes_and_goes: true, ..Trouble::default() },
+        devices: vec![device(true, 100), device(false, 2_000)],
+        sends: sends(100, 100),
+        held: 20,
+        plain_door: true,
+        ..UserPlan::default()
+    };
+    let plan = Plan { users, queues: 2, limits: SMALL_LIMITS, replay_page: 3, ..Plan::default() };
+    assert_eq!(broken(&plan, None), []);
+    assert_ne!(broken(&plan, Some(Mutant::NeverForwards)), []);
+    assert_ne!(broken(&plan, Some(Mutant::SendsToAnotherQueue)), []);
+    let finished = run_plan(plan, SeededRandom::new(1), None).unwrap();
+    let count = |is: fn(&EventKind) -> bool| finished.log.iter().filter(|event| is(&event.kind)).count();
+    assert_eq!(count(|kind| matches!(kind, EventKind::Misplaced { .. })), 100);
+    assert_eq!(count(|kind| matches!(kind, EventKind::Forwarded { .. })), 100);
 }

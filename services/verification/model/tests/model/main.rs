@@ -6,3 +6,4 @@
 mod mutants;
 mod promises;
 mod regressions;
+mod several_queues;
