@@ -34,6 +34,7 @@ const FEWEST_DISPATCHERS = 2;
 export async function lookUpAccount(settings: Settings): Promise<Account> {
     const { value: concurrency } = await aws.servicequotas.getServiceQuota(CONCURRENCY_QUOTA);
     checkReservations(settings, concurrency);
+    checkConcurrency(settings, concurrency);
     const { jwtSecretArn, hmacSecretArn } = settings.handshake;
     const secrets = [jwtSecretArn, hmacSecretArn].filter((arn) => arn !== undefined);
     const keys = await Promise.all(secrets.map(async (arn) => [arn, await customerKey(arn)] as const));
@@ -57,10 +58,24 @@ async function customerKey(arn: string): Promise<string | undefined> {
 }
 
 /**
- * Returns the maximum concurrency of the dispatcher's event source. By default, half of the account's concurrency stays
- * for the functions that answer clients.
+ * Returns the maximum concurrency of the dispatcher's event sources together. By default, half of the account's
+ * concurrency stays for the functions that answer clients.
  */
-export function dispatcherConcurrency({ dispatcherMaximumConcurrency: set, reservedConcurrency }: Settings, account: Account): number {
-    const available = reservedConcurrency.get("dispatcher") ?? Math.floor(account.concurrency / 2);
+function dispatcherConcurrency({ dispatcherMaximumConcurrency: set, reservedConcurrency }: Settings, concurrency: number): number {
+    const available = reservedConcurrency.get("dispatcher") ?? Math.floor(concurrency / 2);
     return set ?? Math.max(FEWEST_DISPATCHERS, Math.min(DISPATCHERS, available));
+}
+
+/** Returns the maximum concurrency of the dispatcher's event source of one queue: all queues have the same share. */
+export function queueConcurrency(settings: Settings, { concurrency }: Pick<Account, "concurrency">): number {
+    return Math.floor(dispatcherConcurrency(settings, concurrency) / settings.queues);
+}
+
+function checkConcurrency(settings: Settings, concurrency: number): void {
+    if (queueConcurrency(settings, { concurrency }) < FEWEST_DISPATCHERS) {
+        throw new pulumi.RunError(
+            `tidings:queues has ${settings.queues}, and the dispatcher can have ${dispatcherConcurrency(settings, concurrency)} invocations at the same time; ` +
+                `each queue needs at least ${FEWEST_DISPATCHERS}: raise tidings:dispatcherMaximumConcurrency or the account's concurrency, or have fewer queues`,
+        );
+    }
 }

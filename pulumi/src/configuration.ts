@@ -38,6 +38,10 @@ export interface Settings {
     /** Reserved concurrency of each function, by the function's name in the contract. */
     readonly reservedConcurrency: ReadonlyMap<string, number>;
     readonly dispatcherMaximumConcurrency: number | undefined;
+    /** Number of notifications queues. */
+    readonly queues: number;
+    /** Epoch of sequences. */
+    readonly queueEpoch: number;
     readonly logRetentionDays: number;
     /** Issuer of the users' tokens. When absent, the stack has a Cognito user pool. */
     readonly externalIssuer: { readonly issuer: string; readonly audiences: readonly string[] } | undefined;
@@ -132,7 +136,7 @@ class ConfigReader {
 }
 
 /** Environment variables that have a configuration key of their own. */
-const VARIABLES_WITH_OWN_KEY = ["TIDINGS_AUTH_METHODS", "TIDINGS_ALLOWED_ORIGINS", "TIDINGS_JWT_ISSUERS", "TIDINGS_USER_PREFIX"];
+const VARIABLES_WITH_OWN_KEY = ["TIDINGS_AUTH_METHODS", "TIDINGS_ALLOWED_ORIGINS", "TIDINGS_JWT_ISSUERS", "TIDINGS_USER_PREFIX", "TIDINGS_QUEUE_EPOCH"];
 
 /** Returns true if a function reads the variable, it names no resource, and it has no configuration key of its own. */
 function isSetting(name: string): boolean {
@@ -272,6 +276,9 @@ export function readSettings(): Settings {
             functions.includes(name) && /^[1-9][0-9]*$/.test(value) ? Number(value) : undefined,
         ),
         dispatcherMaximumConcurrency: concurrency === 0 ? undefined : concurrency,
+        // The limits are those of contracts/notifications/v1.
+        queues: read.integer("queues", "1 to 16", (value) => value >= 1 && value <= 16),
+        queueEpoch: read.integer("queueEpoch", "0 to 99", (value) => value >= 0 && value <= 99),
         logRetentionDays: read.integer("logRetentionDays", RETENTION_DAYS.join(", "), (days) => RETENTION_DAYS.includes(days)),
         externalIssuer: externalIssuer(read),
         unknownFields: unknownFields(read),

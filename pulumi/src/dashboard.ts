@@ -1,6 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import type * as aws from "@pulumi/aws";
 
+import type { QueuePair } from "./queue.js";
+
 /** A function with alarms and metrics on the dashboard. */
 export interface WatchedFunction {
     /** Name in the contract. */
@@ -15,8 +17,7 @@ export interface WatchedFunction {
 export interface Watched {
     readonly region: pulumi.Output<string>;
     readonly queues: {
-        readonly notifications: aws.sqs.Queue;
-        readonly deadLetters: aws.sqs.Queue;
+        readonly pairs: readonly QueuePair[];
         readonly replayFailures: aws.sqs.Queue;
     };
     readonly functions: readonly WatchedFunction[];
@@ -50,10 +51,11 @@ function body(region: string, graphs: readonly Graph[]): string {
 
 /** Returns the body of the dashboard, with graphs of backlog, deliveries and failures. */
 export function dashboardBody({ region, queues, functions, apiId }: Watched): pulumi.Output<string> {
-    const queueNames = [queues.notifications.name, queues.deadLetters.name, queues.replayFailures.name];
-    const names = pulumi.all([region, apiId, pulumi.all(queueNames), pulumi.all(functions.map(({ functionName }) => functionName))]);
+    const notificationsNames = pulumi.all(queues.pairs.map((pair) => pair.notifications.name));
+    const failureNames = pulumi.all([...queues.pairs.map((pair) => pair.deadLetters.name), queues.replayFailures.name]);
+    const names = pulumi.all([region, apiId, notificationsNames, failureNames, pulumi.all(functions.map(({ functionName }) => functionName))]);
     const readsStream = functions.map((watched) => watched.readsStream);
-    return names.apply(([regionName, api, [notifications = "", ...failures], functionNames]) => {
+    return names.apply(([regionName, api, notifications, failures, functionNames]) => {
         const queueMetric = (metric: string, name: string): string[] => ["AWS/SQS", metric, "QueueName", name];
         const functionMetrics = (metric: string, some: readonly string[] = functionNames): string[][] =>
             some.map((name) => ["AWS/Lambda", metric, "FunctionName", name]);
@@ -62,10 +64,10 @@ export function dashboardBody({ region, queues, functions, apiId }: Watched): pu
         const visible = "ApproximateNumberOfMessagesVisible";
         const replayers = functionNames.filter((_, index) => readsStream[index]);
         return body(regionName, [
-            { title: "Age of the oldest message, s", stat: "Maximum", metrics: [queueMetric("ApproximateAgeOfOldestMessage", notifications)] },
-            { title: "Backlog, messages", stat: "Maximum", metrics: [queueMetric(visible, notifications)] },
+            { title: "Age of the oldest message, s", stat: "Maximum", metrics: notifications.map((name) => queueMetric("ApproximateAgeOfOldestMessage", name)) },
+            { title: "Backlog, messages", stat: "Maximum", metrics: notifications.map((name) => queueMetric(visible, name)) },
             { title: "Dead letters and failed replays", stat: "Maximum", metrics: failures.map((name) => queueMetric(visible, name)) },
-            { title: "Messages sent", stat: "Sum", metrics: [queueMetric("NumberOfMessagesSent", notifications)] },
+            { title: "Messages sent", stat: "Sum", metrics: notifications.map((name) => queueMetric("NumberOfMessagesSent", name)) },
             { title: "Connects and WebSocket messages", stat: "Sum", metrics: [apiMetric("ConnectCount"), apiMetric("MessageCount")] },
             { title: "WebSocket errors", stat: "Sum", metrics: ["ClientError", "IntegrationError", "ExecutionError"].map(apiMetric) },
             { title: "Invocations", stat: "Sum", metrics: functionMetrics("Invocations") },

@@ -10,7 +10,7 @@ import { Identity, type Issuer } from "./identity.js";
 import { Observability } from "./observability.js";
 import { OperationsKey } from "./operations-key.js";
 import { ProducerApi } from "./producer-api.js";
-import { Queue } from "./queue.js";
+import { checkQueues, Queue } from "./queue.js";
 import { Replayer } from "./replayer.js";
 import { checkArchives, type ServiceFunction } from "./service-function.js";
 import { Storage } from "./storage.js";
@@ -81,6 +81,13 @@ export class Gateway extends pulumi.ComponentResource {
             queueUrl: queue.notifications.url,
             queueArn: queue.notifications.arn,
             deadLetterUrl: queue.deadLetters.url,
+            ...(settings.queues === 1
+                ? {}
+                : {
+                      queueUrls: queue.pairs.map(({ notifications }) => notifications.url),
+                      queueArns: queue.pairs.map(({ notifications }) => notifications.arn),
+                      deadLetterUrls: queue.pairs.map(({ deadLetters }) => deadLetters.url),
+                  }),
             replayFailureUrl: queue.replayFailures.url,
             tables: storage.names(),
             dashboardUrl: observability.dashboardUrl,
@@ -103,12 +110,14 @@ function watched(name: string, service: ServiceFunction, traits: Partial<Watched
 }
 
 /** Registers the gateway with the stack's configuration and returns the stack's outputs. */
-export function deploy(): Promise<pulumi.Inputs> {
+export async function deploy(): Promise<pulumi.Inputs> {
     const project = pulumi.getProject();
     const stack = pulumi.getStack();
     const prefix = namePrefix(project, stack);
     const settings = readSettings();
     checkArchives(settings);
     const tags = { project, stack };
-    return lookUpAccount(settings).then((account) => new Gateway("gateway", { settings, prefix, account }, { transformations: [tagging(tags)] }).outputs);
+    const account = await lookUpAccount(settings);
+    await checkQueues(prefix, settings);
+    return new Gateway("gateway", { settings, prefix, account }, { transformations: [tagging(tags)] }).outputs;
 }

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { PlacedDeployment } from "./configuration.js";
 import { dashboardBody, type Watched, type WatchedFunction } from "./dashboard.js";
+import type { QueuePair } from "./queue.js";
 
 /**
  * An alarm on a metric. It goes off when the statistic exceeded the threshold in each of the last `minutes` minutes. A
@@ -19,26 +20,43 @@ interface Alarm {
     readonly minutes: number;
 }
 
+/**
+ * Visible messages of one of several queues: half of those that a FIFO queue looks at
+ * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/avoid-backlog-with-the-same-message-group-id.html).
+ */
+const BACKLOG = 60_000;
+
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 function queueAlarms({ settings }: PlacedDeployment, { queues }: Watched): readonly Alarm[] {
     const visible = { namespace: "AWS/SQS", metricName: "ApproximateNumberOfMessagesVisible", statistic: "Maximum", threshold: 0, minutes: 1 } as const;
-    return [
+    const ofPair = ({ suffix, notifications, deadLetters }: QueuePair): readonly Alarm[] => [
         {
-            name: "oldest-message",
+            name: `oldest-message${suffix}`,
             description: "Notifications wait too long: the dispatcher fails, is throttled, or is overloaded.",
             namespace: "AWS/SQS",
             metricName: "ApproximateAgeOfOldestMessage",
-            dimensions: { QueueName: queues.notifications.name },
+            dimensions: { QueueName: notifications.name },
             statistic: "Maximum",
             threshold: settings.oldestMessageAlarmSeconds,
             minutes: 3,
         },
         {
             ...visible,
-            name: "dead-letters",
+            name: `dead-letters${suffix}`,
             description: "Notifications could not be delivered. An attribute of each dead letter has the reason. Redrive them after fixing it.",
-            dimensions: { QueueName: queues.deadLetters.name },
+            dimensions: { QueueName: deadLetters.name },
         },
+    ];
+    const backlog = ({ suffix, notifications }: QueuePair): Alarm => ({
+        ...visible,
+        name: `backlog${suffix}`,
+        description: "A queue fills up. Behind 120,000 messages, those of other users are not seen: look for a producer that sends to one user in a loop.",
+        dimensions: { QueueName: notifications.name },
+        threshold: BACKLOG,
+    });
+    return [
+        ...queues.pairs.flatMap(ofPair),
+        ...(queues.pairs.length === 1 ? [] : queues.pairs.map(backlog)),
         {
             ...visible,
             name: "replay-failures",

@@ -7,7 +7,7 @@ import type { FunctionContract, ResourceName } from "./contract.js";
 export interface Statement {
     readonly Effect: "Allow" | "Deny";
     readonly Action: string | readonly string[];
-    readonly Resource?: pulumi.Input<string>;
+    readonly Resource?: pulumi.Input<string | string[]>;
     readonly Principal?: "*" | { readonly Service: pulumi.Input<string> } | { readonly AWS: pulumi.Input<string> };
     readonly Condition?: Readonly<Record<string, Readonly<Record<string, pulumi.Input<string>>>>>;
 }
@@ -53,7 +53,8 @@ export const ACTIONS_WITHOUT_RESOURCE: ReadonlyMap<string, string> = new Map([
 /** A resource that functions use: the value of their environment variable for it, and its ARN. */
 export interface ResourceRef {
     readonly value: pulumi.Input<string>;
-    readonly arn: pulumi.Input<string>;
+    /** Its ARN, or those of all of them if the value names several. */
+    readonly arn: pulumi.Input<string | string[]>;
     /** Customer managed key of a secret, which its readers need to decrypt it. */
     readonly secretKeyArn?: string;
 }

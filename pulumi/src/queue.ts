@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Deployment } from "./configuration.js";
+import type { Deployment, Settings } from "./configuration.js";
 import { contract } from "./contract.js";
 import { tlsOnly, type ResourceRef } from "./policies.js";
 
@@ -13,6 +13,8 @@ const RETENTION_SECONDS = 14 * 24 * 3600;
 // (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html).
 const FIFO_SUFFIX = ".fifo";
 
+const NOTIFICATIONS = "-notifications";
+
 // High throughput: the limit is per message group, which is a user
 // (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/enable-high-throughput-fifo.html).
 const FIFO = { fifoQueue: true, deduplicationScope: "messageGroup", fifoThroughputLimit: "perMessageGroupId" };
@@ -21,32 +23,29 @@ const FIFO = { fifoQueue: true, deduplicationScope: "messageGroup", fifoThroughp
 // (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-sqs-sse-queue.html).
 const COMMON = { messageRetentionSeconds: RETENTION_SECONDS, sqsManagedSseEnabled: true };
 
-/** The notifications queue, its dead-letter queue, and the queue of stream records that the replayer gave up on. */
+/** A notifications queue and its dead-letter queue. */
+export interface QueuePair {
+    /** Ending of the names of what belongs to the queue: none for the first one. */
+    readonly suffix: string;
+    readonly notifications: aws.sqs.Queue;
+    readonly deadLetters: aws.sqs.Queue;
+}
+
+/** The notifications queues, their dead-letter queues, and the queue of stream records that the replayer gave up on. */
 export class Queue extends pulumi.ComponentResource {
+    /** The notifications queues in order, at least one. */
+    readonly pairs: readonly QueuePair[];
+    /** The first notifications queue, and usually the only one. */
     readonly notifications: aws.sqs.Queue;
     readonly deadLetters: aws.sqs.Queue;
     readonly replayFailures: aws.sqs.Queue;
 
     constructor(name: string, { prefix, settings }: Deployment, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:Queue", name, {}, opts);
-        const kept = { parent: this, protect: settings.production };
-        this.deadLetters = new aws.sqs.Queue(
-            "dead-letters",
-            { name: `${prefix}-dead-letters${FIFO_SUFFIX}`, ...FIFO, ...COMMON },
-            kept,
-        );
-        const { visibilityTimeoutSeconds, maxReceiveCount } = contract.queueSource;
-        this.notifications = new aws.sqs.Queue(
-            "notifications",
-            {
-                name: `${prefix}-notifications${FIFO_SUFFIX}`,
-                ...FIFO,
-                ...COMMON,
-                visibilityTimeoutSeconds,
-                redrivePolicy: pulumi.jsonStringify({ deadLetterTargetArn: this.deadLetters.arn, maxReceiveCount }),
-            },
-            kept,
-        );
+        const first = this.pair(prefix, settings, "", queueTags(settings));
+        this.pairs = [first, ...Array.from({ length: settings.queues - 1 }, (_, index) => this.pair(prefix, settings, `-${index + 1}`))];
+        this.notifications = first.notifications;
+        this.deadLetters = first.deadLetters;
         // Not FIFO: the event source of a stream sends failures to standard queues only
         // (https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html).
         this.replayFailures = new aws.sqs.Queue(
@@ -54,26 +53,100 @@ export class Queue extends pulumi.ComponentResource {
             { name: `${prefix}-replay-failures`, ...COMMON },
             { parent: this },
         );
-        new aws.sqs.RedriveAllowPolicy(
-            "dead-letters",
+        this.requireTls("replay-failures", this.replayFailures);
+        this.registerOutputs({ url: this.notifications.url });
+    }
+
+    /** Creates a notifications queue and its dead-letter queue. */
+    private pair(prefix: string, { production }: Settings, suffix: string, tags: Tags = {}): QueuePair {
+        const kept = { parent: this, protect: production };
+        const deadLetters = new aws.sqs.Queue(
+            `dead-letters${suffix}`,
+            { name: `${prefix}-dead-letters${suffix}${FIFO_SUFFIX}`, ...FIFO, ...COMMON },
+            kept,
+        );
+        const { visibilityTimeoutSeconds, maxReceiveCount } = contract.queueSource;
+        const notifications = new aws.sqs.Queue(
+            `notifications${suffix}`,
             {
-                queueUrl: this.deadLetters.url,
+                name: `${prefix}${NOTIFICATIONS}${suffix}${FIFO_SUFFIX}`,
+                ...FIFO,
+                ...COMMON,
+                ...tags,
+                visibilityTimeoutSeconds,
+                redrivePolicy: pulumi.jsonStringify({ deadLetterTargetArn: deadLetters.arn, maxReceiveCount }),
+            },
+            kept,
+        );
+        new aws.sqs.RedriveAllowPolicy(
+            `dead-letters${suffix}`,
+            {
+                queueUrl: deadLetters.url,
                 redriveAllowPolicy: pulumi.jsonStringify({
                     redrivePermission: "byQueue",
-                    sourceQueueArns: [this.notifications.arn],
+                    sourceQueueArns: [notifications.arn],
                 }),
             },
             { parent: this },
         );
-        const queues = { notifications: this.notifications, "dead-letters": this.deadLetters, "replay-failures": this.replayFailures };
-        for (const [of, queue] of Object.entries(queues)) {
-            new aws.sqs.QueuePolicy(of, { queueUrl: queue.url, policy: tlsOnly(queue.arn) }, { parent: this });
-        }
-        this.registerOutputs({ url: this.notifications.url });
+        this.requireTls(`notifications${suffix}`, notifications);
+        this.requireTls(`dead-letters${suffix}`, deadLetters);
+        return { suffix, notifications, deadLetters };
+    }
+
+    private requireTls(of: string, queue: aws.sqs.Queue): void {
+        new aws.sqs.QueuePolicy(of, { queueUrl: queue.url, policy: tlsOnly(queue.arn) }, { parent: this });
     }
 }
 
 /** Returns a queue as a resource of a function. */
 export function queueRef(queue: aws.sqs.Queue): ResourceRef {
     return { value: queue.url, arn: queue.arn };
+}
+
+/** Returns queues in their order as one resource of a function, named by their URLs. */
+export function queueRefs(queues: readonly aws.sqs.Queue[]): ResourceRef {
+    const [only, second] = queues;
+    if (only !== undefined && second === undefined) {
+        return queueRef(only);
+    }
+    return { value: pulumi.all(queues.map(({ url }) => url)).apply((urls) => urls.join(",")), arn: pulumi.all(queues.map(({ arn }) => arn)) };
+}
+
+interface Tags {
+    readonly tags?: Readonly<Record<string, string>>;
+}
+
+// Tags of the first queue, so that a later deployment knows what the queues were made for.
+const QUEUES_TAG = "tidings:queues";
+const EPOCH_TAG = "tidings:queue-epoch";
+
+/** Returns the tags of the first queue. A stack that never had several queues has none. */
+function queueTags({ queues, queueEpoch }: Settings): Tags {
+    return queues === 1 && queueEpoch === 0 ? {} : { tags: { [QUEUES_TAG]: String(queues), [EPOCH_TAG]: String(queueEpoch) } };
+}
+
+/**
+ * Throws if the stack exists and the number of queues changes without a later epoch: the sequences of the users who move
+ * to another queue would not be in order. Its first queue has tags with the number and the epoch that it was deployed
+ * with.
+ */
+export async function checkQueues(prefix: string, { queues, queueEpoch }: Settings): Promise<void> {
+    const name = `${prefix}${NOTIFICATIONS}${FIFO_SUFFIX}`;
+    // The look-up of one queue fails if there is none.
+    const { queueUrls } = await aws.sqs.getQueues({ queueNamePrefix: `${prefix}${NOTIFICATIONS}` });
+    if (!queueUrls.some((url) => url.endsWith(`/${name}`))) {
+        return;
+    }
+    const { tags } = await aws.sqs.getQueue({ name });
+    const deployed = { queues: Number(tags[QUEUES_TAG] ?? "1"), epoch: Number(tags[EPOCH_TAG] ?? "0") };
+    if (queueEpoch < deployed.epoch) {
+        throw new pulumi.RunError(`tidings:queueEpoch has ${queueEpoch}; expected at least ${deployed.epoch}, with which the stack is deployed`);
+    }
+    if (queues !== deployed.queues && queueEpoch === deployed.epoch) {
+        throw new pulumi.RunError(
+            `tidings:queues has ${queues}, and the stack is deployed with ${deployed.queues}; to change it, drain the queues and raise tidings:queueEpoch ` +
+                `above ${deployed.epoch} as docs/how-to/deploy.md describes, or users get notifications in the wrong order`,
+        );
+    }
 }

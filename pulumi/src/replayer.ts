@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { PlacedDeployment } from "./configuration.js";
 import { contract } from "./contract.js";
 import type { Dispatcher } from "./dispatcher.js";
-import { queueRef, type Queue } from "./queue.js";
+import { queueRef, queueRefs, type Queue } from "./queue.js";
 import { ServiceFunction } from "./service-function.js";
 import type { Storage } from "./storage.js";
 
@@ -28,7 +28,7 @@ export class Replayer extends pulumi.ComponentResource {
             deployment,
             {
                 mailboxTable: storage.ref("mailbox"),
-                notificationsQueue: queueRef(queue.notifications),
+                notificationsQueue: queueRefs(queue.pairs.map(({ notifications }) => notifications)),
                 replayFailureQueue: queueRef(queue.replayFailures),
                 connectionsStream: { value: stream, arn: stream },
             },

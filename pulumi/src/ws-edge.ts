@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { PlacedDeployment } from "./configuration.js";
 import type { Dispatcher } from "./dispatcher.js";
-import { queueRef, type Queue } from "./queue.js";
+import { queueRefs, type Queue } from "./queue.js";
 import { ServiceFunction } from "./service-function.js";
 import type { Storage } from "./storage.js";
 import type { Connections } from "./websocket-api.js";
@@ -31,7 +31,7 @@ export class WsEdge extends pulumi.ComponentResource {
                 mailboxTable: storage.ref("mailbox"),
                 hubsTable: storage.ref("hubs"),
                 ratesTable: storage.ref("rates"),
-                notificationsQueue: queueRef(queue.notifications),
+                notificationsQueue: queueRefs(queue.pairs.map(({ notifications }) => notifications)),
                 connections: args.connections.posted,
                 connectionDeletions: args.connections.deleted,
                 ...storage.history(),

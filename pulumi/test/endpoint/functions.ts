@@ -1,6 +1,7 @@
 import * as kms from "@aws-sdk/client-kms";
 import * as lambda from "@aws-sdk/client-lambda";
 import * as secrets from "@aws-sdk/client-secrets-manager";
+import * as sqs from "@aws-sdk/client-sqs";
 
 import type { Properties } from "../mocks/recorder.js";
 import { makeClient, required, type Endpoint } from "./endpoint.js";
@@ -17,6 +18,7 @@ export function functions(endpoint: Endpoint): Functions {
     const clients = {
         keys: makeClient(kms.KMSClient, endpoint.client),
         lambda: makeClient(lambda.LambdaClient, endpoint.client),
+        queues: makeClient(sqs.SQSClient, endpoint.client),
         secrets: makeClient(secrets.SecretsManagerClient, endpoint.client),
     };
     return {
@@ -30,6 +32,17 @@ export function functions(endpoint: Endpoint): Functions {
             const { arn } = atLeast({ arn: text })(inputs, "getSecret");
             const found = await clients.secrets.send(new secrets.DescribeSecretCommand({ SecretId: arn }));
             return { id: arn, arn: found.ARN, name: found.Name, kmsKeyId: found.KmsKeyId ?? "" };
+        },
+        "aws:sqs/getQueues:getQueues": async (inputs) => {
+            const { queueNamePrefix } = atLeast({ queueNamePrefix: text })(inputs, "getQueues");
+            const { QueueUrls: found = [] } = await clients.queues.send(new sqs.ListQueuesCommand({ QueueNamePrefix: queueNamePrefix }));
+            return { id: queueNamePrefix, queueNamePrefix, queueUrls: found };
+        },
+        "aws:sqs/getQueue:getQueue": async (inputs) => {
+            const { name } = atLeast({ name: text })(inputs, "getQueue");
+            const { QueueUrl: url } = await clients.queues.send(new sqs.GetQueueUrlCommand({ QueueName: name }));
+            const { Tags: tags = {} } = await clients.queues.send(new sqs.ListQueueTagsCommand({ QueueUrl: required(url, "URL of the queue") }));
+            return { id: url, name, url, tags };
         },
         "aws:kms/getKey:getKey": async (inputs) => {
             const { keyId } = atLeast({ keyId: text })(inputs, "getKey");

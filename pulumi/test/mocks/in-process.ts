@@ -45,6 +45,8 @@ export interface FakeAccount {
     readonly concurrency?: number;
     /** Key of each existing secret, as the secret names it: an ARN, an id or an alias. */
     readonly keys?: Readonly<Record<string, string>>;
+    /** Tags of the stack's first notifications queue; absent if the stack does not exist. */
+    readonly queueTags?: Readonly<Record<string, string>>;
     /** Name of the stack, if it is not that of the configuration. */
     readonly stackName?: string;
     /** Makes the resources; by default they have made-up ids and outputs. */
@@ -52,12 +54,22 @@ export interface FakeAccount {
 }
 
 /** Answers a call of the program that looks something up. */
-function lookUp({ concurrency = 1000, keys = {} }: FakeAccount, token: string, inputs: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function lookUp({ concurrency = 1000, keys = {}, queueTags }: FakeAccount, token: string, inputs: Readonly<Record<string, unknown>>): Record<string, unknown> {
     switch (token) {
         case "aws:servicequotas/getServiceQuota:getServiceQuota":
             return { ...inputs, value: concurrency };
         case "aws:secretsmanager/getSecret:getSecret":
             return { ...inputs, kmsKeyId: keys[String(inputs["arn"])] ?? "" };
+        case "aws:sqs/getQueues:getQueues": {
+            const others = [`https://sqs.eu-central-1.amazonaws.com/123456789012/${String(inputs["queueNamePrefix"])}-of-another-stack.fifo`];
+            const own = `https://sqs.eu-central-1.amazonaws.com/123456789012/${String(inputs["queueNamePrefix"])}.fifo`;
+            return { ...inputs, queueUrls: queueTags === undefined ? others : [...others, own] };
+        }
+        case "aws:sqs/getQueue:getQueue":
+            if (queueTags === undefined) {
+                throw new Error(`there is no queue ${String(inputs["name"])}`);
+            }
+            return { ...inputs, tags: queueTags };
         case "aws:kms/getKey:getKey":
             return { ...inputs, arn: `arn:aws:kms:eu-central-1:123456789012:key/${String(inputs["keyId"]).split("/").at(-1) ?? ""}` };
         default:

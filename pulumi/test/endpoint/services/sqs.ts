@@ -86,7 +86,14 @@ export function sqs({ client }: Endpoint): Handlers {
                     },
                 };
             },
-            update: (url, inputs) => set(url, { RedrivePolicy: "", ...attributes(inputs) }),
+            update: async (url, inputs, before) => {
+                await set(url, { RedrivePolicy: "", ...attributes(inputs) });
+                const gone = Object.keys(before.tags ?? {}).filter((name) => !(name in (inputs.tags ?? {})));
+                if (gone.length > 0) {
+                    await queues.send(new sdk.UntagQueueCommand({ QueueUrl: url, TagKeys: gone }));
+                }
+                await queues.send(new sdk.TagQueueCommand({ QueueUrl: url, Tags: { ...inputs.tags } }));
+            },
             remove: (url) => queues.send(new sdk.DeleteQueueCommand({ QueueUrl: url })),
         }),
         "aws:sqs/queuePolicy:QueuePolicy": attribute(queuePolicy, "Policy", "policy"),

@@ -10,13 +10,15 @@ use contract_mailbox_v1::{attributes, scheduled};
 use contract_notifications_v1::{Payload, QueueEntry, Replay, Sequence, Timestamp};
 use dispatcher::core::ConnectionSet;
 use dispatcher::ports::{
-    BroadcastQueue as _, DeadLetter, DeadLetters as _, EntryOrigin, HistoryPolicy, Mailbox as _, MailboxRow,
-    NotificationQueue as _, PageQuery, Redelivery as _, ReplayQueue as _,
+    BroadcastQueue as _, DeadLetter, DeadLetters as _, EntryOrigin, ForwardedEntry, HistoryPolicy,
+    Homes as _, Mailbox as _, MailboxRow, NotificationQueue as _, PageQuery, Redelivery as _,
+    ReplayQueue as _,
 };
 use dispatcher_lambda::{
     DynamoConnections, DynamoHistory, DynamoHubMembers, DynamoMailbox, ReplaySchedule, SqsDeadLetters,
     SqsQueue,
 };
+use shared_aws::{Queues, Value as _};
 use shared_ports::{Clock as _, SystemClock, trace};
 use shared_retry::RetryPolicy;
 use verification_conformance::{
@@ -270,4 +272,30 @@ async fn postponed_entries_are_received_again() {
     assert_eq!(again, messages.into_iter().map(|message| message.body).collect::<Vec<_>>());
     let unknown = adapter.postpone(&["no-receipt"], Duration::ZERO).await;
     assert!(unknown.is_err());
+}
+
+#[tokio::test]
+async fn stranger_is_forwarded_once_to_its_queue() {
+    let world = TestResources::new().await;
+    let [first, second] = world.two_queues().await;
+    let urls = |one: &str, other: &str| Queues::parse(&format!("{one},{other}")).unwrap();
+    let adapter = SqsQueue::new(&world.sqs, &urls(&first.url, &second.url));
+    assert!(adapter.is_home("bob") && !adapter.is_home("alice"));
+    assert!(adapter.clone().with_source(1).is_home("alice"));
+    for id in ["n-1", "n-1", "n-2"] {
+        let body = format!(r#"{{"userId":"alice","payload":"{id}"}}"#);
+        adapter.forward(ForwardedEntry { group: "alice", deduplication_id: id, body }).await.unwrap();
+    }
+    adapter.enqueue(Replay { user_id: user("bob"), sequence: Sequence::new(1) }).await.unwrap();
+    adapter.send(vec![notification(&user("alice"), 3)]).await.unwrap();
+    let forwarded = second.drain_ids().await;
+    assert!(forwarded.iter().all(|(user, _)| user == "alice") && forwarded.len() == 3, "{forwarded:?}");
+    assert_eq!([&*forwarded[0].1, &*forwarded[1].1], ["n-1", "n-2"]);
+    let own = first.drain_ids().await;
+    assert!(own.iter().all(|(user, _)| user == "bob") && own.len() == 1, "{own:?}");
+
+    let letters = SqsDeadLetters::new(&world.sqs, &urls(&first.dead_letter_url, &second.dead_letter_url));
+    let letter = DeadLetter { group: "alice", body: "x", message_id: "m", reason: "r", origin: None };
+    letters.dead_letter(letter).await.unwrap();
+    assert_eq!((first.drain_dead_letters().await.len(), second.drain_dead_letters().await.len()), (0, 1));
 }

@@ -6,6 +6,7 @@ use contract_mailbox_v1::{attributes, scheduled};
 use contract_notifications_v1::{QueueEntry, Replay, Sequence, Timestamp};
 use replayer::ports::{DueReplay, DueReplays as _, ReplayEntry, ReplayQueue as _};
 use replayer_lambda::{DynamoMailboxKeys, ReplaySchedule, SqsReplayQueue};
+use shared_aws::{Queues, Value as _};
 use shared_ports::trace;
 use uuid::Uuid;
 use verification_conformance::{mailbox_keys, replayer_queue, user};
@@ -38,6 +39,40 @@ async fn entry_sent_twice_is_queued_once() {
     adapter.send(std::slice::from_ref(&entry)).await.unwrap();
     adapter.send(&[entry]).await.unwrap();
     assert_eq!(queue.drain().await.len(), 1);
+}
+
+#[tokio::test]
+async fn replays_go_to_the_queues_of_their_users() {
+    let world = TestResources::new().await;
+    let [first, second] = world.two_queues().await;
+    let queues = Queues::parse(&format!("{},{}", first.url, second.url)).unwrap();
+    let adapter = SqsReplayQueue::new(&world.sdk, &queues);
+    let entry = |name: &str| {
+        let replay = Replay { user_id: user(name), sequence: Sequence::new(3) };
+        let body = QueueEntry::Replay(replay.clone()).to_json();
+        ReplayEntry { replay, body, deduplication_id: Uuid::new_v4() }
+    };
+    let failed = adapter.send(&["alice", "bob", "alice"].map(entry)).await.unwrap();
+    assert!(failed.is_empty());
+    let users = |ids: Vec<(String, String)>| ids.into_iter().map(|(user, _)| user).collect::<Vec<_>>();
+    assert_eq!(users(first.drain_ids().await), ["bob"]);
+    assert_eq!(users(second.drain_ids().await), ["alice", "alice"]);
+}
+
+#[tokio::test]
+async fn queue_that_takes_nothing_fails_its_own_users_alone() {
+    let world = TestResources::new().await;
+    let queue = world.queue().await;
+    let gone = queue.url.replace(".fifo", "-gone.fifo");
+    let adapter = SqsReplayQueue::new(&world.sdk, &Queues::parse(&format!("{},{gone}", queue.url)).unwrap());
+    let entry = |name: &str| {
+        let replay = Replay { user_id: user(name), sequence: Sequence::new(3) };
+        let body = QueueEntry::Replay(replay.clone()).to_json();
+        ReplayEntry { replay, body, deduplication_id: Uuid::new_v4() }
+    };
+    assert_eq!(adapter.send(&["alice", "bob", "alice"].map(entry)).await.unwrap(), [0, 2]);
+    assert_eq!(queue.drain().await.len(), 1);
+    assert!(adapter.send(&[entry("alice")]).await.is_err());
 }
 
 #[tokio::test]

@@ -26,6 +26,17 @@ impl TestQueue {
         Self::new(Client::new(sdk), url.to_owned(), dead_letter_url.to_owned())
     }
 
+    /// Takes all present messages off the notifications queue and returns the users or hubs, and the deduplication IDs.
+    pub async fn drain_ids(&self) -> Vec<(String, String)> {
+        let ids = |message: Message| {
+            let attributes = message.attributes.unwrap_or_default();
+            let of = |name| attributes.get(&name).cloned().unwrap_or_default();
+            let id = MessageSystemAttributeName::MessageDeduplicationId;
+            (of(MessageSystemAttributeName::MessageGroupId), of(id))
+        };
+        self.drain().await.into_iter().map(ids).collect()
+    }
+
     /// Takes all present messages off the notifications queue.
     pub async fn drain(&self) -> Vec<Message> {
         self.drain_queue(&self.url).await

@@ -75,6 +75,18 @@ impl TestResources {
         TestQueue::new(self.sqs.clone(), notifications, dead_letters)
     }
 
+    /// Makes two notifications queues with dead-letter queues. Of the users, `bob` belongs to the first and `alice` to
+    /// the second.
+    pub async fn two_queues(&self) -> [TestQueue; 2] {
+        let mut queues = Vec::new();
+        for suffix in ["", "-1"] {
+            let dead_letters = self.fifo(&format!("dead-letters{suffix}")).await;
+            let notifications = self.fifo(&format!("notifications{suffix}")).await;
+            queues.push(TestQueue::new(self.sqs.clone(), notifications, dead_letters));
+        }
+        queues.try_into().expect("there are two")
+    }
+
     async fn fifo(&self, name: &str) -> String {
         let created = self
             .sqs

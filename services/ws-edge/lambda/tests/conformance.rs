@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use contract_notifications_v1::{FanOut, HubName, NotificationId, Payload, QueueEntry, WhenOffline};
-use shared_aws::management_client;
+use shared_aws::{Queues, Value as _, management_client};
 use shared_ports::{Clock as _, SystemClock};
 use shared_retry::RetryPolicy;
 use verification_conformance::{acknowledgements, edge_connections, edge_history, hubs, notification, user};
@@ -44,6 +44,19 @@ async fn rate_limits_conform() {
     let world = TestResources::new().await;
     let table = RatesTable::new(&world).await;
     hubs::rates(&DynamoRateLimits::new(&world.dynamodb, table.name()), "r", SystemClock.now()).await;
+}
+
+#[tokio::test]
+async fn messages_go_to_the_queues_of_their_users() {
+    let world = TestResources::new().await;
+    let [first, second] = world.two_queues().await;
+    let queues = Queues::parse(&format!("{},{}", first.url, second.url)).unwrap();
+    let adapter = SqsMessageQueue::new(&world.sqs, &queues);
+    let messages = ["alice", "bob"].map(|name| notification(&user(name), 1)).to_vec();
+    assert!(adapter.send(messages).await.iter().all(Result::is_ok));
+    let users = |ids: Vec<(String, String)>| ids.into_iter().map(|(user, _)| user).collect::<Vec<_>>();
+    assert_eq!(users(first.drain_ids().await), ["bob"]);
+    assert_eq!(users(second.drain_ids().await), ["alice"]);
 }
 
 #[tokio::test]

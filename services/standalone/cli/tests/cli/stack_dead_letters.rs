@@ -86,13 +86,17 @@ impl Queues {
 
 /// Runs the program with the outputs of a stack, and with this environment alone.
 async fn run(url: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("outputs.json");
     let outputs = json!({
         "region": "eu-central-1",
         "queueUrl": format!("{url}/1/notifications.fifo"),
         "deadLetterUrl": format!("{url}/1/dead-letters.fifo"),
     });
+    run_with(&outputs, arguments, environment).await
+}
+
+async fn run_with(outputs: &Value, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("outputs.json");
     std::fs::write(&file, outputs.to_string()).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
     command.arg("--stack").arg(&file).args(arguments).env_clear().envs(environment.iter().copied());
@@ -127,6 +131,77 @@ async fn letter_is_deleted_after_it_was_sent() {
     let order: Vec<_> =
         queues.actions().into_iter().filter(|action| action.ends_with("MessageBatch")).collect();
     assert_eq!(order, ["SendMessageBatch", "DeleteMessageBatch", "SendMessageBatch", "DeleteMessageBatch"]);
+}
+
+/// Of two queues, `jo` belongs to the second, and `bob` to the first.
+#[tokio::test]
+async fn letters_of_all_queues_are_redriven_to_the_queue_of_their_user() {
+    let queues = Queues::new(|(action, parameters), before| {
+        let letters = parameters["QueueUrl"].as_str()?.ends_with("dead-letters-1.fifo");
+        match (action.as_str(), letters, before) {
+            // The first dead-letter queue has one of each, the second has the rest.
+            ("ReceiveMessage", false, 0) => {
+                Some((200, json!({ "Messages": [message("1", "jo"), message("3", "bob")] })))
+            }
+            ("ReceiveMessage", true, 2) => Some((200, json!({ "Messages": [message("2", "jo")] }))),
+            ("ReceiveMessage", ..) => Some((200, json!({}))),
+            _ => None,
+        }
+    })
+    .await;
+    let url = &queues.url;
+    let outputs = json!({
+        "region": "eu-central-1",
+        "queueUrl": format!("{url}/1/notifications.fifo"),
+        "deadLetterUrl": format!("{url}/1/dead-letters.fifo"),
+        "queueUrls": [format!("{url}/1/notifications.fifo"), format!("{url}/1/notifications-1.fifo")],
+        "deadLetterUrls": [format!("{url}/1/dead-letters.fifo"), format!("{url}/1/dead-letters-1.fifo")],
+    });
+    let ran = run_with(&outputs, &["dlq", "redrive", "--all"], &CREDENTIALS).await;
+    assert_eq!(text(&ran.stdout), "redriven  3\n", "{}", text(&ran.stderr));
+    let calls = queues.calls.lock().unwrap().clone();
+    let of = |action: &str, parameter: &str| {
+        let own = calls.iter().filter(|call| call.0 == action);
+        own.map(|(_, parameters)| {
+            let queue = parameters["QueueUrl"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+            let entries = parameters["Entries"].as_array().unwrap().iter();
+            (queue, entries.map(|entry| entry[parameter].as_str().unwrap().to_owned()).collect::<Vec<_>>())
+        })
+        .collect::<Vec<_>>()
+    };
+    let expected = |expected: &[(&str, &[&str])]| {
+        let owned = |(queue, ids): &(&str, &[&str])| {
+            ((*queue).to_owned(), ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>())
+        };
+        expected.iter().map(owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of("SendMessageBatch", "MessageDeduplicationId"),
+        expected(&[
+            ("notifications.fifo", &["3"]),
+            ("notifications-1.fifo", &["1"]),
+            ("notifications-1.fifo", &["2"])
+        ])
+    );
+    assert_eq!(
+        of("DeleteMessageBatch", "ReceiptHandle"),
+        expected(&[
+            ("dead-letters.fifo", &["receipt-1", "receipt-3"]),
+            ("dead-letters-1.fifo", &["receipt-2"])
+        ])
+    );
+}
+
+#[tokio::test]
+async fn outputs_with_a_queue_without_dead_letters_are_refused() {
+    let queues = Queues::new(|_, _| None).await;
+    let outputs = json!({
+        "region": "eu-central-1", "queueUrl": queues.url, "deadLetterUrl": queues.url,
+        "queueUrls": ["a", "b"], "deadLetterUrls": ["a"],
+    });
+    let ran = run_with(&outputs, &["dlq", "list"], &CREDENTIALS).await;
+    assert!(text(&ran.stderr).contains("2 queueUrls and 1 deadLetterUrls"), "{}", text(&ran.stderr));
+    assert_ne!(ran.status.code(), Some(0));
 }
 
 #[tokio::test]

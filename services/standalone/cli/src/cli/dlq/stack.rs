@@ -10,10 +10,12 @@
 //! after [`INVISIBLE`], and a redrive within five minutes of the first is dropped by SQS.
 
 use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use contract_notifications_v1::home_queue;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Deserialize;
 use serde_json::json;
@@ -43,20 +45,30 @@ struct Outputs {
     region: String,
     queue_url: String,
     dead_letter_url: String,
+    /// All notifications queues in order, if there are several.
+    #[serde(default)]
+    queue_urls: Vec<String>,
+    /// Their dead-letter queues, in the same order.
+    #[serde(default)]
+    dead_letter_urls: Vec<String>,
 }
 
 /// The dead letters of a deployment.
 pub(super) struct StackLetters {
     sqs: Sqs,
-    notifications: Queue,
-    letters: Queue,
+    /// The notifications queues in order.
+    notifications: Vec<Queue>,
+    /// The dead-letter queues, which are looked through one after the other.
+    letters: Vec<Queue>,
+    /// Index of the dead-letter queue that letters are received from.
+    current: usize,
     /// Receives after which SQS moves a message to the dead-letter queue.
     max_receives: u64,
-    /// Letters in the queue, about.
+    /// Letters in all dead-letter queues, about.
     count: usize,
     seen: HashSet<String>,
-    /// Receipts of the letters that stay.
-    set_aside: Vec<String>,
+    /// Receipts of the letters that stay, with the index of their queue.
+    set_aside: Vec<(usize, String)>,
 }
 
 /// What became of one letter.
@@ -69,30 +81,47 @@ impl StackLetters {
     /// Finds the queues in the file with the outputs of a stack.
     pub(super) async fn open(globals: &Globals, path: &Path) -> anyhow::Result<Self> {
         let outputs: Outputs = stack_outputs(path)?;
-        let (notifications, letters) =
-            (Queue { url: outputs.queue_url }, Queue { url: outputs.dead_letter_url });
+        let queues = |only: String, all: Vec<String>| -> Vec<Queue> {
+            let all = if all.is_empty() { vec![only] } else { all };
+            all.into_iter().map(|url| Queue { url }).collect()
+        };
+        let notifications = queues(outputs.queue_url, outputs.queue_urls);
+        let letters = queues(outputs.dead_letter_url, outputs.dead_letter_urls);
+        anyhow::ensure!(
+            notifications.len() == letters.len(),
+            "the stack has {} queueUrls and {} deadLetterUrls; it needs one for each queue",
+            notifications.len(),
+            letters.len()
+        );
         let trusted = globals.certificate_authorities()?;
-        let sqs = Sqs::new(&letters, outputs.region, find_credentials()?, trusted.as_ref())?;
+        let sqs = Sqs::new(&letters[0], outputs.region, find_credentials()?, trusted.as_ref())?;
         let number = |value: &serde_json::Value| {
             value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok()))
         };
-        let policy = sqs.attributes(&notifications, &["RedrivePolicy"]).await?;
+        let policy = sqs.attributes(&notifications[0], &["RedrivePolicy"]).await?;
         let policy = policy.get("RedrivePolicy").and_then(|text| text.as_str());
         let max_receives = policy
             .and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok())
             .and_then(|policy| number(policy.get("maxReceiveCount")?))
             .context("the queue of the stack has no dead-letter queue")?;
         let names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
-        let counts = sqs.attributes(&letters, &names).await?;
-        let count = names.iter().filter_map(|name| number(counts.get(*name)?)).sum::<u64>();
+        let mut count = 0;
+        for letters in &letters {
+            let counts = sqs.attributes(letters, &names).await?;
+            count += names.iter().filter_map(|name| number(counts.get(*name)?)).sum::<u64>();
+        }
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let (seen, set_aside) = (HashSet::new(), Vec::new());
-        Ok(Self { sqs, notifications, letters, max_receives, count, seen, set_aside })
+        Ok(Self { sqs, notifications, letters, current: 0, max_receives, count, seen, set_aside })
     }
 
     /// Receives the next letters and makes them invisible for a time. Returns none when none are left.
     async fn receive(&mut self, invisible: Duration) -> anyhow::Result<Vec<Letter>> {
-        let received: Vec<Letter> = self.sqs.receive(&self.letters, invisible).await?;
+        let mut received: Vec<Letter> = self.sqs.receive(&self.letters[self.current], invisible).await?;
+        while received.is_empty() && self.current + 1 < self.letters.len() {
+            self.current += 1;
+            received = self.sqs.receive(&self.letters[self.current], invisible).await?;
+        }
         let (again, new): (Vec<_>, Vec<_>) =
             received.into_iter().partition(|letter| self.seen.contains(&letter.message_id));
         self.seen.extend(new.iter().map(|letter| letter.message_id.clone()));
@@ -105,17 +134,27 @@ impl StackLetters {
     async fn set_aside(&mut self, letters: &[Letter]) -> anyhow::Result<()> {
         let receipts: Vec<_> = letters.iter().map(|letter| letter.receipt_handle.as_str()).collect();
         if !receipts.is_empty() {
-            self.sqs.release(&self.letters, &receipts, SET_ASIDE).await?;
-            self.set_aside.extend(receipts.into_iter().map(str::to_owned));
+            self.sqs.release(&self.letters[self.current], &receipts, SET_ASIDE).await?;
+            self.keep(receipts.into_iter());
         }
         Ok(())
     }
 
+    /// Notes receipts of letters that stay, of the queue that letters are received from.
+    fn keep<'a>(&mut self, receipts: impl Iterator<Item = &'a str>) {
+        let queue = self.current;
+        self.set_aside.extend(receipts.map(|receipt| (queue, receipt.to_owned())));
+    }
+
     /// Makes the letters that were set aside visible again.
     async fn release(&mut self) -> anyhow::Result<()> {
-        for receipts in std::mem::take(&mut self.set_aside).chunks(BATCH) {
-            let receipts: Vec<_> = receipts.iter().map(String::as_str).collect();
-            self.sqs.release(&self.letters, &receipts, Duration::ZERO).await?;
+        let set_aside = std::mem::take(&mut self.set_aside);
+        for of_queue in set_aside.chunk_by(|(one, _), (other, _)| one == other) {
+            for receipts in of_queue.chunks(BATCH) {
+                let queue = &self.letters[receipts[0].0];
+                let receipts: Vec<_> = receipts.iter().map(|(_, receipt)| receipt.as_str()).collect();
+                self.sqs.release(queue, &receipts, Duration::ZERO).await?;
+            }
         }
         Ok(())
     }
@@ -133,7 +172,7 @@ impl StackLetters {
             if letters.is_empty() {
                 break;
             }
-            self.set_aside.extend(letters.iter().map(|letter| letter.receipt_handle.clone()));
+            self.keep(letters.iter().map(|letter| letter.receipt_handle.as_str()));
             let shown = letters.iter().map(|letter| letter.shown(self.max_receives, with_entry));
             found.extend(shown.filter(|letter| is_wanted(letter)));
         }
@@ -266,20 +305,11 @@ impl StackLetters {
     async fn act_on(&self, action: Action, letters: &[Letter]) -> anyhow::Result<Vec<Outcome>> {
         let mut outcomes: Vec<_> = letters.iter().map(|_| Outcome::Done).collect();
         if matches!(action, Action::Redrive) {
-            let mut sent = 0;
-            while sent < letters.len() {
-                let mut bytes = 0;
-                let fits = |letter: &&Letter| {
-                    bytes += letter.size();
-                    bytes <= BATCH_BYTES
-                };
-                let count = letters[sent..].iter().take(BATCH).take_while(fits).count().max(1);
-                let messages = letters[sent..sent + count].iter().map(Letter::redriven).collect();
-                let answers = self.sqs.send(&self.notifications, messages).await?;
-                for (outcome, answer) in outcomes[sent..].iter_mut().zip(answers) {
-                    *outcome = answer.map_or(Outcome::Done, Outcome::Refused);
-                }
-                sent += count;
+            let count = NonZeroUsize::new(self.notifications.len()).unwrap_or(NonZeroUsize::MIN);
+            for (home, queue) in self.notifications.iter().enumerate() {
+                let is_home = |at: &usize| home_queue(letters[*at].group(), count) == home;
+                let places: Vec<_> = (0..letters.len()).filter(is_home).collect();
+                self.send(queue, letters, &places, &mut outcomes).await?;
             }
         }
         let (at, receipts): (Vec<_>, Vec<_>) = letters
@@ -289,7 +319,7 @@ impl StackLetters {
             .map(|(at, letter)| (at, letter.receipt_handle.as_str()))
             .unzip();
         if !receipts.is_empty() {
-            let answers = self.sqs.delete(&self.letters, &receipts).await?;
+            let answers = self.sqs.delete(&self.letters[self.current], &receipts).await?;
             for (at, answer) in at.into_iter().zip(answers) {
                 if let Some(reason) = answer {
                     outcomes[at] = Outcome::Refused(match action {
@@ -300,6 +330,34 @@ impl StackLetters {
             }
         }
         Ok(outcomes)
+    }
+}
+
+impl StackLetters {
+    /// Sends the letters at these places to a notifications queue, and records their outcomes.
+    async fn send(
+        &self,
+        queue: &Queue,
+        letters: &[Letter],
+        mut places: &[usize],
+        outcomes: &mut [Outcome],
+    ) -> anyhow::Result<()> {
+        while !places.is_empty() {
+            let mut bytes = 0;
+            let fits = |at: &&usize| {
+                bytes += letters[**at].size();
+                bytes <= BATCH_BYTES
+            };
+            let count = places.iter().take(BATCH).take_while(fits).count().max(1);
+            let (batch, rest) = places.split_at(count);
+            let messages = batch.iter().map(|at| letters[*at].redriven()).collect();
+            let answers = self.sqs.send(queue, messages).await?;
+            for (at, answer) in batch.iter().zip(answers) {
+                outcomes[*at] = answer.map_or(Outcome::Done, Outcome::Refused);
+            }
+            places = rest;
+        }
+        Ok(())
     }
 }
 
