@@ -22,8 +22,9 @@ const NOTIFICATIONS: u8 = 3;
 const CONNECTS: u8 = 2;
 /// Entries that a dispatcher receives at most.
 const BATCH: usize = 2;
-/// Last sequence number that each queue has given at the start.
-const LAST: [u64; 2] = [10, 0];
+/// Last sequence number that each queue has given at the start. The second catches up with what the first has given, so
+/// that rows held before the change are between the new ones.
+const LAST: [u64; 2] = [10, 8];
 /// Limits small enough to be reached.
 const LIMITS: Limits = Limits {
     inline_drain: 1,
