@@ -11,7 +11,9 @@ use tidings_identity::jwt::{JwtIssuer, JwtSubject};
 use tidings_identity::revocations::Revocations;
 use tidings_store::Table;
 
-use crate::server::{Accounts, AddUserError, AuthError, ChangeUserError, GUEST_PREFIX, Guest, Login, LoginOffer, NewUser};
+use crate::server::{
+    Accounts, AddUserError, AuthError, ChangeUserError, GUEST_PREFIX, Guest, Login, LoginOffer, NewUser,
+};
 
 /// The stored accounts, the logins that need none, and the issuer of the users' tokens.
 pub struct UserAccounts {
