@@ -202,7 +202,7 @@ async fn open<P: Ports>(
         forget(&app.ports.client_edge, &opened).await;
         return Err(if key_is_gone {
             let detail = "the key that asked for this token is revoked; ask for one with another key";
-            Problem::new(StatusCode::UNAUTHORIZED, "handshake-refused", detail)
+            Problem::new(StatusCode::FORBIDDEN, "handshake-refused", detail)
         } else {
             Problem::unavailable("the user's credentials have just been revoked; connect again")
         });
