@@ -50,6 +50,27 @@ describe("a stack", () => {
         await expectNoChange(one);
     });
 
+    test("changes the number of its queues with the next epoch alone", async () => {
+        const queues = (changed: Readonly<Record<string, number>>): void => {
+            one.configure(everything(setup.archives.before, changed));
+        };
+        queues({ "tidings:queues": 2 });
+        const { messages } = await failure(one.up());
+        expect(messages.join("\n")).toContain("tidings:queues has 2, and the stack is deployed with 1");
+        queues({ "tidings:queues": 2, "tidings:queueEpoch": 1 });
+        const changed = changes(await one.up());
+        expect(changed).toContain("aws:sqs/queue:Queue notifications-1: create");
+        expect(changed).toContain("aws:sqs/queue:Queue notifications: update");
+        expect(changed.filter((change) => change.includes("delete") || change.includes("replace"))).toEqual([]);
+        await expectNoChange(one);
+        queues({ "tidings:queues": 1, "tidings:queueEpoch": 1 });
+        const refused = await failure(one.preview());
+        expect(refused.messages.join("\n")).toContain("raise tidings:queueEpoch above 1");
+        queues({ "tidings:queues": 1, "tidings:queueEpoch": 2 });
+        await one.up();
+        await expectNoChange(one);
+    });
+
     test("is destroyed, but for the role that writes the logs of the account", async () => {
         const kinds = ["REST API", "alarm", "api", "dashboard", "function", "key", "log group", "queue", "role", "rule", "secret", "table", "topic"];
         expect(kindsOf(await outside.named("tidings-one"))).toEqual(kinds);

@@ -37,7 +37,7 @@ export const EVERY_OTHER_TYPE: readonly Edit[] = [
     { file: "producer-api.ts", from: "() => false", to: "() => true" },
     { file: "producer-api.ts", from: "xrayTracingEnabled: true", to: "xrayTracingEnabled: false" },
     { file: "queue.ts", from: "14 * 24 * 3600", to: "13 * 24 * 3600" },
-    { file: "queue.ts", from: 'redrivePermission: "byQueue",\n                    sourceQueueArns: [this.notifications.arn],', to: 'redrivePermission: "allowAll",' },
+    { file: "queue.ts", from: 'redrivePermission: "byQueue",\n                    sourceQueueArns: [notifications.arn],', to: 'redrivePermission: "allowAll",' },
     { file: "replayer.ts", from: "Has the replays queued", to: "Queues the replays" },
     { file: "replayer.ts", from: "{ rule: sweep.name, arn: this.service.function.arn }", to: "{ rule: sweep.name, arn: dispatcher.service.function.arn }" },
     { file: "storage.ts", from: "pointInTimeRecovery: { enabled: settings.production }", to: "pointInTimeRecovery: { enabled: true }" },

@@ -12,6 +12,55 @@ export interface Mutant {
 
 export const MUTANTS: readonly Mutant[] = [
     {
+        mistake: "the number of queues changes within an epoch",
+        file: "src/queue.ts",
+        from: "queues !== deployed.queues && queueEpoch === deployed.epoch",
+        to: "queues < deployed.queues && queueEpoch < deployed.epoch",
+        check: ["several-queues", "the number of an existing stack's queues does not change within an epoch"],
+    },
+    {
+        mistake: "the epoch of a stack goes back",
+        file: "src/queue.ts",
+        from: "queueEpoch < deployed.epoch",
+        to: "queueEpoch < 0",
+        check: ["several-queues", "the number of an existing stack's queues never goes back to an earlier epoch"],
+    },
+    {
+        mistake: "the queues do not remember their number",
+        file: "src/queue.ts",
+        from: "[QUEUES_TAG]: String(queues), ",
+        to: "",
+        check: ["several-queues", "the number of an existing stack's queues changes with the next epoch, and stays as it is with the same"],
+    },
+    {
+        mistake: "functions know the first of several queues alone",
+        file: "src/queue.ts",
+        from: 'urls.join(",")',
+        to: 'urls[0] ?? ""',
+        check: ["several-queues", "three queues of dev functions know all of them in order, and may use all of them"],
+    },
+    {
+        mistake: "functions may use the first of several queues alone",
+        file: "src/queue.ts",
+        from: "arn: pulumi.all(queues.map(({ arn }) => arn))",
+        to: 'arn: only?.arn ?? ""',
+        check: ["several-queues", "three queues of dev functions know all of them in order, and may use all of them"],
+    },
+    {
+        mistake: "each queue takes the whole concurrency",
+        file: "src/account.ts",
+        from: "dispatcherConcurrency(settings, concurrency) / settings.queues",
+        to: "dispatcherConcurrency(settings, concurrency) / 1",
+        check: ["several-queues", "three queues of dev each invokes the dispatcher, with a share of its concurrency"],
+    },
+    {
+        mistake: "the dispatcher does not know its epoch",
+        file: "src/dispatcher.ts",
+        from: "queueEpoch === 0 ? []",
+        to: "queueEpoch >= 0 ? []",
+        check: ["several-queues", "three queues of dev functions know all of them in order, and may use all of them"],
+    },
+    {
         mistake: "nothing invokes the replayer for what is set aside",
         file: "src/replayer.ts",
         from: "scheduleExpression: contract.sweepSchedule",
@@ -42,7 +91,7 @@ export const MUTANTS: readonly Mutant[] = [
     {
         mistake: "there is no dead-letter queue",
         file: "src/queue.ts",
-        from: "                redrivePolicy: pulumi.jsonStringify({ deadLetterTargetArn: this.deadLetters.arn, maxReceiveCount }),\n",
+        from: "                redrivePolicy: pulumi.jsonStringify({ deadLetterTargetArn: deadLetters.arn, maxReceiveCount }),\n",
         to: "                ...(maxReceiveCount > 0 ? {} : {}),\n",
         check: ["queue", "queues of dev only the notifications queue has the dead-letter queue"],
     },
@@ -119,8 +168,8 @@ export const MUTANTS: readonly Mutant[] = [
     {
         mistake: "a variable names the wrong resource",
         file: "src/dispatcher.ts",
-        from: "deadLetterQueue: queueRef(queue.deadLetters)",
-        to: "deadLetterQueue: queueRef(queue.notifications)",
+        from: "deadLetterQueue: queueRefs(queue.pairs.map(({ deadLetters }) => deadLetters))",
+        to: "deadLetterQueue: queueRefs(queue.pairs.map(({ notifications }) => notifications))",
         check: ["functions", "functions of dev have exactly their variables, with the right resources"],
     },
     {
@@ -196,8 +245,8 @@ export const MUTANTS: readonly Mutant[] = [
     {
         mistake: "dead letters have no alarm",
         file: "src/observability.ts",
-        from: "dimensions: { QueueName: queues.deadLetters.name }",
-        to: "dimensions: { QueueName: queues.notifications.name }",
+        from: "dimensions: { QueueName: deadLetters.name }",
+        to: "dimensions: { QueueName: notifications.name }",
         check: ["observability", "observability of dev ApproximateNumberOfMessagesVisible of dead-letters.fifo has an alarm"],
     },
     {
