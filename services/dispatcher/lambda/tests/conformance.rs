@@ -279,7 +279,7 @@ async fn stranger_is_forwarded_once_to_its_queue() {
     let world = TestResources::new().await;
     let [first, second] = world.two_queues().await;
     let urls = |one: &str, other: &str| Queues::parse(&format!("{one},{other}")).unwrap();
-    let adapter = SqsQueue::new(&world.sqs, &urls(&first.url, &second.url));
+    let adapter = SqsQueue::new(&world.sqs, urls(&first.url, &second.url));
     assert!(adapter.is_home("bob") && !adapter.is_home("alice"));
     assert!(adapter.clone().with_source(1).is_home("alice"));
     for id in ["n-1", "n-1", "n-2"] {
@@ -294,7 +294,7 @@ async fn stranger_is_forwarded_once_to_its_queue() {
     let own = first.drain_ids().await;
     assert!(own.iter().all(|(user, _)| user == "bob") && own.len() == 1, "{own:?}");
 
-    let letters = SqsDeadLetters::new(&world.sqs, &urls(&first.dead_letter_url, &second.dead_letter_url));
+    let letters = SqsDeadLetters::new(&world.sqs, urls(&first.dead_letter_url, &second.dead_letter_url));
     let letter = DeadLetter { group: "alice", body: "x", message_id: "m", reason: "r", origin: None };
     letters.dead_letter(letter).await.unwrap();
     assert_eq!((first.drain_dead_letters().await.len(), second.drain_dead_letters().await.len()), (0, 1));

@@ -64,7 +64,7 @@ async fn queue_that_takes_nothing_fails_its_own_users_alone() {
     let world = TestResources::new().await;
     let queue = world.queue().await;
     let gone = queue.url.replace(".fifo", "-gone.fifo");
-    let adapter = SqsReplayQueue::new(&world.sdk, &Queues::parse(&format!("{},{gone}", queue.url)).unwrap());
+    let adapter = SqsReplayQueue::new(&world.sdk, Queues::parse(&format!("{},{gone}", queue.url)).unwrap());
     let entry = |name: &str| {
         let replay = Replay { user_id: user(name), sequence: Sequence::new(3) };
         let body = QueueEntry::Replay(replay.clone()).to_json();

@@ -57,9 +57,9 @@ pub async fn send_fifo(
     messages: Vec<FifoMessage>,
 ) -> Vec<Result<(), PortError>> {
     let (places, batches) = by_queue(queues, messages);
-    let send = |(queue, batch)| send_batch(client, queues.url(queue), operation, batch);
-    let sent = stream::iter(batches).map(send).buffered(BATCHES_AT_ONCE).collect::<Vec<_>>().await;
-    let mut outcomes: Vec<_> = places.into_iter().zip(sent.into_iter().flatten()).collect();
+    let send_to = |(queue, batch)| send_batch(client, queues.url(queue), operation, batch);
+    let results = stream::iter(batches).map(send_to).buffered(BATCHES_AT_ONCE).collect::<Vec<_>>().await;
+    let mut outcomes: Vec<_> = places.into_iter().zip(results.into_iter().flatten()).collect();
     outcomes.sort_by_key(|(place, _)| *place);
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }

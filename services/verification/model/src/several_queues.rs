@@ -184,7 +184,9 @@ impl Model for SeveralQueues {
                 let entries: Vec<_> = state.queues[queue].drain(..count).collect();
                 let home = state.home();
                 if queue != home && self.forwards {
-                    entries.into_iter().for_each(|(_, entry)| state.put(home, entry));
+                    for (_, entry) in entries {
+                        state.put(home, entry);
+                    }
                 } else {
                     self.run(&mut state, entries);
                 }
