@@ -77,6 +77,8 @@ export interface Contract {
     readonly routes: readonly string[];
     readonly tokenRoute: HttpRoute;
     readonly producerRoute: HttpRoute;
+    /** The path has the queue's index as a variable in braces. */
+    readonly producerQueueRoute: HttpRoute;
     /** The path has variables in braces. */
     readonly historyRoute: HttpRoute;
     readonly queueSource: {
@@ -151,6 +153,7 @@ export function readContract(file = FILE): Contract {
         routes: json.member("routes").list((route) => route.nonEmptyString()),
         tokenRoute: httpRoute(json.member("tokenDoor")),
         producerRoute: httpRoute(json.member("producerDoor")),
+        producerQueueRoute: httpRoute(json.member("producerQueueDoor")),
         historyRoute: httpRoute(json.member("historyDoor")),
         queueSource: {
             batchSize: queue.member("batchSize").positiveInteger(),

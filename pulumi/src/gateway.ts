@@ -60,7 +60,7 @@ export class Gateway extends pulumi.ComponentResource {
         const producers = new ProducerApi(
             "producers",
             deployment,
-            { queue: queue.notifications, logs, ...(settings.history ? { history: edge.service } : {}) },
+            { queues: queue.pairs.map(({ notifications }) => notifications), logs, ...(settings.history ? { history: edge.service } : {}) },
             parent,
         );
         const functions = [
@@ -78,6 +78,7 @@ export class Gateway extends pulumi.ComponentResource {
             producerUrl: producers.url,
             producerInvokeArn: producers.invokeArn,
             ...(producers.history === undefined ? {} : { historyUrl: producers.history.url, historyInvokeArn: producers.history.invokeArn }),
+            ...(producers.queues === undefined ? {} : { producerQueuesUrl: producers.queues.url, producerQueuesInvokeArn: producers.queues.invokeArn }),
             queueUrl: queue.notifications.url,
             queueArn: queue.notifications.arn,
             deadLetterUrl: queue.deadLetters.url,

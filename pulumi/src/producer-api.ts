@@ -5,9 +5,10 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { accessLog } from "./access-logs.js";
 import type { PlacedDeployment } from "./configuration.js";
-import { contract } from "./contract.js";
-import { policyDocument, trustPolicy } from "./policies.js";
+import { contract, type HttpRoute } from "./contract.js";
+import { policyDocument, trustPolicy, type ResourceRef } from "./policies.js";
 import { producerModel } from "./producer-model.js";
+import { queueRefs } from "./queue.js";
 import type { ServiceFunction } from "./service-function.js";
 import { STAGE } from "./websocket-api.js";
 
@@ -118,17 +119,34 @@ function pathPart(path: string): string {
     return part;
 }
 
+/** A method of the API by its place. */
+interface MethodPlace {
+    readonly restApi: pulumi.Input<string>;
+    readonly resourceId: pulumi.Input<string>;
+    readonly httpMethod: string;
+}
+
+/** What a method needs to send to a queue. */
+interface Sending {
+    readonly queue: aws.sqs.Queue;
+    readonly role: aws.iam.Role;
+    readonly policy: aws.iam.RolePolicy;
+    /** Inputs of the method with which API Gateway checks bodies. */
+    readonly checks: { readonly requestModels: Record<string, pulumi.Input<string>>; readonly requestValidatorId: pulumi.Input<string> };
+}
+
 /** Components that the API depends on. */
 export interface ProducerApiArgs {
-    readonly queue: aws.sqs.Queue;
+    /** The notifications queues in order. */
+    readonly queues: readonly aws.sqs.Queue[];
     /** Resources that must exist before the stage can write its access log. */
     readonly logs: readonly pulumi.Resource[];
     /** The function that answers requests for the history; absent if the history is off. */
     readonly history?: ServiceFunction;
 }
 
-/** URL of the history, and the ARN on which a policy must allow `execute-api:Invoke`. */
-interface HistoryEndpoint {
+/** Base of URLs, and the ARN on which a policy must allow `execute-api:Invoke`. */
+interface Endpoint {
     readonly url: pulumi.Output<string>;
     readonly invokeArn: pulumi.Output<string>;
 }
@@ -142,7 +160,12 @@ export class ProducerApi extends pulumi.ComponentResource {
     /** ARN on which a producer's policy must allow `execute-api:Invoke`. */
     readonly invokeArn: pulumi.Output<string>;
     /** Base of the history's URLs, which continue with the user and the kind of record; absent if the history is off. */
-    readonly history: HistoryEndpoint | undefined;
+    readonly history: Endpoint | undefined;
+    /**
+     * Base of the URLs of single queues, which continue with the queue's index and `/notifications`; absent if there is one
+     * queue.
+     */
+    readonly queues: Endpoint | undefined;
     private readonly api: aws.apigateway.RestApi;
     /** Resources that a deployment must contain, and the fingerprint of the inputs of each, by type and name. */
     private readonly parts: pulumi.Resource[] = [];
@@ -166,19 +189,20 @@ export class ProducerApi extends pulumi.ComponentResource {
             },
             { parent: this },
         );
-        const { queue, logs, history } = args;
-        this.sendMethod(queue, producerModel(deployment.settings.unknownFields));
+        const { queues, logs, history } = args;
+        this.sendMethods(queues, producerModel(deployment.settings.unknownFields));
         if (history !== undefined) {
             this.historyMethod(history);
         }
         const stage = this.stage(logs);
         this.url = pulumi.interpolate`${stage.invokeUrl}${path}`;
         this.invokeArn = pulumi.interpolate`${this.api.executionArn}/${STAGE}/${method}${path}`;
-        const historyRoute = splitPath(contract.historyRoute.path);
-        this.history = history && {
-            url: pulumi.interpolate`${stage.invokeUrl}${historyRoute.base}`,
-            invokeArn: pulumi.interpolate`${this.api.executionArn}/${STAGE}/${contract.historyRoute.method}${historyRoute.pattern}`,
+        const endpoint = (route: HttpRoute): Endpoint => {
+            const { base, pattern } = splitPath(route.path);
+            return { url: pulumi.interpolate`${stage.invokeUrl}${base}`, invokeArn: pulumi.interpolate`${this.api.executionArn}/${STAGE}/${route.method}${pattern}` };
         };
+        this.history = history && endpoint(contract.historyRoute);
+        this.queues = queues.length === 1 ? undefined : endpoint(contract.producerQueueRoute);
         this.registerOutputs({ url: this.url });
     }
 
@@ -195,8 +219,8 @@ export class ProducerApi extends pulumi.ComponentResource {
         return part;
     }
 
-    /** Creates the role with which API Gateway sends messages to the queue; it allows nothing else. */
-    private role(queue: aws.sqs.Queue): readonly [aws.iam.Role, aws.iam.RolePolicy] {
+    /** Creates the role with which API Gateway sends messages to the queues; it allows nothing else. */
+    private role(queue: ResourceRef): readonly [aws.iam.Role, aws.iam.RolePolicy] {
         const parent = { parent: this };
         const name = `${this.deployment.prefix}-producers`;
         const role = new aws.iam.Role("producers", { name, assumeRolePolicy: trustPolicy("apigateway.amazonaws.com", this.deployment.place) }, parent);
@@ -204,8 +228,8 @@ export class ProducerApi extends pulumi.ComponentResource {
         return [role, new aws.iam.RolePolicy("producers", { role: role.name, name: "least", policy }, parent)];
     }
 
-    /** Creates the producers' method with its integration and answers. */
-    private sendMethod(queue: aws.sqs.Queue, schema: string): void {
+    /** Creates the producers' methods: one that sends to the first queue and, if there are several queues, one for each. */
+    private sendMethods(queues: readonly aws.sqs.Queue[], schema: string): void {
         const parent = { parent: this };
         const restApi = this.api.id;
         const route = contract.producerRoute;
@@ -234,17 +258,38 @@ export class ProducerApi extends pulumi.ComponentResource {
             },
             parent,
         );
-        const at = { restApi, resourceId: resource.id, httpMethod: route.method };
-        const method = this.part(
-            aws.apigateway.Method,
-            "send",
-            { ...at, authorization: "AWS_IAM", requestModels: { [JSON_TYPE]: model.name }, requestValidatorId: validator.id },
-            parent,
-        );
-        const [role, policy] = this.role(queue);
+        const [role, policy] = this.role(queueRefs(queues));
+        const checks = { requestModels: { [JSON_TYPE]: model.name }, requestValidatorId: validator.id };
+        const send = (name: string, resourceId: pulumi.Input<string>, queue: aws.sqs.Queue): void => {
+            this.sendMethod(name, { restApi, resourceId, httpMethod: route.method }, { queue, role, policy, checks });
+        };
+        for (const first of queues.slice(0, 1)) {
+            send("send", resource.id, first);
+        }
+        if (queues.length === 1) {
+            return;
+        }
+        const [queuesPart = "", , notificationsPart = ""] = contract.producerQueueRoute.path.slice(1).split("/");
+        const all = this.part(aws.apigateway.Resource, "queues", { restApi, parentId: this.api.rootResourceId, pathPart: queuesPart }, parent);
+        for (const [index, queue] of queues.entries()) {
+            const one = this.part(aws.apigateway.Resource, `queue-${index}`, { restApi, parentId: all.id, pathPart: String(index) }, parent);
+            const leaf = this.part(
+                aws.apigateway.Resource,
+                `queue-${index}-notifications`,
+                { restApi, parentId: one.id, pathPart: notificationsPart },
+                parent,
+            );
+            send(`send-queue-${index}`, leaf.id, queue);
+        }
+    }
+
+    /** Creates a method that sends to a queue, with its integration and answers. */
+    private sendMethod(name: string, at: MethodPlace, { queue, role, policy, checks }: Sending): void {
+        const parent = { parent: this };
+        const method = this.part(aws.apigateway.Method, name, { ...at, authorization: "AWS_IAM", ...checks }, parent);
         const integration = this.part(
             aws.apigateway.Integration,
-            "send",
+            name,
             {
                 ...at,
                 type: "AWS",
@@ -261,13 +306,13 @@ export class ProducerApi extends pulumi.ComponentResource {
         for (const { statusCode, selectionPattern, headers, body } of ANSWERS) {
             const response = this.part(
                 aws.apigateway.MethodResponse,
-                `send-${statusCode}`,
+                `${name}-${statusCode}`,
                 { ...at, statusCode, ...byHeader(headers, () => false) },
                 { ...parent, dependsOn: method },
             );
             this.part(
                 aws.apigateway.IntegrationResponse,
-                `send-${statusCode}`,
+                `${name}-${statusCode}`,
                 {
                     ...at,
                     statusCode,

@@ -83,6 +83,47 @@ describe.each(STACK_NAMES)("three queues of %s", (stack) => {
     });
 });
 
+describe("the producer API with three queues", () => {
+    test("has a method for each, which is checked and answered like the first", async () => {
+        const graph = await programGraph("dev", THREE);
+        const first = graph.resource("apigateway/integration", "send");
+        for (const [index, suffix] of SUFFIXES.entries()) {
+            const leaf = graph.resource("apigateway/resource", `queue-${index}-notifications`);
+            const middle = graph.resource("apigateway/resource", `queue-${index}`);
+            const root = graph.resource("apigateway/resource", "queues");
+            expect([root, middle, leaf].map(({ inputs }) => String(inputs["pathPart"])).join("/")).toBe(`queues/${index}/notifications`);
+            expect([leaf.inputs["parentId"], middle.inputs["parentId"]]).toEqual([middle.id, root.id]);
+            const { restApi, authorization, requestModels, requestValidatorId, httpMethod } = graph.resource("apigateway/method", "send").inputs;
+            const method = graph.resource("apigateway/method", `send-queue-${index}`);
+            expect(method.inputs).toMatchObject({ restApi, authorization, requestModels, requestValidatorId, httpMethod, resourceId: leaf.id });
+            const integration = graph.resource("apigateway/integration", `send-queue-${index}`);
+            const name = String(graph.resource("sqs/queue", `notifications${suffix}`).inputs["name"]);
+            expect(integration.inputs).toEqual({ ...first.inputs, resourceId: leaf.id, uri: `arn:aws:apigateway:eu-central-1:sqs:path/123456789012/${name}` });
+            for (const status of ["202", "400", "503"]) {
+                const { responseTemplates, selectionPattern } = graph.resource("apigateway/integrationResponse", `send-${status}`).inputs;
+                const answer = graph.resource("apigateway/integrationResponse", `send-queue-${index}-${status}`);
+                expect(answer.inputs).toMatchObject({ responseTemplates, resourceId: leaf.id });
+                expect(answer.inputs["selectionPattern"]).toBe(selectionPattern);
+                expect(graph.waitsFor(graph.resource("apigateway/deployment", "producers"), answer)).toBe(true);
+            }
+        }
+        expect(first.inputs["uri"]).toContain("-notifications.fifo");
+    });
+
+    test("may send to these queues and to nothing else", async () => {
+        const graph = await programGraph("dev", THREE);
+        const Resource = SUFFIXES.map((suffix) => graph.resource("sqs/queue", `notifications${suffix}`).outputs["arn"]);
+        expect(graph.roleStatements(graph.resource("iam/role", "producers").id)).toEqual([{ Effect: "Allow", Action: "sqs:SendMessage", Resource }]);
+    });
+
+    test("is found from the outputs", async () => {
+        const { outputs } = await programGraph("dev", THREE);
+        expect(outputs["producerQueuesUrl"]).toBe(String(outputs["producerUrl"]).replace("/notifications", "/queues"));
+        expect(outputs["producerQueuesInvokeArn"]).toBe(String(outputs["producerInvokeArn"]).replace("/notifications", "/queues/*/notifications"));
+        expect((await programGraph("dev")).outputs).not.toHaveProperty("producerQueuesUrl");
+    });
+});
+
 describe("the number of queues", () => {
     test("is one unless it is set, and leaves no trace then", async () => {
         const graph = await programGraph("dev");

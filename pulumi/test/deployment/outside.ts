@@ -34,6 +34,13 @@ export class Outside {
         await this.queues.send(new sqs.SetQueueAttributesCommand({ QueueUrl: queueUrl, Attributes: { VisibilityTimeout: String(seconds) } }));
     }
 
+    /** Returns the number of messages of a queue, also of those in flight. */
+    async messages(queueUrl: string): Promise<number> {
+        const names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"] as const;
+        const { Attributes: found = {} } = await this.queues.send(new sqs.GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: [...names] }));
+        return names.reduce((sum, name) => sum + Number(found[name] ?? "0"), 0);
+    }
+
     async visibility(queueUrl: string): Promise<number> {
         const { Attributes: found = {} } = await this.queues.send(new sqs.GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ["VisibilityTimeout"] }));
         return Number(found.VisibilityTimeout);

@@ -231,7 +231,7 @@ export const MUTANTS: readonly Mutant[] = [
     {
         mistake: "sending notifications needs no authorization",
         file: "src/producer-api.ts",
-        from: 'authorization: "AWS_IAM", requestModels',
+        from: 'authorization: "AWS_IAM", ...checks',
         to: 'authorization: "NONE", requestModels',
         check: ["apis", "APIs of dev producers authenticate with IAM, and bodies are validated"],
     },
@@ -357,8 +357,8 @@ export const MUTANTS: readonly Mutant[] = [
     {
         mistake: "the dispatcher takes all of the account's concurrency",
         file: "src/account.ts",
-        from: "Math.floor(account.concurrency / 2)",
-        to: "account.concurrency",
+        from: "Math.floor(concurrency / 2)",
+        to: "concurrency",
         check: ["account", "the account's concurrency of 60 leaves at least half to the functions that answer clients"],
     },
     {

@@ -51,6 +51,10 @@ pub const TOKEN_ROUTE: HttpRoute = HttpRoute { method: "POST", path: "/token" };
 /// Route on which a producer sends a notification to the queue.
 pub const PRODUCER_ROUTE: HttpRoute = HttpRoute { method: "POST", path: "/notifications" };
 
+/// Route on which a producer sends a notification to one of several queues, that of its user. `{queue}` stands for the
+/// queue's index from 0. It belongs to the same API and stage as [`PRODUCER_ROUTE`], which sends to the first queue.
+pub const PRODUCER_QUEUE_ROUTE: HttpRoute = HttpRoute { method: "POST", path: "/queues/{queue}/notifications" };
+
 /// Route on which [`WS_EDGE`] answers an operator with a user's history. It belongs to the same API and stage
 /// as the producers' route. `{userId}` stands for the user's id and `{kind}` for `sessions` or `messages`.
 pub const HISTORY_ROUTE: HttpRoute = HttpRoute { method: "GET", path: "/history/{userId}/{kind}" };
@@ -122,6 +126,9 @@ pub struct Deployment {
     /// Route for producers' notifications.
     #[serde(rename = "producerDoor")]
     pub producer_route: HttpRoute,
+    /// Route for producers' notifications to one of several queues.
+    #[serde(rename = "producerQueueDoor")]
+    pub producer_queue_route: HttpRoute,
     /// Route for the history, if the deployment has one.
     #[serde(rename = "historyDoor")]
     pub history_route: HttpRoute,
@@ -147,6 +154,7 @@ pub const DEPLOYMENT: Deployment = Deployment {
     routes: ROUTES,
     token_route: TOKEN_ROUTE,
     producer_route: PRODUCER_ROUTE,
+    producer_queue_route: PRODUCER_QUEUE_ROUTE,
     history_route: HISTORY_ROUTE,
     queue_source: QUEUE_SOURCE,
     stream_source: STREAM_SOURCE,
