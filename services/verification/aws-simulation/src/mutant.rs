@@ -42,11 +42,21 @@ pub enum Mutant {
     DeletesFailures,
     /// The queue forgets deduplication IDs.
     ForgetsIds,
+    /// Notifications are queued without their expiry.
+    QueuesWithoutExpiry,
+    /// The mailbox stores rows without their expiry.
+    StoresWithoutExpiry,
+    /// The table deletes rows before they expire.
+    ReapsEarly,
+    /// Notifications to drop are queued as notifications to hold.
+    HoldsAll,
+    /// Notifications to hold are queued as notifications to drop.
+    DropsAll,
 }
 
 impl Mutant {
     /// Every mutant that random plans find.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 24] = [
         Self::ReplaysEveryRow,
         Self::ForgetsTheRest,
         Self::NeverSetsAside,
@@ -66,5 +76,10 @@ impl Mutant {
         Self::NoGroupLock,
         Self::DeletesFailures,
         Self::ForgetsIds,
+        Self::QueuesWithoutExpiry,
+        Self::StoresWithoutExpiry,
+        Self::ReapsEarly,
+        Self::HoldsAll,
+        Self::DropsAll,
     ];
 }
