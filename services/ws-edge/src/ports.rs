@@ -7,6 +7,7 @@
 mod history;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use contract_connections_v1::{Connection, ConnectionId, ConnectionKey, HubMember};
@@ -180,6 +181,8 @@ pub enum RateKey<'a> {
     Bytes(&'a UserId),
     /// Bytes of one user's messages that are held.
     Quota(&'a UserId),
+    /// Bytes of the messages of one address's guests that are held.
+    GuestQuota(IpAddr),
     /// Bytes that clients put into one user's mailbox.
     Mailbox(&'a UserId),
 }

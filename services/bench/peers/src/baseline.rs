@@ -8,7 +8,8 @@
 //! server runs as a process of its own: the benchmark's program, started with [`SERVE_OPTION`].
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
@@ -33,6 +34,9 @@ pub(crate) const SERVE_OPTION: &str = "--serve-baseline";
 const BUFFER_BYTES: usize = 4 * 1024;
 /// Size of the read buffer for producers.
 const READ_BYTES: usize = 256 * 1024;
+/// Number of connections that may wait to be accepted: more than the generator opens at once, or the system drops some and
+/// their clients try again after a second.
+const BACKLOG: i32 = 4_096;
 /// Largest number of messages written with one flush.
 const COALESCED: usize = 256;
 const USER: &[u8] = br#"{"userId":""#;
@@ -49,7 +53,12 @@ type Users = Arc<Mutex<HashMap<String, User>>>;
 /// Serves until the process is killed. Prints the addresses for producers and receivers first.
 pub(crate) fn serve() -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let (producers, receivers) = (listen().await?, listen().await?);
+        let listen = || -> anyhow::Result<TcpListener> {
+            let listener = listen()?;
+            listener.set_nonblocking(true)?;
+            Ok(TcpListener::from_std(listener)?)
+        };
+        let (producers, receivers) = (listen()?, listen()?);
         let (tcp, websocket) = (producers.local_addr()?, receivers.local_addr()?);
         announce(tcp, websocket)?;
         let users = Users::default();
@@ -66,12 +75,17 @@ pub(crate) fn serve() -> anyhow::Result<()> {
     })
 }
 
-async fn listen() -> anyhow::Result<TcpListener> {
-    TcpListener::bind(("127.0.0.1", 0)).await.context("can't open a port")
+/// Opens a port on this machine.
+pub(crate) fn listen() -> anyhow::Result<StdListener> {
+    let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).context("can't open a port")?;
+    // The standard library's own backlog is 128. A socket that listens takes a new one.
+    rustix::net::listen(&listener, BACKLOG).context("can't listen")?;
+    Ok(listener)
 }
 
+/// Prints the addresses for producers and receivers.
 #[allow(clippy::print_stdout, reason = "the benchmark reads it there")]
-fn announce(tcp: SocketAddr, websocket: SocketAddr) -> anyhow::Result<()> {
+pub(crate) fn announce(tcp: SocketAddr, websocket: SocketAddr) -> anyhow::Result<()> {
     println!("{}", serde_json::to_string(&serde_json::json!({ "tcp": tcp, "websocket": websocket }))?);
     Ok(())
 }
@@ -96,12 +110,19 @@ async fn serve_producer(mut stream: TcpStream, users: Users) -> anyhow::Result<(
     Ok(())
 }
 
-/// Pushes or holds the notification in a line, which has the user first and then the payload.
+/// Returns where user and payload stand in a line, which has the user first and then the payload.
+pub(crate) fn notification(line: &[u8]) -> Option<(Range<usize>, Range<usize>)> {
+    let rest = line.strip_prefix(USER)?.strip_suffix(b"}")?;
+    let user = USER.len()..USER.len() + memchr(b'"', rest)?;
+    let payload = USER.len() + memmem::find(rest, PAYLOAD)? + PAYLOAD.len()..line.len() - 1;
+    Some((user, payload))
+}
+
+/// Pushes or holds the notification in a line.
 fn deliver(line: &[u8], users: &mut HashMap<String, User>) -> Option<()> {
-    let rest = line.strip_prefix(USER)?;
-    let user = std::str::from_utf8(&rest[..memchr(b'"', rest)?]).ok()?;
-    let payload = &rest[memmem::find(rest, PAYLOAD)? + PAYLOAD.len()..];
-    let payload = Utf8Bytes::from(std::str::from_utf8(payload.strip_suffix(b"}")?).ok()?);
+    let (user, payload) = notification(line)?;
+    let user = std::str::from_utf8(&line[user]).ok()?;
+    let payload = Utf8Bytes::from(std::str::from_utf8(&line[payload]).ok()?);
     match users.get_mut(user) {
         // The notification is lost if the receiver has just disconnected.
         Some(User::Connected(sender)) => drop(sender.send(payload)),

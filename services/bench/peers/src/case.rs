@@ -11,7 +11,7 @@ use crate::systems::System;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Case {
-    /// Connected users: as many notifications as possible, then 2,000/s, then half of what was possible
+    /// Connected users: as many notifications as possible, then 2,000/s, 200/s and half of what was possible
     Online,
     /// Disconnected users: accepting their notifications, and the replay when all connect
     Offline,
@@ -44,9 +44,18 @@ impl Case {
             Self::Offline => system.holds_notifications(),
             Self::Connections | Self::ManyConnections | Self::Slow => matches!(
                 system,
-                System::Tidings | System::Baseline | System::Node | System::Mosquitto | System::Nats
+                System::Tidings
+                    | System::Baseline
+                    | System::BaselineSynced
+                    | System::Node
+                    | System::Bun
+                    | System::BunCorked
+                    | System::Mosquitto
+                    | System::Nats
             ),
-            Self::Crash | Self::Held => system.holds_notifications() && !matches!(system, System::Baseline),
+            Self::Crash | Self::Held => {
+                system.holds_notifications() && !matches!(system, System::Baseline | System::BaselineSynced)
+            }
             // Without acknowledgements, a dropped connection loses what was in flight, on any system.
             Self::Interrupted => {
                 system.holds_notifications() && (system.acknowledges() || matches!(system, System::Node))

@@ -13,9 +13,11 @@ mod report;
 mod results;
 mod scale;
 mod server;
+mod synced_baseline;
 mod systems;
 mod tools;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bench_kit::options::{command_line, warn_about_old_names};
@@ -54,6 +56,9 @@ struct Arguments {
     /// Serve as the baseline
     #[arg(long, hide = true)]
     serve_baseline: bool,
+    /// Serve as the synced baseline, with a file in this folder
+    #[arg(long, hide = true, value_name = "FOLDER")]
+    serve_synced_baseline: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -62,6 +67,9 @@ fn main() -> ExitCode {
     run::<Peers, 5>(&arguments.options, || {
         if arguments.serve_baseline {
             baseline::serve()?;
+        }
+        if let Some(folder) = &arguments.serve_synced_baseline {
+            synced_baseline::serve(folder)?;
         }
         measure(&arguments)
     })

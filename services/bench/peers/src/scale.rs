@@ -6,7 +6,7 @@ use bench_load::Workload;
 use serde::{Deserialize, Serialize};
 
 /// Longest time for which notifications to disconnected users are sent.
-const MAX_BURST: Duration = Duration::from_secs(4);
+const MAX_BURST: Duration = Duration::from_secs(2);
 
 /// Amounts of users, notifications and connections.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub(crate) struct Scale {
     pub(crate) seconds: f64,
     /// The fixed rate, in notifications a second.
     pub(crate) rate: f64,
+    /// The low fixed rate, in notifications a second.
+    #[serde(default)]
+    pub(crate) low_rate: f64,
     /// Notifications in flight for each user, without a rate.
     pub(crate) window: u32,
     /// Notifications held for each disconnected user.
@@ -41,8 +44,9 @@ impl Scale {
             payload_bytes: 256,
             seconds: 2.5,
             rate: 2_000.0,
+            low_rate: 200.0,
             window: 20,
-            held: 100,
+            held: 2_000,
             connections: 10_000,
             many_connections: 50_000,
             held_for_one: 10_000,
@@ -57,6 +61,7 @@ impl Scale {
             payload_bytes: 256,
             seconds: 0.3,
             rate: 200.0,
+            low_rate: 50.0,
             window: 20,
             held: 10,
             connections: 50,
@@ -72,7 +77,7 @@ impl Scale {
     }
 }
 
-/// Returns a workload of `messages` to each user, as fast as the server accepts them. It ends after four
+/// Returns a workload of `messages` to each user, as fast as the server accepts them. It ends after two
 /// seconds.
 pub(crate) fn burst(users: u32, messages: u32, producers: (u32, u32)) -> Workload {
     Workload { duration: Some(MAX_BURST), ..Workload::new(users, messages, producers) }

@@ -16,8 +16,9 @@ use serde::Deserialize;
 use shared_telemetry::process::Usage;
 use tempfile::TempDir;
 
-use crate::baseline::{BaselineProducer, SERVE_OPTION};
+use crate::baseline::{self, BaselineProducer};
 use crate::protocol::{mqtt, nats};
+use crate::synced_baseline;
 use crate::systems::System;
 use crate::tools::Tools;
 
@@ -127,7 +128,7 @@ impl Server {
             System::Tidings | System::TidingsAcked => {
                 tidings::receivers(&self.target(), run, users, self.system.acknowledges()).await?
             }
-            System::Baseline | System::Node => {
+            System::Baseline | System::BaselineSynced | System::Node | System::Bun | System::BunCorked => {
                 each.map(|user| Receiver::new(websocket(user), FrameProtocol::new(false))).collect()
             }
             System::Mosquitto | System::MosquittoDurable => {
@@ -186,11 +187,11 @@ impl Server {
     ) -> anyhow::Result<SendReport> {
         let (tcp, own_run) = (self.addresses.tcp.clone(), run.clone());
         let sent = match self.system {
-            System::Tidings | System::TidingsAcked | System::Node => {
+            System::Tidings | System::TidingsAcked | System::Node | System::Bun | System::BunCorked => {
                 let requests = Requests { batched: workload.batch > 1, with_ids: false, payload_bytes };
                 HttpProducer::send(&self.target(), run, workload, requests).await
             }
-            System::Baseline => {
+            System::Baseline | System::BaselineSynced => {
                 let connect =
                     move |users: &[u32]| BaselineProducer::connect(&tcp, &own_run, users, payload_bytes);
                 send_async(workload, connect).await
@@ -225,10 +226,23 @@ fn start(system: System, tools: &Tools, folder: &Path) -> anyhow::Result<(Proces
             let (process, line) = Process::start(command, ReadySignal::Line, folder, START_TIMEOUT)?;
             Ok((process, http_addresses(tidings::url(&line)?, String::new())))
         }
-        System::Baseline => {
+        System::Bun | System::BunCorked => {
+            let mut command = Command::new(known(&tools.bun)?);
+            command.arg(known(&tools.bun_server)?);
+            if system == System::BunCorked {
+                command.arg("corked");
+            }
+            let (process, line) = Process::start(command, ReadySignal::Line, folder, START_TIMEOUT)?;
+            Ok((process, http_addresses(tidings::url(&line)?, String::new())))
+        }
+        System::Baseline | System::BaselineSynced => {
             let program = std::env::current_exe().context("can't find the path of this program")?;
             let mut command = Command::new(program);
-            command.arg(SERVE_OPTION);
+            if system == System::Baseline {
+                command.arg(baseline::SERVE_OPTION);
+            } else {
+                command.arg(synced_baseline::SERVE_OPTION).arg(folder);
+            }
             let (process, line) = Process::start(command, ReadySignal::Line, folder, START_TIMEOUT)?;
             let BaselineAddresses { tcp, websocket } = serde_json::from_str(&line)?;
             Ok((process, Addresses { tcp, websocket, ..Addresses::default() }))

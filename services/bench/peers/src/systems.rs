@@ -17,8 +17,14 @@ pub(crate) enum System {
     #[value(alias = "line")]
     #[serde(alias = "line")]
     Baseline,
+    /// One thread that appends, syncs, pushes and answers, and does nothing else
+    BaselineSynced,
     /// A small Node server as a team would write it
     Node,
+    /// The same server written for Bun
+    Bun,
+    /// The same, which writes at once what a request has for a user
+    BunCorked,
     /// mosquitto with its defaults: QoS 1, persistent sessions
     Mosquitto,
     /// The same with receivers on plain TCP
@@ -66,7 +72,7 @@ impl System {
     pub(crate) const fn online_producers(self) -> (u32, u32) {
         match self {
             Self::Tidings | Self::TidingsAcked => (4, 1_000),
-            Self::Node => (4, 100),
+            Self::Node | Self::Bun | Self::BunCorked => (4, 100),
             _ => (2, 100),
         }
     }
@@ -75,7 +81,7 @@ impl System {
     pub(crate) const fn offline_producers(self) -> (u32, u32) {
         match self {
             Self::Tidings | Self::TidingsAcked => (2, 1_000),
-            Self::Node => (4, 100),
+            Self::Node | Self::Bun | Self::BunCorked => (4, 100),
             _ => (2, 500),
         }
     }

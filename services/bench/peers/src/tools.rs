@@ -25,6 +25,12 @@ pub(crate) struct Tools {
     /// Path of the Node server's main module
     #[arg(long, value_name = "FILE")]
     pub(crate) node_server: Option<PathBuf>,
+    /// Path of the `bun` program
+    #[arg(long, value_name = "FILE", requires = "bun_server")]
+    pub(crate) bun: Option<PathBuf>,
+    /// Path of the Bun server's main module
+    #[arg(long, value_name = "FILE", requires = "bun")]
+    pub(crate) bun_server: Option<PathBuf>,
     /// Folder of mosquitto's libraries
     #[arg(long, value_name = "FOLDER")]
     pub(crate) libraries: Option<PathBuf>,
@@ -36,9 +42,10 @@ impl Tools {
         let missing =
             |tool: &Option<PathBuf>, option: &str| tool.is_none().then(|| format!("{option} is not set"));
         match system {
-            System::Baseline => None,
+            System::Baseline | System::BaselineSynced => None,
             System::Tidings | System::TidingsAcked => missing(&self.tidings, "--tidings"),
             System::Node => missing(&self.node_server, "--node-server"),
+            System::Bun | System::BunCorked => missing(&self.bun, "--bun"),
             System::Mosquitto | System::MosquittoTcp | System::MosquittoDurable => {
                 missing(&self.mosquitto, "--mosquitto")
             }
@@ -68,6 +75,9 @@ impl Tools {
         }
         if let Some(nats) = &self.nats {
             ask("nats-server", Command::new(nats), "--version");
+        }
+        if let Some(bun) = &self.bun {
+            ask("Bun", Command::new(bun), "--version");
         }
         if self.node_server.is_some() {
             ask("Node", Command::new(OsStr::new("node")), "--version");

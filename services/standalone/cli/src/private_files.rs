@@ -34,6 +34,13 @@ pub enum OpenToOthers {
     },
 }
 
+/// Returns the user, by number, to whom a data directory belongs, if it is neither this process's own nor root's. That user can
+/// read and change all in it, whatever its mode.
+pub fn other_owner(data_dir: &Path) -> Option<u32> {
+    let metadata = fs::metadata(data_dir).ok()?;
+    (metadata.uid() != 0 && !is_own(&metadata)).then(|| metadata.uid())
+}
+
 /// Makes new files of the process private: only its own user can use them.
 pub fn make_new_files_private() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(OTHERS));
@@ -122,6 +129,18 @@ mod tests {
             assert_eq!(mode(&data.join(name)), closed, "{name:?}");
         }
         assert_eq!(close_to_others(&data).unwrap(), 0);
+    }
+
+    #[test]
+    fn other_owner_is_known() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(other_owner(directory.path()), None);
+        assert_eq!(other_owner(&directory.path().join("absent")), None);
+        // Only root may give a directory away.
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(directory.path(), Some(12_345), None).unwrap();
+            assert_eq!(other_owner(directory.path()), Some(12_345));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ const REMOVE_EVERY: Duration = Duration::from_secs(1);
 enum Key {
     Connection(ConnectionId),
     User(Counted, UserId),
+    /// The guests of an address.
+    Guests(IpAddr),
     /// All owners without a window of their own.
     Others(Counted),
 }
@@ -54,6 +57,7 @@ impl Key {
             RateKey::Arrivals(user) => of(Counted::Arrivals, user),
             RateKey::Bytes(user) => of(Counted::Bytes, user),
             RateKey::Quota(user) => of(Counted::Quota, user),
+            RateKey::GuestQuota(address) => Self::Guests(address),
             RateKey::Mailbox(user) => of(Counted::Mailbox, user),
         }
     }
@@ -62,6 +66,7 @@ impl Key {
     const fn shared(&self) -> Self {
         match self {
             Self::Connection(_) => Self::Others(Counted::Actions),
+            Self::Guests(_) => Self::Others(Counted::Quota),
             Self::User(counted, _) | Self::Others(counted) => Self::Others(*counted),
         }
     }

@@ -68,7 +68,7 @@ use open_files::OpenFiles;
 pub use own_pages::OwnPages;
 pub use ports::{
     Acceptance, Accounts, Adapters, AddUserError, AuthError, Callers, ChangeUserError, ClientEdge,
-    DeadLetter, DeadLetterSelector, DeadLetters, Guest, HistoryReader, Inspection, KeyRing,
+    DeadLetter, DeadLetterSelector, DeadLetters, GUEST_PREFIX, Guest, HistoryReader, Inspection, KeyRing,
     LiveMetricsReader, Login, NewUser, Ports, Readiness, Revocations, Tokens,
 };
 pub use problem::{PROBLEMS, ProblemType};

@@ -277,6 +277,9 @@ impl<R: Records> Keys<R> {
         if expires_at.is_some_and(|at| at <= now) {
             return Err(KeyError::Past);
         }
+        if let Some(scope) = scopes.iter().find(|scope| !scope.can_match()) {
+            return Err(KeyError::ForNobody { scope: scope.clone() });
+        }
         let (secrets, hashed, sealed) = self.new_secrets(&name, signs)?;
         let record = Record {
             version: Version1,

@@ -179,7 +179,8 @@ impl Api {
     async fn acknowledge(&self, world: &World, connection: u32, principal: &Principal, text: &str) -> bool {
         let Some(_permit) = world.begin() else { return false };
         let id = connection_id(connection);
-        let request = MessageRequest { connection_id: &id, request_id: "", frame: Inbound::Text(text) };
+        let frame = Inbound::Text(text);
+        let request = MessageRequest { connection_id: &id, request_id: "", frame, guest_of: None };
         let function = world.function(WS_EDGE.timeout_seconds);
         let answer = || self.edge.message(principal, request);
         let answer = invoke(function, &world.random, world.faults(), answer).await;

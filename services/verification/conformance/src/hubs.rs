@@ -121,7 +121,9 @@ pub async fn rates<L: RateLimits>(rates: &L, prefix: &str, now: Timestamp) {
     assert_eq!(take(RateKey::Bytes(&user), 40, 1).await, None);
     assert_eq!(take(RateKey::Bytes(&user), 1, 2).await, wait(8));
     let recipients = [RateKey::Recipients(&user), RateKey::HubMembers(&user), RateKey::Arrivals(&user)];
-    for other in recipients.into_iter().chain([RateKey::Quota(&user), RateKey::Mailbox(&user)]) {
+    let guests = RateKey::GuestQuota([192, 0, 2, 1].into());
+    let held = [RateKey::Quota(&user), guests, RateKey::Mailbox(&user)];
+    for other in recipients.into_iter().chain(held) {
         // More than the limit takes a window of its own.
         assert_eq!(take(other, 1_000, 2).await, None, "{other:?} is counted separately");
         assert_eq!(take(other, 1, 3).await, wait(9));

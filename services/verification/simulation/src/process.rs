@@ -277,7 +277,7 @@ impl Session for FrameHandler {
                 ClientMessage::Text(text) => Inbound::Text(text.as_str()),
                 ClientMessage::Binary => Inbound::Binary,
             };
-            let request = MessageRequest { connection_id: &id, request_id: "r", frame };
+            let request = MessageRequest { connection_id: &id, request_id: "r", frame, guest_of: None };
             let answering = process.edge.message(&principal, request);
             let answer = vanishing(&sim, user_index(&principal.user_id), answering).await.flatten();
             answer.map(|frame| frame.to_json())

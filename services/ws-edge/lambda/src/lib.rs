@@ -127,6 +127,8 @@ impl Function {
                     connection_id: &connection_id,
                     request_id: &request_id,
                     frame: message.inbound(),
+                    // No guests log in on AWS.
+                    guest_of: None,
                 };
                 match self.edge.message(&principal, request).await {
                     Some(frame) => Answer::text(200, frame.to_json()),

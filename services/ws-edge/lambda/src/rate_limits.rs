@@ -99,6 +99,7 @@ impl RateLimits for DynamoRateLimits {
             RateKey::Arrivals(id) => format!("arrivals/{id}"),
             RateKey::Bytes(id) => format!("bytes/{id}"),
             RateKey::Quota(id) => format!("quota/{id}"),
+            RateKey::GuestQuota(address) => format!("guest-quota/{address}"),
             RateKey::Mailbox(id) => format!("mailbox/{id}"),
         };
         // A count up to this leaves room for the amount.

@@ -1,5 +1,6 @@
 //! Answers clients' frames.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use contract_connections_v1::{ConnectionId, ConnectionKey};
@@ -28,6 +29,9 @@ pub struct MessageRequest<'a> {
     pub request_id: &'a str,
     /// The frame.
     pub frame: Inbound<'a>,
+    /// If the sender is a guest, the address whose guests share the quota of one user: whoever may be any number of guests
+    /// has no more of it.
+    pub guest_of: Option<IpAddr>,
 }
 
 impl<P: Ports> Edge<P> {
@@ -62,7 +66,7 @@ impl<P: Ports> Edge<P> {
             }
             Decision::Send(message) => {
                 self.check_rate(&caller).await?;
-                self.check_volume(&caller, &message).await?;
+                self.check_volume(&caller, &message, request.guest_of).await?;
                 Ok(self.send(message).await)
             }
             Decision::History(query) => {
@@ -107,7 +111,12 @@ impl<P: Ports> Edge<P> {
     }
 
     /// Counts the recipients and bytes of a message, and refuses it if they exceed a limit of its sender.
-    async fn check_volume(&self, caller: &Caller<'_>, request: &SendRequest) -> Result<(), Refusal> {
+    async fn check_volume(
+        &self,
+        caller: &Caller<'_>,
+        request: &SendRequest,
+        guest_of: Option<IpAddr>,
+    ) -> Result<(), Refusal> {
         let recipients = u32::try_from(request.targets.len()).unwrap_or(u32::MAX);
         let bytes = request.message.stored_bytes().saturating_mul(recipients);
         let (user, config) = (&caller.principal.user_id, &self.config);
@@ -120,7 +129,8 @@ impl<P: Ports> Edge<P> {
         }
         self.count(RateKey::Bytes(user), config.byte_rate, bytes, caller).await?;
         if request.message.when_offline == WhenOffline::Hold {
-            self.count(RateKey::Quota(user), config.sender_quota, bytes, caller).await?;
+            let quota = guest_of.map_or(RateKey::Quota(user), RateKey::GuestQuota);
+            self.count(quota, config.sender_quota, bytes, caller).await?;
         }
         Ok(())
     }
@@ -155,6 +165,7 @@ impl<P: Ports> Edge<P> {
             RateKey::Arrivals(_) => ("a user may arrive", "times"),
             RateKey::Bytes(_) => ("a user may send", "bytes"),
             RateKey::Quota(_) => ("a user's messages that may be held may have", "bytes"),
+            RateKey::GuestQuota(_) => ("what guests of an address send and may be held may have", "bytes"),
             RateKey::Mailbox(_) => ("messages of clients for one user may have", "bytes"),
         };
         let message = format!(

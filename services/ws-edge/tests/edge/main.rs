@@ -79,7 +79,8 @@ async fn send(world: &World, user: &str, frame: &str) -> Option<ServerFrame> {
 
 async fn say(edge: &WorldEdge<'_>, user: &str, frame: &str) -> Option<ServerFrame> {
     let connection_id = &ConnectionId::new(user);
-    let request = MessageRequest { connection_id, request_id: "r", frame: Inbound::Text(frame) };
+    let frame = Inbound::Text(frame);
+    let request = MessageRequest { connection_id, request_id: "r", frame, guest_of: None };
     edge.message(&principal(user), request).await
 }
 
@@ -278,7 +279,8 @@ async fn expired_credential_closes_the_connection() {
     let expired = Principal { expires_at: Some(Noon.now()), ..principal("jo") };
     let connection_id = &ConnectionId::new("c");
     let frame = Inbound::Text(r#"{"action":"ping"}"#);
-    let answer = edge.message(&expired, MessageRequest { connection_id, request_id: "r", frame }).await;
+    let request = MessageRequest { connection_id, request_id: "r", frame, guest_of: None };
+    let answer = edge.message(&expired, request).await;
     assert!(matches!(answer, Some(ServerFrame::Error { code: ErrorCode::Forbidden, .. })), "{answer:?}");
     assert_eq!(*world.closed.lock().unwrap(), ["c"]);
 }

@@ -44,9 +44,15 @@ pub enum InvalidFrame {
     /// A sequence is illegal.
     #[error(transparent)]
     Sequence(#[from] InvalidSequence),
-    /// A user, hub or notification id is illegal.
+    /// A user id or hub name is illegal.
     #[error(transparent)]
     Identifier(#[from] InvalidIdentifier),
+    /// The `idempotencyKey` is illegal.
+    #[error("the field \"idempotencyKey\" becomes the notification's id: {0}")]
+    IdempotencyKey(#[source] InvalidIdentifier),
+    /// The recipient of a `message` names both.
+    #[error("the recipient names a user and a hub; send to each by itself")]
+    UserAndHub,
     /// An `ack` has more than [`MAX_ACK_SEQUENCES`] sequences.
     #[error("the ack names {found} sequences; allowed are at most {MAX_ACK_SEQUENCES}")]
     TooManySequences {

@@ -102,7 +102,7 @@ fn send_message(text: &str) -> Result<ClientFrame, InvalidFrame> {
     let sessions = sessions.into_iter().map(session).collect();
     let payload = without_members(text, &["sessions", "idempotencyKey"])
         .map_err(|source| InvalidFrame::Form { action: ACTION, expected: EXPECTED, source })?;
-    let idempotency_key = notification_id(idempotency_key)?;
+    let idempotency_key = self::idempotency_key(idempotency_key)?;
     Ok(ClientFrame::SendMessage(SendMessage { sessions, idempotency_key, payload }))
 }
 
@@ -121,8 +121,7 @@ fn message(text: &str) -> Result<ClientFrame, InvalidFrame> {
     #[serde(untagged)]
     enum To<'a> {
         Text(#[serde(borrow)] Cow<'a, str>),
-        User { user: String },
-        Hub { hub: String },
+        Named { user: Option<String>, hub: Option<String> },
     }
     #[derive(Deserialize)]
     struct Data<'a> {
@@ -158,12 +157,17 @@ fn message(text: &str) -> Result<ClientFrame, InvalidFrame> {
             None => Recipient::All,
             Some(To::Text(text)) if text == "all" => Recipient::All,
             Some(To::Text(text)) => Recipient::User(UserId::new(text.as_ref())?),
-            Some(To::User { user }) => Recipient::User(UserId::new(user)?),
-            Some(To::Hub { hub }) => Recipient::Hub(HubName::new(hub)?),
+            Some(To::Named { user: Some(user), hub: None }) => Recipient::User(UserId::new(user)?),
+            Some(To::Named { user: None, hub: Some(hub) }) => Recipient::Hub(HubName::new(hub)?),
+            Some(To::Named { user: Some(_), hub: Some(_) }) => return Err(InvalidFrame::UserAndHub),
+            Some(To::Named { user: None, hub: None }) => {
+                let source = de::Error::missing_field("user");
+                return Err(InvalidFrame::Form { action: ACTION, expected: EXPECTED, source });
+            }
         };
         MessageData { content: Payload::from(content), recipient, recipient_as_sent }
     };
-    let (id, idempotency_key) = (id.map(Payload::from), notification_id(idempotency_key)?);
+    let (id, idempotency_key) = (id.map(Payload::from), self::idempotency_key(idempotency_key)?);
     Ok(ClientFrame::Message(Message { id, idempotency_key, data }))
 }
 
@@ -183,7 +187,7 @@ fn broadcast(text: &str) -> Result<ClientFrame, InvalidFrame> {
         return Err(InvalidFrame::EmptyMessage);
     }
     let hub = hub.map(HubName::new).transpose()?;
-    let (id, idempotency_key) = (id.map(Payload::from), notification_id(idempotency_key)?);
+    let (id, idempotency_key) = (id.map(Payload::from), self::idempotency_key(idempotency_key)?);
     Ok(ClientFrame::Broadcast(Broadcast { id, idempotency_key, message, hub }))
 }
 
@@ -222,8 +226,8 @@ fn require_limit(limit: Option<usize>, most: usize) -> Result<(), InvalidFrame> 
     }
 }
 
-fn notification_id(id: Option<String>) -> Result<Option<NotificationId>, InvalidFrame> {
-    Ok(id.map(NotificationId::new).transpose()?)
+fn idempotency_key(key: Option<String>) -> Result<Option<NotificationId>, InvalidFrame> {
+    key.map(NotificationId::new).transpose().map_err(InvalidFrame::IdempotencyKey)
 }
 
 #[cfg(test)]
@@ -251,6 +255,12 @@ mod tests {
             ),
             (r#"{"action":"ack"}"#, "; the field \"sequences\" is missing"),
             (r#"{"action":"message","data":{}}"#, "; the field \"content\" is missing"),
+            (
+                r#"{"action":"message","data":{"content":1,"recipient":{"user":"a","hub":"b"}}}"#,
+                "names a user and a hub",
+            ),
+            (r#"{"action":"message","data":{"content":1,"recipient":{}}}"#, "not of the expected form"),
+            (r#"{"action":"message","data":"x","idempotencyKey":""}"#, "the field \"idempotencyKey\""),
             (r#"{"action":"ping""#, "the frame is not a JSON object"),
             ("7", "the frame is not a JSON object"),
         ] {
@@ -276,6 +286,7 @@ mod tests {
         assert_eq!(recipient(r#""hello""#), Recipient::All);
         assert_eq!(recipient(r#"{"content":1,"recipient":"bob"}"#), user("bob"));
         assert_eq!(recipient(r#"{"content":1,"recipient":{"user":"all"}}"#), user("all"));
+        assert_eq!(recipient(r#"{"content":1,"recipient":{"user":"bob","hub":null}}"#), user("bob"));
         let hub = Recipient::Hub(HubName::new("team").unwrap());
         assert_eq!(recipient(r#"{"content":1,"recipient":{"hub":"team"}}"#), hub);
     }

@@ -16,6 +16,7 @@ pub(super) async fn measure(server: &Server, scale: &Scale) -> anyhow::Result<Me
     let mut metrics = Metrics::new();
     let most = measure_rate(server, scale, None, "online", &mut metrics).await?;
     measure_rate(server, scale, Some(scale.rate), "steady", &mut metrics).await?;
+    measure_rate(server, scale, Some(scale.low_rate), "sparse", &mut metrics).await?;
     measure_rate(server, scale, Some(most / 2.0), "half", &mut metrics).await?;
     Ok(metrics)
 }

@@ -250,6 +250,9 @@ pub(crate) fn create_consumers(host: &str, run: &RunId, users: u32) -> anyhow::R
             "filter_subject": subject(&user, true),
             "deliver_policy": "all",
             "ack_policy": "explicit",
+            // The stream is a file. The place of each consumer in it would be written to a file of its own for each
+            // notification.
+            "mem_storage": true,
         });
         let body = json!({ "stream_name": STREAM, "config": config });
         request(format!("CONSUMER.DURABLE.CREATE.{STREAM}.{user}"), body)?;

@@ -34,6 +34,10 @@ impl Serve {
             let data_dir = config.data_dir.display();
             tracing::warn!(%data_dir, mended, "other users could read or change files of the data directory; no longer");
         }
+        if let Some(owner) = private_files::other_owner(&config.data_dir) {
+            let data_dir = config.data_dir.display();
+            tracing::warn!(%data_dir, owner, "the data directory belongs to another user, who can read and change all in it");
+        }
         for unknown in unknown_server_variables(&config) {
             tracing::warn!("{unknown}");
         }

@@ -5,7 +5,7 @@ use auth_token::{
 };
 use serde::Deserialize;
 
-use super::{Config, ConfigError, TokensConfig};
+use super::{Config, ConfigError, ServerConfig, TokensConfig};
 
 /// The section `[handshake]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -54,7 +54,7 @@ impl Config {
         let HandshakeConfig { token, jwt, hmac, open, .. } = self.handshake;
         AuthorizerConfig {
             methods: Methods { token, jwt, hmac, open },
-            allowed_origins: self.handshake.allowed_origins.clone(),
+            allowed_origins: self.allowed_origins(),
             jwt: JwtConfig {
                 issuers: self.handshake.jwt_issuers.clone(),
                 cookie_names: self.handshake.cookie_names.clone(),
@@ -68,6 +68,31 @@ impl Config {
             },
             ..AuthorizerConfig::new(&self.tokens.issuer, &self.tokens.audience)
         }
+    }
+
+    /// Returns the origins of pages that may connect: those of the setting, and then the server's own, whose pages it serves
+    /// itself; none if the setting is empty.
+    fn allowed_origins(&self) -> Vec<String> {
+        let mut origins = self.handshake.allowed_origins.clone();
+        if origins.is_empty() {
+            return origins;
+        }
+        let ServerConfig { listen, public_host, tls_certificate, trusted_proxies, .. } = &self.server;
+        let has_tls = !tls_certificate.as_os_str().is_empty();
+        let public_host = public_host.to_ascii_lowercase();
+        if !public_host.is_empty() {
+            origins.push(format!("https://{public_host}"));
+            // Behind a proxy, the page may well have come without TLS, and through somebody else.
+            if !has_tls && trusted_proxies.is_empty() {
+                origins.push(format!("http://{public_host}"));
+            }
+        }
+        if listen.ip().is_loopback() {
+            let scheme = if has_tls { "https" } else { "http" };
+            origins.push(format!("{scheme}://{listen}"));
+            origins.push(format!("{scheme}://localhost:{}", listen.port()));
+        }
+        origins
     }
 
     /// Checks the rules together with the server's own issuer, whose tokens are always accepted.

@@ -246,7 +246,10 @@ fn issuers_are_read_from_sections() {
                 user_prefix = \"chat:\"\nmax_lifetime = \"1h\"\ntoken_types = [\"JWT\"]";
     let authorizer = file(text).unwrap().authorizer();
     assert!(authorizer.methods.jwt && !authorizer.methods.token);
-    assert_eq!(authorizer.allowed_origins, ["https://a.example"]);
+    assert_eq!(
+        authorizer.allowed_origins,
+        ["https://a.example", "http://127.0.0.1:8080", "http://localhost:8080"]
+    );
     let [first, second] = &authorizer.jwt.issuers[..] else { panic!("two are configured") };
     assert_eq!(first.rules.issuer.as_deref(), Some("https://i.example"));
     assert_eq!(second.rules.audiences, ["chat"]);
@@ -340,6 +343,21 @@ fn proxies_reach_the_server() {
     assert_eq!(front.forwarded_header, crate::server::ForwardedHeader::Forwarded);
     assert_eq!(front.public_host.unwrap(), "push.example.com:8443");
     assert_eq!(file("[server]\nbase_path = \"/\"").unwrap().server().front, crate::server::Front::default());
+}
+
+#[test]
+fn own_pages_may_connect_beside_the_allowed_origins() {
+    let origins = |server: &str| {
+        let allowed = "[handshake]\nallowed_origins = [\"https://a.example\"]\n";
+        file(&format!("{allowed}[server]\n{server}")).unwrap().authorizer().allowed_origins
+    };
+    let local = "listen = \"[::1]:8443\"\ntls_certificate = \"c\"\ntls_key = \"k\"";
+    assert_eq!(origins(local), ["https://a.example", "https://[::1]:8443", "https://localhost:8443"]);
+    let public = "listen = \"0.0.0.0:80\"\npublic_host = \"Push.example.com\"";
+    assert_eq!(origins(public), ["https://a.example", "https://push.example.com", "http://push.example.com"]);
+    let proxied = format!("{public}\ntrusted_proxies = [\"10.0.0.0/8\"]");
+    assert_eq!(origins(&proxied), ["https://a.example", "https://push.example.com"]);
+    assert_eq!(file("").unwrap().authorizer().allowed_origins, [""; 0]);
 }
 
 #[test]

@@ -62,8 +62,9 @@ fn suggest<'a>(wrong: &str, known: impl Iterator<Item = &'a String>) -> Option<S
     let candidates = known.filter_map(|name| {
         let key = name.strip_prefix(PREFIX)?;
         let setting = key.rsplit("__").next().unwrap_or(key);
-        let steps = if setting == wrong { 0 } else { distance(key, wrong) };
-        (steps <= key.len() / 3).then_some((steps, name))
+        let (in_full, alone) = (distance(key, wrong), distance(setting, wrong));
+        let is_near = in_full <= key.len() / 3 || alone <= setting.len() / 4;
+        is_near.then_some((in_full.min(alone), name))
     });
     candidates.min().map(|(_, name)| name.clone())
 }
@@ -78,6 +79,7 @@ mod tests {
         let names = [
             "TIDINGS_APIKEY",
             "TIDINGS_LISTEN",
+            "TIDINGS_LISTN",
             "TIDINGS_NONSENSE",
             "TIDINGS_URL",
             "TIDINGS_DATA_DIR",
@@ -91,6 +93,7 @@ mod tests {
         let expected = [
             ("TIDINGS_APIKEY", Some("TIDINGS_API_KEY")),
             ("TIDINGS_LISTEN", Some("TIDINGS_SERVER__LISTEN")),
+            ("TIDINGS_LISTN", Some("TIDINGS_SERVER__LISTEN")),
             ("TIDINGS_NONSENSE", None),
         ];
         assert_eq!(found, expected);

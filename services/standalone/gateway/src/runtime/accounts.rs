@@ -11,11 +11,9 @@ use tidings_identity::jwt::{JwtIssuer, JwtSubject};
 use tidings_identity::revocations::Revocations;
 use tidings_store::Table;
 
-use crate::server::{Accounts, AddUserError, AuthError, ChangeUserError, Guest, Login, LoginOffer, NewUser};
-
-/// Prefix of the names of guests. 128 random bits follow, so that no guest ever gets the name, and what is held for it,
-/// of another.
-const GUEST: &str = "guest-";
+use crate::server::{
+    Accounts, AddUserError, AuthError, ChangeUserError, GUEST_PREFIX, Guest, Login, LoginOffer, NewUser,
+};
 
 /// The stored accounts, the logins that need none, and the issuer of the users' tokens.
 pub struct UserAccounts {
@@ -119,14 +117,14 @@ impl Accounts for UserAccounts {
         if !self.offer.guests {
             return Ok(None);
         }
-        let name = format!("{GUEST}{}", hex::encode(rand::random::<[u8; 16]>()));
+        let name = format!("{GUEST_PREFIX}{}", hex::encode(rand::random::<[u8; 16]>()));
         let user_id = UserId::new(name).map_err(|source| AuthError::Unavailable(source.into()))?;
         Ok(Some(Guest { login: self.issue(user_id.clone())?, user_id }))
     }
 
     async fn add_user(&self, NewUser { user_id, password }: NewUser) -> Result<Account, AddUserError> {
-        if user_id.as_str().starts_with(GUEST) {
-            let detail = format!("names that begin with {GUEST:?} are for guests; choose another");
+        if user_id.as_str().starts_with(GUEST_PREFIX) {
+            let detail = format!("names that begin with {GUEST_PREFIX:?} are for guests; choose another");
             return Err(AddUserError::Invalid(detail));
         }
         self.foreign.check(&user_id).map_err(AddUserError::Foreign)?;

@@ -211,6 +211,21 @@ impl Addresses {
         self.limits.exempt_loopback && address.to_canonical().is_loopback()
     }
 
+    /// Returns the address to count under; `None` if it is exempt. An IPv6 address is cut to the 64 bits that one customer
+    /// has.
+    pub(super) fn limited(&self, address: IpAddr) -> Option<IpAddr> {
+        if self.is_exempt(address) {
+            return None;
+        }
+        Some(match address.to_canonical() {
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, ..] = v6.segments();
+                IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+            }
+            v4 @ IpAddr::V4(_) => v4,
+        })
+    }
+
     fn shard(&self, origin: Origin) -> MutexGuard<'_, Shard> {
         // A remainder of SHARDS fits.
         #[expect(clippy::cast_possible_truncation, reason = "a remainder of SHARDS")]

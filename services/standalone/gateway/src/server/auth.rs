@@ -186,20 +186,9 @@ impl<P: Ports> App<P> {
         }
     }
 
-    /// Returns the address by which a client's logins are limited; `None` if its address is exempt. An IPv6 address is
-    /// cut to the 64 bits that one customer has.
+    /// Returns the address by which a client's logins are limited; `None` if its address is exempt.
     pub(super) fn limited_address(&self, parts: &Parts) -> Option<IpAddr> {
-        let address = remote(parts).to_canonical();
-        if self.addresses.is_exempt(address) {
-            return None;
-        }
-        Some(match address {
-            IpAddr::V6(v6) => {
-                let [a, b, c, d, ..] = v6.segments();
-                IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-            }
-            v4 @ IpAddr::V4(_) => v4,
-        })
+        self.addresses.limited(remote(parts))
     }
 
     /// Takes a request off the count of its address.

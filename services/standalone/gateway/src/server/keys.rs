@@ -185,7 +185,9 @@ fn problem(error: KeyError) -> Problem {
     match error {
         KeyError::Exists { .. } => Problem::new(StatusCode::CONFLICT, "exists", detail),
         KeyError::NoSuchKey { .. } => Problem::new(StatusCode::NOT_FOUND, "not-found", detail),
-        KeyError::First | KeyError::TooMany | KeyError::Past => Problem::bad_request(detail),
+        KeyError::First | KeyError::TooMany | KeyError::Past | KeyError::ForNobody { .. } => {
+            Problem::bad_request(detail)
+        }
         KeyError::Records(error) if error.is_retryable() => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a key could not be changed");
             Problem::unavailable("the store can't write at the moment; try again")

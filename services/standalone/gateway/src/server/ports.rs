@@ -374,6 +374,10 @@ pub struct Login {
     pub expires_at: Timestamp,
 }
 
+/// Prefix of the user ids of guests. 128 random bits follow, so that no guest ever gets the id, and what is held for it, of
+/// another.
+pub const GUEST_PREFIX: &str = "guest-";
+
 /// A visitor logged in as a guest. It has no `Debug` because it holds a credential.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Guest {

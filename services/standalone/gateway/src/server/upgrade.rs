@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +40,7 @@ use super::phases::Watched;
 use super::problem::Problem;
 use super::request::{Remote, RequestId, request_id};
 use super::stream::Stream;
-use super::{App, ClientEdge, KeyRing as _, Ports, Revocations as _};
+use super::{App, ClientEdge, GUEST_PREFIX, KeyRing as _, Ports, Revocations as _};
 
 /// Answers `GET /ws`.
 pub(super) async fn websocket<P: Ports>(
@@ -201,7 +202,7 @@ async fn open<P: Ports>(
         forget(&app.ports.client_edge, &opened).await;
         return Err(if key_is_gone {
             let detail = "the key that asked for this token is revoked; ask for one with another key";
-            Problem::new(StatusCode::UNAUTHORIZED, "handshake-refused", detail)
+            Problem::new(StatusCode::FORBIDDEN, "handshake-refused", detail)
         } else {
             Problem::unavailable("the user's credentials have just been revoked; connect again")
         });
@@ -261,7 +262,9 @@ async fn serve<P: Ports>(
         return forget(&app.ports.client_edge, &opened).await;
     };
     let Opened { principal, id, .. } = &opened;
-    let session = Frames { app: app.clone(), principal: principal.clone(), id: id.clone() };
+    let is_guest = principal.user_id.as_str().starts_with(GUEST_PREFIX);
+    let guest_of = is_guest.then(|| app.addresses.limited(peer.ip)).flatten();
+    let session = Frames { app: app.clone(), principal: principal.clone(), id: id.clone(), guest_of };
     match parts.io.into_inner().into_stream() {
         Stream::Plain(socket) => {
             let socket = SharedTcp::new(socket);
@@ -294,18 +297,21 @@ struct Frames<P: Ports> {
     app: Arc<App<P>>,
     principal: Arc<Principal>,
     id: ConnectionId,
+    /// The address to count under, if the client is a guest.
+    guest_of: Option<IpAddr>,
 }
 
 impl<P: Ports> Session for Frames<P> {
     fn message(&self, message: ClientMessage) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> {
         let (app, principal, id) = (self.app.clone(), self.principal.clone(), self.id.clone());
+        let guest_of = self.guest_of;
         Box::pin(async move {
             let frame = match &message {
                 ClientMessage::Text(text) => Inbound::Text(text.as_str()),
                 ClientMessage::Binary => Inbound::Binary,
             };
             let request_id = request_id();
-            let request = MessageRequest { connection_id: &id, request_id: &request_id, frame };
+            let request = MessageRequest { connection_id: &id, request_id: &request_id, frame, guest_of };
             app.ports.client_edge.message(&principal, request).await.map(|frame| frame.to_json())
         })
     }

@@ -227,11 +227,11 @@ async fn revoked_key_ends_the_connections_of_its_tokens() {
     let _stays = server.connect(&format!("token={token}")).await.unwrap();
     assert_eq!(server.operate(Method::DELETE, "/v1/keys/shop", Value::Null).await.0, 204);
     closed(ended).await;
-    assert_eq!(server.connect(&format!("token={}", tokens[1])).await.err(), Some(401));
+    assert_eq!(server.connect(&format!("token={}", tokens[1])).await.err(), Some(403));
     // Another key of the same name is another key.
     let body = json!({"name": "shop", "scopes": ["token"]});
     assert_eq!(server.operate(Method::POST, "/v1/keys", body).await.0, 201);
-    assert_eq!(server.connect(&format!("token={}", tokens[2])).await.err(), Some(401));
+    assert_eq!(server.connect(&format!("token={}", tokens[2])).await.err(), Some(403));
     let (_, zoe) = server.operate(Method::GET, "/v1/users/zoe", Value::Null).await;
     assert_eq!(zoe["connections"].as_array().map(Vec::len), Some(1));
     server.stop().await;

@@ -4,6 +4,7 @@ use shared_ports::PortError;
 
 use super::MAX_KEYS;
 use super::name::KeyName;
+use super::scope::Scope;
 use crate::secrets::NoRandomness;
 
 /// Reasons for refusing a credential. The text contains nothing of a secret.
@@ -45,6 +46,15 @@ pub enum KeyError {
     /// There are as many keys as there may be.
     #[error("there are {MAX_KEYS} keys already; revoke some that are not used")]
     TooMany,
+    /// A scope is for users that can't exist.
+    #[error(
+        "the scope \"{}\" is for nobody: no user id begins with white space or \"u8:\", or has a control character",
+        scope.to_string().escape_debug()
+    )]
+    ForNobody {
+        /// The scope.
+        scope: Scope,
+    },
     /// The new key would be expired already.
     #[error("the expiry is past")]
     Past,

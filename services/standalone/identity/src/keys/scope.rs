@@ -84,6 +84,15 @@ impl FromStr for Scope {
     }
 }
 
+impl Scope {
+    /// Returns true if there can be a user whom this scope is for: no user id begins with white space or with `u8:`, or has
+    /// a control character.
+    pub fn can_match(&self) -> bool {
+        let Self::SendTo(prefix) = self else { return true };
+        prefix.trim_start() == &**prefix && !prefix.starts_with("u8:") && !prefix.contains(char::is_control)
+    }
+}
+
 impl TryFrom<String> for Scope {
     type Error = InvalidScope;
 
@@ -204,6 +213,16 @@ mod tests {
         }
         assert_eq!(scopes(&["token", "send", "token"]).to_string(), "send, token");
         assert!(Scopes::try_from(Vec::new()).is_err());
+    }
+
+    #[test]
+    fn prefix_that_no_user_has_is_known() {
+        for (prefix, expected) in
+            [("shop-", true), ("u8", true), ("José ", true), (" ", false), ("u8:", false)]
+        {
+            assert_eq!(Scope::SendTo(prefix.into()).can_match(), expected, "{prefix:?}");
+        }
+        assert!(!Scope::SendTo("a\n".into()).can_match());
     }
 
     #[test]

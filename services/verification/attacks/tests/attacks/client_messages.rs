@@ -1,7 +1,7 @@
 //! Clients that send to others more than those need.
 
 use contract_notifications_v1::UserId;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Bystander, Client, Server};
 
@@ -142,4 +142,34 @@ async fn one_sender_cannot_fill_a_mailbox() {
     let to_victim = crate::support::notification(&UserId::new("victim").unwrap(), &json!("of a producer"));
     server.gateway().send(&to_victim).await.expect("the producer is not refused");
     bystander.is_served(5).await;
+}
+
+#[tokio::test]
+async fn guests_of_one_address_cannot_fill_a_mailbox() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = [
+        ("TIDINGS_LIMITS__EXEMPT_LOOPBACK", "false"),
+        ("TIDINGS_LOGIN__GUESTS", "true"),
+        ("TIDINGS_CLIENT_MESSAGES__POLICY", "anyone"),
+        ("TIDINGS_CLIENT_MESSAGES__QUOTA_PER_USER", "10000/1d"),
+        ("TIDINGS_CLIENT_MESSAGES__QUOTA_PER_MAILBOX", "20000/1d"),
+    ];
+    let server = Server::start(directory.path(), &settings).await;
+    let mut friend = Client::connect(&server, "friend").await;
+    let message = json!({ "action": "sendMessage", "sessions": ["victim"], "payload": "x".repeat(700) });
+    let message = message.to_string();
+    let mut accepted = 0;
+    for _ in 0..4 {
+        let url = format!("{}/v1/guest", server.url);
+        let guest: Value = reqwest::Client::new().post(url).send().await.unwrap().json().await.unwrap();
+        let mut guest = Client::connect(&server, guest["userId"].as_str().unwrap()).await;
+        for _ in 0..11 {
+            let answer = guest.ask(&message).await;
+            accepted += usize::from(answer["results"][0]["accepted"] == true);
+        }
+    }
+    // Together they have the quota of one user, and leave half of the mailbox to others.
+    assert!((1..=10).contains(&accepted), "{accepted}");
+    let answer = friend.ask(&message).await;
+    assert_eq!(answer["results"][0]["accepted"], true, "{answer}");
 }

@@ -56,8 +56,8 @@ async fn bodies_of_logins_have_one_bound() {
     let answers = join_all(sockets.into_iter().map(read_to_close)).await;
     let with = |status: &str| answers.iter().filter(|answer| answer.starts_with(status)).count();
     // Half of the bound, for one address, is 16 of these bodies. Fewer end whole when parts of many come first.
-    let held = with("HTTP/1.1 408");
-    assert!((1..=16).contains(&held), "{answers:?}");
+    let timed_out = with("HTTP/1.1 408");
+    assert!((1..=16).contains(&timed_out), "{answers:?}");
     for answer in answers.iter().filter(|answer| !answer.starts_with("HTTP/1.1 408")) {
         // A reset may destroy the answer.
         let refused = answer.starts_with("HTTP/1.1 503") && answer.to_lowercase().contains("retry-after: 1");
