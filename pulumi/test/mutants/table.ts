@@ -232,7 +232,7 @@ export const MUTANTS: readonly Mutant[] = [
         mistake: "sending notifications needs no authorization",
         file: "src/producer-api.ts",
         from: 'authorization: "AWS_IAM", ...checks',
-        to: 'authorization: "NONE", requestModels',
+        to: 'authorization: "NONE", ...checks',
         check: ["apis", "APIs of dev producers authenticate with IAM, and bodies are validated"],
     },
     {

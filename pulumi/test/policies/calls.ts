@@ -31,7 +31,7 @@ export const ADAPTERS: Readonly<Record<string, readonly Adapter[]>> = {
         { functions: ["dispatcher"], calls: { partition: ["connectionsTable"], delete_item: ["connectionsTable"] } },
     ],
     "dispatcher/lambda/src/history.rs": [{ functions: ["dispatcher"], calls: { batch_write: ["historyTable"] } }],
-    "dispatcher/lambda/src/hubs.rs": [{ functions: ["dispatcher"], calls: { query: ["hubsTable"] } }],
+    "dispatcher/lambda/src/hubs.rs": [{ functions: ["dispatcher"], calls: { hub_rows: ["hubsTable"] } }],
     "dispatcher/lambda/src/mailbox.rs": [
         {
             functions: ["dispatcher"],
@@ -62,7 +62,12 @@ export const ADAPTERS: Readonly<Record<string, readonly Adapter[]>> = {
     "ws-edge/lambda/src/history.rs": [
         { functions: ["ws-edge"], calls: { query: ["historyTable"], put_item: ["historyTable"], update_item: ["historyTable"] } },
     ],
-    "ws-edge/lambda/src/hubs.rs": [{ functions: ["ws-edge"], calls: { batch_write: ["hubsTable"], query: ["hubsTable"] } }],
+    "ws-edge/lambda/src/hubs.rs": [
+        {
+            functions: ["ws-edge"],
+            calls: { batch_write: ["hubsTable"], delete_item: ["hubsTable"], hub_rows: ["hubsTable"], query: ["hubsTable"] },
+        },
+    ],
     "ws-edge/lambda/src/mailbox.rs": [{ functions: ["ws-edge"], calls: { batch_write: ["mailboxTable"] } }],
     "ws-edge/lambda/src/message_queue.rs": [
         { functions: ["ws-edge"], calls: { send_message: ["notificationsQueue"], send_fifo: ["notificationsQueue"] } },
@@ -74,6 +79,7 @@ export const ADAPTERS: Readonly<Record<string, readonly Adapter[]>> = {
 export const SHARED: Readonly<Record<string, { readonly name: string; readonly call: string }>> = {
     "batch_write.rs": { name: "batch_write", call: "batch_write_item" },
     "fifo.rs": { name: "send_fifo", call: "send_message_batch" },
+    "hub_rows.rs": { name: "hub_rows", call: "query" },
     "partition.rs": { name: "partition", call: "query" },
 };
 

@@ -7,9 +7,11 @@
 
 mod connection;
 mod hub;
+mod hub_partition;
 
 pub use connection::{Connection, ConnectionId, ConnectionKey, FrameFormat, UnknownFormat};
 pub use hub::{HubMember, InvalidMember, MemberKey};
+pub use hub_partition::{HUB_SHARDS, HubPartition, HubRow, InvalidPartition};
 
 /// Names of the key and TTL attributes of the Connections table.
 pub mod attributes {
@@ -23,7 +25,7 @@ pub mod attributes {
 
 /// Names of the key and TTL attributes of the hubs' table.
 pub mod hub_attributes {
-    /// Partition key: the hub's name.
+    /// Partition key: a [`HubPartition`](crate::HubPartition) as text.
     pub const HUB: &str = "hub";
     /// Sort key: a [`MemberKey`](crate::MemberKey) as text.
     pub const MEMBER: &str = "member";

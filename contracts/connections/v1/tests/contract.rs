@@ -1,10 +1,11 @@
 //! Checks that version 1 keeps its published form: reading and writing a fixture gives the same bytes, and
 //! the types generate the JSON Schema in `schema/`.
 
-use contract_connections_v1::{Connection, ConnectionKey, FrameFormat, HubMember};
+use contract_connections_v1::{Connection, ConnectionKey, FrameFormat, HubMember, HubPartition, HubRow};
 
 const CONNECTION: &str = include_str!("../fixtures/connection.json");
 const HUB_MEMBER: &str = include_str!("../fixtures/hub-member.json");
+const HUB_ROW: &str = include_str!("../fixtures/hub-row.json");
 const STREAM_IMAGE: &str = include_str!("../fixtures/stream-image.json");
 
 #[test]
@@ -17,6 +18,12 @@ fn fixtures_round_trip() {
     let member: HubMember = serde_json::from_str(HUB_MEMBER).unwrap();
     assert_eq!(serde_json::to_string(&member).unwrap(), HUB_MEMBER.trim_end());
     assert_eq!(member.member.user_id.as_str(), "alice");
+    let in_shard: HubRow = serde_json::from_str(HUB_ROW).unwrap();
+    assert_eq!(serde_json::to_string(&in_shard).unwrap(), HUB_ROW.trim_end());
+    assert_eq!(HubRow::from(&member), in_shard);
+    // A member by the operator's decision, and a row of before hubs had shards.
+    let in_own: HubRow = serde_json::from_str(HUB_MEMBER).unwrap();
+    assert_eq!(in_own, HubRow { partition: HubPartition::own(&member.hub), ..in_shard });
     assert!(row.acknowledges);
     assert_eq!(row.format, FrameFormat::Batch);
 }
@@ -37,6 +44,10 @@ fn schemas_are_current() {
     contract_schema::assert_current(
         concat!(env!("CARGO_MANIFEST_DIR"), "/schema/hub-member.json"),
         &contract_schema::schema_for!(HubMember),
+    );
+    contract_schema::assert_current(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/schema/hub-row.json"),
+        &contract_schema::schema_for!(HubRow),
     );
     contract_schema::assert_current(
         concat!(env!("CARGO_MANIFEST_DIR"), "/schema/stream-image.json"),

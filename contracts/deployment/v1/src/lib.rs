@@ -53,7 +53,8 @@ pub const PRODUCER_ROUTE: HttpRoute = HttpRoute { method: "POST", path: "/notifi
 
 /// Route on which a producer sends a notification to one of several queues, that of its user. `{queue}` stands for the
 /// queue's index from 0. It belongs to the same API and stage as [`PRODUCER_ROUTE`], which sends to the first queue.
-pub const PRODUCER_QUEUE_ROUTE: HttpRoute = HttpRoute { method: "POST", path: "/queues/{queue}/notifications" };
+pub const PRODUCER_QUEUE_ROUTE: HttpRoute =
+    HttpRoute { method: "POST", path: "/queues/{queue}/notifications" };
 
 /// Route on which [`WS_EDGE`] answers an operator with a user's history. It belongs to the same API and stage
 /// as the producers' route. `{userId}` stands for the user's id and `{kind}` for `sessions` or `messages`.

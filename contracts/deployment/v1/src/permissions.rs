@@ -104,7 +104,7 @@ pub(crate) const REPLAYER: &[Permission] = &[
 pub(crate) const WS_EDGE: &[Permission] = &[
     allow(Resource::ConnectionsTable, &["dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]),
     allow(Resource::MailboxTable, &["dynamodb:BatchWriteItem"]),
-    allow(Resource::HubsTable, &["dynamodb:BatchWriteItem", "dynamodb:Query"]),
+    allow(Resource::HubsTable, &["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:Query"]),
     allow(Resource::RatesTable, &["dynamodb:UpdateItem", "dynamodb:GetItem"]),
     allow(Resource::NotificationsQueue, &["sqs:SendMessage"]),
     allow(Resource::ConnectionDeletions, &["execute-api:ManageConnections"]),

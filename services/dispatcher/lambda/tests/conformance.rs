@@ -7,12 +7,12 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract_deployment_v1::{DEAD_LETTER_ID, DEAD_LETTER_REASON, DEAD_LETTER_SENT_AT};
 use contract_mailbox_v1::{attributes, scheduled};
-use contract_notifications_v1::{Payload, QueueEntry, Replay, Sequence, Timestamp};
+use contract_notifications_v1::{HubName, Payload, QueueEntry, Replay, Sequence, Timestamp};
 use dispatcher::core::ConnectionSet;
 use dispatcher::ports::{
     BroadcastQueue as _, DeadLetter, DeadLetters as _, EntryOrigin, ForwardedEntry, HistoryPolicy,
-    Homes as _, Mailbox as _, MailboxRow, NotificationQueue as _, PageQuery, Redelivery as _,
-    ReplayQueue as _,
+    Homes as _, HubMembers as _, Mailbox as _, MailboxRow, NotificationQueue as _, PageQuery,
+    Redelivery as _, ReplayQueue as _,
 };
 use dispatcher_lambda::{
     DynamoConnections, DynamoHistory, DynamoHubMembers, DynamoMailbox, ReplaySchedule, SqsDeadLetters,
@@ -21,6 +21,7 @@ use dispatcher_lambda::{
 use shared_aws::{Queues, Value as _};
 use shared_ports::{Clock as _, SystemClock, trace};
 use shared_retry::RetryPolicy;
+use verification_conformance::fixture::HubRows as _;
 use verification_conformance::{
     connection, connections, history, hub_members, mailbox, notification, replay_queue, user,
 };
@@ -187,6 +188,27 @@ async fn hub_members_conform() {
     let members = DynamoHubMembers::new(&world.dynamodb, table.name());
     hub_members::all(&members, &table, "h").await;
     hub_members::many(&members, &table, "h", 30).await;
+}
+
+#[tokio::test]
+async fn members_from_before_shards_are_read_in_order() {
+    let world = TestResources::new().await;
+    let table = HubsTable::new(&world).await;
+    let members = DynamoHubMembers::new(&world.dynamodb, table.name());
+    let team = HubName::new("team").unwrap();
+    let users: Vec<_> = (0..40).map(|n| user(&format!("u{n:02}"))).collect();
+    for (n, user) in users.iter().enumerate() {
+        if n % 3 > 0 {
+            table.join_unsharded(&team, user, "old").await;
+        }
+        if n % 3 < 2 {
+            table.join(&team, user, "new").await;
+        }
+    }
+    let first = members.page(&team, None, 25).await.unwrap();
+    assert_eq!((&first.users[..], first.more), (&users[..25], true));
+    let rest = members.page(&team, first.users.last(), 25).await.unwrap();
+    assert_eq!((&rest.users[..], rest.more), (&users[25..], false));
 }
 
 #[tokio::test]

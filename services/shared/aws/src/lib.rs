@@ -11,6 +11,8 @@ mod environment;
 mod error;
 #[cfg(feature = "sqs")]
 mod fifo;
+#[cfg(feature = "hubs")]
+mod hub_rows;
 mod invocation;
 #[cfg(feature = "management")]
 mod management;
@@ -25,6 +27,8 @@ pub use environment::{ConfigError, Environment, Problem, Value};
 pub use error::port_error;
 #[cfg(feature = "sqs")]
 pub use fifo::{FifoMessage, send_fifo};
+#[cfg(feature = "hubs")]
+pub use hub_rows::{HubMemberRow, HubQuery, HubRows, hub_rows};
 pub use invocation::{Invocation, RunConfig, RunError, run};
 #[cfg(feature = "management")]
 pub use management::management_client;

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::endings::Endings;
 use crate::log::{Event, EventKind};
+use crate::promise::Promise;
 use crate::run::Finished;
 
 /// Milliseconds that a user waits at most for the other users of a batch.
@@ -17,31 +19,6 @@ const MAX_ENTRIES: usize = 10;
 const MAX_READS: usize = 9;
 /// Deliveries of an entry after which it has left the queue, unless calls fail.
 const MAX_RECEIVES: u32 = 4;
-
-/// A promise of delivery. The letters are those of docs/explanation/delivery.md.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Promise {
-    /// (a), (d) Everything arrives.
-    NothingLost,
-    /// (b) First deliveries are in order, for the user and over each connection.
-    InOrder,
-    /// (c) A fault explains each repeat.
-    NoNeedlessRepeat,
-    /// (d) After the acks nothing is held, and nothing queued.
-    EverythingEmpties,
-    /// (e) A user waits at most two seconds for the others of a batch.
-    NobodyDelayed,
-    /// One run of a user at a time.
-    OneRunAtATime,
-    /// A producer's retry is accepted once.
-    AcceptedOnce,
-    /// Every invocation ends by itself, unless it crashes.
-    InvocationsEnd,
-    /// A replay sends at most ten entries and reads at most nine pages.
-    BoundedReplay,
-    /// Entries that can't be delivered leave the queue.
-    LeavesTheQueue,
-}
 
 /// A broken promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,14 +41,18 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Checks every promise and returns the first violation of the first user for whom one is broken.
+/// Checks every promise and returns the first violation, if there is one: of the invocations, else of the first user for
+/// whom one is broken.
 pub fn check(finished: &Finished) -> Option<Violation> {
     let batches = Batches::read(&finished.log);
-    let of_users = (0..finished.plan.users.len()).find_map(|user| {
-        let own: Vec<_> = finished.log.iter().filter(|event| event.user == Some(user)).collect();
-        check_user(finished, user, &own, &batches).or_else(|| check_waits(finished, user, &own, &batches))
-    });
-    of_users.or_else(|| check_invocations(&finished.log))
+    let by_user = || {
+        (0..finished.plan.users.len()).find_map(|user| {
+            let own: Vec<_> = finished.log.iter().filter(|event| event.user == Some(user)).collect();
+            check_user(finished, user, &own, &batches).or_else(|| check_waits(finished, user, &own, &batches))
+        })
+    };
+    // First, because everybody waits for an invocation that does not end.
+    check_invocations(&finished.log).or_else(by_user)
 }
 
 fn check_user(finished: &Finished, user: usize, own: &[&Event], batches: &Batches) -> Option<Violation> {
@@ -89,6 +70,8 @@ fn check_user(finished: &Finished, user: usize, own: &[&Event], batches: &Batche
     let mut first_pushes = BTreeSet::new();
     let mut last_invocation = 0;
     let mut faults = 0;
+    // What is to be dropped, with the number of faults when it was made.
+    let mut drops = BTreeMap::new();
     for Event { at, kind, .. } in own {
         match kind {
             EventKind::Accepted { number, sequence } => {
@@ -104,6 +87,9 @@ fn check_user(finished: &Finished, user: usize, own: &[&Event], batches: &Batche
             // A repeated forward after the queue has forgotten the first is a duplicate.
             EventKind::Forwarded { number, sequence } => {
                 sequences.entry(*number).or_insert(*sequence);
+            }
+            EventKind::Terms { number, drops: true, .. } => {
+                drops.insert(*number, faults);
             }
             EventKind::Opened { connection, acknowledges: acks } => {
                 acknowledges.insert(*connection, *acks);
@@ -129,10 +115,12 @@ fn check_user(finished: &Finished, user: usize, own: &[&Event], batches: &Batche
                     }
                     let last = last_of_connection.entry(*connection).or_insert(*number);
                     let sequence = |number: &u32| sequences.get(number).copied().unwrap_or(0);
+                    // After a fault, what is to be dropped may come behind later notifications.
+                    let may_be_late = drops.get(number).is_some_and(|before| *before < faults);
                     let is_late = |before: &u32| sequence(before) > sequence(number);
-                    if repeat.is_none() && is_late(last)
-                        || first_pushes.insert(*number) && last_pushed.as_ref().is_some_and(is_late)
-                    {
+                    let is_wrong = repeat.is_none() && is_late(last)
+                        || first_pushes.insert(*number) && last_pushed.as_ref().is_some_and(is_late);
+                    if is_wrong && !may_be_late {
                         let details = format!("n{number} comes over c{connection} after a later one");
                         return Some(violation(Promise::InOrder, *at, details));
                     }
@@ -161,8 +149,13 @@ fn check_user(finished: &Finished, user: usize, own: &[&Event], batches: &Batche
             _ => {}
         }
     }
-    let lost = sequences.keys().chain(&misplaced).find(|number| !arrived.contains(number))?;
     let at = own.last().map_or(0, |event| event.at);
+    let endings = Endings::read(own, at);
+    if let Some((promise, at, details)) = endings.check(&arrived, finished.plan.is_quiet_for(user)) {
+        return Some(violation(promise, at, details));
+    }
+    let mut accepted = sequences.keys().chain(&misplaced);
+    let lost = accepted.find(|number| !arrived.contains(number) && !endings.may_end(**number))?;
     Some(violation(Promise::NothingLost, at, format!("n{lost} has not arrived")))
 }
 

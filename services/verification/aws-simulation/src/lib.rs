@@ -7,15 +7,16 @@
 //!
 //! Modules use those before them only:
 //!
-//! 1. Vocabulary: [`mod@log`], [`mutant`], [`plan`], `frames`.
+//! 1. Vocabulary: [`mod@log`], [`mutant`], [`plan`], [`Promise`], `frames`.
 //! 2. AWS: [`fifo`], `lambda`, `gateway`, `world` with the tables, `calls` to the gateway, `mapping` with the
 //!    event sources.
 //! 3. The services' `ports`, the `device`s, and the run of a simulation.
-//! 4. [`check()`] and [`explore`].
+//! 4. The `endings` of what expires or is dropped, [`check()`] and [`explore`].
 
 mod calls;
 mod check;
 mod device;
+mod endings;
 mod explore;
 pub mod fifo;
 mod frames;
@@ -26,9 +27,11 @@ mod mapping;
 pub mod mutant;
 pub mod plan;
 mod ports;
+mod promise;
 mod run;
 mod world;
 
-pub use check::{Promise, Violation, check};
+pub use check::{Violation, check};
 pub use explore::{Exploration, Statistics, explore};
+pub use promise::Promise;
 pub use run::{Finished, run, run_plan};

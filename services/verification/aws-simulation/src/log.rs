@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use contract_history_v1::HistoryOutcome;
+
 /// An event of a simulation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Event {
@@ -34,6 +36,34 @@ pub enum EventKind {
         number: u32,
         /// Its sequence.
         sequence: u64,
+    },
+    /// A notification that expires, or is dropped for users without a connection, was made.
+    Terms {
+        /// Its number.
+        number: u32,
+        /// Virtual milliseconds at which it expires.
+        expires_at: Option<u64>,
+        /// True if it is dropped for a user without a connection.
+        drops: bool,
+    },
+    /// A notification was put into the mailbox.
+    Stored {
+        /// Its number.
+        number: u32,
+        /// Virtual milliseconds at which the row expires.
+        expires_at: Option<u64>,
+    },
+    /// The table deleted a row that had expired.
+    Reaped {
+        /// The notification's number.
+        number: u32,
+    },
+    /// The history has the end of a notification that was not delivered.
+    Discarded {
+        /// Its number.
+        number: u32,
+        /// The end.
+        outcome: HistoryOutcome,
     },
     /// A client began a handshake.
     Connecting {

@@ -103,7 +103,7 @@ fn dispatcher(world: &Arc<World>, source: usize) -> BatchDispatcher<DispatcherPo
         clock: SimClock(Arc::clone(world)),
         jitter: SimRandom(Arc::clone(world)),
         settings: dispatcher::Settings { limits: world.plan.limits, ..dispatcher::Settings::default() },
-        history: dispatcher::ports::NoHistory,
+        history: aws(),
     };
     let mut settings = BatchSettings { visibility: world.plan.queue.visibility, ..BatchSettings::default() };
     if world.has(Mutant::WaitsForSlowest) {

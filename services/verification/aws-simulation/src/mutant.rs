@@ -46,11 +46,21 @@ pub enum Mutant {
     SendsToAnotherQueue,
     /// The dispatcher dispatches the entries of another queue's users, and forwards none.
     NeverForwards,
+    /// Notifications are queued without their expiry.
+    QueuesWithoutExpiry,
+    /// The mailbox stores rows without their expiry.
+    StoresWithoutExpiry,
+    /// The table deletes rows before they expire.
+    ReapsEarly,
+    /// Notifications to drop are queued as notifications to hold.
+    HoldsAll,
+    /// Notifications to hold are queued as notifications to drop.
+    DropsAll,
 }
 
 impl Mutant {
     /// Every mutant that random plans find.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 26] = [
         Self::ReplaysEveryRow,
         Self::ForgetsTheRest,
         Self::NeverSetsAside,
@@ -72,5 +82,10 @@ impl Mutant {
         Self::ForgetsIds,
         Self::SendsToAnotherQueue,
         Self::NeverForwards,
+        Self::QueuesWithoutExpiry,
+        Self::StoresWithoutExpiry,
+        Self::ReapsEarly,
+        Self::HoldsAll,
+        Self::DropsAll,
     ];
 }

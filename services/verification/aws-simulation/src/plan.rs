@@ -60,6 +60,8 @@ pub struct UserPlan {
     pub held: u32,
     /// True if the producer sends to the first queue, whatever the user's queue is.
     pub plain_door: bool,
+    /// Time after which every third of them expires.
+    pub held_expire_after: Option<Duration>,
     /// True if the devices stay after the faults. Otherwise another one comes, to which everything is replayed.
     pub keeps_devices: bool,
 }
@@ -100,12 +102,16 @@ pub struct DevicePlan {
 }
 
 /// The plan of a notification.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct SendPlan {
     /// Milliseconds after the one before.
     pub pause: u64,
     /// Approximate size in bytes.
     pub size: usize,
+    /// Time after which it expires.
+    pub expires_after: Option<Duration>,
+    /// True if it is dropped for a user without a connection.
+    pub drops: bool,
 }
 
 /// Limits small enough to be reached.
@@ -194,6 +200,11 @@ impl Plan {
         }
     }
 
+    /// Returns true if nothing goes wrong for a user.
+    pub fn is_quiet_for(&self, user: usize) -> bool {
+        !self.disturbs_everybody() && !self.users[user].trouble.is_some()
+    }
+
     /// Returns true if something goes wrong for all users alike, so that nobody's delay is another user's doing.
     pub fn disturbs_everybody(&self) -> bool {
         self.crashes > 0
@@ -216,6 +227,8 @@ impl UserPlan {
         let send = |_| SendPlan {
             pause: if random.chance(400) { 0 } else { random.between(1, 2 * gap) },
             size: if random.chance(50) { random.count(500, 40_000) } else { random.count(2, 80) },
+            expires_after: random.chance(250).then(|| expiry(random)),
+            drops: random.chance(150),
         };
         Self {
             trouble,
@@ -223,9 +236,16 @@ impl UserPlan {
             sends: (0..count).map(send).collect(),
             held: if random.chance(300) { u32::try_from(random.between(1, 80)).unwrap_or(1) } else { 0 },
             plain_door: random.chance(300),
+            held_expire_after: random.chance(500).then(|| expiry(random)),
             keeps_devices: random.chance(500),
         }
     }
+}
+
+/// Draws the time after which a notification expires: soon, after most faults, or after the simulation.
+fn expiry(random: &SeededRandom) -> Duration {
+    let millis = random.pick([1_000, 20_000, 100_000, 36_000_000]);
+    random.millis(millis / 2, millis)
 }
 
 impl Trouble {

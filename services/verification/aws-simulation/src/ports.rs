@@ -10,13 +10,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract_connections_v1::{Connection, ConnectionId, ConnectionKey, FrameFormat};
+use contract_history_v1::{HistoryOutcome, MessageRow};
 use contract_notifications_v1::{
-    FanOut, HubName, Notification, QueueEntry, Replay, Sequence, Timestamp, UserId,
+    FanOut, HubName, Notification, NotificationId, QueueEntry, Replay, Sequence, Timestamp, UserId,
 };
 use dispatcher::core::ConnectionSet;
 use dispatcher::ports::{
-    BatchPorts, BroadcastQueue, DeadLetter, DeadLetters, ForwardedEntry, Homes, HubMembers, MailboxRow,
-    MembersPage, NoHistory, NotificationQueue, Page, PageQuery, Push, PushFrame, Pushed, Redelivery,
+    BatchPorts, BroadcastQueue, DeadLetter, DeadLetters, ForwardedEntry, History, HistoryPolicy, Homes,
+    HubMembers, MailboxRow, MembersPage, NotificationQueue, Page, PageQuery, Push, PushFrame, Pushed,
+    Redelivery,
 };
 use replayer::ports::{DuePage, DueReplay, DueReplays, KeyPage, MailboxKeys, RandomSource as _, ReplayEntry};
 use shared_ports::PortError;
@@ -29,7 +31,7 @@ use crate::frames::numbers;
 use crate::gateway::connection_number;
 use crate::log::EventKind;
 use crate::mutant::Mutant;
-use crate::world::{SimClock, SimRandom, World, user_id, user_index};
+use crate::world::{SimClock, SimRandom, World, millis_of, user_id, user_index};
 
 /// Largest amount of data that one query reads, in bytes.
 const QUERY_BYTES: usize = 1024 * 1024;
@@ -51,7 +53,7 @@ impl dispatcher::ports::Ports for DispatcherPorts {
     type Queue = Aws;
     type Clock = SimClock;
     type Jitter = SimRandom;
-    type History = NoHistory;
+    type History = Aws;
 }
 
 impl BatchPorts for DispatcherPorts {
@@ -59,6 +61,11 @@ impl BatchPorts for DispatcherPorts {
     type Redelivery = SourceQueue;
     type Members = Aws;
     type Homes = SourceQueue;
+}
+
+/// Returns the number of the notification with this id.
+fn notification_number(id: &NotificationId) -> u32 {
+    id.as_str().trim_start_matches('n').parse().unwrap_or(u32::MAX)
 }
 
 fn number(sequence: Sequence) -> u64 {
@@ -84,6 +91,22 @@ impl Aws {
                 body: QueueEntry::Replay(entry.clone()).to_json(),
             });
         }
+    }
+
+    /// Deletes some of the rows that have expired, as the table does at some time
+    /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>).
+    fn reap(&self, user: usize) {
+        let now = self.0.time_at(Instant::now());
+        let early = self.0.has(Mutant::ReapsEarly);
+        let mut tables = self.0.tables();
+        tables.mailboxes.entry(user).or_default().retain(|_, (row, _)| {
+            let expired = row.notification.expires_at.is_some_and(|at| at <= now || early);
+            let stays = !expired || self.0.random.chance(700);
+            if !stays {
+                self.0.log(user, EventKind::Reaped { number: notification_number(&row.notification.id) });
+            }
+            stays
+        });
     }
 
     fn delete(&self, user: usize, sequences: &[Sequence]) {
@@ -124,9 +147,10 @@ impl dispatcher::ports::Mailbox for Aws {
         let user = user_index(user.as_str());
         let page = || {
             let PageQuery { after, up_to, due_for, limit } = &query;
-            let tables = self.0.tables();
             let mut page = Page::default();
             let mut bytes = 0;
+            self.reap(user);
+            let tables = self.0.tables();
             for (row, _) in tables.mailboxes.get(&user).into_iter().flat_map(BTreeMap::values) {
                 let is_in = after.is_none_or(|after| row.sequence > after) && row.sequence <= *up_to;
                 if !is_in || due_for.iter().all(|connection| row.pushed_to.contains(connection)) {
@@ -152,7 +176,15 @@ impl dispatcher::ports::Mailbox for Aws {
             }
             let mut tables = self.0.tables();
             let mailbox = tables.mailboxes.entry(user).or_default();
-            mailbox.extend(rows.into_iter().map(|row| (number(row.sequence), (row, Instant::now()))));
+            for mut row in rows {
+                if self.0.has(Mutant::StoresWithoutExpiry) {
+                    Arc::make_mut(&mut row.notification).expires_at = None;
+                }
+                let expires_at = row.notification.expires_at.map(millis_of);
+                let notification = notification_number(&row.notification.id);
+                self.0.log(user, EventKind::Stored { number: notification, expires_at });
+                mailbox.insert(number(row.sequence), (row, Instant::now()));
+            }
         };
         self.0.call(user, "writing to a mailbox", put).await
     }
@@ -228,6 +260,22 @@ impl BroadcastQueue for Aws {
 impl HubMembers for Aws {
     async fn page(&self, _: &HubName, _: Option<&UserId>, _: usize) -> Result<MembersPage, PortError> {
         Ok(MembersPage::default())
+    }
+}
+
+impl History for Aws {
+    fn policy(&self) -> Option<HistoryPolicy> {
+        Some(HistoryPolicy { lifetime: Duration::from_hours(1), payloads: false })
+    }
+
+    async fn record(&self, user: &UserId, rows: Vec<MessageRow>) {
+        sleep(self.0.random.millis(2, 15)).await;
+        for MessageRow { notification_id, outcome, .. } in rows {
+            if matches!(outcome, HistoryOutcome::Expired | HistoryOutcome::Dropped) {
+                let number = notification_number(&notification_id);
+                self.0.log(user_index(user.as_str()), EventKind::Discarded { number, outcome });
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A whole simulation: faults at first, and then none until all is quiet.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::log::{Event, EventKind};
 use crate::mapping::{poll_queue, read_stream, sweep};
 use crate::mutant::Mutant;
 use crate::plan::{DevicePlan, Plan, SendPlan, UserPlan};
-use crate::world::{World, user_id, user_index};
+use crate::world::{World, millis_of, user_id, user_index};
 
 /// Time that the deployment may take to become quiet after the last fault: a few of the longest delays before
 /// a failed entry is delivered again, and of visibility timeouts.
@@ -112,8 +113,10 @@ fn hold(world: &World, user: usize, number: &mut u32) {
     for _ in 0..world.plan.users[user].held {
         let home = world.home(user_id(user).as_str());
         let sequence = world.queues[home].skip();
+        let expires_after = world.plan.users[user].held_expire_after.filter(|_| number.is_multiple_of(3));
+        let send = SendPlan { size: 10, expires_after, ..SendPlan::default() };
+        let Some(notification) = notification(world, user, *number, &send) else { continue };
         world.log(user, EventKind::Accepted { number: *number, sequence });
-        let Some(notification) = notification(world, user, *number, 10) else { continue };
         let row = MailboxRow {
             sequence: Sequence::new(sequence.into()),
             notification: Arc::new(notification),
@@ -125,14 +128,23 @@ fn hold(world: &World, user: usize, number: &mut u32) {
     }
 }
 
-fn notification(world: &World, user: usize, number: u32, size: usize) -> Option<Notification> {
+fn notification(world: &World, user: usize, number: u32, send: &SendPlan) -> Option<Notification> {
+    let SendPlan { size, expires_after, drops, .. } = *send;
+    let now = world.time_at(Instant::now());
+    let mut expires_at = expires_after.map(|after| now.plus(after));
+    if drops || expires_at.is_some() {
+        let expires_at = expires_at.map(millis_of);
+        world.log(user, EventKind::Terms { number, expires_at, drops });
+    }
+    expires_at = expires_at.filter(|_| !world.has(Mutant::QueuesWithoutExpiry));
+    let drops = (drops || world.has(Mutant::DropsAll)) && !world.has(Mutant::HoldsAll);
     Some(Notification {
         id: NotificationId::new(format!("n{number}")).ok()?,
         user_id: user_id(user),
         payload: Payload::from_json(&payload(number, size)).ok()?,
-        sent_at: Timestamp::from_millis(world.time_at(Instant::now()).millis()),
-        expires_at: None,
-        when_offline: WhenOffline::Hold,
+        sent_at: now,
+        expires_at,
+        when_offline: if drops { WhenOffline::Drop } else { WhenOffline::Hold },
         kind: None,
         source: None,
     })
@@ -140,9 +152,9 @@ fn notification(world: &World, user: usize, number: u32, size: usize) -> Option<
 
 /// Sends a user's notifications, each again until the answer arrives.
 async fn produce(world: Arc<World>, user: usize, first: u32) {
-    for (number, SendPlan { pause, size }) in (first..).zip(&world.plan.users[user].sends) {
-        sleep(Duration::from_millis(*pause)).await;
-        let Some(notification) = notification(&world, user, number, *size) else { continue };
+    for (number, send) in (first..).zip(&world.plan.users[user].sends) {
+        sleep(Duration::from_millis(send.pause)).await;
+        let Some(notification) = notification(&world, user, number, send) else { continue };
         let body = QueueEntry::Notification(notification).to_json();
         for attempt in 0.. {
             let id = if world.has(Mutant::ForgetsIds) { attempt } else { 0 };
@@ -175,8 +187,10 @@ async fn wait_until_quiet(world: &World) {
     while Instant::now() < ends {
         sleep(Duration::from_secs(5)).await;
         let is_empty = {
+            let now = world.time_at(Instant::now());
             let tables = world.tables();
-            tables.due.is_empty() && tables.mailboxes.values().all(std::collections::BTreeMap::is_empty)
+            let mut rows = tables.mailboxes.values().flat_map(BTreeMap::values);
+            tables.due.is_empty() && rows.all(|(row, _)| has_expired(row, now))
         };
         if is_empty && world.queued().is_empty() {
             break;
@@ -186,11 +200,19 @@ async fn wait_until_quiet(world: &World) {
     sleep(Duration::from_secs(3)).await;
 }
 
+fn has_expired(row: &MailboxRow, now: Timestamp) -> bool {
+    row.notification.expires_at.is_some_and(|at| at <= now)
+}
+
 fn log_leftovers(world: &World) {
+    // The table deletes what has expired at some time.
+    let now = world.time_at(Instant::now());
     let held: Vec<_> = {
         let tables = world.tables();
-        let last = tables.mailboxes.iter().filter_map(|(user, rows)| Some((*user, *rows.keys().last()?)));
-        last.collect()
+        let last = |rows: &BTreeMap<u64, (MailboxRow, Instant)>| {
+            rows.iter().rev().find(|(_, (row, _))| !has_expired(row, now)).map(|(sequence, _)| *sequence)
+        };
+        tables.mailboxes.iter().filter_map(|(user, rows)| Some((*user, last(rows)?))).collect()
     };
     for (user, sequence) in held {
         world.log(user, EventKind::Held { sequence });

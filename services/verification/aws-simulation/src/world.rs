@@ -235,6 +235,11 @@ impl World {
     }
 }
 
+/// Returns the virtual milliseconds since the start of a time of the wall clock.
+pub(crate) fn millis_of(time: Timestamp) -> u64 {
+    time.millis().saturating_sub(EPOCH)
+}
+
 /// The clock of a deployment.
 #[derive(Debug, Clone)]
 pub(crate) struct SimClock(pub Arc<World>);

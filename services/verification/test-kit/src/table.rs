@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use contract_connections_v1::{Connection, ConnectionId, HubMember, MemberKey};
+use contract_connections_v1::{Connection, ConnectionId, HubMember, HubPartition, HubRow, MemberKey};
 use contract_deployment_v1::{CONNECTIONS, HISTORY, HUBS, MAILBOX, RATES, Table};
 use contract_history_v1::MessageRow;
 use contract_mailbox_v1::HeldNotification;
@@ -194,18 +194,41 @@ impl HubsTable {
     }
 }
 
-impl HubRows for HubsTable {
-    async fn join(&self, hub: &HubName, user: &UserId, connection: &str) {
+impl HubsTable {
+    /// Adds a connection of a user to a hub as before hubs had shards.
+    pub async fn join_unsharded(&self, hub: &HubName, user: &UserId, connection: &str) {
         let connection_id = Some(ConnectionId::new(connection));
         let member = MemberKey { user_id: user.clone(), connection_id };
         self.0.put(&HubMember { version: Version1, hub: hub.clone(), member, ttl: None }).await;
     }
 
+    /// The rows in all partitions of a hub.
+    pub async fn members(&self, hub: &HubName) -> Vec<MemberKey> {
+        let mut members = Vec::new();
+        for partition in HubPartition::all(hub) {
+            let rows: Vec<HubRow> = self.0.rows(&partition.to_string()).await;
+            members.extend(rows.into_iter().map(|row| row.member));
+        }
+        members
+    }
+}
+
+impl HubRows for HubsTable {
+    async fn join(&self, hub: &HubName, user: &UserId, connection: &str) {
+        let connection_id = Some(ConnectionId::new(connection));
+        let member = MemberKey { user_id: user.clone(), connection_id };
+        let member = HubMember { version: Version1, hub: hub.clone(), member, ttl: None };
+        self.0.put(&HubRow::from(&member)).await;
+    }
+
     async fn users(&self, hub: &HubName) -> Vec<UserId> {
-        let rows: Vec<HubMember> = self.0.rows(hub.as_str()).await;
-        let mut users: Vec<_> = rows.into_iter().map(|row| row.member.user_id).collect();
-        users.dedup();
-        users
+        self.members(hub)
+            .await
+            .into_iter()
+            .map(|member| member.user_id)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
     }
 }
 

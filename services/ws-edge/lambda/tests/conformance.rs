@@ -11,7 +11,7 @@ use verification_conformance::{acknowledgements, edge_connections, edge_history,
 use verification_test_kit::{
     ConnectionsTable, HistoryTable, HubsTable, MailboxTable, RatesTable, TestResources, endpoint,
 };
-use ws_edge::ports::MessageQueue as _;
+use ws_edge::ports::{Hubs as _, MessageQueue as _};
 use ws_edge_lambda::{
     DynamoConnections, DynamoHistory, DynamoHubs, DynamoMailbox, DynamoRateLimits, SqsMessageQueue,
 };
@@ -37,6 +37,37 @@ async fn hubs_conform() {
     let adapter = DynamoHubs::new(&world.dynamodb, table.name(), RETRY);
     hubs::all(&adapter, &table, "h").await;
     hubs::pages(&adapter, "h", SystemClock.now(), true).await;
+}
+
+#[tokio::test]
+async fn rows_from_before_shards_are_found_and_deleted() {
+    let world = TestResources::new().await;
+    let table = HubsTable::new(&world).await;
+    let adapter = DynamoHubs::new(&world.dynamodb, table.name(), RETRY);
+    let (team, now) = (HubName::new("team").unwrap(), SystemClock.now());
+    let users: Vec<_> = (0..40).map(|n| user(&format!("u{n:02}"))).collect();
+    // Every second user has a connection of before, and every third a new one.
+    let (mut expected, mut left) = (Vec::new(), Vec::new());
+    for (n, user) in users.iter().enumerate() {
+        if n % 2 == 0 {
+            table.join_unsharded(&team, user, "old").await;
+        }
+        if n % 3 == 0 {
+            adapter.join(&[hubs::member(&team, user, "new")]).await.unwrap();
+        }
+        if n % 2 == 0 || n % 3 == 0 {
+            assert!(adapter.has(&team, user).await.unwrap());
+            expected.push(user.clone());
+        } else {
+            assert!(!adapter.has(&team, user).await.unwrap());
+        }
+        left.push(hubs::member(&team, user, "old"));
+    }
+    let page = adapter.members(&team, None, 100, now).await.unwrap();
+    assert_eq!(page.members.into_iter().map(|member| member.user_id).collect::<Vec<_>>(), expected);
+    adapter.leave(&left).await.unwrap();
+    let rows = table.members(&team).await;
+    assert!(rows.len() == 14 && rows.iter().all(|row| row.connection_id.as_ref().unwrap().as_str() == "new"));
 }
 
 #[tokio::test]

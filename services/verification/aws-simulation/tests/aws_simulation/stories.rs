@@ -16,7 +16,7 @@ fn device(acknowledges: bool, connects_at: u64) -> DevicePlan {
 }
 
 fn sends(count: usize, pause: u64) -> Vec<SendPlan> {
-    vec![SendPlan { pause, size: 20 }; count]
+    vec![SendPlan { pause, size: 20, ..SendPlan::default() }; count]
 }
 
 /// Runs a plan from several seeds with a mutant, and returns the promises that are broken.
@@ -60,7 +60,7 @@ fn failing_user_hides_nobody_behind_the_window() {
     let stuck = UserPlan {
         trouble: Trouble { stops_reading: Some(Duration::from_mins(3)), ..Trouble::default() },
         devices: vec![device(false, 0)],
-        sends: vec![SendPlan { pause: 1_000, size: 30_000 }; 100],
+        sends: vec![SendPlan { pause: 1_000, size: 30_000, ..SendPlan::default() }; 100],
         keeps_devices: true,
         ..UserPlan::default()
     };
@@ -102,7 +102,7 @@ fn batch_does_not_wait_for_its_slowest_run() {
     let slow = UserPlan {
         trouble: Trouble { stops_reading: Some(Duration::from_mins(3)), ..Trouble::default() },
         devices: vec![device(false, 0)],
-        sends: vec![SendPlan { pause: 100, size: 30_000 }; 30],
+        sends: vec![SendPlan { pause: 100, size: 30_000, ..SendPlan::default() }; 30],
         ..UserPlan::default()
     };
     let other = UserPlan { devices: vec![device(true, 0)], sends: sends(60, 100), ..UserPlan::default() };
@@ -154,7 +154,7 @@ fn hanging_postponement_fails_no_other_entry() {
             ..Trouble::default()
         },
         devices: vec![device(false, 0)],
-        sends: vec![SendPlan { pause: 100, size: 30_000 }; 30],
+        sends: vec![SendPlan { pause: 100, size: 30_000, ..SendPlan::default() }; 30],
         ..UserPlan::default()
     };
     let other = UserPlan { devices: vec![device(true, 0)], sends: sends(60, 100), ..UserPlan::default() };
