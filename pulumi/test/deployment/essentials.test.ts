@@ -1,10 +1,13 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { EngineStack } from "../endpoint/project.js";
 import { stackValues } from "../mocks/stacks.js";
 import { changes, custom, expectNoChange, failure, label } from "./observations.js";
 import type { Outside } from "./outside.js";
-import { everything, setUp, type Setup } from "./setup.js";
+import { everything, REGION, setUp, type Setup } from "./setup.js";
 
 let setup: Setup;
 let outside: Outside;
@@ -66,9 +69,7 @@ describe("a stack", () => {
         expect(gone).toEqual(["aws:apigateway/deployment:Deployment producers: create-replacement, replace, delete-replaced"]);
         await expectNoChange(one);
         const outputs = (await one.outputs()) as { readonly producerQueuesUrl: string; readonly queueUrls: readonly string[] };
-        const body = JSON.stringify({ userId: "alice", payload: 1 });
-        const sent = await fetch(`${outputs.producerQueuesUrl}/1/notifications`, { method: "POST", headers: { "content-type": "application/json" }, body });
-        expect(sent.status).toBe(202);
+        expect(await send(`${outputs.producerQueuesUrl}/1/notifications`, { userId: "alice", id: "n-1", payload: 1 })).toBe("202");
         expect(await Promise.all(outputs.queueUrls.map((url) => outside.messages(url)))).toEqual([0, 1]);
         queues({ "tidings:queues": 1, "tidings:queueEpoch": 1 });
         const refused = await failure(one.preview());
@@ -102,6 +103,14 @@ describe("a refusal", () => {
         expect(custom(await stack.resources())).toEqual([]);
     });
 });
+
+/** Posts a notification with a signature, and returns the status of the answer. */
+async function send(url: string, notification: object): Promise<string> {
+    const signed = ["--aws-sigv4", `aws:amz:${REGION}:execute-api`, "--user", "test:test"];
+    const post = ["-H", "content-type: application/json", "-d", JSON.stringify(notification), url];
+    const { stdout } = await promisify(execFile)("curl", ["-s", "-o", "/dev/null", "-w", "%{http_code}", ...signed, ...post]);
+    return stdout;
+}
 
 /** Returns the kinds of things that {@link Outside.named} has found. */
 function kindsOf(found: readonly string[]): readonly string[] {
