@@ -6,7 +6,9 @@ use contract_connections_v1::FrameFormat;
 use verification_aws_simulation::fifo::FifoLimits;
 use verification_aws_simulation::log::EventKind;
 use verification_aws_simulation::mutant::Mutant;
-use verification_aws_simulation::plan::{DevicePlan, Plan, SMALL_LIMITS, SendPlan, Trouble, UserPlan};
+use verification_aws_simulation::plan::{
+    DevicePlan, HubPlan, Plan, SMALL_LIMITS, SendPlan, Trouble, UserPlan,
+};
 use verification_aws_simulation::{Finished, Promise, check, run_plan};
 use verification_random::SeededRandom;
 
@@ -160,4 +162,22 @@ fn hanging_postponement_fails_no_other_entry() {
     let other = UserPlan { devices: vec![device(true, 0)], sends: sends(60, 100), ..UserPlan::default() };
     let plan = Plan { users: vec![other.clone(), other, hanging], pollers: 1, ..Plan::default() };
     tell(&plan, Mutant::UnboundedPostponement, Promise::InvocationsEnd);
+}
+
+/// Everybody comes at once. Before, all rows of the hub were in one partition, which throttled most handshakes.
+#[test]
+fn crowd_joins_its_hub_at_once() {
+    let user = UserPlan { devices: vec![device(false, 0)], ..UserPlan::default() };
+    let hub = HubPlan { messages: Vec::new(), fan_out_members: 1_000, presence: false, partition_writes: 10 };
+    let plan = Plan { users: vec![user; 40], hub: Some(hub), ..Plan::default() };
+    let last_opened = |mutant| {
+        let finished = run_plan(plan.clone(), SeededRandom::new(1), mutant).unwrap();
+        assert_eq!(check(&finished), None);
+        let opened = finished.log.iter().filter(|event| matches!(event.kind, EventKind::Opened { .. }));
+        let times: Vec<_> = opened.map(|event| event.at).collect();
+        assert!(times.len() >= 40, "{}", times.len());
+        *times.iter().take(40).max().unwrap()
+    };
+    let (before, now) = (last_opened(Some(Mutant::OnePartition)), last_opened(None));
+    assert!(before > 2_500 && now < 1_500, "{before} ms before, {now} ms now");
 }
