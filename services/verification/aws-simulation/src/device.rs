@@ -10,30 +10,50 @@ use auth_token::ports::{
 use auth_token::{Adapters, Authorizer, AuthorizerConfig, Handshake, Issuer, IssuerConfig, Ports, Subject};
 use contract_connections_v1::FrameFormat;
 use contract_deployment_v1::{AUTH_TOKEN_AUTHORIZER, WS_EDGE};
-use contract_frames_v1::{ClientFrame, ServerFrame};
+use contract_frames_v1::{Broadcast, ClientFrame, ServerFrame};
 use contract_identity_v1::{Principal, TokenRow};
-use contract_notifications_v1::{Sequence, Timestamp};
+use contract_notifications_v1::{NotificationId, Sequence, Timestamp};
 use shared_ports::PortError;
 use shared_sync::IgnorePoison as _;
 use tokio::time::{Instant, sleep, sleep_until};
-use ws_edge::{ClientInfo, ConnectRequest, DeliveryOnly, Edge, EdgeConfig, Inbound, MessageRequest};
+use ws_edge::ports::NoHistory;
+use ws_edge::{
+    ClientInfo, ClientMessagePolicy, ConnectRequest, Disabled, Edge, EdgeConfig, Inbound, MessageRequest,
+};
 
 use crate::frames::items;
-use crate::gateway::connection_id;
+use crate::gateway::{Socket, SocketState, connection_id};
 use crate::lambda::invoke;
 use crate::log::EventKind;
 use crate::mutant::Mutant;
 use crate::plan::DevicePlan;
 use crate::ports::Aws;
-use crate::world::{SimClock, World, user_id};
+use crate::world::{SimClock, World, hub, user_id};
 
 /// Sequences in one ack: as many as our own client puts there.
 const ACK_BATCH: usize = 25;
-type SimEdge = Edge<DeliveryOnly<Aws, Aws, SimClock>>;
+/// Attempts to send a message to the hub.
+const ATTEMPTS_TO_SEND: u32 = 1_000;
+type SimEdge = Edge<EdgeAws>;
+
+/// The adapters of the edge.
+#[derive(Debug)]
+enum EdgeAws {}
+
+impl ws_edge::ports::Ports for EdgeAws {
+    type Connections = Aws;
+    type Mailbox = Aws;
+    type Clock = SimClock;
+    type Hubs = Aws;
+    type MessageQueue = Aws;
+    type RateLimits = Disabled;
+    type History = NoHistory;
+}
 
 /// The functions that the WebSocket API invokes, and the issuer.
 #[derive(Debug)]
 pub(crate) struct Api {
+    user: usize,
     edge: SimEdge,
     authorizer: Authorizer<AuthAws>,
     issuer: Issuer<ForUser, ForUser, SimClock>,
@@ -119,6 +139,20 @@ impl Api {
         if world.has(Mutant::HandshakeWithoutLimit) {
             config.max_handshake = None;
         }
+        if let Some(hub) = &world.plan.hub {
+            config.client_messages = ClientMessagePolicy::SameHub;
+            config.presence = hub.presence;
+        }
+        let edge = Edge {
+            connections: aws(),
+            mailbox: aws(),
+            clock: clock(),
+            hubs: aws(),
+            message_queue: aws(),
+            rate_limits: Disabled,
+            history: NoHistory,
+            config,
+        };
         let ports = Ports {
             cipher: auth.clone(),
             store: auth.clone(),
@@ -127,7 +161,8 @@ impl Api {
             clock: clock(),
         };
         Self {
-            edge: Edge::new(aws(), aws(), clock(), config),
+            user,
+            edge,
             authorizer: Authorizer::new(ports, AuthorizerConfig::new("tidings", "tidings")),
             issuer: Issuer::new(auth.clone(), auth, clock(), IssuerConfig::new("tidings", "tidings")),
         }
@@ -135,10 +170,11 @@ impl Api {
 
     /// Fetches a token and has it authorized, as the first half of a handshake.
     async fn authorize(&self, world: &World, user: usize) -> Option<Principal> {
+        let is_member = world.plan.hub.is_some() && !world.plan.users[user].stays_out;
         let subject = Subject {
             user_id: user_id(user),
             username: String::new(),
-            hubs: Vec::new(),
+            hubs: is_member.then(|| hub().to_string()).into_iter().collect(),
             credential_expires_at: None,
             source_key: None,
             source_token: None,
@@ -192,7 +228,47 @@ impl Api {
         let id = connection_id(connection);
         let function = world.function(WS_EDGE.timeout_seconds);
         let disconnect = || self.edge.disconnect(principal, &id, Timestamp::from_millis(0));
-        let _ = invoke(function, &world.random, world.faults(), disconnect).await;
+        let left = invoke(function, &world.random, world.faults(), disconnect).await;
+        if matches!(left, Ok(Ok(()))) {
+            world.log(self.user, EventKind::Left { connection });
+        }
+    }
+
+    /// Sends a message to the hub and returns true if it was accepted.
+    async fn send(&self, world: &World, connection: u32, principal: &Principal, number: u32) -> bool {
+        let Some(_permit) = world.begin() else { return false };
+        let message = Broadcast {
+            id: None,
+            idempotency_key: NotificationId::new(format!("h{number}")).ok(),
+            message: number.to_string().into(),
+            hub: Some(hub()),
+        };
+        let text = ClientFrame::Broadcast(message).to_json();
+        let (id, frame) = (connection_id(connection), Inbound::Text(&text));
+        let request = MessageRequest { connection_id: &id, request_id: "", frame, guest_of: None };
+        let function = world.function(WS_EDGE.timeout_seconds);
+        let answer = || self.edge.message(principal, request);
+        let answer = invoke(function, &world.random, world.faults(), answer).await;
+        matches!(answer, Ok(Some(ServerFrame::Sent { results, .. })) if results.iter().all(|result| result.accepted))
+    }
+}
+
+/// Sends a message to the hub over a connection of its sender, again until it is accepted, or for some minutes.
+pub(crate) async fn send_to_hub(world: Arc<World>, user: usize, number: u32) {
+    let api = Api::new(&world, user);
+    for _ in 0..ATTEMPTS_TO_SEND {
+        sleep(world.random.millis(10, 500)).await;
+        let connection = {
+            let sockets = world.gateway.sockets();
+            let is_open = |socket: &Socket| socket.user == user && socket.state == SocketState::Open;
+            (0..).zip(&*sockets).find(|(_, socket)| is_open(socket)).map(|(number, _)| number)
+        };
+        let Some(connection) = connection else { continue };
+        let Some(principal) = api.authorize(&world, user).await else { continue };
+        if api.send(&world, connection, &principal, number).await {
+            world.log(user, EventKind::Sent { number });
+            return;
+        }
     }
 }
 

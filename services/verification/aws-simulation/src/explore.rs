@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use shared_sync::IgnorePoison as _;
 
-use crate::check::{Violation, check};
+use crate::check::check;
 use crate::log::EventKind;
 use crate::mutant::Mutant;
+use crate::promise::Violation;
 use crate::run::{Finished, run};
 
 /// Counts of events.

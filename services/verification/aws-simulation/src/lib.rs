@@ -10,8 +10,8 @@
 //! 1. Vocabulary: [`mod@log`], [`mutant`], [`plan`], [`Promise`], `frames`.
 //! 2. AWS: [`fifo`], `lambda`, `gateway`, `world` with the tables, `calls` to the gateway, `mapping` with the
 //!    event sources.
-//! 3. The services' `ports`, the `device`s, and the run of a simulation.
-//! 4. The `endings` of what expires or is dropped, [`check()`] and [`explore`].
+//! 3. The services' `ports` and those of the hub (`hub_ports`), the `device`s, and the run of a simulation.
+//! 4. The `endings` of what expires or is dropped, the `members` of the hub, [`check()`] and [`explore`].
 
 mod calls;
 mod check;
@@ -21,9 +21,11 @@ mod explore;
 pub mod fifo;
 mod frames;
 mod gateway;
+mod hub_ports;
 mod lambda;
 pub mod log;
 mod mapping;
+mod members;
 pub mod mutant;
 pub mod plan;
 mod ports;
@@ -31,7 +33,7 @@ mod promise;
 mod run;
 mod world;
 
-pub use check::{Violation, check};
+pub use check::check;
 pub use explore::{Exploration, Statistics, explore};
-pub use promise::Promise;
+pub use promise::{Promise, Violation};
 pub use run::{Finished, run, run_plan};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use contract_frames_v1::PresenceEvent;
 use contract_history_v1::HistoryOutcome;
 
 /// An event of a simulation.
@@ -64,6 +65,30 @@ pub enum EventKind {
         number: u32,
         /// The end.
         outcome: HistoryOutcome,
+    },
+    /// The gateway told a client that its message to the hub is accepted.
+    Sent {
+        /// Its number.
+        number: u32,
+    },
+    /// The queue accepted a message to the hub, or a notice about the user.
+    Broadcast {
+        /// Its number.
+        number: u32,
+        /// Its sequence.
+        sequence: u64,
+        /// The user's presence, if it is a notice.
+        presence: Option<PresenceEvent>,
+    },
+    /// The edge handled the end of a connection.
+    Left {
+        /// The connection.
+        connection: u32,
+    },
+    /// A connection is a member of the hub at the end.
+    Member {
+        /// The connection.
+        connection: u32,
     },
     /// A client began a handshake.
     Connecting {

@@ -29,7 +29,7 @@ use crate::lambda::{Function, InvokeError, invoke};
 use crate::log::EventKind;
 use crate::mutant::Mutant;
 use crate::ports::{Aws, DispatcherPorts, ReplayerAws, ReplayerPorts, SourceQueue};
-use crate::world::{INVOCATION, SimClock, SimRandom, World, user_id, user_index};
+use crate::world::{INVOCATION, SimClock, SimRandom, World, user_id, user_of};
 
 /// Time before the end of an invocation at which it stops trying: the function's default.
 const RESERVE: Duration = Duration::from_secs(2);
@@ -71,7 +71,9 @@ pub(crate) async fn poll_queue(world: Arc<World>, source: usize, poller: u32) {
             continue;
         }
         for message in batch.iter().filter(|message| message.receives > 1) {
-            world.log(user_index(&message.sent.group), EventKind::Redelivered { receives: message.receives });
+            if let Some(user) = user_of(&message.sent.group) {
+                world.log(user, EventKind::Redelivered { receives: message.receives });
+            }
         }
         let received = Instant::now();
         sleep(world.random.millis(1, 20)).await;
@@ -121,7 +123,11 @@ fn dispatcher(world: &Arc<World>, source: usize) -> BatchDispatcher<DispatcherPo
         redelivery: SourceQueue { world: Arc::clone(world), source },
         homes: SourceQueue { world: Arc::clone(world), source },
         members: aws(),
-        fan_out_members: dispatcher::DEFAULT_MEMBERS,
+        fan_out_members: world
+            .plan
+            .hub
+            .as_ref()
+            .map_or(dispatcher::DEFAULT_MEMBERS, |hub| hub.fan_out_members),
         settings,
     }
 }
@@ -132,7 +138,7 @@ async fn dispatch(
     batch: &[Received],
 ) {
     let invocation = world.next_invocation();
-    let users: BTreeSet<_> = batch.iter().map(|message| user_index(&message.sent.group)).collect();
+    let users: BTreeSet<_> = batch.iter().filter_map(|message| user_of(&message.sent.group)).collect();
     let users: Vec<_> = users.into_iter().collect();
     let function = world.function(DISPATCHER.timeout_seconds);
     let work = || async {

@@ -56,11 +56,35 @@ pub enum Mutant {
     HoldsAll,
     /// Notifications to hold are queued as notifications to drop.
     DropsAll,
+    /// Joining the hub is reported done and is not.
+    LosesJoin,
+    /// Leaving the hub is reported done and is not.
+    LosesLeave,
+    /// A message to the hub is accepted and lost.
+    LosesBroadcast,
+    /// A notice of presence is accepted and lost.
+    LosesNotice,
+    /// The rest of a broadcast is accepted and lost.
+    LosesRest,
+    /// One of the notifications of a broadcast's step is accepted and lost.
+    LosesMember,
+    /// A broadcast reads the members as they were a minute ago.
+    StaleMembers,
+    /// A broadcast's step leaves out the first member behind the cursor.
+    SkipsMember,
+    /// A broadcast reaches every connected user.
+    ReachesStrangers,
+    /// A broadcast reads one partition of the hub alone.
+    ReadsOneShard,
+    /// The edge sees no other connection of a user.
+    ListsNoOther,
+    /// The rows of the hub are in one partition. Only a story finds it.
+    OnePartition,
 }
 
 impl Mutant {
     /// Every mutant that random plans find.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 37] = [
         Self::ReplaysEveryRow,
         Self::ForgetsTheRest,
         Self::NeverSetsAside,
@@ -87,5 +111,16 @@ impl Mutant {
         Self::ReapsEarly,
         Self::HoldsAll,
         Self::DropsAll,
+        Self::LosesJoin,
+        Self::LosesLeave,
+        Self::LosesBroadcast,
+        Self::LosesNotice,
+        Self::LosesRest,
+        Self::LosesMember,
+        Self::StaleMembers,
+        Self::SkipsMember,
+        Self::ReachesStrangers,
+        Self::ReadsOneShard,
+        Self::ListsNoOther,
     ];
 }

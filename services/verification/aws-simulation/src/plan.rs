@@ -45,6 +45,30 @@ pub struct Plan {
     pub limits: Limits,
     /// Number of keys that the replayer reads at once.
     pub replay_page: usize,
+    /// The hub, if there is one.
+    pub hub: Option<HubPlan>,
+}
+
+/// The plan of the hub of all users who don't stay out.
+#[derive(Debug, Clone)]
+pub struct HubPlan {
+    /// Messages to the hub, in order.
+    pub messages: Vec<HubMessagePlan>,
+    /// Members whom one entry of the queue reaches.
+    pub fan_out_members: usize,
+    /// True if members see who comes and goes.
+    pub presence: bool,
+    /// Writes in a second that a partition of the table takes.
+    pub partition_writes: u32,
+}
+
+/// The plan of a message to the hub.
+#[derive(Debug, Clone, Copy)]
+pub struct HubMessagePlan {
+    /// The user who sends it.
+    pub sender: usize,
+    /// Milliseconds after the one before.
+    pub pause: u64,
 }
 
 /// The plan of a user.
@@ -62,6 +86,8 @@ pub struct UserPlan {
     pub plain_door: bool,
     /// Time after which every third of them expires.
     pub held_expire_after: Option<Duration>,
+    /// True if the user is not in the hub.
+    pub stays_out: bool,
     /// True if the devices stay after the faults. Otherwise another one comes, to which everything is replayed.
     pub keeps_devices: bool,
 }
@@ -145,6 +171,25 @@ impl Default for Plan {
             idle_timeout: Duration::from_mins(10),
             limits: Limits::default(),
             replay_page: 1_000,
+            hub: None,
+        }
+    }
+}
+
+impl HubPlan {
+    fn draw(random: &SeededRandom, users: &[UserPlan], faults_until: u64) -> Self {
+        let count = random.between(1, 6);
+        // The first user is in the hub.
+        let members: Vec<_> = (0..users.len()).filter(|user| !users[*user].stays_out).collect();
+        let message = |_| HubMessagePlan {
+            sender: members[random.count(0, members.len() as u64 - 1)],
+            pause: if random.chance(300) { 0 } else { random.between(1, 2 * faults_until / count) },
+        };
+        Self {
+            messages: (0..count).map(message).collect(),
+            fan_out_members: random.pick([1, 2, 1_000]),
+            presence: random.chance(500),
+            partition_writes: 1_000,
         }
     }
 }
@@ -176,7 +221,15 @@ impl Plan {
             replay_page: if is_small { random.count(1, 6) } else { 1_000 },
             ..Self::default()
         };
+        let plan = if random.chance(300) { plan.with_hub(random) } else { plan };
         if random.chance(500) { plan } else { plan.disturbed(random) }
+    }
+
+    /// Adds a hub, and some users who stay out.
+    fn with_hub(mut self, random: &SeededRandom) -> Self {
+        self.users.iter_mut().skip(1).for_each(|user| user.stays_out = random.chance(200));
+        self.hub = Some(HubPlan::draw(random, &self.users, self.faults_until));
+        self
     }
 
     /// Adds what goes wrong for everybody.
@@ -237,6 +290,7 @@ impl UserPlan {
             held: if random.chance(300) { u32::try_from(random.between(1, 80)).unwrap_or(1) } else { 0 },
             plain_door: random.chance(300),
             held_expire_after: random.chance(500).then(|| expiry(random)),
+            stays_out: false,
             keeps_devices: random.chance(500),
         }
     }

@@ -11,14 +11,11 @@ use std::time::Duration;
 
 use contract_connections_v1::{Connection, ConnectionId, ConnectionKey, FrameFormat};
 use contract_history_v1::{HistoryOutcome, MessageRow};
-use contract_notifications_v1::{
-    FanOut, HubName, Notification, NotificationId, QueueEntry, Replay, Sequence, Timestamp, UserId,
-};
+use contract_notifications_v1::{QueueEntry, Replay, Sequence, Timestamp, UserId};
 use dispatcher::core::ConnectionSet;
 use dispatcher::ports::{
-    BatchPorts, BroadcastQueue, DeadLetter, DeadLetters, ForwardedEntry, History, HistoryPolicy, Homes,
-    HubMembers, MailboxRow, MembersPage, NotificationQueue, Page, PageQuery, Push, PushFrame, Pushed,
-    Redelivery,
+    BatchPorts, DeadLetter, DeadLetters, ForwardedEntry, History, HistoryPolicy, Homes, MailboxRow, Page,
+    PageQuery, Push, PushFrame, Pushed, Redelivery,
 };
 use replayer::ports::{DuePage, DueReplay, DueReplays, KeyPage, MailboxKeys, RandomSource as _, ReplayEntry};
 use shared_ports::PortError;
@@ -27,11 +24,11 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::fifo::Outgoing;
-use crate::frames::numbers;
+use crate::frames::{number_in, number_of, numbers};
 use crate::gateway::connection_number;
 use crate::log::EventKind;
 use crate::mutant::Mutant;
-use crate::world::{SimClock, SimRandom, World, millis_of, user_id, user_index};
+use crate::world::{SimClock, SimRandom, World, millis_of, user_id, user_index, user_of};
 
 /// Largest amount of data that one query reads, in bytes.
 const QUERY_BYTES: usize = 1024 * 1024;
@@ -61,11 +58,6 @@ impl BatchPorts for DispatcherPorts {
     type Redelivery = SourceQueue;
     type Members = Aws;
     type Homes = SourceQueue;
-}
-
-/// Returns the number of the notification with this id.
-fn notification_number(id: &NotificationId) -> u32 {
-    id.as_str().trim_start_matches('n').parse().unwrap_or(u32::MAX)
 }
 
 fn number(sequence: Sequence) -> u64 {
@@ -103,7 +95,7 @@ impl Aws {
             let expired = row.notification.expires_at.is_some_and(|at| at <= now || early);
             let stays = !expired || self.0.random.chance(700);
             if !stays {
-                self.0.log(user, EventKind::Reaped { number: notification_number(&row.notification.id) });
+                self.0.log(user, EventKind::Reaped { number: number_of(&row.notification.payload) });
             }
             stays
         });
@@ -181,7 +173,7 @@ impl dispatcher::ports::Mailbox for Aws {
                     Arc::make_mut(&mut row.notification).expires_at = None;
                 }
                 let expires_at = row.notification.expires_at.map(millis_of);
-                let notification = notification_number(&row.notification.id);
+                let notification = number_of(&row.notification.payload);
                 self.0.log(user, EventKind::Stored { number: notification, expires_at });
                 mailbox.insert(number(row.sequence), (row, Instant::now()));
             }
@@ -244,35 +236,16 @@ impl dispatcher::ports::ReplayQueue for Aws {
     }
 }
 
-/// No plan has hubs.
-impl NotificationQueue for Aws {
-    async fn send(&self, _: Vec<Notification>) -> Result<(), PortError> {
-        Ok(())
-    }
-}
-
-impl BroadcastQueue for Aws {
-    async fn enqueue_rest(&self, _: FanOut) -> Result<(), PortError> {
-        Ok(())
-    }
-}
-
-impl HubMembers for Aws {
-    async fn page(&self, _: &HubName, _: Option<&UserId>, _: usize) -> Result<MembersPage, PortError> {
-        Ok(MembersPage::default())
-    }
-}
-
 impl History for Aws {
     fn policy(&self) -> Option<HistoryPolicy> {
-        Some(HistoryPolicy { lifetime: Duration::from_hours(1), payloads: false })
+        Some(HistoryPolicy { lifetime: Duration::from_hours(1), payloads: true })
     }
 
     async fn record(&self, user: &UserId, rows: Vec<MessageRow>) {
         sleep(self.0.random.millis(2, 15)).await;
-        for MessageRow { notification_id, outcome, .. } in rows {
+        for MessageRow { payload, outcome, .. } in rows {
             if matches!(outcome, HistoryOutcome::Expired | HistoryOutcome::Dropped) {
-                let number = notification_number(&notification_id);
+                let number = payload.as_deref().and_then(number_in).unwrap_or(u32::MAX);
                 self.0.log(user_index(user.as_str()), EventKind::Discarded { number, outcome });
             }
         }
@@ -286,7 +259,7 @@ impl DeadLetters for Aws {
             deduplication_id: letter.message_id.to_owned(),
             body: letter.body.to_owned(),
         };
-        let user = user_index(letter.group);
+        let user = user_of(letter.group);
         self.0
             .call(user, "sending a dead letter", || self.0.queue_of(letter.group).dead_letter(message))
             .await
@@ -312,10 +285,10 @@ impl Homes for SourceQueue {
         let number = numbers(FrameFormat::Single, &body).first().copied();
         let message =
             Outgoing { group: group.to_owned(), deduplication_id: deduplication_id.to_owned(), body };
-        let user = user_index(group);
+        let user = user_of(group);
         let forward = || {
             let sequence = self.world.queue_of(group).send(message);
-            if let Some(number) = number {
+            if let (Some(number), Some(user)) = (number, user) {
                 self.world.log(user, EventKind::Forwarded { number, sequence });
             }
         };
@@ -329,14 +302,15 @@ impl Redelivery for SourceQueue {
         let world = &self.world;
         let queue = &world.queues[self.source];
         let group = receipts.first().and_then(|receipt| queue.group_of(receipt));
-        let Some(user) = group.map(|group| user_index(&group)) else {
+        let Some(user) = group.map(|group| user_of(&group)) else {
             return Err(PortError::permanent(OPERATION, crate::fifo::NotInFlight));
         };
         let renews = delay == world.plan.queue.visibility;
         if renews && world.has(Mutant::IgnoresVisibility) {
             return Ok(());
         }
-        if !renews && world.faults() && world.plan.users[user].trouble.hanging_postponement {
+        let hangs = user.is_some_and(|user| world.plan.users[user].trouble.hanging_postponement);
+        if !renews && world.faults() && hangs {
             std::future::pending::<()>().await;
         }
         let change = || receipts.iter().try_for_each(|receipt| queue.change_visibility(receipt, delay));
@@ -371,7 +345,8 @@ impl ws_edge::ports::Connections for Aws {
     }
 
     async fn list(&self, user: &UserId) -> Result<Vec<Connection>, PortError> {
-        dispatcher::ports::Connections::list(self, user).await
+        let listed = dispatcher::ports::Connections::list(self, user).await;
+        if self.0.has(Mutant::ListsNoOther) { listed.map(|_| Vec::new()) } else { listed }
     }
 
     async fn close(&self, key: &ConnectionKey) -> Result<(), PortError> {

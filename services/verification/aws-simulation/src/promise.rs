@@ -1,4 +1,6 @@
-//! The promises that are checked.
+//! The promises that are checked, and how one is broken.
+
+use std::fmt;
 
 /// A promise of delivery. The letters are those of docs/explanation/delivery.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,4 +31,31 @@ pub enum Promise {
     NotBeforeExpiry,
     /// What is to be dropped waits for nobody, and nothing else is dropped.
     DropsTheRight,
+    /// A message to the hub reaches the members, in order, and nobody else.
+    ReachesMembers,
+    /// Who has left the hub is no member any more.
+    LeavesTheHub,
+    /// Members see who comes, and nobody is reported gone who is there.
+    TruePresence,
+}
+
+/// A broken promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The promise.
+    pub promise: Promise,
+    /// The user to whom it was broken.
+    pub user: Option<usize>,
+    /// Time at which it was broken, in virtual milliseconds.
+    pub at: u64,
+    /// The way in which it was broken, for people.
+    pub details: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { promise, user, at, details } = self;
+        let user = user.map_or_else(|| "everybody".to_owned(), |user| format!("u{user}"));
+        write!(f, "{promise:?} is broken for {user} at {}.{:03} s: {details}", at / 1_000, at % 1_000)
+    }
 }

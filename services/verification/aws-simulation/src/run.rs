@@ -14,14 +14,16 @@ use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep};
 use verification_random::SeededRandom;
 
-use crate::device::run_device;
+use crate::device::{run_device, send_to_hub};
 use crate::fifo::Outgoing;
-use crate::frames::payload;
+use crate::frames::{FIRST_OF_HUB, payload};
+use crate::hub_ports::log_members;
 use crate::log::{Event, EventKind};
 use crate::mapping::{poll_queue, read_stream, sweep};
 use crate::mutant::Mutant;
-use crate::plan::{DevicePlan, Plan, SendPlan, UserPlan};
-use crate::world::{World, millis_of, user_id, user_index};
+use crate::plan::{DevicePlan, HubMessagePlan, Plan, SendPlan, UserPlan};
+use crate::ports::Aws;
+use crate::world::{World, millis_of, user_id, user_of};
 
 /// Time that the deployment may take to become quiet after the last fault: a few of the longest delays before
 /// a failed entry is delivered again, and of visibility timeouts.
@@ -82,6 +84,9 @@ async fn simulate(plan: Plan, random: SeededRandom, mutant: Option<Mutant>) -> V
         }
         producers.push(tokio::spawn(produce(Arc::clone(&world), user, number)));
         number += u32::try_from(plan.sends.len()).unwrap_or(0);
+    }
+    if world.plan.hub.is_some() {
+        producers.push(tokio::spawn(talk(Arc::clone(&world))));
     }
     sleep(Duration::from_millis(world.plan.faults_until)).await;
     world.end_faults();
@@ -182,6 +187,15 @@ async fn produce(world: Arc<World>, user: usize, first: u32) {
     }
 }
 
+/// Sends the messages to the hub, each when the one before is accepted.
+async fn talk(world: Arc<World>) {
+    let messages = world.plan.hub.iter().flat_map(|hub| &hub.messages);
+    for (number, HubMessagePlan { sender, pause }) in (FIRST_OF_HUB..).zip(messages) {
+        sleep(Duration::from_millis(*pause)).await;
+        send_to_hub(Arc::clone(&world), *sender, number).await;
+    }
+}
+
 async fn wait_until_quiet(world: &World) {
     let ends = Instant::now() + TIME_TO_QUIET;
     while Instant::now() < ends {
@@ -204,7 +218,7 @@ fn has_expired(row: &MailboxRow, now: Timestamp) -> bool {
     row.notification.expires_at.is_some_and(|at| at <= now)
 }
 
-fn log_leftovers(world: &World) {
+fn log_leftovers(world: &Arc<World>) {
     // The table deletes what has expired at some time.
     let now = world.time_at(Instant::now());
     let held: Vec<_> = {
@@ -218,6 +232,10 @@ fn log_leftovers(world: &World) {
         world.log(user, EventKind::Held { sequence });
     }
     for (group, entries) in world.queued() {
-        world.log(user_index(&group), EventKind::Queued { entries });
+        match user_of(&group) {
+            Some(user) => world.log(user, EventKind::Queued { entries }),
+            None => world.log_batch(EventKind::Queued { entries }),
+        }
     }
+    log_members(&Aws(Arc::clone(world)));
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use contract_connections_v1::{Connection, ConnectionId};
-use contract_notifications_v1::{Timestamp, UserId, home_queue};
+use contract_connections_v1::{Connection, ConnectionId, HubPartition, MemberKey};
+use contract_notifications_v1::{HubName, Timestamp, UserId, home_queue};
 use dispatcher::ports::MailboxRow;
 use shared_ports::{Clock, PortError};
 use shared_retry::{Jitter, RetryPolicy};
@@ -21,7 +21,7 @@ use crate::gateway::Gateway;
 use crate::lambda::Account;
 use crate::log::{Event, EventKind};
 use crate::mutant::Mutant;
-use crate::plan::Plan;
+use crate::plan::{Plan, Trouble};
 
 /// The wall clock at the start of a simulation, in milliseconds since the epoch.
 const EPOCH: u64 = 1_767_225_600_000;
@@ -61,8 +61,28 @@ pub(crate) struct Tables {
     pub(crate) connections: BTreeMap<(usize, ConnectionId), (Connection, Instant)>,
     /// The mailboxes, with the time of each insertion.
     pub(crate) mailboxes: BTreeMap<usize, BTreeMap<u64, (MailboxRow, Instant)>>,
+    /// The rows of the hub, by partition.
+    pub(crate) hub: BTreeMap<HubPartition, BTreeMap<MemberKey, HubRowState>>,
+    /// Writes to a partition in its last second with a write.
+    pub(crate) hub_writes: BTreeMap<HubPartition, (u64, u32)>,
     /// The users with a scheduled replay.
     pub(crate) due: BTreeMap<usize, Timestamp>,
+}
+
+/// A row of the hub. It stays when it is deleted, for stale reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HubRowState {
+    /// Time of its insertion.
+    pub(crate) inserted: Instant,
+    /// Time of its deletion.
+    pub(crate) deleted: Option<Instant>,
+}
+
+impl HubRowState {
+    /// Returns true if a read that is as old as this shows the row.
+    pub(crate) fn is_shown(&self, age: Duration) -> bool {
+        self.inserted.elapsed() >= age && self.deleted.is_none_or(|deleted| deleted.elapsed() < age)
+    }
 }
 
 /// A shard of the stream.
@@ -194,27 +214,29 @@ impl World {
         }
     }
 
-    /// Makes a call to a table, a queue or a key: it takes a while, and may fail with or without its effect.
+    /// Makes a call to a table, a queue or a key, for a user or for the hub: it takes a while, and may fail with or without
+    /// its effect.
     ///
     /// # Errors
     /// [`PortError`] if it fails.
     pub(crate) async fn call<T>(
         &self,
-        user: usize,
+        user: impl Into<Option<usize>>,
         operation: &'static str,
         effect: impl FnOnce() -> T,
     ) -> Result<T, PortError> {
+        let user = user.into();
         sleep(self.random.millis(2, 15)).await;
         match self.fault(user) {
             None => Ok(effect()),
             Some(Fault::Slow) => {
-                self.log(user, EventKind::Fault("slow"));
+                self.append(user, EventKind::Fault("slow"));
                 sleep(self.random.millis(300, 3_000)).await;
-                self.log(user, EventKind::Fault("slow until now"));
+                self.append(user, EventKind::Fault("slow until now"));
                 Ok(effect())
             }
             Some(fault) => {
-                self.log(user, EventKind::Fault(operation));
+                self.append(user, EventKind::Fault(operation));
                 if matches!(fault, Fault::After) {
                     effect();
                 }
@@ -223,11 +245,11 @@ impl World {
         }
     }
 
-    fn fault(&self, user: usize) -> Option<Fault> {
+    fn fault(&self, user: Option<usize>) -> Option<Fault> {
         if !self.faults() {
             return None;
         }
-        let trouble = self.plan.users[user].trouble;
+        let trouble = user.map_or_else(Trouble::default, |user| self.plan.users[user].trouble);
         if self.random.chance(trouble.failing + self.plan.throttles) {
             return Some(if self.random.chance(500) { Fault::Before } else { Fault::After });
         }
@@ -280,4 +302,14 @@ pub(crate) fn user_id(user: usize) -> UserId {
 /// Returns the index of a user with this id.
 pub(crate) fn user_index(id: &str) -> usize {
     id.trim_start_matches('u').parse().unwrap_or(0)
+}
+
+/// Returns the index of the user of a message group, or `None` for that of the hub.
+pub(crate) fn user_of(group: &str) -> Option<usize> {
+    group.strip_prefix('u')?.parse().ok()
+}
+
+/// Returns the hub's name.
+pub(crate) fn hub() -> HubName {
+    HubName::new("team").unwrap_or_else(|error| unreachable!("{error}"))
 }

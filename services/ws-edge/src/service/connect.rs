@@ -130,7 +130,10 @@ impl<P: Ports> Edge<P> {
         }
         // Listed after the row is stored: the last of several simultaneous connections sees all others.
         let open = self.connections.list(&row.user_id).await?;
-        let is_first = open.iter().all(|other| other.connection_id == row.connection_id);
+        // Simultaneous connections see each other, and one of them is the first.
+        let age = |row: &Connection| (row.connected_at, row.connection_id.clone());
+        let mut others = open.iter().filter(|other| other.connection_id != row.connection_id);
+        let is_first = others.all(|other| age(other) > age(row));
         if let Some(limit) = self.config.max_connections {
             match connection_limit::decide(open, &row.connection_id, limit, row.connected_at) {
                 LimitDecision::WithinLimit => {}

@@ -226,6 +226,20 @@ async fn connection_joins_and_leaves_its_hubs() {
     assert_eq!(notices, [r#"all "joined""#, r#"team "joined""#, r#"all "left""#, r#"team "left""#]);
 }
 
+/// Each sees the other's row, because both were stored before either looked.
+#[tokio::test]
+async fn one_of_simultaneous_connections_is_announced() {
+    for (first, second) in [("a", "b"), ("b", "a")] {
+        let world = World::default();
+        let edge = edge_of(&world, chat());
+        edge.connect(&principal("jo"), request(first, &[])).await.unwrap();
+        world.queued.lock().unwrap().clear();
+        edge.connect(&principal("jo"), request(second, &[])).await.unwrap();
+        let announced = world.queued.lock().unwrap().len();
+        assert_eq!(announced, usize::from(second < first), "{second} beside {first}");
+    }
+}
+
 #[tokio::test]
 async fn handshake_over_the_limit_leaves_no_rows() {
     let world = World::default();

@@ -6,7 +6,9 @@ use contract_connections_v1::FrameFormat;
 use verification_aws_simulation::fifo::FifoLimits;
 use verification_aws_simulation::log::EventKind;
 use verification_aws_simulation::mutant::Mutant;
-use verification_aws_simulation::plan::{DevicePlan, Plan, SMALL_LIMITS, SendPlan, Trouble, UserPlan};
+use verification_aws_simulation::plan::{
+    DevicePlan, HubPlan, Plan, SMALL_LIMITS, SendPlan, Trouble, UserPlan,
+};
 use verification_aws_simulation::{Finished, Promise, check, run_plan};
 use verification_random::SeededRandom;
 
@@ -207,4 +209,22 @@ fn stranger_is_forwarded_to_its_queue() {
     let count = |is: fn(&EventKind) -> bool| finished.log.iter().filter(|event| is(&event.kind)).count();
     assert_eq!(count(|kind| matches!(kind, EventKind::Misplaced { .. })), 100);
     assert_eq!(count(|kind| matches!(kind, EventKind::Forwarded { .. })), 100);
+}
+
+/// Everybody comes at once. Before, all rows of the hub were in one partition, which throttled most handshakes.
+#[test]
+fn crowd_joins_its_hub_at_once() {
+    let user = UserPlan { devices: vec![device(false, 0)], ..UserPlan::default() };
+    let hub = HubPlan { messages: Vec::new(), fan_out_members: 1_000, presence: false, partition_writes: 10 };
+    let plan = Plan { users: vec![user; 40], hub: Some(hub), ..Plan::default() };
+    let last_opened = |mutant| {
+        let finished = run_plan(plan.clone(), SeededRandom::new(1), mutant).unwrap();
+        assert_eq!(check(&finished), None);
+        let opened = finished.log.iter().filter(|event| matches!(event.kind, EventKind::Opened { .. }));
+        let times: Vec<_> = opened.map(|event| event.at).collect();
+        assert!(times.len() >= 40, "{}", times.len());
+        *times.iter().take(40).max().unwrap()
+    };
+    let (before, now) = (last_opened(Some(Mutant::OnePartition)), last_opened(None));
+    assert!(before > 2_500 && now < 1_500, "{before} ms before, {now} ms now");
 }
