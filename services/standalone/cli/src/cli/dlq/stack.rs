@@ -312,12 +312,7 @@ impl StackLetters {
                 self.send(queue, letters, &places, &mut outcomes).await?;
             }
         }
-        let (at, receipts): (Vec<_>, Vec<_>) = letters
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| matches!(outcomes[*at], Outcome::Done))
-            .map(|(at, letter)| (at, letter.receipt_handle.as_str()))
-            .unzip();
+        let (at, receipts) = deletable(letters, &outcomes);
         if !receipts.is_empty() {
             let answers = self.sqs.delete(&self.letters[self.current], &receipts).await?;
             for (at, answer) in at.into_iter().zip(answers) {
@@ -343,12 +338,7 @@ impl StackLetters {
         outcomes: &mut [Outcome],
     ) -> anyhow::Result<()> {
         while !places.is_empty() {
-            let mut bytes = 0;
-            let fits = |at: &&usize| {
-                bytes += letters[**at].size();
-                bytes <= BATCH_BYTES
-            };
-            let count = places.iter().take(BATCH).take_while(fits).count().max(1);
+            let count = batch_len(places.iter().map(|at| letters[*at].size()));
             let (batch, rest) = places.split_at(count);
             let messages = batch.iter().map(|at| letters[*at].redriven()).collect();
             let answers = self.sqs.send(queue, messages).await?;
@@ -359,6 +349,24 @@ impl StackLetters {
         }
         Ok(())
     }
+}
+
+/// Returns the number of messages of these sizes in the next batch, at least one.
+fn batch_len(sizes: impl Iterator<Item = usize>) -> usize {
+    let mut bytes = 0;
+    let fits = |size: &usize| {
+        bytes += size;
+        bytes <= BATCH_BYTES
+    };
+    sizes.take(BATCH).take_while(fits).count().max(1)
+}
+
+/// Returns the indexes and receipts of the letters that were not refused. Only these may be deleted: a letter that the
+/// queue refused would be lost.
+fn deletable<'a>(letters: &'a [Letter], outcomes: &[Outcome]) -> (Vec<usize>, Vec<&'a str>) {
+    let all = letters.iter().zip(outcomes).enumerate();
+    let done = all.filter(|(_, (_, outcome))| matches!(outcome, Outcome::Done));
+    done.map(|(at, (letter, _))| (at, letter.receipt_handle.as_str())).unzip()
 }
 
 /// The course of a command.
@@ -393,5 +401,39 @@ fn progress_bar(count: usize, output: &Output) -> ProgressBar {
     match ProgressStyle::with_template("{bar:30} {pos}/{len} dead letters") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(receipt: &str) -> Letter {
+        let attributes = json!({
+            "MessageGroupId": "alice",
+            "MessageDeduplicationId": "order-1042",
+            "SentTimestamp": "1767225600000",
+            "SequenceNumber": "18849496460467696128",
+        });
+        let message = json!({
+            "MessageId": receipt, "ReceiptHandle": receipt, "Body": "{}", "Attributes": attributes,
+            "MessageAttributes": {},
+        });
+        serde_json::from_value(message).unwrap()
+    }
+
+    #[test]
+    fn refused_letters_are_not_deleted() {
+        let letters = ["a", "b", "c"].map(letter);
+        let outcomes = [Outcome::Done, Outcome::Refused("too large".to_owned()), Outcome::Done];
+        assert_eq!(deletable(&letters, &outcomes), (vec![0, 2], vec!["a", "c"]));
+    }
+
+    #[test]
+    fn batches_keep_both_limits() {
+        assert_eq!(batch_len(std::iter::repeat_n(10, 12)), 10);
+        assert_eq!(batch_len(std::iter::repeat_n(400 * 1024, 4)), 2);
+        // A letter alone is sent, whatever its size.
+        assert_eq!(batch_len([2_000 * 1024, 1].into_iter()), 1);
     }
 }
