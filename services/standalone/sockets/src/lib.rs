@@ -15,6 +15,7 @@
 
 mod entry;
 mod limits;
+mod read_ahead;
 mod receipts;
 mod send_queue;
 mod socket;

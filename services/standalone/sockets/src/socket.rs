@@ -22,11 +22,13 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::Registry;
 use super::entry::{Entry, Peer};
+use super::read_ahead::ReadAhead;
 use super::send_queue::{End, Pong, with_scratch};
 use super::tcp::SharedTcp;
 
-/// Size of the reader's buffer. It is small, because clients send little.
-const READ_BUFFER: usize = 1024;
+/// Size of the parser's buffer, which every connection keeps: that of a usual message of a client. Larger ones come in
+/// several parts from [`ReadAhead`].
+const READ_BUFFER: usize = 128;
 
 /// Number of bytes of pongs that may wait before the task stops reading from the client.
 const MAX_CONTROL: usize = 1024;
@@ -102,13 +104,13 @@ impl Attachment {
         let now = self.registry.now();
         self.entry.heard(now);
         let _ = self.entry.peer.set(Box::new(peer));
-        // Copied, and mostly empty: a conversion would keep hyper's whole buffer.
-        let copy = read_ahead.to_vec();
+        let ahead = ReadAhead::new(&read_ahead);
         drop(read_ahead);
-        let context = WebSocketContext::from_partially_read(copy, Role::Server, Some(config));
+        let context = WebSocketContext::new(Role::Server, Some(config));
         let mut driver = Driver {
             attachment: &self,
             socket,
+            ahead,
             session,
             context,
             control: Vec::new(),
@@ -139,6 +141,7 @@ enum Phase {
 struct Driver<'a, T, S> {
     attachment: &'a Attachment,
     socket: T,
+    ahead: ReadAhead,
     session: S,
     context: WebSocketContext,
     /// Bytes written by tungstenite: pongs and the close frame.
@@ -217,9 +220,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
 
     /// Reads one message and starts to act on it.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { attachment, socket, session, context, control, .. } = self;
+        let Self { attachment, socket, ahead, session, context, control, .. } = self;
         let now = attachment.registry.now();
-        let message = match context.read(&mut Io { socket, control, cx }) {
+        let message = match context.read(&mut Io { socket, ahead, control, cx }) {
             Ok(message) => message,
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
             Err(error) => {
@@ -352,16 +355,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
 /// The stream that tungstenite uses: it reads from the socket and writes into the buffer.
 struct Io<'a, 'b, T> {
     socket: &'a mut T,
+    ahead: &'a mut ReadAhead,
     control: &'a mut Vec<u8>,
     cx: &'a mut Context<'b>,
 }
 
 impl<T: AsyncRead + Unpin> Read for Io<'_, '_, T> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let mut buffer = ReadBuf::new(into);
-        match Pin::new(&mut *self.socket).poll_read(self.cx, &mut buffer) {
-            Poll::Ready(Ok(())) => Ok(buffer.filled().len()),
-            Poll::Ready(Err(error)) => Err(error),
+        match self.ahead.poll_read(Pin::new(&mut *self.socket), self.cx, into) {
+            Poll::Ready(read) => read,
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
