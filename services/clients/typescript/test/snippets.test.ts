@@ -1,10 +1,18 @@
 // Runs the Node.js programs of the documentation against a real server.
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
 import { Program } from "@tidings/testing/program";
 import { Server } from "@tidings/testing/server";
 import { bundled, snippet } from "@tidings/testing/snippets";
 import { afterEach, describe, expect, it } from "vitest";
 
 const CLIENTS = "docs/how-to/clients.md";
+const VECTORS = fileURLToPath(new URL("../../../../contracts/notifications/v1/fixtures/home-queues.json", import.meta.url));
 const README = "services/clients/typescript/README.md";
 
 const cleanUp: (() => Promise<void>)[] = [];
@@ -32,6 +40,22 @@ describe("programs of the documentation", { timeout: 120_000 }, () => {
         expect(await program.line()).toBe("deep (nested too deeply to show)");
         await server.produce("alice", 7, 9);
         expect([await program.line(), await program.line()]).toEqual(['alice-7 {"n":7}', 'alice-8 {"n":8}']);
+    });
+
+    it("finds the queue of a user", async () => {
+        const folder = await mkdtemp(join(tmpdir(), "tidings-home-queue-"));
+        cleanUp.push(() => rm(folder, { recursive: true }));
+        const main = join(folder, "main.mjs");
+        await writeFile(main, snippet(CLIENTS, "home-queue"));
+        const vectors = JSON.parse(await readFile(VECTORS, "utf8")) as { group: string; queues: [number, number][] }[];
+        expect(vectors.length).toBeGreaterThan(3);
+        for (const { group, queues } of vectors) {
+            for (const [count, index] of queues) {
+                const urls = Array.from({ length: count }, (_, queue) => `https://sqs.example/${String(queue)}`);
+                const { stdout } = await promisify(execFile)(process.execPath, [main, group, ...urls]);
+                expect(stdout).toBe(`https://sqs.example/${String(index)}\n`);
+            }
+        }
     });
 
     it("passes a WebSocket class, as in the README", async () => {

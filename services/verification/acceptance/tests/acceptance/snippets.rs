@@ -75,6 +75,22 @@ async fn frame(frames: &mut (impl Stream<Item = Value> + Unpin)) -> Option<Value
 }
 
 #[tokio::test]
+async fn queue_of_a_user_is_found() {
+    let (server, directory) = start(&[]).await;
+    let script = snippet("docs/how-to/deploy.md", "home-queue").unwrap().code;
+    let script = format!("{script}\nprintf %s \"$QUEUE_URL\"");
+    let find = async |user: &str, outputs: Value| {
+        std::fs::write(directory.path().join("outputs.json"), outputs.to_string()).unwrap();
+        run(&script, &server, &directory, &[("USER_ID", user)]).await
+    };
+    assert_eq!(find("alice", json!({ "queueUrl": "only" })).await, "only");
+    // Two of the vectors of contracts/notifications/v1/fixtures/home-queues.json.
+    let several = json!({ "queueUrl": "0", "queueUrls": ["0", "1", "2"] });
+    assert_eq!(find("alice", several.clone()).await, "2");
+    assert_eq!(find("a", several).await, "0");
+}
+
+#[tokio::test]
 async fn curl_snippet_runs() {
     let (server, directory) = start(&[]).await;
     let script = snippet(CLIENTS, "curl").unwrap();
