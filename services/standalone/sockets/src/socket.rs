@@ -85,14 +85,21 @@ impl Attachment {
         self.entry.send_queue.write_directly(socket);
     }
 
-    /// Runs the socket until it is closed. `read_ahead` has the bytes read from it beyond the handshake.
-    pub async fn run<S: Session>(
+    /// Runs the socket until it is closed. `read_ahead` has the bytes read from it beyond the handshake. Dropping the future
+    /// ends the connection.
+    ///
+    /// An idle connection keeps this future, so it is no `async fn`, which would have the arguments a second time.
+    pub fn run<T, S>(
         mut self,
-        socket: impl AsyncRead + AsyncWrite + Unpin + Send,
+        socket: T,
         read_ahead: Bytes,
         peer: Peer,
         session: S,
-    ) {
+    ) -> impl Future<Output = ()> + Send + use<T, S>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send,
+        S: Session,
+    {
         let limits = self.registry.limits();
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
@@ -107,8 +114,7 @@ impl Attachment {
         let ahead = ReadAhead::new(&read_ahead);
         drop(read_ahead);
         let context = WebSocketContext::new(Role::Server, Some(config));
-        let mut driver = Driver {
-            attachment: &self,
+        let driver = Driver {
             socket,
             ahead,
             session,
@@ -120,7 +126,8 @@ impl Attachment {
             next: None,
             phase: Phase::Open,
         };
-        poll_fn(|cx| driver.poll(cx)).await;
+        let mut running = Running { driver, attachment: self };
+        poll_fn(move |cx| running.poll(cx))
     }
 }
 
@@ -137,9 +144,20 @@ enum Phase {
     Discarding,
 }
 
+/// A socket with its place in the registry. The socket is closed first, because the registry tells when none is left.
+struct Running<T, S> {
+    driver: Driver<T, S>,
+    attachment: Attachment,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Running<T, S> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.driver.poll(&self.attachment, cx)
+    }
+}
+
 /// The state of a socket's task.
-struct Driver<'a, T, S> {
-    attachment: &'a Attachment,
+struct Driver<T, S> {
     socket: T,
     ahead: ReadAhead,
     session: S,
@@ -156,9 +174,9 @@ struct Driver<'a, T, S> {
     phase: Phase,
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let entry = &*self.attachment.entry;
+impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<T, S> {
+    fn poll(&mut self, attachment: &Attachment, cx: &mut Context<'_>) -> Poll<()> {
+        let entry = &*attachment.entry;
         match entry.send_queue.watch(cx.waker()) {
             Some(End::Drop) => return Poll::Ready(()),
             Some(End::Close(code, reason) | End::ShutOut(code, reason)) if self.phase == Phase::Open => {
@@ -167,7 +185,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
             None | Some(End::Close(..) | End::ShutOut(..)) => {}
         }
         loop {
-            let writing = self.poll_write(cx);
+            let writing = self.poll_write(attachment, cx);
             if matches!(writing, Poll::Ready(Err(_))) {
                 return Poll::Ready(());
             }
@@ -176,14 +194,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
             {
                 self.answering = None;
                 if let Some(text) = answer {
-                    let now = self.attachment.registry.now();
+                    let now = attachment.registry.now();
                     entry.send_queue.send(text.into(), now);
                 }
                 continue;
             }
             // As pushes do, answers wait until the client has taken what was sent before. So at most one answer is over
             // the limit.
-            let limit = self.attachment.registry.limits().buffer_bytes;
+            let limit = attachment.registry.limits().buffer_bytes;
             let is_full = writing.is_pending() && entry.send_queue.is_over(limit);
             if self.next.is_some() && entry.send_queue.is_shut_out() {
                 self.next = None;
@@ -211,7 +229,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
             }
             // A read may queue control frames and then find nothing more to read. They go out at once, unless the socket
             // takes nothing now.
-            let reading = self.poll_read(cx);
+            let reading = self.poll_read(attachment, cx);
             if reading.is_pending() && (self.control.is_empty() || writing.is_pending()) {
                 return Poll::Pending;
             }
@@ -219,14 +237,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
     }
 
     /// Reads one message and starts to act on it.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { attachment, socket, ahead, session, context, control, .. } = self;
+    fn poll_read(&mut self, attachment: &Attachment, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { socket, ahead, session, context, control, .. } = self;
         let now = attachment.registry.now();
         let message = match context.read(&mut Io { socket, ahead, control, cx }) {
             Ok(message) => message,
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
             Err(error) => {
-                self.fail(&error);
+                self.fail(attachment, &error);
                 return Poll::Ready(());
             }
         };
@@ -258,7 +276,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
     }
 
     /// Handles the end of reading: a closed socket or a client's violation.
-    fn fail(&mut self, error: &Error) {
+    fn fail(&mut self, attachment: &Attachment, error: &Error) {
         let (code, reason) = match error {
             Error::Capacity(CapacityError::MessageTooLong { .. }) => {
                 (CloseCode::Size, "the message is too large")
@@ -270,13 +288,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
             | Error::Io(_) => {
                 self.phase = Phase::Finishing;
                 let end = End::Close(CloseCode::Normal, "closed by the client");
-                self.attachment.registry.retire(&self.attachment.entry, end);
+                attachment.registry.retire(&attachment.entry, end);
                 return;
             }
             _ => (CloseCode::Protocol, "the WebSocket protocol is violated"),
         };
         tracing::debug!(
-            connection = %self.attachment.entry.row.connection_id,
+            connection = %attachment.entry.row.connection_id,
             code = u16::from(code),
             reason,
             "closing"
@@ -285,7 +303,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
             self.close(code, reason);
         }
         self.phase = Phase::Discarding;
-        self.attachment.registry.retire(&self.attachment.entry, End::Close(code, reason));
+        attachment.registry.retire(&attachment.entry, End::Close(code, reason));
     }
 
     /// Queues the server's close frame behind the bytes being written.
@@ -297,7 +315,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
     }
 
     /// Writes all waiting bytes. Ready when none are left.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_write(&mut self, attachment: &Attachment, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             while !self.rest.is_empty() {
                 let written = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.rest))?;
@@ -307,9 +325,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
                 self.rest = Vec::new();
                 ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
                 self.unflushed = false;
-                self.attachment.entry.send_queue.wrote(self.attachment.registry.now());
+                attachment.entry.send_queue.wrote(attachment.registry.now());
             }
-            let wrote = with_scratch(|scratch| self.write_some(scratch, cx))?;
+            let wrote = with_scratch(|scratch| self.write_some(attachment, scratch, cx))?;
             if !wrote {
                 return Poll::Ready(Ok(()));
             }
@@ -317,13 +335,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<'_, T, S> {
     }
 
     /// Coalesces frames in `scratch` and starts to write them. Returns false if there are none.
-    fn write_some(&mut self, scratch: &mut Vec<u8>, cx: &mut Context<'_>) -> io::Result<bool> {
-        let max_frame = self.attachment.registry.limits().max_frame_bytes;
+    fn write_some(
+        &mut self,
+        attachment: &Attachment,
+        scratch: &mut Vec<u8>,
+        cx: &mut Context<'_>,
+    ) -> io::Result<bool> {
+        let max_frame = attachment.registry.limits().max_frame_bytes;
         let is_open = self.phase == Phase::Open;
-        let now = self.attachment.registry.now();
-        let entry = &self.attachment.entry;
+        let now = attachment.registry.now();
+        let entry = &attachment.entry;
         if entry.send_queue.take(scratch, &mut self.control, max_frame, is_open, now) {
-            self.attachment.registry.asked_for_receipt(entry);
+            attachment.registry.asked_for_receipt(entry);
         }
         // An idle connection does not keep this buffer.
         self.control = Vec::new();

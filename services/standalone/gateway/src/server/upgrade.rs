@@ -24,6 +24,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use contract_connections_v1::ConnectionId;
 use contract_identity_v1::Principal;
 use contract_notifications_v1::{Sequence, Timestamp};
+use futures_util::FutureExt as _;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
@@ -276,12 +277,12 @@ async fn serve<P: Ports>(
 }
 
 /// Runs a socket in a task of its own, because the caller's task has the memory of the handshake.
+///
+/// An open connection keeps the memory of that task. An `async` block would have the socket's future twice, as what it takes
+/// and as what it awaits, and the future that forgets the connection beside it.
 fn run<P: Ports>(app: Arc<App<P>>, opened: Opened, socket: impl Future<Output = ()> + Send + 'static) {
-    tokio::spawn(async move {
-        socket.await;
-        // Boxed, so that an open connection doesn't have the memory of this future.
-        Box::pin(forget(&app.ports.client_edge, &opened)).await;
-    });
+    let forget = move |()| Box::pin(async move { forget(&app.ports.client_edge, &opened).await });
+    tokio::spawn(socket.then(forget));
 }
 
 /// Deletes the row of a connection that ended.

@@ -404,8 +404,8 @@ async fn messages_that_count(end: impl AsyncFn(&Registry)) -> usize {
     for _ in 0..50 {
         theirs.send(Message::text("act")).await.unwrap();
     }
-    end(&registry).await;
-    while within(theirs.next()).await.is_some() {}
+    let reading = async { while within(theirs.next()).await.is_some() {} };
+    tokio::join!(end(&registry), reading);
     counting.0.load(Ordering::SeqCst)
 }
 
