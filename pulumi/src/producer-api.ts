@@ -259,7 +259,7 @@ export class ProducerApi extends pulumi.ComponentResource {
     private role(queue: ResourceRef): readonly [aws.iam.Role, aws.iam.RolePolicy] {
         const parent = { parent: this };
         const name = `${this.deployment.prefix}-producers`;
-        const role = new aws.iam.Role("producers", { name, assumeRolePolicy: trustPolicy("apigateway.amazonaws.com", this.deployment.place) }, parent);
+        const role = new aws.iam.Role("producers", { name, assumeRolePolicy: trustPolicy("apigateway.amazonaws.com") }, parent);
         const policy = policyDocument([{ Effect: "Allow", Action: "sqs:SendMessage", Resource: queue.arn }]);
         return [role, new aws.iam.RolePolicy("producers", { role: role.name, name: "least", policy }, parent)];
     }

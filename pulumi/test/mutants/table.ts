@@ -397,6 +397,13 @@ export const MUTANTS: readonly Mutant[] = [
         check: ["policies", "policies of dev are right by the service authorization reference and by parliament"],
     },
     {
+        mistake: "roles need a condition key that API Gateway does not send",
+        file: "src/policies.ts",
+        from: 'Principal: { Service: service } }',
+        to: 'Principal: { Service: service }, Condition: { StringEquals: { "aws:SourceAccount": "123456789012" } } }',
+        check: ["policies", "policies of dev let a service assume a role without a condition that its documentation does not name"],
+    },
+    {
         mistake: "the streams of a table are listed with a resource, which AWS does not support",
         file: "src/policies.ts",
         from: 'const Action = actions.filter((action) => !ACTIONS_WITHOUT_RESOURCE.has(action));',
