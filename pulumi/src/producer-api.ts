@@ -202,6 +202,7 @@ export class ProducerApi extends pulumi.ComponentResource {
      * queue.
      */
     readonly queues: Endpoint | undefined;
+    readonly apiName: pulumi.Output<string>;
     private readonly api: aws.apigateway.RestApi;
     /** Resources that a deployment must contain, and the fingerprint of the inputs of each, by type and name. */
     private readonly parts: pulumi.Resource[] = [];
@@ -225,6 +226,7 @@ export class ProducerApi extends pulumi.ComponentResource {
             },
             { parent: this },
         );
+        this.apiName = this.api.name;
         const { queues, logs, history } = args;
         this.sendMethods(queues, producerModel(deployment.settings.unknownFields));
         if (history !== undefined) {

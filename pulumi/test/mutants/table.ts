@@ -250,6 +250,27 @@ export const MUTANTS: readonly Mutant[] = [
         check: ["observability", "observability of dev ApproximateNumberOfMessagesVisible of dead-letters.fifo has an alarm"],
     },
     {
+        mistake: "the producer API's errors are watched under a dimension that a REST API does not have",
+        file: "src/observability.ts",
+        from: "{ ApiName: apis.producersName, Stage: STAGE }",
+        to: "{ ApiId: apis.producersName, Stage: STAGE }",
+        check: ["observability", "observability of dev errors of each API have an alarm"],
+    },
+    {
+        mistake: "a queue that deletes nothing counts as one without data",
+        file: "src/observability.ts",
+        from: "FILL(deleted, 0)) / received",
+        to: "FILL(deleted, received)) / received",
+        check: ["observability", "observability of dev a dispatcher that delivers nothing sets off an alarm, without an error of Lambda"],
+    },
+    {
+        mistake: "one refused client sets off an alarm",
+        file: "src/observability.ts",
+        from: "const FEWEST_EVENTS = 5;",
+        to: "const FEWEST_EVENTS = 1;",
+        check: ["observability", "observability of dev refused-handshakes go off when every handshake fails, and not for a single client"],
+    },
+    {
         mistake: "resources have no tags",
         file: "src/gateway.ts",
         from: "{ transformations: [tagging(tags)] }",
