@@ -19,6 +19,20 @@ export const MUTANTS: readonly Mutant[] = [
         check: ["several-queues", "the number of an existing stack's queues does not change within an epoch"],
     },
     {
+        mistake: "queues are deleted with their dead letters without a question",
+        file: "src/queue.ts",
+        from: "emptiedForEpoch !== queueEpoch",
+        to: "emptiedForEpoch > queueEpoch",
+        check: ["several-queues", "the number of an existing stack's queues becomes lower only when the queues that go are empty"],
+    },
+    {
+        mistake: "a stack whose first queue has lost its tags starts from epoch 0",
+        file: "src/queue.ts",
+        from: "...FIFO, ...COMMON, ...tags },",
+        to: "...FIFO, ...COMMON },",
+        check: ["several-queues", "the number of an existing stack's queues is remembered when one queue has lost its tags"],
+    },
+    {
         mistake: "the epoch of a stack goes back",
         file: "src/queue.ts",
         from: "queueEpoch < deployed.epoch",
