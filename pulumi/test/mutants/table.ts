@@ -28,8 +28,8 @@ export const MUTANTS: readonly Mutant[] = [
     {
         mistake: "a stack whose first queue has lost its tags starts from epoch 0",
         file: "src/queue.ts",
-        from: "...FIFO, ...COMMON, ...tags },",
-        to: "...FIFO, ...COMMON },",
+        from: "...tags,\n                maxMessageSize: LARGEST_LETTER",
+        to: "maxMessageSize: LARGEST_LETTER",
         check: ["several-queues", "the number of an existing stack's queues is remembered when one queue has lost its tags"],
     },
     {
@@ -94,6 +94,13 @@ export const MUTANTS: readonly Mutant[] = [
         from: 'const FIFO_SUFFIX = ".fifo"',
         to: 'const FIFO_SUFFIX = "-fifo"',
         check: ["cloudformation", "cfn-lint accepts dev as a CloudFormation template"],
+    },
+    {
+        mistake: "a dead-letter queue takes no larger messages than a notifications queue",
+        file: "src/queue.ts",
+        from: "const LARGEST_LETTER = 1024 * 1024",
+        to: "const LARGEST_LETTER = 256 * 1024",
+        check: ["queue", "queues of dev a dead letter has room for any entry and the reason"],
     },
     {
         mistake: "the visibility timeout is shorter than six times the dispatcher's timeout",
