@@ -72,6 +72,14 @@ export function queueConcurrency(settings: Settings, { concurrency }: Pick<Accou
 }
 
 function checkConcurrency(settings: Settings, concurrency: number): void {
+    const reserved = settings.reservedConcurrency.get("dispatcher");
+    const most = dispatcherConcurrency(settings, concurrency);
+    if (reserved !== undefined && most > reserved) {
+        throw new pulumi.RunError(
+            `tidings:reservedConcurrency has dispatcher=${reserved}, and the event source may invoke it ${most} times at once; Lambda would throttle it, which ` +
+                `counts as a failed delivery: reserve at least ${most}, or lower tidings:dispatcherMaximumConcurrency`,
+        );
+    }
     if (queueConcurrency(settings, { concurrency }) < FEWEST_DISPATCHERS) {
         throw new pulumi.RunError(
             `tidings:queues has ${settings.queues}, and the dispatcher can have ${dispatcherConcurrency(settings, concurrency)} invocations at the same time; ` +

@@ -1,9 +1,11 @@
-import { resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 
 import * as pulumi from "@pulumi/pulumi";
 
 import type { Account } from "./account.js";
 import { contract } from "./contract.js";
+import { refusedValue } from "./setting-values.js";
 
 /** Steady rate, in requests per second, and burst, in requests (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html). */
 export interface Throttle {
@@ -81,6 +83,15 @@ const MFA = ["off", "optional", "required"] as const;
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html).
 const LONGEST_FUNCTION_NAME = 64;
 
+/** Algorithms of JSON Web Tokens that the authorizer knows. */
+const ALGORITHMS = ["RS256", "ES256", "EdDSA", "HS256"];
+
+/**
+ * Highest rate and burst that a stage takes here: the account's limits are far below
+ * (https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html).
+ */
+const HIGHEST_RATE = 1_000_000;
+
 const METHODS = ["token", "jwt", "hmac", "open"];
 
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
@@ -121,7 +132,20 @@ class ConfigReader {
             const value = at > 0 ? read(name, pair.slice(at + 1)) : undefined;
             return value === undefined ? this.refuse(key, pair, expected) : [name, value];
         });
-        return new Map(pairs);
+        const names = pairs.map(([name]) => name);
+        const repeated = names.find((name, at) => names.indexOf(name) < at);
+        return repeated === undefined ? new Map(pairs) : this.refuse(key, repeated, "each name once");
+    }
+
+    /** Refuses keys of the project that Pulumi.yaml does not declare, which Pulumi itself ignores. */
+    refuseUnknown(known: readonly string[]): void {
+        const prefix = `${this.config.name}:`;
+        const set = Object.keys(pulumi.runtime.allConfig()).filter((key) => key.startsWith(prefix));
+        const unknown = set.map((key) => key.slice(prefix.length)).find((key) => !known.includes(key));
+        if (unknown !== undefined) {
+            const nearest = closest(unknown, known);
+            throw new pulumi.RunError(`${prefix}${unknown} is no key of Pulumi.yaml${nearest === undefined ? "" : `; did you mean ${prefix}${nearest}?`}`);
+        }
     }
 
     /** Refuses a key that another one has replaced. */
@@ -137,6 +161,34 @@ class ConfigReader {
     }
 }
 
+/** Number of changed letters up to which a word counts as misspelt. */
+const MISSPELT = 3;
+
+/** Returns the word with the fewest letters to change, if they are few. */
+function closest(word: string, known: readonly string[]): string | undefined {
+    const [nearest] = known.map((other) => [distance(word, other), other] as const).sort(([one], [other]) => one - other);
+    return nearest !== undefined && nearest[0] <= MISSPELT ? nearest[1] : undefined;
+}
+
+/** Returns the Levenshtein distance of two words. */
+function distance(one: string, other: string): number {
+    let row = Array.from({ length: other.length + 1 }, (_, at) => at);
+    for (const [index, letter] of Array.from(one).entries()) {
+        const next = [index + 1];
+        for (const [at, char] of Array.from(other).entries()) {
+            next.push(Math.min((row[at] ?? 0) + (letter === char ? 0 : 1), (row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1));
+        }
+        row = next;
+    }
+    return row.at(-1) ?? 0;
+}
+
+/** Returns the keys that Pulumi.yaml declares. */
+function declaredKeys(): readonly string[] {
+    const lines = readFileSync(join(__dirname, "../Pulumi.yaml"), "utf8").split(/^config:$/m)[1]?.split("\n") ?? [];
+    return lines.flatMap((line) => /^ {2}(\w+):$/.exec(line)?.[1] ?? []);
+}
+
 /** Environment variables that have a configuration key of their own. */
 const VARIABLES_WITH_OWN_KEY = ["TIDINGS_AUTH_METHODS", "TIDINGS_ALLOWED_ORIGINS", "TIDINGS_JWT_ISSUERS", "TIDINGS_USER_PREFIX", "TIDINGS_QUEUE_EPOCH"];
 
@@ -147,6 +199,24 @@ function isSetting(name: string): boolean {
     }
     const variables = contract.functions.flatMap((entry) => entry.variables);
     return variables.some((variable) => variable.name === name && variable.resource === undefined);
+}
+
+/** Returns the value of a setting. Refuses one with which its functions would not start. */
+function checkedSetting(read: ConfigReader, name: string, value: string): string {
+    const expected = refusedValue(name, value);
+    return expected === undefined ? value : read.refuse("settings", `${name}=${value}`, expected);
+}
+
+/** Reads an email address. Whether it exists, only its confirmation shows. */
+function email(read: ConfigReader, key: string): string | undefined {
+    const address = read.string(key);
+    return address === undefined || /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(address) ? address : read.refuse(key, address, "an email address");
+}
+
+function topicArn(read: ConfigReader, key: string): string | undefined {
+    const arn = read.string(key);
+    const isArn = arn === undefined || /^arn:[^:]+:sns:[^:]+:[0-9]{12}:[\w-]{1,256}$/.test(arn);
+    return isArn ? arn : read.refuse(key, arn, "the ARN of a standard SNS topic");
 }
 
 function apiGatewayLogs(read: ConfigReader): ApiGatewayLogsSetting {
@@ -160,7 +230,11 @@ function unknownFields(read: ConfigReader): UnknownFields {
 }
 
 function mfa(read: ConfigReader, production: boolean): Mfa {
-    const value = read.string("mfa") ?? (production ? "optional" : "off");
+    const set = read.string("mfa");
+    if (set !== undefined && set !== "off" && read.string("jwtIssuer") !== undefined) {
+        return read.refuse("mfa", set, "no second factor with jwtIssuer, because the stack has no user pool");
+    }
+    const value = set ?? (production ? "optional" : "off");
     return MFA.find((known) => known === value) ?? read.refuse("mfa", value, MFA.join(", "));
 }
 
@@ -186,7 +260,7 @@ function externalIssuer(read: ConfigReader): Settings["externalIssuer"] {
     if (!issuer.startsWith("https://") || !URL.canParse(issuer)) {
         return read.refuse("jwtIssuer", issuer, "an https URL");
     }
-    return audiences.length > 0 ? { issuer, audiences } : read.refuse("jwtAudiences", audiences, "at least one audience with jwtIssuer");
+    return audiences.length > 0 && !audiences.includes("") ? { issuer, audiences } : read.refuse("jwtAudiences", audiences, "at least one audience with jwtIssuer, and no empty one");
 }
 
 /** The members of an issuer that the program uses. The authorizer checks all of them. */
@@ -207,8 +281,11 @@ function parseIssuers(read: ConfigReader, json: string): readonly HandshakeIssue
         return refuse("a JSON array");
     }
     const isObject = (issuer: unknown): issuer is HandshakeIssuer => typeof issuer === "object" && issuer !== null;
-    if (!Array.isArray(list) || !list.every(isObject)) {
-        return refuse("a JSON array of objects");
+    if (!Array.isArray(list) || list.length === 0 || !list.every(isObject)) {
+        return refuse("a JSON array of objects, at least one");
+    }
+    if (!list.every(({ algorithm }) => ALGORITHMS.includes(String(algorithm)))) {
+        return refuse(`an "algorithm" of ${ALGORITHMS.join(", ")} for each issuer`);
     }
     const hasAudience = ({ algorithm, audiences, any_audience: any }: HandshakeIssuer): boolean =>
         algorithm === "HS256" || any === true || (Array.isArray(audiences) && audiences.length > 0);
@@ -244,7 +321,7 @@ function handshake(read: ConfigReader): Handshake {
 }
 
 function throttle(read: ConfigReader, api: string): Throttle {
-    const positive = (key: string): number => read.integer(key, "a whole number of at least 1", (value) => value > 0);
+    const positive = (key: string): number => read.integer(key, "a whole number of at least 1, at most a million", (value) => value > 0 && value <= HIGHEST_RATE);
     return { rate: positive(`${api}Rate`), burst: positive(`${api}Burst`) };
 }
 
@@ -252,6 +329,7 @@ function throttle(read: ConfigReader, api: string): Throttle {
 export function readSettings(): Settings {
     const read = new ConfigReader();
     read.refuseReplaced("apiGatewayLogsRole", "tidings:apiGatewayLogs in its place: account for true, existing for false");
+    read.refuseUnknown(declaredKeys());
     const seconds = (key: string): number => read.integer(key, "a whole number of seconds, at least 1", (value) => value > 0);
     const functions = contract.functions.map(({ name }) => name);
     const origins = read.strings("allowedOrigins").map(asSent);
@@ -272,7 +350,7 @@ export function readSettings(): Settings {
         // https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
         memoryMib: read.integer("memoryMib", "128 to 10240", (value) => value >= 128 && value <= 10240),
         variables: read.pairs("settings", "NAME=value with a variable of deployment.json that has a default and no configuration key of its own", (name, value) =>
-            isSetting(name) ? value : undefined,
+            isSetting(name) ? checkedSetting(read, name, value) : undefined,
         ),
         reservedConcurrency: read.pairs("reservedConcurrency", `function=number with one of ${functions.join(", ")}`, (name, value) =>
             functions.includes(name) && /^[1-9][0-9]*$/.test(value) ? Number(value) : undefined,
@@ -296,8 +374,8 @@ export function readSettings(): Settings {
         history: read.boolean("history"),
         oldestMessageAlarmSeconds: seconds("oldestMessageAlarmSeconds"),
         iteratorAgeAlarmSeconds: seconds("iteratorAgeAlarmSeconds"),
-        alarmEmail: read.string("alarmEmail"),
-        alarmTopicArn: read.string("alarmTopicArn"),
+        alarmEmail: email(read, "alarmEmail"),
+        alarmTopicArn: topicArn(read, "alarmTopicArn"),
     };
 }
 

@@ -6,6 +6,7 @@ import { lookUpAccount } from "./account.js";
 import { namePrefix, readSettings, type Deployment } from "./configuration.js";
 import type { WatchedFunction } from "./dashboard.js";
 import { Dispatcher } from "./dispatcher.js";
+import { checkDispatcherEnvironment } from "./environment-size.js";
 import { Identity, type Issuer } from "./identity.js";
 import { Observability } from "./observability.js";
 import { OperationsKey } from "./operations-key.js";
@@ -118,6 +119,7 @@ export async function deploy(): Promise<pulumi.Inputs> {
     const prefix = namePrefix(project, stack);
     const settings = readSettings();
     checkArchives(settings);
+    checkDispatcherEnvironment(prefix, settings);
     const tags = { project, stack };
     const account = await lookUpAccount(settings);
     await checkQueues(prefix, settings);

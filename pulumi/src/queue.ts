@@ -113,6 +113,13 @@ export class Queue extends pulumi.ComponentResource {
     }
 }
 
+/** Returns the names of all queue pairs of a stack, in order. */
+export function queueNames(prefix: string, { queues }: Settings): { readonly notifications: readonly string[]; readonly deadLetters: readonly string[] } {
+    const suffixes = Array.from({ length: queues }, (_, index) => (index === 0 ? "" : `-${index}`));
+    const named = (kind: string): readonly string[] => suffixes.map((suffix) => `${prefix}${kind}${suffix}${FIFO_SUFFIX}`);
+    return { notifications: named(NOTIFICATIONS), deadLetters: named(DEAD_LETTERS) };
+}
+
 /** Returns a queue as a resource of a function. */
 export function queueRef(queue: aws.sqs.Queue): ResourceRef {
     return { value: queue.url, arn: queue.arn };

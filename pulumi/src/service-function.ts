@@ -6,6 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { PlacedDeployment, Settings } from "./configuration.js";
 import { contract, findByName } from "./contract.js";
+import { checkEnvironment } from "./environment-size.js";
 import { logKey } from "./operations-key.js";
 import { checkResources, environment, permissions, trustPolicy, type ResourceRefs } from "./policies.js";
 
@@ -76,7 +77,12 @@ export class ServiceFunction extends pulumi.ComponentResource {
                 role: role.arn,
                 timeout: spec.timeoutSeconds,
                 memorySize: settings.memoryMib,
-                environment: { variables: environment(spec, resources, new Map([...settings.variables, ...variables])) },
+                environment: {
+                    variables: pulumi.output(environment(spec, resources, new Map([...settings.variables, ...variables]))).apply((all) => {
+                        checkEnvironment(name, all);
+                        return all;
+                    }),
+                },
                 tracingConfig: { mode: "Active" },
                 ...(reserved === undefined ? {} : { reservedConcurrentExecutions: reserved }),
             },

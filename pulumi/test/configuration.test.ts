@@ -22,6 +22,13 @@ test.each([
     ["settings", ["TIDINGS_MAILBOX_TABLE=mine"], "expected NAME=value with a variable of deployment.json that has a default"],
     ["settings", ["TIDINGS_AUTH_METHODS=open"], "with a variable of deployment.json that has a default and no configuration key of its own"],
     ["settings", ["TIDINGS_LOG"], "expected NAME=value"],
+    ["settings", ["TIDINGS_SEND_POLICY=samehub"], 'tidings:settings has "TIDINGS_SEND_POLICY=samehub"; expected off, same-hub or anyone'],
+    ["settings", ["TIDINGS_LOG=info", "TIDINGS_LOG=warn"], 'tidings:settings has "TIDINGS_LOG"; expected each name once'],
+    ["alarmEmail", "nobody", 'tidings:alarmEmail has "nobody"; expected an email address'],
+    ["alarmTopicArn", "foo", "expected the ARN of a standard SNS topic"],
+    ["handshakeIssuers", "[]", "expected a JSON array of objects, at least one"],
+    ["handshakeIssuers", '[{"issuer": "https://a.example", "algorithm": "none", "audiences": ["a"]}]', 'expected an "algorithm" of RS256, ES256'],
+    ["webSocketRate", 1_000_000_000, "at most a million"],
     ["reservedConcurrency", ["dispatch=3"], "expected function=number with one of auth-token-issuer"],
     ["reservedConcurrency", ["dispatcher=0"], "expected function=number"],
     ["dispatcherMaximumConcurrency", 1, "tidings:dispatcherMaximumConcurrency has 1; expected 0 for the default, or 2 to 1000"],
@@ -52,6 +59,30 @@ test("a replaced key is refused with the one that replaces it", async () => {
     await pulumi.runtime.setMocks({ call: () => ({}), newResource: () => ({ id: "", state: {} }) }, PROJECT.name, "dev");
     pulumi.runtime.setAllConfig({ ...stackConfiguration("dev"), "tidings:apiGatewayLogsRole": "true" });
     expect(() => readSettings()).toThrow('tidings:apiGatewayLogsRole has "true"; expected tidings:apiGatewayLogs in its place: account for true, existing for false');
+});
+
+test.each([
+    ["prodution", "tidings:prodution is no key of Pulumi.yaml; did you mean tidings:production?"],
+    ["unknownKey", "tidings:unknownKey is no key of Pulumi.yaml"],
+])("the unknown key %s is refused", async (key, message) => {
+    await pulumi.runtime.setMocks({ call: () => ({}), newResource: () => ({ id: "", state: {} }) }, PROJECT.name, "dev");
+    pulumi.runtime.setAllConfig({ ...stackConfiguration("dev"), [`tidings:${key}`]: "true" });
+    expect(() => readSettings()).toThrow(message);
+});
+
+test("a second factor and an audience need their issuer", async () => {
+    const issuer = { "tidings:jwtIssuer": "https://login.example.com", "tidings:jwtAudiences": ["tidings"] };
+    await pulumi.runtime.setMocks({ call: () => ({}), newResource: () => ({ id: "", state: {} }) }, PROJECT.name, "dev");
+    pulumi.runtime.setAllConfig(stackConfiguration("dev", { ...issuer, "tidings:mfa": "required" }));
+    expect(() => readSettings()).toThrow("expected no second factor with jwtIssuer");
+    pulumi.runtime.setAllConfig(stackConfiguration("dev", { ...issuer, "tidings:jwtAudiences": [""] }));
+    expect(() => readSettings()).toThrow("and no empty one");
+});
+
+test("the event source does not exceed the dispatcher's reserved concurrency", async () => {
+    const reserved = { "tidings:reservedConcurrency": ["dispatcher=3"], "tidings:dispatcherMaximumConcurrency": 50 };
+    await expect(programGraph("dev", reserved)).rejects.toThrow("reserve at least 50, or lower tidings:dispatcherMaximumConcurrency");
+    await expect(programGraph("dev", { "tidings:reservedConcurrency": ["dispatcher=1"] })).rejects.toThrow("reserve at least 2");
 });
 
 test("production refuses unproven names", async () => {

@@ -33,6 +33,27 @@ export const MUTANTS: readonly Mutant[] = [
         check: ["several-queues", "the number of an existing stack's queues is remembered when one queue has lost its tags"],
     },
     {
+        mistake: "the size of a function's environment is not checked before its queues are made",
+        file: "src/gateway.ts",
+        from: "    checkDispatcherEnvironment(prefix, settings);\n",
+        to: "",
+        check: ["functions", "an environment above 4 KB is refused before anything is made"],
+    },
+    {
+        mistake: "a setting's value is not checked",
+        file: "src/setting-values.ts",
+        from: 'value === "" || allowed.accepts(value, name)',
+        to: 'value !== "" || allowed.accepts(value, name)',
+        check: ["setting-values", 'allowed values of settings TIDINGS_PRESENCE takes ["true","false"] and refuses ["yes","1"]'],
+    },
+    {
+        mistake: "a misspelt key has no effect",
+        file: "src/configuration.ts",
+        from: "    read.refuseUnknown(declaredKeys());\n",
+        to: "",
+        check: ["configuration", "the unknown key prodution is refused"],
+    },
+    {
         mistake: "the epoch of a stack goes back",
         file: "src/queue.ts",
         from: "queueEpoch < deployed.epoch",
