@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use contract_deployment_v1::{DEAD_LETTER_ID, DEAD_LETTER_REASON, DEAD_LETTER_SENT_AT};
-use contract_notifications_v1::{UserId, home_queue};
+use contract_notifications_v1::{Sequence, UserId, home_queue};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use verification_acceptance_aws::{Deployment, StackQueues};
@@ -52,9 +52,17 @@ async fn producers_that_do_not_hash_keep_the_order() {
             let body = json!({ "userId": alice, "id": id, "payload": 1 });
             assert_eq!(deployment.post(&body.to_string()).await, 202);
         }
+        let mut last = Sequence::ZERO;
         for id in &ids {
-            assert_eq!(device.next().await.id.as_str(), id);
+            let delivery = device.next().await;
+            assert_eq!(delivery.id.as_str(), id);
+            assert!(delivery.sequence > last);
+            last = delivery.sequence;
         }
+        // The sequences are those of the user's own queue.
+        let own = deployment.send(&numbered(&alice, 0..1)).await;
+        assert!(own[0] > last);
+        take(&mut device, &own).await;
     };
     join_all(user_of_each_queue("alice").map(check)).await;
 }
