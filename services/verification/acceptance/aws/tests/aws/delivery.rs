@@ -125,8 +125,8 @@ async fn poison_message_becomes_dead_letter_without_delay() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_reconnecting_users_get_all_in_order() {
     let deployment = Deployment::with(&endpoint(), &OPEN, &[]).await;
-    let users = (0..50).map(|n| user(&format!("user-{n:02}"))).collect();
-    check_reconnecting_users(deployment, users).await;
+    let users: Vec<_> = (0..50).map(|n| user(&format!("user-{n:02}"))).collect();
+    check_reconnecting_users(deployment, &users).await;
 }
 
 /// The dispatcher is killed twice, each time after the first notification of a batch was pushed.

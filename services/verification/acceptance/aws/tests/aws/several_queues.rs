@@ -153,6 +153,7 @@ async fn reconnecting_users_of_both_queues_get_all_in_order() {
     let deployment = Deployment::shared_with_two_queues().await;
     // Every other user is offline at first, so that of both queues some are.
     let pairs = (0..4).map(|_| (user_of_each_queue("alice"), user_of_each_queue("bob")));
-    let users = pairs.flat_map(|([first, second], [third, fourth])| [first, third, second, fourth]).collect();
-    check_reconnecting_users(deployment, users).await;
+    let users: Vec<_> =
+        pairs.flat_map(|([first, second], [third, fourth])| [first, third, second, fourth]).collect();
+    check_reconnecting_users(deployment, &users).await;
 }

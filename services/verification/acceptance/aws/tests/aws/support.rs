@@ -34,7 +34,7 @@ pub(crate) async fn take(device: &mut Device, sequences: &[Sequence]) {
 /// Checks that users get 20 notifications each in order. Half of them are offline at first, and a third lose their
 /// connection in the middle, with frames on the way. The third acknowledges, because without an ack a frame counts as
 /// delivered once it is sent. The deployment trusts client ids.
-pub(crate) async fn check_reconnecting_users(deployment: Deployment, users: Vec<UserId>) {
+pub(crate) async fn check_reconnecting_users(deployment: Deployment, users: &[UserId]) {
     const EACH: u32 = 20;
     let deployment = Arc::new(deployment);
     let log = Arc::new(Mutex::new(DeliveryLog::default()));
@@ -66,7 +66,7 @@ pub(crate) async fn check_reconnecting_users(deployment: Deployment, users: Vec<
     };
     let mut devices: Vec<_> = (0..users.len()).step_by(2).map(listen).collect();
     for at in 0..EACH / 10 {
-        for user in &users {
+        for user in users {
             let notifications = numbered(user, at * 10..(at + 1) * 10);
             let sequences = deployment.send(&notifications).await;
             let mut log = log.lock().unwrap();
