@@ -83,6 +83,9 @@ interface Answer {
 
 const PROBLEM_TYPE = { "Content-Type": "application/problem+json" };
 
+/** Headers of a problem that passes. */
+const WAIT = { ...PROBLEM_TYPE, "Retry-After": RETRY_AFTER };
+
 /**
  * Answers to producers, by the status of the queue's answer
  * (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-integration-settings-integration-response.html).
@@ -92,13 +95,46 @@ const PROBLEM_TYPE = { "Content-Type": "application/problem+json" };
 const ANSWERS: readonly Answer[] = [
     { statusCode: "202", selectionPattern: "2\\d{2}", headers: {}, body: `{"requestId": "$context.requestId"}` },
     { statusCode: "400", selectionPattern: "400", headers: PROBLEM_TYPE, body: REFUSED_TEMPLATE },
-    { statusCode: "503", headers: { ...PROBLEM_TYPE, "Retry-After": RETRY_AFTER }, body: UNAVAILABLE },
+    { statusCode: "503", headers: WAIT, body: UNAVAILABLE },
 ];
 
-/** Returns values for the headers of an answer by the name that API Gateway has for them. */
-function byHeader<Value>(headers: Answer["headers"], value: (text: string) => Value): { responseParameters?: Record<string, Value> } {
-    const named = Object.entries(headers).map(([name, text]) => [`method.response.header.${name}`, value(text)] as const);
+/** Returns values for the headers of an answer by the names that API Gateway has for them in a kind of response. */
+function byHeader<Value>(
+    response: "method.response" | "gatewayresponse",
+    headers: Answer["headers"],
+    value: (text: string) => Value,
+): { responseParameters?: Record<string, Value> } {
+    const named = Object.entries(headers).map(([name, text]) => [`${response}.header.${name}`, value(text)] as const);
     return named.length === 0 ? {} : { responseParameters: Object.fromEntries(named) };
+}
+
+/** Returns a header's value as a constant in a mapping. */
+const quoted = (text: string): string => `'${text}'`;
+
+/** An answer that API Gateway gives by itself. */
+interface OwnAnswer {
+    readonly name: string;
+    readonly responseType: string;
+    readonly statusCode: string;
+    readonly headers: Readonly<Record<string, string>>;
+    /** Template in which variables are substituted and nothing else is evaluated. */
+    readonly body: string;
+}
+
+/**
+ * Returns the answers that API Gateway gives by itself, to requests that it does not pass on and in place of answers that
+ * it does not get (https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html).
+ * They hold for all methods of the API. The other types of 5xx have the answer of `DEFAULT_5XX`.
+ */
+function ownAnswers(model: string): readonly OwnAnswer[] {
+    const throttled = problem("too-many-requests", "Too Many Requests", 429, "above the rate of tidings:producerRate or of the account; send it again");
+    const failed = problem("unavailable", "Service Unavailable", 503, "no answer from the service; send it again, a notification with the same id");
+    const types = { "integration-failed": "INTEGRATION_FAILURE", "integration-timed-out": "INTEGRATION_TIMEOUT", failed: "DEFAULT_5XX" };
+    return [
+        { name: "refused-body", responseType: "BAD_REQUEST_BODY", statusCode: "400", headers: PROBLEM_TYPE, body: refusedBody(model) },
+        { name: "throttled", responseType: "THROTTLED", statusCode: "429", headers: WAIT, body: throttled },
+        ...Object.entries(types).map(([name, responseType]) => ({ name, responseType, statusCode: "503", headers: WAIT, body: failed })),
+    ];
 }
 
 /** Returns the answer to a body that the model refuses: API Gateway's own says nothing but "Invalid request body". */
@@ -107,7 +143,7 @@ function refusedBody(model: string): string {
     const fields = Object.keys(properties).join(", ");
     const others = additionalProperties === false ? "known are" : "checked are";
     const message = `the body is not a notification: it needs userId and one of payload and message; ${others} ${fields}; expiresAt is in milliseconds`;
-    return `{"requestId": "$context.requestId", "message": "${message}"}`;
+    return problem("bad-request", "Bad Request", 400, message);
 }
 
 /** Returns the path without its leading slash. Throws if it has several segments: the program creates one resource. */
@@ -246,18 +282,15 @@ export class ProducerApi extends pulumi.ComponentResource {
             { restApi, name: "body", validateRequestBody: true, validateRequestParameters: false },
             parent,
         );
-        // https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
-        this.part(
-            aws.apigateway.Response,
-            "refused-body",
-            {
-                restApiId: restApi,
-                responseType: "BAD_REQUEST_BODY",
-                statusCode: "400",
-                responseTemplates: { [JSON_TYPE]: refusedBody(schema) },
-            },
-            parent,
-        );
+        for (const { name, responseType, statusCode, headers, body } of ownAnswers(schema)) {
+            const responseTemplates = { [JSON_TYPE]: body };
+            this.part(
+                aws.apigateway.Response,
+                name,
+                { restApiId: restApi, responseType, statusCode, ...byHeader("gatewayresponse", headers, quoted), responseTemplates },
+                parent,
+            );
+        }
         const [role, policy] = this.role(queueRefs(queues));
         const checks = { requestModels: { [JSON_TYPE]: model.name }, requestValidatorId: validator.id };
         const send = (name: string, resourceId: pulumi.Input<string>, queue: aws.sqs.Queue): void => {
@@ -307,7 +340,7 @@ export class ProducerApi extends pulumi.ComponentResource {
             const response = this.part(
                 aws.apigateway.MethodResponse,
                 `${name}-${statusCode}`,
-                { ...at, statusCode, ...byHeader(headers, () => false) },
+                { ...at, statusCode, ...byHeader("method.response", headers, () => false) },
                 { ...parent, dependsOn: method },
             );
             this.part(
@@ -317,7 +350,7 @@ export class ProducerApi extends pulumi.ComponentResource {
                     ...at,
                     statusCode,
                     ...(selectionPattern === undefined ? {} : { selectionPattern }),
-                    ...byHeader(headers, (text) => `'${text}'`),
+                    ...byHeader("method.response", headers, quoted),
                     responseTemplates: { [JSON_TYPE]: body },
                 },
                 // Pulumi replaces an integration by deleting it first, and with it API Gateway deletes its responses

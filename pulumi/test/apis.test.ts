@@ -134,11 +134,29 @@ describe.each(STACK_NAMES)("APIs of %s", (stack) => {
         });
         expect(`/${String(graph.resource("apigateway/resource", "notifications").inputs["pathPart"])}`).toBe(contract.producerRoute.path);
         expect(graph.resource("apigateway/requestValidator", "body").inputs["validateRequestBody"]).toBe(true);
-        const refused = graph.resource("apigateway/response", "refused-body").inputs;
-        expect(refused).toMatchObject({ responseType: "BAD_REQUEST_BODY", statusCode: "400" });
-        const { message } = parseJson((refused["responseTemplates"] as Record<string, string>)["application/json"] ?? "") as Record<string, string>;
-        for (const part of ["userId", "known are", "whenOffline", "milliseconds"]) expect(message).toContain(part);
-        expect(graph.waitsFor(graph.resource("apigateway/deployment", "producers"), graph.resource("apigateway/response", "refused-body"))).toBe(true);
+    });
+
+    test.each([
+        ["BAD_REQUEST_BODY", "refused-body", "400", "bad-request", ["userId", "known are", "whenOffline", "milliseconds"]],
+        ["THROTTLED", "throttled", "429", "too-many-requests", ["producerRate", "send it again"]],
+        ["INTEGRATION_FAILURE", "integration-failed", "503", "unavailable", ["send it again", "the same id"]],
+        ["INTEGRATION_TIMEOUT", "integration-timed-out", "503", "unavailable", ["send it again", "the same id"]],
+        ["DEFAULT_5XX", "failed", "503", "unavailable", ["send it again", "the same id"]],
+    ])("API Gateway's own answer %s is a problem document, with a time to wait if it passes", (responseType, name, statusCode, code, parts) => {
+        const answer = graph.resource("apigateway/response", name);
+        const contentType = { "gatewayresponse.header.Content-Type": "'application/problem+json'" };
+        // A constant is in quotes
+        // (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gatewayResponse-definition.html).
+        const wait = statusCode === "400" ? {} : { "gatewayresponse.header.Retry-After": "'1'" };
+        expect(answer.inputs).toMatchObject({ responseType, statusCode });
+        expect(answer.inputs["responseParameters"]).toEqual({ ...contentType, ...wait });
+        const body = (answer.inputs["responseTemplates"] as Record<string, string>)["application/json"] ?? "";
+        const problem = parseJson(body) as Record<string, unknown>;
+        expect(problem).toMatchObject({ requestId: "$context.requestId", type: `urn:tidings:problem:${code}`, status: Number(statusCode), detail: problem["message"] });
+        // Variables are substituted, but conditions and methods are not evaluated.
+        expect(body.match(/[$#][\w.]+/g)).toEqual(["$context.requestId"]);
+        for (const part of parts) expect(problem["message"]).toContain(part);
+        expect(graph.waitsFor(graph.resource("apigateway/deployment", "producers"), answer)).toBe(true);
     });
 
     test("producers' requests go to the queue with a minimal role", () => {

@@ -145,7 +145,7 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
     })),
     "aws:apigateway/response:Response": to("AWS::ApiGateway::GatewayResponse", (i) => ({
         ...i.same("restApiId", "responseType", "statusCode"),
-        ...i.take({ responseTemplates: "ResponseTemplates" }, asIs),
+        ...i.take({ responseParameters: "ResponseParameters", responseTemplates: "ResponseTemplates" }, asIs),
     })),
     "aws:apigateway/requestValidator:RequestValidator": to("AWS::ApiGateway::RequestValidator", (i) => ({
         ...i.take({ restApi: "RestApiId" }),

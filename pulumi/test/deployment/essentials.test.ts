@@ -60,7 +60,7 @@ describe("a stack", () => {
         queues({ "tidings:queues": 2 });
         const { messages } = await failure(one.up());
         expect(messages.join("\n")).toContain("tidings:queues has 2, and the stack is deployed with 1");
-        queues({ "tidings:queues": 2, "tidings:queueEpoch": 1 });
+        queues({ "tidings:queues": 2, "tidings:queueEpoch": 1, "tidings:producerRate": 1, "tidings:producerBurst": 1 });
         const changed = changes(await one.up());
         expect(changed).toContain("aws:sqs/queue:Queue notifications-1: create");
         expect(changed).toContain("aws:sqs/queue:Queue notifications: update");
@@ -69,8 +69,17 @@ describe("a stack", () => {
         expect(gone).toEqual(["aws:apigateway/deployment:Deployment producers: create-replacement, replace, delete-replaced"]);
         await expectNoChange(one);
         const outputs = (await one.outputs()) as { readonly producerQueuesUrl: string; readonly queueUrls: readonly string[] };
-        expect(await send(`${outputs.producerQueuesUrl}/1/notifications`, { userId: "alice", id: "n-1", payload: 1 })).toBe("202");
-        expect(await Promise.all(outputs.queueUrls.map((url) => outside.messages(url)))).toEqual([0, 1]);
+        const answers = await Promise.all([1, 2, 3].map((n) => send(`${outputs.producerQueuesUrl}/1/notifications`, { userId: "alice", id: `n-${n}`, payload: n })));
+        const accepted = answers.filter(({ status }) => status === 202);
+        expect(accepted.length).toBeGreaterThan(0);
+        expect(await Promise.all(outputs.queueUrls.map((url) => outside.messages(url)))).toEqual([0, accepted.length]);
+        // The others are above the rate.
+        const throttled = answers.filter(({ status }) => status !== 202);
+        expect(throttled.length).toBeGreaterThan(0);
+        for (const { status, retryAfter, body } of throttled) {
+            expect([status, retryAfter]).toEqual([429, "1"]);
+            expect(JSON.parse(body)).toMatchObject({ type: "urn:tidings:problem:too-many-requests", status: 429 });
+        }
         queues({ "tidings:queues": 1, "tidings:queueEpoch": 1 });
         const refused = await failure(one.preview());
         expect(refused.messages.join("\n")).toContain("raise tidings:queueEpoch above 1");
@@ -104,12 +113,20 @@ describe("a refusal", () => {
     });
 });
 
-/** Posts a notification with a signature, and returns the status of the answer. */
-async function send(url: string, notification: object): Promise<string> {
+/** An answer of the producer API. */
+interface Answer {
+    readonly status: number;
+    readonly retryAfter: string | undefined;
+    readonly body: string;
+}
+
+/** Posts a notification with a signature. */
+async function send(url: string, notification: object): Promise<Answer> {
     const signed = ["--aws-sigv4", `aws:amz:${REGION}:execute-api`, "--user", "test:test"];
     const post = ["-H", "content-type: application/json", "-d", JSON.stringify(notification), url];
-    const { stdout } = await promisify(execFile)("curl", ["-s", "-o", "/dev/null", "-w", "%{http_code}", ...signed, ...post]);
-    return stdout;
+    const { stdout } = await promisify(execFile)("curl", ["-s", "-i", ...signed, ...post]);
+    const [head = "", body = ""] = stdout.split("\r\n\r\n");
+    return { status: Number(head.split(" ")[1]), retryAfter: /^retry-after: (.*)$/im.exec(head)?.[1], body };
 }
 
 /** Returns the kinds of things that {@link Outside.named} has found. */

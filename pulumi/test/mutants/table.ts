@@ -427,8 +427,22 @@ export const MUTANTS: readonly Mutant[] = [
     {
         mistake: "producers are not told when to send again",
         file: "src/producer-api.ts",
-        from: 'headers: { ...PROBLEM_TYPE, "Retry-After": RETRY_AFTER }',
-        to: "headers: PROBLEM_TYPE",
+        from: "headers: WAIT, body: UNAVAILABLE",
+        to: "headers: PROBLEM_TYPE, body: UNAVAILABLE",
         check: ["apis", "APIs of dev producers are told when to send again, in a problem document"],
+    },
+    {
+        mistake: "a producer above the rate is not told when to send again",
+        file: "src/producer-api.ts",
+        from: "headers: WAIT, body: throttled",
+        to: "headers: PROBLEM_TYPE, body: throttled",
+        check: ["apis", "APIs of dev API Gateway's own answer THROTTLED is a problem document, with a time to wait if it passes"],
+    },
+    {
+        mistake: "API Gateway's own answers have expressions in place of constant headers",
+        file: "src/producer-api.ts",
+        from: "`'${text}'`",
+        to: "text",
+        check: ["apis", "APIs of dev API Gateway's own answer BAD_REQUEST_BODY is a problem document, with a time to wait if it passes"],
     },
 ];

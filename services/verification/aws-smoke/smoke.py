@@ -35,6 +35,8 @@ ACKNOWLEDGED = 700
 # Requests that are more than a queue takes for one user in a second.
 FLOOD = 3_000
 FLOOD_THREADS = 100
+# Problems of answers above a rate, by status: the API's rate, and the queue's.
+THROTTLED = {429: "too-many-requests", 503: "unavailable"}
 
 
 class Failed(Exception):
@@ -367,14 +369,14 @@ def check_throttle(stack):
     with concurrent.futures.ThreadPoolExecutor(FLOOD_THREADS) as pool:
         answers = list(pool.map(lambda one: stack.post(one, credentials), notifications))
     statuses = sorted({status for status, _, _ in answers})
-    if not set(statuses) <= {202, 429, 503}:
+    if not set(statuses) <= {202, *THROTTLED}:
         raise Failed(f"the statuses are {statuses}")
-    throttled = [(headers, body) for status, headers, body in answers if status == 503]
-    if not throttled:
+    for status, headers, body in answers:
+        if status in THROTTLED:
+            expect((headers["Retry-After"], headers["Content-Type"]), ("1", "application/problem+json"), f"the headers of a {status}")
+            expect(json.loads(body)["type"], f"urn:tidings:problem:{THROTTLED[status]}", f"the type of the problem of a {status}")
+    if 503 not in statuses:
         raise NotChecked(f"the queue throttled none of {FLOOD} requests; the statuses are {statuses}")
-    for headers, body in throttled:
-        expect((headers["Retry-After"], headers["Content-Type"]), ("1", "application/problem+json"), "the headers of a 503")
-        expect(json.loads(body)["type"], "urn:tidings:problem:unavailable", "the type of the problem")
 
 
 # What no emulator that we know can show, with the reason.

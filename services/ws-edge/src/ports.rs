@@ -169,22 +169,37 @@ pub enum FanOutProgress {
 pub enum RateKey<'a> {
     /// Actions of one connection.
     Connection(&'a ConnectionId),
-    /// Actions of one user, over all connections.
-    User(&'a UserId),
-    /// Recipients of one user's messages.
-    Recipients(&'a UserId),
-    /// Members of hubs whom one user's messages reach.
-    HubMembers(&'a UserId),
-    /// Arrivals of one user that other members are told.
-    Arrivals(&'a UserId),
-    /// Bytes of one user's messages.
-    Bytes(&'a UserId),
-    /// Bytes of one user's messages that are held.
-    Quota(&'a UserId),
-    /// Bytes of the messages of one address's guests that are held.
-    GuestQuota(IpAddr),
-    /// Bytes that clients put into one user's mailbox.
-    Mailbox(&'a UserId),
+    /// What is counted of one user, over all connections.
+    User(Counted, &'a UserId),
+    /// What is counted of all guests of one address together.
+    Guests(Counted, IpAddr),
+}
+
+impl<'a> RateKey<'a> {
+    /// Returns the key of what a user does; of a guest, that of the guests of its address: whoever may be any number of
+    /// guests may do no more than one user.
+    pub(crate) fn of_sender(counted: Counted, user: &'a UserId, guest_of: Option<IpAddr>) -> Self {
+        guest_of.map_or(Self::User(counted, user), |address| Self::Guests(counted, address))
+    }
+}
+
+/// What is counted of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Counted {
+    /// Actions.
+    Actions,
+    /// Recipients of the user's messages.
+    Recipients,
+    /// Members of hubs whom the user's messages reach.
+    HubMembers,
+    /// Arrivals that other members are told.
+    Arrivals,
+    /// Bytes of the user's messages.
+    Bytes,
+    /// Bytes of the user's messages that may be held.
+    Held,
+    /// Bytes that clients put into the user's mailbox.
+    Mailbox,
 }
 
 /// Counts clients' actions, recipients and bytes.

@@ -14,7 +14,13 @@ const endpointTypes: Read<"REGIONAL"[]> = (value, where) =>
 const restApi = exactly({ name: text, endpointConfiguration: exactly({ types: endpointTypes }), tags });
 const resource = exactly({ restApi: text, parentId: text, pathPart: text });
 const model = exactly({ restApi: text, name: text, contentType: text, schema: text });
-const gatewayResponse = exactly({ restApiId: text, responseType: oneOf("BAD_REQUEST_BODY"), statusCode: text, responseTemplates: map(text) });
+const gatewayResponse = exactly({
+    restApiId: text,
+    responseType: oneOf("BAD_REQUEST_BODY", "THROTTLED", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT", "DEFAULT_5XX"),
+    statusCode: text,
+    responseParameters: map(text),
+    responseTemplates: map(text),
+});
 const requestValidator = exactly({ restApi: text, name: text, validateRequestBody: flag, validateRequestParameters: flag });
 const deployment = exactly({
     restApi: text,
@@ -136,10 +142,12 @@ export function apiGateway(endpoint: Endpoint): Handlers {
             },
             read: async (_, { restApiId, responseType }) => {
                 const found = await apis.send(new sdk.GetGatewayResponseCommand({ restApiId, responseType }));
-                // A response that nobody set is API Gateway's own.
-                return found.defaultResponse === true
-                    ? undefined
-                    : { inputs: { restApiId, responseType: found.responseType, statusCode: found.statusCode, responseTemplates: found.responseTemplates } };
+                if (found.defaultResponse === true) {
+                    // A response that nobody set is API Gateway's own.
+                    return undefined;
+                }
+                const { statusCode, responseParameters, responseTemplates } = found;
+                return { inputs: { restApiId, responseType: found.responseType, statusCode, responseParameters, responseTemplates } };
             },
             update: (_, inputs) => putResponse(inputs),
             remove: (_, { restApiId, responseType }) => apis.send(new sdk.DeleteGatewayResponseCommand({ restApiId, responseType })),

@@ -62,6 +62,17 @@ async fn sign_out_refuses_older_credentials_and_those_without_a_time() {
     assert_eq!(gateway.user(client().query("token", token)).await, "zoe");
 }
 
+/// With such a time a token would outlive every sign-out until then.
+#[tokio::test]
+async fn token_from_the_future_is_refused() {
+    let gateway = Gateway::new();
+    let issued_at = |at: u64| by_jwt(&claims_with(ED, "iat", json!(at)));
+    assert_eq!(gateway.user(issued_at(NOW + 5)).await, "zoe");
+    for at in [NOW + 3_600, u64::MAX] {
+        assert_eq!(gateway.refusal(issued_at(at)).await, (403, "jwt-issued-ahead"));
+    }
+}
+
 #[tokio::test]
 async fn token_is_refused_by_its_id() {
     let gateway = Gateway::new();

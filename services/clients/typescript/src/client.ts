@@ -186,7 +186,7 @@ export class Client implements AsyncIterable<Notification, undefined> {
     }
 
     /** Sends any JSON value to a user, a hub or everyone (action `message`). It is held for a user who is offline. */
-    message(content: unknown, recipient: Recipient = "all", options: MessageOptions = {}): Promise<Sent> {
+    message(content: unknown, recipient: Recipient, options: MessageOptions = {}): Promise<Sent> {
         return this.#send({ action: "message", data: { content, recipient } }, options);
     }
 

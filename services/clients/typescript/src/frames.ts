@@ -272,9 +272,9 @@ export interface MessageData {
      */
     content: Payload;
     /**
-     * The recipient; everyone when absent.
+     * The recipient.
      */
-    recipient?: Recipient;
+    recipient: Recipient;
 }
 /**
  * Fields of `ClientFrame`.

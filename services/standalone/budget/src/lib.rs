@@ -24,7 +24,11 @@ pub struct InvalidAllowance;
 
 /// The form of an allowance in JSON.
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(
+    rename_all = "camelCase",
+    deny_unknown_fields,
+    expecting = "an allowance such as {\"most\": 100, \"perMs\": 60000}"
+)]
 struct Written {
     most: u64,
     per_ms: u64,

@@ -11,7 +11,7 @@ use contract_notifications_v1::{Timestamp, UserId};
 use shared_ports::PortError;
 use shared_sync::IgnorePoison as _;
 use ws_edge::RateLimit;
-use ws_edge::ports::{RateKey, RateLimits};
+use ws_edge::ports::{Counted, RateKey, RateLimits};
 
 /// Number of windows from which on those that ended are looked for.
 const FIRST_PRUNE: usize = 1_024;
@@ -29,36 +29,17 @@ enum Key {
     Connection(ConnectionId),
     User(Counted, UserId),
     /// The guests of an address.
-    Guests(IpAddr),
+    Guests(Counted, IpAddr),
     /// All owners without a window of their own.
     Others(Counted),
 }
 
-/// What is counted of a user; the actions of a connection too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Counted {
-    Actions,
-    Recipients,
-    HubMembers,
-    Arrivals,
-    Bytes,
-    Quota,
-    Mailbox,
-}
-
 impl Key {
     fn of(key: RateKey<'_>) -> Self {
-        let of = |counted, user: &UserId| Self::User(counted, user.clone());
         match key {
             RateKey::Connection(id) => Self::Connection(id.clone()),
-            RateKey::User(user) => of(Counted::Actions, user),
-            RateKey::Recipients(user) => of(Counted::Recipients, user),
-            RateKey::HubMembers(user) => of(Counted::HubMembers, user),
-            RateKey::Arrivals(user) => of(Counted::Arrivals, user),
-            RateKey::Bytes(user) => of(Counted::Bytes, user),
-            RateKey::Quota(user) => of(Counted::Quota, user),
-            RateKey::GuestQuota(address) => Self::Guests(address),
-            RateKey::Mailbox(user) => of(Counted::Mailbox, user),
+            RateKey::User(counted, user) => Self::User(counted, user.clone()),
+            RateKey::Guests(counted, address) => Self::Guests(counted, address),
         }
     }
 
@@ -66,8 +47,9 @@ impl Key {
     const fn shared(&self) -> Self {
         match self {
             Self::Connection(_) => Self::Others(Counted::Actions),
-            Self::Guests(_) => Self::Others(Counted::Quota),
-            Self::User(counted, _) | Self::Others(counted) => Self::Others(*counted),
+            Self::User(counted, _) | Self::Guests(counted, _) | Self::Others(counted) => {
+                Self::Others(*counted)
+            }
         }
     }
 }
@@ -183,7 +165,7 @@ mod tests {
         let take = async |name: &str, amount, seconds: u64| {
             let user = UserId::new(name).unwrap();
             let now = Timestamp::from_millis(seconds * 1_000);
-            rates.take(RateKey::Mailbox(&user), limit, amount, now).await.unwrap()
+            rates.take(RateKey::User(Counted::Mailbox, &user), limit, amount, now).await.unwrap()
         };
         assert_eq!(take("victim", 80, 1).await, None);
         for n in 0..3 * MAX_WINDOWS {

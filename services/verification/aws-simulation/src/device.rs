@@ -201,6 +201,7 @@ impl Api {
             subprotocols: Vec::new(),
             opened_at: world.time_at(Instant::now()),
             client: ClientInfo::default(),
+            guest_of: None,
         };
         let Some(_permit) = world.begin() else { return false };
         let function = world.function(WS_EDGE.timeout_seconds);

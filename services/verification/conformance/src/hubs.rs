@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract_connections_v1::{HubMember, MemberKey};
 use contract_notifications_v1::{HubName, Timestamp, UserId, Version1};
 use ws_edge::RateLimit;
-use ws_edge::ports::{HubPage, Hubs, Member, RateKey, RateLimits};
+use ws_edge::ports::{Counted, HubPage, Hubs, Member, RateKey, RateLimits};
 
 use crate::fixture::HubRows;
 use crate::rows::{connection, user};
@@ -99,7 +99,7 @@ pub async fn rates<L: RateLimits>(rates: &L, prefix: &str, now: Timestamp) {
         rates.take(key, limit, 1, now.plus(Duration::from_secs(after))).await.unwrap()
     };
     let wait = |seconds| Some(Duration::from_secs(seconds));
-    let (by_user, by_connection) = (RateKey::User(&user), RateKey::Connection(&id));
+    let (by_user, by_connection) = (RateKey::User(Counted::Actions, &user), RateKey::Connection(&id));
     assert_eq!(take(by_user, 0).await, None);
     assert_eq!(take(by_user, 1).await, None);
     assert_eq!(take(by_user, 1).await, wait(9));
@@ -116,14 +116,16 @@ pub async fn rates<L: RateLimits>(rates: &L, prefix: &str, now: Timestamp) {
     let take = async |key: RateKey<'_>, amount: u32, after: u64| {
         rates.take(key, bytes, amount, now.plus(Duration::from_secs(after))).await.unwrap()
     };
-    assert_eq!(take(RateKey::Bytes(&user), 60, 0).await, None);
-    assert_eq!(take(RateKey::Bytes(&user), 41, 1).await, wait(9));
-    assert_eq!(take(RateKey::Bytes(&user), 40, 1).await, None);
-    assert_eq!(take(RateKey::Bytes(&user), 1, 2).await, wait(8));
-    let recipients = [RateKey::Recipients(&user), RateKey::HubMembers(&user), RateKey::Arrivals(&user)];
-    let guests = RateKey::GuestQuota([192, 0, 2, 1].into());
-    let held = [RateKey::Quota(&user), guests, RateKey::Mailbox(&user)];
-    for other in recipients.into_iter().chain(held) {
+    let sent = RateKey::User(Counted::Bytes, &user);
+    assert_eq!(take(sent, 60, 0).await, None);
+    assert_eq!(take(sent, 41, 1).await, wait(9));
+    assert_eq!(take(sent, 40, 1).await, None);
+    assert_eq!(take(sent, 1, 2).await, wait(8));
+    let messages = [Counted::Recipients, Counted::HubMembers, Counted::Arrivals, Counted::Held];
+    let of_user = messages.into_iter().chain([Counted::Mailbox]).map(|counted| RateKey::User(counted, &user));
+    let of_guests = |counted| RateKey::Guests(counted, [192, 0, 2, 1].into());
+    let of_guests = messages.into_iter().chain([Counted::Bytes]).map(of_guests);
+    for other in of_user.chain(of_guests) {
         // More than the limit takes a window of its own.
         assert_eq!(take(other, 1_000, 2).await, None, "{other:?} is counted separately");
         assert_eq!(take(other, 1, 3).await, wait(9));

@@ -43,6 +43,7 @@ pub(crate) fn admitted(index: u8, device: Device) -> anyhow::Result<OpenConnecti
         subprotocols: Vec::new(),
         opened_at: Timestamp::default(),
         client: ClientInfo::default(),
+        guest_of: None,
     };
     let now = Timestamp::from_millis(u64::from(index));
     let row =

@@ -102,6 +102,7 @@ async fn connect(
         subprotocols: Vec::new(),
         opened_at: Timestamp::from_millis(sim.now()),
         client: ClientInfo::default(),
+        guest_of: None,
     };
     // As in the gateway, a task of its own opens the connection, and forgets it if the client is gone by then.
     let opening = {

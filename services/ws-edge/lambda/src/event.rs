@@ -102,7 +102,16 @@ impl WebSocketEvent {
                 let source_ip = identity.source_ip.unwrap_or_default();
                 let client = ClientInfo { source_ip, user_agent: identity.user_agent };
                 let connection_id = connection_id.clone();
-                Route::Connect(ConnectRequest { connection_id, query, subprotocols, opened_at, client })
+                // The stack has no guests.
+                let guest_of = None;
+                Route::Connect(ConnectRequest {
+                    connection_id,
+                    query,
+                    subprotocols,
+                    opened_at,
+                    client,
+                    guest_of,
+                })
             }
             Some("DISCONNECT") => Route::Disconnect { opened_at },
             Some("MESSAGE") if request.is_base64_encoded => Route::Message(Message::Binary),

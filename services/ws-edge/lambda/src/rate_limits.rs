@@ -11,7 +11,7 @@ use contract_notifications_v1::Timestamp;
 use shared_aws::port_error;
 use shared_ports::PortError;
 use ws_edge::RateLimit;
-use ws_edge::ports::{RateKey, RateLimits};
+use ws_edge::ports::{Counted, RateKey, RateLimits};
 
 const OPERATION: &str = "counting an action";
 
@@ -83,6 +83,19 @@ impl DynamoRateLimits {
     }
 }
 
+/// Returns what the keys of a count begin with.
+const fn name(counted: Counted) -> &'static str {
+    match counted {
+        Counted::Actions => "user",
+        Counted::Recipients => "recipients",
+        Counted::HubMembers => "hub-members",
+        Counted::Arrivals => "arrivals",
+        Counted::Bytes => "bytes",
+        Counted::Held => "quota",
+        Counted::Mailbox => "mailbox",
+    }
+}
+
 impl RateLimits for DynamoRateLimits {
     async fn take(
         &self,
@@ -93,14 +106,8 @@ impl RateLimits for DynamoRateLimits {
     ) -> Result<Option<Duration>, PortError> {
         let key = match key {
             RateKey::Connection(id) => format!("connection/{id}"),
-            RateKey::User(id) => format!("user/{id}"),
-            RateKey::Recipients(id) => format!("recipients/{id}"),
-            RateKey::HubMembers(id) => format!("hub-members/{id}"),
-            RateKey::Arrivals(id) => format!("arrivals/{id}"),
-            RateKey::Bytes(id) => format!("bytes/{id}"),
-            RateKey::Quota(id) => format!("quota/{id}"),
-            RateKey::GuestQuota(address) => format!("guest-quota/{address}"),
-            RateKey::Mailbox(id) => format!("mailbox/{id}"),
+            RateKey::User(counted, id) => format!("{}/{id}", name(counted)),
+            RateKey::Guests(counted, address) => format!("guests/{}/{address}", name(counted)),
         };
         // A count up to this leaves room for the amount.
         let room = u64::from(limit.most.saturating_sub(amount));

@@ -1,5 +1,7 @@
 //! Decides handshakes: the frame format of a new connection, and if it acknowledges.
 
+use std::net::IpAddr;
+
 use contract_connections_v1::{Connection, ConnectionId, FrameFormat, UnknownFormat};
 use contract_frames_v1::{SUBPROTOCOL, UnknownSubprotocol, choose_subprotocol};
 use contract_identity_v1::Principal;
@@ -25,6 +27,8 @@ pub struct ConnectRequest {
     pub opened_at: Timestamp,
     /// The client's address and program.
     pub client: ClientInfo,
+    /// If the user is a guest, the address whose guests share the rates and the quota of one user.
+    pub guest_of: Option<IpAddr>,
 }
 
 /// The address and program of a client.
@@ -165,6 +169,7 @@ mod tests {
             subprotocols: subprotocols.iter().map(|offer| (*offer).to_owned()).collect(),
             opened_at: Timestamp::default(),
             client: ClientInfo::default(),
+            guest_of: None,
         };
         admit(&principal(), request, Timestamp::from_millis(1_500), config)
     }

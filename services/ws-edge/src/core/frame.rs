@@ -226,7 +226,7 @@ mod tests {
         for frame in [
             r#"{"action":"sendMessage","sessions":["s"]}"#,
             r#"{"action":"message","data":{"content":1,"recipient":"al"}}"#,
-            r#"{"action":"message","data":{"content":1}}"#,
+            r#"{"action":"message","data":"hello"}"#,
             r#"{"action":"sendmessage","message":"hello"}"#,
         ] {
             let (code, message) = refusal(text(frame));

@@ -9,7 +9,7 @@ use shared_telemetry::chain;
 use super::edge::Edge;
 use super::message_id;
 use crate::core::client_messages::{ClientMessage, SendRequest, Target};
-use crate::ports::{FanOutProgress, Hubs as _, MessageQueue as _, Ports, RateKey};
+use crate::ports::{Counted, FanOutProgress, Hubs as _, MessageQueue as _, Ports, RateKey};
 
 impl<P: Ports> Edge<P> {
     /// Queues a message for its recipients, and returns the answer with a result for each of them.
@@ -71,7 +71,7 @@ impl<P: Ports> Edge<P> {
     async fn is_mailbox_full(&self, message: &ClientMessage, user: &UserId) -> bool {
         match self.config.mailbox_quota {
             Some(limit) if message.when_offline == WhenOffline::Hold => {
-                let (key, bytes) = (RateKey::Mailbox(user), message.stored_bytes());
+                let (key, bytes) = (RateKey::User(Counted::Mailbox, user), message.stored_bytes());
                 self.over_limit(key, limit, bytes, message.sent_at).await.is_some()
             }
             _ => false,

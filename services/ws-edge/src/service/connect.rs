@@ -2,12 +2,13 @@
 //!
 //! Hub rows are written before the connection's row: a connection that others can see is in all its hubs.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use contract_connections_v1::{Connection, ConnectionId, ConnectionKey, HubMember};
 use contract_frames_v1::PresenceEvent;
 use contract_identity_v1::Principal;
-use contract_notifications_v1::{Timestamp, UserId};
+use contract_notifications_v1::Timestamp;
 use metrics::counter;
 use shared_ports::{Clock as _, Moment, PortError};
 use shared_telemetry::chain;
@@ -19,7 +20,7 @@ use crate::core::admission::{Admission, ConnectRefusal, ConnectRequest, admit};
 use crate::core::client_messages::presence_notice;
 use crate::core::connection_limit::{self, LimitDecision};
 use crate::core::hubs::{hubs_of, membership_rows};
-use crate::ports::{Connections as _, Hubs as _, MessageQueue as _, Ports, RateKey};
+use crate::ports::{Connections as _, Counted, Hubs as _, MessageQueue as _, Ports, RateKey};
 
 /// Errors of a handshake.
 #[derive(Debug, thiserror::Error)]
@@ -74,14 +75,14 @@ impl<P: Ports> Edge<P> {
         request: ConnectRequest,
     ) -> Result<Admission, ConnectError> {
         let now = self.clock.now();
-        let (opened_at, client) = (request.opened_at, request.client.clone());
+        let (opened_at, client, guest_of) = (request.opened_at, request.client.clone(), request.guest_of);
         let mut admission = match admit(principal, request, now, &self.config) {
             Ok(admission) => admission,
             Err(refusal) => return Err(refused(refusal.into())),
         };
         let hubs = hubs_of(principal, &self.config);
         let members = membership_rows(hubs, principal, &admission.row.connection_id, now, &self.config);
-        let began = match self.open(principal, &mut admission, &members).await {
+        let began = match self.open(principal, guest_of, &mut admission, &members).await {
             Ok(began) => began,
             Err(error) => {
                 self.undo(&ConnectionKey::from(&admission.row), &members).await;
@@ -104,6 +105,7 @@ impl<P: Ports> Edge<P> {
     async fn open(
         &self,
         principal: &Principal,
+        guest_of: Option<IpAddr>,
         admission: &mut Admission,
         members: &[HubMember],
     ) -> Result<Moment, ConnectError> {
@@ -113,13 +115,14 @@ impl<P: Ports> Edge<P> {
         // The grace begins with this time, so it is taken at the last moment before the row can be seen.
         admission.row.connected_at = self.clock.now();
         let began = self.clock.moment();
-        self.store(principal, &admission.row, members).await?;
+        self.store(principal, guest_of, &admission.row, members).await?;
         Ok(began)
     }
 
     async fn store(
         &self,
         principal: &Principal,
+        guest_of: Option<IpAddr>,
         row: &Connection,
         members: &[HubMember],
     ) -> Result<(), ConnectError> {
@@ -142,16 +145,17 @@ impl<P: Ports> Edge<P> {
             }
         }
         if announces && is_first {
-            self.count_arrival(&row.user_id, row.connected_at).await?;
+            let key = RateKey::of_sender(Counted::Arrivals, &row.user_id, guest_of);
+            self.count_arrival(key, row.connected_at).await?;
             self.announce(principal, PresenceEvent::Joined, members).await;
         }
         Ok(())
     }
 
     /// Counts an arrival. Refused as a whole: a user whose arrival is not told would leave without having come.
-    async fn count_arrival(&self, user: &UserId, now: Timestamp) -> Result<(), ConnectError> {
+    async fn count_arrival(&self, key: RateKey<'_>, now: Timestamp) -> Result<(), ConnectError> {
         let Some(limit) = self.config.arrival_rate else { return Ok(()) };
-        match self.over_limit(RateKey::Arrivals(user), limit, 1, now).await {
+        match self.over_limit(key, limit, 1, now).await {
             Some(wait) => Err(ConnectError::TooOften { limit, wait }),
             None => Ok(()),
         }

@@ -18,7 +18,7 @@ use crate::core::caller::Caller;
 use crate::core::client_messages::{SendRequest, Target};
 use crate::core::frame::{Decision, Inbound, decide};
 use crate::core::hubs::hubs_of;
-use crate::ports::{Connections as _, Hubs as _, Mailbox as _, Ports, RateKey, RateLimits as _};
+use crate::ports::{Connections as _, Counted, Hubs as _, Mailbox as _, Ports, RateKey, RateLimits as _};
 
 /// A frame from a client, with its connection.
 #[derive(Clone, Copy)]
@@ -29,8 +29,7 @@ pub struct MessageRequest<'a> {
     pub request_id: &'a str,
     /// The frame.
     pub frame: Inbound<'a>,
-    /// If the sender is a guest, the address whose guests share the quota of one user: whoever may be any number of guests
-    /// has no more of it.
+    /// As in [`ConnectRequest`](crate::ConnectRequest).
     pub guest_of: Option<IpAddr>,
 }
 
@@ -107,7 +106,8 @@ impl<P: Ports> Edge<P> {
     /// Counts an action, and refuses it if it exceeds a rate limit.
     async fn check_rate(&self, caller: &Caller<'_>) -> Result<(), Refusal> {
         self.count(RateKey::Connection(caller.connection_id), self.config.connection_rate, 1, caller).await?;
-        self.count(RateKey::User(&caller.principal.user_id), self.config.user_rate, 1, caller).await
+        let user = &caller.principal.user_id;
+        self.count(RateKey::User(Counted::Actions, user), self.config.user_rate, 1, caller).await
     }
 
     /// Counts the recipients and bytes of a message, and refuses it if they exceed a limit of its sender.
@@ -120,17 +120,17 @@ impl<P: Ports> Edge<P> {
         let recipients = u32::try_from(request.targets.len()).unwrap_or(u32::MAX);
         let bytes = request.message.stored_bytes().saturating_mul(recipients);
         let (user, config) = (&caller.principal.user_id, &self.config);
-        self.count(RateKey::Recipients(user), config.recipient_rate, recipients, caller).await?;
+        let key = |counted| RateKey::of_sender(counted, user, guest_of);
+        self.count(key(Counted::Recipients), config.recipient_rate, recipients, caller).await?;
         if let Some(limit) = config.hub_member_rate {
             let members = self.hub_members(&request.targets).await.min(limit.most);
             if members > 0 {
-                self.count(RateKey::HubMembers(user), Some(limit), members, caller).await?;
+                self.count(key(Counted::HubMembers), Some(limit), members, caller).await?;
             }
         }
-        self.count(RateKey::Bytes(user), config.byte_rate, bytes, caller).await?;
+        self.count(key(Counted::Bytes), config.byte_rate, bytes, caller).await?;
         if request.message.when_offline == WhenOffline::Hold {
-            let quota = guest_of.map_or(RateKey::Quota(user), RateKey::GuestQuota);
-            self.count(quota, config.sender_quota, bytes, caller).await?;
+            self.count(key(Counted::Held), config.sender_quota, bytes, caller).await?;
         }
         Ok(())
     }
@@ -157,19 +157,22 @@ impl<P: Ports> Edge<P> {
     ) -> Result<(), Refusal> {
         let Some(limit) = limit else { return Ok(()) };
         let Some(wait) = self.over_limit(key, limit, amount, caller.now).await else { return Ok(()) };
-        let (allowed, per) = match key {
-            RateKey::Connection(_) => ("a connection may request", "actions"),
-            RateKey::User(_) => ("a user may request", "actions"),
-            RateKey::Recipients(_) => ("a user may send to", "recipients"),
-            RateKey::HubMembers(_) => ("a user's messages to hubs may reach", "members"),
-            RateKey::Arrivals(_) => ("a user may arrive", "times"),
-            RateKey::Bytes(_) => ("a user may send", "bytes"),
-            RateKey::Quota(_) => ("a user's messages that may be held may have", "bytes"),
-            RateKey::GuestQuota(_) => ("what guests of an address send and may be held may have", "bytes"),
-            RateKey::Mailbox(_) => ("messages of clients for one user may have", "bytes"),
+        let (owner, counted) = match key {
+            RateKey::Connection(_) => ("a connection", Counted::Actions),
+            RateKey::User(counted, _) => ("a user", counted),
+            RateKey::Guests(counted, _) => ("the guests of an address together", counted),
+        };
+        let (may, per) = match counted {
+            Counted::Actions => ("may request", "actions"),
+            Counted::Recipients => ("may send to", "recipients"),
+            Counted::HubMembers => ("may reach, with messages to hubs,", "members"),
+            Counted::Arrivals => ("may arrive", "times"),
+            Counted::Bytes => ("may send", "bytes"),
+            Counted::Held => ("may send, to be held,", "bytes"),
+            Counted::Mailbox => ("may be sent by clients", "bytes"),
         };
         let message = format!(
-            "{allowed} {} {per} in {:?}; try again after retryAfter milliseconds",
+            "{owner} {may} {} {per} in {:?}; try again after retryAfter milliseconds",
             limit.most, limit.per
         );
         Err(Refusal { code: ErrorCode::TooManyRequests, message, retry_after: Some(wait) })

@@ -70,6 +70,7 @@ fn request(connection: &str, query: &[(&str, &str)]) -> ConnectRequest {
         subprotocols: Vec::new(),
         opened_at: Timestamp::from_millis(7),
         client: ClientInfo { source_ip: "192.0.2.1".to_owned(), user_agent: Some("test".to_owned()) },
+        guest_of: None,
     }
 }
 

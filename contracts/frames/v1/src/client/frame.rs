@@ -118,8 +118,7 @@ pub struct Message {
 pub struct MessageData {
     /// Any JSON value.
     pub content: Payload,
-    /// The recipient; everyone when absent.
-    #[schemars(default)]
+    /// The recipient.
     pub recipient: Recipient,
     /// The recipient as the client wrote it, if it wrote one.
     #[schemars(skip)]
@@ -132,8 +131,7 @@ impl Serialize for MessageData {
         #[derive(Serialize)]
         struct Written<'a> {
             content: &'a Payload,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            recipient: Option<AsSent<'a>>,
+            recipient: AsSent<'a>,
         }
         #[derive(Serialize)]
         #[serde(untagged)]
@@ -141,11 +139,8 @@ impl Serialize for MessageData {
             Text(&'a Payload),
             Parsed(&'a Recipient),
         }
-        let parsed = (self.recipient != Recipient::All).then_some(&self.recipient);
-        let recipient = match &self.recipient_as_sent {
-            Some(text) => Some(AsSent::Text(text)),
-            None => parsed.map(AsSent::Parsed),
-        };
+        let parsed = AsSent::Parsed(&self.recipient);
+        let recipient = self.recipient_as_sent.as_ref().map_or(parsed, AsSent::Text);
         Written { content: &self.content, recipient }.serialize(serializer)
     }
 }
@@ -154,11 +149,10 @@ impl Serialize for MessageData {
 ///
 /// On the wire the text `all` is everyone and any other text is a user. An object names a user or a hub, so
 /// a user may be called `all`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Recipient {
     /// The members of the hub that every connection joins.
-    #[default]
     All,
     /// One user.
     User(UserId),

@@ -127,8 +127,9 @@ fn message(text: &str) -> Result<ClientFrame, InvalidFrame> {
     struct Data<'a> {
         #[serde(borrow)]
         content: &'a RawValue,
+        // Required: who forgets it does not mean everyone.
         #[serde(borrow)]
-        recipient: Option<&'a RawValue>,
+        recipient: &'a RawValue,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -151,16 +152,14 @@ fn message(text: &str) -> Result<ClientFrame, InvalidFrame> {
             return Err(InvalidFrame::Form { action: ACTION, expected: EXPECTED, source });
         }
         let Data { content, recipient } = fields(data.get(), ACTION, EXPECTED)?;
-        let recipient_as_sent = recipient.map(Payload::from);
-        let to = recipient.map(|json| fields::<To<'_>>(json.get(), ACTION, EXPECTED)).transpose()?;
-        let recipient = match to {
-            None => Recipient::All,
-            Some(To::Text(text)) if text == "all" => Recipient::All,
-            Some(To::Text(text)) => Recipient::User(UserId::new(text.as_ref())?),
-            Some(To::Named { user: Some(user), hub: None }) => Recipient::User(UserId::new(user)?),
-            Some(To::Named { user: None, hub: Some(hub) }) => Recipient::Hub(HubName::new(hub)?),
-            Some(To::Named { user: Some(_), hub: Some(_) }) => return Err(InvalidFrame::UserAndHub),
-            Some(To::Named { user: None, hub: None }) => {
+        let recipient_as_sent = Some(Payload::from(recipient));
+        let recipient = match fields::<To<'_>>(recipient.get(), ACTION, EXPECTED)? {
+            To::Text(text) if text == "all" => Recipient::All,
+            To::Text(text) => Recipient::User(UserId::new(text.as_ref())?),
+            To::Named { user: Some(user), hub: None } => Recipient::User(UserId::new(user)?),
+            To::Named { user: None, hub: Some(hub) } => Recipient::Hub(HubName::new(hub)?),
+            To::Named { user: Some(_), hub: Some(_) } => return Err(InvalidFrame::UserAndHub),
+            To::Named { user: None, hub: None } => {
                 let source = de::Error::missing_field("user");
                 return Err(InvalidFrame::Form { action: ACTION, expected: EXPECTED, source });
             }
@@ -255,6 +254,8 @@ mod tests {
             ),
             (r#"{"action":"ack"}"#, "; the field \"sequences\" is missing"),
             (r#"{"action":"message","data":{}}"#, "; the field \"content\" is missing"),
+            (r#"{"action":"message","data":{"content":1}}"#, "; the field \"recipient\" is missing"),
+            (r#"{"action":"message","data":{"content":1,"recipient":null}}"#, "not of the expected form"),
             (
                 r#"{"action":"message","data":{"content":1,"recipient":{"user":"a","hub":"b"}}}"#,
                 "names a user and a hub",
@@ -282,7 +283,6 @@ mod tests {
     fn recipient_has_several_forms() {
         let user = |text: &str| Recipient::User(UserId::new(text).unwrap());
         assert_eq!(recipient(r#"{"content":1,"recipient":"all"}"#), Recipient::All);
-        assert_eq!(recipient(r#"{"content":1}"#), Recipient::All);
         assert_eq!(recipient(r#""hello""#), Recipient::All);
         assert_eq!(recipient(r#"{"content":1,"recipient":"bob"}"#), user("bob"));
         assert_eq!(recipient(r#"{"content":1,"recipient":{"user":"all"}}"#), user("all"));

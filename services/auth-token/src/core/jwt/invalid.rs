@@ -57,6 +57,16 @@ pub enum InvalidJwt {
         /// Time since the expiry, in seconds.
         seconds: u64,
     },
+    /// It says that it was issued later than now. A sign-out of all devices would not end it.
+    #[error(
+        "its time of issue (iat) is {seconds} s ahead; allowed are at most {most} s, for clocks that differ"
+    )]
+    IssuedAhead {
+        /// Time until then, in seconds.
+        seconds: u64,
+        /// Longest time allowed, in seconds.
+        most: u64,
+    },
     /// It is not valid yet.
     #[error("it is not valid for another {seconds} s")]
     NotYet {
@@ -81,6 +91,7 @@ impl InvalidJwt {
             Self::Lifetime { .. } => "jwt-lifetime",
             Self::TooLarge { .. } => "jwt-too-large",
             Self::Expired { .. } => "jwt-expired",
+            Self::IssuedAhead { .. } => "jwt-issued-ahead",
             Self::NotYet { .. } => "jwt-not-yet",
         }
     }

@@ -207,13 +207,17 @@ impl JwtRules {
         if !has_accepted_audience {
             return Err(InvalidJwt::Audience);
         }
-        let expires_at = claims.exp.map(NumericDate::timestamp);
+        let (issued_at, expires_at) = (claims.issued_at(), claims.exp.map(NumericDate::timestamp));
+        if let Some(issued_at) = issued_at.filter(|issued_at| *issued_at > now.plus(JWT_LEEWAY)) {
+            let (seconds, most) = (issued_at.since(now).as_secs(), JWT_LEEWAY.as_secs());
+            return Err(InvalidJwt::IssuedAhead { seconds, most });
+        }
         match expires_at {
             None if self.require_exp => return Err(InvalidJwt::Form("exp is missing")),
             Some(end) if now >= end.plus(JWT_LEEWAY) => {
                 return Err(InvalidJwt::Expired { seconds: now.since(end).as_secs() });
             }
-            Some(end) => self.check_lifetime(claims.iat.map(NumericDate::timestamp), end, now)?,
+            Some(end) => self.check_lifetime(issued_at, end, now)?,
             None => {}
         }
         let valid_from = claims.nbf.map(NumericDate::timestamp).unwrap_or_default();
@@ -225,7 +229,7 @@ impl JwtRules {
             username: claims.username(),
             hubs: claims.hubs(&self.hubs_claims),
             expires_at,
-            issued_at: claims.issued_at(),
+            issued_at,
             id: claims.jti.clone(),
         })
     }

@@ -41,9 +41,9 @@ impl Default for LimitsConfig {
 
 impl Config {
     pub(super) fn validate_limits(&self) -> Result<(), ConfigError> {
-        let least = 2 * self.server.max_body_bytes;
+        let least = 4 * self.server.max_body_bytes;
         at_least("limits.unknown_body_bytes", self.limits.unknown_body_bytes, least)?;
-        let least = 2 * self.server.max_bulk_body_bytes;
+        let least = 4 * self.server.max_bulk_body_bytes;
         at_least("limits.key_body_bytes", self.limits.key_body_bytes, least)?;
         at_least("limits.payload_depth", self.limits.payload_depth, 1)
     }
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_of_bodies_have_room_for_two() {
+    fn bounds_of_bodies_have_room_for_the_largest() {
         for key in ["unknown_body_bytes", "key_body_bytes"] {
             let error = Config::from_text(&format!("[limits]\n{key} = 1000"), []).unwrap_err();
             assert!(error.to_string().contains(&format!("limits.{key}")), "{error}");

@@ -55,7 +55,12 @@ fn is_path(text: &str) -> bool {
 }
 
 fn host(text: &str) -> Result<HeaderValue, ConfigError> {
-    let is_host = !text.contains('@') && text.parse::<Authority>().is_ok();
+    // `Authority` takes any digits, and none, for a port.
+    let has_port = |host: &Authority| match host.as_str().strip_prefix(host.host()) {
+        Some("") => true,
+        _ => host.port_u16().is_some_and(|port| port > 0),
+    };
+    let is_host = !text.contains('@') && text.parse().is_ok_and(|host| has_port(&host));
     HeaderValue::try_from(text).ok().filter(|_| is_host).ok_or_else(|| {
         let problem = format!(
             "it is {text:?}; allowed is a host as in a URL, with a port only if it is not the default"

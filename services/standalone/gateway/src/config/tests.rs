@@ -211,6 +211,8 @@ fn value_out_of_bounds_is_refused() {
         ("[server]\nbase_path = \"/a/../b\"", "server.base_path", "between slashes"),
         ("[server]\nbase_path = \"//\"", "server.base_path", "between slashes"),
         ("[server]\npublic_host = \"https://a.example\"", "server.public_host", "a host as in a URL"),
+        ("[server]\npublic_host = \"a.example:99999\"", "server.public_host", "a host as in a URL"),
+        ("[server]\npublic_host = \"a.example:\"", "server.public_host", "a host as in a URL"),
         ("[server]\nkeep_alive = \"10ms\"", "server.keep_alive", "at least"),
         ("[server]\nmax_bulk_body_bytes = 1024", "server.max_bulk_body_bytes", "at least 262144"),
         ("[handshake]\ntoken = false", "handshake.token", "nobody could connect"),

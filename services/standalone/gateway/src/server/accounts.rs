@@ -8,14 +8,13 @@ use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use contract_notifications_v1::{HubName, Timestamp, UserId, written};
-use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use shared_ports::Clock as _;
 use tidings_identity::accounts::Account;
 use tidings_identity::keys::Access;
 
 use super::auth::{Caller, Credential, count_limit, credential};
-use super::json_body::is_object;
+use super::json_body::parse;
 use super::problem::Problem;
 use super::security_log::About;
 use super::{Accounts as _, AddUserError, App, AuthError, Guest, Login, NewUser, Ports, Tokens as _};
@@ -31,7 +30,7 @@ struct TokenRequest {
     #[serde(default)]
     username: String,
     #[serde(default)]
-    hubs: Vec<String>,
+    hubs: Vec<HubName>,
 }
 
 #[derive(Serialize)]
@@ -71,7 +70,7 @@ pub(super) async fn token<P: Ports>(
         if !is_of_console(&user_id, &hubs) {
             caller.require(Access::Token)?;
         }
-        if hubs.iter().any(|hub| hub.starts_with(HubName::RESERVED)) {
+        if hubs.iter().any(HubName::is_reserved) {
             caller.require(Access::Read)?;
         }
         if let Some(key) = caller.key() {
@@ -80,6 +79,7 @@ pub(super) async fn token<P: Ports>(
         let credential_expires_at = caller.key().and_then(|key| key.expires_at());
         let source_key = caller.key().map(|key| key.identity());
         about = Some(About(user_id.clone()));
+        let hubs = hubs.iter().map(ToString::to_string).collect();
         Subject { user_id, username, hubs, credential_expires_at, source_key, source_token: None }
     };
     let issued = app.ports.tokens.issue_token(subject).await.map_err(|error| match error {
@@ -95,10 +95,10 @@ pub(super) async fn token<P: Ports>(
 
 /// Returns true if a token is for a page of the operations console, which only gets the live metrics. No other user has
 /// such a name.
-fn is_of_console(user: &UserId, hubs: &[String]) -> bool {
+fn is_of_console(user: &UserId, hubs: &[HubName]) -> bool {
     let is_random = |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     user.as_str().strip_prefix("operator-").is_some_and(is_random)
-        && matches!(hubs, [hub] if hub == OPERATIONS)
+        && matches!(hubs, [hub] if hub.as_str() == OPERATIONS)
 }
 
 /// Returns the JSON Web Token of a request, with the scheme `Bearer` or without a scheme. Unlike an API key it has
@@ -246,61 +246,4 @@ pub(super) async fn jwks<P: Ports>(State(app): State<Arc<App<P>>>) -> Response {
 /// A response that must not be cached, because it has a credential.
 fn secret(body: impl Serialize) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
-}
-
-/// Parses a JSON object; `expected` shows the caller its form.
-fn parse<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, Problem> {
-    // Some editors begin a file with a byte order mark.
-    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    let parsed = if is_object(body) { serde_json::from_slice(body).ok() } else { None };
-    parsed.ok_or_else(|| Problem::bad_request(format!("{}; send {expected}", mistake::<T>(body))))
-}
-
-/// Describes the mistake in a body that was refused, without its values: they may be secrets.
-fn mistake<T: DeserializeOwned>(body: &[u8]) -> String {
-    if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
-        return format!("the body is not valid JSON: {error}");
-    }
-    if !is_object(body) {
-        return "the body is not a JSON object".to_owned();
-    }
-    let parsed = serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(body));
-    let Err(error) = parsed else { return "the body is not as expected".to_owned() };
-    let (field, reason) = (error.path().to_string(), error.inner().to_string());
-    let reason = reason.rsplit_once(" at line ").map_or(&*reason, |(reason, _)| reason);
-    match reason.split_once(", expected ") {
-        _ if field == "." => format!("the body is not as expected: {reason}"),
-        Some((_, expected)) => format!("{field:?} must be {expected}"),
-        None => format!("{field:?} is not valid: {reason}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn refused_body_names_the_field() {
-        let refused =
-            |body: &str| parse::<TokenRequest>(body.as_bytes(), "X").err().unwrap().detail.into_owned();
-        for (body, expected) in [
-            (r#"{"userId":5}"#, r#""userId" must be a string; send X"#),
-            (
-                r#"{"userId":""}"#,
-                r#""userId" is not valid: user id is empty; allowed are 1 to 128 characters; send X"#,
-            ),
-            (r#"{"userId":"a","username":["x"]}"#, r#""username" must be a string; send X"#),
-            (r#"{"userId":"a","hubs":"team"}"#, r#""hubs" must be a sequence; send X"#),
-            (r#"{"userId":"a","hubs":["team",7]}"#, r#""hubs[1]" must be a string; send X"#),
-            ("{}", "the body is not as expected: missing field `userId`; send X"),
-            (r#"["a","b",[]]"#, "the body is not a JSON object; send X"),
-            ("7", "the body is not a JSON object; send X"),
-            ("{", "the body is not valid JSON: EOF while parsing an object at line 1 column 1; send X"),
-        ] {
-            assert_eq!(refused(body), expected, "{body}");
-        }
-        let secret =
-            parse::<LoginRequest>(br#"{"username":{"a":"secret"},"password":"secret"}"#, "X").err().unwrap();
-        assert_eq!(secret.detail, r#""username" must be a string; send X"#);
-    }
 }

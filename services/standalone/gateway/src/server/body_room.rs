@@ -1,14 +1,19 @@
 //! Bounds of the bodies that are held at a time: those of senders who are not known yet, and those of keys.
 //!
 //! A body of an unknown sender counts from its first byte until its sender is known or refused, one of a key until its
-//! request is answered. All bodies of a kind together have one bound, and those of one owner at most half of it, so that
-//! one owner can't keep others out.
+//! request is answered. All bodies of a kind together have one bound, and those of one owner at most a third of
+//! what is free. So one owner has a quarter of the bound, `n` owners at their worst leave at least `(3/4)^n` of it, and
+//! there is always room for the next. This is the dynamic threshold, with α = 1/3, of Choudhury and Hahne, "Dynamic queue
+//! length thresholds for shared-memory packet switches", IEEE/ACM Transactions on Networking 6(2), 1998.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 
 use shared_sync::IgnorePoison as _;
+
+/// What is free must be as many times what one owner has.
+const OWNERS_PART: usize = 3;
 
 /// Bytes of the bodies of all owners. Clones share them.
 #[derive(Debug)]
@@ -36,7 +41,7 @@ pub(super) struct BodyBytes<O: Clone + Eq + Hash> {
     bytes: usize,
 }
 
-/// The bound is reached.
+/// The owner has its part.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
@@ -61,10 +66,11 @@ impl<O: Clone + Eq + Hash> BodyBytes<O> {
         let most = self.shared.most;
         let mut taken = self.shared.taken.lock().ignore_poison();
         let own = taken.by_owner.get(&self.owner).copied().unwrap_or(0);
-        if taken.bytes + bytes > most || own + bytes > most / 2 {
+        let all = taken.bytes + bytes;
+        if OWNERS_PART * (own + bytes) > most.saturating_sub(all) {
             return Err(Full);
         }
-        taken.bytes += bytes;
+        taken.bytes = all;
         taken.by_owner.insert(self.owner.clone(), own + bytes);
         self.bytes += bytes;
         Ok(())
@@ -92,17 +98,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_owner_gets_half_of_the_bound() {
-        let bodies = BodyRoom::new(100);
+    fn one_owner_gets_a_quarter_of_the_bound() {
+        let bodies = BodyRoom::new(400);
         let (mut first, mut second) = (bodies.begin(1), bodies.begin(1));
-        assert_eq!(first.add(30), Ok(()));
-        assert_eq!(second.add(20), Ok(()));
+        assert_eq!(first.add(60), Ok(()));
+        assert_eq!(second.add(40), Ok(()));
         assert_eq!(second.add(1), Err(Full));
-        let mut other = bodies.begin(2);
-        assert_eq!(other.add(50), Ok(()));
-        assert_eq!(bodies.begin(3).add(1), Err(Full), "the bound of all is reached");
-        drop(other);
-        assert_eq!(bodies.begin(3).add(50), Ok(()));
+        drop(first);
+        assert_eq!(second.add(60), Ok(()));
+    }
+
+    #[test]
+    fn any_number_of_owners_leaves_a_part_to_the_next() {
+        let bodies = BodyRoom::new(1_000_000);
+        let mut held = Vec::new();
+        let mut free = 1_000_000;
+        for owner in 1..=20 {
+            let mut body = bodies.begin(owner);
+            while body.add(1) == Ok(()) {}
+            assert_eq!(body.bytes, free / 4);
+            free -= body.bytes;
+            held.push(body);
+            // Whoever came before may not take what is left either.
+            assert!(held.iter_mut().all(|body| body.add(1) == Err(Full)));
+        }
+    }
+
+    #[test]
+    fn owners_that_come_together_have_equal_parts() {
+        let bodies = BodyRoom::new(600);
+        let mut together: Vec<_> = (0..3).map(|owner| bodies.begin(owner)).collect();
+        for _ in 0..400 {
+            for body in &mut together {
+                let _ = body.add(1);
+            }
+        }
+        assert!(together.iter().all(|body| body.bytes == 100), "{together:?}");
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
@@ -15,7 +14,7 @@ use tidings_budget::Allowance;
 use tidings_identity::keys::{Access, KeyError, KeyInfo, KeyName, Limits, NewKey, NewSecrets, Scope, Scopes};
 
 use super::credential_connections::Source;
-use super::json_body::require_object;
+use super::json_body::parse;
 use super::path::Path;
 use super::problem::Problem;
 use super::{App, KeyRing as _, Ports};
@@ -196,13 +195,4 @@ fn problem(error: KeyError) -> Problem {
             Problem::internal("changing a key", &error)
         }
     }
-}
-
-/// Parses a JSON body; `expected` shows the caller its form.
-fn parse<'a, T: Deserialize<'a>>(body: &'a Bytes, expected: &str) -> Result<T, Problem> {
-    require_object(body, expected)?;
-    // The parser's message has names and what is allowed, and no secret is in these bodies.
-    serde_json::from_slice(body).map_err(|error| {
-        Problem::bad_request(format!("the body is not as expected ({error}); send {expected}"))
-    })
 }

@@ -11,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use contract_notifications_v1::{Timestamp, UserId};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shared_ports::Clock as _;
 use tidings_identity::keys::Access;
@@ -18,7 +19,7 @@ use tidings_identity::revocations::{RevocationError, RevocationInfo, UserChange}
 use tokio::task::JoinHandle;
 
 use super::credential_connections::Source;
-use super::json_body::require_object;
+use super::json_body::parse;
 use super::path::Path;
 use super::problem::Problem;
 use super::security_log::About;
@@ -65,7 +66,7 @@ pub(super) async fn block<P: Ports>(
 ) -> Result<Response, Problem> {
     let (_, body) = app.admit(request, MAX_BODY, Access::Operate).await?;
     let BlockRequest { until } =
-        parse(&body, r#"{"until": …} in milliseconds, or nothing to block for ever"#)?;
+        parse_if_any(&body, r#"{"until": …} in milliseconds, or nothing to block for ever"#)?;
     if until.is_some_and(|until| until <= app.ports.clock.now()) {
         return Err(Problem::bad_request("until is past; to lift a block, send DELETE"));
     }
@@ -101,7 +102,7 @@ pub(super) async fn sign_out<P: Ports>(
 ) -> Result<Response, Problem> {
     let (_, body) = app.admit(request, MAX_BODY, Access::Operate).await?;
     let SignOutRequest { issued_before } =
-        parse(&body, r#"{"issuedBefore": …} in milliseconds, or nothing for now"#)?;
+        parse_if_any(&body, r#"{"issuedBefore": …} in milliseconds, or nothing for now"#)?;
     let now = app.ports.clock.now();
     if issued_before.is_some_and(|before| before > now) {
         return Err(Problem::bad_request(
@@ -129,7 +130,8 @@ pub(super) async fn revoke_token<P: Ports>(
     request: Request,
 ) -> Result<Response, Problem> {
     let (_, body) = app.admit(request, MAX_BODY, Access::Operate).await?;
-    let BlockRequest { until } = parse(&body, r#"{"until": …} in milliseconds, or nothing for 400 days"#)?;
+    let BlockRequest { until } =
+        parse_if_any(&body, r#"{"until": …} in milliseconds, or nothing for 400 days"#)?;
     let until = until.unwrap_or_else(|| app.ports.clock.now().plus(TOKEN_REFUSAL));
     let refusing = tokio::spawn(async move {
         app.ports.revocations.change_token(id.clone(), Some(until)).await.map_err(problem)?;
@@ -154,9 +156,7 @@ pub(super) async fn set_password<P: Ports>(
     request: Request,
 ) -> Result<Response, Problem> {
     let (_, body) = app.admit(request, MAX_BODY, Access::Admin).await?;
-    let PasswordRequest { password } = serde_json::from_slice(&body)
-        // The parser's error may quote what was written.
-        .map_err(|_| Problem::bad_request(r#"the body is not as expected; send {"password": "…"}"#))?;
+    let PasswordRequest { password } = parse(&body, r#"{"password": "…"}"#)?;
     let user = user_id(user)?;
     let setting = tokio::spawn(async move {
         app.ports.accounts.set_password(&user, password).await.map_err(account_problem)?;
@@ -210,15 +210,9 @@ fn user_id(text: String) -> Result<UserId, Problem> {
     UserId::new(text).map_err(|error| Problem::bad_request(error.to_string()))
 }
 
-/// Parses a body, which may be empty; `expected` shows the caller its form.
-fn parse<'a, T: Default + Deserialize<'a>>(body: &'a [u8], expected: &str) -> Result<T, Problem> {
-    if body.is_empty() {
-        return Ok(T::default());
-    }
-    require_object(body, expected)?;
-    serde_json::from_slice(body).map_err(|error| {
-        Problem::bad_request(format!("the body is not as expected ({error}); send {expected}"))
-    })
+/// Parses a body that may be empty.
+fn parse_if_any<T: Default + DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, Problem> {
+    if body.is_empty() { Ok(T::default()) } else { parse(body, expected) }
 }
 
 fn problem(error: RevocationError) -> Problem {

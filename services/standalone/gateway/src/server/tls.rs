@@ -31,6 +31,10 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+/// The settings that name the files.
+const CERTIFICATE: &str = "server.tls_certificate";
+const KEY: &str = "server.tls_key";
+
 /// Certificate and key, ready for use. Its `Debug` shows neither.
 #[derive(Clone)]
 pub struct TlsKeys(Arc<RwLock<Arc<ServerConfig>>>);
@@ -39,10 +43,12 @@ pub struct TlsKeys(Arc<RwLock<Arc<ServerConfig>>>);
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file can't be read, or has no PEM section of its kind.
-    #[error("can't read {what} from {path}")]
+    #[error("can't read {what} from {path} ({setting})")]
     File {
         /// The kind: a certificate or a private key.
         what: &'static str,
+        /// The setting that names the file.
+        setting: &'static str,
         /// The file.
         path: PathBuf,
         /// The reader's error.
@@ -50,13 +56,15 @@ pub enum TlsError {
         source: pem::Error,
     },
     /// A path leads to something that is no file of a certificate or a key.
-    #[error("{path} is not a regular file of at most {MAX_FILE_BYTES} bytes")]
+    #[error("{path} ({setting}) is not a regular file of at most {MAX_FILE_BYTES} bytes")]
     NoFile {
+        /// The setting that names the path.
+        setting: &'static str,
         /// The path.
         path: PathBuf,
     },
     /// Certificate and key are not valid, or do not belong together.
-    #[error("certificate and key can't be used")]
+    #[error("the certificate ({CERTIFICATE}) and its key ({KEY}) can't be used")]
     Invalid(#[from] rustls::Error),
 }
 
@@ -66,21 +74,22 @@ impl TlsFiles {
     /// # Errors
     /// [`TlsError`] naming the file.
     pub fn load(&self) -> Result<TlsKeys, TlsError> {
-        let error = |what, path: &Path| {
+        let error = |what, setting, path: &Path| {
             let path = path.to_owned();
-            move |source| TlsError::File { what, path, source }
+            move |source| TlsError::File { what, setting, path, source }
         };
-        for path in [&self.certificate, &self.key] {
+        for (setting, path) in [(CERTIFICATE, &self.certificate), (KEY, &self.key)] {
             // Reading a pipe would never end.
             if std::fs::metadata(path).is_ok_and(|found| !found.is_file() || found.len() > MAX_FILE_BYTES) {
-                return Err(TlsError::NoFile { path: path.clone() });
+                return Err(TlsError::NoFile { setting, path: path.clone() });
             }
         }
         let certificates = CertificateDer::pem_file_iter(&self.certificate)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .and_then(|found| if found.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(found) })
-            .map_err(error("a certificate", &self.certificate))?;
-        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(error("a private key", &self.key))?;
+            .map_err(error("a certificate", CERTIFICATE, &self.certificate))?;
+        let key = PrivateKeyDer::from_pem_file(&self.key);
+        let key = key.map_err(error("a private key", KEY, &self.key))?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
@@ -244,7 +253,7 @@ mod tests {
         let pipe = directory.path().join("cert.pem");
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
         let files = TlsFiles { certificate: pipe.clone(), key: directory.path().join("key.pem") };
-        assert!(matches!(files.load().err(), Some(TlsError::NoFile { path }) if path == pipe));
+        assert!(matches!(files.load().err(), Some(TlsError::NoFile { path, .. }) if path == pipe));
         let large = TlsFiles { certificate: files.key.clone(), ..files };
         std::fs::write(&large.certificate, vec![b'x'; 1_100_000]).unwrap();
         assert!(matches!(large.load().err(), Some(TlsError::NoFile { .. })));

@@ -113,7 +113,9 @@ async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Res
     let opened_at = app.ports.clock.now();
     let client = ClientInfo { source_ip: remote.0.to_string(), user_agent: user_agent.clone() };
     let connection_id = new_connection_id();
-    let connect = ConnectRequest { connection_id, query, subprotocols, opened_at, client };
+    let is_guest = principal.user_id.as_str().starts_with(GUEST_PREFIX);
+    let guest_of = is_guest.then(|| app.addresses.limited(remote.0)).flatten();
+    let connect = ConnectRequest { connection_id, query, subprotocols, opened_at, client, guest_of };
     let peer = Peer { ip: remote.0, user_agent: user_agent.unwrap_or_default().into() };
     // A task of its own: hyper drops this one when the client goes away, and a connection that is half opened would
     // stay a member of its hubs.
@@ -174,7 +176,7 @@ async fn open<P: Ports>(
     on_upgrade: OnUpgrade,
     places: Places,
 ) -> Result<Option<String>, Problem> {
-    let opened_at = connect.opened_at;
+    let (opened_at, guest_of) = (connect.opened_at, connect.guest_of);
     let Admission { row, subprotocol } =
         app.ports.client_edge.connect(&principal, connect).await.map_err(|error| match error {
             ConnectError::Refused(refusal) => Problem::bad_request(refusal.to_string()),
@@ -210,7 +212,7 @@ async fn open<P: Ports>(
     }
     match app.registry.attach(&opened.id) {
         Some(attachment) => {
-            tokio::spawn(serve(app, opened, attachment, peer, on_upgrade));
+            tokio::spawn(serve(app, opened, guest_of, attachment, peer, on_upgrade));
         }
         // The edge has closed it already, for example because of the user's next connection.
         None => forget(&app.ports.client_edge, &opened).await,
@@ -252,6 +254,7 @@ struct Places {
 async fn serve<P: Ports>(
     app: Arc<App<P>>,
     opened: Opened,
+    guest_of: Option<IpAddr>,
     attachment: Attachment,
     peer: Peer,
     on_upgrade: OnUpgrade,
@@ -263,8 +266,6 @@ async fn serve<P: Ports>(
         return forget(&app.ports.client_edge, &opened).await;
     };
     let Opened { principal, id, .. } = &opened;
-    let is_guest = principal.user_id.as_str().starts_with(GUEST_PREFIX);
-    let guest_of = is_guest.then(|| app.addresses.limited(peer.ip)).flatten();
     let session = Frames { app: app.clone(), principal: principal.clone(), id: id.clone(), guest_of };
     match parts.io.into_inner().into_stream() {
         Stream::Plain(socket) => {

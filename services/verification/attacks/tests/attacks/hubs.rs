@@ -107,3 +107,43 @@ async fn coming_and_going_has_a_rate() {
     let mut other = Client::connect(&server, "bob").await;
     assert_eq!(other.ask(r#"{"action":"ping"}"#).await["type"], "pong");
 }
+
+#[tokio::test]
+async fn guests_of_one_address_do_no_more_than_one_user() {
+    let directory = tempfile::tempdir().unwrap();
+    let rates = [
+        ("TIDINGS_LIMITS__EXEMPT_LOOPBACK", "false"),
+        ("TIDINGS_LOGIN__GUESTS", "true"),
+        ("TIDINGS_HUBS__PRESENCE", "true"),
+        ("TIDINGS_HUBS__ARRIVALS_PER_USER", "5/1h"),
+        ("TIDINGS_CLIENT_MESSAGES__RECIPIENTS_PER_USER", "8/1h"),
+    ];
+    let settings = [CHAT.as_slice(), &rates].concat();
+    let server = Server::start(directory.path(), &settings).await;
+    let mut bystander = Bystander::start(&server, "alice").await;
+    let (mut came, mut sent) = (Vec::new(), 0);
+    for _ in 0..8 {
+        let guest = server.http().post(format!("{}/v1/guest", server.url)).send().await.unwrap();
+        let guest: Value = guest.json().await.unwrap();
+        let user = contract_notifications_v1::UserId::new(guest["userId"].as_str().unwrap()).unwrap();
+        let token = server.gateway().token(&user).await.unwrap().token;
+        match Client::handshake(&server, &format!("token={token}")).await {
+            Ok(client) => came.push(client),
+            Err(status) => assert_eq!(status, 429),
+        }
+        bystander.is_served(1).await;
+    }
+    assert_eq!(came.len(), 5);
+    for guest in &mut came {
+        for _ in 0..4 {
+            let answer = guest.ask(&to_all("x")).await;
+            sent += usize::from(answer["type"] == "sent");
+            assert!(answer["type"] == "sent" || answer["code"] == "too-many-requests", "{answer}");
+        }
+    }
+    assert_eq!(sent, 8);
+    bystander.is_served(5).await;
+    // Whoever is no guest has rates of its own.
+    let answer = Client::connect(&server, "bob").await.ask(&to_all("x")).await;
+    assert_eq!(answer["results"][0]["accepted"], true, "{answer}");
+}

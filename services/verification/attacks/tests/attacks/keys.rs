@@ -44,7 +44,7 @@ async fn flood_of_one_key_is_refused_and_others_are_served() {
 }
 
 #[tokio::test]
-async fn unfinished_bodies_of_a_key_have_a_bound() {
+async fn unfinished_bodies_of_keys_leave_room_for_others() {
     const BODY: usize = 1 << 20;
     let directory = tempfile::tempdir().unwrap();
     let settings = [
@@ -55,22 +55,30 @@ async fn unfinished_bodies_of_a_key_have_a_bound() {
     ];
     let server = Server::start(directory.path(), &settings).await;
     let mut bystander = Bystander::start(&server, "alice").await;
-    let stolen = key(&server, &json!({"name": "shop", "scopes": ["send:shop-"]})).await;
-    let head = format!(
-        "POST /v1/notifications HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {stolen}\r\n\
-         Content-Type: application/x-ndjson\r\nConnection: close\r\nContent-Length: {BODY}\r\n\r\n"
-    );
-    // All but the last byte.
-    let request = [head.as_bytes(), &vec![b' '; BODY - 1]].concat();
-    let attack = join_all((0..20).map(|_| async {
-        let socket = send_raw(server.address(), &request).await;
-        read_to_close(socket).await
-    }));
-    let (answers, ()) = tokio::join!(attack, bystander.is_served(20));
+    let mut requests = Vec::new();
+    for name in ["shop", "billing"] {
+        let stolen = key(&server, &json!({"name": name, "scopes": ["send:shop-"]})).await;
+        let head = format!(
+            "POST /v1/notifications HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {stolen}\r\n\
+             Content-Type: application/x-ndjson\r\nConnection: close\r\nContent-Length: {BODY}\r\n\r\n"
+        );
+        // All but the last byte.
+        requests.push([head.as_bytes(), &vec![b' '; BODY - 1]].concat());
+    }
+    let sockets = join_all((0..40).map(|n| send_raw(server.address(), &requests[n % 2]))).await;
+    // Two keys leave nine sixteenths of the bound: a body of 128 KiB fits.
+    let body = json!({"userId": "bob", "payload": "x".repeat(128_000)}).to_string();
+    for _ in 0..20 {
+        bystander.is_served(1).await;
+        let url = format!("{}/v1/notifications", server.url);
+        let sent = server.http().post(url).bearer_auth(server.api_key()).body(body.clone()).send().await;
+        assert_eq!(sent.unwrap().status(), StatusCode::ACCEPTED);
+    }
+    let answers = join_all(sockets.into_iter().map(read_to_close)).await;
     let with = |status: &str| answers.iter().filter(|answer| answer.starts_with(status)).count();
-    // Half of the bound, for one key, is not quite three of these bodies. A reset may destroy an answer.
-    assert!(with("HTTP/1.1 408") <= 2, "{answers:?}");
-    assert!(server.metric("tidings_key_bodies_refused_total").await >= 18.0);
+    // One of these bodies is a quarter of the bound. A reset may destroy an answer.
+    assert!(with("HTTP/1.1 408") <= 1, "{answers:?}");
+    assert!(server.metric("tidings_key_bodies_refused_total").await >= 39.0);
     bystander.is_served(20).await;
 }
 

@@ -43,7 +43,8 @@ async fn signed_head_is_checked_before_the_body() {
 #[tokio::test]
 async fn bodies_of_logins_have_one_bound() {
     let directory = tempfile::tempdir().unwrap();
-    let settings = [("TIDINGS_LIMITS__UNKNOWN_BODY_BYTES", "524288"), ("TIDINGS_SERVER__BODY_TIMEOUT", "5s")];
+    let settings =
+        [("TIDINGS_LIMITS__UNKNOWN_BODY_BYTES", "1048576"), ("TIDINGS_SERVER__BODY_TIMEOUT", "5s")];
     let server = Server::start(directory.path(), &settings).await;
     let mut bystander = Bystander::start(&server, "alice").await;
     // Each sends all of its body but the last byte.
@@ -55,7 +56,7 @@ async fn bodies_of_logins_have_one_bound() {
     bystander.is_served(20).await;
     let answers = join_all(sockets.into_iter().map(read_to_close)).await;
     let with = |status: &str| answers.iter().filter(|answer| answer.starts_with(status)).count();
-    // Half of the bound, for one address, is 16 of these bodies. Fewer end whole when parts of many come first.
+    // A quarter of the bound, for one address, is 16 of these bodies. Fewer end whole when parts of many come first.
     let timed_out = with("HTTP/1.1 408");
     assert!((1..=16).contains(&timed_out), "{answers:?}");
     for answer in answers.iter().filter(|answer| !answer.starts_with("HTTP/1.1 408")) {
