@@ -17,6 +17,8 @@ use super::pipeline::Pipeline;
 
 /// The name of the stream.
 const STREAM: &str = "notifications";
+/// Largest number of consumers. nats-server 2.15 allows 1,000 unless told otherwise.
+const MAX_CONSUMERS: u32 = 1_000_000;
 /// Digits of a message's number within its batch. nats-server allows 1,000 messages.
 const SEQUENCE_DIGITS: usize = 4;
 /// Digits of a batch's ID.
@@ -199,8 +201,13 @@ pub(crate) fn create_consumers(host: &str, run: &RunId, users: u32, batches: Bat
         pipeline.out.extend_from_slice(operation.as_bytes());
         pipeline.send_request(created)
     };
-    let mut stream =
-        json!({ "name": STREAM, "subjects": ["kept.*"], "storage": "file", "retention": "limits" });
+    let mut stream = json!({
+        "name": STREAM,
+        "subjects": ["kept.*"],
+        "storage": "file",
+        "retention": "limits",
+        "max_consumers": MAX_CONSUMERS,
+    });
     if batches == Batches::Atomic {
         stream["allow_atomic"] = true.into();
     }
