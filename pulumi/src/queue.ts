@@ -23,6 +23,12 @@ const FIFO = { fifoQueue: true, deduplicationScope: "messageGroup", fifoThroughp
 // (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-sqs-sse-queue.html).
 const COMMON = { messageRetentionSeconds: RETENTION_SECONDS, sqsManagedSseEnabled: true };
 
+// A notification and its envelope have at most 128 KiB, so this is room enough for an entry, in bytes. A dead letter has the
+// attributes that say why besides, which count, so its queue takes the most that SQS does
+// (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html).
+const LARGEST_ENTRY = 256 * 1024;
+const LARGEST_LETTER = 1024 * 1024;
+
 /** A notifications queue and its dead-letter queue. */
 export interface QueuePair {
     /** Ending of the names of what belongs to the queue: none for the first one. */
@@ -62,7 +68,12 @@ export class Queue extends pulumi.ComponentResource {
         const kept = { parent: this, protect: production };
         const deadLetters = new aws.sqs.Queue(
             `dead-letters${suffix}`,
-            { name: `${prefix}-dead-letters${suffix}${FIFO_SUFFIX}`, ...FIFO, ...COMMON },
+            {
+                name: `${prefix}-dead-letters${suffix}${FIFO_SUFFIX}`,
+                ...FIFO,
+                ...COMMON,
+                maxMessageSize: LARGEST_LETTER,
+            },
             kept,
         );
         const { visibilityTimeoutSeconds, maxReceiveCount } = contract.queueSource;
@@ -73,6 +84,7 @@ export class Queue extends pulumi.ComponentResource {
                 ...FIFO,
                 ...COMMON,
                 ...tags,
+                maxMessageSize: LARGEST_ENTRY,
                 visibilityTimeoutSeconds,
                 redrivePolicy: pulumi.jsonStringify({ deadLetterTargetArn: deadLetters.arn, maxReceiveCount }),
             },

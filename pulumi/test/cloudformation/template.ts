@@ -308,7 +308,7 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
     })),
     "aws:sqs/queue:Queue": to("AWS::SQS::Queue", (i, resource, graph) => ({
         ...i.take({ name: "QueueName", messageRetentionSeconds: "MessageRetentionPeriod", visibilityTimeoutSeconds: "VisibilityTimeout" }),
-        ...i.take({ sqsManagedSseEnabled: "SqsManagedSseEnabled" }),
+        ...i.take({ sqsManagedSseEnabled: "SqsManagedSseEnabled", maxMessageSize: "MaximumMessageSize" }),
         ...i.same("fifoQueue", "deduplicationScope", "fifoThroughputLimit"),
         ...i.take({ redrivePolicy: "RedrivePolicy" }, parseJson),
         ...Object.assign(

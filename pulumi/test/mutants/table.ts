@@ -82,6 +82,13 @@ export const MUTANTS: readonly Mutant[] = [
         check: ["cloudformation", "cfn-lint accepts dev as a CloudFormation template"],
     },
     {
+        mistake: "a dead-letter queue takes no larger messages than a notifications queue",
+        file: "src/queue.ts",
+        from: "const LARGEST_LETTER = 1024 * 1024",
+        to: "const LARGEST_LETTER = 256 * 1024",
+        check: ["queue", "queues of dev a dead letter has room for any entry and the reason"],
+    },
+    {
         mistake: "the visibility timeout is shorter than six times the dispatcher's timeout",
         file: "src/queue.ts",
         from: "                visibilityTimeoutSeconds,\n",
