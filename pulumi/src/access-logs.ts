@@ -92,7 +92,7 @@ export class ApiGatewayLogs extends pulumi.ComponentResource {
         const parent = { parent: this, retainOnDelete: true };
         const role = new aws.iam.Role(
             name,
-            { namePrefix: `tidings-${name}-`, assumeRolePolicy: trustPolicy("apigateway.amazonaws.com", place) },
+            { namePrefix: `tidings-${name}-`, assumeRolePolicy: trustPolicy("apigateway.amazonaws.com") },
             parent,
         );
         const policy = new aws.iam.RolePolicyAttachment(

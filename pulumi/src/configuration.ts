@@ -42,6 +42,8 @@ export interface Settings {
     readonly queues: number;
     /** Epoch of sequences. */
     readonly queueEpoch: number;
+    /** Epoch for which the operator has emptied the queues that go. */
+    readonly emptiedForEpoch: number;
     readonly logRetentionDays: number;
     /** Issuer of the users' tokens. When absent, the stack has a Cognito user pool. */
     readonly externalIssuer: { readonly issuer: string; readonly audiences: readonly string[] } | undefined;
@@ -279,6 +281,7 @@ export function readSettings(): Settings {
         // The limits are those of contracts/notifications/v1.
         queues: read.integer("queues", "1 to 16", (value) => value >= 1 && value <= 16),
         queueEpoch: read.integer("queueEpoch", "0 to 99", (value) => value >= 0 && value <= 99),
+        emptiedForEpoch: read.integer("emptiedForEpoch", "0 to 99", (value) => value >= 0 && value <= 99),
         logRetentionDays: read.integer("logRetentionDays", RETENTION_DAYS.join(", "), (days) => RETENTION_DAYS.includes(days)),
         externalIssuer: externalIssuer(read),
         unknownFields: unknownFields(read),

@@ -21,8 +21,14 @@ export interface Watched {
         readonly replayFailures: aws.sqs.Queue;
     };
     readonly functions: readonly WatchedFunction[];
-    /** Id of the WebSocket API. */
-    readonly apiId: pulumi.Output<string>;
+    readonly apis: {
+        /** Id of the WebSocket API. */
+        readonly clientsId: pulumi.Output<string>;
+        /** Id of the HTTP API for connect tokens. */
+        readonly tokensId: pulumi.Output<string>;
+        /** Name of the REST API for producers, by which CloudWatch knows it. */
+        readonly producersName: pulumi.Output<string>;
+    };
 }
 
 /** A graph of the dashboard. All its metrics have the same statistic. */
@@ -50,17 +56,18 @@ function body(region: string, graphs: readonly Graph[]): string {
 }
 
 /** Returns the body of the dashboard, with graphs of backlog, deliveries and failures. */
-export function dashboardBody({ region, queues, functions, apiId }: Watched): pulumi.Output<string> {
+export function dashboardBody({ region, queues, functions, apis }: Watched): pulumi.Output<string> {
     const notificationsNames = pulumi.all(queues.pairs.map((pair) => pair.notifications.name));
     const failureNames = pulumi.all([...queues.pairs.map((pair) => pair.deadLetters.name), queues.replayFailures.name]);
-    const names = pulumi.all([region, apiId, notificationsNames, failureNames, pulumi.all(functions.map(({ functionName }) => functionName))]);
+    const apiNames = pulumi.all([apis.clientsId, apis.tokensId, apis.producersName]);
+    const names = pulumi.all([region, apiNames, notificationsNames, failureNames, pulumi.all(functions.map(({ functionName }) => functionName))]);
     const readsStream = functions.map((watched) => watched.readsStream);
-    return names.apply(([regionName, api, notifications, failures, functionNames]) => {
+    return names.apply(([regionName, [clientsId, tokensId, producersName], notifications, failures, functionNames]) => {
         const queueMetric = (metric: string, name: string): string[] => ["AWS/SQS", metric, "QueueName", name];
         const functionMetrics = (metric: string, some: readonly string[] = functionNames): string[][] =>
             some.map((name) => ["AWS/Lambda", metric, "FunctionName", name]);
         // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html
-        const apiMetric = (metric: string): string[] => ["AWS/ApiGateway", metric, "ApiId", api];
+        const apiMetric = (metric: string): string[] => ["AWS/ApiGateway", metric, "ApiId", clientsId];
         const visible = "ApproximateNumberOfMessagesVisible";
         const replayers = functionNames.filter((_, index) => readsStream[index]);
         return body(regionName, [
@@ -70,6 +77,14 @@ export function dashboardBody({ region, queues, functions, apiId }: Watched): pu
             { title: "Messages sent", stat: "Sum", metrics: notifications.map((name) => queueMetric("NumberOfMessagesSent", name)) },
             { title: "Connects and WebSocket messages", stat: "Sum", metrics: [apiMetric("ConnectCount"), apiMetric("MessageCount")] },
             { title: "WebSocket errors", stat: "Sum", metrics: ["ClientError", "IntegrationError", "ExecutionError"].map(apiMetric) },
+            {
+                title: "Errors of the producer API and the token API",
+                stat: "Sum",
+                metrics: [
+                    ["AWS/ApiGateway", "5XXError", "ApiName", producersName],
+                    ["AWS/ApiGateway", "5xx", "ApiId", tokensId],
+                ],
+            },
             { title: "Invocations", stat: "Sum", metrics: functionMetrics("Invocations") },
             { title: "Errors", stat: "Sum", metrics: functionMetrics("Errors") },
             { title: "Throttles", stat: "Sum", metrics: functionMetrics("Throttles") },

@@ -70,7 +70,8 @@ export class Gateway extends pulumi.ComponentResource {
             watched("dispatcher", dispatcher.service),
             watched("replayer", replayer.service, { readsStream: true }),
         ];
-        const observability = new Observability("observability", deployment, { region, queues: queue, functions, apiId: clients.api.id }, parent);
+        const apis = { clientsId: clients.api.id, tokensId: tokens.apiId, producersName: producers.apiName };
+        const observability = new Observability("observability", deployment, { region, queues: queue, functions, apis }, parent);
         this.outputs = {
             region,
             webSocketUrl,

@@ -4,21 +4,47 @@ import * as pulumi from "@pulumi/pulumi";
 import type { PlacedDeployment } from "./configuration.js";
 import { dashboardBody, type Watched, type WatchedFunction } from "./dashboard.js";
 import type { QueuePair } from "./queue.js";
+import { STAGE } from "./websocket-api.js";
+
+/** A metric of AWS. */
+interface Metric {
+    readonly namespace: "AWS/SQS" | "AWS/Lambda" | "AWS/ApiGateway";
+    readonly metricName: string;
+    readonly dimensions: Readonly<Record<string, pulumi.Input<string>>>;
+}
 
 /**
  * An alarm on a metric. It goes off when the statistic exceeded the threshold in each of the last `minutes` minutes. A
  * minute without data counts as within the threshold.
  */
-interface Alarm {
+interface Alarm extends Metric {
     readonly name: string;
     readonly description: string;
-    readonly namespace: "AWS/SQS" | "AWS/Lambda";
-    readonly metricName: string;
-    readonly dimensions: Readonly<Record<string, pulumi.Input<string>>>;
     readonly statistic: "Maximum" | "Sum";
     readonly threshold: number;
     readonly minutes: number;
 }
+
+/**
+ * An alarm on the share of failures, in percent, for failures that no metric of their own counts. It goes off when the
+ * share exceeded the threshold in two of the last three periods of five minutes. A period without data counts as within
+ * the threshold.
+ */
+interface ShareAlarm {
+    readonly name: string;
+    readonly description: string;
+    /** Metrics by the names that the expression gives them. Each is a sum over the period. */
+    readonly metrics: Readonly<Record<string, Metric>>;
+    /** The share (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html). */
+    readonly expression: string;
+    readonly threshold: number;
+}
+
+/** Period of a {@link ShareAlarm}, the longest delay of the dispatcher between two attempts, in seconds. */
+const SHARE_PERIOD_SECONDS = 300;
+
+/** Number of events in a period below which a share says nothing: one client that is refused is not an outage. */
+const FEWEST_EVENTS = 5;
 
 /**
  * Visible messages of one of several queues: half of those that a FIFO queue looks at
@@ -32,7 +58,8 @@ function queueAlarms({ settings }: PlacedDeployment, { queues }: Watched): reado
     const ofPair = ({ suffix, notifications, deadLetters }: QueuePair): readonly Alarm[] => [
         {
             name: `oldest-message${suffix}`,
-            description: "Notifications wait too long: the dispatcher fails, is throttled, or is overloaded.",
+            // It does not see failing deliveries: the metric leaves out messages that were received three times.
+            description: "Notifications wait too long: the dispatcher is throttled or overloaded.",
             namespace: "AWS/SQS",
             metricName: "ApproximateAgeOfOldestMessage",
             dimensions: { QueueName: notifications.name },
@@ -63,6 +90,79 @@ function queueAlarms({ settings }: PlacedDeployment, { queues }: Watched): reado
             description: "The replayer gave up on stream records. Their users get held notifications at the next connect.",
             dimensions: { QueueName: queues.replayFailures.name },
         },
+    ];
+}
+
+/**
+ * Returns the alarms on deliveries that fail. The dispatcher reports failed entries to the event source and its
+ * invocations succeed, so Lambda counts no error. Lambda deletes what was delivered, and nothing else
+ * (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html).
+ */
+function deliveryAlarms({ queues }: Watched): readonly ShareAlarm[] {
+    return queues.pairs.map(({ suffix, notifications }): ShareAlarm => {
+        const dimensions = { QueueName: notifications.name };
+        return {
+            name: `failed-deliveries${suffix}`,
+            description: "Most notifications that the dispatcher receives are not delivered and come back. Its log has the reason.",
+            metrics: {
+                received: { namespace: "AWS/SQS", metricName: "NumberOfMessagesReceived", dimensions },
+                deleted: { namespace: "AWS/SQS", metricName: "NumberOfMessagesDeleted", dimensions },
+            },
+            expression: "IF(received > 0, 100 * (received - FILL(deleted, 0)) / received, 0)",
+            threshold: 50,
+        };
+    });
+}
+
+/** Returns the alarms on answers of the APIs that are errors of the server. */
+function apiAlarms({ apis }: Watched): readonly Alarm[] {
+    const errors = (name: string, metricName: string, dimensions: Alarm["dimensions"], description: string): Alarm => {
+        return { name, description, namespace: "AWS/ApiGateway", metricName, dimensions, statistic: "Sum", threshold: 0, minutes: 3 };
+    };
+    return [
+        // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html
+        errors("clients-errors", "ExecutionError", { ApiId: apis.clientsId }, "API Gateway can't invoke the function behind the WebSocket API."),
+        // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+        errors("tokens-errors", "5xx", { ApiId: apis.tokensId }, "Clients get no connect tokens. The log of auth-token-issuer has the reason."),
+        // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
+        errors(
+            "producers-errors",
+            "5XXError",
+            { ApiName: apis.producersName, Stage: STAGE },
+            "The producer API refuses notifications: its role can't send to the queue, or SQS throttles or does not answer.",
+        ),
+    ];
+}
+
+/**
+ * Returns the alarms on handshakes that fail. The edge answers 500 and its invocation succeeds; API Gateway counts that
+ * together with handshakes that are refused for their client, such as one at its limit of connections. The authorizer
+ * fails in order to refuse a request. So both count when most handshakes fail, and not for a single client
+ * (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html,
+ * https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html).
+ */
+function handshakeAlarms({ apis, functions }: Watched): readonly ShareAlarm[] {
+    const share = (failed: string, all: string): string => `IF(${all} >= ${FEWEST_EVENTS}, 100 * FILL(${failed}, 0) / ${all}, 0)`;
+    const ofApi = (metricName: string): Metric => ({ namespace: "AWS/ApiGateway", metricName, dimensions: { ApiId: apis.clientsId } });
+    const authorizers = functions.filter(({ failsOnPurpose }) => failsOnPurpose);
+    return [
+        {
+            name: "refused-handshakes",
+            description: "Most handshakes and frames of clients are answered with errors. The log of ws-edge has the reason.",
+            metrics: { failed: ofApi("IntegrationError"), connects: ofApi("ConnectCount") },
+            expression: share("failed", "connects"),
+            threshold: 50,
+        },
+        ...authorizers.map(({ name, functionName }): ShareAlarm => {
+            const ofFunction = (metricName: string): Metric => ({ namespace: "AWS/Lambda", metricName, dimensions: { FunctionName: functionName } });
+            return {
+                name: `${name}-errors`,
+                description: `Nearly every handshake is refused by ${name}: it fails, or its log says which credentials are wrong.`,
+                metrics: { failed: ofFunction("Errors"), invocations: ofFunction("Invocations") },
+                expression: share("failed", "invocations"),
+                threshold: 90,
+            };
+        }),
     ];
 }
 
@@ -112,21 +212,14 @@ export class Observability extends pulumi.ComponentResource {
         super("tidings:index:Observability", name, {}, opts);
         const { prefix } = deployment;
         const alarmActions = this.topicArns(deployment);
-        for (const { name: alarm, description, minutes, dimensions, ...metric } of [
-            ...queueAlarms(deployment, watched),
-            ...functionAlarms(deployment, watched),
-        ]) {
+        const create = (alarm: string, description: string, args: Omit<aws.cloudwatch.MetricAlarmArgs, "comparisonOperator">): void => {
             new aws.cloudwatch.MetricAlarm(
                 alarm,
                 {
-                    ...metric,
+                    ...args,
                     name: `${prefix}-${alarm}`,
                     alarmDescription: description,
-                    dimensions: { ...dimensions },
                     comparisonOperator: "GreaterThanThreshold",
-                    period: 60,
-                    evaluationPeriods: minutes,
-                    datapointsToAlarm: minutes,
                     // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html#alarms-and-missing-data
                     treatMissingData: "notBreaching",
                     alarmActions,
@@ -134,6 +227,21 @@ export class Observability extends pulumi.ComponentResource {
                 },
                 { parent: this },
             );
+        };
+        for (const { name: alarm, description, minutes, dimensions, ...metric } of [
+            ...queueAlarms(deployment, watched),
+            ...apiAlarms(watched),
+            ...functionAlarms(deployment, watched),
+        ]) {
+            create(alarm, description, { ...metric, dimensions: { ...dimensions }, period: 60, evaluationPeriods: minutes, datapointsToAlarm: minutes });
+        }
+        for (const { name: alarm, description, metrics, expression, threshold } of [...deliveryAlarms(watched), ...handshakeAlarms(watched)]) {
+            const sums = Object.entries(metrics).map(([id, { dimensions, ...metric }]) => ({
+                id,
+                metric: { ...metric, dimensions: { ...dimensions }, stat: "Sum", period: SHARE_PERIOD_SECONDS },
+            }));
+            const metricQueries = [{ id: "share", expression, label: alarm, returnData: true }, ...sums];
+            create(alarm, description, { threshold, metricQueries, evaluationPeriods: 3, datapointsToAlarm: 2 });
         }
         const dashboard = new aws.cloudwatch.Dashboard(
             name,

@@ -20,16 +20,21 @@ export function policyDocument(statements: readonly Statement[]): pulumi.Output<
 }
 
 /**
- * Returns a trust policy: this AWS service may assume the role, for resources of one account, or for one resource alone.
- * Otherwise the service could be made to use the role for somebody else
- * (https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html).
+ * Services that assume roles of the stack, each with the page about the trust policy of such a role. None of the pages
+ * names `aws:SourceAccount` or `aws:SourceArn`: a condition on a key that the service does not send refuses every use of
+ * the role. API Gateway is reported not to send them
+ * (https://github.com/aws-solutions-library-samples/accelerated-intelligent-document-processing-on-aws/pull/479).
+ * Another account can't make the services use the role, because nobody can pass a role of another account to a service
+ * (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html).
  */
-export function trustPolicy(service: string, { account }: Place, sourceArn?: pulumi.Input<string>): pulumi.Output<string> {
-    const Condition = {
-        StringEquals: { "aws:SourceAccount": account },
-        ...(sourceArn === undefined ? {} : { ArnEquals: { "aws:SourceArn": sourceArn } }),
-    };
-    return policyDocument([{ Effect: "Allow", Action: "sts:AssumeRole", Principal: { Service: service }, Condition }]);
+export const ROLE_SERVICES = {
+    "apigateway.amazonaws.com": "https://docs.aws.amazon.com/apigateway/latest/developerguide/permissions.html",
+    "lambda.amazonaws.com": "https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html",
+} as const;
+
+/** Returns a trust policy: this AWS service may assume the role. */
+export function trustPolicy(service: keyof typeof ROLE_SERVICES): pulumi.Output<string> {
+    return policyDocument([{ Effect: "Allow", Action: "sts:AssumeRole", Principal: { Service: service } }]);
 }
 
 /** Returns a queue policy that denies requests without TLS (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-security-best-practices.html). */

@@ -202,6 +202,7 @@ export class ProducerApi extends pulumi.ComponentResource {
      * queue.
      */
     readonly queues: Endpoint | undefined;
+    readonly apiName: pulumi.Output<string>;
     private readonly api: aws.apigateway.RestApi;
     /** Resources that a deployment must contain, and the fingerprint of the inputs of each, by type and name. */
     private readonly parts: pulumi.Resource[] = [];
@@ -225,6 +226,7 @@ export class ProducerApi extends pulumi.ComponentResource {
             },
             { parent: this },
         );
+        this.apiName = this.api.name;
         const { queues, logs, history } = args;
         this.sendMethods(queues, producerModel(deployment.settings.unknownFields));
         if (history !== undefined) {
@@ -259,7 +261,7 @@ export class ProducerApi extends pulumi.ComponentResource {
     private role(queue: ResourceRef): readonly [aws.iam.Role, aws.iam.RolePolicy] {
         const parent = { parent: this };
         const name = `${this.deployment.prefix}-producers`;
-        const role = new aws.iam.Role("producers", { name, assumeRolePolicy: trustPolicy("apigateway.amazonaws.com", this.deployment.place) }, parent);
+        const role = new aws.iam.Role("producers", { name, assumeRolePolicy: trustPolicy("apigateway.amazonaws.com") }, parent);
         const policy = policyDocument([{ Effect: "Allow", Action: "sqs:SendMessage", Resource: queue.arn }]);
         return [role, new aws.iam.RolePolicy("producers", { role: role.name, name: "least", policy }, parent)];
     }

@@ -52,12 +52,7 @@ export class ServiceFunction extends pulumi.ComponentResource {
         checkResources(spec, resources);
         const functionName = `${deployment.prefix}-${name}`;
         const parent = { parent: this };
-        const functionArn = pulumi.interpolate`arn:${place.partition}:lambda:${place.region}:${place.account}:function:${functionName}`;
-        const role = new aws.iam.Role(
-            name,
-            { name: functionName, assumeRolePolicy: trustPolicy("lambda.amazonaws.com", place, functionArn) },
-            parent,
-        );
+        const role = new aws.iam.Role(name, { name: functionName, assumeRolePolicy: trustPolicy("lambda.amazonaws.com") }, parent);
         this.logGroup = new aws.cloudwatch.LogGroup(
             name,
             { name: `/aws/lambda/${functionName}`, retentionInDays: settings.logRetentionDays, ...logKey(deployment) },

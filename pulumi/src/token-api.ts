@@ -23,6 +23,7 @@ const OTHER_METHOD = "GET";
 /** HTTP API that exchanges a user's JSON Web Token for a connect token. */
 export class TokenApi extends pulumi.ComponentResource {
     readonly url: pulumi.Output<string>;
+    readonly apiId: pulumi.Output<string>;
 
     constructor(name: string, deployment: PlacedDeployment, args: TokenApiArgs, opts: pulumi.ComponentResourceOptions) {
         super("tidings:index:TokenApi", name, {}, opts);
@@ -39,6 +40,7 @@ export class TokenApi extends pulumi.ComponentResource {
             },
             parent,
         );
+        this.apiId = api.id;
         // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
         const authorizer = new aws.apigatewayv2.Authorizer(
             "users",

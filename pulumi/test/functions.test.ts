@@ -121,17 +121,11 @@ describe.each(STACK_NAMES)("functions of %s", (stack) => {
         const roles = contract.functions.map(({ name }) => graph.resource("lambda/function", name).inputs["role"]);
         expect(new Set(roles).size).toBe(roles.length);
         for (const { name } of contract.functions) {
-            const functionName = String(graph.resource("lambda/function", name).inputs["name"]);
             expect(statements(graph.resource("iam/role", name).inputs["assumeRolePolicy"])).toEqual([
                 {
                     Effect: "Allow",
                     Action: "sts:AssumeRole",
                     Principal: { Service: "lambda.amazonaws.com" },
-                    // For this function of this account alone.
-                    Condition: {
-                        StringEquals: { "aws:SourceAccount": "123456789012" },
-                        ArnEquals: { "aws:SourceArn": expect.stringMatching(`^arn:aws:lambda:[a-z0-9-]+:123456789012:function:${functionName}$`) as unknown },
-                    },
                 },
             ]);
         }

@@ -23,7 +23,7 @@ describe.each(STACK_NAMES)("observability of %s", (stack) => {
 
     test.each(ALARMS)("%s of %s has an alarm", (metricName, of) => {
         const alarms = graph.allOf("cloudwatch/metricAlarm").filter(({ inputs }) => {
-            const [dimension] = Object.values(inputs["dimensions"] as Readonly<Record<string, unknown>>);
+            const [dimension] = Object.values((inputs["dimensions"] ?? {}) as Readonly<Record<string, unknown>>);
             return inputs["metricName"] === metricName && dimension === `tidings-${stack}-${of}`;
         });
         expect(alarms.length).toBe(1);
@@ -33,6 +33,83 @@ describe.each(STACK_NAMES)("observability of %s", (stack) => {
             const isAge = metricName.includes("Age");
             expect(inputs["threshold"]).toSatisfy((threshold: number) => (isAge ? threshold > 0 : threshold === 0));
         }
+    });
+
+    /** Returns the only alarm on a metric with these dimensions. */
+    function alarmOn(metricName: string, dimensions: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+        const found = graph.allOf("cloudwatch/metricAlarm").filter(
+            ({ inputs }) => inputs["metricName"] === metricName && JSON.stringify(inputs["dimensions"]) === JSON.stringify(dimensions),
+        );
+        expect(found.length).toBe(1);
+        return found[0]?.inputs ?? {};
+    }
+
+    test("errors of each API have an alarm", () => {
+        const id = (name: string): string => graph.resource("apigatewayv2/api", name).id;
+        const watched = [
+            alarmOn("ExecutionError", { ApiId: id("clients") }),
+            alarmOn("5xx", { ApiId: id("tokens") }),
+            alarmOn("5XXError", { ApiName: `tidings-${stack}-producers`, Stage: "v1" }),
+        ];
+        for (const inputs of watched) {
+            expect(inputs).toMatchObject({ namespace: "AWS/ApiGateway", statistic: "Sum", threshold: 0, evaluationPeriods: 3, treatMissingData: "notBreaching" });
+        }
+    });
+
+    interface Query {
+        readonly id: string;
+        readonly expression?: string;
+        readonly returnData?: boolean;
+        readonly metric?: { readonly namespace: string; readonly metricName: string; readonly dimensions: object; readonly stat: string; readonly period: number };
+    }
+
+    /** Returns the share of failures that an alarm computes from sums of its metrics. */
+    function share(alarm: string, sums: Readonly<Record<string, number | undefined>>): number {
+        const queries = graph.resource("cloudwatch/metricAlarm", alarm).inputs["metricQueries"] as readonly Query[];
+        const { expression = "" } = queries.find(({ returnData }) => returnData === true) ?? {};
+        const values = queries.flatMap(({ id, metric }) => (metric === undefined ? [] : [[id, sums[metric.metricName]] as const]));
+        // The functions of CloudWatch's expressions that the alarms use.
+        const functions = { IF: (condition: boolean, one: number, other: number) => (condition ? one : other), FILL: (value: number | undefined, other: number) => value ?? other };
+        const names = [...Object.keys(functions), ...values.map(([id]) => id)];
+        // eslint-disable-next-line @typescript-eslint/no-implied-eval -- an expression of this program
+        const compute = new Function(...names, `return ${expression};`) as (...operands: unknown[]) => number;
+        return compute(...Object.values(functions), ...values.map(([, value]) => value));
+    }
+
+    test.each([
+        ["failed-deliveries", "AWS/SQS", { QueueName: "notifications.fifo" }, ["NumberOfMessagesReceived", "NumberOfMessagesDeleted"]],
+        ["refused-handshakes", "AWS/ApiGateway", undefined, ["IntegrationError", "ConnectCount"]],
+        ["auth-token-authorizer-errors", "AWS/Lambda", { FunctionName: "auth-token-authorizer" }, ["Errors", "Invocations"]],
+    ])("%s has an alarm on a share", (alarm, namespace, dimensions, metricNames) => {
+        const { inputs } = graph.resource("cloudwatch/metricAlarm", alarm);
+        const metrics = (inputs["metricQueries"] as readonly Query[]).flatMap(({ metric }) => (metric === undefined ? [] : [metric]));
+        expect(metrics.map(({ metricName }) => metricName)).toEqual(metricNames);
+        const named = Object.fromEntries(Object.entries(dimensions ?? {}).map(([key, name]) => [key, `tidings-${stack}-${name}`]));
+        const expected = dimensions === undefined ? { ApiId: graph.resource("apigatewayv2/api", "clients").id } : named;
+        for (const metric of metrics) {
+            expect(metric).toMatchObject({ namespace, dimensions: expected, stat: "Sum", period: 300 });
+        }
+        expect(inputs).toMatchObject({ comparisonOperator: "GreaterThanThreshold", treatMissingData: "notBreaching", datapointsToAlarm: 2 });
+    });
+
+    test("a dispatcher that delivers nothing sets off an alarm, without an error of Lambda", () => {
+        const threshold = Number(graph.resource("cloudwatch/metricAlarm", "failed-deliveries").inputs["threshold"]);
+        const of = (received: number, deleted?: number): number => share("failed-deliveries", { NumberOfMessagesReceived: received, NumberOfMessagesDeleted: deleted });
+        expect(of(40)).toBeGreaterThan(threshold);
+        expect(of(40, 0)).toBeGreaterThan(threshold);
+        expect(of(40, 39)).toBeLessThan(threshold);
+        expect(of(0, 0)).toBeLessThan(threshold);
+    });
+
+    test.each([
+        ["refused-handshakes", "IntegrationError", "ConnectCount"],
+        ["auth-token-authorizer-errors", "Errors", "Invocations"],
+    ])("%s go off when every handshake fails, and not for a single client", (alarm, failed, all) => {
+        const threshold = Number(graph.resource("cloudwatch/metricAlarm", alarm).inputs["threshold"]);
+        expect(share(alarm, { [failed]: 20, [all]: 20 })).toBeGreaterThan(threshold);
+        expect(share(alarm, { [failed]: 1, [all]: 1 })).toBeLessThan(threshold);
+        expect(share(alarm, { [failed]: 5, [all]: 100 })).toBeLessThan(threshold);
+        expect(share(alarm, { [all]: 100 })).toBeLessThan(threshold);
     });
 
     test("alarms notify the topics of the configuration", () => {

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { contract, findByName } from "../src/contract.js";
-import { ACTIONS_WITHOUT_RESOURCE } from "../src/policies.js";
-import { asList, parseJson, type Graph, type Statement } from "./graph.js";
+import { ACTIONS_WITHOUT_RESOURCE, ROLE_SERVICES } from "../src/policies.js";
+import { asList, parseJson, statements, type Graph, type Statement } from "./graph.js";
 import { programGraph } from "./mocks/in-process.js";
 import { STACK_NAMES } from "./mocks/stacks.js";
 import { actionOf, ADAPTERS, CALLS_OF_LAMBDA, callsIn, SHARED, verbOf } from "./policies/calls.js";
@@ -64,10 +64,10 @@ function findingsOf(policies: readonly Policy[]): readonly string[] {
 }
 
 /** Returns true if statements allow an action on an ARN. */
-function allows(statements: readonly Statement[], action: string, arn: string): boolean {
+function allows(allowed: readonly Statement[], action: string, arn: string): boolean {
     const matches = (pattern: string, text: string): boolean =>
         new RegExp(`^${pattern.split("*").map((part) => part.replaceAll(/[$()*+.?[\\\]^{|}]/g, "\\$&")).join(".*")}$`).test(text);
-    return statements.some(
+    return allowed.some(
         ({ Effect, Action, Resource = "", Condition }) =>
             Effect === "Allow" && Condition === undefined && asList(Action).includes(action) && matches(Resource, arn),
     );
@@ -90,6 +90,15 @@ describe.each(STACK_NAMES)("policies of %s", (stack) => {
         expect([...findingsOf(policies)].sort()).toEqual(hasOperationsKey ? Object.keys(ACCEPTED).sort() : []);
     });
 
+    test("let a service assume a role without a condition that its documentation does not name", () => {
+        for (const { name, inputs } of graph.allOf("iam/role")) {
+            for (const { Principal, Condition } of statements(inputs["assumeRolePolicy"])) {
+                expect(Object.keys(ROLE_SERVICES), name).toContain((Principal as { readonly Service: string }).Service);
+                expect(Condition, name).toBeUndefined();
+            }
+        }
+    });
+
     test("allow every call of the functions", () => {
         const arns = resourceArns(graph);
         for (const [file, adapters] of Object.entries(ADAPTERS)) {
@@ -98,8 +107,8 @@ describe.each(STACK_NAMES)("policies of %s", (stack) => {
                     Object.entries(calls).flatMap(([name, resources]) => resources.map((of) => [one, name, of] as const)),
                 )) {
                     const arn = arns[resource](verbOf(call));
-                    const statements = graph.roleStatements(graph.resource("iam/role", functionName).id);
-                    expect(arn === undefined || allows(statements, actionOf(call), arn), `${file}: ${call} on ${String(arn)}`).toBe(true);
+                    const allowed = graph.roleStatements(graph.resource("iam/role", functionName).id);
+                    expect(arn === undefined || allows(allowed, actionOf(call), arn), `${file}: ${call} on ${String(arn)}`).toBe(true);
                 }
             }
         }

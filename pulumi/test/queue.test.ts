@@ -25,6 +25,13 @@ describe.each(STACK_NAMES)("queues of %s", (stack) => {
         }
     });
 
+    test("a dead letter has room for any entry and the reason", () => {
+        const largest = (name: string) => Number(graph.resource("sqs/queue", name).inputs["maxMessageSize"]);
+        // A notification has 128 KiB; the reason has 1,000 characters of up to four bytes.
+        expect(largest("notifications")).toBeGreaterThanOrEqual(256 * 1024);
+        expect(largest("dead-letters")).toBeGreaterThanOrEqual(largest("notifications") + 8 * 1024);
+    });
+
     test("visibility is at least six times the dispatcher's timeout", () => {
         const timeout = graph.resource("lambda/function", "dispatcher").inputs["timeout"];
         const visibility = graph.resource("sqs/queue", "notifications").inputs["visibilityTimeoutSeconds"];

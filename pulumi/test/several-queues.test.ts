@@ -163,10 +163,27 @@ describe("the number of an existing stack's queues", () => {
 
     test("changes with the next epoch, and stays as it is with the same", async () => {
         const account = await deployed();
-        for (const changes of [THREE, { "tidings:queues": 1, "tidings:queueEpoch": 2 }]) {
+        for (const changes of [THREE, { "tidings:queues": 4, "tidings:queueEpoch": 2 }]) {
             await expect(programGraph("dev", changes, account), JSON.stringify(changes)).resolves.toBeDefined();
         }
         await expect(programGraph("dev", {}, { queueTags: {} })).resolves.toBeDefined();
+    });
+
+    test("becomes lower only when the queues that go are empty", async () => {
+        const account = await deployed();
+        const fewer = { "tidings:queues": 1, "tidings:queueEpoch": 2 };
+        expect(await refusal(fewer, account)).toContain("empty them as docs/how-to/deploy.md describes, then set tidings:emptiedForEpoch to 2");
+        expect(await refusal({ ...fewer, "tidings:emptiedForEpoch": 1 }, account), "said for an earlier change").toContain("set tidings:emptiedForEpoch to 2");
+        await expect(programGraph("dev", { ...fewer, "tidings:emptiedForEpoch": 2 }, account)).resolves.toBeDefined();
+    });
+
+    test("is remembered when one queue has lost its tags", async () => {
+        const { queueTags = {} } = await deployed();
+        expect((await programGraph("dev", THREE)).resource("sqs/queue", "dead-letters").inputs["tags"]).toEqual(queueTags);
+        for (const account of [{ queueTags, deadLetterTags: {} }, { queueTags: {}, deadLetterTags: queueTags }]) {
+            expect(await refusal({ "tidings:queues": 2, "tidings:queueEpoch": 1 }, account)).toContain("raise tidings:queueEpoch above 1");
+            expect(await refusal({ "tidings:queues": 3 }, account)).toContain("tidings:queueEpoch has 0; expected at least 1");
+        }
     });
 
     test("never goes back to an earlier epoch", async () => {

@@ -31,6 +31,17 @@ function tags(inputs: Properties): Properties {
     return own === undefined ? {} : { Tags: Object.entries(own).map(([Key, Value]) => ({ Key, Value })) };
 }
 
+/** Converts a metric or an expression of an alarm. */
+function metricQuery({ id, expression, label, returnData = false, metric }: Properties): Properties {
+    const common = { Id: id, ReturnData: returnData };
+    if (metric === undefined) {
+        return { ...common, Expression: expression, Label: label };
+    }
+    const { namespace, metricName, dimensions, stat, period } = metric as Properties;
+    const Dimensions = Object.entries(dimensions as Properties).map(([Name, Value]) => ({ Name, Value }));
+    return { ...common, MetricStat: { Metric: { Namespace: namespace, MetricName: metricName, Dimensions }, Stat: stat, Period: period } };
+}
+
 /** Inputs of a resource. `end` throws if an input was not read, because cfn-lint would not check it. */
 class Inputs {
     private readonly unread: Set<string>;
@@ -216,6 +227,7 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
         ...i.take({ name: "AlarmName", okActions: "OKActions" }),
         ...i.take({ dimensions: "Dimensions" }, (value) => Object.entries(value as Properties).map(([Name, Value]) => ({ Name, Value }))),
         ...i.same("alarmDescription", "namespace", "metricName", "statistic", "threshold", "comparisonOperator"),
+        ...i.take({ metricQueries: "Metrics" }, (value) => (value as readonly Properties[]).map(metricQuery)),
         ...i.same("period", "evaluationPeriods", "datapointsToAlarm", "treatMissingData", "alarmActions"),
         ...tagList(i, resource),
     })),
@@ -308,7 +320,7 @@ const CONVERSIONS: Readonly<Record<string, Convert>> = {
     })),
     "aws:sqs/queue:Queue": to("AWS::SQS::Queue", (i, resource, graph) => ({
         ...i.take({ name: "QueueName", messageRetentionSeconds: "MessageRetentionPeriod", visibilityTimeoutSeconds: "VisibilityTimeout" }),
-        ...i.take({ sqsManagedSseEnabled: "SqsManagedSseEnabled" }),
+        ...i.take({ sqsManagedSseEnabled: "SqsManagedSseEnabled", maxMessageSize: "MaximumMessageSize" }),
         ...i.same("fifoQueue", "deduplicationScope", "fifoThroughputLimit"),
         ...i.take({ redrivePolicy: "RedrivePolicy" }, parseJson),
         ...Object.assign(

@@ -148,13 +148,24 @@ describe("an update that fails", () => {
 });
 
 describe("a production stack", () => {
+    let safe: EngineStack;
+
     test("can't be destroyed", async () => {
-        const safe = await project.stack("safe", stackValues("prod", { "tidings:archives": archives.before }));
+        safe = await project.stack("safe", stackValues("prod", { "tidings:archives": archives.before }));
         await safe.up();
         await expectNoChange(safe);
         const { messages } = await failure(safe.destroy());
         expect(messages.join("\n")).toMatch(/protect/);
         expect(await outside.hasTable("tidings-safe-mailbox")).toBe(true);
+    });
+
+    test("is destroyed by the steps of docs/how-to/deploy.md", async () => {
+        safe.configure(stackValues("prod", { "tidings:archives": archives.before, "tidings:production": false }));
+        await failure(safe.up());
+        safe.unprotect();
+        await safe.up();
+        await safe.destroy();
+        expect(await outside.named("tidings-safe")).toEqual([]);
     });
 });
 

@@ -19,8 +19,8 @@ export interface IgnoredSetting {
 /** Settings that the emulator of scripts/local-aws ignores, each confirmed in its source. */
 export const IGNORED_SETTINGS: readonly IgnoredSetting[] = [
     {
-        setting: "alarms on queues and on the iterator age",
-        reason: "the emulator has no such metrics; for functions it has invocations, errors and throttles",
+        setting: "alarms on queues, on APIs, on the iterator age and on shares of failures",
+        reason: "the emulator has no such metrics; for functions it has invocations, errors and throttles, of which it computes nothing",
     },
     { setting: "the dashboard", reason: "the emulator displays none" },
     { setting: "access logs, metrics and traces of APIs, traces of functions", reason: "the emulator writes none" },

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -59,7 +60,7 @@ export class Project {
     async stack(name: string, configuration: Configuration): Promise<EngineStack> {
         writeFileSync(configurationFile(this.folder, name), stringify({ config: configuration }));
         const stack = await LocalWorkspace.createOrSelectStack({ stackName: name, workDir: this.folder }, { envVars: { ...this.environment } });
-        return new EngineStack(stack, this.folder);
+        return new EngineStack(stack, this.folder, this.environment);
     }
 }
 
@@ -91,6 +92,7 @@ export class EngineStack {
     constructor(
         private readonly stack: Stack,
         private readonly folder: string,
+        private readonly environment: Readonly<Record<string, string>>,
     ) {}
 
     /** Replaces the configuration. It takes effect with the next update. */
@@ -117,6 +119,15 @@ export class EngineStack {
 
     destroy(): Promise<Done> {
         return run((onEvent) => this.stack.destroy({ onEvent }));
+    }
+
+    /** Lifts Pulumi's protection of all resources, as `pulumi state unprotect --all` does. */
+    unprotect(): void {
+        execFileSync("pulumi", ["state", "unprotect", "--all", "--yes", "--stack", this.stack.name], {
+            cwd: this.folder,
+            env: { ...process.env, ...this.environment },
+            stdio: "pipe",
+        });
     }
 
     async outputs(): Promise<Readonly<Record<string, unknown>>> {

@@ -47,6 +47,8 @@ export interface FakeAccount {
     readonly keys?: Readonly<Record<string, string>>;
     /** Tags of the stack's first notifications queue; absent if the stack does not exist. */
     readonly queueTags?: Readonly<Record<string, string>>;
+    /** Tags of its dead-letter queue, by default the same. */
+    readonly deadLetterTags?: Readonly<Record<string, string>>;
     /** Name of the stack, if it is not that of the configuration. */
     readonly stackName?: string;
     /** Makes the resources; by default they have made-up ids and outputs. */
@@ -54,7 +56,7 @@ export interface FakeAccount {
 }
 
 /** Answers a call of the program that looks something up. */
-function lookUp({ concurrency = 1000, keys = {}, queueTags }: FakeAccount, token: string, inputs: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function lookUp({ concurrency = 1000, keys = {}, queueTags, deadLetterTags = queueTags }: FakeAccount, token: string, inputs: Readonly<Record<string, unknown>>): Record<string, unknown> {
     switch (token) {
         case "aws:servicequotas/getServiceQuota:getServiceQuota":
             return { ...inputs, value: concurrency };
@@ -69,7 +71,7 @@ function lookUp({ concurrency = 1000, keys = {}, queueTags }: FakeAccount, token
             if (queueTags === undefined) {
                 throw new Error(`there is no queue ${String(inputs["name"])}`);
             }
-            return { ...inputs, tags: queueTags };
+            return { ...inputs, tags: String(inputs["name"]).includes("-dead-letters") ? deadLetterTags : queueTags };
         case "aws:kms/getKey:getKey":
             return { ...inputs, arn: `arn:aws:kms:eu-central-1:123456789012:key/${String(inputs["keyId"]).split("/").at(-1) ?? ""}` };
         default:

@@ -19,6 +19,20 @@ export const MUTANTS: readonly Mutant[] = [
         check: ["several-queues", "the number of an existing stack's queues does not change within an epoch"],
     },
     {
+        mistake: "queues are deleted with their dead letters without a question",
+        file: "src/queue.ts",
+        from: "emptiedForEpoch !== queueEpoch",
+        to: "emptiedForEpoch > queueEpoch",
+        check: ["several-queues", "the number of an existing stack's queues becomes lower only when the queues that go are empty"],
+    },
+    {
+        mistake: "a stack whose first queue has lost its tags starts from epoch 0",
+        file: "src/queue.ts",
+        from: "...tags,\n                maxMessageSize: LARGEST_LETTER",
+        to: "maxMessageSize: LARGEST_LETTER",
+        check: ["several-queues", "the number of an existing stack's queues is remembered when one queue has lost its tags"],
+    },
+    {
         mistake: "the epoch of a stack goes back",
         file: "src/queue.ts",
         from: "queueEpoch < deployed.epoch",
@@ -80,6 +94,13 @@ export const MUTANTS: readonly Mutant[] = [
         from: 'const FIFO_SUFFIX = ".fifo"',
         to: 'const FIFO_SUFFIX = "-fifo"',
         check: ["cloudformation", "cfn-lint accepts dev as a CloudFormation template"],
+    },
+    {
+        mistake: "a dead-letter queue takes no larger messages than a notifications queue",
+        file: "src/queue.ts",
+        from: "const LARGEST_LETTER = 1024 * 1024",
+        to: "const LARGEST_LETTER = 256 * 1024",
+        check: ["queue", "queues of dev a dead letter has room for any entry and the reason"],
     },
     {
         mistake: "the visibility timeout is shorter than six times the dispatcher's timeout",
@@ -250,6 +271,27 @@ export const MUTANTS: readonly Mutant[] = [
         check: ["observability", "observability of dev ApproximateNumberOfMessagesVisible of dead-letters.fifo has an alarm"],
     },
     {
+        mistake: "the producer API's errors are watched under a dimension that a REST API does not have",
+        file: "src/observability.ts",
+        from: "{ ApiName: apis.producersName, Stage: STAGE }",
+        to: "{ ApiId: apis.producersName, Stage: STAGE }",
+        check: ["observability", "observability of dev errors of each API have an alarm"],
+    },
+    {
+        mistake: "a queue that deletes nothing counts as one without data",
+        file: "src/observability.ts",
+        from: "FILL(deleted, 0)) / received",
+        to: "FILL(deleted, received)) / received",
+        check: ["observability", "observability of dev a dispatcher that delivers nothing sets off an alarm, without an error of Lambda"],
+    },
+    {
+        mistake: "one refused client sets off an alarm",
+        file: "src/observability.ts",
+        from: "const FEWEST_EVENTS = 5;",
+        to: "const FEWEST_EVENTS = 1;",
+        check: ["observability", "observability of dev refused-handshakes go off when every handshake fails, and not for a single client"],
+    },
+    {
         mistake: "resources have no tags",
         file: "src/gateway.ts",
         from: "{ transformations: [tagging(tags)] }",
@@ -395,6 +437,13 @@ export const MUTANTS: readonly Mutant[] = [
         from: 'Action: "sqs:SendMessage", Resource: queue.arn',
         to: 'Action: "sqs:SendMessage", Resource: this.api.executionArn',
         check: ["policies", "policies of dev are right by the service authorization reference and by parliament"],
+    },
+    {
+        mistake: "roles need a condition key that API Gateway does not send",
+        file: "src/policies.ts",
+        from: 'Principal: { Service: service } }',
+        to: 'Principal: { Service: service }, Condition: { StringEquals: { "aws:SourceAccount": "123456789012" } } }',
+        check: ["policies", "policies of dev let a service assume a role without a condition that its documentation does not name"],
     },
     {
         mistake: "the streams of a table are listed with a resource, which AWS does not support",

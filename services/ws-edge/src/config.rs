@@ -21,10 +21,13 @@ pub struct EdgeConfig {
     pub everyone: Option<HubName>,
     /// True if the members of a hub are notified when a user joins or leaves it.
     pub presence: bool,
-    /// Rate limit of one connection's actions; `ping`, `ack` and `whoami` don't count.
+    /// Rate limit of one connection's actions; `ping`, `ack` and `whoami` don't count here.
     pub connection_rate: Option<RateLimit>,
     /// Rate limit of all actions of one user, over all connections; the same actions count.
     pub user_rate: Option<RateLimit>,
+    /// Limit of the sequences that one user acknowledges. Frames with at most [`UNCOUNTED_ACKNOWLEDGEMENTS`] don't count:
+    /// they cost no more than any other frame.
+    pub acknowledgement_rate: Option<RateLimit>,
     /// Limit of the recipients of one user's messages; a hub counts as one.
     pub recipient_rate: Option<RateLimit>,
     /// Limit of the members whom one user's messages to hubs reach, where the size of a hub is known. A hub with more
@@ -66,6 +69,10 @@ pub fn heartbeat_within(timeout: Duration) -> Duration {
 /// the connection after the answer.
 pub const MAX_HANDSHAKE: Duration = Duration::from_secs(3);
 
+/// Most sequences of an `ack` that is not counted. DynamoDB deletes as many rows in one call
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>).
+pub const UNCOUNTED_ACKNOWLEDGEMENTS: usize = 25;
+
 impl Default for EdgeConfig {
     /// Rows live ten minutes longer than the 2 hours API Gateway allows a connection, frames may have the
     /// 128 KiB it allows
@@ -81,6 +88,7 @@ impl Default for EdgeConfig {
             presence: false,
             connection_rate: None,
             user_rate: None,
+            acknowledgement_rate: None,
             recipient_rate: None,
             hub_member_rate: None,
             arrival_rate: None,

@@ -17,7 +17,8 @@ mod service;
 mod telemetry;
 
 pub use config::{
-    ClientMessagePolicy, ConnectionLimit, EdgeConfig, Excess, MAX_HANDSHAKE, RateLimit, heartbeat_within,
+    ClientMessagePolicy, ConnectionLimit, EdgeConfig, Excess, MAX_HANDSHAKE, RateLimit,
+    UNCOUNTED_ACKNOWLEDGEMENTS, heartbeat_within,
 };
 pub use core::admission::{Admission, ClientInfo, ConnectRefusal, ConnectRequest, admit};
 pub use core::caller::Caller;

@@ -188,6 +188,8 @@ impl<'a> RateKey<'a> {
 pub enum Counted {
     /// Actions.
     Actions,
+    /// Sequences that the user acknowledges.
+    Acknowledgements,
     /// Recipients of the user's messages.
     Recipients,
     /// Members of hubs whom the user's messages reach.

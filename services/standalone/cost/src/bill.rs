@@ -104,7 +104,8 @@ pub fn bill(load: &Load) -> Bill {
     });
     sum.add(online * (1.0 - load.acknowledged), sized(paths::PUSHED, load));
     sum.add(online * load.acknowledged, sized(paths::ACKNOWLEDGED, load));
-    sum.add(held, sized(paths::HELD, load));
+    sum.add(held * (1.0 - load.acknowledged), sized(paths::HELD, load));
+    sum.add(held * load.acknowledged, sized(paths::HELD_ACKNOWLEDGED, load));
     sum.add(connections, paths::CONNECTION);
     sum.add(heartbeats, paths::HEARTBEAT);
     let Sum(calls) = sum;
@@ -232,6 +233,16 @@ mod tests {
             1.0,
         );
         assert_near(dollars(&of(2_000.0), "DynamoDB: write") / dollars(&of(600.0), "DynamoDB: write"), 3.0);
+    }
+
+    #[test]
+    fn acknowledgements_cost_whether_held_or_not() {
+        let of = |online, acknowledged| Load { per_day: 1e6 / 30.0, online, acknowledged, ..QUIET };
+        for online in [0.0, 1.0] {
+            let more = bill(&of(online, 1.0)).dollars - bill(&of(online, 0.0)).dollars;
+            // Two messages and an invocation, and at least the write that marks a row.
+            assert!(more > 2.0 + 0.367 + 0.6, "{online}: {more}");
+        }
     }
 
     #[test]

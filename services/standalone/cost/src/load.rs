@@ -20,7 +20,7 @@ pub struct Load {
     pub per_day: f64,
     /// Share of the notifications whose user is connected, from 0 to 1.
     pub online: f64,
-    /// Share of the connected clients that acknowledge, from 0 to 1.
+    /// Share of the clients that acknowledge, from 0 to 1.
     pub acknowledged: f64,
     /// The way in which producers send.
     pub door: Door,

@@ -29,6 +29,11 @@ impl ReadAhead {
         Self(Bytes::copy_from_slice(bytes))
     }
 
+    /// Returns true if the next read asks the socket.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Reads into a buffer, from the bytes at hand or else from the socket. Returns the number of bytes: 0 at the end of the
     /// stream.
     pub(super) fn poll_read(

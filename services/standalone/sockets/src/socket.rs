@@ -30,6 +30,9 @@ use super::tcp::SharedTcp;
 /// several parts from [`ReadAhead`].
 const READ_BUFFER: usize = 128;
 
+/// Reads of a socket, each of at most 4 KiB, before others have their turn. They may be thousands of the smallest frames.
+const READS_AT_ONCE: u32 = 8;
+
 /// Number of bytes of pongs that may wait before the task stops reading from the client.
 const MAX_CONTROL: usize = 1024;
 
@@ -184,6 +187,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<T, S> {
             }
             None | Some(End::Close(..) | End::ShutOut(..)) => {}
         }
+        let mut reads = READS_AT_ONCE;
         loop {
             let writing = self.poll_write(attachment, cx);
             if matches!(writing, Poll::Ready(Err(_))) {
@@ -229,18 +233,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<T, S> {
             }
             // A read may queue control frames and then find nothing more to read. They go out at once, unless the socket
             // takes nothing now.
-            let reading = self.poll_read(attachment, cx);
+            let reading = self.poll_read(attachment, &mut reads, cx);
             if reading.is_pending() && (self.control.is_empty() || writing.is_pending()) {
                 return Poll::Pending;
             }
         }
     }
 
-    /// Reads one message and starts to act on it.
-    fn poll_read(&mut self, attachment: &Attachment, cx: &mut Context<'_>) -> Poll<()> {
+    /// Reads one message and starts to act on it. After so many `reads` of the socket it is pending, and wakes the task.
+    fn poll_read(&mut self, attachment: &Attachment, reads: &mut u32, cx: &mut Context<'_>) -> Poll<()> {
         let Self { socket, ahead, session, context, control, .. } = self;
         let now = attachment.registry.now();
-        let message = match context.read(&mut Io { socket, ahead, control, cx }) {
+        let message = match context.read(&mut Io { socket, ahead, control, reads, cx }) {
             Ok(message) => message,
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
             Err(error) => {
@@ -380,11 +384,20 @@ struct Io<'a, 'b, T> {
     socket: &'a mut T,
     ahead: &'a mut ReadAhead,
     control: &'a mut Vec<u8>,
+    /// Reads of the socket that are left.
+    reads: &'a mut u32,
     cx: &'a mut Context<'b>,
 }
 
 impl<T: AsyncRead + Unpin> Read for Io<'_, '_, T> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.ahead.is_empty() {
+            let Some(left) = self.reads.checked_sub(1) else {
+                self.cx.waker().wake_by_ref();
+                return Err(io::ErrorKind::WouldBlock.into());
+            };
+            *self.reads = left;
+        }
         match self.ahead.poll_read(Pin::new(&mut *self.socket), self.cx, into) {
             Poll::Ready(read) => read,
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),

@@ -122,7 +122,8 @@ pub async fn rates<L: RateLimits>(rates: &L, prefix: &str, now: Timestamp) {
     assert_eq!(take(sent, 40, 1).await, None);
     assert_eq!(take(sent, 1, 2).await, wait(8));
     let messages = [Counted::Recipients, Counted::HubMembers, Counted::Arrivals, Counted::Held];
-    let of_user = messages.into_iter().chain([Counted::Mailbox]).map(|counted| RateKey::User(counted, &user));
+    let more = [Counted::Acknowledgements, Counted::Mailbox];
+    let of_user = messages.into_iter().chain(more).map(|counted| RateKey::User(counted, &user));
     let of_guests = |counted| RateKey::Guests(counted, [192, 0, 2, 1].into());
     let of_guests = messages.into_iter().chain([Counted::Bytes]).map(of_guests);
     for other in of_user.chain(of_guests) {

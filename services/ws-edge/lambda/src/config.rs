@@ -85,6 +85,7 @@ fn edge(env: &mut Environment<'_>) -> EdgeConfig {
         presence: env.get(&variables::PRESENCE),
         connection_rate: env.get_with(&variables::RATE_PER_CONNECTION, RATE, rate).0,
         user_rate: env.get_with(&variables::RATE_PER_USER, RATE, rate).0,
+        acknowledgement_rate: env.get_with(&variables::ACKNOWLEDGEMENTS_PER_USER, RATE, rate).0,
         recipient_rate: env.get_with(&variables::RECIPIENTS_PER_USER, RATE, rate).0,
         arrival_rate: env.get_with(&variables::ARRIVALS_PER_USER, RATE, rate).0,
         byte_rate: env.get_with(&variables::BYTES_PER_USER, RATE, rate).0,
@@ -169,7 +170,9 @@ mod tests {
         assert_eq!(config.history, None);
         assert_eq!(config.connections_table, "tidings_connections_table");
         // The contract's defaults equal the service's.
+        let acknowledgements = RateLimit { most: 120_000, per: Duration::from_mins(1) };
         let edge = EdgeConfig {
+            acknowledgement_rate: Some(acknowledgements),
             max_handshake: Some(MAX_HANDSHAKE),
             heartbeat: Some(Duration::from_mins(10) * 6 / 7),
             ..EdgeConfig::default()
@@ -213,6 +216,9 @@ mod tests {
             expected[at] = Some(limit);
             assert_eq!(limits(read(name, "20/1000").unwrap()), expected);
         }
+        let acknowledgements = |value| read("TIDINGS_ACKNOWLEDGEMENTS_PER_USER", value).unwrap();
+        assert_eq!(acknowledgements("20/1000").acknowledgement_rate, Some(limit));
+        assert_eq!(acknowledgements("off").acknowledgement_rate, None);
         let limit = ConnectionLimit { most: 3, excess: Excess::RefuseNewest };
         assert_eq!(read("TIDINGS_MAX_CONNECTIONS", "3").unwrap().max_connections, Some(limit));
         assert_eq!(read("TIDINGS_DEFAULT_FORMAT", "raw").unwrap().default_format, FrameFormat::Raw);

@@ -87,6 +87,7 @@ impl DynamoRateLimits {
 const fn name(counted: Counted) -> &'static str {
     match counted {
         Counted::Actions => "user",
+        Counted::Acknowledgements => "acknowledgements",
         Counted::Recipients => "recipients",
         Counted::HubMembers => "hub-members",
         Counted::Arrivals => "arrivals",

@@ -13,7 +13,7 @@ use shared_telemetry::chain;
 
 use super::edge::Edge;
 use super::refusal::Refusal;
-use crate::config::RateLimit;
+use crate::config::{RateLimit, UNCOUNTED_ACKNOWLEDGEMENTS};
 use crate::core::caller::Caller;
 use crate::core::client_messages::{SendRequest, Target};
 use crate::core::frame::{Decision, Inbound, decide};
@@ -60,20 +60,21 @@ impl<P: Ports> Edge<P> {
             Decision::Reply(frame) => Ok(frame),
             Decision::Refuse { code, message } => Err(Refusal::new(code, message)),
             Decision::Acknowledge { sequences, then } => {
+                self.check_acknowledgements(&caller, sequences.len(), request.guest_of).await?;
                 self.acknowledge(&principal.user_id, &sequences, request.request_id).await?;
                 Ok(then)
             }
             Decision::Send(message) => {
-                self.check_rate(&caller).await?;
+                self.check_rate(&caller, request.guest_of).await?;
                 self.check_volume(&caller, &message, request.guest_of).await?;
                 Ok(self.send(message).await)
             }
             Decision::History(query) => {
-                self.check_rate(&caller).await?;
+                self.check_rate(&caller, request.guest_of).await?;
                 self.history_page(&principal.user_id, &query).await
             }
             Decision::Members(query) => {
-                self.check_rate(&caller).await?;
+                self.check_rate(&caller, request.guest_of).await?;
                 self.connected_members(&caller, query).await
             }
         }
@@ -104,10 +105,26 @@ impl<P: Ports> Edge<P> {
     }
 
     /// Counts an action, and refuses it if it exceeds a rate limit.
-    async fn check_rate(&self, caller: &Caller<'_>) -> Result<(), Refusal> {
+    async fn check_rate(&self, caller: &Caller<'_>, guest_of: Option<IpAddr>) -> Result<(), Refusal> {
         self.count(RateKey::Connection(caller.connection_id), self.config.connection_rate, 1, caller).await?;
-        let user = &caller.principal.user_id;
-        self.count(RateKey::User(Counted::Actions, user), self.config.user_rate, 1, caller).await
+        let key = RateKey::of_sender(Counted::Actions, &caller.principal.user_id, guest_of);
+        self.count(key, self.config.user_rate, 1, caller).await
+    }
+
+    /// Counts the sequences of an `ack` with many, and refuses it if they exceed the limit: they need not exist, and looking
+    /// for them costs the more the more there are.
+    async fn check_acknowledgements(
+        &self,
+        caller: &Caller<'_>,
+        count: usize,
+        guest_of: Option<IpAddr>,
+    ) -> Result<(), Refusal> {
+        if count <= UNCOUNTED_ACKNOWLEDGEMENTS {
+            return Ok(());
+        }
+        let key = RateKey::of_sender(Counted::Acknowledgements, &caller.principal.user_id, guest_of);
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.count(key, self.config.acknowledgement_rate, count, caller).await
     }
 
     /// Counts the recipients and bytes of a message, and refuses it if they exceed a limit of its sender.
@@ -164,6 +181,7 @@ impl<P: Ports> Edge<P> {
         };
         let (may, per) = match counted {
             Counted::Actions => ("may request", "actions"),
+            Counted::Acknowledgements => ("may acknowledge", "sequences"),
             Counted::Recipients => ("may send to", "recipients"),
             Counted::HubMembers => ("may reach, with messages to hubs,", "members"),
             Counted::Arrivals => ("may arrive", "times"),

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use contract_frames_v1::{ErrorCode, SendResult, ServerFrame};
-use contract_notifications_v1::NotificationId;
+use contract_frames_v1::{ClientFrame, ErrorCode, SendResult, ServerFrame};
+use contract_notifications_v1::{NotificationId, Sequence};
 use shared_ports::Clock as _;
 use ws_edge::{ClientMessagePolicy, EdgeConfig, RateLimit};
 
@@ -117,6 +117,30 @@ async fn recipients_and_bytes_have_limits() {
     let dropped = r#"{"action":"sendmessage","message":"is not held"}"#;
     assert_eq!(refused(quota.clone(), dropped).await, None);
     assert!(refused(quota, to_three).await.unwrap().contains("held"));
+}
+
+#[tokio::test]
+async fn acknowledgements_in_large_frames_are_counted() {
+    let world = World::default();
+    let rate = Some(RateLimit { most: 60, per: Duration::from_mins(1) });
+    let edge = edge_of(&world, EdgeConfig { acknowledgement_rate: rate, ..EdgeConfig::default() });
+    let ack = async |from: u128, count: u128| {
+        let sequences = (from..from + count).map(Sequence::new).collect();
+        say(&edge, "jo", &ClientFrame::Ack { sequences }.to_json()).await
+    };
+    assert_eq!(ack(0, 30).await, Some(ServerFrame::AckOk { acknowledged: 30 }));
+    assert_eq!(ack(100, 30).await, Some(ServerFrame::AckOk { acknowledged: 30 }));
+    match ack(200, 26).await {
+        Some(ServerFrame::Error { code: ErrorCode::TooManyRequests, message, retry_after, .. }) => {
+            assert_eq!(retry_after, Some(60_000));
+            assert!(message.contains("60 sequences"), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+    // What costs one call goes on.
+    for _ in 0..10 {
+        assert_eq!(ack(300, 25).await, Some(ServerFrame::AckOk { acknowledged: 25 }));
+    }
 }
 
 #[tokio::test]

@@ -139,10 +139,17 @@ fn message(text: &str) -> Result<ClientFrame, InvalidFrame> {
         #[serde(borrow)]
         id: Option<&'a RawValue>,
         idempotency_key: Option<String>,
+        // Ignored, it would make a message to everyone of one to somebody.
+        #[serde(borrow)]
+        recipient: Option<&'a RawValue>,
     }
     const ACTION: &str = "message";
     const EXPECTED: &str = r#"{"action":"message","data":{"content":…,"recipient":"all"}}, where the recipient is "all", a user, {"user":"…"} or {"hub":"…"}"#;
-    let Fields { data, id, idempotency_key } = fields(text, ACTION, EXPECTED)?;
+    let Fields { data, id, idempotency_key, recipient: misplaced } = fields(text, ACTION, EXPECTED)?;
+    if misplaced.is_some() {
+        let source = de::Error::custom("the recipient is beside data");
+        return Err(InvalidFrame::Form { action: ACTION, expected: EXPECTED, source });
+    }
     // A text alone goes to everyone.
     let data = if data.get().starts_with('"') {
         MessageData { content: data.into(), recipient: Recipient::All, recipient_as_sent: None }
@@ -254,6 +261,7 @@ mod tests {
             ),
             (r#"{"action":"ack"}"#, "; the field \"sequences\" is missing"),
             (r#"{"action":"message","data":{}}"#, "; the field \"content\" is missing"),
+            (r#"{"action":"message","data":"x","recipient":"al"}"#, "not of the expected form"),
             (r#"{"action":"message","data":{"content":1}}"#, "; the field \"recipient\" is missing"),
             (r#"{"action":"message","data":{"content":1,"recipient":null}}"#, "not of the expected form"),
             (

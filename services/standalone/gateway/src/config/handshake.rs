@@ -6,6 +6,7 @@ use auth_token::{
 use serde::Deserialize;
 
 use super::{Config, ConfigError, ServerConfig, TokensConfig};
+use crate::server::GUEST_PREFIX;
 
 /// The section `[handshake]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -124,6 +125,19 @@ impl Config {
             login if !login.shown_users.is_empty() => "login.shown_users is not empty",
             _ => return Ok(()),
         };
+        let names_guests =
+            |prefix: &str| prefix.starts_with(GUEST_PREFIX) || GUEST_PREFIX.starts_with(prefix);
+        let prefixes = jwt.issuers.iter().map(|issuer| &issuer.rules.user_prefix);
+        if self.login.guests
+            && let Some(prefix) =
+                prefixes.filter(|prefix| !prefix.is_empty()).find(|prefix| names_guests(prefix))
+        {
+            let problem = format!(
+                "an issuer has the user_prefix {prefix:?}, so it could name guests, whose names begin with {GUEST_PREFIX:?}; \
+                 give it another one, such as \"login:\""
+            );
+            return Err(ConfigError::invalid("handshake.jwt_issuers", problem));
+        }
         let Some(issuer) = jwt.issuer_without_prefix() else { return Ok(()) };
         let problem = format!(
             "{own}, and the issuer {} has no user_prefix, so it could name the server's own users; give it one, such as \

@@ -1,6 +1,9 @@
 //! The section `[limits]`: what a client may take before it is known, and the depth of payloads.
 
+use std::time::Duration;
+
 use serde::Deserialize;
+use ws_edge::RateLimit;
 
 use super::bounds::at_least;
 use super::client_messages::OptionalRate;
@@ -20,12 +23,14 @@ pub struct LimitsConfig {
     pub unknown_body_bytes: usize,
     pub key_body_bytes: usize,
     pub payload_depth: usize,
+    pub acknowledgements_per_user: OptionalRate,
 }
 
 impl Default for LimitsConfig {
     fn default() -> Self {
         let AddressLimits { connections, web_sockets, handshakes, requests, exempt_loopback } =
             AddressLimits::default();
+        let acknowledgements = RateLimit { most: 100_000, per: Duration::from_secs(1) };
         Self {
             connections_per_address: connections,
             web_sockets_per_address: web_sockets,
@@ -35,16 +40,36 @@ impl Default for LimitsConfig {
             unknown_body_bytes: Settings::default().unknown_body_bytes,
             key_body_bytes: Settings::default().key_body_bytes,
             payload_depth: Settings::default().payload_depth,
+            acknowledgements_per_user: OptionalRate(Some(acknowledgements)),
         }
     }
 }
 
 impl Config {
     pub(super) fn validate_limits(&self) -> Result<(), ConfigError> {
-        let least = 4 * self.server.max_body_bytes;
-        at_least("limits.unknown_body_bytes", self.limits.unknown_body_bytes, least)?;
-        let least = 4 * self.server.max_bulk_body_bytes;
-        at_least("limits.key_body_bytes", self.limits.key_body_bytes, least)?;
+        let Self { server, limits, .. } = self;
+        for (key, bytes, largest_key, largest) in [
+            (
+                "limits.unknown_body_bytes",
+                limits.unknown_body_bytes,
+                "server.max_body_bytes",
+                server.max_body_bytes,
+            ),
+            (
+                "limits.key_body_bytes",
+                limits.key_body_bytes,
+                "server.max_bulk_body_bytes",
+                server.max_bulk_body_bytes,
+            ),
+        ] {
+            // One owner has a quarter.
+            if bytes / 4 < largest {
+                let problem = format!(
+                    "it is {bytes}; allowed is at least four times {largest_key}, which is {largest}"
+                );
+                return Err(ConfigError::invalid(key, problem));
+            }
+        }
         at_least("limits.payload_depth", self.limits.payload_depth, 1)
     }
 

@@ -93,6 +93,7 @@ impl Config {
             presence: self.hubs.presence,
             connection_rate: self.client_messages.rate_per_connection.0,
             user_rate: self.client_messages.rate_per_user.0,
+            acknowledgement_rate: self.limits.acknowledgements_per_user.0,
             recipient_rate: self.client_messages.recipients_per_user.0,
             byte_rate: self.client_messages.bytes_per_user.0,
             sender_quota: self.client_messages.quota_per_user.0,

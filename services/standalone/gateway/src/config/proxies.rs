@@ -1,5 +1,7 @@
 //! The settings of `[server]` about proxies in front of the server.
 
+use std::net::Ipv6Addr;
+
 use axum::http::HeaderValue;
 use axum::http::uri::Authority;
 use ipnet::IpNet;
@@ -55,12 +57,22 @@ fn is_path(text: &str) -> bool {
 }
 
 fn host(text: &str) -> Result<HeaderValue, ConfigError> {
-    // `Authority` takes any digits, and none, for a port.
-    let has_port = |host: &Authority| match host.as_str().strip_prefix(host.host()) {
-        Some("") => true,
-        _ => host.port_u16().is_some_and(|port| port > 0),
+    // `Authority` takes anything for a port, and empty names.
+    let is_port = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port > 0)
     };
-    let is_host = !text.contains('@') && text.parse().is_ok_and(|host| has_port(&host));
+    let is_label = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    let is_name = |text: &str| match text.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => text.strip_suffix('.').unwrap_or(text).split('.').all(is_label),
+    };
+    let is_authority = |host: Authority| {
+        let port = text.strip_prefix(host.host()).unwrap_or_default();
+        is_name(host.host()) && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+    };
+    let is_host = !text.contains('@') && text.parse().is_ok_and(is_authority);
     HeaderValue::try_from(text).ok().filter(|_| is_host).ok_or_else(|| {
         let problem = format!(
             "it is {text:?}; allowed is a host as in a URL, with a port only if it is not the default"

@@ -252,6 +252,8 @@ impl<P: Ports> App<P> {
         body: Body,
         limit: usize,
     ) -> Result<Bytes, Problem> {
+        // No more than one address may have, so that a body is not refused again and again.
+        let limit = limit.min(self.unknown_bodies.most_of_one());
         require_readable(&parts.headers, limit)?;
         let mut room = self.unknown_bodies.begin(Origin::of(remote(parts)));
         let bytes = self.collect(body, limit, |bytes| {

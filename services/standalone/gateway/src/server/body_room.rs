@@ -51,6 +51,11 @@ impl<O: Clone + Eq + Hash> BodyRoom<O> {
         Self(Arc::new(Shared { most, taken: Mutex::new(taken) }))
     }
 
+    /// Returns the most bytes that one owner may have when there is no other.
+    pub(super) fn most_of_one(&self) -> usize {
+        self.0.most / (OWNERS_PART + 1)
+    }
+
     /// Begins a body without bytes.
     pub(super) fn begin(&self, owner: O) -> BodyBytes<O> {
         BodyBytes { shared: Arc::clone(&self.0), owner, bytes: 0 }
@@ -106,6 +111,7 @@ mod tests {
         assert_eq!(second.add(1), Err(Full));
         drop(first);
         assert_eq!(second.add(60), Ok(()));
+        assert_eq!(bodies.most_of_one(), 100);
     }
 
     #[test]

@@ -28,6 +28,9 @@ use super::{Accounts as _, App, ChangeUserError, Ports, Revocations as _};
 /// Maximum size of a body on these routes.
 const MAX_BODY: usize = 16 * 1024;
 
+/// Longest time that a sign-out may lie back.
+const LONGEST_AGO: Duration = Duration::from_hours(24 * 3_653);
+
 /// Time for which a token is refused by its id, unless the request says another: longer than tokens are valid.
 const TOKEN_REFUSAL: Duration = Duration::from_hours(400 * 24);
 
@@ -109,6 +112,13 @@ pub(super) async fn sign_out<P: Ports>(
             "issuedBefore is in the future; to refuse a user for a time, block the user",
         ));
     }
+    // A time in seconds would refuse nothing.
+    if issued_before.is_some_and(|before| now.since(before) > LONGEST_AGO) {
+        return Err(Problem::bad_request(format!(
+            "issuedBefore is more than ten years ago; now is {}, in milliseconds since 1970",
+            now.millis()
+        )));
+    }
     let sign_out = issued_before.map_or_else(|| sign_out_at(now), UserChange::SignOut);
     completed(tokio::spawn(change(app, user_id(user)?, sign_out))).await
 }
@@ -132,6 +142,9 @@ pub(super) async fn revoke_token<P: Ports>(
     let (_, body) = app.admit(request, MAX_BODY, Access::Operate).await?;
     let BlockRequest { until } =
         parse_if_any(&body, r#"{"until": …} in milliseconds, or nothing for 400 days"#)?;
+    if until.is_some_and(|until| until <= app.ports.clock.now()) {
+        return Err(Problem::bad_request("until is past; a refused token can't be let in again"));
+    }
     let until = until.unwrap_or_else(|| app.ports.clock.now().plus(TOKEN_REFUSAL));
     let refusing = tokio::spawn(async move {
         app.ports.revocations.change_token(id.clone(), Some(until)).await.map_err(problem)?;

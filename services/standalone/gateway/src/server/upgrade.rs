@@ -113,7 +113,7 @@ async fn upgrade<P: Ports>(app: Arc<App<P>>, mut request: Request) -> Result<Res
     let opened_at = app.ports.clock.now();
     let client = ClientInfo { source_ip: remote.0.to_string(), user_agent: user_agent.clone() };
     let connection_id = new_connection_id();
-    let is_guest = principal.user_id.as_str().starts_with(GUEST_PREFIX);
+    let is_guest = app.settings.about.login.guests && principal.user_id.as_str().starts_with(GUEST_PREFIX);
     let guest_of = is_guest.then(|| app.addresses.limited(remote.0)).flatten();
     let connect = ConnectRequest { connection_id, query, subprotocols, opened_at, client, guest_of };
     let peer = Peer { ip: remote.0, user_agent: user_agent.unwrap_or_default().into() };

@@ -185,6 +185,9 @@ async fn revoked_token_ends_its_connections_and_others_close_on_demand() {
         (Method::PUT, "/v1/users/zoe/block", json!({"until": 5})),
         (Method::PUT, "/v1/users/zoe/block", json!({"till": 5})),
         (Method::POST, "/v1/users/zoe/sign-out", json!({"issuedBefore": 99_999_999_999_999_u64})),
+        // In seconds.
+        (Method::POST, "/v1/users/zoe/sign-out", json!({"issuedBefore": 1_800_000_000})),
+        (Method::PUT, "/v1/revoked-tokens/j", json!({"until": 1_800_000_000})),
     ] {
         assert_eq!(server.operate(method, path, body).await.0, 400);
     }

@@ -5,6 +5,7 @@
 //! memory or disk stays within a bound, and that a [`support::Bystander`] is served meanwhile. No test asserts a speed.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test reports by panicking")]
 
+mod acknowledgements;
 mod addresses;
 mod client_messages;
 mod foreign_pages;

@@ -343,21 +343,31 @@ async fn calculator_counts_what_the_functions_call() {
     device.frame().await;
     counted.push(("acknowledged", calls(&bench.meter.take(), 2, 1, 0), paths::ACKNOWLEDGED));
 
-    let recipient = user("held");
-    let batch = bench.batch(std::slice::from_ref(&recipient));
-    bench.dispatch(batch).await;
-    let mut usage = bench.meter.take();
-    let mut device = bench.connect(&recipient, "").await;
-    bench.meter.take();
-    let replay = bench.replay(&recipient).await;
-    // The connection pays for the replayer's invocation and its read.
-    let mut replayed = bench.meter.take();
-    replayed.half_reads = 0;
-    usage.merge(replayed);
-    bench.dispatch(replay).await;
-    device.next().await;
-    usage.merge(bench.meter.take());
-    counted.push(("held", calls(&usage, 0, 0, 1), paths::HELD));
+    for (name, acknowledges, calculated) in
+        [("held", false, paths::HELD), ("held-acknowledged", true, paths::HELD_ACKNOWLEDGED)]
+    {
+        let recipient = user(name);
+        let batch = bench.batch(std::slice::from_ref(&recipient));
+        bench.dispatch(batch).await;
+        let mut usage = bench.meter.take();
+        let mut device = bench.connect(&recipient, &format!("&acknowledge={acknowledges}")).await;
+        bench.meter.take();
+        let replay = bench.replay(&recipient).await;
+        // The connection pays for the replayer's invocation and its read.
+        let mut replayed = bench.meter.take();
+        replayed.half_reads = 0;
+        usage.merge(replayed);
+        bench.dispatch(replay).await;
+        let sequence = device.next().await.sequence;
+        let (mut frames, mut invocations) = (0, 0);
+        if acknowledges {
+            device.send(&json!({ "action": "ack", "sequences": [sequence] })).await;
+            device.frame().await;
+            (frames, invocations) = (2, 1);
+        }
+        usage.merge(bench.meter.take());
+        counted.push((name, calls(&usage, frames, invocations, 1), calculated));
+    }
 
     // The first token makes the data key that the others use.
     drop(bench.deployment.open(&user("connects-first"), "").await);
