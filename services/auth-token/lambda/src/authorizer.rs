@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use auth_token::{Adapters, Authorizer, Handshake, Ports, Refusal, Status};
 use aws_config::SdkConfig;
-use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use contract_identity_v1::{Principal, refusal_context};
 use serde::{Deserialize, Serialize};
 use shared_aws::Invocation;
@@ -144,12 +143,12 @@ pub struct Function {
 }
 
 impl Function {
-    /// Creates the function. It fetches issuers' keys over `connector`.
-    pub fn new(config: &AuthorizerConfig, sdk: &SdkConfig, connector: SharedHttpConnector) -> Self {
+    /// Creates the function.
+    pub fn new(config: &AuthorizerConfig, sdk: &SdkConfig) -> Self {
         let ports = Ports {
             cipher: KmsCipher::new(sdk, &config.key),
             store: DynamoTokens::new(sdk, &config.tokens_table),
-            key_sets: HttpKeySets::new(connector),
+            key_sets: HttpKeySets::new(),
             secrets: ManagedSecrets::new(sdk),
             clock: SystemClock,
         };

@@ -1,12 +1,14 @@
-//! Issuers' key sets, fetched with the HTTPS client that the SDK's clients share.
+//! Issuers' key sets, fetched over HTTPS.
 
 use std::future::Future;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use auth_token::ports::{KEY_SET_TIMEOUT, KeySets, MAX_KEY_SET_BYTES};
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
 use aws_smithy_runtime_api::http::{Request, StatusCode};
 use aws_smithy_types::byte_stream::ByteStream;
+use shared_aws::{AttemptLimits, http_connector};
 use shared_ports::PortError;
 
 const OPERATION: &str = "fetching a key set";
@@ -14,7 +16,9 @@ const OPERATION: &str = "fetching a key set";
 /// Fetches key sets over HTTPS.
 #[derive(Debug, Clone)]
 pub struct HttpKeySets {
-    connector: SharedHttpConnector,
+    /// Made when the first key set is fetched: reading the system's certificate authorities takes longer than the rest of
+    /// the function's start.
+    connector: Arc<OnceLock<SharedHttpConnector>>,
     timeout: Duration,
 }
 
@@ -31,21 +35,28 @@ fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> PortErr
     PortError::retryable(OPERATION, error)
 }
 
+impl Default for HttpKeySets {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl HttpKeySets {
-    /// Uses this client, which does not follow redirects, with the timeout [`KEY_SET_TIMEOUT`].
-    pub const fn new(connector: SharedHttpConnector) -> Self {
-        Self::with_timeout(connector, KEY_SET_TIMEOUT)
+    /// Uses a client that does not follow redirects, with the timeout [`KEY_SET_TIMEOUT`].
+    pub fn new() -> Self {
+        Self::with_timeout(KEY_SET_TIMEOUT)
     }
 
     /// Uses another timeout than [`KEY_SET_TIMEOUT`].
-    pub const fn with_timeout(connector: SharedHttpConnector, timeout: Duration) -> Self {
-        Self { connector, timeout }
+    pub fn with_timeout(timeout: Duration) -> Self {
+        Self { connector: Arc::default(), timeout }
     }
 
     fn get(&self, url: &str) -> impl Future<Output = Result<Vec<u8>, PortError>> + Send {
         // The method is GET unless another one is set.
         let request = Request::get(url).map_err(failed);
-        let answer = request.map(|request| self.connector.call(request));
+        let connector = || self.connector.get_or_init(|| http_connector(AttemptLimits::default().connect));
+        let answer = request.map(|request| connector().call(request));
         async move {
             let response = answer?.await.map_err(failed)?;
             if response.status().as_u16() != 200 {

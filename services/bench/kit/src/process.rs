@@ -36,8 +36,8 @@ impl Drop for Process {
 pub enum ReadySignal {
     /// It writes a line to its standard output.
     Line,
-    /// It accepts connections on this port of the loopback.
-    Port(u16),
+    /// It accepts connections on these ports of the loopback.
+    Ports([u16; 2]),
 }
 
 impl Process {
@@ -65,12 +65,15 @@ impl Process {
         command.stdin(Stdio::null()).stderr(File::options().create(true).append(true).open(&log)?);
         let child = match ready {
             ReadySignal::Line => command.stdout(Stdio::piped()).spawn(),
-            ReadySignal::Port(_) => command.stdout(Stdio::null()).spawn(),
+            ReadySignal::Ports(_) => command.stdout(Stdio::null()).spawn(),
         };
         let mut process = Self { child: child.with_context(|| format!("can't start {program}"))? };
         let line = match ready {
             ReadySignal::Line => process.first_line(timeout),
-            ReadySignal::Port(port) => process.accepts_connections(port, timeout).then(String::new),
+            ReadySignal::Ports(ports) => {
+                let mut ports = ports.into_iter();
+                ports.all(|port| process.accepts_connections(port, timeout)).then(String::new)
+            }
         };
         let Some(line) = line else {
             let problem = match process.child.try_wait()? {

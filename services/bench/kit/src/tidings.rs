@@ -82,7 +82,8 @@ pub async fn receivers(
     Ok(tokens.into_iter().map(receiver).collect())
 }
 
-/// Connects many users in waves of [`WAVE`]. `receivers` creates the receivers of a wave.
+/// Connects many users in waves of [`WAVE`], as many at a time as `sockets` is set to. `receivers` creates the receivers
+/// of a wave.
 ///
 /// Returns the time of each handshake in microseconds, and the time of all, without that of creating receivers.
 ///
@@ -94,7 +95,6 @@ pub async fn open_in_waves(
     receivers: impl AsyncFn(&[u32]) -> anyhow::Result<Vec<Receiver>>,
 ) -> anyhow::Result<(Histogram<u64>, Duration)> {
     let (mut times, mut took) = (histogram(), Duration::ZERO);
-    sockets.concurrent_handshakes = CONCURRENT_HANDSHAKES;
     for wave in users.chunks(WAVE) {
         took += sockets.open(receivers(wave).await?, &mut times).await?;
     }

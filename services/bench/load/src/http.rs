@@ -1,7 +1,6 @@
 //! A minimal blocking HTTP/1.1 client: one request at a time on a connection that is kept open.
 //!
-//! It reads answers with a `Content-Length` only, and speaks no TLS, so that the generator costs little
-//! beside the server.
+//! It speaks no TLS, so that the generator costs little beside the server.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -62,6 +61,7 @@ impl Address {
 /// A kept-alive connection for POST requests to one path.
 pub struct PostClient {
     connection: Connection,
+    /// Head of each request, up to the value of `content-length`.
     head: String,
     request: Vec<u8>,
 }
@@ -70,6 +70,26 @@ pub struct PostClient {
 struct Connection {
     stream: TcpStream,
     answer: Vec<u8>,
+    /// Body of an answer that came in chunks.
+    joined: Vec<u8>,
+}
+
+/// How the end of a body is marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BodyEnd {
+    /// The body has this length.
+    Length(usize),
+    /// The body is in chunks, of which the last is empty.
+    LastChunk,
+}
+
+/// The head of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Head {
+    status: u16,
+    /// Offset of the body.
+    body: usize,
+    end: BodyEnd,
 }
 
 /// Sends a GET request with the target's API key, on a connection of its own. Returns the answer's status and
@@ -83,7 +103,7 @@ pub fn get(target: &Target, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
         "GET {}{path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
         address.prefix, address.host, target.api_key
     );
-    let mut connection = Connection { stream: address.connect()?, answer: Vec::new() };
+    let mut connection = Connection::open(&address)?;
     let (status, body) = connection.exchange(request.as_bytes())?;
     Ok((status, body.to_vec()))
 }
@@ -94,14 +114,24 @@ impl PostClient {
     /// # Errors
     /// The server can't be reached.
     pub fn connect(target: &Target, path: &str, content_type: &str) -> anyhow::Result<Self> {
-        let address = Address::of(target)?;
-        let head = format!(
-            "POST {}{path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\ncontent-type: \
-             {content_type}\r\ncontent-length: ",
-            address.prefix, address.host, target.api_key
-        );
-        let connection = Connection { stream: address.connect()?, answer: Vec::new() };
-        Ok(Self { connection, head, request: Vec::new() })
+        let authorization =
+            format!("authorization: Bearer {}\r\ncontent-type: {content_type}\r\n", target.api_key);
+        Self::with_headers(&Address::of(target)?, path, &authorization)
+    }
+
+    /// Connects, for requests with these header lines, each ended by CRLF.
+    ///
+    /// # Errors
+    /// The server can't be reached.
+    pub fn with_headers(address: &Address, path: &str, headers: &str) -> anyhow::Result<Self> {
+        Ok(Self {
+            connection: Connection::open(address)?,
+            head: format!(
+                "POST {}{path} HTTP/1.1\r\nhost: {}\r\n{headers}content-length: ",
+                address.prefix, address.host
+            ),
+            request: Vec::new(),
+        })
     }
 
     /// Sends a request with this body. Returns the answer's status and body.
@@ -110,28 +140,41 @@ impl PostClient {
     /// The connection breaks or the answer can't be read.
     pub fn post(&mut self, body: &[u8]) -> anyhow::Result<(u16, &[u8])> {
         self.request.clear();
-        self.request.extend_from_slice(self.head.as_bytes());
-        write!(self.request, "{}\r\n\r\n", body.len())?;
+        write!(self.request, "{}{}\r\n\r\n", self.head, body.len())?;
         self.request.extend_from_slice(body);
         self.connection.exchange(&self.request)
     }
 }
 
 impl Connection {
+    fn open(address: &Address) -> anyhow::Result<Self> {
+        Ok(Self { stream: address.connect()?, answer: Vec::new(), joined: Vec::new() })
+    }
+
     /// Sends a request and reads the answer. Returns its status and body.
     fn exchange(&mut self, request: &[u8]) -> anyhow::Result<(u16, &[u8])> {
         self.stream.write_all(request).context("the request could not be sent")?;
         self.answer.clear();
-        let (status, body, length) = loop {
+        let Head { status, body, end } = loop {
             if let Some(head) = parse_head(&self.answer)? {
                 break head;
             }
             self.read_more()?;
         };
-        while self.answer.len() < body + length {
-            self.read_more()?;
+        match end {
+            BodyEnd::Length(length) => {
+                while self.answer.len() < body + length {
+                    self.read_more()?;
+                }
+                Ok((status, &self.answer[body..body + length]))
+            }
+            BodyEnd::LastChunk => {
+                while !join_chunks(&self.answer[body..], &mut self.joined)? {
+                    self.read_more()?;
+                }
+                Ok((status, &self.joined))
+            }
         }
-        Ok((status, &self.answer[body..body + length]))
     }
 
     fn read_more(&mut self) -> anyhow::Result<()> {
@@ -151,19 +194,59 @@ impl Connection {
     }
 }
 
-/// Returns status, offset of the body and its length, once the head is complete.
-fn parse_head(answer: &[u8]) -> anyhow::Result<Option<(u16, usize, usize)>> {
+/// Parses the head of an answer. Returns `None` until it is complete.
+fn parse_head(answer: &[u8]) -> anyhow::Result<Option<Head>> {
     let Some(end) = memmem::find(answer, b"\r\n\r\n") else { return Ok(None) };
     let head = std::str::from_utf8(&answer[..end]).context("the answer's head is not text")?;
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
-    let length = lines.filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+    let status: u16 = status.context("the answer has no status")?;
+    let end_of_body = lines.filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
+        if name.eq_ignore_ascii_case("content-length") {
+            return Some(BodyEnd::Length(value.trim().parse().ok()?));
+        }
+        let is_chunked =
+            name.eq_ignore_ascii_case("transfer-encoding") && value.trim().eq_ignore_ascii_case("chunked");
+        is_chunked.then_some(BodyEnd::LastChunk)
     });
-    match (status, length) {
-        (Some(status), Some(length)) => Ok(Some((status, end + 4, length))),
-        (Some(204), None) => Ok(Some((204, end + 4, 0))),
-        _ => bail!("the answer has no status or no content-length, which the benchmark relies on"),
+    let end_of_body = match (status, end_of_body) {
+        (_, Some(end)) => end,
+        (204, None) => BodyEnd::Length(0),
+        _ => bail!("the answer does not say where it ends"),
+    };
+    Ok(Some(Head { status, body: end + 4, end: end_of_body }))
+}
+
+/// Joins the chunks of a body into `joined`. Returns false until the last one is complete.
+fn join_chunks(mut chunks: &[u8], joined: &mut Vec<u8>) -> anyhow::Result<bool> {
+    joined.clear();
+    loop {
+        let Some(line) = memmem::find(chunks, b"\r\n") else { return Ok(false) };
+        let size = chunks[..line].split(|byte| *byte == b';').next().unwrap_or_default();
+        let size =
+            std::str::from_utf8(size).ok().and_then(|size| usize::from_str_radix(size.trim(), 16).ok());
+        let size = size.context("a chunk of the answer has no size")?;
+        let (start, end) = (line + 2, size.saturating_add(line + 4));
+        let Some(chunk) = chunks.get(start..end) else { return Ok(false) };
+        if size == 0 {
+            return Ok(true);
+        }
+        joined.extend_from_slice(&chunk[..size]);
+        chunks = &chunks[end..];
+    }
+}
+
+/// Returns the status and the size of the answer at the front, for pipelined requests, or `None` until it is complete.
+///
+/// # Errors
+/// It has no status or no `Content-Length`.
+pub fn complete_answer(bytes: &[u8]) -> anyhow::Result<Option<(u16, usize)>> {
+    match parse_head(bytes)? {
+        Some(Head { status, body, end: BodyEnd::Length(length) }) => {
+            Ok((bytes.len() >= body + length).then_some((status, body + length)))
+        }
+        Some(_) => bail!("the answer has no content-length"),
+        None => Ok(None),
     }
 }
 
@@ -184,13 +267,30 @@ mod tests {
     #[test]
     fn answers_are_parsed() {
         let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nx: y\r\n\r\n{}";
-        assert_eq!(parse_head(answer).unwrap(), Some((200, answer.len() - 2, 2)));
+        let head = Head { status: 200, body: answer.len() - 2, end: BodyEnd::Length(2) };
+        assert_eq!(parse_head(answer).unwrap(), Some(head));
         assert_eq!(parse_head(b"HTTP/1.1 200 OK\r\n").unwrap(), None);
-        assert!(parse_head(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").is_err());
+        assert!(parse_head(b"HTTP/1.1 200 OK\r\nx: y\r\n\r\n").is_err());
+        let pipelined = [&answer[..], b"HTTP/1.1 202"].concat();
+        assert_eq!(complete_answer(&pipelined).unwrap(), Some((200, answer.len())));
+        assert_eq!(complete_answer(&answer[..answer.len() - 1]).unwrap(), None);
         let body = br#"{"results":[{"id":"a"}],"accepted":12,"refused": 3}"#;
         assert_eq!(last_number(body, "accepted"), Some(12));
         assert_eq!(last_number(body, "refused"), Some(3));
         assert_eq!(last_number(body, "other"), None);
+    }
+
+    #[test]
+    fn chunks_are_joined_once_complete() {
+        let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert_eq!(parse_head(head).unwrap().map(|head| head.end), Some(BodyEnd::LastChunk));
+        let (chunks, mut joined) = (b"A\r\n0123456789\r\n2;x=y\r\nab\r\n0\r\n\r\n", Vec::new());
+        for cut in 0..chunks.len() {
+            assert!(!join_chunks(&chunks[..cut], &mut joined).unwrap(), "{cut}");
+        }
+        assert!(join_chunks(chunks, &mut joined).unwrap());
+        assert_eq!(joined, b"0123456789ab");
+        assert!(join_chunks(b"x\r\n", &mut joined).is_err());
     }
 
     #[test]

@@ -27,9 +27,16 @@ pub(crate) async fn measure(
     match case {
         Case::Online => online::measure(&server, scale).await,
         Case::Offline => offline::measure(&server, scale).await,
-        Case::Connections => connections::measure(&server, scale.connections, "connections").await,
+        Case::Connections => {
+            let steps = [
+                (scale.fewer_connections, "fewerConnections"),
+                (scale.connections, "connections"),
+                (scale.more_connections, "moreConnections"),
+            ];
+            connections::measure(&server, &steps).await
+        }
         Case::ManyConnections => {
-            connections::measure(&server, scale.many_connections, "manyConnections").await
+            connections::measure(&server, &[(scale.many_connections, "manyConnections")]).await
         }
         Case::Slow => slow::measure(&server, scale).await,
         Case::Crash => faults::crash(&mut server, scale).await,

@@ -19,6 +19,7 @@ mod tools;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use bench_kit::options::{command_line, warn_about_old_names};
 use bench_kit::report::run;
@@ -35,6 +36,9 @@ use results::{Results, STEAL_TIME};
 use scale::Scale;
 use systems::System;
 use tools::Tools;
+
+/// Longest time without arrivals that a quick run waits for in a case.
+const MAX_QUICK: Duration = Duration::from_secs(30);
 
 /// Measure Tidings beside other servers that push.
 ///
@@ -106,7 +110,7 @@ fn measure_run(
             if is_known || (case == Case::ManyConnections && run > 1) {
                 continue;
             }
-            let too_slow = options.quick && case == Case::Interrupted && system == System::Jetstream;
+            let too_slow = options.quick && case == Case::Interrupted && system.quiet_period() > MAX_QUICK;
             let too_slow = too_slow.then(|| "it takes 30 s, too long for a quick run".to_owned());
             let steal_time = StealTime::start();
             let outcome = match tools.unavailable(system, &results.versions).or(too_slow) {

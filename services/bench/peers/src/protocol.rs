@@ -5,6 +5,9 @@
 //! count it.
 
 mod buffer;
+pub(crate) mod centrifugo;
+pub(crate) mod jetstream;
 pub(crate) mod mqtt;
 pub(crate) mod nats;
+pub(crate) mod nchan;
 pub(crate) mod pipeline;

@@ -25,8 +25,14 @@ pub(crate) struct Scale {
     pub(crate) window: u32,
     /// Notifications held for each disconnected user.
     pub(crate) held: u32,
-    /// Connections of the case `connections`.
+    /// Connections of the case `connections` whose memory is measured first.
+    #[serde(default)]
+    pub(crate) fewer_connections: u32,
+    /// Connections of the case `connections` whose memory and rate are compared.
     pub(crate) connections: u32,
+    /// Connections of the case `connections` whose memory is measured last: as many as 20,000 open files allow.
+    #[serde(default)]
+    pub(crate) more_connections: u32,
     /// Connections of the case `many-connections`.
     #[serde(alias = "crowd")]
     pub(crate) many_connections: u32,
@@ -47,7 +53,9 @@ impl Scale {
             low_rate: 200.0,
             window: 20,
             held: 2_000,
+            fewer_connections: 5_000,
             connections: 10_000,
+            more_connections: 18_000,
             many_connections: 50_000,
             held_for_one: 10_000,
             failing_users: 100,
@@ -64,7 +72,9 @@ impl Scale {
             low_rate: 50.0,
             window: 20,
             held: 10,
+            fewer_connections: 25,
             connections: 50,
+            more_connections: 90,
             many_connections: 100,
             held_for_one: 200,
             failing_users: 5,

@@ -1,41 +1,29 @@
-//! A running server of any system: how it is started, how notifications are sent to it and received from it.
+//! A running server of any system: how notifications are sent to it and received from it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod start;
+
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bench_kit::process::{Process, ReadySignal, START_TIMEOUT, free_port};
+use bench_kit::process::Process;
 use bench_kit::tidings;
 use bench_load::frames::FrameProtocol;
+use bench_load::http::Address;
 use bench_load::producer::send_async;
 use bench_load::{Handshake, HttpProducer, Receiver, Requests, RunId, SendReport, Sockets, Target, Workload};
 use hdrhistogram::Histogram;
-use serde::Deserialize;
 use shared_telemetry::process::Usage;
 use tempfile::TempDir;
 
-use crate::baseline::{self, BaselineProducer};
-use crate::protocol::{mqtt, nats};
-use crate::synced_baseline;
+use self::start::{Addresses, start};
+use crate::baseline::BaselineProducer;
+use crate::protocol::{centrifugo, jetstream, mqtt, nats, nchan};
 use crate::systems::System;
 use crate::tools::Tools;
 
 /// Size of a large payload in bytes.
 const LARGE_BYTES: usize = 8 * 1024;
-
-/// The addresses of a server. Those it does not have are empty.
-#[derive(Debug, Clone, Default)]
-struct Addresses {
-    /// Host and port for producers over TCP.
-    tcp: String,
-    /// Host and port for receivers over WebSocket.
-    websocket: String,
-    /// Base URL for producers over HTTP.
-    url: String,
-    api_key: String,
-}
 
 /// A server process with a folder of its own, which is empty at first.
 #[derive(Debug)]
@@ -47,13 +35,6 @@ pub(crate) struct Server {
     payload_bytes: usize,
     // Declared last: it is deleted after the process has ended.
     folder: TempDir,
-}
-
-/// The line that the baseline prints once it is ready.
-#[derive(Deserialize)]
-struct BaselineAddresses {
-    tcp: String,
-    websocket: String,
 }
 
 impl Server {
@@ -77,6 +58,18 @@ impl Server {
         Ok(())
     }
 
+    /// Registers users again, on systems that forget them in a crash while they keep the notifications.
+    ///
+    /// # Errors
+    /// As [`Server::prepare`].
+    pub(crate) async fn prepare_again(&self, run: &RunId, users: u32) -> anyhow::Result<()> {
+        match self.system {
+            // The consumers were in memory. Their subscribers create them when they connect, as clients do.
+            System::Jetstream | System::JetstreamSynced => self.prepare(run, users).await,
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the processor time and memory that the process has used.
     pub(crate) fn usage(&self) -> Usage {
         self.process.usage()
@@ -97,12 +90,13 @@ impl Server {
     pub(crate) async fn prepare(&self, run: &RunId, users: u32) -> anyhow::Result<()> {
         match self.system {
             System::Mosquitto | System::MosquittoTcp | System::MosquittoDurable => {
-                self.open(&mut Sockets::new(run), run, users, |_, receiver| receiver).await?;
+                self.open(&mut Sockets::new(run), run, 0..users, |_, receiver| receiver).await?;
                 Ok(())
             }
             System::Jetstream | System::JetstreamSynced => {
-                let (host, run) = (self.addresses.tcp.clone(), run.clone());
-                tokio::task::spawn_blocking(move || nats::create_consumers(&host, &run, users)).await?
+                let (host, run, batches) = (self.addresses.tcp.clone(), run.clone(), self.system.batches());
+                let create = move || jetstream::create_consumers(&host, &run, users, batches);
+                tokio::task::spawn_blocking(create).await?
             }
             _ => Ok(()),
         }
@@ -119,9 +113,17 @@ impl Server {
             let handshake = Handshake { subprotocol: Some("mqtt"), ..handshake };
             Receiver::new(handshake, mqtt::Subscriber::new(run.user(*user)))
         };
-        let nats = |user: &u32, stored| {
-            let handshake = Handshake::websocket(host, "/".to_owned());
-            Receiver::new(handshake, nats::Subscriber::new(&run.user(*user), stored))
+        let nats = |subscriber: nats::Subscriber| {
+            Receiver::new(Handshake::websocket(host, "/".to_owned()), subscriber)
+        };
+        let centrifugo = |user: &u32| {
+            let handshake = Handshake::websocket(host, "/connection/websocket".to_owned());
+            let recover = self.system.holds_notifications();
+            Receiver::new(handshake, centrifugo::Subscriber::new(run.user(*user), recover))
+        };
+        let nchan = |user: &u32| {
+            let handshake = Handshake::websocket(host, nchan::subscriber_path(&run.user(*user)));
+            Receiver::new(handshake, FrameProtocol::new(false))
         };
         let each = users.iter();
         Ok(match self.system {
@@ -137,12 +139,16 @@ impl Server {
             System::MosquittoTcp => {
                 each.map(|user| mqtt(Handshake::tcp(&self.addresses.tcp), user)).collect()
             }
-            System::Nats => each.map(|user| nats(user, false)).collect(),
-            System::Jetstream | System::JetstreamSynced => each.map(|user| nats(user, true)).collect(),
+            System::Nats => each.map(|user| nats(nats::Subscriber::new(&run.user(*user)))).collect(),
+            System::Jetstream | System::JetstreamSynced => {
+                each.map(|user| nats(jetstream::subscriber(&run.user(*user)))).collect()
+            }
+            System::Centrifugo | System::CentrifugoHistory => each.map(centrifugo).collect(),
+            System::Nchan => each.map(nchan).collect(),
         })
     }
 
-    /// Connects the users 0 to `users` in waves. `change` may change a user's receiver.
+    /// Connects users in waves. `change` may change a user's receiver.
     ///
     /// Returns the time of each handshake in microseconds, and the time of all, without that of fetching
     /// tokens.
@@ -153,14 +159,15 @@ impl Server {
         &self,
         sockets: &mut Sockets,
         run: &RunId,
-        users: u32,
+        users: Range<u32>,
         change: impl Fn(u32, Receiver) -> Receiver,
     ) -> anyhow::Result<(Histogram<u64>, Duration)> {
         let receivers = async |wave: &[u32]| {
             let receivers = self.receivers(run, wave).await?;
             Ok(wave.iter().zip(receivers).map(|(user, receiver)| change(*user, receiver)).collect())
         };
-        tidings::open_in_waves(sockets, &(0..users).collect::<Vec<_>>(), receivers).await
+        sockets.concurrent_handshakes = self.system.concurrent_handshakes();
+        tidings::open_in_waves(sockets, &users.collect::<Vec<_>>(), receivers).await
     }
 
     /// Sends from other threads, and returns once the server has accepted all notifications.
@@ -201,87 +208,31 @@ impl Server {
                     move |users: &[u32]| mqtt::Publisher::connect(&tcp, &own_run, users, payload_bytes);
                 send_async(workload, connect).await
             }
-            System::Nats | System::Jetstream | System::JetstreamSynced => {
-                let stored = self.system.holds_notifications();
+            System::Nats => {
+                let connect =
+                    move |users: &[u32]| nats::Publisher::connect(&tcp, &own_run, users, payload_bytes);
+                send_async(workload, connect).await
+            }
+            System::Jetstream | System::JetstreamSynced => {
+                let batches = self.system.batches();
                 let connect = move |users: &[u32]| {
-                    nats::Publisher::connect(&tcp, &own_run, users, payload_bytes, stored)
+                    jetstream::Publisher::connect(&tcp, &own_run, users, payload_bytes, batches)
                 };
+                send_async(workload, connect).await
+            }
+            System::Centrifugo | System::CentrifugoHistory => {
+                let address = Address::of(&self.target())?;
+                let connect = move |users: &[u32]| {
+                    centrifugo::Publisher::connect(&address, &own_run, users, payload_bytes)
+                };
+                send_async(workload, connect).await
+            }
+            System::Nchan => {
+                let connect =
+                    move |users: &[u32]| nchan::Publisher::connect(&tcp, &own_run, users, payload_bytes);
                 send_async(workload, connect).await
             }
         };
         sent.with_context(|| format!("sending notifications to {} failed", self.system.name()))
     }
-}
-
-fn start(system: System, tools: &Tools, folder: &Path) -> anyhow::Result<(Process, Addresses)> {
-    let known = |tool: &Option<PathBuf>| tool.clone().context("the path of the program is not set");
-    match system {
-        System::Tidings | System::TidingsAcked => {
-            let (process, target) = tidings::start(&known(&tools.tidings)?, folder, None, START_TIMEOUT)?;
-            Ok((process, http_addresses(target.url, target.api_key)))
-        }
-        System::Node => {
-            let mut command = Command::new("node");
-            command.arg(known(&tools.node_server)?);
-            let (process, line) = Process::start(command, ReadySignal::Line, folder, START_TIMEOUT)?;
-            Ok((process, http_addresses(tidings::url(&line)?, String::new())))
-        }
-        System::Bun | System::BunCorked => {
-            let mut command = Command::new(known(&tools.bun)?);
-            command.arg(known(&tools.bun_server)?);
-            if system == System::BunCorked {
-                command.arg("corked");
-            }
-            let (process, line) = Process::start(command, ReadySignal::Line, folder, START_TIMEOUT)?;
-            Ok((process, http_addresses(tidings::url(&line)?, String::new())))
-        }
-        System::Baseline | System::BaselineSynced => {
-            let program = std::env::current_exe().context("can't find the path of this program")?;
-            let mut command = Command::new(program);
-            if system == System::Baseline {
-                command.arg(baseline::SERVE_OPTION);
-            } else {
-                command.arg(synced_baseline::SERVE_OPTION).arg(folder);
-            }
-            let (process, line) = Process::start(command, ReadySignal::Line, folder, START_TIMEOUT)?;
-            let BaselineAddresses { tcp, websocket } = serde_json::from_str(&line)?;
-            Ok((process, Addresses { tcp, websocket, ..Addresses::default() }))
-        }
-        System::Mosquitto | System::MosquittoTcp => {
-            start_configured(tools.mosquitto()?, include_str!("../config/mosquitto.conf"), folder)
-        }
-        System::MosquittoDurable => {
-            start_configured(tools.mosquitto()?, include_str!("../config/mosquitto-durable.conf"), folder)
-        }
-        System::Nats | System::Jetstream => {
-            start_configured(Command::new(known(&tools.nats)?), include_str!("../config/nats.conf"), folder)
-        }
-        System::JetstreamSynced => start_configured(
-            Command::new(known(&tools.nats)?),
-            include_str!("../config/nats-synced.conf"),
-            folder,
-        ),
-    }
-}
-
-fn http_addresses(url: String, api_key: String) -> Addresses {
-    let websocket = url.trim_start_matches("http://").to_owned();
-    Addresses { websocket, url, api_key, ..Addresses::default() }
-}
-
-/// Starts a server that takes `-c FILE` and whose ports are part of the file.
-fn start_configured(
-    mut command: Command,
-    config: &str,
-    folder: &Path,
-) -> anyhow::Result<(Process, Addresses)> {
-    let (tcp, websocket) = (free_port()?, free_port()?);
-    let config = config.replace("@TCP@", &tcp.to_string()).replace("@WEBSOCKET@", &websocket.to_string());
-    let file = folder.join("config");
-    fs::write(&file, config.replace("@DIRECTORY@", &folder.to_string_lossy()))?;
-    command.arg("-c").arg(&file);
-    // Both mosquitto and nats-server open the port for WebSockets last.
-    let (process, _) = Process::start(command, ReadySignal::Port(websocket), folder, START_TIMEOUT)?;
-    let at = |port| format!("127.0.0.1:{port}");
-    Ok((process, Addresses { tcp: at(tcp), websocket: at(websocket), ..Addresses::default() }))
 }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use bench_kit::tidings::CONCURRENT_HANDSHAKES;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+
+use crate::protocol::jetstream::Batches;
 
 /// A server, in one way of using it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum, Serialize, Deserialize)]
@@ -35,8 +38,14 @@ pub(crate) enum System {
     Nats,
     /// NATS JetStream with its defaults: a durable consumer for each user
     Jetstream,
-    /// JetStream that syncs each message, from nats-server 2.10
+    /// JetStream that syncs each message or atomic batch, from nats-server 2.12
     JetstreamSynced,
+    /// Centrifugo with its memory engine, without history
+    Centrifugo,
+    /// The same with history, from which receivers recover
+    CentrifugoHistory,
+    /// nginx with nchan, whose channels keep their messages in memory
+    Nchan,
 }
 
 impl System {
@@ -47,7 +56,7 @@ impl System {
 
     /// Returns true if it holds the notifications of users who are not connected.
     pub(crate) const fn holds_notifications(self) -> bool {
-        !matches!(self, Self::Nats | Self::MosquittoTcp)
+        !matches!(self, Self::Nats | Self::MosquittoTcp | Self::Centrifugo)
     }
 
     /// Returns true if receivers acknowledge, so that a lost connection may lose no notification.
@@ -63,16 +72,21 @@ impl System {
         )
     }
 
-    /// Returns true if it differs from another system in its durability only.
-    pub(crate) const fn is_durability_variant(self) -> bool {
-        matches!(self, Self::MosquittoDurable | Self::JetstreamSynced)
+    /// Returns true if a connection is not the same as one of another system in this list.
+    pub(crate) const fn has_own_connections(self) -> bool {
+        !matches!(self, Self::MosquittoDurable | Self::Jetstream | Self::JetstreamSynced)
     }
 
     /// Returns the threads that send to connected users and the largest batch: those it is fastest with.
     pub(crate) const fn online_producers(self) -> (u32, u32) {
         match self {
             Self::Tidings | Self::TidingsAcked => (4, 1_000),
-            Self::Node | Self::Bun | Self::BunCorked => (4, 100),
+            Self::Node
+            | Self::Bun
+            | Self::BunCorked
+            | Self::Centrifugo
+            | Self::CentrifugoHistory
+            | Self::Nats => (4, 100),
             _ => (2, 100),
         }
     }
@@ -80,9 +94,27 @@ impl System {
     /// Returns the same for users who are not connected.
     pub(crate) const fn offline_producers(self) -> (u32, u32) {
         match self {
-            Self::Tidings | Self::TidingsAcked => (2, 1_000),
-            Self::Node | Self::Bun | Self::BunCorked => (4, 100),
+            Self::Tidings | Self::TidingsAcked | Self::JetstreamSynced => (2, 1_000),
+            Self::Node | Self::Bun | Self::BunCorked | Self::CentrifugoHistory => (4, 100),
             _ => (2, 500),
+        }
+    }
+
+    /// Returns the form in which a publisher of JetStream is fastest.
+    pub(crate) const fn batches(self) -> Batches {
+        match self {
+            Self::JetstreamSynced => Batches::Atomic,
+            _ => Batches::None,
+        }
+    }
+
+    /// Returns the largest number of handshakes at a time.
+    ///
+    /// mosquitto listens with a backlog of 100. The system drops what exceeds it, and clients try again after a second.
+    pub(crate) const fn concurrent_handshakes(self) -> usize {
+        match self {
+            Self::MosquittoTcp => 64,
+            _ => CONCURRENT_HANDSHAKES,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context as _;
@@ -31,7 +31,16 @@ pub(crate) struct Tools {
     /// Path of the Bun server's main module
     #[arg(long, value_name = "FILE", requires = "bun")]
     pub(crate) bun_server: Option<PathBuf>,
-    /// Folder of mosquitto's libraries
+    /// Path of the `centrifugo` program
+    #[arg(long, value_name = "FILE")]
+    pub(crate) centrifugo: Option<PathBuf>,
+    /// Path of the `nginx` program that loads nchan
+    #[arg(long, value_name = "FILE", requires = "nginx_modules")]
+    pub(crate) nginx: Option<PathBuf>,
+    /// Folder of nginx's modules, with nchan's
+    #[arg(long, value_name = "FOLDER", requires = "nginx")]
+    pub(crate) nginx_modules: Option<PathBuf>,
+    /// Folder of the libraries of mosquitto and nginx
     #[arg(long, value_name = "FOLDER")]
     pub(crate) libraries: Option<PathBuf>,
 }
@@ -52,9 +61,11 @@ impl Tools {
             System::Nats | System::Jetstream => missing(&self.nats, "--nats"),
             System::JetstreamSynced => missing(&self.nats, "--nats").or_else(|| {
                 let version = versions.get("nats-server").and_then(|version| major_minor(version));
-                let too_old = version.is_none_or(|version| version < (2, 10));
-                too_old.then(|| "it needs nats-server 2.10 or later".to_owned())
+                let too_old = version.is_none_or(|version| version < (2, 12));
+                too_old.then(|| "it needs nats-server 2.12 or later".to_owned())
             }),
+            System::Centrifugo | System::CentrifugoHistory => missing(&self.centrifugo, "--centrifugo"),
+            System::Nchan => missing(&self.nginx, "--nginx"),
         }
     }
 
@@ -76,6 +87,12 @@ impl Tools {
         if let Some(nats) = &self.nats {
             ask("nats-server", Command::new(nats), "--version");
         }
+        if let Some(centrifugo) = &self.centrifugo {
+            ask("Centrifugo", Command::new(centrifugo), "version");
+        }
+        if let Ok(command) = self.nginx() {
+            ask("nginx", command, "-v");
+        }
         if let Some(bun) = &self.bun {
             ask("Bun", Command::new(bun), "--version");
         }
@@ -87,10 +104,29 @@ impl Tools {
 
     /// Returns a command that starts mosquitto with its libraries.
     pub(crate) fn mosquitto(&self) -> anyhow::Result<Command> {
-        let mut command = Command::new(self.mosquitto.as_ref().context("--mosquitto is not set")?);
+        Ok(self.with_libraries(self.mosquitto.as_ref().context("--mosquitto is not set")?))
+    }
+
+    /// Returns a command that starts nginx with its libraries.
+    ///
+    /// Debian's nchan creates /var/lib/nginx/body, whatever the configuration says. Run by root, nginx sees an empty
+    /// folder in place of /var/lib, so that the machine stays as it is.
+    pub(crate) fn nginx(&self) -> anyhow::Result<Command> {
+        let nginx = self.nginx.as_ref().context("--nginx is not set")?;
+        if !rustix::process::geteuid().is_root() {
+            return Ok(self.with_libraries(nginx));
+        }
+        let mut command = self.with_libraries(Path::new("unshare"));
+        let script = "mount -t tmpfs tmpfs /var/lib && mkdir /var/lib/nginx && exec \"$@\"";
+        command.args(["--mount", "sh", "-c", script, "sh"]).arg(nginx);
+        Ok(command)
+    }
+
+    fn with_libraries(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         if let Some(libraries) = &self.libraries {
             command.env("LD_LIBRARY_PATH", libraries);
         }
-        Ok(command)
+        command
     }
 }

@@ -38,7 +38,7 @@ fn every_case_is_measured_and_reported() {
     };
     let tidings = ["online", "offline", "connections", "many-connections", "slow", "crash", "held"];
     assert_eq!(cases("tidings"), tidings);
-    assert_eq!(cases("tidings-acked"), ["online", "offline", "crash", "interrupted", "held"]);
+    assert_eq!(cases("tidings-acked"), ["online", "offline", "connections", "crash", "interrupted", "held"]);
     assert_eq!(cases("baseline"), ["online", "offline", "connections", "many-connections", "slow"]);
     // Nothing is lost, not even with a fault, and something was expected.
     for one in measurements {

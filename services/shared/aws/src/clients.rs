@@ -1,17 +1,20 @@
 //! Configuration of the AWS clients: timeouts, attempts, and one shared HTTPS connector.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::{
     HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+
+use crate::authorities;
 
 /// Timeouts and attempts of a client's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,18 +72,34 @@ impl AttemptLimits {
     }
 }
 
-/// Makes an HTTPS connector with its own connection pool, for all clients of a function.
+/// Makes an HTTPS connector with its own connection pool, for all AWS clients of a function.
 ///
 /// `connect` is the timeout for connecting. It applies to every client that shares the connector, and
 /// overrides the client's own configuration.
 ///
 /// The SDK's default connector reads the system's certificate authorities once for every client, and again at
-/// the first call, which took a good part of a cold start. This connector reads them once.
+/// the first call, which took a good part of a cold start. This connector has Amazon's authorities alone, or, if
+/// `SSL_CERT_FILE`, `SSL_CERT_DIR` or an endpoint is set in the environment, the system's.
+fn aws_connector(connect: Duration) -> SharedHttpConnector {
+    let variable =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    connector(connect, authorities::for_aws(std::env::vars_os().filter_map(variable)))
+}
+
+/// Makes an HTTPS connector for servers that any of the system's authorities vouches for.
 pub fn http_connector(connect: Duration) -> SharedHttpConnector {
+    connector(connect, TrustStore::default())
+}
+
+fn connector(connect: Duration, authorities: TrustStore) -> SharedHttpConnector {
     let settings = HttpConnectorSettings::builder().connect_timeout(connect).build();
     let tls = Provider::Rustls(CryptoMode::Ring);
-    let connector = Connector::builder().connector_settings(settings).tls_provider(tls).build();
-    SharedHttpConnector::new(connector)
+    let connector = Connector::builder().connector_settings(settings).tls_provider(tls);
+    SharedHttpConnector::new(match TlsContext::builder().with_trust_store(authorities).build() {
+        Ok(context) => connector.tls_context(context).build(),
+        // Only names of servers can be wrong, and there are none here. Without a context it has the system's authorities.
+        Err(_) => connector.build(),
+    })
 }
 
 /// Wraps a connector as the HTTP client of SDK clients.
@@ -94,16 +113,10 @@ pub fn http_client(connector: SharedHttpConnector) -> SharedHttpClient {
 /// sets it (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>). The SDK's other
 /// sources of credentials don't exist in a function and are not tried.
 pub async fn sdk_config(limits: AttemptLimits) -> SdkConfig {
-    sdk_config_over(limits, http_connector(limits.connect)).await
-}
-
-/// Makes the configuration of [`sdk_config`] over an existing connector, which clients outside the SDK may
-/// share.
-pub async fn sdk_config_over(limits: AttemptLimits, connector: SharedHttpConnector) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(EnvironmentVariableRegionProvider::new())
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .http_client(http_client(connector))
+        .http_client(http_client(aws_connector(limits.connect)))
         .retry_config(limits.retry())
         .timeout_config(limits.timeouts())
         .load()

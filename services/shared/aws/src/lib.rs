@@ -5,6 +5,7 @@
 //! metrics, trace and deadline to each invocation. Adapters convert SDK errors with [`port_error`], and share
 //! requests that need batching or paging.
 
+mod authorities;
 mod batch_write;
 mod clients;
 mod environment;
@@ -22,7 +23,7 @@ mod partition;
 mod queues;
 
 pub use batch_write::{Unprocessed, batch_write};
-pub use clients::{AttemptLimits, http_client, http_connector, sdk_config, sdk_config_over};
+pub use clients::{AttemptLimits, http_client, http_connector, sdk_config};
 pub use environment::{ConfigError, Environment, Problem, Value};
 pub use error::port_error;
 #[cfg(feature = "sqs")]

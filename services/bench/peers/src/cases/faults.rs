@@ -24,8 +24,9 @@ pub(super) async fn crash(server: &mut Server, scale: &Scale) -> anyhow::Result<
     let began = now();
     server.crash()?;
     let restarted = now();
+    server.prepare_again(&run, users).await?;
     let mut sockets = Sockets::new(&run);
-    server.open(&mut sockets, &run, users, |_, receiver| receiver).await?;
+    server.open(&mut sockets, &run, 0..users, |_, receiver| receiver).await?;
     sockets.wait_for(sent.accepted, server.system.quiet_period()).await;
     let mut metrics = Metrics::new();
     let mut recorder = Recorder::new(&mut metrics, "crash");
@@ -51,7 +52,7 @@ pub(super) async fn interrupted(server: &Server, scale: &Scale) -> anyhow::Resul
 
     let mut sockets = Sockets::with_tally(&run, Rc::clone(&tally));
     let leaving = |user, receiver| Receiver { leave_after: Some(third), ..remembering(user, receiver) };
-    server.open(&mut sockets, &run, users, leaving).await?;
+    server.open(&mut sockets, &run, 0..users, leaving).await?;
     sockets.wait_for(third, server.system.quiet_period()).await;
     // Closes the connections with unread data in them.
     drop(sockets);
@@ -61,7 +62,7 @@ pub(super) async fn interrupted(server: &Server, scale: &Scale) -> anyhow::Resul
     tally.borrow_mut().connections_lost = 0;
     let began = now();
     let mut sockets = Sockets::with_tally(&run, Rc::clone(&tally));
-    server.open(&mut sockets, &run, users, remembering).await?;
+    server.open(&mut sockets, &run, 0..users, remembering).await?;
     let expected = before.accepted + after.accepted;
     sockets.wait_for(expected, server.system.quiet_period()).await;
     let mut metrics = Metrics::new();
@@ -83,7 +84,7 @@ pub(super) async fn held(server: &Server, scale: &Scale) -> anyhow::Result<Metri
     let sent = server.send(&run, workload).await?;
     let mut sockets = Sockets::new(&run);
     let began = now();
-    server.open(&mut sockets, &run, 1, |_, receiver| receiver).await?;
+    server.open(&mut sockets, &run, 0..1, |_, receiver| receiver).await?;
     sockets.wait_for(sent.accepted, server.system.quiet_period()).await;
     let tally = sockets.tally.borrow();
     let mut metrics = Metrics::new();

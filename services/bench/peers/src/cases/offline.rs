@@ -1,6 +1,5 @@
 //! Notifications to disconnected users, and their replay when all connect.
 
-use bench_kit::tidings::CONCURRENT_HANDSHAKES;
 use bench_kit::{Metrics, Recorder};
 use bench_load::clock::now;
 use bench_load::{Latency, RunId, Sockets, histogram};
@@ -25,7 +24,7 @@ pub(super) async fn measure(server: &Server, scale: &Scale) -> anyhow::Result<Me
     // Tokens are not part of the replay, so they are fetched before it starts.
     let receivers = server.receivers(&run, &(0..scale.users).collect::<Vec<_>>()).await?;
     let mut sockets = Sockets::new(&run);
-    sockets.concurrent_handshakes = CONCURRENT_HANDSHAKES;
+    sockets.concurrent_handshakes = server.system.concurrent_handshakes();
     let mut handshakes = histogram();
     let (before, began) = (server.usage(), now());
     sockets.open(receivers, &mut handshakes).await?;

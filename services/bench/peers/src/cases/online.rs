@@ -33,7 +33,7 @@ async fn measure_rate(
     let window = Window::new(u64::from(scale.users) * u64::from(scale.window));
     let mut sockets = Sockets::with_tally(&run, Tally::with_arrivals(window.arrivals.clone()));
     server.prepare(&run, scale.users).await?;
-    server.open(&mut sockets, &run, scale.users, |_, receiver| receiver).await?;
+    server.open(&mut sockets, &run, 0..scale.users, |_, receiver| receiver).await?;
     tokio::time::sleep(SETTLE).await;
     let (before, began) = (server.usage(), now());
     let workload = Workload {

@@ -18,7 +18,7 @@ pub(super) async fn measure(server: &Server, scale: &Scale) -> anyhow::Result<Me
     for (activity, reads) in [("allRead", true), ("oneStuck", false)] {
         let (run, flood) = (RunId::new(), RunId::new());
         let (mut sockets, mut flooded) = (Sockets::new(&run), Sockets::new(&flood));
-        server.open(&mut sockets, &run, scale.users, |_, receiver| receiver).await?;
+        server.open(&mut sockets, &run, 0..scale.users, |_, receiver| receiver).await?;
         for receiver in server.receivers(&flood, &[0]).await? {
             if reads {
                 flooded.open(vec![receiver], &mut histogram()).await?;

@@ -1,6 +1,5 @@
-//! The protocol of NATS (<https://docs.nats.io/reference/reference-protocols/nats-protocol>), and the part of
-//! JetStream's (<https://docs.nats.io/reference/reference-protocols/nats_api_reference>) for one stream with
-//! a durable consumer for each user.
+//! The protocol of NATS (<https://docs.nats.io/reference/reference-protocols/nats-protocol>). Subscribers are for
+//! JetStream as well, whose publishers and consumers are in [`jetstream`](super::jetstream).
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -8,29 +7,24 @@ use std::ops::ControlFlow;
 use anyhow::{Context as _, bail};
 use bench_load::{ArrivalCounter, Opcode, Protocol, RunId, Sink, Template};
 use memchr::memmem;
-use serde_json::json;
 
 use super::buffer::Buffer;
 use super::pipeline::Pipeline;
 
 const CONNECT: &[u8] =
     b"CONNECT {\"verbose\":false,\"pedantic\":false,\"lang\":\"rust\",\"version\":\"1\"}\r\n";
-/// The name of the JetStream stream.
-const STREAM: &str = "notifications";
+/// The same for a publisher, which sends headers. A client that does not say so gets messages without theirs.
+const CONNECT_WITH_HEADERS: &[u8] =
+    b"CONNECT {\"verbose\":false,\"pedantic\":false,\"lang\":\"rust\",\"version\":\"1\",\"headers\":true}\r\n";
 
-/// Returns the subject that a user's notifications are published to. JetStream stores those under `kept.`.
-fn subject(user: &str, stored: bool) -> String {
-    if stored { format!("kept.{user}") } else { format!("push.{user}") }
-}
-
-/// Returns the subject that a user's durable consumer delivers to.
-fn delivery_subject(user: &str) -> String {
-    format!("deliver.{user}")
+/// Returns the subject that a user's notifications are published to.
+fn subject(user: &str) -> String {
+    format!("push.{user}")
 }
 
 /// An operation of the server.
 #[derive(Debug, PartialEq, Eq)]
-enum Operation<'a> {
+pub(super) enum Operation<'a> {
     Info,
     Ping,
     Pong,
@@ -44,7 +38,7 @@ enum Operation<'a> {
 }
 
 /// Decodes the operation at the front and returns it with its size. Returns `None` until it is complete.
-fn operation(bytes: &[u8]) -> Option<(Operation<'_>, usize)> {
+pub(super) fn operation(bytes: &[u8]) -> Option<(Operation<'_>, usize)> {
     let end = memmem::find(bytes, b"\r\n")?;
     let (line, start) = (&bytes[..end], end + 2);
     let operation = match line {
@@ -72,19 +66,24 @@ fn message<'a>(bytes: &'a [u8], line: &'a [u8], start: usize) -> Option<(Operati
     Some((Operation::Message { reply, payload }, start + length + 2))
 }
 
-/// A subscriber to a user's subject or, if the notifications are stored, to the user's durable consumer.
+/// A subscriber to one subject.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
     subject: String,
-    stored: bool,
+    acknowledge: bool,
     buffer: Buffer,
     open: bool,
 }
 
 impl Subscriber {
-    pub(crate) fn new(user: &str, stored: bool) -> Self {
-        let subject = if stored { delivery_subject(user) } else { subject(user, false) };
-        Self { subject, stored, buffer: Buffer::default(), open: false }
+    /// Creates a subscriber to a user's subject.
+    pub(crate) fn new(user: &str) -> Self {
+        Self { subject: subject(user), acknowledge: false, buffer: Buffer::default(), open: false }
+    }
+
+    /// Creates a subscriber that acknowledges each message.
+    pub(super) fn acknowledging(subject: String) -> Self {
+        Self { subject, acknowledge: true, buffer: Buffer::default(), open: false }
     }
 }
 
@@ -103,7 +102,7 @@ impl Protocol for Subscriber {
     }
 
     fn feed(&mut self, bytes: &[u8], arrivals: &mut ArrivalCounter, out: &mut Vec<u8>) -> ControlFlow<()> {
-        let Self { buffer, open, stored, .. } = self;
+        let Self { buffer, open, acknowledge, .. } = self;
         let mut flow = ControlFlow::Continue(());
         buffer.feed(bytes, |bytes| {
             let mut at = 0;
@@ -112,7 +111,7 @@ impl Protocol for Subscriber {
                 match operation {
                     Operation::Message { reply, payload } => {
                         arrivals.count(payload, |_| {});
-                        if let Some(reply) = reply.filter(|_| *stored) {
+                        if let Some(reply) = reply.filter(|_| *acknowledge) {
                             out.extend_from_slice(b"PUB ");
                             out.extend_from_slice(reply);
                             out.extend_from_slice(b" 4\r\n+ACK\r\n");
@@ -130,25 +129,21 @@ impl Protocol for Subscriber {
     }
 }
 
-/// A publisher for some users.
-///
-/// JetStream confirms each notification. NATS alone confirms nothing, so a ping follows each batch, and its
-/// answer confirms the batch.
+/// A publisher for some users. NATS confirms nothing, so a ping follows each batch, and its answer confirms the batch.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     pipeline: Pipeline,
     /// The operation that publishes to each user.
     operations: Vec<Template>,
-    stored: bool,
     /// Sizes of the batches whose pings are not answered.
     pings: VecDeque<u64>,
 }
 
 /// Opens a connection and returns it with its subject for answers.
-fn connect(host: &str) -> anyhow::Result<(Pipeline, String)> {
+pub(super) fn connect(host: &str) -> anyhow::Result<(Pipeline, String)> {
     let inbox = format!("_INBOX.{:016x}", rand::random::<u64>());
     let mut pipeline = Pipeline::connect(host)?;
-    pipeline.out.extend_from_slice(CONNECT);
+    pipeline.out.extend_from_slice(CONNECT_WITH_HEADERS);
     pipeline.out.extend_from_slice(format!("SUB {inbox} 1\r\nPING\r\n").as_bytes());
     pipeline.send()?;
     let mut open = false;
@@ -175,18 +170,14 @@ impl Publisher {
         run: &RunId,
         users: &[u32],
         payload_bytes: usize,
-        stored: bool,
     ) -> anyhow::Result<Self> {
-        let (pipeline, inbox) = connect(host)?;
+        let (pipeline, _) = connect(host)?;
         let operation = |&user: &u32| {
             let payload = Template::payload(run, payload_bytes);
-            let subject = subject(&run.user(user), stored);
-            let reply = if stored { format!(" {inbox}") } else { String::new() };
-            let head = format!("PUB {subject}{reply} {}\r\n", payload.len());
+            let head = format!("PUB {} {}\r\n", subject(&run.user(user)), payload.len());
             payload.framed(head.as_bytes(), b"\r\n")
         };
-        let operations = users.iter().map(operation).collect();
-        Ok(Self { pipeline, operations, stored, pings: VecDeque::new() })
+        Ok(Self { pipeline, operations: users.iter().map(operation).collect(), pings: VecDeque::new() })
     }
 
     fn answers(bytes: &[u8], pings: &mut VecDeque<u64>) -> anyhow::Result<(usize, u64)> {
@@ -197,14 +188,8 @@ impl Publisher {
                 Operation::Pong => {
                     count += pings.pop_front().context("the server sent a PONG without a PING")?;
                 }
-                Operation::Message { payload, .. } if memmem::find(payload, b"\"seq\":").is_some() => {
-                    count += 1;
-                }
-                Operation::Message { payload, .. } => {
-                    bail!("a notification was not accepted: {}", String::from_utf8_lossy(payload))
-                }
                 Operation::Error(error) => bail!("the server reports {error}"),
-                Operation::Ping | Operation::Info | Operation::Other => {}
+                _ => {}
             }
         }
         Ok((used, count))
@@ -218,10 +203,8 @@ impl Sink for Publisher {
 
     fn flush(&mut self) -> anyhow::Result<bool> {
         let Self { pipeline, pings, .. } = self;
-        if !self.stored {
-            pipeline.out.extend_from_slice(b"PING\r\n");
-            pings.push_back(pipeline.pending());
-        }
+        pipeline.out.extend_from_slice(b"PING\r\n");
+        pings.push_back(pipeline.pending());
         pipeline.flush(|bytes| Self::answers(bytes, pings))?;
         Ok(true)
     }
@@ -230,51 +213,6 @@ impl Sink for Publisher {
         let Self { pipeline, pings, .. } = self;
         pipeline.finish(|bytes| Self::answers(bytes, pings))
     }
-}
-
-/// Creates the stream, unless it exists, and a durable consumer for each user.
-pub(crate) fn create_consumers(host: &str, run: &RunId, users: u32) -> anyhow::Result<()> {
-    let (mut pipeline, inbox) = connect(host)?;
-    let mut request = |api: String, body: serde_json::Value| {
-        let body = body.to_string();
-        let operation = format!("PUB $JS.API.{api} {inbox} {}\r\n{body}\r\n", body.len());
-        pipeline.out.extend_from_slice(operation.as_bytes());
-        pipeline.send_request(created)
-    };
-    let stream = json!({ "name": STREAM, "subjects": ["kept.*"], "storage": "file", "retention": "limits" });
-    request(format!("STREAM.CREATE.{STREAM}"), stream)?;
-    for user in (0..users).map(|user| run.user(user)) {
-        let config = json!({
-            "durable_name": user,
-            "deliver_subject": delivery_subject(&user),
-            "filter_subject": subject(&user, true),
-            "deliver_policy": "all",
-            "ack_policy": "explicit",
-            // The stream is a file. The place of each consumer in it would be written to a file of its own for each
-            // notification.
-            "mem_storage": true,
-        });
-        let body = json!({ "stream_name": STREAM, "config": config });
-        request(format!("CONSUMER.DURABLE.CREATE.{STREAM}.{user}"), body)?;
-    }
-    pipeline.finish(created)
-}
-
-/// Counts confirmed requests.
-fn created(bytes: &[u8]) -> anyhow::Result<(usize, u64)> {
-    let (mut used, mut count) = (0, 0);
-    while let Some((operation, length)) = operation(&bytes[used..]) {
-        used += length;
-        match operation {
-            Operation::Message { payload, .. } if memmem::find(payload, b"\"error\":").is_some() => {
-                bail!("JetStream refuses a request: {}", String::from_utf8_lossy(payload));
-            }
-            Operation::Message { .. } => count += 1,
-            Operation::Error(error) => bail!("the server reports {error}"),
-            _ => {}
-        }
-    }
-    Ok((used, count))
 }
 
 #[cfg(test)]
@@ -302,9 +240,5 @@ mod tests {
         assert_eq!(Publisher::answers(b"PONG\r\nPO", &mut pings).unwrap(), (6, 3));
         assert_eq!(Publisher::answers(b"PONG\r\n", &mut pings).unwrap(), (6, 4));
         assert!(Publisher::answers(b"PONG\r\n", &mut pings).is_err());
-        let answer = br#"{"stream":"s","seq":1}"#;
-        let bytes = [format!("MSG i 1 {}\r\n", answer.len()).as_bytes(), answer, b"\r\n"].concat();
-        assert_eq!(Publisher::answers(&bytes, &mut pings).unwrap(), (bytes.len(), 1));
-        assert!(Publisher::answers(b"MSG i 1 5\r\n{\"e\":\r\n", &mut pings).is_err());
     }
 }

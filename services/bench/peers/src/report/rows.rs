@@ -51,7 +51,9 @@ pub(super) const ROWS: &[Row] = &[
     plotted("connections.perSecond", "connections, /s", 1.0, "connections"),
     row("connections.p99Micros", "… time until ready, 512 at once, p99, ms", MS),
     row("connections.cpuMicros", "… server CPU for each, µs", 1.0),
-    plotted("connections.bytesEach", "memory of an idle connection, bytes", 1.0, "idle"),
+    plotted("connections.bytesEach", "memory of an idle connection among 10,000, bytes", 1.0, "idle"),
+    row("fewerConnections.bytesEach", "… among 5,000, bytes", 1.0),
+    row("moreConnections.bytesEach", "… among 18,000, bytes", 1.0),
     row("manyConnections.bytesEach", "… among 50,000, bytes", 1.0),
     row(
         "allRead.typicalP99Micros",

@@ -32,8 +32,8 @@ const fn absolute(label: &'static str, metric: Series, bound: Bound) -> Target {
 const TARGETS: &[Target] = {
     use Bound::{AtLeast, AtMost};
     use System::{
-        Baseline, BaselineSynced, BunCorked, Jetstream, Mosquitto, MosquittoTcp, Nats, Node, Tidings,
-        TidingsAcked,
+        Baseline, BaselineSynced, BunCorked, Centrifugo, Jetstream, Mosquitto, MosquittoTcp, Nats, Node,
+        Tidings, TidingsAcked,
     };
     &[
         relative(
@@ -101,6 +101,12 @@ const TARGETS: &[Target] = {
             (Tidings, "online.perSecond"),
             (BunCorked, "online.perSecond"),
             AtLeast(1.2),
+        ),
+        relative(
+            "online rate, relative to Centrifugo",
+            (Tidings, "online.perSecond"),
+            (Centrifugo, "online.perSecond"),
+            AtLeast(4.0),
         ),
         relative(
             "online rate, relative to Node",

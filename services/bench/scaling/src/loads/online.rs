@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use bench_kit::{Metrics, Recorder, tidings};
+use bench_kit::tidings::{self, CONCURRENT_HANDSHAKES};
+use bench_kit::{Metrics, Recorder};
 use bench_load::clock::now;
 use bench_load::{RunId, Sockets, Tally, Window, Workload};
 
@@ -45,6 +46,7 @@ pub(crate) async fn run(
     let mut sockets = Sockets::with_tally(&run, Tally::with_arrivals(window.arrivals.clone()));
     let connections: Vec<u32> = (0..load.devices).flat_map(|_| 0..load.users).collect();
     let receivers = async |wave: &[u32]| server.receivers(&run, wave).await;
+    sockets.concurrent_handshakes = CONCURRENT_HANDSHAKES;
     tidings::open_in_waves(&mut sockets, &connections, receivers).await?;
     tokio::time::sleep(SETTLE).await;
 

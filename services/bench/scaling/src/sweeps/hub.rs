@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use bench_kit::{Metrics, Recorder, tidings};
+use bench_kit::tidings::{self, CONCURRENT_HANDSHAKES};
+use bench_kit::{Metrics, Recorder};
 use bench_load::clock::now;
 use bench_load::http::Address;
 use bench_load::{
@@ -66,6 +67,7 @@ async fn broadcast(
     let mut sockets = Sockets::with_tally(&run, Rc::clone(&tally));
     let users: Vec<u32> = (0..connected).collect();
     let receivers = async |wave: &[u32]| server.receivers(&run, wave).await;
+    sockets.concurrent_handshakes = CONCURRENT_HANDSHAKES;
     tidings::open_in_waves(&mut sockets, &users, receivers).await?;
     server.queue_is_empty().await?;
 

@@ -1,12 +1,13 @@
 //! A deployment of the functions on the endpoint, and its producers.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
-use contract_notifications_v1::{Notification, QueueEntry, Sequence, UserId};
+use contract_notifications_v1::{Notification, QueueEntry, Sequence, UserId, home_queue};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio_tungstenite::tungstenite::Error;
@@ -90,6 +91,18 @@ impl Deployment {
         Self::of(&endpoint(), stack.clone(), outputs.clone()).await
     }
 
+    /// Deploys a stack with two queues that trusts client ids and lets users send to each other, once for all tests of
+    /// the process.
+    pub async fn shared_with_two_queues() -> Self {
+        static SHARED: OnceCell<(String, Value)> = OnceCell::const_new();
+        let arguments =
+            ["--config", "tidings:queues=2", "--config", r#"tidings:handshakeMethods=["open","token"]"#];
+        let settings = ["TIDINGS_SEND_POLICY=anyone"];
+        let (stack, outputs) =
+            SHARED.get_or_init(|| async { apply(&endpoint(), &arguments, &settings).await }).await;
+        Self::of(&endpoint(), stack.clone(), outputs.clone()).await
+    }
+
     /// Deploys to an endpoint with more arguments of `scripts/local-aws apply`, and with environment
     /// variables of the functions (`NAME=value`).
     pub async fn with(endpoint: &str, arguments: &[&str], settings: &[&str]) -> Self {
@@ -130,8 +143,21 @@ impl Deployment {
         request.send().await.unwrap();
     }
 
-    /// Sends notifications in batches and returns their sequences.
+    /// Returns the URLs of the notifications queues in order.
+    pub fn queue_urls(&self) -> Vec<&str> {
+        let several = self.outputs["queueUrls"].as_array();
+        several.map_or_else(
+            || vec![self.output("queueUrl")],
+            |urls| urls.iter().map(|url| url.as_str().unwrap()).collect(),
+        )
+    }
+
+    /// Sends notifications of one user to the user's queue in batches, and returns their sequences.
     pub async fn send(&self, notifications: &[Notification]) -> Vec<Sequence> {
+        let user = &notifications[0].user_id;
+        assert!(notifications.iter().all(|notification| notification.user_id == *user));
+        let urls = self.queue_urls();
+        let url = urls[home_queue(user.as_str(), NonZeroUsize::new(urls.len()).unwrap())];
         let mut sequences = Vec::new();
         for batch in notifications.chunks(10) {
             let entries = batch.iter().enumerate().map(|(at, notification)| {
@@ -143,7 +169,7 @@ impl Deployment {
                     .build()
                     .unwrap()
             });
-            let request = self.sqs.send_message_batch().queue_url(self.output("queueUrl"));
+            let request = self.sqs.send_message_batch().queue_url(url);
             let sent = request.set_entries(Some(entries.collect())).send().await.unwrap();
             assert!(sent.failed.is_empty(), "{:?}", sent.failed);
             let of: BTreeMap<usize, Sequence> = sent
@@ -158,8 +184,13 @@ impl Deployment {
 
     /// Posts a body to the producer API and returns the status.
     pub async fn post(&self, body: &str) -> u16 {
+        self.post_to(self.output("producerUrl"), body).await
+    }
+
+    /// Posts a body to a URL of the producer API and returns the status.
+    pub async fn post_to(&self, url: &str, body: &str) -> u16 {
         let headers = [("content-type", "application/json")];
-        let answer = post(self.output("producerUrl"), "execute-api", &headers, body.to_owned()).await;
+        let answer = post(url, "execute-api", &headers, body.to_owned()).await;
         answer.status().as_u16()
     }
 

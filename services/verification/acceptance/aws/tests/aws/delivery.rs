@@ -1,19 +1,17 @@
 //! The promises of delivery, from producers to WebSocket clients.
 
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 
 use contract_deployment_v1::DEAD_LETTER_REASON;
-use contract_notifications_v1::{Timestamp, UserId};
-use futures_util::future::join_all;
+use contract_notifications_v1::Timestamp;
 use serde_json::{Value, json};
 use shared_ports::{Clock as _, SystemClock};
 use verification_acceptance_aws::{Deployment, OPEN, binary};
 use verification_conformance::fixture::{ConnectionRows as _, MailboxRows as _};
-use verification_conformance::{DeliveryLog, connection_row, user};
+use verification_conformance::{connection_row, user};
 use verification_test_kit::{ConnectionsTable, MailboxTable, TestQueue, endpoint, sdk_config};
 
-use crate::support::{numbered, take, unique_user};
+use crate::support::{check_reconnecting_users, numbered, take, unique_user};
 
 #[tokio::test]
 async fn held_notifications_arrive_before_new_ones() {
@@ -123,62 +121,12 @@ async fn poison_message_becomes_dead_letter_without_delay() {
     assert!(reason.string_value().unwrap().starts_with("not a valid JSON notification"), "{reason:?}");
 }
 
-/// 1,000 notifications for 50 users: half are offline at first, and a third lose their connection in the
-/// middle, with frames on the way. The third acknowledges, because without an ack a frame counts as delivered
-/// once it is sent.
+/// 1,000 notifications.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_reconnecting_users_get_all_in_order() {
-    const EACH: u32 = 20;
-    let deployment = Arc::new(Deployment::with(&endpoint(), &OPEN, &[]).await);
-    let users: Vec<UserId> = (0..50).map(|n| user(&format!("user-{n:02}"))).collect();
-    let log = Arc::new(Mutex::new(DeliveryLog::default()));
-    let disconnect_after = |index: usize| index.is_multiple_of(3).then_some(3 + index % 7);
-    let listen = |index: usize| {
-        let (user, log, deployment) = (users[index].clone(), log.clone(), deployment.clone());
-        tokio::spawn(async move {
-            let mut frames_left = disconnect_after(index);
-            let query = format!("client_id={user}&acknowledge={}", frames_left.is_some());
-            let acknowledges = frames_left.is_some();
-            let mut device = deployment.try_open(&query).await.expect("the user connects");
-            // Counted by arrivals, because a notification may arrive before its producer has the answer.
-            while log.lock().unwrap().arrived(&user) < EACH as usize {
-                let delivery = device.next().await;
-                let ack = json!({ "action": "ack", "sequences": [delivery.sequence] });
-                log.lock().unwrap().delivered(&user, delivery);
-                frames_left = match frames_left {
-                    Some(0) => {
-                        device = deployment.try_open(&query).await.expect("the user reconnects");
-                        None
-                    }
-                    left => left.map(|left| left - 1),
-                };
-                if acknowledges {
-                    device.send(&ack).await;
-                }
-            }
-        })
-    };
-    let mut devices: Vec<_> = (0..50).step_by(2).map(listen).collect();
-    for at in 0..EACH / 10 {
-        for user in &users {
-            let notifications = numbered(user, at * 10..(at + 1) * 10);
-            let sequences = deployment.send(&notifications).await;
-            let mut log = log.lock().unwrap();
-            for (notification, sequence) in notifications.iter().zip(sequences) {
-                log.accepted(notification, sequence);
-            }
-        }
-    }
-    devices.extend((1..50).step_by(2).map(listen));
-    for device in join_all(devices).await {
-        device.unwrap();
-    }
-    let log = log.lock().unwrap();
-    assert_eq!(log.count(), 1_000);
-    // Repeats come after a lost connection. On a busy machine a push may also take longer than the dispatcher
-    // waits, so that it is repeated.
-    let repeats = log.check_arrival().len();
-    assert!(repeats < 100, "{repeats} repeats");
+    let deployment = Deployment::with(&endpoint(), &OPEN, &[]).await;
+    let users: Vec<_> = (0..50).map(|n| user(&format!("user-{n:02}"))).collect();
+    check_reconnecting_users(deployment, &users).await;
 }
 
 /// The dispatcher is killed twice, each time after the first notification of a batch was pushed.

@@ -10,5 +10,6 @@ mod compatibility;
 mod dead_letters;
 mod delivery;
 mod permissions;
+mod several_queues;
 mod snippets;
 mod support;
