@@ -129,8 +129,8 @@ export function cloudwatch(endpoint: Endpoint): Handlers {
                         inputs: {
                             name: found.AlarmName,
                             alarmDescription: found.AlarmDescription,
-                            // The emulator forgets the queries of an alarm.
-                            ...(metricQueries === undefined ? metric : { metricQueries }),
+                            // The emulator forgets the queries of an alarm. Pulumi takes no member without a value.
+                            ...(metricQueries === undefined ? metric : { metricQueries: JSON.parse(JSON.stringify(metricQueries)) as unknown }),
                             threshold: found.Threshold,
                             comparisonOperator: found.ComparisonOperator,
                             evaluationPeriods: found.EvaluationPeriods,
