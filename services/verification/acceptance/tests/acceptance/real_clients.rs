@@ -82,6 +82,8 @@ struct Client {
 impl Client {
     /// Starts a client of a user.
     async fn start(program: Program, server: &Server, name: &str, interval: Option<&str>) -> Self {
+        // Installs the program, which may take longer than a token is good for.
+        drop(program.command("", None));
         let gateway = server.gateway();
         let token = gateway.token(&user(name)).await.unwrap().token;
         let acknowledge = if program == Program::WebsocketsAcknowledging { "&acknowledge=true" } else { "" };
