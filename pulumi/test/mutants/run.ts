@@ -9,7 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { REPOSITORY } from "../../src/contract.js";
-import { MUTANTS, type Mutant } from "./table.js";
+import type { Mutant } from "./mutant.js";
+import { MUTANTS } from "./table.js";
 
 const PROGRAM = join(REPOSITORY, "pulumi");
 /** Number of copies that are tested at the same time. */
