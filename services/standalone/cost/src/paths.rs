@@ -33,7 +33,7 @@ pub const ACKNOWLEDGED: Calls = Calls { messages: 3.0, reads: 3.0, writes: 2.0, 
 pub const HELD: Calls = Calls { messages: 1.0, reads: 4.0, writes: 2.0, queue: 1.0, batches: 1.0, ..NONE };
 /// The same for a user whose client acknowledges each by itself.
 pub const HELD_ACKNOWLEDGED: Calls =
-    Calls { messages: 3.0, reads: 4.0, writes: 3.0, queue: 1.0, invocations: 1.0, batches: 1.0, ..NONE };
+    Calls { messages: 3.0, reads: 5.0, writes: 3.0, queue: 1.0, invocations: 1.0, batches: 1.0, ..NONE };
 /// A connection with a connect token, from the token to its end, while the functions have a data key.
 pub const CONNECTION: Calls = Calls { writes: 4.0, reads: 3.0, invocations: 5.0, ..NONE };
 /// A heartbeat of a client with its answer.
