@@ -183,7 +183,8 @@ describe("the check of a function's resources", () => {
 });
 
 test("an environment above 4 KB is refused before anything is made", async () => {
-    const sixteen = { "tidings:queues": 16, "tidings:dispatcherMaximumConcurrency": 50, "tidings:history": true };
+    // The region of the mocks' addresses.
+    const sixteen = { "aws:region": "eu-central-1", "tidings:queues": 16, "tidings:dispatcherMaximumConcurrency": 50, "tidings:history": true };
     const named = (length: number): Promise<Graph> => programGraph("dev", sixteen, { stackName: "s".repeat(length) });
     await expect(named(34)).rejects.toThrow(/^the environment of dispatcher has 4[0-9]{3} bytes, and Lambda takes 4096/);
     const { variables } = (await named(20)).resource("lambda/function", "dispatcher").inputs["environment"] as { readonly variables: object };
