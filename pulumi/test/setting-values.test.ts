@@ -66,7 +66,7 @@ describe("allowed values of settings", () => {
         ["TIDINGS_LOG", ["warn", "info,dispatcher=debug", "INFO"], ["warning", "info,"]],
         ["TIDINGS_JWT_COOKIES", ["auth", "session, auth"], ["a b"]],
         ["TIDINGS_INLINE_DRAIN", ["25"], ["0", "-1", "2.5"]],
-    ])("%s takes %j and refuses %j", (name, right, wrong) => {
+    ])("of %s are taken, and others refused", (name, right, wrong) => {
         expect(right.filter((value) => refusedValue(name, value) !== undefined)).toEqual([]);
         expect(wrong.filter((value) => refusedValue(name, value) === undefined)).toEqual([]);
     });

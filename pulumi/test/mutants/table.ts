@@ -16,7 +16,7 @@ export const MUTANTS: readonly Mutant[] = [
         file: "src/setting-values.ts",
         from: 'value === "" || allowed.accepts(value, name)',
         to: 'value !== "" || allowed.accepts(value, name)',
-        check: ["setting-values", 'allowed values of settings TIDINGS_PRESENCE takes ["true","false"] and refuses ["yes","1"]'],
+        check: ["setting-values", "allowed values of settings of TIDINGS_PRESENCE are taken, and others refused"],
     },
     {
         mistake: "a misspelt key has no effect",
