@@ -35,7 +35,10 @@ function copy(): string {
     const installed = join(PROGRAM, "node_modules");
     cpSync(PROGRAM, join(root, "pulumi"), { recursive: true, filter: (path) => path !== installed });
     symlinkSync(installed, join(root, "pulumi/node_modules"));
-    symlinkSync(join(REPOSITORY, "contracts"), join(root, "contracts"));
+    // Tests compare the program with both.
+    for (const folder of ["contracts", "services"]) {
+        symlinkSync(join(REPOSITORY, folder), join(root, folder));
+    }
     return root;
 }
 
