@@ -35,7 +35,7 @@ export const QUEUE_MUTANTS: readonly Mutant[] = [
         file: "src/queue.ts",
         from: "[QUEUES_TAG]: String(queues), ",
         to: "",
-        check: ["several-queues", "the number of an existing stack's queues changes with the next epoch, and stays as it is with the same"],
+        check: ["several-queues", "the number of an existing stack's queues is remembered when one queue has lost its tags"],
     },
     {
         mistake: "functions know the first of several queues alone",
