@@ -84,6 +84,9 @@ describe("a stack", () => {
         const refused = await failure(one.preview());
         expect(refused.messages.join("\n")).toContain("raise tidings:queueEpoch above 1");
         queues({ "tidings:queues": 1, "tidings:queueEpoch": 2 });
+        const unconfirmed = await failure(one.preview());
+        expect(unconfirmed.messages.join("\n")).toContain("are deleted with their notifications and dead letters");
+        queues({ "tidings:queues": 1, "tidings:queueEpoch": 2, "tidings:emptiedForEpoch": 2 });
         await one.up();
         await expectNoChange(one);
     });
