@@ -169,9 +169,9 @@ pub enum FanOutProgress {
 pub enum RateKey<'a> {
     /// Actions of one connection.
     Connection(&'a ConnectionId),
-    /// What is counted of one user, over all connections.
+    /// A count of one user, over all connections.
     User(Counted, &'a UserId),
-    /// What is counted of all guests of one address together.
+    /// A count of all guests of one address together.
     Guests(Counted, IpAddr),
 }
 
@@ -183,7 +183,7 @@ impl<'a> RateKey<'a> {
     }
 }
 
-/// What is counted of a user.
+/// The kinds of counts of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Counted {
     /// Actions.

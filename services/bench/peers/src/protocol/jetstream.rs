@@ -54,7 +54,7 @@ pub(crate) enum Batches {
 #[derive(Debug)]
 pub(crate) struct Publisher {
     pipeline: Pipeline,
-    /// What publishes to each user.
+    /// The publisher of each user.
     users: Vec<Operations>,
     batches: Batches,
     /// The last notification that was written, and its offset in the bytes to send.
