@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 
-/// What the names of the authorities of Amazon Trust Services contain. They stand in their certificates as they are.
+/// Parts of the names of the authorities of Amazon Trust Services. They stand in their certificates as they are.
 const AMAZON: [&str; 2] = ["Amazon Root CA ", "Starfield Services Root Certificate Authority"];
 
 /// Partitions whose services have other authorities, by the beginning of their regions' names: China's, and those apart from
